@@ -1,0 +1,147 @@
+"""Every error that kgmem raises on purpose.
+
+KgmemError
+├── InvalidInput            the request is wrong; nothing was changed
+│   ├── UnknownEntities     a relationship or mention names entities that do not exist
+│   ├── SchemaViolation     a strict graph, or a declared property, refuses it
+│   ├── EmbeddingMismatch   a vector of another model or dimension than the graph's
+│   └── TooLarge            over a limit on size
+├── NotFound                no such graph, entity, job, ...
+├── Conflict                it exists already, or changes under way exclude it
+│   └── VersionConflict     the caller's version is not the held one
+├── Unauthenticated         no key, or a key that is unknown, expired or revoked
+├── Forbidden               the key does not reach that far
+├── Unavailable             a part that kgmem needs is away for the moment; try again
+│   ├── DatabaseUnavailable
+│   └── EmbedderUnavailable
+├── TimedOut                the work took longer than its limit and was stopped
+├── DatabaseOutdated        the database and this kgmem are of different versions
+└── ServerError             the embedded Postgres could not be set up, started or stopped
+    └── DataFolderInUse     another kgmem owns the data folder
+"""
+
+from typing import Any, ClassVar
+
+
+class KgmemError(Exception):
+    """kgmem could not do what was asked."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str = "", *, mend: str = "", **facts: Any) -> None:
+        """Take the message (the class's docstring unless given), how to mend it, and its facts."""
+        self.message = message or (type(self).__doc__ or "").strip()
+        self.mend = mend
+        self.facts = facts
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        """Give message and mend as one text for people."""
+        return f"{self.message} {self.mend}".strip()
+
+
+class InvalidInput(KgmemError):
+    """The input is not valid."""
+
+    code = "invalid-input"
+
+
+class UnknownEntities(InvalidInput):
+    """Some of the named entities do not exist."""
+
+    code = "unknown-entities"
+
+
+class SchemaViolation(InvalidInput):
+    """The graph's schema refuses it."""
+
+    code = "schema-violation"
+
+
+class EmbeddingMismatch(InvalidInput):
+    """The vector does not fit the graph's embedding space."""
+
+    code = "embedding-mismatch"
+
+
+class TooLarge(InvalidInput):
+    """The request is larger than the limit."""
+
+    code = "too-large"
+
+
+class NotFound(KgmemError):
+    """There is no such thing."""
+
+    code = "not-found"
+
+
+class Conflict(KgmemError):
+    """It stands against what is already there."""
+
+    code = "conflict"
+
+
+class VersionConflict(Conflict):
+    """The version given is not the one that is held."""
+
+    code = "version-conflict"
+
+
+class Unauthenticated(KgmemError):
+    """An API key is needed."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(KgmemError):
+    """The API key does not allow this."""
+
+    code = "forbidden"
+
+
+class Unavailable(KgmemError):
+    """A part that kgmem needs is away for the moment."""
+
+    code = "unavailable"
+
+    def __init__(self, message: str = "", *, mend: str = "", retry_after: int = 1, **facts: Any) -> None:
+        """Take what every error takes, and the seconds after which to try again."""
+        super().__init__(message, mend=mend, **facts)
+        self.retry_after = retry_after
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database is not reachable at the moment."""
+
+    code = "database-unavailable"
+
+
+class EmbedderUnavailable(Unavailable):
+    """The embedding provider is not reachable at the moment."""
+
+    code = "embedder-unavailable"
+
+
+class TimedOut(KgmemError):
+    """It took longer than its time limit and was stopped."""
+
+    code = "timed-out"
+
+
+class DatabaseOutdated(KgmemError):
+    """The database and this kgmem are of different versions."""
+
+    code = "database-outdated"
+
+
+class ServerError(KgmemError):
+    """The embedded Postgres could not be set up, started or stopped."""
+
+    code = "server-error"
+
+
+class DataFolderInUse(ServerError):
+    """Another kgmem owns this data folder."""
+
+    code = "data-folder-in-use"
