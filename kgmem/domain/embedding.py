@@ -1,0 +1,59 @@
+"""What an embedding space is, the port that turns texts into its vectors, and the check every vector passes."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Literal, Protocol
+
+from kgmem.domain.errors import EmbeddingMismatch
+
+Role = Literal["document", "query"]
+Vector = Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingSpace:
+    """The identity of a vector space: vectors of two spaces are never compared."""
+
+    provider: str
+    model: str
+    dimension: int
+    revision: str = ""
+    document_prefix: str = ""
+    query_prefix: str = ""
+    max_tokens: int = 512
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits that name the space."""
+        return sha256(repr(sorted(asdict(self).items())).encode()).hexdigest()[:12]
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors of one space."""
+
+    @property
+    def space(self) -> EmbeddingSpace:
+        """The space of its vectors."""
+
+    async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:
+        """Give one vector of length 1 a text, in their order. Raises EmbedderUnavailable, EmbeddingMismatch."""
+
+    async def aclose(self) -> None:
+        """Let go of threads and connections."""
+
+
+def unit(vector: Vector, dimension: int, of: str = "the vector") -> list[float]:
+    """Give the vector scaled to length 1. Raises EmbeddingMismatch for another dimension, NaN, infinity or zero."""
+    if len(vector) != dimension:
+        raise EmbeddingMismatch(
+            f"{of} has {len(vector)} dimensions, and the graph's embedding space has {dimension}.",
+            mend=f"Send vectors of {dimension} dimensions, or re-embed the graph with the other model.",
+            given=len(vector),
+            expected=dimension,
+        )
+    length = math.sqrt(sum(float(x) * float(x) for x in vector))
+    if not math.isfinite(length) or length == 0.0:
+        raise EmbeddingMismatch(f"{of} has no direction.", mend="A vector is finite and not all zeros.")
+    return [float(x) / length for x in vector]
