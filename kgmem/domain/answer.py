@@ -1,0 +1,46 @@
+"""Answers: ranked hits, each with what every arm contributed to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kgmem.domain.question import HitKind
+
+
+@dataclass(frozen=True, slots=True)
+class ArmShare:
+    """What one arm said of one hit: its rank there (from 1), its raw value, and its share of the score (0 to 1)."""
+
+    rank: int
+    value: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One ranked item with its reasons."""
+
+    kind: HitKind
+    id: int
+    key: str
+    label: str
+    name: str | None
+    text: str | None
+    score: float
+    confidence: float | None = None
+    valid_from: str | None = None
+    valid_to: str | None = None
+    scope: str = ""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    place: Mapping[str, Any] | None = None
+    arms: Mapping[str, ArmShare] = field(default_factory=dict)
+    provenance: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The hits of one question, best first, and what was held back (reason -> how many candidates)."""
+
+    hits: Sequence[Hit]
+    suppressed: Mapping[str, int] = field(default_factory=dict)
+    profile: Mapping[str, float] = field(default_factory=dict)  # Milliseconds a stage, when explain was asked.

@@ -1,0 +1,53 @@
+"""Graphs: named property graphs with settings of their own."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kgmem.domain.embedding import EmbeddingSpace
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.question import Fusion
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """One graph: its name, whether its schema is strict, its own schema beside the core, its embedding space."""
+
+    name: str
+    strict: bool = False
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    space: EmbeddingSpace | None = None
+    fusion: Fusion = "convex"
+    created_at: str | None = None
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphStats:
+    """How much a graph holds."""
+
+    entities: int
+    episodes: int
+    relationships: int
+    passages: int
+    vectors: int
+    waiting_for_vectors: int
+    scopes: int
+    sources: int
+    labels: Mapping[str, int]
+    kinds: Mapping[str, int]
+    bytes: int
+    last_change: int
+
+
+def check_graph_name(name: str) -> str:
+    """Give the name back if a graph may bear it. Raises InvalidInput."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            f"{name[:80]!r} is not a name for a graph.",
+            mend="Start with a letter; letters, digits, '_', '.' and '-' follow; 100 characters at most.",
+        )
+    return name

@@ -1,0 +1,176 @@
+"""The ports: what the services need of the technology. Implementations live in storage, embedding and formats."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from kgmem.domain.access import Key, Right
+from kgmem.domain.change import Change
+from kgmem.domain.embedding import EmbeddingSpace, Vector
+from kgmem.domain.entity import Deleted, Entity, Page, Written
+from kgmem.domain.episode import Episode
+from kgmem.domain.graph import Graph, GraphStats
+from kgmem.domain.question import Question
+from kgmem.domain.answer import Hit
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What one statement found: per arm (item id, value), greatest value first; and what was held back, counted."""
+
+    arms: Mapping[str, Sequence[tuple[int, float]]]
+    suppressed: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of background work."""
+
+    id: int
+    task: str
+    graph: str | None
+    status: Literal["waiting", "running", "succeeded", "failed", "cancelled"]
+    attempts: int
+    arguments: Mapping[str, Any]
+    created_at: str | None = None
+
+
+class GraphCatalog(Protocol):
+    """The graphs of one database."""
+
+    async def create(self, graph: Graph) -> Graph:
+        """Create a graph. Raises Conflict when the name is taken."""
+
+    async def get(self, name: str) -> Graph:
+        """Give a graph. Raises NotFound."""
+
+    async def list(self) -> Sequence[Graph]:
+        """Give all graphs, by name."""
+
+    async def update(self, graph: Graph) -> Graph:
+        """Write strict, schema and fusion of a graph. Raises NotFound."""
+
+    async def drop(self, name: str) -> None:
+        """Delete a graph with all that it holds. Raises NotFound."""
+
+    async def stats(self, name: str) -> GraphStats:
+        """Count what a graph holds."""
+
+
+class GraphStore(Protocol):
+    """The entities, relationships and episodes of graphs; each write is one transaction."""
+
+    async def put_entities(self, graph: str, entities: Sequence[Entity]) -> Written:
+        """Merge statements of entities into the graph."""
+
+    async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Written:
+        """Merge statements of relationships. Raises UnknownEntities for missing ends, with nothing written."""
+
+    async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> Written:
+        """Store episodes with their passages; the same key again replaces the text."""
+
+    async def get_entity(self, graph: str, key: str, scope: str) -> Entity:
+        """Give the entity that `scope` sees under the key, the nearest scope first. Raises NotFound."""
+
+    async def get_relationship(self, graph: str, id_: int, scope: str) -> Relationship:
+        """Give a relationship that `scope` sees. Raises NotFound."""
+
+    async def get_episode(self, graph: str, key: str, scope: str) -> Episode:
+        """Give the episode that `scope` sees under the key. Raises NotFound."""
+
+    async def list_entities(
+        self, graph: str, *, scope: str, label: str | None, cursor: str | None, limit: int
+    ) -> Page[Entity]:
+        """Give the entities that `scope` sees, by id."""
+
+    async def list_relationships(
+        self, graph: str, *, scope: str, kind: str | None, entity: str | None, cursor: str | None, limit: int
+    ) -> Page[Relationship]:
+        """Give the relationships that `scope` sees, by id; of one kind, of one entity."""
+
+    async def list_episodes(
+        self, graph: str, *, scope: str, session: str | None, cursor: str | None, limit: int
+    ) -> Page[Episode]:
+        """Give the episodes that `scope` sees, by id."""
+
+    async def delete_entities(self, graph: str, keys: Sequence[str], scope: str, version: int | None) -> Deleted:
+        """Delete entities of exactly this scope, with their relationships."""
+
+    async def delete_episodes(self, graph: str, keys: Sequence[str], scope: str) -> Deleted:
+        """Delete episodes of exactly this scope, with their passages."""
+
+    async def delete_relationships(self, graph: str, ids: Sequence[int], scope: str) -> Deleted:
+        """Delete relationships of exactly this scope."""
+
+    async def put_sources(self, graph: str, sources: Sequence[Source]) -> Written:
+        """Write the registry's entries of sources."""
+
+    async def list_sources(self, graph: str) -> Sequence[Source]:
+        """Give the registered sources, by key."""
+
+    def export(self, graph: str, scope: str | None) -> AsyncIterator[Entity | Relationship | Episode | Source]:
+        """Give all that the graph holds (None: of every scope), sources and entities first, from one snapshot."""
+
+    async def changes(self, graph: str, after: int, limit: int) -> Sequence[Change]:
+        """Give the changes with an id greater than `after`, only those before which none can still appear."""
+
+
+class RetrievalIndex(Protocol):
+    """The tables that make recall fast: derived, rebuildable, never the truth."""
+
+    async def candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
+        """Give each arm's candidates for a question, by one statement."""
+
+    async def fetch(self, graph: str, ids: Sequence[int], explain: bool) -> Mapping[int, Hit]:
+        """Give the hits of these ids that still stand in the label tables, by one statement."""
+
+    async def unembedded(self, graph: str, space: str, limit: int) -> Sequence[tuple[int, str]]:
+        """Give passages (id, body) that wait for a vector of this space."""
+
+    async def put_vectors(self, graph: str, space: str, vectors: Mapping[int, tuple[str, Vector]]) -> int:
+        """Store vectors by passage id, each with the body it was made of; a passage changed since is left waiting."""
+
+    async def begin_space(self, graph: str, space: EmbeddingSpace) -> None:
+        """Open a second embedding space beside the graph's; every passage waits for its vector there."""
+
+    async def switch_space(self, graph: str, space: str) -> None:
+        """Make recall answer from the space that is now complete, and drop the former one."""
+
+    async def absorb_foreign_writes(self, graph: str | None = None) -> int:
+        """Index what other AGE clients wrote since the last call; gives how many items changed."""
+
+    async def rebuild(self, graph: str) -> GraphStats:
+        """Make the index of a graph anew from its label tables, keeping the vectors that still fit."""
+
+
+class KeyRing(Protocol):
+    """The API keys."""
+
+    async def create(
+        self, name: str, right: Right, *, graph: str | None, scope: str, expires_at: str | None
+    ) -> tuple[Key, str]:
+        """Make a key; gives it with its secret, which is shown this once."""
+
+    async def list(self) -> Sequence[Key]:
+        """Give all keys, without secrets."""
+
+    async def revoke(self, id_: str) -> Key:
+        """Revoke a key. Raises NotFound."""
+
+    async def authenticate(self, secret: str) -> Key:
+        """Give the key of a secret. Raises Unauthenticated."""
+
+
+class JobQueue(Protocol):
+    """Background work that survives the process which asked for it."""
+
+    async def defer(self, task: str, *, graph: str | None = None, **arguments: Any) -> int | None:
+        """Ask for a task; None when the same task already waits for this graph."""
+
+    async def get(self, id_: int) -> Job:
+        """Give a job. Raises NotFound."""
+
+    async def list(self, *, graph: str | None, status: str | None, limit: int) -> Sequence[Job]:
+        """Give jobs, newest first."""
