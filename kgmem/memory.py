@@ -1,0 +1,253 @@
+"""The façade: one object with everything that kgmem does. Every door calls only this."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from kgmem.domain.access import Key, Right
+from kgmem.domain.answer import Answer
+from kgmem.domain.change import Change
+from kgmem.domain.embedding import EmbeddingSpace
+from kgmem.domain.entity import Deleted, Entity, Page, Written
+from kgmem.domain.episode import Episode
+from kgmem.domain.graph import Graph, GraphStats, check_graph_name
+from kgmem.domain.ports import Job
+from kgmem.domain.question import Fusion, Question
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.schema import GraphSchema, from_mapping, merge, to_mapping
+from kgmem.domain.scope import SHARED, check_scope
+from kgmem.domain.source import Source
+from kgmem.services import check as checking
+from kgmem.services import embed as embedding
+from kgmem.services import recall as recalling
+from kgmem.services import remember as remembering
+from kgmem.services.parts import Parts
+
+DEFAULT_GRAPH = "main"
+_UNSET: Any = object()
+
+
+class Memory:
+    """A knowledge memory over one database: graphs, what they hold, and recall. Safe to share between tasks."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Take the ports; kgmem.open() is the way to get one."""
+        self.parts = parts
+
+    # Graphs
+
+    async def create_graph(
+        self,
+        name: str,
+        *,
+        strict: bool = False,
+        schema: Mapping[str, Any] | None = None,
+        space: EmbeddingSpace | None = _UNSET,
+        fusion: Fusion = "convex",
+    ) -> Graph:
+        """Create a graph in the embedder's space unless another (or None) is given. Raises Conflict, InvalidInput."""
+        own = to_mapping(from_mapping(schema)) if schema else {}
+        merge(self.parts.core_schema, from_mapping(own))
+        if space is _UNSET:
+            space = self.parts.embedder.space if self.parts.embedder else None
+        return await self.parts.graphs.create(
+            Graph(check_graph_name(name), strict=strict, schema=own, space=space, fusion=fusion)
+        )
+
+    async def graph(self, name: str) -> Graph:
+        """Give a graph. Raises NotFound."""
+        return await self.parts.graphs.get(name)
+
+    async def graphs(self) -> Sequence[Graph]:
+        """Give all graphs, by name."""
+        return await self.parts.graphs.list()
+
+    async def update_graph(
+        self,
+        name: str,
+        *,
+        strict: bool | None = None,
+        schema: Mapping[str, Any] | None = None,
+        fusion: Fusion | None = None,
+    ) -> Graph:
+        """Change a graph's settings; a schema extends what the graph has. Raises NotFound, InvalidInput."""
+        held = await self.parts.graphs.get(name)
+        own = held.schema
+        if schema is not None:
+            own = to_mapping(merge(from_mapping(own), from_mapping(schema)))
+            merge(self.parts.core_schema, from_mapping(own))
+        changed = replace(
+            held,
+            strict=held.strict if strict is None else strict,
+            schema=own,
+            fusion=fusion or held.fusion,
+        )
+        return await self.parts.graphs.update(changed)
+
+    async def delete_graph(self, name: str) -> None:
+        """Delete a graph with all that it holds. Raises NotFound."""
+        await self.parts.graphs.drop(name)
+
+    async def schema(self, name: str) -> GraphSchema:
+        """Give the schema that holds in a graph: the core and its own."""
+        return remembering.schema_of(self.parts, await self.parts.graphs.get(name))
+
+    async def check_graph(self, name: str) -> Sequence[checking.Departure]:
+        """Compare a live graph with its schema; gives departures, the most frequent first."""
+        return await checking.check_graph(self.parts, name)
+
+    async def stats(self, name: str) -> GraphStats:
+        """Count what a graph holds."""
+        return await self.parts.graphs.stats(name)
+
+    # What a graph holds
+
+    async def put_entities(self, graph: str, entities: Sequence[Entity]) -> Written:
+        """Merge statements of entities into a graph, in one transaction."""
+        return await remembering.put_entities(self.parts, graph, entities)
+
+    async def get_entity(self, graph: str, key: str, *, scope: str = SHARED) -> Entity:
+        """Give the entity that a scope sees under a key. Raises NotFound."""
+        return await self.parts.store.get_entity(graph, key, check_scope(scope))
+
+    async def list_entities(
+        self, graph: str, *, scope: str = SHARED, label: str | None = None, cursor: str | None = None, limit: int = 100
+    ) -> Page[Entity]:
+        """Give a page of the entities that a scope sees."""
+        return await self.parts.store.list_entities(
+            graph, scope=check_scope(scope), label=label, cursor=cursor, limit=limit
+        )
+
+    async def delete_entities(
+        self, graph: str, keys: Sequence[str], *, scope: str = SHARED, version: int | None = None
+    ) -> Deleted:
+        """Delete entities of exactly this scope, with their relationships. Raises VersionConflict."""
+        return await self.parts.store.delete_entities(graph, keys, check_scope(scope), version)
+
+    async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Written:
+        """Merge statements of relationships into a graph, in one transaction. Raises UnknownEntities."""
+        return await remembering.put_relationships(self.parts, graph, relationships)
+
+    async def get_relationship(self, graph: str, id_: int, *, scope: str = SHARED) -> Relationship:
+        """Give a relationship that a scope sees. Raises NotFound."""
+        return await self.parts.store.get_relationship(graph, id_, check_scope(scope))
+
+    async def list_relationships(
+        self,
+        graph: str,
+        *,
+        scope: str = SHARED,
+        kind: str | None = None,
+        entity: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page[Relationship]:
+        """Give a page of the relationships that a scope sees, of one kind or of one entity (either end)."""
+        return await self.parts.store.list_relationships(
+            graph, scope=check_scope(scope), kind=kind, entity=entity, cursor=cursor, limit=limit
+        )
+
+    async def delete_relationships(self, graph: str, ids: Sequence[int], *, scope: str = SHARED) -> Deleted:
+        """Delete relationships of exactly this scope."""
+        return await self.parts.store.delete_relationships(graph, ids, check_scope(scope))
+
+    async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> Written:
+        """Store episodes, in one transaction; they are found by their words at once."""
+        return await remembering.put_episodes(self.parts, graph, episodes)
+
+    async def get_episode(self, graph: str, key: str, *, scope: str = SHARED) -> Episode:
+        """Give the episode that a scope sees under a key. Raises NotFound."""
+        return await self.parts.store.get_episode(graph, key, check_scope(scope))
+
+    async def list_episodes(
+        self,
+        graph: str,
+        *,
+        scope: str = SHARED,
+        session: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page[Episode]:
+        """Give a page of the episodes that a scope sees."""
+        return await self.parts.store.list_episodes(
+            graph, scope=check_scope(scope), session=session, cursor=cursor, limit=limit
+        )
+
+    async def delete_episodes(self, graph: str, keys: Sequence[str], *, scope: str = SHARED) -> Deleted:
+        """Delete episodes of exactly this scope, with their passages."""
+        return await self.parts.store.delete_episodes(graph, keys, check_scope(scope))
+
+    async def put_sources(self, graph: str, sources: Sequence[Source]) -> Written:
+        """Write entries of a graph's registry of sources."""
+        return await self.parts.store.put_sources(graph, sources)
+
+    async def list_sources(self, graph: str) -> Sequence[Source]:
+        """Give a graph's registered sources, by key."""
+        return await self.parts.store.list_sources(graph)
+
+    def export(
+        self, graph: str, *, scope: str | None = None
+    ) -> AsyncIterator[Entity | Relationship | Episode | Source]:
+        """Give all that a graph holds (of one scope, or of all), sources and entities first, from one snapshot."""
+        return self.parts.store.export(graph, scope)
+
+    async def changes(self, graph: str, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
+        """Give the changes of a graph after a cursor, in the order in which they may be relied upon."""
+        return await self.parts.store.changes(graph, after, limit)
+
+    # Recall
+
+    async def recall(self, graph: str, question: Question) -> Answer:
+        """Answer a question with ranked hits that say why."""
+        check_scope(question.scope)
+        return await recalling.recall(self.parts, graph, question)
+
+    # Upkeep
+
+    async def embed_waiting(self, graph: str, *, progress: Callable[[int], None] | None = None) -> int:
+        """Embed what waits for a vector, now; gives how many passages."""
+        return await embedding.embed_waiting(self.parts, graph, progress=progress)
+
+    async def reembed(self, graph: str, *, progress: Callable[[int], None] | None = None) -> int:
+        """Move a graph to the present embedder's space; recall answers from the old one until all is there."""
+        return await embedding.reembed(self.parts, graph, progress=progress)
+
+    async def rebuild_index(self, graph: str) -> GraphStats:
+        """Make the retrieval index of a graph anew from its label tables."""
+        return await self.parts.index.rebuild(graph)
+
+    async def absorb_foreign_writes(self, graph: str | None = None) -> int:
+        """Index what other AGE clients wrote; gives how many items changed."""
+        return await self.parts.index.absorb_foreign_writes(graph)
+
+    async def job(self, id_: int) -> Job:
+        """Give a background job. Raises NotFound."""
+        return await self.parts.jobs.get(id_)
+
+    async def jobs(self, *, graph: str | None = None, status: str | None = None, limit: int = 100) -> Sequence[Job]:
+        """Give background jobs, newest first."""
+        return await self.parts.jobs.list(graph=graph, status=status, limit=limit)
+
+    async def defer(self, task: str, *, graph: str | None = None, **arguments: Any) -> int | None:
+        """Ask for background work (embed, reembed, rebuild); None when it already waits."""
+        return await self.parts.jobs.defer(task, graph=graph, **arguments)
+
+    # Keys
+
+    async def create_key(
+        self, name: str, right: Right, *, graph: str | None = None, scope: str = SHARED, expires_at: str | None = None
+    ) -> tuple[Key, str]:
+        """Make an API key; gives it with its secret, which is shown this once."""
+        return await self.parts.keys.create(name, right, graph=graph, scope=check_scope(scope), expires_at=expires_at)
+
+    async def keys(self) -> Sequence[Key]:
+        """Give all API keys, without secrets."""
+        return await self.parts.keys.list()
+
+    async def revoke_key(self, id_: str) -> Key:
+        """Revoke an API key. Raises NotFound."""
+        return await self.parts.keys.revoke(id_)
+
+    async def authenticate(self, secret: str) -> Key:
+        """Give the key that a secret belongs to. Raises Unauthenticated."""
+        return await self.parts.keys.authenticate(secret)

@@ -1,0 +1,73 @@
+"""Recall: embed the question, let the index give candidates by one statement, fuse them, fetch the best by another."""
+
+import time
+
+from kgmem.domain.answer import Answer, Hit
+from kgmem.domain.embedding import Vector, unit
+from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, InvalidInput
+from kgmem.domain.graph import Graph
+from kgmem.domain.question import Question
+from kgmem.domain.ranking import Ranked, fuse
+from kgmem.services.parts import Parts
+
+MOST_HITS = 1000
+
+
+async def recall(parts: Parts, graph: str, question: Question) -> Answer:
+    """Answer a question from one graph. Raises InvalidInput when it asks nothing, or more than is held."""
+    _check(question)
+    started = time.perf_counter()
+    held = await parts.graphs.get(graph)
+    vector, note = await _vector(parts, held, question)
+    embedded = time.perf_counter()
+    found = await parts.index.candidates(graph, question, vector)
+    searched = time.perf_counter()
+    ranking = fuse(found.arms, method=question.fusion or held.fusion, weights=question.weights)
+    best = ranking[: question.k]
+    hits = await parts.index.fetch(graph, [ranked.id for ranked in best], question.explain) if best else {}
+    fetched = time.perf_counter()
+    profile = {
+        "embed_ms": (embedded - started) * 1000,
+        "candidates_ms": (searched - embedded) * 1000,
+        "fetch_ms": (fetched - searched) * 1000,
+    }
+    return Answer(
+        hits=[_told(hits[ranked.id], ranked) for ranked in best if ranked.id in hits],
+        suppressed={**found.suppressed, **note},
+        profile=profile if question.explain else {},
+    )
+
+
+def _check(question: Question) -> None:
+    what = question.what
+    if what.text is None and what.vector is None and not (what.labels or what.sources or what.properties):
+        raise InvalidInput("The question asks nothing.", mend="Give what.text, what.vector, what.labels or the like.")
+    if what.text is not None and not what.text.strip():
+        raise InvalidInput("what.text is empty.", mend="Give words to look for, or leave it out.")
+    if not 1 <= question.k <= MOST_HITS:
+        raise InvalidInput(f"k is {question.k}.", mend=f"Ask for 1 to {MOST_HITS} hits.")
+
+
+async def _vector(parts: Parts, graph: Graph, question: Question) -> tuple[Vector | None, dict[str, int]]:
+    """Give the question's vector: the caller's, or that of its text; none when the provider is away."""
+    if question.what.vector is not None:
+        if graph.space is None:
+            raise EmbeddingMismatch("This graph has no embedding space.", mend="Ask by text, or give the graph one.")
+        return unit(question.what.vector, graph.space.dimension, "what.vector"), {}
+    if question.what.text is None or parts.embedder is None or graph.space is None:
+        return None, {}
+    if parts.embedder.space.id != graph.space.id:
+        return None, {"meaning_arm_off_other_embedding_space": 1}
+    try:
+        return (await parts.embedder.embed([question.what.text], "query"))[0], {}
+    except EmbedderUnavailable:
+        # Words still find much; a recall that fails because a provider is away would be worse, and it is told.
+        return None, {"meaning_arm_off_embedder_unavailable": 1}
+
+
+def _told(hit: Hit, ranked: Ranked[int]) -> Hit:
+    return Hit(
+        **{name: getattr(hit, name) for name in hit.__slots__ if name not in {"score", "arms"}},
+        score=ranked.score,
+        arms=ranked.arms,
+    )

@@ -1,0 +1,77 @@
+"""Remember: check what is stated against the graph's schema, store it, and let its vectors follow."""
+
+from collections.abc import Iterable, Sequence
+
+from kgmem.domain.entity import Entity, Written
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import SchemaViolation
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.schema import GraphSchema, Violation, check_entity, check_relationship, from_mapping, merge
+from kgmem.domain.graph import Graph
+from kgmem.services.parts import Parts
+
+_SHOWN = 10  # Violations that an error spells out.
+
+
+def schema_of(parts: Parts, graph: Graph) -> GraphSchema:
+    """Give the schema that holds in a graph: the core and the graph's own."""
+    return merge(parts.core_schema, from_mapping(graph.schema)) if graph.schema else parts.core_schema
+
+
+async def put_entities(parts: Parts, graph: str, entities: Sequence[Entity]) -> Written:
+    """Merge statements of entities into a graph; what lacks a vector gets it soon after."""
+    held = await parts.graphs.get(graph)
+    if held.strict or held.schema:
+        schema = schema_of(parts, held)
+        _refuse(
+            (f"entities[{n}]", violation)
+            for n, entity in enumerate(entities)
+            if entity.label
+            for violation in check_entity(schema, held.strict, entity.label, _stated(entity))
+        )
+    written = await parts.store.put_entities(graph, entities)
+    await _let_vectors_follow(parts, held, written)
+    return written
+
+
+async def put_relationships(parts: Parts, graph: str, relationships: Sequence[Relationship]) -> Written:
+    """Merge statements of relationships into a graph."""
+    held = await parts.graphs.get(graph)
+    if held.strict or held.schema:
+        schema = schema_of(parts, held)
+        _refuse(
+            (f"relationships[{n}]", violation)
+            for n, stated in enumerate(relationships)
+            for violation in check_relationship(schema, held.strict, stated.kind, None, None, stated.properties)
+        )
+    return await parts.store.put_relationships(graph, relationships)
+
+
+async def put_episodes(parts: Parts, graph: str, episodes: Sequence[Episode]) -> Written:
+    """Store episodes; they are found by their words at once and by their meaning as soon as vectors follow."""
+    held = await parts.graphs.get(graph)
+    written = await parts.store.put_episodes(graph, episodes)
+    await _let_vectors_follow(parts, held, written)
+    return written
+
+
+def _stated(entity: Entity) -> dict[str, object]:
+    """Give what a schema may declare as properties: the entity's own, its name and its text."""
+    named = {"name": entity.name, "text": entity.text}
+    return {**{k: v for k, v in named.items() if v is not None}, **entity.properties}
+
+
+def _refuse(found: Iterable[tuple[str, Violation]]) -> None:
+    violations = [f"{where}: {violation}" for where, violation in found]
+    if violations:
+        more = f" (and {len(violations) - _SHOWN} more)" if len(violations) > _SHOWN else ""
+        raise SchemaViolation(
+            "The graph's schema refuses it: " + "; ".join(violations[:_SHOWN]) + more + ".",
+            mend="Correct the items, extend the graph's schema, or make the graph not strict.",
+            violations=violations,
+        )
+
+
+async def _let_vectors_follow(parts: Parts, graph: Graph, written: Written) -> None:
+    if parts.embedder and graph.space and written.created + written.updated:
+        await parts.jobs.defer("embed", graph=graph.name)
