@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from kgmem.domain.access import Key, Right
+from kgmem.domain.answer import Hit
 from kgmem.domain.change import Change
 from kgmem.domain.embedding import EmbeddingSpace, Vector
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.graph import Graph, GraphStats
 from kgmem.domain.question import Question
-from kgmem.domain.answer import Hit
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
 

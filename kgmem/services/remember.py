@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from kgmem.domain.entity import Entity, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import SchemaViolation
+from kgmem.domain.graph import Graph
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema, Violation, check_entity, check_relationship, from_mapping, merge
-from kgmem.domain.graph import Graph
 from kgmem.services.parts import Parts
 
 _SHOWN = 10  # Violations that an error spells out.

@@ -1,0 +1,100 @@
+"""The database: one asyncpg pool that heals by itself, transactions that are tried again when writers meet."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import TypeVar
+
+import asyncpg
+
+from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.storage.postgres.codecs import set_codecs
+from kgmem.storage.postgres.errors import RETRYABLE, translating
+
+T = TypeVar("T")
+Work = Callable[[asyncpg.Connection], Awaitable[T]]
+
+_TRIES = 8
+_SETTINGS = {
+    "search_path": "ag_catalog,public",
+    "session_preload_libraries": "age",
+    "jit": "off",
+    "timezone": "UTC",
+    "application_name": "kgmem",
+    # Tells the capture constraint that these writes keep the retrieval index themselves.
+    "kgmem.own": "on",
+    # On kgmem's short statements a second worker process costs more than it brings.
+    "max_parallel_workers_per_gather": "0",
+}
+
+
+class Database:
+    """A pool of connections to one database. Connections are made on demand, so that it opens at once."""
+
+    def __init__(self, url: str, *, size: int = 10, statement_timeout: float = 30.0) -> None:
+        """Take the URL, the most connections, and the seconds after which a statement is stopped."""
+        self.url = url
+        self.statement_timeout = statement_timeout
+        self._size = size
+        self._pool: asyncpg.Pool | None = None
+
+    async def __aenter__(self) -> "Database":
+        """Open the pool and prove that the database answers. Raises DatabaseUnavailable."""
+        settings = {**_SETTINGS, "statement_timeout": str(int(self.statement_timeout * 1000))}
+        with translating():
+            self._pool = await asyncpg.create_pool(
+                self.url,
+                min_size=1,
+                max_size=self._size,
+                init=set_codecs,
+                reset=_keep_session,
+                server_settings=settings,
+                statement_cache_size=400,
+                max_inactive_connection_lifetime=300,
+                timeout=10,
+            )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the pool; what still runs has five seconds."""
+        if self._pool:
+            try:
+                await asyncio.wait_for(self._pool.close(), 5)
+            except TimeoutError:
+                self._pool.terminate()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection for reads. Raises DatabaseUnavailable when there is none to be had in time."""
+        if self._pool is None:
+            raise DatabaseUnavailable("The database is not open.", mend="Use it inside of its async with.")
+        with translating():
+            try:
+                connection = await self._pool.acquire(timeout=10)
+            except TimeoutError as error:
+                raise DatabaseUnavailable("All database connections are busy.", mend="Try again.") from error
+            try:
+                yield connection
+            finally:
+                await self._pool.release(connection)
+
+    async def transact(self, work: Work[T], *, isolation: str | None = None) -> T:
+        """Run work in a transaction and commit it; run it again from its start when writers met on the same rows."""
+        for attempt in range(1, _TRIES + 1):
+            async with self.connection() as connection:
+                try:
+                    async with connection.transaction(isolation=isolation):
+                        return await work(connection)
+                except RETRYABLE:
+                    if attempt == _TRIES:
+                        raise
+            await asyncio.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 - jitter, no secret
+        raise DatabaseUnavailable("Too many writers met on the same items.", mend="Try again in a moment.")
+
+
+async def _keep_session(connection: asyncpg.Connection) -> None:
+    """Leave a returned connection as it is: kgmem sets nothing that outlives a transaction; a RESET costs a trip."""
