@@ -1,0 +1,69 @@
+# kgmem: `make run` starts a server that has answered a question, `make test` proves it.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench venv lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+# A Python of your own choice: make venv PYTHON=/path/to/python3.12
+PYTHON ?=
+# Further arguments for pytest: make test ARGS="-k recall"
+ARGS ?=
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: $(VENV)/.ready ## Set up what is missing, load the sample graph, answer a question and serve (honours KGMEM_* settings)
+	@$(BIN)/kgmem quickstart --serve
+
+test: $(VENV)/.ready ## Run all tests (ARGS="-k name" for some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.ready ## Check format, lint, types and the direction of imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.ready ## Run the short benchmarks and print their tables
+	@$(BIN)/python -m bench --short
+
+venv: $(VENV)/.ready ## Make the virtual environment .venv from requirements.lock
+
+lock: $(VENV)/.ready ## Write requirements.lock anew from pyproject.toml (newest versions that fit, with hashes)
+	@$(BIN)/python -m pip install --quiet uv
+	@echo 'editables>=0.5' | $(BIN)/uv pip compile pyproject.toml - --extra test --upgrade --quiet \
+		--universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --no-emit-find-links --output-file requirements.lock
+	@if grep -n '://' requirements.lock; then echo "error: requirements.lock names an address" >&2; exit 1; fi
+
+clean: ## Remove the virtual environment and everything that tools left
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Candidates are run, not only looked up: a shim may exist for a version that is not installed.
+$(VENV)/.python:
+	@fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))'; \
+	for found in $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python3.14 python); do \
+		if "$$found" -c "$$fits" >/dev/null 2>&1; then break; fi; found=; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "error: kgmem needs Python 3.11 to 3.14, and $(or $(PYTHON),python3) is none of them." >&2; \
+		echo "Install one, or name it: make venv PYTHON=/path/to/python3.12" >&2; exit 1; \
+	fi; \
+	if ! "$$found" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+		echo "error: $$found cannot make virtual environments." >&2; \
+		echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$found" --version)"; \
+	rm -rf $(VENV) && "$$found" -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.locked: requirements.lock $(VENV)/.python
+	@echo "Installing the dependencies of requirements.lock (once, about a minute)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.ready: pyproject.toml $(VENV)/.locked
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
