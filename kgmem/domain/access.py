@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kgmem.domain.errors import Forbidden
+from kgmem.domain.graph import no_such_graph
 from kgmem.domain.scope import reaches
 
 Right = Literal["read", "write", "admin"]
-_ORDER: dict[str, int] = {"read": 0, "write": 1, "admin": 2}
+_ORDER: dict[Right, int] = {"read": 0, "write": 1, "admin": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +24,20 @@ class Key:
     expires_at: str | None = None
     revoked_at: str | None = None
 
-    def demand(self, right: Right, graph: str | None = None) -> None:
-        """Raise Forbidden unless the key has the right on the graph (None: on the server as a whole)."""
+    def demand(self, right: Right, graph: str | None = None, *, whole: bool = False) -> None:
+        """Raise Forbidden unless the key has the right on the graph (None: on the server as a whole).
+
+        A graph that the key is not bound to is not there for it: NotFound, as for one that does not exist. `whole`
+        asks for the graph with all its scopes, which a key bound to a scope never has; nor is it ever an admin's.
+        """
         if self.graph is not None and graph != self.graph:
+            if graph is not None:
+                raise no_such_graph(graph)
+            raise Forbidden("This API key is bound to one graph.", mend="Use a key that is not bound to a graph.")
+        if self.scope and (whole or right == "admin"):
             raise Forbidden(
-                "This API key is bound to another graph." if graph else "This API key is bound to one graph.",
-                mend="Use a key that is not bound, or one of that graph.",
+                "This API key is bound to a scope, and this concerns all scopes.", mend="Use a key without a scope."
             )
-        if graph is None and right == "admin" and self.scope:
-            raise Forbidden("This API key is bound to a scope.", mend="Use an admin key without a scope.")
         if _ORDER[self.right] < _ORDER[right]:
             raise Forbidden(f"This API key may {self.right}, and this needs {right}.", mend=f"Use a key with {right}.")
 

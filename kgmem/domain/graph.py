@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kgmem.domain.embedding import EmbeddingSpace
-from kgmem.domain.errors import InvalidInput
+from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.question import Fusion
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
@@ -51,3 +51,8 @@ def check_graph_name(name: str) -> str:
             mend="Start with a letter; letters, digits, '_', '.' and '-' follow; 100 characters at most.",
         )
     return name
+
+
+def no_such_graph(name: str) -> NotFound:
+    """Give the error for a graph that does not exist, and, word for word, for one that a key may not see."""
+    return NotFound(f"There is no graph {name!r}.", mend=f"Create it: PUT /v1/graphs/{name}, or kgmem graph create.")
