@@ -1,0 +1,54 @@
+"""The database and the password inside the embedded Postgres."""
+
+import secrets
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import asyncpg
+
+from kgmem.storage.postgres.local.cluster import DATABASE, ROLE
+from kgmem.storage.postgres.local.postmaster import Postmaster
+
+
+def socket_url(found: Postmaster, database: str = DATABASE) -> str:
+    """A URL over the Unix socket that asyncpg, psycopg and psql understand; it names all parts.
+
+    A part that is left out would be taken from the PG* variables of the environment.
+    """
+    where = urlencode({"host": str(found.socket_folder), "port": found.port}, quote_via=quote)
+    return f"postgresql://{ROLE}@/{database}?{where}"
+
+
+async def ensure_database(found: Postmaster) -> None:
+    """Make the database of kgmem when it is missing."""
+    try:
+        connection = await asyncpg.connect(socket_url(found))
+    except asyncpg.InvalidCatalogNameError:
+        connection = await asyncpg.connect(socket_url(found, "postgres"))
+        try:
+            await connection.execute(f"CREATE DATABASE {DATABASE}")
+        finally:
+            await connection.close()
+    else:
+        await connection.close()
+
+
+def password_in(path: Path) -> str:
+    """The password in that file, which is made when it is missing."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(24) + "\n")
+    return path.read_text().strip()
+
+
+async def set_password(found: Postmaster, password: str) -> None:
+    """Give the role its password, which connections over TCP need."""
+    connection = await asyncpg.connect(socket_url(found))
+    try:
+        # A password cannot be a parameter of ALTER ROLE, so Postgres itself quotes it.
+        change = await connection.fetchval(
+            "SELECT format('ALTER ROLE %I PASSWORD %L', current_user, $1::text)", password
+        )
+        await connection.execute(change)
+    finally:
+        await connection.close()

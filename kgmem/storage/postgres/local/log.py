@@ -1,0 +1,66 @@
+"""The log of the embedded Postgres: a bounded file, its last lines, and what it says about a start under way."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+LIMIT = 16 * 1024 * 1024
+
+# The lines that tell how far a start has come, as `%m [%p] LOG:  text` writes them.
+_PROGRESS = re.compile(
+    rb"LOG:\s+((?:database system was (?:interrupted|not properly)|redo |syncing data|resetting unlogged|"
+    rb"still waiting|entering standby|consistent recovery)[^\n]*)"
+)
+
+
+def bound(path: Path, limit: int = LIMIT) -> None:
+    """Move a log that has outgrown its limit to `<name>.1` (replacing that) and go on with an empty one.
+
+    Postgres keeps the file open in append mode, so the file is copied and cut rather than renamed.
+    """
+    if path.exists() and path.stat().st_size > limit:
+        shutil.copyfile(path, path.with_name(path.name + ".1"))
+        os.truncate(path, 0)
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """The last lines of the log, oldest first; empty when there is none."""
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        # 400 bytes a line is far more than Postgres writes on average.
+        file.seek(max(0, path.stat().st_size - 400 * count - 4096))
+        lines = file.read().decode(errors="replace").splitlines()
+    return lines[-count:] if count else []
+
+
+class Progress:
+    """Follows a log from where it ended when this was made, and reports what it says about recovery."""
+
+    def __init__(self, path: Path, report: Callable[[str], None]) -> None:
+        """Remember the end of the log."""
+        self._path = path
+        self._report = report
+        self._offset = self._start = path.stat().st_size if path.exists() else 0
+
+    def look(self) -> None:
+        """Report the lines that came since the last look."""
+        news = self._read(self._offset)
+        whole = news[: news.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        for match in _PROGRESS.finditer(whole):
+            self._report("Postgres: " + match.group(1).decode(errors="replace"))
+
+    def tail(self, count: int = 15) -> str:
+        """The last lines that came since the beginning."""
+        return "\n".join(self._read(self._start).decode(errors="replace").splitlines()[-count:])
+
+    def _read(self, offset: int) -> bytes:
+        if not self._path.exists():
+            return b""
+        with self._path.open("rb") as file:
+            # A log that was cut meanwhile is read from its beginning.
+            file.seek(offset if offset <= self._path.stat().st_size else 0)
+            return file.read()

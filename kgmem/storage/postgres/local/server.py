@@ -1,0 +1,131 @@
+"""The Postgres server of one home: brought up, waited for and ended. Who may do so is decided elsewhere."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kgmem.domain.errors import ServerError
+from kgmem.storage.postgres.local import log, postmaster
+from kgmem.storage.postgres.local.account import account_for
+from kgmem.storage.postgres.local.binaries import find_binaries
+from kgmem.storage.postgres.local.cluster import Cluster
+from kgmem.storage.postgres.local.postmaster import Postmaster, read_postmaster
+from kgmem.storage.postgres.local.sockets import choose_socket_folder, discard_socket_folder
+
+# Seconds that a fast stop may take (it writes to disk what is dirty), and then an immediate one.
+FAST_STOP = 60.0
+IMMEDIATE_STOP = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One home folder and the Postgres in it; `report` hears of what takes long."""
+
+    home: Path
+    port: int | None
+    settings: Mapping[str, str]
+    report: Callable[[str], None]
+
+    @property
+    def data(self) -> Path:
+        """The data folder of Postgres."""
+        return self.home / "postgres"
+
+    @property
+    def log_path(self) -> Path:
+        """The file that Postgres logs to."""
+        return self.home / "postgres.log"
+
+    def look(self) -> Postmaster | None:
+        """The Postgres that runs now, if any."""
+        return read_postmaster(self.data)
+
+    def fits(self, found: Postmaster) -> bool:
+        """Whether a running Postgres listens where it is asked to, and nowhere else."""
+        return (found.address, found.port) == (("127.0.0.1", self.port) if self.port else ("", found.port))
+
+    async def ensure_running(self) -> tuple[Postmaster, bool]:
+        """The running Postgres, ready for connections, and whether this call started it."""
+        found = self.look()
+        if found is not None:
+            ready = await self._wait(found.pid, log.Progress(self.log_path, self.report))
+            if ready is not None:
+                return ready, False
+        return await self._start(), True
+
+    async def _start(self) -> Postmaster:
+        cluster = await asyncio.to_thread(self._prepare)
+        # Sessions of a Postgres that was killed may still be at work; they would keep the new one from starting.
+        if not await postmaster.end_all(self.data, signal.SIGQUIT, 3.0):
+            await postmaster.end_all(self.data, signal.SIGKILL, IMMEDIATE_STOP)
+        progress = log.Progress(self.log_path, self.report)
+        pid = await asyncio.to_thread(self._launch, cluster)
+        ready = await self._wait(pid, progress)
+        if ready is None:
+            raise ServerError(
+                f"Postgres ended while it was starting. {self.log_path} says:\n{progress.tail()}",
+                mend="Mend what it names and start again.",
+                path=str(self.log_path),
+            )
+        return ready
+
+    def _prepare(self) -> Cluster:
+        """Make what is missing: the system account, its way to the folders, the data folder."""
+        binaries = find_binaries()
+        account = account_for(self.home, self.data)
+        account.reach(self.home, self.report)
+        account.reach(binaries.folder, self.report)
+        cluster = Cluster(self.data, binaries, account)
+        if cluster.exists:
+            cluster.check_version()
+        else:
+            self.report(f"Making a new database in {self.data} ...")
+            cluster.make()
+        return cluster
+
+    def _launch(self, cluster: Cluster) -> int:
+        """Start the process; gives its number."""
+        sockets = choose_socket_folder(self.home, self._forget_former(), cluster.account)
+        cluster.write_settings(sockets, self.port, self.settings)
+        log.bound(self.log_path)
+        return postmaster.launch(cluster.account, cluster.server_command(), self.log_path)
+
+    def _forget_former(self) -> Path | None:
+        """Give the socket folder of a Postgres that did not end properly, and remove its pid file.
+
+        The number in that file may belong to another process by now, for which Postgres would refuse to start.
+        """
+        path = self.data / "postmaster.pid"
+        if not path.exists():
+            return None
+        self.report("Postgres did not end properly last time; it recovers what it had acknowledged.")
+        lines = path.read_text().splitlines()
+        path.unlink()
+        return Path(lines[4]) if len(lines) > 4 else None
+
+    async def _wait(self, pid: int, progress: log.Progress) -> Postmaster | None:
+        """Wait until that Postgres takes connections, however long its recovery takes; None when it ended."""
+        while True:
+            # Ask before reading the file: a Postgres that ends meanwhile is noticed in the next round.
+            alive = postmaster.is_alive(pid)
+            found = self.look()
+            if found is not None and found.ready:
+                return found
+            if not alive:
+                return None
+            progress.look()
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """End Postgres and all its processes; returns when none is left."""
+        found = self.look()
+        if found is not None:
+            postmaster.send(found.pid, signal.SIGINT)
+        if not await postmaster.gone(self.data, FAST_STOP):
+            self.report("Postgres takes long to stop; it is stopped at once and recovers at the next start.")
+            if not await postmaster.end_all(self.data, signal.SIGQUIT, IMMEDIATE_STOP):
+                await postmaster.end_all(self.data, signal.SIGKILL, IMMEDIATE_STOP)
+        if found is not None:
+            discard_socket_folder(found.socket_folder, account_for(self.home, self.data))
