@@ -18,13 +18,19 @@ class Place:
     lat: float
     box: tuple[float, float, float, float]  # west, south, east, north
 
+    @property
+    def area(self) -> str:
+        """The box as Postgres writes one."""
+        west, south, east, north = self.box
+        return f"({west},{south}),({east},{north})"
+
 
 def parse_place(value: Any) -> Place:
     """Give the place that a GeoJSON geometry or a pair [lon, lat] describes. Raises InvalidInput.
 
     The point of anything larger than a point is the middle of its box.
     """
-    geometry = {"type": "Point", "coordinates": value} if isinstance(value, list | tuple) else value
+    geometry: Any = {"type": "Point", "coordinates": value} if isinstance(value, list | tuple) else value
     if not isinstance(geometry, Mapping) or geometry.get("type") not in _DEPTHS:
         raise InvalidInput(
             "place is not a GeoJSON geometry.",

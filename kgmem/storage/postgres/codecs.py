@@ -36,8 +36,13 @@ async def set_codecs(connection: asyncpg.Connection) -> None:
         )
 
 
-def encode_halfvec(vector: Sequence[float]) -> bytes:
-    """Give pgvector's binary form of a halfvec: dimension, a reserved zero, then big-endian halves."""
+def encode_halfvec(vector: Sequence[float] | bytes) -> bytes:
+    """Give pgvector's binary form of a halfvec: dimension, a reserved zero, then big-endian halves.
+
+    In an array parameter give elements that are encoded already: asyncpg takes a list in a list for a dimension.
+    """
+    if isinstance(vector, bytes):
+        return vector
     halves = np.asarray(vector, dtype=">f2")
     return struct.pack("!hh", halves.shape[0], 0) + halves.tobytes()
 

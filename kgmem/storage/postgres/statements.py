@@ -24,4 +24,4 @@ def load(file: str) -> dict[str, str]:
 @cache
 def statement(file: str, name: str, **names: str) -> str:
     """Give one statement with its {places} filled by the given names, quoted as identifiers."""
-    return _PLACE.sub(lambda found: quote(names[found[1]]), load(file)[name])
+    return _PLACE.sub(lambda found: quote(names[found[1]]) if found[1] in names else found[0], load(file)[name])

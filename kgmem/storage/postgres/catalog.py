@@ -1,0 +1,204 @@
+"""The graphs of a database: their register, their making and dropping, their layouts."""
+
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
+from typing import Any
+
+import asyncpg
+import orjson
+
+from kgmem.domain.embedding import EmbeddingSpace
+from kgmem.domain.errors import Conflict, DatabaseOutdated, NotFound
+from kgmem.domain.graph import Graph, GraphStats
+from kgmem.domain.interval import iso
+from kgmem.storage.postgres.database import Database
+from kgmem.storage.postgres.layout import EPISODE_LABEL, VERTEX, Layout, ensure_labels, learn_labels
+from kgmem.storage.postgres.statements import statement
+
+_AGE_NAME = re.compile(r"(?!pg_|kgm)[A-Za-z][A-Za-z0-9_]{2,61}")
+_RESERVED = {"public", "ag_catalog", "information_schema"}
+_FRESH = 1.0  # Seconds for which a process trusts what it read of a graph's settings.
+
+
+class PostgresCatalog:
+    """The register of graphs, with each graph's layout kept in memory for a second at a time."""
+
+    def __init__(self, database: Database, *, words: bool) -> None:
+        """Take the database, and whether it has pg_textsearch (else Postgres full text indexes the words)."""
+        self.database = database
+        self.words = words
+        self._layouts: dict[str, tuple[float, Layout]] = {}
+
+    async def create(self, graph: Graph) -> Graph:
+        """Create a graph with its index. Raises Conflict when the name is taken."""
+
+        async def make(connection: asyncpg.Connection) -> None:
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            await self._create(connection, graph)
+
+        try:
+            await self.database.transact(make)
+        except asyncpg.UniqueViolationError as error:
+            raise Conflict(
+                f"There is a graph {graph.name!r} already.", mend="Use it, or choose another name."
+            ) from error
+        layout = await self.layout(graph.name)
+        await ensure_labels(self.database, layout, VERTEX, [EPISODE_LABEL])
+        return layout.graph
+
+    async def _create(self, connection: asyncpg.Connection, graph: Graph) -> None:
+        row = await connection.fetchrow(
+            statement("catalog", "register"), graph.name, graph.strict, _json(graph.schema), graph.fusion
+        )
+        graph_id = row["id"]
+        names = {"index": f"kgm_{graph_id}", "graph": await self._free_name(connection, graph.name, graph_id)}
+        await connection.execute("SELECT ag_catalog.create_graph($1::name)", names["graph"])
+        await connection.execute(statement("graph", "create_index", **names))
+        await connection.execute(statement("graph", "words_bm25" if self.words else "words_gin", **names))
+        await connection.execute(statement("graph", "capture", **names) % {"graph_id": int(graph_id)})
+        vectors = await make_vectors(connection, names["index"], graph.space) if graph.space else None
+        await connection.execute(
+            statement("catalog", "place"),
+            graph_id,
+            names["graph"],
+            names["index"],
+            _json(asdict(graph.space)) if graph.space else None,
+            vectors,
+        )
+
+    async def _free_name(self, connection: asyncpg.Connection, name: str, graph_id: int) -> str:
+        """Give the AGE name: the graph's own wherever AGE and Postgres allow it."""
+        fits = _AGE_NAME.fullmatch(name) and name not in _RESERVED
+        taken = fits and await connection.fetchval("SELECT true FROM pg_namespace WHERE nspname = $1", name)
+        return name if fits and not taken else f"kgraph_{graph_id}"
+
+    async def get(self, name: str) -> Graph:
+        """Give a graph. Raises NotFound."""
+        return (await self.layout(name)).graph
+
+    async def list(self) -> Sequence[Graph]:
+        """Give all graphs, by name."""
+        async with self.database.connection() as connection:
+            return [_graph_of(row) for row in await connection.fetch(statement("catalog", "list"))]
+
+    async def update(self, graph: Graph) -> Graph:
+        """Write strict, schema and fusion of a graph. Raises NotFound."""
+        async with self.database.connection() as connection:
+            row = await connection.fetchrow(
+                statement("catalog", "update"), graph.name, graph.strict, _json(graph.schema), graph.fusion
+            )
+        self.forget(graph.name)
+        if row is None:
+            raise _no_graph(graph.name)
+        return replace(graph, id=row["id"])
+
+    async def drop(self, name: str) -> None:
+        """Delete a graph with all that it holds. Raises NotFound."""
+
+        async def undo(connection: asyncpg.Connection) -> None:
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            row = await connection.fetchrow(statement("catalog", "unregister"), name)
+            if row is None:
+                raise _no_graph(name)
+            await connection.execute(statement("catalog", "drop_index", index=row["index_name"]))
+            await connection.fetch("SELECT ag_catalog.drop_graph($1::name, true)", row["age_name"])
+            await connection.execute("DELETE FROM kgmem.captured WHERE graph = $1", row["id"])
+
+        await self.database.transact(undo)
+        self.forget(name)
+
+    async def stats(self, name: str) -> GraphStats:
+        """Count what a graph holds."""
+        async with self.on(name) as layout, self.database.connection() as connection:
+            row = await connection.fetchrow(layout.sql("catalog", "stats"), layout.age_name, layout.index_name)
+            by_label = await connection.fetch(layout.sql("catalog", "stats_labels"))
+            vectors = (
+                await connection.fetchval(layout.sql("catalog", "stats_vectors", table=layout.vectors))
+                if layout.vectors
+                else 0
+            )
+        return GraphStats(
+            **{
+                name_: row[name_]
+                for name_ in ("entities", "episodes", "relationships", "passages", "scopes", "sources")
+            },
+            vectors=vectors,
+            waiting_for_vectors=row["waiting"],
+            labels={r["name"]: r["n"] for r in by_label if r["kind"] == VERTEX and r["name"] != EPISODE_LABEL},
+            kinds={r["name"]: r["n"] for r in by_label if r["kind"] != VERTEX},
+            bytes=row["bytes"],
+            last_change=row["last_change"],
+        )
+
+    async def layout(self, name: str) -> Layout:
+        """Give a graph's layout. Raises NotFound."""
+        held = self._layouts.get(name)
+        if held and time.monotonic() - held[0] < _FRESH:
+            return held[1]
+        async with self.database.connection() as connection:
+            row = await connection.fetchrow(statement("catalog", "get"), name)
+            if row is None:
+                self.forget(name)
+                raise _no_graph(name)
+            layout = Layout(
+                _graph_of(row),
+                row["id"],
+                row["age_name"],
+                row["index_name"],
+                row["space_table"],
+                EmbeddingSpace(**orjson.loads(row["next_space"])).id if row["next_space"] else None,
+                row["next_space_table"],
+            )
+            if held and held[1].id == layout.id:
+                layout.labels, layout.by_id = held[1].labels, held[1].by_id
+                layout.scopes, layout.sources = held[1].scopes, held[1].sources
+            else:
+                await learn_labels(connection, layout)
+        self._layouts[name] = (time.monotonic(), layout)
+        return layout
+
+    @asynccontextmanager
+    async def on(self, name: str) -> AsyncIterator[Layout]:
+        """Work on a graph; when it was dropped meanwhile by another process, say NotFound."""
+        layout = await self.layout(name)
+        try:
+            yield layout
+        except DatabaseOutdated:
+            self.forget(name)
+            await self.layout(name)
+            raise
+
+    def forget(self, name: str) -> None:
+        """Read the graph's settings anew at the next use."""
+        self._layouts.pop(name, None)
+
+
+async def make_vectors(connection: asyncpg.Connection, index: str, space: EmbeddingSpace) -> str:
+    """Make the table of an embedding space; gives its name."""
+    table = f"vector_{space.id}"
+    sql = statement("graph", "vectors", index=index, table=table, hnsw=f"{table}_hnsw")
+    await connection.execute(sql % {"dimension": int(space.dimension)})
+    return table
+
+
+def _graph_of(row: Any) -> Graph:
+    return Graph(
+        name=row["name"],
+        strict=row["strict"],
+        schema=orjson.loads(row["schema"]),
+        space=EmbeddingSpace(**orjson.loads(row["space"])) if row["space"] else None,
+        fusion=row["fusion"],
+        created_at=iso(row["created_at"]),
+        id=row["id"],
+    )
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _no_graph(name: str) -> NotFound:
+    return NotFound(f"There is no graph {name!r}.", mend=f"Create it: PUT /v1/graphs/{name}, or kgmem graph create.")

@@ -1,0 +1,88 @@
+"""Deleting: vertices with their edges, edges alone; what goes is counted, and its last version kept in the history."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from kgmem.domain.entity import ENTITY, RELATIONSHIP, Deleted
+from kgmem.domain.errors import VersionConflict
+from kgmem.storage.postgres.edges import read_edges
+from kgmem.storage.postgres.layout import Layout, label_id, scope_ids
+from kgmem.storage.postgres.vertices import DELETED, drop_passages, keep_history, read_vertices
+
+
+async def vertices(
+    connection: asyncpg.Connection, layout: Layout, kind: int, names: tuple[str, Sequence[str]], version: int | None
+) -> Deleted:
+    """Delete vertices of one scope by key, with their edges. Raises VersionConflict."""
+    scope, keys = names
+    await scope_ids(connection, layout, [scope], make=False)
+    if scope not in layout.scopes:
+        return Deleted(missing=list(keys))
+    wanted = list(dict.fromkeys(keys))
+    number = layout.scopes[scope]
+    rows = await connection.fetch(layout.sql("write", "lock_items"), kind, [number] * len(wanted), wanted)
+    if version is not None and any(row["version"] != version for row in rows):
+        raise VersionConflict(
+            f"{wanted[0]!r} is held in version {rows[0]['version']}, not {version}.",
+            mend="Read it again, decide anew, and send the version that you read.",
+        )
+    ids = [row["id"] for row in rows]
+    found = {row["key"] for row in rows}
+    missing = [key for key in wanted if key not in found]
+    if not ids:
+        return Deleted(missing=missing)
+    edges = await connection.fetch(layout.sql("write", "lock_edges_of"), ids)
+    kept = await _delete_edges(connection, layout, edges)
+    stored = await read_vertices(connection, layout, ids)
+    versions = [(row, stored[row["id"]], None) for row in rows if row["id"] in stored]
+    kept += await keep_history(connection, layout, kind, versions, deleted=True)
+    held = await connection.fetch(layout.sql("write", "read_passages"), ids)
+    vectors = await drop_passages(connection, layout, [row["id"] for row in held])
+    await _delete_rows(connection, layout, ids)
+    await connection.execute(layout.sql("write", "delete_items"), ids)
+    await connection.execute(layout.sql("write", "change"), DELETED, kind, ids, [row["key"] for row in rows])
+    return Deleted(
+        entities=len(ids) if kind == ENTITY else 0,
+        episodes=0 if kind == ENTITY else len(ids),
+        relationships=len(edges),
+        passages=len(held),
+        vectors=vectors,
+        missing=missing,
+        kept_in_history=kept,
+    )
+
+
+async def relationships(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int], scope: str) -> Deleted:
+    """Delete edges of one scope by id."""
+    await scope_ids(connection, layout, [scope], make=False)
+    number = layout.scopes.get(scope, -1)
+    rows = await connection.fetch(layout.sql("write", "lock_edges_by_id"), list(set(ids)), number)
+    found = {row["id"] for row in rows}
+    kept = await _delete_edges(connection, layout, rows)
+    missing = [str(id_) for id_ in ids if id_ not in found]
+    return Deleted(relationships=len(rows), missing=missing, kept_in_history=kept)
+
+
+async def _delete_edges(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> int:
+    ids = [row["id"] for row in rows]
+    if not ids:
+        return 0
+    stored = await read_edges(connection, layout, ids)
+    versions = [(row, stored[row["id"]][1], stored[row["id"]][0]) for row in rows if row["id"] in stored]
+    kept = await keep_history(connection, layout, RELATIONSHIP, versions, deleted=True)
+    await _delete_rows(connection, layout, ids)
+    await connection.execute(layout.sql("write", "delete_edges"), ids)
+    await connection.execute(layout.sql("write", "change"), DELETED, RELATIONSHIP, ids, [])
+    return kept
+
+
+async def _delete_rows(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> None:
+    groups: dict[int, list[int]] = defaultdict(list)
+    for id_ in ids:
+        groups[label_id(id_)].append(id_)
+    for label, group in groups.items():
+        sql = layout.sql("write", "delete_vertices", label=layout.by_id[label].age_name)
+        await connection.execute(sql, group)

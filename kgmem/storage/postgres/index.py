@@ -1,0 +1,210 @@
+"""The retrieval index on Postgres: search, vectors, what others wrote, and making it anew."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+
+import asyncpg
+import orjson
+
+from kgmem.domain.answer import Hit
+from kgmem.domain.embedding import EmbeddingSpace, Vector
+from kgmem.domain.errors import Conflict
+from kgmem.domain.graph import Graph, GraphStats
+from kgmem.domain.ports import Candidates
+from kgmem.domain.question import Question
+from kgmem.storage.postgres import absorbing, search
+from kgmem.storage.postgres.catalog import PostgresCatalog, make_vectors
+from kgmem.storage.postgres.codecs import encode_halfvec
+from kgmem.storage.postgres.database import Database
+from kgmem.storage.postgres.layout import EDGE, LABEL_SHIFT, Label, Layout
+from kgmem.storage.postgres.statements import statement
+
+_BATCH = 2000
+_SWEEP_EVERY = 10.0  # Seconds between looks for vertices that another client deleted.
+
+
+class PostgresIndex:
+    """The index tables of every graph."""
+
+    def __init__(
+        self, catalog: PostgresCatalog, searches: Database, *, occurrences: Callable[[Graph], Sequence[str]]
+    ) -> None:
+        """Take the catalog, a pool tuned for searches, and what names the labels that tell of occurrences."""
+        self.catalog = catalog
+        self.database = catalog.database
+        self.searches = searches
+        self._occurrences = occurrences
+        self._swept: dict[str, tuple[float, int]] = {}
+
+    async def candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
+        """Give each arm's candidates for a question, by one statement."""
+        async with self.catalog.on(graph) as layout, self.searches.connection() as connection:
+            occurrences = self._occurrences(layout.graph)
+            request = search.SearchRequest(question, vector, occurrences, self.catalog.words)
+            return await search.candidates(connection, layout, request)
+
+    async def fetch(self, graph: str, ids: Sequence[int], explain: bool) -> Mapping[int, Hit]:  # noqa: ARG002
+        """Give the hits of these ids that still stand in the label tables, by one statement."""
+        async with self.catalog.on(graph) as layout, self.searches.connection() as connection:
+            return await search.fetch(connection, layout, ids)
+
+    async def unembedded(self, graph: str, space: str, limit: int) -> Sequence[tuple[int, str]]:
+        """Give passages (id, body) that wait for a vector of this space."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            rows = await connection.fetch(layout.sql("recall", "unembedded"), space, limit)
+            return [(row["id"], row["body"]) for row in rows]
+
+    async def put_vectors(self, graph: str, space: str, vectors: Mapping[int, tuple[str, Vector]]) -> int:
+        """Store vectors by passage id; a passage whose body changed since is left waiting. Raises Conflict."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            sql = layout.sql("recall", "put_vectors", table=_table(layout, space))
+            bodies, embeddings = zip(*vectors.values(), strict=True) if vectors else ((), ())
+            tag = await connection.execute(
+                sql, space, list(vectors), list(bodies), [encode_halfvec(vector) for vector in embeddings]
+            )
+            return int(tag.rpartition(" ")[2])
+
+    async def begin_space(self, graph: str, space: EmbeddingSpace) -> None:
+        """Open a second embedding space beside the graph's. Goes on with one that was begun before."""
+
+        async def begin(connection: asyncpg.Connection) -> None:
+            layout = await self.catalog.layout(graph)
+            if layout.next_space == space.id:
+                return
+            if layout.next_vectors:
+                await connection.execute(layout.sql("recall", "drop_vectors", table=layout.next_vectors))
+            table = await make_vectors(connection, layout.index_name, space)
+            told = orjson.dumps(asdict(space)).decode()
+            await connection.execute(statement("catalog", "next_space"), layout.id, told, table)
+
+        self.catalog.forget(graph)
+        await self.database.transact(begin)
+        self.catalog.forget(graph)
+        layout = await self.catalog.layout(graph)
+        async with self.database.connection() as connection:
+            # A transaction of its own: writers that still knew nothing of the space have committed by now or soon,
+            # and switch_space asks again.
+            await connection.execute(layout.sql("recall", "await_space"), space.id)
+
+    async def switch_space(self, graph: str, space: str) -> None:
+        """Make recall answer from the space that is now complete. Raises Conflict while passages still wait."""
+        self.catalog.forget(graph)
+        layout = await self.catalog.layout(graph)
+        if layout.next_space != space:
+            raise Conflict("That embedding space was not begun.", mend="Run kgmem index reembed again.")
+
+        async def switch(connection: asyncpg.Connection) -> None:
+            await connection.execute(layout.sql("recall", "forget_unembedded"), space)
+            if await connection.fetchval(layout.sql("recall", "waiting_for_space"), space):
+                raise Conflict("Some passages still wait for their new vectors.", mend="Run kgmem index reembed again.")
+            if layout.vectors:
+                await connection.execute(layout.sql("recall", "drop_vectors", table=layout.vectors))
+            await connection.execute(statement("catalog", "switch_space"), layout.id)
+            await connection.execute(layout.sql("recall", "leave_space"), space)
+
+        await self.database.transact(switch)
+        self.catalog.forget(graph)
+
+    async def absorb_foreign_writes(self, graph: str | None = None) -> int:
+        """Index what other AGE clients wrote since the last call; gives how many items changed."""
+        if graph is not None:
+            return await self._absorb(graph)
+        async with self.database.connection() as connection:
+            await connection.execute(statement("absorb", "forget_dropped"))
+        return sum([await self._absorb(held.name) for held in await self.catalog.list()])
+
+    async def _absorb(self, graph: str) -> int:
+        layout = await self.catalog.layout(graph)
+        changed = 0
+        while True:
+
+            async def work(connection: asyncpg.Connection) -> tuple[int, int]:
+                rows = await connection.fetch(statement("absorb", "take"), layout.id, _BATCH)
+                ids = sorted({row["id"] for row in rows})
+                return len(rows), await absorbing.absorb(connection, layout, ids) if ids else 0
+
+            taken, indexed = await self.database.transact(work)
+            changed += indexed
+            if not taken:
+                return changed + await self._sweep(layout)
+
+    async def _sweep(self, layout: Layout) -> int:
+        """Look for what another client deleted, when the label tables have seen deletions since the last look."""
+        at, seen = self._swept.get(layout.index_name, (0.0, -1))
+        if time.monotonic() - at < _SWEEP_EVERY:
+            return 0
+        async with self.database.connection() as connection:
+            deletions: int = await connection.fetchval(statement("absorb", "deletions"), layout.age_name)
+        self._swept[layout.index_name] = (time.monotonic(), deletions)
+        return await self.remove_orphans(layout) if deletions != seen else 0
+
+    async def remove_orphans(self, layout: Layout) -> int:
+        """Take out of the index what the label tables no longer hold; gives how many items."""
+
+        async def work(connection: asyncpg.Connection) -> int:
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            await absorbing.register_foreign_labels(connection, layout)
+            gone: list[int] = []
+            for label in layout.by_id.values():
+                gone += [row["id"] for row in await connection.fetch(*_orphans(layout, label))]
+            lost = await connection.fetch(layout.sql("absorb", "lost_label_items"), list(layout.by_id))
+            return await absorbing.remove(connection, layout, gone + [row["id"] for row in lost])
+
+        return await self.database.transact(work)
+
+    async def rebuild(self, graph: str) -> GraphStats:
+        """Make the index of a graph anew from its label tables, keeping the vectors that still fit.
+
+        Recall answers throughout: rows are brought in line in batches, then the search indexes are built anew.
+        """
+        layout = await self.catalog.layout(graph)
+
+        async def register(connection: asyncpg.Connection) -> None:
+            await absorbing.register_foreign_labels(connection, layout)
+
+        await self.database.transact(register)
+        for label in sorted(layout.by_id.values(), key=lambda each: (each.kind, each.id)):
+            await self._rebuild_label(layout, label)
+        await self.remove_orphans(layout)
+        await self._reindex(layout, "passage_words")
+        if layout.vectors:
+            await self._reindex(layout, f"{layout.vectors}_hnsw")
+        return await self.catalog.stats(graph)
+
+    async def _reindex(self, layout: Layout, which: str) -> None:
+        async def work(connection: asyncpg.Connection) -> None:
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute(layout.sql("index", "reindex", which=which))
+
+        await self.database.transact(work)
+
+    async def _rebuild_label(self, layout: Layout, label: Label) -> None:
+        page = layout.sql("absorb", "page_of_ids", label=label.age_name)
+        after = label.id << LABEL_SHIFT
+        while True:
+
+            async def work(connection: asyncpg.Connection, after: int = after) -> list[int]:
+                ids = [row["id"] for row in await connection.fetch(page, after, _BATCH)]
+                await absorbing.absorb(connection, layout, ids)
+                return ids
+
+            ids = await self.database.transact(work)
+            if not ids:
+                return
+            after = ids[-1]
+
+
+def _table(layout: Layout, space: str) -> str:
+    if layout.graph.space and layout.graph.space.id == space and layout.vectors:
+        return layout.vectors
+    if layout.next_space == space and layout.next_vectors:
+        return layout.next_vectors
+    raise Conflict("The graph is not in that embedding space any more.", mend="Embed anew in its present space.")
+
+
+def _orphans(layout: Layout, label: Label) -> tuple[str, *tuple[int, ...]]:
+    if label.kind == EDGE:
+        return layout.sql("absorb", "orphan_edges", label=label.age_name), label.id
+    first = label.id << LABEL_SHIFT
+    return layout.sql("absorb", "orphan_items", label=label.age_name), first, first + (1 << LABEL_SHIFT)

@@ -1,0 +1,132 @@
+"""Where a graph lies: its AGE schema, its index schema, its labels, scopes and sources by number."""
+
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from kgmem.domain.graph import Graph
+from kgmem.storage.postgres.database import Database
+from kgmem.storage.postgres.statements import quote, statement
+
+VERTEX, EDGE = 1, 2
+LABEL_SHIFT = 48  # AGE's graphid is the label's id in the upper 16 bits and a sequence number in the lower 48.
+EPISODE_LABEL = "Episode"
+_PLAIN_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_MOST_SCOPES_KEPT = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label: as callers write it, as AGE holds it, and the sequence that numbers what bears it."""
+
+    id: int
+    kind: int
+    name: str
+    age_name: str
+    sequence: int  # Its oid.
+
+
+@dataclass(slots=True)
+class Layout:
+    """What a process knows of a graph's tables; numbers never change, so they may be kept."""
+
+    graph: Graph
+    id: int
+    age_name: str
+    index_name: str
+    vectors: str | None  # Table of the graph's embedding space.
+    next_space: str | None
+    next_vectors: str | None
+    labels: dict[tuple[int, str], Label] = field(default_factory=dict)
+    by_id: dict[int, Label] = field(default_factory=dict)
+    scopes: dict[str, int] = field(default_factory=lambda: {"": 0})
+    sources: dict[str, int] = field(default_factory=dict)
+
+    def sql(self, file: str, name: str, **names: str) -> str:
+        """Give a statement with this graph's schemas filled in."""
+        return statement(file, name, index=self.index_name, graph=self.age_name, **names)
+
+    def table(self, label: Label) -> str:
+        """Give a label's table as SQL."""
+        return f"{quote(self.age_name)}.{quote(label.age_name)}"
+
+
+def label_id(graphid: int) -> int:
+    """Give the id of the label that is in a graphid."""
+    return graphid >> LABEL_SHIFT
+
+
+async def learn_labels(connection: asyncpg.Connection, layout: Layout) -> None:
+    """Read the graph's register of labels."""
+    for row in await connection.fetch(layout.sql("layout", "labels"), layout.age_name):
+        label = Label(row["id"], row["kind"], row["name"], row["age_name"], row["sequence"])
+        layout.labels[label.kind, label.name] = label
+        layout.by_id[label.id] = label
+
+
+async def ensure_labels(database: Database, layout: Layout, kind: int, names: Iterable[str]) -> None:
+    """Make the labels that the graph does not have yet, before the transaction that uses them.
+
+    AGE makes labels by DDL that races, so it happens under a lock of its own.
+    """
+    missing = sorted({name for name in names if (kind, name) not in layout.labels})
+    if not missing:
+        return
+
+    async def make(connection: asyncpg.Connection) -> None:
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('kgmem label', $1))", layout.id)
+        await learn_labels(connection, layout)
+        for name in missing:
+            if (kind, name) not in layout.labels:
+                await _make_label(connection, layout, kind, name)
+        await learn_labels(connection, layout)
+
+    try:
+        await database.transact(make)
+    except BaseException:
+        layout.labels.clear()
+        layout.by_id.clear()
+        raise
+
+
+async def _make_label(connection: asyncpg.Connection, layout: Layout, kind: int, name: str) -> None:
+    taken = {row["name"] for row in await connection.fetch(layout.sql("layout", "age_labels"), layout.age_name)}
+    plain = _PLAIN_LABEL.fullmatch(name) and name not in taken and not name.startswith("_ag_label")
+    age_name = name if plain else f"{re.sub(r'[^A-Za-z0-9_]', '_', name)[:40]}_{zlib.crc32(name.encode()):08x}_{kind}"
+    if not re.match(r"[A-Za-z_]", age_name):
+        age_name = "L" + age_name
+    make = "create_vlabel" if kind == VERTEX else "create_elabel"
+    await connection.execute(
+        f"SELECT ag_catalog.{make}($1::name::cstring, $2::name::cstring)", layout.age_name, age_name
+    )
+    if kind == EDGE:
+        # AGE indexes an edge's ends but not its id, by which kgmem updates and deletes.
+        table = f"{quote(layout.age_name)}.{quote(age_name)}"
+        await connection.execute(f"CREATE UNIQUE INDEX ON {table} (id)")
+    await connection.execute(layout.sql("layout", "register_label"), layout.age_name, age_name, kind, name)
+
+
+async def scope_ids(connection: asyncpg.Connection, layout: Layout, paths: Sequence[str], *, make: bool) -> None:
+    """Learn the numbers of scopes; those that do not exist are made when asked."""
+    wanted = sorted({path for path in paths if path not in layout.scopes})
+    if not wanted:
+        return
+    if len(layout.scopes) > _MOST_SCOPES_KEPT:
+        layout.scopes = {"": 0}
+        wanted = sorted(set(paths) - {""})
+    if make:
+        await connection.execute(layout.sql("layout", "make_scopes"), wanted)
+    for row in await connection.fetch(layout.sql("layout", "scopes"), wanted):
+        layout.scopes[row["path"]] = row["id"]
+
+
+async def source_ids(connection: asyncpg.Connection, layout: Layout, keys: Iterable[str | None]) -> None:
+    """Learn the numbers of sources; those that were only named so far are registered with the prior trust."""
+    wanted = sorted({key for key in keys if key and key not in layout.sources})
+    if wanted:
+        await connection.execute(layout.sql("layout", "make_sources"), wanted)
+        for row in await connection.fetch(layout.sql("layout", "sources"), wanted):
+            layout.sources[row["key"]] = row["id"]

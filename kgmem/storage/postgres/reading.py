@@ -1,0 +1,201 @@
+"""Reading: single items, pages, everything, and the change feed."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import asyncpg
+
+from kgmem.domain.change import Change, Operation
+from kgmem.domain.entity import ENTITY, EPISODE, Entity, Page
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import InvalidInput, NotFound
+from kgmem.domain.interval import iso
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.scope import visible_from
+from kgmem.domain.source import Source
+from kgmem.storage.postgres.edges import read_edges
+from kgmem.storage.postgres.layout import EDGE, EPISODE_LABEL, VERTEX, Layout, label_id
+from kgmem.storage.postgres.records import dumps, entity_of, episode_of, relationship_of
+from kgmem.storage.postgres.vertices import read_vertices
+
+_KINDS = {1: "entity", 2: "episode", 3: "relationship", 4: "schema"}
+_OPERATIONS = {1: "created", 2: "updated", 3: "deleted"}
+_BATCH = 1000
+MENTIONS = "MENTIONS"
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which part of a listing: after a cursor, at most so many."""
+
+    cursor: str | None
+    limit: int
+
+    @property
+    def after(self) -> int:
+        """The id after which the part begins. Raises InvalidInput for a cursor that kgmem did not give."""
+        if self.cursor is None:
+            return 0
+        if not self.cursor.isdecimal() or len(self.cursor) > 19:
+            raise InvalidInput(f"{self.cursor[:40]!r} is not a cursor.", mend="Send the cursor of the last page.")
+        return int(self.cursor)
+
+
+async def entity(connection: asyncpg.Connection, layout: Layout, key: str, scope: str) -> Entity:
+    """Give the entity that a scope sees under a key. Raises NotFound."""
+    row = await connection.fetchrow(layout.sql("read", "item"), list(visible_from(scope)), key, ENTITY)
+    found = await _entities(connection, layout, [row] if row else [])
+    if not found:
+        raise NotFound(f"There is no entity {key!r}.", mend="List the entities, or recall by name.")
+    return found[0]
+
+
+async def episode(connection: asyncpg.Connection, layout: Layout, key: str, scope: str) -> Episode:
+    """Give the episode that a scope sees under a key. Raises NotFound."""
+    row = await connection.fetchrow(layout.sql("read", "item"), list(visible_from(scope)), key, EPISODE)
+    found = await _episodes(connection, layout, [row] if row else [])
+    if not found:
+        raise NotFound(f"There is no episode {key!r}.", mend="List the episodes, or recall by its words.")
+    return found[0]
+
+
+async def relationship(connection: asyncpg.Connection, layout: Layout, id_: int, scope: str) -> Relationship:
+    """Give a relationship that a scope sees. Raises NotFound."""
+    row = await connection.fetchrow(layout.sql("read", "edge"), id_, list(visible_from(scope)))
+    found = await _relationships(connection, layout, [row] if row else [])
+    if not found:
+        raise NotFound(f"There is no relationship {id_}.", mend="List the relationships.")
+    return found[0]
+
+
+async def entities(
+    connection: asyncpg.Connection, layout: Layout, scope: str, label: str | None, part: Slice
+) -> Page[Entity]:
+    """Give a page of the entities that a scope sees."""
+    number = layout.labels[VERTEX, label].id if label and (VERTEX, label) in layout.labels else -1 if label else None
+    rows = await connection.fetch(
+        layout.sql("read", "items"), ENTITY, list(visible_from(scope)), part.after, number, label, part.limit + 1
+    )
+    return _page(await _entities(connection, layout, rows[: part.limit]), rows, part)
+
+
+async def episodes(
+    connection: asyncpg.Connection, layout: Layout, scope: str, session: str | None, part: Slice
+) -> Page[Episode]:
+    """Give a page of the episodes that a scope sees, of one session or of all."""
+    visible = list(visible_from(scope))
+    if session is None:
+        rows = await connection.fetch(
+            layout.sql("read", "items"), EPISODE, visible, part.after, None, None, part.limit + 1
+        )
+    else:
+        sql = layout.sql("read", "items_of_session", label=EPISODE_LABEL)
+        quoted = dumps({"s": session})[len('{"s":') : -1]
+        rows = await connection.fetch(sql, visible, part.after, quoted, part.limit + 1)
+    return _page(await _episodes(connection, layout, rows[: part.limit]), rows, part)
+
+
+async def relationships(
+    connection: asyncpg.Connection, layout: Layout, scope: str, of: tuple[str | None, str | None], part: Slice
+) -> Page[Relationship]:
+    """Give a page of the relationships that a scope sees, of one kind and of one entity (key)."""
+    kind, key = of
+    number = layout.labels[EDGE, kind].id if kind and (EDGE, kind) in layout.labels else -1 if kind else None
+    arguments = [list(visible_from(scope)), part.after, number, part.limit + 1]
+    if key is None:
+        rows = await connection.fetch(layout.sql("read", "edges"), *arguments)
+    else:
+        item = await connection.fetchrow(layout.sql("read", "item"), list(visible_from(scope)), key, ENTITY)
+        if item is None:
+            raise NotFound(f"There is no entity {key!r}.", mend="List the entities, or recall by name.")
+        rows = await connection.fetch(layout.sql("read", "edges_of"), *arguments, item["id"])
+    return _page(await _relationships(connection, layout, rows[: part.limit]), rows, part)
+
+
+async def sources(connection: asyncpg.Connection, layout: Layout) -> list[Source]:
+    """Give the registered sources, by key."""
+    return [Source(**dict(row)) for row in await connection.fetch(layout.sql("read", "sources"))]
+
+
+async def everything(
+    connection: asyncpg.Connection, layout: Layout, scope: str | None
+) -> AsyncIterator[Entity | Relationship | Episode | Source]:
+    """Give sources, entities, relationships and episodes, in batches of one transaction's snapshot."""
+    for source in await sources(connection, layout):
+        yield source
+    readers = (
+        (connection.cursor(layout.sql("read", "all_items"), ENTITY, scope), _entities),
+        (connection.cursor(layout.sql("read", "all_edges"), scope), _relationships),
+        (connection.cursor(layout.sql("read", "all_items"), EPISODE, scope), _episodes),
+    )
+    for opening, read in readers:
+        cursor = await opening
+        while rows := await cursor.fetch(_BATCH):
+            for item in await read(connection, layout, rows):
+                yield item
+
+
+async def changes(connection: asyncpg.Connection, layout: Layout, after: int, limit: int) -> list[Change]:
+    """Give the changes after a cursor before which no other can still appear."""
+    rows = await connection.fetch(layout.sql("read", "changes"), after, limit)
+    return [
+        Change(
+            id=row["id"],
+            operation=cast("Operation", _OPERATIONS[row["operation"]]),
+            kind=cast("Any", _KINDS[row["kind"]]),
+            ids=row["ids"],
+            keys=row["keys"],
+            at=iso(row["at"]),
+        )
+        for row in rows
+    ]
+
+
+async def _entities(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Entity]:
+    stored = await read_vertices(connection, layout, [row["id"] for row in rows])
+    return [
+        entity_of(row["id"], layout.by_id[label_id(row["id"])].name, stored[row["id"]], **_held(row), key=row["key"])
+        for row in rows
+        if row["id"] in stored
+    ]
+
+
+async def _episodes(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Episode]:
+    ids = [row["id"] for row in rows]
+    stored = await read_vertices(connection, layout, ids)
+    mentions: dict[int, list[str]] = defaultdict(list)
+    if (EDGE, MENTIONS) in layout.labels:
+        kind = layout.labels[EDGE, MENTIONS].id
+        for row in await connection.fetch(layout.sql("read", "mentions"), ids, kind):
+            mentions[row["source"]].append(row["key"])
+    return [
+        episode_of(row["id"], stored[row["id"]], mentions[row["id"]], **_held(row), key=row["key"])
+        for row in rows
+        if row["id"] in stored
+    ]
+
+
+async def _relationships(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Relationship]:
+    stored = await read_edges(connection, layout, [row["id"] for row in rows])
+    return [
+        relationship_of(
+            row["id"],
+            layout.by_id[row["kind"]].name,
+            (row["start_key"] or "", row["end_key"] or ""),
+            stored[row["id"]][1],
+            **_held(row),
+        )
+        for row in rows
+        if row["id"] in stored
+    ]
+
+
+def _held(row: Any) -> dict[str, Any]:
+    return {"scope": row["scope"], "version": row["version"], "known_from": iso(row["known_from"])}
+
+
+def _page(items: list[Any], rows: Sequence[Any], part: Slice) -> Page[Any]:
+    more = len(rows) > part.limit
+    return Page(items, str(rows[part.limit - 1]["id"]) if more else None)

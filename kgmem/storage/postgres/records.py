@@ -1,0 +1,193 @@
+"""What kgmem writes into a vertex or an edge, and how it reads it back, also when another AGE client wrote it.
+
+A vertex carries the caller's properties beside kgmem's own (key, name, text, ...), so that analysts see plain names.
+A caller's property that bears one of kgmem's names is stored with an underscore behind it (`source` as `source_`,
+`source_` as `source__`), and gets its name back when it is read.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.place import Place, parse_place
+from kgmem.domain.relationship import Relationship
+
+_OWN = {
+    "entity": ("key", "name", "text", "labels", "place", "valid_from", "valid_to", "source", "scope"),
+    "episode": ("key", "text", "title", "occurred_at", "session", "speaker", "source", "scope"),
+    "relationship": ("key", "text", "valid_from", "valid_to", "strength", "confidence", "source", "scope"),
+}
+_RESERVED = frozenset(name for names in _OWN.values() for name in names)
+_ANNOTATION = re.compile(r'("(?:[^"\\]|\\.)*")|::(?:vertex|edge|path|numeric)|(-?\b(?:NaN|Infinity)\b)')
+
+
+def encode_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the caller's properties as they are stored; properties of None are left out."""
+    return {_escaped(name): value for name, value in properties.items() if value is not None}
+
+
+def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
+    """Give the vertex properties that hold after a statement was merged into those held (empty for a new one)."""
+    properties = dict(stated.properties)
+    name = properties.pop("name", None) if stated.name is None and _is_text(properties.get("name")) else stated.name
+    text = properties.pop("text", None) if stated.text is None and _is_text(properties.get("text")) else stated.text
+    own = {
+        "key": stated.key,
+        "name": name,
+        "text": text,
+        "labels": list(stated.labels) if stated.labels is not None else None,
+        "place": stated.place.geometry if stated.place else None,
+        "valid_from": stated.valid_from,
+        "valid_to": stated.valid_to,
+        "source": stated.source,
+        "scope": stated.scope or None,
+    }
+    return _merged(held, own, properties)
+
+
+def merge_relationship(held: Mapping[str, Any], stated: Relationship) -> dict[str, Any]:
+    """Give the edge properties that hold after a statement was merged into those held."""
+    own = {name: getattr(stated, name) or None for name in ("key", "text", "source", "scope")}
+    own |= {name: getattr(stated, name) for name in ("valid_from", "valid_to", "strength", "confidence")}
+    return _merged(held, own, stated.properties)
+
+
+def merge_episode(held: Mapping[str, Any], stated: Episode, key: str) -> dict[str, Any]:
+    """Give the vertex properties that hold after an episode was stated (again)."""
+    own = {name: getattr(stated, name) or None for name in _OWN["episode"]}
+    return _merged(held, own | {"key": key}, stated.properties)
+
+
+def entity_of(id_: int, label: str, stored: Mapping[str, Any], **held: Any) -> Entity:
+    """Give the entity that a vertex's properties tell."""
+    own: dict[str, Any] = {
+        name: _text(stored.get(name)) for name in ("name", "text", "valid_from", "valid_to", "source")
+    }
+    return Entity(
+        id=id_,
+        label=label,
+        labels=stored.get("labels") or None,
+        properties=_others(stored, "entity"),
+        place=place_of(stored),
+        **own,
+        **held,
+    )
+
+
+def relationship_of(id_: int, kind: str, ends: tuple[str, str], stored: Mapping[str, Any], **held: Any) -> Relationship:
+    """Give the relationship that an edge's properties tell."""
+    own: dict[str, Any] = {name: stored.get(name) for name in _OWN["relationship"] if name != "scope"}
+    return Relationship(
+        id=id_, kind=kind, start=ends[0], end=ends[1], properties=_others(stored, "relationship"), **own, **held
+    )
+
+
+def episode_of(id_: int, stored: Mapping[str, Any], mentions: list[str], **held: Any) -> Episode:
+    """Give the episode that a vertex's properties tell."""
+    own: dict[str, Any] = {name: stored.get(name) for name in ("title", "occurred_at", "session", "speaker", "source")}
+    return Episode(
+        id=id_,
+        text=str(stored.get("text", "")),
+        mentions=mentions,
+        properties=_others(stored, "episode"),
+        **own,
+        **held,
+    )
+
+
+def place_of(stored: Mapping[str, Any]) -> Place | None:
+    """Give the place a vertex tells, or None when it has none that can be read (another client may write anything)."""
+    try:
+        return parse_place(stored["place"]) if stored.get("place") else None
+    except InvalidInput:
+        return None
+
+
+def entity_body(stored: Mapping[str, Any]) -> str:
+    """Give the text by which an entity is searched: name, other names, text; without a text its short properties."""
+    aliases = stored.get("aliases")
+    parts = [stored.get("name") or stored.get("key"), *(aliases if isinstance(aliases, list) else [aliases])]
+    if stored.get("text"):
+        parts.append(stored["text"])
+    else:
+        parts += [v for k, v in stored.items() if k not in _RESERVED and k != "aliases" and _is_short(v)]
+    return "\n".join(part for part in parts if _is_text(part) and part.strip())
+
+
+def dumps(stored: Mapping[str, Any]) -> str:
+    """Give properties as agtype reads them. Raises InvalidInput for what cannot be stored."""
+    try:
+        text = orjson.dumps(stored, default=_plain).decode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(
+            f"A property cannot be stored: {error}.", mend="Use JSON values; integers of 64 bits."
+        ) from error
+    if "\\u0000" in text:
+        raise InvalidInput("A text contains a NUL character.", mend="Remove U+0000 from it.")
+    return text
+
+
+def loads(text: str) -> dict[str, Any]:
+    """Give the properties in an agtype map: JSON, after suffixes such as ::numeric and NaN were taken out."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        value = orjson.loads(_ANNOTATION.sub(lambda m: m[1] or ("null" if m[2] else ""), text))
+    return value if isinstance(value, dict) else {}
+
+
+def check_finite(value: Any, where: str) -> None:
+    """Raise InvalidInput when a number in the value is not finite, which JSON could not say."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidInput(f"{where} is not a finite number.", mend="Leave it out, or give it as text.")
+    for inner in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        check_finite(inner, where)
+
+
+def _merged(held: Mapping[str, Any], own: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {**held, **{name: value for name, value in own.items() if value is not None}}
+    for name, value in properties.items():
+        if value is None:
+            merged.pop(_escaped(name), None)
+        else:
+            merged[_escaped(name)] = value
+    return merged
+
+
+def _others(stored: Mapping[str, Any], what: str) -> dict[str, Any]:
+    own = _OWN[what]
+    return {_unescaped(name): value for name, value in stored.items() if name not in own}
+
+
+def _escaped(name: str) -> str:
+    return name + "_" if name.rstrip("_") in _RESERVED else name
+
+
+def _unescaped(name: str) -> str:
+    return name[:-1] if name.endswith("_") and name.rstrip("_") in _RESERVED else name
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 200
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not a JSON value")

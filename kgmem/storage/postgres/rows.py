@@ -1,0 +1,53 @@
+"""What the index keeps of a vertex, made of nothing but its stored properties, so that it can be made again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kgmem.domain.episode import PASSAGE_CHARACTERS, Passage, passages
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.interval import ALWAYS, Interval, parse_time, valid_interval
+from kgmem.domain.place import Place
+from kgmem.storage.postgres.records import entity_body, place_of
+
+
+@dataclass(frozen=True, slots=True)
+class VertexRow:
+    """What the index keeps of a vertex, made of its stored properties."""
+
+    valid: Interval
+    place: Place | None
+    labels: Sequence[str] | None
+    passages: Sequence[Passage]
+
+
+def entity_row(stored: Mapping[str, Any]) -> VertexRow:
+    """Give the row of an entity: searched by its names and text."""
+    body = entity_body(stored)
+    labels = stored.get("labels")
+    return VertexRow(
+        valid=_valid(stored.get("valid_from"), stored.get("valid_to")),
+        place=place_of(stored),
+        labels=[str(label) for label in labels] if isinstance(labels, list) else None,
+        passages=[Passage(0, 0, body)] if len(body) <= PASSAGE_CHARACTERS else list(passages(body)),
+    )
+
+
+def episode_row(stored: Mapping[str, Any]) -> VertexRow:
+    """Give the row of an episode: its passages, each headed by title or speaker; valid when it occurred."""
+    occurred = stored.get("occurred_at")
+    title, speaker = stored.get("title"), stored.get("speaker")
+    text = str(stored.get("text", ""))
+    head = f"{title}\n" if title else f"{speaker}: " if speaker else ""
+    cut = [Passage(p.ordinal, p.start, head + p.body) for p in passages(text)]
+    return VertexRow(_valid(occurred, occurred) if occurred else ALWAYS, None, None, cut)
+
+
+def _valid(valid_from: Any, valid_to: Any) -> Interval:
+    """Give the interval of stored times; another client may have written what is none."""
+    try:
+        if valid_from is not None and valid_from == valid_to:
+            return parse_time(valid_from)
+        return valid_interval(valid_from, valid_to)
+    except (InvalidInput, AttributeError, TypeError):
+        return ALWAYS

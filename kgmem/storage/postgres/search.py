@@ -1,0 +1,190 @@
+"""Search: one statement for the candidates of every arm, one for what the best of them say."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from kgmem.domain.answer import Hit
+from kgmem.domain.embedding import Vector
+from kgmem.domain.entity import ENTITY, EPISODE
+from kgmem.domain.interval import Interval, iso, parse_time
+from kgmem.domain.ports import Candidates
+from kgmem.domain.question import Question, When
+from kgmem.domain.scope import visible_from
+from kgmem.storage.postgres.layout import VERTEX, Layout, label_id
+from kgmem.storage.postgres.records import entity_of, episode_of, loads
+from kgmem.storage.postgres.statements import quote
+
+# Per arm: twice what is asked, so that fusion sees beyond the k best of each, and at least 40.
+LEAST_CANDIDATES = 40
+
+
+@dataclass(slots=True)
+class _Parameters:
+    """The values of a statement under construction, each with its place in the text."""
+
+    values: list[Any] = field(default_factory=list)
+
+    def add(self, value: Any, type_: str) -> str:
+        """Bind a value; gives the text that stands for it."""
+        self.values.append(value)
+        return f"${len(self.values)}::{type_}"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """A question as the index sees it: with its vector, and the labels whose past is never superseded."""
+
+    question: Question
+    vector: Vector | None
+    occurrences: Sequence[str]
+    words: bool  # Whether pg_textsearch indexes the words.
+
+
+async def candidates(connection: asyncpg.Connection, layout: Layout, request: SearchRequest) -> Candidates:
+    """Give each arm's candidates, greatest value first, and count what time held back."""
+    sql, values = _statement(layout, request)
+    rows = await connection.fetch(sql, *values)
+    best: dict[str, dict[int, float]] = defaultdict(dict)
+    superseded = set()
+    for row in rows:
+        if not row["stands"]:
+            superseded.add(row["item"])
+        elif row["value"] > best[row["arm"]].get(row["item"], float("-inf")):
+            best[row["arm"]][row["item"]] = row["value"]
+    arms = {arm: sorted(best[arm].items(), key=lambda pair: (-pair[1], pair[0])) for arm in _arms(layout, request)}
+    if "words" in arms:  # BM25 gives 0 to what shares no word with the question.
+        arms["words"] = [pair for pair in arms["words"] if pair[1] > 0]
+    return Candidates(arms, {"superseded": len(superseded)} if superseded else {})
+
+
+async def fetch(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> dict[int, Hit]:
+    """Give hits by id, as the label tables hold them now; what is gone there is left out."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for id_ in ids:
+        groups[label_id(id_)].append(id_)
+    known = [(layout.by_id[label], group) for label, group in sorted(groups.items()) if label in layout.by_id]
+    if not known:
+        return {}
+    parameters = _Parameters()
+    parts = []
+    for label, group in known:
+        places = {"ids": parameters.add(group, "bigint[]"), "graphids": parameters.add(group, "ag_catalog.graphid[]")}
+        parts.append(layout.sql("recall", "fetch_vertices", label=label.age_name) % places)
+    sql = layout.sql("recall", "fetch_items") % {"vertices": " UNION ALL ".join(parts)}
+    return {row["id"]: _hit(layout, row) for row in await connection.fetch(sql, *parameters.values)}
+
+
+def _arms(layout: Layout, request: SearchRequest) -> list[str]:
+    arms = ["meaning"] if request.vector is not None and layout.vectors else []
+    arms += ["words"] if request.question.what.text else []
+    return arms or ["listed"]
+
+
+def _statement(layout: Layout, request: SearchRequest) -> tuple[str, list[Any]]:
+    """Compose the candidate statement out of the parts in recall.sql; every value is a parameter."""
+    question, parameters = request.question, _Parameters()
+    most = max(LEAST_CANDIDATES, 2 * question.k)
+    names = {
+        "paths": parameters.add(list(visible_from(question.scope)), "text[]"),
+        "most": parameters.add(most, "integer"),
+        "filters": "",
+        "stands": "true",
+    }
+    hard = _filters(layout, question, parameters)
+    stands = _stands(layout, request, parameters)
+    arms = _arms(layout, request)
+    if "meaning" in arms:
+        names["vector"] = parameters.add(request.vector, "halfvec")
+    if "words" in arms:
+        names["text"] = parameters.add(question.what.text, "text")
+        names["words"] = "'" + f"{quote(layout.index_name)}.passage_words".replace("'", "''") + "'"
+    pieces = {
+        "meaning": ("near_many", "near_few"),
+        "words": ("words_many", "words_few") if request.words else ("plain_words",),
+        "listed": ("listed",),
+    }
+    enough = parameters.add(question.k, "integer") if stands != "true" else ""
+    ctes, selects = [layout.sql("recall", "seen") % names], []
+    for arm in arms:
+        for piece in pieces[arm]:
+            sql = layout.sql("recall", piece, table=layout.vectors or "")
+            ctes.append(f"{piece} AS MATERIALIZED ({sql % {**names, 'filters': hard, 'stands': stands}})")
+            selects.append(f"SELECT '{arm}' AS arm, item, value::float8, stands FROM {piece}")  # noqa: S608
+            if stands != "true":
+                # Where too few of the best still stand, look again with time as a filter; else this costs nothing.
+                again = f"{hard} AND {stands} AND (SELECT count(*) FILTER (WHERE stands) < {enough} FROM {piece})"  # noqa: S608 - constants
+                ctes.append(f"{piece}_again AS ({sql % {**names, 'filters': again}})")
+                selects.append(f"SELECT '{arm}' AS arm, item, value::float8, stands FROM {piece}_again")  # noqa: S608
+    return f"WITH {', '.join(ctes)} {' UNION ALL '.join(selects)}", parameters.values
+
+
+def _filters(layout: Layout, question: Question, parameters: _Parameters) -> str:
+    """Give the conditions that every candidate must meet."""
+    what, conditions = question.what, []
+    if what.labels:
+        known = [layout.labels[VERTEX, name].id for name in what.labels if (VERTEX, name) in layout.labels]
+        by_id = f"(i.id >> 48) = ANY ({parameters.add(known, 'bigint[]')})"
+        conditions.append(f"({by_id} OR i.labels && {parameters.add(list(what.labels), 'text[]')})")
+    if what.kinds:
+        numbers = [{"entity": ENTITY, "episode": EPISODE}.get(kind, 0) for kind in what.kinds]
+        conditions.append(f"i.kind = ANY ({parameters.add(numbers, 'smallint[]')})")
+    if what.sources:
+        numbers = [layout.sources.get(key, -1) for key in what.sources]
+        conditions.append(f"i.source = ANY ({parameters.add(numbers, 'integer[]')})")
+    window = _window(question.when)
+    if window:
+        start, end = parameters.add(window.start, "timestamptz"), parameters.add(window.end, "timestamptz")
+        conditions.append(f"i.valid && tstzrange({start}, {end})")
+    return "".join(f" AND {condition}" for condition in conditions)
+
+
+def _stands(layout: Layout, request: SearchRequest, parameters: _Parameters) -> str:
+    """Give the default's condition: valid now, unless the question names a time or the label tells of occurrences."""
+    when = request.question.when
+    if when.any_time or _window(when):
+        return "true"
+    known = [layout.labels[VERTEX, name].id for name in request.occurrences if (VERTEX, name) in layout.labels]
+    exempt = f" OR (i.id >> 48) = ANY ({parameters.add(known, 'bigint[]')})" if known else ""
+    return f"(i.kind = 2 OR i.valid @> now(){exempt})"
+
+
+def _window(when: When) -> Interval | None:
+    """Give the range of valid time that a question asks for."""
+    if when.valid_at is not None:
+        return parse_time(when.valid_at)
+    if when.between is not None:
+        first, last = when.between
+        start = parse_time(first).start if first is not None else None
+        return Interval(start, parse_time(last).end if last is not None else None)
+    return None
+
+
+def _hit(layout: Layout, row: Any) -> Hit:
+    stored: Mapping[str, Any] = loads(row["properties"])
+    label = layout.by_id[label_id(row["id"])].name
+    trust = row["trust"] if row["trust"] is not None else row["source_trust"]
+    told = {"source": row["source"], "name": row["source_name"], "trust": row["source_trust"]}
+    told["known_from"] = iso(row["known_from"])
+    shared = {"key": row["key"], "scope": row["scope"]}
+    if row["kind"] == EPISODE:
+        episode = episode_of(row["id"], stored, [], **shared)
+        told |= {"session": episode.session, "speaker": episode.speaker, "occurred_at": episode.occurred_at}
+        return Hit(
+            kind="episode", id=row["id"], label=label, name=episode.title, text=episode.text, score=0.0,
+            confidence=trust, valid_from=episode.occurred_at, valid_to=episode.occurred_at,
+            properties=episode.properties, provenance=[_known(told)], **shared,
+        )  # fmt: skip
+    entity = entity_of(row["id"], label, stored, **shared)
+    return Hit(
+        kind="entity", id=row["id"], label=label, name=entity.name, text=entity.text, score=0.0, confidence=trust,
+        valid_from=entity.valid_from, valid_to=entity.valid_to, properties=entity.properties,
+        place=entity.place.geometry if entity.place else None, provenance=[_known(told)], **shared,
+    )  # fmt: skip
+
+
+def _known(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if value is not None}

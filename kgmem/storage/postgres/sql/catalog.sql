@@ -1,0 +1,54 @@
+-- name: register
+INSERT INTO kgmem.graph (name, age_name, index_name, strict, schema, fusion)
+VALUES ($1, gen_random_uuid()::text, gen_random_uuid()::text, $2, $3::text::jsonb, $4)
+RETURNING id
+
+-- name: place
+UPDATE kgmem.graph SET age_name = $2, index_name = $3, space = $4::text::jsonb, space_table = $5 WHERE id = $1
+
+-- name: get
+SELECT id, name, age_name, index_name, strict, schema::text, space::text, space_table, next_space::text,
+       next_space_table, fusion, created_at
+FROM kgmem.graph WHERE name = $1
+
+-- name: list
+SELECT id, name, strict, schema::text, space::text, fusion, created_at FROM kgmem.graph ORDER BY name
+
+-- name: update
+UPDATE kgmem.graph SET strict = $2, schema = $3::text::jsonb, fusion = $4 WHERE name = $1 RETURNING id
+
+-- name: unregister
+DELETE FROM kgmem.graph WHERE name = $1 RETURNING id, age_name, index_name
+
+-- name: drop_index
+DROP SCHEMA {index} CASCADE
+
+-- name: stats
+SELECT (SELECT count(*) FROM {index}.item WHERE kind = 1) AS entities,
+       (SELECT count(*) FROM {index}.item WHERE kind = 2) AS episodes,
+       (SELECT count(*) FROM {index}.edge) AS relationships,
+       (SELECT count(*) FROM {index}.passage) AS passages,
+       (SELECT count(DISTINCT passage) FROM {index}.unembedded) AS waiting,
+       (SELECT count(*) FROM {index}.scope) AS scopes,
+       (SELECT count(*) FROM {index}.source) AS sources,
+       (SELECT coalesce(max(id), 0) FROM {index}.change) AS last_change,
+       (SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
+         JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname IN ($1, $2) AND c.relkind = 'r') AS bytes
+
+-- name: stats_labels
+SELECT l.kind, l.name, c.n
+FROM {index}.label l
+JOIN (SELECT id >> 48 AS label, count(*) AS n FROM {index}.item GROUP BY 1
+      UNION ALL SELECT kind, count(*) FROM {index}.edge GROUP BY 1) c ON c.label = l.id
+ORDER BY c.n DESC, l.name
+
+-- name: stats_vectors
+SELECT count(*) FROM {index}.{table}
+
+-- name: next_space
+UPDATE kgmem.graph SET next_space = $2::text::jsonb, next_space_table = $3 WHERE id = $1
+
+-- name: switch_space
+UPDATE kgmem.graph SET space = next_space, space_table = next_space_table, next_space = NULL, next_space_table = NULL
+WHERE id = $1 RETURNING space_table

@@ -1,0 +1,2 @@
+-- name: reindex
+REINDEX INDEX {index}.{which}

@@ -1,0 +1,72 @@
+-- name: item
+SELECT i.id, i.key, i.version, i.known_from, s.path AS scope
+FROM {index}.scope s JOIN {index}.item i ON i.scope = s.id AND i.key = $2 AND i.kind = $3
+WHERE s.path = ANY ($1::text[])
+ORDER BY length(s.path) DESC LIMIT 1
+
+-- name: items
+SELECT i.id, i.key, i.version, i.known_from, s.path AS scope
+FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
+WHERE i.kind = $1 AND s.path = ANY ($2::text[]) AND i.id > $3
+  AND ($4::integer IS NULL OR (i.id >= $4::bigint << 48 AND i.id < ($4::bigint + 1) << 48) OR $5::text = ANY (i.labels))
+ORDER BY i.id LIMIT $6
+
+-- name: items_of_session
+SELECT i.id, i.key, i.version, i.known_from, s.path AS scope
+FROM {graph}.{label} v
+JOIN {index}.item i ON i.id = (ag_catalog.graphid_to_agtype(v.id)::text)::bigint
+JOIN {index}.scope s ON s.id = i.scope
+WHERE s.path = ANY ($1::text[]) AND i.id > $2
+  AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[v.properties, '"session"'::agtype]) = $3::text::agtype
+ORDER BY i.id LIMIT $4
+
+-- name: edges
+SELECT e.id, e.version, e.known_from, e.source, e.target, e.kind, s.path AS scope, a.key AS start_key, b.key AS end_key
+FROM {index}.edge e
+JOIN {index}.scope s ON s.id = e.scope
+LEFT JOIN {index}.item a ON a.id = e.source
+LEFT JOIN {index}.item b ON b.id = e.target
+WHERE s.path = ANY ($1::text[]) AND e.id > $2 AND ($3::integer IS NULL OR e.kind = $3)
+ORDER BY e.id LIMIT $4
+
+-- name: edges_of
+SELECT e.id, e.version, e.known_from, e.source, e.target, e.kind, s.path AS scope, a.key AS start_key, b.key AS end_key
+FROM (SELECT * FROM {index}.edge WHERE source = $5 UNION SELECT * FROM {index}.edge WHERE target = $5) e
+JOIN {index}.scope s ON s.id = e.scope
+LEFT JOIN {index}.item a ON a.id = e.source
+LEFT JOIN {index}.item b ON b.id = e.target
+WHERE s.path = ANY ($1::text[]) AND e.id > $2 AND ($3::integer IS NULL OR e.kind = $3)
+ORDER BY e.id LIMIT $4
+
+-- name: edge
+SELECT e.id, e.version, e.known_from, e.source, e.target, e.kind, s.path AS scope, a.key AS start_key, b.key AS end_key
+FROM {index}.edge e
+JOIN {index}.scope s ON s.id = e.scope
+LEFT JOIN {index}.item a ON a.id = e.source
+LEFT JOIN {index}.item b ON b.id = e.target
+WHERE e.id = $1 AND s.path = ANY ($2::text[])
+
+-- name: mentions
+SELECT e.source, i.key FROM {index}.edge e JOIN {index}.item i ON i.id = e.target
+WHERE e.source = ANY ($1::bigint[]) AND e.kind = $2 ORDER BY e.source, i.key
+
+-- name: sources
+SELECT key, name, kind, trust, note FROM {index}.source ORDER BY key
+
+-- name: all_items
+SELECT i.id, i.key, i.version, i.known_from, i.kind, s.path AS scope
+FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
+WHERE i.kind = $1 AND ($2::text IS NULL OR s.path = $2) ORDER BY i.id
+
+-- name: all_edges
+SELECT e.id, e.version, e.known_from, e.source, e.target, e.kind, s.path AS scope, a.key AS start_key, b.key AS end_key
+FROM {index}.edge e
+JOIN {index}.scope s ON s.id = e.scope
+JOIN {index}.item a ON a.id = e.source AND a.kind = 1
+JOIN {index}.item b ON b.id = e.target
+WHERE $1::text IS NULL OR s.path = $1 ORDER BY e.id
+
+-- name: changes
+SELECT id, operation, kind, ids, keys, at FROM {index}.change
+WHERE id > $1 AND xid < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY id LIMIT $2

@@ -1,0 +1,91 @@
+-- name: seen
+seen AS MATERIALIZED (
+    SELECT s.id, (SELECT count(*) FROM (SELECT 1 FROM {index}.item c WHERE c.scope = s.id LIMIT 2001) few) AS size
+    FROM {index}.scope s WHERE s.path = ANY (%(paths)s)
+)
+
+-- name: near_many
+SELECT v.item, -(v.embedding <#> %(vector)s) AS value, %(stands)s AS stands
+FROM {index}.{table} v JOIN {index}.item i ON i.id = v.item
+WHERE (SELECT count(*) FROM seen WHERE size > 2000) > 0
+  AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE size > 2000)) %(filters)s
+ORDER BY v.embedding <#> %(vector)s LIMIT %(most)s
+
+-- name: near_few
+SELECT v.item, -(v.embedding <#> %(vector)s) AS value, %(stands)s AS stands
+FROM {index}.item i JOIN {index}.passage p ON p.item = i.id JOIN {index}.{table} v ON v.passage = p.id
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE size <= 2000)) %(filters)s
+ORDER BY 2 DESC LIMIT %(most)s
+
+-- name: words_many
+SELECT p.item, -(p.body <@> to_bm25query(%(text)s, %(words)s)) AS value, %(stands)s AS stands
+FROM {index}.passage p JOIN {index}.item i ON i.id = p.item
+WHERE (SELECT count(*) FROM seen WHERE size > 2000) > 0
+  AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE size > 2000)) %(filters)s
+ORDER BY p.body <@> to_bm25query(%(text)s, %(words)s) LIMIT %(most)s
+
+-- name: words_few
+SELECT p.item, -(p.body <@> to_bm25query(%(text)s, %(words)s)) AS value, %(stands)s AS stands
+FROM {index}.item i JOIN {index}.passage p ON p.item = i.id
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE size <= 2000)) %(filters)s
+ORDER BY 2 DESC LIMIT %(most)s
+
+-- name: plain_words
+SELECT p.item, ts_rank_cd(to_tsvector('english', p.body), q.query)::float8 AS value, %(stands)s AS stands
+FROM (SELECT replace(plainto_tsquery('english', %(text)s)::text, '&', '|')::tsquery AS query) q
+JOIN {index}.passage p ON to_tsvector('english', p.body) @@ q.query
+JOIN {index}.item i ON i.id = p.item
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
+ORDER BY 2 DESC LIMIT %(most)s
+
+-- name: listed
+SELECT i.id AS item, extract(epoch FROM i.known_from)::float8 AS value, %(stands)s AS stands
+FROM {index}.item i
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
+ORDER BY i.known_from DESC, i.id LIMIT %(most)s
+
+-- name: fetch_items
+SELECT i.id, i.kind, i.key, i.trust, i.known_from, s.path AS scope, o.key AS source, o.name AS source_name,
+       o.trust AS source_trust, v.properties
+FROM (%(vertices)s) v
+JOIN {index}.item i ON i.id = v.id
+JOIN {index}.scope s ON s.id = i.scope
+LEFT JOIN {index}.source o ON o.id = i.source
+
+-- name: fetch_vertices
+SELECT n.id, l.properties::text AS properties
+FROM unnest(%(ids)s::bigint[], %(graphids)s::ag_catalog.graphid[]) AS n (id, graphid)
+JOIN {graph}.{label} l ON l.id = n.graphid
+
+-- name: unembedded
+SELECT p.id, p.body FROM {index}.unembedded u JOIN {index}.passage p ON p.id = u.passage
+WHERE u.space = $1 ORDER BY u.passage LIMIT $2
+
+-- name: put_vectors
+WITH arrived AS (
+    SELECT n.passage, p.item, n.embedding
+    FROM unnest($2::bigint[], $3::text[], $4::halfvec[]) AS n (passage, body, embedding)
+    JOIN {index}.passage p ON p.id = n.passage AND p.body = n.body
+), stored AS (
+    INSERT INTO {index}.{table} (passage, item, given, embedding)
+    SELECT passage, item, false, embedding FROM arrived
+    ON CONFLICT (passage) DO UPDATE SET embedding = excluded.embedding, given = false
+    RETURNING passage
+)
+DELETE FROM {index}.unembedded u USING stored WHERE u.space = $1 AND u.passage = stored.passage
+
+-- name: forget_unembedded
+DELETE FROM {index}.unembedded u
+WHERE u.space = $1 AND NOT EXISTS (SELECT 1 FROM {index}.passage p WHERE p.id = u.passage)
+
+-- name: await_space
+INSERT INTO {index}.unembedded (passage, space) SELECT id, $1 FROM {index}.passage ON CONFLICT DO NOTHING
+
+-- name: waiting_for_space
+SELECT EXISTS (SELECT 1 FROM {index}.unembedded u JOIN {index}.passage p ON p.id = u.passage WHERE u.space = $1)
+
+-- name: leave_space
+DELETE FROM {index}.unembedded WHERE space <> $1
+
+-- name: drop_vectors
+DROP TABLE {index}.{table}

@@ -1,0 +1,176 @@
+-- name: insert_items
+INSERT INTO {index}.item (id, kind, scope, key, source, valid, place, area, labels, stated)
+SELECT (n.label::bigint << 48) | nextval(n.sequence::oid::regclass), $1, n.scope, n.key, n.source,
+       tstzrange(n.valid_from, n.valid_to), point(n.lon, n.lat), n.area::text::box,
+       CASE WHEN n.labels IS NOT NULL THEN string_to_array(n.labels, E'\x1f') END, n.stated
+FROM unnest($2::integer[], $3::bigint[], $4::integer[], $5::text[], $6::integer[], $7::timestamptz[], $8::timestamptz[],
+            $9::float8[], $10::float8[], $11::text[], $12::text[], $13::bigint[])
+     AS n (label, sequence, scope, key, source, valid_from, valid_to, lon, lat, area, labels, stated)
+ON CONFLICT (scope, key, kind) DO NOTHING
+RETURNING id, scope, key
+
+-- name: lock_items
+SELECT i.id, i.scope, i.key, i.version, i.stated, i.known_from
+FROM {index}.item i
+JOIN unnest($2::integer[], $3::text[]) AS n (scope, key) ON i.scope = n.scope AND i.key = n.key AND i.kind = $1
+ORDER BY i.id
+FOR UPDATE OF i
+
+-- name: insert_vertices
+INSERT INTO {graph}.{label} (id, properties)
+SELECT n.id, n.properties::agtype FROM unnest($1::graphid[], $2::text[]) AS n (id, properties)
+
+-- name: read_vertices
+SELECT id, properties::text AS properties FROM {graph}.{label} WHERE id = ANY ($1::graphid[])
+
+-- name: update_vertices
+UPDATE {graph}.{label} AS l SET properties = n.properties::agtype
+FROM unnest($1::graphid[], $2::text[]) AS n (id, properties) WHERE l.id = n.id
+
+-- name: delete_vertices
+DELETE FROM {graph}.{label} WHERE id = ANY ($1::graphid[])
+
+-- name: update_items
+UPDATE {index}.item AS i
+SET version = i.version + 1, known_from = now(), source = coalesce(n.source, i.source),
+    valid = tstzrange(n.valid_from, n.valid_to), place = point(n.lon, n.lat), area = n.area::text::box,
+    labels = CASE WHEN n.labels IS NOT NULL THEN string_to_array(n.labels, E'\x1f') END, stated = n.stated
+FROM unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::timestamptz[], $5::float8[], $6::float8[], $7::text[],
+            $8::text[], $9::bigint[])
+     AS n (id, source, valid_from, valid_to, lon, lat, area, labels, stated)
+WHERE i.id = n.id
+
+-- name: restate_items
+UPDATE {index}.item AS i SET stated = n.stated FROM unnest($1::bigint[], $2::bigint[]) AS n (id, stated) WHERE i.id = n.id
+
+-- name: keep_history
+INSERT INTO {index}.history (id, kind, version, known, deleted, record)
+SELECT n.id, $1, n.version, tstzrange(n.known_from, greatest(now(), n.known_from)), $2, n.record::jsonb
+FROM unnest($3::bigint[], $4::integer[], $5::timestamptz[], $6::text[]) AS n (id, version, known_from, record)
+ON CONFLICT (id, version) DO NOTHING
+
+-- name: read_passages
+SELECT id, item, ordinal, body FROM {index}.passage WHERE item = ANY ($1::bigint[])
+
+-- name: delete_passages
+WITH gone AS (DELETE FROM {index}.passage WHERE id = ANY ($1::bigint[]) RETURNING id)
+DELETE FROM {index}.unembedded u USING gone WHERE u.passage = gone.id
+
+-- name: delete_vectors
+DELETE FROM {index}.{table} WHERE passage = ANY ($1::bigint[])
+
+-- name: insert_passages
+WITH made AS (
+    INSERT INTO {index}.passage (item, ordinal, start, body)
+    SELECT * FROM unnest($1::bigint[], $2::integer[], $3::integer[], $4::text[])
+    RETURNING id, item, ordinal
+), waiting AS (
+    INSERT INTO {index}.unembedded (passage, space)
+    SELECT m.id, s.space FROM made m CROSS JOIN unnest($5::text[]) AS s (space)
+)
+SELECT id, item, ordinal FROM made
+
+-- name: insert_vectors
+INSERT INTO {index}.{table} (passage, item, given, embedding)
+SELECT n.passage, n.item, $1, n.embedding
+FROM unnest($2::bigint[], $3::bigint[], $4::halfvec[]) AS n (passage, item, embedding)
+ON CONFLICT (passage) DO UPDATE SET given = excluded.given, embedding = excluded.embedding
+
+-- name: vectors_arrived
+DELETE FROM {index}.unembedded WHERE space = $1 AND passage = ANY ($2::bigint[])
+
+-- name: change
+INSERT INTO {index}.change (operation, kind, ids, keys) VALUES ($1, $2, $3, $4)
+
+-- name: ends
+SELECT n.at, i.id
+FROM unnest($1::text[]) WITH ORDINALITY AS n (key, at)
+LEFT JOIN {index}.item i ON i.scope = 0 AND i.key = n.key AND i.kind = 1
+ORDER BY n.at
+
+-- name: ends_in_scopes
+SELECT DISTINCT ON (n.at) n.at, i.id
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS n (key, paths, at)
+LEFT JOIN {index}.scope s ON s.path = '' OR s.path = ANY (string_to_array(n.paths, E'\x1f'))
+LEFT JOIN {index}.item i ON i.scope = s.id AND i.key = n.key AND i.kind = 1
+ORDER BY n.at, i.id IS NULL, length(s.path) DESC
+
+-- name: take_ids
+SELECT ($1::integer::bigint << 48) | nextval($2::bigint::oid::regclass) AS id FROM generate_series(1, $3::integer)
+
+-- name: insert_edges
+INSERT INTO {index}.edge (id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, stated, key)
+SELECT n.id, n.source, n.target, n.kind, n.scope, n.origin, n.strength, n.confidence,
+       tstzrange(n.valid_from, n.valid_to), n.discriminator, n.stated, n.key
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::integer[], $6::integer[], $7::real[],
+            $8::real[], $9::timestamptz[], $10::timestamptz[], $11::bigint[], $12::bigint[], $13::text[])
+     AS n (id, source, target, kind, scope, origin, strength, confidence, valid_from, valid_to, discriminator, stated,
+           key)
+ON CONFLICT DO NOTHING
+RETURNING id
+
+-- name: lock_edges
+SELECT n.at, e.id, e.source, e.target, e.kind, e.version, e.stated, e.known_from
+FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[], $5::bigint[])
+     WITH ORDINALITY AS n (source, target, kind, scope, discriminator, at)
+JOIN {index}.edge e ON e.source = n.source AND e.target = n.target AND e.kind = n.kind AND e.scope = n.scope
+                   AND e.discriminator = n.discriminator
+ORDER BY e.id
+FOR UPDATE OF e
+
+-- name: lock_keyed_edges
+SELECT n.at, e.id, e.source, e.target, e.kind, e.version, e.stated, e.known_from
+FROM unnest($1::integer[], $2::text[]) WITH ORDINALITY AS n (scope, key, at)
+JOIN {index}.edge e ON e.scope = n.scope AND e.key = n.key
+ORDER BY e.id
+FOR UPDATE OF e
+
+-- name: insert_label_edges
+INSERT INTO {graph}.{label} (id, start_id, end_id, properties)
+SELECT n.id, n.source, n.target, n.properties::agtype
+FROM unnest($1::graphid[], $2::graphid[], $3::graphid[], $4::text[]) AS n (id, source, target, properties)
+
+-- name: read_label_edges
+SELECT id, start_id, end_id, properties::text AS properties FROM {graph}.{label} WHERE id = ANY ($1::graphid[])
+
+-- name: update_label_edges
+UPDATE {graph}.{label} AS l SET properties = n.properties::agtype, start_id = n.source, end_id = n.target
+FROM unnest($1::graphid[], $2::graphid[], $3::graphid[], $4::text[]) AS n (id, source, target, properties)
+WHERE l.id = n.id
+
+-- name: update_edges
+UPDATE {index}.edge AS e
+SET version = e.version + 1, known_from = now(), origin = coalesce(n.origin, e.origin),
+    source = n.source, target = n.target, strength = n.strength, confidence = n.confidence,
+    valid = tstzrange(n.valid_from, n.valid_to), stated = n.stated
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::real[], $6::real[], $7::timestamptz[],
+            $8::timestamptz[], $9::bigint[])
+     AS n (id, source, target, origin, strength, confidence, valid_from, valid_to, stated)
+WHERE e.id = n.id
+
+-- name: restate_edges
+UPDATE {index}.edge AS e SET stated = n.stated FROM unnest($1::bigint[], $2::bigint[]) AS n (id, stated) WHERE e.id = n.id
+
+-- name: lock_edges_by_id
+SELECT e.id, e.kind, e.version, e.known_from, e.source, e.target FROM {index}.edge e
+WHERE e.id = ANY ($1::bigint[]) AND e.scope = $2 ORDER BY e.id FOR UPDATE
+
+-- name: lock_edges_of
+SELECT e.id, e.kind, e.version, e.known_from, e.source, e.target FROM {index}.edge e
+WHERE e.source = ANY ($1::bigint[]) OR e.target = ANY ($1::bigint[]) ORDER BY e.id FOR UPDATE
+
+-- name: delete_edges
+DELETE FROM {index}.edge WHERE id = ANY ($1::bigint[])
+
+-- name: delete_items
+DELETE FROM {index}.item WHERE id = ANY ($1::bigint[])
+
+-- name: put_sources
+INSERT INTO {index}.source (key, name, kind, trust, note)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::real[], $5::text[])
+ON CONFLICT (key) DO UPDATE SET name = coalesce(excluded.name, source.name), kind = coalesce(excluded.kind, source.kind),
+    trust = excluded.trust, note = coalesce(excluded.note, source.note)
+WHERE (source.name, source.kind, source.trust, source.note) IS DISTINCT FROM
+      (coalesce(excluded.name, source.name), coalesce(excluded.kind, source.kind), excluded.trust,
+       coalesce(excluded.note, source.note))
+RETURNING id, (xmax = 0) AS created

@@ -1,0 +1,337 @@
+"""The graph store on AGE: every write is one transaction over label tables, retrieval index and change feed."""
+
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+import asyncpg
+import numpy as np
+import orjson
+
+from kgmem.domain.change import Change
+from kgmem.domain.embedding import unit
+from kgmem.domain.entity import ENTITY, EPISODE, Deleted, Entity, Page, Written
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import EmbeddingMismatch, InvalidInput
+from kgmem.domain.graph import Graph
+from kgmem.domain.interval import parse_time, valid_interval
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.source import Source
+from kgmem.storage.postgres import deleting, reading
+from kgmem.storage.postgres.catalog import PostgresCatalog
+from kgmem.storage.postgres.combining import Combiner, Outcomes
+from kgmem.storage.postgres.edges import identity as edge_identity
+from kgmem.storage.postgres.edges import write_edges
+from kgmem.storage.postgres.layout import EDGE, EPISODE_LABEL, VERTEX, Layout, ensure_labels, scope_ids, source_ids
+from kgmem.storage.postgres.records import merge_entity, merge_episode
+from kgmem.storage.postgres.rows import entity_row, episode_row
+from kgmem.storage.postgres.vertices import Outcome, Statement, write_vertices
+
+MENTIONS = "MENTIONS"
+DEFAULT_LABEL = "Thing"
+Item = TypeVar("Item")
+
+
+class AgeGraphStore:
+    """Entities, relationships and episodes as rows of AGE's label tables, written by SQL."""
+
+    def __init__(self, catalog: PostgresCatalog) -> None:
+        """Take the catalog, which knows the database."""
+        self.catalog = catalog
+        self.database = catalog.database
+        self._entities: Combiner[Entity] = Combiner(self._write_entities, lambda e: (e.scope, e.key))
+        self._relationships: Combiner[Relationship] = Combiner(self._write_relationships, edge_identity)
+        self._episodes: Combiner[Episode] = Combiner(self._write_episodes, lambda e: (e.scope, episode_key(e)))
+
+    async def put_entities(self, graph: str, entities: Sequence[Entity]) -> Written:
+        """Merge statements of entities. Raises InvalidInput, VersionConflict, Conflict."""
+        held = await self.catalog.get(graph)
+        checked = [_checked(held, entity) for entity in entities]
+        return await self._entities.put(graph, checked, alone=any(e.version is not None for e in entities))
+
+    async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Written:
+        """Merge statements of relationships. Raises InvalidInput, UnknownEntities, VersionConflict."""
+        for item in relationships:
+            if item.valid_from is not None or item.valid_to is not None:
+                valid_interval(item.valid_from, item.valid_to)
+        alone = any(item.version is not None for item in relationships)
+        return await self._relationships.put(graph, relationships, alone=alone)
+
+    async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> Written:
+        """Store episodes with their passages and mentions. Raises InvalidInput, UnknownEntities, VersionConflict."""
+        for episode in episodes:
+            if not episode.text.strip():
+                raise InvalidInput("An episode has no text.", mend="Leave it out, or give its text.")
+            if episode.occurred_at is not None:
+                parse_time(episode.occurred_at)
+        return await self._episodes.put(graph, episodes, alone=any(e.version is not None for e in episodes))
+
+    async def _write_entities(self, graph: str, entities: Sequence[Entity]) -> Outcomes:
+        async with self.catalog.on(graph) as layout:
+            await self._prepare(layout, entities)
+            await ensure_labels(self.database, layout, VERTEX, {e.label or DEFAULT_LABEL for e in entities})
+            statements = [_entity_statement(entity) for entity in entities]
+
+            async def work(connection: asyncpg.Connection) -> Outcomes:
+                async def write(batch: Sequence[Statement]) -> Outcome:
+                    return await write_vertices(connection, layout, ENTITY, batch)
+
+                return await _in_rounds(statements, lambda s: (s.scope, s.key), write)
+
+            return await self.database.transact(work)
+
+    async def _write_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Outcomes:
+        async with self.catalog.on(graph) as layout:
+            await self._prepare(layout, relationships)
+            await ensure_labels(self.database, layout, EDGE, {item.kind for item in relationships})
+
+            async def work(connection: asyncpg.Connection) -> Outcomes:
+                async def write(batch: Sequence[Relationship]) -> Outcome:
+                    return await write_edges(connection, layout, batch, [_edge_digest(item) for item in batch])
+
+                return await _in_rounds(relationships, edge_identity, write)
+
+            return await self.database.transact(work)
+
+    async def _write_episodes(self, graph: str, episodes: Sequence[Episode]) -> Outcomes:
+        async with self.catalog.on(graph) as layout:
+            await self._prepare(layout, episodes)
+            await ensure_labels(self.database, layout, VERTEX, [EPISODE_LABEL])
+            if any(episode.mentions for episode in episodes):
+                await ensure_labels(self.database, layout, EDGE, [MENTIONS])
+
+            async def work(connection: asyncpg.Connection) -> Outcomes:
+                async def write(batch: Sequence[Episode]) -> Outcome:
+                    statements = [_episode_statement(episode) for episode in batch]
+                    outcome = await write_vertices(connection, layout, EPISODE, statements)
+                    await _mention(connection, layout, batch, outcome)
+                    return outcome
+
+                return await _in_rounds(episodes, lambda e: (e.scope, episode_key(e)), write)
+
+            return await self.database.transact(work)
+
+    async def _prepare(self, layout: Layout, items: Sequence[Entity | Relationship | Episode]) -> None:
+        """Make scopes and sources known, before the transaction, since their numbers outlive it."""
+        scopes = {item.scope for item in items}
+        sources = {item.source for item in items}
+        if not (scopes <= layout.scopes.keys() and sources <= layout.sources.keys() | {None}):
+            async with self.database.connection() as connection:
+                await scope_ids(connection, layout, list(scopes), make=True)
+                await source_ids(connection, layout, sources)
+
+    async def get_entity(self, graph: str, key: str, scope: str) -> Entity:
+        """Give the entity that `scope` sees under the key, the nearest scope first. Raises NotFound."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            return await reading.entity(connection, layout, key, scope)
+
+    async def get_relationship(self, graph: str, id_: int, scope: str) -> Relationship:
+        """Give a relationship that `scope` sees. Raises NotFound."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            return await reading.relationship(connection, layout, id_, scope)
+
+    async def get_episode(self, graph: str, key: str, scope: str) -> Episode:
+        """Give the episode that `scope` sees under the key. Raises NotFound."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            return await reading.episode(connection, layout, key, scope)
+
+    async def list_entities(
+        self, graph: str, *, scope: str, label: str | None, cursor: str | None, limit: int
+    ) -> Page[Entity]:
+        """Give the entities that `scope` sees, by id."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            return await reading.entities(connection, layout, scope, label, reading.Slice(cursor, limit))
+
+    async def list_relationships(
+        self, graph: str, *, scope: str, kind: str | None, entity: str | None, cursor: str | None, limit: int
+    ) -> Page[Relationship]:
+        """Give the relationships that `scope` sees, by id; of one kind, of one entity."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            part = reading.Slice(cursor, limit)
+            return await reading.relationships(connection, layout, scope, (kind, entity), part)
+
+    async def list_episodes(
+        self, graph: str, *, scope: str, session: str | None, cursor: str | None, limit: int
+    ) -> Page[Episode]:
+        """Give the episodes that `scope` sees, by id."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            return await reading.episodes(connection, layout, scope, session, reading.Slice(cursor, limit))
+
+    async def delete_entities(self, graph: str, keys: Sequence[str], scope: str, version: int | None) -> Deleted:
+        """Delete entities of exactly this scope, with their relationships. Raises VersionConflict."""
+        async with self.catalog.on(graph) as layout:
+            return await self.database.transact(
+                lambda connection: deleting.vertices(connection, layout, ENTITY, (scope, keys), version)
+            )
+
+    async def delete_episodes(self, graph: str, keys: Sequence[str], scope: str) -> Deleted:
+        """Delete episodes of exactly this scope, with their passages."""
+        async with self.catalog.on(graph) as layout:
+            return await self.database.transact(
+                lambda connection: deleting.vertices(connection, layout, EPISODE, (scope, keys), None)
+            )
+
+    async def delete_relationships(self, graph: str, ids: Sequence[int], scope: str) -> Deleted:
+        """Delete relationships of exactly this scope."""
+        async with self.catalog.on(graph) as layout:
+            return await self.database.transact(
+                lambda connection: deleting.relationships(connection, layout, ids, scope)
+            )
+
+    async def put_sources(self, graph: str, sources: Sequence[Source]) -> Written:
+        """Write the registry's entries of sources."""
+        unique = list({source.key: source for source in sources}.values())
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            rows = await connection.fetch(
+                layout.sql("write", "put_sources"),
+                *([getattr(source, name) for source in unique] for name in ("key", "name", "kind", "trust", "note")),
+            )
+        created = sum(row["created"] for row in rows)
+        return Written(created, len(rows) - created, len(unique) - len(rows), [row["id"] for row in rows])
+
+    async def list_sources(self, graph: str) -> Sequence[Source]:
+        """Give the registered sources, by key."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            return await reading.sources(connection, layout)
+
+    async def export(self, graph: str, scope: str | None) -> AsyncIterator[Entity | Relationship | Episode | Source]:
+        """Give all that the graph holds, from one snapshot, in constant memory."""
+        async with (
+            self.catalog.on(graph) as layout,
+            self.database.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            async for item in reading.everything(connection, layout, scope):
+                yield item
+
+    async def changes(self, graph: str, after: int, limit: int) -> Sequence[Change]:
+        """Give changes after a cursor, only those before which none can still appear."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            return await reading.changes(connection, layout, after, limit)
+
+
+def episode_key(episode: Episode) -> str:
+    """Give an episode's key: its own, or a hash of what it says, when, where and by whom."""
+    if episode.key is not None:
+        return episode.key
+    told = (episode.text, episode.occurred_at, episode.speaker, episode.session, episode.source)
+    return "episode-" + blake2b(orjson.dumps(told), digest_size=10).hexdigest()
+
+
+async def _in_rounds(
+    items: Sequence[Item],
+    identity: Callable[[Item], Hashable],
+    write: Callable[[Sequence[Item]], Any],
+) -> Outcomes:
+    """Write items in as many rounds as an identity is repeated, so that later statements merge into earlier ones."""
+    rounds: list[dict[Hashable, int]] = []
+    for at, item in enumerate(items):
+        name = identity(item)
+        target = next((r for r in rounds if name not in r), None)
+        if target is None:
+            rounds.append(target := {})
+        target[name] = at
+    outcomes: Outcomes = [(0, 0, "")] * len(items)
+    for places in (list(r.values()) for r in rounds):
+        outcome: Outcome = await write([items[at] for at in places])
+        created, updated = set(outcome.created), set(outcome.updated)
+        for n, at in enumerate(places):
+            id_ = outcome.ids[n]
+            became = "created" if id_ in created else "updated" if id_ in updated else "unchanged"
+            outcomes[at] = (id_, outcome.versions[n], became)
+    return outcomes
+
+
+def _checked(graph: Graph, entity: Entity) -> Entity:
+    """Give the entity with a unit vector, or raise for times and vectors that cannot be."""
+    if entity.valid_from is not None or entity.valid_to is not None:
+        valid_interval(entity.valid_from, entity.valid_to)
+    if any("\x1f" in label for label in entity.labels or ()):
+        raise InvalidInput("A label contains a control character.", mend="Remove U+001F from it.")
+    if entity.embedding is None:
+        return entity
+    if graph.space is None:
+        raise EmbeddingMismatch(
+            "This graph has no embedding space.", mend="Create the graph with one, or send no vectors."
+        )
+    vector = np.asarray(entity.embedding, dtype=np.float32)
+    length = float(np.linalg.norm(vector)) if vector.shape == (graph.space.dimension,) else 0.0
+    if not np.isfinite(length) or length == 0.0:
+        unit(entity.embedding, graph.space.dimension, f"The embedding of {entity.key!r}")
+    scaled: Any = vector / length
+    return Entity(**{n: getattr(entity, n) for n in entity.__slots__ if n != "embedding"}, embedding=scaled)
+
+
+def _entity_statement(entity: Entity) -> Statement:
+    return Statement(
+        scope=entity.scope,
+        key=entity.key,
+        label=entity.label or DEFAULT_LABEL,
+        relabels=entity.label is not None,
+        merge=lambda held: merge_entity(held, entity),
+        row=entity_row,
+        digest=_entity_digest(entity),
+        source=entity.source,
+        version=entity.version,
+        vector=entity.embedding,
+    )
+
+
+def _episode_statement(episode: Episode) -> Statement:
+    key = episode_key(episode)
+    fields = {n: getattr(episode, n) for n in episode.__slots__ if n not in {"version", "id", "known_from", "extract"}}
+    return Statement(
+        scope=episode.scope,
+        key=key,
+        label=EPISODE_LABEL,
+        merge=lambda held: merge_episode(held, episode, key),
+        row=episode_row,
+        digest=_digest(orjson.dumps(fields, default=list)),
+        source=episode.source,
+        version=episode.version,
+    )
+
+
+async def _mention(
+    connection: asyncpg.Connection, layout: Layout, episodes: Sequence[Episode], outcome: Outcome
+) -> None:
+    """Write the edges from episodes to the entities that they mention."""
+    pairs = {
+        (outcome.ids[at], key): Relationship(MENTIONS, "", key, scope=episode.scope, source=episode.source)
+        for at, episode in enumerate(episodes)
+        for key in episode.mentions
+    }
+    if pairs:
+        items = list(pairs.values())
+        starts = [id_ for id_, _ in pairs]
+        await write_edges(connection, layout, items, [_edge_digest(item) for item in items], starts=starts)
+
+
+def _entity_digest(entity: Entity) -> int:
+    place = entity.place.geometry if entity.place else None
+    told = orjson.dumps(
+        (
+            entity.label, entity.name, entity.properties, entity.labels, entity.text, place, entity.valid_from,
+            entity.valid_to, entity.source,
+        ),
+        default=_plain,
+    )  # fmt: skip
+    vector = np.asarray(entity.embedding, dtype=np.float32).tobytes() if entity.embedding is not None else b""
+    return _digest(told + vector)
+
+
+def _edge_digest(item: Relationship) -> int:
+    told = (
+        item.start, item.end, item.properties, item.text, item.valid_from, item.valid_to, item.strength,
+        item.confidence, item.source,
+    )  # fmt: skip
+    return _digest(orjson.dumps(told, default=_plain))
+
+
+def _digest(data: bytes) -> int:
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "big", signed=True)
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if hasattr(value, "keys") else list(value)

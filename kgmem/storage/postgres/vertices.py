@@ -1,0 +1,326 @@
+"""Writing vertices: entities and episodes into label tables, index and change feed, in the caller's transaction."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from kgmem.domain.embedding import Vector
+from kgmem.domain.episode import Passage
+from kgmem.domain.errors import Conflict, VersionConflict
+from kgmem.storage.postgres.codecs import encode_halfvec
+from kgmem.storage.postgres.layout import VERTEX, Layout, label_id
+from kgmem.storage.postgres.records import dumps, loads
+from kgmem.storage.postgres.rows import VertexRow
+
+CREATED, UPDATED, DELETED = 1, 2, 3  # Operations, as the change feed numbers them.
+_SEPARATOR = "\x1f"  # Joins labels in one parameter; refused in labels.
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a vertex on its way in: how it merges into what is held, and what the index makes of it."""
+
+    scope: str
+    key: str
+    label: str
+    merge: Callable[[Mapping[str, Any]], dict[str, Any]]
+    row: Callable[[Mapping[str, Any]], VertexRow]
+    digest: int
+    relabels: bool = False  # The statement names the label itself, so it must be the one that is held.
+    source: str | None = None
+    version: int | None = None
+    vector: Vector | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of the statements of one batch, by their place in it."""
+
+    ids: dict[int, int] = field(default_factory=dict)
+    versions: dict[int, int] = field(default_factory=dict)
+    created: list[int] = field(default_factory=list)
+    updated: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """One vertex that a batch creates or changes: everything its rows need."""
+
+    at: int
+    id: int
+    statement: Statement
+    stored: dict[str, Any]
+    row: VertexRow
+    text: str
+
+
+async def write_vertices(
+    connection: asyncpg.Connection, layout: Layout, kind: int, statements: Sequence[Statement]
+) -> Outcome:
+    """Merge a batch of statements (each scope and key once) into the graph. Raises VersionConflict, Conflict."""
+    outcome = Outcome()
+    fresh = {at: _first(at, statement) for at, statement in enumerate(statements) if statement.version in (None, 0)}
+    created = await _insert(connection, layout, kind, list(fresh.values()))
+    await _store_created(connection, layout, created)
+    for written in created:
+        outcome.ids[written.at], outcome.versions[written.at] = written.id, 1
+        outcome.created.append(written.id)
+    rest = {at: statement for at, statement in enumerate(statements) if at not in outcome.ids}
+    if rest:
+        await _merge(connection, layout, kind, rest, outcome)
+    for operation, ids in ((CREATED, outcome.created), (UPDATED, outcome.updated)):
+        if ids:
+            await connection.execute(layout.sql("write", "change"), operation, kind, ids, [])
+    return outcome
+
+
+def _first(at: int, statement: Statement) -> _Written:
+    stored = statement.merge({})
+    return _Written(at, 0, statement, stored, statement.row(stored), dumps(stored))
+
+
+async def _insert(
+    connection: asyncpg.Connection, layout: Layout, kind: int, fresh: Sequence[_Written]
+) -> list[_Written]:
+    """Insert what is not held yet; gives what was inserted, with ids."""
+    if not fresh:
+        return []
+    ordered = sorted(fresh, key=lambda w: (w.statement.scope, w.statement.key))  # One order for all writers.
+    labels = [layout.labels[VERTEX, w.statement.label] for w in ordered]
+    rows = await connection.fetch(
+        layout.sql("write", "insert_items"),
+        kind,
+        [label.id for label in labels],
+        [label.sequence for label in labels],
+        [layout.scopes[w.statement.scope] for w in ordered],
+        [w.statement.key for w in ordered],
+        *_columns(layout, ordered),
+    )
+    by_key = {(layout.scopes[w.statement.scope], w.statement.key): w for w in ordered}
+    found = [(by_key[row["scope"], row["key"]], row["id"]) for row in rows]
+    return [_Written(w.at, id_, w.statement, w.stored, w.row, w.text) for w, id_ in found]
+
+
+def _columns(layout: Layout, written: Sequence[_Written]) -> list[list[Any]]:
+    """Give the index columns (source to stated) that insert and update share."""
+    rows = [w.row for w in written]
+    return [
+        [layout.sources.get(w.statement.source or "") for w in written],
+        [row.valid.start for row in rows],
+        [row.valid.end for row in rows],
+        [row.place.lon if row.place else None for row in rows],
+        [row.place.lat if row.place else None for row in rows],
+        [row.place.area if row.place else None for row in rows],
+        [_SEPARATOR.join(row.labels) if row.labels else None for row in rows],
+        [w.statement.digest for w in written],
+    ]
+
+
+async def _store_created(connection: asyncpg.Connection, layout: Layout, created: Sequence[_Written]) -> None:
+    for label, group in _by_label(layout, created):
+        sql = layout.sql("write", "insert_vertices", label=label)
+        await connection.execute(sql, [w.id for w in group], [w.text for w in group])
+    await _store_passages(connection, layout, {w.id: w.row.passages for w in created}, _given(created))
+
+
+async def _merge(
+    connection: asyncpg.Connection, layout: Layout, kind: int, rest: Mapping[int, Statement], outcome: Outcome
+) -> None:
+    """Merge statements into vertices that are held; one that vanished meanwhile makes the caller start again."""
+    held = await connection.fetch(
+        layout.sql("write", "lock_items"),
+        kind,
+        [layout.scopes[s.scope] for s in rest.values()],
+        [s.key for s in rest.values()],
+    )
+    by_key = {(row["scope"], row["key"]): row for row in held}
+    changed: dict[int, tuple[int, Statement, Any]] = {}
+    for at, statement in rest.items():
+        row = by_key.get((layout.scopes[statement.scope], statement.key))
+        _check_version(statement, row)
+        if row is None:
+            raise asyncpg.SerializationError("the item was deleted while it was being merged")
+        if statement.relabels and layout.by_id[label_id(row["id"])].name != statement.label:
+            _refuse_relabel(layout, statement, row["id"])
+        outcome.ids[at], outcome.versions[at] = row["id"], row["version"]
+        if row["stated"] != statement.digest:
+            changed[row["id"]] = (at, statement, row)
+    if changed:
+        await _merge_changed(connection, layout, kind, changed, outcome)
+
+
+async def _merge_changed(
+    connection: asyncpg.Connection,
+    layout: Layout,
+    kind: int,
+    changed: Mapping[int, tuple[int, Statement, Any]],
+    outcome: Outcome,
+) -> None:
+    before = await read_vertices(connection, layout, list(changed))
+    written, same = [], []
+    for id_, (at, statement, _) in changed.items():
+        stored = statement.merge(before.get(id_, {}))
+        if stored == before.get(id_) and statement.vector is None:
+            same.append((id_, statement.digest))
+        else:
+            written.append(_Written(at, id_, statement, stored, statement.row(stored), dumps(stored)))
+    if same:
+        await connection.execute(layout.sql("write", "restate_items"), *map(list, zip(*same, strict=True)))
+    if not written:
+        return
+    await keep_history(
+        connection, layout, kind, [(changed[w.id][2], before.get(w.id, {}), None) for w in written], deleted=False
+    )
+    for label, group in _by_label(layout, written):
+        sql = layout.sql("write", "update_vertices", label=label)
+        await connection.execute(sql, [w.id for w in group], [w.text for w in group])
+    await connection.execute(layout.sql("write", "update_items"), [w.id for w in written], *_columns(layout, written))
+    await refresh_passages(connection, layout, {w.id: w.row.passages for w in written}, _given(written))
+    for w in written:
+        outcome.versions[w.at] += 1
+        outcome.updated.append(w.id)
+
+
+async def keep_history(
+    connection: asyncpg.Connection,
+    layout: Layout,
+    kind: int,
+    versions: Iterable[tuple[Any, Mapping[str, Any], tuple[int, int] | None]],
+    *,
+    deleted: bool,
+) -> int:
+    """Move versions (index row, stored properties, ends of an edge) to the history; gives how many."""
+    rows = []
+    for row, stored, ends in versions:
+        label = layout.by_id[label_id(row["id"])].name
+        record: dict[str, Any] = {"label": label, "properties": dict(stored)}
+        if ends:
+            record["start"], record["end"] = ends
+        rows.append((row["id"], row["version"], row["known_from"], dumps(record)))
+    if rows:
+        columns = map(list, zip(*rows, strict=True))
+        await connection.execute(layout.sql("write", "keep_history"), kind, deleted, *columns)
+    return len(rows)
+
+
+async def read_vertices(
+    connection: asyncpg.Connection, layout: Layout, ids: Iterable[int]
+) -> dict[int, dict[str, Any]]:
+    """Read the stored properties of vertices by id; those that are gone are missing."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for id_ in ids:
+        groups[label_id(id_)].append(id_)
+    found: dict[int, dict[str, Any]] = {}
+    for label, group in groups.items():
+        if label in layout.by_id:
+            sql = layout.sql("write", "read_vertices", label=layout.by_id[label].age_name)
+            found |= {row["id"]: loads(row["properties"]) for row in await connection.fetch(sql, group)}
+    return found
+
+
+async def refresh_passages(
+    connection: asyncpg.Connection,
+    layout: Layout,
+    wanted: Mapping[int, Sequence[Passage]],
+    given: Mapping[int, Vector] | None = None,
+) -> None:
+    """Bring passages (by vertex) up to date, touching only those whose text changed or whose vector is given."""
+    held: dict[int, dict[int, Any]] = defaultdict(dict)
+    for row in await connection.fetch(layout.sql("write", "read_passages"), list(wanted)):
+        held[row["item"]][row["ordinal"]] = row
+    given = given or {}
+    stale: list[int] = []
+    changed: dict[int, Sequence[Passage]] = {}
+    for id_, passages in wanted.items():
+        before = sorted((ordinal, row["body"]) for ordinal, row in held[id_].items())
+        if [(p.ordinal, p.body) for p in passages] != before:
+            stale += [row["id"] for row in held[id_].values()]
+            changed[id_] = passages
+        elif id_ in given and 0 in held[id_]:
+            await _put_given(connection, layout, [(held[id_][0]["id"], id_, given[id_])])
+    await drop_passages(connection, layout, stale)
+    await _store_passages(connection, layout, changed, given)
+
+
+async def drop_passages(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> int:
+    """Delete passages with their vectors; gives how many vectors went."""
+    gone = 0
+    if ids:
+        await connection.execute(layout.sql("write", "delete_passages"), ids)
+        for table in filter(None, (layout.vectors, layout.next_vectors)):
+            tag = await connection.execute(layout.sql("write", "delete_vectors", table=table), ids)
+            gone += int(tag.rpartition(" ")[2])
+    return gone
+
+
+async def _store_passages(
+    connection: asyncpg.Connection,
+    layout: Layout,
+    passages: Mapping[int, Sequence[Passage]],
+    given: Mapping[int, Vector],
+) -> None:
+    """Store the passages of vertices; each waits for its vector unless the caller gave it."""
+    given = given if layout.vectors else {}
+    spaces = [space for space in (layout.graph.space.id if layout.graph.space else None, layout.next_space) if space]
+    cut = [(id_, passage) for id_, of_it in passages.items() for passage in of_it]
+    waiting = [(id_, p) for id_, p in cut if id_ not in given or p.ordinal]
+    await _insert_passages(connection, layout, waiting, spaces)
+    ready = [(id_, p) for id_, p in cut if id_ in given and not p.ordinal]
+    made = await _insert_passages(connection, layout, ready, spaces[1:])
+    await _put_given(connection, layout, [(row["id"], row["item"], given[row["item"]]) for row in made])
+
+
+async def _insert_passages(
+    connection: asyncpg.Connection, layout: Layout, made: Sequence[tuple[int, Passage]], spaces: Sequence[str]
+) -> list[Any]:
+    if not made:
+        return []
+    columns = zip(*((id_, p.ordinal, p.start, p.body) for id_, p in made), strict=True)
+    found: list[Any] = await connection.fetch(layout.sql("write", "insert_passages"), *map(list, columns), list(spaces))
+    return found
+
+
+def _given(written: Iterable[_Written]) -> dict[int, Vector]:
+    return {w.id: w.statement.vector for w in written if w.statement.vector is not None}
+
+
+async def _put_given(
+    connection: asyncpg.Connection, layout: Layout, vectors: Sequence[tuple[int, int, Vector]]
+) -> None:
+    if not vectors or not layout.vectors:
+        return
+    passages, items, embeddings = map(list, zip(*vectors, strict=True))
+    sql = layout.sql("write", "insert_vectors", table=layout.vectors)
+    await connection.execute(sql, True, passages, items, [encode_halfvec(vector) for vector in embeddings])
+    if layout.graph.space:
+        await connection.execute(layout.sql("write", "vectors_arrived"), layout.graph.space.id, passages)
+
+
+def _by_label(layout: Layout, written: Iterable[_Written]) -> Iterable[tuple[str, list[_Written]]]:
+    groups: dict[int, list[_Written]] = defaultdict(list)
+    for w in written:
+        groups[label_id(w.id)].append(w)
+    return [(layout.by_id[label].age_name, group) for label, group in sorted(groups.items())]
+
+
+def _check_version(statement: Statement, row: Any) -> None:
+    held = row["version"] if row else 0
+    if statement.version is not None and statement.version != held:
+        raise VersionConflict(
+            f"{statement.key!r} is held in version {held}, not {statement.version}.",
+            mend="Read it again, decide anew, and send the version that you read.",
+            key=statement.key,
+            held=held,
+            given=statement.version,
+        )
+
+
+def _refuse_relabel(layout: Layout, statement: Statement, id_: int) -> None:
+    raise Conflict(
+        f"{statement.key!r} is held as {layout.by_id[label_id(id_)].name!r}, not as {statement.label!r}.",
+        mend="Keep its label and add the other to `labels`, or delete the entity and store it anew.",
+        key=statement.key,
+    )
