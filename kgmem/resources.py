@@ -1,0 +1,15 @@
+"""Where the files that come with kgmem lie: graph_schema/, migrations/, cypher/, sample/."""
+
+from pathlib import Path
+
+from kgmem.domain.errors import NotFound
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def resource(name: str) -> Path:
+    """Give the file or folder of that name: from an installed kgmem, else from the checkout beside the package."""
+    for root in (_PACKAGE / "_resources", _PACKAGE.parent):
+        if (root / name).exists():
+            return root / name
+    raise NotFound(f"{name} did not come with this kgmem.", mend="Install kgmem again.", name=name)
