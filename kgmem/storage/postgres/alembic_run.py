@@ -81,7 +81,6 @@ def _take_turn(connection: Connection, limits: Limits) -> None:
 def _migrate(connection: Connection, target: str, down: bool, report: Report | None) -> None:
     # Alembic keeps its version table in this schema, so the schema stands before the first migration.
     connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS kgmem")
-    _ensure_extensions(connection)
     current = _current(connection)
     found = state_of(current)
     if found.state == "newer":
@@ -101,21 +100,6 @@ def _migrate(connection: Connection, target: str, down: bool, report: Report | N
     if target == "base":
         connection.exec_driver_sql("DROP TABLE IF EXISTS kgmem.alembic_version")
         connection.exec_driver_sql("DROP SCHEMA kgmem")
-
-
-def _ensure_extensions(connection: Connection) -> None:
-    """Create what is missing of AGE and pgvector, and pg_textsearch where the server has it loaded."""
-    wanted = connection.exec_driver_sql(
-        """
-        SELECT name FROM unnest(ARRAY['age', 'vector', 'pg_textsearch']) AS wanted(name)
-        WHERE NOT EXISTS (SELECT FROM pg_extension WHERE extname = name)
-          AND (name <> 'pg_textsearch' OR (
-               EXISTS (SELECT FROM pg_available_extensions a WHERE a.name = 'pg_textsearch')
-               AND current_setting('shared_preload_libraries') ~ '\\mpg_textsearch\\M'))
-        """
-    )
-    for (name,) in wanted.fetchall():
-        connection.exec_driver_sql(f"CREATE EXTENSION {name}")
 
 
 def _current(connection: Connection) -> str | None:

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Literal
 
+import asyncpg
 import psycopg
 
 from kgmem.domain.errors import DatabaseOutdated, InvalidInput
 from kgmem.resources import resource
+from kgmem.storage.postgres import errors
+from kgmem.storage.postgres.extensions import ensure_extensions
 from kgmem.storage.postgres.psycopg_errors import conninfo, translating
 
 Report = Callable[[str], None]
@@ -93,13 +96,17 @@ async def migrate(
 ) -> MigrationState:
     """Bring a database up to a revision, in one transaction; whoever comes second waits and finds it done.
 
-    `report` is told each step, from a worker thread. Raises DatabaseOutdated for a database newer than this kgmem,
-    InvalidInput for an unknown revision, DatabaseUnavailable and TimedOut when it has to wait too long.
+    `report` is told each step, from a worker thread. Raises DatabaseOutdated for a database newer than this kgmem or
+    without the extensions, InvalidInput for an unknown revision, Forbidden where the role lacks a right,
+    DatabaseUnavailable and TimedOut when it has to wait too long.
     """
     target = _checked(revision, "head")
     found = await revision_state(url)
     if found.current == target:
         return found
+    if found.state == "newer":
+        raise outdated(found)
+    await _create_extensions(url)
     await _run(url, target, False, report, limits)
     return await revision_state(url)
 
@@ -113,6 +120,15 @@ async def downgrade(
     """
     await _run(url, _checked(revision, "base"), True, report, limits)
     return await revision_state(url)
+
+
+async def _create_extensions(url: str) -> None:
+    with errors.translating():
+        connection = await asyncpg.connect(url, timeout=10)
+        try:
+            await ensure_extensions(connection)
+        finally:
+            await connection.close()
 
 
 async def _run(url: str, target: str, down: bool, report: Report | None, limits: Limits | None) -> None:

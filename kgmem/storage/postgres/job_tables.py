@@ -1,0 +1,59 @@
+"""procrastinate's tables: the connections to them, what kgmem asks them by itself, and the errors translated."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+
+from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.storage.postgres.psycopg_errors import conninfo, translated
+from kgmem.storage.postgres.statements import load
+
+# Tasks that may run beside the others of a graph. The rest, each of which rewrites a graph's index, run one at a time.
+_BESIDE = frozenset({"embed"})
+
+
+def make_app(url: str, size: int) -> App:
+    """Give procrastinate's application on a database; its connections are made on demand. Raises InvalidInput."""
+    return App(
+        connector=PsycopgConnector(
+            # procrastinate names its tables without a schema.
+            conninfo=conninfo(url, application="kgmem jobs", settings={"search_path": "kgmem_jobs"}),
+            min_size=0,
+            max_size=size,
+            timeout=10,
+            max_idle=60,
+        )
+    )
+
+
+async def select(app: App, name: str, **arguments: Any) -> Sequence[dict[str, Any]]:
+    """Run a statement of sql/jobs.sql. Raises DatabaseUnavailable, DatabaseOutdated."""
+    with translating():
+        return await app.connector.execute_query_all_async(load("jobs")[name], **arguments)
+
+
+async def insert(app: App, task: str, graph: str | None, arguments: Mapping[str, Any]) -> int | None:
+    """Put a job into the queue; None when the same task waits there for the graph. Raises DatabaseUnavailable."""
+    given = dict(arguments) if graph is None else {"graph": graph, **arguments}
+    turn = task if task in _BESIDE or graph is None else "index"
+    job = app.configure_task(task, queueing_lock=f"{task}:{graph}", lock=f"{turn}:{graph}", task_kwargs=given)
+    with translating():
+        try:
+            return await job.defer_async()
+        except AlreadyEnqueued:
+            return None
+
+
+@contextmanager
+def translating() -> Iterator[None]:
+    """Run a block; what procrastinate raises when the database fails leaves it as kgmem's error."""
+    try:
+        yield
+    except ConnectorException as error:
+        cause = error.__cause__
+        known = translated(cause) if isinstance(cause, psycopg.Error) else None
+        raise known or DatabaseUnavailable("The jobs could not be reached.", mend="Try again.") from error

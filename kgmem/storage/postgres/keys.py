@@ -1,0 +1,197 @@
+"""API keys in Postgres: made, revoked, and checked from memory with a look at the table once a second."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from types import TracebackType
+from typing import Any, get_args
+
+from kgmem.domain.access import Key, Right
+from kgmem.domain.errors import InvalidInput, KgmemError, NotFound, Unauthenticated
+from kgmem.domain.graph import check_graph_name
+from kgmem.domain.interval import iso, now, parse_time
+from kgmem.domain.scope import check_scope
+from kgmem.storage.postgres.database import Database
+from kgmem.storage.postgres.key_tokens import SecretHasher, Token, new_token, parse_token
+from kgmem.storage.postgres.statements import load
+
+logger = logging.getLogger(__name__)
+
+# Seconds for which what was read of a key counts: revocation and expiry act within them in every process.
+_FRESH = 1.0
+# Seconds between two writes of when keys were last used.
+_USES = 60.0
+_MOST_TOKENS = 10_000
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is known of one token: its key (None: not valid), the hash that it was found to fit, when that was read."""
+
+    key: Key | None
+    hash: str | None
+    read_at: float
+
+
+class PostgresKeyRing:
+    """The API keys of one database. Close it, so that the last uses of keys are written."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database; it is used while the ring is."""
+        self._database = database
+        self._hasher = SecretHasher()
+        # Tokens are held as digests under a key of this process, so that a memory dump holds none of them.
+        self._pepper = secrets.token_bytes(32)
+        self._seen: OrderedDict[bytes, _Seen] = OrderedDict()
+        self._looking: dict[bytes, asyncio.Task[_Seen]] = {}
+        self._revocations = 0
+        self._used: dict[str, int] = {}
+        self._written_at = float("-inf")
+        self._writing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "PostgresKeyRing":
+        """Nothing to open: the database is."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write the last uses."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Write when keys were last used, as far as the database can be reached."""
+        if self._writing:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
+        await self._write_uses()
+
+    async def create(
+        self, name: str, right: Right, *, graph: str | None, scope: str, expires_at: str | None
+    ) -> tuple[Key, str]:
+        """Make a key; gives it with its token, which is shown this once. Raises InvalidInput."""
+        if not name.strip() or len(name) > _LONGEST_NAME:
+            raise InvalidInput(
+                "A key needs a name.", mend=f"Say what it is for, in {_LONGEST_NAME} characters at the most."
+            )
+        if right not in get_args(Right):
+            raise InvalidInput(f"{right!r} is not a right.", mend=f"Give one of: {', '.join(get_args(Right))}.")
+        graph = None if graph is None else check_graph_name(graph)
+        expires = None if expires_at is None else parse_time(expires_at).start
+        if expires is not None and expires <= now():
+            raise InvalidInput(f"{expires_at!r} is past.", mend="A key expires in the future.")
+        token = new_token()
+        values = (token.id, name, await self._hasher.hash(token.secret), right, graph, check_scope(scope), expires)
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(load("keys")["create"], *values)
+        return _key_of(row), token.text()
+
+    async def list(self) -> Sequence[Key]:
+        """Give all keys, oldest first, without secrets."""
+        async with self._database.connection() as connection:
+            return [_key_of(row) for row in await connection.fetch(load("keys")["list"])]
+
+    async def revoke(self, id_: str) -> Key:
+        """Revoke a key: here at once, in other processes within a second. Raises NotFound."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(load("keys")["revoke"], id_)
+        if row is None:
+            raise NotFound(f"There is no API key {id_[:40]!r}.", mend="kgmem key list shows their ids.")
+        self._revocations += 1
+        for digest in [digest for digest, seen in self._seen.items() if seen.key and seen.key.id == id_]:
+            del self._seen[digest]
+        return _key_of(row)
+
+    async def authenticate(self, secret: str) -> Key:
+        """Give the key of a token. Raises Unauthenticated, in the same words whatever is wrong with it."""
+        token = parse_token(secret)
+        if token is None:
+            raise _not_valid()
+        digest = blake2b(secret.encode(), key=self._pepper, digest_size=32).digest()
+        seen = self._seen.get(digest)
+        if seen is None or time.monotonic() - seen.read_at >= _FRESH:
+            seen = await self._look_once(token, digest)
+        if seen.key is None:
+            raise _not_valid()
+        self._note_use(seen.key.id)
+        return seen.key
+
+    async def _look_once(self, token: Token, digest: bytes) -> _Seen:
+        """Look a token up; callers who ask at the same time share one look."""
+        task = self._looking.get(digest)
+        if task is None:
+            task = asyncio.create_task(self._look(token, digest))
+            self._looking[digest] = task
+            task.add_done_callback(lambda done: self._looked(digest, done))
+        return await asyncio.shield(task)
+
+    def _looked(self, digest: bytes, task: asyncio.Task[_Seen]) -> None:
+        del self._looking[digest]
+        if not task.cancelled() and (error := task.exception()):
+            # Whoever waits for it gets the error; all may have gone away, though.
+            logger.debug("An API key could not be looked up: %s", error)
+
+    async def _look(self, token: Token, digest: bytes) -> _Seen:
+        """Read a token's key and remember what came of it."""
+        while True:
+            revocations, read_at = self._revocations, time.monotonic()
+            async with self._database.connection() as connection:
+                row = await connection.fetchrow(load("keys")["read"], token.id)
+            before = self._seen.get(digest)
+            fits = row is not None and before is not None and before.hash == row["hash"]
+            fits = fits or await self._hasher.check(row["hash"] if row else None, token.secret)
+            if revocations == self._revocations:
+                break
+        seen = _Seen(_key_of(row) if fits and row["good"] else None, row["hash"] if fits else None, read_at)
+        self._seen[digest] = seen
+        self._seen.move_to_end(digest)
+        if len(self._seen) > _MOST_TOKENS:
+            self._seen.popitem(last=False)
+        return seen
+
+    def _note_use(self, id_: str) -> None:
+        self._used[id_] = now()
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_uses_in_time())
+
+    async def _write_uses_in_time(self) -> None:
+        while self._used:
+            await asyncio.sleep(max(0.0, self._written_at + _USES - time.monotonic()))
+            await self._write_uses()
+
+    async def _write_uses(self) -> None:
+        used, self._written_at = dict(self._used), time.monotonic()
+        if not used:
+            return
+        try:
+            async with self._database.connection() as connection:
+                await connection.execute(load("keys")["used"], list(used), list(used.values()))
+        except KgmemError as error:
+            logger.warning("When API keys were last used could not be written, and is tried again: %s", error)
+        else:
+            self._used = {id_: at for id_, at in self._used.items() if used.get(id_) != at}
+
+
+def _key_of(row: Any) -> Key:
+    times = {name: row[name] for name in ("created_at", "expires_at", "revoked_at")}
+    return Key(
+        id=row["id"],
+        name=row["name"],
+        right=row["right"],
+        graph=row["graph"],
+        scope=row["scope"],
+        **{name: None if instant is None else iso(instant) for name, instant in times.items()},
+    )
+
+
+def _not_valid() -> Unauthenticated:
+    return Unauthenticated(
+        "The API key is not valid.",
+        mend="Send Authorization: Bearer KEY with a key in force; kgmem key create makes one.",
+    )

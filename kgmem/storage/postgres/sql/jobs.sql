@@ -1,0 +1,37 @@
+-- name: list
+SELECT j.id, j.task_name, j.status::text AS status, j.attempts, j.args,
+       (SELECT min(e.at) FROM procrastinate_events e WHERE e.job_id = j.id AND e.type = 'deferred') AS created_at
+FROM procrastinate_jobs j
+WHERE (%(id)s::bigint IS NULL OR j.id = %(id)s)
+  AND (%(graph)s::text IS NULL OR j.args ->> 'graph' = %(graph)s)
+  AND (%(states)s::text[] IS NULL OR j.status::text = ANY (%(states)s::text[]))
+ORDER BY j.id DESC
+LIMIT %(limit)s
+
+-- name: foreign_writes
+SELECT EXISTS (SELECT FROM kgmem.captured) AS waiting
+
+-- name: put_back_lost
+-- Jobs that say they run and do not: their worker is gone or gave no sign of life for too long, or it is of this process
+-- and knows nothing of them (the end of the job could not be written). Rows are locked and looked at again, so that two
+-- processes never put the same job back twice. A job that took its worker along ten times is not tried again.
+WITH lost AS (
+    SELECT j.id, j.attempts >= 10 AS hopeless
+    FROM procrastinate_jobs j
+    LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
+    WHERE j.status = 'doing'
+      AND (w.id IS NULL
+           OR w.last_heartbeat < now() - make_interval(secs => %(silence)s)
+           OR (w.id = ANY (%(workers)s::bigint[]) AND j.id <> ALL (%(running)s::bigint[])
+               AND NOT EXISTS (SELECT FROM procrastinate_events e WHERE e.job_id = j.id AND e.type = 'started'
+                               AND e.at > now() - make_interval(secs => %(silence)s))))
+    FOR UPDATE OF j SKIP LOCKED
+)
+UPDATE procrastinate_jobs j
+SET status = CASE WHEN lost.hopeless THEN 'failed' ELSE 'todo' END::procrastinate_job_status,
+    attempts = j.attempts + 1,
+    scheduled_at = NULL,
+    worker_id = NULL,
+    abort_requested = false
+FROM lost WHERE lost.id = j.id
+RETURNING j.id, j.task_name, lost.hopeless
