@@ -90,7 +90,7 @@ class Memory:
 
     async def schema(self, name: str) -> GraphSchema:
         """Give the schema that holds in a graph: the core and its own."""
-        return remembering.schema_of(self.parts, await self.parts.graphs.get(name))
+        return remembering.schema_of(self.parts.core_schema, await self.parts.graphs.get(name))
 
     async def check_graph(self, name: str) -> Sequence[checking.Departure]:
         """Compare a live graph with its schema; gives departures, the most frequent first."""
@@ -211,6 +211,10 @@ class Memory:
     async def reembed(self, graph: str, *, progress: Callable[[int], None] | None = None) -> int:
         """Move a graph to the present embedder's space; recall answers from the old one until all is there."""
         return await embedding.reembed(self.parts, graph, progress=progress)
+
+    async def defer_missing_vectors(self) -> int:
+        """Ask for embedding in every graph where passages wait; gives in how many. A sweep against lost wake-ups."""
+        return await embedding.defer_missing(self.parts)
 
     async def rebuild_index(self, graph: str) -> GraphStats:
         """Make the retrieval index of a graph anew from its label tables."""

@@ -22,7 +22,7 @@ class Departure:
 
 async def check_graph(parts: Parts, graph: str) -> Sequence[Departure]:
     """Compare a live graph with its schema as if it were strict; gives departures, the most frequent first."""
-    schema = schema_of(parts, await parts.graphs.get(graph))
+    schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     labels: dict[str, str] = {}

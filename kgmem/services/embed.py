@@ -27,6 +27,19 @@ async def embed_waiting(
     return done
 
 
+async def defer_missing(parts: Parts) -> int:
+    """Defer the embedding of every graph in the embedder's space in which passages wait; gives how many graphs."""
+    if parts.embedder is None:
+        return 0
+    asked = 0
+    for held in await parts.graphs.list():
+        if held.space and held.space.id == parts.embedder.space.id:
+            if await parts.index.unembedded(held.name, held.space.id, 1):
+                await parts.jobs.defer("embed", graph=held.name)
+                asked += 1
+    return asked
+
+
 async def reembed(parts: Parts, graph: str, *, progress: Callable[[int], None] | None = None) -> int:
     """Move a graph to the embedder's space while recall goes on from the old one; switch when all vectors are there."""
     if parts.embedder is None:

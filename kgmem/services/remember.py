@@ -13,16 +13,16 @@ from kgmem.services.parts import Parts
 _SHOWN = 10  # Violations that an error spells out.
 
 
-def schema_of(parts: Parts, graph: Graph) -> GraphSchema:
+def schema_of(core: GraphSchema, graph: Graph) -> GraphSchema:
     """Give the schema that holds in a graph: the core and the graph's own."""
-    return merge(parts.core_schema, from_mapping(graph.schema)) if graph.schema else parts.core_schema
+    return merge(core, from_mapping(graph.schema)) if graph.schema else core
 
 
 async def put_entities(parts: Parts, graph: str, entities: Sequence[Entity]) -> Written:
     """Merge statements of entities into a graph; what lacks a vector gets it soon after."""
     held = await parts.graphs.get(graph)
     if held.strict or held.schema:
-        schema = schema_of(parts, held)
+        schema = schema_of(parts.core_schema, held)
         _refuse(
             (f"entities[{n}]", violation)
             for n, entity in enumerate(entities)
@@ -38,7 +38,7 @@ async def put_relationships(parts: Parts, graph: str, relationships: Sequence[Re
     """Merge statements of relationships into a graph."""
     held = await parts.graphs.get(graph)
     if held.strict or held.schema:
-        schema = schema_of(parts, held)
+        schema = schema_of(parts.core_schema, held)
         _refuse(
             (f"relationships[{n}]", violation)
             for n, stated in enumerate(relationships)

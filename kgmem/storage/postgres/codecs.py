@@ -26,7 +26,14 @@ async def set_codecs(connection: asyncpg.Connection) -> None:
         encoder=_GRAPHID.pack,
         decoder=lambda data: _GRAPHID.unpack(data)[0],
     )
-    await connection.set_type_codec("agtype", schema="ag_catalog", format="text", encoder=str, decoder=str)
+    # Like jsonb: a version byte, then the text.
+    await connection.set_type_codec(
+        "agtype",
+        schema="ag_catalog",
+        format="binary",
+        encoder=lambda text: b"\x01" + text.encode(),
+        decoder=lambda data: data[1:].decode(),
+    )
     schema = await connection.fetchval(
         "SELECT n.nspname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typname = 'halfvec'"
     )

@@ -1,8 +1,8 @@
 """Combining: small writes that meet are committed together, so that many callers share one commit."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -16,7 +16,7 @@ SMALL, LARGEST = 20, 500
 
 @dataclass(slots=True)
 class _Queue(Generic[Item]):
-    waiting: list[tuple[Sequence[Item], "asyncio.Future[Outcomes]"]] = field(default_factory=list)
+    waiting: deque[tuple[Sequence[Item], "asyncio.Future[Outcomes]"]] = field(default_factory=deque)
     running: bool = False
 
 
@@ -27,14 +27,9 @@ class Combiner(Generic[Item]):
     and no answer comes before its commit.
     """
 
-    def __init__(
-        self,
-        write: Callable[[str, Sequence[Item]], Awaitable[Outcomes]],
-        identity: Callable[[Item], Hashable],
-    ) -> None:
-        """Take what writes a batch in one transaction, and what tells items apart."""
+    def __init__(self, write: Callable[[str, Sequence[Item]], Awaitable[Outcomes]]) -> None:
+        """Take what writes a batch in one transaction; of items with one identity the later merges into the earlier."""
         self._write = write
-        self._identity = identity
         self._queues: dict[str, _Queue[Item]] = defaultdict(_Queue)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -62,18 +57,12 @@ class Combiner(Generic[Item]):
                 self._queues.pop(graph, None)
 
     def _gather(self, queue: _Queue[Item]) -> list[tuple[Sequence[Item], "asyncio.Future[Outcomes]"]]:
-        """Take waiting requests as long as no two name the same item, up to the largest batch."""
+        """Take waiting requests, the oldest first, up to the largest batch."""
         taken: list[tuple[Sequence[Item], asyncio.Future[Outcomes]]] = []
-        seen: set[Hashable] = set()
         size = 0
-        while queue.waiting:
-            items = queue.waiting[0][0]
-            named = {self._identity(item) for item in items}
-            if taken and (named & seen or size + len(items) > LARGEST):
-                break
-            seen |= named
-            size += len(items)
-            taken.append(queue.waiting.pop(0))
+        while queue.waiting and (not taken or size + len(queue.waiting[0][0]) <= LARGEST):
+            taken.append(queue.waiting.popleft())
+            size += len(taken[-1][0])
         return taken
 
     async def _run(self, graph: str, requests: list[tuple[Sequence[Item], "asyncio.Future[Outcomes]"]]) -> None:

@@ -1,29 +1,35 @@
 """Writing edges: relationships into label tables, edge index and change feed, in the caller's transaction."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
 from kgmem.domain.entity import RELATIONSHIP
 from kgmem.domain.errors import UnknownEntities, VersionConflict
-from kgmem.domain.interval import valid_interval
+from kgmem.domain.interval import ALWAYS, valid_interval
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import visible_from
+from kgmem.storage.postgres.codecs import range_of
 from kgmem.storage.postgres.layout import EDGE, Layout, label_id
 from kgmem.storage.postgres.records import dumps, loads, merge_relationship
 from kgmem.storage.postgres.vertices import CREATED, UPDATED, Outcome, keep_history
 
 _SHOWN = 10  # Unknown keys that an error spells out.
+_BULK, _PROBES = 200, 20  # From how many edges on a batch may be copied, and how many of them are looked up first.
+_INDEX_COLUMNS = (
+    "id", "source", "target", "kind", "scope", "origin", "strength", "confidence", "valid", "discriminator", "stated",
+    "key",
+)  # fmt: skip
+_LABEL_COLUMNS = ("id", "start_id", "end_id", "properties")
+_ALWAYS = range_of(ALWAYS)
 _SEPARATOR = "\x1f"
 
 
-@dataclass(frozen=True, slots=True)
-class _Edge:
-    """One edge on its way in: everything its rows need."""
+class _Edge(NamedTuple):
+    """One edge on its way in: everything its rows need. (A tuple, since bulk loads make millions.)"""
 
     at: int
     id: int
@@ -33,7 +39,6 @@ class _Edge:
     scope: int
     discriminator: int
     stated: Relationship
-    stored: Mapping[str, Any]
     digest: int
     text: str
 
@@ -42,7 +47,6 @@ async def write_edges(
     connection: asyncpg.Connection,
     layout: Layout,
     stated: Sequence[Relationship],
-    digests: Sequence[int],
     *,
     starts: Sequence[int] | None = None,
 ) -> Outcome:
@@ -51,24 +55,9 @@ async def write_edges(
     `starts` gives the ids of the vertices they leave where those are not entities (an episode's mentions).
     """
     outcome = Outcome()
-    ends = await _ends(connection, layout, stated, starts)
-    ids = await _take_ids(connection, layout, stated)
-    edges = [
-        _edge(layout, (at, id_, pair), item, digest)
-        for at, (id_, pair, item, digest) in enumerate(zip(ids, ends, stated, digests, strict=True))
-    ]
-    fresh = [edge for edge in edges if edge.stated.version in (None, 0)]
-    rows = await connection.fetch(layout.sql("write", "insert_edges"), *_insert_columns(layout, fresh)) if fresh else []
-    inserted = {row["id"] for row in rows}
-    created = fresh if len(inserted) == len(fresh) else [edge for edge in fresh if edge.id in inserted]
-    for label, group in _by_kind(layout, created):
-        await connection.execute(
-            layout.sql("write", "insert_label_edges", label=label),
-            [e.id for e in group],
-            [e.source for e in group],
-            [e.target for e in group],
-            [e.text for e in group],
-        )
+    found = await _resolve(connection, layout, stated, starts)
+    edges = [_edge(layout, at, ids, item) for at, (ids, item) in enumerate(zip(found, stated, strict=True))]
+    created = await _insert(connection, layout, [edge for edge in edges if edge.stated.version in (None, 0)])
     for edge in created:
         outcome.ids[edge.at], outcome.versions[edge.at] = edge.id, 1
         outcome.created.append(edge.id)
@@ -79,6 +68,65 @@ async def write_edges(
         if changed:
             await connection.execute(layout.sql("write", "change"), operation, RELATIONSHIP, changed, [])
     return outcome
+
+
+async def _insert(connection: asyncpg.Connection, layout: Layout, fresh: list[_Edge]) -> list[_Edge]:
+    """Insert what is not held yet; gives what was inserted.
+
+    A large batch of which nothing seems to be held goes in by COPY, which costs a third of INSERT; when something is
+    held after all, that is undone and done with care.
+    """
+    if len(fresh) >= _BULK and not await _any_held(connection, layout, fresh[:: len(fresh) // _PROBES]):
+        try:
+            async with connection.transaction():
+                await _copy(connection, layout.index_name, "edge", _INDEX_COLUMNS, map(_index_record(layout), fresh))
+        except asyncpg.UniqueViolationError:
+            pass
+        else:
+            await _store(connection, layout, fresh)
+            return fresh
+    columns = zip(*map(_index_record(layout), fresh), strict=True)
+    rows = await connection.fetch(layout.sql("write", "insert_edges"), *map(list, columns)) if fresh else []
+    inserted = {row["id"] for row in rows}
+    created = [edge for edge in fresh if edge.id in inserted]
+    await _store(connection, layout, created)
+    return created
+
+
+async def _any_held(connection: asyncpg.Connection, layout: Layout, probes: Sequence[_Edge]) -> bool:
+    columns = zip(*((e.source, e.target, e.kind, e.scope, e.discriminator) for e in probes), strict=True)
+    held: bool = await connection.fetchval(layout.sql("write", "any_edge"), *map(list, columns))
+    return held
+
+
+async def _store(connection: asyncpg.Connection, layout: Layout, created: Sequence[_Edge]) -> None:
+    """Write new edges into their label tables."""
+    for label, group in _by_kind(layout, created):
+        await _copy(
+            connection, layout.age_name, label, _LABEL_COLUMNS, ((e.id, e.source, e.target, e.text) for e in group)
+        )
+
+
+async def _copy(
+    connection: asyncpg.Connection, schema: str, table: str, columns: Sequence[str], records: Iterable[tuple[Any, ...]]
+) -> None:
+    await connection.copy_records_to_table(table, schema_name=schema, columns=columns, records=records)
+
+
+def _index_record(layout: Layout) -> Callable[[_Edge], tuple[Any, ...]]:
+    """Give what makes an edge's row of the index, in the order of _INDEX_COLUMNS."""
+
+    def record(edge: _Edge) -> tuple[Any, ...]:
+        told = edge.stated
+        timed = told.valid_from is not None or told.valid_to is not None
+        valid = range_of(valid_interval(told.valid_from, told.valid_to)) if timed else _ALWAYS
+        origin = layout.sources.get(told.source) if told.source else None
+        return (
+            edge.id, edge.source, edge.target, edge.kind, edge.scope, origin, told.strength, told.confidence, valid,
+            edge.discriminator, edge.digest, told.key,
+        )  # fmt: skip
+
+    return record
 
 
 def identity(item: Relationship) -> tuple[str, ...]:
@@ -93,67 +141,55 @@ def discriminator(told: str | None) -> int:
     return int.from_bytes(blake2b(told.encode(), digest_size=8).digest(), "big", signed=True) if told else 0
 
 
-async def _ends(
+async def _resolve(
     connection: asyncpg.Connection, layout: Layout, stated: Sequence[Relationship], starts: Sequence[int] | None
-) -> list[tuple[int, int]]:
-    """Give the ids of both ends of each, seen from its scope, the nearest first. Raises UnknownEntities."""
-    keys = [item.end for item in stated] if starts else [k for item in stated for k in (item.start, item.end)]
+) -> list[tuple[int, int, int]]:
+    """Give a new id and the ids of both ends of each, seen from its scope, the nearest first. Raises UnknownEntities.
+
+    An id that is not used in the end is lost, which costs nothing.
+    """
+    labels = [layout.labels[EDGE, item.kind] for item in stated]
+    arguments: list[list[Any]] = [
+        [item.start for item in stated],
+        [item.end for item in stated],
+        [label.id for label in labels],
+        [label.sequence for label in labels],
+    ]
     if any(item.scope for item in stated):
-        paths = [_SEPARATOR.join(visible_from(item.scope)) for item in stated for _ in range(1 if starts else 2)]
-        rows = await connection.fetch(layout.sql("write", "ends_in_scopes"), keys, paths)
+        paths = [_SEPARATOR.join(visible_from(item.scope)) for item in stated]
+        rows = await connection.fetch(layout.sql("write", "ends_in_scopes"), *arguments, paths)
     else:
-        rows = await connection.fetch(layout.sql("write", "ends"), keys)
-    found = [row["id"] for row in rows]
-    missing = list(dict.fromkeys(key for key, id_ in zip(keys, found, strict=True) if id_ is None))
+        rows = await connection.fetch(layout.sql("write", "ends"), *arguments)
+    found = [(row["id"], starts[at] if starts else row["source"], row["target"]) for at, row in enumerate(rows)]
+    missing = dict.fromkeys(
+        key
+        for item, (_, source, target) in zip(stated, found, strict=True)
+        for key, end in ((item.start, source), (item.end, target))
+        if end is None
+    )
     if missing:
+        shown = list(missing)[:_SHOWN]
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         raise UnknownEntities(
-            f"These entities do not exist: {', '.join(map(repr, missing[:_SHOWN]))}{more}.",
+            f"These entities do not exist: {', '.join(map(repr, shown))}{more}.",
             mend="Store the entities first; a relationship sees its own scope, those above it and what is shared.",
-            keys=missing[:1000],
+            keys=list(missing)[:1000],
         )
-    return list(zip(starts, found, strict=True)) if starts else list(zip(found[::2], found[1::2], strict=True))
+    return found
 
 
-async def _take_ids(connection: asyncpg.Connection, layout: Layout, stated: Sequence[Relationship]) -> list[int]:
-    counts: dict[str, int] = defaultdict(int)
-    for item in stated:
-        counts[item.kind] += 1
-    blocks = {}
-    for kind, count in counts.items():
-        label = layout.labels[EDGE, kind]
-        rows = await connection.fetch(layout.sql("write", "take_ids"), label.id, label.sequence, count)
-        blocks[kind] = iter([row["id"] for row in rows])
-    return [next(blocks[item.kind]) for item in stated]
-
-
-def _edge(layout: Layout, place: tuple[int, int, tuple[int, int]], item: Relationship, digest: int) -> _Edge:
-    at, id_, ends = place
-    told = item.key if item.key is not None else item.valid_from
-    number = discriminator(told)
-    stored = merge_relationship({}, item)
+def _edge(layout: Layout, at: int, ids: tuple[int, int, int], item: Relationship) -> _Edge:
+    text = dumps(merge_relationship({}, item))
+    number = discriminator(item.key if item.key is not None else item.valid_from)
     kind = layout.labels[EDGE, item.kind].id
-    scope = layout.scopes[item.scope]
-    return _Edge(at, id_, ends[0], ends[1], kind, scope, number, item, stored, digest, dumps(stored))
+    return _Edge(at, *ids, kind, layout.scopes[item.scope], number, item, _digest(item, text), text)
 
 
-def _insert_columns(layout: Layout, edges: Sequence[_Edge]) -> list[list[Any]]:
-    valid = [valid_interval(e.stated.valid_from, e.stated.valid_to) for e in edges]
-    return [
-        [e.id for e in edges],
-        [e.source for e in edges],
-        [e.target for e in edges],
-        [e.kind for e in edges],
-        [e.scope for e in edges],
-        [layout.sources.get(e.stated.source or "") for e in edges],
-        [e.stated.strength for e in edges],
-        [e.stated.confidence for e in edges],
-        [interval.start for interval in valid],
-        [interval.end for interval in valid],
-        [e.discriminator for e in edges],
-        [e.digest for e in edges],
-        [e.stated.key for e in edges],
-    ]
+def _digest(item: Relationship, text: str) -> int:
+    """Give the hash of a statement: its ends, what it sets, and which properties it removes."""
+    removed = [name for name, value in item.properties.items() if value is None]
+    told = f"{item.start}\x1f{item.end}\x1f{text}{removed or ''}"
+    return int.from_bytes(blake2b(told.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 async def _merge(connection: asyncpg.Connection, layout: Layout, rest: Sequence[_Edge], outcome: Outcome) -> None:

@@ -27,11 +27,6 @@ _RESERVED = frozenset(name for names in _OWN.values() for name in names)
 _ANNOTATION = re.compile(r'("(?:[^"\\]|\\.)*")|::(?:vertex|edge|path|numeric)|(-?\b(?:NaN|Infinity)\b)')
 
 
-def encode_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the caller's properties as they are stored; properties of None are left out."""
-    return {_escaped(name): value for name, value in properties.items() if value is not None}
-
-
 def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
     """Give the vertex properties that hold after a statement was merged into those held (empty for a new one)."""
     properties = dict(stated.properties)
@@ -53,8 +48,16 @@ def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
 
 def merge_relationship(held: Mapping[str, Any], stated: Relationship) -> dict[str, Any]:
     """Give the edge properties that hold after a statement was merged into those held."""
-    own = {name: getattr(stated, name) or None for name in ("key", "text", "source", "scope")}
-    own |= {name: getattr(stated, name) for name in ("valid_from", "valid_to", "strength", "confidence")}
+    own = {
+        "key": stated.key,
+        "text": stated.text,
+        "valid_from": stated.valid_from,
+        "valid_to": stated.valid_to,
+        "strength": stated.strength,
+        "confidence": stated.confidence,
+        "source": stated.source,
+        "scope": stated.scope or None,
+    }
     return _merged(held, own, stated.properties)
 
 
@@ -153,20 +156,17 @@ def check_finite(value: Any, where: str) -> None:
 def _merged(held: Mapping[str, Any], own: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
     merged = {**held, **{name: value for name, value in own.items() if value is not None}}
     for name, value in properties.items():
+        stored = name if name.rstrip("_") not in _RESERVED else name + "_"
         if value is None:
-            merged.pop(_escaped(name), None)
+            merged.pop(stored, None)
         else:
-            merged[_escaped(name)] = value
+            merged[stored] = value
     return merged
 
 
 def _others(stored: Mapping[str, Any], what: str) -> dict[str, Any]:
     own = _OWN[what]
     return {_unescaped(name): value for name, value in stored.items() if name not in own}
-
-
-def _escaped(name: str) -> str:
-    return name + "_" if name.rstrip("_") in _RESERVED else name
 
 
 def _unescaped(name: str) -> str:

@@ -39,9 +39,9 @@ class AgeGraphStore:
         """Take the catalog, which knows the database."""
         self.catalog = catalog
         self.database = catalog.database
-        self._entities: Combiner[Entity] = Combiner(self._write_entities, lambda e: (e.scope, e.key))
-        self._relationships: Combiner[Relationship] = Combiner(self._write_relationships, edge_identity)
-        self._episodes: Combiner[Episode] = Combiner(self._write_episodes, lambda e: (e.scope, episode_key(e)))
+        self._entities: Combiner[Entity] = Combiner(self._write_entities)
+        self._relationships: Combiner[Relationship] = Combiner(self._write_relationships)
+        self._episodes: Combiner[Episode] = Combiner(self._write_episodes)
 
     async def put_entities(self, graph: str, entities: Sequence[Entity]) -> Written:
         """Merge statements of entities. Raises InvalidInput, VersionConflict, Conflict."""
@@ -87,7 +87,7 @@ class AgeGraphStore:
 
             async def work(connection: asyncpg.Connection) -> Outcomes:
                 async def write(batch: Sequence[Relationship]) -> Outcome:
-                    return await write_edges(connection, layout, batch, [_edge_digest(item) for item in batch])
+                    return await write_edges(connection, layout, batch)
 
                 return await _in_rounds(relationships, edge_identity, write)
 
@@ -305,7 +305,7 @@ async def _mention(
     if pairs:
         items = list(pairs.values())
         starts = [id_ for id_, _ in pairs]
-        await write_edges(connection, layout, items, [_edge_digest(item) for item in items], starts=starts)
+        await write_edges(connection, layout, items, starts=starts)
 
 
 def _entity_digest(entity: Entity) -> int:
@@ -319,14 +319,6 @@ def _entity_digest(entity: Entity) -> int:
     )  # fmt: skip
     vector = np.asarray(entity.embedding, dtype=np.float32).tobytes() if entity.embedding is not None else b""
     return _digest(told + vector)
-
-
-def _edge_digest(item: Relationship) -> int:
-    told = (
-        item.start, item.end, item.properties, item.text, item.valid_from, item.valid_to, item.strength,
-        item.confidence, item.source,
-    )  # fmt: skip
-    return _digest(orjson.dumps(told, default=_plain))
 
 
 def _digest(data: bytes) -> int:

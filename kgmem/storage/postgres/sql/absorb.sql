@@ -26,12 +26,13 @@ ON CONFLICT (id) DO UPDATE SET scope = excluded.scope, key = excluded.key, sourc
 SELECT EXISTS (SELECT 1 FROM {index}.item WHERE scope = $1 AND key = $2 AND kind = $3 AND id <> $4)
 
 -- name: put_edge
-INSERT INTO {index}.edge (id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, key, version)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, tstzrange($9, $10), $11, $12, $13)
-ON CONFLICT (id) DO UPDATE SET source = excluded.source, target = excluded.target, scope = excluded.scope,
-    origin = excluded.origin, strength = excluded.strength, confidence = excluded.confidence, valid = excluded.valid,
-    discriminator = excluded.discriminator, key = excluded.key, version = excluded.version, known_from = now(),
-    stated = NULL
+MERGE INTO {index}.edge e
+USING (VALUES ($1::bigint)) AS n (id) ON e.id = n.id
+WHEN MATCHED THEN UPDATE SET source = $2, target = $3, scope = $5, origin = $6, strength = $7, confidence = $8,
+    valid = tstzrange($9, $10), discriminator = $11, key = $12, version = $13, known_from = now(), stated = NULL
+WHEN NOT MATCHED THEN
+    INSERT (id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, key, version)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, tstzrange($9, $10), $11, $12, $13)
 
 -- name: edge_taken
 SELECT EXISTS (SELECT 1 FROM {index}.edge WHERE source = $1 AND target = $2 AND kind = $3 AND scope = $4

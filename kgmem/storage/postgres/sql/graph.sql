@@ -81,9 +81,8 @@ CREATE TABLE {index}.edge (
 );
 CREATE UNIQUE INDEX edge_out ON {index}.edge (source, kind, target, scope, discriminator);
 CREATE INDEX edge_in ON {index}.edge (target, kind) INCLUDE (source);
-CREATE UNIQUE INDEX edge_id ON {index}.edge (id);
+CREATE INDEX edge_id ON {index}.edge (id);
 CREATE UNIQUE INDEX edge_key ON {index}.edge (scope, key) WHERE key IS NOT NULL;
-CREATE INDEX edge_valid ON {index}.edge USING gist (valid) WHERE NOT (lower_inf(valid) AND upper_inf(valid));
 
 -- The change feed: one row a batch of one operation. Ids are given before commit, so readers stop below the oldest
 -- running transaction (column xid).

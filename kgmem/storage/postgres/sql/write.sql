@@ -83,29 +83,36 @@ DELETE FROM {index}.unembedded WHERE space = $1 AND passage = ANY ($2::bigint[])
 INSERT INTO {index}.change (operation, kind, ids, keys) VALUES ($1, $2, $3, $4)
 
 -- name: ends
-SELECT n.at, i.id
-FROM unnest($1::text[]) WITH ORDINALITY AS n (key, at)
-LEFT JOIN {index}.item i ON i.scope = 0 AND i.key = n.key AND i.kind = 1
+SELECT n.at, a.id AS source, b.id AS target, (n.label::bigint << 48) | nextval(n.sequence::oid::regclass) AS id
+FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[])
+     WITH ORDINALITY AS n (source, target, label, sequence, at)
+LEFT JOIN LATERAL (SELECT id FROM {index}.item WHERE scope = 0 AND key = n.source AND kind = 1 OFFSET 0) a ON true
+LEFT JOIN LATERAL (SELECT id FROM {index}.item WHERE scope = 0 AND key = n.target AND kind = 1 OFFSET 0) b ON true
 ORDER BY n.at
 
 -- name: ends_in_scopes
-SELECT DISTINCT ON (n.at) n.at, i.id
-FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS n (key, paths, at)
-LEFT JOIN {index}.scope s ON s.path = '' OR s.path = ANY (string_to_array(n.paths, E'\x1f'))
-LEFT JOIN {index}.item i ON i.scope = s.id AND i.key = n.key AND i.kind = 1
-ORDER BY n.at, i.id IS NULL, length(s.path) DESC
+SELECT n.at, a.id AS source, b.id AS target, (n.label::bigint << 48) | nextval(n.sequence::oid::regclass) AS id
+FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::text[])
+     WITH ORDINALITY AS n (source, target, label, sequence, paths, at)
+LEFT JOIN LATERAL (
+    SELECT i.id FROM {index}.scope s JOIN {index}.item i ON i.scope = s.id AND i.key = n.source AND i.kind = 1
+    WHERE s.path = ANY (string_to_array(n.paths, E'\x1f')) OR s.path = '' ORDER BY length(s.path) DESC LIMIT 1) a ON true
+LEFT JOIN LATERAL (
+    SELECT i.id FROM {index}.scope s JOIN {index}.item i ON i.scope = s.id AND i.key = n.target AND i.kind = 1
+    WHERE s.path = ANY (string_to_array(n.paths, E'\x1f')) OR s.path = '' ORDER BY length(s.path) DESC LIMIT 1) b ON true
+ORDER BY n.at
 
--- name: take_ids
-SELECT ($1::integer::bigint << 48) | nextval($2::bigint::oid::regclass) AS id FROM generate_series(1, $3::integer)
+-- name: any_edge
+SELECT EXISTS (
+    SELECT 1 FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[], $5::bigint[])
+                  AS n (source, target, kind, scope, discriminator)
+    JOIN {index}.edge e ON e.source = n.source AND e.target = n.target AND e.kind = n.kind AND e.scope = n.scope
+                       AND e.discriminator = n.discriminator)
 
 -- name: insert_edges
 INSERT INTO {index}.edge (id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, stated, key)
-SELECT n.id, n.source, n.target, n.kind, n.scope, n.origin, n.strength, n.confidence,
-       tstzrange(n.valid_from, n.valid_to), n.discriminator, n.stated, n.key
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::integer[], $6::integer[], $7::real[],
-            $8::real[], $9::timestamptz[], $10::timestamptz[], $11::bigint[], $12::bigint[], $13::text[])
-     AS n (id, source, target, kind, scope, origin, strength, confidence, valid_from, valid_to, discriminator, stated,
-           key)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::integer[], $6::integer[], $7::real[],
+                     $8::real[], $9::tstzrange[], $10::bigint[], $11::bigint[], $12::text[])
 ON CONFLICT DO NOTHING
 RETURNING id
 
@@ -124,11 +131,6 @@ FROM unnest($1::integer[], $2::text[]) WITH ORDINALITY AS n (scope, key, at)
 JOIN {index}.edge e ON e.scope = n.scope AND e.key = n.key
 ORDER BY e.id
 FOR UPDATE OF e
-
--- name: insert_label_edges
-INSERT INTO {graph}.{label} (id, start_id, end_id, properties)
-SELECT n.id, n.source, n.target, n.properties::agtype
-FROM unnest($1::graphid[], $2::graphid[], $3::graphid[], $4::text[]) AS n (id, source, target, properties)
 
 -- name: read_label_edges
 SELECT id, start_id, end_id, properties::text AS properties FROM {graph}.{label} WHERE id = ANY ($1::graphid[])

@@ -1,0 +1,118 @@
+"""The wiring: builds the façade out of the settings. Nobody else names an implementation."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from kgmem.domain.graph import Graph
+from kgmem.domain.schema import GraphSchema
+from kgmem.embedding.registry import make_embedder
+from kgmem.formats.toml_schema import load_schema
+from kgmem.memory import Memory
+from kgmem.resources import resource
+from kgmem.services.parts import Parts
+from kgmem.services.remember import schema_of
+from kgmem.settings import Settings
+from kgmem.storage.postgres.catalog import PostgresCatalog
+from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
+from kgmem.storage.postgres.embedded import EmbeddedPostgres
+from kgmem.storage.postgres.extensions import read_capabilities
+from kgmem.storage.postgres.index import PostgresIndex
+from kgmem.storage.postgres.jobs import ProcrastinateQueue, open_queue
+from kgmem.storage.postgres.keys import PostgresKeyRing
+from kgmem.storage.postgres.migrate import migrate, require_current
+from kgmem.storage.postgres.store import AgeGraphStore
+
+OCCURRENCE = "Event"  # What descends from this label happened: that it is over does not make it untrue.
+Report = Callable[[str], None]
+
+
+def _silent(text: str) -> None:
+    """Report nothing."""
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, *, owner: bool = False, report: Report = _silent) -> AsyncIterator[str]:
+    """Give the URL of the database: the external one, or the embedded one, started where it does not run."""
+    if settings.database_url_text:
+        yield settings.database_url_text
+        return
+    async with EmbeddedPostgres(
+        settings.home, port=settings.postgres_port, report=report, attach=not owner
+    ) as postgres:
+        watch = asyncio.create_task(postgres.keep_running()) if owner else None
+        try:
+            yield postgres.url
+        finally:
+            if watch:
+                watch.cancel()
+                await asyncio.gather(watch, return_exceptions=True)
+
+
+@asynccontextmanager
+async def open_memory(
+    settings: Settings,
+    *,
+    worker: bool = False,
+    owner: bool = False,
+    migrating: bool = False,
+    report: Report = _silent,
+) -> AsyncIterator[Memory]:
+    """Give a memory over the database of the settings.
+
+    `owner` claims the embedded Postgres (one per data folder) and keeps it running; `worker` runs background jobs in
+    this process; `migrating` brings the database up to date first, where otherwise an outdated one is refused
+    (DatabaseOutdated).
+    """
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(open_database(settings, owner=owner, report=report))
+        if migrating:
+            await migrate(url, report=report)
+        else:
+            await require_current(url)
+        limits: dict[str, Any] = {"size": settings.pool_size, "statement_timeout": settings.statement_timeout}
+        database = await stack.enter_async_context(Database(url, **limits))
+        searches = await stack.enter_async_context(Database(url, settings=SEARCH_SETTINGS, **limits))
+        queue = await stack.enter_async_context(open_queue(url))
+        memory = Memory(await _parts(settings, database, searches, queue, stack))
+        if worker:
+            await stack.enter_async_context(queue.worker(handlers(memory)))
+        yield memory
+
+
+def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
+    """Give what a worker does for each task."""
+    return {
+        "embed": lambda graph: memory.embed_waiting(graph),
+        "reembed": lambda graph: memory.reembed(graph),
+        "rebuild": lambda graph: memory.rebuild_index(graph),
+        "absorb": lambda graph=None: memory.absorb_foreign_writes(graph),
+        "embed_missing": lambda: memory.defer_missing_vectors(),
+    }
+
+
+async def _parts(
+    settings: Settings, database: Database, searches: Database, queue: ProcrastinateQueue, stack: AsyncExitStack
+) -> Parts:
+    embedder = make_embedder(
+        settings.embedder,
+        url=settings.embedder_url,
+        key=settings.embedder_key.get_secret_value() if settings.embedder_key else None,
+        dimension=settings.embedder_dimension,
+        timeout=settings.embedder_timeout,
+    )
+    if embedder:
+        stack.push_async_callback(embedder.aclose)
+    core = load_schema(resource("graph_schema"))
+    async with database.connection() as connection:
+        capabilities = await read_capabilities(connection)
+    catalog = PostgresCatalog(database, words=capabilities.words)
+    index = PostgresIndex(catalog, searches, occurrences=_occurrences(core))
+    store = AgeGraphStore(catalog)
+    return Parts(catalog, store, index, PostgresKeyRing(database), queue, embedder, core)
+
+
+def _occurrences(core: GraphSchema) -> Callable[[Graph], Sequence[str]]:
+    """Give what names the labels of a graph whose past is not superseded."""
+    return lambda graph: schema_of(core, graph).with_descendants(OCCURRENCE)
