@@ -107,10 +107,11 @@ async def _parts(
     core = load_schema(resource("graph_schema"))
     async with database.connection() as connection:
         capabilities = await read_capabilities(connection)
-    catalog = PostgresCatalog(database, words=capabilities.words)
+    catalog = PostgresCatalog(database, words=capabilities.bm25)
+    keys = await stack.enter_async_context(PostgresKeyRing(database))
     index = PostgresIndex(catalog, searches, occurrences=_occurrences(core))
     store = AgeGraphStore(catalog)
-    return Parts(catalog, store, index, PostgresKeyRing(database), queue, embedder, core)
+    return Parts(catalog, store, index, keys, queue, embedder, core)
 
 
 def _occurrences(core: GraphSchema) -> Callable[[Graph], Sequence[str]]:

@@ -44,7 +44,7 @@ def fuse(
         for rank, ((id_, value), part) in enumerate(zip(ranking, scaled, strict=True), start=1):
             parts.setdefault(id_, {})[name] = ArmShare(rank, value, asked[name] * part / total)
     fused = [_ranked(id_, shares) for id_, shares in parts.items()]
-    return sorted(fused, key=lambda item: (-item.score, item.id))  # type: ignore[type-var]  # ids of one store compare
+    return sorted(fused, key=lambda item: (-item.score, item.id))
 
 
 def _ranked(id_: Id, shares: Mapping[str, ArmShare]) -> Ranked[Id]:
