@@ -1,0 +1,80 @@
+"""Access: who asks, whether they may, and in which scope. Every route but the open ones depends on a Demand."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+
+from kgmem.domain.access import Key, Right
+from kgmem.domain.errors import InvalidInput, Unauthenticated
+from kgmem.memory import Memory
+from kgmem_api.context import context_of
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A request that may go on: the memory, and the key that it bears."""
+
+    memory: Memory
+    key: Key
+
+    def scope(self, asked: str | None) -> str:
+        """Give the scope to act in: the one asked for, or the key's own. Raises Forbidden."""
+        return self.key.demand_scope(asked or "")
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A dependency that lets a request go on when its key has a right on the graph that its address names.
+
+    `whole` asks for all scopes of the graph. Without a graph in the address, the right is on the server, unless
+    `anywhere` says that a key bound to a graph will do, since the route shows it only what is its own.
+    """
+
+    right: Right
+    whole: bool = False
+    anywhere: bool = False
+
+    async def __call__(self, request: Request) -> Access:
+        """Give the access. Raises Unauthenticated, Forbidden, NotFound, and InvalidInput for unknown parameters."""
+        memory: Memory = request.app.state.memory
+        key = await memory.authenticate(_secret(request))
+        context_of(request).key = key
+        graph = request.path_params.get("graph")
+        key.demand(self.right, key.graph if self.anywhere else graph, whole=self.whole)
+        if request.scope["query_string"]:
+            _refuse_unknown(request)
+        return Access(memory, key)
+
+
+Reads = Annotated[Access, Depends(Demand("read"))]
+ReadsWhole = Annotated[Access, Depends(Demand("read", whole=True))]
+ReadsAnywhere = Annotated[Access, Depends(Demand("read", anywhere=True))]
+ReadsWholeAnywhere = Annotated[Access, Depends(Demand("read", whole=True, anywhere=True))]
+Writes = Annotated[Access, Depends(Demand("write"))]
+WritesWhole = Annotated[Access, Depends(Demand("write", whole=True))]
+Administers = Annotated[Access, Depends(Demand("admin"))]
+
+
+def _secret(request: Request) -> str:
+    kind, _, secret = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not secret.strip():
+        raise Unauthenticated(mend="Send the header Authorization: Bearer KEY; kgmem key create makes a key.")
+    return secret.strip()
+
+
+def _refuse_unknown(request: Request) -> None:
+    """Raise InvalidInput for a query parameter that the route does not know: a misspelt filter filters nothing."""
+    known = _parameters(request.scope["route"])
+    for name in request.query_params:
+        if name not in known:
+            told = f"It takes {', '.join(sorted(known))}." if known else "It takes none."
+            raise InvalidInput(f"{name!r} is no parameter of this address.", mend=told)
+
+
+@lru_cache(maxsize=500)
+def _parameters(route: APIRoute) -> frozenset[str]:
+    return frozenset(parameter.alias for parameter in route.dependant.query_params)

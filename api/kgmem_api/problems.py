@@ -1,0 +1,135 @@
+"""Problems: how errors look to a client (RFC 9457). One table says which error has which status."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from kgmem.domain import errors
+from kgmem_api.context import context_of
+
+STATUS: Mapping[type[errors.KgmemError], int] = {
+    errors.InvalidInput: 422,
+    errors.TooLarge: 413,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.VersionConflict: 412,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.Unavailable: 503,
+    errors.TimedOut: 504,
+    errors.DatabaseOutdated: 503,
+}
+_FACTS_SHOWN = 100
+_RETRY_AFTER_OUTDATED = 30  # Seconds: somebody has to migrate first.
+
+
+class MalformedBody(errors.InvalidInput):
+    """The body is not JSON."""
+
+    code = "malformed-body"
+
+
+class InvalidBody(errors.InvalidInput):
+    """The body is not what this address takes."""
+
+    code = "invalid-input"
+
+
+STATUS = {**STATUS, MalformedBody: 400}
+
+
+def problem(error: Exception, scope: Scope, request_id: str) -> Response:
+    """Give the response for an error: what is wrong and how to mend it, and nothing of kgmem's inside."""
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    if status == 500 or not isinstance(error, errors.KgmemError):
+        return _response(
+            500,
+            "internal-error",
+            scope,
+            request_id,
+            title="kgmem failed.",
+            detail="kgmem could not do this because of an error of its own.",
+            mend=f"Tell whoever runs this server the request id {request_id}: its log has the cause.",
+        )
+    # What the facts of other errors name may be another tenant's.
+    facts = error.facts if isinstance(error, errors.InvalidInput | errors.Conflict) else {}
+    listed = facts.get("errors")
+    return _response(
+        status,
+        error.code,
+        scope,
+        request_id,
+        headers=_headers(error),
+        title=(type(error).__doc__ or "").strip(),
+        detail=error.message,
+        mend=error.mend or None,
+        errors=listed,
+        facts=_shown({name: value for name, value in facts.items() if name != "errors"}) or None,
+    )
+
+
+def from_http(error: HTTPException, request: Request) -> Response:
+    """Give the response for an error of the router: no such address, no such method."""
+    status = HTTPStatus(error.status_code)
+    mends = {404: "GET /openapi.json lists what there is.", 405: "The Allow header names the methods."}
+    return _response(
+        error.status_code,
+        status.phrase.lower().replace(" ", "-"),
+        request.scope,
+        context_of(request).id,
+        headers=dict(error.headers or {}),
+        title=status.phrase + ".",
+        detail=f"There is no {request.method} {request.url.path} here.",
+        mend=mends.get(error.status_code),
+    )
+
+
+def from_parameters(error: RequestValidationError, request: Request) -> Response:
+    """Give the response for path or query parameters that are not what they must be."""
+    found = [{"parameter": str(one["loc"][-1]), "detail": one["msg"]} for one in error.errors()]
+    told = "; ".join(f"{one['parameter']}: {one['detail']}" for one in found)
+    invalid = errors.InvalidInput(f"{told}.", mend="See /docs for what this address takes.", errors=found)
+    return problem(invalid, request.scope, context_of(request).id)
+
+
+def _headers(error: errors.KgmemError) -> dict[str, str]:
+    if isinstance(error, errors.Unauthenticated):
+        return {"WWW-Authenticate": 'Bearer realm="kgmem"'}
+    if isinstance(error, errors.Unavailable):
+        return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, errors.DatabaseOutdated):
+        return {"Retry-After": str(_RETRY_AFTER_OUTDATED)}
+    # What is left of a body that was too large is not read, so the connection cannot be used again.
+    return {"Connection": "close"} if isinstance(error, errors.TooLarge) else {}
+
+
+def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Give those facts that JSON can carry, long lists cut."""
+    shown: dict[str, Any] = {}
+    for name, value in facts.items():
+        if isinstance(value, str | int | float | bool):
+            shown[name] = value
+        elif isinstance(value, Sequence | set | frozenset):
+            shown[name] = [str(part) for part in list(value)[:_FACTS_SHOWN]]
+    return shown
+
+
+def _response(
+    status: int, code: str, scope: Scope, request_id: str, *, headers: Mapping[str, str] | None = None, **members: Any
+) -> Response:
+    body = {
+        "type": f"urn:kgmem:error:{code}",
+        "title": members.pop("title"),
+        "status": status,
+        "instance": scope["path"],
+        **{name: value for name, value in members.items() if value is not None},
+        "request_id": request_id,
+    }
+    return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")

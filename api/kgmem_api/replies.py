@@ -1,0 +1,46 @@
+"""Replies: JSON by orjson, and entity tags, which are versions in quotes."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kgmem.domain.errors import InvalidInput
+
+_TAG = re.compile(r'"?(\d{1,18})"?')
+
+
+def reply(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Give a JSON response; dataclasses, tuples and arrays are written as they are."""
+    return Response(orjson.dumps(content, default=_plain), status, headers, media_type="application/json")
+
+
+def tag(version: int | None) -> dict[str, str]:
+    """Give the ETag header for a version."""
+    return {"ETag": f'"{version}"'} if version is not None else {}
+
+
+def if_match(request: Request) -> int | None:
+    """Give the version that If-Match asks for; None without the header. Raises InvalidInput for what is no version."""
+    given = request.headers.get("if-match")
+    if given is None:
+        return None
+    found = _TAG.fullmatch(given.strip())
+    if not found:
+        raise InvalidInput(f"If-Match {given[:80]!r} is no version.", mend='Send one ETag as it came, such as "3".')
+    return int(found[1])
+
+
+def is_current(request: Request, version: int | None) -> bool:
+    """Say whether the client has this version already, by its If-None-Match."""
+    held = request.headers.get("if-none-match", "")
+    return version is not None and f'"{version}"' in (part.strip().removeprefix("W/") for part in held.split(","))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value)

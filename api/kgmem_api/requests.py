@@ -1,0 +1,104 @@
+"""The outermost layer: gives each request its id, its limits, a problem when it fails, a log line and its count."""
+
+import asyncio
+import time
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kgmem.domain.errors import InvalidInput, TimedOut, Unavailable
+from kgmem.settings import Settings
+from kgmem_api.context import Context, begin, template_of
+from kgmem_api.metrics import Metrics
+from kgmem_api.problems import problem
+
+log = structlog.get_logger("kgmem.requests")
+
+_CLIENT_WENT_AWAY = 499
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Requests:
+    """Pure ASGI, since it runs for every request."""
+
+    def __init__(self, app: ASGIApp, *, settings: Settings, metrics: Metrics) -> None:
+        """Take the app inside, the settings and the metrics to count in."""
+        self._app = app
+        self._seconds = settings.request_timeout
+        self._most = settings.max_requests
+        self._metrics = metrics
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever happens inside."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        context = begin(scope)
+        structlog.contextvars.bind_contextvars(request_id=context.id)
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = context.id
+            await send(message)
+
+        self._enter()
+        try:
+            try:
+                await self._limited(context, scope, receive, sending)
+            except ClientDisconnect:
+                status = status or _CLIENT_WENT_AWAY
+            except Exception as error:
+                if status:  # The answer is under way already: all that is left is to break it off.
+                    raise
+                response = problem(error, scope, context.id)
+                if response.status_code == 500:
+                    log.exception("failed", route=template_of(scope))
+                await response(scope, receive, sending)
+        finally:
+            self._leave(context, scope, status)
+
+    async def _limited(self, context: Context, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app inside of the limits on requests at once and on time; health is told in any case."""
+        path = scope["path"]
+        if self._under_way > self._most and not path.startswith("/health/"):
+            raise Unavailable("The server is at its limit of requests.", mend="Try again in a moment.")
+        if "\0" in path or b"%00" in scope["query_string"]:
+            raise InvalidInput("The address holds the character U+0000, which kgmem cannot keep.", mend="Remove it.")
+        try:
+            async with asyncio.timeout(self._seconds) as context.clock:
+                await self._app(scope, receive, send)
+        except TimeoutError as error:
+            if context.clock is None or not context.clock.expired():
+                raise
+            raise TimedOut(
+                f"The request took longer than {self._seconds:g} seconds.",
+                mend="Ask for less at once; KGMEM_REQUEST_TIMEOUT sets the limit.",
+            ) from error
+
+    def _enter(self) -> None:
+        self._under_way += 1
+        self._metrics.under_way.inc()
+
+    def _leave(self, context: Context, scope: Scope, status: int) -> None:
+        self._under_way -= 1
+        self._metrics.under_way.dec()
+        seconds = time.perf_counter() - context.started
+        route = template_of(scope)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.count(method, route, status, seconds)
+        tell = log.debug if route.startswith(("/health/", "/metrics")) else log.info
+        tell(
+            "request",
+            method=method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 2),
+            key=context.key.id if context.key else None,
+            graph=scope.get("path_params", {}).get("graph"),
+        )

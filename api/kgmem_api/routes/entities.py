@@ -1,0 +1,99 @@
+"""Entities: write, read, list, delete."""
+
+from dataclasses import asdict, replace
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kgmem.domain.entity import Entity
+from kgmem.domain.errors import InvalidInput, NotFound
+from kgmem_api.access import Reads, Writes
+from kgmem_api.bodies import JSONBody
+from kgmem_api.replies import if_match, is_current, reply, tag
+from kgmem_api.routes.parameters import Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
+from kgmem_api.wire.answers import DeletedOut, EntityOut, EntityPage, WrittenOut
+from kgmem_api.wire.entities import EntityBatch, EntityBody, entity_out
+
+router = APIRouter(tags=["entities"])
+_ALL = "/v1/graphs/{graph}/entities"
+_ONE = "/v1/graphs/{graph}/entities/{key:path}"
+
+
+@router.put(_ALL, responses=gives(WrittenOut))
+async def put_entities(
+    graph: GraphName,
+    request: Request,
+    access: Writes,
+    batch: Annotated[EntityBatch, Depends(JSONBody(EntityBatch))],
+) -> Response:
+    """Write entities, in one transaction: each is merged into what is held under its scope and key."""
+    entities = batch.entities
+    version = if_match(request)
+    if version is not None:
+        if len(entities) != 1:
+            raise InvalidInput("If-Match is for one entity.", mend="Give each entity its version in the body.")
+        entities = [replace(entities[0], version=version)]
+    return reply(asdict(await access.memory.put_entities(graph, entities)))
+
+
+@router.get(_ALL, responses=gives(EntityPage))
+async def list_entities(
+    graph: GraphName,
+    access: Reads,
+    *,
+    scope: ScopeQuery = None,
+    label: Annotated[str | None, Query(max_length=200)] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """List the entities that a scope sees, a page at a time."""
+    page = await access.memory.list_entities(graph, scope=access.scope(scope), label=label, cursor=cursor, limit=limit)
+    return reply({"entities": [entity_out(entity) for entity in page.items], "cursor": page.cursor})
+
+
+@router.delete(_ALL, responses=gives(DeletedOut))
+async def delete_entities(graph: GraphName, access: Writes, keys: Keys, scope: ScopeQuery = None) -> Response:
+    """Delete entities of exactly this scope, with their relationships; tells which keys were not there."""
+    return reply(asdict(await access.memory.delete_entities(graph, keys, scope=access.scope(scope))))
+
+
+@router.put(_ONE, responses={**gives(WrittenOut), **gives(WrittenOut, 201, "Created.")})
+async def put_entity(
+    graph: GraphName,
+    key: ItemKey,
+    request: Request,
+    access: Writes,
+    entity: Annotated[Entity, Depends(JSONBody(EntityBody))],
+) -> Response:
+    """Write one entity. With If-Match only if it is still of that version. The ETag is its new version."""
+    if entity.key not in ("", key):
+        raise InvalidInput(f"The body's key is not the address's, {key!r}.", mend="Leave key out of the body.")
+    version = if_match(request)
+    stated = replace(entity, key=key, version=entity.version if version is None else version)
+    written = await access.memory.put_entities(graph, [stated])
+    headers = tag(written.versions[0]) if written.versions else {}
+    return reply(asdict(written), 201 if written.created else 200, headers)
+
+
+@router.get(_ONE, responses={**gives(EntityOut), 304: {"description": "Not changed since."}})
+async def get_entity(
+    graph: GraphName, key: ItemKey, request: Request, access: Reads, scope: ScopeQuery = None
+) -> Response:
+    """Give the entity that a scope sees under a key: of the nearest scope, with its version as ETag."""
+    entity = await access.memory.get_entity(graph, key, scope=access.scope(scope))
+    if is_current(request, entity.version):
+        return Response(status_code=304, headers=tag(entity.version))
+    return reply(entity_out(entity), headers=tag(entity.version))
+
+
+@router.delete(_ONE, responses=gives(DeletedOut))
+async def delete_entity(
+    graph: GraphName, key: ItemKey, request: Request, access: Writes, scope: ScopeQuery = None
+) -> Response:
+    """Delete one entity of exactly this scope, with its relationships; with If-Match only if of that version."""
+    deleted = await access.memory.delete_entities(graph, [key], scope=access.scope(scope), version=if_match(request))
+    if deleted.missing:
+        raise NotFound(f"There is no entity {key!r} in this scope.", mend="A deletion names the entity's own scope.")
+    return reply(asdict(deleted))

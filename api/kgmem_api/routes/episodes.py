@@ -1,0 +1,66 @@
+"""Episodes: store, read, list, delete."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from kgmem.domain.errors import NotFound
+from kgmem_api.access import Reads, Writes
+from kgmem_api.bodies import JSONBody
+from kgmem_api.replies import reply, tag
+from kgmem_api.routes.parameters import Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
+from kgmem_api.wire.answers import DeletedOut, EpisodeOut, EpisodePage, WrittenOut
+from kgmem_api.wire.episodes import EpisodeBatch, episode_out
+
+router = APIRouter(tags=["episodes"])
+_ALL = "/v1/graphs/{graph}/episodes"
+_ONE = "/v1/graphs/{graph}/episodes/{key:path}"
+
+
+@router.post(_ALL, responses=gives(WrittenOut))
+async def post_episodes(
+    graph: GraphName, access: Writes, batch: Annotated[EpisodeBatch, Depends(JSONBody(EpisodeBatch))]
+) -> Response:
+    """Store texts as they arrived, in one transaction; the same text again is the same episode."""
+    return reply(asdict(await access.memory.put_episodes(graph, batch.episodes)))
+
+
+@router.get(_ALL, responses=gives(EpisodePage))
+async def list_episodes(
+    graph: GraphName,
+    access: Reads,
+    *,
+    scope: ScopeQuery = None,
+    session: Annotated[str | None, Query(max_length=500)] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """List the episodes that a scope sees, of one session or of all, a page at a time."""
+    page = await access.memory.list_episodes(
+        graph, scope=access.scope(scope), session=session, cursor=cursor, limit=limit
+    )
+    return reply({"episodes": [episode_out(episode) for episode in page.items], "cursor": page.cursor})
+
+
+@router.delete(_ALL, responses=gives(DeletedOut))
+async def delete_episodes(graph: GraphName, access: Writes, keys: Keys, scope: ScopeQuery = None) -> Response:
+    """Delete episodes of exactly this scope, with their passages; tells which keys were not there."""
+    return reply(asdict(await access.memory.delete_episodes(graph, keys, scope=access.scope(scope))))
+
+
+@router.get(_ONE, responses=gives(EpisodeOut))
+async def get_episode(graph: GraphName, key: ItemKey, access: Reads, scope: ScopeQuery = None) -> Response:
+    """Give the episode that a scope sees under a key."""
+    episode = await access.memory.get_episode(graph, key, scope=access.scope(scope))
+    return reply(episode_out(episode), headers=tag(episode.version))
+
+
+@router.delete(_ONE, responses=gives(DeletedOut))
+async def delete_episode(graph: GraphName, key: ItemKey, access: Writes, scope: ScopeQuery = None) -> Response:
+    """Delete one episode of exactly this scope, with its passages."""
+    deleted = await access.memory.delete_episodes(graph, [key], scope=access.scope(scope))
+    if deleted.missing:
+        raise NotFound(f"There is no episode {key!r} in this scope.", mend="A deletion names the episode's own scope.")
+    return reply(asdict(deleted))

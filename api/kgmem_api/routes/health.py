@@ -1,0 +1,68 @@
+"""Health, metrics, and what this server is. Health and the documentation are open; metrics need a key."""
+
+import asyncio
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from kgmem.domain.errors import DatabaseUnavailable, Unavailable
+from kgmem_api.access import ReadsWhole
+from kgmem_api.docs_page import page
+from kgmem_api.replies import reply
+
+router = APIRouter(tags=["server"])
+_PROBE_SECONDS = 2.0
+
+
+@router.get("/")
+async def root() -> Response:
+    """Say what this is and where to read on."""
+    return reply(
+        {
+            "name": "kgmem",
+            "what": "A knowledge-memory server.",
+            "docs": "/docs",
+            "openapi": "/openapi.json",
+            "api": "/v1",
+        }
+    )
+
+
+@router.get("/health/live")
+async def get_live() -> Response:
+    """Say that the process answers."""
+    return reply({"status": "live"})
+
+
+@router.get("/health/ready")
+async def get_ready(request: Request) -> Response:
+    """Say that the database is reachable too; 503 while it is not, and once the server is stopping."""
+    state = request.app.state
+    if state.stopping.is_set():
+        raise Unavailable("The server is stopping.", mend="Ask another one.")
+    try:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            await state.memory.graphs()
+    except TimeoutError as error:
+        raise DatabaseUnavailable(mend="Try again; the server's log says more.") from error
+    return reply({"status": "ready"})
+
+
+@router.get("/metrics", responses={200: {"description": "Figures.", "content": {"text/plain": {}}}})
+async def get_metrics(request: Request, access: ReadsWhole) -> Response:
+    """Give figures for Prometheus; needs a key of no graph and no scope, since they tell of all."""
+    text = await request.app.state.metrics.text(access.memory)
+    return Response(text, media_type="text/plain; version=0.0.4")
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def get_openapi(request: Request) -> Response:
+    """Give the OpenAPI document."""
+    return reply(request.app.openapi())
+
+
+@router.get("/docs", include_in_schema=False)
+async def get_docs(request: Request) -> Response:
+    """Give the documentation as a page; it loads nothing from elsewhere."""
+    return HTMLResponse(page(request.app.openapi()))

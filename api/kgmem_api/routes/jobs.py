@@ -1,0 +1,69 @@
+"""Jobs: background work, asked for and looked at."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from kgmem.domain.errors import NotFound
+from kgmem_api.access import Administers, ReadsWholeAnywhere
+from kgmem_api.bodies import JSONBody
+from kgmem_api.replies import reply
+from kgmem_api.routes.parameters import GraphName, Limit, gives
+from kgmem_api.wire.answers import JobDeferred, JobList, JobOut
+from kgmem_api.wire.fields import STRICT
+
+router = APIRouter(tags=["jobs"])
+Status = Literal["waiting", "running", "succeeded", "failed", "cancelled"]
+
+
+class JobIn(BaseModel):
+    """A piece of work to do in the background."""
+
+    model_config = STRICT
+
+    task: Literal["embed", "reembed", "rebuild"]
+
+
+@router.get("/v1/jobs", responses=gives(JobList))
+async def list_jobs(
+    access: ReadsWholeAnywhere,
+    graph: Annotated[str | None, Query(max_length=100)] = None,
+    status: Status | None = None,
+    limit: Limit = 100,
+) -> Response:
+    """List jobs, newest first; a key of one graph sees that graph's."""
+    if graph is not None:
+        access.key.demand("read", graph)
+    jobs = await access.memory.jobs(graph=graph or access.key.graph, status=status, limit=limit)
+    return reply({"jobs": jobs})
+
+
+@router.get("/v1/jobs/{id}", responses=gives(JobOut))
+async def get_job(id_: Annotated[int, Path(alias="id", ge=0, le=2**63 - 1)], access: ReadsWholeAnywhere) -> Response:
+    """Give a job."""
+    missing = NotFound(f"There is no job {id_}.", mend="GET /v1/jobs lists those that the key sees.")
+    try:
+        job = await access.memory.job(id_)
+    except NotFound:
+        raise missing from None  # In the same words for a job that is another graph's.
+    if access.key.graph not in (None, job.graph):
+        raise missing
+    return reply(job)
+
+
+@router.post(
+    "/v1/graphs/{graph}/jobs",
+    status_code=202,
+    responses={**gives(JobDeferred, 202, "It will be done."), **gives(JobDeferred, 200, "The same one waits already.")},
+)
+async def post_job(
+    graph: GraphName, access: Administers, asked: Annotated[JobIn, Depends(JSONBody(JobIn))]
+) -> Response:
+    """Ask for background work: embed what waits, reembed with the present embedder, rebuild the retrieval index."""
+    await access.memory.graph(graph)
+    job = await access.memory.defer(asked.task, graph=graph)
+    if job is None:
+        return reply({"job": None})
+    return reply({"job": job}, 202, {"Location": f"/v1/jobs/{job}"})

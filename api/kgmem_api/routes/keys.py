@@ -1,0 +1,42 @@
+"""API keys: made, listed and revoked by an admin of the whole server."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from kgmem_api.access import Administers
+from kgmem_api.bodies import JSONBody
+from kgmem_api.replies import reply
+from kgmem_api.routes.parameters import gives
+from kgmem_api.wire.keys import KeyIn, KeyMade, KeyOut, key_out
+
+router = APIRouter(tags=["keys"])
+
+
+class KeyList(BaseModel):
+    """All keys, without secrets."""
+
+    keys: list[KeyOut]
+
+
+@router.post("/v1/keys", status_code=201, responses=gives(KeyMade, 201, "Made; the secret is shown this once."))
+async def post_key(access: Administers, asked: Annotated[KeyIn, Depends(JSONBody(KeyIn))]) -> Response:
+    """Make a key: for reading, writing or everything; of one graph, of one scope, until a time, as asked."""
+    key, secret = await access.memory.create_key(
+        asked.name, asked.right, graph=asked.graph, scope=asked.scope or "", expires_at=asked.expires_at
+    )
+    return reply({**key_out(key), "secret": secret}, 201, {"Cache-Control": "no-store"})
+
+
+@router.get("/v1/keys", responses=gives(KeyList))
+async def list_keys(access: Administers) -> Response:
+    """List all keys, without secrets."""
+    return reply({"keys": [key_out(key) for key in await access.memory.keys()]})
+
+
+@router.delete("/v1/keys/{id}", responses=gives(KeyOut))
+async def delete_key(id_: Annotated[str, Path(alias="id", max_length=100)], access: Administers) -> Response:
+    """Revoke a key: from now on it opens nothing."""
+    return reply(key_out(await access.memory.revoke_key(id_)))

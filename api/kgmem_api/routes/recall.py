@@ -1,0 +1,25 @@
+"""Recall: one question, ranked hits that say why."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from kgmem_api.access import Reads
+from kgmem_api.bodies import JSONBody
+from kgmem_api.replies import reply
+from kgmem_api.routes.parameters import GraphName, gives
+from kgmem_api.wire.recall import NOT_YET, AnswerOut, RecallIn
+
+router = APIRouter(tags=["recall"])
+
+
+@router.post("/v1/graphs/{graph}/recall", responses=gives(AnswerOut, text="The hits, best first."))
+async def recall(
+    graph: GraphName, access: Reads, asked: Annotated[RecallIn, Depends(JSONBody(RecallIn, later=NOT_YET))]
+) -> Response:
+    """Answer a question. It sees its scope, the scopes above it, and what is shared.
+
+    Parts of a question that this release does not answer (where, why, graph, when.known_at, ...) are refused.
+    """
+    return reply(await access.memory.recall(graph, asked.question(access.key)))

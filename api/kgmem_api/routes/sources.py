@@ -1,0 +1,31 @@
+"""Sources: the registry of who is trusted how far. It is the whole graph's, so a key of a scope does not reach it."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from kgmem_api.access import ReadsWhole, WritesWhole
+from kgmem_api.bodies import JSONBody
+from kgmem_api.replies import reply
+from kgmem_api.routes.parameters import GraphName, gives
+from kgmem_api.wire.answers import SourceList, WrittenOut
+from kgmem_api.wire.sources import SourceBatch, source_out
+
+router = APIRouter(tags=["sources"])
+_ALL = "/v1/graphs/{graph}/sources"
+
+
+@router.put(_ALL, responses=gives(WrittenOut))
+async def put_sources(
+    graph: GraphName, access: WritesWhole, batch: Annotated[SourceBatch, Depends(JSONBody(SourceBatch))]
+) -> Response:
+    """Write entries of the registry of sources."""
+    return reply(asdict(await access.memory.put_sources(graph, batch.sources)))
+
+
+@router.get(_ALL, responses=gives(SourceList))
+async def list_sources(graph: GraphName, access: ReadsWhole) -> Response:
+    """List the registered sources, by key."""
+    return reply({"sources": [source_out(source) for source in await access.memory.list_sources(graph)]})

@@ -1,0 +1,116 @@
+"""The server: uvicorn, run by kgmem itself, on loopback unless told otherwise."""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from kgmem.domain.errors import ServerError
+from kgmem.memory import Memory
+from kgmem.settings import Settings
+from kgmem_api.app import Opener, create_app
+from kgmem_api.logs import configure
+
+GRACE = 10  # Seconds that requests under way have when the server is asked to stop.
+
+
+async def serve(
+    settings: Settings,
+    memory: Memory | Opener,
+    *,
+    ready: Callable[[str], None] | None = None,
+    gauges: Mapping[str, Callable[[], float]] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then finish what is under way and close the memory that was opened.
+
+    `ready` is called with the address once requests are taken; port 0 takes any free port. Raises ServerError when
+    the address is not free, and what opening the memory raises.
+    """
+    configure(settings)
+    async with AsyncExitStack() as stack:
+        # Bound first, so that a second server says so at once, and opened here, so that its errors reach the caller.
+        bound = stack.enter_context(_bind(settings.host, settings.port))
+        held = memory if isinstance(memory, Memory) else await stack.enter_async_context(memory())
+        app = create_app(held, settings=settings, gauges=gauges)
+        await _Server(app, ready).serve(sockets=[bound])
+
+
+def run(settings: Settings, memory: Memory | Opener, *, ready: Callable[[str], None] | None = None) -> None:
+    """Serve in an event loop of its own: uvloop where it is installed."""
+    factory = uvicorn.Config(app="", loop="auto").get_loop_factory()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(serve(settings, memory, ready=ready))
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Give a socket that holds the address but does not listen yet."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind, proto)
+    except OSError as error:
+        raise ServerError(f"{host!r} is no address of this machine.", mend="Set KGMEM_HOST.") from error
+    try:
+        if sys.platform != "win32":
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError as error:
+        bound.close()
+        raise ServerError(
+            f"The address {host}:{port} cannot be taken: {error.strerror}.",
+            mend="Stop what uses it, or set KGMEM_PORT (0 takes any free port).",
+        ) from error
+    return bound
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that tells when it is ready, and whose event streams end when it is asked to stop."""
+
+    def __init__(self, app: FastAPI, ready: Callable[[str], None] | None) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                access_log=False,  # kgmem writes its own line for each request.
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=30,
+                timeout_graceful_shutdown=GRACE,
+            )
+        )
+        self._stopping: asyncio.Event = app.state.stopping
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then tell the address."""
+        await super().startup(sockets)
+        if sockets and self._ready:
+            host, port = sockets[0].getsockname()[:2]
+            self._ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals without raising them again afterwards, so that whoever called serve() ends in its own way."""
+        if sys.platform == "win32":
+            with super().capture_signals():
+                yield
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        self._stopping.set()

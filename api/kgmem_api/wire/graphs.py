@@ -1,0 +1,76 @@
+"""Graphs, their schema and their figures on the wire."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from kgmem.domain.embedding import EmbeddingSpace
+from kgmem.domain.graph import Graph
+from kgmem_api.wire.fields import STRICT, FreeForm
+
+Fusion = Literal["convex", "rrf"]
+
+
+class EmbeddingSpaceIn(BaseModel):
+    """The space of vectors that callers give themselves."""
+
+    model_config = STRICT
+
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    dimension: Annotated[int, Field(ge=1, le=4000)]
+    provider: Annotated[str, Field(min_length=1, max_length=200)] = "given"
+    revision: Annotated[str, Field(max_length=200)] = ""
+
+    def space(self) -> EmbeddingSpace:
+        """Give the space that is described."""
+        return EmbeddingSpace(self.provider, self.model, self.dimension, revision=self.revision)
+
+
+class GraphIn(BaseModel):
+    """Settings of a graph that is to be created; without `embedding`, vectors are the embedder's."""
+
+    model_config = STRICT
+
+    strict: bool = False
+    graph_schema: Annotated[FreeForm | None, Field(alias="schema", description="What it adds to the core.")] = None
+    embedding: Annotated[EmbeddingSpaceIn | None, Field(description="null: no vectors but those of the words.")] = None
+    fusion: Fusion = "convex"
+
+
+class GraphChange(BaseModel):
+    """Settings of a graph to change; what is left out stays, a schema extends what is there."""
+
+    model_config = STRICT
+
+    strict: bool | None = None
+    graph_schema: Annotated[FreeForm | None, Field(alias="schema")] = None
+    fusion: Fusion | None = None
+
+
+class SchemaChange(BaseModel):
+    """What to add to a graph's own schema."""
+
+    model_config = STRICT
+
+    graph_schema: Annotated[FreeForm, Field(alias="schema")]
+
+
+def graph_out(graph: Graph) -> dict[str, Any]:
+    """Give a graph as answers carry it."""
+    space = graph.space
+    return {
+        "name": graph.name,
+        "strict": graph.strict,
+        "schema": dict(graph.schema),
+        "embedding": {
+            "id": space.id,
+            "provider": space.provider,
+            "model": space.model,
+            "dimension": space.dimension,
+            "revision": space.revision,
+        }
+        if space
+        else None,
+        "fusion": graph.fusion,
+        "created_at": graph.created_at,
+    }
