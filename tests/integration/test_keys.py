@@ -1,0 +1,249 @@
+"""API keys: made once, checked from memory, revoked everywhere, guessed by nobody."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from kgmem.domain.access import Key
+from kgmem.domain.errors import InvalidInput, KgmemError, NotFound, Unauthenticated, Unavailable
+from kgmem.domain.interval import iso, now
+from kgmem.storage.postgres import key_tokens
+from kgmem.storage.postgres.database import Database
+from kgmem.storage.postgres.key_tokens import SecretHasher, new_token, parse_token
+from kgmem.storage.postgres.keys import PostgresKeyRing
+from tests.postgres import run_on
+
+ANY: dict[str, Any] = {"graph": None, "scope": "", "expires_at": None}
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with Database(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def ring(database: Database) -> AsyncIterator[PostgresKeyRing]:
+    async with PostgresKeyRing(database) as opened:
+        yield opened
+
+
+class Checks:
+    """Counts how often a secret is hashed to be checked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        self._fits: Callable[[str | None, str], bool] = key_tokens._fits
+        monkeypatch.setattr(key_tokens, "_fits", self)
+
+    def __call__(self, hash_: str | None, secret: str) -> bool:
+        self.count += 1
+        return self._fits(hash_, secret)
+
+
+async def refusal(ring: PostgresKeyRing, token: str) -> KgmemError:
+    with pytest.raises(Unauthenticated) as raised:
+        await ring.authenticate(token)
+    return raised.value
+
+
+async def until_refused(ring: PostgresKeyRing, token: str, within: float) -> None:
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            await ring.authenticate(token)
+        except Unauthenticated:
+            return
+        assert time.monotonic() < deadline, "the key was accepted for too long"
+        await asyncio.sleep(0.02)
+
+
+async def test_a_key_authenticates_and_says_what_it_may(ring: PostgresKeyRing) -> None:
+    made, token = await ring.create("bot", "write", graph="apollo", scope="user/7", expires_at="2999")
+
+    assert await ring.authenticate(token) == made
+    assert (made.name, made.right, made.graph, made.scope) == ("bot", "write", "apollo", "user/7")
+    assert made.expires_at == "2999-01-01T00:00:00Z"
+    assert made.created_at is not None
+    assert made.created_at <= iso(now())
+    assert await ring.list() == [made]
+
+
+async def test_a_token_shows_its_id_and_the_table_holds_no_secret(ring: PostgresKeyRing, database: Database) -> None:
+    made, token = await ring.create("bot", "read", **ANY)
+
+    assert re.fullmatch(r"kgm_[a-z2-7]{12}_[A-Za-z0-9_-]{43}", token)
+    assert token[4:16] == made.id
+    async with database.connection() as connection:
+        row = await connection.fetchrow("SELECT to_jsonb(k)::text AS row, hash FROM kgmem.key k")
+    assert token[17:] not in row["row"]
+    assert row["hash"].startswith("$argon2id$")
+
+
+async def test_whatever_is_wrong_with_a_key_is_said_in_the_same_words(ring: PostgresKeyRing) -> None:
+    revoked, revoked_token = await ring.create("revoked", "read", **ANY)
+    await ring.revoke(revoked.id)
+    soon = iso(now() + 100_000)
+    _, expired_token = await ring.create("expired", "read", graph=None, scope="", expires_at=soon)
+    _, token = await ring.create("good", "read", **ANY)
+    await until_refused(ring, expired_token, within=3)
+    other_secret = token[:17] + new_token().secret
+
+    wrong = [revoked_token, expired_token, other_secret, new_token().text(), "kgm_", "", "x" * 10_000, token + "\n"]
+    said = [await refusal(ring, each) for each in wrong]
+
+    assert len({str(error) for error in said}) == 1
+    assert all(not error.facts for error in said)
+    assert (await ring.authenticate(token)).name == "good"
+
+
+async def test_an_unknown_id_takes_a_check_like_a_known_one(
+    ring: PostgresKeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, token = await ring.create("good", "read", **ANY)
+    checks = Checks(monkeypatch)
+
+    await refusal(ring, new_token().text())
+    await refusal(ring, token[:17] + new_token().secret)
+
+    assert checks.count == 2
+
+
+async def test_a_key_in_use_is_hashed_once(ring: PostgresKeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, token = await ring.create("busy", "read", **ANY)
+    checks = Checks(monkeypatch)
+
+    await asyncio.gather(*(ring.authenticate(token) for _ in range(100)))
+    deadline = time.monotonic() + 1.2
+    while time.monotonic() < deadline:
+        await ring.authenticate(token)
+        await asyncio.sleep(0.01)
+
+    assert checks.count == 1
+
+
+async def test_a_revoked_key_is_refused_at_once_here_and_within_a_second_elsewhere(
+    ring: PostgresKeyRing, database: Database
+) -> None:
+    made, token = await ring.create("leaked", "admin", **ANY)
+    async with PostgresKeyRing(database) as elsewhere:
+        await ring.authenticate(token)
+        await elsewhere.authenticate(token)
+
+        revoked = await ring.revoke(made.id)
+
+        await refusal(ring, token)
+        await until_refused(elsewhere, token, within=1.2)
+    assert revoked.revoked_at is not None
+    assert (await ring.revoke(made.id)).revoked_at == revoked.revoked_at
+
+
+async def test_a_key_expires_within_a_second(ring: PostgresKeyRing) -> None:
+    _, token = await ring.create("brief", "read", graph=None, scope="", expires_at=iso(now() + 500_000))
+
+    assert (await ring.authenticate(token)).name == "brief"
+    await until_refused(ring, token, within=1.8)
+
+
+async def test_revoking_what_does_not_exist_says_so(ring: PostgresKeyRing) -> None:
+    with pytest.raises(NotFound, match="zzz"):
+        await ring.revoke("zzz")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": " "},
+        {"name": "n" * 201},
+        {"right": "root"},
+        {"graph": "no such/name"},
+        {"scope": "a b"},
+        {"expires_at": "1999"},
+        {"expires_at": "tomorrow"},
+    ],
+    ids=lambda wrong: next(iter(wrong.items()))[0],
+)
+async def test_a_key_that_makes_no_sense_is_not_made(ring: PostgresKeyRing, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        await ring.create(**{"name": "bot", "right": "read", **ANY, **wrong})
+    assert await ring.list() == []
+
+
+async def test_the_last_use_of_keys_is_written(database: Database) -> None:
+    async with PostgresKeyRing(database) as ring:
+        made, token = await ring.create("used", "read", **ANY)
+        idle, _ = await ring.create("idle", "read", **ANY)
+        before = now()
+        await ring.authenticate(token)
+    async with database.connection() as connection:
+        used = dict(await connection.fetch("SELECT id, last_used_at FROM kgmem.key"))
+
+    assert before <= used[made.id] <= now()
+    assert used[idle.id] is None
+
+
+async def test_uses_are_written_once_a_minute_at_the_most(ring: PostgresKeyRing, database: Database) -> None:
+    made, token = await ring.create("busy", "read", **ANY)
+    await ring.authenticate(token)
+
+    async def written() -> int | None:
+        async with database.connection() as connection:
+            return await connection.fetchval("SELECT last_used_at FROM kgmem.key WHERE id = $1", made.id)
+
+    first = None
+    async with asyncio.timeout(5):
+        while first is None:
+            first = await written()
+    for _ in range(100):
+        await ring.authenticate(token)
+
+    assert await written() == first
+
+
+async def test_a_use_that_could_not_be_written_is_written_later(
+    ring: PostgresKeyRing, database: Database, database_url: str
+) -> None:
+    made, token = await ring.create("used", "read", **ANY)
+    await ring.authenticate(token)
+    await run_on(database_url, "ALTER TABLE kgmem.key RENAME TO elsewhere")
+    await ring._write_uses()
+    await run_on(database_url, "ALTER TABLE kgmem.elsewhere RENAME TO key")
+
+    await ring.aclose()
+
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT last_used_at FROM kgmem.key WHERE id = $1", made.id)
+
+
+async def test_guessing_is_slow_and_does_not_stop_who_has_a_key(ring: PostgresKeyRing) -> None:
+    _, token = await ring.create("good", "read", **ANY)
+    started = time.monotonic()
+
+    guesses = [asyncio.create_task(refusal(ring, new_token().text())) for _ in range(20)]
+    key: Key = await ring.authenticate(token)
+    await asyncio.gather(*guesses)
+
+    # Two at a time, each of which keeps its place for 50 ms.
+    assert time.monotonic() - started >= 0.5
+    assert key.name == "good"
+
+
+async def test_too_many_checks_at_once_are_turned_away() -> None:
+    hasher = SecretHasher()
+    tasks = [asyncio.create_task(hasher.check(None, "secret")) for _ in range(80)]
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    turned_away = [result for result in results if isinstance(result, Unavailable)]
+    assert len(turned_away) == 80 - 64
+    assert all(error.retry_after == 1 for error in turned_away)
+
+
+def test_a_token_does_not_show_its_secret_when_printed() -> None:
+    token = new_token()
+
+    assert token.secret not in repr(token)
+    assert parse_token(token.text()) == token

@@ -1,0 +1,276 @@
+"""Migrations: up, down, twice at once, and the databases that kgmem refuses."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from procrastinate.schema import SchemaManager
+
+from kgmem.domain.errors import Conflict, DatabaseOutdated, DatabaseUnavailable, InvalidInput, TimedOut
+from kgmem.resources import resource
+from kgmem.storage.postgres.migrate import (
+    Limits,
+    downgrade,
+    migrate,
+    require_current,
+    revision_state,
+    revisions,
+    state_of,
+)
+from tests.postgres import run_on, with_database
+
+SCHEMAS = ("kgmem", "kgmem_jobs")
+# What makes up the tables; the order of columns only of kgmem's own (procrastinate's two ways differ in it).
+CATALOG = """
+    SELECT concat_ws(' ', 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
+                     a.attnotnull, a.attidentity, (SELECT collname FROM pg_collation WHERE oid = a.attcollation),
+                     pg_get_expr(d.adbin, d.adrelid),
+                     'place', CASE WHEN c.relnamespace::regnamespace::text = 'kgmem'
+                                   THEN row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum) END)
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+    WHERE c.relnamespace::regnamespace::text = ANY ($1) AND c.relkind IN ('r', 'S')
+    UNION ALL SELECT format('constraint %s %s', conname, pg_get_constraintdef(oid))
+    FROM pg_constraint WHERE connamespace::regnamespace::text = ANY ($1)
+    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = ANY ($1)
+    UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace::regnamespace::text = ANY ($1)
+    UNION ALL SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+    WHERE c.relnamespace::regnamespace::text = ANY ($1) AND NOT t.tgisinternal
+    UNION ALL SELECT format('type %s %s', typname, (SELECT array_agg(enumlabel ORDER BY enumsortorder)
+                                                    FROM pg_enum WHERE enumtypid = t.oid))
+    FROM pg_type t WHERE typnamespace::regnamespace::text = ANY ($1)
+"""
+TABLES = """
+    SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+    WHERE schemaname = ANY ($1) AND tablename <> 'alembic_version' ORDER BY 1
+"""
+
+
+@pytest.fixture
+async def empty_database_url(postgres_url: str) -> AsyncIterator[str]:
+    """A database without anything."""
+    name = f"kgmem_empty_{secrets.token_hex(6)}"
+    await run_on(postgres_url, f"CREATE DATABASE {name}")
+    try:
+        yield with_database(postgres_url, name)
+    finally:
+        await run_on(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def fetch(url: str, sql: str, *arguments: object) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetch(sql, *arguments)
+    finally:
+        await connection.close()
+
+
+async def catalog_of(url: str) -> set[str]:
+    return {row[0] for row in await fetch(url, CATALOG, list(SCHEMAS))}
+
+
+async def contents_of(url: str) -> dict[str, list[str]]:
+    """Every row of kgmem's tables as JSON, by table."""
+    tables = [row[0] for row in await fetch(url, TABLES, list(SCHEMAS))]
+    return {
+        table: [row[0] for row in await fetch(url, f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY 1")]
+        for table in tables
+    }
+
+
+async def fill(url: str) -> None:
+    """Put a row into each table that people's data are in."""
+    await run_on(
+        url,
+        """INSERT INTO kgmem.graph (name, age_name, index_name, schema, space)
+           VALUES ('apollo', 'apollo', 'kgm_1', '{"labels": {}}', '{"model": "hash"}')""",
+        """INSERT INTO kgmem.key (id, name, hash, "right", last_used_at)
+           VALUES ('aaaaaaaaaaaa', 'used', 'h', 'read', '2020-02-02 02:02:02.000002+00'),
+                  ('bbbbbbbbbbbb', 'unused', 'h', 'admin', NULL)""",
+        "INSERT INTO kgmem.captured (graph, id) VALUES (1, 281474976710657)",
+    )
+    connection = await asyncpg.connect(url, server_settings={"search_path": "kgmem_jobs"})
+    try:
+        await connection.execute(
+            """INSERT INTO procrastinate_jobs (queue_name, task_name, args)
+               VALUES ('default', 'embed', '{"graph": "apollo"}')"""
+        )
+    finally:
+        await connection.close()
+
+
+async def test_a_fresh_database_equals_one_that_went_step_by_step(database_url: str, empty_database_url: str) -> None:
+    for revision in revisions():
+        await migrate(empty_database_url, revision)
+
+    assert await catalog_of(empty_database_url) == await catalog_of(database_url)
+    assert (await require_current(empty_database_url)).state == "current"
+
+
+async def test_down_and_up_again_keeps_all_data(database_url: str) -> None:
+    await fill(database_url)
+    tables, contents = await catalog_of(database_url), await contents_of(database_url)
+
+    for revision in reversed(revisions()):
+        assert (await downgrade(database_url, revision)).current == revision
+    assert (await migrate(database_url)).state == "current"
+
+    assert await catalog_of(database_url) == tables
+    assert await contents_of(database_url) == contents
+
+
+async def test_a_way_down_really_goes_down(database_url: str) -> None:
+    before = await catalog_of(database_url)
+
+    for revision in list(reversed(revisions()))[1:]:
+        await downgrade(database_url, revision)
+        after = await catalog_of(database_url)
+        assert after != before
+        before = after
+
+
+async def test_down_to_base_leaves_nothing_of_kgmem(database_url: str) -> None:
+    tables = await catalog_of(database_url)
+
+    state = await downgrade(database_url, "base")
+
+    assert (state.current, state.state) == (None, "empty")
+    assert not await fetch(database_url, "SELECT nspname FROM pg_namespace WHERE nspname = ANY ($1)", list(SCHEMAS))
+    assert not await catalog_of(database_url)
+    await migrate(database_url)
+    assert await catalog_of(database_url) == tables
+
+
+async def test_down_to_base_is_refused_while_graphs_stand(database_url: str) -> None:
+    await fill(database_url)
+    contents = await contents_of(database_url)
+
+    with pytest.raises(Conflict, match="1 graph") as refusal:
+        await downgrade(database_url, "base")
+
+    assert "kgmem graph delete" in refusal.value.mend
+    assert (await revision_state(database_url)).state == "current"
+    assert await contents_of(database_url) == contents
+
+
+async def test_two_who_migrate_at_once_migrate_once(empty_database_url: str) -> None:
+    steps: list[str] = []
+
+    states = await asyncio.gather(*(migrate(empty_database_url, report=steps.append) for _ in range(2)))
+
+    assert [state.state for state in states] == ["current", "current"]
+    assert steps == [f"up to {revision}" for revision in revisions()]
+
+
+async def test_a_migration_that_waits_for_another_says_so(empty_database_url: str) -> None:
+    other = await asyncpg.connect(empty_database_url)
+    await other.execute("SELECT pg_advisory_lock($1)", 0x6B676D656D)
+    try:
+        with pytest.raises(DatabaseUnavailable, match="Another kgmem has been migrating"):
+            await migrate(empty_database_url, limits=Limits(turn=0.1))
+    finally:
+        await other.close()
+    assert (await revision_state(empty_database_url)).state == "empty"
+
+
+@pytest.mark.parametrize(
+    ("limits", "error"),
+    [(Limits(lock=0.1), DatabaseUnavailable), (Limits(lock=60, statement=0.1), TimedOut)],
+    ids=["lock timeout", "statement timeout"],
+)
+async def test_a_table_in_use_ends_the_migration_with_all_as_it_was(
+    database_url: str, limits: Limits, error: type[Exception]
+) -> None:
+    tables = await catalog_of(database_url)
+    other = await asyncpg.connect(database_url)
+    try:
+        async with other.transaction():
+            await other.execute("LOCK TABLE kgmem.key IN ACCESS SHARE MODE")
+            with pytest.raises(error):
+                await downgrade(database_url, "0001", limits=limits)
+    finally:
+        await other.close()
+    assert await catalog_of(database_url) == tables
+
+
+async def test_an_empty_database_is_refused_with_the_command_that_mends_it(empty_database_url: str) -> None:
+    with pytest.raises(DatabaseOutdated, match="no tables of kgmem") as refusal:
+        await require_current(empty_database_url)
+    assert "kgmem db migrate" in refusal.value.mend
+    assert "kgmem quickstart" in refusal.value.mend
+
+
+async def test_an_older_database_is_refused_with_the_command_that_mends_it(database_url: str) -> None:
+    await downgrade(database_url, "0001")
+
+    with pytest.raises(DatabaseOutdated, match="revision 0001, and this kgmem needs") as refusal:
+        await require_current(database_url)
+    assert refusal.value.mend == "Run kgmem db migrate."
+
+
+async def test_a_newer_database_is_refused_and_left_alone(database_url: str) -> None:
+    await run_on(database_url, "UPDATE kgmem.alembic_version SET version_num = '9999'")
+
+    for attempt in (require_current, migrate, lambda url: downgrade(url, "0001")):
+        with pytest.raises(DatabaseOutdated, match="newer than this kgmem") as refusal:
+            await attempt(database_url)
+        assert "pip install --upgrade kgmem" in refusal.value.mend
+    assert (await revision_state(database_url)).current == "9999"
+
+
+async def test_a_revision_in_the_other_direction_is_refused(database_url: str) -> None:
+    with pytest.raises(InvalidInput, match="already"):
+        await migrate(database_url, "0001")
+    with pytest.raises(InvalidInput, match="no revision '0'"):
+        await migrate(database_url, "0")
+    await downgrade(database_url, "0001")
+    with pytest.raises(InvalidInput, match="before 0002"):
+        await downgrade(database_url, "0002")
+
+
+async def test_the_job_tables_are_those_of_the_installed_procrastinate(
+    database_url: str, empty_database_url: str
+) -> None:
+    connection = await asyncpg.connect(empty_database_url)
+    try:
+        await connection.execute("CREATE SCHEMA kgmem_jobs; SET search_path = kgmem_jobs")
+        await connection.execute(SchemaManager.get_schema())
+    finally:
+        await connection.close()
+    await run_on(
+        database_url,
+        "DROP FUNCTION kgmem_jobs.kgmem_release_queueing_lock() CASCADE",
+        "DROP SCHEMA kgmem CASCADE",
+    )
+
+    assert await catalog_of(database_url) == await catalog_of(empty_database_url)
+
+
+async def test_a_writer_without_rights_on_kgmem_is_captured(database_url: str) -> None:
+    await run_on(
+        database_url,
+        "CREATE TABLE public.label (id ag_catalog.graphid, CHECK (kgmem.capture(7, id)))",
+        "GRANT INSERT ON public.label TO pg_monitor",
+    )
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute("SET ROLE pg_monitor")
+        await connection.execute("INSERT INTO public.label VALUES ('844424930131969')")
+    finally:
+        await connection.close()
+
+    captured = await fetch(database_url, "SELECT graph, id FROM kgmem.captured")
+    assert [tuple(row) for row in captured] == [(7, 844424930131969)]
+
+
+def test_the_file_names_tell_alembics_revisions_in_order() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(resource("migrations")).replace("%", "%%"))
+    by_alembic = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+
+    assert list(reversed(by_alembic)) == list(revisions())
+    assert state_of(revisions()[-1]).state == "current"
