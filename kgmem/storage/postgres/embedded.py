@@ -11,6 +11,7 @@ from typing import Self
 
 from kgmem.domain.errors import DataFolderInUse, ServerError
 from kgmem.storage.postgres.local import log
+from kgmem.storage.postgres.local.access import open_private
 from kgmem.storage.postgres.local.binaries import USE_ANOTHER_POSTGRES, find_binaries
 from kgmem.storage.postgres.local.cluster import folder_size
 from kgmem.storage.postgres.local.database import ensure_database, password_in, set_password, socket_url
@@ -156,7 +157,7 @@ class EmbeddedPostgres:
         """Leave, and let Postgres run until `shut_down`."""
         self._found = None
         async with self._change():
-            self._mark.touch(mode=0o600)
+            os.close(open_private(self._mark, os.O_WRONLY))
             self._users.release()
         self._owner.release()
 

@@ -1,4 +1,4 @@
-"""Letting one account pass through a folder, without opening the folder to anybody else."""
+"""Who may read which files: private files, and a way for one account through folders that stay closed to others."""
 
 import errno
 import os
@@ -17,6 +17,18 @@ _NOBODY = 0xFFFFFFFF
 _SEARCH = 0o1
 
 Entry = tuple[int, int, int]
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file that only its owner may read, made when it is missing; gives a descriptor.
+
+    Made by root in the folder of a user it is that user's, who must be able to use it when root is done.
+    """
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.fchown(descriptor, folder.st_uid, folder.st_gid)
+    return descriptor
 
 
 def allow_search(folder: Path, name: str, uid: int) -> None:

@@ -1,11 +1,13 @@
 """The database and the password inside the embedded Postgres."""
 
+import os
 import secrets
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import asyncpg
 
+from kgmem.storage.postgres.local.access import open_private
 from kgmem.storage.postgres.local.cluster import DATABASE, ROLE
 from kgmem.storage.postgres.local.postmaster import Postmaster
 
@@ -36,8 +38,8 @@ async def ensure_database(found: Postmaster) -> None:
 def password_in(path: Path) -> str:
     """The password in that file, which is made when it is missing."""
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(24) + "\n")
+        with os.fdopen(open_private(path, os.O_WRONLY), "w") as file:
+            file.write(secrets.token_urlsafe(24) + "\n")
     return path.read_text().strip()
 
 

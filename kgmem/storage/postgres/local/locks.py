@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from kgmem.domain.errors import ServerError
+from kgmem.storage.postgres.local.access import open_private
 
 if sys.platform != "win32":
     import fcntl
@@ -41,18 +42,13 @@ class LockFile:
 
     def _open(self) -> int:
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            return open_private(self.path, os.O_RDWR)
         except PermissionError as exc:
             raise ServerError(
                 f"{self.path} belongs to another user of this machine.",
                 mend="Run kgmem as that user, or set KGMEM_HOME to a folder of your own.",
                 path=str(self.path),
             ) from exc
-        if os.geteuid() == 0:
-            # The owner of the folder must be able to lock it again when root is done.
-            folder = self.path.parent.stat()
-            os.fchown(descriptor, folder.st_uid, folder.st_gid)
-        return descriptor
 
     async def wait(self, waiting: Callable[[], None]) -> None:
         """Take the lock alone as soon as it is free; `waiting` is called once when that takes a while."""

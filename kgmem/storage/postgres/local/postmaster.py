@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kgmem.domain.errors import ServerError
+from kgmem.storage.postgres.local.access import open_private
 from kgmem.storage.postgres.local.account import Account
 
 
@@ -113,7 +115,7 @@ def launch(account: Account, command: list[str], log: Path) -> int:
     """Start Postgres in a session of its own, so that it outlives kgmem; gives its process number."""
     # The shell ends at once and leaves Postgres to the system, so that kgmem has no child to wait for.
     script = '"$@" </dev/null >&2 & echo $!'
-    with log.open("ab") as file:
+    with os.fdopen(open_private(log, os.O_WRONLY | os.O_APPEND), "ab") as file:
         started = subprocess.run(  # noqa: S603 - the command is Postgres with arguments of kgmem
             ["/bin/sh", "-c", script, "sh", *command],
             stdin=subprocess.DEVNULL,
@@ -130,7 +132,7 @@ async def end_all(data: Path, sign: signal.Signals, patience: float) -> bool:
     """Send a signal to every process of the data folder and wait until none is left; False when some are."""
     for pid in processes_of(data):
         send(pid, sign)
-    return await gone(data, patience)
+    return await _gone(data, patience)
 
 
 def send(pid: int, sign: signal.Signals) -> None:
@@ -145,12 +147,21 @@ def send(pid: int, sign: signal.Signals) -> None:
         ) from exc
 
 
-async def gone(data: Path, patience: float) -> bool:
+async def _gone(data: Path, patience: float) -> bool:
     """Wait until no process of the data folder is left; False when some are after `patience` seconds."""
+    return await _until(lambda: not processes_of(data), patience)
+
+
+async def ended(pid: int, patience: float) -> bool:
+    """Wait until a process has ended; False when it has not after `patience` seconds."""
+    return await _until(lambda: not is_alive(pid), patience)
+
+
+async def _until(true: Callable[[], bool], patience: float) -> bool:
     loop = asyncio.get_running_loop()
     end = loop.time() + patience
-    while processes_of(data):
+    while not true():
         if loop.time() > end:
             return False
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.01)
     return True

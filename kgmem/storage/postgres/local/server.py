@@ -57,9 +57,8 @@ class Server:
 
     async def _start(self) -> Postmaster:
         cluster = await asyncio.to_thread(self._prepare)
-        # Sessions of a Postgres that was killed may still be at work; they would keep the new one from starting.
-        if not await postmaster.end_all(self.data, signal.SIGQUIT, 3.0):
-            await postmaster.end_all(self.data, signal.SIGKILL, IMMEDIATE_STOP)
+        # What is left of a Postgres that was killed would keep the new one from starting.
+        await self._end_leftovers()
         progress = log.Progress(self.log_path, self.report)
         pid = await asyncio.to_thread(self._launch, cluster)
         ready = await self._wait(pid, progress)
@@ -123,9 +122,14 @@ class Server:
         found = self.look()
         if found is not None:
             postmaster.send(found.pid, signal.SIGINT)
-        if not await postmaster.gone(self.data, FAST_STOP):
-            self.report("Postgres takes long to stop; it is stopped at once and recovers at the next start.")
-            if not await postmaster.end_all(self.data, signal.SIGQUIT, IMMEDIATE_STOP):
-                await postmaster.end_all(self.data, signal.SIGKILL, IMMEDIATE_STOP)
+            if not await postmaster.ended(found.pid, FAST_STOP):
+                self.report("Postgres takes long to stop; it is stopped at once and recovers at the next start.")
+        # Nothing is left of a Postgres that stopped by itself, so this asks for the processes once.
+        await self._end_leftovers()
         if found is not None:
             discard_socket_folder(found.socket_folder, account_for(self.home, self.data))
+
+    async def _end_leftovers(self) -> None:
+        """End what is left: all of a Postgres that hangs, and sessions still at work whose Postgres was killed."""
+        if not await postmaster.end_all(self.data, signal.SIGQUIT, IMMEDIATE_STOP):
+            await postmaster.end_all(self.data, signal.SIGKILL, IMMEDIATE_STOP)
