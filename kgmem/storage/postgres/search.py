@@ -45,20 +45,35 @@ class SearchRequest:
 
 
 async def candidates(connection: asyncpg.Connection, layout: Layout, request: SearchRequest) -> Candidates:
-    """Give each arm's candidates, greatest value first, and count what time held back."""
-    sql, values = _statement(layout, request)
-    rows = await connection.fetch(sql, *values)
-    best: dict[str, dict[int, float]] = defaultdict(dict)
-    superseded = set()
-    for row in rows:
-        if not row["stands"]:
-            superseded.add(row["item"])
-        elif row["value"] > best[row["arm"]].get(row["item"], float("-inf")):
-            best[row["arm"]][row["item"]] = row["value"]
-    arms = {arm: sorted(best[arm].items(), key=lambda pair: (-pair[1], pair[0])) for arm in _arms(layout, request)}
+    """Give each arm's candidates, greatest value first, and count what time held back.
+
+    Time is told beside each candidate, so that what it holds back can be counted; only where too few are left for an
+    answer is the same asked again with time as a filter.
+    """
+    found, superseded = await _ask(connection, layout, request, only_standing=False)
+    if superseded and any(len(arm) < request.question.k for arm in found.values()):
+        found, _ = await _ask(connection, layout, request, only_standing=True)
+    arms = {
+        arm: sorted(found.get(arm, {}).items(), key=lambda pair: (-pair[1], pair[0])) for arm in _arms(layout, request)
+    }
     if "words" in arms:  # BM25 gives 0 to what shares no word with the question.
         arms["words"] = [pair for pair in arms["words"] if pair[1] > 0]
     return Candidates(arms, {"superseded": len(superseded)} if superseded else {})
+
+
+async def _ask(
+    connection: asyncpg.Connection, layout: Layout, request: SearchRequest, *, only_standing: bool
+) -> tuple[dict[str, dict[int, float]], set[int]]:
+    """Run the candidate statement; gives the best value of each item by arm, and the items that do not stand."""
+    sql, values = _statement(layout, request, only_standing=only_standing)
+    found: dict[str, dict[int, float]] = {arm: {} for arm in _arms(layout, request)}
+    superseded = set()
+    for arm, item, value, stands in await connection.fetch(sql, *values):
+        if not stands:
+            superseded.add(item)
+        elif value > found[arm].get(item, float("-inf")):
+            found[arm][item] = value
+    return found, superseded
 
 
 async def fetch(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> dict[int, Hit]:
@@ -84,7 +99,7 @@ def _arms(layout: Layout, request: SearchRequest) -> list[str]:
     return arms or ["listed"]
 
 
-def _statement(layout: Layout, request: SearchRequest) -> tuple[str, list[Any]]:
+def _statement(layout: Layout, request: SearchRequest, *, only_standing: bool) -> tuple[str, list[Any]]:
     """Compose the candidate statement out of the parts in recall.sql; every value is a parameter."""
     question, parameters = request.question, _Parameters()
     most = max(LEAST_CANDIDATES, 2 * question.k)
@@ -107,19 +122,13 @@ def _statement(layout: Layout, request: SearchRequest) -> tuple[str, list[Any]]:
         "words": ("words_many", "words_few") if request.words else ("plain_words",),
         "listed": ("listed",),
     }
-    enough = parameters.add(question.k, "integer") if stands != "true" else ""
-    ctes, selects = [layout.sql("recall", "seen") % names], []
+    places = {**names, "filters": hard + (f" AND {stands}" if only_standing else ""), "stands": stands}
+    parts = []
     for arm in arms:
         for piece in pieces[arm]:
-            sql = layout.sql("recall", piece, table=layout.vectors or "")
-            ctes.append(f"{piece} AS MATERIALIZED ({sql % {**names, 'filters': hard, 'stands': stands}})")
-            selects.append(f"SELECT '{arm}' AS arm, item, value::float8, stands FROM {piece}")  # noqa: S608
-            if stands != "true":
-                # Where too few of the best still stand, look again with time as a filter; else this costs nothing.
-                again = f"{hard} AND {stands} AND (SELECT count(*) FILTER (WHERE stands) < {enough} FROM {piece})"  # noqa: S608 - constants
-                ctes.append(f"{piece}_again AS ({sql % {**names, 'filters': again}})")
-                selects.append(f"SELECT '{arm}' AS arm, item, value::float8, stands FROM {piece}_again")  # noqa: S608
-    return f"WITH {', '.join(ctes)} {' UNION ALL '.join(selects)}", parameters.values
+            part = layout.sql("recall", piece, table=layout.vectors or "") % places
+            parts.append(f"SELECT '{arm}', item, -value::float8, stands FROM ({part}) {piece}")  # noqa: S608 - no text of callers
+    return f"WITH {layout.sql('recall', 'seen') % places} {' UNION ALL '.join(parts)}", parameters.values
 
 
 def _filters(layout: Layout, question: Question, parameters: _Parameters) -> str:

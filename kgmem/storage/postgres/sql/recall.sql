@@ -1,45 +1,50 @@
 -- name: seen
 seen AS MATERIALIZED (
-    SELECT s.id, (SELECT count(*) FROM (SELECT 1 FROM {index}.item c WHERE c.scope = s.id LIMIT 2001) few) AS size
+    SELECT s.id, EXISTS (SELECT 1 FROM {index}.item c WHERE c.scope = s.id OFFSET 1000) AS large
     FROM {index}.scope s WHERE s.path = ANY (%(paths)s)
 )
 
 -- name: near_many
-SELECT v.item, -(v.embedding <#> %(vector)s) AS value, %(stands)s AS stands
+SELECT v.item, v.embedding <#> %(vector)s AS value, %(stands)s AS stands
 FROM {index}.{table} v JOIN {index}.item i ON i.id = v.item
-WHERE (SELECT count(*) FROM seen WHERE size > 2000) > 0
-  AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE size > 2000)) %(filters)s
+WHERE (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) %(filters)s
 ORDER BY v.embedding <#> %(vector)s LIMIT %(most)s
 
 -- name: near_few
-SELECT v.item, -(v.embedding <#> %(vector)s) AS value, %(stands)s AS stands
-FROM {index}.item i JOIN {index}.passage p ON p.item = i.id JOIN {index}.{table} v ON v.passage = p.id
-WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE size <= 2000)) %(filters)s
-ORDER BY 2 DESC LIMIT %(most)s
+SELECT i.id AS item, v.embedding <#> %(vector)s AS value, %(stands)s AS stands
+FROM seen s
+CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE scope = s.id OFFSET 0) i
+CROSS JOIN LATERAL (SELECT id FROM {index}.passage WHERE item = i.id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT embedding FROM {index}.{table} WHERE passage = p.id OFFSET 0) v
+WHERE NOT s.large %(filters)s
+ORDER BY 2, 1 LIMIT %(most)s
 
 -- name: words_many
-SELECT p.item, -(p.body <@> to_bm25query(%(text)s, %(words)s)) AS value, %(stands)s AS stands
+-- The index's own score of the row that it just gave: the operator would read and weigh the text again, at 25 us a row.
+-- It holds for rows that come from the index alone, which the settings of the search pool see to.
+SELECT p.item, bm25_get_current_score() AS value, %(stands)s AS stands
 FROM {index}.passage p JOIN {index}.item i ON i.id = p.item
-WHERE (SELECT count(*) FROM seen WHERE size > 2000) > 0
-  AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE size > 2000)) %(filters)s
+WHERE (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) %(filters)s
 ORDER BY p.body <@> to_bm25query(%(text)s, %(words)s) LIMIT %(most)s
 
 -- name: words_few
-SELECT p.item, -(p.body <@> to_bm25query(%(text)s, %(words)s)) AS value, %(stands)s AS stands
-FROM {index}.item i JOIN {index}.passage p ON p.item = i.id
-WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE size <= 2000)) %(filters)s
-ORDER BY 2 DESC LIMIT %(most)s
+SELECT i.id AS item, p.body <@> to_bm25query(%(text)s, %(words)s) AS value, %(stands)s AS stands
+FROM seen s
+CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE scope = s.id OFFSET 0) i
+CROSS JOIN LATERAL (SELECT body FROM {index}.passage WHERE item = i.id OFFSET 0) p
+WHERE NOT s.large %(filters)s
+ORDER BY 2, 1 LIMIT %(most)s
 
 -- name: plain_words
-SELECT p.item, ts_rank_cd(to_tsvector('english', p.body), q.query)::float8 AS value, %(stands)s AS stands
+SELECT p.item, -ts_rank_cd(to_tsvector('english', p.body), q.query) AS value, %(stands)s AS stands
 FROM (SELECT replace(plainto_tsquery('english', %(text)s)::text, '&', '|')::tsquery AS query) q
 JOIN {index}.passage p ON to_tsvector('english', p.body) @@ q.query
 JOIN {index}.item i ON i.id = p.item
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
-ORDER BY 2 DESC LIMIT %(most)s
+ORDER BY 2, 1 LIMIT %(most)s
 
 -- name: listed
-SELECT i.id AS item, extract(epoch FROM i.known_from)::float8 AS value, %(stands)s AS stands
+SELECT i.id AS item, -extract(epoch FROM i.known_from) AS value, %(stands)s AS stands
 FROM {index}.item i
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
 ORDER BY i.known_from DESC, i.id LIMIT %(most)s
