@@ -67,7 +67,8 @@ class Backoff(BaseRetryStrategy):
 @asynccontextmanager
 async def working(app: App, handlers: Mapping[str, Handler], options: WorkerOptions) -> AsyncIterator[None]:
     """Work beside the block; leaving it lets running jobs end, for `grace` seconds."""
-    task = asyncio.create_task(work(app, handlers, options), name="kgmem worker")
+    known = _register(app, handlers)
+    task = asyncio.create_task(_run(app, known, options), name="kgmem worker")
     try:
         yield
     finally:
@@ -77,21 +78,12 @@ async def working(app: App, handlers: Mapping[str, Handler], options: WorkerOpti
 
 async def work(app: App, handlers: Mapping[str, Handler], options: WorkerOptions) -> None:
     """Run jobs until cancelled, whatever the database does meanwhile."""
-    known = _Known()
-    _register(app, handlers, known)
-    sides = [asyncio.create_task(_regularly(options.silence / 4, lambda: _put_back_lost(app, known, options)))]
-    if "absorb" in handlers:
-        sides.append(asyncio.create_task(_regularly(options.foreign_writes, lambda: _ask_to_absorb(app))))
-    try:
-        await _keep_working(app, options)
-    finally:
-        for task in sides:
-            task.cancel()
-        await asyncio.gather(*sides, return_exceptions=True)
+    await _run(app, _register(app, handlers), options)
 
 
-def _register(app: App, handlers: Mapping[str, Handler], known: _Known) -> None:
+def _register(app: App, handlers: Mapping[str, Handler]) -> _Known:
     """Make the handlers procrastinate's tasks by their names; each is called with the job's graph and arguments."""
+    known = _Known()
 
     async def tidy() -> None:
         await _tidy(app)
@@ -107,6 +99,19 @@ def _register(app: App, handlers: Mapping[str, Handler], known: _Known) -> None:
         )(_task_of(handler, known))
         if periodic:
             app.periodic(cron=_PERIODIC[name], periodic_id=name)(task)
+    return known
+
+
+async def _run(app: App, known: _Known, options: WorkerOptions) -> None:
+    sides = [asyncio.create_task(_regularly(options.silence / 4, lambda: _put_back_lost(app, known, options)))]
+    if "absorb" in app.tasks:
+        sides.append(asyncio.create_task(_regularly(options.foreign_writes, lambda: _ask_to_absorb(app))))
+    try:
+        await _keep_working(app, options)
+    finally:
+        for task in sides:
+            task.cancel()
+        await asyncio.gather(*sides, return_exceptions=True)
 
 
 def _task_of(handler: Handler, known: _Known) -> Handler:

@@ -1,0 +1,26 @@
+"""A worker as a process of its own, for tests to kill: it says that it began a job, and never ends it."""
+
+import asyncio
+import sys
+
+import asyncpg
+
+from kgmem.storage.postgres.jobs import open_queue
+from kgmem.storage.postgres.worker import WorkerOptions
+
+
+async def main(url: str) -> None:
+    """Work on the database of the URL until killed."""
+
+    async def hang(graph: str) -> None:
+        connection = await asyncpg.connect(url)
+        await connection.execute("INSERT INTO public.begun (graph) VALUES ($1)", graph)
+        await connection.close()
+        await asyncio.Event().wait()
+
+    async with open_queue(url) as queue:
+        await queue.work({"rebuild": hang}, WorkerOptions(heartbeat=0.2, poll=0.2))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
