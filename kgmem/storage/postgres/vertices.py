@@ -9,10 +9,11 @@ import asyncpg
 
 from kgmem.domain.embedding import Vector
 from kgmem.domain.episode import Passage
-from kgmem.domain.errors import Conflict, VersionConflict
+from kgmem.domain.errors import VersionConflict
 from kgmem.storage.postgres.codecs import encode_halfvec
 from kgmem.storage.postgres.layout import VERTEX, Layout, label_id
 from kgmem.storage.postgres.records import dumps, loads
+from kgmem.storage.postgres.relabelling import relabel
 from kgmem.storage.postgres.rows import VertexRow
 
 CREATED, UPDATED, DELETED = 1, 2, 3  # Operations, as the change feed numbers them.
@@ -60,7 +61,7 @@ class _Written:
 async def write_vertices(
     connection: asyncpg.Connection, layout: Layout, kind: int, statements: Sequence[Statement]
 ) -> Outcome:
-    """Merge a batch of statements (each scope and key once) into the graph. Raises VersionConflict, Conflict."""
+    """Merge a batch of statements (each scope and key once) into the graph. Raises VersionConflict."""
     outcome = Outcome()
     fresh = {at: _first(at, statement) for at, statement in enumerate(statements) if statement.version in (None, 0)}
     created = await _insert(connection, layout, kind, list(fresh.values()))
@@ -136,15 +137,17 @@ async def _merge(
         [layout.scopes[s.scope] for s in rest.values()],
         [s.key for s in rest.values()],
     )
-    by_key = {(row["scope"], row["key"]): row for row in held}
-    changed: dict[int, tuple[int, Statement, Any]] = {}
+    by_key = {(row["scope"], row["key"]): dict(row) for row in held}
+    changed: dict[int, tuple[int, Statement, dict[str, Any]]] = {}
     for at, statement in rest.items():
         row = by_key.get((layout.scopes[statement.scope], statement.key))
         _check_version(statement, row)
         if row is None:
             raise asyncpg.SerializationError("the item was deleted while it was being merged")
         if statement.relabels and layout.by_id[label_id(row["id"])].name != statement.label:
-            _refuse_relabel(layout, statement, row["id"])
+            former = row["id"]
+            row |= {"id": await relabel(connection, layout, former, statement.label), "moved": layout.by_id[label_id(former)].name}
+            await connection.execute(layout.sql("write", "change"), DELETED, kind, [former], [statement.key])
         outcome.ids[at], outcome.versions[at] = row["id"], row["version"]
         if row["stated"] != statement.digest:
             changed[row["id"]] = (at, statement, row)
@@ -156,14 +159,14 @@ async def _merge_changed(
     connection: asyncpg.Connection,
     layout: Layout,
     kind: int,
-    changed: Mapping[int, tuple[int, Statement, Any]],
+    changed: Mapping[int, tuple[int, Statement, dict[str, Any]]],
     outcome: Outcome,
 ) -> None:
     before = await read_vertices(connection, layout, list(changed))
     written, same = [], []
-    for id_, (at, statement, _) in changed.items():
+    for id_, (at, statement, row) in changed.items():
         stored = statement.merge(before.get(id_, {}))
-        if stored == before.get(id_) and statement.vector is None:
+        if stored == before.get(id_) and statement.vector is None and "moved" not in row:
             same.append((id_, statement.digest))
         else:
             written.append(_Written(at, id_, statement, stored, statement.row(stored), dumps(stored)))
@@ -195,7 +198,7 @@ async def keep_history(
     """Move versions (index row, stored properties, ends of an edge) to the history; gives how many."""
     rows = []
     for row, stored, ends in versions:
-        label = layout.by_id[label_id(row["id"])].name
+        label = row.get("moved") or layout.by_id[label_id(row["id"])].name
         record: dict[str, Any] = {"label": label, "properties": dict(stored)}
         if ends:
             record["start"], record["end"] = ends
@@ -316,11 +319,3 @@ def _check_version(statement: Statement, row: Any) -> None:
             held=held,
             given=statement.version,
         )
-
-
-def _refuse_relabel(layout: Layout, statement: Statement, id_: int) -> None:
-    raise Conflict(
-        f"{statement.key!r} is held as {layout.by_id[label_id(id_)].name!r}, not as {statement.label!r}.",
-        mend="Keep its label and add the other to `labels`, or delete the entity and store it anew.",
-        key=statement.key,
-    )

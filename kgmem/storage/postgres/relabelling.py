@@ -1,0 +1,39 @@
+"""Relabelling: AGE puts the label into the id, so a vertex under another label moves, and its edges follow."""
+
+from collections import defaultdict
+from typing import Any
+
+import asyncpg
+
+from kgmem.storage.postgres.layout import VERTEX, Layout, label_id
+
+
+async def relabel(connection: asyncpg.Connection, layout: Layout, old: int, name: str) -> int:
+    """Move a vertex to another label, with its edges, passages and vectors; gives its new id."""
+    label = layout.labels[VERTEX, name]
+    former = layout.by_id[label_id(old)]
+    new: int = await connection.fetchval(layout.sql("relabel", "take_id"), label.id, label.sequence)
+    copy = layout.sql("relabel", "copy_vertex", former=former.age_name, label=label.age_name)
+    await connection.execute(copy, new, old)
+    await _move_edges(connection, layout, old, new)
+    await connection.execute(layout.sql("write", "delete_vertices", label=former.age_name), [old])
+    await connection.execute(layout.sql("relabel", "move_item"), new, old)
+    await connection.execute(layout.sql("relabel", "move_passages"), new, old)
+    await connection.execute(layout.sql("relabel", "move_history"), new, old)
+    for table in filter(None, (layout.vectors, layout.next_vectors)):
+        await connection.execute(layout.sql("relabel", "move_vectors", table=table), new, old)
+    return new
+
+
+async def _move_edges(connection: asyncpg.Connection, layout: Layout, old: int, new: int) -> None:
+    """Let the edges of a vertex lead from and to its new id, in their label tables and in the index."""
+    edges: list[Any] = await connection.fetch(layout.sql("write", "lock_edges_of"), [old])
+    kinds: dict[int, list[int]] = defaultdict(list)
+    for edge in edges:
+        kinds[edge["kind"]].append(edge["id"])
+    for kind, ids in kinds.items():
+        table = layout.by_id[kind].age_name
+        await connection.execute(layout.sql("relabel", "move_starts", label=table), new, old, ids)
+        await connection.execute(layout.sql("relabel", "move_ends", label=table), new, old, ids)
+    await connection.execute(layout.sql("relabel", "move_edge_starts"), new, old)
+    await connection.execute(layout.sql("relabel", "move_edge_ends"), new, old)

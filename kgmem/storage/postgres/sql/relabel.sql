@@ -1,0 +1,29 @@
+-- name: take_id
+SELECT ($1::integer::bigint << 48) | nextval($2::bigint::oid::regclass)
+
+-- name: copy_vertex
+INSERT INTO {graph}.{label} (id, properties) SELECT $1::graphid, properties FROM {graph}.{former} WHERE id = $2::graphid
+
+-- name: move_starts
+UPDATE {graph}.{label} SET start_id = $1::graphid WHERE id = ANY ($3::graphid[]) AND start_id = $2::graphid
+
+-- name: move_ends
+UPDATE {graph}.{label} SET end_id = $1::graphid WHERE id = ANY ($3::graphid[]) AND end_id = $2::graphid
+
+-- name: move_edge_starts
+UPDATE {index}.edge SET source = $1 WHERE source = $2
+
+-- name: move_edge_ends
+UPDATE {index}.edge SET target = $1 WHERE target = $2
+
+-- name: move_item
+UPDATE {index}.item SET id = $1 WHERE id = $2
+
+-- name: move_passages
+UPDATE {index}.passage SET item = $1 WHERE item = $2
+
+-- name: move_vectors
+UPDATE {index}.{table} SET item = $1 WHERE item = $2
+
+-- name: move_history
+UPDATE {index}.history SET id = $1 WHERE id = $2
