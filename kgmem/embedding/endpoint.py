@@ -1,0 +1,184 @@
+"""An HTTP endpoint of an embedding provider: sends JSON, tries again when that may help, never tells the key."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import httpx
+import orjson
+
+from kgmem.domain.errors import EmbedderUnavailable, InvalidInput
+
+# What may pass by itself: timeouts, too many requests, and faults of the server or of a proxy before it.
+_PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
+_LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_CONNECT_TIMEOUT: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How often a request is tried, and the seconds between two tries: doubling, less a random part."""
+
+    tries: int = 4
+    first: float = 0.25
+    longest: float = 8.0
+
+    def pause(self, failures: int) -> float:
+        """Give the seconds to wait after so many failures; the random part keeps callers from coming back at once."""
+        return min(self.longest, self.first * 2.0 ** (failures - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that is no passing fault: its status, its JSON (None where it is not JSON), what it says is wrong."""
+
+    status: int
+    data: Any
+    problem: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the provider did what was asked."""
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """A fault that may pass: what it was, and the seconds that the server asked to wait."""
+
+    what: str
+    retry_after: float | None = None
+
+
+class Endpoint:
+    """Sends JSON to one base URL, each request within `timeout` seconds, all its tries included."""
+
+    def __init__(
+        self, base: str, *, key: str | None, timeout: float, name: str, backoff: Backoff | None = None
+    ) -> None:
+        """Take the base URL, the bearer key and the provider's name for messages. Raises InvalidInput for a bad URL."""
+        self._base = _checked(base)
+        self._key = _checked_key(key)
+        self._timeout = timeout
+        self._name = name
+        self._backoff = backoff or Backoff()
+        self._client = httpx.AsyncClient(
+            headers={"Content-Type": "application/json"} | _authorization(self._key),
+            timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
+            # A proxy that is set for the internet must not swallow requests to this machine.
+            trust_env=self._base.host not in _LOCAL_HOSTS,
+        )
+
+    async def post(self, path: str, body: dict[str, Any], final: Callable[[str], bool]) -> Reply:
+        """Give the provider's reply; a fault whose text `final` knows is not tried again.
+
+        Raises EmbedderUnavailable when no try got a reply, with the seconds after which to ask again.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._timeout
+        fault = _Fault("did not answer in time")
+        for failures in range(self._backoff.tries):
+            if failures:
+                pause = fault.retry_after if fault.retry_after is not None else self._backoff.pause(failures)
+                if clock() + pause >= deadline:
+                    break
+                await asyncio.sleep(pause)
+            outcome = await self._try(path, body, deadline, final)
+            if isinstance(outcome, Reply):
+                return outcome
+            fault = outcome
+        raise self._unavailable(fault)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _try(
+        self, path: str, body: dict[str, Any], deadline: float, final: Callable[[str], bool]
+    ) -> Reply | _Fault:
+        url = self._base.copy_with(path=self._base.path.rstrip("/") + path)
+        try:
+            async with asyncio.timeout_at(deadline):
+                response = await self._client.post(url, content=orjson.dumps(body))
+        except (TimeoutError, httpx.TimeoutException):
+            return _Fault("did not answer in time")
+        except httpx.TransportError as exc:
+            return _Fault(f"could not be reached ({type(exc).__name__})")
+        data = _json(response.content)
+        problem = "" if response.is_success else self._problem(response, data)
+        if response.status_code in _PASSING and not final(problem):
+            return _Fault(f"answered {response.status_code}: {problem}", _seconds(response.headers.get("Retry-After")))
+        return Reply(response.status_code, data, problem)
+
+    def _problem(self, response: httpx.Response, data: Any) -> str:
+        """Give what the server says is wrong, in one short line without the key: some servers send it back."""
+        error = data.get("error", data) if isinstance(data, dict) else data
+        text = error.get("message", error) if isinstance(error, dict) else error
+        line = " ".join(str(text if text is not None else response.text).split())
+        if self._key:
+            line = line.replace(self._key, "***")
+        return line[:200] or response.reason_phrase
+
+    def _unavailable(self, fault: _Fault) -> EmbedderUnavailable:
+        port = f":{self._base.port}" if self._base.port else ""
+        return EmbedderUnavailable(
+            f"The embedding provider {self._name} at {self._base.host}{port} {fault.what}.",
+            mend="Start it, or check KGMEM_EMBEDDER_URL; the texts are kept and can be embedded later.",
+            retry_after=max(1, round(fault.retry_after or self._backoff.longest)),
+            provider=self._name,
+        )
+
+
+def _checked(base: str) -> httpx.URL:
+    mend = "Give a URL such as http://127.0.0.1:11434 in KGMEM_EMBEDDER_URL."
+    try:
+        url = httpx.URL(base)
+    except httpx.InvalidURL as exc:
+        raise InvalidInput("The embedding provider's URL is not a URL.", mend=mend) from exc
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise InvalidInput("The embedding provider's URL is not an http or https URL.", mend=mend)
+    if url.userinfo or url.query:
+        raise InvalidInput(
+            "The embedding provider's URL holds a password or a query, which would end up in logs.",
+            mend="Give the plain base URL in KGMEM_EMBEDDER_URL and the key in KGMEM_EMBEDDER_KEY.",
+        )
+    return url
+
+
+def _checked_key(key: str | None) -> str | None:
+    """Give the key without white space around it; what a header cannot hold would end up in an error's text."""
+    key = (key or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise InvalidInput(
+            "The embedding provider's key has characters that no key has.", mend="Set KGMEM_EMBEDDER_KEY again."
+        )
+    return key or None
+
+
+def _authorization(key: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _seconds(header: str | None) -> float | None:
+    """Give the seconds that a Retry-After header asks for; it holds seconds or a date."""
+    if header is None:
+        return None
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,119 @@
+"""Embedding by a provider elsewhere: prefixes, batches, texts that are too long, and the check of what comes back."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+from kgmem.domain.embedding import EmbeddingSpace, Role, Vector
+from kgmem.domain.errors import EmbedderUnavailable
+from kgmem.embedding.check import unit_rows
+from kgmem.embedding.endpoint import Endpoint, Reply
+
+# What Ollama, OpenAI, vLLM, llama.cpp and TEI write when a text has more tokens than the model takes.
+_TOO_LONG: Final = re.compile(
+    r"context.(length|window|size)|input length|too (long|large|many tokens)|maximum.{0,40}tokens", re.IGNORECASE
+)
+# No language packs more than this many characters into a token on average; what lies beyond is cut before sending.
+_CHARACTERS_A_TOKEN: Final = 8
+_SHORTEN_TO: Final = 0.7
+_SHORTEST: Final = 64
+
+
+class Dialect(Protocol):
+    """How one kind of provider wants to be asked, and how it answers."""
+
+    path: str
+
+    def body(self, texts: Sequence[str]) -> dict[str, Any]:
+        """Give the request's body."""
+
+    def vectors(self, data: Any) -> Sequence[Any] | None:
+        """Give the vectors in the order of the texts, or None where the answer has none."""
+
+    def adapts_to(self, body: dict[str, Any], problem: str) -> bool:
+        """Say whether, after this request was refused, it asks in another way, so that asking again is worth it."""
+
+    def mend(self, status: int) -> str:
+        """Give what a person can do about a refusal."""
+
+
+class RemoteEmbedder:
+    """Embeds by asking an endpoint, in batches, several at once."""
+
+    def __init__(
+        self, space: EmbeddingSpace, endpoint: Endpoint, dialect: Dialect, *, batch: int, parallel: int
+    ) -> None:
+        """Take the most texts in one request, and the most requests under way at once."""
+        self._space = space
+        self._endpoint = endpoint
+        self._dialect = dialect
+        self._batch = batch
+        self._turns = asyncio.Semaphore(parallel)
+
+    @property
+    def space(self) -> EmbeddingSpace:
+        """The space of its vectors."""
+        return self._space
+
+    async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:
+        """Give one vector of length 1 a text. Raises EmbedderUnavailable, EmbeddingMismatch."""
+        prefix = self._space.query_prefix if role == "query" else self._space.document_prefix
+        sent = [self._prepared(prefix, text) for text in texts]
+        batches = [sent[start : start + self._batch] for start in range(0, len(sent), self._batch)]
+        requests = [asyncio.ensure_future(self._in_turn(batch)) for batch in batches]
+        try:
+            answers = await asyncio.gather(*requests)
+        finally:
+            # When one request fails, or the caller has gone, nobody waits for the others.
+            for request in requests:
+                request.cancel()
+        return [vector for answer in answers for vector in answer]
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._endpoint.aclose()
+
+    def _prepared(self, prefix: str, text: str) -> str:
+        # Lone surrogates are not UTF-8. An empty text is refused by most providers: a dot stands in for it.
+        clean = text.encode("utf-8", "replace").decode() if text.strip() else "."
+        return prefix + clean[: self._space.max_tokens * _CHARACTERS_A_TOKEN]
+
+    async def _in_turn(self, texts: list[str]) -> list[Vector]:
+        async with self._turns:
+            return await self._embedded(texts)
+
+    async def _embedded(self, texts: list[str]) -> list[Vector]:
+        body = self._dialect.body(texts)
+        reply = await self._endpoint.post(self._dialect.path, body, final=_is_too_long)
+        if reply.ok:
+            vectors = self._dialect.vectors(reply.data)
+            return unit_rows(vectors if vectors is not None else [], len(texts), self._space)
+        if _is_too_long(reply.problem):
+            return await self._shortened(texts, reply)
+        if self._dialect.adapts_to(body, reply.problem):
+            return await self._embedded(texts)
+        raise self._refused(reply)
+
+    async def _shortened(self, texts: list[str], reply: Reply) -> list[Vector]:
+        """Ask again with less: half the texts at a time until one is found too long, then with less of that one."""
+        if len(texts) > 1:
+            middle = len(texts) // 2
+            return [*await self._embedded(texts[:middle]), *await self._embedded(texts[middle:])]
+        if len(texts[0]) <= _SHORTEST:
+            raise self._refused(reply)
+        return await self._embedded([texts[0][: int(len(texts[0]) * _SHORTEN_TO)]])
+
+    def _refused(self, reply: Reply) -> EmbedderUnavailable:
+        return EmbedderUnavailable(
+            f"The embedder {self._space.provider}:{self._space.model} refused ({reply.status}): {reply.problem}.",
+            mend=self._dialect.mend(reply.status),
+            retry_after=60,
+            provider=self._space.provider,
+            model=self._space.model,
+            status=reply.status,
+        )
+
+
+def _is_too_long(problem: str) -> bool:
+    return _TOO_LONG.search(problem) is not None
