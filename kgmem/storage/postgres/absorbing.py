@@ -166,7 +166,7 @@ async def _last_version(connection: asyncpg.Connection, layout: Layout, id_: int
 async def _learn(connection: asyncpg.Connection, layout: Layout, stored: Any) -> None:
     properties = list(stored)
     await scope_ids(connection, layout, [_scope(p) for p in properties], make=True)
-    await source_ids(connection, layout, [_text(p.get("source")) or None for p in properties])
+    await source_ids(connection, layout, [_text(p.get("source")) or None for p in properties], make=True)
 
 
 def _kind(layout: Layout, id_: int) -> int | None:

@@ -13,7 +13,7 @@ from kgmem.domain.interval import ALWAYS, valid_interval
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres.codecs import range_of
-from kgmem.storage.postgres.layout import EDGE, Layout, label_id
+from kgmem.storage.postgres.layout import EDGE, Layout, know_labels, label_id
 from kgmem.storage.postgres.records import dumps, loads, merge_relationship
 from kgmem.storage.postgres.vertices import CREATED, UPDATED, Outcome, keep_history
 
@@ -281,6 +281,7 @@ async def read_edges(
     groups: dict[int, list[int]] = defaultdict(list)
     for id_ in ids:
         groups[label_id(id_)].append(id_)
+    await know_labels(connection, layout, (group[0] for group in groups.values()))
     found = {}
     for label, group in groups.items():
         if label in layout.by_id:

@@ -67,6 +67,12 @@ async def learn_labels(connection: asyncpg.Connection, layout: Layout) -> None:
         layout.by_id[label.id] = label
 
 
+async def know_labels(connection: asyncpg.Connection, layout: Layout, ids: Iterable[int]) -> None:
+    """Learn the labels of these vertices or edges, where another process made some since this one last looked."""
+    if not all(label_id(id_) in layout.by_id for id_ in ids):
+        await learn_labels(connection, layout)
+
+
 async def ensure_labels(database: Database, layout: Layout, kind: int, names: Iterable[str]) -> None:
     """Make the labels that the graph does not have yet, before the transaction that uses them.
 
@@ -123,10 +129,11 @@ async def scope_ids(connection: asyncpg.Connection, layout: Layout, paths: Seque
         layout.scopes[row["path"]] = row["id"]
 
 
-async def source_ids(connection: asyncpg.Connection, layout: Layout, keys: Iterable[str | None]) -> None:
-    """Learn the numbers of sources; those that were only named so far are registered with the prior trust."""
+async def source_ids(connection: asyncpg.Connection, layout: Layout, keys: Iterable[str | None], *, make: bool) -> None:
+    """Learn the numbers of sources; those that were only named so far are registered when asked, with prior trust."""
     wanted = sorted({key for key in keys if key and key not in layout.sources})
-    if wanted:
+    if wanted and make:
         await connection.execute(layout.sql("layout", "make_sources"), wanted)
+    if wanted:
         for row in await connection.fetch(layout.sql("layout", "sources"), wanted):
             layout.sources[row["key"]] = row["id"]

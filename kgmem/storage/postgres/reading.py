@@ -16,7 +16,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import visible_from
 from kgmem.domain.source import Source
 from kgmem.storage.postgres.edges import read_edges
-from kgmem.storage.postgres.layout import EDGE, EPISODE_LABEL, VERTEX, Layout, label_id
+from kgmem.storage.postgres.layout import EDGE, EPISODE_LABEL, VERTEX, Layout, label_id, learn_labels
 from kgmem.storage.postgres.records import dumps, entity_of, episode_of, relationship_of
 from kgmem.storage.postgres.vertices import read_vertices
 
@@ -74,7 +74,7 @@ async def entities(
     connection: asyncpg.Connection, layout: Layout, scope: str, label: str | None, part: Slice
 ) -> Page[Entity]:
     """Give a page of the entities that a scope sees."""
-    number = layout.labels[VERTEX, label].id if label and (VERTEX, label) in layout.labels else -1 if label else None
+    number = await _number_of(connection, layout, VERTEX, label)
     rows = await connection.fetch(
         layout.sql("read", "items"), ENTITY, list(visible_from(scope)), part.after, number, label, part.limit + 1
     )
@@ -102,7 +102,7 @@ async def relationships(
 ) -> Page[Relationship]:
     """Give a page of the relationships that a scope sees, of one kind and of one entity (key)."""
     kind, key = of
-    number = layout.labels[EDGE, kind].id if kind and (EDGE, kind) in layout.labels else -1 if kind else None
+    number = await _number_of(connection, layout, EDGE, kind)
     arguments = [list(visible_from(scope)), part.after, number, part.limit + 1]
     if key is None:
         rows = await connection.fetch(layout.sql("read", "edges"), *arguments)
@@ -190,6 +190,15 @@ async def _relationships(connection: asyncpg.Connection, layout: Layout, rows: S
         for row in rows
         if row["id"] in stored
     ]
+
+
+async def _number_of(connection: asyncpg.Connection, layout: Layout, kind: int, name: str | None) -> int | None:
+    """Give the number of a label, -1 when the graph has none of that name, None when none was asked for."""
+    if name is None:
+        return None
+    if (kind, name) not in layout.labels:
+        await learn_labels(connection, layout)
+    return layout.labels[kind, name].id if (kind, name) in layout.labels else -1
 
 
 def _held(row: Any) -> dict[str, Any]:

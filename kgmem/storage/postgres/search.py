@@ -14,7 +14,7 @@ from kgmem.domain.interval import Interval, iso, parse_time
 from kgmem.domain.ports import Candidates
 from kgmem.domain.question import Question, When
 from kgmem.domain.scope import visible_from
-from kgmem.storage.postgres.layout import VERTEX, Layout, label_id
+from kgmem.storage.postgres.layout import VERTEX, Layout, know_labels, label_id, learn_labels, source_ids
 from kgmem.storage.postgres.records import entity_of, episode_of, loads
 from kgmem.storage.postgres.statements import quote
 
@@ -50,6 +50,10 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     Time is told beside each candidate, so that what it holds back can be counted; only where too few are left for an
     answer is the same asked again with time as a filter.
     """
+    what = request.question.what
+    if any((VERTEX, name) not in layout.labels for name in what.labels):
+        await learn_labels(connection, layout)
+    await source_ids(connection, layout, what.sources, make=False)
     found, superseded = await _ask(connection, layout, request, only_standing=False)
     if superseded and any(len(arm) < request.question.k for arm in found.values()):
         found, _ = await _ask(connection, layout, request, only_standing=True)
@@ -81,6 +85,7 @@ async def fetch(connection: asyncpg.Connection, layout: Layout, ids: Sequence[in
     groups: dict[int, list[int]] = defaultdict(list)
     for id_ in ids:
         groups[label_id(id_)].append(id_)
+    await know_labels(connection, layout, (group[0] for group in groups.values()))
     known = [(layout.by_id[label], group) for label, group in sorted(groups.items()) if label in layout.by_id]
     if not known:
         return {}

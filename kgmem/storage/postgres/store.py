@@ -118,7 +118,7 @@ class AgeGraphStore:
         if not (scopes <= layout.scopes.keys() and sources <= layout.sources.keys() | {None}):
             async with self.database.connection() as connection:
                 await scope_ids(connection, layout, list(scopes), make=True)
-                await source_ids(connection, layout, sources)
+                await source_ids(connection, layout, sources, make=True)
 
     async def get_entity(self, graph: str, key: str, scope: str) -> Entity:
         """Give the entity that `scope` sees under the key, the nearest scope first. Raises NotFound."""

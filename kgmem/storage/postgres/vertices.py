@@ -11,7 +11,7 @@ from kgmem.domain.embedding import Vector
 from kgmem.domain.episode import Passage
 from kgmem.domain.errors import VersionConflict
 from kgmem.storage.postgres.codecs import encode_halfvec
-from kgmem.storage.postgres.layout import VERTEX, Layout, label_id
+from kgmem.storage.postgres.layout import VERTEX, Layout, know_labels, label_id
 from kgmem.storage.postgres.records import dumps, loads
 from kgmem.storage.postgres.relabelling import relabel
 from kgmem.storage.postgres.rows import VertexRow
@@ -146,7 +146,10 @@ async def _merge(
             raise asyncpg.SerializationError("the item was deleted while it was being merged")
         if statement.relabels and layout.by_id[label_id(row["id"])].name != statement.label:
             former = row["id"]
-            row |= {"id": await relabel(connection, layout, former, statement.label), "moved": layout.by_id[label_id(former)].name}
+            row |= {
+                "id": await relabel(connection, layout, former, statement.label),
+                "moved": layout.by_id[label_id(former)].name,
+            }
             await connection.execute(layout.sql("write", "change"), DELETED, kind, [former], [statement.key])
         outcome.ids[at], outcome.versions[at] = row["id"], row["version"]
         if row["stated"] != statement.digest:
@@ -216,6 +219,7 @@ async def read_vertices(
     groups: dict[int, list[int]] = defaultdict(list)
     for id_ in ids:
         groups[label_id(id_)].append(id_)
+    await know_labels(connection, layout, (group[0] for group in groups.values()))
     found: dict[int, dict[str, Any]] = {}
     for label, group in groups.items():
         if label in layout.by_id:
