@@ -1,6 +1,6 @@
 """Entities: write, read, list, delete."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -11,12 +11,13 @@ from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
+from kgmem_api.direct import DirectRoute
 from kgmem_api.replies import if_match, is_current, reply, tag
 from kgmem_api.routes.parameters import Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
 from kgmem_api.wire.answers import DeletedOut, EntityOut, EntityPage, WrittenOut
 from kgmem_api.wire.entities import EntityBatch, EntityBody, entity_out
 
-router = APIRouter(tags=["entities"])
+router = APIRouter(tags=["entities"], route_class=DirectRoute)
 _ALL = "/v1/graphs/{graph}/entities"
 _ONE = "/v1/graphs/{graph}/entities/{key:path}"
 
@@ -35,7 +36,7 @@ async def put_entities(
         if len(entities) != 1:
             raise InvalidInput("If-Match is for one entity.", mend="Give each entity its version in the body.")
         entities = [replace(entities[0], version=version)]
-    return reply(asdict(await access.memory.put_entities(graph, entities)))
+    return reply(await access.memory.put_entities(graph, entities))
 
 
 @router.get(_ALL, responses=gives(EntityPage))
@@ -56,7 +57,7 @@ async def list_entities(
 @router.delete(_ALL, responses=gives(DeletedOut))
 async def delete_entities(graph: GraphName, access: Writes, keys: Keys, scope: ScopeQuery = None) -> Response:
     """Delete entities of exactly this scope, with their relationships; tells which keys were not there."""
-    return reply(asdict(await access.memory.delete_entities(graph, keys, scope=access.scope(scope))))
+    return reply(await access.memory.delete_entities(graph, keys, scope=access.scope(scope)))
 
 
 @router.put(_ONE, responses={**gives(WrittenOut), **gives(WrittenOut, 201, "Created.")})
@@ -74,7 +75,7 @@ async def put_entity(
     stated = replace(entity, key=key, version=entity.version if version is None else version)
     written = await access.memory.put_entities(graph, [stated])
     headers = tag(written.versions[0]) if written.versions else {}
-    return reply(asdict(written), 201 if written.created else 200, headers)
+    return reply(written, 201 if written.created else 200, headers)
 
 
 @router.get(_ONE, responses={**gives(EntityOut), 304: {"description": "Not changed since."}})
@@ -96,4 +97,4 @@ async def delete_entity(
     deleted = await access.memory.delete_entities(graph, [key], scope=access.scope(scope), version=if_match(request))
     if deleted.missing:
         raise NotFound(f"There is no entity {key!r} in this scope.", mend="A deletion names the entity's own scope.")
-    return reply(asdict(deleted))
+    return reply(deleted)

@@ -1,6 +1,5 @@
 """Episodes: store, read, list, delete."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -9,12 +8,13 @@ from starlette.responses import Response
 from kgmem.domain.errors import NotFound
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
+from kgmem_api.direct import DirectRoute
 from kgmem_api.replies import reply, tag
 from kgmem_api.routes.parameters import Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
 from kgmem_api.wire.answers import DeletedOut, EpisodeOut, EpisodePage, WrittenOut
 from kgmem_api.wire.episodes import EpisodeBatch, episode_out
 
-router = APIRouter(tags=["episodes"])
+router = APIRouter(tags=["episodes"], route_class=DirectRoute)
 _ALL = "/v1/graphs/{graph}/episodes"
 _ONE = "/v1/graphs/{graph}/episodes/{key:path}"
 
@@ -24,7 +24,7 @@ async def post_episodes(
     graph: GraphName, access: Writes, batch: Annotated[EpisodeBatch, Depends(JSONBody(EpisodeBatch))]
 ) -> Response:
     """Store texts as they arrived, in one transaction; the same text again is the same episode."""
-    return reply(asdict(await access.memory.put_episodes(graph, batch.episodes)))
+    return reply(await access.memory.put_episodes(graph, batch.episodes))
 
 
 @router.get(_ALL, responses=gives(EpisodePage))
@@ -47,7 +47,7 @@ async def list_episodes(
 @router.delete(_ALL, responses=gives(DeletedOut))
 async def delete_episodes(graph: GraphName, access: Writes, keys: Keys, scope: ScopeQuery = None) -> Response:
     """Delete episodes of exactly this scope, with their passages; tells which keys were not there."""
-    return reply(asdict(await access.memory.delete_episodes(graph, keys, scope=access.scope(scope))))
+    return reply(await access.memory.delete_episodes(graph, keys, scope=access.scope(scope)))
 
 
 @router.get(_ONE, responses=gives(EpisodeOut))
@@ -63,4 +63,4 @@ async def delete_episode(graph: GraphName, key: ItemKey, access: Writes, scope: 
     deleted = await access.memory.delete_episodes(graph, [key], scope=access.scope(scope))
     if deleted.missing:
         raise NotFound(f"There is no episode {key!r} in this scope.", mend="A deletion names the episode's own scope.")
-    return reply(asdict(deleted))
+    return reply(deleted)

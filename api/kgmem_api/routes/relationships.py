@@ -1,6 +1,5 @@
 """Relationships: write, read, list, delete."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -9,12 +8,13 @@ from starlette.responses import Response
 from kgmem.domain.errors import NotFound
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
+from kgmem_api.direct import DirectRoute
 from kgmem_api.replies import reply, tag
 from kgmem_api.routes.parameters import MOST_KEYS, Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.wire.answers import DeletedOut, RelationshipOut, RelationshipPage, WrittenOut
 from kgmem_api.wire.relationships import RelationshipBatch, relationship_out
 
-router = APIRouter(tags=["relationships"])
+router = APIRouter(tags=["relationships"], route_class=DirectRoute)
 _ALL = "/v1/graphs/{graph}/relationships"
 _ONE = "/v1/graphs/{graph}/relationships/{id}"
 _MOST = 2**63 - 1
@@ -30,7 +30,7 @@ async def put_relationships(
     graph: GraphName, access: Writes, batch: Annotated[RelationshipBatch, Depends(JSONBody(RelationshipBatch))]
 ) -> Response:
     """Write relationships, in one transaction; when an end does not exist nothing is written."""
-    return reply(asdict(await access.memory.put_relationships(graph, batch.relationships)))
+    return reply(await access.memory.put_relationships(graph, batch.relationships))
 
 
 @router.get(_ALL, responses=gives(RelationshipPage))
@@ -54,7 +54,7 @@ async def list_relationships(
 @router.delete(_ALL, responses=gives(DeletedOut))
 async def delete_relationships(graph: GraphName, access: Writes, ids: Ids, scope: ScopeQuery = None) -> Response:
     """Delete relationships of exactly this scope; tells which ids were not there."""
-    return reply(asdict(await access.memory.delete_relationships(graph, ids, scope=access.scope(scope))))
+    return reply(await access.memory.delete_relationships(graph, ids, scope=access.scope(scope)))
 
 
 @router.get(_ONE, responses=gives(RelationshipOut))
@@ -70,4 +70,4 @@ async def delete_relationship(graph: GraphName, id_: Id, access: Writes, scope: 
     deleted = await access.memory.delete_relationships(graph, [id_], scope=access.scope(scope))
     if deleted.missing:
         raise NotFound(f"There is no relationship {id_} in this scope.", mend="A deletion names its own scope.")
-    return reply(asdict(deleted))
+    return reply(deleted)

@@ -1,6 +1,5 @@
 """Sources: the registry of who is trusted how far. It is the whole graph's, so a key of a scope does not reach it."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -22,7 +21,7 @@ async def put_sources(
     graph: GraphName, access: WritesWhole, batch: Annotated[SourceBatch, Depends(JSONBody(SourceBatch))]
 ) -> Response:
     """Write entries of the registry of sources."""
-    return reply(asdict(await access.memory.put_sources(graph, batch.sources)))
+    return reply(await access.memory.put_sources(graph, batch.sources))
 
 
 @router.get(_ALL, responses=gives(SourceList))
