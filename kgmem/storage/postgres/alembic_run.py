@@ -72,7 +72,7 @@ def _take_turn(connection: Connection, limits: Limits) -> None:
             raise
         raise DatabaseUnavailable(
             f"Another kgmem has been migrating this database for more than {limits.turn:g} s.",
-            mend="Wait until it is done; kgmem db status shows the revision.",
+            mend="Wait until it is done, then try again.",
         ) from error
     _set(connection, "lock_timeout", int(limits.lock * 1000))
     _set(connection, "statement_timeout", int(limits.statement * 1000))
