@@ -1,0 +1,1 @@
+"""Formats: bytes to records and back, without a database."""

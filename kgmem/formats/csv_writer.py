@@ -1,0 +1,104 @@
+"""Writes CSV: one kind of record, its properties as columns with their types in the header."""
+
+import csv
+import io
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+import orjson
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.formats.cells import type_of, write_cell
+from kgmem.formats.csv_header import COORDINATES, FIELD_TYPES, PREFIX
+from kgmem.formats.records import Kind, Record, WriteOptions, kind_of
+from kgmem.formats.wire import FIELDS, to_wire
+
+_KEPT_IN_MEMORY = 16 * 1024 * 1024
+# What a spreadsheet takes for a formula; a number with a sign is none.
+_FORMULA = re.compile(r"(?![+-]?[\d.]+([eE][+-]?\d+)?$)[=+\-@\t\r]")
+# Columns that are always written: what a record must have, and what tells the kind to who reads the file.
+_ALWAYS: dict[Kind, tuple[str, ...]] = {
+    "entity": ("key", "label"),
+    "relationship": ("from", "to", "kind"),
+    "episode": ("text", "occurred_at"),
+    "source": ("key", "trust"),
+}
+
+
+class CSVWriter:
+    """Writes a CSV file. The columns are known when all records are, so these wait in a temporary file until then."""
+
+    def __init__(self, stream: BinaryIO, options: WriteOptions) -> None:
+        """Take the stream to write to. Raises InvalidInput without a kind: a table has one kind of row."""
+        if options.kind is None:
+            raise InvalidInput("A CSV file holds one kind of record.", mend="Say which: entity, relationship, ...")
+        self._stream = stream
+        self._kind: Kind = options.kind
+        self._escape = options.escape_formulas
+        self._fields: set[str] = set(_ALWAYS[self._kind])
+        self._types: dict[str, str] = {}
+        self._spool = tempfile.SpooledTemporaryFile(max_size=_KEPT_IN_MEMORY)  # noqa: SIM115  # closed by close()
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Take some records; those of other kinds are passed over."""
+        for record in records:
+            if kind_of(record) != self._kind:
+                continue
+            shape = to_wire(record)
+            properties = shape.pop("properties", {})
+            _split_point(shape)
+            self._fields.update(shape)
+            for name, value in properties.items():
+                type_ = type_of(value)
+                if self._types.setdefault(name, type_) != type_:
+                    self._types[name] = "any"
+            self._spool.write(orjson.dumps([shape, properties], option=orjson.OPT_APPEND_NEWLINE))
+
+    def close(self) -> None:
+        """Write the header and all rows; the stream stays open."""
+        order = [*dict.fromkeys((*_ALWAYS[self._kind], *FIELDS[self._kind], *COORDINATES))]
+        fields = [name for name in order if name in self._fields]
+        own = [name for name in sorted(self._types) if name == name.strip() and name]
+        text = io.TextIOWrapper(self._stream, encoding="utf-8", newline="", write_through=True)
+        rows = csv.writer(text)
+        odd = "properties" if len(own) < len(self._types) else None
+        rows.writerow(
+            [*fields, *(_title(name, self._kind, self._types[name]) for name in own), *([odd] if odd else [])]
+        )
+        for shape, properties in self._spooled():
+            cells = [write_cell(shape.get(name), FIELD_TYPES.get(name, _field_type(name))) for name in fields]
+            cells += [write_cell(properties.get(name), self._types[name]) for name in own]
+            if odd:
+                left = {name: value for name, value in properties.items() if name not in own}
+                cells.append(write_cell(left or None, "map"))
+            rows.writerow([_escaped(cell) for cell in cells] if self._escape else cells)
+        text.detach()
+        self._spool.close()
+
+    def _spooled(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        self._spool.seek(0)
+        for line in self._spool:
+            shape, properties = orjson.loads(line)
+            yield shape, properties
+
+
+def _split_point(shape: dict[str, Any]) -> None:
+    """Turn a point into the columns lat and lon; any other geometry stays GeoJSON."""
+    geometry = shape.get("place")
+    if geometry and geometry["type"] == "Point" and len(geometry["coordinates"]) == 2 and len(geometry) == 2:
+        shape["lon"], shape["lat"] = map(float, shape.pop("place")["coordinates"])
+
+
+def _field_type(name: str) -> str:
+    return "float" if name in COORDINATES else "string"
+
+
+def _title(name: str, kind: Kind, type_: str) -> str:
+    taken = name in FIELDS[kind] or name in COORDINATES or name.startswith(PREFIX)
+    return f"{PREFIX if taken else ''}{name}:{type_}"
+
+
+def _escaped(cell: str) -> str:
+    return f"'{cell}" if _FORMULA.match(cell) else cell

@@ -1,0 +1,155 @@
+"""How the value of one field is read and checked; each function takes the value and the field's name for its error."""
+
+import base64
+import binascii
+import math
+import sys
+from array import array
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+
+from kgmem.domain.embedding import Vector
+from kgmem.domain.errors import InvalidInput, TooLarge
+from kgmem.domain.place import Place, parse_place
+
+LARGEST_PROPERTIES = 64 * 1024
+LARGEST_PLACE = 256 * 1024
+LONGEST_PROPERTY_NAME = 200
+
+
+def text(least: int, most: int) -> Callable[[Any, str], str]:
+    """Give a reader of texts of so many characters."""
+
+    def read(value: Any, name: str) -> str:
+        if not isinstance(value, str):
+            raise _wrong(value, name, "a text")
+        if not least <= len(value) <= most:
+            if not value:
+                raise InvalidInput(f"{name} is empty.", mend="Give it a value, or leave it out.")
+            raise TooLarge(f"{name} has {len(value)} characters, and {most} is the most.", mend="Shorten it.")
+        if "\x00" in value:
+            raise InvalidInput(f"{name} contains a NUL character.", mend="Remove U+0000 from it.")
+        return value
+
+    return read
+
+
+def texts(item: Callable[[Any, str], str], most: int) -> Callable[[Any, str], list[str]]:
+    """Give a reader of lists of at most so many texts."""
+
+    def read(value: Any, name: str) -> list[str]:
+        if not isinstance(value, list):
+            raise _wrong(value, name, "a list of texts")
+        if len(value) > most:
+            raise TooLarge(f"{name} has {len(value)} items, and {most} is the most.", mend="Give fewer.")
+        return [item(one, f"{name}[{n}]") for n, one in enumerate(value)]
+
+    return read
+
+
+def properties(value: Any, name: str) -> dict[str, Any]:
+    """Read an object of JSON values of bounded size."""
+    if not isinstance(value, dict):
+        raise _wrong(value, name, "an object")
+    for key in value:
+        if not 1 <= len(key) <= LONGEST_PROPERTY_NAME:
+            raise InvalidInput(
+                f"{name} has a name of {len(key)} characters.", mend=f"Use 1 to {LONGEST_PROPERTY_NAME} characters."
+            )
+    _measure(value, name, LARGEST_PROPERTIES, "Put long texts into text or into an episode.")
+    return value
+
+
+def place(value: Any, name: str) -> Place:
+    """Read a GeoJSON geometry, or [lon, lat]."""
+    _measure(value, name, LARGEST_PLACE, "Simplify the geometry.")
+    return parse_place(value)
+
+
+def vector(value: Any, name: str) -> Vector:
+    """Read a vector: a list of numbers, or base64 of their little-endian 32-bit floats."""
+    if isinstance(value, str):
+        return _packed(value, name)
+    if not isinstance(value, list):
+        raise _wrong(value, name, "a list of numbers")
+    if any(not _is_number(item) for item in value):
+        raise InvalidInput(f"{name} has an item that is no finite number.", mend="Give a list of numbers.")
+    return value
+
+
+def fraction(value: Any, name: str) -> float:
+    """Read a number from 0 to 1."""
+    if not _is_number(value):
+        raise _wrong(value, name, "a number")
+    if not 0 <= value <= 1:
+        raise InvalidInput(f"{name} is {value}.", mend="Give a number from 0 to 1.")
+    return float(value)
+
+
+def version(value: Any, name: str) -> int:
+    """Read a version: a whole number from 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise _wrong(value, name, "a whole number from 1")
+    return value
+
+
+def no_extraction(value: Any, name: str) -> bool:
+    """Read the wish for extraction, which only false grants in this release."""
+    if value is not False:
+        raise InvalidInput(f"{name} is not in this release.", mend="Leave it out, or give false.")
+    return False
+
+
+def _measure(value: Any, name: str, most: int, mend: str) -> None:
+    """Raise what is wrong with a JSON value's size, integers, floats or characters."""
+    try:
+        dumped = orjson.dumps(value)
+    except (TypeError, RecursionError) as error:
+        raise InvalidInput(f"{name} holds what JSON cannot say: {error}.", mend="Use integers of 64 bits.") from error
+    if len(dumped) > most:
+        raise TooLarge(f"{name} takes {len(dumped)} bytes of JSON, and {most} is the most.", mend=mend)
+    if b"\\u0000" in dumped and any(isinstance(leaf, str) and "\x00" in leaf for leaf in _leaves(value)):
+        raise InvalidInput(f"{name} contains a NUL character.", mend="Remove U+0000 from it.")
+    # orjson writes NaN and infinity as null, so only where a null was written need the values be looked at.
+    if b"null" in dumped and any(isinstance(leaf, float) and not math.isfinite(leaf) for leaf in _leaves(value)):
+        raise InvalidInput(f"{name} holds a number that is not finite.", mend="Leave it out, or give it as text.")
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """Give the keys and the scalars inside of a JSON value."""
+    if isinstance(value, dict):
+        yield from value
+        inner: Any = value.values()
+    elif isinstance(value, list):
+        inner = value
+    else:
+        yield value
+        return
+    for part in inner:
+        yield from _leaves(part)
+
+
+def _packed(value: str, name: str) -> Vector:
+    try:
+        numbers = array("f", base64.b64decode(value, validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise InvalidInput(
+            f"{name} is not base64 of 32-bit floats.", mend="Give a list of numbers, or their little-endian bytes."
+        ) from error
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    if not all(map(math.isfinite, numbers)):
+        raise InvalidInput(f"{name} has an item that is no finite number.", mend="Give finite numbers.")
+    return numbers
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _wrong(value: Any, name: str, wanted: str) -> InvalidInput:
+    shown = {bool: "true or false", str: "a text", dict: "an object", list: "a list", type(None): "null"}
+    given = shown.get(type(value), "a number")
+    return InvalidInput(f"{name} is {given} and not {wanted}.", mend=f"Give {wanted}.")

@@ -1,0 +1,96 @@
+"""Files as formats want them: opened, decompressed, counted; and written so that no half of one is ever seen."""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from kgmem.domain.errors import InvalidInput, NotFound
+from kgmem.formats.compression import SUFFIXES, compressing, decompressed
+
+STANDARD = "-"  # Standard input or output.
+
+
+@dataclass(slots=True)
+class OpenFile:
+    """An open file: its name for people, its plain bytes, and how far its own bytes have been read."""
+
+    name: str
+    stream: BinaryIO
+    raw: BinaryIO
+    size: int | None  # Of the file as it lies on the disk; None for a pipe.
+
+    def position(self) -> int:
+        """Give how many of the file's own bytes were read; 0 for a pipe."""
+        return self.raw.tell() if self.size is not None else 0
+
+
+@contextmanager
+def open_file(path: Path | str) -> Iterator[OpenFile]:
+    """Open a file ("-": standard input), decompressed by what its first bytes show. Raises NotFound, InvalidInput."""
+    if str(path) == STANDARD:
+        raw: BinaryIO = sys.stdin.buffer
+        yield _opened("standard input", raw, None)
+        return
+    with _open(Path(path)) as raw:
+        yield _opened(Path(path).name, raw, Path(path).stat().st_size if Path(path).is_file() else None)
+
+
+def bare_name(path: Path | str) -> str:
+    """Give a file's name in small letters, without the suffix of its compression."""
+    name = Path(path).name.lower()
+    return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)
+
+
+@contextmanager
+def create_file(path: Path | str) -> Iterator[BinaryIO]:
+    """Write a file ("-": standard output), compressed by its suffix; it appears when all of it is written."""
+    if str(path) == STANDARD:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    target = Path(path)
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        raw = cast(BinaryIO, beside.open("xb"))
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be written: {error.strerror}.", mend="Name a folder you may write."
+        ) from error
+    try:
+        with raw:
+            packed = compressing(raw, target.suffix.lower())
+            yield packed or raw
+            if packed:
+                packed.close()
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no file {path}.", mend="Check the path.") from error
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be read: {error.strerror}.", mend="Name a file that you may read."
+        ) from error
+
+
+def _opened(name: str, raw: BinaryIO, size: int | None) -> OpenFile:
+    buffered = raw if isinstance(raw, io.BufferedReader) else cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, raw)))
+    return OpenFile(name, decompressed(buffered, _start(buffered), name), buffered, size)
+
+
+def _start(stream: BinaryIO) -> bytes:
+    """Give the first bytes of a stream without taking them."""
+    try:
+        return cast(io.BufferedReader, stream).peek(8)[:8]
+    except OSError as error:
+        raise InvalidInput(f"The input cannot be read: {error.strerror}.", mend="Name a file, not a folder.") from error

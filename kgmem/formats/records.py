@@ -1,0 +1,86 @@
+"""What every format yields and takes: records with the line they stand on, and those that had to be rejected."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO, Literal, Protocol, TypeAlias
+
+from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.source import Source
+
+Record: TypeAlias = Entity | Relationship | Episode | Source
+Kind = Literal["entity", "relationship", "episode", "source"]
+KINDS: tuple[Kind, ...] = ("source", "entity", "relationship", "episode")  # In the order in which they can be stored.
+_SHOWN = 4000  # Characters of a rejected record that are kept.
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """One record and the line of its file on which it begins, from 1."""
+
+    line: int
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One record that was not taken: its line, why, and its text (the beginning of a long one)."""
+
+    line: int
+    reason: str
+    record: str
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How a file is to be read, where it does not say so itself."""
+
+    kind: Kind | None = None  # What its records are.
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """How a file is to be written."""
+
+    kind: Kind | None = None  # Write only these.
+    escape_formulas: bool = False  # CSV: let no spreadsheet take a text for a formula.
+
+
+class Writer(Protocol):
+    """Writes records to a stream that its caller opened and closes."""
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Write some records."""
+
+    def close(self) -> None:
+        """Write what is still to be written; the stream stays open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One file format: its name, the ends of its files' names, how it is read, and how it is written."""
+
+    name: str
+    extensions: tuple[str, ...]
+    read: Callable[[BinaryIO, ReadOptions], Iterator[Located | Rejected]]
+    writer: Callable[[BinaryIO, WriteOptions], Writer] = field(repr=False)
+
+
+def kind_of(record: Record) -> Kind:
+    """Give what kind a record is."""
+    return _KINDS[type(record)]
+
+
+def rejected(line: int, reason: str, record: str) -> Rejected:
+    """Give a rejection that keeps the beginning of the record's text."""
+    return Rejected(line, reason, record if len(record) <= _SHOWN else record[:_SHOWN] + " ...")
+
+
+_KINDS: dict[type[Record], Kind] = {
+    Entity: "entity",
+    Relationship: "relationship",
+    Episode: "episode",
+    Source: "source",
+}

@@ -1,0 +1,183 @@
+"""CSV, read and written."""
+
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.place import parse_place
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.source import Source
+from kgmem.formats import csv
+from kgmem.formats.csv_writer import CSVWriter
+from kgmem.formats.records import Kind, Located, ReadOptions, Rejected, WriteOptions
+from tests.records import of_kind
+
+
+def read(data: bytes | str, kind: Kind | None = None) -> list[Any]:
+    raw = data.encode() if isinstance(data, str) else data
+    return list(csv.read(io.BytesIO(raw), ReadOptions(kind)))
+
+
+def records(data: bytes | str) -> list[Any]:
+    found = read(data)
+    assert all(isinstance(item, Located) for item in found), found
+    return [item.record for item in found]
+
+
+def rejections(data: bytes | str) -> list[Rejected]:
+    return [item for item in read(data) if isinstance(item, Rejected)]
+
+
+def write(items: list[Any], kind: Kind, *, escape_formulas: bool = False) -> bytes:
+    stream = io.BytesIO()
+    writer = CSVWriter(stream, WriteOptions(kind, escape_formulas))
+    writer.write(items)
+    writer.close()
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["entity", "relationship", "episode", "source"])
+@given(data=st.data())
+def test_what_was_written_is_read_back_as_the_same(kind: Any, data: st.DataObject) -> None:
+    items = data.draw(st.lists(of_kind[kind], min_size=1, max_size=4))
+    assert records(write(items, kind)) == items
+
+
+def test_fields_and_properties_are_told_apart_by_the_header() -> None:
+    found = records("key,label,name,lat,lon,valid_from,population\nbern,City,Bern,46.95,7.45,1191,134000\n")
+    place = parse_place([7.45, 46.95])
+    assert found == [Entity("bern", "City", "Bern", {"population": 134000}, place=place, valid_from="1191")]
+
+
+def test_relationships_are_told_by_from_and_to() -> None:
+    assert records("from,to,kind,since\na,b,KNOWS,1999\n") == [
+        Relationship("KNOWS", "a", "b", properties={"since": 1999})
+    ]
+
+
+def test_episodes_and_sources_are_told_by_their_columns() -> None:
+    assert records("text,speaker,mentions\nHello,Ann,a;b\n") == [Episode("Hello", speaker="Ann", mentions=["a", "b"])]
+    assert records("key,name,trust\nnasa,NASA,0.9\n") == [Source("nasa", "NASA", trust=0.9)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1", "2"], [1, 2]),
+        (["1", "2.5"], [1.0, 2.5]),
+        (["true", "false"], [True, False]),
+        (["007", "12"], ["007", "12"]),
+        (["1.10", "1.9"], ["1.10", "1.9"]),
+        (["1", "n/a"], ["1", "n/a"]),
+        (["nan", "inf"], ["nan", "inf"]),
+        (["99999999999999999999", "1"], ["99999999999999999999", "1"]),
+        (["=1+1", "x"], ["=1+1", "x"]),
+        (["", "5"], [None, 5]),
+    ],
+)
+def test_a_column_has_another_type_than_text_only_where_nothing_is_lost(cells: list[str], values: list[Any]) -> None:
+    found = records("key,x\n" + "".join(f"k{n},{cell}\n" for n, cell in enumerate(cells)))
+    got = [item.properties.get("x") for item in found]
+    assert got == values
+    assert list(map(type, got)) == list(map(type, values))
+
+
+def test_the_type_of_a_column_can_be_given() -> None:
+    text = "key,zip:string,n:integer,f:float,b:boolean,l:list[integer],j:any,dc:title\na,012,+7,1,1,1;2,[1],T\n"
+    assert records(text)[0].properties == {
+        "zip": "012",
+        "n": 7,
+        "f": 1.0,
+        "b": True,
+        "l": [1, 2],
+        "j": [1],
+        "dc:title": "T",
+    }
+
+
+def test_a_cell_that_is_not_of_the_given_type_is_rejected() -> None:
+    (bad,) = rejections("key,n:integer\na,1\nb,many\n")
+    assert bad.line == 3
+    assert "n is 'many' and not of type integer" in bad.reason
+
+
+def test_a_later_cell_that_is_otherwise_stays_text() -> None:
+    rows = "".join(f"k{n},{n}\n" for n in range(1200))
+    assert records(f"key,x\n{rows}last,many\n")[-1].properties == {"x": "many"}
+
+
+def test_line_numbers_count_the_lines_inside_of_cells() -> None:
+    (bad,) = rejections('key,text\na,"one\ntwo"\n,x\n')
+    assert bad.line == 4
+    assert "needs key" in bad.reason
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [("a,1,2", "has 3 cells"), ("a", "has 1 cells"), ('"a"b,1', "not CSV"), ("caf\udce9,1", "not UTF-8")],
+)
+def test_a_bad_row_is_rejected_and_the_rest_is_read(row: str, says: str) -> None:
+    found = read(f"key,x\n{row}\nb,2\n".encode(errors="surrogateescape"))
+    assert says in found[0].reason
+    assert found[1].record.key == "b"
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("title,year\nx,1\n", "does not tell"),
+        ("key,key\na,b\n", "Two columns"),
+        ("key,\na,b\n", "Column 2 has no name"),
+        ("from,to\na,b\n", "no column 'kind'"),
+        ("key,trust,colour\na,1,red\n", "no field 'colour'"),
+        ('key,x\na,"open\nb,c\n', "does not end"),
+        ('"key\n', "does not end"),
+        ("\xff\xfek\x00".encode("latin-1"), "UTF-16"),
+    ],
+)
+def test_a_file_that_cannot_be_understood_is_refused(data: Any, says: str) -> None:
+    with pytest.raises(InvalidInput, match=says):
+        read(data)
+
+
+def test_a_quote_that_never_closes_does_not_fill_the_memory() -> None:
+    with pytest.raises(InvalidInput, match="row of line 2 does not end"):
+        read('key,text\na,"' + "x\n" * 3_000_000)
+
+
+def test_empty_files_and_empty_lines_hold_nothing() -> None:
+    assert read("") == []
+    assert read("key,x\n\n,\n") == []
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_header_tells_the_delimiter(delimiter: str) -> None:
+    text = "key,label,n\na,B,1\n".replace(",", delimiter)
+    assert records(text) == [Entity("a", "B", properties={"n": 1})]
+
+
+def test_a_byte_order_mark_and_windows_line_ends_do_not_matter() -> None:
+    assert records(b"\xef\xbb\xbfkey,name\r\na,B\r\n") == [Entity("a", name="B")]
+
+
+def test_half_a_coordinate_is_rejected() -> None:
+    (bad,) = rejections("key,lat,lon\na,1,\n")
+    assert "belong together" in bad.reason
+
+
+def test_formulas_are_written_as_they_are_unless_asked_otherwise() -> None:
+    item = Entity("a", "L", "=HYPERLINK(1)", {"n": -5})
+    assert b",=HYPERLINK(1),-5" in write([item], "entity")
+    assert b",'=HYPERLINK(1),-5" in write([item], "entity", escape_formulas=True)
+
+
+def test_a_table_has_one_kind_of_row() -> None:
+    with pytest.raises(InvalidInput, match="one kind"):
+        CSVWriter(io.BytesIO(), WriteOptions())
+    assert write([Source("s"), Entity("a", "L")], "entity") == b"key,label\r\na,L\r\n"
