@@ -18,21 +18,34 @@ OPTIONAL: Mapping[str, str] = {"pg_textsearch": "1.0"}
 # What the PostgreSQL project's apt packages call them, after postgresql-<major>-.
 _PACKAGES: Mapping[str, str] = {"age": "age", "vector": "pgvector", "pg_textsearch": "pg-textsearch"}
 
-_EXTENSIONS = "SELECT name, default_version, installed_version FROM pg_available_extensions WHERE name = ANY ($1)"
+_EXTENSIONS = """
+    SELECT a.name, a.default_version, a.installed_version, coalesce(v.trusted, false) AS trusted
+      FROM pg_available_extensions a
+      LEFT JOIN pg_available_extension_versions v ON v.name = a.name AND v.version = a.default_version
+     WHERE a.name = ANY ($1)
+"""
+# Only some roles may read shared_preload_libraries; for the others a library counts whose settings the session knows.
 _SERVER = """
     SELECT current_setting('server_version') AS version,
            current_setting('server_version_num')::int / 10000 AS major,
-           coalesce(current_setting('shared_preload_libraries', true), '') AS preloaded
+           CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE')
+                THEN string_to_array(current_setting('shared_preload_libraries'), ',')
+                ELSE ARRAY(SELECT DISTINCT split_part(name, '.', 1) FROM pg_settings WHERE name LIKE '%.%')
+           END AS preloaded
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """One extension: the version that the server offers (None: it has none), and the one that the database has."""
+    """One extension: the version that the server offers (None: it has none), and the one that the database has.
+
+    A trusted one may be created by any role that may create schemas.
+    """
 
     name: str
     available: str | None = None
     installed: str | None = None
+    trusted: bool = False
 
     def at_least(self, version: str) -> bool:
         """Whether the installed version, or else the one to be installed, is not older."""
@@ -69,11 +82,11 @@ async def read_capabilities(connection: asyncpg.Connection) -> Capabilities:
     names = [*REQUIRED, *OPTIONAL]
     server = await connection.fetchrow(_SERVER)
     rows = await connection.fetch(_EXTENSIONS, names)
-    found = {row["name"]: Extension(row["name"], row["default_version"], row["installed_version"]) for row in rows}
+    found = {row["name"]: Extension(*row) for row in rows}
     return Capabilities(
         server_version=server["version"],
         server_major=server["major"],
-        preloaded=frozenset(name.strip(' "') for name in server["preloaded"].split(",") if name.strip()),
+        preloaded=frozenset(name.strip(' "') for name in server["preloaded"]),
         extensions={name: found.get(name, Extension(name)) for name in names},
     )
 
@@ -86,11 +99,12 @@ async def ensure_extensions(connection: asyncpg.Connection) -> Capabilities:
     """
     with translating():
         held = await read_capabilities(connection)
-        refuse_unfit(held)
-        for name, extension in held.extensions.items():
-            wanted = name in REQUIRED or (extension.available is not None and name in held.preloaded)
-            if wanted and extension.installed is None:
-                await _create(connection, name)
+    refuse_unfit(held)
+    for name, extension in held.extensions.items():
+        wanted = name in REQUIRED or (extension.available is not None and name in held.preloaded)
+        if wanted and extension.installed is None:
+            await _create(connection, name)
+    with translating():
         return await read_capabilities(connection)
 
 
@@ -101,21 +115,26 @@ def refuse_unfit(held: Capabilities) -> None:
             f"The database is Postgres {held.server_version}; kgmem works with {OLDEST_SERVER} to {NEWEST_SERVER}.",
             mend="Point KGMEM_DATABASE_URL to such a server, or leave it unset for the embedded one.",
         )
-    for name, oldest in REQUIRED.items():
-        extension = held.extensions[name]
-        if extension.available is None and extension.installed is None:
-            raise DatabaseOutdated(
-                f"The database server has no extension {name}.",
-                mend=f"Install {name} {oldest} or newer on it: apt-get install {held.package(name)}",
-                extension=name,
-            )
-        if not extension.at_least(oldest):
-            version = extension.installed or extension.available
-            raise DatabaseOutdated(
-                f"The extension {name} {version} is too old; kgmem needs {oldest}.",
-                mend=renewal(held, name),
-                extension=name,
-            )
+    for name in REQUIRED:
+        refuse_unfit_extension(held, name)
+
+
+def refuse_unfit_extension(held: Capabilities, name: str) -> None:
+    """Raise DatabaseOutdated when a required extension is missing or too old."""
+    extension, oldest = held.extensions[name], REQUIRED[name]
+    version = extension.installed or extension.available
+    if version is None:
+        raise DatabaseOutdated(
+            f"The database server has no extension {name}.",
+            mend=f"Install {name} {oldest} or newer on it: apt-get install {held.package(name)}",
+            extension=name,
+        )
+    if not extension.at_least(oldest):
+        raise DatabaseOutdated(
+            f"The extension {name} {version} is too old; kgmem needs {oldest}.",
+            mend=renewal(held, name),
+            extension=name,
+        )
 
 
 def renewal(held: Capabilities, name: str) -> str:
@@ -128,11 +147,12 @@ def renewal(held: Capabilities, name: str) -> str:
 
 
 async def _create(connection: asyncpg.Connection, name: str) -> None:
+    # The name is one of the constants above. AGE makes its own schema; the others belong where all can see them.
+    schema = "" if name == "age" else " SCHEMA public"
     try:
-        # The name is one of the constants above. AGE makes its own schema; the others belong where all can see them.
-        schema = "" if name == "age" else " SCHEMA public"
-        await connection.execute(f"CREATE EXTENSION IF NOT EXISTS {name}{schema}")
-    except asyncpg.InsufficientPrivilegeError as exc:
+        with translating():
+            await connection.execute(f"CREATE EXTENSION IF NOT EXISTS {name}{schema}")
+    except Forbidden as exc:
         raise Forbidden(
             f"The database role may not create the extension {name}.",
             mend=f"Run once as a superuser in this database: CREATE EXTENSION {name};",

@@ -23,15 +23,11 @@ def socket_url(found: Postmaster, database: str = DATABASE) -> str:
 
 async def ensure_database(found: Postmaster) -> None:
     """Make the database of kgmem when it is missing."""
+    connection = await asyncpg.connect(socket_url(found, "postgres"))
     try:
-        connection = await asyncpg.connect(socket_url(found))
-    except asyncpg.InvalidCatalogNameError:
-        connection = await asyncpg.connect(socket_url(found, "postgres"))
-        try:
+        if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", DATABASE):
             await connection.execute(f"CREATE DATABASE {DATABASE}")
-        finally:
-            await connection.close()
-    else:
+    finally:
         await connection.close()
 
 

@@ -3,7 +3,8 @@
 import os
 import re
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 LIMIT = 16 * 1024 * 1024
@@ -36,6 +37,29 @@ def last_lines(path: Path, count: int) -> list[str]:
     return lines[-count:] if count else []
 
 
+def follow(path: Path) -> Iterator[str]:
+    """The lines that come to a log from now on, without end."""
+    offset = path.stat().st_size if path.exists() else 0
+    while True:
+        time.sleep(0.2)
+        size = path.stat().st_size if path.exists() else 0
+        # A log that was cut goes on from its beginning.
+        offset = offset if offset <= size else 0
+        whole, offset = _whole_lines(path, offset)
+        yield from whole.decode(errors="replace").splitlines()
+
+
+def _whole_lines(path: Path, offset: int) -> tuple[bytes, int]:
+    """The bytes up to the last end of a line, and where they end."""
+    if not path.exists():
+        return b"", 0
+    with path.open("rb") as file:
+        file.seek(offset)
+        news = file.read()
+    whole = news[: news.rfind(b"\n") + 1]
+    return whole, offset + len(whole)
+
+
 class Progress:
     """Follows a log from where it ended when this was made, and reports what it says about recovery."""
 
@@ -47,20 +71,11 @@ class Progress:
 
     def look(self) -> None:
         """Report the lines that came since the last look."""
-        news = self._read(self._offset)
-        whole = news[: news.rfind(b"\n") + 1]
-        self._offset += len(whole)
+        whole, self._offset = _whole_lines(self._path, self._offset)
         for match in _PROGRESS.finditer(whole):
             self._report("Postgres: " + match.group(1).decode(errors="replace"))
 
     def tail(self, count: int = 15) -> str:
         """The last lines that came since the beginning."""
-        return "\n".join(self._read(self._start).decode(errors="replace").splitlines()[-count:])
-
-    def _read(self, offset: int) -> bytes:
-        if not self._path.exists():
-            return b""
-        with self._path.open("rb") as file:
-            # A log that was cut meanwhile is read from its beginning.
-            file.seek(offset if offset <= self._path.stat().st_size else 0)
-            return file.read()
+        whole, _ = _whole_lines(self._path, self._start)
+        return "\n".join(whole.decode(errors="replace").splitlines()[-count:])

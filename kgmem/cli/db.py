@@ -1,0 +1,159 @@
+"""`kgmem db`: the embedded Postgres by hand."""
+
+import asyncio
+import dataclasses
+import signal
+import subprocess
+import tempfile
+from typing import Annotated, Any
+
+import orjson
+import typer
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from kgmem.cli.migrate import migrate
+from kgmem.domain.errors import InvalidInput
+from kgmem.settings import Settings
+from kgmem.storage.postgres.embedded import EmbeddedPostgres, ServerStatus
+from kgmem.storage.postgres.local.binaries import find_binaries
+from kgmem.storage.postgres.local.log import follow, last_lines
+
+app = typer.Typer(help="Start, stop and look into the embedded Postgres.", no_args_is_help=True)
+app.command()(migrate)
+
+# What pg_ctl status gives too.
+NOT_RUNNING = 3
+
+AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@app.command()
+def start(as_json: AsJSON = False) -> None:
+    """Start Postgres and leave it running until `kgmem db stop`."""
+
+    async def run() -> ServerStatus:
+        postgres = _embedded()
+        await postgres.start()
+        status = await postgres.status()
+        await postgres.leave_running()
+        return dataclasses.replace(status, stays_up=True)
+
+    status = asyncio.run(run())
+    if as_json:
+        _print_json(status)
+    else:
+        typer.echo(f"Postgres {status.version} runs (process {status.pid}): {status.url}")
+        typer.echo("Stop it with: kgmem db stop")
+
+
+@app.command()
+def stop(as_json: AsJSON = False) -> None:
+    """Stop a Postgres that `kgmem db start` left running."""
+    stopped = asyncio.run(_embedded().shut_down())
+    if as_json:
+        typer.echo(orjson.dumps({"stopped": stopped}))
+    else:
+        typer.echo("Postgres has stopped." if stopped else "Postgres does not run.")
+
+
+@app.command()
+def status(as_json: AsJSON = False) -> None:
+    """Tell what runs in the data folder. Exit code 3 when nothing does."""
+    found = asyncio.run(_embedded().status())
+    if as_json:
+        _print_json(found)
+    else:
+        _print_status(found)
+    if not found.running:
+        raise typer.Exit(NOT_RUNNING)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(context: typer.Context) -> None:
+    """Open psql on the database (embedded or external); further arguments go to psql, such as -c "SELECT 1"."""
+    raise typer.Exit(asyncio.run(_psql(Settings(), context.args)))
+
+
+@app.command()
+def logs(
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 50,
+    following: Annotated[bool, typer.Option("--follow", "-f", help="Go on with lines as they come.")] = False,
+    as_json: AsJSON = False,
+) -> None:
+    """Show the log of the embedded Postgres."""
+    path = _embedded().log_path
+    last = last_lines(path, lines)
+    if as_json:
+        typer.echo(orjson.dumps({"log": str(path), "lines": last}))
+        return
+    for line in last:
+        typer.echo(line)
+    if following:
+        for line in follow(path):
+            typer.echo(line)
+
+
+def _embedded() -> EmbeddedPostgres:
+    """The embedded Postgres of the settings. Raises InvalidInput when they name an external one."""
+    settings = Settings()
+    if settings.database_url:
+        raise InvalidInput(
+            "KGMEM_DATABASE_URL names an external Postgres, which kgmem does not start, stop or log.",
+            mend="Unset it to use the embedded one; kgmem doctor looks at both.",
+        )
+    console = Console(stderr=True, highlight=False, markup=False)
+    return EmbeddedPostgres(settings.home, port=settings.postgres_port, report=console.print, attach=True)
+
+
+async def _psql(settings: Settings, arguments: list[str]) -> int:
+    if settings.database_url_text is None:
+        async with _embedded() as postgres:
+            return await _run(postgres.psql_command(*arguments))
+    parts = conninfo_to_dict(settings.database_url_text)
+    password = str(parts.pop("password", ""))
+    # Command lines are visible to everybody on the machine, so the password goes through a file.
+    with tempfile.NamedTemporaryFile("w", prefix="kgmem-") as file:
+        if password:
+            escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+            file.write(f"*:*:*:*:{escaped}\n")
+            file.flush()
+            parts["passfile"] = file.name
+        return await _run([find_binaries().program("psql"), make_conninfo("", **parts), *arguments])
+
+
+async def _run(command: list[str]) -> int:
+    """Run a program on this terminal; Ctrl-C is for the program, which knows what to do with it."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    try:
+        done = await asyncio.to_thread(subprocess.run, command, check=False)
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+    return done.returncode
+
+
+def _print_json(status: ServerStatus) -> None:
+    facts: dict[str, Any] = dataclasses.asdict(status)
+    typer.echo(orjson.dumps(facts, default=str, option=orjson.OPT_INDENT_2))
+
+
+def _print_status(status: ServerStatus) -> None:
+    until = "until kgmem db stop" if status.stays_up else "until the last kgmem that uses it ends"
+    table = Table(box=None, show_header=False, pad_edge=False)
+    rows = {
+        "running": f"yes, {until}" if status.running else "no",
+        "process": status.pid,
+        "served by": f"process {status.owner}" if status.owner else None,
+        "url": status.url,
+        "version": f"Postgres {status.version}",
+        "data folder": status.data_folder,
+        "size": decimal(status.size),
+        "log": status.log,
+    }
+    for name, shown in rows.items():
+        if shown is not None:
+            table.add_row(name, str(shown))
+    Console(highlight=False, markup=False, soft_wrap=True).print(table)
