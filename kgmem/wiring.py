@@ -71,14 +71,19 @@ async def open_memory(
             await migrate(url, report=report)
         else:
             await require_current(url)
-        limits: dict[str, Any] = {"size": settings.pool_size, "statement_timeout": settings.statement_timeout}
-        database = await stack.enter_async_context(Database(url, **limits))
-        searches = await stack.enter_async_context(Database(url, settings=SEARCH_SETTINGS, **limits))
-        queue = await stack.enter_async_context(open_queue(url))
-        memory = Memory(await _parts(settings, database, searches, queue, stack))
+        memory, queue = await _build(settings, url, stack)
         if worker:
             await stack.enter_async_context(queue.worker(handlers(memory)))
         yield memory
+
+
+async def open_worker(settings: Settings, *, report: Report = _silent) -> None:
+    """Run background jobs until cancelled."""
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(open_database(settings, report=report))
+        await require_current(url)
+        memory, queue = await _build(settings, url, stack)
+        await queue.work(handlers(memory))
 
 
 def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
@@ -90,6 +95,15 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "absorb": lambda graph=None: memory.absorb_foreign_writes(graph),
         "embed_missing": lambda: memory.defer_missing_vectors(),
     }
+
+
+async def _build(settings: Settings, url: str, stack: AsyncExitStack) -> tuple[Memory, ProcrastinateQueue]:
+    """Build the façade over a database that is up to date; the stack closes what it opens."""
+    limits: dict[str, Any] = {"size": settings.pool_size, "statement_timeout": settings.statement_timeout}
+    database = await stack.enter_async_context(Database(url, **limits))
+    searches = await stack.enter_async_context(Database(url, settings=SEARCH_SETTINGS, **limits))
+    queue = await stack.enter_async_context(open_queue(url))
+    return Memory(await _parts(settings, database, searches, queue, stack)), queue
 
 
 async def _parts(

@@ -1,0 +1,94 @@
+"""What the commands share: the two streams, errors as lines and exit codes, running a coroutine over a memory."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, is_dataclass
+from typing import Annotated, Any, TypeVar
+
+import orjson
+import typer
+from rich.console import Console
+
+from kgmem.domain.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    KgmemError,
+    NotFound,
+    ServerError,
+    TimedOut,
+    Unauthenticated,
+    Unavailable,
+)
+from kgmem.memory import Memory
+
+T = TypeVar("T")
+
+OUT = Console(highlight=False)  # Answers.
+NOTES = Console(stderr=True, highlight=False)  # Progress, notes, errors: never in the way of a program that reads.
+
+# The first that fits counts; anything else of kgmem's is 1.
+EXIT_CODES: tuple[tuple[type[KgmemError], int], ...] = (
+    (InvalidInput, 2),
+    (NotFound, 3),
+    (Conflict, 4),
+    (Unavailable, 5),
+    (TimedOut, 5),
+    (ServerError, 5),
+    (Forbidden, 6),
+    (Unauthenticated, 6),
+)
+
+AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+GraphName = Annotated[str, typer.Option("--graph", "-g", help="The graph.")]
+ScopeName = Annotated[str, typer.Option("--scope", help="Whose memory: a path such as user/42; without one, shared.")]
+
+
+def report_error(error: KgmemError) -> int:
+    """Print an error with its mend; gives the exit code."""
+    NOTES.print(f"[bold red]error:[/] {_plain(error.message)}")
+    if error.mend:
+        NOTES.print(f"  {_plain(error.mend)}")
+    return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as one line of JSON."""
+    typer.echo(orjson.dumps(value, default=_as_json, option=orjson.OPT_NON_STR_KEYS).decode())
+
+
+def note(text: str) -> None:
+    """Print a note beside the answer."""
+    NOTES.print(f"[dim]{_plain(text)}[/]")
+
+
+def run_async(work: Awaitable[T]) -> T:
+    """Run a coroutine to its end; Ctrl-C ends it with exit code 130."""
+
+    async def whole() -> T:
+        return await work
+
+    try:
+        return asyncio.run(whole())
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def with_memory(open_: Callable[[], Any], use: Callable[[Memory], Awaitable[T]]) -> T:
+    """Open a memory, use it, close it."""
+
+    async def work() -> T:
+        async with open_() as memory:
+            return await use(memory)
+
+    return run_async(work())
+
+
+def _as_json(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return list(value)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")

@@ -1,0 +1,92 @@
+"""`kgmem`: every command by name, loaded only when it is run, so that `kgmem --help` answers at once."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from importlib.metadata import version as version_of
+from typing import Any, Final
+
+import click
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from kgmem.cli.console import report_error
+from kgmem.domain.errors import KgmemError
+
+# Name -> where it stands, and what it does in a line. A module's `app` is a group, any other name a command.
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "quickstart": ("kgmem.cli.quickstart:quickstart", "Load the sample graph and answer a question from it."),
+    "serve": ("kgmem.cli.serve:serve", "Serve the REST API until interrupted."),
+    "worker": ("kgmem.cli.serve:worker", "Run background jobs, on this machine or on another one."),
+    "remember": ("kgmem.cli.remember:remember", "Store a text, a file or standard input as an episode."),
+    "recall": ("kgmem.cli.recall:recall", "Ask a question."),
+    "import": ("kgmem.cli.transfer:import_", "Read entities, relationships and episodes from files."),
+    "export": ("kgmem.cli.transfer:export", "Write all that a graph holds to a file."),
+    "graph": ("kgmem.cli.graph:app", "Create, list, show, check and delete graphs."),
+    "index": ("kgmem.cli.index:app", "Rebuild a graph's retrieval index, or embed it anew."),
+    "key": ("kgmem.cli.key:app", "Create, list and revoke API keys."),
+    "db": ("kgmem.cli.db:app", "Start, stop, migrate and look into the database."),
+    "doctor": ("kgmem.cli.doctor:doctor", "Examine the database: what is well, what is not, and how to mend it."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands by name, and imports the one that is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Give the names of all commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Give what help shows of a command: its name and its line."""
+        if cmd_name not in COMMANDS:
+            return None
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Give the command that is to be run, imported."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name in COMMANDS and command else command, rest
+
+
+def load(name: str) -> click.Command:
+    """Import a command."""
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    found: Any = getattr(importlib.import_module(module), attribute)
+    if isinstance(found, typer.Typer):
+        return typer.main.get_group(found)
+    alone = typer.Typer(add_completion=False)
+    alone.command(name)(found)
+    return typer.main.get_command(alone)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    help="A knowledge memory: a graph, embeddings, two clocks and sources in one Postgres.",
+    epilog="Settings are environment variables: see docs/settings.md.",
+)
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"kgmem {version_of('kgmem')}")
+        raise typer.Exit
+
+
+@app.callback()
+def kgmem(
+    version: bool = typer.Option(False, "--version", callback=_tell_version, is_eager=True, help="Tell the version."),
+) -> None:
+    """A knowledge memory: a graph, embeddings, two clocks and sources in one Postgres."""
+
+
+def run(main: Callable[[], Any] = app) -> None:
+    """Run the command line; an error of kgmem becomes two lines and an exit code, never a traceback."""
+    try:
+        main()
+    except KgmemError as error:
+        sys.exit(report_error(error))

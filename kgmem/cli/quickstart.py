@@ -1,0 +1,180 @@
+"""`kgmem quickstart`: from nothing to an answered question over the sample graph, and on request to a server."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from kgmem.cli.console import NOTES, OUT, note, with_memory
+from kgmem.cli.serve import say_ready, with_address
+from kgmem.domain.access import Key
+from kgmem.domain.answer import Answer, Hit
+from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import NotFound
+from kgmem.domain.question import Question, What, When
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.schema import to_mapping
+from kgmem.domain.source import Source
+from kgmem.formats.jsonl import FORMAT
+from kgmem.formats.records import ReadOptions, Record, Rejected
+from kgmem.formats.toml_schema import read_schema
+from kgmem.memory import Memory
+from kgmem.resources import resource
+from kgmem.settings import Settings
+from kgmem.wiring import open_memory
+from kgmem_api import server
+
+SAMPLE = "apollo"
+_FURTHER = 2  # Hits that are shown beside the best.
+
+
+def quickstart(
+    serve: Annotated[bool, typer.Option("--serve", help="Serve the REST API afterwards, until interrupted.")] = False,
+    host: Annotated[str | None, typer.Option("--host", help="Address to bind instead of KGMEM_HOST.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port instead of KGMEM_PORT.")] = None,
+) -> None:
+    """Start the database, load the sample graph, answer a question from it. Run again, it uses what is there."""
+    settings = with_address(Settings(), host, port)
+    with_memory(partial(open_memory, settings, migrating=True, report=note), partial(_prepare, settings=settings))
+    if serve:
+        opening = partial(open_memory, settings, owner=True, worker=settings.worker, report=note)
+        server.run(settings, opening, ready=_say_how)
+    else:
+        NOTES.print("Serve it with: [bold]kgmem serve[/]")
+
+
+async def _prepare(memory: Memory, settings: Settings) -> None:
+    await _load(memory)
+    key = await _first_key(memory)
+    await _ask(memory)
+    if key:
+        OUT.print(f"\nYour first API key (it is shown this once): [bold]{key}[/]", soft_wrap=True)
+    else:
+        note(f"API keys exist already in {settings.home}; make another with: kgmem key create NAME --right admin")
+
+
+async def _load(memory: Memory) -> None:
+    """Load the sample graph unless it is there."""
+    folder = resource("sample") / SAMPLE
+    try:
+        held = await memory.graph(SAMPLE)
+    except NotFound:
+        held = await memory.create_graph(
+            SAMPLE, schema=to_mapping(read_schema(resource("graph_schema") / f"{SAMPLE}.toml"))
+        )
+    stats = await memory.stats(SAMPLE)
+    if stats.entities and stats.relationships and stats.episodes:
+        note(f"The sample graph is there: {stats.entities} entities, {stats.relationships} relationships.")
+    else:
+        with _step("Loading the sample graph (the Apollo programme)"):
+            await memory.put_sources(SAMPLE, _read(folder / "sources.jsonl", Source))
+            await memory.put_entities(SAMPLE, _read(folder / "entities.jsonl", Entity))
+            await memory.put_relationships(SAMPLE, _read(folder / "relationships.jsonl", Relationship))
+            await memory.put_episodes(SAMPLE, _read(folder / "episodes.jsonl", Episode))
+    waiting = (await memory.stats(SAMPLE)).waiting_for_vectors
+    if waiting and held.space:
+        await _embed(memory, waiting)
+
+
+def _read(path: Path, kind: type[Any]) -> list[Any]:
+    """Give the records of one of the sample's files; it comes with kgmem, so a flaw in it is a flaw of ours."""
+    with path.open("rb") as stream:
+        found: list[Record | Rejected] = [
+            each if isinstance(each, Rejected) else each.record
+            for each in FORMAT.read(stream, ReadOptions(kind=kind.__name__.lower()))
+        ]
+    flawed = [each for each in found if isinstance(each, Rejected)]
+    if flawed:
+        raise NotFound(f"{path.name}, line {flawed[0].line}: {flawed[0].reason}", mend="Install kgmem again.")
+    return found
+
+
+async def _embed(memory: Memory, waiting: int) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=NOTES, transient=True) as progress:
+        task = progress.add_task("Embedding its texts", total=waiting)
+        started = time.perf_counter()
+        done = await memory.embed_waiting(SAMPLE, progress=lambda n: progress.update(task, completed=n))
+    note(f"Embedded {done} texts ({time.perf_counter() - started:.1f} s).")
+
+
+async def _first_key(memory: Memory) -> str | None:
+    """Make the first API key; None when there are keys already."""
+    held: list[Key] = list(await memory.keys())
+    if held:
+        return None
+    _, secret = await memory.create_key("first", "admin")
+    return secret
+
+
+async def _ask(memory: Memory) -> None:
+    asked = orjson.loads((resource("sample") / SAMPLE / "questions.json").read_bytes())[0]
+    question = _question(asked.get("question", asked))
+    started = time.perf_counter()
+    answer = await memory.recall(SAMPLE, question)
+    took = (time.perf_counter() - started) * 1000
+    OUT.print(f"\nquestion: {question.what.text}")
+    _tell(answer)
+    note(f"({took:.0f} ms, the embedding of the question included)")
+
+
+def _question(wire: dict[str, Any]) -> Question:
+    what, when = wire.get("what", {}), wire.get("when", {})
+    between = tuple(when["between"]) if when.get("between") else None
+    return Question(
+        what=What(text=what.get("text"), labels=tuple(what.get("labels", ())), kinds=tuple(what.get("kinds", ()))),
+        when=When(valid_at=when.get("valid_at"), between=between, any_time=bool(when.get("any_time"))),
+        k=_FURTHER + 1,
+        explain=True,
+    )
+
+
+def _tell(answer: Answer) -> None:
+    if not answer.hits:
+        raise NotFound("The sample graph gave no answer.", mend="Drop it (kgmem graph delete apollo) and start again.")
+    best, *further = answer.hits
+    OUT.print(f"answer: {_said(best)}", soft_wrap=True)
+    OUT.print(f"   why: {_why(best)}", style="dim", soft_wrap=True)
+    for hit in further:
+        OUT.print(f"  next: {_said(hit)}", soft_wrap=True)
+        OUT.print(f"   why: {_why(hit)}", style="dim", soft_wrap=True)
+
+
+def _said(hit: Hit) -> str:
+    parts = [part for part in (hit.name, hit.text) if part]
+    return " - ".join(parts).replace("\n", " ").replace("[", "\\[") or hit.key
+
+
+def _why(hit: Hit) -> str:
+    arms = [f"{name} rank {arm.rank} ({arm.share:.0%})" for name, arm in sorted(hit.arms.items())]
+    source = next(
+        (str(told["name"] if "name" in told else told["source"]) for told in hit.provenance if "source" in told), None
+    )
+    told = [f"{hit.kind} {hit.key}", f"score {hit.score:.2f}", *arms, *([f"source {source}"] if source else [])]
+    return ", ".join(told)
+
+
+@contextmanager
+def _step(text: str) -> Iterator[None]:
+    started = time.perf_counter()
+    with NOTES.status(text):
+        yield
+    note(f"{text} ({time.perf_counter() - started:.1f} s).")
+
+
+def _say_how(address: str) -> None:
+    say_ready(address)
+    ask = '{"what": {"text": "Who walked on the Moon first?"}, "k": 3}'
+    NOTES.print("Ask it something:", highlight=False)
+    NOTES.print(
+        f"  curl -s {address}/v1/graphs/{SAMPLE}/recall -H 'Authorization: Bearer YOUR_KEY' -d '{ask}'",
+        markup=False,
+        soft_wrap=True,
+    )

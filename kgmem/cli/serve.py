@@ -1,0 +1,42 @@
+"""`kgmem serve` and `kgmem worker`: the processes that stay."""
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from kgmem.cli.console import NOTES, note, run_async
+from kgmem.settings import Settings
+from kgmem.wiring import open_memory, open_worker
+from kgmem_api import server
+
+Host = Annotated[str | None, typer.Option("--host", help="Address to bind instead of KGMEM_HOST.")]
+Port = Annotated[int | None, typer.Option("--port", help="Port instead of KGMEM_PORT; 0 takes any free one.")]
+
+
+def serve(
+    host: Host = None,
+    port: Port = None,
+    worker: Annotated[bool, typer.Option(help="Run background jobs in this process too.")] = True,
+) -> None:
+    """Serve the REST API until interrupted. Refuses a database of another version, naming the command that mends."""
+    settings = with_address(Settings(), host, port)
+    opening = partial(open_memory, settings, owner=True, worker=worker and settings.worker, report=note)
+    server.run(settings, opening, ready=say_ready)
+
+
+def worker() -> None:
+    """Run background jobs until interrupted: a further machine only needs KGMEM_DATABASE_URL."""
+    note("Working on background jobs. Stop with Ctrl-C.")
+    run_async(open_worker(Settings(), report=note))
+
+
+def with_address(settings: Settings, host: str | None, port: int | None) -> Settings:
+    """Give the settings with another address, where one was asked for."""
+    wanted = {"host": host, "port": port}
+    return settings.model_copy(update={name: value for name, value in wanted.items() if value is not None})
+
+
+def say_ready(address: str) -> None:
+    """Say where the server is and how it is stopped."""
+    NOTES.print(f"kgmem serves at [bold]{address}[/] (its API: {address}/docs). Stop it with Ctrl-C.")
