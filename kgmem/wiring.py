@@ -89,11 +89,11 @@ async def open_worker(settings: Settings, *, report: Report = _silent) -> None:
 def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
     """Give what a worker does for each task."""
     return {
-        "embed": lambda graph: memory.embed_waiting(graph),
-        "reembed": lambda graph: memory.reembed(graph),
-        "rebuild": lambda graph: memory.rebuild_index(graph),
-        "absorb": lambda graph=None: memory.absorb_foreign_writes(graph),
-        "embed_missing": lambda: memory.defer_missing_vectors(),
+        "embed": memory.embed_waiting,
+        "reembed": memory.reembed,
+        "rebuild": memory.rebuild_index,
+        "absorb": memory.absorb_foreign_writes,
+        "embed_missing": memory.defer_missing_vectors,
     }
 
 

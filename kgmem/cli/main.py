@@ -6,7 +6,6 @@ from collections.abc import Callable
 from importlib.metadata import version as version_of
 from typing import Any, Final
 
-import click
 import typer
 from typer.core import TyperCommand, TyperGroup
 
@@ -31,27 +30,28 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 
 
 class LazyGroup(TyperGroup):
-    """A group that knows its commands by name, and imports the one that is run."""
+    """A group that knows its commands by name, and imports the one that is run.
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+    Contexts and commands are `Any`: some versions of typer bring a click of their own, with types of their own.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's signature
         """Give the names of all commands, in the order of the table."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         """Give what help shows of a command: its name and its line."""
         if cmd_name not in COMMANDS:
             return None
         return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Give the command that is to be run, imported."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, load(name) if name in COMMANDS and command else command, rest
 
 
-def load(name: str) -> click.Command:
+def load(name: str) -> Any:
     """Import a command."""
     module, _, attribute = COMMANDS[name][0].partition(":")
     found: Any = getattr(importlib.import_module(module), attribute)

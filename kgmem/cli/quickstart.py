@@ -15,15 +15,11 @@ from kgmem.cli.console import NOTES, OUT, note, with_memory
 from kgmem.cli.serve import say_ready, with_address
 from kgmem.domain.access import Key
 from kgmem.domain.answer import Answer, Hit
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import NotFound
 from kgmem.domain.question import Question, What, When
-from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import to_mapping
-from kgmem.domain.source import Source
 from kgmem.formats.jsonl import FORMAT
-from kgmem.formats.records import ReadOptions, Record, Rejected
+from kgmem.formats.records import Kind, ReadOptions, Record, Rejected
 from kgmem.formats.toml_schema import read_schema
 from kgmem.memory import Memory
 from kgmem.resources import resource
@@ -74,21 +70,20 @@ async def _load(memory: Memory) -> None:
         note(f"The sample graph is there: {stats.entities} entities, {stats.relationships} relationships.")
     else:
         with _step("Loading the sample graph (the Apollo programme)"):
-            await memory.put_sources(SAMPLE, _read(folder / "sources.jsonl", Source))
-            await memory.put_entities(SAMPLE, _read(folder / "entities.jsonl", Entity))
-            await memory.put_relationships(SAMPLE, _read(folder / "relationships.jsonl", Relationship))
-            await memory.put_episodes(SAMPLE, _read(folder / "episodes.jsonl", Episode))
+            await memory.put_sources(SAMPLE, _read(folder / "sources.jsonl", "source"))
+            await memory.put_entities(SAMPLE, _read(folder / "entities.jsonl", "entity"))
+            await memory.put_relationships(SAMPLE, _read(folder / "relationships.jsonl", "relationship"))
+            await memory.put_episodes(SAMPLE, _read(folder / "episodes.jsonl", "episode"))
     waiting = (await memory.stats(SAMPLE)).waiting_for_vectors
     if waiting and held.space:
         await _embed(memory, waiting)
 
 
-def _read(path: Path, kind: type[Any]) -> list[Any]:
+def _read(path: Path, kind: Kind) -> list[Any]:
     """Give the records of one of the sample's files; it comes with kgmem, so a flaw in it is a flaw of ours."""
     with path.open("rb") as stream:
         found: list[Record | Rejected] = [
-            each if isinstance(each, Rejected) else each.record
-            for each in FORMAT.read(stream, ReadOptions(kind=kind.__name__.lower()))
+            each if isinstance(each, Rejected) else each.record for each in FORMAT.read(stream, ReadOptions(kind=kind))
         ]
     flawed = [each for each in found if isinstance(each, Rejected)]
     if flawed:
