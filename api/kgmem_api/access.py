@@ -1,7 +1,6 @@
 """Access: who asks, whether they may, and in which scope. Every route but the open ones depends on a Demand."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated
 
 from fastapi import Depends
@@ -68,13 +67,9 @@ def _secret(request: Request) -> str:
 
 def _refuse_unknown(request: Request) -> None:
     """Raise InvalidInput for a query parameter that the route does not know: a misspelt filter filters nothing."""
-    known = _parameters(request.scope["route"])
+    route: APIRoute = request.scope["route"]
+    known = {parameter.alias for parameter in route.dependant.query_params}
     for name in request.query_params:
         if name not in known:
             told = f"It takes {', '.join(sorted(known))}." if known else "It takes none."
             raise InvalidInput(f"{name!r} is no parameter of this address.", mend=told)
-
-
-@lru_cache(maxsize=500)
-def _parameters(route: APIRoute) -> frozenset[str]:
-    return frozenset(parameter.alias for parameter in route.dependant.query_params)

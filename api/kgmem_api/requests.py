@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import traceback
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -58,7 +59,9 @@ class Requests:
                     raise
                 response = problem(error, scope, context.id)
                 if response.status_code == 500:
-                    log.exception("failed", route=template_of(scope))
+                    # As a text, since some renderers show local variables, and those hold keys.
+                    told = "".join(traceback.format_exception(error))
+                    log.error("failed", route=template_of(scope), exception=told)  # noqa: TRY400 - see above
                 await response(scope, receive, sending)
         finally:
             self._leave(context, scope, status)
