@@ -14,7 +14,7 @@ from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict, NotFound, Unauthenticated, UnknownEntities, VersionConflict
 from kgmem.domain.graph import Graph, GraphStats, no_such_graph
-from kgmem.domain.interval import now, parse_time
+from kgmem.domain.interval import now, parse_time, valid_interval
 from kgmem.domain.ports import Candidates, Job
 from kgmem.domain.question import Question
 from kgmem.domain.relationship import Relationship
@@ -115,6 +115,7 @@ class FakeStore:
         held = self.catalog.items[graph]
         counts, ids, versions = {"created": 0, "updated": 0, "unchanged": 0}, [], []
         for key, item in stated:
+            valid_interval(getattr(item, "valid_from", None), getattr(item, "valid_to", None))
             place = (kind, item.scope, key)
             before = held.get(place)
             fixed = {} if kind == "edge" else {"key": key}

@@ -1,0 +1,213 @@
+"""Errors over REST: problems that tell what is wrong, and nothing of kgmem's inside."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from kgmem.domain import errors
+from kgmem.domain.graph import Graph
+from kgmem.memory import Memory
+from kgmem.settings import Settings
+from kgmem_api.app import create_app
+from kgmem_api.problems import STATUS
+from tests.fakes import FakeCatalog, fake_memory
+from tests.rest import GRAPH, Door, done, refused
+
+
+class FailingCatalog(FakeCatalog):
+    """A catalog of which every reading fails in a way that the test chooses."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    async def get(self, name: str) -> Graph:
+        raise self.error
+
+    async def list(self) -> Any:
+        raise self.error
+
+
+class SlowCatalog(FakeCatalog):
+    """A catalog that is never done reading."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reading = asyncio.Event()
+
+    async def get(self, name: str) -> Graph:
+        self.reading.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def list(self) -> Any:
+        await asyncio.Event().wait()
+
+
+async def _client(memory: Memory, settings: Settings) -> httpx.AsyncClient:
+    _, secret = await memory.create_key("tests", "admin")
+    transport = httpx.ASGITransport(create_app(memory, settings=settings))
+    return httpx.AsyncClient(
+        transport=transport, base_url="http://kgmem", headers={"Authorization": f"Bearer {secret}"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "header"),
+    [
+        (errors.DatabaseUnavailable(mend="Wait.", retry_after=3), 503, ("retry-after", "3")),
+        (errors.DatabaseOutdated("It is of version 1.", mend="kgmem db migrate"), 503, ("retry-after", "30")),
+        (errors.TimedOut(), 504, None),
+        (errors.VersionConflict(), 412, None),
+        (errors.Conflict(), 409, None),
+        (errors.SchemaViolation(violations=["a"]), 422, None),
+        (errors.TooLarge(), 413, ("connection", "close")),
+    ],
+)
+async def test_each_error_has_its_status(
+    settings: Settings, error: Exception, status: int, header: tuple[str, str] | None
+) -> None:
+    async with await _client(fake_memory(graphs=FailingCatalog(error)), settings) as client:
+        answer = await client.get(GRAPH)
+        refused(answer, status)
+        assert header is None or answer.headers[header[0]] == header[1]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("SELECT password FROM vault"), errors.ServerError("in /secret/path")])
+async def test_an_error_of_kgmem_itself_tells_only_the_request_id(settings: Settings, error: Exception) -> None:
+    async with await _client(fake_memory(graphs=FailingCatalog(error)), settings) as client:
+        answer = await client.get(GRAPH, headers={"X-Request-ID": "my-request.1"})
+        problem = refused(answer, 500, "my-request.1")
+        assert problem["request_id"] == "my-request.1"
+        assert "secret" not in answer.text
+        assert "SELECT" not in answer.text
+        assert "Traceback" not in answer.text
+
+
+def test_the_table_of_statuses_knows_every_error_or_its_parent() -> None:
+    unknown = {errors.ServerError, errors.DataFolderInUse}
+    kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.KgmemError)}
+    for kind in kinds - unknown - {errors.KgmemError}:
+        assert any(parent in STATUS for parent in kind.__mro__), kind
+
+
+async def test_a_request_that_takes_too_long_is_given_up(settings: Settings) -> None:
+    quick = settings.model_copy(update={"request_timeout": 0.05})
+    async with await _client(fake_memory(graphs=SlowCatalog()), quick) as client:
+        refused(await client.get(GRAPH), 504, "0.05 seconds")
+
+
+async def test_a_server_at_its_limit_asks_to_come_back_but_tells_its_health(settings: Settings) -> None:
+    narrow = settings.model_copy(update={"max_requests": 1, "request_timeout": 5.0})
+    catalog = SlowCatalog()
+    async with await _client(fake_memory(graphs=catalog), narrow) as client:
+        first = asyncio.create_task(client.get(GRAPH))
+        await catalog.reading.wait()
+        second = await client.get("/v1/graphs")
+        refused(second, 503, "limit")
+        assert second.headers["retry-after"] == "1"
+        done(await client.get("/health/live"))
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+
+
+async def test_ready_is_503_while_the_database_is_away(settings: Settings) -> None:
+    async with await _client(fake_memory(graphs=FailingCatalog(errors.DatabaseUnavailable())), settings) as client:
+        answer = await client.get("/health/ready", headers={"Authorization": ""})
+        refused(answer, 503)
+        assert answer.headers["retry-after"] == "1"
+        done(await client.get("/health/live"))
+    async with await _client(fake_memory(), settings) as client:
+        assert done(await client.get("/health/ready")) == {"status": "ready"}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", ["empty"]),
+        (b'{"entities": [}', ["line 1 column 15"]),
+        (b'{"entities": []', ["EOF", "line 1"]),
+        (b"\xff\xfe", ["line 1"]),
+        (b'{"a":' + b"[" * 500 + b"]" * 500 + b"}", ["recursion limit"]),
+    ],
+)
+async def test_a_body_that_is_not_json_is_refused_with_its_place(door: Door, body: bytes, words: list[str]) -> None:
+    problem = refused(await door.client.put(f"{GRAPH}/entities", content=body), 400, *words)
+    assert problem["type"] == "urn:kgmem:error:malformed-body"
+
+
+async def test_each_thing_that_is_wrong_is_pointed_at(door: Door) -> None:
+    body = {
+        "entities": [
+            {"key": "a", "label": 7},
+            {"name": "nameless"},
+            {"key": "b", "valid_from": "yesterday", "propertys": {}},
+            {"key": "c", "embedding": {"no": "vector"}},
+            {"key": "d", "place": {"type": "Point", "coordinates": [0, 100]}},
+            {"key": "e", "scope": "user/ 1"},
+        ]
+    }
+    problem = refused(await door.client.put(f"{GRAPH}/entities", json=body), 422)
+    found = {error["pointer"]: error for error in problem["errors"]}
+    assert set(found) == {
+        "/entities/0/label",
+        "/entities/1/key",
+        "/entities/2/valid_from",
+        "/entities/2/propertys",
+        "/entities/3/embedding",
+        "/entities/4/place",
+        "/entities/5/scope",
+    }
+    assert found["/entities/2/propertys"]["mend"] == "Did you mean properties?"
+    assert "latitude" in found["/entities/4/place"]["mend"]
+    assert done(await door.client.get(f"{GRAPH}/entities"))["entities"] == []
+
+
+async def test_a_time_that_does_not_exist_is_refused(door: Door) -> None:
+    body = {"entities": [{"key": "a", "valid_from": "1969-13"}]}
+    refused(await door.client.put(f"{GRAPH}/entities", json=body), 422, "1969-13")
+
+
+@pytest.mark.parametrize("text", ["a\\u0000b", "\\u0000"])
+async def test_a_nul_character_is_refused_with_its_place(door: Door, text: str) -> None:
+    body = f'{{"entities": [{{"key": "a", "properties": {{"x": ["{text}"]}}}}]}}'
+    problem = refused(await door.client.put(f"{GRAPH}/entities", content=body), 422, "U+0000")
+    assert problem["errors"][0]["pointer"] == "/entities/0/properties/x/0"
+    refused(await door.client.get(f"{GRAPH}/entities/a%00b"), 422, "U+0000")
+    refused(await door.client.get(f"{GRAPH}/entities?label=a%00b"), 422, "U+0000")
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "123456789012345678901234567890"])
+async def test_a_number_that_json_or_postgres_cannot_hold_is_refused(door: Door, number: str) -> None:
+    body = f'{{"entities": [{{"key": "a", "properties": {{"x": {{"y": {number}}}}}}}]}}'
+    problem = refused(await door.client.put(f"{GRAPH}/entities", content=body), 422)
+    assert problem["errors"][0]["pointer"] == "/entities/0/properties"
+
+
+async def test_unknown_addresses_and_methods_are_problems_too(door: Door) -> None:
+    refused(await door.client.get("/v2/graphs"), 404)
+    refused(await door.client.get("/v1/graphs/"), 404)
+    wrong = await door.client.post("/v1/graphs")
+    refused(wrong, 405)
+    assert wrong.headers["allow"] == "GET"
+
+
+async def test_only_a_plain_request_id_is_taken_over(door: Door) -> None:
+    given = await door.client.get("/health/live", headers={"X-Request-ID": "abc-1.2_3"})
+    assert given.headers["x-request-id"] == "abc-1.2_3"
+    for bad in ("a b", "x" * 65, '"quoted"', "{}"):
+        answer = await door.client.get("/health/live", headers={"X-Request-ID": bad})
+        assert len(answer.headers["x-request-id"]) == 16
+
+
+async def test_answers_are_never_html_but_on_the_page_for_people(door: Door) -> None:
+    page = await door.client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "/v1/graphs/{graph}/recall" in page.text
+    assert "src=" not in page.text
+    document = done(await door.client.get("/openapi.json"))
+    assert json.dumps(document).count("$ref") > 50
+    assert done(await door.client.get("/"))["docs"] == "/docs"

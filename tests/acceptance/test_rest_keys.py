@@ -1,0 +1,217 @@
+"""Who may do what: every route is walked with keys that do not reach it. A route without a sample here fails."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+
+from kgmem.domain.interval import SECOND, iso, now
+from kgmem.settings import Settings
+from kgmem_api.access import Demand
+from kgmem_api.app import create_app
+from kgmem_api.document import dependencies
+from tests.rest import Door, done, refused
+
+HIDDEN = "vault"  # A graph of somebody else's, and the word that nobody else may read.
+OPEN = {"/", "/health/live", "/health/ready", "/openapi.json", "/docs"}
+# What the routes that take a body are sent; the argument is the scope that is asked for.
+BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
+    ("PUT", "/v1/graphs/{graph}"): lambda _: {},
+    ("PATCH", "/v1/graphs/{graph}"): lambda _: {"strict": False},
+    ("PATCH", "/v1/graphs/{graph}/schema"): lambda _: {"schema": {}},
+    ("PUT", "/v1/graphs/{graph}/entities"): lambda scope: {"entities": [{"key": "new", "scope": scope}]},
+    ("PUT", "/v1/graphs/{graph}/entities/{key}"): lambda scope: {"label": "Person", "scope": scope},
+    ("PUT", "/v1/graphs/{graph}/relationships"): lambda scope: {
+        "relationships": [{"kind": "KNOWS", "from": "ann", "to": "bob", "scope": scope}]
+    },
+    ("POST", "/v1/graphs/{graph}/episodes"): lambda scope: {"episodes": [{"text": "Hello.", "scope": scope}]},
+    ("PUT", "/v1/graphs/{graph}/sources"): lambda _: {"sources": [{"key": "nasa"}]},
+    ("POST", "/v1/graphs/{graph}/recall"): lambda scope: {"what": {"text": "vault"}, "scope": scope},
+    ("POST", "/v1/graphs/{graph}/jobs"): lambda _: {"task": "embed"},
+    ("POST", "/v1/keys"): lambda _: {"name": "new", "right": "read"},
+}
+NEEDED = {"/v1/graphs/{graph}/entities": "key", "/v1/graphs/{graph}/episodes": "key"}
+# What tells nothing of any scope, so that a key of a scope may ask it.
+WITHOUT_SCOPE = {
+    ("GET", "/v1/graphs"),
+    ("GET", "/v1/graphs/{graph}"),
+    ("GET", "/v1/graphs/{graph}/schema"),
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address of the app, with what it demands."""
+
+    method: str
+    template: str
+    demand: Demand | None
+    takes_scope: bool
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.template}"
+
+    async def ask(self, client: httpx.AsyncClient, graph: str, headers: dict[str, str], scope: str = "") -> Any:
+        """Ask it for something in a graph, in a scope."""
+        address = self.template.replace("{graph}", graph).replace("{key}", "secret").replace("{id}", "1")
+        assert "{" not in address, f"no sample for {self}"
+        parameters: dict[str, Any] = {"scope": scope} if scope and self.takes_scope else {}
+        if self.method == "DELETE" and self.template in NEEDED:
+            parameters["key"] = "secret"
+        if self.method == "DELETE" and self.template.endswith("/relationships"):
+            parameters["id"] = 1
+        body = BODIES[self.method, self.template](scope) if self.method in {"PUT", "POST", "PATCH"} else None
+        return await client.request(self.method, address, headers=headers, params=parameters, json=body)
+
+
+def routes() -> Iterator[Route]:
+    """Give all routes of the app, so that a new one cannot be forgotten."""
+    for route in create_app(None, settings=Settings()).routes:
+        assert isinstance(route, APIRoute), f"{route} is not walked by this test"
+        demands = [needed for needed in dependencies(route.dependant) if isinstance(needed, Demand)]
+        takes_scope = "scope" in {parameter.alias for parameter in route.dependant.query_params}
+        for method in route.methods or ():
+            yield Route(method, route.path_format, demands[0] if demands else None, takes_scope)
+
+
+ROUTES = list(routes())
+GUARDED = [route for route in ROUTES if route.template not in OPEN]
+
+
+@contextmanager
+def naming(route: Route) -> Iterator[None]:
+    """Say at which route an assertion failed. One test walks all routes, since a database each would take minutes."""
+    try:
+        yield
+    except AssertionError as error:
+        raise AssertionError(f"{route}: {error}") from error
+
+
+@pytest.fixture
+async def house(door: Door) -> Door:
+    """A door behind which somebody keeps a secret in a graph and in a scope, and where nobody is let in by habit."""
+    await door.memory.create_graph(HIDDEN)
+    secret = {"entities": [{"key": "secret", "name": "The vault's secret"}]}
+    done(await door.client.put(f"/v1/graphs/{HIDDEN}/entities", json=secret))
+    hidden = {"entities": [{"key": "secret", "name": "The vault's secret", "scope": "user/2"}]}
+    done(await door.client.put("/v1/graphs/main/entities", json=hidden))
+    await door.people("Ann", "Bob")
+    await door.memory.defer("embed", graph=HIDDEN)
+    del door.client.headers["Authorization"]
+    return door
+
+
+def test_all_but_the_open_routes_demand_a_right() -> None:
+    assert {route.template for route in ROUTES if route.demand is None} == OPEN
+    for route in GUARDED:
+        free = route.method == "GET" and route.template != "/v1/keys"
+        assert route.demand is not None
+        assert (route.demand.right == "read") == (free or route.template.endswith("/recall")), route
+
+
+async def test_without_a_key_there_is_nothing(house: Door) -> None:
+    for route in GUARDED:
+        with naming(route):
+            answer = await route.ask(house.client, "main", {})
+            refused(answer, 401)
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+            for value in ("Bearer nonsense", "Basic YTpi", "Bearer "):
+                refused(await route.ask(house.client, "main", {"Authorization": value}), 401)
+
+
+async def test_a_key_of_another_graph_learns_nothing(house: Door) -> None:
+    key = await house.key("admin", graph="main")
+    for route in GUARDED:
+        with naming(route):
+            answer = await route.ask(house.client, HIDDEN, key)
+            assert "vault's secret" not in answer.text
+            if "{graph}" in route.template:
+                refused(answer, 404)
+                absent = await route.ask(house.client, "absent", key)
+                assert _told(answer, HIDDEN) == _told(absent, "absent")
+            elif route.template in {"/v1/graphs", "/v1/jobs"}:
+                done(answer)
+                assert HIDDEN not in answer.text
+            elif route.template == "/v1/jobs/{id}":
+                refused(answer, 404)
+            else:
+                refused(answer, 403)
+
+
+async def test_a_key_that_may_read_changes_nothing(house: Door) -> None:
+    for route in GUARDED:
+        with naming(route):
+            assert route.demand is not None
+            answer = await route.ask(house.client, "main", await house.key("read"))
+            if route.demand.right == "read":
+                assert answer.status_code in {200, 404}
+            else:
+                refused(answer, 403, route.demand.right)
+
+
+async def test_a_key_of_a_scope_stays_in_it(house: Door) -> None:
+    key = await house.key("write", graph="main", scope="user/1")
+    whole = await house.key("admin", scope="user/1")
+    for route in GUARDED:
+        with naming(route):
+            answer = await route.ask(house.client, "main", key, scope="user/2")
+            if (route.method, route.template) in WITHOUT_SCOPE:
+                done(answer)
+                assert "vault's secret" not in answer.text
+            else:
+                refused(answer, 403)
+            assert "vault's secret" not in (await route.ask(house.client, "main", whole)).text
+
+
+async def test_keys_that_are_over_open_nothing(house: Door) -> None:
+    revoked, secret = await house.memory.create_key("revoked", "admin")
+    await house.memory.revoke_key(revoked.id)
+    for route in GUARDED:
+        with naming(route):
+            refused(await route.ask(house.client, "main", {"Authorization": f"Bearer {secret}"}), 401)
+
+
+async def test_a_key_that_expires_stops_opening(house: Door) -> None:
+    _, secret = await house.memory.create_key("short", "read", expires_at=iso(now() + SECOND // 2))
+    headers = {"Authorization": f"Bearer {secret}"}
+    done(await house.client.get("/v1/graphs", headers=headers))
+    async with asyncio.timeout(10):
+        while (await house.client.get("/v1/graphs", headers=headers)).status_code == 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    for route in GUARDED:
+        with naming(route):
+            refused(await route.ask(house.client, "main", headers), 401)
+
+
+async def test_what_is_written_without_a_scope_gets_the_keys(house: Door) -> None:
+    key = await house.key("write", scope="user/7")
+    address = "/v1/graphs/main/entities"
+    done(await house.client.put(address, headers=key, json={"entities": [{"key": "mine"}]}))
+    below = {"entities": [{"key": "deeper", "scope": "user/7/agent/1"}]}
+    done(await house.client.put(address, headers=key, json=below))
+    assert done(await house.client.get(f"{address}/mine", headers=key))["scope"] == "user/7"
+    other = await house.key("read", scope="user/8")
+    refused(await house.client.get(f"{address}/mine", headers=other), 404)
+    seen = done(await house.client.get(address, headers=other))["entities"]
+    assert {entity["key"] for entity in seen} == {"ann", "bob"}
+
+
+async def test_a_key_of_a_scope_exports_that_scope_and_no_sources(house: Door) -> None:
+    await house.memory.put_sources("main", [])
+    key = await house.key("write", scope="user/7")
+    body = {"entities": [{"key": "mine", "source": "diary"}]}
+    done(await house.client.put("/v1/graphs/main/entities", headers=key, json=body))
+    exported = await house.client.get("/v1/graphs/main/export", headers=key)
+    assert '"key":"mine"' in exported.text
+    assert len(exported.text.splitlines()) == 1
+
+
+def _told(answer: httpx.Response, graph: str) -> str:
+    """Give an answer's text without the name of the graph and the request's id."""
+    return re.sub(r'"request_id":"\w+"', "", answer.text.replace(graph, "GRAPH"))

@@ -1,0 +1,92 @@
+"""Recall over REST."""
+
+import base64
+import struct
+from typing import Any
+
+import pytest
+
+from kgmem_api.wire.recall import AnswerOut
+from tests.rest import GRAPH, Door, done, refused
+
+RECALL = f"{GRAPH}/recall"
+EPISODES = [
+    {"key": "e/1", "text": "The Eagle landed in the Sea of Tranquility.", "occurred_at": "1969-07-20"},
+    {"key": "e/2", "text": "The cook baked bread in the kitchen.", "occurred_at": "1971-01-02"},
+]
+
+
+async def _ask(door: Door, **question: Any) -> AnswerOut:
+    return AnswerOut.model_validate(done(await door.client.post(RECALL, json=question)))
+
+
+async def test_the_best_hit_is_what_the_words_name(door: Door) -> None:
+    done(await door.client.post(f"{GRAPH}/episodes", json={"episodes": EPISODES}))
+    answer = await _ask(door, what={"text": "Where did the Eagle land?"}, explain=True, k=1)
+    assert [hit.key for hit in answer.hits] == ["e/1"]
+    assert sum(arm.share for arm in answer.hits[0].arms.values()) == pytest.approx(1)
+    assert answer.profile
+
+
+async def test_a_key_of_a_scope_asks_in_its_scope(door: Door) -> None:
+    mine = {"episodes": [{"key": "m", "text": "My eagle sleeps.", "scope": "user/1"}]}
+    done(await door.client.post(f"{GRAPH}/episodes", json=mine))
+    body = {"what": {"text": "eagle"}, "when": {"any_time": True}}
+    own = done(await door.client.post(RECALL, json=body, headers=await door.key("read", scope="user/1")))
+    assert [hit["key"] for hit in own["hits"]] == ["m"]
+    other = done(await door.client.post(RECALL, json=body, headers=await door.key("read", scope="user/2")))
+    assert other["hits"] == []
+
+
+async def test_a_vector_may_be_numbers_or_base64(door: Door) -> None:
+    done(await door.client.put("/v1/graphs/v", json={"embedding": {"model": "m", "dimension": 3}}), 201)
+    packed = base64.b64encode(struct.pack("<3f", 1.0, 0.0, 0.0)).decode()
+    entities = [
+        {"key": "x", "text": "x", "embedding": packed},
+        {"key": "y", "text": "y", "embedding": [0.0, 1.0, 0.0]},
+    ]
+    done(await door.client.put("/v1/graphs/v/entities", json={"entities": entities}))
+    if type(door.memory.parts.index).__name__ == "FakeIndex":
+        pytest.skip("the fake finds by words alone")
+    for vector in (packed, [1.0, 0.0, 0.0]):
+        answer = done(await door.client.post("/v1/graphs/v/recall", json={"what": {"vector": vector}, "k": 1}))
+        assert [hit["key"] for hit in answer["hits"]] == ["x"]
+    wrong = await door.client.post("/v1/graphs/v/recall", json={"what": {"vector": [1.0]}})
+    refused(wrong, 422, "1 dimensions", "3")
+
+
+@pytest.mark.parametrize(
+    ("part", "pointer"),
+    [
+        ({"where": {"near": {"point": [0, 0], "km": 1}}}, "/where"),
+        ({"why": {"causes_of": "x"}}, "/why"),
+        ({"graph": {"walk": True}}, "/graph"),
+        ({"modes": {"where": "must"}}, "/modes"),
+        ({"min_consensus": 0.5}, "/min_consensus"),
+        ({"states": ["current"]}, "/states"),
+        ({"tiers": ["hot"]}, "/tiers"),
+        ({"when": {"known_at": "2020"}}, "/when/known_at"),
+        ({"when": {"relation": "before"}}, "/when/relation"),
+        ({"when": {"half_life_days": 3}}, "/when/half_life_days"),
+        ({"what": {"text": "x", "start": ["ann"]}}, "/what/start"),
+        ({"what": {"text": "x", "kinds": ["path"]}}, "/what/kinds"),
+        ({"what": {"text": "x", "kinds": ["fact"]}}, "/what/kinds"),
+    ],
+)
+async def test_what_this_release_does_not_answer_is_refused(door: Door, part: dict[str, Any], pointer: str) -> None:
+    answer = await door.client.post(RECALL, json={"what": {"text": "moon"}, **part})
+    problem = refused(answer, 422, "not in this release")
+    assert problem["errors"][0]["pointer"] == pointer
+
+
+async def test_a_question_that_asks_nothing_is_refused(door: Door) -> None:
+    refused(await door.client.post(RECALL, json={}), 422, "asks nothing")
+
+
+async def test_a_misspelt_part_is_refused_with_the_right_name(door: Door) -> None:
+    problem = refused(await door.client.post(RECALL, json={"waht": {"text": "moon"}}), 422, "waht")
+    assert problem["mend"] == "Did you mean what?"
+    inner = refused(await door.client.post(RECALL, json={"what": {"txet": "moon"}}), 422)
+    assert inner["errors"] == [
+        {"pointer": "/what/txet", "detail": "txet is not known here.", "mend": "Did you mean text?"}
+    ]
