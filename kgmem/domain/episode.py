@@ -7,6 +7,7 @@ from typing import Any
 
 # About 200 tokens of English, so that a passage fits the 256 tokens of the default embedder.
 PASSAGE_CHARACTERS = 900
+_SPACE = re.compile(r"\s*")
 _BREAKS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"(?<=[.!?])[\"')\]]*\s+"), re.compile(r"\s+"))
 
 
@@ -46,7 +47,7 @@ def passages(text: str, limit: int = PASSAGE_CHARACTERS) -> Iterator[Passage]:
     """
     start, ordinal = 0, 0
     while start < len(text):
-        start += len(text[start:]) - len(text[start:].lstrip()) if text[start].isspace() else 0
+        start = _SPACE.match(text, start).end()  # type: ignore[union-attr]  # It matches nothing too.
         end = _cut(text, start, limit)
         body = text[start:end].rstrip()
         if body:

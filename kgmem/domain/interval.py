@@ -21,7 +21,7 @@ _ISO = re.compile(
            (?:-(?P<day>\d{2})
               (?:[T ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?
                  \s?(?P<zone>Z|z|[+-]\d{2}(?::?\d{2})?)?)?)?)?$""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 
 
@@ -134,6 +134,8 @@ def _clock(found: re.Match[str], text: str) -> int:
     zone = found["zone"]
     if zone and zone not in "Zz":
         digits = zone[1:].replace(":", "").ljust(4, "0")
+        if int(digits[:2]) > 23 or int(digits[2:]) > 59:
+            raise InvalidInput(f"{text!r} has no such zone.", mend="Zones are Z or +00:00 to +23:59.")
         offset = (int(digits[:2]) * 60 + int(digits[2:])) * (-1 if zone[0] == "-" else 1)
     return (hour * 3600 + minute * 60 + second - offset * 60) * SECOND + micros
 

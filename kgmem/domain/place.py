@@ -7,6 +7,7 @@ from typing import Any
 from kgmem.domain.errors import InvalidInput
 
 _DEPTHS = {"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
+_FURTHEST = 1e12  # Neither NaN nor infinity is within it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def parse_place(value: Any) -> Place:
     The point of anything larger than a point is the middle of its box.
     """
     geometry: Any = {"type": "Point", "coordinates": value} if isinstance(value, list | tuple) else value
-    if not isinstance(geometry, Mapping) or geometry.get("type") not in _DEPTHS:
+    if not isinstance(geometry, Mapping) or str(geometry.get("type")) not in _DEPTHS:
         raise InvalidInput(
             "place is not a GeoJSON geometry.",
             mend='Give {"type": "Point", "coordinates": [lon, lat]}, a Polygon or another geometry of RFC 7946.',
@@ -54,6 +55,8 @@ def _positions(value: Any, depth: int) -> Iterator[tuple[float, float]]:
     numbers = [v for v in value if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(numbers) != len(value) or not 2 <= len(numbers) <= 3:
         raise InvalidInput("A position is two or three numbers.", mend="Give [lon, lat], longitude first.")
+    if not all(-_FURTHEST < number < _FURTHEST for number in numbers):
+        raise InvalidInput("A coordinate is out of all bounds.", mend="Give degrees, and the height in metres.")
     lon, lat = float(numbers[0]), float(numbers[1])
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):
         raise InvalidInput(

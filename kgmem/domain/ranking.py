@@ -1,5 +1,6 @@
 """Fusion: one ranking out of the rankings of several arms. Pure, deterministic, in any order of its input."""
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -35,9 +36,9 @@ def fuse(
     by id, so equal questions give equal orders.
     """
     asked = {name: (weights or {}).get(name, 1.0) for name in arms}
-    if any(weight < 0 for weight in asked.values()) or (asked and not sum(asked.values())):
+    if not all(0 <= weight < math.inf for weight in asked.values()) or (asked and not sum(asked.values())):
         raise InvalidInput("Weights are at least 0, and one of them is more.", mend="Leave weights out for equal ones.")
-    total = sum(asked.values())
+    total = math.fsum(asked.values())  # In any order of the arms the same.
     parts: dict[Id, dict[str, ArmShare]] = {}
     for name, ranking in arms.items():
         scaled = _reciprocal(ranking) if method == "rrf" else _minmax(ranking)

@@ -1,0 +1,129 @@
+"""Fusion: the laws that one ranking out of several keeps."""
+
+import math
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.question import Fusion
+from kgmem.domain.ranking import Ranked, fuse
+
+METHODS: list[Fusion] = ["convex", "rrf"]
+# Steps that do not vanish in rounding.
+VALUES = st.integers(-10_000, 10_000).map(lambda n: n / 64)
+
+
+def _ranking(pairs: dict[int, float]) -> list[tuple[int, float]]:
+    return sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+RANKINGS = st.dictionaries(st.integers(1, 30), VALUES, max_size=15).map(_ranking)
+ARMS = st.dictionaries(st.sampled_from(["meaning", "words", "near", "when"]), RANKINGS, max_size=4)
+WEIGHTS = st.dictionaries(st.sampled_from(["meaning", "words", "near", "when"]), st.floats(0.01, 10))
+METHOD = st.sampled_from(METHODS)
+
+
+def _order(ranked: list[Ranked[int]]) -> list[int]:
+    return [item.id for item in ranked]
+
+
+@given(ARMS, METHOD, WEIGHTS, st.randoms())
+def test_the_order_in_which_arms_are_given_does_not_count(
+    arms: dict[str, list[tuple[int, float]]], method: Fusion, weights: dict[str, float], chance: random.Random
+) -> None:
+    names = list(arms)
+    chance.shuffle(names)
+    shuffled = {name: arms[name] for name in names}
+    assert fuse(arms, method=method, weights=weights) == fuse(shuffled, method=method, weights=weights)
+
+
+@given(ARMS, METHOD, WEIGHTS)
+def test_scores_lie_within_zero_and_one_and_fall(
+    arms: dict[str, list[tuple[int, float]]], method: Fusion, weights: dict[str, float]
+) -> None:
+    ranked = fuse(arms, method=method, weights=weights)
+    assert all(0.0 <= item.score <= 1.0 + 1e-12 for item in ranked)
+    assert all((one.score, -one.id) >= (two.score, -two.id) for one, two in pairwise(ranked))
+
+
+@given(ARMS, METHOD, WEIGHTS)
+def test_every_candidate_is_there_once_with_the_arms_that_found_it(
+    arms: dict[str, list[tuple[int, float]]], method: Fusion, weights: dict[str, float]
+) -> None:
+    ranked = fuse(arms, method=method, weights=weights)
+    assert sorted(_order(ranked)) == sorted({id_ for ranking in arms.values() for id_, _ in ranking})
+    for item in ranked:
+        assert set(item.arms) == {name for name, ranking in arms.items() if item.id in dict(ranking)}
+        for name, share in item.arms.items():
+            assert arms[name][share.rank - 1] == (item.id, share.value)
+        assert math.isclose(sum(share.share for share in item.arms.values()), 1.0, rel_tol=1e-9)
+
+
+@given(RANKINGS, METHOD)
+def test_one_arm_alone_keeps_its_order(ranking: list[tuple[int, float]], method: Fusion) -> None:
+    assert _order(fuse({"words": ranking}, method=method)) == [id_ for id_, _ in ranking]
+
+
+@given(RANKINGS, METHOD, st.floats(0.1, 10), st.floats(0.1, 10))
+def test_an_arm_that_agrees_keeps_the_order(
+    ranking: list[tuple[int, float]], method: Fusion, one: float, other: float
+) -> None:
+    alone = fuse({"words": ranking}, method=method)
+    both = fuse({"words": ranking, "meaning": ranking}, method=method, weights={"words": one, "meaning": other})
+    # Scores that differ by less than rounding may become equal, and are then ordered by id.
+    assume(all(a.score - b.score > 1e-9 or a.score == b.score for a, b in pairwise(alone)))
+    assert _order(both) == _order(alone)
+
+
+@given(ARMS, METHOD)
+def test_what_is_first_in_every_arm_is_first_with_a_score_of_one(
+    arms: dict[str, list[tuple[int, float]]], method: Fusion
+) -> None:
+    best = {name: [(99, 1000.0), *ranking] for name, ranking in arms.items()}
+    assume(best)
+    first = fuse(best, method=method)[0]
+    assert first.id == 99
+    assert math.isclose(first.score, 1.0)
+
+
+@given(ARMS, METHOD, st.floats(0.1, 50))
+def test_only_the_ratio_of_weights_counts(
+    arms: dict[str, list[tuple[int, float]]], method: Fusion, factor: float
+) -> None:
+    one = fuse(arms, method=method, weights={"words": 1.0, "meaning": 2.0, "near": 1.0, "when": 1.0})
+    other = fuse(arms, method=method, weights={"words": factor, "meaning": 2 * factor, "near": factor, "when": factor})
+    assert {item.id: round(item.score, 9) for item in one} == {item.id: round(item.score, 9) for item in other}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_ties_are_broken_by_id(method: Fusion) -> None:
+    ranked = fuse({"words": [(1, 1.0), (2, 0.5)], "meaning": [(2, 1.0), (1, 0.5)]}, method=method)
+    assert _order(ranked) == [1, 2]
+    assert ranked[0].score == ranked[1].score
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_an_arm_found_last_stands_above_what_it_did_not_find(method: Fusion) -> None:
+    arms = {"words": [(1, 9.0), (2, 3.0)], "meaning": [(3, 9.0), (2, 5.0), (4, 5.0)]}
+    order = _order(fuse(arms, method=method))
+    assert order.index(2) < order.index(4)
+
+
+def test_an_arm_of_weight_zero_adds_hits_but_no_score() -> None:
+    ranked = fuse({"words": [(1, 1.0)], "meaning": [(2, 1.0)]}, weights={"meaning": 0.0})
+    assert [(item.id, item.score) for item in ranked] == [(1, 1.0), (2, 0.0)]
+
+
+def test_nothing_found_is_an_empty_ranking() -> None:
+    assert fuse({}) == []
+    assert fuse({"words": [], "meaning": []}) == []
+
+
+@pytest.mark.parametrize("weights", [{"words": -1.0}, {"words": 0.0}, {"words": math.nan}, {"words": math.inf}])
+def test_weights_that_weigh_nothing_are_refused(weights: dict[str, float]) -> None:
+    with pytest.raises(InvalidInput):
+        fuse({"words": [(1, 1.0)]}, weights=weights)
