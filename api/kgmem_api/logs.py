@@ -11,7 +11,13 @@ from structlog.typing import EventDict, Processor
 
 from kgmem.settings import Settings
 
-_SECRETS = re.compile(r"(?i)(authorization['\"]?\s*[:=]\s*['\"]?|bearer\s+|(?<=://)[^\s:/@]*:)[^\s'\"@]+")
+_SECRETS = re.compile(
+    r"""(?ix) ( authorization['"]?\s*[:=]\s*['"]?(?:bearer\s+)?  # what a header says
+              | bearer\s+
+              | kgm_[a-z2-7]{12}_                                 # the secret part of an API key
+              | (?<=://)[^\s:/@]*:(?=[^\s/]*@)                    # a password in a URL
+              ) [^\s'"@]+"""
+)
 _NAMES = ("authorization", "password", "secret", "token", "api_key")
 
 

@@ -1,0 +1,220 @@
+"""The wire: what comes in becomes what the domain knows, and goes out as it came."""
+
+import base64
+import json
+import struct
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from kgmem.domain.access import Key
+from kgmem.domain.errors import Forbidden
+from kgmem.domain.question import Question
+from kgmem_api.bodies import JSONBody
+from kgmem_api.problems import InvalidBody
+from kgmem_api.wire import answers
+from kgmem_api.wire.entities import EntityBatch, EntityStatement, entity_out
+from kgmem_api.wire.episodes import EpisodeBatch, EpisodeStatement, episode_out
+from kgmem_api.wire.recall import NOT_YET, RecallIn
+from kgmem_api.wire.relationships import RelationshipBatch, RelationshipStatement, relationship_out
+from kgmem_api.wire.sources import SourceBatch, source_out
+
+FREE = Key("k", "free", "write")
+BOUND = Key("k", "bound", "write", scope="user/1")
+
+texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+times = st.sampled_from(["1969", "1969-07", "1969-07-20", "1969-07-20T20:17:40Z", "-0044-03-15"])
+scopes = st.sampled_from(["user/1", "user/1/agent/2"])
+properties = st.dictionaries(texts, values, min_size=1, max_size=3)
+common = {"source": texts, "scope": scopes}
+entities = st.fixed_dictionaries(
+    {"key": texts, "properties": properties},
+    optional={
+        **common,
+        "label": texts,
+        "labels": st.lists(texts, min_size=1, max_size=3),
+        "name": texts,
+        "text": texts,
+        "valid_from": times,
+        "valid_to": times,
+        "embedding": st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=4),
+        "place": st.just({"type": "Point", "coordinates": [9.5, 47.1]}),
+        "version": st.integers(1, 9),
+    },
+)
+relationships = st.fixed_dictionaries(
+    {"kind": texts, "from": texts, "to": texts, "properties": properties},
+    optional={
+        **common,
+        "key": texts,
+        "text": texts,
+        "valid_from": times,
+        "valid_to": times,
+        "strength": st.floats(0, 1),
+        "confidence": st.floats(0, 1),
+    },
+)
+episodes = st.fixed_dictionaries(
+    {"text": texts, "properties": properties, "mentions": st.lists(texts, max_size=3)},
+    optional={**common, "key": texts, "occurred_at": times, "session": texts, "speaker": texts, "title": texts},
+)
+sources = st.fixed_dictionaries({"key": texts, "trust": st.floats(0, 1)}, optional={"name": texts, "note": texts})
+
+
+def parse(model: Any, body: Any, key: Key = FREE) -> Any:
+    """Give what a body becomes."""
+    return TypeAdapter(model).validate_json(json.dumps(body), context=key)
+
+
+def errors(model: Any, body: str, later: frozenset[str] = frozenset()) -> list[dict[str, str]]:
+    """Give what is said to be wrong with a body."""
+    with pytest.raises(InvalidBody) as caught:
+        JSONBody(model, later=later)._parse(body.encode(), FREE, 1000)
+    return caught.value.facts["errors"]
+
+
+@given(entities)
+def test_an_entity_goes_out_as_it_came_in(entity: dict[str, Any]) -> None:
+    assert entity_out(parse(EntityBatch, {"entities": [entity]}).entities[0]) == entity
+
+
+@given(relationships)
+def test_a_relationship_goes_out_as_it_came_in(relationship: dict[str, Any]) -> None:
+    parsed = parse(RelationshipBatch, {"relationships": [relationship]}).relationships[0]
+    assert (parsed.start, parsed.end) == (relationship["from"], relationship["to"])
+    assert relationship_out(parsed) == relationship
+
+
+@given(episodes)
+def test_an_episode_goes_out_as_it_came_in(episode: dict[str, Any]) -> None:
+    assert episode_out(parse(EpisodeBatch, {"episodes": [episode]}).episodes[0]) == episode
+
+
+@given(sources)
+def test_a_source_goes_out_as_it_came_in(source: dict[str, Any]) -> None:
+    assert source_out(parse(SourceBatch, {"sources": [source]}).sources[0]) == source
+
+
+@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=50))
+def test_a_vector_in_base64_is_the_vector_in_numbers(numbers: list[float]) -> None:
+    packed = base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
+    both = {"entities": [{"key": "a", "embedding": packed}, {"key": "b", "embedding": numbers}]}
+    first, second = parse(EntityBatch, both).entities
+    assert list(first.embedding) == list(second.embedding) == numbers
+
+
+@pytest.mark.parametrize("vector", ["not base64!", "AAA=", base64.b64encode(b"12345").decode(), [1, "2"], [True], {}])
+def test_what_is_no_vector_is_refused(vector: Any) -> None:
+    body = json.dumps({"entities": [{"key": "a", "embedding": vector}]})
+    assert errors(EntityBatch, body)[0]["pointer"].startswith("/entities/0/embedding")
+
+
+def test_null_is_the_same_as_left_out() -> None:
+    names = [name for name in EntityStatement.__annotations__ if name not in {"key", "properties"}]
+    body = {"entities": [{"key": "a", **dict.fromkeys(names)}, {"key": "a"}]}
+    first, second = parse(EntityBatch, body).entities
+    assert first == second
+
+
+def test_an_item_without_a_scope_gets_the_keys() -> None:
+    items = parse(EntityBatch, {"entities": [{"key": "a"}, {"key": "b", "scope": "user/1/x"}]}, BOUND).entities
+    assert [item.scope for item in items] == ["user/1", "user/1/x"]
+    assert parse(EntityBatch, {"entities": [{"key": "a"}]}).entities[0].scope == ""
+    for scope in ("user/2", "user", "user/11"):
+        with pytest.raises(Forbidden):
+            parse(EntityBatch, {"entities": [{"key": "a", "scope": scope}]}, BOUND)
+
+
+@pytest.mark.parametrize("scope", ["/a", "a/", "a//b", "a b", "a/\t", "a\n"])
+def test_what_is_no_scope_is_refused(scope: str) -> None:
+    body = json.dumps({"entities": [{"key": "a", "scope": scope}]})
+    assert errors(EntityBatch, body)[0]["pointer"] == "/entities/0/scope"
+
+
+@pytest.mark.parametrize("time", ["", "now", "20th July", "1969-7", "1969-07-20T20", "1969/07"])
+def test_what_is_no_time_is_refused(time: str) -> None:
+    body = json.dumps({"entities": [{"key": "a", "valid_from": time}]})
+    assert errors(EntityBatch, body)[0]["pointer"] == "/entities/0/valid_from"
+
+
+@pytest.mark.parametrize("wrong", ["1", True, "a"])
+def test_nothing_is_guessed(wrong: Any) -> None:
+    body = json.dumps({"relationships": [{"kind": "K", "from": "a", "to": "b", "strength": wrong}]})
+    assert errors(RelationshipBatch, body)[0]["pointer"] == "/relationships/0/strength"
+
+
+def test_pointers_escape_slashes_and_tildes() -> None:
+    body = json.dumps({"entities": [{"key": "a", "a/b~c": 1}]})
+    assert errors(EntityBatch, body)[0]["pointer"] == "/entities/0/a~1b~0c"
+
+
+def test_a_name_that_resembles_none_brings_the_list_of_names() -> None:
+    told = errors(SourceBatch, '{"sources": [{"key": "a", "qqq": 1}]}')[0]
+    assert told["mend"] == "Known here: key, kind, name, note, trust."
+
+
+def test_every_part_for_a_later_release_is_told_as_such() -> None:
+    for path in NOT_YET:
+        outer, _, inner = path.partition("/")
+        body = {outer: {inner: 1} if inner else 1}
+        assert errors(RecallIn, json.dumps(body), NOT_YET) == [
+            {
+                "pointer": f"/{path}",
+                "detail": f"{inner or outer} is not in this release.",
+                "mend": f"Leave {inner or outer} out.",
+            }
+        ]
+
+
+def test_a_question_becomes_the_domains() -> None:
+    body = {
+        "what": {"text": "moon", "labels": ["Place"], "kinds": ["entity"], "sources": ["nasa"]},
+        "when": {"between": ["1969", None], "any_time": True},
+        "k": 3,
+        "weights": {"words": 2.0},
+        "fusion": "rrf",
+        "explain": True,
+    }
+    asked: Question = parse(RecallIn, body).question(BOUND)
+    assert (asked.what.text, list(asked.what.labels), asked.when.between) == ("moon", ["Place"], ("1969", None))
+    assert (asked.scope, asked.k, asked.fusion, asked.weights, asked.explain) == (
+        "user/1",
+        3,
+        "rrf",
+        {"words": 2.0},
+        True,
+    )
+    assert parse(RecallIn, {}).question(FREE) == Question(what=parse(RecallIn, {}).question(FREE).what)
+
+
+@pytest.mark.parametrize("k", [0, 1001, 1.5, "3"])
+def test_k_is_1_to_1000(k: Any) -> None:
+    with pytest.raises(ValidationError):
+        parse(RecallIn, {"k": k})
+
+
+@pytest.mark.parametrize(
+    ("statement", "held"),
+    [
+        (EntityStatement, answers.EntityOut),
+        (RelationshipStatement, answers.RelationshipOut),
+        (EpisodeStatement, answers.EpisodeOut),
+    ],
+)
+def test_an_answer_has_every_field_that_a_statement_has(statement: Any, held: Any) -> None:
+    stated = set(TypeAdapter(statement).json_schema()["properties"]) - {"extract"}
+    told = set(held.model_json_schema()["properties"])
+    assert stated <= told
+    assert told - stated <= {"id", "version", "known_from"}
