@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from kgmem.domain.access import Key, Right
 from kgmem.domain.answer import Answer
@@ -19,8 +20,12 @@ from kgmem.domain.scope import SHARED, check_scope
 from kgmem.domain.source import Source
 from kgmem.services import check as checking
 from kgmem.services import embed as embedding
+from kgmem.services import export_records as exporting
+from kgmem.services import import_records as importing
 from kgmem.services import recall as recalling
 from kgmem.services import remember as remembering
+from kgmem.services.export_records import ExportOptions, ExportResult
+from kgmem.services.importing import ImportOptions, ImportResult, OnProgress
 from kgmem.services.parts import Parts
 
 DEFAULT_GRAPH = "main"
@@ -194,6 +199,30 @@ class Memory:
     async def changes(self, graph: str, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
         """Give the changes of a graph after a cursor, in the order in which they may be relied upon."""
         return await self.parts.store.changes(graph, after, limit)
+
+    # Files
+
+    async def import_files(
+        self,
+        graph: str,
+        files: Sequence[Path | str | BinaryIO],
+        options: ImportOptions | None = None,
+        *,
+        progress: OnProgress | None = None,
+    ) -> ImportResult:
+        """Import files ("-": standard input) into a graph; what is not taken is told with its line and reason."""
+        return await importing.import_files(self.parts, graph, files, options or ImportOptions(), progress)
+
+    async def export_file(
+        self,
+        graph: str,
+        target: Path | str | BinaryIO,
+        options: ExportOptions | None = None,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> ExportResult:
+        """Write what a graph holds to a file ("-": standard output), from one snapshot."""
+        return await exporting.export_file(self.parts, graph, target, options or ExportOptions(), progress)
 
     # Recall
 

@@ -3,16 +3,17 @@
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeAlias, cast
 
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.formats.compression import SUFFIXES, compressing, decompressed
 
 STANDARD = "-"  # Standard input or output.
+Paths: TypeAlias = Sequence[Path | str | BinaryIO]  # Files to be read; a stream is read as it is, and stays open.
 
 
 @dataclass(slots=True)
@@ -30,8 +31,11 @@ class OpenFile:
 
 
 @contextmanager
-def open_file(path: Path | str) -> Iterator[OpenFile]:
+def open_file(path: Path | str | BinaryIO) -> Iterator[OpenFile]:
     """Open a file ("-": standard input), decompressed by what its first bytes show. Raises NotFound, InvalidInput."""
+    if not isinstance(path, Path | str):
+        yield _opened("stream", path, None)
+        return
     if str(path) == STANDARD:
         raw: BinaryIO = sys.stdin.buffer
         yield _opened("standard input", raw, None)
@@ -46,9 +50,22 @@ def bare_name(path: Path | str) -> str:
     return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)
 
 
+def sizes(files: Paths) -> int | None:
+    """Give the bytes of all files together; None when one of them is a stream."""
+    total = 0
+    for file in files:
+        if not isinstance(file, Path | str) or str(file) == STANDARD or not Path(file).is_file():
+            return None
+        total += Path(file).stat().st_size
+    return total
+
+
 @contextmanager
-def create_file(path: Path | str) -> Iterator[BinaryIO]:
+def create_file(path: Path | str | BinaryIO) -> Iterator[BinaryIO]:
     """Write a file ("-": standard output), compressed by its suffix; it appears when all of it is written."""
+    if not isinstance(path, Path | str):
+        yield path
+        return
     if str(path) == STANDARD:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

@@ -26,8 +26,7 @@ async def put_entities(parts: Parts, graph: str, entities: Sequence[Entity]) -> 
         _refuse(
             (f"entities[{n}]", violation)
             for n, entity in enumerate(entities)
-            if entity.label
-            for violation in check_entity(schema, held.strict, entity.label, _stated(entity))
+            for violation in violations_of(schema, held.strict, entity)
         )
     written = await parts.store.put_entities(graph, entities)
     await _let_vectors_follow(parts, held, written)
@@ -42,7 +41,7 @@ async def put_relationships(parts: Parts, graph: str, relationships: Sequence[Re
         _refuse(
             (f"relationships[{n}]", violation)
             for n, stated in enumerate(relationships)
-            for violation in check_relationship(schema, held.strict, stated.kind, None, None, stated.properties)
+            for violation in violations_of(schema, held.strict, stated)
         )
     return await parts.store.put_relationships(graph, relationships)
 
@@ -53,6 +52,13 @@ async def put_episodes(parts: Parts, graph: str, episodes: Sequence[Episode]) ->
     written = await parts.store.put_episodes(graph, episodes)
     await _let_vectors_follow(parts, held, written)
     return written
+
+
+def violations_of(schema: GraphSchema, strict: bool, stated: Entity | Relationship) -> list[Violation]:
+    """Give the ways in which one statement departs from the schema; an entity without a label states none of it."""
+    if isinstance(stated, Relationship):
+        return check_relationship(schema, strict, stated.kind, None, None, stated.properties)
+    return check_entity(schema, strict, stated.label, _stated(stated)) if stated.label else []
 
 
 def _stated(entity: Entity) -> dict[str, object]:

@@ -1,0 +1,109 @@
+"""What an import is asked to do, how far it is, and what came of it."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from kgmem.domain.scope import SHARED
+from kgmem.formats.records import Kind, Rejected
+
+KEPT_REJECTIONS = 100
+Stage = Literal["reading", "linking"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """How files are read and what is done with their records."""
+
+    format: str | None = None  # None: as each file's extension tells.
+    kind: Kind | None = None  # What records are that do not say so.
+    on_error: Literal["reject", "stop"] = "reject"
+    dry_run: bool = False  # Check everything, store nothing.
+    source: str | None = None  # Of records that name none.
+    scope: str = SHARED  # Of records that name none.
+    batch: int = 2000  # Records in one transaction.
+    rejected_to: Path | None = None  # A file for the rejected records, one JSON object a line; made when there is one.
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProgress:
+    """How far an import is. `reading` counts bytes of the files, `linking` relationships and episodes."""
+
+    stage: Stage
+    done: int
+    total: int | None  # None: not known, as of standard input.
+    read: int
+    created: int
+    updated: int
+    unchanged: int
+    rejected: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Records a second so far."""
+        return (self.created + self.updated + self.unchanged + self.rejected) / max(self.seconds, 1e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import did: read = created + updated + unchanged + checked + rejected."""
+
+    read: int
+    created: int
+    updated: int
+    unchanged: int
+    checked: int  # Records that a dry run found to be good.
+    rejected: int
+    seconds: float
+    kinds: Mapping[str, int]  # Records that were not rejected, by kind.
+    rejections: Sequence[Rejected]  # The first of them.
+
+
+@dataclass(slots=True)
+class Tally:
+    """The running counts of an import."""
+
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    checked: int = 0
+    rejected: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    rejections: list[Rejected] = field(default_factory=list)
+    started: float = field(default_factory=time.perf_counter)
+
+    def result(self) -> ImportResult:
+        """Give what came of the import."""
+        return ImportResult(
+            read=self.read,
+            created=self.created,
+            updated=self.updated,
+            unchanged=self.unchanged,
+            checked=self.checked,
+            rejected=self.rejected,
+            seconds=time.perf_counter() - self.started,
+            kinds=dict(self.kinds),
+            rejections=tuple(self.rejections),
+        )
+
+    def progress(self, stage: Stage, done: int, total: int | None) -> ImportProgress:
+        """Give how far the import is."""
+        return ImportProgress(
+            stage=stage,
+            done=done,
+            total=total,
+            read=self.read,
+            created=self.created,
+            updated=self.updated,
+            unchanged=self.unchanged,
+            rejected=self.rejected,
+            seconds=time.perf_counter() - self.started,
+        )
+
+
+OnProgress = Callable[[ImportProgress], None]
