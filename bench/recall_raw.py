@@ -1,0 +1,84 @@
+"""How long a recall takes beside the two raw index scans it stands on.
+
+A graph of entities with words and a 384-d vector each, all written through the façade; the same rows in a plain table
+with an HNSW (halfvec, ef_search 100) and a BM25 index. Each question has four words and a vector. Ours is
+Memory.recall of 20 hits: candidates of both arms, fusion, and the hits with all that they say. The baseline runs the
+two index scans one after the other, each giving 20 ids and nothing else. p50 of interleaved repetitions. Also how many
+of the 20 truly nearest the vector arm finds, beside the raw index.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import asyncpg
+
+from bench.contract import Figure, compared
+from bench.rig import plain
+from bench.rig.clock import interleave
+from bench.rig.database import GRAPH, memory_and_raw
+from bench.rig.rows import Corpus, batches
+from kgmem.domain.question import Question, What
+from kgmem.memory import Memory
+
+ROWS = 200_000
+SHORT = 3_000
+K = 20
+QUESTIONS = 300
+Asked = tuple[str, Any, Any]  # words, the vector as floats, the vector as an array
+
+_NEAREST = f"SELECT id FROM public.plain ORDER BY embedding <#> $1 LIMIT {K}"
+_WORDS = f"SELECT id FROM public.plain ORDER BY body <@> to_bm25query($1, 'public.plain_words') LIMIT {K}"
+
+
+async def measure(rows: int) -> AsyncIterator[Figure]:
+    """Give the p50 of a recall, and the quality of its vector arm."""
+    corpus = Corpus(rows)
+    async with memory_and_raw() as (memory, raw, _):
+        await load(memory, raw, corpus)
+        questions = corpus.questions(QUESTIONS)
+        ours, base = await interleave(questions, recall_with(memory), scans_with(raw))
+        yield compared(f"recall of {K}, vector given, p50", ours.p50, base.p50, "ms", at_most=1.5)
+        yield await _quality(memory, raw, corpus, questions)
+
+
+async def load(memory: Memory, raw: asyncpg.Connection, corpus: Corpus) -> None:
+    """Write the rows into the graph through the façade and into the plain table by COPY, and let both settle."""
+    await plain.make_table(raw)
+    at = 0
+    for batch in batches(corpus.rows(), 2000):
+        await memory.put_entities(GRAPH, [row.entity(placed=False) for row in batch])
+        await plain.copy(raw, plain.records(batch, at))
+        at += len(batch)
+    await plain.make_indexes(raw)
+    await raw.execute("VACUUM ANALYZE")
+
+
+def recall_with(memory: Memory) -> Callable[[Asked], Awaitable[Any]]:
+    """Give what recalls the hits of one question."""
+
+    async def recall(asked: Asked) -> Any:
+        text, vector, _ = asked
+        return await memory.recall(GRAPH, Question(What(text=text, vector=vector), k=K))
+
+    return recall
+
+
+def scans_with(raw: asyncpg.Connection) -> Callable[[Asked], Awaitable[Any]]:
+    """Give what runs the two raw scans of one question."""
+
+    async def scans(asked: Asked) -> Any:
+        text, vector, _ = asked
+        return await raw.fetch(_NEAREST, vector), await raw.fetch(_WORDS, text)
+
+    return scans
+
+
+async def _quality(memory: Memory, raw: asyncpg.Connection, corpus: Corpus, questions: list[Asked]) -> Figure:
+    found = known = 0
+    for _, vector, array in questions[:100]:
+        true = corpus.nearest(array, K)
+        answer = await memory.recall(GRAPH, Question(What(vector=vector), k=K))
+        found += len(true & {hit.key for hit in answer.hits})
+        known += len(true & {f"e{row['id']}" for row in await raw.fetch(_NEAREST, vector)})
+    share = K * min(100, len(questions))
+    return compared(f"recall@{K} of the vector arm", found / share, known / share, "share", at_least=0.99)

@@ -1,0 +1,1 @@
+"""What the benchmarks share: databases, synthetic rows, clocks, servers and a client."""
