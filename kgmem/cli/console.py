@@ -1,7 +1,7 @@
 """What the commands share: the two streams, errors as lines and exit codes, running a coroutine over a memory."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import asdict, is_dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -20,7 +20,6 @@ from kgmem.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
-from kgmem.memory import Memory
 
 T = TypeVar("T")
 
@@ -72,16 +71,6 @@ def run_async(work: Awaitable[T]) -> T:
         return asyncio.run(whole())
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-
-
-def with_memory(open_: Callable[[], Any], use: Callable[[Memory], Awaitable[T]]) -> T:
-    """Open a memory, use it, close it."""
-
-    async def work() -> T:
-        async with open_() as memory:
-            return await use(memory)
-
-    return run_async(work())
 
 
 def _as_json(value: Any) -> Any:

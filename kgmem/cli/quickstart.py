@@ -11,7 +11,8 @@ import orjson
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from kgmem.cli.console import NOTES, OUT, note, with_memory
+from kgmem.cli.console import NOTES, OUT, note
+from kgmem.cli.opening import with_memory
 from kgmem.cli.serve import say_ready, with_address
 from kgmem.domain.access import Key
 from kgmem.domain.answer import Answer, Hit
@@ -38,7 +39,7 @@ def quickstart(
 ) -> None:
     """Start the database, load the sample graph, answer a question from it. Run again, it uses what is there."""
     settings = with_address(Settings(), host, port)
-    with_memory(partial(open_memory, settings, migrating=True, report=note), partial(_prepare, settings=settings))
+    with_memory(partial(_prepare, settings=settings), partial(open_memory, settings, migrating=True, report=note))
     if serve:
         opening = partial(open_memory, settings, owner=True, worker=settings.worker, report=note)
         server.run(settings, opening, ready=_say_how)

@@ -1,0 +1,153 @@
+"""`kgmem graph`: create, list, show, check and delete graphs."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.filesize import decimal
+from rich.table import Table
+
+from kgmem.cli.console import OUT, AsJSON, note, print_json
+from kgmem.cli.opening import with_memory
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph import Graph
+from kgmem.domain.schema import to_mapping
+from kgmem.formats.toml_schema import read_schema
+
+app = typer.Typer(help="Create, list, show, check and delete graphs.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The graph's name.")]
+SchemaFile = Annotated[
+    Path | None, typer.Option("--schema", help="A TOML file that adds labels and kinds to the core schema.")
+]
+
+
+@app.command()
+def create(
+    name: Name,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse labels, kinds and properties not declared.")] = False,
+    schema: SchemaFile = None,
+    fusion: Annotated[str, typer.Option("--fusion", help="How recall fuses its arms: convex or rrf.")] = "convex",
+    as_json: AsJSON = False,
+) -> None:
+    """Create a graph, in the embedding space of KGMEM_EMBEDDER."""
+    if fusion not in {"convex", "rrf"}:
+        raise InvalidInput(f"There is no fusion {fusion!r}.", mend="Give convex or rrf.")
+    own = to_mapping(read_schema(schema)) if schema else None
+    graph = with_memory(lambda m: m.create_graph(name, strict=strict, schema=own, fusion=fusion))  # type: ignore[arg-type]
+    if as_json:
+        print_json(_told(graph))
+    else:
+        OUT.print(f"Created the graph {graph.name}{_space(graph)}.")
+
+
+@app.command("list")
+def list_(as_json: AsJSON = False) -> None:
+    """List all graphs."""
+    graphs = with_memory(lambda m: m.graphs())
+    if as_json:
+        print_json([_told(graph) for graph in graphs])
+        return
+    table = Table("graph", "strict", "embedding", "fusion", "created")
+    for graph in graphs:
+        space = f"{graph.space.model} ({graph.space.dimension})" if graph.space else "none"
+        table.add_row(graph.name, "yes" if graph.strict else "no", space, graph.fusion, graph.created_at)
+    OUT.print(table if graphs else "There is no graph yet. Create one: kgmem graph create NAME")
+
+
+@app.command()
+def show(name: Name, as_json: AsJSON = False) -> None:
+    """Show a graph's settings and how much it holds."""
+    graph = with_memory(lambda m: m.graph(name))
+    stats = with_memory(lambda m: m.stats(name))
+    if as_json:
+        print_json({**_told(graph), "stats": stats})
+        return
+    OUT.print(f"[bold]{graph.name}[/]{_space(graph)}, {'strict, ' if graph.strict else ''}{decimal(stats.bytes)}")
+    table = Table(show_header=False)
+    for what in ("entities", "relationships", "episodes", "passages", "vectors", "waiting_for_vectors", "sources"):
+        table.add_row(what.replace("_", " "), f"{getattr(stats, what):,}")
+    OUT.print(table)
+    for title, counts in (("label", stats.labels), ("kind", stats.kinds)):
+        if counts:
+            listed = Table(title, "count")
+            for key, count in list(counts.items())[:30]:
+                listed.add_row(key, f"{count:,}")
+            OUT.print(listed)
+
+
+@app.command()
+def stats(name: Name, as_json: AsJSON = False) -> None:
+    """Count what a graph holds (the numbers of `show`)."""
+    show(name, as_json)
+
+
+@app.command()
+def schema(
+    name: Name,
+    extend: Annotated[Path | None, typer.Option("--extend", help="A TOML file to add to the graph's schema.")] = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Show the schema that holds in a graph, or extend it."""
+    if extend:
+        addition = to_mapping(read_schema(extend))
+        with_memory(lambda m: m.update_graph(name, schema=addition))
+        note(f"Extended the schema of {name}.")
+    held = with_memory(lambda m: m.schema(name))
+    if as_json:
+        print_json(to_mapping(held))
+        return
+    labels = Table("label", "parent", "properties")
+    for label in held.labels.values():
+        labels.add_row(label.name, label.parent or "", ", ".join(label.properties))
+    kinds = Table("kind", "from", "to", "is")
+    for kind in held.kinds.values():
+        flags = ("causal", "preventing", "functional", "symmetric", "transitive")
+        told = ", ".join(flag for flag in flags if getattr(kind, flag))
+        kinds.add_row(kind.name, ", ".join(kind.source_labels), ", ".join(kind.target_labels), told)
+    OUT.print(labels, kinds)
+
+
+@app.command()
+def check(name: Name, as_json: AsJSON = False) -> None:
+    """Compare a live graph with its schema; exit code 1 when it departs from it."""
+    departures = with_memory(lambda m: m.check_graph(name))
+    if as_json:
+        print_json(list(departures))
+    elif not departures:
+        OUT.print(f"{name} is as its schema says.")
+    else:
+        table = Table("departure", "count", "for example")
+        for departure in departures:
+            table.add_row(departure.what, f"{departure.count:,}", departure.example)
+        OUT.print(table)
+    if departures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def delete(
+    name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, as_json: AsJSON = False
+) -> None:
+    """Delete a graph with all that it holds."""
+    if not yes and not typer.confirm(f"Delete the graph {name} with all that it holds?", err=True):
+        raise typer.Exit(1)
+    with_memory(lambda m: m.delete_graph(name))
+    if as_json:
+        print_json({"deleted": name})
+    else:
+        OUT.print(f"Deleted the graph {name}.")
+
+
+def _told(graph: Graph) -> dict[str, Any]:
+    return {
+        "name": graph.name,
+        "strict": graph.strict,
+        "fusion": graph.fusion,
+        "embedding": graph.space,
+        "created_at": graph.created_at,
+    }
+
+
+def _space(graph: Graph) -> str:
+    return f" ({graph.space.model}, {graph.space.dimension} dimensions)" if graph.space else " (no embeddings)"

@@ -1,0 +1,57 @@
+"""`kgmem index`: upkeep of a graph's retrieval index."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, note, print_json
+from kgmem.cli.opening import with_memory
+from kgmem.memory import Memory
+
+app = typer.Typer(help="Rebuild a graph's retrieval index, or embed it anew.", no_args_is_help=True)
+Work = Callable[[Memory, str, Callable[[int], None]], Awaitable[int]]
+
+
+@app.command()
+def rebuild(graph: GraphName, as_json: AsJSON = False) -> None:
+    """Make the whole retrieval index anew from the label tables; vectors that still fit are kept."""
+    started = time.perf_counter()
+    with NOTES.status(f"Rebuilding the index of {graph}"):
+        stats = with_memory(lambda m: m.rebuild_index(graph))
+    if as_json:
+        print_json(stats)
+        return
+    held = f"{stats.entities:,} entities, {stats.relationships:,} relationships, {stats.episodes:,} episodes"
+    OUT.print(f"Rebuilt: {held} ({time.perf_counter() - started:.1f} s).")
+    if stats.waiting_for_vectors:
+        note(f"{stats.waiting_for_vectors:,} passages wait for vectors: kgmem index embed --graph {graph}")
+
+
+@app.command()
+def embed(graph: GraphName, as_json: AsJSON = False) -> None:
+    """Embed what waits for a vector, now, instead of leaving it to a worker."""
+    _embed(graph, lambda m, name, progress: m.embed_waiting(name, progress=progress), as_json)
+
+
+@app.command()
+def reembed(graph: GraphName, as_json: AsJSON = False) -> None:
+    """Move a graph to the model of KGMEM_EMBEDDER; recall answers from the old one until all is there."""
+    _embed(graph, lambda m, name, progress: m.reembed(name, progress=progress), as_json)
+
+
+def _embed(graph: str, work: Work, as_json: bool) -> None:
+    async def use(memory: Memory) -> int:
+        stats = await memory.stats(graph)
+        columns = (TextColumn("Embedding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=NOTES, transient=True) as progress:
+            task = progress.add_task("embed", total=stats.waiting_for_vectors or stats.passages)
+            return await work(memory, graph, lambda done: progress.update(task, completed=done))
+
+    started = time.perf_counter()
+    done = with_memory(use)
+    if as_json:
+        print_json({"embedded": done})
+    else:
+        OUT.print(f"Embedded {done:,} passages ({time.perf_counter() - started:.1f} s).")

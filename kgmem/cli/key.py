@@ -1,0 +1,78 @@
+"""`kgmem key`: create, list and revoke API keys."""
+
+from typing import Annotated, Literal, cast
+
+import typer
+from rich.table import Table
+
+from kgmem.cli.console import OUT, AsJSON, note, print_json
+from kgmem.cli.opening import with_memory
+from kgmem.domain.access import Key
+from kgmem.domain.errors import InvalidInput
+
+app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Whose or what for it is, for your own overview.")],
+    right: Annotated[str, typer.Option("--right", help="read, write (and read) or admin (and all).")] = "write",
+    graph: Annotated[str | None, typer.Option("--graph", "-g", help="Bind it to this graph.")] = None,
+    scope: Annotated[str, typer.Option("--scope", help="Bind it to this scope and what lies below it.")] = "",
+    expires: Annotated[str | None, typer.Option("--expires", help="When it ends, in ISO 8601.")] = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Create an API key and print it, this once."""
+    if right not in {"read", "write", "admin"}:
+        raise InvalidInput(f"There is no right {right!r}.", mend="Give read, write or admin.")
+    wanted = cast("Literal['read', 'write', 'admin']", right)
+    key, secret = with_memory(lambda m: m.create_key(name, wanted, graph=graph, scope=scope, expires_at=expires))
+    if as_json:
+        print_json({"key": secret, **_told(key)})
+    else:
+        OUT.print(secret, soft_wrap=True)
+        note(f"Key {key.id} may {key.right}{_bound(key)}. It is shown this once; kgmem keeps only a hash of it.")
+
+
+@app.command("list")
+def list_(as_json: AsJSON = False) -> None:
+    """List all API keys, without their secrets."""
+    keys = with_memory(lambda m: m.keys())
+    if as_json:
+        print_json([_told(key) for key in keys])
+        return
+    table = Table("id", "name", "right", "graph", "scope", "created", "expires", "revoked")
+    for key in keys:
+        times = (key.created_at, key.expires_at, key.revoked_at)
+        table.add_row(key.id, key.name, key.right, key.graph or "", key.scope, *(at or "" for at in times))
+    OUT.print(table if keys else "There is no key yet. Create one: kgmem key create NAME --right admin")
+
+
+@app.command()
+def revoke(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The key's id (kgmem key list tells it).")],
+    as_json: AsJSON = False,
+) -> None:
+    """Revoke an API key; it ends within a second in every server."""
+    key = with_memory(lambda m: m.revoke_key(id_))
+    if as_json:
+        print_json(_told(key))
+    else:
+        OUT.print(f"Revoked the key {key.id} ({key.name}).")
+
+
+def _told(key: Key) -> dict[str, str | None]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "right": key.right,
+        "graph": key.graph,
+        "scope": key.scope,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+    }
+
+
+def _bound(key: Key) -> str:
+    return (f", on the graph {key.graph}" if key.graph else "") + (f", in the scope {key.scope}" if key.scope else "")
