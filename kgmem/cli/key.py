@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, cast
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from kgmem.cli.console import OUT, AsJSON, note, print_json
 from kgmem.cli.opening import with_memory
@@ -41,7 +41,7 @@ def list_(as_json: AsJSON = False) -> None:
     if as_json:
         print_json([_told(key) for key in keys])
         return
-    table = Table("id", "name", "right", "graph", "scope", "created", "expires", "revoked")
+    table = Table(Column("id", no_wrap=True), "name", "right", "graph", "scope", "created", "expires", "revoked")
     for key in keys:
         times = (key.created_at, key.expires_at, key.revoked_at)
         table.add_row(key.id, key.name, key.right, key.graph or "", key.scope, *(at or "" for at in times))
