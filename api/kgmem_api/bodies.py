@@ -14,7 +14,7 @@ from kgmem.domain.access import Key
 from kgmem.domain.errors import InvalidInput, TooLarge
 from kgmem.settings import Settings
 from kgmem_api.context import context_of
-from kgmem_api.invalid import invalid, malformed
+from kgmem_api.invalid import wrong
 from kgmem_api.problems import InvalidBody, MalformedBody
 
 M = TypeVar("M")
@@ -53,7 +53,7 @@ class JSONBody(Generic[M]):
         try:
             model = self.adapter.validate_json(raw, context=key)
         except ValidationError as error:
-            raise malformed(error, raw) or invalid(error, raw, self.schema, self._later) from error
+            raise wrong(error, raw, self.schema, self._later) from error
         if b"\\u0000" in raw:
             _refuse_nul(from_json(raw))
         for name, value in model if isinstance(model, BaseModel) else ():

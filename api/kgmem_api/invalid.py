@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,51 +15,69 @@ SHOWN = 20
 LATER = "is not in this release."
 
 
-def malformed(error: ValidationError, raw: bytes) -> MalformedBody | None:
-    """Give the error for a body that is not JSON, with line and column; None when it is JSON."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    if first["type"] != "json_invalid":
-        return None
-    if not raw.strip():
-        return MalformedBody("The body is empty.", mend="Send a JSON object; /docs shows its shape.")
-    return MalformedBody(
-        f"The body is not JSON: {first['ctx']['error']}.", mend="Check the body at that line and column."
-    )
+def wrong(error: ValidationError, raw: bytes, schema: Mapping[str, Any], later: Collection[str]) -> InvalidInput:
+    """Give the error for a body that is not JSON, or not of the shape that the schema describes.
 
-
-def invalid(error: ValidationError, raw: bytes, schema: Mapping[str, Any], later: Collection[str]) -> InvalidInput:
-    """Give the error for a body of the wrong shape: all that is wrong, up to a number, each with its pointer."""
-    data = from_json(raw) if raw else {}
-    found: dict[str, dict[str, str]] = {}
+    Of all that is wrong the first things are listed, each with its pointer. `later` names what a later release takes.
+    """
     details = error.errors(include_url=False, include_input=False)
+    if details[0]["type"] == "json_invalid":
+        return _malformed(details[0], raw)
+    data = _Lazy(raw)
+    found: dict[str, dict[str, str]] = {}
     for detail in details:
-        path = _path(detail, data)
+        path = _path(detail, schema, data)
         pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
         told = _told(detail, path, schema, later)
         if pointer in found:
             # A value that may be of several types brings one error for each of them.
             found[pointer]["detail"] += " Or: " + told["detail"]
+        elif len(found) == SHOWN:
+            break
         else:
             found[pointer] = {"pointer": pointer, **told}
-    listed = list(found.values())[:SHOWN]
+    listed = list(found.values())
     first = listed[0]
-    more = f" ({len(found) - 1} more in errors)" if len(found) > 1 else ""
+    others = (len(details) if len(listed) == SHOWN else len(listed)) - 1
+    more = f" ({others} more)" if others else ""
     where = first["pointer"] or "The body"
     return InvalidBody(
         f"{where}: {first['detail']}{more}", mend=first.get("mend", "See /docs for the shape."), errors=listed
     )
 
 
-def _path(detail: ErrorDetails, data: Any) -> Sequence[str | int]:
+class _Lazy:
+    """The data of a body, parsed once and only if it is asked for: to parse a large body again takes a while."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    @cached_property
+    def value(self) -> Any:
+        return from_json(self._raw)
+
+
+def _malformed(detail: ErrorDetails, raw: bytes) -> MalformedBody:
+    if not raw.strip():
+        return MalformedBody("The body is empty.", mend="Send a JSON object; /docs shows its shape.")
+    return MalformedBody(
+        f"The body is not JSON: {detail['ctx']['error']}.", mend="Check the body at that line and column."
+    )
+
+
+def _path(detail: ErrorDetails, schema: Mapping[str, Any], data: _Lazy) -> Sequence[str | int]:
     """Give the path of an error inside of the data: pydantic's own names for alternatives are not part of it."""
+    loc = detail["loc"]
+    known = loc[:-1] if detail["type"] in {"extra_forbidden", "missing"} else loc
+    if all(isinstance(part, int) or part in _names(schema, schema, loc[:n]) for n, part in enumerate(known)):
+        return loc
     path: list[str | int] = []
-    for place, part in enumerate(detail["loc"]):
-        inside = isinstance(data, dict) and part in data
-        if inside or (isinstance(data, list) and isinstance(part, int) and part < len(data)):
+    value = data.value
+    for part in loc:
+        inside = isinstance(value, dict) and part in value
+        if inside or (isinstance(value, list) and isinstance(part, int) and part < len(value)):
             path.append(part)
-            data = data[part]
-        elif place == len(detail["loc"]) - 1 and detail["type"] == "missing":
-            path.append(part)
+            value = value[part]
     return path
 
 
@@ -69,7 +88,7 @@ def _told(
         name = str(path[-1])
         if "/".join(str(part) for part in path) in later:
             return {"detail": f"{name} {LATER}", "mend": f"Leave {name} out."}
-        known = sorted(_names(schema, schema, list(path[:-1])))
+        known = sorted(_names(schema, schema, path[:-1]))
         nearest = get_close_matches(name, known, 1)
         mend = f"Did you mean {nearest[0]}?" if nearest else f"Known here: {', '.join(known)}."
         return {"detail": f"{name} is not known here.", "mend": mend}
@@ -82,7 +101,7 @@ def _told(
     return {"detail": detail["msg"].rstrip(".") + ".", **({"mend": mend} if mend else {})}
 
 
-def _names(schema: Mapping[str, Any], root: Mapping[str, Any], path: list[str | int]) -> Iterator[str]:
+def _names(schema: Mapping[str, Any], root: Mapping[str, Any], path: Sequence[str | int]) -> Iterator[str]:
     """Give the names that a JSON Schema knows for the object at a path."""
     if "$ref" in schema:
         yield from _names(root["$defs"][str(schema["$ref"]).rsplit("/", 1)[1]], root, path)
