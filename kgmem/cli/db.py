@@ -19,7 +19,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.settings import Settings
 from kgmem.storage.postgres.embedded import EmbeddedPostgres, ServerStatus
 from kgmem.storage.postgres.local.binaries import find_binaries
-from kgmem.storage.postgres.local.log import follow, last_lines
+from kgmem.storage.postgres.local.log import follow, last_lines, size_of
 
 app = typer.Typer(help="Start, stop and look into the embedded Postgres.", no_args_is_help=True)
 app.command()(migrate)
@@ -92,7 +92,7 @@ def logs(
     for line in last:
         typer.echo(line)
     if following:
-        for line in follow(path):
+        for line in follow(path, size_of(path)):
             typer.echo(line)
 
 

@@ -21,7 +21,7 @@ def bound(path: Path, limit: int = LIMIT) -> None:
 
     Postgres keeps the file open in append mode, so the file is copied and cut rather than renamed.
     """
-    if path.exists() and path.stat().st_size > limit:
+    if size_of(path) > limit:
         shutil.copyfile(path, path.with_name(path.name + ".1"))
         os.truncate(path, 0)
 
@@ -37,16 +37,19 @@ def last_lines(path: Path, count: int) -> list[str]:
     return lines[-count:] if count else []
 
 
-def follow(path: Path) -> Iterator[str]:
-    """The lines that come to a log from now on, without end."""
-    offset = path.stat().st_size if path.exists() else 0
+def size_of(path: Path) -> int:
+    """The size of the log in bytes; 0 when there is none."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def follow(path: Path, offset: int) -> Iterator[str]:
+    """The lines that come to a log after the first `offset` bytes, without end."""
     while True:
-        time.sleep(0.2)
-        size = path.stat().st_size if path.exists() else 0
         # A log that was cut goes on from its beginning.
-        offset = offset if offset <= size else 0
+        offset = offset if offset <= size_of(path) else 0
         whole, offset = _whole_lines(path, offset)
         yield from whole.decode(errors="replace").splitlines()
+        time.sleep(0.2)
 
 
 def _whole_lines(path: Path, offset: int) -> tuple[bytes, int]:
@@ -67,7 +70,7 @@ class Progress:
         """Remember the end of the log."""
         self._path = path
         self._report = report
-        self._offset = self._start = path.stat().st_size if path.exists() else 0
+        self._offset = self._start = size_of(path)
 
     def look(self) -> None:
         """Report the lines that came since the last look."""

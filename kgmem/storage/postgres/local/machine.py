@@ -9,6 +9,9 @@ from pathlib import Path
 MB = 1024 * 1024
 GB = 1024 * MB
 
+# Where Linux tells a container what it may use.
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -26,24 +29,24 @@ def look_at_machine(folder: Path) -> Machine:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     shm = Path("/dev/shm")  # noqa: S108 - its size is asked, nothing is written
     return Machine(
-        memory=min([physical, *_container_memory_limits()]),
-        cores=max(1, min([cores, *_container_core_limits()])),
+        memory=min([physical, *memory_limits()]),
+        cores=max(1, min([cores, *core_limits()])),
         # macOS has no /dev/shm and no limit of this kind.
         shared_memory=shutil.disk_usage(shm).total if shm.is_dir() else physical,
         free_disk=shutil.disk_usage(folder).free,
     )
 
 
-def _container_memory_limits() -> list[int]:
-    """Memory limits of control groups of version 2 and 1; a machine without a limit gives a huge number or `max`."""
-    paths = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-    texts = [Path(path).read_text().strip() for path in paths if Path(path).exists()]
+def memory_limits(groups: Path = CONTROL_GROUPS) -> list[int]:
+    """Memory limits of control groups of version 2 and 1; where there is none, that is a huge number or `max`."""
+    paths = (groups / "memory.max", groups / "memory" / "memory.limit_in_bytes")
+    texts = [path.read_text().strip() for path in paths if path.exists()]
     return [int(text) for text in texts if text.isdigit()]
 
 
-def _container_core_limits() -> list[int]:
+def core_limits(groups: Path = CONTROL_GROUPS) -> list[int]:
     """The processor quota of the control group, in whole cores (rounded up)."""
-    path = Path("/sys/fs/cgroup/cpu.max")
+    path = groups / "cpu.max"
     if not path.exists():
         return []
     quota, period = path.read_text().split()
