@@ -24,14 +24,12 @@ class _Flight:
 class CachedEmbedder:
     """Wraps an embedder with a bounded memory of its vectors, the least recently used out first."""
 
-    def __init__(self, inner: Embedder, *, capacity: int = 4096) -> None:
-        """Take the embedder, and how many vectors are remembered (4,096 of 384 dimensions take about 8 MB)."""
+    def __init__(self, inner: Embedder, *, capacity: int = 2048) -> None:
+        """Take the embedder, and how many vectors of each role are remembered (2,048 of 384 numbers take 4 MB)."""
         self._inner = inner
         self._capacity = capacity
-        # A large call belongs to an import: it would push out what is asked again and again, and a question that
-        # joined it would wait for all of it.
-        self._small = max(1, capacity // 8)
-        self._known: OrderedDict[_Key, Vector] = OrderedDict()
+        # Each role has a memory of its own, so that an import does not push out what is asked again and again.
+        self._known: dict[Role, OrderedDict[_Key, Vector]] = {"document": OrderedDict(), "query": OrderedDict()}
         self._flights: dict[_Key, _Flight] = {}
 
     @property
@@ -43,13 +41,14 @@ class CachedEmbedder:
         """Give what the wrapped embedder gives, or gave. The vectors are shared: do not change them."""
         space = self.space.id
         keys: list[_Key] = [(space, role, sha256(text.encode("utf-8", "surrogatepass")).digest()) for text in texts]
+        known = self._known[role]
         found: dict[_Key, Vector] = {}
         missing: dict[_Key, str] = {}
         flights: set[_Flight] = set()
         for key, text in zip(keys, texts, strict=True):
-            if key in self._known:
-                self._known.move_to_end(key)
-                found[key] = self._known[key]
+            if key in known:
+                known.move_to_end(key)
+                found[key] = known[key]
             elif key in self._flights:
                 flights.add(self._flights[key])
             else:
@@ -70,9 +69,8 @@ class CachedEmbedder:
 
     def _departed(self, missing: dict[_Key, str], role: Role) -> _Flight:
         flight = _Flight(list(missing), asyncio.create_task(self._computed(missing, role)))
-        if len(missing) <= self._small:
-            self._flights |= dict.fromkeys(missing, flight)
-            flight.task.add_done_callback(lambda _: self._landed(flight))
+        self._flights |= dict.fromkeys(missing, flight)
+        flight.task.add_done_callback(lambda _: self._landed(flight))
         return flight
 
     def _landed(self, flight: _Flight) -> None:
@@ -97,8 +95,8 @@ class CachedEmbedder:
     async def _computed(self, missing: dict[_Key, str], role: Role) -> dict[_Key, Vector]:
         answer = await self._inner.embed(list(missing.values()), role)
         vectors = dict(zip(missing, unit_rows(answer, len(missing), self.space), strict=True))
-        if len(vectors) <= self._small:
-            self._known |= vectors
-            while len(self._known) > self._capacity:
-                self._known.popitem(last=False)
+        known = self._known[role]
+        known |= vectors
+        while len(known) > self._capacity:
+            known.popitem(last=False)
         return vectors

@@ -15,17 +15,25 @@ from kgmem.domain.errors import EmbedderUnavailable, InvalidInput
 
 # What may pass by itself: timeouts, too many requests, and faults of the server or of a proxy before it.
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
+# Faults that say the provider is away, whatever it is asked; a 500 may be about the one text.
+_AWAY: Final = frozenset({429, 502, 503, 504, 529})
 _LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _CONNECT_TIMEOUT: Final = 5.0
+_LONGEST_REST: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How often a request is tried, and the seconds between two tries: doubling, less a random part."""
+    """How often a request is tried, and the seconds between two tries: doubling, less a random part.
+
+    A provider that was away after all tries is not asked for `rest` seconds, or as long as it wants, a minute at most:
+    recall then answers from words alone at once, instead of letting each question wait for the timeout.
+    """
 
     tries: int = 4
     first: float = 0.25
     longest: float = 8.0
+    rest: float = 5.0
 
     def pause(self, failures: int) -> float:
         """Give the seconds to wait after so many failures; the random part keeps callers from coming back at once."""
@@ -48,9 +56,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """A fault that may pass: what it was, and the seconds that the server asked to wait."""
+    """A fault that may pass: what it was, whether the provider is away, the seconds that it asked to wait."""
 
     what: str
+    away: bool = True
     retry_after: float | None = None
 
 
@@ -66,6 +75,8 @@ class Endpoint:
         self._timeout = timeout
         self._name = name
         self._backoff = backoff or Backoff()
+        self._rest_until = 0.0
+        self._last = _Fault("")
         self._client = httpx.AsyncClient(
             headers={"Content-Type": "application/json"} | _authorization(self._key),
             timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
@@ -79,6 +90,8 @@ class Endpoint:
         Raises EmbedderUnavailable when no try got a reply, with the seconds after which to ask again.
         """
         clock = asyncio.get_running_loop().time
+        if clock() < self._rest_until:
+            raise self._unavailable(self._last, self._rest_until - clock())
         deadline = clock() + self._timeout
         fault = _Fault("did not answer in time")
         for failures in range(self._backoff.tries):
@@ -91,7 +104,10 @@ class Endpoint:
             if isinstance(outcome, Reply):
                 return outcome
             fault = outcome
-        raise self._unavailable(fault)
+        wait = fault.retry_after if fault.retry_after is not None else self._backoff.rest
+        if fault.away:
+            self._last, self._rest_until = fault, clock() + min(wait, _LONGEST_REST)
+        raise self._unavailable(fault, wait)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -111,7 +127,8 @@ class Endpoint:
         data = _json(response.content)
         problem = "" if response.is_success else self._problem(response, data)
         if response.status_code in _PASSING and not final(problem):
-            return _Fault(f"answered {response.status_code}: {problem}", _seconds(response.headers.get("Retry-After")))
+            away, wait = response.status_code in _AWAY, _seconds(response.headers.get("Retry-After"))
+            return _Fault(f"answered {response.status_code}: {problem}", away, wait)
         return Reply(response.status_code, data, problem)
 
     def _problem(self, response: httpx.Response, data: Any) -> str:
@@ -123,12 +140,12 @@ class Endpoint:
             line = line.replace(self._key, "***")
         return line[:200] or response.reason_phrase
 
-    def _unavailable(self, fault: _Fault) -> EmbedderUnavailable:
+    def _unavailable(self, fault: _Fault, wait: float) -> EmbedderUnavailable:
         port = f":{self._base.port}" if self._base.port else ""
         return EmbedderUnavailable(
             f"The embedding provider {self._name} at {self._base.host}{port} {fault.what}.",
             mend="Start it, or check KGMEM_EMBEDDER_URL; the texts are kept and can be embedded later.",
-            retry_after=max(1, round(fault.retry_after or self._backoff.longest)),
+            retry_after=max(1, round(wait)),
             provider=self._name,
         )
 

@@ -1,6 +1,7 @@
 """Remote embedders against a server on loopback that misbehaves in every way that real ones do."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator
@@ -20,7 +21,7 @@ from kgmem.embedding.remote import RemoteEmbedder
 from tests.embedding_server import EmbeddingServer, Request, Scripted, embedding_server
 
 KEY = "sk-very-secret-0123456789"
-QUICK = Backoff(tries=4, first=0.001)
+QUICK = Backoff(tries=4, first=0.001, rest=0)
 
 
 @pytest.fixture
@@ -257,6 +258,31 @@ async def test_a_server_that_does_not_answer_is_given_up_within_the_timeout(serv
     async with asyncio.timeout(5):
         with pytest.raises(EmbedderUnavailable, match="in time"):
             await embedder.embed(["x"] * 30)
+    await embedder.aclose()
+
+
+async def test_a_provider_that_was_away_is_left_alone_for_a_while_and_then_asked_again(server: EmbeddingServer) -> None:
+    backoff = Backoff(tries=2, first=0.001, rest=0.5)
+    embedder = ollama_embedder("nomic-embed-text", url=server.url, backoff=backoff)
+    server.script.extend([Scripted(503, {"error": "starting"})] * 2)
+    for _ in range(20):
+        with pytest.raises(EmbedderUnavailable, match="starting"):
+            await embedder.embed(["x"])
+    assert len(server.requests) == 2
+    async with asyncio.timeout(10):
+        while len(server.requests) == 2:
+            await asyncio.sleep(0.05)
+            with contextlib.suppress(EmbedderUnavailable):
+                await embedder.embed(["x"])
+    await embedder.aclose()
+
+
+async def test_a_text_that_breaks_the_server_does_not_keep_others_from_it(server: EmbeddingServer) -> None:
+    embedder = ollama_embedder("nomic-embed-text", url=server.url, backoff=Backoff(tries=2, first=0.001))
+    server.rule = lambda request: Scripted(500, {"error": "NaN"}) if "bad" in request.body["input"][0] else None
+    with pytest.raises(EmbedderUnavailable):
+        await embedder.embed(["bad"])
+    assert len(await embedder.embed(["good"])) == 1
     await embedder.aclose()
 
 

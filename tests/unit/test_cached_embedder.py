@@ -77,12 +77,13 @@ async def test_the_least_recently_used_vector_goes_first() -> None:
     assert [texts for _, texts in inner.calls] == [["a"], ["b"], ["c"], ["b"]]
 
 
-async def test_an_import_does_not_push_out_what_is_remembered() -> None:
+async def test_an_import_does_not_push_out_what_is_asked() -> None:
     inner = RecordingEmbedder()
     cached = CachedEmbedder(inner, capacity=16)
-    await cached.embed(["a"])
+    await cached.embed(["a"], "query")
     vectors = await cached.embed([f"row {n}" for n in range(100)])
-    await cached.embed(["a"])
+    await cached.embed(["a"], "query")
+    await cached.embed(["row 99"])
     assert len(vectors) == 100
     assert len(inner.calls) == 2
 
