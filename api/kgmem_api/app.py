@@ -16,6 +16,7 @@ from starlette.responses import Response
 from kgmem.memory import Memory
 from kgmem.settings import Settings
 from kgmem_api import problems
+from kgmem_api.bodies import Room
 from kgmem_api.document import document
 from kgmem_api.metrics import Metrics
 from kgmem_api.requests import Requests
@@ -53,6 +54,7 @@ _ROUTERS = (
 )
 _GZIP_FROM = 1024  # Bytes; below, packing costs more than it saves.
 _GZIP_LEVEL = 4
+_LARGEST_BODIES = 8  # So many of the largest size may be under way at once.
 
 
 def create_app(
@@ -77,6 +79,7 @@ def create_app(
     state.metrics = Metrics(gauges or {})
     state.stopping = asyncio.Event()
     state.streams = 0
+    state.room = Room(settings.max_body * _LARGEST_BODIES)
     if isinstance(memory, Memory):
         state.memory = memory
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM, compresslevel=_GZIP_LEVEL)

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from starlette.requests import Request
 
 from kgmem.domain.access import Key
-from kgmem.domain.errors import InvalidInput, TooLarge
+from kgmem.domain.errors import InvalidInput, TooLarge, Unavailable
 from kgmem.settings import Settings
 from kgmem_api.context import context_of
 from kgmem_api.invalid import wrong
@@ -22,6 +22,25 @@ M = TypeVar("M")
 # A body of this size takes about as long to parse as a thread takes to be handed one (0.2 ms).
 IN_THREAD = 64 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
+
+
+class Room:
+    """The memory that bodies under way may take together, so that many large ones at once do not take it all."""
+
+    def __init__(self, most: int) -> None:
+        """Take the most bytes."""
+        self._most = most
+        self._taken = 0
+
+    def take(self, size: int) -> None:
+        """Take some bytes. Raises Unavailable when there are not so many."""
+        if self._taken + size > self._most:
+            raise Unavailable("The server is at its limit of large requests.", mend="Try again in a moment.")
+        self._taken += size
+
+    def give_back(self, size: int) -> None:
+        """Give back what was taken."""
+        self._taken -= size
 
 
 class JSONBody(Generic[M]):
@@ -35,14 +54,19 @@ class JSONBody(Generic[M]):
 
     async def __call__(self, request: Request) -> M:
         """Read and parse the body. Raises TooLarge, MalformedBody, InvalidInput, and Forbidden for its scopes."""
-        settings: Settings = request.app.state.settings
-        raw = await _read(request, settings.max_body)
-        if self.optional and not raw:
-            raw = b"{}"
-        key = context_of(request).key
-        if len(raw) > IN_THREAD:
-            return await asyncio.to_thread(self._parse, raw, key, settings.max_batch)
-        return self._parse(raw, key, settings.max_batch)
+        state = request.app.state
+        settings: Settings = state.settings
+        taken: list[int] = []
+        try:
+            raw = await _read(request, settings.max_body, state.room, taken)
+            if self.optional and not raw:
+                raw = b"{}"
+            key = context_of(request).key
+            if len(raw) > IN_THREAD:
+                return await asyncio.to_thread(self._parse, raw, key, settings.max_batch)
+            return self._parse(raw, key, settings.max_batch)
+        finally:
+            state.room.give_back(sum(taken))
 
     @cached_property
     def schema(self) -> Mapping[str, Any]:
@@ -65,8 +89,8 @@ class JSONBody(Generic[M]):
         return model
 
 
-async def _read(request: Request, limit: int) -> bytes:
-    """Read a body of at most `limit` bytes, unpacked; what is over the limit is not read."""
+async def _read(request: Request, limit: int, room: Room, taken: list[int]) -> bytes:
+    """Read a body of at most `limit` bytes, unpacked; what is over the limit is not read. Notes what it takes."""
     packing = request.headers.get("content-encoding", "identity").lower()
     if packing not in {"identity", "gzip"}:
         raise InvalidInput(f"Content-Encoding {packing!r} is not known here.", mend="Send gzip, or plain JSON.")
@@ -81,6 +105,8 @@ async def _read(request: Request, limit: int) -> bytes:
         size += len(part)
         if size > limit:
             raise _too_large(limit)
+        room.take(len(part))
+        taken.append(len(part))
         parts.append(part)
     if unpack and size and (not unpack.eof or unpack.unused_data):
         raise MalformedBody("The body is not one whole gzip member.", mend="Send all of it, and nothing after it.")

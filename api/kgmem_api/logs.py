@@ -52,8 +52,9 @@ def configure(settings: Settings, *, stream: TextIO | None = None) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    # At info it writes a line for every request to an embedding provider.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # At info these tell of every request to an embedding provider, every plugin, every minute's periodic job.
+    for name in ("httpx", "alembic.runtime.plugins", "procrastinate"):
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
 def redact(_logger: Any, _method: str, event: EventDict) -> EventDict:

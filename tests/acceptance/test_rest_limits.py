@@ -10,6 +10,7 @@ import pytest
 
 from kgmem.settings import Settings
 from kgmem_api.app import create_app
+from kgmem_api.bodies import Room
 from tests.fakes import fake_memory
 from tests.rest import GRAPH, done, refused
 
@@ -82,6 +83,22 @@ async def test_gzip_with_something_behind_it_is_refused(client: httpx.AsyncClien
     body = gzip.compress(json.dumps(_people(1)).encode()) * 2
     refused(await client.put(ENTITIES, content=body, headers={"Content-Encoding": "gzip"}), 400, "gzip")
     refused(await client.put(ENTITIES, content=body, headers={"Content-Encoding": "br"}), 422, "br")
+
+
+async def test_large_bodies_together_have_a_limit_and_leave_room_when_they_are_done(client: httpx.AsyncClient) -> None:
+    app = client._transport.app  # type: ignore[attr-defined]
+    body = json.dumps(_people(10, text="x" * 10_000)).encode()
+    app.state.room = Room(len(body) + 10)
+    refused_at_once: list[httpx.Response] = []
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield body[:-10]
+        refused_at_once.append(await client.put(ENTITIES, content=body))
+        yield body[-10:]
+
+    assert done(await client.put(ENTITIES, content=slowly()))["created"] == 10
+    refused(refused_at_once[0], 503, "large requests")
+    done(await client.put(ENTITIES, content=body))
 
 
 @pytest.mark.parametrize(
