@@ -1,0 +1,131 @@
+"""`kgmem import` and `kgmem export`: files into a graph, and a graph into a file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, ScopeName, note, print_json
+from kgmem.cli.opening import with_memory
+from kgmem.domain.errors import InvalidInput
+from kgmem.formats.files import STANDARD
+from kgmem.memory import DEFAULT_GRAPH
+from kgmem.services.export_records import ExportOptions
+from kgmem.services.importing import ImportOptions, ImportProgress, ImportResult, OnProgress
+
+_SHOWN = 5  # Rejected records that are printed.
+_STAGES = {"reading": "Reading", "linking": "Relationships and episodes"}
+
+FormatName = Annotated[str | None, typer.Option("--format", help="jsonl or csv; else the file's extension tells.")]
+KindName = Literal["entity", "relationship", "episode", "source"] | None
+
+
+def import_(
+    files: Annotated[list[str], typer.Argument(help="Files (.jsonl, .csv, .tsv; also .gz, .xz); - is standard input.")],
+    graph: GraphName = DEFAULT_GRAPH,
+    format_: FormatName = None,
+    kind: Annotated[KindName, typer.Option("--kind", help="What records are that do not say so.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and store nothing.")] = False,
+    on_error: Annotated[
+        Literal["reject", "stop"], typer.Option("--on-error", help="Reject bad records, or stop at the first.")
+    ] = "reject",
+    rejected: Annotated[
+        Path | None, typer.Option("--rejected", help="File for the rejected records, with line and reason.")
+    ] = None,
+    source: Annotated[str | None, typer.Option("--source", help="The source of records that name none.")] = None,
+    scope: ScopeName = "",
+    as_json: AsJSON = False,
+) -> None:
+    """Read entities, relationships, episodes and sources from files. Exit code 1 when a record was rejected."""
+    options = ImportOptions(
+        format=format_,
+        kind=kind,
+        on_error=on_error,
+        dry_run=dry_run,
+        source=source,
+        scope=scope,
+        rejected_to=rejected,
+    )
+    with _import_progress() as progress:
+        result = with_memory(lambda memory: memory.import_files(graph, files, options, progress=progress))
+    if as_json:
+        print_json(result)
+    else:
+        OUT.print(_summary(result), soft_wrap=True)
+    if result.rejected:
+        _tell_rejections(result, rejected)
+        raise typer.Exit(1)
+
+
+def export(
+    graph: GraphName = DEFAULT_GRAPH,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="The file (.jsonl, .csv; also .gz, .xz); - is standard output.")
+    ] = STANDARD,
+    format_: FormatName = None,
+    kind: Annotated[KindName, typer.Option("--kind", help="Only these; CSV needs one kind.")] = None,
+    scope: Annotated[str | None, typer.Option("--scope", help="Only this scope; left out, all of them.")] = None,
+    escape_formulas: Annotated[
+        bool, typer.Option("--escape-formulas", help="CSV: let no spreadsheet take a text for a formula.")
+    ] = False,
+    as_json: AsJSON = False,
+) -> None:
+    """Write all that a graph holds to a file, as it is at one moment."""
+    if as_json and output == STANDARD:
+        raise InvalidInput("--json and the export would both go to standard output.", mend="Name a file with -o.")
+    options = ExportOptions(format_ or ("jsonl" if output == STANDARD else None), kind, scope, escape_formulas)
+    with NOTES.status("Writing") as status:
+        result = with_memory(
+            lambda memory: memory.export_file(
+                graph, output, options, progress=lambda done: status.update(f"Writing: {done:,} records")
+            )
+        )
+    if as_json:
+        print_json(result)
+        return
+    told = ", ".join(f"{name} {count:,}" for name, count in result.records.items()) or "nothing"
+    note(f"Wrote {told} ({result.seconds:.1f} s).")
+
+
+@contextmanager
+def _import_progress() -> Iterator[OnProgress]:
+    """Give what an import tells its progress to: one bar for each of its stages, on a terminal alone."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[says]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=NOTES, transient=True, disable=not NOTES.is_terminal) as bars:
+        tasks = {stage: bars.add_task(title, total=None, visible=False, says="") for stage, title in _STAGES.items()}
+
+        def show(told: ImportProgress) -> None:
+            says = f"{told.read:,} read, {told.rate:,.0f}/s"
+            if told.rejected:
+                says += f", {told.rejected:,} rejected"
+            bars.update(tasks[told.stage], completed=told.done, total=told.total, visible=True, says=says)
+
+        yield show
+
+
+def _summary(result: ImportResult) -> str:
+    parts = [("created", result.created), ("updated", result.updated), ("unchanged", result.unchanged)]
+    parts += [("good", result.checked), ("rejected", result.rejected)]
+    told = ", ".join(f"{count:,} {name}" for name, count in parts if count) or "nothing in them"
+    rate = result.read / max(result.seconds, 1e-9)
+    return f"Read {result.read:,} records: {told} ({result.seconds:.1f} s, {rate:,.0f} a second)."
+
+
+def _tell_rejections(result: ImportResult, kept: Path | None) -> None:
+    for one in result.rejections[:_SHOWN]:
+        # Text and not a string: what files hold may look like rich's markup.
+        NOTES.print(Text(f"{one.file}, line {one.line}: {one.reason}"), soft_wrap=True)
+    more = result.rejected - min(_SHOWN, len(result.rejections))
+    if more > 0:
+        note(f"... and {more:,} more.")
+    note(f"All of them, with their reasons: {kept}" if kept else "To get all of them, with reasons: --rejected FILE")
