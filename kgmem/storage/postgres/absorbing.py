@@ -7,12 +7,11 @@ import asyncpg
 
 from kgmem.domain.entity import ENTITY, EPISODE, RELATIONSHIP
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.interval import ALWAYS, Interval, valid_interval
 from kgmem.domain.scope import check_scope
+from kgmem.domain.statement import EPISODE_LABEL
 from kgmem.storage.postgres.edges import discriminator, read_edges
 from kgmem.storage.postgres.layout import (
     EDGE,
-    EPISODE_LABEL,
     VERTEX,
     Layout,
     label_id,
@@ -20,7 +19,7 @@ from kgmem.storage.postgres.layout import (
     scope_ids,
     source_ids,
 )
-from kgmem.storage.postgres.rows import entity_row, episode_row
+from kgmem.storage.postgres.rows import entity_row, episode_row, valid_of
 from kgmem.storage.postgres.vertices import CREATED, DELETED, UPDATED, drop_passages, read_vertices, refresh_passages
 
 
@@ -132,9 +131,8 @@ async def _put_edge(
 ) -> None:
     (source, target), stored = edge
     kind, scope = label_id(id_), layout.scopes[_scope(stored)]
-    key, valid = _text(stored.get("key")) or None, _valid(stored)
-    told = key or _text(stored.get("valid_from"))
-    number = discriminator(told)
+    key, valid = _text(stored.get("key")) or None, valid_of(stored.get("valid_from"), stored.get("valid_to"))
+    number = discriminator(key, _text(stored.get("valid_from")) or None)
     if await connection.fetchval(layout.sql("absorb", "edge_taken"), source, target, kind, scope, number, id_):
         number = id_  # AGE allows parallel edges that kgmem would call the same; its id tells this one apart.
     if key and await connection.fetchval(layout.sql("absorb", "edge_key_taken"), scope, key, id_):
@@ -187,10 +185,3 @@ def _text(value: Any) -> str:
 
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _valid(stored: Mapping[str, Any]) -> Interval:
-    try:
-        return valid_interval(stored.get("valid_from"), stored.get("valid_to"))
-    except (InvalidInput, AttributeError, TypeError):
-        return ALWAYS

@@ -14,11 +14,12 @@ from kgmem.domain.embedding import EmbeddingSpace
 from kgmem.domain.errors import Conflict, DatabaseOutdated, NotFound
 from kgmem.domain.graph import Graph, GraphStats
 from kgmem.domain.interval import iso
+from kgmem.domain.statement import EPISODE_LABEL
 from kgmem.storage.postgres.database import Database
-from kgmem.storage.postgres.layout import EPISODE_LABEL, VERTEX, Layout, ensure_labels, learn_labels
+from kgmem.storage.postgres.layout import VERTEX, Layout, ensure_labels, learn_labels
 from kgmem.storage.postgres.statements import statement
 
-_AGE_NAME = re.compile(r"(?!pg_|kgm)[A-Za-z][A-Za-z0-9_]{2,61}")
+_AGE_NAME = re.compile(r"(?!pg_|kgm|kgraph_)[A-Za-z][A-Za-z0-9_]{2,61}")
 _RESERVED = {"public", "ag_catalog", "information_schema"}
 _FRESH = 1.0  # Seconds for which a process trusts what it read of a graph's settings.
 

@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from kgmem.domain.entity import RELATIONSHIP
-from kgmem.domain.errors import UnknownEntities, VersionConflict
+from kgmem.domain.errors import Conflict, UnknownEntities, VersionConflict
 from kgmem.domain.interval import ALWAYS, valid_interval
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres.codecs import range_of
 from kgmem.storage.postgres.layout import EDGE, Layout, know_labels, label_id
-from kgmem.storage.postgres.records import dumps, loads, merge_relationship
-from kgmem.storage.postgres.vertices import CREATED, UPDATED, Outcome, keep_history
+from kgmem.storage.postgres.records import alike, dumps, loads, merge_relationship
+from kgmem.storage.postgres.rows import valid_of
+from kgmem.storage.postgres.vertices import CREATED, UPDATED, Outcome, existing, keep_history
 
 _SHOWN = 10  # Unknown keys that an error spells out.
 _BULK, _PROBES = 200, 20  # From how many edges on a batch may be copied, and how many of them are looked up first.
@@ -136,9 +137,12 @@ def identity(item: Relationship) -> tuple[str, ...]:
     return (item.scope, item.kind, item.start, item.end, item.valid_from or "")
 
 
-def discriminator(told: str | None) -> int:
-    """Give the number that tells parallel edges apart, made of the key or the valid_from; 0 without either."""
-    return int.from_bytes(blake2b(told.encode(), digest_size=8).digest(), "big", signed=True) if told else 0
+def discriminator(key: str | None, valid_from: str | None) -> int:
+    """Give the number that tells parallel edges apart, made of the key or else the valid_from; 0 without either."""
+    if key is None and valid_from is None:
+        return 0
+    told = f"from {valid_from}" if key is None else f"key {key}"
+    return int.from_bytes(blake2b(told.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 async def _resolve(
@@ -180,7 +184,7 @@ async def _resolve(
 
 def _edge(layout: Layout, at: int, ids: tuple[int, int, int], item: Relationship) -> _Edge:
     text = dumps(merge_relationship({}, item))
-    number = discriminator(item.key if item.key is not None else item.valid_from)
+    number = discriminator(item.key, item.valid_from)
     kind = layout.labels[EDGE, item.kind].id
     return _Edge(at, *ids, kind, layout.scopes[item.scope], number, item, _digest(item, text), text)
 
@@ -195,6 +199,7 @@ def _digest(item: Relationship, text: str) -> int:
 async def _merge(connection: asyncpg.Connection, layout: Layout, rest: Sequence[_Edge], outcome: Outcome) -> None:
     """Merge relationships into edges that are held; one that vanished meanwhile makes the caller start again."""
     changed: dict[int, tuple[_Edge, Any]] = {}
+    repeated: dict[int, tuple[_Edge, Any]] = {}
     for edge, row in await _held(connection, layout, rest):
         version = edge.stated.version
         if version is not None and version != (row["version"] if row else 0):
@@ -205,9 +210,18 @@ async def _merge(connection: asyncpg.Connection, layout: Layout, rest: Sequence[
             )
         if row is None:
             raise asyncpg.SerializationError("the relationship was deleted while it was being merged")
+        if row["kind"] != edge.kind:
+            raise Conflict(
+                f"The relationship {edge.stated.key!r} is held as another kind than {edge.stated.kind!r}.",
+                mend="Give the other one a key of its own, or delete the held one first.",
+                key=edge.stated.key,
+            )
         outcome.ids[edge.at], outcome.versions[edge.at] = row["id"], row["version"]
-        if row["stated"] != edge.digest:
-            changed[row["id"]] = (edge, row)
+        says_no_more = row["stated"] == edge.digest and (row["source"], row["target"]) == (edge.source, edge.target)
+        (repeated if says_no_more else changed)[row["id"]] = (edge, row)
+    # What another client deleted is stored anew, also by a statement that says nothing new.
+    there = await existing(connection, layout, repeated)
+    changed |= {id_: what for id_, what in repeated.items() if id_ not in there}
     if changed:
         await _merge_changed(connection, layout, changed, outcome)
 
@@ -237,9 +251,9 @@ async def _merge_changed(
     written: list[tuple[_Edge, Any, dict[str, Any]]] = []
     same: list[tuple[int, int]] = []
     for id_, (edge, row) in changed.items():
-        ends, stored = before.get(id_, ((row["source"], row["target"]), {}))
+        ends, stored = before.get(id_, (None, {}))
         merged = merge_relationship(stored, edge.stated)
-        if merged == stored and ends == (edge.source, edge.target):
+        if alike(merged, stored) and ends == (edge.source, edge.target):
             same.append((id_, edge.digest))
         else:
             written.append((edge, row, merged))
@@ -249,12 +263,13 @@ async def _merge_changed(
         return
     versions = [(row, before[row["id"]][1], before[row["id"]][0]) for _, row, _ in written if row["id"] in before]
     await keep_history(connection, layout, RELATIONSHIP, versions, deleted=False)
-    groups: dict[int, list[tuple[_Edge, Any, dict[str, Any]]]] = defaultdict(list)
+    groups: dict[tuple[int, str], list[tuple[_Edge, Any, dict[str, Any]]]] = defaultdict(list)
     for item in written:
-        groups[label_id(item[1]["id"])].append(item)
-    for label, group in groups.items():
+        id_ = item[1]["id"]
+        groups[label_id(id_), "update_label_edges" if id_ in before else "insert_label_edges"].append(item)
+    for (label, name), group in groups.items():
         await connection.execute(
-            layout.sql("write", "update_label_edges", label=layout.by_id[label].age_name),
+            layout.sql("write", name, label=layout.by_id[label].age_name),
             [row["id"] for _, row, _ in group],
             [edge.source for edge, _, _ in group],
             [edge.target for edge, _, _ in group],
@@ -268,7 +283,7 @@ async def _merge_changed(
 
 
 def _update_row(layout: Layout, edge: _Edge, row: Any, merged: Mapping[str, Any]) -> tuple[Any, ...]:
-    valid = valid_interval(merged.get("valid_from"), merged.get("valid_to"))
+    valid = valid_of(merged.get("valid_from"), merged.get("valid_to"))
     source = layout.sources.get(edge.stated.source or "")
     numbers = (merged.get("strength"), merged.get("confidence"))
     return (row["id"], edge.source, edge.target, source, *numbers, valid.start, valid.end, edge.digest)

@@ -13,7 +13,6 @@ from kgmem.storage.postgres.statements import quote, statement
 
 VERTEX, EDGE = 1, 2
 LABEL_SHIFT = 48  # AGE's graphid is the label's id in the upper 16 bits and a sequence number in the lower 48.
-EPISODE_LABEL = "Episode"
 _PLAIN_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _MOST_SCOPES_KEPT = 200_000
 

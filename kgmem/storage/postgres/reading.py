@@ -15,8 +15,9 @@ from kgmem.domain.interval import iso
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import visible_from
 from kgmem.domain.source import Source
+from kgmem.domain.statement import EPISODE_LABEL
 from kgmem.storage.postgres.edges import read_edges
-from kgmem.storage.postgres.layout import EDGE, EPISODE_LABEL, VERTEX, Layout, label_id, learn_labels
+from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, label_id, learn_labels
 from kgmem.storage.postgres.records import dumps, entity_of, episode_of, relationship_of
 from kgmem.storage.postgres.vertices import read_vertices
 
@@ -38,7 +39,7 @@ class Slice:
         """The id after which the part begins. Raises InvalidInput for a cursor that kgmem did not give."""
         if self.cursor is None:
             return 0
-        if not self.cursor.isdecimal() or len(self.cursor) > 19:
+        if not self.cursor.isdecimal() or not self.cursor.isascii() or len(self.cursor) > 19:
             raise InvalidInput(f"{self.cursor[:40]!r} is not a cursor.", mend="Send the cursor of the last page.")
         return int(self.cursor)
 

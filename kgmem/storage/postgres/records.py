@@ -5,9 +5,10 @@ A caller's property that bears one of kgmem's names is stored with an underscore
 `source_` as `source__`), and gets its name back when it is read.
 """
 
+import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ import orjson
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.interval import valid_interval
 from kgmem.domain.place import Place, parse_place
 from kgmem.domain.relationship import Relationship
 
@@ -23,8 +25,10 @@ _OWN = {
     "episode": ("key", "text", "title", "occurred_at", "session", "speaker", "source", "scope"),
     "relationship": ("key", "text", "valid_from", "valid_to", "strength", "confidence", "source", "scope"),
 }
-_RESERVED = frozenset(name for names in _OWN.values() for name in names)
 _ANNOTATION = re.compile(r'("(?:[^"\\]|\\.)*")|::(?:vertex|edge|path|numeric)|(-?\b(?:NaN|Infinity)\b)')
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_LARGEST = 2**63 - 1
+_LONG = re.compile(rb"\d{19}")
 
 
 def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
@@ -43,7 +47,7 @@ def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
         "source": stated.source,
         "scope": stated.scope or None,
     }
-    return _merged(held, own, properties)
+    return _timed(_merged(held, own, properties), stated)
 
 
 def merge_relationship(held: Mapping[str, Any], stated: Relationship) -> dict[str, Any]:
@@ -58,7 +62,7 @@ def merge_relationship(held: Mapping[str, Any], stated: Relationship) -> dict[st
         "source": stated.source,
         "scope": stated.scope or None,
     }
-    return _merged(held, own, stated.properties)
+    return _timed(_merged(held, own, stated.properties), stated)
 
 
 def merge_episode(held: Mapping[str, Any], stated: Episode, key: str) -> dict[str, Any]:
@@ -114,26 +118,39 @@ def place_of(stored: Mapping[str, Any]) -> Place | None:
 
 def entity_body(stored: Mapping[str, Any]) -> str:
     """Give the text by which an entity is searched: name, other names, text; without a text its short properties."""
-    aliases = stored.get("aliases")
+    aliases, own = stored.get("aliases"), _OWN["entity"]
     parts = [stored.get("name") or stored.get("key"), *(aliases if isinstance(aliases, list) else [aliases])]
     if stored.get("text"):
         parts.append(stored["text"])
     else:
-        parts += [v for k, v in stored.items() if k not in _RESERVED and k != "aliases" and _is_short(v)]
+        parts += [v for k, v in stored.items() if k not in own and k != "aliases" and _is_short(v)]
     return "\n".join(part for part in parts if _is_text(part) and part.strip())
 
 
 def dumps(stored: Mapping[str, Any]) -> str:
     """Give properties as agtype reads them. Raises InvalidInput for what cannot be stored."""
+    return encoded(stored).decode()
+
+
+def encoded(stored: Any, *, sort: bool = False) -> bytes:
+    """Give a value as JSON, which is the same for values of equal types only. Raises InvalidInput for what has none."""
     try:
-        text = orjson.dumps(stored, default=_plain).decode()
+        data = orjson.dumps(stored, default=_plain, option=orjson.OPT_SORT_KEYS if sort else None)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(
             f"A property cannot be stored: {error}.", mend="Use JSON values; integers of 64 bits."
         ) from error
-    if "\\u0000" in text:
+    if b"\\u0000" in data and _NUL.search(data):
         raise InvalidInput("A text contains a NUL character.", mend="Remove U+0000 from it.")
-    return text
+    # orjson writes NaN and infinity as null, and integers that only fit without a sign.
+    if b"null" in data or _LONG.search(data):
+        _check_numbers(stored)
+    return data
+
+
+def alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Say whether properties are the same, types included: 1, 1.0 and true are equal in Python."""
+    return one == other and encoded(one, sort=True) == encoded(other, sort=True)
 
 
 def loads(text: str) -> dict[str, Any]:
@@ -141,22 +158,41 @@ def loads(text: str) -> dict[str, Any]:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        value = orjson.loads(_ANNOTATION.sub(lambda m: m[1] or ("null" if m[2] else ""), text))
+        plain = _ANNOTATION.sub(lambda m: m[1] or ("null" if m[2] else ""), text)
+        value = json.loads(plain, parse_float=_float)
     return value if isinstance(value, dict) else {}
 
 
-def check_finite(value: Any, where: str) -> None:
-    """Raise InvalidInput when a number in the value is not finite, which JSON could not say."""
+def _check_numbers(value: Any) -> None:
     if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidInput(f"{where} is not a finite number.", mend="Leave it out, or give it as text.")
-    for inner in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
-        check_finite(inner, where)
+        raise InvalidInput("A number is not finite.", mend="Leave it out, or give it as text.")
+    if isinstance(value, int) and value > _LARGEST:
+        raise InvalidInput(f"{value} does not fit into 64 bits.", mend="Give it as text.")
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple | set | frozenset):
+        return
+    for inner in value:
+        _check_numbers(inner)
+
+
+def _float(text: str) -> float | str:
+    """Give a number, or its text where it is a numeric of AGE's that no float can hold."""
+    value = float(text)
+    return value if math.isfinite(value) else text
+
+
+def _timed(merged: dict[str, Any], stated: Entity | Relationship) -> dict[str, Any]:
+    """Give merged properties back if the times that the statement brings fit those held. Raises InvalidInput."""
+    if stated.valid_from is not None or stated.valid_to is not None:
+        valid_interval(*(_text(merged.get(name)) for name in ("valid_from", "valid_to")))
+    return merged
 
 
 def _merged(held: Mapping[str, Any], own: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
     merged = {**held, **{name: value for name, value in own.items() if value is not None}}
     for name, value in properties.items():
-        stored = name if name.rstrip("_") not in _RESERVED else name + "_"
+        stored = name if name.rstrip("_") not in own else name + "_"
         if value is None:
             merged.pop(stored, None)
         else:
@@ -166,11 +202,11 @@ def _merged(held: Mapping[str, Any], own: Mapping[str, Any], properties: Mapping
 
 def _others(stored: Mapping[str, Any], what: str) -> dict[str, Any]:
     own = _OWN[what]
-    return {_unescaped(name): value for name, value in stored.items() if name not in own}
+    return {_unescaped(name, own): value for name, value in stored.items() if name not in own}
 
 
-def _unescaped(name: str) -> str:
-    return name[:-1] if name.endswith("_") and name.rstrip("_") in _RESERVED else name
+def _unescaped(name: str, own: Collection[str]) -> str:
+    return name[:-1] if name.endswith("_") and name.rstrip("_") in own else name
 
 
 def _text(value: Any) -> str | None:

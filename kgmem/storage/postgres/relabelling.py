@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 
-from kgmem.storage.postgres.layout import VERTEX, Layout, label_id
+from kgmem.storage.postgres.layout import VERTEX, Layout, know_labels, label_id
 
 
 async def relabel(connection: asyncpg.Connection, layout: Layout, old: int, name: str) -> int:
@@ -31,6 +31,7 @@ async def _move_edges(connection: asyncpg.Connection, layout: Layout, old: int, 
     kinds: dict[int, list[int]] = defaultdict(list)
     for edge in edges:
         kinds[edge["kind"]].append(edge["id"])
+    await know_labels(connection, layout, (ids[0] for ids in kinds.values()))
     for kind, ids in kinds.items():
         table = layout.by_id[kind].age_name
         await connection.execute(layout.sql("relabel", "move_starts", label=table), new, old, ids)

@@ -6,7 +6,7 @@ from typing import Any
 
 from kgmem.domain.episode import PASSAGE_CHARACTERS, Passage, passages
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.interval import ALWAYS, Interval, parse_time, valid_interval
+from kgmem.domain.interval import ALWAYS, Interval, valid_interval
 from kgmem.domain.place import Place
 from kgmem.storage.postgres.records import entity_body, place_of
 
@@ -26,7 +26,7 @@ def entity_row(stored: Mapping[str, Any]) -> VertexRow:
     body = entity_body(stored)
     labels = stored.get("labels")
     return VertexRow(
-        valid=_valid(stored.get("valid_from"), stored.get("valid_to")),
+        valid=valid_of(stored.get("valid_from"), stored.get("valid_to")),
         place=place_of(stored),
         labels=[str(label) for label in labels] if isinstance(labels, list) else None,
         passages=[Passage(0, 0, body)] if len(body) <= PASSAGE_CHARACTERS else list(passages(body)),
@@ -40,14 +40,12 @@ def episode_row(stored: Mapping[str, Any]) -> VertexRow:
     text = str(stored.get("text", ""))
     head = f"{title}\n" if title else f"{speaker}: " if speaker else ""
     cut = [Passage(p.ordinal, p.start, head + p.body) for p in passages(text)]
-    return VertexRow(_valid(occurred, occurred) if occurred else ALWAYS, None, None, cut)
+    return VertexRow(valid_of(occurred, occurred), None, None, cut)
 
 
-def _valid(valid_from: Any, valid_to: Any) -> Interval:
-    """Give the interval of stored times; another client may have written what is none."""
+def valid_of(valid_from: Any, valid_to: Any) -> Interval:
+    """Give the interval of stored times; always, where another client wrote what is none."""
     try:
-        if valid_from is not None and valid_from == valid_to:
-            return parse_time(valid_from)
         return valid_interval(valid_from, valid_to)
     except (InvalidInput, AttributeError, TypeError):
         return ALWAYS

@@ -6,24 +6,23 @@ from typing import Any, TypeVar
 
 import asyncpg
 import numpy as np
-import orjson
 
 from kgmem.domain.change import Change
 from kgmem.domain.embedding import unit
 from kgmem.domain.entity import ENTITY, EPISODE, Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
-from kgmem.domain.errors import EmbeddingMismatch, InvalidInput
+from kgmem.domain.errors import EmbeddingMismatch
 from kgmem.domain.graph import Graph
-from kgmem.domain.interval import parse_time, valid_interval
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
+from kgmem.domain.statement import EPISODE_LABEL, check_entities, check_episodes, check_relationships
 from kgmem.storage.postgres import deleting, reading
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.combining import Combiner, Outcomes
 from kgmem.storage.postgres.edges import identity as edge_identity
 from kgmem.storage.postgres.edges import write_edges
-from kgmem.storage.postgres.layout import EDGE, EPISODE_LABEL, VERTEX, Layout, ensure_labels, scope_ids, source_ids
-from kgmem.storage.postgres.records import merge_entity, merge_episode
+from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids, source_ids
+from kgmem.storage.postgres.records import encoded, merge_entity, merge_episode
 from kgmem.storage.postgres.rows import entity_row, episode_row
 from kgmem.storage.postgres.vertices import Outcome, Statement, write_vertices
 
@@ -45,25 +44,20 @@ class AgeGraphStore:
 
     async def put_entities(self, graph: str, entities: Sequence[Entity]) -> Written:
         """Merge statements of entities. Raises InvalidInput, VersionConflict, Conflict."""
+        check_entities(entities)
         held = await self.catalog.get(graph)
-        checked = [_checked(held, entity) for entity in entities]
+        checked = [_with_unit_vector(held, entity) for entity in entities]
         return await self._entities.put(graph, checked, alone=any(e.version is not None for e in entities))
 
     async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Written:
         """Merge statements of relationships. Raises InvalidInput, UnknownEntities, VersionConflict."""
-        for item in relationships:
-            if item.valid_from is not None or item.valid_to is not None:
-                valid_interval(item.valid_from, item.valid_to)
+        check_relationships(relationships)
         alone = any(item.version is not None for item in relationships)
         return await self._relationships.put(graph, relationships, alone=alone)
 
     async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> Written:
         """Store episodes with their passages and mentions. Raises InvalidInput, UnknownEntities, VersionConflict."""
-        for episode in episodes:
-            if not episode.text.strip():
-                raise InvalidInput("An episode has no text.", mend="Leave it out, or give its text.")
-            if episode.occurred_at is not None:
-                parse_time(episode.occurred_at)
+        check_episodes(episodes)
         return await self._episodes.put(graph, episodes, alone=any(e.version is not None for e in episodes))
 
     async def _write_entities(self, graph: str, entities: Sequence[Entity]) -> Outcomes:
@@ -216,7 +210,7 @@ def episode_key(episode: Episode) -> str:
     if episode.key is not None:
         return episode.key
     told = (episode.text, episode.occurred_at, episode.speaker, episode.session, episode.source)
-    return "episode-" + blake2b(orjson.dumps(told), digest_size=10).hexdigest()
+    return "episode-" + blake2b(encoded(told), digest_size=10).hexdigest()
 
 
 async def _in_rounds(
@@ -243,12 +237,8 @@ async def _in_rounds(
     return outcomes
 
 
-def _checked(graph: Graph, entity: Entity) -> Entity:
-    """Give the entity with a unit vector, or raise for times and vectors that cannot be."""
-    if entity.valid_from is not None or entity.valid_to is not None:
-        valid_interval(entity.valid_from, entity.valid_to)
-    if any("\x1f" in label for label in entity.labels or ()):
-        raise InvalidInput("A label contains a control character.", mend="Remove U+001F from it.")
+def _with_unit_vector(graph: Graph, entity: Entity) -> Entity:
+    """Give the entity with its vector scaled to length 1. Raises EmbeddingMismatch."""
     if entity.embedding is None:
         return entity
     if graph.space is None:
@@ -257,9 +247,10 @@ def _checked(graph: Graph, entity: Entity) -> Entity:
         )
     vector = np.asarray(entity.embedding, dtype=np.float32)
     length = float(np.linalg.norm(vector)) if vector.shape == (graph.space.dimension,) else 0.0
-    if not np.isfinite(length) or length == 0.0:
-        unit(entity.embedding, graph.space.dimension, f"The embedding of {entity.key!r}")
-    scaled: Any = vector / length
+    if 1e-15 < length < 1e15:
+        scaled: Any = vector / length
+    else:  # Another dimension, no direction, or squares that single floats cannot hold.
+        scaled = unit(entity.embedding, graph.space.dimension, f"The embedding of {entity.key!r}")
     return Entity(**{n: getattr(entity, n) for n in entity.__slots__ if n != "embedding"}, embedding=scaled)
 
 
@@ -287,7 +278,7 @@ def _episode_statement(episode: Episode) -> Statement:
         label=EPISODE_LABEL,
         merge=lambda held: merge_episode(held, episode, key),
         row=episode_row,
-        digest=_digest(orjson.dumps(fields, default=list)),
+        digest=_digest(encoded(fields)),
         source=episode.source,
         version=episode.version,
     )
@@ -310,12 +301,11 @@ async def _mention(
 
 def _entity_digest(entity: Entity) -> int:
     place = entity.place.geometry if entity.place else None
-    told = orjson.dumps(
+    told = encoded(
         (
             entity.label, entity.name, entity.properties, entity.labels, entity.text, place, entity.valid_from,
             entity.valid_to, entity.source,
-        ),
-        default=_plain,
+        )
     )  # fmt: skip
     vector = np.asarray(entity.embedding, dtype=np.float32).tobytes() if entity.embedding is not None else b""
     return _digest(told + vector)
@@ -323,7 +313,3 @@ def _entity_digest(entity: Entity) -> int:
 
 def _digest(data: bytes) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "big", signed=True)
-
-
-def _plain(value: Any) -> Any:
-    return dict(value) if hasattr(value, "keys") else list(value)

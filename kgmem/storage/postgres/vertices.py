@@ -12,7 +12,7 @@ from kgmem.domain.episode import Passage
 from kgmem.domain.errors import VersionConflict
 from kgmem.storage.postgres.codecs import encode_halfvec
 from kgmem.storage.postgres.layout import VERTEX, Layout, know_labels, label_id
-from kgmem.storage.postgres.records import dumps, loads
+from kgmem.storage.postgres.records import alike, dumps, loads
 from kgmem.storage.postgres.relabelling import relabel
 from kgmem.storage.postgres.rows import VertexRow
 
@@ -137,8 +137,10 @@ async def _merge(
         [layout.scopes[s.scope] for s in rest.values()],
         [s.key for s in rest.values()],
     )
+    await know_labels(connection, layout, [row["id"] for row in held])
     by_key = {(row["scope"], row["key"]): dict(row) for row in held}
     changed: dict[int, tuple[int, Statement, dict[str, Any]]] = {}
+    repeated: dict[int, tuple[int, Statement, dict[str, Any]]] = {}
     for at, statement in rest.items():
         row = by_key.get((layout.scopes[statement.scope], statement.key))
         _check_version(statement, row)
@@ -152,8 +154,10 @@ async def _merge(
             }
             await connection.execute(layout.sql("write", "change"), DELETED, kind, [former], [statement.key])
         outcome.ids[at], outcome.versions[at] = row["id"], row["version"]
-        if row["stated"] != statement.digest:
-            changed[row["id"]] = (at, statement, row)
+        (repeated if row["stated"] == statement.digest else changed)[row["id"]] = (at, statement, row)
+    # What another client deleted is stored anew, also by a statement that says nothing new.
+    there = await existing(connection, layout, repeated)
+    changed |= {id_: what for id_, what in repeated.items() if id_ not in there}
     if changed:
         await _merge_changed(connection, layout, kind, changed, outcome)
 
@@ -169,7 +173,7 @@ async def _merge_changed(
     written, same = [], []
     for id_, (at, statement, row) in changed.items():
         stored = statement.merge(before.get(id_, {}))
-        if stored == before.get(id_) and statement.vector is None and "moved" not in row:
+        if id_ in before and alike(stored, before[id_]) and statement.vector is None and "moved" not in row:
             same.append((id_, statement.digest))
         else:
             written.append(_Written(at, id_, statement, stored, statement.row(stored), dumps(stored)))
@@ -177,12 +181,12 @@ async def _merge_changed(
         await connection.execute(layout.sql("write", "restate_items"), *map(list, zip(*same, strict=True)))
     if not written:
         return
-    await keep_history(
-        connection, layout, kind, [(changed[w.id][2], before.get(w.id, {}), None) for w in written], deleted=False
-    )
-    for label, group in _by_label(layout, written):
-        sql = layout.sql("write", "update_vertices", label=label)
-        await connection.execute(sql, [w.id for w in group], [w.text for w in group])
+    versions = [(changed[w.id][2], before[w.id], None) for w in written if w.id in before]
+    await keep_history(connection, layout, kind, versions, deleted=False)
+    for name in ("update_vertices", "insert_vertices"):
+        for label, group in _by_label(layout, [w for w in written if (w.id in before) == (name == "update_vertices")]):
+            sql = layout.sql("write", name, label=label)
+            await connection.execute(sql, [w.id for w in group], [w.text for w in group])
     await connection.execute(layout.sql("write", "update_items"), [w.id for w in written], *_columns(layout, written))
     await refresh_passages(connection, layout, {w.id: w.row.passages for w in written}, _given(written))
     for w in written:
@@ -225,6 +229,18 @@ async def read_vertices(
         if label in layout.by_id:
             sql = layout.sql("write", "read_vertices", label=layout.by_id[label].age_name)
             found |= {row["id"]: loads(row["properties"]) for row in await connection.fetch(sql, group)}
+    return found
+
+
+async def existing(connection: asyncpg.Connection, layout: Layout, ids: Iterable[int]) -> set[int]:
+    """Give those of the ids that the label tables still hold."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for id_ in ids:
+        groups[label_id(id_)].append(id_)
+    found: set[int] = set()
+    for label, group in groups.items():
+        sql = layout.sql("write", "existing", label=layout.by_id[label].age_name)
+        found |= {row["id"] for row in await connection.fetch(sql, group)}
     return found
 
 

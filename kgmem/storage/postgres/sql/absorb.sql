@@ -20,7 +20,7 @@ INSERT INTO {index}.item (id, kind, scope, key, source, valid, place, area, labe
 VALUES ($1, $2, $3, $4, $5, tstzrange($6, $7), point($8, $9), $10::text::box, $11::text[], $12)
 ON CONFLICT (id) DO UPDATE SET scope = excluded.scope, key = excluded.key, source = excluded.source,
     valid = excluded.valid, place = excluded.place, area = excluded.area, labels = excluded.labels,
-    version = excluded.version, known_from = now(), stated = NULL
+    version = excluded.version, known_from = greatest(now(), item.known_from + interval '1us'), stated = NULL
 
 -- name: key_taken
 SELECT EXISTS (SELECT 1 FROM {index}.item WHERE scope = $1 AND key = $2 AND kind = $3 AND id <> $4)
@@ -29,7 +29,7 @@ SELECT EXISTS (SELECT 1 FROM {index}.item WHERE scope = $1 AND key = $2 AND kind
 MERGE INTO {index}.edge e
 USING (VALUES ($1::bigint)) AS n (id) ON e.id = n.id
 WHEN MATCHED THEN UPDATE SET source = $2, target = $3, scope = $5, origin = $6, strength = $7, confidence = $8,
-    valid = tstzrange($9, $10), discriminator = $11, key = $12, version = $13, known_from = now(), stated = NULL
+    valid = tstzrange($9, $10), discriminator = $11, key = $12, version = $13, known_from = greatest(now(), e.known_from + interval '1us'), stated = NULL
 WHEN NOT MATCHED THEN
     INSERT (id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, key, version)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, tstzrange($9, $10), $11, $12, $13)

@@ -31,7 +31,8 @@ SELECT (SELECT count(*) FROM {index}.item WHERE kind = 1) AS entities,
        (SELECT count(DISTINCT passage) FROM {index}.unembedded) AS waiting,
        (SELECT count(*) FROM {index}.scope) AS scopes,
        (SELECT count(*) FROM {index}.source) AS sources,
-       (SELECT coalesce(max(id), 0) FROM {index}.change) AS last_change,
+       coalesce((SELECT id FROM {index}.change WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
+                 ORDER BY xid DESC, id DESC LIMIT 1), 0) AS last_change,
        (SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
          JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname IN ($1, $2) AND c.relkind = 'r') AS bytes

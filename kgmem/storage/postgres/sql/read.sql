@@ -67,6 +67,13 @@ JOIN {index}.item b ON b.id = e.target
 WHERE $1::text IS NULL OR s.path = $1 ORDER BY e.id
 
 -- name: changes
-SELECT id, operation, kind, ids, keys, at FROM {index}.change
-WHERE id > $1 AND xid < pg_snapshot_xmin(pg_current_snapshot())
-ORDER BY id LIMIT $2
+-- In the order of transactions, not of ids: an id may be given before that of a transaction which began earlier, and
+-- then be committed after it. A cursor is the id of any change, so a reader goes on behind that change's place.
+SELECT h.id, h.operation, h.kind, h.ids, h.keys, h.at
+FROM (SELECT coalesce(max(xid), '0') AS xid, coalesce(max(id), 0) AS id
+      FROM (SELECT xid, id FROM {index}.change WHERE id <= $1 ORDER BY id DESC LIMIT 1) last) seen
+CROSS JOIN LATERAL (
+    SELECT * FROM {index}.change c
+    WHERE (c.xid, c.id) > (seen.xid, seen.id) AND c.xid < pg_snapshot_xmin(pg_current_snapshot())
+    ORDER BY c.xid, c.id LIMIT $2) h
+ORDER BY h.xid, h.id

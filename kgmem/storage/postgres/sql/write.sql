@@ -23,6 +23,9 @@ SELECT n.id, n.properties::agtype FROM unnest($1::graphid[], $2::text[]) AS n (i
 -- name: read_vertices
 SELECT id, properties::text AS properties FROM {graph}.{label} WHERE id = ANY ($1::graphid[])
 
+-- name: existing
+SELECT id FROM {graph}.{label} WHERE id = ANY ($1::graphid[])
+
 -- name: update_vertices
 UPDATE {graph}.{label} AS l SET properties = n.properties::agtype
 FROM unnest($1::graphid[], $2::text[]) AS n (id, properties) WHERE l.id = n.id
@@ -32,7 +35,7 @@ DELETE FROM {graph}.{label} WHERE id = ANY ($1::graphid[])
 
 -- name: update_items
 UPDATE {index}.item AS i
-SET version = i.version + 1, known_from = now(), source = coalesce(n.source, i.source),
+SET version = i.version + 1, known_from = greatest(now(), i.known_from + interval '1us'), source = coalesce(n.source, i.source),
     valid = tstzrange(n.valid_from, n.valid_to), place = point(n.lon, n.lat), area = n.area::text::box,
     labels = CASE WHEN n.labels IS NOT NULL THEN string_to_array(n.labels, E'\x1f') END, stated = n.stated
 FROM unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::timestamptz[], $5::float8[], $6::float8[], $7::text[],
@@ -44,8 +47,9 @@ WHERE i.id = n.id
 UPDATE {index}.item AS i SET stated = n.stated FROM unnest($1::bigint[], $2::bigint[]) AS n (id, stated) WHERE i.id = n.id
 
 -- name: keep_history
+-- A version is known for a microsecond at least: a transaction may have begun before the one that it waited for.
 INSERT INTO {index}.history (id, kind, version, known, deleted, record)
-SELECT n.id, $1, n.version, tstzrange(n.known_from, greatest(now(), n.known_from)), $2, n.record::jsonb
+SELECT n.id, $1, n.version, tstzrange(n.known_from, greatest(now(), n.known_from + interval '1us')), $2, n.record::jsonb
 FROM unnest($3::bigint[], $4::integer[], $5::timestamptz[], $6::text[]) AS n (id, version, known_from, record)
 ON CONFLICT (id, version) DO NOTHING
 
@@ -135,6 +139,11 @@ FOR UPDATE OF e
 -- name: read_label_edges
 SELECT id, start_id, end_id, properties::text AS properties FROM {graph}.{label} WHERE id = ANY ($1::graphid[])
 
+-- name: insert_label_edges
+INSERT INTO {graph}.{label} (id, start_id, end_id, properties)
+SELECT n.id, n.source, n.target, n.properties::agtype
+FROM unnest($1::graphid[], $2::graphid[], $3::graphid[], $4::text[]) AS n (id, source, target, properties)
+
 -- name: update_label_edges
 UPDATE {graph}.{label} AS l SET properties = n.properties::agtype, start_id = n.source, end_id = n.target
 FROM unnest($1::graphid[], $2::graphid[], $3::graphid[], $4::text[]) AS n (id, source, target, properties)
@@ -142,7 +151,7 @@ WHERE l.id = n.id
 
 -- name: update_edges
 UPDATE {index}.edge AS e
-SET version = e.version + 1, known_from = now(), origin = coalesce(n.origin, e.origin),
+SET version = e.version + 1, known_from = greatest(now(), e.known_from + interval '1us'), origin = coalesce(n.origin, e.origin),
     source = n.source, target = n.target, strength = n.strength, confidence = n.confidence,
     valid = tstzrange(n.valid_from, n.valid_to), stated = n.stated
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::real[], $6::real[], $7::timestamptz[],

@@ -1,0 +1,159 @@
+"""Memories for tests: the real store and index over one database, with parts that a test may replace."""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import asyncpg
+
+from kgmem.domain.embedding import Embedder, EmbeddingSpace, Role, Vector
+from kgmem.domain.errors import EmbedderUnavailable
+from kgmem.domain.ports import Job
+from kgmem.embedding.registry import make_embedder
+from kgmem.formats.toml_schema import load_schema
+from kgmem.memory import Memory
+from kgmem.resources import resource
+from kgmem.services.parts import Parts
+from kgmem.services.remember import schema_of
+from kgmem.storage.postgres.catalog import PostgresCatalog
+from kgmem.storage.postgres.codecs import set_codecs
+from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
+from kgmem.storage.postgres.extensions import read_capabilities
+from kgmem.storage.postgres.index import PostgresIndex
+from kgmem.storage.postgres.keys import PostgresKeyRing
+from kgmem.storage.postgres.store import AgeGraphStore
+from tests.postgres import run_on
+
+DIMENSION = 64  # Small, so that building HNSW indexes takes no time.
+CORE = load_schema(resource("graph_schema"))
+
+
+class RecordedJobs:
+    """A queue that runs nothing and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str | None]] = []
+
+    async def defer(self, task: str, *, graph: str | None = None, **arguments: Any) -> int | None:
+        self.asked.append((task, graph))
+        return len(self.asked)
+
+    async def get(self, id_: int) -> Job:
+        raise NotImplementedError
+
+    async def list(self, *, graph: str | None, status: str | None, limit: int) -> Sequence[Job]:
+        return []
+
+
+@dataclass
+class SwitchableEmbedder:
+    """An embedder whose provider can be away, be slow, and belong to another space."""
+
+    inner: Embedder
+    name: str = ""
+    away: bool = False
+    pause: float = 0.0
+    seen: list[str] = field(default_factory=list)
+
+    @property
+    def space(self) -> EmbeddingSpace:
+        return replace(self.inner.space, revision=self.name) if self.name else self.inner.space
+
+    async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:
+        if self.away:
+            raise EmbedderUnavailable
+        await asyncio.sleep(self.pause)
+        self.seen += texts
+        return await self.inner.embed(texts, role)
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+def hashing(dimension: int = DIMENSION, name: str = "") -> SwitchableEmbedder:
+    """A hash embedder that can be switched off; embedders of different names are of different spaces."""
+    inner = make_embedder("hash", dimension=dimension)
+    assert inner is not None
+    return SwitchableEmbedder(inner, name)
+
+
+@asynccontextmanager
+async def opened_memory(
+    url: str, *, embedder: Embedder | None = None, words: bool | None = None, size: int = 10
+) -> AsyncIterator[Memory]:
+    """A memory over a database; `words` is whether to use pg_textsearch, by default where the database has it."""
+    async with Database(url, size=size) as database, Database(url, size=size, settings=SEARCH_SETTINGS) as searches:
+        if words is None:
+            async with database.connection() as connection:
+                words = (await read_capabilities(connection)).bm25
+        catalog = PostgresCatalog(database, words=words)
+        index = PostgresIndex(
+            catalog, searches, occurrences=lambda graph: schema_of(CORE, graph).with_descendants("Event")
+        )
+        keys = PostgresKeyRing(database)
+        yield Memory(Parts(catalog, AgeGraphStore(catalog), index, keys, RecordedJobs(), embedder, CORE))
+
+
+async def new_graph(memory: Memory, name: str, **settings: Any) -> str:
+    """Make a graph and give its name."""
+    await memory.create_graph(name, **settings)
+    return name
+
+
+async def index_schema(memory: Memory, graph: str) -> str:
+    """The schema of a graph's index tables."""
+    catalog: Any = memory.parts.graphs
+    return str((await catalog.layout(graph)).index_name)
+
+
+async def query(memory: Memory, sql: str, *arguments: Any) -> list[Any]:
+    """Ask the database of a memory by SQL."""
+    catalog: Any = memory.parts.graphs
+    async with catalog.database.connection() as connection:
+        return list(await connection.fetch(sql, *arguments))
+
+
+@asynccontextmanager
+async def other_client(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A plain AGE client: a connection that knows nothing of kgmem."""
+    connection = await asyncpg.connect(
+        url, server_settings={"search_path": "ag_catalog,public", "session_preload_libraries": "age"}
+    )
+    try:
+        await set_codecs(connection)
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def cypher(client: asyncpg.Connection, graph: str, text: str, columns: int = 1) -> list[list[str]]:
+    """Run Cypher by AGE's own cypher(); gives the rows as agtype texts."""
+    names = [f"c{n}" for n in range(columns)]
+    rows = await client.fetch(
+        f"SELECT {', '.join(f'{n}::text' for n in names)} FROM cypher('{graph}', $cypher$ {text} $cypher$) "
+        f"AS ({', '.join(f'{n} agtype' for n in names)})"
+    )
+    return [list(row) for row in rows]
+
+
+def stable_vector(text: str, dimension: int = DIMENSION) -> list[float]:
+    """A vector that depends on the text alone, for vectors that callers give."""
+    state = zlib.crc32(text.encode())
+    numbers = []
+    for _ in range(dimension):
+        state = (state * 1_103_515_245 + 12_345) % 2**31
+        numbers.append(state / 2**30 - 1.0)
+    return numbers
+
+
+async def truncate(url: str, schema: str, tables: Sequence[str]) -> None:
+    """Empty index tables, as a damaged index would be."""
+    await run_on(url, f"TRUNCATE {', '.join(f'{schema}.{table}' for table in tables)}")
+
+
+def by_key(items: Sequence[Any]) -> Mapping[str, Any]:
+    """Items by their key."""
+    return {item.key: item for item in items}
