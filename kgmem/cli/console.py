@@ -1,6 +1,7 @@
 """What the commands share: the two streams, errors as lines and exit codes, running a coroutine over a memory."""
 
 import asyncio
+import traceback
 from collections.abc import Awaitable
 from dataclasses import asdict, is_dataclass
 from typing import Annotated, Any, TypeVar
@@ -11,6 +12,8 @@ from rich.console import Console
 
 from kgmem.domain.errors import (
     Conflict,
+    DatabaseOutdated,
+    DataFolderInUse,
     Forbidden,
     InvalidInput,
     KgmemError,
@@ -31,23 +34,34 @@ EXIT_CODES: tuple[tuple[type[KgmemError], int], ...] = (
     (InvalidInput, 2),
     (NotFound, 3),
     (Conflict, 4),
+    (DataFolderInUse, 4),
     (Unavailable, 5),
     (TimedOut, 5),
+    (DatabaseOutdated, 5),
     (ServerError, 5),
     (Forbidden, 6),
     (Unauthenticated, 6),
 )
+
+debugging = False  # Set by KGMEM_LOG_LEVEL=debug: then errors come with their traceback.
 
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 GraphName = Annotated[str, typer.Option("--graph", "-g", help="The graph.")]
 ScopeName = Annotated[str, typer.Option("--scope", help="Whose memory: a path such as user/42; without one, shared.")]
 
 
-def report_error(error: KgmemError) -> int:
+def report_error(error: Exception) -> int:
     """Print an error with its mend; gives the exit code."""
-    NOTES.print(f"[bold red]error:[/] {_plain(error.message)}")
-    if error.mend:
-        NOTES.print(f"  {_plain(error.mend)}")
+    if debugging:
+        NOTES.print("".join(traceback.format_exception(error)), markup=False, soft_wrap=True)
+    if isinstance(error, KgmemError):
+        message, mend = error.message, error.mend
+    else:
+        message = f"kgmem failed in a way that it does not know: {type(error).__name__}: {error}"
+        mend = "Run it again with KGMEM_LOG_LEVEL=debug, and report what it prints."
+    NOTES.print(f"[bold red]error:[/] {_plain(message)}", soft_wrap=True)
+    if mend:
+        NOTES.print(f"  {_plain(mend)}", soft_wrap=True)
     return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
 
 
@@ -58,7 +72,7 @@ def print_json(value: Any) -> None:
 
 def note(text: str) -> None:
     """Print a note beside the answer."""
-    NOTES.print(f"[dim]{_plain(text)}[/]")
+    NOTES.print(f"[dim]{_plain(text)}[/]", soft_wrap=True)
 
 
 def run_async(work: Awaitable[T]) -> T:

@@ -15,6 +15,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from kgmem.cli.migrate import migrate
+from kgmem.cli.opening import load_settings
 from kgmem.domain.errors import InvalidInput
 from kgmem.settings import Settings
 from kgmem.storage.postgres.embedded import EmbeddedPostgres, ServerStatus
@@ -74,7 +75,7 @@ def status(as_json: AsJSON = False) -> None:
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def psql(context: typer.Context) -> None:
     """Open psql on the database (embedded or external); further arguments go to psql, such as -c "SELECT 1"."""
-    raise typer.Exit(asyncio.run(_psql(Settings(), context.args)))
+    raise typer.Exit(asyncio.run(_psql(load_settings(), context.args)))
 
 
 @app.command()
@@ -98,7 +99,7 @@ def logs(
 
 def _embedded() -> EmbeddedPostgres:
     """The embedded Postgres of the settings. Raises InvalidInput when they name an external one."""
-    settings = Settings()
+    settings = load_settings()
     if settings.database_url:
         raise InvalidInput(
             "KGMEM_DATABASE_URL names an external Postgres, which kgmem does not start, stop or log.",

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kgmem.cli.opening import load_settings
 from kgmem.domain.errors import KgmemError
 from kgmem.settings import Settings
 from kgmem.storage.postgres.doctor import Finding, examine
@@ -21,7 +22,7 @@ _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
     """Look at the database, its extensions, rights and settings; say what mends what. Exit code 1 on a problem."""
-    findings = asyncio.run(_examine(Settings()))
+    findings = asyncio.run(_examine(load_settings()))
     if as_json:
         typer.echo(orjson.dumps([dataclasses.asdict(finding) for finding in findings], option=orjson.OPT_INDENT_2))
     else:

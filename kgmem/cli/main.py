@@ -10,7 +10,6 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from kgmem.cli.console import report_error
-from kgmem.domain.errors import KgmemError
 
 # Name -> where it stands, and what it does in a line. A module's `app` is a group, any other name a command.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -66,6 +65,7 @@ app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,  # They are run()'s to show.
     help="A knowledge memory: a graph, embeddings, two clocks and sources in one Postgres.",
     epilog="Settings are environment variables: see docs/settings.md.",
 )
@@ -85,8 +85,8 @@ def kgmem(
 
 
 def run(main: Callable[[], Any] = app) -> None:
-    """Run the command line; an error of kgmem becomes two lines and an exit code, never a traceback."""
+    """Run the command line; an error becomes two lines and an exit code, never a traceback."""
     try:
         main()
-    except KgmemError as error:
+    except Exception as error:
         sys.exit(report_error(error))

@@ -7,6 +7,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from kgmem.cli.opening import load_settings
 from kgmem.domain.errors import InvalidInput
 from kgmem.settings import Settings
 from kgmem.storage.postgres.migrate import MigrationState, Report, downgrade, revision_state
@@ -31,7 +32,7 @@ def migrate(
         if not as_json:
             typer.echo(step)
 
-    before, after = asyncio.run(_migrate(Settings(), to or "head", down, report))
+    before, after = asyncio.run(_migrate(load_settings(), to or "head", down, report))
     if as_json:
         typer.echo(orjson.dumps({"before": before.current, **dataclasses.asdict(after), "steps": steps}))
     elif after.current is None:

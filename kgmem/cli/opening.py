@@ -4,7 +4,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
+from pydantic import ValidationError
+
+from kgmem.cli import console
 from kgmem.cli.console import note, run_async
+from kgmem.domain.errors import InvalidInput
 from kgmem.memory import Memory
 from kgmem.settings import Settings
 from kgmem.wiring import open_memory
@@ -12,9 +16,21 @@ from kgmem.wiring import open_memory
 T = TypeVar("T")
 
 
+def load_settings() -> Settings:
+    """Give the settings of the environment. Raises InvalidInput that names the variable which is wrong."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = "KGMEM_" + "_".join(map(str, wrong["loc"])).upper()
+        raise InvalidInput(f"{name} is wrong: {wrong['msg']}.", mend=f"Correct it, or unset {name}.") from error
+    console.debugging = settings.log_level == "debug"
+    return settings
+
+
 def opened() -> AbstractAsyncContextManager[Memory]:
     """Give the memory that the environment's settings name."""
-    return open_memory(Settings(), report=note)
+    return open_memory(load_settings(), report=note)
 
 
 def with_memory(

@@ -12,7 +12,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kgmem.cli.console import NOTES, OUT, note
-from kgmem.cli.opening import with_memory
+from kgmem.cli.opening import load_settings, with_memory
 from kgmem.cli.serve import say_ready, with_address
 from kgmem.domain.access import Key
 from kgmem.domain.answer import Answer, Hit
@@ -38,7 +38,7 @@ def quickstart(
     port: Annotated[int | None, typer.Option("--port", help="Port instead of KGMEM_PORT.")] = None,
 ) -> None:
     """Start the database, load the sample graph, answer a question from it. Run again, it uses what is there."""
-    settings = with_address(Settings(), host, port)
+    settings = with_address(load_settings(), host, port)
     with_memory(partial(_prepare, settings=settings), partial(open_memory, settings, migrating=True, report=note))
     if serve:
         opening = partial(open_memory, settings, owner=True, worker=settings.worker, report=note)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from kgmem.cli.console import NOTES, note, run_async
+from kgmem.cli.opening import load_settings
 from kgmem.settings import Settings
 from kgmem.wiring import open_memory, open_worker
 from kgmem_api import server
@@ -20,7 +21,7 @@ def serve(
     worker: Annotated[bool, typer.Option(help="Run background jobs in this process too.")] = True,
 ) -> None:
     """Serve the REST API until interrupted. Refuses a database of another version, naming the command that mends."""
-    settings = with_address(Settings(), host, port)
+    settings = with_address(load_settings(), host, port)
     opening = partial(open_memory, settings, owner=True, worker=worker and settings.worker, report=note)
     server.run(settings, opening, ready=say_ready)
 
@@ -28,7 +29,7 @@ def serve(
 def worker() -> None:
     """Run background jobs until interrupted: a further machine only needs KGMEM_DATABASE_URL."""
     note("Working on background jobs. Stop with Ctrl-C.")
-    run_async(open_worker(Settings(), report=note))
+    run_async(open_worker(load_settings(), report=note))
 
 
 def with_address(settings: Settings, host: str | None, port: int | None) -> Settings:
