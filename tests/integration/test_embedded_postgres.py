@@ -208,7 +208,7 @@ class TestLife:
 
     async def test_a_cancelled_start_leaves_no_process(self, home: Path) -> None:
         server = server_in(home)
-        for pause in (0.01, 0.03, 0.06):
+        for pause in (0.0, 0.005, 0.01, 0.02, 0.04, 0.08):
             start = asyncio.create_task(server.start())
             await asyncio.sleep(pause)
             start.cancel()
@@ -434,6 +434,15 @@ class TestRefusals:
     def test_the_url_is_known_only_after_the_start(self, new_home: Path) -> None:
         with pytest.raises(ServerError, match="was not started"):
             _ = server_in(new_home).url
+
+    async def test_a_full_disk_is_named(self, new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(self: object, *arguments: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("kgmem.storage.postgres.local.cluster.Cluster.write_settings", full)
+        with pytest.raises(ServerError, match="No space left on device") as refused:
+            await server_in(new_home).start()
+        assert "KGMEM_HOME" in refused.value.mend
 
 
 class TestSockets:

@@ -2,11 +2,14 @@
 
 import os
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import asyncpg
 
+from kgmem.storage.postgres.errors import translating
 from kgmem.storage.postgres.local.access import open_private
 from kgmem.storage.postgres.local.cluster import DATABASE, ROLE
 from kgmem.storage.postgres.local.postmaster import Postmaster
@@ -23,12 +26,9 @@ def socket_url(found: Postmaster, database: str = DATABASE) -> str:
 
 async def ensure_database(found: Postmaster) -> None:
     """Make the database of kgmem when it is missing."""
-    connection = await asyncpg.connect(socket_url(found, "postgres"))
-    try:
+    async with _connected(found, "postgres") as connection:
         if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", DATABASE):
             await connection.execute(f"CREATE DATABASE {DATABASE}")
-    finally:
-        await connection.close()
 
 
 def password_in(path: Path) -> str:
@@ -41,12 +41,19 @@ def password_in(path: Path) -> str:
 
 async def set_password(found: Postmaster, password: str) -> None:
     """Give the role its password, which connections over TCP need."""
-    connection = await asyncpg.connect(socket_url(found))
-    try:
+    async with _connected(found, DATABASE) as connection:
         # A password cannot be a parameter of ALTER ROLE, so Postgres itself quotes it.
         change = await connection.fetchval(
             "SELECT format('ALTER ROLE %I PASSWORD %L', current_user, $1::text)", password
         )
         await connection.execute(change)
-    finally:
-        await connection.close()
+
+
+@asynccontextmanager
+async def _connected(found: Postmaster, database: str) -> AsyncIterator[asyncpg.Connection]:
+    with translating():
+        connection = await asyncpg.connect(socket_url(found, database))
+        try:
+            yield connection
+        finally:
+            await connection.close()

@@ -63,7 +63,8 @@ def fitted_settings(machine: Machine) -> dict[str, str]:
     # A parallel HNSW build keeps maintenance_work_mem in dynamic shared memory; containers give /dev/shm 64 MB.
     shared = "posix" if machine.shared_memory >= 2 * maintenance else "mmap"
     return {
-        "shared_buffers": _mb(_between(64 * MB, machine.memory // 8, 4 * GB)),
+        # Each GB costs 30 MB at rest; what does not fit in is read from the system's cache of the same files.
+        "shared_buffers": _mb(_between(64 * MB, machine.memory // 16, 4 * GB)),
         "effective_cache_size": _mb(_between(128 * MB, machine.memory // 2, 1024 * GB)),
         "work_mem": _mb(_between(4 * MB, machine.memory // 256, 64 * MB)),
         "maintenance_work_mem": _mb(maintenance),

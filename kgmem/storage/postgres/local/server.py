@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from kgmem.domain.errors import ServerError
 from kgmem.storage.postgres.local import log, postmaster
@@ -13,6 +14,8 @@ from kgmem.storage.postgres.local.binaries import find_binaries
 from kgmem.storage.postgres.local.cluster import Cluster
 from kgmem.storage.postgres.local.postmaster import Postmaster, read_postmaster
 from kgmem.storage.postgres.local.sockets import choose_socket_folder, discard_socket_folder
+
+T = TypeVar("T")
 
 # Seconds that a fast stop may take (it writes to disk what is dirty), and then an immediate one.
 FAST_STOP = 60.0
@@ -47,20 +50,27 @@ class Server:
         return (found.address, found.port) == (("127.0.0.1", self.port) if self.port else ("", found.port))
 
     async def ensure_running(self) -> tuple[Postmaster, bool]:
-        """The running Postgres, ready for connections, and whether this call started it."""
-        found = self.look()
-        if found is not None:
-            ready = await self._wait(found.pid, log.Progress(self.log_path, self.report))
-            if ready is not None:
-                return ready, False
-        return await self._start(), True
+        """The running Postgres, ready for connections, and whether this call started it. Raises ServerError."""
+        try:
+            found = self.look()
+            if found is not None:
+                ready = await self._wait(found.pid, log.Progress(self.log_path, self.report))
+                if ready is not None:
+                    return ready, False
+            return await self._start(), True
+        except OSError as exc:
+            raise ServerError(
+                f"The files of Postgres in {self.home} cannot be used: {exc}.",
+                mend="Mend the rights or the space of that folder, or set KGMEM_HOME to another one.",
+                path=str(self.home),
+            ) from exc
 
     async def _start(self) -> Postmaster:
-        cluster = await asyncio.to_thread(self._prepare)
+        cluster = await _whole(self._prepare)
         # What is left of a Postgres that was killed would keep the new one from starting.
         await self._end_leftovers()
         progress = log.Progress(self.log_path, self.report)
-        pid = await asyncio.to_thread(self._launch, cluster)
+        pid = await _whole(lambda: self._launch(cluster))
         ready = await self._wait(pid, progress)
         if ready is None:
             raise ServerError(
@@ -133,3 +143,13 @@ class Server:
         """End what is left: all of a Postgres that hangs, and sessions still at work whose Postgres was killed."""
         if not await postmaster.end_all(self.data, signal.SIGQUIT, IMMEDIATE_STOP):
             await postmaster.end_all(self.data, signal.SIGKILL, IMMEDIATE_STOP)
+
+
+async def _whole(work: Callable[[], T]) -> T:
+    """Do blocking work in a thread and wait for its end even when cancelled: what it starts must be known."""
+    doing = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.gather(doing, return_exceptions=True)
+        raise
