@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from kgmem.domain.embedding import Embedder, EmbeddingSpace
+from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph import Graph
 from kgmem.domain.schema import GraphSchema
 from kgmem.embedding.registry import make_embedder
@@ -26,6 +28,7 @@ from kgmem.storage.postgres.store import AgeGraphStore
 
 OCCURRENCE = "Event"  # What descends from this label happened: that it is over does not make it untrue.
 Report = Callable[[str], None]
+_REMOTE = ("ollama", "openai")
 
 
 def _silent(text: str) -> None:
@@ -109,23 +112,53 @@ async def _build(settings: Settings, url: str, stack: AsyncExitStack) -> tuple[M
 async def _parts(
     settings: Settings, database: Database, searches: Database, queue: ProcrastinateQueue, stack: AsyncExitStack
 ) -> Parts:
-    embedder = make_embedder(
-        settings.embedder,
-        url=settings.embedder_url,
-        key=settings.embedder_key.get_secret_value() if settings.embedder_key else None,
-        dimension=settings.embedder_dimension,
-        timeout=settings.embedder_timeout,
-    )
-    if embedder:
-        stack.push_async_callback(embedder.aclose)
+    embedders = _Embedders(settings, stack)
+    embedder = embedders.named(settings.embedder, settings.embedder_dimension)
     core = load_schema(resource("graph_schema"))
     async with database.connection() as connection:
         capabilities = await read_capabilities(connection)
     catalog = PostgresCatalog(database, words=capabilities.bm25)
     keys = await stack.enter_async_context(PostgresKeyRing(database))
-    index = PostgresIndex(catalog, searches, occurrences=_occurrences(core))
+    index = PostgresIndex(
+        catalog,
+        searches,
+        occurrences=_occurrences(core),
+        mends_words=capabilities.bm25 and not capabilities.bm25_outlives_restarts,
+    )
     store = AgeGraphStore(catalog)
-    return Parts(catalog, store, index, keys, queue, embedder, core)
+    return Parts(catalog, store, index, keys, queue, embedder, core, embedders.of)
+
+
+class _Embedders:
+    """Makes embedders by name or by space, each once, and lets go of them with the stack."""
+
+    def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
+        self._settings = settings
+        self._stack = stack
+        self._made: dict[str, Embedder | None] = {}
+
+    def named(self, name: str, dimension: int | None) -> Embedder | None:
+        """Give the embedder of a name such as minilm or ollama:nomic-embed-text; None for none."""
+        settings = self._settings
+        key = settings.embedder_key.get_secret_value() if settings.embedder_key else None
+        embedder = make_embedder(
+            name, url=settings.embedder_url, key=key, dimension=dimension, timeout=settings.embedder_timeout
+        )
+        if embedder:
+            self._stack.push_async_callback(embedder.aclose)
+        return embedder
+
+    def of(self, space: EmbeddingSpace) -> Embedder | None:
+        """Give the embedder of a space that a graph was made in; None when its vectors cannot be made here."""
+        if space.id not in self._made:
+            remote = space.provider in _REMOTE
+            name = f"{space.provider}:{space.model}" if remote else space.provider
+            try:
+                embedder = self.named(name, space.dimension if remote else None)
+            except InvalidInput:  # A provider of vectors that callers give, or one that is no longer installed.
+                embedder = None
+            self._made[space.id] = embedder if embedder and embedder.space.id == space.id else None
+        return self._made[space.id]
 
 
 def _occurrences(core: GraphSchema) -> Callable[[Graph], Sequence[str]]:

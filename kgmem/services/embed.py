@@ -33,10 +33,10 @@ async def defer_missing(parts: Parts) -> int:
         return 0
     asked = 0
     for held in await parts.graphs.list():
-        if held.space and held.space.id == parts.embedder.space.id:
-            if await parts.index.unembedded(held.name, held.space.id, 1):
-                await parts.jobs.defer("embed", graph=held.name)
-                asked += 1
+        ours = held.space is not None and held.space.id == parts.embedder.space.id
+        if ours and await parts.index.unembedded(held.name, parts.embedder.space.id, 1):
+            await parts.jobs.defer("embed", graph=held.name)
+            asked += 1
     return asked
 
 

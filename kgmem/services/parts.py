@@ -1,10 +1,15 @@
 """The ports that the services work with, handed in once by the wiring."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from kgmem.domain.embedding import Embedder
+from kgmem.domain.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.ports import GraphCatalog, GraphStore, JobQueue, KeyRing, RetrievalIndex
 from kgmem.domain.schema import GraphSchema
+
+
+def _no_other(space: EmbeddingSpace) -> None:
+    """Give no embedder: only the present one is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +23,5 @@ class Parts:
     jobs: JobQueue
     embedder: Embedder | None  # None: no embeddings but those that callers give.
     core_schema: GraphSchema  # What every graph knows before it adds its own.
+    # Gives the embedder of a space that a graph is (still) in, where it can be had: questions are asked in that space.
+    embedder_of: Callable[[EmbeddingSpace], Embedder | None] = _no_other

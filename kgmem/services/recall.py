@@ -54,12 +54,14 @@ async def _vector(parts: Parts, graph: Graph, question: Question) -> tuple[Vecto
         if graph.space is None:
             raise EmbeddingMismatch("This graph has no embedding space.", mend="Ask by text, or give the graph one.")
         return unit(question.what.vector, graph.space.dimension, "what.vector"), {}
-    if question.what.text is None or parts.embedder is None or graph.space is None:
+    if question.what.text is None or graph.space is None:
         return None, {}
-    if parts.embedder.space.id != graph.space.id:
-        return None, {"meaning_arm_off_other_embedding_space": 1}
+    present = parts.embedder is not None and parts.embedder.space.id == graph.space.id
+    embedder = parts.embedder if present else parts.embedder_of(graph.space)
+    if embedder is None:
+        return None, {"meaning_arm_off_no_embedder_of_the_graph": 1}
     try:
-        return (await parts.embedder.embed([question.what.text], "query"))[0], {}
+        return (await embedder.embed([question.what.text], "query"))[0], {}
     except EmbedderUnavailable:
         # Words still find much; a recall that fails because a provider is away would be worse, and it is told.
         return None, {"meaning_arm_off_embedder_unavailable": 1}

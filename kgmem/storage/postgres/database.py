@@ -59,6 +59,7 @@ class Database:
         self.url = url
         self.settings = dict(settings or {})
         self.statement_timeout = statement_timeout
+        self.started: int | None = None  # When the Postgres started that the newest connection leads to.
         self._size = size
         self._pool: asyncpg.Pool | None = None
 
@@ -70,7 +71,7 @@ class Database:
                 self.url,
                 min_size=1,
                 max_size=self._size,
-                init=set_codecs,
+                init=self._prepare,
                 reset=_keep_session,
                 server_settings=settings,
                 statement_cache_size=400,
@@ -88,6 +89,11 @@ class Database:
                 await asyncio.wait_for(self._pool.close(), 5)
             except TimeoutError:
                 self._pool.terminate()
+
+    async def _prepare(self, connection: asyncpg.Connection) -> None:
+        """Make a new connection ready; none outlives a restart of Postgres, so the newest tells of the present one."""
+        await set_codecs(connection)
+        self.started = await connection.fetchval("SELECT pg_postmaster_start_time()")
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:

@@ -11,6 +11,8 @@ from kgmem.storage.postgres.errors import translating
 
 OLDEST_SERVER, NEWEST_SERVER = 16, 18
 
+# From this version on pg_textsearch writes everything through the WAL; see words.py for what is done before it.
+BM25_IN_WAL = "1.5"
 # The oldest version of each extension that kgmem works with.
 REQUIRED: Mapping[str, str] = {"age": "1.7", "vector": "0.8"}
 OPTIONAL: Mapping[str, str] = {"pg_textsearch": "1.0"}
@@ -66,6 +68,11 @@ class Capabilities:
     def bm25(self) -> bool:
         """Whether words can be ranked by BM25 here; else by Postgres full text."""
         return self.extensions["pg_textsearch"].installed is not None and "pg_textsearch" in self.preloaded
+
+    @property
+    def bm25_outlives_restarts(self) -> bool:
+        """Whether the text index is whole after a restart of Postgres; older versions keep a part in memory only."""
+        return self.bm25 and self.extensions["pg_textsearch"].at_least(BM25_IN_WAL)
 
     def package(self, name: str) -> str:
         """The apt package of an extension for this server."""

@@ -19,6 +19,7 @@ from kgmem.storage.postgres.codecs import encode_halfvec
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import EDGE, LABEL_SHIFT, Label, Layout
 from kgmem.storage.postgres.statements import statement
+from kgmem.storage.postgres.words import Words
 
 _BATCH = 2000
 _SWEEP_EVERY = 10.0  # Seconds between looks for vertices that another client deleted.
@@ -28,9 +29,18 @@ class PostgresIndex:
     """The index tables of every graph."""
 
     def __init__(
-        self, catalog: PostgresCatalog, searches: Database, *, occurrences: Callable[[Graph], Sequence[str]]
+        self,
+        catalog: PostgresCatalog,
+        searches: Database,
+        *,
+        occurrences: Callable[[Graph], Sequence[str]],
+        mends_words: bool = False,
     ) -> None:
-        """Take the catalog, a pool tuned for searches, and what names the labels that tell of occurrences."""
+        """Take the catalog, a pool tuned for searches, what names the labels that tell of occurrences.
+
+        `mends_words` says that the text index has to be looked after when Postgres has restarted (words.py).
+        """
+        self._words = Words(catalog.database) if mends_words else None
         self.catalog = catalog
         self.database = catalog.database
         self.searches = searches
@@ -40,6 +50,8 @@ class PostgresIndex:
     async def candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
         """Give each arm's candidates for a question, by one statement."""
         async with self.catalog.on(graph) as layout, self.searches.connection() as connection:
+            if self._words and question.what.text is not None and self.searches.started is not None:
+                await self._words.ensure_whole(layout, self.searches.started)
             occurrences = self._occurrences(layout.graph)
             request = search.SearchRequest(question, vector, occurrences, self.catalog.words)
             return await search.candidates(connection, layout, request)

@@ -1,0 +1,1 @@
+ALTER TABLE kgmem.graph DROP COLUMN words_checked;

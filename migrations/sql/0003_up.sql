@@ -1,0 +1,1 @@
+ALTER TABLE kgmem.graph ADD COLUMN words_checked timestamptz;
