@@ -396,6 +396,19 @@ class TestCrashes:
         async with server_in(own_home) as server:
             assert server.owns
 
+    async def test_a_start_waits_for_a_postgres_that_is_still_recovering(self, own_home: Path) -> None:
+        with other_process(own_home) as owner:
+            pid_file = own_home / "postgres" / "postmaster.pid"
+            ready = pid_file.read_text()
+            pid_file.write_text(ready.replace("ready   ", "starting"))
+            guest = server_in(own_home, attach=True)
+            start = asyncio.create_task(guest.start())
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(start), 1)
+            pid_file.write_text(ready)
+            assert await asyncio.wait_for(start, 20) == owner.url
+            await guest.stop()
+
     async def test_an_interrupted_initdb_is_done_again(self, new_home: Path) -> None:
         half = new_home / "postgres.new"
         half.mkdir(parents=True)

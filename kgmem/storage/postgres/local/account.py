@@ -48,7 +48,7 @@ class Account:
         except PermissionError as exc:
             raise ServerError(
                 f"{command[0]} cannot be run as the user {self.name}: {exc.strerror}.",
-                mend="Let that user read and run it and the files beside it (chmod a+rX), or run kgmem as an ordinary user.",
+                mend="Let that user read it and the files beside it (chmod a+rX), or run kgmem as an ordinary user.",
             ) from exc
 
     def clients(self) -> list[str]:
