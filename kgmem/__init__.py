@@ -1,0 +1,104 @@
+"""kgmem: a knowledge memory in Postgres. `async with kgmem.open() as memory: ...`."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from kgmem.domain.answer import Answer, ArmShare, Hit
+from kgmem.domain.entity import Deleted, Entity, Page, Written
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import (
+    Conflict,
+    DatabaseOutdated,
+    DatabaseUnavailable,
+    DataFolderInUse,
+    EmbedderUnavailable,
+    EmbeddingMismatch,
+    Forbidden,
+    InvalidInput,
+    KgmemError,
+    NotFound,
+    SchemaViolation,
+    ServerError,
+    TimedOut,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    UnknownEntities,
+    VersionConflict,
+)
+from kgmem.domain.place import Place, parse_place
+from kgmem.domain.question import Question, What, When
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.source import Source
+
+if TYPE_CHECKING:
+    from kgmem.memory import Memory
+    from kgmem.opening import opened as open  # noqa: A004  # `kgmem.open` reads as what it does
+    from kgmem.services.export_records import ExportOptions, ExportResult
+    from kgmem.services.importing import ImportOptions, ImportResult
+
+    __version__: str
+
+__all__ = [
+    "Answer",
+    "ArmShare",
+    "Conflict",
+    "DataFolderInUse",
+    "DatabaseOutdated",
+    "DatabaseUnavailable",
+    "Deleted",
+    "EmbedderUnavailable",
+    "EmbeddingMismatch",
+    "Entity",
+    "Episode",
+    "ExportOptions",
+    "ExportResult",
+    "Forbidden",
+    "Hit",
+    "ImportOptions",
+    "ImportResult",
+    "InvalidInput",
+    "KgmemError",
+    "Memory",
+    "NotFound",
+    "Page",
+    "Place",
+    "Question",
+    "Relationship",
+    "SchemaViolation",
+    "ServerError",
+    "Source",
+    "TimedOut",
+    "TooLarge",
+    "Unauthenticated",
+    "Unavailable",
+    "UnknownEntities",
+    "VersionConflict",
+    "What",
+    "When",
+    "Written",
+    "__version__",
+    "open",
+    "parse_place",
+]
+
+# What brings in drivers, models and the rest is imported when it is first asked for, so that `kgmem --help` and
+# whoever wants the nouns alone do not wait for it.
+_LATER = {
+    "ExportOptions": ("kgmem.services.export_records", "ExportOptions"),
+    "ExportResult": ("kgmem.services.export_records", "ExportResult"),
+    "ImportOptions": ("kgmem.services.importing", "ImportOptions"),
+    "ImportResult": ("kgmem.services.importing", "ImportResult"),
+    "Memory": ("kgmem.memory", "Memory"),
+    "open": ("kgmem.opening", "opened"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Give what is imported late, and the version of the package that is installed."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("kgmem")
+    if name in _LATER:
+        module, attribute = _LATER[name]
+        return getattr(import_module(module), attribute)
+    raise AttributeError(f"module 'kgmem' has no attribute {name!r}")

@@ -1,0 +1,40 @@
+"""`kgmem.open()`: a memory for a Python program."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.memory import Memory
+from kgmem.settings import Settings
+from kgmem.wiring import open_memory
+
+
+@asynccontextmanager
+async def opened(
+    *, url: str | None = None, home: Path | str | None = None, worker: bool = True, **settings: Any
+) -> AsyncIterator[Memory]:
+    """Give a memory over the Postgres at `url`, or over the embedded one in `home`, for the time of an `async with`.
+
+    Whatever is not given is what the KGMEM_* variables say; `settings` may set any other of them by its small name
+    (`embedder="none"`). `worker` runs background jobs meanwhile, so that vectors follow what is written. The tables of
+    the embedded database are brought up to date; those of an external one never are: that is `kgmem db migrate`.
+    Raises InvalidInput for a wrong setting, DatabaseOutdated, DatabaseUnavailable, ServerError.
+    """
+    given = {"database_url": url, "home": home, **settings}
+    unknown = sorted(given.keys() - Settings.model_fields.keys())
+    if unknown:
+        raise InvalidInput(
+            f"There is no setting {unknown[0]!r}.", mend=f"Settings are {', '.join(sorted(Settings.model_fields))}."
+        )
+    try:
+        chosen = Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = "_".join(map(str, wrong["loc"]))
+        raise InvalidInput(f"The setting {name} is wrong: {wrong['msg']}.", mend=f"Correct {name}.") from error
+    async with open_memory(chosen, worker=worker, migrating=chosen.database_url is None) as memory:
+        yield memory

@@ -1,0 +1,41 @@
+"""`kgmem.open()` against a real Postgres."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+import kgmem
+
+
+async def test_a_memory_is_opened_by_url_and_vectors_follow_by_themselves(database_url: str) -> None:
+    async with kgmem.open(url=database_url, embedder="hash") as memory:
+        await memory.create_graph("notes")
+        await memory.put_entities("notes", [kgmem.Entity("bern", "City", "Bern", text="The capital of Switzerland.")])
+        answer = await memory.recall("notes", kgmem.Question(kgmem.What(text="capital of Switzerland"), k=1))
+        assert [hit.key for hit in answer.hits] == ["bern"]
+        async with asyncio.timeout(20):
+            while not (await memory.stats("notes")).vectors:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+async def test_the_embedded_database_is_made_when_it_is_missing_and_kept(short_folder: Path) -> None:
+    async with kgmem.open(home=short_folder, embedder="none", worker=False) as memory:
+        await memory.create_graph("notes")
+    async with kgmem.open(home=str(short_folder), embedder="none", worker=False) as memory:
+        assert [graph.name for graph in await memory.graphs()] == ["notes"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"), [({"embeder": "none"}, "no setting 'embeder'"), ({"pool_size": 0}, "pool_size is wrong")]
+)
+async def test_a_wrong_setting_is_refused_by_name(settings: dict[str, object], says: str) -> None:
+    with pytest.raises(kgmem.InvalidInput, match=says):
+        async with kgmem.open(url="postgresql://nowhere", **settings):
+            pass
+
+
+async def test_an_unreachable_database_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(kgmem.DatabaseUnavailable):
+        async with kgmem.open(url="postgresql://nobody@127.0.0.1:1/none", embedder="none"):
+            pass
