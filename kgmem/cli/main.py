@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "key": ("kgmem.cli.key:app", "Create, list and revoke API keys."),
     "db": ("kgmem.cli.db:app", "Start, stop, migrate and look into the database."),
     "doctor": ("kgmem.cli.doctor:doctor", "Examine the database: what is well, what is not, and how to mend it."),
+    "version": ("kgmem.cli.version:version", "Tell the version."),
 }
 
 
