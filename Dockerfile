@@ -11,7 +11,7 @@ RUN pip install --no-deps --require-hashes --requirement requirements.lock
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY kgmem kgmem
 COPY api api
-COPY cypher cypher
+
 COPY graph_schema graph_schema
 COPY migrations migrations
 COPY sample sample

@@ -15,7 +15,7 @@ from kgmem.domain.graph import Graph, GraphStats, check_graph_name
 from kgmem.domain.ports import Job
 from kgmem.domain.question import Fusion, Question
 from kgmem.domain.relationship import Relationship
-from kgmem.domain.schema import GraphSchema, from_mapping, merge, to_mapping
+from kgmem.domain.schema import GraphSchema, from_mapping, merge, to_mapping, validate
 from kgmem.domain.scope import SHARED, check_scope
 from kgmem.domain.source import Source
 from kgmem.services import check as checking
@@ -52,7 +52,7 @@ class Memory:
     ) -> Graph:
         """Create a graph in the embedder's space unless another (or None) is given. Raises Conflict, InvalidInput."""
         own = to_mapping(from_mapping(schema)) if schema else {}
-        merge(self.parts.core_schema, from_mapping(own))
+        validate(merge(self.parts.core_schema, from_mapping(own)))
         if space is _UNSET:
             space = self.parts.embedder.space if self.parts.embedder else None
         return await self.parts.graphs.create(
@@ -80,7 +80,7 @@ class Memory:
         own = held.schema
         if schema is not None:
             own = to_mapping(merge(from_mapping(own), from_mapping(schema)))
-            merge(self.parts.core_schema, from_mapping(own))
+            validate(merge(self.parts.core_schema, from_mapping(own)))
         changed = replace(
             held,
             strict=held.strict if strict is None else strict,

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from kgmem.domain.entity import Entity, Written
 from kgmem.domain.episode import Episode
-from kgmem.domain.errors import SchemaViolation
+from kgmem.domain.errors import NotFound, SchemaViolation
 from kgmem.domain.graph import Graph
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema, Violation, check_entity, check_relationship, from_mapping, merge
+from kgmem.domain.scope import check_scope
 from kgmem.services.parts import Parts
 
 _SHOWN = 10  # Violations that an error spells out.
@@ -21,13 +22,16 @@ def schema_of(core: GraphSchema, graph: Graph) -> GraphSchema:
 async def put_entities(parts: Parts, graph: str, entities: Sequence[Entity]) -> Written:
     """Merge statements of entities into a graph; what lacks a vector gets it soon after."""
     held = await parts.graphs.get(graph)
+    _check_scopes(entities)
     if held.strict or held.schema:
         schema = schema_of(parts.core_schema, held)
-        _refuse(
-            (f"entities[{n}]", violation)
-            for n, entity in enumerate(entities)
-            for violation in violations_of(schema, held.strict, entity)
-        )
+        found = [
+            (n, violation) for n, each in enumerate(entities) for violation in violations_of(schema, held.strict, each)
+        ]
+        lacking = {n for n, violation in found if violation.rule == "required"}
+        known = {n for n in lacking if await _is_held(parts, graph, entities[n])}
+        # What merges into a held entity need not say again what is required of a new one.
+        _refuse((f"entities[{n}]", each) for n, each in found if each.rule != "required" or n not in known)
     written = await parts.store.put_entities(graph, entities)
     await _let_vectors_follow(parts, held, written)
     return written
@@ -36,6 +40,7 @@ async def put_entities(parts: Parts, graph: str, entities: Sequence[Entity]) -> 
 async def put_relationships(parts: Parts, graph: str, relationships: Sequence[Relationship]) -> Written:
     """Merge statements of relationships into a graph."""
     held = await parts.graphs.get(graph)
+    _check_scopes(relationships)
     if held.strict or held.schema:
         schema = schema_of(parts.core_schema, held)
         _refuse(
@@ -49,6 +54,7 @@ async def put_relationships(parts: Parts, graph: str, relationships: Sequence[Re
 async def put_episodes(parts: Parts, graph: str, episodes: Sequence[Episode]) -> Written:
     """Store episodes; they are found by their words at once and by their meaning as soon as vectors follow."""
     held = await parts.graphs.get(graph)
+    _check_scopes(episodes)
     written = await parts.store.put_episodes(graph, episodes)
     await _let_vectors_follow(parts, held, written)
     return written
@@ -59,6 +65,19 @@ def violations_of(schema: GraphSchema, strict: bool, stated: Entity | Relationsh
     if isinstance(stated, Relationship):
         return check_relationship(schema, strict, stated.kind, None, None, stated.properties)
     return check_entity(schema, strict, stated.label, _stated(stated)) if stated.label else []
+
+
+async def _is_held(parts: Parts, graph: str, entity: Entity) -> bool:
+    """Say whether an entity is held in exactly its scope."""
+    try:
+        return (await parts.store.get_entity(graph, entity.key, entity.scope)).scope == entity.scope
+    except NotFound:
+        return False
+
+
+def _check_scopes(items: Sequence[Entity | Relationship | Episode]) -> None:
+    for scope in {item.scope for item in items}:
+        check_scope(scope)
 
 
 def _stated(entity: Entity) -> dict[str, object]:

@@ -11,8 +11,8 @@ import asyncpg
 import orjson
 
 from kgmem.domain.embedding import EmbeddingSpace
-from kgmem.domain.errors import Conflict, DatabaseOutdated, NotFound
-from kgmem.domain.graph import Graph, GraphStats
+from kgmem.domain.errors import Conflict, DatabaseOutdated
+from kgmem.domain.graph import Graph, GraphStats, no_such_graph
 from kgmem.domain.interval import iso
 from kgmem.domain.statement import EPISODE_LABEL
 from kgmem.storage.postgres.database import Database
@@ -93,7 +93,7 @@ class PostgresCatalog:
             )
         self.forget(graph.name)
         if row is None:
-            raise _no_graph(graph.name)
+            raise no_such_graph(graph.name)
         return replace(graph, id=row["id"])
 
     async def drop(self, name: str) -> None:
@@ -103,7 +103,7 @@ class PostgresCatalog:
             await connection.execute("SET LOCAL statement_timeout = 0")
             row = await connection.fetchrow(statement("catalog", "unregister"), name)
             if row is None:
-                raise _no_graph(name)
+                raise no_such_graph(name)
             await connection.execute(statement("catalog", "drop_index", index=row["index_name"]))
             await connection.fetch("SELECT ag_catalog.drop_graph($1::name, true)", row["age_name"])
             await connection.execute("DELETE FROM kgmem.captured WHERE graph = $1", row["id"])
@@ -143,7 +143,7 @@ class PostgresCatalog:
             row = await connection.fetchrow(statement("catalog", "get"), name)
             if row is None:
                 self.forget(name)
-                raise _no_graph(name)
+                raise no_such_graph(name)
             layout = Layout(
                 _graph_of(row),
                 row["id"],
@@ -199,7 +199,3 @@ def _graph_of(row: Any) -> Graph:
 
 def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
-
-
-def _no_graph(name: str) -> NotFound:
-    return NotFound(f"There is no graph {name!r}.", mend=f"Create it: PUT /v1/graphs/{name}, or kgmem graph create.")

@@ -19,7 +19,6 @@ Work = Callable[[asyncpg.Connection], Awaitable[T]]
 _TRIES = 8
 _SETTINGS = {
     "search_path": "ag_catalog,public",
-    "session_preload_libraries": "age",
     "jit": "off",
     "timezone": "UTC",
     "application_name": "kgmem",
