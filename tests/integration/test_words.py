@@ -55,7 +55,7 @@ async def test_words_find_everything_after_a_restart(short_folder: Path, sign: s
 
         assert sorted(await found_at_last(memory, "common")) == sorted(before)
         assert len(before) == COUNT
-        assert await found(memory, "number77") == ["e77"]
+        assert await found(memory, "number33") == ["e33"]
 
     async with open_memory(settings, owner=True) as memory:
         assert sorted(await found(memory, "common")) == sorted(before)
