@@ -1,0 +1,243 @@
+"""The command line against a real Postgres."""
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from kgmem.cli.main import app, run
+
+COMMAND = [sys.executable, "-c", "from kgmem.cli.main import run; run()"]
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Command = Callable[..., Done]
+
+
+@pytest.fixture
+def kgmem(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Runs a command in this process, on a fresh database."""
+    for name in [name for name in os.environ if name.startswith("KGMEM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("KGMEM_DATABASE_URL", database_url)
+    monkeypatch.setenv("KGMEM_EMBEDDER", "hash")
+    monkeypatch.setenv("KGMEM_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def command(*arguments: str | Path, given: bytes = b"") -> Done:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run(lambda: app([str(argument) for argument in arguments], prog_name="kgmem"))
+        told = capsys.readouterr()
+        return Done(int(ended.value.code or 0), told.out, told.err)
+
+    return command
+
+
+def test_what_is_remembered_is_recalled(kgmem: Command, tmp_path: Path) -> None:
+    assert "Created the graph main" in kgmem("remember", "Ada prefers tea.", "--speaker", "Ada", "--key", "tea").err
+    file = tmp_path / "note.txt"
+    file.write_text("Grace drinks coffee.")
+    assert kgmem("remember", file).code == 0
+    assert kgmem("remember", "-", "--scope", "user/42", given=b"Alan runs at night.").code == 0
+    assert kgmem("remember", "Ada prefers tea.", "--speaker", "Ada", "--key", "tea").out.startswith("That is known")
+    found = kgmem("recall", "tea", "--json").json
+    assert found["hits"][0]["key"] == "tea"
+    assert found["hits"][0]["arms"]["words"]["rank"] == 1
+    told = kgmem("recall", "tea", "-k", "1", "--explain")
+    assert "Ada prefers tea." in told.out
+    assert "rank 1" in told.out
+    assert "Alan" not in kgmem("recall", "Alan runs").out
+    assert "Alan" in kgmem("recall", "Alan runs", "--scope", "user/42").out
+
+
+def test_recall_takes_labels_kinds_sources_and_times(kgmem: Command, tmp_path: Path) -> None:
+    kgmem("graph", "create", "main")
+    file = tmp_path / "x.jsonl"
+    file.write_text(
+        '{"key":"a","label":"City","name":"Alpha town","valid_from":"1900","valid_to":"1950","source":"s1"}\n'
+        '{"key":"b","label":"River","name":"Alpha river","source":"s2"}\n'
+        '{"type":"episode","key":"e","text":"Alpha spoke."}\n'
+    )
+    assert kgmem("import", file).code == 0
+
+    def keys(*options: str) -> set[str]:
+        return {hit["key"] for hit in kgmem("recall", "alpha", "--json", *options).json["hits"]}
+
+    assert keys() == {"b", "e"}
+    assert keys("--any-time") == {"a", "b", "e"}
+    assert "a" in keys("--valid-at", "1925")
+    assert "a" in keys("--between", "1940", "1960")
+    assert keys("--label", "River") == {"b"}
+    assert keys("--kind", "episode") == {"e"}
+    assert keys("--source", "s2") == {"b"}
+    assert keys("--fusion", "rrf") == {"b", "e"}
+
+
+def test_graphs_are_created_shown_checked_and_deleted(kgmem: Command, tmp_path: Path) -> None:
+    schema = tmp_path / "own.toml"
+    schema.write_text('[labels.Ship.properties.tons]\ntype = "integer"\nrequired = true\n')
+    assert kgmem("graph", "create", "ships", "--schema", schema).code == 0
+    assert kgmem("graph", "create", "ships").code == 4
+    assert [graph["name"] for graph in kgmem("graph", "list", "--json").json] == ["ships"]
+    assert "ships" in kgmem("graph", "list").out
+    assert kgmem("graph", "show", "ships", "--json").json["stats"]["entities"] == 0
+    assert "Ship" in kgmem("graph", "schema", "ships").out
+    assert "tons" in kgmem("graph", "schema", "ships", "--json").json["labels"]["Ship"]["properties"]
+    assert kgmem("graph", "check", "ships").code == 0
+    kgmem("import", "-", "-g", "ships", "--format", "jsonl", given=b'{"key":"a","label":"Mermaid"}\n')
+    departed = kgmem("graph", "check", "ships")
+    assert departed.code == 1
+    assert "Mermaid" in departed.out
+    assert kgmem("graph", "delete", "ships", given=b"n\n").code == 1
+    assert kgmem("graph", "delete", "ships", "--yes", "--json").json == {"deleted": "ships"}
+    assert kgmem("graph", "show", "ships").code == 3
+
+
+def test_keys_are_made_listed_and_revoked(kgmem: Command) -> None:
+    made = kgmem("key", "create", "reader", "--right", "read", "--scope", "user/42", "--expires", "2100-01-01")
+    assert re.fullmatch(r"kgm_\S+\n", made.out)
+    (listed,) = kgmem("key", "list", "--json").json
+    assert (listed["name"], listed["right"], listed["scope"]) == ("reader", "read", "user/42")
+    assert made.out.strip() not in kgmem("key", "list").out
+    assert kgmem("key", "revoke", listed["id"]).code == 0
+    assert kgmem("key", "list", "--json").json[0]["revoked_at"]
+    assert kgmem("key", "revoke", "nobody").code == 3
+    assert kgmem("key", "create", "x", "--right", "everything").code == 2
+
+
+def test_an_import_tells_counts_and_bad_records_and_ends_with_1(kgmem: Command, tmp_path: Path) -> None:
+    kgmem("graph", "create", "main")
+    file, rejected = tmp_path / "x.csv", tmp_path / "rejected.jsonl"
+    file.write_text("key,label,n:integer\na,City,1\nb,City,[many]\n")
+    done = kgmem("import", file, "--rejected", rejected)
+    assert done.code == 1
+    assert "Read 2 records: 1 created, 1 rejected" in done.out
+    assert "x.csv, line 3: n is '[many]'" in done.err
+    assert json.loads(rejected.read_text())["line"] == 3
+    told = kgmem("import", file, "--json")
+    assert (told.code, told.json["unchanged"], told.json["rejected"]) == (1, 1, 1)
+    assert kgmem("import", file, "--on-error", "stop").code == 2
+    dry = kgmem("import", "-", "--format", "jsonl", "--dry-run", given=b'{"key":"z"}\n')
+    assert "1 good" in dry.out
+    assert kgmem("import", tmp_path / "none.csv").code == 3
+    assert kgmem("import", file, "-g", "nowhere").code == 3
+
+
+def test_an_export_goes_to_a_file_or_to_standard_output(kgmem: Command, tmp_path: Path) -> None:
+    kgmem("remember", "One.", "--key", "one")
+    assert kgmem("export").out == '{"key":"one","text":"One.","type":"episode"}\n'
+    assert kgmem("export", "-o", tmp_path / "all.jsonl.xz", "--json").json["records"] == {"episode": 1}
+    assert kgmem("export", "--kind", "episode", "--format", "csv").out == "text,occurred_at,key\r\nOne.,,one\r\n"
+    assert kgmem("export", "--format", "csv").code == 2
+    assert kgmem("export", "--json").code == 2
+
+
+def test_the_index_is_rebuilt_and_embedded(kgmem: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KGMEM_EMBEDDER", "none")
+    kgmem("graph", "create", "main")
+    kgmem("remember", "One.")
+    assert kgmem("index", "rebuild", "-g", "main", "--json").json["episodes"] == 1
+    monkeypatch.setenv("KGMEM_EMBEDDER", "hash")
+    assert kgmem("index", "reembed", "-g", "main", "--json").json == {"embedded": 1}
+    assert kgmem("index", "embed", "-g", "main", "--json").json == {"embedded": 0}
+
+
+def test_errors_are_two_lines_and_an_exit_code(kgmem: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = kgmem("recall", "x", "-g", "nowhere")
+    assert missing.code == 3
+    assert missing.err.splitlines()[0] == "error: There is no graph 'nowhere'."
+    assert "Traceback" not in missing.err
+    assert kgmem("graph", "nix").code == 2
+    monkeypatch.setenv("KGMEM_PORT", "many")
+    wrong = kgmem("graph", "list")
+    assert wrong.code == 2
+    assert "KGMEM_PORT is wrong" in wrong.err
+    monkeypatch.delenv("KGMEM_PORT")
+    monkeypatch.setenv("KGMEM_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    assert kgmem("graph", "list").code == 5
+    monkeypatch.setenv("KGMEM_LOG_LEVEL", "debug")
+    assert "Traceback" in kgmem("graph", "list").err
+
+
+def test_a_failure_that_kgmem_does_not_know_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    def broken() -> None:
+        raise RuntimeError("[odd]")
+
+    with pytest.raises(SystemExit) as ended:
+        run(broken)
+    assert ended.value.code == 1
+    assert "RuntimeError: [odd]" in capsys.readouterr().err
+
+
+def test_the_version_is_told(kgmem: Command) -> None:
+    assert kgmem("--version").out.startswith("kgmem 0.")
+    assert "kgmem" in kgmem("version", "--json").json
+    assert "Python" in kgmem("version").out
+
+
+def test_quickstart_answers_at_once_and_again(kgmem: Command) -> None:
+    first = kgmem("quickstart")
+    assert first.code == 0
+    lines = first.out.splitlines()
+    assert any(line.startswith("question: ") for line in lines)
+    assert any(line.startswith("answer: ") and len(line) > 20 for line in lines)
+    assert "kgm_" in first.out
+    again = kgmem("quickstart")
+    assert "kgm_" not in again.out
+    assert "kgmem key create" in again.err
+    assert "answer: " in again.out
+    assert kgmem("graph", "check", "apollo").code == 0
+
+
+def test_quickstart_serves_until_it_is_interrupted(kgmem: Command) -> None:
+    environment = {**os.environ, "KGMEM_PORT": "0", "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [*COMMAND, "quickstart", "--serve"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr
+        address = next(
+            found[0] for line in process.stderr if (found := re.search(r"http://127\.0\.0\.1:\d+(?=/| |$)", line))
+        )
+        assert httpx.get(f"{address}/health/ready").status_code == 200
+        assert httpx.get(f"{address}/v1/graphs").status_code == 401
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert "answer: " in out
+    assert process.returncode == 0
+
+
+def test_whoever_has_read_enough_may_close_the_pipe(kgmem: Command) -> None:
+    kgmem("remember", "One.")
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$0" -c "$1" export | true', sys.executable, COMMAND[2]],
+        env=dict(os.environ), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
