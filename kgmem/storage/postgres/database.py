@@ -29,6 +29,15 @@ _SETTINGS = {
 }
 
 
+# pg_textsearch before 1.5 keeps what was written last in memory, where a search is four times slower than in its
+# segments and from where it is lost with a crash (words.py): about 10,000 passages at the most, instead of all.
+# Newer versions do not have the setting.
+_ON_CONNECT = """
+    SELECT pg_postmaster_start_time()
+    FROM (SELECT count(set_config(name, '200000', false)) FROM pg_settings
+          WHERE name = 'pg_textsearch.memtable_spill_threshold') AS settings
+"""
+
 # A search orders by an index and looks each row up; with these the planner does that whatever it estimates, and keeps
 # the plan, so that a search costs no planning.
 SEARCH_SETTINGS = {
@@ -92,7 +101,7 @@ class Database:
     async def _prepare(self, connection: asyncpg.Connection) -> None:
         """Make a new connection ready; none outlives a restart of Postgres, so the newest tells of the present one."""
         await set_codecs(connection)
-        self.started = await connection.fetchval("SELECT pg_postmaster_start_time()")
+        self.started = await connection.fetchval(_ON_CONNECT)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:

@@ -80,7 +80,7 @@ def entity_of(id_: int, label: str, stored: Mapping[str, Any], **held: Any) -> E
         id=id_,
         label=label,
         labels=stored.get("labels") or None,
-        properties=_others(stored, "entity"),
+        properties=others_of(stored, "entity"),
         place=place_of(stored),
         **own,
         **held,
@@ -91,7 +91,7 @@ def relationship_of(id_: int, kind: str, ends: tuple[str, str], stored: Mapping[
     """Give the relationship that an edge's properties tell."""
     own: dict[str, Any] = {name: stored.get(name) for name in _OWN["relationship"] if name != "scope"}
     return Relationship(
-        id=id_, kind=kind, start=ends[0], end=ends[1], properties=_others(stored, "relationship"), **own, **held
+        id=id_, kind=kind, start=ends[0], end=ends[1], properties=others_of(stored, "relationship"), **own, **held
     )
 
 
@@ -102,7 +102,7 @@ def episode_of(id_: int, stored: Mapping[str, Any], mentions: list[str], **held:
         id=id_,
         text=str(stored.get("text", "")),
         mentions=mentions,
-        properties=_others(stored, "episode"),
+        properties=others_of(stored, "episode"),
         **own,
         **held,
     )
@@ -200,13 +200,19 @@ def _merged(held: Mapping[str, Any], own: Mapping[str, Any], properties: Mapping
     return merged
 
 
-def _others(stored: Mapping[str, Any], what: str) -> dict[str, Any]:
+def others_of(stored: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Give the caller's own properties, under the names that the caller gave them."""
     own = _OWN[what]
     return {_unescaped(name, own): value for name, value in stored.items() if name not in own}
 
 
 def _unescaped(name: str, own: Collection[str]) -> str:
     return name[:-1] if name.endswith("_") and name.rstrip("_") in own else name
+
+
+def text_of(stored: Mapping[str, Any], name: str) -> str | None:
+    """Give a stored property where it is a text; another client may have written anything."""
+    return _text(stored.get(name))
 
 
 def _text(value: Any) -> str | None:

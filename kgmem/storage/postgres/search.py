@@ -15,7 +15,7 @@ from kgmem.domain.ports import Candidates
 from kgmem.domain.question import Question, When
 from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres.layout import VERTEX, Layout, know_labels, label_id, learn_labels, source_ids
-from kgmem.storage.postgres.records import entity_of, episode_of, loads
+from kgmem.storage.postgres.records import loads, others_of, text_of
 from kgmem.storage.postgres.statements import quote
 
 # Per arm: twice what is asked, so that fusion sees beyond the k best of each, and at least 40.
@@ -178,26 +178,31 @@ def _window(when: When) -> Interval | None:
 
 
 def _hit(layout: Layout, row: Any) -> Hit:
+    """Give the hit that a vertex tells: straight from what is stored, since an answer makes up to a thousand."""
     stored: Mapping[str, Any] = loads(row["properties"])
-    label = layout.by_id[label_id(row["id"])].name
+    is_episode = row["kind"] == EPISODE
+    when = text_of(stored, "occurred_at") if is_episode else text_of(stored, "valid_from")
     trust = row["trust"] if row["trust"] is not None else row["source_trust"]
     told = {"source": row["source"], "name": row["source_name"], "trust": row["source_trust"]}
     told["known_from"] = iso(row["known_from"])
-    shared = {"key": row["key"], "scope": row["scope"]}
-    if row["kind"] == EPISODE:
-        episode = episode_of(row["id"], stored, [], **shared)
-        told |= {"session": episode.session, "speaker": episode.speaker, "occurred_at": episode.occurred_at}
-        return Hit(
-            kind="episode", id=row["id"], label=label, name=episode.title, text=episode.text, score=0.0,
-            confidence=trust, valid_from=episode.occurred_at, valid_to=episode.occurred_at,
-            properties=episode.properties, provenance=[_known(told)], **shared,
-        )  # fmt: skip
-    entity = entity_of(row["id"], label, stored, **shared)
+    if is_episode:
+        told |= {"session": stored.get("session"), "speaker": stored.get("speaker"), "occurred_at": when}
     return Hit(
-        kind="entity", id=row["id"], label=label, name=entity.name, text=entity.text, score=0.0, confidence=trust,
-        valid_from=entity.valid_from, valid_to=entity.valid_to, properties=entity.properties,
-        place=entity.place.geometry if entity.place else None, provenance=[_known(told)], **shared,
-    )  # fmt: skip
+        kind="episode" if is_episode else "entity",
+        id=row["id"],
+        key=row["key"],
+        label=layout.by_id[label_id(row["id"])].name,
+        name=text_of(stored, "title" if is_episode else "name"),
+        text=text_of(stored, "text"),
+        score=0.0,
+        confidence=trust,
+        valid_from=when,
+        valid_to=when if is_episode else text_of(stored, "valid_to"),
+        scope=row["scope"],
+        properties=others_of(stored, "episode" if is_episode else "entity"),
+        place=stored["place"] if isinstance(stored.get("place"), dict) else None,
+        provenance=[_known(told)],
+    )
 
 
 def _known(told: Mapping[str, Any]) -> dict[str, Any]:
