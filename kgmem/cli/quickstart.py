@@ -39,22 +39,27 @@ def quickstart(
 ) -> None:
     """Start the database, load the sample graph, answer a question from it. Run again, it uses what is there."""
     settings = with_address(load_settings(), host, port)
-    with_memory(partial(_prepare, settings=settings), partial(open_memory, settings, migrating=True, report=note))
+    preparing = partial(_prepare, settings=settings, started=time.perf_counter())
+    key = with_memory(preparing, partial(open_memory, settings, migrating=True, report=note))
     if serve:
         opening = partial(open_memory, settings, owner=True, worker=settings.worker, report=note)
-        server.run(settings, opening, ready=_say_how)
+        server.run(settings, opening, ready=partial(_say_how, key))
     else:
         NOTES.print("Serve it with: [bold]kgmem serve[/]")
 
 
-async def _prepare(memory: Memory, settings: Settings) -> None:
+async def _prepare(memory: Memory, settings: Settings, started: float) -> str | None:
+    """Load the sample, answer the question; gives the first API key when it was made."""
+    note(f"The database is ready ({time.perf_counter() - started:.1f} s).")
     await _load(memory)
     key = await _first_key(memory)
     await _ask(memory)
+    note(f"From the start to the answer: {time.perf_counter() - started:.1f} s.")
     if key:
         OUT.print(f"\nYour first API key (it is shown this once): [bold]{key}[/]", soft_wrap=True)
     else:
         note(f"API keys exist already in {settings.home}; make another with: kgmem key create NAME --right admin")
+    return key
 
 
 async def _load(memory: Memory) -> None:
@@ -165,12 +170,12 @@ def _step(text: str) -> Iterator[None]:
     note(f"{text} ({time.perf_counter() - started:.1f} s).")
 
 
-def _say_how(address: str) -> None:
+def _say_how(key: str | None, address: str) -> None:
     say_ready(address)
     ask = '{"what": {"text": "Who walked on the Moon first?"}, "k": 3}'
     NOTES.print("Ask it something:", highlight=False)
     NOTES.print(
-        f"  curl -s {address}/v1/graphs/{SAMPLE}/recall -H 'Authorization: Bearer YOUR_KEY' -d '{ask}'",
+        f"  curl -s {address}/v1/graphs/{SAMPLE}/recall -H 'Authorization: Bearer {key or 'YOUR_KEY'}' -d '{ask}'",
         markup=False,
         soft_wrap=True,
     )
