@@ -19,7 +19,7 @@ from kgmem.storage.postgres.codecs import encode_halfvec
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import EDGE, LABEL_SHIFT, Label, Layout
 from kgmem.storage.postgres.statements import statement
-from kgmem.storage.postgres.words import Words
+from kgmem.storage.postgres.words import Words, build_anew
 
 _BATCH = 2000
 _SWEEP_EVERY = 10.0  # Seconds between looks for vertices that another client deleted.
@@ -179,15 +179,20 @@ class PostgresIndex:
         for label in sorted(layout.by_id.values(), key=lambda each: (each.kind, each.id)):
             await self._rebuild_label(layout, label)
         await self.remove_orphans(layout)
-        await self._reindex(layout, "passage_words")
-        if layout.vectors:
-            await self._reindex(layout, f"{layout.vectors}_hnsw")
+        await self._build_search_indexes(layout)
         return await self.catalog.stats(graph)
 
-    async def _reindex(self, layout: Layout, which: str) -> None:
+    async def _build_search_indexes(self, layout: Layout) -> None:
+        """Build the indexes on texts and on vectors anew."""
+
         async def work(connection: asyncpg.Connection) -> None:
             await connection.execute("SET LOCAL statement_timeout = 0")
-            await connection.execute(layout.sql("index", "reindex", which=which))
+            if self.catalog.words:
+                await build_anew(connection, layout)
+            else:
+                await connection.execute(layout.sql("index", "reindex", which="passage_words"))
+            if layout.vectors:
+                await connection.execute(layout.sql("index", "reindex", which=f"{layout.vectors}_hnsw"))
 
         await self.database.transact(work)
 

@@ -124,7 +124,7 @@ def _statement(layout: Layout, request: SearchRequest, *, only_standing: bool) -
         names["words"] = "'" + f"{quote(layout.index_name)}.passage_words".replace("'", "''") + "'"
     pieces = {
         "meaning": ("near_many", "near_few"),
-        "words": ("words_many", "words_few") if request.words else ("plain_words",),
+        "words": ("words_many", "words_few", "words_beside") if request.words else ("plain_words",),
         "listed": ("listed",),
     }
     places = {**names, "filters": hard + (f" AND {stands}" if only_standing else ""), "stands": stands}

@@ -37,11 +37,21 @@ class Words:
             checked = await connection.fetchval(statement("words", "checked"), layout.id)
             if checked != started:
                 if not await _is_whole(connection, layout):
-                    await connection.execute(layout.sql("index", "reindex", which="passage_words"))
+                    await build_anew(connection, layout)
                 await connection.execute(statement("words", "note"), layout.id, started)
 
         await self.database.transact(look)
         self._whole[layout.id] = started
+
+
+async def build_anew(connection: asyncpg.Connection, layout: Layout) -> None:
+    """Build a graph's text index anew, in the caller's transaction.
+
+    Not by REINDEX: sessions of pg_textsearch before 1.5 keep what belonged to the index under its number, and one that
+    wrote before a REINDEX would go on writing where no other session looks. A new index has a new number.
+    """
+    await connection.execute(layout.sql("index", "drop_words"))
+    await connection.execute(layout.sql("graph", "words_bm25"))
 
 
 async def _is_whole(connection: asyncpg.Connection, layout: Layout) -> bool:

@@ -28,11 +28,42 @@ WHERE (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM 
 ORDER BY p.body <@> to_bm25query(%(text)s, %(words)s) LIMIT %(most)s
 
 -- name: words_few
+-- Where all that is seen is small, BM25 is computed over just that (k1 1.2, b 0.75, as pg_textsearch has them), so that
+-- a scope is answered like a graph that holds nothing else. An index could only weigh words by the whole graph.
+SELECT item, -sum(idf * often * 2.2 / (often + 1.2 * (0.25 + 0.75 * length / mean))) AS value, stands
+FROM (
+    WITH documents AS MATERIALIZED (
+        SELECT p.id, i.id AS item, to_tsvector('english', p.body) AS words, %(stands)s AS stands,
+               (true %(filters)s) AS wanted
+        FROM seen s
+        CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE scope = s.id OFFSET 0) i
+        CROSS JOIN LATERAL (SELECT id, body FROM {index}.passage WHERE item = i.id OFFSET 0) p
+        WHERE NOT (SELECT bool_or(large) FROM seen)
+    ), held AS MATERIALIZED (
+        SELECT d.id, d.item, d.stands, d.wanted, w.lexeme, cardinality(w.positions)::float8 AS often,
+               sum(cardinality(w.positions)) OVER (PARTITION BY d.id)::float8 AS length
+        FROM documents d CROSS JOIN LATERAL unnest(d.words) AS w (lexeme, positions, weights)
+    ), corpus AS (
+        SELECT (SELECT count(*) FROM documents)::float8 AS size, sum(often) / (SELECT count(*) FROM documents) AS mean
+        FROM held
+    ), asked AS (
+        SELECT h.lexeme, ln(1 + (c.size - count(*) + 0.5) / (count(*) + 0.5)) AS idf, c.mean
+        FROM unnest(tsvector_to_array(to_tsvector('english', %(text)s))) AS q (lexeme)
+        JOIN held h ON h.lexeme = q.lexeme CROSS JOIN corpus c
+        GROUP BY h.lexeme, c.size, c.mean
+    )
+    SELECT h.id, h.item, h.stands, h.often, h.length, a.idf, a.mean
+    FROM asked a JOIN held h ON h.lexeme = a.lexeme WHERE h.wanted
+) weighed
+GROUP BY id, item, stands ORDER BY 2, 1 LIMIT %(most)s
+
+-- name: words_beside
+-- Small scopes seen beside large ones: weighed by the whole graph, like those.
 SELECT i.id AS item, p.body <@> to_bm25query(%(text)s, %(words)s) AS value, %(stands)s AS stands
 FROM seen s
 CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE scope = s.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT body FROM {index}.passage WHERE item = i.id OFFSET 0) p
-WHERE NOT s.large %(filters)s
+WHERE NOT s.large AND (SELECT bool_or(large) FROM seen) %(filters)s
 ORDER BY 2, 1 LIMIT %(most)s
 
 -- name: plain_words
