@@ -155,7 +155,7 @@ class PostgresCatalog:
             )
             if held and held[1].id == layout.id:
                 layout.labels, layout.by_id = held[1].labels, held[1].by_id
-                layout.scopes, layout.sources = held[1].scopes, held[1].sources
+                layout.scopes, layout.sources, layout.large = held[1].scopes, held[1].sources, held[1].large
             else:
                 await learn_labels(connection, layout)
         self._layouts[name] = (time.monotonic(), layout)

@@ -43,6 +43,7 @@ class Layout:
     by_id: dict[int, Label] = field(default_factory=dict)
     scopes: dict[str, int] = field(default_factory=lambda: {"": 0})
     sources: dict[str, int] = field(default_factory=dict)
+    large: dict[int, float] = field(default_factory=dict)  # Scope -> when a search last found it large.
 
     def sql(self, file: str, name: str, **names: str) -> str:
         """Give a statement with this graph's schemas filled in."""

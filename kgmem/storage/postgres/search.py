@@ -1,5 +1,6 @@
 """Search: one statement for the candidates of every arm, one for what the best of them say."""
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from kgmem.storage.postgres.statements import quote
 
 # Per arm: twice what is asked, so that fusion sees beyond the k best of each, and at least 40.
 LEAST_CANDIDATES = 40
+_LARGE_FOR = 60.0  # Seconds for which a scope that was large is taken to be large still.
 
 
 @dataclass(slots=True)
@@ -73,7 +75,9 @@ async def _ask(
     found: dict[str, dict[int, float]] = {arm: {} for arm in _arms(layout, request)}
     superseded = set()
     for arm, item, value, stands in await connection.fetch(sql, *values):
-        if not stands:
+        if arm == "large":
+            layout.large[item] = time.monotonic()
+        elif not stands:
             superseded.add(item)
         elif value > found[arm].get(item, float("-inf")):
             found[arm][item] = value
@@ -104,6 +108,12 @@ def _arms(layout: Layout, request: SearchRequest) -> list[str]:
     return arms or ["listed"]
 
 
+def _all_large(layout: Layout, scope: str) -> bool:
+    """Say whether all that a scope sees was large a while ago; then nothing needs to be counted, nor read exactly."""
+    since = time.monotonic() - _LARGE_FOR
+    return all(layout.large.get(layout.scopes.get(path, -1), 0.0) > since for path in visible_from(scope))
+
+
 def _statement(layout: Layout, request: SearchRequest, *, only_standing: bool) -> tuple[str, list[Any]]:
     """Compose the candidate statement out of the parts in recall.sql; every value is a parameter."""
     question, parameters = request.question, _Parameters()
@@ -122,18 +132,22 @@ def _statement(layout: Layout, request: SearchRequest, *, only_standing: bool) -
     if "words" in arms:
         names["text"] = parameters.add(question.what.text, "text")
         names["words"] = "'" + f"{quote(layout.index_name)}.passage_words".replace("'", "''") + "'"
+    large = _all_large(layout, question.scope)
     pieces = {
-        "meaning": ("near_many", "near_few"),
-        "words": ("words_many", "words_few", "words_beside") if request.words else ("plain_words",),
+        "meaning": ("near_many",) if large else ("near_many", "near_few"),
+        "words": ("words_many",) if large else ("words_many", "words_few", "words_beside"),
         "listed": ("listed",),
     }
+    if not request.words:
+        pieces["words"] = ("plain_words",)
     places = {**names, "filters": hard + (f" AND {stands}" if only_standing else ""), "stands": stands}
-    parts = []
+    parts = [] if large else [layout.sql("recall", "told_large")]
     for arm in arms:
         for piece in pieces[arm]:
             part = layout.sql("recall", piece, table=layout.vectors or "") % places
             parts.append(f"SELECT '{arm}', item, -value::float8, stands FROM ({part}) {piece}")  # noqa: S608 - no text of callers
-    return f"WITH {layout.sql('recall', 'seen') % places} {' UNION ALL '.join(parts)}", parameters.values
+    seen = layout.sql("recall", "seen_large" if large else "seen") % places
+    return f"WITH {seen} {' UNION ALL '.join(parts)}", parameters.values
 
 
 def _filters(layout: Layout, question: Question, parameters: _Parameters) -> str:

@@ -4,6 +4,12 @@ seen AS MATERIALIZED (
     FROM {index}.scope s WHERE s.path = ANY (%(paths)s)
 )
 
+-- name: seen_large
+seen AS MATERIALIZED (SELECT s.id, true AS large FROM {index}.scope s WHERE s.path = ANY (%(paths)s))
+
+-- name: told_large
+SELECT 'large', id::bigint, 0::float8, true FROM seen WHERE large
+
 -- name: near_many
 SELECT v.item, v.embedding <#> %(vector)s AS value, %(stands)s AS stands
 FROM {index}.{table} v JOIN {index}.item i ON i.id = v.item
