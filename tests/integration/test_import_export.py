@@ -19,6 +19,7 @@ from kgmem.domain.source import Source
 from kgmem.memory import Memory
 from kgmem.services.export_records import ExportOptions
 from kgmem.services.importing import ImportOptions, ImportProgress, ImportResult
+from tests.memories import new_graph
 
 SOURCES = [Source("nasa", "NASA", trust=0.9)]
 ENTITIES = [
@@ -70,11 +71,11 @@ async def test_what_was_exported_makes_the_same_graph(memory: Memory, graph: str
     path = tmp_path / f"all{suffix}"
     written = await memory.export_file(graph, path)
     assert written.records == {"source": 1, "entity": 3, "relationship": 2, "episode": 1}
-    await memory.create_graph("copy")
-    result = await memory.import_files("copy", [path])
+    copy = await new_graph(memory, f"{graph}-copy")
+    result = await memory.import_files(copy, [path])
     assert (result.created, result.read, adds_up(result)) == (7, 7, True)
     assert result.kinds == written.records
-    assert await everything(memory, "copy") == await everything(memory, graph)
+    assert await everything(memory, copy) == await everything(memory, graph)
 
 
 async def test_an_import_that_is_repeated_changes_nothing(memory: Memory, graph: str, tmp_path: Path) -> None:
@@ -90,10 +91,10 @@ async def test_csv_tables_make_the_same_graph(memory: Memory, graph: str, tmp_pa
     paths = [tmp_path / f"{kind}.csv" for kind in kinds]
     for kind, path in zip(kinds, paths, strict=True):
         await memory.export_file(graph, path, ExportOptions(kind=kind))
-    await memory.create_graph("copy")
-    result = await memory.import_files("copy", paths)
+    copy = await new_graph(memory, f"{graph}-copy")
+    result = await memory.import_files(copy, paths)
     assert (result.created, result.rejected) == (7, 0)
-    assert await everything(memory, "copy") == await everything(memory, graph)
+    assert await everything(memory, copy) == await everything(memory, graph)
 
 
 async def test_relationships_may_stand_before_their_entities(memory: Memory, graph: str) -> None:
@@ -155,15 +156,15 @@ async def test_an_import_stops_at_the_first_bad_record_when_asked(memory: Memory
     assert raised.value.facts["line"] == 2
 
 
-async def test_a_dry_run_finds_what_is_bad_and_stores_nothing(memory: Memory) -> None:
+async def test_a_dry_run_finds_what_is_bad_and_stores_nothing(memory: Memory, graph: str) -> None:
     schema = {"labels": {"Ship": {"properties": {"tons": {"type": "integer", "required": True}}}}}
-    await memory.create_graph("ships", schema=schema)
+    ships = await new_graph(memory, f"{graph}-ships", schema=schema)
     stream = lines({"key": "a", "label": "Ship", "properties": {"tons": 5}}, {"key": "b", "label": "Ship"}, {"key": ""})
-    result = await memory.import_files("ships", [stream], ImportOptions(dry_run=True))
+    result = await memory.import_files(ships, [stream], ImportOptions(dry_run=True))
     assert (result.read, result.checked, result.rejected, result.created) == (3, 1, 2, 0)
     assert adds_up(result)
     assert "tons" in result.rejections[0].reason
-    assert (await memory.stats("ships")).entities == 0
+    assert (await memory.stats(ships)).entities == 0
 
 
 async def test_source_and_scope_are_filled_in_where_a_record_names_none(memory: Memory, graph: str) -> None:
