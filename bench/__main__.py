@@ -104,6 +104,8 @@ def _show(name: str, benchmark: Benchmark, rows: int, figures: Sequence[Figure])
         holds = "" if figure.bar is None else "yes" if figure.holds else "NO"
         table.add_row(figure.figure, numbers[0], figure.unit, *numbers[1:], figure.bar or "", holds)
     console = Console()
+    if not console.is_terminal:  # A file or a log has no width of its own.
+        console.width = 140
     console.print(table)
     for reason in dict.fromkeys(figure.reason for figure in figures if figure.reason):
         console.print(f"Without a baseline: {reason}", style="dim")

@@ -1,7 +1,7 @@
 """What a benchmark gives: figures, each with its baseline, the ratio between them, and the bar it is held to."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 
@@ -55,24 +55,24 @@ def compared(
     *,
     at_most: float | None = None,
     at_least: float | None = None,
-    plus: float = 0.0,
 ) -> Figure:
-    """Give a figure beside its baseline; the bar is on the ratio, or is `at_most` x baseline `plus` a fixed part."""
-    bar, holds = None, True
+    """Give a figure beside its baseline, with the bar on the ratio."""
+    told = Figure(figure, value, unit, baseline, value / baseline if baseline else None)
     if at_most is not None:
-        bar = f"<= {at_most:g} x baseline + {plus:g} {unit}" if plus else f"ratio <= {at_most:g}"
-        holds = value <= at_most * baseline + plus
-    elif at_least is not None:
-        bar, holds = f"ratio >= {at_least:g}", value >= at_least * baseline
-    ratio = value / baseline if baseline else None
-    return Figure(figure, value, unit, baseline, ratio, bar, holds)
+        return replace(told, bar=f"ratio <= {at_most:g}", holds=value <= at_most * baseline)
+    if at_least is not None:
+        return replace(told, bar=f"ratio >= {at_least:g}", holds=value >= at_least * baseline)
+    return told
 
 
-def alone(figure: str, value: float, unit: str, reason: str, *, at_most: float | None = None) -> Figure:
-    """Give a figure without a baseline, with the reason; the bar is on its value."""
-    if at_most is None:
-        return Figure(figure, value, unit, reason=reason)
-    return Figure(figure, value, unit, bar=f"<= {at_most:g} {unit}", holds=value <= at_most, reason=reason)
+def within(figure: Figure, most: float, bar: str = "") -> Figure:
+    """Give the figure with a bar on its value; `bar` tells how the number came to be, where it is not fixed."""
+    return replace(figure, bar=bar or f"<= {most:g} {figure.unit}", holds=figure.value <= most)
+
+
+def alone(figure: str, value: float, unit: str, reason: str) -> Figure:
+    """Give a figure without a baseline, with the reason."""
+    return Figure(figure, value, unit, reason=reason)
 
 
 def _round(number: float | None) -> float | None:

@@ -7,27 +7,20 @@ two index scans one after the other, each giving 20 ids and nothing else. p50 of
 of the 20 truly nearest the vector arm finds, beside the raw index.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import asyncpg
 
 from bench.contract import Figure, compared
-from bench.rig import plain
 from bench.rig.clock import interleave
 from bench.rig.database import GRAPH, memory_and_raw
-from bench.rig.rows import Corpus, batches
+from bench.rig.recalling import NEAREST, QUESTIONS, Asked, K, load, recall_with, scans_with
+from bench.rig.rows import Corpus
 from kgmem.domain.question import Question, What
 from kgmem.memory import Memory
 
 ROWS = 200_000
 SHORT = 3_000
-K = 20
-QUESTIONS = 300
-Asked = tuple[str, Any, Any]  # words, the vector as floats, the vector as an array
-
-_NEAREST = f"SELECT id FROM public.plain ORDER BY embedding <#> $1 LIMIT {K}"
-_WORDS = f"SELECT id FROM public.plain ORDER BY body <@> to_bm25query($1, 'public.plain_words') LIMIT {K}"
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
@@ -41,44 +34,12 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         yield await _quality(memory, raw, corpus, questions)
 
 
-async def load(memory: Memory, raw: asyncpg.Connection, corpus: Corpus) -> None:
-    """Write the rows into the graph through the façade and into the plain table by COPY, and let both settle."""
-    await plain.make_table(raw)
-    at = 0
-    for batch in batches(corpus.rows(), 2000):
-        await memory.put_entities(GRAPH, [row.entity(placed=False) for row in batch])
-        await plain.copy(raw, plain.records(batch, at))
-        at += len(batch)
-    await plain.make_indexes(raw)
-    await raw.execute("VACUUM ANALYZE")
-
-
-def recall_with(memory: Memory) -> Callable[[Asked], Awaitable[Any]]:
-    """Give what recalls the hits of one question."""
-
-    async def recall(asked: Asked) -> Any:
-        text, vector, _ = asked
-        return await memory.recall(GRAPH, Question(What(text=text, vector=vector), k=K))
-
-    return recall
-
-
-def scans_with(raw: asyncpg.Connection) -> Callable[[Asked], Awaitable[Any]]:
-    """Give what runs the two raw scans of one question."""
-
-    async def scans(asked: Asked) -> Any:
-        text, vector, _ = asked
-        return await raw.fetch(_NEAREST, vector), await raw.fetch(_WORDS, text)
-
-    return scans
-
-
 async def _quality(memory: Memory, raw: asyncpg.Connection, corpus: Corpus, questions: list[Asked]) -> Figure:
     found = known = 0
     for _, vector, array in questions[:100]:
         true = corpus.nearest(array, K)
         answer = await memory.recall(GRAPH, Question(What(vector=vector), k=K))
         found += len(true & {hit.key for hit in answer.hits})
-        known += len(true & {f"e{row['id']}" for row in await raw.fetch(_NEAREST, vector)})
+        known += len(true & {f"e{row['id']}" for row in await raw.fetch(NEAREST, vector)})
     share = K * min(100, len(questions))
     return compared(f"recall@{K} of the vector arm", found / share, known / share, "share", at_least=0.99)

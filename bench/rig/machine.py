@@ -4,6 +4,8 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 import asyncpg
 
@@ -32,3 +34,16 @@ def resident(pid: int) -> float:
     """Give the megabytes that a process holds in memory (its resident set, shared pages included)."""
     told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
     return int(told.stdout) / 1024
+
+
+def together(pids: Iterable[int]) -> float:
+    """Give the megabytes that processes hold together, what they share counted once where the system tells it."""
+    return sum(_share(pid) for pid in pids)
+
+
+def _share(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return resident(pid)
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024

