@@ -17,6 +17,7 @@ from kgmem.domain.graph import Graph, GraphStats, no_such_graph
 from kgmem.domain.interval import now, parse_time, valid_interval
 from kgmem.domain.ports import Candidates, Job
 from kgmem.domain.question import Question
+from kgmem.domain.ranking import Ranked
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema
 from kgmem.domain.scope import visible_from
@@ -249,9 +250,10 @@ class FakeIndex:
         ]
         return Candidates({"words": sorted([(i, v) for i, v in found if v], key=lambda p: -p[1])}, {})
 
-    async def fetch(self, graph: str, ids: Sequence[int], explain: bool) -> Mapping[int, Hit]:
+    async def fetch(self, graph: str, best: Sequence[Ranked[int]]) -> Sequence[Hit]:
         held = await self.store._held(graph)
-        return {item.id: _hit(kind, item) for (kind, _, _), item in held.items() if item.id in ids}
+        hits = {item.id: _hit(kind, item) for (kind, _, _), item in held.items()}
+        return [replace(hits[each.id], score=each.score, arms=each.arms) for each in best if each.id in hits]
 
     async def unembedded(self, graph: str, space: str, limit: int) -> Sequence[tuple[int, str]]:
         return []

@@ -53,7 +53,7 @@ def unit(vector: Vector, dimension: int, of: str = "the vector") -> list[float]:
             given=len(vector),
             expected=dimension,
         )
-    length = math.sqrt(sum(float(x) * float(x) for x in vector))
+    length = math.hypot(*vector)
     if not math.isfinite(length) or length == 0.0:
         raise EmbeddingMismatch(f"{of} has no direction.", mend="A vector is finite and not all zeros.")
-    return [float(x) / length for x in vector]
+    return [x / length for x in vector]

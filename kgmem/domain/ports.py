@@ -12,6 +12,7 @@ from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.graph import Graph, GraphStats
 from kgmem.domain.question import Question
+from kgmem.domain.ranking import Ranked
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
 
@@ -123,8 +124,8 @@ class RetrievalIndex(Protocol):
     async def candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
         """Give each arm's candidates for a question, by one statement."""
 
-    async def fetch(self, graph: str, ids: Sequence[int], explain: bool) -> Mapping[int, Hit]:
-        """Give the hits of these ids that still stand in the label tables, by one statement."""
+    async def fetch(self, graph: str, best: Sequence[Ranked[int]]) -> Sequence[Hit]:
+        """Give the hits of these, in their order, that still stand in the label tables, by one statement."""
 
     async def unembedded(self, graph: str, space: str, limit: int) -> Sequence[tuple[int, str]]:
         """Give passages (id, body) that wait for a vector of this space."""

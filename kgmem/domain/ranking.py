@@ -27,31 +27,33 @@ def fuse(
     *,
     method: Fusion = "convex",
     weights: Mapping[str, float] | None = None,
+    most: int | None = None,
 ) -> list[Ranked[Id]]:
     """Fuse arms, each a list of (id, value) with the greatest value first, into one ranking, best first.
 
     `rrf` sums weight / (60 + rank). `convex` sums weight times the value scaled to 0..1 over the arm's candidates
     (min-max; Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", TOIS 2023). Scores are
     divided by the weights of all arms asked (for rrf also by 1 / 61), so that 1 is first in every arm. Ties are broken
-    by id, so equal questions give equal orders.
+    by id, so equal questions give equal orders. `most` keeps the best so many.
     """
     asked = {name: (weights or {}).get(name, 1.0) for name in arms}
     if not all(0 <= weight < math.inf for weight in asked.values()) or (asked and not sum(asked.values())):
         raise InvalidInput("Weights are at least 0, and one of them is more.", mend="Leave weights out for equal ones.")
     total = math.fsum(asked.values())  # In any order of the arms the same.
-    parts: dict[Id, dict[str, ArmShare]] = {}
-    for name, ranking in arms.items():
+    parts: dict[Id, dict[str, tuple[int, float, float]]] = {}
+    for name, ranking in sorted(arms.items()):
         scaled = _reciprocal(ranking) if method == "rrf" else _minmax(ranking)
+        weight = asked[name] / total
         for rank, ((id_, value), part) in enumerate(zip(ranking, scaled, strict=True), start=1):
-            parts.setdefault(id_, {})[name] = ArmShare(rank, value, asked[name] * part / total)
-    fused = [_ranked(id_, shares) for id_, shares in parts.items()]
-    return sorted(fused, key=lambda item: (-item.score, item.id))
+            parts.setdefault(id_, {})[name] = (rank, value, weight * part)
+    scores = [(-sum(part for _, _, part in told.values()), id_) for id_, told in parts.items()]
+    # Only what is kept is spelled out: candidates are several times as many.
+    return [_ranked(id_, -negative, parts[id_]) for negative, id_ in sorted(scores)[:most]]
 
 
-def _ranked(id_: Id, shares: Mapping[str, ArmShare]) -> Ranked[Id]:
-    score = sum(shares[name].share for name in sorted(shares))
-    told = {n: ArmShare(s.rank, s.value, s.share / score if score else 0.0) for n, s in shares.items()}
-    return Ranked(id_, score, told)
+def _ranked(id_: Id, score: float, told: Mapping[str, tuple[int, float, float]]) -> Ranked[Id]:
+    shares = {name: ArmShare(rank, value, part / score if score else 0.0) for name, (rank, value, part) in told.items()}
+    return Ranked(id_, score, shares)
 
 
 def _reciprocal(ranking: Sequence[tuple[Id, float]]) -> list[float]:

@@ -2,12 +2,12 @@
 
 import time
 
-from kgmem.domain.answer import Answer, Hit
+from kgmem.domain.answer import Answer
 from kgmem.domain.embedding import Vector, unit
 from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, InvalidInput
 from kgmem.domain.graph import Graph
 from kgmem.domain.question import Question
-from kgmem.domain.ranking import Ranked, fuse
+from kgmem.domain.ranking import fuse
 from kgmem.services.parts import Parts
 
 MOST_HITS = 1000
@@ -22,9 +22,8 @@ async def recall(parts: Parts, graph: str, question: Question) -> Answer:
     embedded = time.perf_counter()
     found = await parts.index.candidates(graph, question, vector)
     searched = time.perf_counter()
-    ranking = fuse(found.arms, method=question.fusion or held.fusion, weights=question.weights)
-    best = ranking[: question.k]
-    hits = await parts.index.fetch(graph, [ranked.id for ranked in best], question.explain) if best else {}
+    best = fuse(found.arms, method=question.fusion or held.fusion, weights=question.weights, most=question.k)
+    hits = await parts.index.fetch(graph, best) if best else []
     fetched = time.perf_counter()
     profile = {
         "embed_ms": (embedded - started) * 1000,
@@ -32,7 +31,7 @@ async def recall(parts: Parts, graph: str, question: Question) -> Answer:
         "fetch_ms": (fetched - searched) * 1000,
     }
     return Answer(
-        hits=[_told(hits[ranked.id], ranked) for ranked in best if ranked.id in hits],
+        hits=hits,
         suppressed={**found.suppressed, **note},
         profile=profile if question.explain else {},
     )
@@ -65,11 +64,3 @@ async def _vector(parts: Parts, graph: Graph, question: Question) -> tuple[Vecto
     except EmbedderUnavailable:
         # Words still find much; a recall that fails because a provider is away would be worse, and it is told.
         return None, {"meaning_arm_off_embedder_unavailable": 1}
-
-
-def _told(hit: Hit, ranked: Ranked[int]) -> Hit:
-    return Hit(
-        **{name: getattr(hit, name) for name in hit.__slots__ if name not in {"score", "arms"}},
-        score=ranked.score,
-        arms=ranked.arms,
-    )

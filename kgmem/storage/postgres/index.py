@@ -13,6 +13,7 @@ from kgmem.domain.errors import Conflict
 from kgmem.domain.graph import Graph, GraphStats
 from kgmem.domain.ports import Candidates
 from kgmem.domain.question import Question
+from kgmem.domain.ranking import Ranked
 from kgmem.storage.postgres import absorbing, search
 from kgmem.storage.postgres.catalog import PostgresCatalog, make_vectors
 from kgmem.storage.postgres.codecs import encode_halfvec
@@ -56,10 +57,10 @@ class PostgresIndex:
             request = search.SearchRequest(question, vector, occurrences, self.catalog.words)
             return await search.candidates(connection, layout, request)
 
-    async def fetch(self, graph: str, ids: Sequence[int], explain: bool) -> Mapping[int, Hit]:  # noqa: ARG002
-        """Give the hits of these ids that still stand in the label tables, by one statement."""
+    async def fetch(self, graph: str, best: Sequence[Ranked[int]]) -> Sequence[Hit]:
+        """Give the hits of these, in their order, that still stand in the label tables, by one statement."""
         async with self.catalog.on(graph) as layout, self.searches.connection() as connection:
-            return await search.fetch(connection, layout, ids)
+            return await search.fetch(connection, layout, best)
 
     async def unembedded(self, graph: str, space: str, limit: int) -> Sequence[tuple[int, str]]:
         """Give passages (id, body) that wait for a vector of this space."""
@@ -69,13 +70,16 @@ class PostgresIndex:
 
     async def put_vectors(self, graph: str, space: str, vectors: Mapping[int, tuple[str, Vector]]) -> int:
         """Store vectors by passage id; a passage whose body changed since is left waiting. Raises Conflict."""
-        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph) as layout:
             sql = layout.sql("recall", "put_vectors", table=_table(layout, space))
             bodies, embeddings = zip(*vectors.values(), strict=True) if vectors else ((), ())
-            tag = await connection.execute(
-                sql, space, list(vectors), list(bodies), [encode_halfvec(vector) for vector in embeddings]
-            )
-            return int(tag.rpartition(" ")[2])
+            columns = list(vectors), list(bodies), [encode_halfvec(vector) for vector in embeddings]
+
+            async def store(connection: asyncpg.Connection) -> str:
+                tag: str = await connection.execute(sql, space, *columns)
+                return tag
+
+            return int((await self.database.transact(store)).rpartition(" ")[2])
 
     async def begin_space(self, graph: str, space: EmbeddingSpace) -> None:
         """Open a second embedding space beside the graph's. Goes on with one that was begun before."""

@@ -14,6 +14,7 @@ from kgmem.domain.entity import ENTITY, EPISODE
 from kgmem.domain.interval import Interval, iso, parse_time
 from kgmem.domain.ports import Candidates
 from kgmem.domain.question import Question, When
+from kgmem.domain.ranking import Ranked
 from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres.layout import VERTEX, Layout, know_labels, label_id, learn_labels, source_ids
 from kgmem.storage.postgres.records import loads, others_of, text_of
@@ -84,22 +85,23 @@ async def _ask(
     return found, superseded
 
 
-async def fetch(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> dict[int, Hit]:
-    """Give hits by id, as the label tables hold them now; what is gone there is left out."""
+async def fetch(connection: asyncpg.Connection, layout: Layout, best: Sequence[Ranked[int]]) -> list[Hit]:
+    """Give hits in their order, as the label tables hold them now; what is gone there is left out."""
     groups: dict[int, list[int]] = defaultdict(list)
-    for id_ in ids:
-        groups[label_id(id_)].append(id_)
+    for ranked in best:
+        groups[label_id(ranked.id)].append(ranked.id)
     await know_labels(connection, layout, (group[0] for group in groups.values()))
     known = [(layout.by_id[label], group) for label, group in sorted(groups.items()) if label in layout.by_id]
     if not known:
-        return {}
+        return []
     parameters = _Parameters()
     parts = []
     for label, group in known:
         places = {"ids": parameters.add(group, "bigint[]"), "graphids": parameters.add(group, "ag_catalog.graphid[]")}
         parts.append(layout.sql("recall", "fetch_vertices", label=label.age_name) % places)
     sql = layout.sql("recall", "fetch_items") % {"vertices": " UNION ALL ".join(parts)}
-    return {row["id"]: _hit(layout, row) for row in await connection.fetch(sql, *parameters.values)}
+    rows = {row["id"]: row for row in await connection.fetch(sql, *parameters.values)}
+    return [_hit(layout, rows[ranked.id], ranked) for ranked in best if ranked.id in rows]
 
 
 def _arms(layout: Layout, request: SearchRequest) -> list[str]:
@@ -191,7 +193,7 @@ def _window(when: When) -> Interval | None:
     return None
 
 
-def _hit(layout: Layout, row: Any) -> Hit:
+def _hit(layout: Layout, row: Any, ranked: Ranked[int]) -> Hit:
     """Give the hit that a vertex tells: straight from what is stored, since an answer makes up to a thousand."""
     stored: Mapping[str, Any] = loads(row["properties"])
     is_episode = row["kind"] == EPISODE
@@ -208,13 +210,14 @@ def _hit(layout: Layout, row: Any) -> Hit:
         label=layout.by_id[label_id(row["id"])].name,
         name=text_of(stored, "title" if is_episode else "name"),
         text=text_of(stored, "text"),
-        score=0.0,
+        score=ranked.score,
         confidence=trust,
         valid_from=when,
         valid_to=when if is_episode else text_of(stored, "valid_to"),
         scope=row["scope"],
         properties=others_of(stored, "episode" if is_episode else "entity"),
         place=stored["place"] if isinstance(stored.get("place"), dict) else None,
+        arms=ranked.arms,
         provenance=[_known(told)],
     )
 
