@@ -37,6 +37,8 @@ async def assert_index_matches_labels(memory: Memory, graph: str) -> None:
         passages = await connection.fetch(f"SELECT id, item, ordinal, body FROM {layout.index_name}.passage")
         _compare_vertices(layout, vertices, items, passages)
         _compare_edges(edges, index_edges)
+        ends = {row[end] for row in index_edges.values() for end in ("source", "target")}
+        assert ends <= set(items), "an edge leads to a vertex that is gone"
         await _check_vectors(connection, layout, {row["id"]: row["item"] for row in passages})
         await _check_history(connection, layout)
 

@@ -1,8 +1,9 @@
 """Memories for tests: the real store and index over one database, with parts that a test may replace."""
 
 import asyncio
+import time
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -157,3 +158,11 @@ async def truncate(url: str, schema: str, tables: Sequence[str]) -> None:
 def by_key(items: Sequence[Any]) -> Mapping[str, Any]:
     """Items by their key."""
     return {item.key: item for item in items}
+
+
+async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 20.0) -> None:
+    """Wait until a condition holds; fails when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not await holds():
+        assert time.monotonic() < deadline, "it never came about"
+        await asyncio.sleep(0.01)

@@ -19,8 +19,9 @@ from kgmem.storage.postgres.layout import (
     scope_ids,
     source_ids,
 )
+from kgmem.storage.postgres.passages import Passages, drop_passages_of
 from kgmem.storage.postgres.rows import entity_row, episode_row, valid_of
-from kgmem.storage.postgres.vertices import CREATED, DELETED, UPDATED, drop_passages, read_vertices, refresh_passages
+from kgmem.storage.postgres.vertices import CREATED, DELETED, UPDATED, read_vertices
 
 
 async def register_foreign_labels(connection: asyncpg.Connection, layout: Layout) -> None:
@@ -39,8 +40,11 @@ async def absorb(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
     await register_foreign_labels(connection, layout)
     vertices = [id_ for id_ in ids if _kind(layout, id_) == VERTEX]
     edges = [id_ for id_ in ids if _kind(layout, id_) == EDGE]
+    passages = Passages(layout)
     # Vertices first, since an edge of this batch may lead to a vertex of this batch.
-    return await _absorb_vertices(connection, layout, vertices) + await _absorb_edges(connection, layout, edges)
+    changed = await _absorb_vertices(connection, passages, vertices) + await _absorb_edges(connection, layout, edges)
+    await passages.store(connection)
+    return changed
 
 
 async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> int:
@@ -50,8 +54,7 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
         rows = [row for row in held if row["kind"] == kind]
         if rows:
             gone = [row["id"] for row in rows]
-            passages = await connection.fetch(layout.sql("write", "read_passages"), gone)
-            await drop_passages(connection, layout, [row["id"] for row in passages])
+            await drop_passages_of(connection, layout, gone)
             await connection.execute(layout.sql("write", "delete_items"), gone)
             await connection.execute(layout.sql("write", "change"), DELETED, kind, gone, [row["key"] for row in rows])
     edges = await connection.fetch(layout.sql("absorb", "edges"), list(ids))
@@ -62,16 +65,17 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
     return len(held) + len(edges)
 
 
-async def _absorb_vertices(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> int:
+async def _absorb_vertices(connection: asyncpg.Connection, passages: Passages, ids: Sequence[int]) -> int:
     if not ids:
         return 0
+    layout = passages.layout
     stored = await read_vertices(connection, layout, ids)
     held = {row["id"]: row for row in await connection.fetch(layout.sql("absorb", "items"), list(ids))}
     await _learn(connection, layout, stored.values())
     changed: dict[tuple[int, int], list[int]] = {}
     for id_, properties in sorted(stored.items()):
         kind = EPISODE if layout.by_id[label_id(id_)].name == EPISODE_LABEL else ENTITY
-        await _put_item(connection, layout, (id_, kind), properties, held.get(id_))
+        await _put_item(connection, passages, (id_, kind), properties, held.get(id_))
         changed.setdefault((UPDATED if id_ in held else CREATED, kind), []).append(id_)
     for (operation, kind), group in changed.items():
         await connection.execute(layout.sql("write", "change"), operation, kind, group, [])
@@ -79,9 +83,9 @@ async def _absorb_vertices(connection: asyncpg.Connection, layout: Layout, ids: 
 
 
 async def _put_item(
-    connection: asyncpg.Connection, layout: Layout, what: tuple[int, int], stored: Mapping[str, Any], held: Any
+    connection: asyncpg.Connection, passages: Passages, what: tuple[int, int], stored: Mapping[str, Any], held: Any
 ) -> None:
-    id_, kind = what
+    layout, (id_, kind) = passages.layout, what
     row = episode_row(stored) if kind == EPISODE else entity_row(stored)
     scope = layout.scopes[_scope(stored)]
     key = stored.get("key")
@@ -104,7 +108,7 @@ async def _put_item(
         list(row.labels) if row.labels else None,
         version,
     )
-    await refresh_passages(connection, layout, {id_: row.passages})
+    passages.want(id_, row.passages, new=False)
 
 
 async def _absorb_edges(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> int:

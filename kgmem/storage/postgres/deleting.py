@@ -10,7 +10,8 @@ from kgmem.domain.entity import ENTITY, RELATIONSHIP, Deleted
 from kgmem.domain.errors import VersionConflict
 from kgmem.storage.postgres.edges import read_edges
 from kgmem.storage.postgres.layout import Layout, label_id, scope_ids
-from kgmem.storage.postgres.vertices import DELETED, drop_passages, keep_history, read_vertices
+from kgmem.storage.postgres.passages import drop_passages_of
+from kgmem.storage.postgres.vertices import DELETED, keep_history, read_vertices
 
 
 async def vertices(
@@ -23,7 +24,7 @@ async def vertices(
         return Deleted(missing=list(keys))
     wanted = list(dict.fromkeys(keys))
     number = layout.scopes[scope]
-    rows = await connection.fetch(layout.sql("write", "lock_items"), kind, [number] * len(wanted), wanted)
+    rows = await connection.fetch(layout.sql("write", "lock_items_to_delete"), kind, [number] * len(wanted), wanted)
     if version is not None and any(row["version"] != version for row in rows):
         raise VersionConflict(
             f"{wanted[0]!r} is held in version {rows[0]['version']}, not {version}.",
@@ -39,8 +40,7 @@ async def vertices(
     stored = await read_vertices(connection, layout, ids)
     versions = [(row, stored[row["id"]], None) for row in rows if row["id"] in stored]
     kept += await keep_history(connection, layout, kind, versions, deleted=True)
-    held = await connection.fetch(layout.sql("write", "read_passages"), ids)
-    vectors = await drop_passages(connection, layout, [row["id"] for row in held])
+    passages, vectors = await drop_passages_of(connection, layout, ids)
     await _delete_rows(connection, layout, ids)
     await connection.execute(layout.sql("write", "delete_items"), ids)
     await connection.execute(layout.sql("write", "change"), DELETED, kind, ids, [row["key"] for row in rows])
@@ -48,7 +48,7 @@ async def vertices(
         entities=len(ids) if kind == ENTITY else 0,
         episodes=0 if kind == ENTITY else len(ids),
         relationships=len(edges),
-        passages=len(held),
+        passages=passages,
         vectors=vectors,
         missing=missing,
         kept_in_history=kept,

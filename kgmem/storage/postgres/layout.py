@@ -49,6 +49,10 @@ class Layout:
         """Give a statement with this graph's schemas filled in."""
         return statement(file, name, index=self.index_name, graph=self.age_name, **names)
 
+    def vector_tables(self) -> list[str]:
+        """Give the tables of the graph's embedding spaces: its own, and one that a re-embedding fills."""
+        return [table for table in (self.vectors, self.next_vectors) if table]
+
     def table(self, label: Label) -> str:
         """Give a label's table as SQL."""
         return f"{quote(self.age_name)}.{quote(label.age_name)}"

@@ -6,22 +6,23 @@ from typing import Any
 import asyncpg
 
 from kgmem.storage.postgres.layout import VERTEX, Layout, know_labels, label_id
+from kgmem.storage.postgres.passages import Passages
 
 
-async def relabel(connection: asyncpg.Connection, layout: Layout, old: int, name: str) -> int:
+async def relabel(connection: asyncpg.Connection, passages: Passages, old: int, name: str) -> int:
     """Move a vertex to another label, with its edges, passages and vectors; gives its new id."""
+    layout = passages.layout
     label = layout.labels[VERTEX, name]
     former = layout.by_id[label_id(old)]
     new: int = await connection.fetchval(layout.sql("relabel", "take_id"), label.id, label.sequence)
     copy = layout.sql("relabel", "copy_vertex", former=former.age_name, label=label.age_name)
     await connection.execute(copy, new, old)
+    # The item before its edges, as those who write edges lock them in this order.
+    await connection.execute(layout.sql("relabel", "move_item"), new, old)
     await _move_edges(connection, layout, old, new)
     await connection.execute(layout.sql("write", "delete_vertices", label=former.age_name), [old])
-    await connection.execute(layout.sql("relabel", "move_item"), new, old)
-    await connection.execute(layout.sql("relabel", "move_passages"), new, old)
     await connection.execute(layout.sql("relabel", "move_history"), new, old)
-    for table in filter(None, (layout.vectors, layout.next_vectors)):
-        await connection.execute(layout.sql("relabel", "move_vectors", table=table), new, old)
+    passages.move(old, new)
     return new
 
 

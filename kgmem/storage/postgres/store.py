@@ -22,6 +22,7 @@ from kgmem.storage.postgres.combining import Combiner, Outcomes
 from kgmem.storage.postgres.edges import identity as edge_identity
 from kgmem.storage.postgres.edges import write_edges
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids, source_ids
+from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import encoded, merge_entity, merge_episode
 from kgmem.storage.postgres.rows import entity_row, episode_row
 from kgmem.storage.postgres.vertices import Outcome, Statement, write_vertices
@@ -67,10 +68,14 @@ class AgeGraphStore:
             statements = [_entity_statement(entity) for entity in entities]
 
             async def work(connection: asyncpg.Connection) -> Outcomes:
-                async def write(batch: Sequence[Statement]) -> Outcome:
-                    return await write_vertices(connection, layout, ENTITY, batch)
+                passages = Passages(layout)
 
-                return await _in_rounds(statements, lambda s: (s.scope, s.key), write)
+                async def write(batch: Sequence[Statement]) -> Outcome:
+                    return await write_vertices(connection, passages, ENTITY, batch)
+
+                outcomes = await _in_rounds(statements, lambda s: (s.scope, s.key), write)
+                await passages.store(connection)
+                return outcomes
 
             return await self.database.transact(work)
 
@@ -95,13 +100,17 @@ class AgeGraphStore:
                 await ensure_labels(self.database, layout, EDGE, [MENTIONS])
 
             async def work(connection: asyncpg.Connection) -> Outcomes:
+                passages = Passages(layout)
+
                 async def write(batch: Sequence[Episode]) -> Outcome:
                     statements = [_episode_statement(episode) for episode in batch]
-                    outcome = await write_vertices(connection, layout, EPISODE, statements)
+                    outcome = await write_vertices(connection, passages, EPISODE, statements)
                     await _mention(connection, layout, batch, outcome)
                     return outcome
 
-                return await _in_rounds(episodes, lambda e: (e.scope, episode_key(e)), write)
+                outcomes = await _in_rounds(episodes, lambda e: (e.scope, episode_key(e)), write)
+                await passages.store(connection)
+                return outcomes
 
             return await self.database.transact(work)
 

@@ -8,10 +8,9 @@ from typing import Any
 import asyncpg
 
 from kgmem.domain.embedding import Vector
-from kgmem.domain.episode import Passage
 from kgmem.domain.errors import VersionConflict
-from kgmem.storage.postgres.codecs import encode_halfvec
 from kgmem.storage.postgres.layout import VERTEX, Layout, know_labels, label_id
+from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import alike, dumps, loads
 from kgmem.storage.postgres.relabelling import relabel
 from kgmem.storage.postgres.rows import VertexRow
@@ -59,19 +58,22 @@ class _Written:
 
 
 async def write_vertices(
-    connection: asyncpg.Connection, layout: Layout, kind: int, statements: Sequence[Statement]
+    connection: asyncpg.Connection, passages: Passages, kind: int, statements: Sequence[Statement]
 ) -> Outcome:
-    """Merge a batch of statements (each scope and key once) into the graph. Raises VersionConflict."""
-    outcome = Outcome()
+    """Merge a batch of statements (each scope and key once) into the graph. Raises VersionConflict.
+
+    `passages` gathers what they are searched by; the caller stores it at the end of the transaction.
+    """
+    outcome, layout = Outcome(), passages.layout
     fresh = {at: _first(at, statement) for at, statement in enumerate(statements) if statement.version in (None, 0)}
     created = await _insert(connection, layout, kind, list(fresh.values()))
-    await _store_created(connection, layout, created)
+    await _store_created(connection, passages, created)
     for written in created:
         outcome.ids[written.at], outcome.versions[written.at] = written.id, 1
         outcome.created.append(written.id)
     rest = {at: statement for at, statement in enumerate(statements) if at not in outcome.ids}
     if rest:
-        await _merge(connection, layout, kind, rest, outcome)
+        await _merge(connection, passages, kind, rest, outcome)
     for operation, ids in ((CREATED, outcome.created), (UPDATED, outcome.updated)):
         if ids:
             await connection.execute(layout.sql("write", "change"), operation, kind, ids, [])
@@ -120,17 +122,20 @@ def _columns(layout: Layout, written: Sequence[_Written]) -> list[list[Any]]:
     ]
 
 
-async def _store_created(connection: asyncpg.Connection, layout: Layout, created: Sequence[_Written]) -> None:
+async def _store_created(connection: asyncpg.Connection, passages: Passages, created: Sequence[_Written]) -> None:
+    layout = passages.layout
     for label, group in _by_label(layout, created):
         sql = layout.sql("write", "insert_vertices", label=label)
         await connection.execute(sql, [w.id for w in group], [w.text for w in group])
-    await _store_passages(connection, layout, {w.id: w.row.passages for w in created}, _given(created))
+    for w in created:
+        passages.want(w.id, w.row.passages, w.statement.vector, new=True)
 
 
 async def _merge(
-    connection: asyncpg.Connection, layout: Layout, kind: int, rest: Mapping[int, Statement], outcome: Outcome
+    connection: asyncpg.Connection, passages: Passages, kind: int, rest: Mapping[int, Statement], outcome: Outcome
 ) -> None:
     """Merge statements into vertices that are held; one that vanished meanwhile makes the caller start again."""
+    layout = passages.layout
     held = await connection.fetch(
         layout.sql("write", "lock_items"),
         kind,
@@ -149,7 +154,7 @@ async def _merge(
         if statement.relabels and layout.by_id[label_id(row["id"])].name != statement.label:
             former = row["id"]
             row |= {
-                "id": await relabel(connection, layout, former, statement.label),
+                "id": await relabel(connection, passages, former, statement.label),
                 "moved": layout.by_id[label_id(former)].name,
             }
             await connection.execute(layout.sql("write", "change"), DELETED, kind, [former], [statement.key])
@@ -159,16 +164,17 @@ async def _merge(
     there = await existing(connection, layout, repeated)
     changed |= {id_: what for id_, what in repeated.items() if id_ not in there}
     if changed:
-        await _merge_changed(connection, layout, kind, changed, outcome)
+        await _merge_changed(connection, passages, kind, changed, outcome)
 
 
 async def _merge_changed(
     connection: asyncpg.Connection,
-    layout: Layout,
+    passages: Passages,
     kind: int,
     changed: Mapping[int, tuple[int, Statement, dict[str, Any]]],
     outcome: Outcome,
 ) -> None:
+    layout = passages.layout
     before = await read_vertices(connection, layout, list(changed))
     written, same = [], []
     for id_, (at, statement, row) in changed.items():
@@ -188,8 +194,8 @@ async def _merge_changed(
             sql = layout.sql("write", name, label=label)
             await connection.execute(sql, [w.id for w in group], [w.text for w in group])
     await connection.execute(layout.sql("write", "update_items"), [w.id for w in written], *_columns(layout, written))
-    await refresh_passages(connection, layout, {w.id: w.row.passages for w in written}, _given(written))
     for w in written:
+        passages.want(w.id, w.row.passages, w.statement.vector, new=False)
         outcome.versions[w.at] += 1
         outcome.updated.append(w.id)
 
@@ -242,84 +248,6 @@ async def existing(connection: asyncpg.Connection, layout: Layout, ids: Iterable
         sql = layout.sql("write", "existing", label=layout.by_id[label].age_name)
         found |= {row["id"] for row in await connection.fetch(sql, group)}
     return found
-
-
-async def refresh_passages(
-    connection: asyncpg.Connection,
-    layout: Layout,
-    wanted: Mapping[int, Sequence[Passage]],
-    given: Mapping[int, Vector] | None = None,
-) -> None:
-    """Bring passages (by vertex) up to date, touching only those whose text changed or whose vector is given."""
-    held: dict[int, dict[int, Any]] = defaultdict(dict)
-    for row in await connection.fetch(layout.sql("write", "read_passages"), list(wanted)):
-        held[row["item"]][row["ordinal"]] = row
-    given = given or {}
-    stale: list[int] = []
-    changed: dict[int, Sequence[Passage]] = {}
-    for id_, passages in wanted.items():
-        before = sorted((ordinal, row["body"]) for ordinal, row in held[id_].items())
-        if [(p.ordinal, p.body) for p in passages] != before:
-            stale += [row["id"] for row in held[id_].values()]
-            changed[id_] = passages
-        elif id_ in given and 0 in held[id_]:
-            await _put_given(connection, layout, [(held[id_][0]["id"], id_, given[id_])])
-    await drop_passages(connection, layout, stale)
-    await _store_passages(connection, layout, changed, given)
-
-
-async def drop_passages(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> int:
-    """Delete passages with their vectors; gives how many vectors went."""
-    gone = 0
-    if ids:
-        await connection.execute(layout.sql("write", "delete_passages"), ids)
-        for table in filter(None, (layout.vectors, layout.next_vectors)):
-            tag = await connection.execute(layout.sql("write", "delete_vectors", table=table), ids)
-            gone += int(tag.rpartition(" ")[2])
-    return gone
-
-
-async def _store_passages(
-    connection: asyncpg.Connection,
-    layout: Layout,
-    passages: Mapping[int, Sequence[Passage]],
-    given: Mapping[int, Vector],
-) -> None:
-    """Store the passages of vertices; each waits for its vector unless the caller gave it."""
-    given = given if layout.vectors else {}
-    spaces = [space for space in (layout.graph.space.id if layout.graph.space else None, layout.next_space) if space]
-    cut = [(id_, passage) for id_, of_it in passages.items() for passage in of_it]
-    waiting = [(id_, p) for id_, p in cut if id_ not in given or p.ordinal]
-    await _insert_passages(connection, layout, waiting, spaces)
-    ready = [(id_, p) for id_, p in cut if id_ in given and not p.ordinal]
-    made = await _insert_passages(connection, layout, ready, spaces[1:])
-    await _put_given(connection, layout, [(row["id"], row["item"], given[row["item"]]) for row in made])
-
-
-async def _insert_passages(
-    connection: asyncpg.Connection, layout: Layout, made: Sequence[tuple[int, Passage]], spaces: Sequence[str]
-) -> list[Any]:
-    if not made:
-        return []
-    columns = zip(*((id_, p.ordinal, p.start, p.body) for id_, p in made), strict=True)
-    found: list[Any] = await connection.fetch(layout.sql("write", "insert_passages"), *map(list, columns), list(spaces))
-    return found
-
-
-def _given(written: Iterable[_Written]) -> dict[int, Vector]:
-    return {w.id: w.statement.vector for w in written if w.statement.vector is not None}
-
-
-async def _put_given(
-    connection: asyncpg.Connection, layout: Layout, vectors: Sequence[tuple[int, int, Vector]]
-) -> None:
-    if not vectors or not layout.vectors:
-        return
-    passages, items, embeddings = map(list, zip(*vectors, strict=True))
-    sql = layout.sql("write", "insert_vectors", table=layout.vectors)
-    await connection.execute(sql, True, passages, items, [encode_halfvec(vector) for vector in embeddings])
-    if layout.graph.space:
-        await connection.execute(layout.sql("write", "vectors_arrived"), layout.graph.space.id, passages)
 
 
 def _by_label(layout: Layout, written: Iterable[_Written]) -> Iterable[tuple[str, list[_Written]]]:

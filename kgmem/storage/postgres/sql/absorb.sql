@@ -10,10 +10,12 @@ SELECT DISTINCT g.name FROM kgmem.captured c JOIN kgmem.graph g ON g.id = c.grap
 DELETE FROM kgmem.captured c WHERE NOT EXISTS (SELECT 1 FROM kgmem.graph g WHERE g.id = c.graph)
 
 -- name: items
-SELECT id, key, version, scope, kind, known_from FROM {index}.item WHERE id = ANY ($1::bigint[]) FOR UPDATE
+SELECT id, key, version, scope, kind, known_from FROM {index}.item WHERE id = ANY ($1::bigint[])
+ORDER BY id FOR UPDATE
 
 -- name: edges
-SELECT id, version, scope, source, target, kind, key, known_from FROM {index}.edge WHERE id = ANY ($1::bigint[]) FOR UPDATE
+SELECT id, version, scope, source, target, kind, key, known_from FROM {index}.edge WHERE id = ANY ($1::bigint[])
+ORDER BY id FOR UPDATE
 
 -- name: put_item
 INSERT INTO {index}.item (id, kind, scope, key, source, valid, place, area, labels, version)

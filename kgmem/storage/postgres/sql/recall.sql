@@ -104,14 +104,16 @@ SELECT p.id, p.body FROM {index}.unembedded u JOIN {index}.passage p ON p.id = u
 WHERE u.space = $1 ORDER BY u.passage LIMIT $2
 
 -- name: put_vectors
+-- Locks the passages, so that none goes or moves meanwhile; a vector that the caller gave meanwhile stays.
 WITH arrived AS (
     SELECT n.passage, p.item, n.embedding
     FROM unnest($2::bigint[], $3::text[], $4::halfvec[]) AS n (passage, body, embedding)
     JOIN {index}.passage p ON p.id = n.passage AND p.body = n.body
+    ORDER BY p.id FOR SHARE OF p
 ), stored AS (
-    INSERT INTO {index}.{table} (passage, item, given, embedding)
+    INSERT INTO {index}.{table} AS v (passage, item, given, embedding)
     SELECT passage, item, false, embedding FROM arrived
-    ON CONFLICT (passage) DO UPDATE SET embedding = excluded.embedding, given = false
+    ON CONFLICT (passage) DO UPDATE SET embedding = excluded.embedding WHERE NOT v.given
     RETURNING passage
 )
 DELETE FROM {index}.unembedded u USING stored WHERE u.space = $1 AND u.passage = stored.passage

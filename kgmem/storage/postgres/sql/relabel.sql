@@ -19,11 +19,5 @@ UPDATE {index}.edge SET target = $1 WHERE target = $2
 -- name: move_item
 UPDATE {index}.item SET id = $1 WHERE id = $2
 
--- name: move_passages
-UPDATE {index}.passage SET item = $1 WHERE item = $2
-
--- name: move_vectors
-UPDATE {index}.{table} SET item = $1 WHERE item = $2
-
 -- name: move_history
 UPDATE {index}.history SET id = $1 WHERE id = $2

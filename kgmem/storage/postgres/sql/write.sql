@@ -14,6 +14,14 @@ SELECT i.id, i.scope, i.key, i.version, i.stated, i.known_from
 FROM {index}.item i
 JOIN unnest($2::integer[], $3::text[]) AS n (scope, key) ON i.scope = n.scope AND i.key = n.key AND i.kind = $1
 ORDER BY i.id
+FOR NO KEY UPDATE OF i
+
+-- name: lock_items_to_delete
+-- Waits for those who are writing relationships to them, as lock_items need not.
+SELECT i.id, i.scope, i.key, i.version, i.stated, i.known_from
+FROM {index}.item i
+JOIN unnest($2::integer[], $3::text[]) AS n (scope, key) ON i.scope = n.scope AND i.key = n.key AND i.kind = $1
+ORDER BY i.id
 FOR UPDATE OF i
 
 -- name: insert_vertices
@@ -54,7 +62,16 @@ FROM unnest($3::bigint[], $4::integer[], $5::timestamptz[], $6::text[]) AS n (id
 ON CONFLICT (id, version) DO NOTHING
 
 -- name: read_passages
-SELECT id, item, ordinal, body FROM {index}.passage WHERE item = ANY ($1::bigint[])
+SELECT id, item, ordinal, body FROM {index}.passage WHERE item = ANY ($1::bigint[]) ORDER BY id FOR UPDATE
+
+-- name: move_passages
+UPDATE {index}.passage p SET item = n.item FROM unnest($1::bigint[], $2::bigint[]) AS n (former, item)
+WHERE p.item = n.former
+
+-- name: move_vectors
+UPDATE {index}.{table} v SET item = n.item
+FROM unnest($1::bigint[], $2::bigint[]) AS n (former, item) JOIN {index}.passage p ON p.item = n.former
+WHERE v.passage = p.id
 
 -- name: delete_passages
 WITH gone AS (DELETE FROM {index}.passage WHERE id = ANY ($1::bigint[]) RETURNING id)
@@ -63,16 +80,20 @@ DELETE FROM {index}.unembedded u USING gone WHERE u.passage = gone.id
 -- name: delete_vectors
 DELETE FROM {index}.{table} WHERE passage = ANY ($1::bigint[])
 
+-- name: take_passage_ids
+SELECT nextval('{index}.passage_id_seq') AS id FROM generate_series(1, $1)
+
 -- name: insert_passages
-WITH made AS (
-    INSERT INTO {index}.passage (item, ordinal, start, body)
-    SELECT * FROM unnest($1::bigint[], $2::integer[], $3::integer[], $4::text[])
-    RETURNING id, item, ordinal
+-- One that comes with an id has its vector already in the graph's own space ($6).
+WITH made AS MATERIALIZED (
+    SELECT coalesce(n.id, nextval('{index}.passage_id_seq')) AS id, n.id IS NOT NULL AS ready, item, ordinal, start, body
+    FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[], $5::text[]) AS n (id, item, ordinal, start, body)
 ), waiting AS (
     INSERT INTO {index}.unembedded (passage, space)
-    SELECT m.id, s.space FROM made m CROSS JOIN unnest($5::text[]) AS s (space)
+    SELECT m.id, s.space FROM made m CROSS JOIN (VALUES ($6::text, false), ($7::text, true)) AS s (space, next)
+    WHERE s.space IS NOT NULL AND (s.next OR NOT m.ready)
 )
-SELECT id, item, ordinal FROM made
+INSERT INTO {index}.passage (id, item, ordinal, start, body) SELECT id, item, ordinal, start, body FROM made
 
 -- name: insert_vectors
 INSERT INTO {index}.{table} (passage, item, given, embedding)
@@ -87,11 +108,14 @@ DELETE FROM {index}.unembedded WHERE space = $1 AND passage = ANY ($2::bigint[])
 INSERT INTO {index}.change (operation, kind, ids, keys) VALUES ($1, $2, $3, $4)
 
 -- name: ends
+-- The ends are locked, so that none is deleted or moved to another id before the relationship is committed.
 SELECT n.at, a.id AS source, b.id AS target, (n.label::bigint << 48) | nextval(n.sequence::oid::regclass) AS id
 FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[])
      WITH ORDINALITY AS n (source, target, label, sequence, at)
-LEFT JOIN LATERAL (SELECT id FROM {index}.item WHERE scope = 0 AND key = n.source AND kind = 1 OFFSET 0) a ON true
-LEFT JOIN LATERAL (SELECT id FROM {index}.item WHERE scope = 0 AND key = n.target AND kind = 1 OFFSET 0) b ON true
+LEFT JOIN LATERAL (
+    SELECT id FROM {index}.item WHERE scope = 0 AND key = n.source AND kind = 1 FOR KEY SHARE) a ON true
+LEFT JOIN LATERAL (
+    SELECT id FROM {index}.item WHERE scope = 0 AND key = n.target AND kind = 1 FOR KEY SHARE) b ON true
 ORDER BY n.at
 
 -- name: ends_in_scopes
@@ -100,10 +124,12 @@ FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::text[])
      WITH ORDINALITY AS n (source, target, label, sequence, paths, at)
 LEFT JOIN LATERAL (
     SELECT i.id FROM {index}.scope s JOIN {index}.item i ON i.scope = s.id AND i.key = n.source AND i.kind = 1
-    WHERE s.path = ANY (string_to_array(n.paths, E'\x1f')) OR s.path = '' ORDER BY length(s.path) DESC LIMIT 1) a ON true
+    WHERE s.path = ANY (string_to_array(n.paths, E'\x1f')) OR s.path = ''
+    ORDER BY length(s.path) DESC LIMIT 1 FOR KEY SHARE OF i) a ON true
 LEFT JOIN LATERAL (
     SELECT i.id FROM {index}.scope s JOIN {index}.item i ON i.scope = s.id AND i.key = n.target AND i.kind = 1
-    WHERE s.path = ANY (string_to_array(n.paths, E'\x1f')) OR s.path = '' ORDER BY length(s.path) DESC LIMIT 1) b ON true
+    WHERE s.path = ANY (string_to_array(n.paths, E'\x1f')) OR s.path = ''
+    ORDER BY length(s.path) DESC LIMIT 1 FOR KEY SHARE OF i) b ON true
 ORDER BY n.at
 
 -- name: any_edge

@@ -1,0 +1,129 @@
+"""Writing passages: what a transaction wants of them, gathered until its end.
+
+A new passage comes last of all in its transaction. pg_textsearch before 1.1 takes a lock of its own with the first row
+that its index is given and keeps it until the end of the transaction; a session that waits for that lock can neither
+be stopped nor found by Postgres' deadlock detection. So no session may wait for anything after its first new passage.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from kgmem.domain.embedding import Vector
+from kgmem.domain.episode import Passage
+from kgmem.storage.postgres.codecs import encode_halfvec
+from kgmem.storage.postgres.layout import Layout
+
+
+@dataclass(slots=True)
+class Passages:
+    """The passages that vertices shall have when the transaction ends; `store` is its last act."""
+
+    layout: Layout
+    _wanted: dict[int, Sequence[Passage]] = field(default_factory=dict)
+    _given: dict[int, Vector] = field(default_factory=dict)  # Vectors of first passages, by vertex.
+    _new: set[int] = field(default_factory=set)  # Vertices of this transaction, which have no passages yet.
+    _former: dict[int, int] = field(default_factory=dict)  # Vertices that moved to a new id: what they were.
+
+    def want(self, vertex: int, passages: Sequence[Passage], vector: Vector | None = None, *, new: bool) -> None:
+        """Let a vertex have these passages; a vector given before stays with the same passages."""
+        if vector is not None:
+            self._given[vertex] = vector
+        elif vertex in self._wanted and list(passages) != list(self._wanted[vertex]):
+            self._given.pop(vertex, None)
+        self._wanted[vertex] = passages
+        if new:
+            self._new.add(vertex)
+
+    def move(self, former: int, vertex: int) -> None:
+        """Let a vertex that got a new id keep what it had under the former one."""
+        self._former[vertex] = self._former.pop(former, former)
+        if former in self._wanted:
+            self._wanted[vertex] = self._wanted.pop(former)
+        if former in self._given:
+            self._given[vertex] = self._given.pop(former)
+        if former in self._new:
+            self._new.add(vertex)
+
+    async def store(self, connection: asyncpg.Connection) -> None:
+        """Bring passages and vectors up to date, touching only those that changed; nothing may follow but COMMIT."""
+        held = await self._held(connection)
+        stale: list[int] = []
+        changed: list[tuple[int, Passage]] = []
+        beside: list[tuple[int, int, Vector]] = []
+        for vertex, passages in self._wanted.items():
+            rows = held.get(vertex, {})
+            if [(p.ordinal, p.body) for p in passages] != sorted((n, row["body"]) for n, row in rows.items()):
+                stale += [row["id"] for row in rows.values()]
+                changed += [(vertex, passage) for passage in passages]
+            elif vertex in self._given and 0 in rows:
+                beside.append((rows[0]["id"], vertex, self._given[vertex]))
+        await drop_passages(connection, self.layout, stale)
+        await self._put_given(connection, beside)
+        await self._move(connection)
+        await self._insert(connection, changed)
+
+    async def _held(self, connection: asyncpg.Connection) -> dict[int, dict[int, Any]]:
+        """Read and lock what the vertices have, by vertex and ordinal."""
+        ids = {self._former.get(vertex, vertex): vertex for vertex in self._wanted if vertex not in self._new}
+        held: dict[int, dict[int, Any]] = defaultdict(dict)
+        if ids:
+            for row in await connection.fetch(self.layout.sql("write", "read_passages"), list(ids)):
+                held[ids[row["item"]]][row["ordinal"]] = row
+        return held
+
+    async def _move(self, connection: asyncpg.Connection) -> None:
+        moved = [(former, vertex) for vertex, former in self._former.items() if vertex not in self._new]
+        if moved:
+            columns = list(map(list, zip(*moved, strict=True)))
+            for table in self.layout.vector_tables():
+                await connection.execute(self.layout.sql("write", "move_vectors", table=table), *columns)
+            await connection.execute(self.layout.sql("write", "move_passages"), *columns)
+
+    async def _insert(self, connection: asyncpg.Connection, changed: Sequence[tuple[int, Passage]]) -> None:
+        """Insert passages; each waits for its vector in every space unless the caller gave it."""
+        if not changed:
+            return
+        given = self._given if self.layout.vectors else {}
+        ready = [vertex for vertex, passage in changed if vertex in given and not passage.ordinal]
+        taken: dict[int, int] = {}
+        if ready:
+            rows = await connection.fetch(self.layout.sql("write", "take_passage_ids"), len(ready))
+            taken = dict(zip(ready, (row["id"] for row in rows), strict=True))
+            await self._put_given(connection, [(taken[vertex], vertex, given[vertex]) for vertex in ready])
+        told = [(None if p.ordinal else taken.get(vertex), vertex, p.ordinal, p.start, p.body) for vertex, p in changed]
+        own = self.layout.graph.space.id if self.layout.graph.space else None
+        await connection.execute(
+            self.layout.sql("write", "insert_passages"),
+            *map(list, zip(*told, strict=True)),
+            own,
+            self.layout.next_space,
+        )
+
+    async def _put_given(self, connection: asyncpg.Connection, vectors: Sequence[tuple[int, int, Vector]]) -> None:
+        if not vectors or not self.layout.vectors or not self.layout.graph.space:
+            return
+        passages, vertices, embeddings = map(list, zip(*vectors, strict=True))
+        sql = self.layout.sql("write", "insert_vectors", table=self.layout.vectors)
+        await connection.execute(sql, True, passages, vertices, [encode_halfvec(vector) for vector in embeddings])
+        await connection.execute(self.layout.sql("write", "vectors_arrived"), self.layout.graph.space.id, passages)
+
+
+async def drop_passages_of(connection: asyncpg.Connection, layout: Layout, vertices: Iterable[int]) -> tuple[int, int]:
+    """Delete the passages of vertices with their vectors; gives how many passages and how many vectors went."""
+    rows = await connection.fetch(layout.sql("write", "read_passages"), list(vertices))
+    return len(rows), await drop_passages(connection, layout, [row["id"] for row in rows])
+
+
+async def drop_passages(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> int:
+    """Delete passages with their vectors; gives how many vectors went."""
+    gone = 0
+    if ids:
+        await connection.execute(layout.sql("write", "delete_passages"), ids)
+        for table in layout.vector_tables():
+            tag = await connection.execute(layout.sql("write", "delete_vectors", table=table), ids)
+            gone += int(tag.rpartition(" ")[2])
+    return gone
