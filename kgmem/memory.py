@@ -90,8 +90,11 @@ class Memory:
         return await self.parts.graphs.update(changed)
 
     async def delete_graph(self, name: str) -> None:
-        """Delete a graph with all that it holds. Raises NotFound."""
+        """Delete a graph with all that it holds, and revoke the keys that are bound to it. Raises NotFound."""
         await self.parts.graphs.drop(name)
+        for key in await self.parts.keys.list():
+            if key.graph == name and key.revoked_at is None:
+                await self.parts.keys.revoke(key.id)
 
     async def schema(self, name: str) -> GraphSchema:
         """Give the schema that holds in a graph: the core and its own."""
@@ -270,7 +273,9 @@ class Memory:
     async def create_key(
         self, name: str, right: Right, *, graph: str | None = None, scope: str = SHARED, expires_at: str | None = None
     ) -> tuple[Key, str]:
-        """Make an API key; gives it with its secret, which is shown this once."""
+        """Make an API key; gives it with its secret, which is shown this once. Raises NotFound for its graph."""
+        if graph is not None:
+            await self.parts.graphs.get(graph)
         return await self.parts.keys.create(name, right, graph=graph, scope=check_scope(scope), expires_at=expires_at)
 
     async def keys(self) -> Sequence[Key]:

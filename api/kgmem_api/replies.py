@@ -24,7 +24,12 @@ def tag(version: int | None) -> dict[str, str]:
 
 
 def if_match(request: Request) -> int | None:
-    """Give the version that If-Match asks for; None without the header. Raises InvalidInput for what is no version."""
+    """Give the version that If-Match asks for, 0 (not held yet) for If-None-Match: *; None without either.
+
+    Raises InvalidInput for what is no version.
+    """
+    if request.method == "PUT" and request.headers.get("if-none-match", "").strip() == "*":
+        return 0
     given = request.headers.get("if-match")
     if given is None:
         return None

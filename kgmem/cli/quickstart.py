@@ -35,7 +35,7 @@ _FURTHER = 2  # Hits that are shown beside the best.
 def quickstart(
     serve: Annotated[bool, typer.Option("--serve", help="Serve the REST API afterwards, until interrupted.")] = False,
     host: Annotated[str | None, typer.Option("--host", help="Address to bind instead of KGMEM_HOST.")] = None,
-    port: Annotated[int | None, typer.Option("--port", help="Port instead of KGMEM_PORT.")] = None,
+    port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port instead of KGMEM_PORT.")] = None,
 ) -> None:
     """Start the database, load the sample graph, answer a question from it. Run again, it uses what is there."""
     settings = with_address(load_settings(), host, port)

@@ -12,7 +12,9 @@ from kgmem.wiring import open_memory, open_worker
 from kgmem_api import server
 
 Host = Annotated[str | None, typer.Option("--host", help="Address to bind instead of KGMEM_HOST.")]
-Port = Annotated[int | None, typer.Option("--port", help="Port instead of KGMEM_PORT; 0 takes any free one.")]
+Port = Annotated[
+    int | None, typer.Option("--port", min=0, max=65535, help="Port instead of KGMEM_PORT; 0 takes any free one.")
+]
 
 
 def serve(

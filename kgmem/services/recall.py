@@ -6,11 +6,13 @@ from kgmem.domain.answer import Answer
 from kgmem.domain.embedding import Vector, unit
 from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, InvalidInput
 from kgmem.domain.graph import Graph
+from kgmem.domain.interval import valid_interval
 from kgmem.domain.question import Question
 from kgmem.domain.ranking import fuse
 from kgmem.services.parts import Parts
 
 MOST_HITS = 1000
+ARMS = frozenset({"meaning", "words", "listed"})
 
 
 async def recall(parts: Parts, graph: str, question: Question) -> Answer:
@@ -43,6 +45,14 @@ def _check(question: Question) -> None:
         raise InvalidInput("The question asks nothing.", mend="Give what.text, what.vector, what.labels or the like.")
     if what.text is not None and not what.text.strip():
         raise InvalidInput("what.text is empty.", mend="Give words to look for, or leave it out.")
+    if what.properties or what.start:
+        raise InvalidInput(
+            "what.properties and what.start are not in this release.", mend="Leave them out, or filter by what.labels."
+        )
+    if unknown := set(question.weights) - ARMS:
+        raise InvalidInput(f"There is no arm {min(unknown)!r} to weigh.", mend=f"Arms are {', '.join(sorted(ARMS))}.")
+    if question.when.between is not None:
+        valid_interval(*question.when.between)
     if not 1 <= question.k <= MOST_HITS:
         raise InvalidInput(f"k is {question.k}.", mend=f"Ask for 1 to {MOST_HITS} hits.")
 

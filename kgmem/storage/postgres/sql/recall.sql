@@ -1,6 +1,8 @@
 -- name: seen
 seen AS MATERIALIZED (
-    SELECT s.id, EXISTS (SELECT 1 FROM {index}.item c WHERE c.scope = s.id OFFSET 1000) AS large
+    SELECT s.id, EXISTS (SELECT 1 FROM {index}.item c CROSS JOIN LATERAL (
+               SELECT 1 FROM {index}.passage p WHERE p.item = c.id OFFSET 0) cut
+           WHERE c.scope = s.id OFFSET 1000) AS large
     FROM {index}.scope s WHERE s.path = ANY (%(paths)s)
 )
 
