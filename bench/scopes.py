@@ -1,7 +1,8 @@
 """Whether recall in one scope is slowed by the other scopes of its graph.
 
 A graph of many scopes with 50 memories each, and for some of these scopes a graph that holds nothing else. The same
-questions (words and vector) are asked in the scope, in both graphs in turns. The hits must be the same.
+questions (words and vector) are asked in the scope, in both graphs in turns; the lone graph is the baseline. The hits
+must be the same.
 """
 
 from collections.abc import AsyncIterator

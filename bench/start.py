@@ -9,6 +9,7 @@ share are counted once where the system tells.
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 import time
@@ -20,7 +21,7 @@ from statistics import median
 
 import asyncpg
 
-from bench.contract import Figure, compared, within
+from bench.contract import Figure, alone, compared, within
 from bench.rig.database import GRAPH, SPACE, temporary_home
 from bench.rig.machine import resident, together
 from bench.rig.rows import Corpus, batches
@@ -47,22 +48,25 @@ class _Starts:
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
     """Give seconds to ready, and megabytes."""
-    ours, base = _Starts(), _Starts()
+    ours, base, processor = _Starts(), _Starts(), list[float]()
     async with temporary_home() as home:
         await _fill(home, rows)
         for turn in range(ROUNDS + 1):
-            clean = await _server(home), await _postgres(home)
+            (clean, used), clean_postgres = await _server(home), await _postgres(home)
             await _interrupted_work(home)
-            with_server = await _server(home)
+            killed, _ = await _server(home)
             await _interrupted_work(home)
-            killed = with_server, await _postgres(home)
+            killed_postgres = await _postgres(home)
             if turn:  # The first round warms the system's caches up.
-                ours.clean.append(clean[0])
-                base.clean.append(clean[1])
-                ours.killed.append(killed[0])
-                base.killed.append(killed[1])
-        for how, seconds, alone in (("a clean stop", ours.clean, base.clean), ("kill -9", ours.killed, base.killed)):
-            yield within(compared(f"start to ready after {how}", median(seconds), median(alone), "s"), 2)
+                processor.append(used)
+                ours.clean.append(clean)
+                ours.killed.append(killed)
+                base.clean.append(clean_postgres)
+                base.killed.append(killed_postgres)
+        for how, seconds, postgres in (("a clean stop", ours.clean, base.clean), ("kill -9", ours.killed, base.killed)):
+            yield within(compared(f"start to ready after {how}", median(seconds), median(postgres), "s"), 2)
+        reason = "it tells how much of the time to ready is computing, on a machine that does other things too."
+        yield alone("processor time of a start and a stop", median(processor), "s", reason)
         process, everything = await _idle_server(home)
         yield within(compared("idle server process", process, await _empty_app(), "MB"), 200)
         yield compared("idle server with its Postgres", everything, await _idle_postgres(home), "MB")
@@ -81,11 +85,14 @@ def _serve(home: Path) -> ServerProcess:
     return ServerProcess({"HOME": str(home), "EMBEDDER": "none"})
 
 
-async def _server(home: Path) -> float:
+async def _server(home: Path) -> tuple[float, float]:
+    """Give the seconds from start to ready, and those of processor time that the process took until its end."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     server = _serve(home)
     seconds = await server.ready()
     await server.stop()
-    return seconds
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 async def _postgres(home: Path) -> float:
