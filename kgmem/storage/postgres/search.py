@@ -22,6 +22,8 @@ from kgmem.storage.postgres.statements import quote
 
 # Per arm: twice what is asked, so that fusion sees beyond the k best of each, and at least 40.
 LEAST_CANDIDATES = 40
+# Passages of few long texts may fill an arm; then so many times as many are asked for, up to a limit.
+_WIDER, _WIDEST = 5, 10_000
 _LARGE_FOR = 60.0  # Seconds for which a scope that was large is taken to be large still.
 
 
@@ -57,9 +59,9 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     if any((VERTEX, name) not in layout.labels for name in what.labels):
         await learn_labels(connection, layout)
     await source_ids(connection, layout, what.sources, make=False)
-    found, superseded = await _ask(connection, layout, request, only_standing=False)
+    found, superseded = await _ask_widely(connection, layout, request, only_standing=False)
     if superseded and any(len(arm) < request.question.k for arm in found.values()):
-        found, _ = await _ask(connection, layout, request, only_standing=True)
+        found, _ = await _ask_widely(connection, layout, request, only_standing=True)
     arms = {
         arm: sorted(found.get(arm, {}).items(), key=lambda pair: (-pair[1], pair[0])) for arm in _arms(layout, request)
     }
@@ -68,14 +70,31 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     return Candidates(arms, {"superseded": len(superseded)} if superseded else {})
 
 
-async def _ask(
+async def _ask_widely(
     connection: asyncpg.Connection, layout: Layout, request: SearchRequest, *, only_standing: bool
 ) -> tuple[dict[str, dict[int, float]], set[int]]:
-    """Run the candidate statement; gives the best value of each item by arm, and the items that do not stand."""
-    sql, values = _statement(layout, request, only_standing=only_standing)
+    """Ask for more passages as long as those of an arm are of fewer items than the question asks for."""
+    most = max(LEAST_CANDIDATES, 2 * request.question.k)
+    while True:
+        sql, values = _statement(layout, request, only_standing=only_standing, most=most)
+        rows = await connection.fetch(sql, *values)
+        items: dict[str, set[int]] = {arm: set() for arm in _arms(layout, request)}
+        passages = dict.fromkeys(items, 0)
+        for arm, item, _, _ in rows:
+            if arm in items:
+                items[arm].add(item)
+                passages[arm] += 1
+        crowded = any(passages[arm] >= most and len(items[arm]) < request.question.k for arm in items)
+        if not crowded or most >= _WIDEST:
+            return _best(layout, request, rows)
+        most = min(_WIDER * most, _WIDEST)
+
+
+def _best(layout: Layout, request: SearchRequest, rows: Sequence[Any]) -> tuple[dict[str, dict[int, float]], set[int]]:
+    """Give the best value of each item by arm, and the items that do not stand."""
     found: dict[str, dict[int, float]] = {arm: {} for arm in _arms(layout, request)}
     superseded = set()
-    for arm, item, value, stands in await connection.fetch(sql, *values):
+    for arm, item, value, stands in rows:
         if arm == "large":
             layout.large[item] = time.monotonic()
         elif not stands:
@@ -116,10 +135,9 @@ def _all_large(layout: Layout, scope: str) -> bool:
     return all(layout.large.get(layout.scopes.get(path, -1), 0.0) > since for path in visible_from(scope))
 
 
-def _statement(layout: Layout, request: SearchRequest, *, only_standing: bool) -> tuple[str, list[Any]]:
+def _statement(layout: Layout, request: SearchRequest, *, only_standing: bool, most: int) -> tuple[str, list[Any]]:
     """Compose the candidate statement out of the parts in recall.sql; every value is a parameter."""
     question, parameters = request.question, _Parameters()
-    most = max(LEAST_CANDIDATES, 2 * question.k)
     names = {
         "paths": parameters.add(list(visible_from(question.scope)), "text[]"),
         "most": parameters.add(most, "integer"),

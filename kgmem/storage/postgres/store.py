@@ -254,8 +254,9 @@ def _with_unit_vector(graph: Graph, entity: Entity) -> Entity:
         raise EmbeddingMismatch(
             "This graph has no embedding space.", mend="Create the graph with one, or send no vectors."
         )
-    vector = np.asarray(entity.embedding, dtype=np.float32)
-    length = float(np.linalg.norm(vector)) if vector.shape == (graph.space.dimension,) else 0.0
+    with np.errstate(over="ignore"):
+        vector = np.asarray(entity.embedding, dtype=np.float32)
+        length = float(np.linalg.norm(vector)) if vector.shape == (graph.space.dimension,) else 0.0
     if 1e-15 < length < 1e15:
         scaled: Any = vector / length
     else:  # Another dimension, no direction, or squares that single floats cannot hold.

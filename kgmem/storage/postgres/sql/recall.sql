@@ -75,8 +75,10 @@ WHERE NOT s.large AND (SELECT bool_or(large) FROM seen) %(filters)s
 ORDER BY 2, 1 LIMIT %(most)s
 
 -- name: plain_words
-SELECT p.item, -ts_rank_cd(to_tsvector('english', p.body), q.query) AS value, %(stands)s AS stands
-FROM (SELECT replace(plainto_tsquery('english', %(text)s)::text, '&', '|')::tsquery AS query) q
+-- Each word once, and not ts_rank_cd: its time grows with the square of the question's length (2,000 words: 3 s).
+SELECT p.item, -ts_rank(to_tsvector('english', p.body), q.query) AS value, %(stands)s AS stands
+FROM (SELECT string_agg($$'$$ || replace(replace(w.lexeme, $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$, '|')::tsquery AS query
+      FROM unnest(tsvector_to_array(to_tsvector('english', %(text)s))) AS w (lexeme)) q
 JOIN {index}.passage p ON to_tsvector('english', p.body) @@ q.query
 JOIN {index}.item i ON i.id = p.item
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
