@@ -68,7 +68,7 @@ async def put_entity(
     access: Writes,
     entity: Annotated[Entity, Depends(JSONBody(EntityBody))],
 ) -> Response:
-    """Write one entity. With If-Match only if it is still of that version, with If-None-Match: * only if it is new. The ETag is its new version."""
+    """Write one entity. With If-Match only if still of that version, with If-None-Match: * only if new."""
     if entity.key not in ("", key):
         raise InvalidInput(f"The body's key is not the address's, {key!r}.", mend="Leave key out of the body.")
     version = if_match(request)
