@@ -20,7 +20,7 @@ CREATE TABLE {index}.source (
     key   text COLLATE "C" NOT NULL UNIQUE,
     name  text,
     kind  text,
-    trust real NOT NULL DEFAULT 0.5,
+    trust double precision NOT NULL DEFAULT 0.5,
     note  text
 );
 

@@ -204,7 +204,7 @@ DELETE FROM {index}.item WHERE id = ANY ($1::bigint[])
 
 -- name: put_sources
 INSERT INTO {index}.source (key, name, kind, trust, note)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::real[], $5::text[])
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[])
 ON CONFLICT (key) DO UPDATE SET name = coalesce(excluded.name, source.name), kind = coalesce(excluded.kind, source.kind),
     trust = excluded.trust, note = coalesce(excluded.note, source.note)
 WHERE (source.name, source.kind, source.trust, source.note) IS DISTINCT FROM
