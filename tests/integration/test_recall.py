@@ -448,7 +448,7 @@ async def test_without_pg_textsearch_everything_is_answered(database_url: str) -
         assert keys(answer)[0] == "k7"
         assert {hit.key for hit in answer.hits if "words" in hit.arms} >= {"k7"}
         await memory.rebuild_index(graph)
-        assert await ask(memory, graph, "no7 winter") == answer
+        assert keys(await ask(memory, graph, "no7 winter")) == keys(answer)
         await assert_index_matches_labels(memory, graph)
 
 
