@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 from bench.contract import Figure, alone, compared
 from bench.rig.clock import interleave
-from bench.rig.database import GRAPH, SPACE, memory_and_raw
+from bench.rig.database import GRAPH, SPACE, hnsw_set_aside, memory_and_raw
 from bench.rig.rows import Corpus, batches
 from kgmem.domain.entity import Entity
 from kgmem.domain.question import Question, What
@@ -28,8 +28,9 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     corpus = Corpus(count * EACH)
     chosen = [n * (count // ALONE) for n in range(ALONE)]
     async with memory_and_raw() as (memory, raw, _):
-        for batch in batches(iter(range(corpus.count)), 2000):
-            await memory.put_entities(GRAPH, [_entity(corpus, at) for at in batch])
+        async with hnsw_set_aside(raw):
+            for batch in batches(iter(range(corpus.count)), 2000):
+                await memory.put_entities(GRAPH, [_entity(corpus, at) for at in batch])
         for scope in chosen:
             await memory.create_graph(f"alone{scope}", space=SPACE)
             own = [_entity(corpus, at) for at in range(scope * EACH, (scope + 1) * EACH)]

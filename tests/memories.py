@@ -134,7 +134,7 @@ async def cypher(client: asyncpg.Connection, graph: str, text: str, columns: int
     """Run Cypher by AGE's own cypher(); gives the rows as agtype texts."""
     names = [f"c{n}" for n in range(columns)]
     rows = await client.fetch(
-        f"SELECT {', '.join(f'{n}::text' for n in names)} FROM cypher('{graph}', $cypher$ {text} $cypher$) "
+        f"SELECT {', '.join(names)} FROM cypher('{graph}', $cypher$ {text} $cypher$) "
         f"AS ({', '.join(f'{n} agtype' for n in names)})"
     )
     return [list(row) for row in rows]

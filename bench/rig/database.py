@@ -109,3 +109,14 @@ async def memory_and_raw() -> AsyncIterator[tuple[Memory, asyncpg.Connection, st
         async with raw_connection(url) as raw:
             await tell_database(raw)
             yield memory, raw, url
+
+
+@asynccontextmanager
+async def hnsw_set_aside(raw: asyncpg.Connection) -> AsyncIterator[None]:
+    """Let a graph be filled without its HNSW index, which is built again afterwards: five times faster to set up."""
+    found = await raw.fetch("SELECT schemaname, indexname, indexdef FROM pg_indexes WHERE indexdef ~ 'USING hnsw'")
+    for index in found:
+        await raw.execute(f'DROP INDEX "{index["schemaname"]}"."{index["indexname"]}"')
+    yield
+    for index in found:
+        await raw.execute(index["indexdef"])

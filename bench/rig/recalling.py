@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from bench.rig import plain
-from bench.rig.database import GRAPH
+from bench.rig.database import GRAPH, hnsw_set_aside
 from bench.rig.rows import Corpus, batches
 from kgmem.domain.question import Question, What
 from kgmem.memory import Memory
@@ -26,14 +26,12 @@ async def load(memory: Memory, raw: asyncpg.Connection, corpus: Corpus) -> None:
     is that which grew with the rows.
     """
     await plain.make_table(raw)
-    hnsw = await raw.fetchrow("SELECT schemaname, indexname, indexdef FROM pg_indexes WHERE indexdef ~ 'USING hnsw'")
-    await raw.execute(f'DROP INDEX "{hnsw["schemaname"]}"."{hnsw["indexname"]}"')
     at = 0
-    for batch in batches(corpus.rows(), 2000):
-        await memory.put_entities(GRAPH, [row.entity(placed=False) for row in batch])
-        await plain.copy(raw, plain.records(batch, at))
-        at += len(batch)
-    await raw.execute(hnsw["indexdef"])
+    async with hnsw_set_aside(raw):
+        for batch in batches(corpus.rows(), 2000):
+            await memory.put_entities(GRAPH, [row.entity(placed=False) for row in batch])
+            await plain.copy(raw, plain.records(batch, at))
+            at += len(batch)
     await plain.make_indexes(raw)
     await raw.execute("VACUUM ANALYZE")
 

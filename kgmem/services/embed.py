@@ -7,6 +7,7 @@ from kgmem.domain.errors import Conflict
 from kgmem.services.parts import Parts
 
 BATCH = 64
+_TURNS = 50  # Attempts to switch to another space under writers.
 
 
 async def embed_waiting(
@@ -48,6 +49,14 @@ async def reembed(parts: Parts, graph: str, *, progress: Callable[[int], None] |
     if held.space and held.space.id == parts.embedder.space.id:
         return await embed_waiting(parts, graph, progress=progress)
     await parts.index.begin_space(graph, parts.embedder.space)
-    done = await embed_waiting(parts, graph, space=parts.embedder.space, progress=progress)
-    await parts.index.switch_space(graph, parts.embedder.space.id)
+    done = 0
+    for turn in range(1, _TURNS + 1):
+        done += await embed_waiting(parts, graph, space=parts.embedder.space, progress=progress)
+        try:
+            await parts.index.switch_space(graph, parts.embedder.space.id)
+        except Conflict:  # Somebody wrote between the last vector and the switch.
+            if turn == _TURNS:
+                raise
+        else:
+            break
     return done

@@ -4,7 +4,7 @@ import time
 
 from kgmem.domain.answer import Answer
 from kgmem.domain.embedding import Vector, unit
-from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, InvalidInput
+from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, InvalidInput, KgmemError
 from kgmem.domain.graph import Graph
 from kgmem.domain.interval import valid_interval
 from kgmem.domain.question import Question
@@ -18,8 +18,21 @@ ARMS = frozenset({"meaning", "words", "listed"})
 async def recall(parts: Parts, graph: str, question: Question) -> Answer:
     """Answer a question from one graph. Raises InvalidInput when it asks nothing, or more than is held."""
     _check(question)
-    started = time.perf_counter()
     held = await parts.graphs.get(graph)
+    try:
+        answer = await _answer(parts, held, question)
+    except KgmemError:
+        if _space_of(present := await parts.graphs.get(graph)) == _space_of(held):
+            raise
+    else:
+        if _space_of(present := await parts.graphs.get(graph)) == _space_of(held):
+            return answer
+    # The graph moved to another embedding space meanwhile, so the vector was of the wrong one.
+    return await _answer(parts, present, question)
+
+
+async def _answer(parts: Parts, held: Graph, question: Question) -> Answer:
+    graph, started = held.name, time.perf_counter()
     vector, note = await _vector(parts, held, question)
     embedded = time.perf_counter()
     found = await parts.index.candidates(graph, question, vector)
@@ -37,6 +50,10 @@ async def recall(parts: Parts, graph: str, question: Question) -> Answer:
         suppressed={**found.suppressed, **note},
         profile=profile if question.explain else {},
     )
+
+
+def _space_of(graph: Graph) -> str | None:
+    return graph.space.id if graph.space else None
 
 
 def _check(question: Question) -> None:

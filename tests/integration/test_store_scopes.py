@@ -1,5 +1,7 @@
 """Scopes: who sees what, what a key means where, and what deletion reaches."""
 
+import asyncio
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from kgmem.domain.question import Question, What
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import visible_from
 from kgmem.memory import Memory
+from kgmem.storage.postgres import layout
 from tests.invariants import assert_index_matches_labels
 
 TREE = ["", "team/7", "team/7/agent/3", "team/7/agent/31", "team/77", "user/4", "user/42"]
@@ -122,6 +125,24 @@ async def test_scopes_that_are_none_are_refused_wherever_one_is_taken(memory: Me
         ):
             with pytest.raises(InvalidInput):
                 await attempt
+
+
+async def test_more_scopes_than_a_process_keeps_in_memory_are_no_matter(
+    memory: Memory, graph: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "_MOST_SCOPES_KEPT", 3)
+    await memory.put_entities(graph, [Entity("moon")])
+
+    async def write(n: int) -> None:
+        scopes = [f"user/{n}/{m}" for m in range(5)]
+        await memory.put_entities(graph, [Entity("me", scope=scope) for scope in scopes])
+        await memory.put_relationships(graph, [Relationship("SEES", "me", "moon", scope=scope) for scope in scopes])
+        await memory.put_episodes(graph, [Episode("hello", mentions=["me"], scope=scope) for scope in scopes])
+        await memory.delete_entities(graph, ["me"], scope=scopes[0])
+
+    await asyncio.gather(*(write(n) for n in range(8)))
+    assert (await memory.stats(graph)).entities == 33
+    await assert_index_matches_labels(memory, graph)
 
 
 WORDS = ["apple", "river", "stone", "cloud", "lamp"]

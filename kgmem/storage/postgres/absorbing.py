@@ -1,6 +1,8 @@
 """Absorbing: bring the index in line with label tables that others wrote, or that it is rebuilt from."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -15,40 +17,149 @@ from kgmem.storage.postgres.layout import (
     VERTEX,
     Layout,
     label_id,
-    learn_labels,
+    register_foreign_labels,
     scope_ids,
     source_ids,
 )
 from kgmem.storage.postgres.passages import Passages, drop_passages_of
-from kgmem.storage.postgres.rows import entity_row, episode_row, valid_of
+from kgmem.storage.postgres.rows import entity_row, episode_row, number_of, valid_of
 from kgmem.storage.postgres.vertices import CREATED, DELETED, UPDATED, read_vertices
 
-
-async def register_foreign_labels(connection: asyncpg.Connection, layout: Layout) -> None:
-    """Take labels that another client made into the graph's register, under their AGE names."""
-    known = {label.age_name for label in layout.labels.values()}
-    for row in await connection.fetch(layout.sql("layout", "age_labels"), layout.age_name):
-        if row["name"] not in known and not row["name"].startswith("_ag_label"):
-            kind = VERTEX if row["kind"] == "v" else EDGE
-            register = layout.sql("layout", "register_label")
-            await connection.execute(register, layout.age_name, row["name"], kind, row["name"])
-    await learn_labels(connection, layout)
+_SEPARATOR = "\x1f"
+_LONGEST_NAME = 2000  # Bytes of a key or a source that still fit into an index entry of Postgres.
 
 
-async def absorb(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> int:
-    """Index these vertices and edges as the label tables hold them now; gives how many were created, changed, gone."""
-    await register_foreign_labels(connection, layout)
-    vertices = [id_ for id_ in ids if _kind(layout, id_) == VERTEX]
-    edges = [id_ for id_ in ids if _kind(layout, id_) == EDGE]
-    passages = Passages(layout)
-    # Vertices first, since an edge of this batch may lead to a vertex of this batch.
-    changed = await _absorb_vertices(connection, passages, vertices) + await _absorb_edges(connection, layout, edges)
-    await passages.store(connection)
-    return changed
+@dataclass(frozen=True, slots=True)
+class Absorber:
+    """Brings vertices and edges into the index, inside of a transaction.
+
+    `anew` says that the index is made anew and nothing was written: what is held keeps its version, the time since
+    which it is known, and causes no change event.
+    """
+
+    connection: asyncpg.Connection
+    layout: Layout
+    anew: bool = False
+
+    async def absorb(self, ids: Sequence[int]) -> int:
+        """Index these vertices and edges as the label tables hold them now; gives how many came, changed or went."""
+        await register_foreign_labels(self.connection, self.layout)
+        groups: dict[int, list[int]] = defaultdict(list)
+        for id_ in ids:
+            label = self.layout.by_id.get(label_id(id_))
+            if label:
+                groups[label.kind].append(id_)
+        passages = Passages(self.layout)
+        try:
+            # Vertices first, since an edge of this batch may lead to a vertex of this batch.
+            changed = await self._vertices(groups[VERTEX], passages) + await self._edges(groups[EDGE])
+            await passages.store(self.connection)
+        except asyncpg.UniqueViolationError as error:
+            raise asyncpg.SerializationError("another writer took a key at the same time") from error
+        return changed
+
+    async def _vertices(self, ids: Sequence[int], passages: Passages) -> int:
+        if not ids:
+            return 0
+        # Locked before they are read, so that what a writer of kgmem's changes meanwhile is not overwritten by older.
+        held = {row["id"]: row for row in await self._fetch("items", list(ids))}
+        stored = await read_vertices(self.connection, self.layout, ids)
+        scopes = await self._learn(stored.values())
+        rows = []
+        for id_, properties in sorted(stored.items()):
+            kind = EPISODE if self.layout.by_id[label_id(id_)].name == EPISODE_LABEL else ENTITY
+            row = episode_row(properties) if kind == EPISODE else entity_row(properties)
+            passages.want(id_, row.passages, new=False)
+            place = row.place
+            where = (place.lon, place.lat, place.area) if place else (None, None, None)
+            labels = _SEPARATOR.join(row.labels) if row.labels else None
+            source = self.layout.sources.get(_name(properties.get("source")))
+            scope, key = scopes[_scope(properties)], _name(properties.get("key")) or f"_{id_}"
+            rows.append((id_, kind, scope, key, source, row.valid.start, row.valid.end, *where, labels))
+        taken = await self._taken("keys_taken", [(row[0], row[2], row[3], row[1]) for row in rows])
+        versions = await self._versions(held, stored)
+        # Another client may store a second vertex under a key; both stay to be seen.
+        told = [(*row[:3], f"{row[3]}#{row[0]}" if row[0] in taken else row[3], *row[4:]) for row in rows]
+        await self._put("put_items", [(*row, versions[row[0]]) for row in told])
+        for kind in (ENTITY, EPISODE):
+            await self._tell(kind, [row[0] for row in rows if row[1] == kind], held)
+        return len(rows) + await remove(self.connection, self.layout, [id_ for id_ in held if id_ not in stored])
+
+    async def _edges(self, ids: Sequence[int]) -> int:
+        if not ids:
+            return 0
+        held = {row["id"]: row for row in await self._fetch("edges", list(ids))}
+        stored = await read_edges(self.connection, self.layout, ids)
+        scopes = await self._learn(properties for _, properties in stored.values())
+        rows = []
+        for id_, ((source, target), told) in sorted(stored.items()):
+            valid = valid_of(told.get("valid_from"), told.get("valid_to"))
+            key, origin = _name(told.get("key")) or None, self.layout.sources.get(_name(told.get("source")))
+            number = discriminator(key, _name(told.get("valid_from")) or None)
+            numbers = (number_of(told.get("strength")), number_of(told.get("confidence")))
+            ends = (source, target, label_id(id_), scopes[_scope(told)])
+            rows.append((id_, *ends, number, key, origin, *numbers, valid.start, valid.end))
+        # AGE allows parallel edges that kgmem would call the same; its id tells such a one apart.
+        parallel = await self._taken("edges_taken", [row[:6] for row in rows])
+        named = await self._taken("edge_keys_taken", [(row[0], row[4], row[6]) for row in rows if row[6]])
+        versions = await self._versions(held, stored)
+        told_apart = [
+            (
+                *row[:5],
+                row[0] if row[0] in parallel else row[5],
+                f"{row[6]}#{row[0]}" if row[0] in named else row[6],
+                *row[7:],
+                versions[row[0]],
+            )
+            for row in rows
+        ]
+        await self._put("put_edges", told_apart)
+        await self._tell(RELATIONSHIP, list(stored), held)
+        return len(rows) + await remove(self.connection, self.layout, [id_ for id_ in held if id_ not in stored])
+
+    async def _taken(self, query: str, wanted: Sequence[tuple[Any, ...]]) -> set[int]:
+        """Give those (id first) whose name another one bears already, in the index or before them in the batch."""
+        if not wanted:
+            return set()
+        first: dict[tuple[Any, ...], int] = {}
+        doubles = {id_ for id_, *name in wanted if first.setdefault(tuple(name), id_) != id_}
+        rows = await self._fetch(query, *map(list, zip(*wanted, strict=True)))
+        return doubles | {row["id"] for row in rows}
+
+    async def _versions(self, held: Mapping[int, Any], stored: Iterable[int]) -> dict[int, int]:
+        """Give the version that each has from now on."""
+        new = [id_ for id_ in stored if id_ not in held]
+        before = {row["id"]: row["version"] for row in await self._fetch("history_versions", new)} if new else {}
+        kept = {id_: row["version"] + (not self.anew) for id_, row in held.items()}
+        return kept | {id_: before.get(id_, 0) + 1 for id_ in new}
+
+    async def _put(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            sql = self.layout.sql("absorb", query)
+            await self.connection.execute(sql, *map(list, zip(*rows, strict=True)), self.anew)
+
+    async def _tell(self, kind: int, ids: Sequence[int], held: Mapping[int, Any]) -> None:
+        """Put into the change feed what came and, unless the index is only made anew, what changed."""
+        created = [id_ for id_ in ids if id_ not in held]
+        updated = [] if self.anew else [id_ for id_ in ids if id_ in held]
+        for operation, group in ((CREATED, created), (UPDATED, updated)):
+            if group:
+                await self.connection.execute(self.layout.sql("write", "change"), operation, kind, group, [])
+
+    async def _learn(self, stored: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+        """Make the sources known that are named, and give the numbers of the scopes."""
+        properties = list(stored)
+        await source_ids(self.connection, self.layout, [_name(p.get("source")) for p in properties], make=True)
+        return await scope_ids(self.connection, self.layout, {_scope(p) for p in properties}, make=True)
+
+    async def _fetch(self, query: str, *arguments: Any) -> list[Any]:
+        return list(await self.connection.fetch(self.layout.sql("absorb", query), *arguments))
 
 
 async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> int:
     """Take vertices that no longer exist, with their passages, and edges, out of the index."""
+    if not ids:
+        return 0
     held = await connection.fetch(layout.sql("absorb", "items"), list(ids))
     for kind in (ENTITY, EPISODE):
         rows = [row for row in held if row["kind"] == kind]
@@ -65,127 +176,13 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
     return len(held) + len(edges)
 
 
-async def _absorb_vertices(connection: asyncpg.Connection, passages: Passages, ids: Sequence[int]) -> int:
-    if not ids:
-        return 0
-    layout = passages.layout
-    stored = await read_vertices(connection, layout, ids)
-    held = {row["id"]: row for row in await connection.fetch(layout.sql("absorb", "items"), list(ids))}
-    await _learn(connection, layout, stored.values())
-    changed: dict[tuple[int, int], list[int]] = {}
-    for id_, properties in sorted(stored.items()):
-        kind = EPISODE if layout.by_id[label_id(id_)].name == EPISODE_LABEL else ENTITY
-        await _put_item(connection, passages, (id_, kind), properties, held.get(id_))
-        changed.setdefault((UPDATED if id_ in held else CREATED, kind), []).append(id_)
-    for (operation, kind), group in changed.items():
-        await connection.execute(layout.sql("write", "change"), operation, kind, group, [])
-    return len(stored) + await remove(connection, layout, [id_ for id_ in held if id_ not in stored])
-
-
-async def _put_item(
-    connection: asyncpg.Connection, passages: Passages, what: tuple[int, int], stored: Mapping[str, Any], held: Any
-) -> None:
-    layout, (id_, kind) = passages.layout, what
-    row = episode_row(stored) if kind == EPISODE else entity_row(stored)
-    scope = layout.scopes[_scope(stored)]
-    key = stored.get("key")
-    key = key if isinstance(key, str) and key else f"_{id_}"
-    if await connection.fetchval(layout.sql("absorb", "key_taken"), scope, key, kind, id_):
-        key = f"{key}#{id_}"  # Another client stored a second vertex under a key; both stay to be seen.
-    version = (held["version"] if held else await _last_version(connection, layout, id_)) + 1
-    await connection.execute(
-        layout.sql("absorb", "put_item"),
-        id_,
-        kind,
-        scope,
-        key,
-        layout.sources.get(_text(stored.get("source"))),
-        row.valid.start,
-        row.valid.end,
-        row.place.lon if row.place else None,
-        row.place.lat if row.place else None,
-        row.place.area if row.place else None,
-        list(row.labels) if row.labels else None,
-        version,
-    )
-    passages.want(id_, row.passages, new=False)
-
-
-async def _absorb_edges(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> int:
-    if not ids:
-        return 0
-    stored = await read_edges(connection, layout, ids)
-    held = {row["id"]: row for row in await connection.fetch(layout.sql("absorb", "edges"), list(ids))}
-    await _learn(connection, layout, [properties for _, properties in stored.values()])
-    changed: dict[int, list[int]] = {}
-    for id_, (ends, properties) in sorted(stored.items()):
-        await _put_edge(connection, layout, id_, (ends, properties), held.get(id_))
-        changed.setdefault(UPDATED if id_ in held else CREATED, []).append(id_)
-    for operation, group in changed.items():
-        await connection.execute(layout.sql("write", "change"), operation, RELATIONSHIP, group, [])
-    return len(stored) + await remove(connection, layout, [id_ for id_ in held if id_ not in stored])
-
-
-async def _put_edge(
-    connection: asyncpg.Connection,
-    layout: Layout,
-    id_: int,
-    edge: tuple[tuple[int, int], Mapping[str, Any]],
-    held: Any,
-) -> None:
-    (source, target), stored = edge
-    kind, scope = label_id(id_), layout.scopes[_scope(stored)]
-    key, valid = _text(stored.get("key")) or None, valid_of(stored.get("valid_from"), stored.get("valid_to"))
-    number = discriminator(key, _text(stored.get("valid_from")) or None)
-    if await connection.fetchval(layout.sql("absorb", "edge_taken"), source, target, kind, scope, number, id_):
-        number = id_  # AGE allows parallel edges that kgmem would call the same; its id tells this one apart.
-    if key and await connection.fetchval(layout.sql("absorb", "edge_key_taken"), scope, key, id_):
-        key = f"{key}#{id_}"
-    version = (held["version"] if held else await _last_version(connection, layout, id_)) + 1
-    await connection.execute(
-        layout.sql("absorb", "put_edge"),
-        id_,
-        source,
-        target,
-        kind,
-        scope,
-        layout.sources.get(_text(stored.get("source"))),
-        _number(stored.get("strength")),
-        _number(stored.get("confidence")),
-        valid.start,
-        valid.end,
-        number,
-        key,
-        version,
-    )
-
-
-async def _last_version(connection: asyncpg.Connection, layout: Layout, id_: int) -> int:
-    version: int = await connection.fetchval(layout.sql("absorb", "history_version"), id_)
-    return version
-
-
-async def _learn(connection: asyncpg.Connection, layout: Layout, stored: Any) -> None:
-    properties = list(stored)
-    await scope_ids(connection, layout, [_scope(p) for p in properties], make=True)
-    await source_ids(connection, layout, [_text(p.get("source")) or None for p in properties], make=True)
-
-
-def _kind(layout: Layout, id_: int) -> int | None:
-    label = layout.by_id.get(label_id(id_))
-    return label.kind if label else None
+def _name(value: Any) -> str:
+    """Give a text that can be a key or name a source, else an empty one."""
+    return value if isinstance(value, str) and len(value.encode()) <= _LONGEST_NAME else ""
 
 
 def _scope(stored: Mapping[str, Any]) -> str:
     try:
-        return check_scope(_text(stored.get("scope")))
+        return check_scope(_name(stored.get("scope")))
     except InvalidInput:
         return ""
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

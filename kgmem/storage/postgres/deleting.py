@@ -19,11 +19,10 @@ async def vertices(
 ) -> Deleted:
     """Delete vertices of one scope by key, with their edges. Raises VersionConflict."""
     scope, keys = names
-    await scope_ids(connection, layout, [scope], make=False)
-    if scope not in layout.scopes:
+    number = (await scope_ids(connection, layout, [scope], make=False)).get(scope)
+    if number is None:
         return Deleted(missing=list(keys))
     wanted = list(dict.fromkeys(keys))
-    number = layout.scopes[scope]
     rows = await connection.fetch(layout.sql("write", "lock_items_to_delete"), kind, [number] * len(wanted), wanted)
     if version is not None and any(row["version"] != version for row in rows):
         raise VersionConflict(
@@ -57,8 +56,7 @@ async def vertices(
 
 async def relationships(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int], scope: str) -> Deleted:
     """Delete edges of one scope by id."""
-    await scope_ids(connection, layout, [scope], make=False)
-    number = layout.scopes.get(scope, -1)
+    number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
     rows = await connection.fetch(layout.sql("write", "lock_edges_by_id"), list(set(ids)), number)
     found = {row["id"] for row in rows}
     kept = await _delete_edges(connection, layout, rows)

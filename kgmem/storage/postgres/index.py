@@ -14,11 +14,20 @@ from kgmem.domain.graph import Graph, GraphStats
 from kgmem.domain.ports import Candidates
 from kgmem.domain.question import Question
 from kgmem.domain.ranking import Ranked
+from kgmem.domain.statement import EPISODE_LABEL
 from kgmem.storage.postgres import absorbing, search
 from kgmem.storage.postgres.catalog import PostgresCatalog, make_vectors
 from kgmem.storage.postgres.codecs import encode_halfvec
 from kgmem.storage.postgres.database import Database
-from kgmem.storage.postgres.layout import EDGE, LABEL_SHIFT, Label, Layout
+from kgmem.storage.postgres.layout import (
+    EDGE,
+    LABEL_SHIFT,
+    VERTEX,
+    Label,
+    Layout,
+    ensure_labels,
+    register_foreign_labels,
+)
 from kgmem.storage.postgres.statements import statement
 from kgmem.storage.postgres.words import Words, build_anew
 
@@ -98,10 +107,13 @@ class PostgresIndex:
         await self.database.transact(begin)
         self.catalog.forget(graph)
         layout = await self.catalog.layout(graph)
-        async with self.database.connection() as connection:
-            # A transaction of its own: writers that still knew nothing of the space have committed by now or soon,
-            # and switch_space asks again.
+
+        async def wait(connection: asyncpg.Connection) -> None:
+            # Behind the writers that knew nothing of the space; those that follow read of it.
+            await connection.execute(layout.sql("recall", "writers_wait"))
             await connection.execute(layout.sql("recall", "await_space"), space.id)
+
+        await self.database.transact(wait)
 
     async def switch_space(self, graph: str, space: str) -> None:
         """Make recall answer from the space that is now complete. Raises Conflict while passages still wait."""
@@ -111,6 +123,10 @@ class PostgresIndex:
             raise Conflict("That embedding space was not begun.", mend="Run kgmem index reembed again.")
 
         async def switch(connection: asyncpg.Connection) -> None:
+            # A writer that knew only the old space may have deleted a passage, but not its new vector.
+            await connection.execute(layout.sql("recall", "writers_wait"))
+            await connection.execute(layout.sql("absorb", "lost_vectors", table=layout.next_vectors or ""))
+            await connection.execute(layout.sql("recall", "await_missing", table=layout.next_vectors or ""), space)
             await connection.execute(layout.sql("recall", "forget_unembedded"), space)
             if await connection.fetchval(layout.sql("recall", "waiting_for_space"), space):
                 raise Conflict("Some passages still wait for their new vectors.", mend="Run kgmem index reembed again.")
@@ -135,12 +151,14 @@ class PostgresIndex:
         changed = 0
         while True:
 
-            async def work(connection: asyncpg.Connection) -> tuple[int, int]:
+            async def work(connection: asyncpg.Connection) -> tuple[int, int, Layout]:
+                own = layout.apart()
                 rows = await connection.fetch(statement("absorb", "take"), layout.id, _BATCH)
                 ids = sorted({row["id"] for row in rows})
-                return len(rows), await absorbing.absorb(connection, layout, ids) if ids else 0
+                return len(rows), await absorbing.Absorber(connection, own).absorb(ids) if ids else 0, own
 
-            taken, indexed = await self.database.transact(work)
+            taken, indexed, learnt = await self.database.transact(work)
+            layout.adopt(learnt)
             changed += indexed
             if not taken:
                 return changed + await self._sweep(layout)
@@ -158,16 +176,18 @@ class PostgresIndex:
     async def remove_orphans(self, layout: Layout) -> int:
         """Take out of the index what the label tables no longer hold; gives how many items."""
 
-        async def work(connection: asyncpg.Connection) -> int:
+        async def work(connection: asyncpg.Connection) -> tuple[int, Layout]:
+            own = layout.apart()
             await connection.execute("SET LOCAL statement_timeout = 0")
-            await absorbing.register_foreign_labels(connection, layout)
-            gone: list[int] = []
-            for label in layout.by_id.values():
-                gone += [row["id"] for row in await connection.fetch(*_orphans(layout, label))]
-            lost = await connection.fetch(layout.sql("absorb", "lost_label_items"), list(layout.by_id))
-            return await absorbing.remove(connection, layout, gone + [row["id"] for row in lost])
+            await register_foreign_labels(connection, own)
+            gone = [row["id"] for row in await connection.fetch(own.sql("absorb", "lost_labels"), list(own.by_id))]
+            for label in own.by_id.values():
+                gone += [row["id"] for row in await connection.fetch(*_orphans(own, label))]
+            return await absorbing.remove(connection, own, gone), own
 
-        return await self.database.transact(work)
+        removed, learnt = await self.database.transact(work)
+        layout.adopt(learnt)
+        return removed
 
     async def rebuild(self, graph: str) -> GraphStats:
         """Make the index of a graph anew from its label tables, keeping the vectors that still fit.
@@ -175,19 +195,18 @@ class PostgresIndex:
         Recall answers throughout: rows are brought in line in batches, then the search indexes are built anew.
         """
         layout = await self.catalog.layout(graph)
-
-        async def register(connection: asyncpg.Connection) -> None:
-            await absorbing.register_foreign_labels(connection, layout)
-
-        await self.database.transact(register)
+        await ensure_labels(self.database, layout, VERTEX, [EPISODE_LABEL])
+        await self.remove_orphans(layout)
+        # First too, since a damaged text index may refuse what is written.
+        await self._build_words(layout)
         for label in sorted(layout.by_id.values(), key=lambda each: (each.kind, each.id)):
             await self._rebuild_label(layout, label)
-        await self.remove_orphans(layout)
-        await self._build_search_indexes(layout)
+        await self._build_words(layout)
+        await self._build_vectors(layout)
         return await self.catalog.stats(graph)
 
-    async def _build_search_indexes(self, layout: Layout) -> None:
-        """Build the indexes on texts and on vectors anew."""
+    async def _build_words(self, layout: Layout) -> None:
+        """Build the index on texts anew."""
 
         async def work(connection: asyncpg.Connection) -> None:
             await connection.execute("SET LOCAL statement_timeout = 0")
@@ -195,8 +214,18 @@ class PostgresIndex:
                 await build_anew(connection, layout)
             else:
                 await connection.execute(layout.sql("index", "reindex", which="passage_words"))
-            if layout.vectors:
-                await connection.execute(layout.sql("index", "reindex", which=f"{layout.vectors}_hnsw"))
+
+        await self.database.transact(work)
+
+    async def _build_vectors(self, layout: Layout) -> None:
+        """Build the indexes on vectors anew, without those whose passage is gone."""
+
+        async def work(connection: asyncpg.Connection) -> None:
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute(layout.sql("absorb", "lost_waiting"))
+            for table in layout.vector_tables():
+                await connection.execute(layout.sql("absorb", "lost_vectors", table=table))
+                await connection.execute(layout.sql("index", "reindex", which=f"{table}_hnsw"))
 
         await self.database.transact(work)
 
@@ -205,12 +234,14 @@ class PostgresIndex:
         after = label.id << LABEL_SHIFT
         while True:
 
-            async def work(connection: asyncpg.Connection, after: int = after) -> list[int]:
+            async def work(connection: asyncpg.Connection, after: int = after) -> tuple[list[int], Layout]:
+                own = layout.apart()
                 ids = [row["id"] for row in await connection.fetch(page, after, _BATCH)]
-                await absorbing.absorb(connection, layout, ids)
-                return ids
+                await absorbing.Absorber(connection, own, anew=True).absorb(ids)
+                return ids, own
 
-            ids = await self.database.transact(work)
+            ids, learnt = await self.database.transact(work)
+            layout.adopt(learnt)
             if not ids:
                 return
             after = ids[-1]

@@ -2,8 +2,9 @@
 
 import re
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import asyncpg
 
@@ -43,11 +44,32 @@ class Layout:
     by_id: dict[int, Label] = field(default_factory=dict)
     scopes: dict[str, int] = field(default_factory=lambda: {"": 0})
     sources: dict[str, int] = field(default_factory=dict)
+    seen: frozenset[int] = frozenset()  # In a copy: the labels that the original knew.
     large: dict[int, float] = field(default_factory=dict)  # Scope -> when a search last found it large.
 
     def sql(self, file: str, name: str, **names: str) -> str:
         """Give a statement with this graph's schemas filled in."""
         return statement(file, name, index=self.index_name, graph=self.age_name, **names)
+
+    def apart(self) -> "Layout":
+        """Give a copy that learns for itself, for a transaction that may be rolled back with what it made."""
+        own: dict[str, Any] = {name: dict(getattr(self, name)) for name in ("labels", "by_id", "scopes", "sources")}
+        return replace(self, **own, seen=frozenset(self.by_id))
+
+    def adopt(self, copy: "Layout") -> None:
+        """Know what a copy has learnt in a transaction that is committed."""
+        for id_ in copy.seen - copy.by_id.keys():
+            self.forget_label(id_)
+        self.labels.update(copy.labels)
+        self.by_id.update(copy.by_id)
+        self.scopes.update(copy.scopes)
+        self.sources.update(copy.sources)
+
+    def forget_label(self, id_: int) -> None:
+        """Know no more of a label that was dropped."""
+        label = self.by_id.pop(id_, None)
+        if label and self.labels.get((label.kind, label.name)) == label:
+            del self.labels[label.kind, label.name]
 
     def vector_tables(self) -> list[str]:
         """Give the tables of the graph's embedding spaces: its own, and one that a re-embedding fills."""
@@ -65,10 +87,30 @@ def label_id(graphid: int) -> int:
 
 async def learn_labels(connection: asyncpg.Connection, layout: Layout) -> None:
     """Read the graph's register of labels."""
-    for row in await connection.fetch(layout.sql("layout", "labels"), layout.age_name):
+    before = set(layout.by_id)
+    rows = await connection.fetch(layout.sql("layout", "labels"), layout.age_name)
+    for id_ in before - {row["id"] for row in rows}:
+        layout.forget_label(id_)
+    for row in rows:
         label = Label(row["id"], row["kind"], row["name"], row["age_name"], row["sequence"])
         layout.labels[label.kind, label.name] = label
         layout.by_id[label.id] = label
+
+
+async def register_foreign_labels(connection: asyncpg.Connection, layout: Layout) -> None:
+    """Take labels that another client made into the graph's register, under their AGE names, and dropped ones out."""
+    await connection.execute(layout.sql("layout", "forget_dropped_labels"), layout.age_name)
+    await learn_labels(connection, layout)
+    known = {label.age_name for label in layout.by_id.values()}
+    foreign = [
+        (row["name"], VERTEX if row["kind"] == "v" else EDGE)
+        for row in await connection.fetch(layout.sql("layout", "age_labels"), layout.age_name)
+        if row["name"] not in known and not row["name"].startswith("_ag_label")
+    ]
+    for name, kind in foreign:
+        await connection.execute(layout.sql("layout", "register_label"), layout.age_name, name, kind, name)
+    if foreign:
+        await learn_labels(connection, layout)
 
 
 async def know_labels(connection: asyncpg.Connection, layout: Layout, ids: Iterable[int]) -> None:
@@ -86,20 +128,17 @@ async def ensure_labels(database: Database, layout: Layout, kind: int, names: It
     if not missing:
         return
 
-    async def make(connection: asyncpg.Connection) -> None:
+    async def make(connection: asyncpg.Connection) -> Layout:
+        own = layout.apart()
         await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('kgmem label', $1))", layout.id)
-        await learn_labels(connection, layout)
+        await register_foreign_labels(connection, own)
         for name in missing:
-            if (kind, name) not in layout.labels:
-                await _make_label(connection, layout, kind, name)
-        await learn_labels(connection, layout)
+            if (kind, name) not in own.labels:
+                await _make_label(connection, own, kind, name)
+        await learn_labels(connection, own)
+        return own
 
-    try:
-        await database.transact(make)
-    except BaseException:
-        layout.labels.clear()
-        layout.by_id.clear()
-        raise
+    layout.adopt(await database.transact(make))
 
 
 async def _make_label(connection: asyncpg.Connection, layout: Layout, kind: int, name: str) -> None:
@@ -108,6 +147,8 @@ async def _make_label(connection: asyncpg.Connection, layout: Layout, kind: int,
     age_name = name if plain else f"{re.sub(r'[^A-Za-z0-9_]', '_', name)[:40]}_{zlib.crc32(name.encode()):08x}_{kind}"
     if not re.match(r"[A-Za-z_]", age_name):
         age_name = "L" + age_name
+    while age_name in taken:
+        age_name += "_"
     make = "create_vlabel" if kind == VERTEX else "create_elabel"
     await connection.execute(
         f"SELECT ag_catalog.{make}($1::name::cstring, $2::name::cstring)", layout.age_name, age_name
@@ -119,18 +160,24 @@ async def _make_label(connection: asyncpg.Connection, layout: Layout, kind: int,
     await connection.execute(layout.sql("layout", "register_label"), layout.age_name, age_name, kind, name)
 
 
-async def scope_ids(connection: asyncpg.Connection, layout: Layout, paths: Sequence[str], *, make: bool) -> None:
-    """Learn the numbers of scopes; those that do not exist are made when asked."""
-    wanted = sorted({path for path in paths if path not in layout.scopes})
+async def scope_ids(
+    connection: asyncpg.Connection, layout: Layout, paths: Iterable[str], *, make: bool
+) -> dict[str, int]:
+    """Give the numbers of scopes by path; those that do not exist are made when asked, else left out.
+
+    The layout keeps them too, but may let go of what it keeps at any time.
+    """
+    found = {path: layout.scopes[path] for path in paths if path in layout.scopes}
+    wanted = sorted({path for path in paths if path not in found})
     if not wanted:
-        return
-    if len(layout.scopes) > _MOST_SCOPES_KEPT:
-        layout.scopes = {"": 0}
-        wanted = sorted(set(paths) - {""})
+        return found
     if make:
         await connection.execute(layout.sql("layout", "make_scopes"), wanted)
-    for row in await connection.fetch(layout.sql("layout", "scopes"), wanted):
-        layout.scopes[row["path"]] = row["id"]
+    learnt = {row["path"]: row["id"] for row in await connection.fetch(layout.sql("layout", "scopes"), wanted)}
+    if len(layout.scopes) > _MOST_SCOPES_KEPT:
+        layout.scopes = {"": 0}
+    layout.scopes.update(learnt)
+    return found | learnt
 
 
 async def source_ids(connection: asyncpg.Connection, layout: Layout, keys: Iterable[str | None], *, make: bool) -> None:

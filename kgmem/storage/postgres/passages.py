@@ -95,13 +95,8 @@ class Passages:
             taken = dict(zip(ready, (row["id"] for row in rows), strict=True))
             await self._put_given(connection, [(taken[vertex], vertex, given[vertex]) for vertex in ready])
         told = [(None if p.ordinal else taken.get(vertex), vertex, p.ordinal, p.start, p.body) for vertex, p in changed]
-        own = self.layout.graph.space.id if self.layout.graph.space else None
-        await connection.execute(
-            self.layout.sql("write", "insert_passages"),
-            *map(list, zip(*told, strict=True)),
-            own,
-            self.layout.next_space,
-        )
+        sql = self.layout.sql("write", "insert_passages")
+        await connection.execute(sql, *map(list, zip(*told, strict=True)), self.layout.id)
 
     async def _put_given(self, connection: asyncpg.Connection, vectors: Sequence[tuple[int, int, Vector]]) -> None:
         if not vectors or not self.layout.vectors or not self.layout.graph.space:

@@ -159,7 +159,7 @@ def loads(text: str) -> dict[str, Any]:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         plain = _ANNOTATION.sub(lambda m: m[1] or ("null" if m[2] else ""), text)
-        value = json.loads(plain, parse_float=_float)
+        value = json.loads(plain, parse_float=_float, parse_int=_int)
     return value if isinstance(value, dict) else {}
 
 
@@ -180,6 +180,12 @@ def _float(text: str) -> float | str:
     """Give a number, or its text where it is a numeric of AGE's that no float can hold."""
     value = float(text)
     return value if math.isfinite(value) else text
+
+
+def _int(text: str) -> int | str:
+    """Give an integer, or its text where it is a numeric of AGE's of more than 64 bits."""
+    value = int(text) if len(text) <= 20 else _LARGEST + 1
+    return value if -_LARGEST - 1 <= value <= _LARGEST else text
 
 
 def _timed(merged: dict[str, Any], stated: Entity | Relationship) -> dict[str, Any]:

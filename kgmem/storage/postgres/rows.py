@@ -8,7 +8,10 @@ from kgmem.domain.episode import PASSAGE_CHARACTERS, Passage, passages
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.interval import ALWAYS, Interval, valid_interval
 from kgmem.domain.place import Place
+from kgmem.domain.statement import LONGEST_LABEL
 from kgmem.storage.postgres.records import entity_body, place_of
+
+_LARGEST_REAL = 3e38
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,14 @@ def entity_row(stored: Mapping[str, Any]) -> VertexRow:
     return VertexRow(
         valid=valid_of(stored.get("valid_from"), stored.get("valid_to")),
         place=place_of(stored),
-        labels=[str(label) for label in labels] if isinstance(labels, list) else None,
+        labels=[label for label in labels if is_name(label)] or None if isinstance(labels, list) else None,
         passages=[Passage(0, 0, body)] if len(body) <= PASSAGE_CHARACTERS else list(passages(body)),
     )
+
+
+def is_name(value: Any) -> bool:
+    """Say whether a stored value can name a label; another client may have written anything."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_LABEL and "\x1f" not in value
 
 
 def episode_row(stored: Mapping[str, Any]) -> VertexRow:
@@ -41,6 +49,12 @@ def episode_row(stored: Mapping[str, Any]) -> VertexRow:
     head = f"{title}\n" if title else f"{speaker}: " if speaker else ""
     cut = [Passage(p.ordinal, p.start, head + p.body) for p in passages(text)]
     return VertexRow(valid_of(occurred, occurred), None, None, cut)
+
+
+def number_of(value: Any) -> float | None:
+    """Give a stored number as the index's columns hold it; another client may have written anything."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) < _LARGEST_REAL else None
 
 
 def valid_of(valid_from: Any, valid_to: Any) -> Interval:

@@ -1,6 +1,7 @@
 """The graph store on AGE: every write is one transaction over label tables, retrieval index and change feed."""
 
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from kgmem.domain.change import Change
 from kgmem.domain.embedding import unit
 from kgmem.domain.entity import ENTITY, EPISODE, Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
-from kgmem.domain.errors import EmbeddingMismatch
+from kgmem.domain.errors import DatabaseOutdated, EmbeddingMismatch
 from kgmem.domain.graph import Graph
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
@@ -39,9 +40,9 @@ class AgeGraphStore:
         """Take the catalog, which knows the database."""
         self.catalog = catalog
         self.database = catalog.database
-        self._entities: Combiner[Entity] = Combiner(self._write_entities)
-        self._relationships: Combiner[Relationship] = Combiner(self._write_relationships)
-        self._episodes: Combiner[Episode] = Combiner(self._write_episodes)
+        self._entities: Combiner[Entity] = Combiner(_afresh(self._write_entities))
+        self._relationships: Combiner[Relationship] = Combiner(_afresh(self._write_relationships))
+        self._episodes: Combiner[Episode] = Combiner(_afresh(self._write_episodes))
 
     async def put_entities(self, graph: str, entities: Sequence[Entity]) -> Written:
         """Merge statements of entities. Raises InvalidInput, VersionConflict, Conflict."""
@@ -62,8 +63,8 @@ class AgeGraphStore:
         return await self._episodes.put(graph, episodes, alone=any(e.version is not None for e in episodes))
 
     async def _write_entities(self, graph: str, entities: Sequence[Entity]) -> Outcomes:
-        async with self.catalog.on(graph) as layout:
-            await self._prepare(layout, entities)
+        async with self.catalog.on(graph) as held:
+            layout = await self._prepare(held, entities)
             await ensure_labels(self.database, layout, VERTEX, {e.label or DEFAULT_LABEL for e in entities})
             statements = [_entity_statement(entity) for entity in entities]
 
@@ -80,8 +81,8 @@ class AgeGraphStore:
             return await self.database.transact(work)
 
     async def _write_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Outcomes:
-        async with self.catalog.on(graph) as layout:
-            await self._prepare(layout, relationships)
+        async with self.catalog.on(graph) as held:
+            layout = await self._prepare(held, relationships)
             await ensure_labels(self.database, layout, EDGE, {item.kind for item in relationships})
 
             async def work(connection: asyncpg.Connection) -> Outcomes:
@@ -93,8 +94,8 @@ class AgeGraphStore:
             return await self.database.transact(work)
 
     async def _write_episodes(self, graph: str, episodes: Sequence[Episode]) -> Outcomes:
-        async with self.catalog.on(graph) as layout:
-            await self._prepare(layout, episodes)
+        async with self.catalog.on(graph) as held:
+            layout = await self._prepare(held, episodes)
             await ensure_labels(self.database, layout, VERTEX, [EPISODE_LABEL])
             if any(episode.mentions for episode in episodes):
                 await ensure_labels(self.database, layout, EDGE, [MENTIONS])
@@ -114,14 +115,19 @@ class AgeGraphStore:
 
             return await self.database.transact(work)
 
-    async def _prepare(self, layout: Layout, items: Sequence[Entity | Relationship | Episode]) -> None:
-        """Make scopes and sources known, before the transaction, since their numbers outlive it."""
+    async def _prepare(self, layout: Layout, items: Sequence[Entity | Relationship | Episode]) -> Layout:
+        """Give the layout with the scopes of these items, and make their sources known.
+
+        Before the transaction, since their numbers outlive it.
+        """
         scopes = {item.scope for item in items}
         sources = {item.source for item in items}
-        if not (scopes <= layout.scopes.keys() and sources <= layout.sources.keys() | {None}):
-            async with self.database.connection() as connection:
-                await scope_ids(connection, layout, list(scopes), make=True)
-                await source_ids(connection, layout, sources, make=True)
+        if scopes <= layout.scopes.keys() and sources <= layout.sources.keys() | {None}:
+            return replace(layout, scopes={scope: layout.scopes[scope] for scope in scopes})
+        async with self.database.connection() as connection:
+            numbers = await scope_ids(connection, layout, scopes, make=True)
+            await source_ids(connection, layout, sources, make=True)
+        return replace(layout, scopes=numbers)
 
     async def get_entity(self, graph: str, key: str, scope: str) -> Entity:
         """Give the entity that `scope` sees under the key, the nearest scope first. Raises NotFound."""
@@ -220,6 +226,20 @@ def episode_key(episode: Episode) -> str:
         return episode.key
     told = (episode.text, episode.occurred_at, episode.speaker, episode.session, episode.source)
     return "episode-" + blake2b(encoded(told), digest_size=10).hexdigest()
+
+
+def _afresh(
+    write: Callable[[str, Sequence[Item]], Awaitable[Outcomes]],
+) -> Callable[[str, Sequence[Item]], Awaitable[Outcomes]]:
+    """Give the write that is done again when the graph has left the embedding space that this process knew it in."""
+
+    async def again(graph: str, items: Sequence[Item]) -> Outcomes:
+        try:
+            return await write(graph, items)
+        except DatabaseOutdated:
+            return await write(graph, items)
+
+    return again
 
 
 async def _in_rounds(

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from kgmem.domain.embedding import Vector
-from kgmem.domain.errors import VersionConflict
+from kgmem.domain.errors import Conflict, VersionConflict
 from kgmem.storage.postgres.layout import VERTEX, Layout, know_labels, label_id
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import alike, dumps, loads
@@ -151,6 +151,12 @@ async def _merge(
         _check_version(statement, row)
         if row is None:
             raise asyncpg.SerializationError("the item was deleted while it was being merged")
+        if label_id(row["id"]) not in layout.by_id:
+            raise Conflict(
+                f"{statement.key!r} is held under a label that another client has dropped.",
+                mend="Wait until that was noticed (some seconds), or run kgmem index rebuild.",
+                key=statement.key,
+            )
         if statement.relabels and layout.by_id[label_id(row["id"])].name != statement.label:
             former = row["id"]
             row |= {

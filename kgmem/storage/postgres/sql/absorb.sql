@@ -11,37 +11,55 @@ DELETE FROM kgmem.captured c WHERE NOT EXISTS (SELECT 1 FROM kgmem.graph g WHERE
 
 -- name: items
 SELECT id, key, version, scope, kind, known_from FROM {index}.item WHERE id = ANY ($1::bigint[])
-ORDER BY id FOR UPDATE
+ORDER BY id FOR NO KEY UPDATE
 
 -- name: edges
 SELECT id, version, scope, source, target, kind, key, known_from FROM {index}.edge WHERE id = ANY ($1::bigint[])
 ORDER BY id FOR UPDATE
 
--- name: put_item
-INSERT INTO {index}.item (id, kind, scope, key, source, valid, place, area, labels, version)
-VALUES ($1, $2, $3, $4, $5, tstzrange($6, $7), point($8, $9), $10::text::box, $11::text[], $12)
+-- name: put_items
+-- When the index is made anew ($13), what is held was not written, so it stays known since when it was.
+INSERT INTO {index}.item AS i (id, kind, scope, key, source, valid, place, area, labels, version)
+SELECT n.id, n.kind, n.scope, n.key, n.source, tstzrange(n.valid_from, n.valid_to), point(n.lon, n.lat),
+       n.area::text::box, CASE WHEN n.labels IS NOT NULL THEN string_to_array(n.labels, E'\x1f') END, n.version
+FROM unnest($1::bigint[], $2::smallint[], $3::integer[], $4::text[], $5::integer[], $6::timestamptz[], $7::timestamptz[],
+            $8::float8[], $9::float8[], $10::text[], $11::text[], $12::integer[])
+     AS n (id, kind, scope, key, source, valid_from, valid_to, lon, lat, area, labels, version)
 ON CONFLICT (id) DO UPDATE SET scope = excluded.scope, key = excluded.key, source = excluded.source,
     valid = excluded.valid, place = excluded.place, area = excluded.area, labels = excluded.labels,
-    version = excluded.version, known_from = greatest(now(), item.known_from + interval '1us'), stated = NULL
+    version = excluded.version, stated = NULL,
+    known_from = CASE WHEN $13 THEN i.known_from ELSE greatest(now(), i.known_from + interval '1us') END
 
--- name: key_taken
-SELECT EXISTS (SELECT 1 FROM {index}.item WHERE scope = $1 AND key = $2 AND kind = $3 AND id <> $4)
+-- name: keys_taken
+SELECT n.id FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::smallint[]) AS n (id, scope, key, kind)
+JOIN {index}.item i ON i.scope = n.scope AND i.key = n.key AND i.kind = n.kind AND i.id <> n.id
 
--- name: put_edge
+-- name: put_edges
 MERGE INTO {index}.edge e
-USING (VALUES ($1::bigint)) AS n (id) ON e.id = n.id
-WHEN MATCHED THEN UPDATE SET source = $2, target = $3, scope = $5, origin = $6, strength = $7, confidence = $8,
-    valid = tstzrange($9, $10), discriminator = $11, key = $12, version = $13, known_from = greatest(now(), e.known_from + interval '1us'), stated = NULL
+USING unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::integer[], $6::bigint[], $7::text[],
+             $8::integer[], $9::real[], $10::real[], $11::timestamptz[], $12::timestamptz[], $13::integer[])
+      AS n (id, source, target, kind, scope, discriminator, key, origin, strength, confidence, valid_from, valid_to,
+            version)
+ON e.id = n.id
+WHEN MATCHED THEN UPDATE SET source = n.source, target = n.target, scope = n.scope, discriminator = n.discriminator,
+    key = n.key, origin = n.origin, strength = n.strength, confidence = n.confidence,
+    valid = tstzrange(n.valid_from, n.valid_to), version = n.version, stated = NULL,
+    known_from = CASE WHEN $14 THEN e.known_from ELSE greatest(now(), e.known_from + interval '1us') END
 WHEN NOT MATCHED THEN
-    INSERT (id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, key, version)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, tstzrange($9, $10), $11, $12, $13)
+    INSERT (id, source, target, kind, scope, discriminator, key, origin, strength, confidence, valid, version)
+    VALUES (n.id, n.source, n.target, n.kind, n.scope, n.discriminator, n.key, n.origin, n.strength, n.confidence,
+            tstzrange(n.valid_from, n.valid_to), n.version)
 
--- name: edge_taken
-SELECT EXISTS (SELECT 1 FROM {index}.edge WHERE source = $1 AND target = $2 AND kind = $3 AND scope = $4
-               AND discriminator = $5 AND id <> $6)
+-- name: edges_taken
+SELECT n.id
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::integer[], $6::bigint[])
+     AS n (id, source, target, kind, scope, discriminator)
+JOIN {index}.edge e ON e.source = n.source AND e.target = n.target AND e.kind = n.kind AND e.scope = n.scope
+                   AND e.discriminator = n.discriminator AND e.id <> n.id
 
--- name: edge_key_taken
-SELECT EXISTS (SELECT 1 FROM {index}.edge WHERE scope = $1 AND key = $2 AND id <> $3)
+-- name: edge_keys_taken
+SELECT n.id FROM unnest($1::bigint[], $2::integer[], $3::text[]) AS n (id, scope, key)
+JOIN {index}.edge e ON e.scope = n.scope AND e.key = n.key AND e.id <> n.id
 
 -- name: deletions
 SELECT coalesce(sum(n_tup_del), 0)::bigint FROM pg_stat_user_tables WHERE schemaname = $1
@@ -54,11 +72,19 @@ SELECT i.id FROM {index}.item i WHERE i.id >= $1 AND i.id < $2
 SELECT e.id FROM {index}.edge e WHERE e.kind = $1
   AND NOT EXISTS (SELECT 1 FROM {graph}.{label} v WHERE v.id = e.id::text::ag_catalog.graphid)
 
--- name: lost_label_items
-SELECT i.id FROM {index}.item i WHERE NOT ((i.id >> 48) = ANY ($1::bigint[])) LIMIT 10000
+-- name: lost_labels
+SELECT i.id FROM {index}.item i WHERE NOT ((i.id >> 48) = ANY ($1::bigint[]))
+UNION ALL
+SELECT e.id FROM {index}.edge e WHERE NOT (e.kind = ANY ($1::bigint[]))
+
+-- name: lost_vectors
+DELETE FROM {index}.{table} v WHERE NOT EXISTS (SELECT 1 FROM {index}.passage p WHERE p.id = v.passage)
+
+-- name: lost_waiting
+DELETE FROM {index}.unembedded u WHERE NOT EXISTS (SELECT 1 FROM {index}.passage p WHERE p.id = u.passage)
 
 -- name: page_of_ids
 SELECT id FROM {graph}.{label} WHERE id > $1 ORDER BY id LIMIT $2
 
--- name: history_version
-SELECT coalesce(max(version), 0) FROM {index}.history WHERE id = $1
+-- name: history_versions
+SELECT id, max(version) AS version FROM {index}.history WHERE id = ANY ($1::bigint[]) GROUP BY id

@@ -9,6 +9,11 @@ JOIN ag_catalog.ag_label a ON a.graph = g.graphid AND a.id = l.id
 SELECT a.name::text AS name, a.id, a.kind::text AS kind
 FROM ag_catalog.ag_label a JOIN ag_catalog.ag_graph g ON g.graphid = a.graph WHERE g.name = $1
 
+-- name: forget_dropped_labels
+DELETE FROM {index}.label l
+WHERE NOT EXISTS (SELECT 1 FROM ag_catalog.ag_label a JOIN ag_catalog.ag_graph g ON g.graphid = a.graph
+                  WHERE g.name = $1 AND a.id = l.id)
+
 -- name: register_label
 INSERT INTO {index}.label (id, kind, name, age_name)
 SELECT a.id, $3, $4, a.name

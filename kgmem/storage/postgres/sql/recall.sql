@@ -122,6 +122,14 @@ WITH arrived AS (
 )
 DELETE FROM {index}.unembedded u USING stored WHERE u.space = $1 AND u.passage = stored.passage
 
+-- name: writers_wait
+LOCK TABLE {index}.passage IN SHARE MODE
+
+-- name: await_missing
+INSERT INTO {index}.unembedded (passage, space)
+SELECT p.id, $1 FROM {index}.passage p WHERE NOT EXISTS (SELECT 1 FROM {index}.{table} v WHERE v.passage = p.id)
+ON CONFLICT DO NOTHING
+
 -- name: forget_unembedded
 DELETE FROM {index}.unembedded u
 WHERE u.space = $1 AND NOT EXISTS (SELECT 1 FROM {index}.passage p WHERE p.id = u.passage)

@@ -84,14 +84,17 @@ DELETE FROM {index}.{table} WHERE passage = ANY ($1::bigint[])
 SELECT nextval('{index}.passage_id_seq') AS id FROM generate_series(1, $1)
 
 -- name: insert_passages
--- One that comes with an id has its vector already in the graph's own space ($6).
+-- One that comes with an id has its vector already in the graph's own space. Which spaces the graph ($6) has is read
+-- here, not known beforehand: it may have begun or left one since.
 WITH made AS MATERIALIZED (
     SELECT coalesce(n.id, nextval('{index}.passage_id_seq')) AS id, n.id IS NOT NULL AS ready, item, ordinal, start, body
     FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[], $5::text[]) AS n (id, item, ordinal, start, body)
 ), waiting AS (
     INSERT INTO {index}.unembedded (passage, space)
-    SELECT m.id, s.space FROM made m CROSS JOIN (VALUES ($6::text, false), ($7::text, true)) AS s (space, next)
-    WHERE s.space IS NOT NULL AND (s.next OR NOT m.ready)
+    SELECT m.id, substr(s.vectors, length('vector_') + 1)
+    FROM made m CROSS JOIN kgmem.graph g
+    CROSS JOIN LATERAL (VALUES (g.space_table, false), (g.next_space_table, true)) AS s (vectors, next)
+    WHERE g.id = $6 AND s.vectors IS NOT NULL AND (s.next OR NOT m.ready)
 )
 INSERT INTO {index}.passage (id, item, ordinal, start, body) SELECT id, item, ordinal, start, body FROM made
 

@@ -1,0 +1,193 @@
+"""Vectors that follow: a provider that is away, and moving to another space while recall goes on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import Conflict, EmbedderUnavailable
+from kgmem.domain.question import Question, What
+from kgmem.memory import Memory
+from tests.invariants import assert_index_matches_labels
+from tests.memories import SwitchableEmbedder, hashing, opened_memory, stable_vector
+
+MOVED = 48  # Another dimension, so that the two spaces cannot be taken for each other.
+
+
+def with_embedder(memory: Memory, embedder: SwitchableEmbedder, old: SwitchableEmbedder | None = None) -> Memory:
+    """The same memory with another embedder, which still knows that of the former space."""
+    known = {each.space.id: each for each in (embedder, old) if each}
+    return Memory(replace(memory.parts, embedder=embedder, embedder_of=lambda space: known.get(space.id)))
+
+
+async def arms(memory: Memory, graph: str, text: str) -> dict[str, set[str]]:
+    """Which arms found what."""
+    answer = await memory.recall(graph, Question(What(text=text), k=1000))
+    return {hit.key: set(hit.arms) for hit in answer.hits}
+
+
+@pytest.fixture
+async def second(shared_database_url: str) -> AsyncIterator[Memory]:
+    """Another process, with what it knew of the graph a moment ago."""
+    async with opened_memory(shared_database_url, embedder=hashing()) as memory:
+        yield memory
+
+
+async def test_a_provider_that_is_away_loses_no_write_and_vectors_follow_later(
+    memory: Memory, graph: str, embedder: SwitchableEmbedder
+) -> None:
+    embedder.away = True
+    await memory.put_entities(graph, [Entity(f"k{n}", text=f"apple {n}") for n in range(70)])
+    await memory.put_episodes(graph, [Episode("apple river", "e")])
+    answer = await memory.recall(graph, Question(What(text="apple"), k=100))
+    assert len(answer.hits) == 71
+    assert answer.suppressed == {"meaning_arm_off_embedder_unavailable": 1}
+    with pytest.raises(EmbedderUnavailable):
+        await memory.embed_waiting(graph)
+    assert (await memory.stats(graph)).waiting_for_vectors == 71
+    assert ("embed", graph) in memory.parts.jobs.asked  # type: ignore[attr-defined]
+    embedder.away = False
+    told: list[int] = []
+    assert await memory.embed_waiting(graph, progress=told.append) == 71
+    assert told == [64, 71]
+    answer = await memory.recall(graph, Question(What(text="apple"), k=100))
+    assert answer.suppressed == {}
+    assert all(hit.arms.keys() == {"meaning", "words"} for hit in answer.hits)
+    await assert_index_matches_labels(memory, graph)
+
+
+async def test_a_graph_of_another_space_is_recalled_by_words_and_says_so(memory: Memory, graph: str) -> None:
+    await memory.put_entities(graph, [Entity("a", text="apple")])
+    await memory.embed_waiting(graph)
+    other = with_embedder(memory, hashing(MOVED))
+    answer = await other.recall(graph, Question(What(text="apple")))
+    assert [hit.arms.keys() for hit in answer.hits] == [{"words"}]
+    assert answer.suppressed == {"meaning_arm_off_no_embedder_of_the_graph": 1}
+    assert await other.embed_waiting(graph) == 0
+
+
+async def test_a_text_that_changes_while_it_is_embedded_gets_the_vector_of_what_it_says_now(
+    memory: Memory, graph: str, embedder: SwitchableEmbedder
+) -> None:
+    await memory.put_entities(graph, [Entity("a", text="apple"), Entity("gone", text="river"), Entity("b", text="old")])
+    embedder.pause = 0.3
+    embedding = asyncio.create_task(memory.embed_waiting(graph))
+    await asyncio.sleep(0.1)
+    await memory.put_entities(graph, [Entity("a", text="stone"), Entity("b", embedding=stable_vector("b"))])
+    await memory.delete_entities(graph, ["gone"])
+    await embedding
+    embedder.pause = 0.0
+    await memory.embed_waiting(graph)
+    await assert_index_matches_labels(memory, graph)
+    (wanted,) = await embedder.embed(["a\nstone"])
+    for vector, key in ((wanted, "a"), (stable_vector("b"), "b")):
+        best = (await memory.recall(graph, Question(What(vector=vector)))).hits[0]
+        assert (best.key, round(best.arms["meaning"].value, 2)) == (key, 1.0)
+
+
+async def test_re_embedding_answers_from_the_old_space_until_the_new_one_is_whole(
+    memory: Memory, graph: str, embedder: SwitchableEmbedder
+) -> None:
+    await memory.put_entities(graph, [Entity(f"k{n}", text=f"apple {n}") for n in range(200)])
+    await memory.embed_waiting(graph)
+    new = hashing(MOVED)
+    new.pause = 0.02
+    moving = with_embedder(memory, new, embedder)
+    done, answered, wrote = asyncio.Event(), 0, 0
+
+    async def ask() -> None:
+        nonlocal answered
+        while not done.is_set():
+            answer = await moving.recall(graph, Question(What(text="apple 7"), k=10))
+            assert answer.suppressed == {}
+            assert len(answer.hits) == 10
+            assert any("meaning" in hit.arms for hit in answer.hits)
+            answered += 1
+            await asyncio.sleep(0)
+
+    async def write() -> None:
+        nonlocal wrote
+        while not done.is_set():
+            await moving.put_entities(
+                graph, [Entity(f"new {wrote}", text=f"apple {wrote}"), Entity(f"k{wrote % 200}", text=f"river {wrote}")]
+            )
+            wrote += 1
+            await asyncio.sleep(0.01)
+
+    async def move() -> None:
+        try:
+            await moving.reembed(graph)
+        finally:
+            done.set()
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(ask(), write(), move())
+    assert answered > 5
+    assert wrote > 2
+    held = await moving.graph(graph)
+    assert held.space is not None
+    assert held.space.id == new.space.id
+    await moving.embed_waiting(graph)
+    await assert_index_matches_labels(moving, graph)
+    found = await arms(moving, graph, "apple")
+    assert len(found) == 200 + wrote
+    assert all("meaning" in each for each in found.values())
+
+
+async def test_what_another_process_writes_while_a_graph_is_re_embedded_is_in_the_new_space_after_it(
+    memory: Memory, graph: str, embedder: SwitchableEmbedder, second: Memory
+) -> None:
+    await memory.put_entities(graph, [Entity("before", text="apple")])
+    await memory.embed_waiting(graph)
+    await second.get_entity(graph, "before")  # It knows the graph as it is now, for a second.
+    new = hashing(MOVED)
+    moving = with_embedder(memory, new, embedder)
+    index: Any = memory.parts.index
+    await index.begin_space(graph, new.space)
+    await second.put_entities(graph, [Entity("during", text="apple river")])
+    await moving.reembed(graph)
+    await second.put_entities(graph, [Entity("after", text="apple stone"), Entity("before", text="apple cloud")])
+    answer = await second.recall(graph, Question(What(text="apple")))
+    assert {hit.key for hit in answer.hits} == {"before", "during", "after"}
+    await moving.embed_waiting(graph)
+    await assert_index_matches_labels(moving, graph)
+    assert await arms(moving, graph, "apple") == {when: {"meaning", "words"} for when in ("before", "during", "after")}
+
+
+async def test_a_re_embedding_that_was_broken_off_is_taken_up_again(
+    memory: Memory, graph: str, embedder: SwitchableEmbedder
+) -> None:
+    await memory.put_entities(graph, [Entity(f"k{n}", text=f"apple {n}") for n in range(10)])
+    await memory.embed_waiting(graph)
+    new, third = hashing(MOVED), hashing(MOVED, "third")
+    new.away = True
+    moving = with_embedder(memory, new, embedder)
+    with pytest.raises(EmbedderUnavailable):
+        await moving.reembed(graph)
+    assert (await arms(moving, graph, "apple"))["k1"] == {"meaning", "words"}
+    index: Any = memory.parts.index
+    with pytest.raises(Conflict):
+        await index.switch_space(graph, new.space.id)
+    with pytest.raises(Conflict):
+        await index.switch_space(graph, third.space.id)
+    await with_embedder(memory, third, embedder).reembed(graph)
+    assert ((await memory.graph(graph)).space or embedder.space).id == third.space.id
+    new.away = False
+    await with_embedder(memory, new, third).reembed(graph)
+    assert ((await memory.graph(graph)).space or embedder.space).id == new.space.id
+    await assert_index_matches_labels(memory, graph)
+
+
+async def test_a_graph_without_a_space_can_be_given_one(
+    memory: Memory, graph: str, embedder: SwitchableEmbedder
+) -> None:
+    bare = f"{graph}_bare"
+    await memory.create_graph(bare, space=None)
+    await memory.put_entities(bare, [Entity("a", text="apple")])
+    assert await memory.reembed(bare) == 1
+    assert await arms(memory, bare, "apple") == {"a": {"meaning", "words"}}
+    await assert_index_matches_labels(memory, bare)
