@@ -19,7 +19,7 @@ from kgmem.domain.answer import Answer, Hit
 from kgmem.domain.errors import NotFound
 from kgmem.domain.question import Question, What, When
 from kgmem.domain.schema import to_mapping
-from kgmem.formats.jsonl import FORMAT
+from kgmem.formats.jsonl import read
 from kgmem.formats.records import Kind, ReadOptions, Record, Rejected
 from kgmem.formats.toml_schema import read_schema
 from kgmem.memory import Memory
@@ -89,7 +89,7 @@ def _read(path: Path, kind: Kind) -> list[Any]:
     """Give the records of one of the sample's files; it comes with kgmem, so a flaw in it is a flaw of ours."""
     with path.open("rb") as stream:
         found: list[Record | Rejected] = [
-            each if isinstance(each, Rejected) else each.record for each in FORMAT.read(stream, ReadOptions(kind=kind))
+            each if isinstance(each, Rejected) else each.record for each in read(stream, ReadOptions(kind=kind))
         ]
     flawed = [each for each in found if isinstance(each, Rejected)]
     if flawed:

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import orjson
@@ -35,6 +35,7 @@ class CSVWriter:
         if options.kind is None:
             raise InvalidInput("A CSV file holds one kind of record.", mend="Say which: entity, relationship, ...")
         self._stream = stream
+        self.lost: Mapping[str, int] = {}
         self._kind: Kind = options.kind
         self._escape = options.escape_formulas
         self._fields: set[str] = set(_ALWAYS[self._kind])

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import orjson
@@ -56,6 +56,7 @@ class JSONLinesWriter:
     def __init__(self, stream: BinaryIO, options: WriteOptions) -> None:
         """Take the stream to write to."""
         self._stream = stream
+        self.lost: Mapping[str, int] = {}
         self._kind = options.kind
 
     def write(self, records: Iterable[Record]) -> None:

@@ -1,8 +1,8 @@
 """What every format yields and takes: records with the line they stand on, and those that had to be rejected."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO, Literal, Protocol, TypeAlias
+from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
 
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
@@ -38,6 +38,9 @@ class ReadOptions:
     """How a file is to be read, where it does not say so itself."""
 
     kind: Kind | None = None  # What its records are.
+    name: str = ""  # The file's name, which may tell what stands in it.
+    mapping: Mapping[str, Any] = field(default_factory=dict)  # What a mapping file says.
+    options: Mapping[str, str] = field(default_factory=dict)  # The format's own, such as RDF's vocabulary=shorten.
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,16 @@ class WriteOptions:
 
     kind: Kind | None = None  # Write only these.
     escape_formulas: bool = False  # CSV: let no spreadsheet take a text for a formula.
+    options: Mapping[str, str] = field(default_factory=dict)  # The format's own.
 
 
 class Writer(Protocol):
-    """Writes records to a stream that its caller opened and closes."""
+    """Writes records to a stream that its caller opened and closes.
+
+    They come in the order in which they can be stored: sources, entities, relationships, episodes.
+    """
+
+    lost: Mapping[str, int]  # What the format cannot carry and was left out, in words, each with how often.
 
     def write(self, records: Iterable[Record]) -> None:
         """Write some records."""
@@ -58,14 +67,24 @@ class Writer(Protocol):
         """Write what is still to be written; the stream stays open."""
 
 
+Read: TypeAlias = Callable[[BinaryIO, ReadOptions], Iterator[Located | Rejected]]
+OpenPart: TypeAlias = Callable[[str], BinaryIO]  # Opens one file of an export by its name; its caller closes it.
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One file format: its name, the ends of its files' names, how it is read, and how it is written."""
+    """One file format: its name, the ends of its files' names, how it is read, and how it is written.
+
+    A reader gives the same records in the same order for the same bytes, so that an import can go on where it was
+    broken off. A format of several files has `parts` in place of `writer`.
+    """
 
     name: str
     extensions: tuple[str, ...]
-    read: Callable[[BinaryIO, ReadOptions], Iterator[Located | Rejected]]
-    writer: Callable[[BinaryIO, WriteOptions], Writer] = field(repr=False)
+    read: Read | None = field(default=None, repr=False)
+    writer: Callable[[BinaryIO, WriteOptions], Writer] | None = field(default=None, repr=False)
+    parts: Callable[[OpenPart, WriteOptions], Writer] | None = field(default=None, repr=False)
+    options: Mapping[str, str] = field(default_factory=dict)  # Its own options, each with what it does.
 
 
 def kind_of(record: Record) -> Kind:

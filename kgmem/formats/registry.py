@@ -1,27 +1,51 @@
-"""The formats that kgmem reads and writes. A new one is a module of its own and its name here."""
+"""The formats that kgmem reads and writes. A new one is a module of its own, with a FORMAT, and its line here.
 
+A format's module is loaded when it is asked for: what some of them stand on takes longer to load than kgmem itself.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.formats import csv, jsonl
 from kgmem.formats.files import STANDARD, bare_name
-from kgmem.formats.records import Format
+from kgmem.formats.records import Format, Read
 
-FORMATS: dict[str, Format] = {format_.name: format_ for format_ in (csv.FORMAT, jsonl.FORMAT)}
+# Name -> its module, and the ends of its files' names.
+FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "csv": ("csv", (".csv", ".tsv")),
+    "jsonl": ("jsonl", (".jsonl", ".ndjson", ".jsonlines")),
+}
 
 
 def format_of(path: Path | str, named: str | None = None) -> Format:
     """Give the format that was named, or that a file's extension tells. Raises InvalidInput when neither does."""
-    if named is not None:
-        if named not in FORMATS:
-            raise InvalidInput(f"There is no format {named!r}.", mend=f"Formats are {', '.join(sorted(FORMATS))}.")
-        return FORMATS[named]
+    return _load(named if named is not None else _name_of(path))
+
+
+def reader_of(path: Path | str, named: str | None = None) -> Read:
+    """Give what reads a file, by the format's name or the file's. Raises InvalidInput when nothing does."""
+    format_ = format_of(path, named)
+    if format_.read is None:
+        raise InvalidInput(f"kgmem writes {format_.name} and does not read it.", mend="Import one of the others.")
+    return format_.read
+
+
+def _name_of(path: Path | str) -> str:
     name = bare_name(path)
-    for format_ in FORMATS.values():
-        if name.endswith(format_.extensions):
+    for format_, (_, extensions) in FORMATS.items():
+        if name.endswith(extensions):
             return format_
     what = "Standard input and output have" if str(path) == STANDARD else f"{Path(path).name} has"
-    known = sorted(extension for format_ in FORMATS.values() for extension in format_.extensions)
+    known = sorted(extension for _, extensions in FORMATS.values() for extension in extensions)
     raise InvalidInput(
-        f"{what} no extension that tells the format.", mend=f"Give --format, or one of {', '.join(known)} (.gz, .xz)."
+        f"{what} no extension that tells the format.",
+        mend=f"Give --format, or one of {', '.join(known)} (.gz, .xz, .zst).",
     )
+
+
+def _load(name: str) -> Format:
+    if name not in FORMATS:
+        raise InvalidInput(f"There is no format {name!r}.", mend=f"Formats are {', '.join(sorted(FORMATS))}.")
+    format_: Format = import_module(f"kgmem.formats.{FORMATS[name][0]}").FORMAT
+    return format_

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from kgmem.domain.errors import InvalidInput
 from kgmem.formats.files import create_file
 from kgmem.formats.records import Kind, Record, WriteOptions, kind_of
 from kgmem.formats.registry import format_of
@@ -50,6 +51,8 @@ async def export_file(
     format_ = format_of(target if isinstance(target, Path | str) else "-", options.format)
     counts: Counter[str] = Counter()
     batch: list[Record] = []
+    if format_.writer is None:
+        raise InvalidInput(f"kgmem reads {format_.name} and does not write it.", mend="Export one of the others.")
     with create_file(target) as stream:
         writer = format_.writer(stream, WriteOptions(options.kind, options.escape_formulas))
         async for record in parts.store.export(graph, options.scope):

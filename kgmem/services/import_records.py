@@ -20,7 +20,7 @@ from kgmem.domain.source import Source
 from kgmem.formats.files import OpenFile, Paths, open_file, sizes
 from kgmem.formats.jsonl import dump
 from kgmem.formats.records import Located, ReadOptions, Record, Rejected, kind_of
-from kgmem.formats.registry import format_of
+from kgmem.formats.registry import reader_of
 from kgmem.services import remember
 from kgmem.services.importing import KEPT_REJECTIONS, ImportOptions, ImportResult, OnProgress, Tally
 from kgmem.services.parts import Parts
@@ -42,7 +42,7 @@ async def import_files(
     check_scope(options.scope)
     for file in files:
         if isinstance(file, Path | str):
-            format_of(file, options.format)
+            reader_of(file, options.format)
     held = await parts.graphs.get(graph)
     with Spool("relationship") as relationships, Spool("episode") as episodes:
         run = _Import(parts, held, options, {"relationship": relationships, "episode": episodes})
@@ -219,8 +219,8 @@ class _Reading:
         for file in self._files:
             with open_file(file) as self._open:
                 named = self._options.format or (None if isinstance(file, Path | str) else "jsonl")
-                format_ = format_of(file if isinstance(file, Path | str) else "", named)
-                for found in format_.read(self._open.stream, options):
+                read = reader_of(file if isinstance(file, Path | str) else "", named)
+                for found in read(self._open.stream, options):
                     yield self._open.name, found
                 self._before += self._open.size or 0
             self._open = None
