@@ -255,7 +255,12 @@ class FakeIndex:
         hits = {item.id: _hit(kind, item) for (kind, _, _), item in held.items()}
         return [replace(hits[each.id], score=each.score, arms=each.arms) for each in best if each.id in hits]
 
-    async def unembedded(self, graph: str, space: str, limit: int) -> Sequence[tuple[int, str]]:
+    async def last_passage(self, graph: str) -> int:
+        return 0
+
+    async def unembedded(
+        self, graph: str, space: str, limit: int, *, last: int | None = None
+    ) -> Sequence[tuple[int, str]]:
         return []
 
     async def put_vectors(self, graph: str, space: str, vectors: Mapping[int, tuple[str, Vector]]) -> int:
@@ -264,7 +269,7 @@ class FakeIndex:
     async def begin_space(self, graph: str, space: EmbeddingSpace) -> None:
         await self.store._held(graph)
 
-    async def switch_space(self, graph: str, space: str) -> None:
+    async def switch_space(self, graph: str, space: str, *, last: int | None = None) -> None:
         await self.store._held(graph)
 
     async def absorb_foreign_writes(self, graph: str | None = None) -> int:

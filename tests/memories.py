@@ -51,12 +51,13 @@ class RecordedJobs:
 
 @dataclass
 class SwitchableEmbedder:
-    """An embedder whose provider can be away, be slow, and belong to another space."""
+    """An embedder whose provider can be away, be slow, and belong to another space; `before` runs before documents."""
 
     inner: Embedder
     name: str = ""
     away: bool = False
     pause: float = 0.0
+    before: Callable[[], Awaitable[None]] | None = None
     seen: list[str] = field(default_factory=list)
 
     @property
@@ -66,6 +67,8 @@ class SwitchableEmbedder:
     async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:
         if self.away:
             raise EmbedderUnavailable
+        if self.before and role == "document":
+            await self.before()
         await asyncio.sleep(self.pause)
         self.seen += texts
         return await self.inner.embed(texts, role)

@@ -127,8 +127,13 @@ class RetrievalIndex(Protocol):
     async def fetch(self, graph: str, best: Sequence[Ranked[int]]) -> Sequence[Hit]:
         """Give the hits of these, in their order, that still stand in the label tables, by one statement."""
 
-    async def unembedded(self, graph: str, space: str, limit: int) -> Sequence[tuple[int, str]]:
-        """Give passages (id, body) that wait for a vector of this space."""
+    async def last_passage(self, graph: str) -> int:
+        """Give the id of the newest passage; those that are written from now on get greater ones."""
+
+    async def unembedded(
+        self, graph: str, space: str, limit: int, *, last: int | None = None
+    ) -> Sequence[tuple[int, str]]:
+        """Give passages (id, body), up to the one with the id `last`, that wait for a vector of this space."""
 
     async def put_vectors(self, graph: str, space: str, vectors: Mapping[int, tuple[str, Vector]]) -> int:
         """Store vectors by passage id, each with the body it was made of; a passage changed since is left waiting."""
@@ -136,8 +141,8 @@ class RetrievalIndex(Protocol):
     async def begin_space(self, graph: str, space: EmbeddingSpace) -> None:
         """Open a second embedding space beside the graph's; every passage waits for its vector there."""
 
-    async def switch_space(self, graph: str, space: str) -> None:
-        """Make recall answer from the space that is now complete, and drop the former one."""
+    async def switch_space(self, graph: str, space: str, *, last: int | None = None) -> None:
+        """Make recall answer from a space that is complete up to the passage `last`, and drop the former one."""
 
     async def absorb_foreign_writes(self, graph: str | None = None) -> int:
         """Index what other AGE clients wrote since the last call; gives how many items changed."""

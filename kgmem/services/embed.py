@@ -2,61 +2,116 @@
 
 from collections.abc import Callable
 
-from kgmem.domain.embedding import EmbeddingSpace
-from kgmem.domain.errors import Conflict
+from kgmem.domain.embedding import Embedder, EmbeddingSpace
+from kgmem.domain.errors import Conflict, EmbedderUnavailable
 from kgmem.services.parts import Parts
 
 BATCH = 64
-_TURNS = 50  # Attempts to switch to another space under writers.
+_TURNS = 50  # Rounds after which a graph moves to another space however fast others write to it.
+Progress = Callable[[int], None]
 
 
-async def embed_waiting(
-    parts: Parts, graph: str, *, space: EmbeddingSpace | None = None, progress: Callable[[int], None] | None = None
-) -> int:
+def embedder_in(parts: Parts, space: EmbeddingSpace | None) -> Embedder | None:
+    """Give the embedder of a space: the present one, or that of a space which a graph has not left yet."""
+    if space is None:
+        return None
+    if parts.embedder is not None and parts.embedder.space.id == space.id:
+        return parts.embedder
+    return parts.embedder_of(space)
+
+
+async def embed_waiting(parts: Parts, graph: str, *, progress: Progress | None = None) -> int:
     """Embed the passages of a graph that wait, until none does; gives how many. Raises EmbedderUnavailable."""
-    target = space or (await parts.graphs.get(graph)).space
-    if parts.embedder is None or target is None or parts.embedder.space.id != target.id:
-        return 0
+    held = await parts.graphs.get(graph)
+    embedder = embedder_in(parts, held.space) if parts.embedder else None
     done = 0
-    while waiting := await parts.index.unembedded(graph, target.id, BATCH):
-        vectors = await parts.embedder.embed([body for _, body in waiting], "document")
-        made = {id_: (body, vector) for (id_, body), vector in zip(waiting, vectors, strict=True)}
-        await parts.index.put_vectors(graph, target.id, made)
-        done += len(made)
+    while embedder and (count := await _embed_batch(parts, embedder, graph)):
+        done += count
         if progress:
             progress(done)
     return done
 
 
 async def defer_missing(parts: Parts) -> int:
-    """Defer the embedding of every graph in the embedder's space in which passages wait; gives how many graphs."""
-    if parts.embedder is None:
-        return 0
+    """Defer the embedding of every graph in which passages wait for a vector that can be made here; gives how many."""
     asked = 0
-    for held in await parts.graphs.list():
-        ours = held.space is not None and held.space.id == parts.embedder.space.id
-        if ours and await parts.index.unembedded(held.name, parts.embedder.space.id, 1):
+    for held in await parts.graphs.list() if parts.embedder else []:
+        waits = held.space is not None and await parts.index.unembedded(held.name, held.space.id, 1)
+        if waits and embedder_in(parts, held.space):
             await parts.jobs.defer("embed", graph=held.name)
             asked += 1
     return asked
 
 
-async def reembed(parts: Parts, graph: str, *, progress: Callable[[int], None] | None = None) -> int:
-    """Move a graph to the embedder's space while recall goes on from the old one; switch when all vectors are there."""
+async def reembed(parts: Parts, graph: str, *, progress: Progress | None = None) -> int:
+    """Move a graph to the embedder's space while recall goes on from the old one; switch when the new is complete.
+
+    Complete means as after any write: what was written in the last moments still waits, and follows after the switch.
+    """
     if parts.embedder is None:
         raise Conflict("No embedder is set.", mend="Set KGMEM_EMBEDDER to the model that the graph shall move to.")
     held = await parts.graphs.get(graph)
     if held.space and held.space.id == parts.embedder.space.id:
         return await embed_waiting(parts, graph, progress=progress)
     await parts.index.begin_space(graph, parts.embedder.space)
-    done = 0
+    move = _Move(parts, graph, parts.embedder, embedder_in(parts, held.space), progress)
+    left = BATCH + 1
     for turn in range(1, _TURNS + 1):
-        done += await embed_waiting(parts, graph, space=parts.embedder.space, progress=progress)
+        before, last = left, await parts.index.last_passage(graph)
+        left = await move.advance(last)
+        # What a turn leaves was written during it. The next one has only that to do and leaves less, down to the few
+        # that are written while a single batch is embedded.
+        if left and (left > BATCH or left < before) and turn < _TURNS:
+            continue
         try:
-            await parts.index.switch_space(graph, parts.embedder.space.id)
-        except Conflict:  # Somebody wrote between the last vector and the switch.
+            await parts.index.switch_space(graph, parts.embedder.space.id, last=last)
+        except Conflict:  # Somebody committed one of the passages up to the last only now.
             if turn == _TURNS:
                 raise
         else:
             break
-    return done
+    await move.advance(await parts.index.last_passage(graph))
+    return move.done
+
+
+class _Move:
+    """One graph on its way into another space."""
+
+    def __init__(
+        self, parts: Parts, graph: str, embedder: Embedder, former: Embedder | None, progress: Progress | None
+    ) -> None:
+        self._parts = parts
+        self._graph = graph
+        self._embedder = embedder
+        self._former = former
+        self._progress = progress
+        self.done = 0
+
+    async def advance(self, last: int) -> int:
+        """Embed what waits up to the passage `last`; gives how many wait then, at most one more than a batch."""
+        while count := await _embed_batch(self._parts, self._embedder, self._graph, last=last):
+            self.done += count
+            if self._progress:
+                self._progress(self.done)
+            await self._keep_up()
+        return len(await self._parts.index.unembedded(self._graph, self._embedder.space.id, BATCH + 1))
+
+    async def _keep_up(self) -> None:
+        """Embed some of what was written meanwhile in the old space, from which recall still answers."""
+        if self._former:
+            try:
+                await _embed_batch(self._parts, self._former, self._graph)
+            except (EmbedderUnavailable, Conflict):
+                # The provider is away, which may be the reason for the move, or the graph has left that space.
+                self._former = None
+
+
+async def _embed_batch(parts: Parts, embedder: Embedder, graph: str, *, last: int | None = None) -> int:
+    """Embed the first passages that wait for a vector of the embedder's space; gives how many."""
+    space = embedder.space.id
+    waiting = await parts.index.unembedded(graph, space, BATCH, last=last)
+    if waiting:
+        vectors = await embedder.embed([body for _, body in waiting], "document")
+        made = {id_: (body, vector) for (id_, body), vector in zip(waiting, vectors, strict=True)}
+        await parts.index.put_vectors(graph, space, made)
+    return len(waiting)

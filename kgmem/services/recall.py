@@ -9,6 +9,7 @@ from kgmem.domain.graph import Graph
 from kgmem.domain.interval import valid_interval
 from kgmem.domain.question import Question
 from kgmem.domain.ranking import fuse
+from kgmem.services.embed import embedder_in
 from kgmem.services.parts import Parts
 
 MOST_HITS = 1000
@@ -82,8 +83,7 @@ async def _vector(parts: Parts, graph: Graph, question: Question) -> tuple[Vecto
         return unit(question.what.vector, graph.space.dimension, "what.vector"), {}
     if question.what.text is None or graph.space is None:
         return None, {}
-    present = parts.embedder is not None and parts.embedder.space.id == graph.space.id
-    embedder = parts.embedder if present else parts.embedder_of(graph.space)
+    embedder = embedder_in(parts, graph.space)
     if embedder is None:
         return None, {"meaning_arm_off_no_embedder_of_the_graph": 1}
     try:

@@ -138,6 +138,60 @@ async def test_re_embedding_answers_from_the_old_space_until_the_new_one_is_whol
     assert all("meaning" in each for each in found.values())
 
 
+async def test_texts_that_all_change_during_a_re_embedding_are_found_by_meaning_in_the_old_space(
+    memory: Memory, graph: str, embedder: SwitchableEmbedder
+) -> None:
+    await memory.put_entities(graph, [Entity(f"k{n}", text=f"apple {n}") for n in range(100)])
+    await memory.embed_waiting(graph)
+    new = hashing(MOVED)
+    moving = with_embedder(memory, new, embedder)
+    found: list[dict[str, set[str]]] = []
+
+    async def change() -> None:
+        if len(new.seen) == 0:
+            await moving.put_entities(graph, [Entity(f"k{n}", text=f"river {n}") for n in range(100)])
+        else:
+            found.append(await arms(moving, graph, "river"))
+
+    new.before = change
+    await moving.reembed(graph)
+    assert found
+    assert all(any("meaning" in each for each in at_once.values()) for at_once in found)
+    assert all("meaning" in each for each in found[-1].values())
+    await assert_index_matches_labels(moving, graph)
+
+
+async def test_a_writer_who_is_as_fast_as_the_embedder_does_not_hold_up_a_re_embedding(
+    memory: Memory, graph: str, embedder: SwitchableEmbedder
+) -> None:
+    await memory.put_entities(graph, [Entity("first", text="apple")])
+    await memory.embed_waiting(graph)
+    new = hashing(MOVED)
+    moving = with_embedder(memory, new, embedder)
+
+    async def write() -> None:
+        await moving.put_entities(graph, [Entity(f"k{len(new.seen)}", text=f"apple {len(new.seen)}")])
+
+    new.before = write
+    async with asyncio.timeout(60):
+        await moving.reembed(graph)
+    assert ((await moving.graph(graph)).space or embedder.space).id == new.space.id
+    new.before = None
+    await moving.embed_waiting(graph)
+    await assert_index_matches_labels(moving, graph)
+
+
+async def test_a_graph_that_has_not_moved_yet_is_embedded_in_the_space_it_is_in(
+    memory: Memory, graph: str, embedder: SwitchableEmbedder
+) -> None:
+    moving = with_embedder(memory, hashing(MOVED), embedder)
+    await moving.put_entities(graph, [Entity("a", text="apple")])
+    assert await moving.defer_missing_vectors() == 1
+    assert await moving.embed_waiting(graph) == 1
+    assert await moving.defer_missing_vectors() == 0
+    assert await arms(moving, graph, "apple") == {"a": {"meaning", "words"}}
+
+
 async def test_what_another_process_writes_while_a_graph_is_re_embedded_is_in_the_new_space_after_it(
     memory: Memory, graph: str, embedder: SwitchableEmbedder, second: Memory
 ) -> None:

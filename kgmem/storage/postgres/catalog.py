@@ -32,6 +32,7 @@ class PostgresCatalog:
         self.database = database
         self.words = words
         self._layouts: dict[str, tuple[float, Layout]] = {}
+        self._forgotten = 0  # How often something was forgotten.
 
     async def create(self, graph: Graph) -> Graph:
         """Create a graph with its index. Raises Conflict when the name is taken."""
@@ -139,6 +140,7 @@ class PostgresCatalog:
         held = self._layouts.get(name)
         if held and time.monotonic() - held[0] < _FRESH:
             return held[1]
+        forgotten = self._forgotten
         async with self.database.connection() as connection:
             row = await connection.fetchrow(statement("catalog", "get"), name)
             if row is None:
@@ -158,7 +160,8 @@ class PostgresCatalog:
                 layout.scopes, layout.sources, layout.large = held[1].scopes, held[1].sources, held[1].large
             else:
                 await learn_labels(connection, layout)
-        self._layouts[name] = (time.monotonic(), layout)
+        if forgotten == self._forgotten:  # Else it may have been read before the change that others forgot it for.
+            self._layouts[name] = (time.monotonic(), layout)
         return layout
 
     @asynccontextmanager
@@ -175,6 +178,7 @@ class PostgresCatalog:
     def forget(self, name: str) -> None:
         """Read the graph's settings anew at the next use."""
         self._layouts.pop(name, None)
+        self._forgotten += 1
 
 
 async def make_vectors(connection: asyncpg.Connection, index: str, space: EmbeddingSpace) -> str:

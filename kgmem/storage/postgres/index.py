@@ -32,6 +32,7 @@ from kgmem.storage.postgres.statements import statement
 from kgmem.storage.postgres.words import Words, build_anew
 
 _BATCH = 2000
+_LAST_OF_ALL = 2**63 - 1
 _SWEEP_EVERY = 10.0  # Seconds between looks for vertices that another client deleted.
 
 
@@ -71,10 +72,18 @@ class PostgresIndex:
         async with self.catalog.on(graph) as layout, self.searches.connection() as connection:
             return await search.fetch(connection, layout, best)
 
-    async def unembedded(self, graph: str, space: str, limit: int) -> Sequence[tuple[int, str]]:
-        """Give passages (id, body) that wait for a vector of this space."""
+    async def last_passage(self, graph: str) -> int:
+        """Give the id of the newest passage; those that are written from now on get greater ones."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            rows = await connection.fetch(layout.sql("recall", "unembedded"), space, limit)
+            last: int = await connection.fetchval(layout.sql("recall", "last_passage"))
+            return last
+
+    async def unembedded(
+        self, graph: str, space: str, limit: int, *, last: int | None = None
+    ) -> Sequence[tuple[int, str]]:
+        """Give passages (id, body), up to the one with the id `last`, that wait for a vector of this space."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            rows = await connection.fetch(layout.sql("recall", "unembedded"), space, limit, _up_to(last))
             return [(row["id"], row["body"]) for row in rows]
 
     async def put_vectors(self, graph: str, space: str, vectors: Mapping[int, tuple[str, Vector]]) -> int:
@@ -115,8 +124,8 @@ class PostgresIndex:
 
         await self.database.transact(wait)
 
-    async def switch_space(self, graph: str, space: str) -> None:
-        """Make recall answer from the space that is now complete. Raises Conflict while passages still wait."""
+    async def switch_space(self, graph: str, space: str, *, last: int | None = None) -> None:
+        """Make recall answer from the new space. Raises Conflict while passages, up to the id `last`, still wait."""
         self.catalog.forget(graph)
         layout = await self.catalog.layout(graph)
         if layout.next_space != space:
@@ -128,7 +137,7 @@ class PostgresIndex:
             await connection.execute(layout.sql("absorb", "lost_vectors", table=layout.next_vectors or ""))
             await connection.execute(layout.sql("recall", "await_missing", table=layout.next_vectors or ""), space)
             await connection.execute(layout.sql("recall", "forget_unembedded"), space)
-            if await connection.fetchval(layout.sql("recall", "waiting_for_space"), space):
+            if await connection.fetchval(layout.sql("recall", "waiting_for_space"), space, _up_to(last)):
                 raise Conflict("Some passages still wait for their new vectors.", mend="Run kgmem index reembed again.")
             if layout.vectors:
                 await connection.execute(layout.sql("recall", "drop_vectors", table=layout.vectors))
@@ -245,6 +254,10 @@ class PostgresIndex:
             if not ids:
                 return
             after = ids[-1]
+
+
+def _up_to(last: int | None) -> int:
+    return _LAST_OF_ALL if last is None else last
 
 
 def _table(layout: Layout, space: str) -> str:

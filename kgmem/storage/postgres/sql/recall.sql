@@ -105,7 +105,10 @@ JOIN {graph}.{label} l ON l.id = n.graphid
 
 -- name: unembedded
 SELECT p.id, p.body FROM {index}.unembedded u JOIN {index}.passage p ON p.id = u.passage
-WHERE u.space = $1 ORDER BY u.passage LIMIT $2
+WHERE u.space = $1 AND u.passage <= $3 ORDER BY u.passage LIMIT $2
+
+-- name: last_passage
+SELECT coalesce(max(id), 0) FROM {index}.passage
 
 -- name: put_vectors
 -- Locks the passages, so that none goes or moves meanwhile; a vector that the caller gave meanwhile stays.
@@ -138,7 +141,8 @@ WHERE u.space = $1 AND NOT EXISTS (SELECT 1 FROM {index}.passage p WHERE p.id = 
 INSERT INTO {index}.unembedded (passage, space) SELECT id, $1 FROM {index}.passage ON CONFLICT DO NOTHING
 
 -- name: waiting_for_space
-SELECT EXISTS (SELECT 1 FROM {index}.unembedded u JOIN {index}.passage p ON p.id = u.passage WHERE u.space = $1)
+SELECT EXISTS (SELECT 1 FROM {index}.unembedded u JOIN {index}.passage p ON p.id = u.passage
+               WHERE u.space = $1 AND u.passage <= $2)
 
 -- name: leave_space
 DELETE FROM {index}.unembedded WHERE space <> $1
