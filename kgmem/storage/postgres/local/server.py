@@ -120,11 +120,12 @@ class Server:
             # Ask before reading the file: a Postgres that ends meanwhile is noticed in the next round.
             alive = postmaster.is_alive(pid)
             found = self.look()
+            # Before it is told to be ready, so that a recovery of a few milliseconds is reported too.
+            progress.look()
             if found is not None and found.ready:
                 return found
             if not alive:
                 return None
-            progress.look()
             await asyncio.sleep(0.01)
 
     async def stop(self) -> None:
