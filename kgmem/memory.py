@@ -18,6 +18,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema, from_mapping, merge, to_mapping, validate
 from kgmem.domain.scope import SHARED, check_scope
 from kgmem.domain.source import Source
+from kgmem.domain.vitals import Figures
 from kgmem.services import check as checking
 from kgmem.services import embed as embedding
 from kgmem.services import export_records as exporting
@@ -267,6 +268,14 @@ class Memory:
     async def defer(self, task: str, *, graph: str | None = None, **arguments: Any) -> int | None:
         """Ask for background work (embed, reembed, rebuild); None when it already waits."""
         return await self.parts.jobs.defer(task, graph=graph, **arguments)
+
+    async def ping(self) -> None:
+        """Return when the database has answered. Raises DatabaseUnavailable."""
+        await self.parts.vitals.ping()
+
+    async def figures(self) -> Figures:
+        """Give how busy the parts behind this memory are: connections, jobs, what waits for vectors."""
+        return await self.parts.vitals.figures()
 
     # Keys
 

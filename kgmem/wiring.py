@@ -25,6 +25,7 @@ from kgmem.storage.postgres.jobs import ProcrastinateQueue, open_queue
 from kgmem.storage.postgres.keys import PostgresKeyRing
 from kgmem.storage.postgres.migrate import migrate, require_current
 from kgmem.storage.postgres.store import AgeGraphStore
+from kgmem.storage.postgres.vitals import PostgresVitals
 
 OCCURRENCE = "Event"  # What descends from this label happened: that it is over does not make it untrue.
 Report = Callable[[str], None]
@@ -126,7 +127,8 @@ async def _parts(
         mends_words=capabilities.bm25 and not capabilities.bm25_outlives_restarts,
     )
     store = AgeGraphStore(catalog)
-    return Parts(catalog, store, index, keys, queue, embedder, core, embedders.of)
+    vitals = PostgresVitals(database, {"main": database, "search": searches})
+    return Parts(catalog, store, index, keys, queue, embedder, core, vitals, embedders.of)
 
 
 class _Embedders:

@@ -22,6 +22,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema
 from kgmem.domain.scope import visible_from
 from kgmem.domain.source import Source
+from kgmem.domain.vitals import Figures
 from kgmem.memory import Memory
 from kgmem.services.parts import Parts
 
@@ -40,6 +41,7 @@ def fake_memory(**others: Any) -> Memory:
         "jobs": FakeQueue(),
         "embedder": None,
         "core_schema": GraphSchema(),
+        "vitals": FakeVitals(),
     }
     return Memory(Parts(**{**ports, **others}))
 
@@ -319,6 +321,16 @@ class FakeKeyRing:
         if key is None or key.revoked_at or (expires is not None and expires <= now()):
             raise Unauthenticated("The API key is not valid.")
         return key
+
+
+class FakeVitals:
+    """A database that always answers and is never busy."""
+
+    async def ping(self) -> None:
+        return
+
+    async def figures(self) -> Figures:
+        return Figures({"main": 1}, {"main": 10}, {"waiting": 0, "running": 0, "failed": 0}, 0)
 
 
 class FakeQueue:

@@ -26,6 +26,7 @@ from kgmem.storage.postgres.extensions import read_capabilities
 from kgmem.storage.postgres.index import PostgresIndex
 from kgmem.storage.postgres.keys import PostgresKeyRing
 from kgmem.storage.postgres.store import AgeGraphStore
+from kgmem.storage.postgres.vitals import PostgresVitals
 from tests.postgres import run_on
 
 DIMENSION = 64  # Small, so that building HNSW indexes takes no time.
@@ -98,7 +99,8 @@ async def opened_memory(
             catalog, searches, occurrences=lambda graph: schema_of(CORE, graph).with_descendants("Event")
         )
         keys = PostgresKeyRing(database)
-        yield Memory(Parts(catalog, AgeGraphStore(catalog), index, keys, RecordedJobs(), embedder, CORE))
+        vitals = PostgresVitals(database, {"main": database, "search": searches})
+        yield Memory(Parts(catalog, AgeGraphStore(catalog), index, keys, RecordedJobs(), embedder, CORE, vitals))
 
 
 async def new_graph(memory: Memory, name: str, **settings: Any) -> str:

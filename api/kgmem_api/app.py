@@ -1,7 +1,7 @@
 """The app: routes, middleware, error handlers and the memory behind them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -57,13 +57,10 @@ _GZIP_LEVEL = 4
 _LARGEST_BODIES = 8  # So many of the largest size may be under way at once.
 
 
-def create_app(
-    memory: Memory | Opener | None, *, settings: Settings, gauges: Mapping[str, Callable[[], float]] | None = None
-) -> FastAPI:
+def create_app(memory: Memory | Opener | None, *, settings: Settings) -> FastAPI:
     """Give the app over a memory that is open, or over one that it opens when it starts and closes when it ends.
 
-    `gauges` are further figures for /metrics by name (`pool_connections` becomes kgmem_pool_connections). Without a
-    memory the app only tells its OpenAPI document.
+    Without a memory the app only tells its OpenAPI document.
     """
     app = FastAPI(
         title="kgmem",
@@ -76,7 +73,7 @@ def create_app(
     )
     state = app.state
     state.settings = settings
-    state.metrics = Metrics(gauges or {})
+    state.metrics = Metrics()
     state.stopping = asyncio.Event()
     state.streams = 0
     state.room = Room(settings.max_body * _LARGEST_BODIES)

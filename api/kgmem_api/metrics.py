@@ -1,21 +1,17 @@
-"""Metrics for Prometheus: requests by route, method and status, how long they took, and what else is handed in."""
-
-from collections.abc import Callable, Mapping
+"""Metrics for Prometheus: requests by route, method and status, how long they took, and how busy the memory is."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from kgmem.memory import Memory
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-_STATUSES = ("waiting", "running", "failed")
-_MOST_JOBS = 1000
 
 
 class Metrics:
     """The figures of one app; each app has a registry of its own."""
 
-    def __init__(self, gauges: Mapping[str, Callable[[], float]]) -> None:
-        """Take further gauges by name, such as the connections of the pool."""
+    def __init__(self) -> None:
+        """Make the registry and what is counted in it."""
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "kgmem_requests", "Requests answered.", ("method", "route", "status"), registry=self._registry
@@ -28,13 +24,10 @@ class Metrics:
             registry=self._registry,
         )
         self.under_way = Gauge("kgmem_requests_under_way", "Requests under way.", registry=self._registry)
-        self._jobs = Gauge(
-            "kgmem_jobs", f"Background jobs, counted up to {_MOST_JOBS}.", ("status",), registry=self._registry
-        )
-        for name, read in gauges.items():
-            Gauge(f"kgmem_{name}", name.replace("_", " ").capitalize() + ".", registry=self._registry).set_function(
-                read
-            )
+        self._jobs = self._gauge("jobs", "Background jobs.", "status")
+        self._connections = self._gauge("pool_connections_in_use", "Connections to the database in use.", "pool")
+        self._most_connections = self._gauge("pool_connections_most", "The most connections of a pool.", "pool")
+        self._passages = self._gauge("passages_waiting", "Passages that wait for a vector, about.")
         # Looking a child up by its labels takes as long as the rest of the counting, so it is done once.
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._clocks: dict[tuple[str, str], Histogram] = {}
@@ -52,6 +45,16 @@ class Metrics:
 
     async def text(self, memory: Memory) -> bytes:
         """Give all figures as Prometheus reads them."""
-        for status in _STATUSES:
-            self._jobs.labels(status).set(len(await memory.jobs(status=status, limit=_MOST_JOBS)))
+        figures = await memory.figures()
+        for gauge, counts in (
+            (self._jobs, figures.jobs),
+            (self._connections, figures.connections),
+            (self._most_connections, figures.most_connections),
+        ):
+            for name, count in counts.items():
+                gauge.labels(name).set(count)
+        self._passages.set(figures.passages_waiting)
         return generate_latest(self._registry)
+
+    def _gauge(self, name: str, told: str, *labels: str) -> Gauge:
+        return Gauge(f"kgmem_{name}", told, labels, registry=self._registry)

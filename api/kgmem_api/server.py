@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 
 import uvicorn
@@ -24,7 +24,6 @@ async def serve(
     memory: Memory | Opener,
     *,
     ready: Callable[[str], None] | None = None,
-    gauges: Mapping[str, Callable[[], float]] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is under way and close the memory that was opened.
 
@@ -36,7 +35,7 @@ async def serve(
         # Bound first, so that a second server says so at once, and opened here, so that its errors reach the caller.
         bound = stack.enter_context(_bind(settings.host, settings.port))
         held = memory if isinstance(memory, Memory) else await stack.enter_async_context(memory())
-        app = create_app(held, settings=settings, gauges=gauges)
+        app = create_app(held, settings=settings)
         await _Server(app, ready).serve(sockets=[bound])
 
 

@@ -15,6 +15,7 @@ from kgmem.domain.question import Question
 from kgmem.domain.ranking import Ranked
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
+from kgmem.domain.vitals import Figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,16 @@ class RetrievalIndex(Protocol):
 
     async def rebuild(self, graph: str) -> GraphStats:
         """Make the index of a graph anew from its label tables, keeping the vectors that still fit."""
+
+
+class Vitals(Protocol):
+    """Whether what everything rests on is there, and how busy it is."""
+
+    async def ping(self) -> None:
+        """Return when the database has answered. Raises DatabaseUnavailable."""
+
+    async def figures(self) -> Figures:
+        """Give the counts of this moment. Raises DatabaseUnavailable."""
 
 
 class KeyRing(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kgmem.domain.embedding import Embedder, EmbeddingSpace
-from kgmem.domain.ports import GraphCatalog, GraphStore, JobQueue, KeyRing, RetrievalIndex
+from kgmem.domain.ports import GraphCatalog, GraphStore, JobQueue, KeyRing, RetrievalIndex, Vitals
 from kgmem.domain.schema import GraphSchema
 
 
@@ -23,5 +23,6 @@ class Parts:
     jobs: JobQueue
     embedder: Embedder | None  # None: no embeddings but those that callers give.
     core_schema: GraphSchema  # What every graph knows before it adds its own.
+    vitals: Vitals
     # Gives the embedder of a space that a graph is (still) in, where it can be had: questions are asked in that space.
     embedder_of: Callable[[EmbeddingSpace], Embedder | None] = _no_other

@@ -13,7 +13,7 @@ from kgmem.memory import Memory
 from kgmem.settings import Settings
 from kgmem_api.app import create_app
 from kgmem_api.problems import STATUS
-from tests.fakes import FakeCatalog, fake_memory
+from tests.fakes import FakeCatalog, FakeVitals, fake_memory
 from tests.rest import GRAPH, Door, done, refused
 
 
@@ -114,8 +114,15 @@ async def test_a_server_at_its_limit_asks_to_come_back_but_tells_its_health(sett
         await asyncio.gather(first, return_exceptions=True)
 
 
+class AbsentVitals(FakeVitals):
+    """A database that is away."""
+
+    async def ping(self) -> None:
+        raise errors.DatabaseUnavailable
+
+
 async def test_ready_is_503_while_the_database_is_away(settings: Settings) -> None:
-    async with await _client(fake_memory(graphs=FailingCatalog(errors.DatabaseUnavailable())), settings) as client:
+    async with await _client(fake_memory(vitals=AbsentVitals()), settings) as client:
         answer = await client.get("/health/ready", headers={"Authorization": ""})
         refused(answer, 503)
         assert answer.headers["retry-after"] == "1"

@@ -143,4 +143,7 @@ async def test_metrics_count_requests_by_route_method_and_status(client: httpx.A
     assert f'kgmem_requests_total{{{route},status="404"}} 2.0' in text
     assert f"kgmem_request_seconds_count{{{route}}} 2.0" in text
     assert 'kgmem_jobs{status="waiting"} 0.0' in text
+    assert 'kgmem_pool_connections_in_use{pool="main"} 1.0' in text
+    assert 'kgmem_pool_connections_most{pool="main"}' in text
+    assert "kgmem_passages_waiting 0.0" in text
     assert "kgmem_requests_under_way 1.0" in text

@@ -26,6 +26,32 @@ async def kill(server: EmbeddedPostgres) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
+async def test_the_database_says_that_it_is_away_and_that_it_is_back(short_folder: Path) -> None:
+    with home_folder(short_folder) as home:
+        async with server_in(home) as server:
+            await prepare_template(server.url)
+            async with opened_memory(server.url) as memory:
+                await memory.ping()
+                await kill(server)
+
+                async def refuses() -> bool:
+                    try:
+                        await memory.ping()
+                    except DatabaseUnavailable:
+                        return True
+                    return False
+
+                await until(refuses)
+                watch = asyncio.create_task(server.keep_running())
+
+                async def answers() -> bool:
+                    return not await refuses()
+
+                await until(answers)
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+
+
 async def test_a_thousand_acknowledged_writes_outlive_kill_9_of_postgres(short_folder: Path) -> None:
     acknowledged: set[str] = set()
     refused: list[str] = []

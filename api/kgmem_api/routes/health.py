@@ -43,7 +43,7 @@ async def get_ready(request: Request) -> Response:
         raise Unavailable("The server is stopping.", mend="Ask another one.")
     try:
         async with asyncio.timeout(_PROBE_SECONDS):
-            await state.memory.graphs()
+            await state.memory.ping()
     except TimeoutError as error:
         raise DatabaseUnavailable(mend="Try again; the server's log says more.") from error
     return reply({"status": "ready"})

@@ -68,7 +68,7 @@ class Database:
         self.settings = dict(settings or {})
         self.statement_timeout = statement_timeout
         self.started: int | None = None  # When the Postgres started that the newest connection leads to.
-        self._size = size
+        self.size = size
         self._pool: asyncpg.Pool | None = None
 
     async def __aenter__(self) -> "Database":
@@ -78,7 +78,7 @@ class Database:
             self._pool = await asyncpg.create_pool(
                 self.url,
                 min_size=1,
-                max_size=self._size,
+                max_size=self.size,
                 init=self._prepare,
                 reset=_keep_session,
                 server_settings=settings,
@@ -97,6 +97,11 @@ class Database:
                 await asyncio.wait_for(self._pool.close(), 5)
             except TimeoutError:
                 self._pool.terminate()
+
+    @property
+    def in_use(self) -> int:
+        """How many connections are lent at this moment."""
+        return self._pool.get_size() - self._pool.get_idle_size() if self._pool else 0
 
     async def _prepare(self, connection: asyncpg.Connection) -> None:
         """Make a new connection ready; none outlives a restart of Postgres, so the newest tells of the present one."""

@@ -1,0 +1,32 @@
+"""The vitals of a database: whether it answers, and how busy it and the connections to it are."""
+
+from collections.abc import Mapping
+
+from kgmem.domain.vitals import Figures
+from kgmem.storage.postgres.database import Database
+from kgmem.storage.postgres.statements import statement
+
+
+class PostgresVitals:
+    """One database, seen through the pools that lead to it."""
+
+    def __init__(self, database: Database, pools: Mapping[str, Database]) -> None:
+        """Take the pool to ask through, and all pools by the names under which they are told."""
+        self._database = database
+        self._pools = pools
+
+    async def ping(self) -> None:
+        """Return when the database has answered. Raises DatabaseUnavailable."""
+        async with self._database.connection() as connection:
+            await connection.fetchval(statement("vitals", "ping"))
+
+    async def figures(self) -> Figures:
+        """Give the counts of this moment; its own connection counts too. Raises DatabaseUnavailable."""
+        async with self._database.connection() as connection:
+            jobs = await connection.fetchrow(statement("vitals", "jobs"))
+            return Figures(
+                connections={name: pool.in_use for name, pool in self._pools.items()},
+                most_connections={name: pool.size for name, pool in self._pools.items()},
+                jobs=dict(jobs),
+                passages_waiting=await connection.fetchval(statement("vitals", "passages_waiting")),
+            )
