@@ -14,6 +14,8 @@ from kgmem.formats.records import Format, Read
 # Name -> its module, and the ends of its files' names.
 FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "csv": ("csv", (".csv", ".tsv")),
+    "gexf": ("gexf", (".gexf",)),
+    "graphml": ("graphml", (".graphml",)),
     "jsonl": ("jsonl", (".jsonl", ".ndjson", ".jsonlines")),
 }
 
