@@ -13,6 +13,7 @@ from kgmem.embedding.registry import make_embedder
 from kgmem.formats.toml_schema import load_schema
 from kgmem.memory import Memory
 from kgmem.resources import resource
+from kgmem.services.import_reader import describe
 from kgmem.services.parts import Parts
 from kgmem.services.remember import schema_of
 from kgmem.settings import Settings
@@ -20,6 +21,7 @@ from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
 from kgmem.storage.postgres.embedded import EmbeddedPostgres
 from kgmem.storage.postgres.extensions import read_capabilities
+from kgmem.storage.postgres.imports import PostgresImports
 from kgmem.storage.postgres.index import PostgresIndex
 from kgmem.storage.postgres.jobs import ProcrastinateQueue, open_queue
 from kgmem.storage.postgres.keys import PostgresKeyRing
@@ -128,7 +130,8 @@ async def _parts(
     )
     store = AgeGraphStore(catalog)
     vitals = PostgresVitals(database, {"main": database, "search": searches})
-    return Parts(catalog, store, index, keys, queue, embedder, core, vitals, embedders.of)
+    imports = PostgresImports(catalog, describe)
+    return Parts(catalog, store, imports, index, keys, queue, embedder, core, vitals, embedders.of)
 
 
 class _Embedders:

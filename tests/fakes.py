@@ -42,6 +42,7 @@ def fake_memory(**others: Any) -> Memory:
         "embedder": None,
         "core_schema": GraphSchema(),
         "vitals": FakeVitals(),
+        "imports": None,
     }
     return Memory(Parts(**{**ports, **others}))
 

@@ -17,12 +17,14 @@ from kgmem.embedding.registry import make_embedder
 from kgmem.formats.toml_schema import load_schema
 from kgmem.memory import Memory
 from kgmem.resources import resource
+from kgmem.services.import_reader import describe
 from kgmem.services.parts import Parts
 from kgmem.services.remember import schema_of
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.codecs import set_codecs
 from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
 from kgmem.storage.postgres.extensions import read_capabilities
+from kgmem.storage.postgres.imports import PostgresImports
 from kgmem.storage.postgres.index import PostgresIndex
 from kgmem.storage.postgres.keys import PostgresKeyRing
 from kgmem.storage.postgres.store import AgeGraphStore
@@ -100,7 +102,19 @@ async def opened_memory(
         )
         keys = PostgresKeyRing(database)
         vitals = PostgresVitals(database, {"main": database, "search": searches})
-        yield Memory(Parts(catalog, AgeGraphStore(catalog), index, keys, RecordedJobs(), embedder, CORE, vitals))
+        yield Memory(
+            Parts(
+                catalog,
+                AgeGraphStore(catalog),
+                PostgresImports(catalog, describe),
+                index,
+                keys,
+                RecordedJobs(),
+                embedder,
+                CORE,
+                vitals,
+            )
+        )
 
 
 async def new_graph(memory: Memory, name: str, **settings: Any) -> str:

@@ -1,16 +1,18 @@
 """The ports: what the services need of the technology. Implementations live in storage, embedding and formats."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from kgmem.domain.access import Key, Right
 from kgmem.domain.answer import Hit
+from kgmem.domain.batch import Batch, BatchResult, Rejection
 from kgmem.domain.change import Change
 from kgmem.domain.embedding import EmbeddingSpace, Vector
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.graph import Graph, GraphStats
+from kgmem.domain.imports import Import, ImportState, Waiting
 from kgmem.domain.question import Question
 from kgmem.domain.ranking import Ranked
 from kgmem.domain.relationship import Relationship
@@ -160,6 +162,59 @@ class Vitals(Protocol):
 
     async def figures(self) -> Figures:
         """Give the counts of this moment. Raises DatabaseUnavailable."""
+
+
+class ImportStore(Protocol):
+    """The register of imports, and the loading of what they bring in batches."""
+
+    async def begin(
+        self, graph: str, files: Sequence[Mapping[str, Any]], options: Mapping[str, Any], source: str | None
+    ) -> int:
+        """Register an import; gives its id."""
+
+    async def resume(self, graph: str, files: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> int | None:
+        """Give the newest import of the same files in the same way that did not end, and let it run; None without."""
+
+    async def stored(self, id_: int) -> frozenset[int]:
+        """Give the numbers of the batches that were stored."""
+
+    async def store(self, graph: str, id_: int, number: int, batch: Batch) -> BatchResult:
+        """Store a batch and note it, in one transaction."""
+
+    async def link(self, graph: str, id_: int, most: int) -> BatchResult | None:
+        """Store the next relationships that waited; what still lacks an end is rejected. None when none are left."""
+
+    async def note(
+        self,
+        id_: int,
+        number: int | None,
+        result: BatchResult,
+        *,
+        episodes: Sequence[tuple[str, int, str]] = (),
+        settled: int | None = None,
+    ) -> None:
+        """Note what was stored otherwise or not at all, and episodes (file, line, record) that have to wait."""
+
+    async def claim(self, graph: str, id_: int, ids: Sequence[int]) -> None:
+        """Say that these items, which were stored the usual way just now, came with an import."""
+
+    async def waiting(self, id_: int) -> Waiting:
+        """Count what waits until all entities are there."""
+
+    async def waiting_episodes(self, id_: int, limit: int) -> Sequence[tuple[int, str, int, str]]:
+        """Give the first episodes that wait: id, file, line, and the record's wire shape as JSON."""
+
+    async def finish(self, id_: int, state: ImportState, error: str | None = None) -> None:
+        """Write how an import ended."""
+
+    async def list(self, graph: str, *, id_: int | None = None, limit: int = 100) -> Sequence[Import]:
+        """Give the imports of a graph, newest first. Raises NotFound."""
+
+    async def get(self, graph: str, id_: int) -> Import:
+        """Give an import. Raises NotFound."""
+
+    def rejections(self, id_: int) -> AsyncGenerator[Rejection, None]:
+        """Give the records that an import rejected, in the order in which it did."""
 
 
 class KeyRing(Protocol):

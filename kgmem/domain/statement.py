@@ -9,6 +9,7 @@ from kgmem.domain.interval import parse_time, valid_interval
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import check_scope
 
+DEFAULT_LABEL = "Thing"  # Of an entity whose statements name none.
 EPISODE_LABEL = "Episode"  # The label of episodes alone, since it tells what a vertex is.
 LONGEST_LABEL = 200
 

@@ -1,188 +1,251 @@
-"""Import: files into a graph, in batches, in constant memory, with every record that is not taken told by its line."""
+"""Import: files into a graph, in batches, in constant memory, with every record that is not taken told by its line.
+
+Each batch is noted in the register of imports in the transaction that stores it, so an import that was killed goes on
+where it was. Two lanes store side by side; what is said of one thing keeps its order, since a thing has one lane.
+"""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
+import contextlib
+import zlib
+from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import replace
-from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import orjson
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.errors import InvalidInput
+from kgmem.domain.batch import Batch, BatchKind, BatchResult, Rejection, Stated
+from kgmem.domain.entity import Entity, Written
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import InvalidInput, KgmemError
 from kgmem.domain.graph import Graph
 from kgmem.domain.relationship import Relationship
-from kgmem.domain.schema import GraphSchema
 from kgmem.domain.scope import check_scope
 from kgmem.domain.source import Source
-from kgmem.formats.files import OpenFile, Paths, open_file, sizes
-from kgmem.formats.jsonl import dump
-from kgmem.formats.records import Located, ReadOptions, Record, Rejected, kind_of
+from kgmem.formats.files import Paths
+from kgmem.formats.records import Record, kind_of
 from kgmem.formats.registry import reader_of
+from kgmem.formats.wire import from_wire, to_wire
 from kgmem.services import remember
+from kgmem.services.import_reader import Check, ImportReader, describe
 from kgmem.services.importing import KEPT_REJECTIONS, ImportOptions, ImportResult, OnProgress, Tally
 from kgmem.services.parts import Parts
-from kgmem.services.spool import Spool
-from kgmem.services.write_batch import write_batch
+from kgmem.services.reading_files import Found, identity
+from kgmem.services.write_batch import Outcome, patiently, write_batch
 
-Item = TypeVar("Item")
-_Found = tuple[str, Located | Rejected]
+_LANES = 2
+_KINDS: Sequence[tuple[BatchKind, type[Record]]] = (("entity", Entity), ("relationship", Relationship))
+_PIECES = 8  # Numbers that a chunk of the files has for its pieces.
+_EPISODES = 1000
 
 
 async def import_files(
     parts: Parts, graph: str, files: Paths, options: ImportOptions, progress: OnProgress | None = None
 ) -> ImportResult:
-    """Import files into a graph: sources and entities as they are read, then relationships, then episodes.
+    """Import files into a graph: what can be stored as it is read, then relationships that waited, then episodes.
 
-    What is stored already counts as unchanged, so an import that was broken off is just run again. Raises NotFound,
-    InvalidInput for a file that is none of its format, and with `on_error="stop"` for the first bad record.
+    What is stored already counts as unchanged. Raises NotFound, InvalidInput for a file that is none of its format,
+    and with `on_error="stop"` for the first bad record.
     """
     check_scope(options.scope)
     for file in files:
         if isinstance(file, Path | str):
             reader_of(file, options.format)
     held = await parts.graphs.get(graph)
-    with Spool("relationship") as relationships, Spool("episode") as episodes:
-        run = _Import(parts, held, options, {"relationship": relationships, "episode": episodes})
-        try:
-            await run.read(files, progress)
-            await run.link(progress)
-        finally:
-            run.close()
-    return run.tally.result()
+    if options.dry_run:
+        return await Check(parts, held, options).run(files, progress)
+    told = identity(files)
+    id_ = await parts.imports.resume(graph, told, options.told()) if options.resume else None
+    stored = await parts.imports.stored(id_) if id_ is not None else frozenset()
+    if id_ is None:
+        id_ = await parts.imports.begin(graph, told, options.told(), options.source)
+    run = _Import(parts, held, options, id_, stored)
+    try:
+        await run.read(files, progress)
+        await run.link(progress)
+    except BaseException as error:
+        with contextlib.suppress(KgmemError):  # A database that is away learns of it when the import is resumed.
+            await parts.imports.finish(id_, "failed", str(error) or type(error).__name__)
+        raise
+    await parts.imports.finish(id_, "done")
+    return await _result(parts, graph, id_, run.tally, options)
 
 
-class _Import:
+async def write_rejections(parts: Parts, id_: int, path: Path) -> None:
+    """Write the rejected records of an import to a file, one JSON object a line; none is made when there are none."""
+    file = None
+    try:
+        async for rejection in parts.imports.rejections(id_):
+            file = file or _created(path)
+            file.write(orjson.dumps(rejection, option=orjson.OPT_APPEND_NEWLINE))
+    finally:
+        if file:
+            file.close()
+
+
+class _Import(ImportReader):
     """One import under way."""
 
-    def __init__(self, parts: Parts, graph: Graph, options: ImportOptions, spools: dict[str, Spool]) -> None:
-        self.tally = Tally()
-        self._parts = parts
-        self._graph = graph
-        self._options = options
-        self._spools = spools
-        self._schema: GraphSchema | None = None
-        if graph.strict or graph.schema:
-            self._schema = remember.schema_of(parts.core_schema, graph)
-        self._rejected: BinaryIO | None = None
+    def __init__(self, parts: Parts, graph: Graph, options: ImportOptions, id_: int, stored: frozenset[int]) -> None:
+        super().__init__(parts, graph, options)
+        self._id = id_
+        self._stored = stored
+        self._lanes: dict[int, asyncio.Task[None]] = {}
+        self._entities_under_way = False
 
     async def read(self, files: Paths, progress: OnProgress | None) -> None:
-        """Read all files; store sources and entities, set the others aside."""
-        reading = _Reading(files, self._options)
+        """Read all files and store what can be stored."""
+        first = 0
         try:
-            async with aclosing(_ahead(reading.records, self._options.batch)) as chunks:
+            async with aclosing(self.chunks(files, progress)) as chunks:
                 async for chunk in chunks:
-                    self.tally.read += len(chunk)
-                    await self._take(chunk)
-                    if progress:
-                        progress(self.tally.progress("reading", reading.position(), reading.total))
+                    await self._take(chunk, first)
+                    first += _PIECES
+            await self._settle()
         finally:
-            reading.close()
+            for task in self._lanes.values():
+                task.cancel()
+            await asyncio.gather(*self._lanes.values(), return_exceptions=True)
 
     async def link(self, progress: OnProgress | None) -> None:
         """Store what names entities, now that these are there."""
-        total, done = sum(spool.count for spool in self._spools.values()), 0
-        for spool in self._spools.values():
-            async with aclosing(_ahead(spool.read(), self._options.batch)) as chunks:
-                async for chunk in chunks:
-                    await self._write([(file, Located(line, record)) for file, line, record in chunk])
-                    done += len(chunk)
-                    if progress:
-                        progress(self.tally.progress("linking", done, total))
+        imports, most = self.parts.imports, self.options.batch
+        waiting = await imports.waiting(self._id)
+        total, done = waiting.relationships + waiting.episodes, 0
+        while result := await patiently(lambda: imports.link(self.graph.name, self._id, most)):
+            done += self._count(result)
+            if progress:
+                progress(self.tally.progress("linking", done, total))
+        while episodes := await imports.waiting_episodes(self._id, min(_EPISODES, most)):
+            await self._put_episodes(episodes)
+            done += len(episodes)
+            if progress:
+                progress(self.tally.progress("linking", done, total))
 
-    def close(self) -> None:
-        """Close the file of rejected records, if there are any."""
-        if self._rejected:
-            self._rejected.close()
+    async def _take(self, chunk: Sequence[Found], first: int) -> None:
+        """Store what a chunk holds: sources and what is rejected, entities, relationships; episodes have to wait."""
+        good, bad = self.parted(chunk)
+        episodes = [
+            (file, line, orjson.dumps(to_wire(record)).decode()) for file, line, record in good.get(Episode, [])
+        ]
+        if first not in self._stored and (bad or episodes or Source in good):
+            result = await self._put_sources(good.get(Source, []))
+            result.rejections += bad
+            result.read = len(bad) + len(episodes) + len(good.get(Source, []))
+            await patiently(lambda: self.parts.imports.note(self._id, first, result, episodes=episodes))
+            self._count(result)
+        for piece, (kind, type_) in enumerate(_KINDS):
+            if type_ is Relationship and type_ in good and self._entities_under_way:
+                await self._settle()
+            for lane, records in enumerate(_parted(good.get(type_, []))):
+                number = first + 1 + piece * _LANES + lane
+                if records and number not in self._stored:
+                    await self._submit(lane, number, Batch(kind, records))
+                    self._entities_under_way |= type_ is Entity
 
-    async def _take(self, chunk: Sequence[_Found]) -> None:
-        """Check a chunk of what was read, set aside what must wait, and store the rest: sources before entities."""
-        now: dict[type[Record], list[tuple[str, Located]]] = {Source: [], Entity: []}
-        for file, found in chunk:
-            if isinstance(found, Rejected):
-                self._reject(replace(found, file=file))
-                continue
-            record = self._with_defaults(found.record)
-            reason = self._fault(record)
-            if reason:
-                self._reject(Rejected(found.line, reason, dump(record).decode().rstrip(), file))
-            elif self._options.dry_run:
-                self._count(record)
-                self.tally.checked += 1
-            elif type(record) in now:
-                now[type(record)].append((file, Located(found.line, record)))
-            else:
-                self._spools[kind_of(record)].add(file, found.line, record)
-        for batch in now.values():
-            await self._write(batch)
+    async def _submit(self, lane: int, number: int, batch: Batch) -> None:
+        """Let a lane store a batch as soon as it is done with the one before."""
+        before = self._lanes.get(lane)
+        if before:
+            await before
+        self._lanes[lane] = asyncio.create_task(self._store(number, batch))
 
-    async def _write(self, batch: Sequence[tuple[str, Located]]) -> None:
-        """Store records of one kind."""
-        if not batch:
-            return
-        records = [located.record for _, located in batch]
-        outcome = await write_batch(self._put(records[0]), records)
-        self.tally.created += outcome.created
-        self.tally.updated += outcome.updated
-        self.tally.unchanged += outcome.unchanged
-        refused = dict(outcome.refused)
-        for place, (file, located) in enumerate(batch):
-            if place in refused:
-                text = dump(located.record).decode().rstrip()
-                self._reject(Rejected(located.line, refused[place], text, file))
-            else:
-                self._count(located.record)
+    async def _settle(self) -> None:
+        """Wait until all lanes are done."""
+        for task in self._lanes.values():
+            await task
+        self._entities_under_way = False
 
-    def _put(self, example: Record) -> Any:
-        """Give what stores records of the example's kind."""
-        parts, graph = self._parts, self._graph.name
-        if isinstance(example, Source):
-            return lambda records: parts.store.put_sources(graph, records)
-        if isinstance(example, Entity):
-            return lambda records: remember.put_entities(parts, graph, records)
-        if isinstance(example, Relationship):
-            return lambda records: remember.put_relationships(parts, graph, records)
-        return lambda records: remember.put_episodes(parts, graph, records)
+    async def _store(self, number: int, batch: Batch) -> None:
+        result = await patiently(lambda: self.parts.imports.store(self.graph.name, self._id, number, batch))
+        self._count(result)
+        if batch.kind == "entity" and self.parts.embedder and self.graph.space and result.created + result.updated:
+            await self.parts.jobs.defer("embed", graph=self.graph.name)
 
-    def _with_defaults(self, record: Record) -> Record:
-        if isinstance(record, Source):
-            return record
-        scope, source = record.scope or self._options.scope, record.source or self._options.source
-        same = scope == record.scope and source == record.source
-        return record if same else replace(record, scope=scope, source=source)
+    async def _put_sources(self, stated: Sequence[Stated[Any]]) -> BatchResult:
+        records = [each.record for each in stated]
+        if not records:
+            return BatchResult()
+        return _outcome(
+            stated, await write_batch(lambda some: self.parts.store.put_sources(self.graph.name, some), records)
+        )
 
-    def _fault(self, record: Record) -> str | None:
-        """Give what is wrong with a record, as far as the graph's own settings tell."""
-        if isinstance(record, Entity) and record.embedding is not None:
-            wanted = self._graph.space.dimension if self._graph.space else None
-            if len(record.embedding) != wanted:
-                return f"The embedding has {len(record.embedding)} dimensions, and the graph takes {wanted or 'none'}."
-        if self._schema and isinstance(record, Entity | Relationship):
-            found = remember.violations_of(self._schema, self._graph.strict, record)
-            if found:
-                return "The graph's schema refuses it: " + "; ".join(map(str, found)) + "."
-        return None
+    async def _put_episodes(self, episodes: Sequence[tuple[int, str, int, str]]) -> None:
+        stated: list[Stated[Any]] = [
+            Stated(file, line, self.with_defaults(from_wire("episode", orjson.loads(record))))
+            for _, file, line, record in episodes
+        ]
+        imports, graph = self.parts.imports, self.graph.name
 
-    def _count(self, record: Record) -> None:
-        self.tally.kinds[kind_of(record)] += 1
+        async def put(records: Sequence[Any]) -> Written:
+            written = await remember.put_episodes(self.parts, graph, records)
+            await imports.claim(graph, self._id, written.ids)
+            return written
 
-    def _reject(self, rejected: Rejected) -> None:
-        """Note a record that was not taken. Raises InvalidInput when the import is to stop there."""
-        if self._options.on_error == "stop":
-            raise InvalidInput(
-                f"{rejected.file}, line {rejected.line}: {rejected.reason}",
-                mend="Correct it and import again: what is stored already then counts as unchanged.",
-                file=rejected.file,
-                line=rejected.line,
-            )
-        self.tally.rejected += 1
-        if len(self.tally.rejections) < KEPT_REJECTIONS:
-            self.tally.rejections.append(rejected)
-        if self._options.rejected_to:
-            self._rejected = self._rejected or _created(self._options.rejected_to)
-            self._rejected.write(orjson.dumps(rejected, option=orjson.OPT_APPEND_NEWLINE))
+        result = _outcome(stated, await write_batch(put, [each.record for each in stated]))
+        await patiently(lambda: imports.note(self._id, None, result, settled=episodes[-1][0]))
+        self._count(result)
+
+    def _count(self, result: BatchResult) -> int:
+        """Add what was stored to the tally; gives of how many records that tells."""
+        self.tally.created += result.created
+        self.tally.updated += result.updated
+        self.tally.unchanged += result.unchanged
+        self.tally.rejected += len(result.rejections)
+        if result.rejections:
+            self.stop_at(result.rejections[0])
+        return result.created + result.updated + result.unchanged + len(result.rejections)
+
+
+def _parted(records: Sequence[Stated[Any]]) -> list[list[Stated[Any]]]:
+    """Part records into lanes by what they are about, the same in every run."""
+    lanes: list[list[Stated[Any]]] = [[] for _ in range(_LANES)]
+    for stated in records:
+        record = stated.record
+        about = record.key or record.start if isinstance(record, Relationship) else record.key
+        lanes[zlib.crc32(about.encode()) % _LANES].append(stated)
+    return lanes
+
+
+def _outcome(stated: Sequence[Stated[Any]], outcome: Outcome) -> BatchResult:
+    """Give what became of records that were written the usual way."""
+    refused = [
+        Rejection(stated[at].file, stated[at].line, reason, describe(stated[at].record))
+        for at, reason in outcome.refused
+    ]
+    taken = len(stated) - len(refused)
+    return BatchResult(
+        created=outcome.created,
+        updated=outcome.updated,
+        unchanged=outcome.unchanged,
+        kinds={kind_of(stated[0].record): taken} if taken else {},
+        rejections=refused,
+    )
+
+
+async def _result(parts: Parts, graph: str, id_: int, tally: Tally, options: ImportOptions) -> ImportResult:
+    held = await parts.imports.get(graph, id_)
+    kept: list[Rejection] = []
+    if held.rejected:
+        async with aclosing(parts.imports.rejections(id_)) as rejections:
+            async for rejection in rejections:
+                kept.append(rejection)
+                if len(kept) == KEPT_REJECTIONS:
+                    break
+        if options.rejected_to:
+            await write_rejections(parts, id_, options.rejected_to)
+    return ImportResult(
+        id=id_,
+        read=held.read,
+        created=held.created,
+        updated=held.updated,
+        unchanged=held.unchanged,
+        checked=0,
+        rejected=held.rejected,
+        seconds=tally.seconds(),
+        kinds=held.kinds,
+        rejections=tuple(kept),
+    )
 
 
 def _created(path: Path) -> BinaryIO:
@@ -192,52 +255,3 @@ def _created(path: Path) -> BinaryIO:
         raise InvalidInput(
             f"{path} cannot be written: {error.strerror}.", mend="Name another file for the rejected records."
         ) from error
-
-
-class _Reading:
-    """The files being read, and how far."""
-
-    def __init__(self, files: Paths, options: ImportOptions) -> None:
-        self.total = sizes(files)
-        self._files = files
-        self._options = options
-        self._before = 0
-        self._open: OpenFile | None = None
-        self.records = self._read()
-
-    def position(self) -> int:
-        """Give how many bytes of the files were read."""
-        return self._before + (self._open.position() if self._open else 0)
-
-    def close(self) -> None:
-        """Close the file that is open."""
-        self.records.close()
-
-    def _read(self) -> Generator[_Found, None, None]:
-        """Give what the files hold, one after the other, each with its file's name."""
-        options = ReadOptions(self._options.kind)
-        for file in self._files:
-            with open_file(file) as self._open:
-                named = self._options.format or (None if isinstance(file, Path | str) else "jsonl")
-                read = reader_of(file if isinstance(file, Path | str) else "", named)
-                for found in read(self._open.stream, options):
-                    yield self._open.name, found
-                self._before += self._open.size or 0
-            self._open = None
-
-
-async def _ahead(items: Iterable[Item], size: int) -> AsyncGenerator[list[Item], None]:
-    """Give chunks of the items, each made in a thread while the one before is being worked on."""
-    iterator = iter(items)
-    task = asyncio.create_task(asyncio.to_thread(_chunk, iterator, size))
-    try:
-        while chunk := await task:
-            task = asyncio.create_task(asyncio.to_thread(_chunk, iterator, size))
-            yield chunk
-    finally:
-        # A thread cannot be stopped; the file that it reads may be closed only when it is done.
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def _chunk(items: Iterator[Item], size: int) -> list[Item]:
-    return list(islice(items, size))

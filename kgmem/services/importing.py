@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from kgmem.domain.batch import Rejection
 from kgmem.domain.scope import SHARED
-from kgmem.formats.records import Kind, Rejected
+from kgmem.formats.records import Kind
 
 KEPT_REJECTIONS = 100
 Stage = Literal["reading", "linking"]
@@ -24,8 +25,16 @@ class ImportOptions:
     dry_run: bool = False  # Check everything, store nothing.
     source: str | None = None  # Of records that name none.
     scope: str = SHARED  # Of records that name none.
-    batch: int = 2000  # Records in one transaction.
+    batch: int = 20_000  # Records that are read, and stored in a transaction or two, at a time.
     rejected_to: Path | None = None  # A file for the rejected records, one JSON object a line; made when there is one.
+    resume: bool = False  # Go on with the last import of the same files that did not end; without one begin anew.
+    mapping: Mapping[str, Any] = field(default_factory=dict)  # What a mapping file says of tables of any shape.
+    format_options: Mapping[str, str] = field(default_factory=dict)  # The format's own.
+
+    def told(self) -> dict[str, Any]:
+        """Give what makes two imports of the same files the same."""
+        names = ("format", "kind", "source", "scope", "batch", "mapping", "format_options")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,7 @@ class ImportProgress:
 class ImportResult:
     """What an import did: read = created + updated + unchanged + checked + rejected."""
 
+    id: int | None  # In the register of imports; None for a dry run.
     read: int
     created: int
     updated: int
@@ -60,7 +70,7 @@ class ImportResult:
     rejected: int
     seconds: float
     kinds: Mapping[str, int]  # Records that were not rejected, by kind.
-    rejections: Sequence[Rejected]  # The first of them.
+    rejections: Sequence[Rejection]  # The first of them.
 
 
 @dataclass(slots=True)
@@ -74,21 +84,25 @@ class Tally:
     checked: int = 0
     rejected: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
-    rejections: list[Rejected] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
 
-    def result(self) -> ImportResult:
-        """Give what came of the import."""
+    def seconds(self) -> float:
+        """Give how long it took so far."""
+        return time.perf_counter() - self.started
+
+    def result(self, rejections: Sequence[Rejection]) -> ImportResult:
+        """Give what came of a dry run."""
         return ImportResult(
+            id=None,
             read=self.read,
             created=self.created,
             updated=self.updated,
             unchanged=self.unchanged,
             checked=self.checked,
             rejected=self.rejected,
-            seconds=time.perf_counter() - self.started,
+            seconds=self.seconds(),
             kinds=dict(self.kinds),
-            rejections=tuple(self.rejections),
+            rejections=tuple(rejections),
         )
 
     def progress(self, stage: Stage, done: int, total: int | None) -> ImportProgress:
@@ -102,7 +116,7 @@ class Tally:
             updated=self.updated,
             unchanged=self.unchanged,
             rejected=self.rejected,
-            seconds=time.perf_counter() - self.started,
+            seconds=self.seconds(),
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kgmem.domain.embedding import Embedder, EmbeddingSpace
-from kgmem.domain.ports import GraphCatalog, GraphStore, JobQueue, KeyRing, RetrievalIndex, Vitals
+from kgmem.domain.ports import GraphCatalog, GraphStore, ImportStore, JobQueue, KeyRing, RetrievalIndex, Vitals
 from kgmem.domain.schema import GraphSchema
 
 
@@ -18,6 +18,7 @@ class Parts:
 
     graphs: GraphCatalog
     store: GraphStore
+    imports: ImportStore
     index: RetrievalIndex
     keys: KeyRing
     jobs: JobQueue

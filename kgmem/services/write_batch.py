@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from kgmem.domain.entity import Written
 from kgmem.domain.episode import Episode
@@ -11,6 +12,7 @@ from kgmem.domain.errors import Conflict, InvalidInput, KgmemError, TimedOut, Un
 from kgmem.domain.relationship import Relationship
 from kgmem.formats.records import Record
 
+T = TypeVar("T")
 Put = Callable[[Sequence[Any]], Awaitable[Written]]
 _ATTEMPTS = 12
 _LONGEST_WAIT = 10.0
@@ -38,7 +40,7 @@ async def write_batch(put: Put, records: Sequence[Record]) -> Outcome:
         places = waiting.pop()
         batch = [records[place] for place in places]
         try:
-            written = await _patiently(put, batch)
+            written = await patiently(partial(put, batch))
         except (InvalidInput, Conflict, TimedOut) as error:
             named, rest = _split(error, batch)
             outcome.refused += [(places[at], reason) for at, reason in named]
@@ -80,11 +82,11 @@ def _first_of(keys: frozenset[str], record: Record) -> str | None:
     return next((key for key in named if key in keys), None)
 
 
-async def _patiently(put: Put, batch: Sequence[Record]) -> Written:
-    """Store a batch, again after a while when the database is away; the same statement twice changes nothing more."""
+async def patiently(put: Callable[[], Awaitable[T]]) -> T:
+    """Store something, again after a while when the database is away; the same statement twice changes nothing more."""
     for attempt in range(1, _ATTEMPTS):
         try:
-            return await put(batch)
+            return await put()
         except Unavailable as error:
             await asyncio.sleep(min(error.retry_after * attempt, _LONGEST_WAIT))
-    return await put(batch)
+    return await put()

@@ -216,15 +216,15 @@ async def test_missing_files_graphs_and_formats_are_told_before_anything_is_stor
 async def test_an_import_waits_for_a_database_that_is_away_for_a_moment(
     memory: Memory, graph: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store: Any = memory.parts.store
-    put, failures = store.put_entities, iter([True, True, False])
+    imports: Any = memory.parts.imports
+    store, failures = imports.store, iter([True, True, False])
 
-    async def sometimes(graph: str, entities: Any) -> Any:
+    async def sometimes(*what: Any) -> Any:
         if next(failures):
             raise DatabaseUnavailable(retry_after=0)
-        return await put(graph, entities)
+        return await store(*what)
 
-    monkeypatch.setattr(store, "put_entities", sometimes)
+    monkeypatch.setattr(imports, "store", sometimes)
     assert (await memory.import_files(graph, [lines({"key": "a"})])).created == 1
 
 

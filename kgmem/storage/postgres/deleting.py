@@ -23,6 +23,7 @@ async def vertices(
     if number is None:
         return Deleted(missing=list(keys))
     wanted = list(dict.fromkeys(keys))
+    await connection.execute(layout.sql("write", "ends_may_go"))
     rows = await connection.fetch(layout.sql("write", "lock_items_to_delete"), kind, [number] * len(wanted), wanted)
     if version is not None and any(row["version"] != version for row in rows):
         raise VersionConflict(

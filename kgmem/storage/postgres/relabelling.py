@@ -14,6 +14,7 @@ async def relabel(connection: asyncpg.Connection, passages: Passages, old: int, 
     layout = passages.layout
     label = layout.labels[VERTEX, name]
     former = layout.by_id[label_id(old)]
+    await connection.execute(layout.sql("write", "ends_may_go"))
     new: int = await connection.fetchval(layout.sql("relabel", "take_id"), label.id, label.sequence)
     copy = layout.sql("relabel", "copy_vertex", former=former.age_name, label=label.age_name)
     await connection.execute(copy, new, old)

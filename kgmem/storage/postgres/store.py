@@ -9,14 +9,12 @@ import asyncpg
 import numpy as np
 
 from kgmem.domain.change import Change
-from kgmem.domain.embedding import unit
 from kgmem.domain.entity import ENTITY, EPISODE, Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
-from kgmem.domain.errors import DatabaseOutdated, EmbeddingMismatch
-from kgmem.domain.graph import Graph
+from kgmem.domain.errors import DatabaseOutdated
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
-from kgmem.domain.statement import EPISODE_LABEL, check_entities, check_episodes, check_relationships
+from kgmem.domain.statement import DEFAULT_LABEL, EPISODE_LABEL, check_entities, check_episodes, check_relationships
 from kgmem.storage.postgres import deleting, reading
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.combining import Combiner, Outcomes
@@ -26,10 +24,10 @@ from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, s
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import encoded, merge_entity, merge_episode
 from kgmem.storage.postgres.rows import entity_row, episode_row
+from kgmem.storage.postgres.unit_vector import with_unit_vector
 from kgmem.storage.postgres.vertices import Outcome, Statement, write_vertices
 
 MENTIONS = "MENTIONS"
-DEFAULT_LABEL = "Thing"
 Item = TypeVar("Item")
 
 
@@ -48,7 +46,7 @@ class AgeGraphStore:
         """Merge statements of entities. Raises InvalidInput, VersionConflict, Conflict."""
         check_entities(entities)
         held = await self.catalog.get(graph)
-        checked = [_with_unit_vector(held, entity) for entity in entities]
+        checked = [with_unit_vector(held, entity) for entity in entities]
         return await self._entities.put(graph, checked, alone=any(e.version is not None for e in entities))
 
     async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Written:
@@ -264,24 +262,6 @@ async def _in_rounds(
             became = "created" if id_ in created else "updated" if id_ in updated else "unchanged"
             outcomes[at] = (id_, outcome.versions[n], became)
     return outcomes
-
-
-def _with_unit_vector(graph: Graph, entity: Entity) -> Entity:
-    """Give the entity with its vector scaled to length 1. Raises EmbeddingMismatch."""
-    if entity.embedding is None:
-        return entity
-    if graph.space is None:
-        raise EmbeddingMismatch(
-            "This graph has no embedding space.", mend="Create the graph with one, or send no vectors."
-        )
-    with np.errstate(over="ignore"):
-        vector = np.asarray(entity.embedding, dtype=np.float32)
-        length = float(np.linalg.norm(vector)) if vector.shape == (graph.space.dimension,) else 0.0
-    if 1e-15 < length < 1e15:
-        scaled: Any = vector / length
-    else:  # Another dimension, no direction, or squares that single floats cannot hold.
-        scaled = unit(entity.embedding, graph.space.dimension, f"The embedding of {entity.key!r}")
-    return Entity(**{n: getattr(entity, n) for n in entity.__slots__ if n != "embedding"}, embedding=scaled)
 
 
 def _entity_statement(entity: Entity) -> Statement:

@@ -93,9 +93,11 @@ CREATE TABLE {index}.change (
     operation smallint NOT NULL,          -- 1 created, 2 updated, 3 deleted
     kind      smallint NOT NULL,          -- 1 entity, 2 episode, 3 relationship, 4 schema
     ids       bigint[] NOT NULL,
-    keys      text[] NOT NULL DEFAULT '{}'
+    keys      text[] NOT NULL DEFAULT '{}',
+    import    integer                      -- the import that it came with
 );
 CREATE INDEX ON {index}.change (xid, id);
+CREATE INDEX ON {index}.change (import, id) WHERE import IS NOT NULL;
 
 -- Earlier versions and what was deleted: what was known from when to when.
 CREATE TABLE {index}.history (

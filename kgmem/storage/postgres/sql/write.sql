@@ -16,6 +16,10 @@ JOIN unnest($2::integer[], $3::text[]) AS n (scope, key) ON i.scope = n.scope AN
 ORDER BY i.id
 FOR NO KEY UPDATE OF i
 
+-- name: ends_may_go
+-- Waits for bulk loads of relationships, which hold this table in SHARE mode (bulk.sql, hold_ends), and they for this.
+LOCK TABLE {index}.label IN ROW EXCLUSIVE MODE
+
 -- name: lock_items_to_delete
 -- Waits for those who are writing relationships to them, as lock_items need not.
 SELECT i.id, i.scope, i.key, i.version, i.stated, i.known_from

@@ -1,0 +1,118 @@
+"""What an import and its dry run have in common: the files' records with the import's defaults, and their faults."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from kgmem.domain.batch import Rejection, Stated
+from kgmem.domain.entity import Entity
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph import Graph
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.schema import GraphSchema
+from kgmem.domain.source import Source
+from kgmem.formats.files import Paths
+from kgmem.formats.jsonl import dump
+from kgmem.formats.records import Record, Rejected, kind_of
+from kgmem.services import remember
+from kgmem.services.importing import KEPT_REJECTIONS, ImportOptions, ImportResult, OnProgress, Tally
+from kgmem.services.parts import Parts
+from kgmem.services.reading_files import Found, Reading, ahead
+
+
+def describe(record: Record) -> str:
+    """Give a record as text, for those that are rejected."""
+    return dump(record).decode().rstrip()
+
+
+class ImportReader:
+    """Reads files for one graph."""
+
+    def __init__(self, parts: Parts, graph: Graph, options: ImportOptions) -> None:
+        """Take the ports, the graph as it is held, and how to read."""
+        self.tally = Tally()
+        self.parts = parts
+        self.graph = graph
+        self.options = options
+        self._schema: GraphSchema | None = None
+        if graph.strict or graph.schema:
+            self._schema = remember.schema_of(parts.core_schema, graph)
+
+    async def chunks(self, files: Paths, progress: OnProgress | None) -> AsyncGenerator[list[Found], None]:
+        """Give the files' records in chunks of the size of a batch."""
+        reading = Reading(files, self.options)
+        try:
+            async with aclosing(ahead(reading.records, self.options.batch)) as chunks:
+                async for chunk in chunks:
+                    self.tally.read += len(chunk)
+                    yield chunk
+                    if progress:
+                        progress(self.tally.progress("reading", reading.position(), reading.total))
+        finally:
+            reading.close()
+
+    def parted(self, chunk: Sequence[Found]) -> tuple[dict[type[Record], list[Stated[Any]]], list[Rejection]]:
+        """Part a chunk into good records by their kind, and rejections. Raises InvalidInput when told to stop there."""
+        good: dict[type[Record], list[Stated[Any]]] = {}
+        bad: list[Rejection] = []
+        for file, found in chunk:
+            if isinstance(found, Rejected):
+                bad.append(Rejection(file, found.line, found.reason, found.record))
+            else:
+                record = self.with_defaults(found.record)
+                reason = self._fault(record)
+                if reason:
+                    bad.append(Rejection(file, found.line, reason, describe(record)))
+                else:
+                    good.setdefault(type(record), []).append(Stated(file, found.line, record))
+        if bad:
+            self.stop_at(bad[0])
+        return good, bad
+
+    def stop_at(self, rejection: Rejection) -> None:
+        """Raise InvalidInput when the import is to stop at a bad record."""
+        if self.options.on_error == "stop":
+            raise InvalidInput(
+                f"{rejection.file}, line {rejection.line}: {rejection.reason}",
+                mend="Correct it and import again: what is stored already then counts as unchanged.",
+                file=rejection.file,
+                line=rejection.line,
+            )
+
+    def with_defaults(self, record: Record) -> Record:
+        """Give a record with the source and scope of the import where it names none."""
+        if isinstance(record, Source):
+            return record
+        scope, source = record.scope or self.options.scope, record.source or self.options.source
+        same = scope == record.scope and source == record.source
+        return record if same else replace(record, scope=scope, source=source)
+
+    def _fault(self, record: Record) -> str | None:
+        """Give what is wrong with a record, as far as the graph's own settings tell."""
+        if isinstance(record, Entity) and record.embedding is not None:
+            wanted = self.graph.space.dimension if self.graph.space else None
+            if len(record.embedding) != wanted:
+                return f"The embedding has {len(record.embedding)} dimensions, and the graph takes {wanted or 'none'}."
+        if self._schema and isinstance(record, Entity | Relationship):
+            found = remember.violations_of(self._schema, self.graph.strict, record)
+            if found:
+                return "The graph's schema refuses it: " + "; ".join(map(str, found)) + "."
+        return None
+
+
+class Check(ImportReader):
+    """A dry run: everything is read and checked, nothing is stored."""
+
+    async def run(self, files: Paths, progress: OnProgress | None) -> ImportResult:
+        """Check files."""
+        rejections: list[Rejection] = []
+        async with aclosing(self.chunks(files, progress)) as chunks:
+            async for chunk in chunks:
+                good, bad = self.parted(chunk)
+                self.tally.rejected += len(bad)
+                rejections += bad[: KEPT_REJECTIONS - len(rejections)]
+                for records in good.values():
+                    self.tally.checked += len(records)
+                    self.tally.kinds[kind_of(records[0].record)] += len(records)
+        return self.tally.result(rejections)

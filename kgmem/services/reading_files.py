@@ -1,0 +1,79 @@
+"""Reading the files of an import: one after the other, ahead of what is being stored, and how far it is."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kgmem.formats.files import STANDARD, OpenFile, Paths, open_file, sizes
+from kgmem.formats.records import Located, ReadOptions, Rejected
+from kgmem.formats.registry import reader_of
+from kgmem.services.importing import ImportOptions
+
+Item = TypeVar("Item")
+Found = tuple[str, Located | Rejected]  # With the name of its file.
+
+
+class Reading:
+    """The files being read, and how far."""
+
+    def __init__(self, files: Paths, options: ImportOptions) -> None:
+        """Take the files; nothing is opened yet."""
+        self.total = sizes(files)
+        self._files = files
+        self._options = options
+        self._before = 0
+        self._open: OpenFile | None = None
+        self.records = self._read()
+
+    def position(self) -> int:
+        """Give how many bytes of the files were read."""
+        return self._before + (self._open.position() if self._open else 0)
+
+    def close(self) -> None:
+        """Close the file that is open."""
+        self.records.close()
+
+    def _read(self) -> Generator[Found, None, None]:
+        """Give what the files hold, one after the other, each with its file's name."""
+        told = self._options
+        for file in self._files:
+            with open_file(file) as self._open:
+                named = told.format or (None if isinstance(file, Path | str) else "jsonl")
+                read = reader_of(file if isinstance(file, Path | str) else "", named)
+                options = ReadOptions(told.kind, self._open.name, told.mapping, told.format_options)
+                for found in read(self._open.stream, options):
+                    yield self._open.name, found
+                self._before += self._open.size or 0
+            self._open = None
+
+
+def identity(files: Paths) -> Sequence[Mapping[str, Any]]:
+    """Give what tells the files of an import from others: their names and sizes."""
+    told: list[dict[str, Any]] = []
+    for file in files:
+        if not isinstance(file, Path | str):
+            told.append({"name": "stream", "size": None})
+        elif str(file) == STANDARD or not Path(file).is_file():
+            told.append({"name": str(file), "size": None})
+        else:
+            told.append({"name": Path(file).name, "size": Path(file).stat().st_size})
+    return told
+
+
+async def ahead(items: Iterable[Item], size: int) -> AsyncGenerator[list[Item], None]:
+    """Give chunks of the items, each made in a thread while the one before is being worked on."""
+    iterator = iter(items)
+    task = asyncio.create_task(asyncio.to_thread(_chunk, iterator, size))
+    try:
+        while chunk := await task:
+            task = asyncio.create_task(asyncio.to_thread(_chunk, iterator, size))
+            yield chunk
+    finally:
+        # A thread cannot be stopped; the file that it reads may be closed only when it is done.
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _chunk(items: Iterator[Item], size: int) -> list[Item]:
+    return list(islice(items, size))

@@ -1,0 +1,119 @@
+"""Bulk loading: a batch of rows goes into a temporary table by COPY, and from there by set operations into the graph.
+
+What is not held yet is inserted as a whole; what is held and says the same counts as unchanged; only what merges into
+something held goes the way of single statements, in the same transaction.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import orjson
+
+from kgmem.domain.batch import BatchResult, Rejection
+from kgmem.domain.entity import Entity
+from kgmem.domain.errors import Conflict, InvalidInput
+from kgmem.domain.relationship import Relationship
+from kgmem.storage.postgres.database import Database
+from kgmem.storage.postgres.layout import LABEL_SHIFT, Label, Layout
+from kgmem.storage.postgres.records import loads, others_of
+from kgmem.storage.postgres.staging import Describe
+from kgmem.storage.postgres.statements import statement
+
+_MERGED_AT_ONCE = 1000
+_TRIES = 20
+
+
+@dataclass(slots=True)
+class Load:
+    """One batch on its way in: where it goes, which ids its rows get, and what became of it."""
+
+    connection: asyncpg.Connection
+    layout: Layout
+    kind: int  # VERTEX or EDGE.
+    bases: Mapping[str, int]  # By label or kind: the id that its row number 0 gets.
+    scopes: Mapping[str, int]
+    import_id: int
+    describe: Describe
+    result: BatchResult = field(default_factory=BatchResult)
+
+    def sql(self, name: str, **names: str) -> str:
+        """Give one of the loader's statements."""
+        return self.layout.sql("bulk", name, **names)
+
+    def labels(self) -> list[tuple[Label, int]]:
+        """Give the labels of the rows, each with the id that its row number 0 gets."""
+        return [(self.layout.labels[self.kind, name], base) for name, base in self.bases.items()]
+
+    async def execute(self, sql: str, *arguments: Any) -> int:
+        """Run a statement; gives how many rows it touched."""
+        tag: str = await self.connection.execute(sql, *arguments)
+        return int(tag.rpartition(" ")[2])
+
+    def reject(self, row: Any, reason: str, record: Entity | Relationship) -> None:
+        """Note a row that is not taken."""
+        self.result.rejections.append(Rejection(row["file"], row["line"], reason, self.describe(record)))
+
+
+async def take_bases(database: Database, labels: Mapping[Label, int]) -> dict[str, int]:
+    """Take as many ids of each label as asked; gives the first of each, the others follow. What is not used is lost."""
+    bases = {}
+    for label, count in labels.items():
+        for _ in range(_TRIES):
+            first = await database.transact(_taking(label, count))
+            if first is not None:
+                bases[label.name] = (label.id << LABEL_SHIFT) + first
+                break
+        else:
+            raise Conflict(
+                f"Another client takes ids of {label.name!r} too fast for a bulk load.", mend="Import when it is done."
+            )
+    return bases
+
+
+def _taking(label: Label, count: int) -> Callable[[asyncpg.Connection], Awaitable[int | None]]:
+    async def take(connection: asyncpg.Connection) -> int | None:
+        await connection.execute(statement("bulk", "one_at_a_time"), label.sequence)
+        row = await connection.fetchrow(statement("bulk", "take_numbers"), label.sequence, count)
+        first: int = row["first"]
+        return first if row["last"] - first + 1 == count else None
+
+    return take
+
+
+async def stage(connection: asyncpg.Connection, table: str, columns: Sequence[str], rows: Sequence[Any]) -> None:
+    """Put rows into one of the connection's temporary tables."""
+    await connection.copy_records_to_table(table, columns=columns, records=rows)
+
+
+async def merge_rows(
+    load: Load,
+    rows: Sequence[Any],
+    merge: Callable[[Sequence[Any]], Awaitable[None]],
+    record_at: Callable[[Any], Entity | Relationship],
+) -> None:
+    """Merge rows in groups, each under a savepoint; a row that cannot be merged costs only itself."""
+    waiting = [list(rows[n : n + _MERGED_AT_ONCE]) for n in range(0, len(rows), _MERGED_AT_ONCE)][::-1]
+    while waiting:
+        group = waiting.pop()
+        try:
+            async with load.connection.transaction():
+                await merge(group)
+        except (InvalidInput, Conflict) as error:
+            if len(group) == 1:
+                load.reject(group[0], str(error), record_at(group[0]))
+            else:
+                half = len(group) // 2
+                waiting += [group[half:], group[:half]]
+
+
+def stated_properties(stored: Mapping[str, Any], removed: str | None, what: str) -> dict[str, Any]:
+    """Give the properties that a staged statement names: those it sets, and None for those it removes."""
+    names: list[str] = orjson.loads(removed) if removed else []
+    return others_of(stored, what) | dict.fromkeys(names)
+
+
+def staged(row: Any) -> dict[str, Any]:
+    """Give the properties that stand in a staged row."""
+    return loads(row["stored"])

@@ -1,0 +1,102 @@
+"""Bulk loading of entities, in the caller's transaction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from kgmem.domain.entity import ENTITY, Entity
+from kgmem.domain.place import parse_place
+from kgmem.storage.postgres.bulk import Load, merge_rows, staged, stated_properties
+from kgmem.storage.postgres.passages import Passages
+from kgmem.storage.postgres.records import merge_entity
+from kgmem.storage.postgres.rounds import rounds_of
+from kgmem.storage.postgres.rows import entity_row
+from kgmem.storage.postgres.vertices import Outcome, Statement, existing, write_vertices
+
+
+async def load_entities(load: Load, count: int) -> None:
+    """Bring the staged entities into label tables, index and change feed."""
+    labels, bases = list(load.bases), list(load.bases.values())
+    paths, numbers = list(load.scopes), list(load.scopes.values())
+    created = await load.execute(load.sql("insert_items"), labels, bases, paths, numbers)
+    load.result.created += created
+    fresh = created == count  # Then no statement has to ask again what is new.
+    if created:
+        for label, base in load.labels():
+            only_new = "" if fresh else load.sql("only_new_items")
+            sql = load.sql("insert_vertices", label=label.age_name) % {"new": only_new}
+            await load.execute(sql, label.name, base)
+    changed = [] if fresh else await _changed(load, (labels, bases, paths, numbers))
+    passages: list[Passages] = []
+    if changed:
+        await merge_rows(load, changed, lambda rows: _merge(load, rows, passages), entity_at)
+    if created:
+        only_new = "" if fresh else load.sql("only_new_passages")
+        await load.execute(load.sql("tell_entities") % {"new": only_new}, labels, bases, load.import_id)
+        vectors = load.sql("insert_vectors", table=load.layout.vectors) if load.layout.vectors else ""
+        sql = load.sql("insert_passages") % {"new": only_new, "vectors": vectors}
+        await load.execute(sql, labels, bases, load.layout.id)
+    for wanted in passages:
+        await wanted.store(load.connection)
+
+
+async def _changed(load: Load, arguments: Sequence[Any]) -> list[Any]:
+    """Give the rows that are to be merged; those that say what was said last are counted as unchanged."""
+    held = await load.connection.fetch(load.sql("held_items"), *arguments)
+    there = await existing(load.connection, load.layout, [row["id"] for row in held if row["same"]])
+    # What another client deleted is stored anew, also by a statement that says nothing new.
+    ats = [row["at"] for row in held if not (row["same"] and row["id"] in there)]
+    load.result.unchanged += len(held) - len(ats)
+    return list(await load.connection.fetch(load.sql("entities_at"), ats)) if ats else []
+
+
+async def _merge(load: Load, rows: Sequence[Any], passages: list[Passages]) -> None:
+    """Merge rows into what is held, each key once at a time."""
+    wanted = Passages(load.layout)
+    outcomes: list[tuple[int, Outcome]] = []
+    for places in rounds_of(rows, lambda row: (row["scope"], row["key"])):
+        statements = [_statement(rows[at]) for at in places]
+        outcome = await write_vertices(load.connection, wanted, ENTITY, statements)
+        outcomes.append((len(places), outcome))
+    passages.append(wanted)
+    for count, outcome in outcomes:
+        load.result.created += len(outcome.created)
+        load.result.updated += len(outcome.updated)
+        load.result.unchanged += count - len(outcome.created) - len(outcome.updated)
+    await load.execute(load.sql("mark_changes"), load.import_id)
+
+
+def _statement(row: Any) -> Statement:
+    entity = entity_at(row)
+    return Statement(
+        scope=entity.scope,
+        key=entity.key,
+        label=row["label"],
+        relabels=row["relabels"],
+        merge=lambda held: merge_entity(held, entity),
+        row=entity_row,
+        digest=row["stated"],
+        source=entity.source,
+        version=entity.version,
+        vector=entity.embedding,
+    )
+
+
+def entity_at(row: Any) -> Entity:
+    """Give the entity that a staged row states."""
+    stored = staged(row)
+    place = stored.get("place")
+    return Entity(
+        key=row["key"],
+        label=row["label"] if row["relabels"] else None,
+        labels=stored.get("labels"),
+        name=stored.get("name"),
+        text=stored.get("text"),
+        properties=stated_properties(stored, row["removed"], "entity"),
+        place=parse_place(place) if place is not None else None,
+        valid_from=stored.get("valid_from"),
+        valid_to=stored.get("valid_to"),
+        source=row["source"],
+        scope=row["scope"],
+        version=row["version"],
+        embedding=row["embedding"],
+    )

@@ -1,0 +1,107 @@
+"""Bulk loading of relationships, in the caller's transaction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.scope import visible_from
+from kgmem.storage.postgres.bulk import Load, merge_rows, staged, stated_properties
+from kgmem.storage.postgres.edges import identity, write_edges
+from kgmem.storage.postgres.rounds import rounds_of
+from kgmem.storage.postgres.vertices import existing
+
+_SEPARATOR = "\x1f"
+
+
+async def load_relationships(load: Load, count: int, *, last: bool) -> None:
+    """Bring the staged relationships into label tables, edge index and change feed.
+
+    Those of which an end is missing wait for it, or are rejected when this is the `last` that can be done for them.
+    """
+    found = await _find_ends(load)
+    if found < count:
+        await _set_aside(load, count - found, last=last)
+    created = await load.execute(load.sql("insert_edges"))
+    load.result.created += created
+    fresh = created == found
+    if created:
+        only_new = "" if fresh else load.sql("only_new_edges")
+        for label, _ in load.labels():
+            sql = load.sql("insert_label_edges", label=label.age_name) % {"new": only_new}
+            await load.execute(sql, label.id)
+        await load.execute(load.sql("tell_edges") % {"new": only_new}, load.import_id)
+    if not fresh:
+        changed = await _changed(load)
+        if changed:
+            await merge_rows(load, changed, lambda rows: _merge(load, rows), relationship_at)
+
+
+async def _find_ends(load: Load) -> int:
+    await load.connection.execute(load.sql("hold_ends"))
+    labels = load.labels()
+    arguments = ([label.name for label, _ in labels], [base for _, base in labels], [label.id for label, _ in labels])
+    if set(load.scopes) <= {""}:
+        return await load.execute(load.sql("find_ends"), *arguments)
+    seen = [_SEPARATOR.join(visible_from(path)) for path in load.scopes]
+    scopes = (list(load.scopes), list(load.scopes.values()), seen)
+    return await load.execute(load.sql("find_ends_in_scopes"), *arguments, *scopes)
+
+
+async def _set_aside(load: Load, count: int, *, last: bool) -> None:
+    if not last:
+        await load.execute(load.sql("set_aside"), load.import_id)
+        load.result.waiting += count
+        return
+    for row in await load.connection.fetch(load.sql("endless")):
+        load.reject(row, await _missing(load, row), relationship_at(row))
+
+
+async def _missing(load: Load, row: Any) -> str:
+    """Say which end of a relationship is missing."""
+    paths = [*visible_from(row["scope"])]
+    for key in (row["start_key"], row["end_key"]):
+        if not await load.connection.fetchval(load.sql("is_there"), paths, key):
+            return f"There is no entity {key!r}. Import it first, or with this."
+    return "An end of it was deleted meanwhile."
+
+
+async def _changed(load: Load) -> list[Any]:
+    held = await load.connection.fetch(load.sql("held_edges"))
+    there = await existing(load.connection, load.layout, [row["id"] for row in held if row["same"]])
+    ats = [row["at"] for row in held if not (row["same"] and row["id"] in there)]
+    load.result.unchanged += len(held) - len(ats)
+    return list(await load.connection.fetch(load.sql("relationships_at"), ats)) if ats else []
+
+
+async def _merge(load: Load, rows: Sequence[Any]) -> None:
+    """Merge rows into what is held, each identity once at a time."""
+    items = [relationship_at(row) for row in rows]
+    created = updated = 0
+    for places in rounds_of(items, identity):
+        outcome = await write_edges(load.connection, load.layout, [items[at] for at in places])
+        created += len(outcome.created)
+        updated += len(outcome.updated)
+    load.result.created += created
+    load.result.updated += updated
+    load.result.unchanged += len(rows) - created - updated
+    await load.execute(load.sql("restate_edges"), [row["at"] for row in rows])
+    await load.execute(load.sql("mark_changes"), load.import_id)
+
+
+def relationship_at(row: Any) -> Relationship:
+    """Give the relationship that a staged row states."""
+    stored = staged(row)
+    return Relationship(
+        kind=row["kind"],
+        start=row["start_key"],
+        end=row["end_key"],
+        key=row["key"],
+        properties=stated_properties(stored, row["removed"], "relationship"),
+        text=stored.get("text"),
+        valid_from=stored.get("valid_from"),
+        valid_to=stored.get("valid_to"),
+        strength=stored.get("strength"),
+        confidence=stored.get("confidence"),
+        source=row["source"],
+        scope=row["scope"],
+    )

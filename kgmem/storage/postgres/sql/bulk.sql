@@ -1,0 +1,257 @@
+-- name: entity_stage
+-- Temporary tables are neither logged nor seen by others; their rows go with the transaction.
+CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_entities (
+    at         integer GENERATED ALWAYS AS IDENTITY,
+    file       text NOT NULL,
+    line       bigint NOT NULL,
+    number     bigint NOT NULL,
+    scope      text COLLATE "C" NOT NULL,
+    key        text COLLATE "C" NOT NULL,
+    label      text COLLATE "C" NOT NULL,
+    relabels   boolean NOT NULL,
+    source     text COLLATE "C",
+    valid_from timestamptz,
+    valid_to   timestamptz,
+    lon        float8,
+    lat        float8,
+    area       text,
+    labels     text,
+    stored     text NOT NULL,
+    removed    text,
+    body       text NOT NULL,
+    further    text,
+    version    integer,
+    embedding  halfvec
+) ON COMMIT DELETE ROWS
+
+-- name: relationship_stage
+CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_relationships (
+    at            integer GENERATED ALWAYS AS IDENTITY,
+    file          text NOT NULL,
+    line          bigint NOT NULL,
+    number        bigint NOT NULL,
+    scope         text COLLATE "C" NOT NULL,
+    kind          text COLLATE "C" NOT NULL,
+    start_key     text COLLATE "C" NOT NULL,
+    end_key       text COLLATE "C" NOT NULL,
+    key           text COLLATE "C",
+    source        text COLLATE "C",
+    strength      real,
+    confidence    real,
+    valid_from    timestamptz,
+    valid_to      timestamptz,
+    discriminator bigint NOT NULL,
+    stored        text NOT NULL,
+    removed       text
+) ON COMMIT DELETE ROWS
+
+-- name: found_stage
+CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_found (
+    at            integer NOT NULL,
+    id            bigint NOT NULL,
+    source        bigint NOT NULL,
+    target        bigint NOT NULL,
+    kind          integer NOT NULL,
+    scope         integer NOT NULL,
+    origin        integer,
+    strength      real,
+    confidence    real,
+    valid         tstzrange NOT NULL,
+    discriminator bigint NOT NULL,
+    stated        bigint NOT NULL,
+    key           text COLLATE "C",
+    stored        text NOT NULL,
+    plain         boolean NOT NULL         -- says nothing that only a merge can do
+) ON COMMIT DELETE ROWS
+
+-- name: one_at_a_time
+SELECT pg_advisory_xact_lock(hashtextextended('kgmem numbers', $1))
+
+-- name: take_numbers
+SELECT min(number) AS first, max(number) AS last
+FROM (SELECT nextval($1::bigint::oid::regclass) AS number FROM generate_series(1, $2)) taken
+
+-- name: insert_items
+INSERT INTO {index}.item (id, kind, scope, key, source, valid, place, area, labels, stated)
+SELECT l.base + s.number, 1, c.id, s.key, o.id, tstzrange(s.valid_from, s.valid_to), point(s.lon, s.lat), s.area::box,
+       string_to_array(s.labels, E'\x1f'), hashtextextended(s.stored, hashtext(s.label))
+FROM kgmem_entities s
+JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
+JOIN unnest($3::text[], $4::integer[]) AS c (path, id) ON c.path = s.scope COLLATE "C"
+LEFT JOIN {index}.source o ON o.key = s.source
+WHERE s.version IS NULL AND s.removed IS NULL
+ORDER BY c.id, s.key
+ON CONFLICT (scope, key, kind) DO NOTHING
+
+-- name: insert_vertices
+INSERT INTO {graph}.{label} (id, properties)
+SELECT ($2::bigint + s.number)::text::graphid, s.stored::agtype
+FROM kgmem_entities s WHERE s.label = $1 %(new)s
+
+-- name: only_new_items
+AND EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = $2::bigint + s.number)
+
+-- name: held_items
+-- What was not inserted: where it is held, and whether it says just what was said last.
+SELECT s.at, i.id, i.stated = hashtextextended(s.stored, hashtext(s.label)) AND s.version IS NULL AND s.removed IS NULL
+       AND s.embedding IS NULL AS same
+FROM kgmem_entities s
+JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
+JOIN unnest($3::text[], $4::integer[]) AS c (path, id) ON c.path = s.scope COLLATE "C"
+LEFT JOIN {index}.item i ON i.scope = c.id AND i.key = s.key AND i.kind = 1
+WHERE i.id IS DISTINCT FROM l.base + s.number
+ORDER BY s.at
+
+-- name: entities_at
+SELECT s.*, hashtextextended(s.stored, hashtext(s.label)) AS stated
+FROM kgmem_entities s WHERE s.at = ANY ($1::integer[]) ORDER BY s.at
+
+-- name: insert_passages
+WITH new AS MATERIALIZED (
+    SELECT nextval('{index}.passage_id_seq') AS id, l.base + s.number AS item, p.ordinal, p.start, p.body,
+           CASE WHEN p.ordinal = 0 THEN s.embedding END AS embedding
+    FROM kgmem_entities s
+    JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
+    CROSS JOIN LATERAL (
+        SELECT 0 AS ordinal, 0 AS start, s.body WHERE s.body <> ''
+        UNION ALL
+        SELECT (f->>0)::integer, (f->>1)::integer, f->>2 FROM jsonb_array_elements(s.further::jsonb) AS f) p
+    WHERE true %(new)s
+), waiting AS (
+    INSERT INTO {index}.unembedded (passage, space)
+    SELECT n.id, substr(v.vectors, length('vector_') + 1)
+    FROM new n CROSS JOIN kgmem.graph g
+    CROSS JOIN LATERAL (VALUES (g.space_table, false), (g.next_space_table, true)) AS v (vectors, next)
+    WHERE g.id = $3 AND v.vectors IS NOT NULL AND (v.next OR n.embedding IS NULL)
+) %(vectors)s
+INSERT INTO {index}.passage (id, item, ordinal, start, body) SELECT id, item, ordinal, start, body FROM new
+
+-- name: insert_vectors
+, vectors AS (
+    INSERT INTO {index}.{table} (passage, item, given, embedding)
+    SELECT id, item, true, embedding FROM new WHERE embedding IS NOT NULL
+)
+
+-- name: only_new_passages
+AND EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = l.base + s.number)
+
+-- name: tell_entities
+INSERT INTO {index}.change (operation, kind, ids, import)
+SELECT 1, 1, array_agg(l.base + s.number ORDER BY s.at), $3
+FROM kgmem_entities s JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
+WHERE true %(new)s
+HAVING count(*) > 0
+
+-- name: tell
+INSERT INTO {index}.change (operation, kind, ids, import) VALUES ($1, $2, $3, $4)
+
+-- name: mark_changes
+-- The changes that this transaction told of so far came with the import.
+UPDATE {index}.change SET import = $1 WHERE xid = pg_current_xact_id() AND import IS NULL
+
+-- name: hold_ends
+-- Deletions and moves take this table in ROW EXCLUSIVE mode, which waits for SHARE and SHARE for it; either is free
+-- among its own kind. So no end vanishes between here and the commit, without a lock on each of a million rows.
+LOCK TABLE {index}.label IN SHARE MODE
+
+-- name: find_ends
+INSERT INTO kgmem_found
+SELECT s.at, l.base + s.number, a.id, b.id, l.id, 0, o.id, s.strength, s.confidence,
+       tstzrange(s.valid_from, s.valid_to), s.discriminator,
+       hashtextextended(s.stored, hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
+       s.removed IS NULL
+FROM kgmem_relationships s
+JOIN unnest($1::text[], $2::bigint[], $3::integer[]) AS l (kind, base, id) ON l.kind = s.kind COLLATE "C"
+JOIN {index}.item a ON a.scope = 0 AND a.key = s.start_key AND a.kind = 1
+JOIN {index}.item b ON b.scope = 0 AND b.key = s.end_key AND b.kind = 1
+LEFT JOIN {index}.source o ON o.key = s.source
+
+-- name: find_ends_in_scopes
+INSERT INTO kgmem_found
+SELECT s.at, l.base + s.number, a.id, b.id, l.id, c.id, o.id, s.strength, s.confidence,
+       tstzrange(s.valid_from, s.valid_to), s.discriminator,
+       hashtextextended(s.stored, hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
+       s.removed IS NULL
+FROM kgmem_relationships s
+JOIN unnest($1::text[], $2::bigint[], $3::integer[]) AS l (kind, base, id) ON l.kind = s.kind COLLATE "C"
+JOIN unnest($4::text[], $5::integer[], $6::text[]) AS c (path, id, seen) ON c.path = s.scope COLLATE "C"
+CROSS JOIN LATERAL (
+    SELECT i.id FROM {index}.scope v JOIN {index}.item i ON i.scope = v.id AND i.key = s.start_key AND i.kind = 1
+    WHERE v.path = ANY (string_to_array(c.seen, E'\x1f')) OR v.path = ''
+    ORDER BY length(v.path) DESC LIMIT 1) a
+CROSS JOIN LATERAL (
+    SELECT i.id FROM {index}.scope v JOIN {index}.item i ON i.scope = v.id AND i.key = s.end_key AND i.kind = 1
+    WHERE v.path = ANY (string_to_array(c.seen, E'\x1f')) OR v.path = ''
+    ORDER BY length(v.path) DESC LIMIT 1) b
+LEFT JOIN {index}.source o ON o.key = s.source
+
+-- name: insert_edges
+INSERT INTO {index}.edge (id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, stated, key)
+SELECT id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, stated, key
+FROM kgmem_found WHERE plain
+ORDER BY source, kind, target
+ON CONFLICT DO NOTHING
+
+-- name: insert_label_edges
+INSERT INTO {graph}.{label} (id, start_id, end_id, properties)
+SELECT f.id::text::graphid, f.source::text::graphid, f.target::text::graphid, f.stored::agtype
+FROM kgmem_found f WHERE f.kind = $1 %(new)s
+
+-- name: only_new_edges
+AND EXISTS (SELECT 1 FROM {index}.edge e WHERE e.id = f.id)
+
+-- name: held_edges
+SELECT f.at, coalesce(k.id, e.id) AS id,
+       (coalesce(k.stated, e.stated), coalesce(k.source, e.source), coalesce(k.target, e.target))
+       = (f.stated, f.source, f.target) AND f.plain AS same
+FROM kgmem_found f
+LEFT JOIN {index}.edge k ON k.scope = f.scope AND k.key = f.key AND f.key IS NOT NULL
+LEFT JOIN {index}.edge e ON e.source = f.source AND e.kind = f.kind AND e.target = f.target AND e.scope = f.scope
+                        AND e.discriminator = f.discriminator AND k.id IS NULL
+WHERE coalesce(k.id, e.id) IS DISTINCT FROM f.id
+ORDER BY f.at
+
+-- name: relationships_at
+SELECT s.* FROM kgmem_relationships s WHERE s.at = ANY ($1::integer[]) ORDER BY s.at
+
+-- name: restate_edges
+UPDATE {index}.edge e SET stated = f.stated
+FROM kgmem_found f
+WHERE f.at = ANY ($1::integer[]) AND e.source = f.source AND e.kind = f.kind AND e.target = f.target
+  AND e.scope = f.scope AND e.discriminator = f.discriminator AND e.stated IS DISTINCT FROM f.stated
+
+-- name: tell_edges
+INSERT INTO {index}.change (operation, kind, ids, import)
+SELECT 1, 3, array_agg(f.id ORDER BY f.at), $1 FROM kgmem_found f WHERE true %(new)s
+HAVING count(*) > 0
+
+-- name: endless
+-- Relationships of which an end is missing.
+SELECT s.* FROM kgmem_relationships s WHERE NOT EXISTS (SELECT 1 FROM kgmem_found f WHERE f.at = s.at) ORDER BY s.at
+
+-- name: set_aside
+INSERT INTO kgmem.import_relationship (import, file, line, scope, kind, start_key, end_key, key, source, strength,
+                                       confidence, valid_from, valid_to, discriminator, stored, removed)
+SELECT $1, s.file, s.line, s.scope, s.kind, s.start_key, s.end_key, s.key, s.source, s.strength, s.confidence,
+       s.valid_from, s.valid_to, s.discriminator, s.stored, s.removed
+FROM kgmem_relationships s WHERE NOT EXISTS (SELECT 1 FROM kgmem_found f WHERE f.at = s.at)
+ORDER BY s.at
+
+-- name: take_back
+WITH taken AS (
+    DELETE FROM kgmem.import_relationship WHERE import = $1 AND id <= (
+        SELECT max(id) FROM (SELECT id FROM kgmem.import_relationship WHERE import = $1 ORDER BY id LIMIT $2) next)
+    RETURNING *
+), staged AS (
+    INSERT INTO kgmem_relationships (file, line, number, scope, kind, start_key, end_key, key, source, strength,
+                                     confidence, valid_from, valid_to, discriminator, stored, removed)
+    SELECT file, line, row_number() OVER (PARTITION BY kind ORDER BY id) - 1, scope, kind, start_key, end_key, key, source,
+           strength, confidence, valid_from, valid_to, discriminator, stored, removed
+    FROM taken ORDER BY id
+    RETURNING kind, scope
+)
+SELECT kind, scope, count(*) AS count FROM staged GROUP BY kind, scope
+
+-- name: is_there
+SELECT EXISTS (SELECT 1 FROM {index}.scope v JOIN {index}.item i ON i.scope = v.id AND i.key = $2 AND i.kind = 1
+               WHERE v.path = ANY ($1::text[]) OR v.path = '')
