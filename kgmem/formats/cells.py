@@ -9,9 +9,10 @@ import orjson
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.property_type import fits
 
-_INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")  # No leading zeros: 007 is a name. 18 digits fit into 64 bits.
-_ANY_INTEGER = re.compile(r"[+-]?\d{1,19}")
-_ANY_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+# No leading zeros: 007 is a name. 18 digits fit into 64 bits.
+_INTEGER = re.compile(r"0|-?[1-9]\d{0,17}", re.ASCII)
+_ANY_INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
+_ANY_FLOAT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _GUESSED_BOOLEANS = frozenset({"true", "false", "True", "False", "TRUE", "FALSE"})
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 _LIST = re.compile(r"list\[(\w+)\]")

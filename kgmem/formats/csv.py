@@ -1,49 +1,109 @@
-"""CSV with a header: the wire's fields by their names, each other column a property."""
+"""CSV: kgmem's own columns, neo4j-admin's or Gremlin's header, or any table that a mapping file tells how to read."""
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import orjson
 
-from kgmem.domain.errors import InvalidInput
+from kgmem.domain.errors import InvalidInput, TooLarge
 from kgmem.formats.cells import guess_cell, guess_type, read_cell
 from kgmem.formats.csv_header import Column, read_header
+from kgmem.formats.csv_rows import Row, read_rows
 from kgmem.formats.csv_writer import CSVWriter
-from kgmem.formats.lines import LONGEST_LINE, numbered_lines
-from kgmem.formats.records import Format, Kind, Located, ReadOptions, Rejected, rejected
+from kgmem.formats.mapped_rows import bind
+from kgmem.formats.mapping import Table, table_of
+from kgmem.formats.neo4j_header import read_table_header
+from kgmem.formats.neo4j_rows import record_maker
+from kgmem.formats.records import Format, Located, ReadOptions, Record, Rejected, rejected
+from kgmem.formats.table_options import CSV_OPTIONS, TableOptions, table_options
 from kgmem.formats.wire import from_wire
 
-LONGEST_FIELD = 4 * 1024 * 1024
+MOST_COLUMNS = 10_000
 # Rows, and characters, by which the type of a column without one is judged.
 _SAMPLE_ROWS, _SAMPLE_CHARACTERS = 1000, 8 * 1024 * 1024
 
-_Row = tuple[int, list[str] | Rejected]
+_Make: TypeAlias = Callable[[list[str]], Sequence[Record]]  # Raises InvalidInput for a row that makes none.
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]:
     """Give the records of a stream; empty cells are values that are not given, empty lines are passed over.
 
-    The header tells the kind unless the options do. A column `name:type` has that type; of any other property's
-    column the first thousand rows tell whether all of it is integer, float or boolean, else it is text.
+    A mapping tells what a row is, else the header does: neo4j-admin's (`:ID`), Gremlin's (`~id`), or kgmem's own
+    (`key`; `from`, `to`). Raises InvalidInput when neither does.
     """
-    rows = _rows(stream)
+    table = table_of(options.mapping, options.name) if options.mapping else None
+    settings = table_options({**(table.options if table else {}), **options.options})
+    header, rows = _header(read_rows(stream, settings.dialect), table)
+    if header:
+        begun, make = _maker(header, rows, table, (settings, options))
+        for line, row in chain(begun, rows):
+            if isinstance(row, Rejected):
+                yield row
+            else:
+                yield from _records(make, line, _fitted(row, len(header)) if settings.ragged else row, len(header))
+
+
+def _header(rows: Iterator[Row], table: Table | None) -> tuple[list[str], Iterator[Row]]:
+    """Give the names of the columns (none: the file is empty) and the rows under them. Raises InvalidInput."""
     first = next(rows, None)
     if first is None:
-        return
-    if isinstance(first[1], Rejected):
-        raise InvalidInput(f"The header cannot be read: {first[1].reason}", mend="Begin the file with a header line.")
-    kind, columns = read_header(first[1], options.kind)
-    sample = _sample(rows)
-    cells = [row for _, row in sample if not isinstance(row, Rejected)]
+        return [], rows
+    line, cells = first
+    if isinstance(cells, Rejected):
+        raise InvalidInput(f"The header cannot be read: {cells.reason}", mend="Begin the file with a header line.")
+    if len(cells) > MOST_COLUMNS:
+        raise TooLarge(f"The first line has {len(cells)} cells, and {MOST_COLUMNS} is the most.", mend="Is this CSV?")
+    headed = table is None or table.header
+    names = list(table.columns) if table and table.columns else None
+    if names and len(names) != len(cells):
+        raise InvalidInput(
+            f"The mapping names {len(names)} columns, and the first line has {len(cells)}.",
+            mend="Name each column once, in the order of the file.",
+            line=line,
+        )
+    if headed:
+        return names or [cell.strip() for cell in cells], rows
+    return names or [f"#{n}" for n in range(1, len(cells) + 1)], chain((first,), rows)
+
+
+def _maker(
+    header: list[str], rows: Iterator[Row], table: Table | None, told: tuple[TableOptions, ReadOptions]
+) -> tuple[list[Row], _Make]:
+    """Give what makes the records of a row, and the rows that had to be looked at for that. Raises InvalidInput."""
+    settings, options = told
+    mapped = table is not None and bool(table.makes)
+    graph = None if mapped else read_table_header(header)
+    if graph is not None:
+        make_record = record_maker(graph, settings, text=True)
+        return [], lambda row: (make_record(row),)
+    begun = _sample(rows)
+    cells = [row for _, row in begun if not isinstance(row, Rejected)]
+    if table is not None and mapped:
+        return begun, bind(table, header, settings, options.name, cells)
+    kind, columns = read_header(header, options.kind)
     guesses = [column.type or guess_type(row[n] for row in cells if n < len(row)) for n, column in enumerate(columns)]
-    for line, row in chain(sample, rows):
-        yield row if isinstance(row, Rejected) else _record(kind, columns, guesses, (line, row))
+    return begun, lambda row: (from_wire(kind, _shape(columns, guesses, row)),)
 
 
-def _sample(rows: Iterator[_Row]) -> list[_Row]:
-    taken: list[_Row] = []
+def _fitted(row: list[str], width: int) -> list[str]:
+    return row[:width] + [""] * (width - len(row))
+
+
+def _records(make: _Make, line: int, row: list[str], width: int) -> Iterator[Located | Rejected]:
+    if len(row) != width:
+        reason = f"The line has {len(row)} cells, and the header {width}. Quote cells that hold delimiters."
+        yield rejected(line, reason, orjson.dumps(row).decode())
+        return
+    try:
+        for record in make(row):
+            yield Located(line, record)
+    except InvalidInput as error:
+        yield rejected(line, str(error), orjson.dumps(row).decode())
+
+
+def _sample(rows: Iterator[Row]) -> list[Row]:
+    taken: list[Row] = []
     characters = 0
     for line, row in rows:
         taken.append((line, row))
@@ -51,19 +111,6 @@ def _sample(rows: Iterator[_Row]) -> list[_Row]:
         if len(taken) >= _SAMPLE_ROWS or characters >= _SAMPLE_CHARACTERS:
             break
     return taken
-
-
-def _record(
-    kind: Kind, columns: Sequence[Column], guesses: Sequence[str], located: tuple[int, list[str]]
-) -> Located | Rejected:
-    line, row = located
-    if len(row) != len(columns):
-        reason = f"The line has {len(row)} cells, and the header {len(columns)}. Quote cells that hold commas."
-        return rejected(line, reason, orjson.dumps(row).decode())
-    try:
-        return Located(line, from_wire(kind, _shape(columns, guesses, row)))
-    except InvalidInput as error:
-        return rejected(line, str(error), orjson.dumps(row).decode())
 
 
 def _shape(columns: Sequence[Column], guesses: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
@@ -82,76 +129,4 @@ def _shape(columns: Sequence[Column], guesses: Sequence[str], row: Sequence[str]
     return shape
 
 
-def _rows(stream: BinaryIO) -> Iterator[_Row]:
-    """Give each row that is not empty, with the line on which it begins."""
-    csv.field_size_limit(max(LONGEST_FIELD, csv.field_size_limit()))  # It can only be set for the whole process.
-    source = _Texts(stream)
-    header = source.peek()
-    # The delimiter is what the header has most of, a comma when it has but one column.
-    reader = csv.reader(source, delimiter=max(",;\t", key=header.count), strict=True)
-    while True:
-        line = source.line + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            if "field limit" in str(error) or "end of data" in str(error):
-                raise InvalidInput(
-                    f"The quoted cell in the row of line {line} does not end: {error}.",
-                    mend="Close it with a quote; write a quote inside of it twice.",
-                    line=line,
-                ) from error
-            yield line, rejected(line, f"The line is not CSV: {error}.", _printable(source.text))
-            continue
-        if any(row):
-            yield line, _checked(line, row)
-
-
-def _checked(line: int, row: list[str]) -> list[str] | Rejected:
-    text = "\t".join(row)
-    if text.isascii() or _printable(text) == text:
-        return row
-    return rejected(line, "The line is not UTF-8. Save the file as UTF-8.", _printable(text))
-
-
-def _printable(text: str) -> str:
-    """Give a text with what was not UTF-8 replaced."""
-    return text.encode(errors="surrogateescape").decode(errors="replace")
-
-
-class _Texts:
-    """The stream's lines as texts, for csv.reader; bytes that are not UTF-8 stay in them as surrogates."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._lines = numbered_lines(stream)
-        self._ahead: str | None = None
-        self.line = 0
-        self.text = ""
-
-    def peek(self) -> str:
-        """Give the first line without taking it."""
-        self._ahead = self._read()
-        return self._ahead or ""
-
-    def __iter__(self) -> "_Texts":
-        return self
-
-    def __next__(self) -> str:
-        line, self._ahead = (self._read() if self._ahead is None else self._ahead), None
-        if line is None:
-            raise StopIteration
-        self.line += 1
-        self.text = line
-        return line
-
-    def _read(self) -> str | None:
-        number, raw = next(self._lines, (0, b""))
-        if raw is None:
-            raise InvalidInput(
-                f"Line {number} is longer than {LONGEST_LINE} bytes.", mend="Is this CSV, with line feeds?", line=number
-            )
-        return raw.decode(errors="surrogateescape") if number else None
-
-
-FORMAT = Format("csv", (".csv", ".tsv"), read, CSVWriter)
+FORMAT = Format("csv", (".csv", ".tsv"), read, CSVWriter, options=CSV_OPTIONS)

@@ -70,7 +70,25 @@ def relationship(
     told = {"kind": kind, "from": ends[0], "to": ends[1], "properties": rest, **fields}
     _read("relationship", told | ({"key": key} if key is not None else {}))
     found = Relationship(kind=kind, start=ends[0], end=ends[1], key=key, properties=rest, **fields)
-    return found if key is not None or not parallel else _keyed(found)
+    return found if key is not None or not parallel else with_content_key(found)
+
+
+def with_content_key(found: Relationship) -> Relationship:
+    """Give a relationship a key made of all that it says, so that another of its kind and ends stays beside it."""
+    return Relationship(
+        kind=found.kind,
+        start=found.start,
+        end=found.end,
+        key=_content_key(found),
+        properties=found.properties,
+        text=found.text,
+        valid_from=found.valid_from,
+        valid_to=found.valid_to,
+        strength=found.strength,
+        confidence=found.confidence,
+        source=found.source,
+        scope=found.scope,
+    )
 
 
 def entity_properties(held: Entity) -> dict[str, Any]:
@@ -178,23 +196,6 @@ def _read(what: str, told: Mapping[str, Any]) -> None:
     known = FIELDS[what]  # type: ignore[index]  # The two kinds are literals above.
     for name, value in told.items():
         known[name][1](value, name)
-
-
-def _keyed(found: Relationship) -> Relationship:
-    return Relationship(
-        kind=found.kind,
-        start=found.start,
-        end=found.end,
-        key=_content_key(found),
-        properties=found.properties,
-        text=found.text,
-        valid_from=found.valid_from,
-        valid_to=found.valid_to,
-        strength=found.strength,
-        confidence=found.confidence,
-        source=found.source,
-        scope=found.scope,
-    )
 
 
 def _content_key(found: Relationship) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
-from kgmem.domain.errors import InvalidInput
+from kgmem.domain.errors import InvalidInput, TooLarge
 from kgmem.domain.place import parse_place
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
@@ -40,6 +40,21 @@ def write(items: list[Any], kind: Kind, *, escape_formulas: bool = False) -> byt
     writer.write(items)
     writer.close()
     return stream.getvalue()
+
+
+class Endless(io.RawIOBase):
+    """A stream that begins with some bytes and goes on with others for ever."""
+
+    def __init__(self, begin: bytes) -> None:
+        self._begin = begin
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data, self._begin = self._begin or b"x" * len(buffer), b""
+        buffer[: len(data)] = data
+        return len(data)
 
 
 @pytest.mark.parametrize("kind", ["entity", "relationship", "episode", "source"])
@@ -79,6 +94,8 @@ def test_episodes_and_sources_are_told_by_their_columns() -> None:
         (["99999999999999999999", "1"], ["99999999999999999999", "1"]),
         (["=1+1", "x"], ["=1+1", "x"]),
         (["", "5"], [None, 5]),
+        (["-0", "5"], ["-0", "5"]),
+        (["١", "5"], ["١", "5"]),
     ],
 )
 def test_a_column_has_another_type_than_text_only_where_nothing_is_lost(cells: list[str], values: list[Any]) -> None:
@@ -136,7 +153,6 @@ def test_a_bad_row_is_rejected_and_the_rest_is_read(row: str, says: str) -> None
         ("key,\na,b\n", "Column 2 has no name"),
         ("from,to\na,b\n", "no column 'kind'"),
         ("key,trust,colour\na,1,red\n", "no field 'colour'"),
-        ('key,x\na,"open\nb,c\n', "does not end"),
         ('"key\n', "does not end"),
         ("\xff\xfek\x00".encode("latin-1"), "UTF-16"),
     ],
@@ -146,9 +162,74 @@ def test_a_file_that_cannot_be_understood_is_refused(data: Any, says: str) -> No
         read(data)
 
 
+def test_a_quote_that_does_not_close_rejects_what_follows_and_keeps_what_stands_before() -> None:
+    found = read('key,x\na,1\nb,"open\nc,2\n')
+    assert found[0].record.key == "a"
+    assert (found[1].line, len(found)) == (3, 2)
+    assert "begins in the row of line 3 and does not end" in found[1].reason
+    found = read('key,x\na,1\nb,"open\nc,"2"\nd,3\n')
+    assert [item.line for item in found] == [2, 3]
+    assert "what follows cannot be told apart and was not read" in found[1].reason
+
+
 def test_a_quote_that_never_closes_does_not_fill_the_memory() -> None:
-    with pytest.raises(InvalidInput, match="row of line 2 does not end"):
-        read('key,text\na,"' + "x\n" * 3_000_000)
+    (found,) = read('key,text\na,"' + "x\n" * 3_000_000)
+    assert "row of line 2 and does not end" in found.reason
+
+
+def test_a_line_beyond_all_bounds_is_rejected_without_being_held() -> None:
+    endless = io.BufferedReader(Endless(b"key,text\na,1\nb,"))
+    found = list(csv.read(endless, ReadOptions()))
+    assert [item.line for item in found] == [2, 3]
+    assert "longer than 16777216 bytes" in found[1].reason
+    with pytest.raises(InvalidInput, match="first line is longer"):
+        list(csv.read(io.BufferedReader(Endless(b"")), ReadOptions()))
+
+
+def test_a_cell_of_many_digits_is_read_at_once() -> None:
+    digits = "1" * 3_000_000 + "x"
+    (found,) = read(f"key,n:float\na,{digits}\n")
+    assert "not of type float" in found.reason
+    assert records(f"key,n\na,1.5\nb,{digits[:50]}\n")[1].properties == {"n": digits[:50]}
+
+
+def test_a_header_of_too_many_columns_is_refused() -> None:
+    with pytest.raises(TooLarge, match="10000 is the most"):
+        read("key" + ",c" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"delimiter": "|"}, "key|x\na|1;2\n"),
+        ({"delimiter": "pipe"}, "key|x\na|1;2\n"),
+        ({"quote": "'"}, "key,x\na,'1;2'\n"),
+        ({"quote": "none", "delimiter": "tab"}, "key\tx\na\t1;2\n"),
+    ],
+)
+def test_delimiter_and_quote_are_options(options: dict[str, str], text: str) -> None:
+    (found,) = csv.read(io.BytesIO(text.encode()), ReadOptions(options=options))
+    assert isinstance(found, Located)
+    assert found.record.properties == {"x": "1;2"}
+
+
+def test_lines_of_other_lengths_than_the_header_are_taken_when_asked() -> None:
+    found = list(csv.read(io.BytesIO(b"key,x\na,1,2\nb\n"), ReadOptions(options={"ragged": "accept"})))
+    assert [item.record.properties for item in found] == [{"x": 1}, {}]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"delimeter": ","}, "no option 'delimeter'. Did you mean 'delimiter'"),
+        ({"delimiter": "::"}, "not one character"),
+        ({"parallel": "maybe"}, "'maybe'. Give one of keep, merge"),
+        ({"delimiter": ",", "quote": ","}, "the same character"),
+    ],
+)
+def test_an_option_that_is_wrong_is_refused(options: dict[str, str], says: str) -> None:
+    with pytest.raises(InvalidInput, match=says):
+        list(csv.read(io.BytesIO(b"key\na\n"), ReadOptions(options=options)))
 
 
 def test_empty_files_and_empty_lines_hold_nothing() -> None:
