@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from kgmem.domain.access import Key, Right
 from kgmem.domain.answer import Answer
 from kgmem.domain.change import Change
-from kgmem.domain.embedding import EmbeddingSpace
+from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.graph import Graph, GraphStats, check_graph_name
@@ -244,6 +244,14 @@ class Memory:
     async def reembed(self, graph: str, *, progress: Callable[[int], None] | None = None) -> int:
         """Move a graph to the present embedder's space; recall answers from the old one until all is there."""
         return await embedding.reembed(self.parts, graph, progress=progress)
+
+    async def refused_passages(self, graph: str, *, limit: int = 100) -> Sequence[RefusedPassage]:
+        """Give passages for which the embedder gives no vector, with its reason; they are found by their words."""
+        return await self.parts.index.refused(graph, limit)
+
+    async def retry_refused(self, graph: str) -> int:
+        """Let the passages that the embedder refused wait for a vector again; gives how many."""
+        return await self.parts.index.retry_refused(graph)
 
     async def defer_missing_vectors(self) -> int:
         """Ask for embedding in every graph where passages wait; gives in how many. A sweep against lost wake-ups."""

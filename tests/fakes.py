@@ -9,7 +9,7 @@ from typing import Any
 from kgmem.domain.access import Key, Right
 from kgmem.domain.answer import Hit
 from kgmem.domain.change import Change
-from kgmem.domain.embedding import EmbeddingSpace, Vector
+from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict, NotFound, Unauthenticated, UnknownEntities, VersionConflict
@@ -84,7 +84,7 @@ class FakeCatalog:
     async def stats(self, name: str) -> GraphStats:
         await self.get(name)
         counts = {kind: sum(1 for k, _, _ in self.items[name] if k == kind) for kind in ("entity", "episode", "edge")}
-        return GraphStats(counts["entity"], counts["episode"], counts["edge"], 0, 0, 0, 1, 0, {}, {}, 0, 0)
+        return GraphStats(counts["entity"], counts["episode"], counts["edge"], 0, 0, 0, 0, 1, 0, {}, {}, 0, 0)
 
 
 class FakeStore:
@@ -268,6 +268,16 @@ class FakeIndex:
 
     async def put_vectors(self, graph: str, space: str, vectors: Mapping[int, tuple[str, Vector]]) -> int:
         return len(vectors)
+
+    async def refuse(self, graph: str, space: str, reasons: Mapping[int, str]) -> None:
+        return
+
+    async def refused(self, graph: str, limit: int) -> Sequence[RefusedPassage]:
+        return []
+
+    async def retry_refused(self, graph: str) -> int:
+        await self.store._held(graph)
+        return 0
 
     async def begin_space(self, graph: str, space: EmbeddingSpace) -> None:
         await self.store._held(graph)

@@ -60,6 +60,7 @@ class SwitchableEmbedder:
     name: str = ""
     away: bool = False
     pause: float = 0.0
+    refuses: str = ""  # What no text may hold.
     before: Callable[[], Awaitable[None]] | None = None
     seen: list[str] = field(default_factory=list)
 
@@ -73,6 +74,8 @@ class SwitchableEmbedder:
         if self.before and role == "document":
             await self.before()
         await asyncio.sleep(self.pause)
+        if self.refuses and any(self.refuses in text for text in texts):
+            raise EmbedderUnavailable(f"It refuses {self.refuses}.")
         self.seen += texts
         return await self.inner.embed(texts, role)
 

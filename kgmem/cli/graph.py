@@ -65,7 +65,8 @@ def show(name: Name, as_json: AsJSON = False) -> None:
         return
     OUT.print(f"[bold]{graph.name}[/]{_space(graph)}, {'strict, ' if graph.strict else ''}{decimal(stats.bytes)}")
     table = Table(show_header=False)
-    for what in ("entities", "relationships", "episodes", "passages", "vectors", "waiting_for_vectors", "sources"):
+    counted = ("entities", "relationships", "episodes", "passages", "vectors", "waiting_for_vectors", "sources")
+    for what in (*counted, *(["refused_by_embedder"] if stats.refused_by_embedder else [])):
         table.add_row(what.replace("_", " "), f"{getattr(stats, what):,}")
     OUT.print(table)
     for title, counts in (("label", stats.labels), ("kind", stats.kinds)):

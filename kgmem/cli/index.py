@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, note, print_json
 from kgmem.cli.opening import with_memory
@@ -30,9 +32,30 @@ def rebuild(graph: GraphName, as_json: AsJSON = False) -> None:
 
 
 @app.command()
-def embed(graph: GraphName, as_json: AsJSON = False) -> None:
+def embed(
+    graph: GraphName,
+    retry: Annotated[bool, typer.Option("--retry", help="Try the texts again that the embedder refused.")] = False,
+    as_json: AsJSON = False,
+) -> None:
     """Embed what waits for a vector, now, instead of leaving it to a worker."""
+    if retry:
+        with_memory(lambda m: m.retry_refused(graph))
     _embed(graph, lambda m, name, progress: m.embed_waiting(name, progress=progress), as_json)
+    if refused := with_memory(lambda m: m.stats(graph)).refused_by_embedder:
+        note(f"The embedder refused {refused:,} passages: kgmem index refused --graph {graph}")
+
+
+@app.command()
+def refused(graph: GraphName, as_json: AsJSON = False) -> None:
+    """List the first 100 texts that the embedder refused, each with its reason; they are found by their words."""
+    passages = with_memory(lambda m: m.refused_passages(graph))
+    if as_json:
+        print_json(list(passages))
+        return
+    table = Table("kind", "key", "scope", "passage", "reason")
+    for each in passages:
+        table.add_row(each.kind, each.key, each.scope, str(each.ordinal), each.reason)
+    OUT.print(table if passages else "The embedder refused nothing.")
 
 
 @app.command()

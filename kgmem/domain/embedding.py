@@ -30,6 +30,17 @@ class EmbeddingSpace:
         return sha256(repr(sorted(asdict(self).items())).encode()).hexdigest()[:12]
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedPassage:
+    """A passage for which the embedder gives no vector, and why; it is found by its words."""
+
+    kind: Literal["entity", "episode"]
+    key: str
+    scope: str
+    ordinal: int  # Which passage of its text it is, from 0.
+    reason: str
+
+
 class Embedder(Protocol):
     """Turns texts into unit vectors of one space."""
 

@@ -35,6 +35,7 @@ class GraphStats:
     passages: int
     vectors: int
     waiting_for_vectors: int
+    refused_by_embedder: int  # Passages that wait no longer: the embedder gives no vector for them.
     scopes: int
     sources: int
     labels: Mapping[str, int]

@@ -8,7 +8,7 @@ from kgmem.domain.access import Key, Right
 from kgmem.domain.answer import Hit
 from kgmem.domain.batch import Batch, BatchResult, Rejection
 from kgmem.domain.change import Change
-from kgmem.domain.embedding import EmbeddingSpace, Vector
+from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.graph import Graph, GraphStats
@@ -140,6 +140,15 @@ class RetrievalIndex(Protocol):
 
     async def put_vectors(self, graph: str, space: str, vectors: Mapping[int, tuple[str, Vector]]) -> int:
         """Store vectors by passage id, each with the body it was made of; a passage changed since is left waiting."""
+
+    async def refuse(self, graph: str, space: str, reasons: Mapping[int, str]) -> None:
+        """Let passages wait no longer for a vector of this space, and note why, by passage id."""
+
+    async def refused(self, graph: str, limit: int) -> Sequence[RefusedPassage]:
+        """Give passages that the embedder refused."""
+
+    async def retry_refused(self, graph: str) -> int:
+        """Let the passages that the embedder refused wait again; gives how many."""
 
     async def begin_space(self, graph: str, space: EmbeddingSpace) -> None:
         """Open a second embedding space beside the graph's; every passage waits for its vector there."""

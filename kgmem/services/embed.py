@@ -1,8 +1,10 @@
 """Embed: give passages that wait for one their vectors, and move a graph to another embedding space."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from kgmem.domain.embedding import Embedder, EmbeddingSpace
+from kgmem.domain.embedding import Embedder, EmbeddingSpace, Vector
 from kgmem.domain.errors import Conflict, EmbedderUnavailable
 from kgmem.services.parts import Parts
 
@@ -25,8 +27,8 @@ async def embed_waiting(parts: Parts, graph: str, *, progress: Progress | None =
     held = await parts.graphs.get(graph)
     embedder = embedder_in(parts, held.space) if parts.embedder else None
     done = 0
-    while embedder and (count := await _embed_batch(parts, embedder, graph)):
-        done += count
+    while embedder and (batch := await _embed_batch(parts, embedder, graph)).asked:
+        done += batch.embedded
         if progress:
             progress(done)
     return done
@@ -89,8 +91,8 @@ class _Move:
 
     async def advance(self, last: int) -> int:
         """Embed what waits up to the passage `last`; gives how many wait then, at most one more than a batch."""
-        while count := await _embed_batch(self._parts, self._embedder, self._graph, last=last):
-            self.done += count
+        while (batch := await _embed_batch(self._parts, self._embedder, self._graph, last=last)).asked:
+            self.done += batch.embedded
             if self._progress:
                 self._progress(self.done)
             await self._keep_up()
@@ -106,12 +108,49 @@ class _Move:
                 self._former = None
 
 
-async def _embed_batch(parts: Parts, embedder: Embedder, graph: str, *, last: int | None = None) -> int:
-    """Embed the first passages that wait for a vector of the embedder's space; gives how many."""
+class _Batch(NamedTuple):
+    """How many passages were tried, and how many of them have their vectors now."""
+
+    asked: int
+    embedded: int
+
+
+async def _embed_batch(parts: Parts, embedder: Embedder, graph: str, *, last: int | None = None) -> _Batch:
+    """Embed the first passages that wait for a vector of the embedder's space; those that it refuses wait no longer."""
     space = embedder.space.id
     waiting = await parts.index.unembedded(graph, space, BATCH, last=last)
-    if waiting:
-        vectors = await embedder.embed([body for _, body in waiting], "document")
-        made = {id_: (body, vector) for (id_, body), vector in zip(waiting, vectors, strict=True)}
+    if not waiting:
+        return _Batch(0, 0)
+    answers = await _vectors(embedder, [body for _, body in waiting])
+    made = {id_: (body, told) for (id_, body), told in zip(waiting, answers, strict=True) if not isinstance(told, str)}
+    refused = {id_: told for (id_, _), told in zip(waiting, answers, strict=True) if isinstance(told, str)}
+    if made:
         await parts.index.put_vectors(graph, space, made)
-    return len(waiting)
+    if refused:
+        await parts.index.refuse(graph, space, refused)
+    return _Batch(len(waiting), len(made))
+
+
+async def _vectors(embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector | str]:
+    """Give each text's vector, or why the provider refuses it. Raises EmbedderUnavailable when it refuses any text.
+
+    A batch that fails is halved until the text that it fails for stands alone.
+    """
+    try:
+        return await embedder.embed(texts, "document")
+    except EmbedderUnavailable as error:
+        if not await _answers(embedder):
+            raise
+        if len(texts) == 1:
+            return [error.message]
+    middle = len(texts) // 2
+    return [*await _vectors(embedder, texts[:middle]), *await _vectors(embedder, texts[middle:])]
+
+
+async def _answers(embedder: Embedder) -> bool:
+    """Say whether the provider embeds a harmless text, one that nothing remembers the vector of."""
+    try:
+        await embedder.embed([f"Does the embedder answer at {time.time_ns()}?"], "document")
+    except EmbedderUnavailable:
+        return False
+    return True

@@ -73,6 +73,8 @@ async def test_jobs_are_asked_for_once_and_can_be_looked_at(door: Door) -> None:
     assert job in [one["id"] for one in listed]
     refused(await door.client.get("/v1/jobs/999999"), 404)
     refused(await door.client.post(f"{GRAPH}/jobs", json={"task": "dance"}), 422, "/task")
+    assert (await door.client.post(f"{GRAPH}/jobs", json={"task": "embed", "retry": True})).is_success
+    refused(await door.client.post(f"{GRAPH}/jobs", json={"task": "rebuild", "retry": True}), 422, "retry")
     refused(await door.client.post("/v1/graphs/nowhere/jobs", json={"task": "embed"}), 404, "nowhere")
 
 

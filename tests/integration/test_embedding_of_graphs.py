@@ -60,6 +60,61 @@ async def test_a_provider_that_is_away_loses_no_write_and_vectors_follow_later(
     await assert_index_matches_labels(memory, graph)
 
 
+async def test_a_text_that_the_provider_refuses_holds_up_no_other(
+    memory: Memory, graph: str, embedder: SwitchableEmbedder
+) -> None:
+    embedder.refuses = "poison"
+    texts = {f"k{n}": "poison" if n in {5, 70} else f"apple {n}" for n in range(100)}
+    await memory.put_entities(graph, [Entity(key, text=text) for key, text in texts.items()])
+    await memory.put_episodes(graph, [Episode("a poisoned well", "e", scope="user/1")])
+    assert await memory.embed_waiting(graph) == 98
+    stats = await memory.stats(graph)
+    assert (stats.vectors, stats.waiting_for_vectors, stats.refused_by_embedder) == (98, 0, 3)
+    told = [(each.kind, each.key, each.scope, each.reason) for each in await memory.refused_passages(graph)]
+    assert told == [
+        ("entity", "k5", "", "It refuses poison."),
+        ("entity", "k70", "", "It refuses poison."),
+        ("episode", "e", "user/1", "It refuses poison."),
+    ]
+    assert (await arms(memory, graph, "poison"))["k5"] == {"words"}
+    await memory.put_entities(graph, [Entity("k5", text="antidote")])
+    assert await memory.embed_waiting(graph) == 1
+    embedder.refuses = ""
+    assert await memory.embed_waiting(graph) == 0
+    assert await memory.retry_refused(graph) == 2
+    assert await memory.embed_waiting(graph) == 2
+    assert (await memory.stats(graph)).refused_by_embedder == 0
+    await assert_index_matches_labels(memory, graph)
+
+
+async def test_nothing_is_taken_for_refused_while_the_provider_is_away(
+    memory: Memory, graph: str, embedder: SwitchableEmbedder
+) -> None:
+    await memory.put_entities(graph, [Entity("a", text="apple")])
+    embedder.away = True
+    with pytest.raises(EmbedderUnavailable):
+        await memory.embed_waiting(graph)
+    stats = await memory.stats(graph)
+    assert (stats.waiting_for_vectors, stats.refused_by_embedder) == (1, 0)
+
+
+async def test_a_text_that_the_new_provider_refuses_does_not_keep_a_graph_from_moving(
+    memory: Memory, graph: str, embedder: SwitchableEmbedder
+) -> None:
+    await memory.put_entities(graph, [Entity("a", text="apple"), Entity("b", text="poison")])
+    await memory.embed_waiting(graph)
+    new = hashing(MOVED)
+    new.refuses = "poison"
+    moving = with_embedder(memory, new, embedder)
+    assert await moving.reembed(graph) == 1
+    assert ((await moving.graph(graph)).space or embedder.space).id == new.space.id
+    assert (await moving.stats(graph)).refused_by_embedder == 1
+    new.refuses = ""
+    assert await moving.retry_refused(graph) == 1
+    assert await moving.embed_waiting(graph) == 1
+    await assert_index_matches_labels(moving, graph)
+
+
 async def test_a_graph_of_another_space_is_recalled_by_words_and_says_so(memory: Memory, graph: str) -> None:
     await memory.put_entities(graph, [Entity("a", text="apple")])
     await memory.embed_waiting(graph)
@@ -186,9 +241,14 @@ async def test_a_graph_that_has_not_moved_yet_is_embedded_in_the_space_it_is_in(
 ) -> None:
     moving = with_embedder(memory, hashing(MOVED), embedder)
     await moving.put_entities(graph, [Entity("a", text="apple")])
-    assert await moving.defer_missing_vectors() == 1
+    asked: list[Any] = moving.parts.jobs.asked  # type: ignore[attr-defined]
+    asked.clear()
+    await moving.defer_missing_vectors()
+    assert ("embed", graph) in asked
     assert await moving.embed_waiting(graph) == 1
-    assert await moving.defer_missing_vectors() == 0
+    asked.clear()
+    await moving.defer_missing_vectors()
+    assert ("embed", graph) not in asked
     assert await arms(moving, graph, "apple") == {"a": {"meaning", "words"}}
 
 

@@ -21,6 +21,7 @@ from kgmem.storage.postgres.migrate import (
     revisions,
     state_of,
 )
+from tests.memories import index_schema, opened_memory
 from tests.postgres import run_on, with_database
 
 SCHEMAS = ("kgmem", "kgmem_jobs")
@@ -69,8 +70,8 @@ async def fetch(url: str, sql: str, *arguments: object) -> list[asyncpg.Record]:
         await connection.close()
 
 
-async def catalog_of(url: str) -> set[str]:
-    return {row[0] for row in await fetch(url, CATALOG, list(SCHEMAS))}
+async def catalog_of(url: str, *more: str) -> set[str]:
+    return {row[0] for row in await fetch(url, CATALOG, [*SCHEMAS, *more])}
 
 
 async def contents_of(url: str) -> dict[str, list[str]]:
@@ -123,14 +124,19 @@ async def test_down_and_up_again_keeps_all_data(database_url: str) -> None:
     assert await contents_of(database_url) == contents
 
 
-async def test_a_way_down_really_goes_down(database_url: str) -> None:
-    before = await catalog_of(database_url)
+async def test_a_way_down_really_goes_down_and_up_again_for_graphs_too(database_url: str) -> None:
+    async with opened_memory(database_url) as memory:
+        await memory.create_graph("facts")
+        schema = await index_schema(memory, "facts")
+    made = before = await catalog_of(database_url, schema)
 
     for revision in list(reversed(revisions()))[1:]:
         await downgrade(database_url, revision)
-        after = await catalog_of(database_url)
+        after = await catalog_of(database_url, schema)
         assert after != before
         before = after
+    await migrate(database_url)
+    assert await catalog_of(database_url, schema) == made
 
 
 async def test_down_to_base_leaves_nothing_of_kgmem(database_url: str) -> None:

@@ -3,10 +3,10 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from kgmem.domain.errors import NotFound
+from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem_api.access import Administers, ReadsWholeAnywhere
 from kgmem_api.bodies import JSONBody
 from kgmem_api.replies import reply
@@ -24,6 +24,7 @@ class JobIn(BaseModel):
     model_config = STRICT
 
     task: Literal["embed", "reembed", "rebuild"]
+    retry: Annotated[bool, Field(description="With embed: also the texts that the embedder refused.")] = False
 
 
 @router.get("/v1/jobs", responses=gives(JobList))
@@ -63,6 +64,10 @@ async def post_job(
 ) -> Response:
     """Ask for background work: embed what waits, reembed with the present embedder, rebuild the retrieval index."""
     await access.memory.graph(graph)
+    if asked.retry:
+        if asked.task != "embed":
+            raise InvalidInput("retry goes with the task embed.", mend="Leave retry out.")
+        await access.memory.retry_refused(graph)
     job = await access.memory.defer(asked.task, graph=graph)
     if job is None:
         return reply({"job": None})

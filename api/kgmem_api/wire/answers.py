@@ -183,6 +183,7 @@ class StatsOut(BaseModel):
     passages: int
     vectors: int
     waiting_for_vectors: int
+    refused_by_embedder: int
     scopes: int
     sources: int
     labels: dict[str, int]

@@ -129,6 +129,7 @@ class PostgresCatalog:
             },
             vectors=vectors,
             waiting_for_vectors=row["waiting"],
+            refused_by_embedder=row["refused"],
             labels={r["name"]: r["n"] for r in by_label if r["kind"] == VERTEX and r["name"] != EPISODE_LABEL},
             kinds={r["name"]: r["n"] for r in by_label if r["kind"] != VERTEX},
             bytes=row["bytes"],

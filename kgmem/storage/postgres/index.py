@@ -8,7 +8,8 @@ import asyncpg
 import orjson
 
 from kgmem.domain.answer import Hit
-from kgmem.domain.embedding import EmbeddingSpace, Vector
+from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
+from kgmem.domain.entity import EPISODE
 from kgmem.domain.errors import Conflict
 from kgmem.domain.graph import Graph, GraphStats
 from kgmem.domain.ports import Candidates
@@ -98,6 +99,23 @@ class PostgresIndex:
                 return tag
 
             return int((await self.database.transact(store)).rpartition(" ")[2])
+
+    async def refuse(self, graph: str, space: str, reasons: Mapping[int, str]) -> None:
+        """Let passages wait no longer for a vector of this space, and note why, by passage id."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            await connection.execute(layout.sql("recall", "refuse"), space, list(reasons), list(reasons.values()))
+
+    async def refused(self, graph: str, limit: int) -> Sequence[RefusedPassage]:
+        """Give passages that the embedder refused, the oldest first."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            rows = await connection.fetch(layout.sql("recall", "refused"), limit)
+        return [RefusedPassage(**{**row, "kind": "episode" if row["kind"] == EPISODE else "entity"}) for row in rows]
+
+    async def retry_refused(self, graph: str) -> int:
+        """Let the passages that the embedder refused wait again; gives how many."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            tag: str = await connection.execute(layout.sql("recall", "retry_refused"))
+        return int(tag.rpartition(" ")[2])
 
     async def begin_space(self, graph: str, space: EmbeddingSpace) -> None:
         """Open a second embedding space beside the graph's. Goes on with one that was begun before."""

@@ -59,6 +59,7 @@ CREATE INDEX ON {index}.passage (item);
 CREATE TABLE {index}.unembedded (
     passage bigint NOT NULL,
     space   text COLLATE "C" NOT NULL,
+    refused text,                         -- why the embedder refuses it; such a passage waits until somebody asks
     PRIMARY KEY (space, passage)
 );
 

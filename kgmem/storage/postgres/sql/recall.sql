@@ -105,7 +105,7 @@ JOIN {graph}.{label} l ON l.id = n.graphid
 
 -- name: unembedded
 SELECT p.id, p.body FROM {index}.unembedded u JOIN {index}.passage p ON p.id = u.passage
-WHERE u.space = $1 AND u.passage <= $3 ORDER BY u.passage LIMIT $2
+WHERE u.space = $1 AND u.refused IS NULL AND u.passage <= $3 ORDER BY u.passage LIMIT $2
 
 -- name: last_passage
 SELECT coalesce(max(id), 0) FROM {index}.passage
@@ -125,6 +125,19 @@ WITH arrived AS (
 )
 DELETE FROM {index}.unembedded u USING stored WHERE u.space = $1 AND u.passage = stored.passage
 
+-- name: refuse
+UPDATE {index}.unembedded u SET refused = n.refused
+FROM unnest($2::bigint[], $3::text[]) AS n (passage, refused) WHERE u.space = $1 AND u.passage = n.passage
+
+-- name: refused
+SELECT i.kind, i.key, s.path AS scope, p.ordinal, u.refused AS reason
+FROM {index}.unembedded u
+JOIN {index}.passage p ON p.id = u.passage JOIN {index}.item i ON i.id = p.item JOIN {index}.scope s ON s.id = i.scope
+WHERE u.refused IS NOT NULL ORDER BY u.passage LIMIT $1
+
+-- name: retry_refused
+UPDATE {index}.unembedded SET refused = NULL WHERE refused IS NOT NULL
+
 -- name: writers_wait
 LOCK TABLE {index}.passage IN SHARE MODE
 
@@ -142,7 +155,7 @@ INSERT INTO {index}.unembedded (passage, space) SELECT id, $1 FROM {index}.passa
 
 -- name: waiting_for_space
 SELECT EXISTS (SELECT 1 FROM {index}.unembedded u JOIN {index}.passage p ON p.id = u.passage
-               WHERE u.space = $1 AND u.passage <= $2)
+               WHERE u.space = $1 AND u.refused IS NULL AND u.passage <= $2)
 
 -- name: leave_space
 DELETE FROM {index}.unembedded WHERE space <> $1
