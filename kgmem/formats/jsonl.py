@@ -1,13 +1,17 @@
-"""JSON Lines: one JSON object a line, with the wire's field names and, where kinds are mixed, a "type"."""
+"""JSON Lines: one JSON object a line, with the wire's field names and, where kinds are mixed, a "type".
 
-import json
-import re
+Lines of Neo4j's APOC are recognised by the first of them.
+"""
+
 from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from itertools import chain
 from typing import Any, BinaryIO
 
 import orjson
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.formats.json_values import read_json
 from kgmem.formats.lines import LONGEST_LINE, numbered_lines
 from kgmem.formats.records import (
     KINDS,
@@ -23,10 +27,6 @@ from kgmem.formats.records import (
 )
 from kgmem.formats.wire import from_wire, tell_kind, to_wire
 
-# orjson makes a float of an integer beyond 64 bits, so what may hold one is looked at again.
-_MANY_DIGITS = re.compile(rb"\d{19}")
-_LEAST, _MOST = -(2**63), 2**63 - 1
-
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]:
     """Give the records of a stream; blank lines are passed over.
@@ -35,13 +35,18 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]
     """
     kind = options.kind
     begun = False
-    for line, raw in numbered_lines(stream):
+    lines = numbered_lines(stream)
+    for line, raw in lines:
         if raw is None:
             yield rejected(line, f"The line is longer than {LONGEST_LINE} bytes.", "")
         elif not raw.isspace():
             if not begun:
-                _refuse_document(raw)
                 begun = True
+                _refuse_document(raw)
+                if _is_apoc(raw):
+                    # What stands behind APOC takes longer to load than all that other lines need.
+                    yield from import_module("kgmem.formats.apoc").read_lines(chain([(line, raw)], lines), options)
+                    return
             try:
                 shape = _object(raw)
                 own, kind = _kind(shape, kind)
@@ -79,25 +84,28 @@ def dump(record: Record) -> bytes:
 def _refuse_document(first: bytes) -> None:
     """Raise InvalidInput when the first line shows one JSON document over many lines, each of which would fail."""
     if first.lstrip().startswith(b"[") or first.strip() == b"{":
-        raise InvalidInput("The file is one JSON document.", mend="Write one object a line, as in {...}\\n{...}\\n.")
+        raise InvalidInput(
+            "The file is one JSON document.",
+            mend="Write one object a line, as in {...}\\n{...}\\n. If Neo4j's APOC wrote it, name its format: apoc.",
+        )
+
+
+def _is_apoc(raw: bytes) -> bool:
+    """Say whether a line is a node, or a relationship whose ends are objects, as APOC writes them."""
+    try:
+        shape = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return False
+    if not isinstance(shape, dict) or shape.get("type") not in {"node", "relationship"}:
+        return False
+    return shape["type"] == "node" or all(isinstance(shape.get(end), dict) for end in ("start", "end"))
 
 
 def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        value = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"This is not JSON: {error}.", mend="Write one whole object a line.") from error
+    value = read_json(raw)
     if not isinstance(value, dict):
         raise InvalidInput("The line is JSON, but no object.", mend="Write one object a line.")
-    if _MANY_DIGITS.search(raw):
-        json.loads(raw, parse_int=_integer)
     return value
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > 20 or not _LEAST <= int(digits) <= _MOST:
-        raise InvalidInput("An integer does not fit into 64 bits.", mend="Give it as text.")
-    return int(digits)
 
 
 def _kind(shape: dict[str, Any], usual: Kind | None) -> tuple[Kind, Kind | None]:

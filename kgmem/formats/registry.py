@@ -13,10 +13,16 @@ from kgmem.formats.records import Format, Read
 
 # Name -> its module, and the ends of its files' names.
 FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "apoc": ("apoc", ()),
     "csv": ("csv", (".csv", ".tsv")),
+    "cytoscape": ("cytoscape", (".cyjs",)),
+    "dot": ("dot", (".dot", ".gv")),
+    "gephi": ("gephi", ()),
     "gexf": ("gexf", (".gexf",)),
     "graphml": ("graphml", (".graphml",)),
     "jsonl": ("jsonl", (".jsonl", ".ndjson", ".jsonlines")),
+    "mermaid": ("mermaid", (".mmd", ".mermaid")),
+    "node-link": ("node_link", ()),
 }
 
 

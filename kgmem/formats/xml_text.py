@@ -16,12 +16,12 @@ _IN_ATTRIBUTE: Final = str.maketrans(
 
 def text(value: str) -> str:
     """Give a text as it stands between tags."""
-    return _sayable(value).translate(_IN_TEXT)
+    return sayable(value).translate(_IN_TEXT)
 
 
 def attribute(value: str) -> str:
     """Give a text as it stands between the quotes of an attribute."""
-    return _sayable(value).translate(_IN_ATTRIBUTE)
+    return sayable(value).translate(_IN_ATTRIBUTE)
 
 
 def said(value: str) -> str:
@@ -29,7 +29,8 @@ def said(value: str) -> str:
     return _SAID.sub(_character, value) if "_x" in value else value
 
 
-def _sayable(value: str) -> str:
+def sayable(value: str) -> str:
+    """Give a text with what XML cannot hold as `_x0001_` and its like."""
     return _UNSAYABLE.sub(lambda found: f"_x{ord(found[0]):04X}_", value)
 
 
