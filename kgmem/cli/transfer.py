@@ -64,7 +64,12 @@ def import_(
 def export(
     graph: GraphName = DEFAULT_GRAPH,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="The file (.jsonl, .csv; also .gz, .xz); - is standard output.")
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file (.jsonl, .csv, ...; also .gz, .xz, .zst), or a folder; - is standard output.",
+        ),
     ] = STANDARD,
     format_: FormatName = None,
     kind: Annotated[KindName, typer.Option("--kind", help="Only these; CSV needs one kind.")] = None,
@@ -89,6 +94,8 @@ def export(
         return
     told = ", ".join(f"{name} {count:,}" for name, count in result.records.items()) or "nothing"
     note(f"Wrote {told} ({result.seconds:.1f} s).")
+    for what, count in result.lost.items():
+        note(f"Left out, as the format cannot carry it: {what} ({count:,}).")
 
 
 @contextmanager

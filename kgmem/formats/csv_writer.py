@@ -74,7 +74,7 @@ class CSVWriter:
             if odd:
                 left = {name: value for name, value in properties.items() if name not in own}
                 cells.append(write_cell(left or None, "map"))
-            rows.writerow([_escaped(cell) for cell in cells] if self._escape else cells)
+            rows.writerow([without_formula(cell) for cell in cells] if self._escape else cells)
         text.detach()
         self._spool.close()
 
@@ -101,5 +101,6 @@ def _title(name: str, kind: Kind, type_: str) -> str:
     return f"{PREFIX if taken else ''}{name}:{type_}"
 
 
-def _escaped(cell: str) -> str:
+def without_formula(cell: str) -> str:
+    """Give a cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if _FORMULA.match(cell) else cell

@@ -60,6 +60,11 @@ def sizes(files: Paths) -> int | None:
     return total
 
 
+def names_folder(path: Path | str | BinaryIO) -> bool:
+    """Say whether a target is a folder: one that exists, or a name that ends with a slash."""
+    return isinstance(path, Path | str) and (str(path).endswith(("/", os.sep)) or Path(path).is_dir())
+
+
 @contextmanager
 def create_file(path: Path | str | BinaryIO) -> Iterator[BinaryIO]:
     """Write a file ("-": standard output), compressed by its suffix; it appears when all of it is written."""
@@ -71,6 +76,8 @@ def create_file(path: Path | str | BinaryIO) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     target = Path(path)
+    if names_folder(path):
+        raise InvalidInput(f"{path} is a folder.", mend="Name a file: this format is one file.")
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         raw = cast(BinaryIO, beside.open("xb"))

@@ -22,6 +22,7 @@ FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "graphml": ("graphml", (".graphml",)),
     "jsonl": ("jsonl", (".jsonl", ".ndjson", ".jsonlines")),
     "mermaid": ("mermaid", (".mmd", ".mermaid")),
+    "neo4j-csv": ("neo4j_csv", ()),
     "node-link": ("node_link", ()),
 }
 

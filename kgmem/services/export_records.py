@@ -1,16 +1,18 @@
-"""Export: a graph into a file, from one snapshot, in constant memory."""
+"""Export: a graph into a file, or the files of one format, from one snapshot, in constant memory."""
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats.files import create_file
-from kgmem.formats.records import Kind, Record, WriteOptions, kind_of
+from kgmem.formats.folders import create_parts
+from kgmem.formats.records import Format, Kind, Record, WriteOptions, Writer, kind_of
 from kgmem.formats.registry import format_of
 from kgmem.services.parts import Parts
 
@@ -25,14 +27,16 @@ class ExportOptions:
     kind: Kind | None = None  # Only this kind; formats that are tables need one.
     scope: str | None = None  # Exactly this scope; None: all of them.
     escape_formulas: bool = False  # CSV: let no spreadsheet take a text for a formula.
+    format_options: Mapping[str, str] = field(default_factory=dict)  # The format's own.
 
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What was written, by kind."""
+    """What was written, by kind, and what the format could not carry, in words, each with how often."""
 
     records: Mapping[str, int]
     seconds: float
+    lost: Mapping[str, int] = field(default_factory=dict)
 
 
 async def export_file(
@@ -44,17 +48,15 @@ async def export_file(
 ) -> ExportResult:
     """Write what a graph holds to a file or stream; a file appears when all is written. Raises NotFound, InvalidInput.
 
-    `progress` is told how many records were written so far.
+    A format of several files writes them into a folder (one that exists, or a name that ends with a slash), else a
+    zip file of them. `progress` is told how many records were written so far.
     """
     started = time.perf_counter()
     await parts.graphs.get(graph)
     format_ = format_of(target if isinstance(target, Path | str) else "-", options.format)
     counts: Counter[str] = Counter()
     batch: list[Record] = []
-    if format_.writer is None:
-        raise InvalidInput(f"kgmem reads {format_.name} and does not write it.", mend="Export one of the others.")
-    with create_file(target) as stream:
-        writer = format_.writer(stream, WriteOptions(options.kind, options.escape_formulas))
+    with _writer(format_, target, options) as writer:
         async for record in parts.store.export(graph, options.scope):
             if options.kind not in {None, kind_of(record)}:
                 continue
@@ -67,4 +69,19 @@ async def export_file(
                     progress(counts.total())
         await asyncio.to_thread(writer.write, batch)
         await asyncio.to_thread(writer.close)
-    return ExportResult(dict(counts), time.perf_counter() - started)
+        lost = {what: count for what, count in writer.lost.items() if count}
+    return ExportResult(dict(counts), time.perf_counter() - started, lost)
+
+
+@contextmanager
+def _writer(format_: Format, target: Path | str | BinaryIO, options: ExportOptions) -> Iterator[Writer]:
+    """Give the format's writer to the target. Raises InvalidInput for a format that is only read."""
+    told = WriteOptions(options.kind, options.escape_formulas, options.format_options)
+    if format_.parts is not None:
+        with create_parts(target) as open_part:
+            yield format_.parts(open_part, told)
+    elif format_.writer is not None:
+        with create_file(target) as stream:
+            yield format_.writer(stream, told)
+    else:
+        raise InvalidInput(f"kgmem reads {format_.name} and does not write it.", mend="Export one of the others.")

@@ -1,0 +1,82 @@
+"""Graphs as tables: in from other databases' files, out as files that make the same graph."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.place import parse_place
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.source import Source
+from kgmem.memory import Memory
+from kgmem.services.export_records import ExportOptions
+from kgmem.services.importing import ImportOptions
+from tests.data import data
+from tests.memories import new_graph
+
+FORMATS = ["neo4j-csv"]
+
+
+async def fill(memory: Memory, graph: str) -> None:
+    await memory.put_sources(graph, [Source("nasa", "NASA", trust=0.9)])
+    await memory.put_entities(
+        graph,
+        [
+            Entity("a", "Mission", "Apollo 11", {"crew": 3, "name": "own"}, labels=["Flight"], valid_from="1969-07-16"),
+            Entity("b", "Person", "Neil", {"tags": ["x", "y"], "deep": {"a": [1, None]}, "mixed": 1}, source="nasa"),
+            Entity("c", "City", place=parse_place([-84.19, 40.57]), properties={"mixed": "one", "n": 2.0}),
+            Entity("c", "City", "Mine", place=parse_place([7, 46]), scope="user/42"),
+        ],
+    )
+    await memory.put_relationships(
+        graph,
+        [
+            Relationship("FLEW", "b", "a", properties={"seat": "left"}, confidence=0.99, valid_from="1969"),
+            Relationship("BORN_IN", "b", "c", scope="user/42", key="birth"),
+        ],
+    )
+    await memory.put_episodes(graph, [Episode("The Eagle has landed.", key="eagle", mentions=["b"])])
+
+
+async def lines(memory: Memory, graph: str, path: Path) -> list[bytes]:
+    await memory.export_file(graph, path)
+    return sorted(path.read_bytes().splitlines())
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+async def test_what_was_exported_makes_the_same_graph(memory: Memory, graph: str, tmp_path: Path, format_: str) -> None:
+    await fill(memory, graph)
+    result = await memory.export_file(graph, f"{tmp_path}/out/", ExportOptions(format_))
+    assert (result.records, result.lost) == ({"source": 1, "entity": 4, "relationship": 2, "episode": 1}, {})
+    copy = await new_graph(memory, f"{graph}-copy")
+    taken = await memory.import_files(copy, sorted((tmp_path / "out").iterdir()))
+    assert (taken.created, taken.rejected) == (8, 0)
+    assert await lines(memory, copy, tmp_path / "copy.jsonl") == await lines(memory, graph, tmp_path / "all.jsonl")
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+async def test_a_file_gets_all_the_files_of_an_export_packed(
+    memory: Memory, graph: str, tmp_path: Path, format_: str
+) -> None:
+    await fill(memory, graph)
+    await memory.export_file(graph, tmp_path / "out.zip", ExportOptions(format_, kind="entity"))
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        assert [Path(name).stem for name in archive.namelist()] == ["nodes"]
+    with pytest.raises(InvalidInput, match="is a folder"):
+        await memory.export_file(graph, tmp_path, ExportOptions("jsonl"))
+
+
+@pytest.mark.slow
+async def test_the_air_routes_are_the_same_graph_after_each_format(memory: Memory, graph: str, tmp_path: Path) -> None:
+    files = [data(f"spatial_airroutes/air-routes-latest-{part}.csv.xz") for part in ("nodes", "edges")]
+    taken = await memory.import_files(graph, files, ImportOptions())
+    assert (taken.kinds, taken.rejected) == ({"entity": 3749, "relationship": 57_645}, 0)
+    original = await lines(memory, graph, tmp_path / "all.jsonl")
+    for format_ in FORMATS:
+        await memory.export_file(graph, f"{tmp_path}/{format_}/", ExportOptions(format_))
+        copy = await new_graph(memory, f"{graph}-{format_}")
+        await memory.import_files(copy, sorted((tmp_path / format_).iterdir()))
+        assert await lines(memory, copy, tmp_path / f"{format_}.jsonl") == original
