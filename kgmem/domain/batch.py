@@ -1,8 +1,8 @@
 """Batches: records of one kind on their way into a graph in bulk, and what becomes of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from kgmem.domain.entity import Entity
 from kgmem.domain.relationship import Relationship
@@ -20,6 +20,23 @@ class Stated(NamedTuple, Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
+class Columns:
+    """Many plain records of one kind, column by column, as large files are read: each field was checked already.
+
+    Arrays are Arrow's, of texts with null where a value is not given. Numbers and booleans are their JSON.
+    """
+
+    kind: BatchKind
+    lines: Any  # Arrow's int64: on which line of its file each record stands.
+    fields: Mapping[str, Any]  # By the wire's names, with lon and lat for a place.
+    properties: Sequence[tuple[str, bool, Any]]  # Name, whether the texts are JSON, and the texts.
+
+    def __len__(self) -> int:
+        """Give how many records these are."""
+        return len(self.lines)
+
+
+@dataclass(frozen=True, slots=True)
 class Rejection:
     """One record that was not taken: where it stands, why, and its text."""
 
@@ -34,7 +51,12 @@ class Batch:
     """Records of one kind; a batch is stored as a whole, in one transaction, or not at all."""
 
     kind: BatchKind
-    records: Sequence[Stated[Entity]] | Sequence[Stated[Relationship]]
+    records: Sequence[Stated[Any]] = ()
+    columns: Sequence[tuple[str, Columns]] = ()  # Each with the name of its file.
+    lane: int = 0  # Of the columns only those records that belong into this lane,
+    lanes: int = 1  # of so many.
+    source: str | None = None  # Of records in columns that name none.
+    scope: str = ""
 
 
 @dataclass(slots=True)
@@ -48,3 +70,8 @@ class BatchResult:
     waiting: int = 0  # Relationships whose ends are not there yet.
     kinds: dict[str, int] = field(default_factory=dict)  # What was not rejected and does not wait, by kind.
     rejections: list[Rejection] = field(default_factory=list)
+
+
+def lane_of(about: str, lanes: int) -> int:
+    """Give the lane of what is said of one thing, by the last byte of its key: the same in every run."""
+    return about.encode()[-1] % lanes

@@ -23,7 +23,7 @@ MOST_COLUMNS = 10_000
 # Rows, and characters, by which the type of a column without one is judged.
 _SAMPLE_ROWS, _SAMPLE_CHARACTERS = 1000, 8 * 1024 * 1024
 
-_Make: TypeAlias = Callable[[list[str]], Sequence[Record]]  # Raises InvalidInput for a row that makes none.
+Make: TypeAlias = Callable[[list[str]], Sequence[Record]]  # Raises InvalidInput for a row that makes none.
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]:
@@ -41,7 +41,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]
             if isinstance(row, Rejected):
                 yield row
             else:
-                yield from _records(make, line, _fitted(row, len(header)) if settings.ragged else row, len(header))
+                yield from records_of(make, line, _fitted(row, len(header)) if settings.ragged else row, len(header))
 
 
 def _header(rows: Iterator[Row], table: Table | None) -> tuple[list[str], Iterator[Row]]:
@@ -69,7 +69,7 @@ def _header(rows: Iterator[Row], table: Table | None) -> tuple[list[str], Iterat
 
 def _maker(
     header: list[str], rows: Iterator[Row], table: Table | None, told: tuple[TableOptions, ReadOptions]
-) -> tuple[list[Row], _Make]:
+) -> tuple[list[Row], Make]:
     """Give what makes the records of a row, and the rows that had to be looked at for that. Raises InvalidInput."""
     settings, options = told
     mapped = table is not None and bool(table.makes)
@@ -83,14 +83,15 @@ def _maker(
         return begun, bind(table, header, settings, options.name, cells)
     kind, columns = read_header(header, options.kind)
     guesses = [column.type or guess_type(row[n] for row in cells if n < len(row)) for n, column in enumerate(columns)]
-    return begun, lambda row: (from_wire(kind, _shape(columns, guesses, row)),)
+    return begun, lambda row: (from_wire(kind, shape(columns, guesses, row)),)
 
 
 def _fitted(row: list[str], width: int) -> list[str]:
     return row[:width] + [""] * (width - len(row))
 
 
-def _records(make: _Make, line: int, row: list[str], width: int) -> Iterator[Located | Rejected]:
+def records_of(make: Make, line: int, row: list[str], width: int) -> Iterator[Located | Rejected]:
+    """Give what a row of so many columns makes."""
     if len(row) != width:
         reason = f"The line has {len(row)} cells, and the header {width}. Quote cells that hold delimiters."
         yield rejected(line, reason, orjson.dumps(row).decode())
@@ -113,20 +114,21 @@ def _sample(rows: Iterator[Row]) -> list[Row]:
     return taken
 
 
-def _shape(columns: Sequence[Column], guesses: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
-    shape: dict[str, Any] = {}
+def shape(columns: Sequence[Column], guesses: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
+    """Give the wire's shape of what a row states. Raises InvalidInput."""
+    told: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     for column, guess, cell in zip(columns, guesses, row, strict=True):
         if cell:
             value = read_cell(cell, column.type, column.name) if column.type else guess_cell(cell, guess)
-            (properties if column.is_property else shape)[column.name] = value
-    if "lat" in shape or "lon" in shape:
-        if not {"lat", "lon"} <= shape.keys():
+            (properties if column.is_property else told)[column.name] = value
+    if "lat" in told or "lon" in told:
+        if not {"lat", "lon"} <= told.keys():
             raise InvalidInput("lat and lon belong together, and one is empty.", mend="Give both or none.")
-        shape["place"] = [shape.pop("lon"), shape.pop("lat")]
+        told["place"] = [told.pop("lon"), told.pop("lat")]
     if properties:
-        shape["properties"] = {**shape.get("properties", {}), **properties}
-    return shape
+        told["properties"] = {**told.get("properties", {}), **properties}
+    return told
 
 
 FORMAT = Format("csv", (".csv", ".tsv"), read, CSVWriter, options=CSV_OPTIONS)

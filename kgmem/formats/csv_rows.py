@@ -73,7 +73,7 @@ def read_rows(stream: BinaryIO, dialect: Dialect = _USUAL) -> Iterator[Row]:
                 return
         else:
             if any(row):
-                yield before + 1, row if lines.clean else _checked(before + 1, row)
+                yield before + 1, row if lines.clean else checked(before + 1, row)
         before = reader.line_num
 
 
@@ -132,7 +132,8 @@ def _stays_open(error: csv.Error, text: str, many: bool, quote: str) -> bool:
     return many or "end of data" in str(error)
 
 
-def _checked(line: int, row: list[str]) -> list[str] | Rejected:
+def checked(line: int, row: list[str]) -> list[str] | Rejected:
+    """Give a row back, or say that it is not UTF-8."""
     text = "\t".join(row)
     if text.isascii() or _printable(text) == text:
         return row

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
 
+from kgmem.domain.batch import Columns
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.relationship import Relationship
@@ -67,6 +68,7 @@ class Writer(Protocol):
         """Write what is still to be written; the stream stays open."""
 
 
+ReadColumns: TypeAlias = Callable[[BinaryIO, ReadOptions], Iterator[Columns | Located | Rejected]]
 Read: TypeAlias = Callable[[BinaryIO, ReadOptions], Iterator[Located | Rejected]]
 OpenPart: TypeAlias = Callable[[str], BinaryIO]  # Opens one file of an export by its name; its caller closes it.
 
@@ -85,6 +87,7 @@ class Format:
     writer: Callable[[BinaryIO, WriteOptions], Writer] | None = field(default=None, repr=False)
     parts: Callable[[OpenPart, WriteOptions], Writer] | None = field(default=None, repr=False)
     options: Mapping[str, str] = field(default_factory=dict)  # Its own options, each with what it does.
+    columns: ReadColumns | None = field(default=None, repr=False)  # Reads the same records, plain ones in columns.
 
 
 def kind_of(record: Record) -> Kind:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats.files import STANDARD, bare_name
-from kgmem.formats.records import Format, Read
+from kgmem.formats.records import Format, Read, ReadColumns
 
 # Name -> its module, and the ends of its files' names.
 FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "apoc": ("apoc", ()),
-    "csv": ("csv", (".csv", ".tsv")),
+    "csv": ("csv_columns", (".csv", ".tsv")),
     "cytoscape": ("cytoscape", (".cyjs",)),
     "dot": ("dot", (".dot", ".gv")),
     "gephi": ("gephi", ()),
@@ -32,12 +32,15 @@ def format_of(path: Path | str, named: str | None = None) -> Format:
     return _load(named if named is not None else _name_of(path))
 
 
-def reader_of(path: Path | str, named: str | None = None) -> Read:
-    """Give what reads a file, by the format's name or the file's. Raises InvalidInput when nothing does."""
+def reader_of(path: Path | str, named: str | None = None, *, columns: bool = False) -> Read | ReadColumns:
+    """Give what reads a file, by the format's name or the file's; in columns where that is asked and can be.
+
+    Raises InvalidInput when nothing does.
+    """
     format_ = format_of(path, named)
     if format_.read is None:
         raise InvalidInput(f"kgmem writes {format_.name} and does not read it.", mend="Import one of the others.")
-    return format_.read
+    return format_.columns if columns and format_.columns else format_.read
 
 
 def _name_of(path: Path | str) -> str:

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from kgmem.domain.batch import Rejection, Stated
+from kgmem.domain.batch import Columns, Rejection, Stated
 from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph import Graph
@@ -18,7 +18,7 @@ from kgmem.formats.records import Record, Rejected, kind_of
 from kgmem.services import remember
 from kgmem.services.importing import KEPT_REJECTIONS, ImportOptions, ImportResult, OnProgress, Tally
 from kgmem.services.parts import Parts
-from kgmem.services.reading_files import Found, Reading, ahead
+from kgmem.services.reading_files import Found, Reading, ahead, count_of
 
 
 def describe(record: Record) -> str:
@@ -38,14 +38,16 @@ class ImportReader:
         self._schema: GraphSchema | None = None
         if graph.strict or graph.schema:
             self._schema = remember.schema_of(parts.core_schema, graph)
+        # A schema is checked record by record.
+        self.in_columns = self._schema is None and not options.dry_run
 
     async def chunks(self, files: Paths, progress: OnProgress | None) -> AsyncGenerator[list[Found], None]:
         """Give the files' records in chunks of the size of a batch."""
-        reading = Reading(files, self.options)
+        reading = Reading(files, self.options, columns=self.in_columns)
         try:
             async with aclosing(ahead(reading.records, self.options.batch)) as chunks:
                 async for chunk in chunks:
-                    self.tally.read += len(chunk)
+                    self.tally.read += count_of(chunk)
                     yield chunk
                     if progress:
                         progress(self.tally.progress("reading", reading.position(), reading.total))
@@ -57,6 +59,8 @@ class ImportReader:
         good: dict[type[Record], list[Stated[Any]]] = {}
         bad: list[Rejection] = []
         for file, found in chunk:
+            if isinstance(found, Columns):
+                continue
             if isinstance(found, Rejected):
                 bad.append(Rejection(file, found.line, found.reason, found.record))
             else:

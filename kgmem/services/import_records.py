@@ -6,7 +6,6 @@ where it was. Two lanes store side by side; what is said of one thing keeps its 
 
 import asyncio
 import contextlib
-import zlib
 from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from kgmem.domain.batch import Batch, BatchKind, BatchResult, Rejection, Stated
+from kgmem.domain.batch import Batch, BatchKind, BatchResult, Columns, Rejection, Stated, lane_of
 from kgmem.domain.entity import Entity, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput, KgmemError
@@ -135,13 +134,21 @@ class _Import(ImportReader):
             await patiently(lambda: self.parts.imports.note(self._id, first, result, episodes=episodes))
             self._count(result)
         for piece, (kind, type_) in enumerate(_KINDS):
-            if type_ is Relationship and type_ in good and self._entities_under_way:
+            columns = [(file, found) for file, found in chunk if isinstance(found, Columns) and found.kind == kind]
+            lanes = _parted(good.get(type_, []))
+            if kind == "relationship" and (columns or any(lanes)) and self._entities_under_way:
                 await self._settle()
-            for lane, records in enumerate(_parted(good.get(type_, []))):
+            for lane, records in enumerate(lanes):
                 number = first + 1 + piece * _LANES + lane
-                if records and number not in self._stored:
-                    await self._submit(lane, number, Batch(kind, records))
-                    self._entities_under_way |= type_ is Entity
+                if (records or columns) and number not in self._stored:
+                    await self._submit(lane, number, self._batch(kind, records, columns, lane))
+                    self._entities_under_way |= kind == "entity"
+
+    def _batch(
+        self, kind: BatchKind, records: Sequence[Stated[Any]], columns: Sequence[tuple[str, Columns]], lane: int
+    ) -> Batch:
+        source, scope = self.options.source, self.options.scope
+        return Batch(kind, records, columns, lane=lane, lanes=_LANES, source=source, scope=scope)
 
     async def _submit(self, lane: int, number: int, batch: Batch) -> None:
         """Let a lane store a batch as soon as it is done with the one before."""
@@ -203,7 +210,7 @@ def _parted(records: Sequence[Stated[Any]]) -> list[list[Stated[Any]]]:
     for stated in records:
         record = stated.record
         about = record.key or record.start if isinstance(record, Relationship) else record.key
-        lanes[zlib.crc32(about.encode()) % _LANES].append(stated)
+        lanes[lane_of(about, _LANES)].append(stated)
     return lanes
 
 

@@ -2,24 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from kgmem.domain.batch import Columns
 from kgmem.formats.files import STANDARD, OpenFile, Paths, open_file, sizes
 from kgmem.formats.records import Located, ReadOptions, Rejected
 from kgmem.formats.registry import reader_of
 from kgmem.services.importing import ImportOptions
 
-Item = TypeVar("Item")
-Found = tuple[str, Located | Rejected]  # With the name of its file.
+Found = tuple[str, Columns | Located | Rejected]  # With the name of its file.
 
 
 class Reading:
     """The files being read, and how far."""
 
-    def __init__(self, files: Paths, options: ImportOptions) -> None:
-        """Take the files; nothing is opened yet."""
+    def __init__(self, files: Paths, options: ImportOptions, *, columns: bool) -> None:
+        """Take the files, and whether columns may be given of what is plain; nothing is opened yet."""
+        self._columns = columns
         self.total = sizes(files)
         self._files = files
         self._options = options
@@ -41,7 +41,7 @@ class Reading:
         for file in self._files:
             with open_file(file) as self._open:
                 named = told.format or (None if isinstance(file, Path | str) else "jsonl")
-                read = reader_of(file if isinstance(file, Path | str) else "", named)
+                read = reader_of(file if isinstance(file, Path | str) else "", named, columns=self._columns)
                 options = ReadOptions(told.kind, self._open.name, told.mapping, told.format_options)
                 for found in read(self._open.stream, options):
                     yield self._open.name, found
@@ -62,8 +62,8 @@ def identity(files: Paths) -> Sequence[Mapping[str, Any]]:
     return told
 
 
-async def ahead(items: Iterable[Item], size: int) -> AsyncGenerator[list[Item], None]:
-    """Give chunks of the items, each made in a thread while the one before is being worked on."""
+async def ahead(items: Iterable[Found], size: int) -> AsyncGenerator[list[Found], None]:
+    """Give chunks of about `size` records, each made in a thread while the one before is being worked on."""
     iterator = iter(items)
     task = asyncio.create_task(asyncio.to_thread(_chunk, iterator, size))
     try:
@@ -75,5 +75,17 @@ async def ahead(items: Iterable[Item], size: int) -> AsyncGenerator[list[Item], 
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _chunk(items: Iterator[Item], size: int) -> list[Item]:
-    return list(islice(items, size))
+def count_of(chunk: Iterable[Found]) -> int:
+    """Give how many records a chunk holds."""
+    return sum(len(found) if isinstance(found, Columns) else 1 for _, found in chunk)
+
+
+def _chunk(items: Iterator[Found], size: int) -> list[Found]:
+    taken: list[Found] = []
+    records = 0
+    for item in items:
+        taken.append(item)
+        records += len(item[1]) if isinstance(item[1], Columns) else 1
+        if records >= size:
+            break
+    return taken

@@ -6,19 +6,21 @@ something held goes the way of single statements, in the same transaction.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 import asyncpg
 import orjson
 
-from kgmem.domain.batch import BatchResult, Rejection
+from kgmem.domain.batch import BatchKind, BatchResult, Rejection
 from kgmem.domain.entity import Entity
 from kgmem.domain.errors import Conflict, InvalidInput
 from kgmem.domain.relationship import Relationship
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import LABEL_SHIFT, Label, Layout
 from kgmem.storage.postgres.records import loads, others_of
-from kgmem.storage.postgres.staging import Describe
+from kgmem.storage.postgres.staging import ROW_COLUMNS, Describe, Staged
+from kgmem.storage.postgres.staging_columns import TEXT_COLUMNS
 from kgmem.storage.postgres.statements import statement
 
 _MERGED_AT_ONCE = 1000
@@ -82,9 +84,13 @@ def _taking(label: Label, count: int) -> Callable[[asyncpg.Connection], Awaitabl
     return take
 
 
-async def stage(connection: asyncpg.Connection, table: str, columns: Sequence[str], rows: Sequence[Any]) -> None:
-    """Put rows into one of the connection's temporary tables."""
-    await connection.copy_records_to_table(table, columns=columns, records=rows)
+async def fill(connection: asyncpg.Connection, kind: BatchKind, staged: Staged) -> None:
+    """Put staged rows into the connection's temporary table for their kind."""
+    table = "kgmem_entities" if kind == "entity" else "kgmem_relationships"
+    if staged.rows:
+        await connection.copy_records_to_table(table, columns=ROW_COLUMNS[kind], records=staged.rows)
+    for text in staged.texts:
+        await connection.copy_to_table(table, source=BytesIO(text), columns=TEXT_COLUMNS[kind], format="csv")
 
 
 async def merge_rows(

@@ -11,12 +11,12 @@ from kgmem.domain.batch import Batch, BatchResult, Rejection
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.imports import Import, ImportState, Waiting
 from kgmem.domain.interval import iso
-from kgmem.storage.postgres.bulk import Load, stage, take_bases
+from kgmem.storage.postgres.bulk import Load, fill, take_bases
 from kgmem.storage.postgres.bulk_entities import load_entities
 from kgmem.storage.postgres.bulk_relationships import load_relationships
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.layout import EDGE, VERTEX, ensure_labels, scope_ids, source_ids
-from kgmem.storage.postgres.staging import ENTITY_COLUMNS, RELATIONSHIP_COLUMNS, Describe, stage_batch
+from kgmem.storage.postgres.staging import Describe, stage_batch
 from kgmem.storage.postgres.statements import statement
 
 _KINDS = {"entity": VERTEX, "relationship": EDGE}
@@ -78,13 +78,12 @@ class PostgresImports:
                 load = Load(connection, layout.apart(), kind, bases, scopes, id_, self._describe)
                 load.result.rejections += staged.rejections
                 await _prepare(load)
-                if kind == VERTEX and staged.rows:
-                    await stage(connection, "kgmem_entities", ENTITY_COLUMNS, staged.rows)
-                    await load_entities(load, len(staged.rows))
-                elif staged.rows:
-                    await stage(connection, "kgmem_relationships", RELATIONSHIP_COLUMNS, staged.rows)
-                    await load_relationships(load, len(staged.rows), last=False)
-                load.result.read = len(batch.records)
+                await fill(connection, batch.kind, staged)
+                if kind == VERTEX and staged.count:
+                    await load_entities(load, staged.count)
+                elif staged.count:
+                    await load_relationships(load, staged.count, last=False)
+                load.result.read = staged.count + len(staged.rejections)
                 await _journal(connection, id_, number, _counted(load.result, batch.kind))
                 return load.result
 

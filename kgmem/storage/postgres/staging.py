@@ -1,13 +1,13 @@
 """Staging: records as the rows that the loader's temporary tables take."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from kgmem.domain.batch import Batch, Rejection, Stated
+from kgmem.domain.batch import Batch, BatchKind, Rejection, Stated
 from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph import Graph
@@ -17,16 +17,19 @@ from kgmem.domain.statement import DEFAULT_LABEL, check_entities, check_relation
 from kgmem.storage.postgres.edges import discriminator
 from kgmem.storage.postgres.records import dumps, merge_entity, merge_relationship
 from kgmem.storage.postgres.rows import entity_row
+from kgmem.storage.postgres.staging_columns import place_of, stage_columns
 from kgmem.storage.postgres.unit_vector import with_unit_vector
 
-ENTITY_COLUMNS = (
-    "file", "line", "number", "scope", "key", "label", "relabels", "source", "valid_from", "valid_to", "lon", "lat",
-    "area", "labels", "stored", "removed", "body", "further", "version", "embedding",
-)  # fmt: skip
-RELATIONSHIP_COLUMNS = (
-    "file", "line", "number", "scope", "kind", "start_key", "end_key", "key", "source", "strength", "confidence",
-    "valid_from", "valid_to", "discriminator", "stored", "removed",
-)  # fmt: skip
+ROW_COLUMNS: Mapping[BatchKind, Sequence[str]] = {
+    "entity": (
+        "place", "file", "line", "number", "scope", "key", "label", "relabels", "source", "valid_from", "valid_to",
+        "lon", "lat", "area", "labels", "stored", "removed", "body", "further", "version", "embedding",
+    ),
+    "relationship": (
+        "place", "file", "line", "number", "scope", "kind", "start_key", "end_key", "key", "source", "strength",
+        "confidence", "valid_from", "valid_to", "discriminator", "stored", "removed",
+    ),
+}  # fmt: skip
 _SEPARATOR = "\x1f"
 
 
@@ -34,10 +37,13 @@ _SEPARATOR = "\x1f"
 class Staged:
     """Rows ready for COPY, what must be known before they are loaded, and what is no row at all."""
 
+    texts: list[bytes] = field(default_factory=list)  # Rows too, as CSV.
+    count: int = 0
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     labels: Counter[str] = field(default_factory=Counter)
     scopes: set[str] = field(default_factory=set)
     sources: set[str] = field(default_factory=set)
+    files: dict[str, int] = field(default_factory=dict)  # By name, in the order in which they are read.
     rejections: list[Rejection] = field(default_factory=list)
 
 
@@ -54,10 +60,12 @@ def stage_batch(graph: Graph, batch: Batch, describe: Describe) -> Staged:
         except InvalidInput as error:
             staged.rejections.append(Rejection(stated.file, stated.line, str(error), describe(stated.record)))
         else:
-            staged.rows.append(row)
+            staged.rows.append((place_of(staged.files, stated.file, stated.line), *row))
             staged.scopes.add(stated.record.scope)
             if stated.record.source:
                 staged.sources.add(stated.record.source)
+    staged.count = len(staged.rows)
+    stage_columns(batch, staged)
     return staged
 
 

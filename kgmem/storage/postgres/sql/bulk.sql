@@ -2,6 +2,7 @@
 -- Temporary tables are neither logged nor seen by others; their rows go with the transaction.
 CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_entities (
     at         integer GENERATED ALWAYS AS IDENTITY,
+    place      bigint NOT NULL,           -- Orders what the batch says.
     file       text NOT NULL,
     line       bigint NOT NULL,
     number     bigint NOT NULL,
@@ -27,6 +28,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_entities (
 -- name: relationship_stage
 CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_relationships (
     at            integer GENERATED ALWAYS AS IDENTITY,
+    place         bigint NOT NULL,
     file          text NOT NULL,
     line          bigint NOT NULL,
     number        bigint NOT NULL,
@@ -48,6 +50,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_relationships (
 -- name: found_stage
 CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_found (
     at            integer NOT NULL,
+    place         bigint NOT NULL,
     id            bigint NOT NULL,
     source        bigint NOT NULL,
     target        bigint NOT NULL,
@@ -80,7 +83,7 @@ JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label CO
 JOIN unnest($3::text[], $4::integer[]) AS c (path, id) ON c.path = s.scope COLLATE "C"
 LEFT JOIN {index}.source o ON o.key = s.source
 WHERE s.version IS NULL AND s.removed IS NULL
-ORDER BY c.id, s.key
+ORDER BY c.id, s.key, s.place, s.at
 ON CONFLICT (scope, key, kind) DO NOTHING
 
 -- name: insert_vertices
@@ -100,11 +103,11 @@ JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label CO
 JOIN unnest($3::text[], $4::integer[]) AS c (path, id) ON c.path = s.scope COLLATE "C"
 LEFT JOIN {index}.item i ON i.scope = c.id AND i.key = s.key AND i.kind = 1
 WHERE i.id IS DISTINCT FROM l.base + s.number
-ORDER BY s.at
+ORDER BY s.place, s.at
 
 -- name: entities_at
 SELECT s.*, hashtextextended(s.stored, hashtext(s.label)) AS stated
-FROM kgmem_entities s WHERE s.at = ANY ($1::integer[]) ORDER BY s.at
+FROM kgmem_entities s WHERE s.at = ANY ($1::integer[]) ORDER BY s.place, s.at
 
 -- name: insert_passages
 WITH new AS MATERIALIZED (
@@ -156,7 +159,7 @@ LOCK TABLE {index}.label IN SHARE MODE
 
 -- name: find_ends
 INSERT INTO kgmem_found
-SELECT s.at, l.base + s.number, a.id, b.id, l.id, 0, o.id, s.strength, s.confidence,
+SELECT s.at, s.place, l.base + s.number, a.id, b.id, l.id, 0, o.id, s.strength, s.confidence,
        tstzrange(s.valid_from, s.valid_to), s.discriminator,
        hashtextextended(s.stored, hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
        s.removed IS NULL
@@ -168,7 +171,7 @@ LEFT JOIN {index}.source o ON o.key = s.source
 
 -- name: find_ends_in_scopes
 INSERT INTO kgmem_found
-SELECT s.at, l.base + s.number, a.id, b.id, l.id, c.id, o.id, s.strength, s.confidence,
+SELECT s.at, s.place, l.base + s.number, a.id, b.id, l.id, c.id, o.id, s.strength, s.confidence,
        tstzrange(s.valid_from, s.valid_to), s.discriminator,
        hashtextextended(s.stored, hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
        s.removed IS NULL
@@ -189,7 +192,7 @@ LEFT JOIN {index}.source o ON o.key = s.source
 INSERT INTO {index}.edge (id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, stated, key)
 SELECT id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, stated, key
 FROM kgmem_found WHERE plain
-ORDER BY source, kind, target
+ORDER BY source, kind, target, place, at
 ON CONFLICT DO NOTHING
 
 -- name: insert_label_edges
@@ -209,10 +212,10 @@ LEFT JOIN {index}.edge k ON k.scope = f.scope AND k.key = f.key AND f.key IS NOT
 LEFT JOIN {index}.edge e ON e.source = f.source AND e.kind = f.kind AND e.target = f.target AND e.scope = f.scope
                         AND e.discriminator = f.discriminator AND k.id IS NULL
 WHERE coalesce(k.id, e.id) IS DISTINCT FROM f.id
-ORDER BY f.at
+ORDER BY f.place, f.at
 
 -- name: relationships_at
-SELECT s.* FROM kgmem_relationships s WHERE s.at = ANY ($1::integer[]) ORDER BY s.at
+SELECT s.* FROM kgmem_relationships s WHERE s.at = ANY ($1::integer[]) ORDER BY s.place, s.at
 
 -- name: restate_edges
 UPDATE {index}.edge e SET stated = f.stated
@@ -227,7 +230,7 @@ HAVING count(*) > 0
 
 -- name: endless
 -- Relationships of which an end is missing.
-SELECT s.* FROM kgmem_relationships s WHERE NOT EXISTS (SELECT 1 FROM kgmem_found f WHERE f.at = s.at) ORDER BY s.at
+SELECT s.* FROM kgmem_relationships s WHERE NOT EXISTS (SELECT 1 FROM kgmem_found f WHERE f.at = s.at) ORDER BY s.place, s.at
 
 -- name: set_aside
 INSERT INTO kgmem.import_relationship (import, file, line, scope, kind, start_key, end_key, key, source, strength,
@@ -235,7 +238,7 @@ INSERT INTO kgmem.import_relationship (import, file, line, scope, kind, start_ke
 SELECT $1, s.file, s.line, s.scope, s.kind, s.start_key, s.end_key, s.key, s.source, s.strength, s.confidence,
        s.valid_from, s.valid_to, s.discriminator, s.stored, s.removed
 FROM kgmem_relationships s WHERE NOT EXISTS (SELECT 1 FROM kgmem_found f WHERE f.at = s.at)
-ORDER BY s.at
+ORDER BY s.place, s.at
 
 -- name: take_back
 WITH taken AS (
@@ -243,9 +246,9 @@ WITH taken AS (
         SELECT max(id) FROM (SELECT id FROM kgmem.import_relationship WHERE import = $1 ORDER BY id LIMIT $2) next)
     RETURNING *
 ), staged AS (
-    INSERT INTO kgmem_relationships (file, line, number, scope, kind, start_key, end_key, key, source, strength,
+    INSERT INTO kgmem_relationships (place, file, line, number, scope, kind, start_key, end_key, key, source, strength,
                                      confidence, valid_from, valid_to, discriminator, stored, removed)
-    SELECT file, line, row_number() OVER (PARTITION BY kind ORDER BY id) - 1, scope, kind, start_key, end_key, key, source,
+    SELECT id, file, line, row_number() OVER (PARTITION BY kind ORDER BY id) - 1, scope, kind, start_key, end_key, key, source,
            strength, confidence, valid_from, valid_to, discriminator, stored, removed
     FROM taken ORDER BY id
     RETURNING kind, scope

@@ -1,0 +1,180 @@
+"""Large CSV files with kgmem's own header, read in columns; whatever is not plain is read row by row."""
+
+import csv as rows_of_python
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any, BinaryIO, TypeAlias, cast
+
+import pyarrow as pa
+from pyarrow import csv as arrow
+
+from kgmem.domain.batch import BatchKind, Columns
+from kgmem.domain.errors import InvalidInput
+from kgmem.formats import csv
+from kgmem.formats.cells import guess_type
+from kgmem.formats.columns import FIELDS, Property, is_plain_property, plain_columns
+from kgmem.formats.csv_header import Column, read_header
+from kgmem.formats.csv_rows import Dialect, checked, read_rows
+from kgmem.formats.lines import LONGEST_LINE
+from kgmem.formats.neo4j_header import read_table_header
+from kgmem.formats.records import Located, ReadOptions, Rejected
+from kgmem.formats.wire import from_wire
+
+_BLOCK = 4 * 1024 * 1024
+_SAMPLE = 1000
+_QUOTED = re.compile(rb'(?:(?<=[,;\t|\n])|\A)"(?:[^"\n]|"")*"(?=[,;\t|\r\n]|\Z)')
+_TYPES = frozenset({None, "string", "integer", "float", "boolean"})
+Found: TypeAlias = Columns | Located | Rejected
+
+
+def read_columns(stream: BinaryIO, options: ReadOptions) -> Iterator[Found]:
+    """Give the records of a stream as `csv.read` does, plain ones in columns. Raises InvalidInput as that does."""
+    block = _block(stream)
+    table = _Table.of(block, options)
+    if table is None:
+        yield from csv.read(cast(BinaryIO, io.BufferedReader(_Rest(block, stream))), options)
+        return
+    block, line = block[block.index(b"\n") + 1 :], 2
+    while block:
+        if not _is_simple(block):
+            yield from table.row_by_row(io.BufferedReader(_Rest(block, stream)), line)
+            return
+        yield from table.read(block, line)
+        line += block.count(b"\n")
+        block = _block(stream)
+
+
+class _Table:
+    """One file: its header, and how its columns are read."""
+
+    def __init__(self, header: bytes, kind: BatchKind, columns: Sequence[Column], guesses: Sequence[str]) -> None:
+        self.header = header
+        self.kind: BatchKind = kind
+        self.columns = columns
+        self.guesses = guesses
+        text = header.decode()
+        self.delimiter = max(",;\t|", key=text.count)
+
+    @classmethod
+    def of(cls, block: bytes, options: ReadOptions) -> "_Table | None":
+        """Give the table that a file's first block begins; None where it is to be read row by row."""
+        head, feed, rest = block.partition(b"\n")
+        if options.mapping or options.options or not feed or not head.isascii() or b'"' in head or not _is_simple(rest):
+            return None
+        text = head.decode().strip("\r\n")
+        names = [name.strip() for name in text.split(max(",;\t|", key=text.count))]
+        try:
+            kind, columns = read_header(names, options.kind)
+        except InvalidInput:
+            return None  # Read row by row it says why.
+        fits = kind in FIELDS and read_table_header(names) is None
+        if not (fits and all(_is_plain(column, cast(BatchKind, kind)) for column in columns)):
+            return None
+        sample = rows_of_python.reader(
+            io.StringIO(rest.decode(errors="replace")), delimiter=max(",;\t|", key=text.count)
+        )
+        rows = list(islice((row for row in sample if any(row)), _SAMPLE))
+        guesses = [c.type or guess_type(row[n] for row in rows if n < len(row)) for n, c in enumerate(columns)]
+        return cls(head + b"\n", cast(BatchKind, kind), columns, guesses)
+
+    def row_by_row(self, stream: Any, line: int) -> Iterator[Found]:
+        """Give the records of all that is left of a file, of which the first line has this number."""
+        for number, row in read_rows(stream, Dialect(self.delimiter)):
+            yield from self._one(number + line - 1, row)
+
+    def read(self, block: bytes, line: int) -> Iterator[Found]:
+        """Give the records of whole lines, of which the first has this number."""
+        try:
+            table = self._parse(block)
+        except (pa.ArrowInvalid, UnicodeDecodeError):
+            table = None
+        count = block.count(b"\n") + (not block.endswith(b"\n"))
+        if table is None or table.num_rows != count:
+            yield from self._one_by_one(range(count), block.split(b"\n"), line)
+            return
+        arrays = [column.combine_chunks() for column in table.columns]
+        fields = {c.name: texts for c, texts in zip(self.columns, arrays, strict=True) if not c.is_property}
+        properties: list[Property] = [
+            (c.name, guess, texts)
+            for c, guess, texts in zip(self.columns, self.guesses, arrays, strict=True)
+            if c.is_property
+        ]
+        lines = pa.array(range(line, line + count), pa.int64())
+        columns, plain = plain_columns(self.kind, lines, fields, properties)
+        if len(columns):
+            yield columns
+        if len(columns) < count:
+            others = [n for n, is_plain in enumerate(plain.to_pylist()) if not is_plain]
+            yield from self._one_by_one(others, block.split(b"\n"), line)
+
+    def _parse(self, block: bytes) -> Any:
+        names = [str(n) for n in range(len(self.columns))]
+        return arrow.read_csv(
+            pa.BufferReader(block),
+            read_options=arrow.ReadOptions(column_names=names, use_threads=False, block_size=2 * len(block) + 1024),
+            parse_options=arrow.ParseOptions(delimiter=self.delimiter, ignore_empty_lines=False),
+            convert_options=arrow.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=True,
+                null_values=[""],
+                quoted_strings_can_be_null=True,
+            ),
+        )
+
+    def _one_by_one(self, places: Sequence[int] | range, lines: Sequence[bytes], first: int) -> Iterator[Found]:
+        """Give the records of some lines, each read by itself, as the whole file is read row by row."""
+        for place in places:
+            text = lines[place].decode(errors="surrogateescape")
+            row = next(rows_of_python.reader([text], delimiter=self.delimiter, strict=True), [])
+            if any(row):
+                yield from self._one(first + place, checked(first + place, row))
+
+    def _one(self, line: int, row: list[str] | Rejected) -> Iterator[Found]:
+        if isinstance(row, Rejected):
+            yield replace(row, line=line)
+        else:
+            yield from csv.records_of(self._make, line, row, len(self.columns))
+
+    def _make(self, row: list[str]) -> Sequence[Any]:
+        return (from_wire(self.kind, csv.shape(self.columns, self.guesses, row)),)
+
+
+class _Rest(io.RawIOBase):
+    """What was read of a stream already, and then the rest of it."""
+
+    def __init__(self, begun: bytes, stream: BinaryIO) -> None:
+        self._begun = io.BytesIO(begun)
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._begun.read(len(buffer)) or self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _block(stream: BinaryIO) -> bytes:
+    """Read some whole lines; one that is longer than a line may be is cut, and found out row by row."""
+    block = stream.read(_BLOCK)
+    return block + stream.readline(LONGEST_LINE) if block and not block.endswith(b"\n") else block
+
+
+def _is_simple(block: bytes) -> bool:
+    """Say whether each line is a row and each quote stands around a whole cell, so that all readers agree."""
+    if b"\x00" in block or (b"\r" in block and block.count(b"\r") != block.count(b"\r\n")):
+        return False
+    return b'"' not in block or b'"' not in _QUOTED.sub(b"", block)
+
+
+def _is_plain(column: Column, kind: BatchKind) -> bool:
+    if not column.is_property:
+        return column.name in FIELDS[kind]
+    return column.type in _TYPES and is_plain_property(column.name)
+
+
+FORMAT = replace(csv.FORMAT, columns=read_columns)
