@@ -59,7 +59,6 @@ class TableHeader:
 
     kind: Literal["entity", "relationship"]
     columns: Sequence[TableColumn]
-    keyed: bool  # The id of an edge is a column, as in Gremlin's header.
 
     def place_of(self, role: Role) -> int | None:
         """Give where the column of a role stands; None when there is none."""
@@ -162,4 +161,4 @@ def _checked(columns: Sequence[TableColumn], words: tuple[str, str, str], *, gre
     if double is not None:
         raise InvalidInput(f"Two columns are named {double!r}.", mend="Rename one, or call it :IGNORE.", line=1)
     kind: Literal["entity", "relationship"] = "relationship" if "start" in roles else "entity"
-    return TableHeader(kind, columns, keyed=gremlin and "id" in roles)
+    return TableHeader(kind, columns)

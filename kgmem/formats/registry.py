@@ -24,6 +24,7 @@ FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "mermaid": ("mermaid", (".mmd", ".mermaid")),
     "neo4j-csv": ("neo4j_csv", ()),
     "node-link": ("node_link", ()),
+    "parquet": ("parquet", (".parquet", ".pq")),
 }
 
 

@@ -3,6 +3,7 @@
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any, TypeAlias
 
 import orjson
@@ -12,6 +13,7 @@ TypeOf: TypeAlias = Callable[[Any], str | None]  # Gives the type of a column th
 # Properties beyond these have no column of their own: a table of a million columns is of use to nobody.
 MOST_COLUMNS = 1000
 _MOST_NAMES = 10 * MOST_COLUMNS
+_CHUNK = 1024 * 1024
 _KEPT_IN_MEMORY = 16 * 1024 * 1024
 
 
@@ -49,10 +51,22 @@ class RowSpool:
 
     def rows(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         """Give the rows in the order in which they came."""
+        return chain.from_iterable(self.chunks(_CHUNK))
+
+    def chunks(self, size: int) -> Iterator[list[tuple[dict[str, Any], dict[str, Any]]]]:
+        """Give the rows in chunks of about so many bytes of JSON."""
         self._file.seek(0)
+        chunk: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        taken = 0
         for line in self._file:
             fixed, properties = orjson.loads(line)
-            yield fixed, properties
+            chunk.append((fixed, properties))
+            taken += len(line)
+            if taken >= size:
+                yield chunk
+                chunk, taken = [], 0
+        if chunk:
+            yield chunk
 
     def close(self) -> None:
         """Let go of the temporary file."""

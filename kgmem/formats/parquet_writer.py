@@ -1,0 +1,118 @@
+"""Writes Parquet: a file for each kind of record, fields and properties as typed columns of their own."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+import pyarrow as pa
+from pyarrow import parquet
+
+from kgmem.formats.records import Kind, OpenPart, Record, WriteOptions, kind_of
+from kgmem.formats.row_spool import RowSpool
+from kgmem.formats.wire import FIELDS, to_wire
+
+FILES: Final[Mapping[Kind, str]] = {
+    "source": "sources.parquet",
+    "entity": "nodes.parquet",
+    "relationship": "relationships.parquet",
+    "episode": "episodes.parquet",
+}
+KIND = b"kgmem.kind"  # In a file's own notes: what its rows are.
+PREFIX = "properties."  # Before a property whose name is a field's.
+_GROUP_BYTES = 16 * 1024 * 1024  # Of JSON; about what one group of rows takes in memory.
+_TYPES: Final[Mapping[str, Any]] = {
+    "boolean": pa.bool_(),
+    "integer": pa.int64(),
+    "float": pa.float64(),
+    "string": pa.string(),
+    **{f"list[{name}]": pa.list_(type_) for name, type_ in (("boolean", pa.bool_()), ("integer", pa.int64()))},
+    **{f"list[{name}]": pa.list_(type_) for name, type_ in (("float", pa.float64()), ("string", pa.string()))},
+}
+_FIELD_TYPES = {
+    "labels": "list[string]",
+    "mentions": "list[string]",
+    "embedding": "list[float]",
+    **dict.fromkeys(("lat", "lon", "strength", "confidence", "trust"), "float"),
+}
+_AS_JSON = ("place", "properties")
+_SCALARS = {bool: "boolean", int: "integer", float: "float", str: "string"}
+
+
+class ParquetWriter:
+    """Writes the files when all records are there, as only then their columns are known."""
+
+    def __init__(self, open_part: OpenPart, options: WriteOptions) -> None:
+        """Take what opens the files."""
+        self.lost: Mapping[str, int] = {}
+        self._open_part = open_part
+        self._spools = {kind: RowSpool(column_type) for kind in FILES if options.kind in {None, kind}}
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Take some records; those of other kinds than asked for are passed over."""
+        for record in records:
+            spool = self._spools.get(kind_of(record))
+            if spool is not None:
+                shape = to_wire(record)
+                properties = shape.pop("properties", {})
+                _split_point(shape)
+                spool.add(shape, properties)
+
+    def close(self) -> None:
+        """Write the files."""
+        for kind, spool in self._spools.items():
+            columns = _columns(kind)
+            types = {name: type_ for name, type_ in spool.columns().items() if name}
+            titles = {name: PREFIX + name if name in columns or name.startswith(PREFIX) else name for name in types}
+            fields = [(name, _TYPES[_FIELD_TYPES.get(name, "string")]) for name in columns]
+            fields += [(titles[name], _TYPES[type_]) for name, type_ in types.items()]
+            schema = pa.schema(fields, metadata={KIND: kind.encode()})
+            with (
+                self._open_part(FILES[kind]) as stream,
+                parquet.ParquetWriter(stream, schema, compression="zstd") as file,
+            ):
+                for rows in spool.chunks(_GROUP_BYTES):
+                    cells = [_cells(shape, properties, columns, types) for shape, properties in rows]
+                    data = [
+                        pa.array(column, type_)
+                        for column, type_ in zip(zip(*cells, strict=True), schema.types, strict=True)
+                    ]
+                    file.write_batch(pa.record_batch(data, schema=schema))
+            spool.close()
+
+
+def column_type(value: Any) -> str | None:
+    """Give the type of the column that holds a value exactly; None where none does, as for maps."""
+    if isinstance(value, list):
+        types = {_SCALARS.get(type(item)) for item in value}
+        type_ = types.pop() if len(types) == 1 else None
+        return f"list[{type_}]" if type_ else None
+    return _SCALARS.get(type(value))
+
+
+def _columns(kind: Kind) -> list[str]:
+    """Give the columns that every table of a kind has."""
+    names = [name for name in FIELDS[kind] if name not in {"version", "extract"}]
+    return [*names, "lat", "lon"] if kind == "entity" else names
+
+
+def _split_point(shape: dict[str, Any]) -> None:
+    """Turn a point into lat and lon; any other geometry stays GeoJSON, and so does one that is written in integers."""
+    geometry = shape.get("place")
+    if geometry and geometry.keys() == {"type", "coordinates"} and geometry["type"] == "Point":
+        place = geometry["coordinates"]
+        if len(place) == 2 and all(isinstance(number, float) for number in place):
+            del shape["place"]
+            shape["lon"], shape["lat"] = place
+
+
+def _cells(
+    shape: Mapping[str, Any], properties: Mapping[str, Any], columns: Sequence[str], types: Mapping[str, str]
+) -> list[Any]:
+    rest = {name: value for name, value in properties.items() if column_type(value) != types.get(name, "")}
+    told = {**shape, "properties": rest} if rest else shape
+    cells = [_json(told.get(name)) if name in _AS_JSON else told.get(name) for name in columns]
+    return cells + [None if name in rest else properties.get(name) for name in types]
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
