@@ -74,13 +74,17 @@ class Memory:
         *,
         strict: bool | None = None,
         schema: Mapping[str, Any] | None = None,
+        replacing: bool = False,
         fusion: Fusion | None = None,
     ) -> Graph:
-        """Change a graph's settings; a schema extends what the graph has. Raises NotFound, InvalidInput."""
+        """Change a graph's settings; a schema extends the graph's own, or takes its place if `replacing`.
+
+        Raises NotFound, InvalidInput, and Conflict when the graph holds one value twice that shall be unique.
+        """
         held = await self.parts.graphs.get(name)
         own = held.schema
         if schema is not None:
-            own = to_mapping(merge(from_mapping(own), from_mapping(schema)))
+            own = to_mapping(merge(from_mapping({} if replacing else own), from_mapping(schema)))
             validate(merge(self.parts.core_schema, from_mapping(own)))
         changed = replace(
             held,

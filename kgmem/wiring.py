@@ -120,7 +120,7 @@ async def _parts(
     core = load_schema(resource("graph_schema"))
     async with database.connection() as connection:
         capabilities = await read_capabilities(connection)
-    catalog = PostgresCatalog(database, words=capabilities.bm25)
+    catalog = PostgresCatalog(database, words=capabilities.bm25, schema_of=lambda graph: schema_of(core, graph))
     keys = await stack.enter_async_context(PostgresKeyRing(database))
     index = PostgresIndex(
         catalog,

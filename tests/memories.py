@@ -99,7 +99,7 @@ async def opened_memory(
         if words is None:
             async with database.connection() as connection:
                 words = (await read_capabilities(connection)).bm25
-        catalog = PostgresCatalog(database, words=words)
+        catalog = PostgresCatalog(database, words=words, schema_of=lambda graph: schema_of(CORE, graph))
         index = PostgresIndex(
             catalog, searches, occurrences=lambda graph: schema_of(CORE, graph).with_descendants("Event")
         )

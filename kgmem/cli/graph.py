@@ -87,13 +87,18 @@ def stats(name: Name, as_json: AsJSON = False) -> None:
 def schema(
     name: Name,
     extend: Annotated[Path | None, typer.Option("--extend", help="A TOML file to add to the graph's schema.")] = None,
+    replace: Annotated[
+        Path | None, typer.Option("--replace", help="A TOML file to put in place of the graph's own schema.")
+    ] = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Show the schema that holds in a graph, or extend it."""
-    if extend:
-        addition = to_mapping(read_schema(extend))
-        with_memory(lambda m: m.update_graph(name, schema=addition))
-        note(f"Extended the schema of {name}.")
+    """Show the schema that holds in a graph, extend it, or replace what the graph adds to the core."""
+    if extend and replace:
+        raise InvalidInput("A schema is extended or replaced, not both.", mend="Give --extend or --replace.")
+    if file := extend or replace:
+        stated = to_mapping(read_schema(file))
+        with_memory(lambda m: m.update_graph(name, schema=stated, replacing=replace is not None))
+        note(f"{'Replaced' if replace else 'Extended'} the schema of {name}.")
     held = with_memory(lambda m: m.schema(name))
     if as_json:
         print_json(to_mapping(held))

@@ -26,8 +26,8 @@ class Property:
     name: str
     type: str = "any"
     required: bool = False
-    unique: bool = False  # No two entities of this label, in one scope, share a value.
-    indexed: bool = False
+    unique: bool = False  # No two items of one label (or kind) and one scope share a value.
+    indexed: bool = False  # Found by its value without reading all that have it.
     description: str = ""
 
 
@@ -271,13 +271,21 @@ def check_relationship(  # noqa: PLR0917 (the order of a triple: kind, from, to)
     if declared is None:
         unknown = Violation("unknown-kind", "kind", f"the relationship kind {kind!r} is not declared")
         return [unknown] if strict else []
+    found = check_ends(schema, strict, kind, source_label, target_label)
+    return found + _check_properties(declared.properties, properties, strict, kind)
+
+
+def check_ends(
+    schema: GraphSchema, strict: bool, kind: str, source_label: str | None, target_label: str | None
+) -> list[Violation]:
+    """Give what the schema refuses of the labels that a relationship joins; nothing of a kind that is not declared."""
+    declared = schema.kinds.get(kind, RelationshipKind(kind))
     ends = (("from", source_label, declared.source_labels), ("to", target_label, declared.target_labels))
-    found = [
+    return [
         Violation("end", end, f"{kind} goes {end} {' or '.join(allowed)}, not {end} {label}")
         for end, label, allowed in ends
         if label and allowed and (strict or label in schema.labels) and not set(allowed) & set(schema.line(label))
     ]
-    return found + _check_properties(declared.properties, properties, strict, kind)
 
 
 def _check_properties(

@@ -1,12 +1,16 @@
 """Check: compare what a graph holds with what its schema says."""
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
 
 from kgmem.domain.entity import Entity
 from kgmem.domain.relationship import Relationship
-from kgmem.domain.schema import check_entity, check_relationship
+from kgmem.domain.schema import GraphSchema, Property, check_entity, check_relationship
+from kgmem.domain.scope import visible_from
 from kgmem.services.parts import Parts
 from kgmem.services.remember import schema_of
 
@@ -22,24 +26,60 @@ class Departure:
 
 async def check_graph(parts: Parts, graph: str) -> Sequence[Departure]:
     """Compare a live graph with its schema as if it were strict; gives departures, the most frequent first."""
-    schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
-    counts: Counter[str] = Counter()
-    examples: dict[str, str] = {}
-    labels: dict[str, str] = {}
+    look = _Look(schema_of(parts.core_schema, await parts.graphs.get(graph)))
     async for item in parts.store.export(graph, None):
         if isinstance(item, Entity):
-            labels[item.key] = item.label or ""
-            stated = {"name": item.name, "text": item.text, **item.properties}
-            found = check_entity(schema, True, item.label or "", {k: v for k, v in stated.items() if v is not None})
-            key = item.key
+            look.at_entity(item)
         elif isinstance(item, Relationship):
-            ends = (labels.get(item.start), labels.get(item.end))
-            found = check_relationship(schema, True, item.kind, *ends, item.properties)
-            key = f"{item.start} -{item.kind}-> {item.end}"
-        else:
-            continue
-        for violation in found:
-            text = f"{item.label if isinstance(item, Entity) else item.kind}: {violation}"
-            counts[text] += 1
-            examples.setdefault(text, key)
-    return [Departure(text, count, examples[text]) for text, count in counts.most_common()]
+            look.at_relationship(item)
+    return [Departure(text, count, look.examples[text]) for text, count in look.counts.most_common()]
+
+
+class _Look:
+    """One look through a graph, entities first."""
+
+    def __init__(self, schema: GraphSchema) -> None:
+        self.counts: Counter[str] = Counter()
+        self.examples: dict[str, str] = {}
+        self._schema = schema
+        self._labels: dict[tuple[str, str], str] = {}
+        self._values: dict[bytes, str] = {}  # Hashes of unique values, and what had each of them first.
+
+    def at_entity(self, entity: Entity) -> None:
+        """Compare an entity."""
+        label = entity.label or ""
+        self._labels[entity.scope, entity.key] = label
+        stated = {"name": entity.name, "text": entity.text, **entity.properties}
+        properties = {name: value for name, value in stated.items() if value is not None}
+        for violation in check_entity(self._schema, True, label, properties):
+            self._count(label, str(violation), entity.key)
+        self._unique((label, entity.scope), self._schema.properties_of(label), properties, entity.key)
+
+    def at_relationship(self, item: Relationship) -> None:
+        """Compare a relationship, with the labels of its ends."""
+        ends = (self._label_of(item.start, item.scope), self._label_of(item.end, item.scope))
+        example = f"{item.start} -{item.kind}-> {item.end}"
+        for violation in check_relationship(self._schema, True, item.kind, *ends, item.properties):
+            self._count(item.kind, str(violation), example)
+        if kind := self._schema.kinds.get(item.kind):
+            self._unique((item.kind, item.scope), kind.properties, item.properties, example)
+
+    def _label_of(self, key: str, scope: str) -> str | None:
+        """Give the label of the entity that a scope sees under a key."""
+        seen = [self._labels[path, key] for path in visible_from(scope) if (path, key) in self._labels]
+        return seen[-1] if seen else None
+
+    def _unique(
+        self, among: tuple[str, str], declared: Mapping[str, Property], properties: Mapping[str, Any], example: str
+    ) -> None:
+        """Count values that another one of the same label (or kind) and scope has too."""
+        for name in (name for name in properties if name in declared and declared[name].unique):
+            told = json.dumps([*among, name, properties[name]], sort_keys=True, default=str)
+            first = self._values.setdefault(blake2b(told.encode(), digest_size=16).digest(), example)
+            if first != example:
+                self._count(among[0], f"{name} is unique, and another has the same value", f"{example}, {first}")
+
+    def _count(self, of: str, what: str, example: str) -> None:
+        text = f"{of}: {what}"
+        self.counts[text] += 1
+        self.examples.setdefault(text, example)

@@ -1,17 +1,16 @@
 """Remember: check what is stated against the graph's schema, store it, and let its vectors follow."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from kgmem.domain.entity import Entity, Written
 from kgmem.domain.episode import Episode
-from kgmem.domain.errors import NotFound, SchemaViolation
+from kgmem.domain.errors import NotFound
 from kgmem.domain.graph import Graph
+from kgmem.domain.refusal import refuse
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema, Violation, check_entity, check_relationship, from_mapping, merge
 from kgmem.domain.scope import check_scope
 from kgmem.services.parts import Parts
-
-_SHOWN = 10  # Violations that an error spells out.
 
 
 def schema_of(core: GraphSchema, graph: Graph) -> GraphSchema:
@@ -31,7 +30,7 @@ async def put_entities(parts: Parts, graph: str, entities: Sequence[Entity]) -> 
         lacking = {n for n, violation in found if violation.rule == "required"}
         known = {n for n in lacking if await _is_held(parts, graph, entities[n])}
         # What merges into a held entity need not say again what is required of a new one.
-        _refuse((f"entities[{n}]", each) for n, each in found if each.rule != "required" or n not in known)
+        refuse((f"entities[{n}]", each) for n, each in found if each.rule != "required" or n not in known)
     written = await parts.store.put_entities(graph, entities)
     await _let_vectors_follow(parts, held, written)
     return written
@@ -43,7 +42,7 @@ async def put_relationships(parts: Parts, graph: str, relationships: Sequence[Re
     _check_scopes(relationships)
     if held.strict or held.schema:
         schema = schema_of(parts.core_schema, held)
-        _refuse(
+        refuse(
             (f"relationships[{n}]", violation)
             for n, stated in enumerate(relationships)
             for violation in violations_of(schema, held.strict, stated)
@@ -84,17 +83,6 @@ def _stated(entity: Entity) -> dict[str, object]:
     """Give what a schema may declare as properties: the entity's own, its name and its text."""
     named = {"name": entity.name, "text": entity.text}
     return {**{k: v for k, v in named.items() if v is not None}, **entity.properties}
-
-
-def _refuse(found: Iterable[tuple[str, Violation]]) -> None:
-    violations = [f"{where}: {violation}" for where, violation in found]
-    if violations:
-        more = f" (and {len(violations) - _SHOWN} more)" if len(violations) > _SHOWN else ""
-        raise SchemaViolation(
-            "The graph's schema refuses it: " + "; ".join(violations[:_SHOWN]) + more + ".",
-            mend="Correct the items, extend the graph's schema, or make the graph not strict.",
-            violations=violations,
-        )
 
 
 async def _let_vectors_follow(parts: Parts, graph: Graph, written: Written) -> None:

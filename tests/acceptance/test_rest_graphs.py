@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
+
 from kgmem_api.wire.answers import StatsOut
+from tests.acceptance.conftest import FAKES
 from tests.rest import GRAPH, Door, done, refused
 
 SHIPS = {"labels": {"Ship": {"properties": {"tonnage": {"type": "integer", "required": True}}}}}
@@ -47,6 +50,21 @@ async def test_a_graph_extends_the_schema_and_holds_its_entities_to_it(door: Doo
     problem = refused(await door.client.put(f"{GRAPH}/entities", json=body), 422, "tonnage")
     assert problem["type"] == "urn:kgmem:error:schema-violation"
     refused(await door.client.patch(f"{GRAPH}/schema", json={"schema": {"lables": {}}}), 422, "lables")
+    boats = {"labels": {"Boat": {"properties": {"number": {"type": "integer", "indexed": True}}}}}
+    replaced = done(await door.client.put(f"{GRAPH}/schema", json={"schema": boats}))
+    assert "Boat" in replaced["schema"]["labels"]
+    assert "Ship" not in replaced["schema"]["labels"]
+    done(await door.client.put(f"{GRAPH}/entities", json=body))
+
+
+@pytest.mark.skipif(FAKES, reason="fakes hold to no unique values")
+async def test_a_value_that_is_taken_is_a_conflict_that_names_who_has_it(door: Door) -> None:
+    ships = {"labels": {"Ship": {"properties": {"imo": {"type": "integer", "unique": True}}}}}
+    done(await door.client.patch(f"{GRAPH}/schema", json={"schema": ships}))
+    ship = {"label": "Ship", "properties": {"imo": 9074729}}
+    done(await door.client.put(f"{GRAPH}/entities/ann", json=ship), 201)
+    problem = refused(await door.client.put(f"{GRAPH}/entities/bea", json=ship), 409, "'ann' has the value 9074729")
+    assert problem["facts"] == {"property": "imo", "value": "9074729", "label": "Ship", "keys": ["ann"]}
 
 
 async def test_a_check_names_what_departs_from_the_schema(door: Door) -> None:

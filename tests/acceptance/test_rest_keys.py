@@ -25,6 +25,7 @@ BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
     ("PUT", "/v1/graphs/{graph}"): lambda _: {},
     ("PATCH", "/v1/graphs/{graph}"): lambda _: {"strict": False},
     ("PATCH", "/v1/graphs/{graph}/schema"): lambda _: {"schema": {}},
+    ("PUT", "/v1/graphs/{graph}/schema"): lambda _: {"schema": {}},
     ("PUT", "/v1/graphs/{graph}/entities"): lambda scope: {"entities": [{"key": "new", "scope": scope}]},
     ("PUT", "/v1/graphs/{graph}/entities/{key}"): lambda scope: {"label": "Person", "scope": scope},
     ("PUT", "/v1/graphs/{graph}/relationships"): lambda scope: {

@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kgmem.domain.entity import Entity
-from kgmem.domain.errors import Conflict, InvalidInput, NotFound, UnknownEntities, VersionConflict
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import Conflict, InvalidInput, NotFound, SchemaViolation, UnknownEntities, VersionConflict
 from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
 from tests.integration.test_store_entities import NAMES, PROPERTIES, TEXT, TIMES, VALUES, same
 from tests.invariants import assert_index_matches_labels
-from tests.memories import index_schema, query
+from tests.memories import index_schema, new_graph, query
 
 FRACTIONS = st.none() | st.floats(0, 1)
 RELATIONSHIPS = st.builds(
@@ -279,3 +280,28 @@ async def test_ids_that_no_relationship_can_have_are_not_found(memory: Memory, a
     entity = await memory.get_entity(abc, "a")
     with pytest.raises(NotFound):
         await memory.get_relationship(abc, entity.id or 0)
+
+
+SHIPPING: dict[str, Any] = {
+    "labels": {"Ship": {}, "Tanker": {"parent": "Ship"}, "Port": {}},
+    "kinds": {"CALLS_AT": {"from": ["Ship"], "to": ["Port"]}},
+}
+
+
+async def test_a_strict_graph_joins_only_labels_that_the_kind_may_join(memory: Memory, graph: str) -> None:
+    strict = await new_graph(memory, f"{graph}_strict", schema=SHIPPING, strict=True)
+    entities = [Entity("ann", label="Ship"), Entity("bea", label="Tanker"), Entity("rome", label="Port")]
+    await memory.put_entities(strict, [*entities, Entity("oslo", label="Port", scope="user/1")])
+    fitting = [Relationship("CALLS_AT", "ann", "rome"), Relationship("CALLS_AT", "bea", "oslo", scope="user/1")]
+    assert (await memory.put_relationships(strict, fitting)).created == 2
+    with pytest.raises(SchemaViolation, match="rome -CALLS_AT-> ann: CALLS_AT goes from Ship, not from Port") as told:
+        await memory.put_relationships(strict, [fitting[0], Relationship("CALLS_AT", "rome", "ann")])
+    assert len(told.value.facts["violations"]) == 2
+    with pytest.raises(SchemaViolation, match="not to Tanker"):
+        await memory.put_relationships(strict, [Relationship("CALLS_AT", "ann", "bea", scope="user/1")])
+    assert len((await memory.list_relationships(strict)).items) == 1
+    await memory.put_episodes(strict, [Episode("The tanker bea", mentions=["bea"])])
+    await memory.update_graph(strict, strict=False)
+    await memory.put_relationships(strict, [Relationship("CALLS_AT", "rome", "ann")])
+    (found, _) = await memory.check_graph(strict)
+    assert (found.what, found.example) == ("CALLS_AT: CALLS_AT goes from Ship, not from Port", "rome -CALLS_AT-> ann")

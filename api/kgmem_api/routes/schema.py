@@ -34,6 +34,15 @@ async def patch_schema(
     return await _schema(access.memory, graph)
 
 
+@router.put(_SCHEMA, responses=gives(SchemaOut))
+async def put_schema(
+    graph: GraphName, access: Administers, asked: Annotated[SchemaChange, Depends(JSONBody(SchemaChange))]
+) -> Response:
+    """Replace the graph's own schema; what comes with kgmem stays. Gives the schema that then holds."""
+    await access.memory.update_graph(graph, schema=asked.graph_schema, replacing=True)
+    return await _schema(access.memory, graph)
+
+
 @router.get("/v1/graphs/{graph}/check", responses=gives(CheckOut))
 async def check_graph(graph: GraphName, access: ReadsWhole) -> Response:
     """Compare the live graph with its schema as if it were strict. Reads all of it."""

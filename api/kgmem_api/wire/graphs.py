@@ -48,7 +48,7 @@ class GraphChange(BaseModel):
 
 
 class SchemaChange(BaseModel):
-    """What to add to a graph's own schema."""
+    """What to add to a graph's own schema, or to put in its place."""
 
     model_config = STRICT
 

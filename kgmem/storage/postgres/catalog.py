@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from typing import Any
@@ -14,9 +14,11 @@ from kgmem.domain.embedding import EmbeddingSpace
 from kgmem.domain.errors import Conflict, DatabaseOutdated
 from kgmem.domain.graph import Graph, GraphStats, no_such_graph
 from kgmem.domain.interval import iso
+from kgmem.domain.schema import GraphSchema, from_mapping
 from kgmem.domain.statement import EPISODE_LABEL
+from kgmem.storage.postgres import property_indexes
 from kgmem.storage.postgres.database import Database
-from kgmem.storage.postgres.layout import VERTEX, Layout, ensure_labels, learn_labels
+from kgmem.storage.postgres.layout import VERTEX, Label, Layout, ensure_labels, learn_labels, lock_labels
 from kgmem.storage.postgres.statements import statement
 
 _AGE_NAME = re.compile(r"(?!pg_|kgm|kgraph_)[A-Za-z][A-Za-z0-9_]{2,61}")
@@ -27,10 +29,16 @@ _FRESH = 1.0  # Seconds for which a process trusts what it read of a graph's set
 class PostgresCatalog:
     """The register of graphs, with each graph's layout kept in memory for a second at a time."""
 
-    def __init__(self, database: Database, *, words: bool) -> None:
-        """Take the database, and whether it has pg_textsearch (else Postgres full text indexes the words)."""
+    def __init__(
+        self, database: Database, *, words: bool, schema_of: Callable[[Graph], GraphSchema] | None = None
+    ) -> None:
+        """Take the database, whether it has pg_textsearch (else Postgres full text indexes the words), and more.
+
+        `schema_of` gives the schema that holds in a graph; by default only what the graph adds by itself.
+        """
         self.database = database
         self.words = words
+        self._schema_of = schema_of or (lambda graph: from_mapping(graph.schema))
         self._layouts: dict[str, tuple[float, Layout]] = {}
         self._forgotten = 0  # How often something was forgotten.
 
@@ -87,15 +95,38 @@ class PostgresCatalog:
             return [_graph_of(row) for row in await connection.fetch(statement("catalog", "list"))]
 
     async def update(self, graph: Graph) -> Graph:
-        """Write strict, schema and fusion of a graph. Raises NotFound."""
-        async with self.database.connection() as connection:
-            row = await connection.fetchrow(
+        """Write strict, schema and fusion of a graph, and make the indexes that its schema declares.
+
+        Raises NotFound, and Conflict when values are not unique that shall be.
+        """
+        layout = await self.layout(graph.name)
+
+        async def change(connection: asyncpg.Connection) -> int:
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            id_: int | None = await connection.fetchval(
                 statement("catalog", "update"), graph.name, graph.strict, _json(graph.schema), graph.fusion
             )
-        self.forget(graph.name)
-        if row is None:
-            raise no_such_graph(graph.name)
-        return replace(graph, id=row["id"])
+            if id_ is None:
+                raise no_such_graph(graph.name)
+            own = layout.apart()
+            await lock_labels(connection, own)
+            await learn_labels(connection, own)
+            await self.index_properties(connection, own, own.by_id.values())
+            return id_
+
+        try:
+            return replace(graph, id=await self.database.transact(change))
+        finally:
+            self.forget(graph.name)
+
+    async def index_properties(
+        self, connection: asyncpg.Connection, layout: Layout, labels: Iterable[Label], *, lenient: bool = False
+    ) -> None:
+        """Bring the indexes on properties in line with the schema as it stands now. Raises Conflict unless lenient."""
+        row = await connection.fetchrow(statement("catalog", "get"), layout.graph.name)
+        if row is not None:
+            schema = self._schema_of(_graph_of(row))
+            await property_indexes.sync(connection, layout, labels, schema, lenient=lenient)
 
     async def drop(self, name: str) -> None:
         """Delete a graph with all that it holds. Raises NotFound."""
@@ -155,6 +186,8 @@ class PostgresCatalog:
                 row["space_table"],
                 EmbeddingSpace(**orjson.loads(row["next_space"])).id if row["next_space"] else None,
                 row["next_space_table"],
+                schema_of=self._schema_of,
+                index_properties=self.index_properties,
             )
             if held and held[1].id == layout.id:
                 layout.labels, layout.by_id = held[1].labels, held[1].by_id

@@ -12,6 +12,7 @@ import asyncpg
 from kgmem.domain.errors import DatabaseUnavailable
 from kgmem.storage.postgres.codecs import set_codecs
 from kgmem.storage.postgres.errors import RETRYABLE, translating
+from kgmem.storage.postgres.unique_values import explain
 
 T = TypeVar("T")
 Work = Callable[[asyncpg.Connection], Awaitable[T]]
@@ -133,6 +134,11 @@ class Database:
                 except RETRYABLE:
                     if attempt == _TRIES:
                         raise
+                except asyncpg.UniqueViolationError as error:
+                    told = await explain(connection, error)
+                    if told is None:
+                        raise
+                    raise told from error
             await asyncio.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 - jitter, no secret
         raise DatabaseUnavailable("Too many writers met on the same items.", mend="Try again in a moment.")
 

@@ -12,6 +12,7 @@ from kgmem.domain.errors import Conflict, UnknownEntities, VersionConflict
 from kgmem.domain.interval import ALWAYS, valid_interval
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import visible_from
+from kgmem.storage.postgres import ends
 from kgmem.storage.postgres.codecs import range_of
 from kgmem.storage.postgres.layout import EDGE, Layout, know_labels, label_id
 from kgmem.storage.postgres.records import alike, dumps, loads, merge_relationship
@@ -51,12 +52,15 @@ async def write_edges(
     *,
     starts: Sequence[int] | None = None,
 ) -> Outcome:
-    """Merge a batch of relationships (each identity once) into the graph. Raises UnknownEntities, VersionConflict.
+    """Merge a batch of relationships (each identity once) into the graph.
 
+    Raises UnknownEntities, VersionConflict, and SchemaViolation for labels that a strict graph does not let them join.
     `starts` gives the ids of the vertices they leave where those are not entities (an episode's mentions).
     """
     outcome = Outcome()
     found = await _resolve(connection, layout, stated, starts)
+    if layout.graph.strict and starts is None:
+        await ends.check(connection, layout, stated, [(source, target) for _, source, target in found])
     edges = [_edge(layout, at, ids, item) for at, (ids, item) in enumerate(zip(found, stated, strict=True))]
     created = await _insert(connection, layout, [edge for edge in edges if edge.stated.version in (None, 0)])
     for edge in created:

@@ -27,6 +27,8 @@ from kgmem.storage.postgres.layout import (
     Label,
     Layout,
     ensure_labels,
+    learn_labels,
+    lock_labels,
     register_foreign_labels,
 )
 from kgmem.storage.postgres.statements import statement
@@ -228,9 +230,22 @@ class PostgresIndex:
         await self._build_words(layout)
         for label in sorted(layout.by_id.values(), key=lambda each: (each.kind, each.id)):
             await self._rebuild_label(layout, label)
+        await self._build_property_indexes(layout)
         await self._build_words(layout)
         await self._build_vectors(layout)
         return await self.catalog.stats(graph)
+
+    async def _build_property_indexes(self, layout: Layout) -> None:
+        """Make the indexes on properties that are missing; one is left out that values stand against."""
+
+        async def work(connection: asyncpg.Connection) -> None:
+            own = layout.apart()
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            await lock_labels(connection, own)
+            await learn_labels(connection, own)
+            await self.catalog.index_properties(connection, own, own.by_id.values(), lenient=True)
+
+        await self.database.transact(work)
 
     async def _build_words(self, layout: Layout) -> None:
         """Build the index on texts anew."""

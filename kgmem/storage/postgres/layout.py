@@ -2,13 +2,14 @@
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
 
 from kgmem.domain.graph import Graph
+from kgmem.domain.schema import GraphSchema, from_mapping
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.statements import quote, statement
 
@@ -29,6 +30,17 @@ class Label:
     sequence: int  # Its oid.
 
 
+IndexProperties = Callable[[asyncpg.Connection, "Layout", Iterable[Label]], Awaitable[None]]
+
+
+async def _no_indexes(connection: asyncpg.Connection, layout: "Layout", labels: Iterable[Label]) -> None:
+    """Make no indexes."""
+
+
+def _own_schema(graph: Graph) -> GraphSchema:
+    return from_mapping(graph.schema)
+
+
 @dataclass(slots=True)
 class Layout:
     """What a process knows of a graph's tables; numbers never change, so they may be kept."""
@@ -46,6 +58,12 @@ class Layout:
     sources: dict[str, int] = field(default_factory=dict)
     seen: frozenset[int] = frozenset()  # In a copy: the labels that the original knew.
     large: dict[int, float] = field(default_factory=dict)  # Scope -> when a search last found it large.
+    schema_of: Callable[[Graph], GraphSchema] = _own_schema
+    index_properties: IndexProperties = _no_indexes  # Makes what the schema declares for new labels.
+
+    def schema(self) -> GraphSchema:
+        """Give the schema that holds in the graph."""
+        return self.schema_of(self.graph)
 
     def sql(self, file: str, name: str, **names: str) -> str:
         """Give a statement with this graph's schemas filled in."""
@@ -130,15 +148,21 @@ async def ensure_labels(database: Database, layout: Layout, kind: int, names: It
 
     async def make(connection: asyncpg.Connection) -> Layout:
         own = layout.apart()
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('kgmem label', $1))", layout.id)
+        await lock_labels(connection, own)
         await register_foreign_labels(connection, own)
-        for name in missing:
-            if (kind, name) not in own.labels:
-                await _make_label(connection, own, kind, name)
+        made = [name for name in missing if (kind, name) not in own.labels]
+        for name in made:
+            await _make_label(connection, own, kind, name)
         await learn_labels(connection, own)
+        await own.index_properties(connection, own, [own.labels[kind, name] for name in made])
         return own
 
     layout.adopt(await database.transact(make))
+
+
+async def lock_labels(connection: asyncpg.Connection, layout: Layout) -> None:
+    """Let nobody else make labels of the graph, or indexes on them, until this transaction ends."""
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('kgmem label', $1))", layout.id)
 
 
 async def _make_label(connection: asyncpg.Connection, layout: Layout, kind: int, name: str) -> None:

@@ -31,6 +31,12 @@ _LARGEST = 2**63 - 1
 _LONG = re.compile(rb"\d{19}")
 
 
+def stored_name(name: str, what: str) -> str:
+    """Give the name under which a property that a schema declares is stored in what bears it."""
+    lifted = what == "episode" or (what == "entity" and name in {"name", "text"})
+    return name if lifted or name.rstrip("_") not in _OWN[what] else name + "_"
+
+
 def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
     """Give the vertex properties that hold after a statement was merged into those held (empty for a new one)."""
     properties = dict(stated.properties)
