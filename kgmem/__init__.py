@@ -33,6 +33,7 @@ from kgmem.domain.source import Source
 
 if TYPE_CHECKING:
     from kgmem.memory import Memory
+    from kgmem.networkx_graphs import from_networkx, to_networkx
     from kgmem.opening import opened as open  # noqa: A004  # `kgmem.open` reads as what it does
     from kgmem.services.export_records import ExportOptions, ExportResult
     from kgmem.services.importing import ImportOptions, ImportResult
@@ -78,8 +79,10 @@ __all__ = [
     "When",
     "Written",
     "__version__",
+    "from_networkx",
     "open",
     "parse_place",
+    "to_networkx",
 ]
 
 # What brings in drivers, models and the rest is imported when it is first asked for, so that `kgmem --help` and
@@ -90,7 +93,9 @@ _LATER = {
     "ImportOptions": ("kgmem.services.importing", "ImportOptions"),
     "ImportResult": ("kgmem.services.importing", "ImportResult"),
     "Memory": ("kgmem.memory", "Memory"),
+    "from_networkx": ("kgmem.networkx_graphs", "from_networkx"),
     "open": ("kgmem.opening", "opened"),
+    "to_networkx": ("kgmem.networkx_graphs", "to_networkx"),
 }
 
 

@@ -28,6 +28,7 @@ _FIELDS = {
     "relationship": frozenset({"type", "id", "label", "start", "end", "properties"}),
 }
 _TIMES = ("valid_from", "valid_to")
+_ZONED = re.compile(r"([+-]?\d{4,}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-][\d:]+))\[[\w/+-]+\]")
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]:
@@ -99,7 +100,7 @@ def _node(shape: Mapping[str, Any], properties: dict[str, Any]) -> Record:
 def _without_zones(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Take the name of the zone off valid times, which have its offset too: 2020-01-01T00:00+01:00[Europe/Paris]."""
     return {
-        name: value.partition("[")[0] if name in _TIMES and isinstance(value, str) else value
+        name: _ZONED.sub(r"\1", value) if name in _TIMES and isinstance(value, str) else value
         for name, value in properties.items()
     }
 

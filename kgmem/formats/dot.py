@@ -26,7 +26,7 @@ class DOTWriter:
 
     def close(self) -> None:
         """Write the graph; the stream stays open."""
-        lines = ["digraph kgmem {", "  charset=UTF-8;", "  node [shape=box];"]
+        lines = ["digraph kgmem {", '  charset="UTF-8";', "  node [shape=box];"]
         for id_, (name, labels) in self._graph.ends().items():
             type_ = f", class={_quoted(' '.join(labels))}" if labels else ""
             shown = "\\n".join([_label(name), *([f"({_label(', '.join(labels))})"] if labels else [])])
@@ -38,7 +38,9 @@ class DOTWriter:
 
 def _quoted(text: str) -> str:
     """Give a text as a quoted name. A backslash is doubled, so that none stands before the closing quote."""
-    return '"' + _plain(text) + '"'
+    plain = _plain(text)
+    # Graphviz makes names of its own for what begins with a percent sign.
+    return f'"_x0025_{plain[1:]}"' if plain.startswith("%") else f'"{plain}"'
 
 
 def _label(text: str) -> str:

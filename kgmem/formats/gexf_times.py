@@ -13,7 +13,7 @@ from kgmem.domain.interval import DAY, SECOND, iso, parse_time, valid_interval
 from kgmem.formats.xml_elements import Element
 
 Numbers = Literal["years", "keep"]
-_NUMBER = re.compile(r"[+-]?\d+(\.0*)?([eE]\+?\d+)?")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d{1,3})?")
 _OPEN = frozenset({"", "infinity", "-infinity", "inf", "-inf", "+infinity"})
 _DAY = re.compile(r"[+-]?\d{1,6}-\d{2}-\d{2}")
 _COARSE = re.compile(r"[+-]?\d{1,6}(-\d{2})?")
@@ -131,7 +131,7 @@ def _number_time(number: float) -> str | None:
     """Give a number as a time: a year, or, where no year is that large, what Gephi counts from 1970."""
     if abs(number) <= _LAST_YEAR:
         year = f"{int(number)}"
-        return year if _is_time(year) else None
+        return year if number.is_integer() and _is_time(year) else None
     if abs(number) < _LEAST_SECONDS:
         return None
     instant = number * (SECOND if abs(number) < _LEAST_MILLISECONDS else SECOND / 1000)

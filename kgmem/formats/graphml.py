@@ -46,7 +46,8 @@ class _Key:
 class _Reader:
     labels: GraphLabels
     ids: Any
-    keys: dict[str, _Key] = field(default_factory=dict)
+    # By owner and id: APOC gives a property of nodes and one of edges the same id.
+    keys: dict[tuple[str, str], _Key] = field(default_factory=dict)
     defaults: dict[str, dict[str, Any]] = field(default_factory=lambda: {"node": {}, "edge": {}})
     directed: bool = True
     begun: bool = False
@@ -91,7 +92,7 @@ class _Reader:
             role=told.get(ROLE),
             draws="yfiles.type" in told,
         )
-        self.keys[id_] = key
+        self.keys[key.owner, id_] = key
         default = element.child("default")
         if default is not None and not key.draws:
             self._default(key, default)
@@ -136,7 +137,7 @@ class _Reader:
                 found.setdefault("desc", []).append(said(child.text))
             elif child.name == "data":
                 id_ = child.attributes.get("key", "")
-                key = self.keys.get(id_) or _Key(id_, owner, "string", is_json=False, role=None, draws=False)
+                key = self.keys.get((owner, id_)) or self.keys.get(("all", id_)) or _undeclared(owner, id_)
                 if key.draws or child.children:
                     drawn = drawing(child) or drawn
                 elif key.role is not None:
@@ -152,6 +153,10 @@ class _Reader:
             if owner == "node":
                 _name(properties)
         return drawn, properties
+
+
+def _undeclared(owner: str, id_: str) -> _Key:
+    return _Key(said(id_), owner, "string", is_json=False, role=None, draws=False)
 
 
 def _drop_repeated(element: Element, properties: dict[str, Any]) -> None:
