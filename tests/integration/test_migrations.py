@@ -93,6 +93,13 @@ async def fill(url: str) -> None:
            VALUES ('aaaaaaaaaaaa', 'used', 'h', 'read', '2020-02-02 02:02:02.000002+00'),
                   ('bbbbbbbbbbbb', 'unused', 'h', 'admin', NULL)""",
         "INSERT INTO kgmem.captured (graph, id) VALUES (1, 281474976710657)",
+        """INSERT INTO kgmem.import (graph, state, files, options, upload, progress, told_at, undone)
+           VALUES (1, 'waiting', '[]', '{}', 'a folder', '{"done": 1}', '2020-02-02', NULL),
+                  (1, 'undoing', '[]', '{}', NULL, NULL, NULL, '{"kept": 1}'),
+                  (1, 'done', '[]', '{}', NULL, NULL, NULL, NULL)""",
+        "INSERT INTO kgmem.import_batch VALUES (1, 0, 2, 1, 0, 0, 1, '{}')",
+        "INSERT INTO kgmem.import_rejection (import, file, line, reason, record) VALUES (1, 'f', 1, 'r', '{}')",
+        "INSERT INTO kgmem.import_move VALUES (2, 1, 3)",
     )
     connection = await asyncpg.connect(url, server_settings={"search_path": "kgmem_jobs"})
     try:
