@@ -19,17 +19,20 @@ _PACKED = frozenset({".parquet", ".gz", ".xz", ".zst"})  # Packing these again g
 
 
 @contextmanager
-def create_parts(target: Path | str | BinaryIO) -> Iterator[OpenPart]:
+def create_parts(target: Path | str | BinaryIO, *, alone: bool = False) -> Iterator[OpenPart]:
     """Give what opens the files of an export, one after the other, by their names; the caller closes each.
 
-    A target that is a folder, or ends with a slash, gets the files; any other file or stream a zip file of them.
-    Raises InvalidInput when the target cannot be written.
+    A target that is a folder, or ends with a slash, gets the files; any other file or stream a zip file of them, or
+    the only one itself where it is `alone`. Raises InvalidInput when the target cannot be written.
     """
     if isinstance(target, Path | str) and names_folder(target):
         with _folder(Path(target)) as folder:
             yield lambda name: cast(BinaryIO, (folder / name).open("xb"))
         return
     with create_file(target) as stream:
+        if alone:
+            yield lambda _: cast(BinaryIO, _Told(_Open(stream)))
+            return
         archive = zipfile.ZipFile(stream, "w")
         try:
             yield lambda name: _member(archive, name)
@@ -66,11 +69,21 @@ def _member(archive: zipfile.ZipFile, name: str) -> BinaryIO:
     return cast(BinaryIO, _Told(archive.open(info, "w", force_zip64=True)))
 
 
-class _Told(io.RawIOBase):
-    """A member of a zip file that knows how far it was written, which writers of Parquet ask."""
+class _Open:
+    """A stream that stays open when it is closed, as who opened it closes it."""
 
-    def __init__(self, member: Any) -> None:
-        self._member = member
+    def __init__(self, stream: BinaryIO) -> None:
+        self.write = stream.write
+
+    def close(self) -> None:
+        """Leave it open."""
+
+
+class _Told(io.RawIOBase):
+    """A stream that knows how far it was written, which writers of Parquet ask."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
         self._written = 0
 
     def writable(self) -> bool:
@@ -78,12 +91,12 @@ class _Told(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         self._written += len(data)
-        return int(self._member.write(data))
+        return int(self._stream.write(data))
 
     def tell(self) -> int:
         return self._written
 
     def close(self) -> None:
         if not self.closed:
-            self._member.close()
+            self._stream.close()
         super().close()

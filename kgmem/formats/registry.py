@@ -25,6 +25,7 @@ FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "neo4j-csv": ("neo4j_csv", ()),
     "node-link": ("node_link", ()),
     "parquet": ("parquet", (".parquet", ".pq")),
+    "zip": ("zipped", (".zip",)),
 }
 
 

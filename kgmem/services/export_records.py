@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.formats.files import create_file
+from kgmem.formats.files import bare_name, create_file, names_folder
 from kgmem.formats.folders import create_parts
 from kgmem.formats.records import Format, Kind, Record, WriteOptions, Writer, kind_of
 from kgmem.formats.registry import format_of
@@ -78,10 +78,23 @@ def _writer(format_: Format, target: Path | str | BinaryIO, options: ExportOptio
     """Give the format's writer to the target. Raises InvalidInput for a format that is only read."""
     told = WriteOptions(options.kind, options.escape_formulas, options.format_options)
     if format_.parts is not None:
-        with create_parts(target) as open_part:
+        with create_parts(target, alone=_holds_one_part(format_, target, options.kind)) as open_part:
             yield format_.parts(open_part, told)
     elif format_.writer is not None:
         with create_file(target) as stream:
             yield format_.writer(stream, told)
     else:
-        raise InvalidInput(f"kgmem reads {format_.name} and does not write it.", mend="Export one of the others.")
+        mend = "Give the format of the files in it." if format_.name == "zip" else "Export one of the others."
+        raise InvalidInput(f"kgmem reads {format_.name} and does not write it.", mend=mend)
+
+
+def _holds_one_part(format_: Format, target: Path | str | BinaryIO, kind: Kind | None) -> bool:
+    """Say whether the target is to be one of the format's files itself. Raises InvalidInput when it cannot."""
+    if not isinstance(target, Path | str) or names_folder(target) or not bare_name(target).endswith(format_.extensions):
+        return False
+    if kind is None:
+        raise InvalidInput(
+            f"{Path(target).name} would hold one kind of record.",
+            mend="Name a folder, as in out/, or a .zip file for all of them, or say which kind.",
+        )
+    return True

@@ -67,8 +67,21 @@ async def test_a_file_gets_all_the_files_of_an_export_packed(
     await memory.export_file(graph, tmp_path / "out.zip", ExportOptions(format_, kind="entity"))
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         assert [Path(name).stem for name in archive.namelist()] == ["nodes"]
+    copy = await new_graph(memory, f"{graph}-copy")
+    assert (await memory.import_files(copy, [tmp_path / "out.zip"])).kinds == {"entity": 4}
     with pytest.raises(InvalidInput, match="is a folder"):
         await memory.export_file(graph, tmp_path, ExportOptions("jsonl"))
+
+
+async def test_one_kind_may_go_to_one_file_by_its_extension(memory: Memory, graph: str, tmp_path: Path) -> None:
+    await fill(memory, graph)
+    await memory.export_file(graph, tmp_path / "people.parquet", ExportOptions(kind="entity"))
+    copy = await new_graph(memory, f"{graph}-copy")
+    assert (await memory.import_files(copy, [tmp_path / "people.parquet"])).created == 4
+    with pytest.raises(InvalidInput, match="would hold one kind"):
+        await memory.export_file(graph, tmp_path / "all.parquet")
+    with pytest.raises(InvalidInput, match="Give the format of the files in it"):
+        await memory.export_file(graph, tmp_path / "all.zip")
 
 
 @pytest.mark.slow
