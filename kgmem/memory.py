@@ -2,8 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from kgmem.domain.access import Key, Right
 from kgmem.domain.answer import Answer
@@ -19,13 +18,14 @@ from kgmem.domain.schema import GraphSchema, from_mapping, merge, to_mapping, va
 from kgmem.domain.scope import SHARED, check_scope
 from kgmem.domain.source import Source
 from kgmem.domain.vitals import Figures
+from kgmem.formats.files import Paths
 from kgmem.services import check as checking
 from kgmem.services import embed as embedding
 from kgmem.services import export_records as exporting
 from kgmem.services import import_records as importing
 from kgmem.services import recall as recalling
 from kgmem.services import remember as remembering
-from kgmem.services.export_records import ExportOptions, ExportResult
+from kgmem.services.export_records import ExportOptions, ExportResult, Target
 from kgmem.services.importing import ImportOptions, ImportResult, OnProgress
 from kgmem.services.parts import Parts
 
@@ -213,7 +213,7 @@ class Memory:
     async def import_files(
         self,
         graph: str,
-        files: Sequence[Path | str | BinaryIO],
+        files: Paths,
         options: ImportOptions | None = None,
         *,
         progress: OnProgress | None = None,
@@ -224,7 +224,7 @@ class Memory:
     async def export_file(
         self,
         graph: str,
-        target: Path | str | BinaryIO,
+        target: Target,
         options: ExportOptions | None = None,
         *,
         progress: Callable[[int], None] | None = None,

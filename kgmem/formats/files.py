@@ -11,9 +11,10 @@ from typing import BinaryIO, TypeAlias, cast
 
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.formats.compression import SUFFIXES, compressing, decompressed
+from kgmem.formats.records import Origin
 
 STANDARD = "-"  # Standard input or output.
-Paths: TypeAlias = Sequence[Path | str | BinaryIO]  # Files to be read; a stream is read as it is, and stays open.
+Paths: TypeAlias = Sequence[Path | str | BinaryIO | Origin]  # What is to be read; a stream is read, and stays open.
 
 
 @dataclass(slots=True)

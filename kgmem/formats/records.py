@@ -1,8 +1,9 @@
 """What every format yields and takes: records with the line they stand on, and those that had to be rejected."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
+from typing import Any, BinaryIO, Literal, Protocol, TypeAlias, runtime_checkable
 
 from kgmem.domain.batch import Columns
 from kgmem.domain.entity import Entity
@@ -66,6 +67,33 @@ class Writer(Protocol):
 
     def close(self) -> None:
         """Write what is still to be written; the stream stays open."""
+
+
+@runtime_checkable
+class Origin(Protocol):
+    """What records are read from that is no file: another system, such as a graph database.
+
+    It is read in a thread, by one reader at a time. The same `identity` means the same records in the same order.
+    """
+
+    name: str  # For people, in messages and in the register of imports.
+
+    def identity(self) -> Mapping[str, Any]:
+        """Give what tells this reading from others, so that an import can go on; it may take a while."""
+
+    def read(self, options: ReadOptions) -> Generator[Located | Rejected, None, None]:
+        """Give the records; the number of each stands for a line."""
+
+    def progress(self) -> tuple[int, int | None]:
+        """Give how many records were read, and of how many; None while that is not known."""
+
+
+@runtime_checkable
+class Destination(Protocol):
+    """What records are written to that is no file."""
+
+    def writer(self, options: WriteOptions) -> AbstractContextManager[Writer]:
+        """Give a writer, for the time of a `with`."""
 
 
 ReadColumns: TypeAlias = Callable[[BinaryIO, ReadOptions], Iterator[Columns | Located | Rejected]]

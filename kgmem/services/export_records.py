@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats.files import bare_name, create_file, names_folder
 from kgmem.formats.folders import create_parts
-from kgmem.formats.records import Format, Kind, Record, WriteOptions, Writer, kind_of
+from kgmem.formats.records import Destination, Format, Kind, Record, WriteOptions, Writer, kind_of
 from kgmem.formats.registry import format_of
 from kgmem.services.parts import Parts
+
+Target: TypeAlias = Path | str | BinaryIO | Destination
 
 _BATCH = 1000
 
@@ -42,7 +44,7 @@ class ExportResult:
 async def export_file(
     parts: Parts,
     graph: str,
-    target: Path | str | BinaryIO,
+    target: Target,
     options: ExportOptions,
     progress: Callable[[int], None] | None = None,
 ) -> ExportResult:
@@ -53,10 +55,9 @@ async def export_file(
     """
     started = time.perf_counter()
     await parts.graphs.get(graph)
-    format_ = format_of(target if isinstance(target, Path | str) else "-", options.format)
     counts: Counter[str] = Counter()
     batch: list[Record] = []
-    with _writer(format_, target, options) as writer:
+    with _writer(target, options) as writer:
         async for record in parts.store.export(graph, options.scope):
             if options.kind not in {None, kind_of(record)}:
                 continue
@@ -74,9 +75,14 @@ async def export_file(
 
 
 @contextmanager
-def _writer(format_: Format, target: Path | str | BinaryIO, options: ExportOptions) -> Iterator[Writer]:
-    """Give the format's writer to the target. Raises InvalidInput for a format that is only read."""
+def _writer(target: Target, options: ExportOptions) -> Iterator[Writer]:
+    """Give the writer to the target. Raises InvalidInput for a format that is only read."""
     told = WriteOptions(options.kind, options.escape_formulas, options.format_options)
+    if isinstance(target, Destination):
+        with target.writer(told) as writer:
+            yield writer
+        return
+    format_ = format_of(target if isinstance(target, Path | str) else "-", options.format)
     if format_.parts is not None:
         with create_parts(target, alone=_holds_one_part(format_, target, options.kind)) as open_part:
             yield format_.parts(open_part, told)

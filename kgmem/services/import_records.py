@@ -53,7 +53,7 @@ async def import_files(
     held = await parts.graphs.get(graph)
     if options.dry_run:
         return await Check(parts, held, options).run(files, progress)
-    told = identity(files)
+    told = await asyncio.to_thread(identity, files)
     id_ = await parts.imports.resume(graph, told, options.told()) if options.resume else None
     stored = await parts.imports.stored(id_) if id_ is not None else frozenset()
     if id_ is None:

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from kgmem.domain.batch import Columns
 from kgmem.formats.files import STANDARD, OpenFile, Paths, open_file, sizes
-from kgmem.formats.records import Located, ReadOptions, Rejected
+from kgmem.formats.records import Located, Origin, ReadOptions, Rejected
 from kgmem.formats.registry import reader_of
 from kgmem.services.importing import ImportOptions
 
@@ -20,15 +21,24 @@ class Reading:
     def __init__(self, files: Paths, options: ImportOptions, *, columns: bool) -> None:
         """Take the files, and whether columns may be given of what is plain; nothing is opened yet."""
         self._columns = columns
-        self.total = sizes(files)
+        self._total = sizes(files)
         self._files = files
         self._options = options
         self._before = 0
-        self._open: OpenFile | None = None
+        self._open: OpenFile | Origin | None = None
         self.records = self._read()
 
+    @property
+    def total(self) -> int | None:
+        """How many bytes the files have, or records another system that is read alone; None where that is not known."""
+        if len(self._files) == 1 and isinstance(self._open, Origin):
+            return self._open.progress()[1]
+        return self._total
+
     def position(self) -> int:
-        """Give how many bytes of the files were read."""
+        """Give how many bytes of the files were read, or records of another system."""
+        if isinstance(self._open, Origin):
+            return self._open.progress()[0]
         return self._before + (self._open.position() if self._open else 0)
 
     def close(self) -> None:
@@ -39,21 +49,32 @@ class Reading:
         """Give what the files hold, one after the other, each with its file's name."""
         told = self._options
         for file in self._files:
+            if isinstance(file, Origin):
+                self._open = file
+                with closing(file.read(self._options_of(file.name))) as records:
+                    for record in records:
+                        yield file.name, record
+                continue
             with open_file(file) as self._open:
                 named = told.format or (None if isinstance(file, Path | str) else "jsonl")
                 read = reader_of(file if isinstance(file, Path | str) else "", named, columns=self._columns)
-                options = ReadOptions(told.kind, self._open.name, told.mapping, told.format_options)
-                for found in read(self._open.stream, options):
+                for found in read(self._open.stream, self._options_of(self._open.name)):
                     yield self._open.name, found
                 self._before += self._open.size or 0
             self._open = None
 
+    def _options_of(self, name: str) -> ReadOptions:
+        told = self._options
+        return ReadOptions(told.kind, name, told.mapping, told.format_options)
+
 
 def identity(files: Paths) -> Sequence[Mapping[str, Any]]:
     """Give what tells the files of an import from others: their names and sizes."""
-    told: list[dict[str, Any]] = []
+    told: list[Mapping[str, Any]] = []
     for file in files:
-        if not isinstance(file, Path | str):
+        if isinstance(file, Origin):
+            told.append(file.identity())
+        elif not isinstance(file, Path | str):
             told.append({"name": "stream", "size": None})
         elif str(file) == STANDARD or not Path(file).is_file():
             told.append({"name": str(file), "size": None})
