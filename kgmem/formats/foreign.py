@@ -29,8 +29,14 @@ _PREFIXED = {
     "entity": ("source", "scope"),
     "relationship": ("strength", "confidence", "source", "scope"),
 }
+# Field -> the property that it is.
+_NAMES = {
+    what: {**{field: field for field in fields}, **{field: PREFIX + field for field in _PREFIXED[what]}}
+    for what, fields in _LIFTED.items()
+}
 # Numbers that say where something is; they stay properties too, as the other system knows them.
 COORDINATES = (("lon", "lat"), ("longitude", "latitude"), ("lng", "lat"), ("long", "lat"))
+_LATITUDES = frozenset(pair[1] for pair in COORDINATES)
 _WKT = re.compile(r"\s*(SRID=4326;)?\s*(MULTI)?(POINT|LINESTRING|POLYGON)\b", re.IGNORECASE)
 _PARALLEL = "~"  # Before the key of a relationship that has none of its own.
 
@@ -116,12 +122,15 @@ def relationship_key(held: Relationship) -> str | None:
 def _lifted(what: str, properties: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Part properties into fields and what stays."""
     fields: dict[str, Any] = {}
-    for field in (*_LIFTED[what], *_PREFIXED[what]):
-        name = field if field in _LIFTED[what] else PREFIX + field
-        value = _as_field(field, properties[name]) if name in properties else None
-        if value is not None:
-            fields[field] = value
-    taken = {field if field in _LIFTED[what] else PREFIX + field for field in fields}
+    names = _NAMES[what]
+    for field, name in names.items():
+        if name in properties:
+            value = _as_field(field, properties[name])
+            if value is not None:
+                fields[field] = value
+    if not fields:
+        return fields, dict(properties)
+    taken = {names[field] for field in fields}
     rest = {_unescaped(name, taken): value for name, value in properties.items() if name not in taken}
     if "valid_from" in fields or "valid_to" in fields:
         valid_interval(fields.get("valid_from"), fields.get("valid_to"))
@@ -129,8 +138,7 @@ def _lifted(what: str, properties: Mapping[str, Any]) -> tuple[dict[str, Any], d
 
 
 def _flat(what: str, held: Entity | Relationship) -> dict[str, Any]:
-    names = {field: field if field in _LIFTED[what] else PREFIX + field for field in (*_LIFTED[what], *_PREFIXED[what])}
-    fields = {name: getattr(held, field) for field, name in names.items() if field != "place"}
+    fields = {name: getattr(held, field) for field, name in _NAMES[what].items() if field != "place"}
     said = {name: value for name, value in fields.items() if value is not None and value != ""}
     taken = said.keys() | ({"place"} if isinstance(held, Entity) and held.place else set())
     return {_escaped(name, taken): value for name, value in held.properties.items()} | said
@@ -181,6 +189,8 @@ def _place(value: Any) -> Place | None:
 
 def _point(properties: Mapping[str, Any]) -> Place | None:
     """Give the point that two of the properties name, when both are degrees."""
+    if _LATITUDES.isdisjoint(properties):
+        return None
     for pair in COORDINATES:
         values = [properties.get(name) for name in pair]
         if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
