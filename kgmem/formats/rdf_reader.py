@@ -1,0 +1,288 @@
+"""From canonical N-Quads to records: a subject is an entity, a link a relationship, all in the file's order."""
+
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO, Final
+
+from kgmem.domain.entity import Entity
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.relationship import Relationship
+from kgmem.formats.foreign import relationship
+from kgmem.formats.rdf_blank import BlankNodes
+from kgmem.formats.rdf_entities import Entities, Group, is_label
+from kgmem.formats.rdf_names import LONGEST_KEY, LONGEST_NAME, RDF, digest_of
+from kgmem.formats.rdf_options import RDFOptions, read_options
+from kgmem.formats.rdf_own import FIELDS, PARTS, own_record
+from kgmem.formats.rdf_parse import Parsed, Syntax, parse_rdf, whole_lines
+from kgmem.formats.rdf_quads import ROW, Row, stated_hash
+from kgmem.formats.rdf_scattered import Scattered
+from kgmem.formats.rdf_values import IRI_MARK, TRIPLE_MARK
+from kgmem.formats.records import Located, ReadOptions, Rejected, rejected
+
+_TYPE: Final = RDF + "type"
+_REMEMBERED: Final = 200_000  # Nodes whose keys are kept at hand.
+_MOST_LINKS: Final = 100_000  # Links of one subject among which repeated ones are found.
+_SHOWN: Final = 20  # Quads of a rejected subject that are shown.
+_SUBJECT: Final = itemgetter(0)
+
+
+def read_rdf(stream: BinaryIO, options: ReadOptions, syntax: Syntax) -> Iterator[Located | Rejected]:
+    """Give the records of RDF in one of its syntaxes. Raises InvalidInput before the first for what is none.
+
+    The lines are those of N-Triples and N-Quads; other syntaxes do not tell them, and their records have 0.
+    """
+    told = read_options(options)
+    with TemporaryDirectory(prefix="kgmem-rdf-") as folder:
+        parsed = parse_rdf(stream, syntax, told, Path(folder))
+        yield from _Walk(parsed, told, Path(folder)).records()
+
+
+class _Walk:
+    """The way through all quads, subject by subject."""
+
+    def __init__(self, parsed: Parsed, options: RDFOptions, folder: Path) -> None:
+        self._parsed = parsed
+        self._options = options
+        self._folder = folder
+        self._kgmem = f"<{options.names.namespace}"
+        self._blank = BlankNodes(parsed.survey.nameless(), options.blank_nodes, parsed.digest)
+        self._only_linked = parsed.survey.only_linked()
+        self._emitted = bytearray(len(self._only_linked))
+        self._stated = parsed.survey.stated()
+        self._keys: dict[str, str] = {}
+        self._names: dict[str, str] = {_TYPE: ""}  # Predicate -> name; empty for those that mean something else.
+        self._sources = _Sources(self)
+        self._entities = Entities(options, self._sources)
+        self._out: list[Located | Rejected] = []
+        self._group: Group | None = None
+        self._own: dict[str, str] | None = None  # Of a node of kgmem's own: predicate -> what it links to.
+        self._shown: list[Row] = []
+
+    def records(self) -> Iterator[Located | Rejected]:
+        """Give all records."""
+        scattered = Scattered(self._parsed.survey.scattered(), self._folder, self._parsed.quads.stat().st_size)
+        lines, count = self._parsed.lines, 0
+        with self._parsed.quads.open("rb") as quads:
+            for chunk in whole_lines(quads):
+                for subject, found in groupby(ROW.findall(chunk.decode()), _SUBJECT):
+                    rows = list(found)
+                    if not scattered.take(subject, rows):
+                        self._take(subject, rows, lines.line(count) if lines else 0)
+                    count += len(rows)
+                if self._out:
+                    yield from self._given()
+        yield from self._finished()
+        for subject, rows in scattered.gathered():
+            self._take(subject, rows, 0)
+            yield from self._given()
+        yield from self._finished()
+
+    def key_of(self, term: str) -> str | None:
+        """Give the key that a node has, and give out an entity for one that only links name; None if it is too long."""
+        found = self._keys.get(term)
+        if found is not None:
+            return found
+        key = self._blank.key(term[2:]) if term[0] == "_" else self._options.names.key(term[1:-1])
+        if len(key) > LONGEST_KEY:
+            return None
+        if len(self._keys) >= _REMEMBERED:
+            self._keys.clear()
+        self._keys[term] = key
+        place = self._only_linked.place(hash(term))
+        if place >= 0 and not self._emitted[place] and not term.startswith(self._kgmem):
+            self._emitted[place] = 1
+            self._out.append(Located(0, Entity(key)))
+        return key
+
+    def _given(self) -> list[Located | Rejected]:
+        out, self._out = self._out, []
+        return out
+
+    def _finished(self) -> list[Located | Rejected]:
+        self._finish()
+        return self._given()
+
+    def _take(self, subject: str, rows: Sequence[Row], line: int) -> None:
+        """Take some rows of a subject, all that follow each other."""
+        group = self._group
+        if group is None or group.subject != subject:
+            self._finish()
+            group = self._group = self._begun(subject, line)
+            self._shown = list(rows[:_SHOWN])
+        if self._own is not None:
+            self._take_own(group, rows)
+            return
+        names, keys, links, values, out = self._names, self._keys, group.links, group.values, self._out
+        for row in rows:
+            _, predicate, object_, text, tail, term, graph = row
+            name = names.get(predicate)
+            if name is None:
+                name = self._learnt(predicate)
+            if not name or graph or term:
+                self._take_odd(group, row, name)
+            elif object_:
+                end = keys.get(object_)
+                if end is None:
+                    end = self.key_of(object_)
+                    out = self._out
+                if end is None:
+                    values.setdefault(name, []).append((object_[1:-1], IRI_MARK, ""))
+                elif self._is_new(group, predicate, object_, ""):
+                    out.append(Located(group.line, Relationship(name, group.key, end)))
+            else:
+                held = values.get(name)
+                if held is None:
+                    values[name] = [(text, tail, "")]
+                else:
+                    held.append((text, tail, ""))
+        if len(links) > _MOST_LINKS:
+            links.clear()
+
+    def _is_new(self, group: Group, predicate: str, object_: str, graph: str) -> bool:
+        """Say whether a link is given for the first time, and no statement says more of it."""
+        link = (predicate, object_, graph)
+        if link in group.links:
+            return False
+        group.links.add(link)
+        if not len(self._stated):
+            return True
+        return self._stated.place(stated_hash(digest_of(group.subject, predicate, object_, graph))) < 0
+
+    def _take_odd(self, group: Group, row: Row, name: str) -> None:
+        """Take a row that is no plain property and no plain link."""
+        _, predicate, object_, text, tail, term, graph = row
+        if self._options.named_graphs != "source" and graph:
+            if self._options.named_graphs == "property":
+                group.named.add(self._sources[graph])
+                self._link_property(group, name, predicate, object_, graph)
+                if object_ and name:
+                    return
+            graph = ""
+        group.graphs = group.graphs or bool(graph)
+        if predicate == _TYPE and object_:
+            label = self._options.names.name(object_[1:-1]) if object_[0] == "<" else ""
+            if label and is_label(label):
+                group.types.append((label, graph))
+                return
+            name = self._options.names.short(_TYPE)
+        field = FIELDS.get(predicate.removeprefix(self._options.names.namespace))
+        if field is not None and not object_:
+            group.fields[field] = (text, tail, "")
+        elif not name and predicate != _TYPE:
+            object_ = object_ or term or f'"{text}"{tail}'
+            group.more.append(f"<{predicate}> {self._blank.relabelled(object_)} .")
+        elif object_:
+            self._link(group, name or self._options.names.short(_TYPE), row, graph)
+        else:
+            item = (self._blank.relabelled(term), TRIPLE_MARK, graph) if term else (text, tail, graph)
+            group.values.setdefault(name or self._options.names.short(_TYPE), []).append(item)
+
+    def _link(self, group: Group, name: str, row: Row, graph: str) -> None:
+        """Take a link that stands in a graph, or a type that is no label."""
+        end = self.key_of(row[2])
+        if end is None:
+            group.values.setdefault(name, []).append((row[2][1:-1], IRI_MARK, graph))
+            return
+        if row[1] == _TYPE and row[2][0] == "<":
+            self._out.append(Located(0, Entity(end)))
+        if self._is_new(group, row[1], row[2], graph):
+            source = self._sources[graph] if graph else None
+            key = graph_key(name, group.key, end, source) if source and self._sources.is_graph(graph) else None
+            self._out.append(Located(group.line, Relationship(name, group.key, end, key=key, source=source)))
+
+    def _link_property(self, group: Group, name: str, predicate: str, object_: str, graph: str) -> None:
+        """Give out a link with its graph as a property."""
+        end = self.key_of(object_) if object_ and name else None
+        if end is not None and self._is_new(group, predicate, object_, graph):
+            told = {"graph": self._sources[graph]}
+            self._out.append(Located(group.line, relationship(name, (group.key, end), told)))
+
+    def _take_own(self, group: Group, rows: Sequence[Row]) -> None:
+        """Take rows of a node that is an episode, a source or a relationship."""
+        assert self._own is not None  # noqa: S101  # Its only caller looked.
+        for _, predicate, object_, text, tail, _, _ in rows:
+            if object_:
+                self._own[predicate] = object_
+            elif (field := FIELDS.get(predicate.removeprefix(self._options.names.namespace))) is not None:
+                group.fields[field] = (text, tail, "")
+            elif name := self._names.get(predicate) or self._learnt(predicate):
+                group.values.setdefault(name, []).append((text, tail, ""))
+
+    def _begun(self, subject: str, line: int) -> Group:
+        names = self._options.names
+        self._own = None
+        scope = ""
+        if subject.startswith(self._kgmem):
+            inner = subject[len(self._kgmem) : -1]
+            if inner.startswith(PARTS):
+                self._own = {}
+                return Group(subject, inner, "", line)
+            scoped = names.scoped(subject[1:-1])
+            if scoped:
+                return Group(subject, scoped[1], scoped[0], line)
+        key = self._blank.key(subject[2:]) if subject[0] == "_" else names.key(subject[1:-1])
+        return Group(subject, key, scope, line)
+
+    def _learnt(self, predicate: str) -> str:
+        """Give the name of a predicate; empty when it is too long for one, or kgmem's own."""
+        name = self._options.names.name(predicate)
+        if len(name) > LONGEST_NAME or predicate.removeprefix(self._options.names.namespace) in FIELDS:
+            name = ""
+        self._names[predicate] = name
+        return name
+
+    def _finish(self) -> None:
+        """Give out what a subject is, now that all of it was taken."""
+        group, self._group = self._group, None
+        if group is None:
+            return
+        try:
+            if self._own is not None:
+                record = own_record(group, self._own, self._entities, self._options.names, self.key_of)
+                self._out.append(Located(group.line, record))
+                return
+            if len(group.key) > LONGEST_KEY:
+                raise InvalidInput(f"Its IRI has {len(group.key)} characters.", mend=f"{LONGEST_KEY} is the most.")
+            if group.named:
+                group.values["graph"] = [(name, "", "") for name in sorted(group.named)]
+            entity, too_large = self._entities.entity(group)
+            self._out.append(Located(group.line, entity))
+            for name, reason in too_large:
+                self._out.append(rejected(group.line, f"{group.key}, {name}: {reason}", self._text()))
+        except InvalidInput as error:
+            self._out.append(rejected(group.line, f"{group.key}: {error}", self._text()))
+
+    def _text(self) -> str:
+        """Give the first rows of the subject as N-Quads."""
+        shown: list[str] = []
+        for subject, predicate, object_, text, tail, term, graph in self._shown:
+            end = object_ or term or f'"{text}"{tail}'
+            shown.append(f"{subject} <{predicate}> {end}{' ' if graph else ''}{graph} .")
+        return "\n".join(shown)
+
+
+class _Sources(dict[str, str]):
+    """The source that each graph's term stands for."""
+
+    def __init__(self, walk: Any) -> None:
+        super().__init__()
+        self._walk = walk
+
+    def __missing__(self, graph: str) -> str:
+        blank, names = self._walk._blank, self._walk._options.names  # noqa: SLF001  # It is a part of the walk.
+        source: str = blank.key(graph[2:]) if graph[0] == "_" else names.source(graph[1:-1])
+        self[graph] = source
+        return source
+
+    def is_graph(self, graph: str) -> bool:
+        """Say whether a graph is one of RDF's, and not a source that kgmem wrote as one."""
+        return not graph.startswith(f"{self._walk._kgmem}source/")  # noqa: SLF001
+
+
+def graph_key(kind: str, start: str, end: str, source: str) -> str:
+    """Give the key of a link in a named graph, where the same link may stand in others."""
+    return "~" + blake2b("\x00".join((kind, start, end, source)).encode(), digest_size=12).hexdigest()
