@@ -1,13 +1,14 @@
 """The RDF formats: N-Triples, N-Quads, Turtle, TriG, RDF/XML, JSON-LD, and SPARQL's INSERT DATA."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import BinaryIO, Final
 
 from kgmem.formats.rdf_options import READ, WRITE
 from kgmem.formats.rdf_parse import Syntax
 from kgmem.formats.rdf_reader import read_rdf
 from kgmem.formats.rdf_writer import RDFWriter
-from kgmem.formats.records import Format
+from kgmem.formats.records import Format, WriteOptions, Writer
 
 _EXTENSIONS: Final[dict[Syntax, tuple[str, ...]]] = {
     "ntriples": (".nt",),
@@ -18,13 +19,19 @@ _EXTENSIONS: Final[dict[Syntax, tuple[str, ...]]] = {
     "jsonld": (".jsonld",),
     "sparql": (".sparql", ".ru"),
 }
+
+
+def _writer(syntax: str) -> Callable[[BinaryIO, WriteOptions], Writer]:
+    return lambda stream, options: RDFWriter(stream, options, syntax)
+
+
 FORMATS: Final[dict[str, Format]] = {
     name: Format(
         name,
         extensions,
         partial(read_rdf, syntax=name),
-        partial(RDFWriter, syntax=name) if name != "sparql" else None,
-        options=READ | WRITE,
+        _writer(name) if name != "sparql" else None,
+        options={**WRITE, **READ},
     )
     for name, extensions in _EXTENSIONS.items()
 }

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, BinaryIO, Final, Protocol
-from xml.parsers import expat  # noqa: S407  # Nothing is built from it; what it declares is refused below.
+from xml.parsers import expat
 
 from kgmem.domain.errors import InvalidInput, TooLarge
 from kgmem.formats.rdf_values import DEEPEST_TERM

@@ -1,4 +1,4 @@
-"""Any RDF syntax into a temporary file of canonical N-Quads, so that what is wrong is known before a record is given."""
+"""Any RDF syntax into a temporary file of canonical N-Quads: what is wrong is known before a record is given."""
 
 import re
 from dataclasses import dataclass
@@ -106,13 +106,14 @@ class _Lines:
                 raise InvalidInput(f"Line {line} is not UTF-8.", mend="Save it as UTF-8.", line=line) from error
             count = chunk.count(b"\n")
             subjects = self._subjects(text)
+            canonical = chunk
             if subjects is None:
-                chunk = self._canonical(chunk, text)
-                text = chunk.decode()
-            self._quads.write(chunk)
+                canonical = self._canonical(chunk, text)
+                text = canonical.decode()
+            self._quads.write(canonical)
             self._survey.feed(text, subjects)
             self._line += count
-            self._count += count if subjects is not None else chunk.count(b"\n")
+            self._count += count if subjects is not None else canonical.count(b"\n")
 
     def _subjects(self, text: str) -> list[str] | None:
         """Give the subject of each run of lines; None unless all lines are canonical."""

@@ -48,7 +48,7 @@ class Properties:
         told = Told()
         exact: dict[str, Any] = {}
         taken = {TYPES + GRAPHS} if graphs_of_labels(properties) else set()
-        # What stands beside a property has a longer name. If it does not belong to the value, it is told like any other.
+        # What stands beside a property has a longer name. If it does not belong to the value, it is one of its own.
         for name in sorted(properties, key=len):
             if name not in taken:
                 taken |= self._tell(told, exact, name, properties)

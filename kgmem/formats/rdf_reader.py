@@ -273,14 +273,14 @@ class _Sources(dict[str, str]):
         self._walk = walk
 
     def __missing__(self, graph: str) -> str:
-        blank, names = self._walk._blank, self._walk._options.names  # noqa: SLF001  # It is a part of the walk.
+        blank, names = self._walk._blank, self._walk._options.names
         source: str = blank.key(graph[2:]) if graph[0] == "_" else names.source(graph[1:-1])
         self[graph] = source
         return source
 
     def is_graph(self, graph: str) -> bool:
         """Say whether a graph is one of RDF's, and not a source that kgmem wrote as one."""
-        return not graph.startswith(f"{self._walk._kgmem}source/")  # noqa: SLF001
+        return not graph.startswith(f"{self._walk._kgmem}source/")
 
 
 def graph_key(kind: str, start: str, end: str, source: str) -> str:

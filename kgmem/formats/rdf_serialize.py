@@ -19,7 +19,10 @@ LOST_PREDICATES: Final = "links and properties whose IRI RDF/XML has no name for
 LOST_CHARACTERS: Final = "values with characters that XML has no way to write"
 LOST_DIRECTIONS: Final = "directions of texts"
 # The end of an IRI that may be the name of an element (Namespaces in XML 1.0, NCName).
-_NAME_START = "A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd"
+_NAME_START = (
+    "A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f"
+    "\u2c00-\u2fef\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd"
+)
 _LOCAL_NAME = re.compile(rf"[{_NAME_START}][{_NAME_START}0-9.\-\u00b7\u0300-\u036f\u203f\u2040]*$")
 _UNSAYABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _IN_TEXT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
@@ -69,7 +72,7 @@ def _without_terms(quads: Iterator[Quad], lost: Counter[str]) -> Iterator[Quad]:
 
 
 class _RDFXML:
-    """Writes RDF/XML: pyoxigraph's writer makes elements without a name, and lets a carriage return become a line's end."""
+    """Writes RDF/XML; pyoxigraph's own writer makes elements without a name, and loses carriage returns."""
 
     def __init__(self, stream: BinaryIO, lost: Counter[str]) -> None:
         self._stream = stream
@@ -119,7 +122,7 @@ class _RDFXML:
 def _parted(iri: str) -> tuple[str, str] | None:
     """Give namespace and local name of a predicate; None for one that no element can be named by."""
     found = _LOCAL_NAME.search(iri)
-    if not found or found.start() == 0 or iri.startswith(RDF + "li") and iri == RDF + "li":
+    if not found or found.start() == 0 or iri == RDF + "li":
         return None
     return iri[: found.start()], found[0]
 

@@ -202,9 +202,7 @@ class RDFWriter:
         self._describe(node, Told(), fields, None)
 
     def _fields(self, record: Record) -> dict[str, Any]:
-        return {name: value for name, value in to_wire(record).items() if name not in _NOT_FIELDS} | (
-            {} if not isinstance(record, Relationship) else {}
-        )
+        return {name: value for name, value in to_wire(record).items() if name not in _NOT_FIELDS}
 
     def _describe(self, node: str, told: Told, fields: Mapping[str, Any], own: Sequence[str] | None) -> None:
         """Tell properties, and fields in kgmem's own words."""
@@ -246,9 +244,7 @@ class RDFWriter:
         if not hashes:
             return
         self._quads.seek(0)
-        found = {
-            text for line in self._quads if hash(text := line.decode().removesuffix(" .\n")) in hashes
-        }
+        found = {text for line in self._quads if hash(text := line.decode().removesuffix(" .\n")) in hashes}
         self._quads.seek(0, 2)
         for text in sorted(found):
             start, _, rest = text.partition(" ")

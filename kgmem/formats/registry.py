@@ -11,7 +11,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.formats.files import STANDARD, bare_name
 from kgmem.formats.records import Format, Read, ReadColumns
 
-# Name -> its module, and the ends of its files' names.
+# Name -> its module (and its name there, of one among several), and the ends of its files' names.
 FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "apoc": ("apoc", ()),
     "csv": ("csv_columns", (".csv", ".tsv")),
@@ -21,10 +21,17 @@ FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "gexf": ("gexf", (".gexf",)),
     "graphml": ("graphml", (".graphml",)),
     "jsonl": ("jsonl", (".jsonl", ".ndjson", ".jsonlines")),
+    "jsonld": ("rdf:jsonld", (".jsonld",)),
     "mermaid": ("mermaid", (".mmd", ".mermaid")),
     "neo4j-csv": ("neo4j_csv", ()),
     "node-link": ("node_link", ()),
+    "nquads": ("rdf:nquads", (".nq",)),
+    "ntriples": ("rdf:ntriples", (".nt",)),
     "parquet": ("parquet", (".parquet", ".pq")),
+    "rdfxml": ("rdf:rdfxml", (".rdf", ".owl")),
+    "sparql": ("rdf:sparql", (".sparql", ".ru")),
+    "trig": ("rdf:trig", (".trig",)),
+    "turtle": ("rdf:turtle", (".ttl",)),
     "zip": ("zipped", (".zip",)),
 }
 
@@ -61,5 +68,7 @@ def _name_of(path: Path | str) -> str:
 def _load(name: str) -> Format:
     if name not in FORMATS:
         raise InvalidInput(f"There is no format {name!r}.", mend=f"Formats are {', '.join(sorted(FORMATS))}.")
-    format_: Format = import_module(f"kgmem.formats.{FORMATS[name][0]}").FORMAT
+    module, _, part = FORMATS[name][0].partition(":")
+    loaded = import_module(f"kgmem.formats.{module}")
+    format_: Format = loaded.FORMATS[part] if part else loaded.FORMAT
     return format_
