@@ -71,7 +71,7 @@ class Flattening:
     """
 
     lost: Counter[str] = field(default_factory=Counter)
-    _plain: str | None = None  # The scope whose keys are ids as they are: the first one met.
+    plain: str | None = None  # The scope whose keys are ids as they are: the first one met.
     _scoped: set[tuple[str, str]] = field(default_factory=set)
     _counted: int = 0
 
@@ -79,7 +79,7 @@ class Flattening:
         """Give the vertex of an entity, an episode or a source."""
         if not isinstance(record, Entity):
             return self._marked(record)
-        self._plain = record.scope if self._plain is None else self._plain
+        self.plain = record.scope if self.plain is None else self.plain
         if record.scope != SHARED:
             self._scoped.add((record.scope, record.key))
         if record.embedding is not None:
@@ -114,14 +114,14 @@ class Flattening:
         return Vertex(f"{scope}#{id_}" if scope else id_, [_LABELS[kind]], {MARKER: kind, **own, **told})
 
     def _id(self, scope: str, key: str) -> str:
-        return key if scope == self._plain else f"{scope}#{key}"
+        return key if scope == self.plain else f"{scope}#{key}"
 
     def _end(self, scope: str, key: str) -> str:
         """Give the id of the nearest entity of that key which a relationship of this scope sees."""
         for seen in reversed(visible_from(scope)):
             if (seen, key) in self._scoped:
                 return self._id(seen, key)
-        return key if self._plain in {None, SHARED} else self._id(SHARED, key)
+        return key if self.plain in {None, SHARED} else self._id(SHARED, key)
 
 
 def vertex_record(id_: str, labels: Sequence[str], properties: Mapping[str, Any]) -> Held:
