@@ -47,7 +47,7 @@ def viz_elements(viz: Any, place: Place | None) -> str | None:
         return None
     if "position" in viz and _is_place(viz["position"], place):
         return None
-    tags = [_tag(name, value if isinstance(value, Mapping) else {"value": value}) for name, value in viz.items()]
+    tags = [_tag(name, value if isinstance(value, Mapping) else _value(value)) for name, value in viz.items()]
     if "position" not in viz and place:
         tags.append(_tag("position", {"x": place.lon, "y": place.lat, "z": 0.0}))
     return "".join(tags)
@@ -88,6 +88,11 @@ def _is_said(name: str, value: Any) -> bool:
             and isinstance(value.get("hex", ""), str)
         )
     return False
+
+
+def _value(value: Any) -> Mapping[str, Any]:
+    is_image = isinstance(value, str) and value.startswith(("http:", "https:"))
+    return {"value": "image", "uri": value} if is_image else {"value": value}
 
 
 def _tag(name: str, told: Mapping[str, Any]) -> str:

@@ -1,8 +1,10 @@
 """Records as a networkx graph, and the records of any networkx graph."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from hashlib import blake2b
 from typing import Any
 
 import networkx as nx
@@ -10,9 +12,9 @@ import orjson
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.relationship import Relationship
-from kgmem.formats.graph_labels import GraphLabels
+from kgmem.formats.graph_labels import GraphLabels, graph_labels
 from kgmem.formats.json_values import read_json
-from kgmem.formats.records import Located, Record, Rejected, rejected
+from kgmem.formats.records import Located, ReadOptions, Record, Rejected, WriteOptions, Writer, rejected
 from kgmem.formats.vertices import Flattening, edge_record, joined, parted, vertex_record
 
 LABELS, KIND = "labels", "kind"  # What a node is, as a list; what an edge is, as a text.
@@ -21,15 +23,29 @@ _OF_NODES, _OF_EDGES = frozenset({LABELS}), frozenset({KIND})
 _AS_JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
-@dataclass(slots=True)
 class GraphBuilder:
-    """Builds a graph from records; entities come before relationships."""
+    """Builds a graph from records, which may be exported to it as to a file."""
 
-    graph: Any = field(default_factory=nx.MultiDiGraph)
-    _flattening: Flattening = field(default_factory=Flattening)
+    def __init__(self) -> None:
+        """Begin with an empty graph."""
+        self.graph: Any = nx.MultiDiGraph()
+        self._flattening = Flattening()
+        self.lost: Mapping[str, int] = self._flattening.lost
 
-    def add(self, record: Record) -> None:
-        """Add a node or an edge."""
+    @contextmanager
+    def writer(self, options: WriteOptions) -> Iterator[Writer]:  # noqa: ARG002  # The caller picks the records.
+        """Give itself: it needs neither opening nor closing."""
+        yield self
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Add some nodes and edges; entities come before relationships."""
+        for record in records:
+            self._add(record)
+
+    def close(self) -> None:
+        """Do nothing: each record was added when it came."""
+
+    def _add(self, record: Record) -> None:
         if isinstance(record, Relationship):
             edge = self._flattening.edge(record)
             taken = self.graph.has_edge(edge.start, edge.end, edge.id)
@@ -43,13 +59,43 @@ class GraphBuilder:
             self.graph.add_nodes_from([(vertex.id, attributes)])
 
 
-def records_of(graph: Any, labels: GraphLabels) -> Iterator[Located | Rejected]:
-    """Give the records of a graph of any of networkx's four kinds, its nodes first; lines count nodes and edges.
+@dataclass(slots=True)
+class GraphOrigin:
+    """A graph of any of networkx's four kinds, to be imported as a file would be; options are those of GraphML.
 
-    Raises InvalidInput for what is no graph, and when two nodes would get the same key.
+    Its nodes come first; lines count nodes and edges.
     """
+
+    graph: Any
+    name: str = "networkx"
+    _read: int = 0
+
+    def identity(self) -> Mapping[str, Any]:
+        """Give a digest of all nodes and edges."""
+        digest = blake2b(digest_size=16)
+        for item in (*self.graph.nodes(data=True), *self.graph.edges(data=True)):
+            digest.update(repr(item).encode(errors="surrogatepass"))
+        return {"name": self.name, "size": None, "digest": digest.hexdigest()}
+
+    def read(self, options: ReadOptions) -> Generator[Located | Rejected, None, None]:
+        """Give the records. Raises InvalidInput when two nodes would get the same key."""
+        self._read = 0
+        for found in _records(self.graph, graph_labels(options.options)):
+            self._read += 1
+            yield found
+
+    def progress(self) -> tuple[int, int | None]:
+        """Give how many nodes and edges were read, and of how many."""
+        return self._read, self.graph.number_of_nodes() + self.graph.number_of_edges()
+
+
+def check_graph(graph: Any) -> None:
+    """Raise InvalidInput for what is no graph of networkx."""
     if not isinstance(graph, nx.Graph):
         raise InvalidInput("This is no graph of networkx.", mend="Give a Graph, DiGraph, MultiGraph or MultiDiGraph.")
+
+
+def _records(graph: Any, labels: GraphLabels) -> Iterator[Located | Rejected]:
     keys = _keys(graph)
     line = 0
     for line, (node, attributes) in enumerate(graph.nodes(data=True), start=1):

@@ -152,6 +152,9 @@ def test_how_nodes_are_drawn_is_kept_in_the_shape_that_networkx_gives_it() -> No
         }
     }  # fmt: skip
     assert b'<viz:color r="239" g="173" b="66" a="0.6"/>' in write("gexf", [found])
+    image = nodes('<node id="a"><viz:shape value="image" uri="http://x/y.png"/></node>')
+    assert image[0].properties == {"viz": {"shape": "http://x/y.png"}}
+    assert taken(read("gexf", write("gexf", image))) == image
     assert nodes('<node id="a"><viz:color hex="#FF7700"/></node>')[0].properties == {
         "viz": {"color": {"hex": "#FF7700"}}
     }

@@ -10,8 +10,8 @@ from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
-from kgmem.formats.graph_labels import graph_labels
-from kgmem.formats.networkx_graph import GraphBuilder, records_of
+from kgmem.formats.networkx_graph import GraphBuilder, GraphOrigin
+from kgmem.formats.records import ReadOptions
 from tests.graph_files import EXTREMES, graph_records, read, said, taken, write, written
 
 FORMATS = [("graphml", {}), ("gexf", {}), ("gexf", {"version": "1.2"}), ("apoc", {})]
@@ -19,9 +19,8 @@ FORMATS = [("graphml", {}), ("gexf", {}), ("gexf", {"version": "1.2"}), ("apoc",
 
 def through_networkx(items: list[Any]) -> list[Any]:
     builder = GraphBuilder()
-    for item in items:
-        builder.add(item)
-    return taken(records_of(builder.graph, graph_labels({})))
+    builder.write(items)
+    return taken(GraphOrigin(builder.graph).read(ReadOptions()))
 
 
 @pytest.mark.parametrize(("name", "options"), FORMATS)

@@ -10,14 +10,13 @@ import pytest
 from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.relationship import Relationship
-from kgmem.formats.graph_labels import graph_labels
-from kgmem.formats.networkx_graph import GraphBuilder, node_key, records_of
-from kgmem.formats.records import Rejected
+from kgmem.formats.networkx_graph import GraphBuilder, GraphOrigin, check_graph, node_key
+from kgmem.formats.records import Destination, Origin, ReadOptions, Rejected
 from tests.graph_files import taken
 
 
 def records(graph: Any, **options: str) -> list[Any]:
-    return taken(records_of(graph, graph_labels(options)))
+    return taken(GraphOrigin(graph).read(ReadOptions(options=options)))
 
 
 def edges(graph: Any, **options: str) -> list[tuple[Any, ...]]:
@@ -46,7 +45,7 @@ def test_two_nodes_of_one_key_are_refused() -> None:
     with pytest.raises(InvalidInput, match="the key '1'"):
         records(graph)
     with pytest.raises(InvalidInput, match="no graph of networkx"):
-        records({"a": ["b"]})
+        check_graph({"a": ["b"]})
 
 
 @pytest.mark.parametrize("kind", [nx.Graph, nx.DiGraph, nx.MultiGraph, nx.MultiDiGraph])
@@ -93,7 +92,7 @@ def test_what_json_cannot_say_costs_its_node_alone(value: Any) -> None:
     graph = nx.Graph()
     graph.add_node("a", odd=value)
     graph.add_node("b")
-    first, second = records_of(graph, graph_labels({}))
+    first, second = GraphOrigin(graph).read(ReadOptions())
     assert isinstance(first, Rejected)
     assert "JSON" in first.reason
     assert (first.line, second.line) == (1, 2)
@@ -105,10 +104,9 @@ def test_edges_of_one_key_in_two_scopes_stay_two() -> None:
         Entity("a"), Entity("b"), Relationship("R", "a", "b", key="k"),
         Relationship("R", "a", "b", key="k", scope="user/1"),
     ]  # fmt: skip
-    for item in items:
-        builder.add(item)
+    builder.write(items)
     assert builder.graph.number_of_edges() == 2
-    assert taken(records_of(builder.graph, graph_labels({}))) == items
+    assert records(builder.graph) == items
 
 
 def test_attributes_named_like_arguments_of_networkx_are_only_attributes() -> None:
@@ -117,7 +115,20 @@ def test_attributes_named_like_arguments_of_networkx_are_only_attributes() -> No
         Entity("a", "A", properties={"node_for_adding": 1, "attr": 2, "labels": 3}),
         Relationship("R", "a", "a", key="k", properties={"key": 1, "u_for_edge": 2, "kind": "x"}),
     ]
-    for item in items:
-        builder.add(item)
+    builder.write(items)
     assert builder.graph.nodes["a"] == {"labels": ["A"], "node_for_adding": 1, "attr": 2, "labels_": 3}
-    assert taken(records_of(builder.graph, graph_labels({}))) == items
+    assert records(builder.graph) == items
+
+
+def test_it_stands_where_a_file_may_stand() -> None:
+    graph = nx.path_graph(3)
+    origin = GraphOrigin(graph)
+    assert isinstance(origin, Origin)
+    assert isinstance(GraphBuilder(), Destination)
+    assert origin.progress() == (0, 5)
+    assert len(list(origin.read(ReadOptions()))) == 5
+    assert origin.progress() == (5, 5)
+    told = origin.identity()
+    assert told == GraphOrigin(nx.path_graph(3)).identity()
+    graph.nodes[0]["new"] = 1
+    assert told != origin.identity()
