@@ -44,7 +44,8 @@ _LITERALS = {
     "boolean": r"^(true|false)$",
 }
 
-Property = tuple[str, str, Any]  # Name, type (string, integer, float, boolean), texts.
+# Name, type (string, integer, float, boolean; json: the texts are JSON as kgmem writes it), texts.
+Property = tuple[str, str, Any]
 
 
 def is_plain_property(name: str) -> bool:
@@ -53,9 +54,12 @@ def is_plain_property(name: str) -> bool:
 
 
 def plain_columns(
-    kind: BatchKind, lines: Any, fields: Mapping[str, Any], properties: Sequence[Property]
+    kind: BatchKind, lines: Any, fields: Mapping[str, Any], properties: Sequence[Property], *, exact: bool = False
 ) -> tuple[Columns, Any]:
-    """Give the plain ones of some records as columns, and for each of all whether it is one (an Arrow array)."""
+    """Give the plain ones of some records as columns, and for each of all whether it is one (an Arrow array).
+
+    `exact`: the numbers among the fields are JSON as kgmem writes it.
+    """
     count = len(lines)
     plain = _in_bounds(kind, fields, count)
     for name, check in (("scope", _is_scope), ("label", _is_label)):
@@ -68,7 +72,7 @@ def plain_columns(
         literals, good = _literals(texts, type_)
         plain = pc.and_(plain, good)
         told.append((name, type_ != "string", literals))
-    fields, numbers = _numbers(fields)
+    fields, numbers = _numbers(fields, "json" if exact else "float")
     plain = pc.and_(pc.and_(plain, numbers) if numbers is not None else plain, _short(kind, fields, properties, count))
     plain = pc.fill_null(plain, False)
     if pc.all(plain).as_py():
@@ -133,6 +137,8 @@ def _is_interval(pair: str) -> bool:
 
 def _literals(texts: Any, type_: str) -> tuple[Any, Any]:
     """Give texts as the store takes them, and of each whether it may stand in columns."""
+    if type_ == "json":
+        return texts, pa.repeat(pa.scalar(value=True), len(texts))
     if type_ == "string":
         return texts, pc.fill_null(pc.invert(pc.match_substring(texts, "\x00")), True)
     if type_ == "float":  # An integer among floats is one of them.
@@ -142,13 +148,13 @@ def _literals(texts: Any, type_: str) -> tuple[Any, Any]:
     return texts, pc.fill_null(pc.match_substring_regex(texts, _LITERALS[type_]), True)
 
 
-def _numbers(fields: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
+def _numbers(fields: Mapping[str, Any], type_: str) -> tuple[Mapping[str, Any], Any]:
     """Give the fields with their numbers as the store takes them, and of each record whether they are plain."""
     plain = None
     made = dict(fields)
     for name, low, high in (("lon", -180, 180), ("lat", -90, 90), ("strength", 0, 1), ("confidence", 0, 1)):
         if name in fields:
-            made[name], good = _literals(fields[name], "float")
+            made[name], good = _literals(fields[name], type_)
             numbers = pc.if_else(good, made[name], None).cast(pa.float64())
             within = pc.and_(pc.greater_equal(numbers, low), pc.less_equal(numbers, high))
             good = pc.or_(pc.is_null(fields[name]), pc.fill_null(within, False))

@@ -27,7 +27,7 @@ FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "node-link": ("node_link", ()),
     "nquads": ("rdf:nquads", (".nq",)),
     "ntriples": ("rdf:ntriples", (".nt",)),
-    "parquet": ("parquet", (".parquet", ".pq")),
+    "parquet": ("parquet_columns", (".parquet", ".pq")),
     "rdfxml": ("rdf:rdfxml", (".rdf", ".owl")),
     "sparql": ("rdf:sparql", (".sparql", ".ru")),
     "trig": ("rdf:trig", (".trig",)),
