@@ -1,0 +1,1 @@
+"""Between kgmem and other graph servers: records read from one, and written to one."""

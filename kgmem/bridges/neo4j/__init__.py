@@ -1,0 +1,1 @@
+"""Neo4j, and whatever else speaks Bolt and answers Cypher."""

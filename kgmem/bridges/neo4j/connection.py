@@ -1,0 +1,147 @@
+"""The connection to a server: transactions that are tried again, and the driver's errors as kgmem's."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from neo4j import READ_ACCESS, WRITE_ACCESS, Driver, GraphDatabase, ManagedTransaction, Session
+from neo4j.exceptions import (
+    AuthError,
+    ClientError,
+    ConfigurationError,
+    DriverError,
+    Neo4jError,
+)
+from neo4j.exceptions import Forbidden as NotAllowed
+
+from kgmem.bridges.servers import Server
+from kgmem.domain.errors import Forbidden, InvalidInput, KgmemError, NotFound, Unauthenticated, Unavailable
+
+T = TypeVar("T")
+Work = Callable[[ManagedTransaction], T]
+
+_ROWS = 250  # That the server sends at a time; a row may hold megabytes.
+_PATIENCE = 30.0  # Seconds for which a transaction is tried again.
+_SILENCING = (5, 2)  # The first version of Bolt in which a server can be asked to give no notifications.
+_MENDS = {"SyntaxError": "Correct the query.", "AccessMode": "Give a query that only reads."}
+# The driver logs what it raises, and notifications of servers that cannot be asked to keep them to themselves.
+logging.getLogger("neo4j").addHandler(logging.NullHandler())
+
+
+class Connection:
+    """A server's database, open for the time of a `with`. It is used from one thread at a time."""
+
+    def __init__(self, server: Server, *, patience: float = _PATIENCE) -> None:
+        """Take what is to be reached; nothing is opened yet."""
+        self._server = server
+        self._patience = patience
+        self._driver: Driver | None = None
+        self._settings: dict[str, Any] = {}
+        self.version = (0, 0)  # Of Bolt.
+
+    def __enter__(self) -> Self:
+        """Connect. Raises Unauthenticated, Unavailable, InvalidInput."""
+        server = self._server
+        auth = (server.user, server.password or "") if server.user is not None else None
+        with self.translated():
+            driver = GraphDatabase.driver(
+                server.url,
+                auth=auth,
+                connection_timeout=10.0,
+                max_transaction_retry_time=self._patience,
+                user_agent="kgmem",
+            )
+            try:
+                self.version = driver.get_server_info().protocol_version
+            except (AttributeError, LookupError, TypeError) as error:  # The driver stumbles over what is not Bolt.
+                driver.close()
+                raise ValueError(str(error)) from error
+            except BaseException:
+                driver.close()
+                raise
+        self._driver = driver
+        if self.version >= _SILENCING:
+            self._settings["notifications_min_severity"] = "OFF"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of the connection."""
+        if self._driver:
+            self._driver.close()
+            self._driver = None
+
+    def read(self, work: "Work[T]") -> T:
+        """Do work in a transaction that only reads; it may be done more than once."""
+        with self._session(READ_ACCESS) as session:
+            return session.execute_read(work)
+
+    def write(self, work: "Work[T]") -> T:
+        """Do work in a transaction; it may be done more than once, of which one counts."""
+        with self._session(WRITE_ACCESS) as session:
+            return session.execute_write(work)
+
+    def fetch(self, statement: str, **parameters: Any) -> Iterator[Any]:
+        """Give the rows of one statement that reads little."""
+        return iter(self.read(lambda transaction: list(run(transaction, statement, **parameters))))
+
+    @contextmanager
+    def _session(self, mode: str) -> Iterator[Session]:
+        if self._driver is None:
+            raise RuntimeError("The connection is not open.")
+        with (
+            self.translated(),
+            self._driver.session(
+                database=self._server.database, default_access_mode=mode, fetch_size=_ROWS, **self._settings
+            ) as session,
+        ):
+            yield session
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Raise kgmem's errors in place of the driver's."""
+        try:
+            yield
+        except (Neo4jError, DriverError) as error:
+            raise _translation(error, self._server) from error
+        except (ValueError, RecursionError) as error:  # What a server sends that is not Bolt, or nested without end.
+            raise InvalidInput(
+                f"{self._server.url} sends what cannot be read: {error}.", mend="Is it a Bolt server?"
+            ) from error
+
+
+def run(transaction: ManagedTransaction, statement: str, **parameters: Any) -> Any:
+    """Run a statement that was made of constants and quoted names; gives the driver's result."""
+    return transaction.run(statement, parameters)
+
+
+def _translation(error: Neo4jError | DriverError, server: Server) -> KgmemError:
+    if isinstance(error, AuthError):
+        who = f"{server.user!r} with this password" if server.user is not None else "anybody without a name"
+        return Unauthenticated(
+            f"{server.url} does not let {who} in.",
+            mend="Give --user, and the password in KGMEM_NEO4J_PASSWORD or at the prompt.",
+        )
+    if isinstance(error, Neo4jError):
+        return _answer(error, server)
+    if isinstance(error, ConfigurationError):
+        return InvalidInput(f"{server.url}: {error}", mend="Correct the server's address.")
+    told = " ".join(str(error).split())
+    return Unavailable(
+        f"No Bolt server answers at {server.url}: {told}", mend="Check host and port, and that the server runs."
+    )
+
+
+def _answer(error: Neo4jError, server: Server) -> KgmemError:
+    """Give the error that a server answered."""
+    told, code = f"{server.name} says: {error.message}", error.code or ""
+    if code == "Neo.ClientError.Database.DatabaseNotFound":
+        return NotFound(f"{server.url} has no database {server.database!r}.", mend="Name another with --database.")
+    if isinstance(error, NotAllowed):
+        return Forbidden(told, mend="Ask the server's administrator for the right, or be another user.")
+    if isinstance(error, ClientError):
+        return InvalidInput(told, mend=_MENDS.get(code.rpartition(".")[2], "Change what is asked of the server."))
+    return Unavailable(told, mend="Try again; an import goes on with --resume.")

@@ -1,0 +1,59 @@
+"""The ids of all that is to be read, in order, on disk: what was listed once stays listed while the source changes."""
+
+import sqlite3
+import weakref
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Final, Literal
+
+from kgmem.domain.errors import InvalidInput
+
+Kind = Literal["node", "relationship"]
+KINDS: Final[tuple[Kind, ...]] = ("node", "relationship")
+
+_LONGEST = 1000  # Characters of an id.
+_PAGE = 10_000
+
+
+class Ids:
+    """Ids of nodes and relationships, each once, in a temporary database that goes with the object."""
+
+    def __init__(self) -> None:
+        """Make room for them."""
+        # An empty name is a private file that SQLite takes away. One thread at a time uses it.
+        self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        weakref.finalize(self, self._database.close)
+        self._database.execute("PRAGMA journal_mode = OFF")
+        for kind in KINDS:
+            self._database.execute(f"CREATE TABLE {kind} (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._database.execute("BEGIN")  # Nothing is ever committed, since nobody else reads it.
+
+    def add(self, kind: Kind, id_: object) -> None:
+        """Add an id. Raises InvalidInput."""
+        text = str(id_)
+        if len(text) > _LONGEST or not text.isprintable():
+            raise InvalidInput(f"The server gives an id that is none: {text[:40]!r}.", mend="Is it a graph database?")
+        self._database.execute(f"INSERT OR IGNORE INTO {kind} VALUES (?)", (text,))  # noqa: S608  # Of KINDS.
+
+    def clear(self, kind: Kind) -> None:
+        """Forget all ids of a kind."""
+        self._database.execute(f"DELETE FROM {kind}")  # noqa: S608  # Of KINDS.
+
+    def count(self) -> int:
+        """Give how many ids there are."""
+        return sum(self._database.execute(f"SELECT count(*) FROM {kind}").fetchone()[0] for kind in KINDS)  # noqa: S608
+
+    def pages(self, kind: Kind, size: int) -> Iterator[list[str]]:
+        """Give the ids of a kind in order, so many at a time."""
+        rows = self._database.execute(f"SELECT id FROM {kind} ORDER BY id")  # noqa: S608  # Of KINDS.
+        while page := rows.fetchmany(size):
+            yield [id_ for (id_,) in page]
+
+    def digest(self) -> str:
+        """Give a text that is the same for the same ids alone."""
+        told = blake2b(digest_size=16)
+        for kind in KINDS:
+            told.update(kind.encode())
+            for page in self.pages(kind, _PAGE):
+                told.update("\n".join(["", *page]).encode())
+        return told.hexdigest()
