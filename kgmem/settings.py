@@ -48,6 +48,9 @@ class Settings(BaseSettings):
         default=None, ge=1, le=4000, description="Dimension of the endpoint's vectors, where it is not known to kgmem."
     )
     embedder_timeout: float = Field(default=30.0, gt=0, description="Seconds that one embedding request may take.")
+    neo4j_password: SecretStr | None = Field(
+        default=None, description="Password for the Bolt server that `kgmem import` and `kgmem export` are given."
+    )
     worker: bool = Field(default=True, description="Run background jobs inside `kgmem serve`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged."

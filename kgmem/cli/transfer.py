@@ -11,6 +11,7 @@ from rich.text import Text
 
 from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, ScopeName, note, print_json
 from kgmem.cli.opening import with_memory
+from kgmem.cli.servers import DatabaseName, Query, UserName, sources, target
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats.files import STANDARD
 from kgmem.memory import DEFAULT_GRAPH
@@ -38,6 +39,9 @@ def import_(
     ] = None,
     source: Annotated[str | None, typer.Option("--source", help="The source of records that name none.")] = None,
     scope: ScopeName = "",
+    database: DatabaseName = None,
+    user: UserName = None,
+    query: Query = None,
     as_json: AsJSON = False,
 ) -> None:
     """Read entities, relationships, episodes and sources from files. Exit code 1 when a record was rejected."""
@@ -50,8 +54,9 @@ def import_(
         scope=scope,
         rejected_to=rejected,
     )
+    given = sources(files, database, user, query)
     with _import_progress() as progress:
-        result = with_memory(lambda memory: memory.import_files(graph, files, options, progress=progress))
+        result = with_memory(lambda memory: memory.import_files(graph, given, options, progress=progress))
     if as_json:
         print_json(result)
     else:
@@ -77,16 +82,19 @@ def export(
     escape_formulas: Annotated[
         bool, typer.Option("--escape-formulas", help="CSV: let no spreadsheet take a text for a formula.")
     ] = False,
+    database: DatabaseName = None,
+    user: UserName = None,
     as_json: AsJSON = False,
 ) -> None:
     """Write all that a graph holds to a file, as it is at one moment."""
     if as_json and output == STANDARD:
         raise InvalidInput("--json and the export would both go to standard output.", mend="Name a file with -o.")
     options = ExportOptions(format_ or ("jsonl" if output == STANDARD else None), kind, scope, escape_formulas)
+    given = target(output, database, user)
     with NOTES.status("Writing") as status:
         result = with_memory(
             lambda memory: memory.export_file(
-                graph, output, options, progress=lambda done: status.update(f"Writing: {done:,} records")
+                graph, given, options, progress=lambda done: status.update(f"Writing: {done:,} records")
             )
         )
     if as_json:
