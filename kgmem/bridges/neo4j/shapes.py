@@ -7,6 +7,7 @@ names the properties whose text is JSON.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from typing import Any, Final
 
 import orjson
@@ -14,12 +15,14 @@ import orjson
 from kgmem.bridges.neo4j.statements import ID
 from kgmem.bridges.neo4j.values import as_instant, as_json, as_property
 from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.place import parse_place
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import SHARED
+from kgmem.domain.source import Source
 from kgmem.formats.foreign import PREFIX
-from kgmem.formats.records import Record
+from kgmem.formats.records import Record, kind_of
 from kgmem.formats.vertices import KEY, EdgeIds, Flattening, Held, edge_record, joined, parted, vertex_record
 
 LABELS: Final = PREFIX + "labels"
@@ -61,11 +64,12 @@ class Shaping:
     def node(self, record: Held) -> Node:
         """Give the node of an entity, an episode or a source."""
         vertex = self.flattening.vertex(record)
+        id_ = vertex.id if isinstance(record, Entity) else _marked_id(record, vertex.properties)
         labels = list(dict.fromkeys(vertex.labels))
-        properties = self._properties(vertex.properties, vertex.id)
+        properties = self._properties(vertex.properties, id_)
         if len(vertex.labels) > 1 or self.label in labels:
             properties[LABELS] = list(vertex.labels)
-        return Node(vertex.id, tuple(dict.fromkeys((self.label, *labels))), properties)
+        return Node(id_, tuple(dict.fromkeys((self.label, *labels))), properties)
 
     def link(self, record: Relationship) -> Link:
         """Give the relationship of Neo4j that a relationship is, after all entities were given."""
@@ -94,7 +98,7 @@ class Unshaping:
     key: str | None = None  # The property that is an entity's key; None: kgmem's own, else the id that the server gave.
     edge_ids: EdgeIds = "between"
 
-    def node(self, id_: str, labels: Sequence[str], properties: Mapping[str, Any], natural: Any) -> Record:
+    def node(self, id_: str, labels: Sequence[str], properties: Mapping[str, Any], natural: Any = None) -> Held:
         """Give the record that a node is. Raises InvalidInput."""
         told = _read(properties)
         own = told.get(ID)
@@ -131,6 +135,15 @@ def natural_key(value: Any) -> str | None:
     if isinstance(told, bool | list | dict) or told is None:
         return None
     return str(told) or None
+
+
+def _marked_id(record: Episode | Source, properties: Mapping[str, Any]) -> str:
+    """Give the id of an episode or a source, which is no entity's, and the same for the same one."""
+    key = record.key
+    if key is None:
+        key = blake2b(orjson.dumps(properties, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()
+    id_ = f"{PREFIX}{kind_of(record)}:{key}"
+    return f"{record.scope}#{id_}" if isinstance(record, Episode) and record.scope != SHARED else id_
 
 
 def _held(properties: Mapping[str, Any]) -> dict[str, Any]:

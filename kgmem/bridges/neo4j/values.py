@@ -31,12 +31,11 @@ def as_json(value: Any) -> Any:
         return value if math.isfinite(value) else _endless(value)
     if isinstance(value, Mapping):
         return {str(name): as_json(inner) for name, inner in value.items()}
-    # A point is a tuple too.
-    if isinstance(value, list | tuple) and not isinstance(value, Point):
-        return [as_json(inner) for inner in value]
     for types, read in _READERS:
         if isinstance(value, types):
             return read(value)
+    if isinstance(value, list | tuple):  # Only now: points and durations are tuples too.
+        return [as_json(inner) for inner in value]
     if type(value).__name__ == "Vector":  # Of driver 6 only.
         return as_json(value.to_native())
     raise InvalidInput(
