@@ -60,7 +60,7 @@ def read_lines(lines: Iterable[tuple[int, bytes | None]], options: ReadOptions) 
 
 def _record(shape: Any, ids: EdgeIds) -> Record:
     """Give the record that an object of APOC states. Raises InvalidInput."""
-    if not isinstance(shape, dict) or shape.get("type") not in _FIELDS:
+    if not isinstance(shape, dict) or str(shape.get("type")) not in _FIELDS:
         raise InvalidInput(
             "This is neither a node nor a relationship of APOC.",
             mend='They are {"type": "node", ...} and {"type": "relationship", "start": {...}, "end": {...}, ...}.',

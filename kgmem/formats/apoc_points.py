@@ -14,8 +14,8 @@ def geometry_of(value: Any) -> dict[str, Any] | None:
         return None
     held = [value.get(name) for name in ("longitude", "latitude", "height")]
     numbers = [number for number in held if isinstance(number, int | float) and not isinstance(number, bool)]
-    on_earth = len(numbers) >= 2 and held[2] in {None, *numbers[2:]} and held[:2] == numbers[:2]
-    if not on_earth or not -180 <= numbers[0] <= 180 or not -90 <= numbers[1] <= 90:
+    is_whole = len(numbers) >= 2 and numbers == (held if held[2] is not None else held[:2])
+    if not is_whole or not -180 <= numbers[0] <= 180 or not -90 <= numbers[1] <= 90:
         return None
     return {"type": "Point", "coordinates": numbers}
 

@@ -96,7 +96,7 @@ def _is_apoc(raw: bytes) -> bool:
         shape = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return False
-    if not isinstance(shape, dict) or shape.get("type") not in {"node", "relationship"}:
+    if not isinstance(shape, dict) or str(shape.get("type")) not in {"node", "relationship"}:
         return False
     return shape["type"] == "node" or all(isinstance(shape.get(end), dict) for end in ("start", "end"))
 

@@ -126,7 +126,7 @@ class Flattening:
 
 def vertex_record(id_: str, labels: Sequence[str], properties: Mapping[str, Any]) -> Held:
     """Give the record that a vertex is. Raises InvalidInput."""
-    kind = properties.get(MARKER)
+    kind = str(properties.get(MARKER))
     if kind not in _LABELS:
         own = {name: value for name, value in properties.items() if name != KEY}
         return entity(_text(properties.get(KEY), id_), labels, own)

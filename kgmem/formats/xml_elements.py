@@ -46,13 +46,12 @@ def read_elements(
     that is not well-formed, has another root or a document type, and TooLarge.
     """
     parser = _Parser(root, containers, skipped)
-    silent = 0
+    given = 0
     try:
         while chunk := stream.read(_CHUNK):
-            before = parser.events
             parser.feed(chunk)
-            silent = silent + len(chunk) if parser.events == before else 0
-            if silent > LONGEST_TAG:
+            given += len(chunk)
+            if given - parser.position() > LONGEST_TAG:
                 reason = f"A tag or comment is longer than {LONGEST_TAG} bytes."
                 raise TooLarge(reason, mend=_MEND, line=parser.getLineNumber())
             yield from parser.taken()
@@ -69,7 +68,7 @@ def read_elements(
         raise InvalidInput(reason, mend="Make the file again.", line=error.getLineNumber()) from error
     except (SAXException, LookupError, ValueError) as error:  # The last two: an encoding that Python does not know.
         raise InvalidInput(f"This XML cannot be read: {error}.", mend="Save it as UTF-8.") from error
-    if not parser.events:
+    if not given:
         raise InvalidInput("The file is empty.", mend="Make it again.")
 
 
@@ -78,7 +77,6 @@ class _Parser(DefusedExpatParser):  # type: ignore[misc]  # defusedxml has no ty
 
     def __init__(self, root: str, containers: frozenset[str], skipped: frozenset[str]) -> None:
         super().__init__(forbid_dtd=True)
-        self.events = 0
         self._root = root
         self._containers = containers
         self._skipped = skipped
@@ -87,14 +85,18 @@ class _Parser(DefusedExpatParser):  # type: ignore[misc]  # defusedxml has no ty
         self._record_depth = 0
         self._record_start = 0  # In bytes of the file.
         self._open: list[Element] = []  # The record being built and those open inside of it.
-        self._texts: list[list[str]] = []
         self._done: list[Element] = []
 
     def reset(self) -> None:
         """Prepare the parser; called with the first chunk."""
         super().reset()
         self._expat: Any = self._parser
+        self._expat.buffer_size = _CHUNK  # Texts come in few pieces.
         self._expat.CharacterDataHandler = self.character_data
+
+    def position(self) -> int:
+        """Give how many bytes were understood."""
+        return int(self._expat.CurrentByteIndex)
 
     def taken(self) -> list[Element]:
         """Give what was completed since the last time."""
@@ -103,39 +105,36 @@ class _Parser(DefusedExpatParser):  # type: ignore[misc]  # defusedxml has no ty
 
     def start_element(self, name: str, attrs: dict[str, str]) -> None:
         """Begin an element."""
-        self.events += 1
         self._depth += 1
         if self._depth > DEEPEST:
             reason = f"Elements are nested more than {DEEPEST} deep."
             raise TooLarge(reason, mend=_MEND, line=self.getLineNumber())
         if self._passed_over:
             return
-        element = Element(name.rpartition(":")[2], attrs, self._expat.CurrentLineNumber)
+        local = name if ":" not in name else name.rpartition(":")[2]
+        element = Element(local, attrs, self._expat.CurrentLineNumber)
         if self._open:
             self._add(element)
         elif self._begin(element):
             return
         if not self._passed_over:
             self._open.append(element)
-            self._texts.append([])
 
     def character_data(self, content: str) -> None:
         """Take some text."""
-        self.events += 1
         if self._open and not self._passed_over:
-            self._texts[-1].append(content)
+            element = self._open[-1]
+            element.text = element.text + content if element.text else content
             if self._expat.CurrentByteIndex - self._record_start > LARGEST_RECORD:
                 self._leave_out()
 
     def end_element(self, name: str) -> None:  # noqa: ARG002  # The parser has checked the name.
         """End an element."""
-        self.events += 1
         if self._passed_over and self._depth >= self._passed_over:
             if self._depth == self._passed_over:
                 self._passed_over = 0
         elif self._open:
             element = self._open.pop()
-            element.text = "".join(self._texts.pop())
             if not self._open:
                 self._done.append(element)
                 self._passed_over = 0
@@ -155,7 +154,7 @@ class _Parser(DefusedExpatParser):  # type: ignore[misc]  # defusedxml has no ty
     def _add(self, element: Element) -> None:
         """Add an element to the one that it stands in."""
         parent = self._open[-1]
-        if isinstance(parent.children, list):
+        if parent.children:
             parent.children.append(element)
         else:
             parent.children = [element]
@@ -167,6 +166,6 @@ class _Parser(DefusedExpatParser):  # type: ignore[misc]  # defusedxml has no ty
     def _leave_out(self) -> None:
         """Leave out what was read of a record that is too large, and the rest of what is being read of it."""
         record = self._open[0]
-        record.too_large, record.children = True, ()
-        self._open, self._texts = [record], [[]]
+        record.too_large, record.children, record.text = True, (), ""
+        self._open = [record]
         self._passed_over = self._record_depth + 1
