@@ -7,6 +7,7 @@ from pyoxigraph import BlankNode, Literal, NamedNode, RdfFormat, Triple, parse
 
 from kgmem.formats.rdf_names import digest_of, is_blank_key
 from kgmem.formats.rdf_quads import NAMELESS, Numbering
+from kgmem.formats.rdf_values import term_text
 
 _MADE = re.compile(r"b+[0-9]+")  # What numbers look like, and labels that do are told from them by one b more.
 _KEPT = re.compile(r"kg-[0-9a-f]{12}-.+")
@@ -43,7 +44,7 @@ class BlankNodes:
         if not term.startswith("<<"):
             return term
         quad = next(iter(parse(f"<a:a> <a:a> {term} .", format=RdfFormat.N_TRIPLES)))
-        return str(self._inside(quad.object))
+        return term_text(self._inside(quad.object))
 
     def _inside(self, term: NamedNode | BlankNode | Literal | Triple) -> NamedNode | BlankNode | Literal | Triple:
         if isinstance(term, BlankNode):

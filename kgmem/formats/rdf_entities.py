@@ -12,13 +12,14 @@ from kgmem.domain.statement import EPISODE_LABEL, LONGEST_LABEL
 from kgmem.formats import foreign
 from kgmem.formats.fields import LARGEST_PROPERTIES
 from kgmem.formats.rdf_derived import derived_name, derived_place
+from kgmem.formats.rdf_names import RDF
 from kgmem.formats.rdf_options import RDFOptions
 from kgmem.formats.rdf_values import MARK, Literals, Reader, is_scalar, marks_of, unescaped
 from kgmem.formats.wire import from_wire
 
 MORE: Final = "@rdf"  # The property that holds what has no name of its own: predicate and object as N-Triples.
 GRAPHS: Final = "@graph"  # Behind a property's name: the graphs of its values, where not all are the entity's source.
-TYPES: Final = "rdf__type"  # The name under which the graphs of labels stand.
+LABEL_GRAPHS: Final = GRAPHS  # The same of labels.
 MOST_LABELS: Final = 100
 _GENERIC: Final = frozenset(
     {"owl__Thing", "owl__NamedIndividual", "rdfs__Resource", "schema__Thing", "sdo__Thing", "Thing", "Resource"}
@@ -41,6 +42,7 @@ class Group:
     more: list[str] = field(default_factory=list)
     links: set[tuple[str, str, str]] = field(default_factory=set)
     named: set[str] = field(default_factory=set)  # Graphs that become a property.
+    stands: set[str] = field(default_factory=set)  # Graphs that say that it is, and no more.
     graphs: bool = False  # Some of it stands in a named graph.
 
 
@@ -60,7 +62,7 @@ class Entities:
         properties, too_large = self._properties(group, source)
         labels = ordered_labels([label for label, _ in group.types])
         if group.graphs:
-            _note_graphs(properties, TYPES, [(label, graph) for label, graph in group.types], source, self._source)
+            _note_graphs(properties, "", [(label, graph) for label, graph in group.types], source, self._source)
         if group.more:
             properties[MORE] = sorted(set(group.more))
         known = self._source[source] if source else None
@@ -82,17 +84,28 @@ class Entities:
 
     def fields(self, group: Group) -> dict[str, Any]:
         """Give the values of kgmem's own fields."""
-        return {name: self._held(item)[0] for name, item in group.fields.items()}
+        return {name: self._field(item) for name, item in group.fields.items()}
 
     def properties(self, group: Group) -> dict[str, Any]:
         """Give the properties of a node that is no entity."""
         return self._properties(group, None)[0]
 
+    def _field(self, item: Item) -> Any:
+        text, tail, _ = item
+        if tail != f"^^<{RDF}JSON>":
+            return self._held(item)[0]
+        try:
+            return orjson.loads(unescaped(text))
+        except orjson.JSONDecodeError as error:
+            raise InvalidInput(f"One of its fields is no JSON: {error}.", mend="Correct it.") from error
+
     def _held(self, item: Item) -> tuple[Any, str | None]:
         text, tail, _ = item
         reader = self._readers.get(tail)
         if reader is None:
-            reader = self._readers[tail] = tail_reader(self._literals, tail)
+            if tail.startswith("<"):  # No literal, and marked as what it is.
+                return text, tail
+            reader = self._readers[tail] = self._literals.reader(tail)
         return reader(unescaped(text) if "\\" in text else text)
 
     def _properties(self, group: Group, source: str | None) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -136,7 +149,8 @@ class Entities:
 
     def _common_graph(self, group: Group) -> str | None:
         """Give the graph in which all that a subject says of itself stands; None for the default graph, or several."""
-        graphs = {item[2] for items in group.values.values() for item in items} | {graph for _, graph in group.types}
+        graphs = {item[2] for items in group.values.values() for item in items} | group.stands
+        graphs |= {graph for _, graph in group.types} | {item[2] for item in group.fields.values()}
         return graphs.pop() or None if len(graphs) == 1 else None
 
     def _stated(self, group: Group, labels: list[str], properties: dict[str, Any], source: str | None) -> Entity:
@@ -191,13 +205,6 @@ class Entities:
             source=found.source,
             scope=group.scope,
         )
-
-
-def tail_reader(literals: Literals, tail: str) -> Reader:
-    """Give what reads values with this tail; what is no literal has a mark for its tail."""
-    if tail.startswith("<"):
-        return lambda text: (text, tail)
-    return literals.reader(tail)
 
 
 def is_label(name: str) -> bool:

@@ -76,7 +76,8 @@ class Guarded:
     def _unmarked(self, chunk: bytes) -> bytes:
         """Give the first bytes without the mark of their encoding. Raises InvalidInput for another than UTF-8."""
         self._begun = True
-        while chunk and len(chunk) < len(codecs.BOM_UTF8) and (more := self._stream.read(_CHUNK)):
+        # One byte more than the mark: nothing at all would be the end.
+        while chunk and len(chunk) <= len(codecs.BOM_UTF8) and (more := self._stream.read(_CHUNK)):
             self._digest.update(more)
             chunk += more
         for mark, name in _ENCODINGS:

@@ -67,6 +67,9 @@ PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 _BY_NAMESPACE: Final[Mapping[str, str]] = MappingProxyType({iri: prefix for prefix, iri in PREFIXES.items()})
+# What begins so, behind the namespace, is no name, or no node, of its own.
+_NAMES: Final = ("name/", "field/", "mentions", "Entity", "Relationship", "Episode", "Source")
+_NODES: Final = ("entity/", "scope/", "relationship/", "episode/", "source/", "unnamed/")
 _LOCAL = re.compile(r"[^/#\s<>\"{}|\\^`]+")
 _BLANK_KEY = re.compile(r"_:kg-[0-9a-f]{12}-\S+")
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>\"{}|\\^`]*")
@@ -114,7 +117,7 @@ class Names:
         if prefix in self.prefixes and _LOCAL.fullmatch(local):
             found = self.prefixes[prefix] + local
             return found if is_iri(found) else None
-        return short if is_iri(short) and not short.startswith(self.namespace) else None
+        return short if is_iri(short) and not self._means_more(short, _NAMES) else None
 
     def key(self, iri: str) -> str:
         """Give the key of the entity that an IRI stands for."""
@@ -125,7 +128,7 @@ class Names:
         """Give the term that stands for an entity's key."""
         if key.startswith("_:") and is_blank_key(key):
             return key
-        if is_iri(key) and not key.startswith(self.namespace):
+        if is_iri(key) and not self._means_more(key, _NODES):
             return f"<{key}>"
         return self.own_node(key)
 
@@ -148,16 +151,22 @@ class Names:
 
     def graph(self, source: str) -> str:
         """Give the term that names the graph of what a source says."""
-        if source.startswith("_:") and is_blank_key(source):
+        if is_blank_key(source):
             return source
-        if is_iri(source) and not source.startswith(self.namespace):
-            return f"<{source}>"
-        return self.own_node(source, "source/")
+        return f"<{source}>" if self.is_graph(source) else self.own_node(source, "source/")
+
+    def is_graph(self, source: str) -> bool:
+        """Say whether a source's key is an IRI or a blank node, as those of named graphs are."""
+        return is_blank_key(source) or (is_iri(source) and not self._means_more(source, ("source/",)))
 
     def source(self, graph: str) -> str:
         """Give the source that a graph's IRI stands for."""
         own = self._own(graph, "source/")
         return own if own is not None else graph
+
+    def _means_more(self, iri: str, parts: tuple[str, ...]) -> bool:
+        """Say whether an IRI of kgmem's own namespace would be read as something else than itself."""
+        return iri.startswith(self.namespace) and iri.startswith(parts, len(self.namespace))
 
     def _own(self, iri: str, part: str) -> str | None:
         """Give what an IRI of kgmem's own namespace encodes; None for any other, and for one that kgmem never wrote."""

@@ -5,13 +5,13 @@ order of a list, stands in one JSON literal besides, kgmem's field `exact`.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pyoxigraph import RdfFormat, parse
+from pyoxigraph import BlankNode, NamedNode, RdfFormat, parse
 
-from kgmem.formats.rdf_entities import GRAPHS, MORE, TYPES
+from kgmem.formats.rdf_entities import GRAPHS, LABEL_GRAPHS, MORE
 from kgmem.formats.rdf_names import Names
 from kgmem.formats.rdf_values import (
     DEEPEST_TERM,
@@ -21,16 +21,19 @@ from kgmem.formats.rdf_values import (
     json_term,
     marks_for,
     plain_term,
+    term_text,
 )
 
+# A predicate's IRI, a term, and the sources in whose graphs it stands ("": the default graph; None: the node's).
+Pair = tuple[str, str, Sequence[str] | None]
 LOST_NULLS: Final = "properties that are null"
 
 
 @dataclass(slots=True)
 class Told:
-    """What a node says of itself: predicates and terms, each with the sources whose graphs it stands in."""
+    """What a node says of itself, and what triples cannot say of that."""
 
-    pairs: list[tuple[str, str, Sequence[str] | None]] = field(default_factory=list)  # None: where the node stands.
+    pairs: list[Pair] = field(default_factory=list)
     exact: dict[str, Any] = field(default_factory=dict)
 
 
@@ -47,7 +50,7 @@ class Properties:
         """Give what properties say."""
         told = Told()
         exact: dict[str, Any] = {}
-        taken = {TYPES + GRAPHS} if graphs_of_labels(properties) else set()
+        taken = {LABEL_GRAPHS} if graphs_of_labels(properties) else set()
         # What stands beside a property has a longer name. If it does not belong to the value, it is one of its own.
         for name in sorted(properties, key=len):
             if name not in taken:
@@ -62,8 +65,8 @@ class Properties:
         if value is None:
             self._lost[LOST_NULLS] += 1
             return set()
-        if name == MORE and (more := _more(value)) is not None:
-            told.pairs += [(predicate, term, None) for predicate, term in more]
+        if name == MORE and (more := _more(value, self._names)) is not None:
+            told.pairs += more
             return set()
         predicate = self._names.iri(name)
         terms, used = self._terms(value, properties.get(name + MARK)), {name + MARK}
@@ -108,7 +111,7 @@ def term_order(term: str) -> tuple[str, str]:
 
 def graphs_of_labels(properties: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
     """Give the sources whose graphs a label stands in, by label."""
-    told = properties.get(TYPES + GRAPHS)
+    told = properties.get(LABEL_GRAPHS)
     return told if isinstance(told, Mapping) and all(map(_are_sources, told.values())) else {}
 
 
@@ -123,24 +126,27 @@ def _are_sources(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
 
 
-def _more(value: Any) -> list[tuple[str, str]] | None:
-    """Give the predicates and terms of what had no name of its own; None for any other value."""
-    if not isinstance(value, list) or not all(isinstance(line, str) for line in value):
+def _more(value: Any, names: Names) -> list[Pair] | None:
+    """Give what had no name of its own as it stood in its file; None for any other value."""
+    if not isinstance(value, list):
         return None
-    return list(_parsed(value)) if all(map(_is_line, value)) else None
+    pairs = [_pair(line, names) for line in value]
+    return None if None in pairs else [pair for pair in pairs if pair is not None]
 
 
-def _parsed(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for line in lines:
-        predicate, _, rest = line.partition("> ")
-        yield predicate[1:], rest.removesuffix(" .")
-
-
-def _is_line(line: str) -> bool:
-    if line.count("<<") > DEEPEST_TERM or "\n" in line:
-        return False
+def _pair(line: Any, names: Names) -> Pair | None:
+    """Give predicate, term and the sources of one N-Quads line that has no subject; None for any other text."""
+    if not isinstance(line, str) or line.count("<<") > DEEPEST_TERM or "\n" in line:
+        return None
     try:
-        quads = list(parse(f"<a:a> {line}\n", format=RdfFormat.N_TRIPLES))
+        quads = list(parse(f"<a:a> {line}\n", format=RdfFormat.N_QUADS))
     except SyntaxError:
-        return False
-    return len(quads) == 1 and f"{quads[0].predicate} {quads[0].object} ." == line
+        return None
+    if len(quads) != 1:
+        return None
+    graph, term = quads[0].graph_name, term_text(quads[0].object)
+    source = {NamedNode: lambda: [names.source(graph.value)], BlankNode: lambda: [str(graph)]}.get(type(graph))
+    told = "" if source is None else f" {graph}"
+    if f"{quads[0].predicate} {term}{told} ." != line:
+        return None
+    return quads[0].predicate.value, term, source() if source else [""]

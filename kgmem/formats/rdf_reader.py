@@ -49,6 +49,8 @@ class _Walk:
         self._options = options
         self._folder = folder
         self._kgmem = f"<{options.names.namespace}"
+        # What kgmem writes describes these; where it does not, they are the graph's already.
+        self._described = (f"{self._kgmem}entity/", f"{self._kgmem}scope/")
         self._blank = BlankNodes(parsed.survey.nameless(), options.blank_nodes, parsed.digest)
         self._only_linked = parsed.survey.only_linked()
         self._emitted = bytearray(len(self._only_linked))
@@ -93,7 +95,7 @@ class _Walk:
             self._keys.clear()
         self._keys[term] = key
         place = self._only_linked.place(hash(term))
-        if place >= 0 and not self._emitted[place] and not term.startswith(self._kgmem):
+        if place >= 0 and not self._emitted[place] and not term.startswith(self._described):
             self._emitted[place] = 1
             self._out.append(Located(0, Entity(key)))
         return key
@@ -164,6 +166,9 @@ class _Walk:
             graph = ""
         group.graphs = group.graphs or bool(graph)
         if predicate == _TYPE and object_:
+            if object_ == f"{self._kgmem}Entity>":
+                group.stands.add(graph)
+                return
             label = self._options.names.name(object_[1:-1]) if object_[0] == "<" else ""
             if label and is_label(label):
                 group.types.append((label, graph))
@@ -171,10 +176,11 @@ class _Walk:
             name = self._options.names.short(_TYPE)
         field = FIELDS.get(predicate.removeprefix(self._options.names.namespace))
         if field is not None and not object_:
-            group.fields[field] = (text, tail, "")
+            group.fields[field] = (text, tail, graph)
         elif not name and predicate != _TYPE:
             object_ = object_ or term or f'"{text}"{tail}'
-            group.more.append(f"<{predicate}> {self._blank.relabelled(object_)} .")
+            object_ = self._blank.relabelled(object_) + (f" {self._blank.relabelled(graph)}" if graph else "")
+            group.more.append(f"<{predicate}> {object_} .")
         elif object_:
             self._link(group, name or self._options.names.short(_TYPE), row, graph)
         else:

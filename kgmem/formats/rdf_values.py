@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from pyoxigraph import RdfFormat, parse
+from pyoxigraph import BlankNode, Literal, NamedNode, RdfFormat, Triple, parse
 
 from kgmem.formats.rdf_names import RDF, XSD, Names, is_iri
 
@@ -225,9 +225,16 @@ def is_triple_term(text: str) -> bool:
     if not text.startswith("<<(") or text.count("<<") > DEEPEST_TERM:
         return False
     try:
-        return [str(quad.object) for quad in parse(f"<a:a> <a:a> {text} .", format=RdfFormat.N_TRIPLES)] == [text]
+        return [term_text(quad.object) for quad in parse(f"<a:a> <a:a> {text} .", format=RdfFormat.N_TRIPLES)] == [text]
     except SyntaxError:
         return False
+
+
+def term_text(term: NamedNode | BlankNode | Literal | Triple) -> str:
+    """Give a term as N-Triples writes it."""
+    if isinstance(term, Triple):
+        return f"<<( {term_text(term.subject)} {term.predicate} {term_text(term.object)} )>>"
+    return str(term)
 
 
 def _dumped(value: Any) -> str:

@@ -15,7 +15,7 @@ from kgmem.domain.source import Source
 from kgmem.domain.statement import DEFAULT_LABEL
 from kgmem.formats.rdf_derived import derived_name, derived_place
 from kgmem.formats.rdf_entities import ordered_labels
-from kgmem.formats.rdf_names import RDF, RDFS, digest_of, is_blank_key, is_iri
+from kgmem.formats.rdf_names import RDF, RDFS, digest_of
 from kgmem.formats.rdf_options import write_options
 from kgmem.formats.rdf_own import EPISODE, RELATIONSHIP, SOURCE, UNNAMED
 from kgmem.formats.rdf_properties import Properties, Told, graphs_of_labels
@@ -40,14 +40,15 @@ class RDFWriter:
 
     def __init__(self, stream: BinaryIO, options: WriteOptions, syntax: str) -> None:
         """Take the stream to write to. Raises InvalidInput for options that are none."""
-        self.lost: Counter[str] = Counter()
+        self._lost: Counter[str] = Counter()
+        self.lost: Mapping[str, int] = self._lost
         told = write_options(options)
         self._names = told.names
         self._kind = options.kind
         self._stream = stream
         self._syntax = syntax
         self._in_graphs = syntax in GRAPHS
-        self._properties = Properties(told.names, self.lost)
+        self._properties = Properties(told.names, self._lost)
         self._quads = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # Closed by close().
         self._plain, self._stated = array("q"), array("q")  # Hashes of links, and of those that a statement is of.
         self._bare, self._ends = array("q"), array("q")  # Hashes of nodes of which nothing is said, and of linked ones.
@@ -71,9 +72,9 @@ class RDFWriter:
             self._state_plain_links()
             bare = np.setdiff1d(np.frombuffer(self._bare, np.int64), np.frombuffer(self._ends, np.int64))
             if len(bare):
-                self.lost[LOST_BARE] += len(bare)
+                self._lost[LOST_BARE] += len(bare)
             self._quads.seek(0)
-            serialize_quads(self._quads, self._stream, self._syntax, self._names, self.lost)
+            serialize_quads(self._quads, self._stream, self._syntax, self._names, self._lost)
         finally:
             self._quads.close()
 
@@ -82,15 +83,15 @@ class RDFWriter:
         node = names.scoped_node(record.scope, record.key) if record.scope else names.node(record.key)
         told = self._properties.tell(record.properties)
         if record.embedding is not None:
-            self.lost[LOST_VECTORS] += 1
+            self._lost[LOST_VECTORS] += 1
         fields = self._fields(record)
         self._name_and_place(record, told, fields)
         own = [record.source] if record.source is not None else None
-        if own and not self._in_graphs:
-            if not self._is_graph(record.source):
-                fields["source"] = record.source
+        if record.source is not None and not self._in_graphs:
+            if self._names.is_graph(record.source):
+                self._lost[LOST_GRAPHS] += 1
             else:
-                self.lost[LOST_GRAPHS] += 1
+                fields["source"] = record.source
         given = [*([record.label] if record.label not in {None, DEFAULT_LABEL} else [None]), *(record.labels or ())]
         labels = [label for label in given if label is not None]
         if labels and given != ordered_labels(labels):
@@ -104,7 +105,7 @@ class RDFWriter:
 
     def _say_nothing(self, node: str, own: Sequence[str] | None) -> None:
         """Tell a node that nothing is said of, in kgmem's own words: links tell others."""
-        if node.startswith(f"<{self._names.namespace}"):
+        if node.startswith((f"<{self._names.namespace}entity/", f"<{self._names.namespace}scope/")):
             self._quad(node, RDF + "type", f"<{self._names.namespace}Entity>", own)
         else:
             self._bare.append(hash(node))
@@ -151,11 +152,11 @@ class RDFWriter:
             return None
         if record.source is None:
             return "" if record.key is None else None
-        if not self._is_graph(record.source):
+        if not self._names.is_graph(record.source):
             return record.source if self._in_graphs and record.key is None else None
         if record.key == graph_key(record.kind, record.start, record.end, record.source):
             if not self._in_graphs:
-                self.lost[LOST_GRAPHS] += 1
+                self._lost[LOST_GRAPHS] += 1
             return record.source if self._in_graphs else ""
         return None
 
@@ -193,9 +194,9 @@ class RDFWriter:
 
     def _source(self, record: Source) -> None:
         fields = self._fields(record)
-        if not fields and self._is_graph(record.key):
+        if not fields and self._names.is_graph(record.key):
             # It is told where something stands in its graph.
-            self.lost[LOST_SOURCES] += not self._in_graphs
+            self._lost[LOST_SOURCES] += not self._in_graphs
             return
         node = self._names.own_node(record.key, SOURCE)
         self._quad(node, RDF + "type", f"<{self._names.namespace}Source>", None)
@@ -228,12 +229,6 @@ class RDFWriter:
         if found is None:
             found = self._iris[name] = self._names.iri(name)
         return found
-
-    def _is_graph(self, source: str | None) -> bool:
-        """Say whether a source's key is an IRI or a blank node, as those of named graphs are."""
-        return source is not None and (
-            is_blank_key(source) or (is_iri(source) and not source.startswith(self._names.namespace))
-        )
 
     def _state_plain_links(self) -> None:
         """State the links that are relationships of their own beside others of the same kind and ends."""
