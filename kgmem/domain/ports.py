@@ -213,6 +213,9 @@ class ImportStore(Protocol):
     async def waiting_episodes(self, id_: int, limit: int) -> Sequence[tuple[int, str, int, str]]:
         """Give the first episodes that wait: id, file, line, and the record's wire shape as JSON."""
 
+    async def build_indexes(self, graph: str) -> None:
+        """Build what large batches have set aside."""
+
     async def finish(self, id_: int, state: ImportState, error: str | None = None) -> None:
         """Write how an import ended."""
 

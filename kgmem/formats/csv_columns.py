@@ -23,7 +23,7 @@ from kgmem.formats.neo4j_header import read_table_header
 from kgmem.formats.records import Located, ReadOptions, Rejected
 from kgmem.formats.wire import from_wire
 
-_BLOCK = 4 * 1024 * 1024
+_BLOCK = 8 * 1024 * 1024
 _SAMPLE = 1000
 _QUOTED = re.compile(rb'(?:(?<=[,;\t|\n])|\A)"(?:[^"\n]|"")*"(?=[,;\t|\r\n]|\Z)')
 _TYPES = frozenset({None, "string", "integer", "float", "boolean"})

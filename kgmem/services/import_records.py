@@ -62,6 +62,7 @@ async def import_files(
     try:
         await run.read(files, progress)
         await run.link(progress)
+        await patiently(lambda: parts.imports.build_indexes(graph))
     except BaseException as error:
         with contextlib.suppress(KgmemError):  # A database that is away learns of it when the import is resumed.
             await parts.imports.finish(id_, "failed", str(error) or type(error).__name__)

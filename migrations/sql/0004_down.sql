@@ -1,3 +1,14 @@
+-- What was set aside is built first, so that no index is forgotten.
+DO $$
+DECLARE
+    held record;
+BEGIN
+    FOR held IN SELECT definition FROM kgmem.set_aside LOOP
+        EXECUTE held.definition;
+    END LOOP;
+END
+$$;
+DROP TABLE kgmem.set_aside;
 CREATE TABLE kgmem.parked_change_import (graph integer, id bigint, import integer);
 DO $$
 DECLARE

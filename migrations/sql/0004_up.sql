@@ -24,7 +24,16 @@ CREATE TABLE kgmem.import_batch (
     unchanged integer NOT NULL,
     rejected  integer NOT NULL,
     kinds     jsonb NOT NULL,
+    at        timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (import, number)
+);
+
+-- Indexes that a large load into a small graph has set aside, to be built when all is there.
+CREATE TABLE kgmem.set_aside (
+    graph      integer NOT NULL,
+    name       name NOT NULL,
+    definition text NOT NULL,
+    PRIMARY KEY (graph, name)
 );
 
 -- Records that were not taken: where they stand, why, and their text.

@@ -18,7 +18,7 @@ async def load_relationships(load: Load, count: int, *, last: bool) -> None:
 
     Those of which an end is missing wait for it, or are rejected when this is the `last` that can be done for them.
     """
-    found = await _find_ends(load)
+    found = await _find_ends(load, count)
     if found < count:
         await _set_aside(load, count - found, last=last)
     created = await load.execute(load.sql("insert_edges"))
@@ -36,12 +36,17 @@ async def load_relationships(load: Load, count: int, *, last: bool) -> None:
             await merge_rows(load, changed, lambda rows: _merge(load, rows), relationship_at)
 
 
-async def _find_ends(load: Load) -> int:
+async def _find_ends(load: Load, count: int) -> int:
     await load.connection.execute(load.sql("hold_ends"))
     labels = load.labels()
     arguments = ([label.name for label, _ in labels], [base for _, base in labels], [label.id for label, _ in labels])
     if set(load.scopes) <= {""}:
-        return await load.execute(load.sql("find_ends"), *arguments)
+        if await load.connection.fetchval(load.sql("large_beside"), count):
+            return await load.execute(load.sql("look_up_ends"), *arguments)
+        await load.connection.execute("SET LOCAL enable_nestloop = off")
+        found = await load.execute(load.sql("find_ends"), *arguments)
+        await load.connection.execute("SET LOCAL enable_nestloop = on")
+        return found
     seen = [_SEPARATOR.join(visible_from(path)) for path in load.scopes]
     scopes = (list(load.scopes), list(load.scopes.values()), seen)
     return await load.execute(load.sql("find_ends_in_scopes"), *arguments, *scopes)

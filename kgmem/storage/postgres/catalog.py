@@ -186,6 +186,7 @@ class PostgresCatalog:
                 row["space_table"],
                 EmbeddingSpace(**orjson.loads(row["next_space"])).id if row["next_space"] else None,
                 row["next_space_table"],
+                wordless=row["wordless"],
                 schema_of=self._schema_of,
                 index_properties=self.index_properties,
             )

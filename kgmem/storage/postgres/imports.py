@@ -11,6 +11,7 @@ from kgmem.domain.batch import Batch, BatchResult, Rejection
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.imports import Import, ImportState, Waiting
 from kgmem.domain.interval import iso
+from kgmem.storage.postgres.aside import Aside
 from kgmem.storage.postgres.bulk import Load, fill, take_bases
 from kgmem.storage.postgres.bulk_entities import load_entities
 from kgmem.storage.postgres.bulk_relationships import load_relationships
@@ -18,6 +19,7 @@ from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.layout import EDGE, VERTEX, ensure_labels, scope_ids, source_ids
 from kgmem.storage.postgres.staging import Describe, stage_batch
 from kgmem.storage.postgres.statements import statement
+from kgmem.storage.postgres.statistics import Statistics
 
 _KINDS = {"entity": VERTEX, "relationship": EDGE}
 _PAGE = 5000
@@ -30,6 +32,8 @@ class PostgresImports:
     def __init__(self, catalog: PostgresCatalog, describe: Describe) -> None:
         """Take the catalog, which knows the database, and what writes the text of a rejected record."""
         self.catalog = catalog
+        self.aside = Aside(catalog)
+        self._statistics = Statistics(catalog.database)
         self._describe = describe
         self.database = catalog.database
 
@@ -65,6 +69,7 @@ class PostgresImports:
             kind = _KINDS[batch.kind]
             staged = await asyncio.to_thread(stage_batch, layout.graph, batch, self._describe)
             await ensure_labels(self.database, layout, kind, staged.labels)
+            await self.aside.consider(layout, kind, staged.labels, staged.count)
             async with self.database.connection() as connection:
                 scopes = await scope_ids(connection, layout, staged.scopes, make=True)
                 await source_ids(connection, layout, staged.sources, make=True)
@@ -87,7 +92,9 @@ class PostgresImports:
                 await _journal(connection, id_, number, _counted(load.result, batch.kind))
                 return load.result
 
-            return await self.database.transact(work)
+            result = await self.database.transact(work)
+            await self._statistics.grow(layout, kind, result.created)
+            return result
 
     async def link(self, graph: str, id_: int, most: int) -> BatchResult | None:
         """Store the next relationships that waited; what still lacks an end is rejected. None when none are left."""
@@ -157,6 +164,10 @@ class PostgresImports:
         async with self.database.connection() as connection:
             rows = await connection.fetch(statement("imports", "waiting_episodes"), id_, limit)
         return [tuple(row) for row in rows]
+
+    async def build_indexes(self, graph: str) -> None:
+        """Build what large batches have set aside."""
+        await self.aside.build(graph)
 
     async def finish(self, id_: int, state: ImportState, error: str | None = None) -> None:
         """Write how an import ended."""

@@ -52,6 +52,7 @@ class Layout:
     vectors: str | None  # Table of the graph's embedding space.
     next_space: str | None
     next_vectors: str | None
+    wordless: bool = False  # A large load has set the text index aside.
     labels: dict[tuple[int, str], Label] = field(default_factory=dict)
     by_id: dict[int, Label] = field(default_factory=dict)
     scopes: dict[str, int] = field(default_factory=lambda: {"": 0})

@@ -153,13 +153,15 @@ def _statement(layout: Layout, request: SearchRequest, *, only_standing: bool, m
         names["text"] = parameters.add(question.what.text, "text")
         names["words"] = "'" + f"{quote(layout.index_name)}.passage_words".replace("'", "''") + "'"
     large = _all_large(layout, question.scope)
-    pieces = {
+    pieces: dict[str, tuple[str, ...]] = {
         "meaning": ("near_many",) if large else ("near_many", "near_few"),
         "words": ("words_many",) if large else ("words_many", "words_few", "words_beside"),
         "listed": ("listed",),
     }
     if not request.words:
         pieces["words"] = ("plain_words",)
+    elif layout.wordless:
+        pieces["words"] = () if large else ("words_few",)
     places = {**names, "filters": hard + (f" AND {stands}" if only_standing else ""), "stands": stands}
     parts = [] if large else [layout.sql("recall", "told_large")]
     for arm in arms:
@@ -167,6 +169,7 @@ def _statement(layout: Layout, request: SearchRequest, *, only_standing: bool, m
             part = layout.sql("recall", piece, table=layout.vectors or "") % places
             parts.append(f"SELECT '{arm}', item, -value::float8, stands FROM ({part}) {piece}")  # noqa: S608 - no text of callers
     seen = layout.sql("recall", "seen_large" if large else "seen") % places
+    parts = parts or [layout.sql("recall", "nothing")]
     return f"WITH {seen} {' UNION ALL '.join(parts)}", parameters.values
 
 

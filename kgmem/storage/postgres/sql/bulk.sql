@@ -75,14 +75,17 @@ SELECT min(number) AS first, max(number) AS last
 FROM (SELECT nextval($1::bigint::oid::regclass) AS number FROM generate_series(1, $2)) taken
 
 -- name: insert_items
+-- Only what is said first of a key, so that what a batch says of it later is merged into that.
 INSERT INTO {index}.item (id, kind, scope, key, source, valid, place, area, labels, stated)
 SELECT l.base + s.number, 1, c.id, s.key, o.id, tstzrange(s.valid_from, s.valid_to), point(s.lon, s.lat), s.area::box,
-       string_to_array(s.labels, E'\x1f'), hashtextextended(s.stored, hashtext(s.label))
+       string_to_array(s.labels, E'\x1f'), hashtextextended(s.stored || coalesce(s.embedding::text, ''), hashtext(s.label))
 FROM kgmem_entities s
-JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
-JOIN unnest($3::text[], $4::integer[]) AS c (path, id) ON c.path = s.scope COLLATE "C"
+LEFT JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
+LEFT JOIN unnest($3::text[], $4::integer[]) AS c (path, id) ON c.path = s.scope COLLATE "C"
 LEFT JOIN {index}.source o ON o.key = s.source
 WHERE s.version IS NULL AND s.removed IS NULL
+  AND NOT EXISTS (SELECT 1 FROM kgmem_entities b WHERE (b.version IS NOT NULL OR b.removed IS NOT NULL)
+                  AND b.scope = s.scope AND b.key = s.key AND (b.place, b.at) < (s.place, s.at))
 ORDER BY c.id, s.key, s.place, s.at
 ON CONFLICT (scope, key, kind) DO NOTHING
 
@@ -95,18 +98,18 @@ FROM kgmem_entities s WHERE s.label = $1 %(new)s
 AND EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = $2::bigint + s.number)
 
 -- name: held_items
--- What was not inserted: where it is held, and whether it says just what was said last.
-SELECT s.at, i.id, i.stated = hashtextextended(s.stored, hashtext(s.label)) AND s.version IS NULL AND s.removed IS NULL
-       AND s.embedding IS NULL AS same
+-- What was not inserted: where it is held, and whether all that the batch says of it is just what was said last.
+SELECT s.at, i.id, bool_and(coalesce(i.stated = hashtextextended(s.stored || coalesce(s.embedding::text, ''), hashtext(s.label)), false)
+                            AND s.version IS NULL AND s.removed IS NULL) OVER (PARTITION BY i.id) AS same
 FROM kgmem_entities s
-JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
-JOIN unnest($3::text[], $4::integer[]) AS c (path, id) ON c.path = s.scope COLLATE "C"
+LEFT JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
+LEFT JOIN unnest($3::text[], $4::integer[]) AS c (path, id) ON c.path = s.scope COLLATE "C"
 LEFT JOIN {index}.item i ON i.scope = c.id AND i.key = s.key AND i.kind = 1
 WHERE i.id IS DISTINCT FROM l.base + s.number
 ORDER BY s.place, s.at
 
 -- name: entities_at
-SELECT s.*, hashtextextended(s.stored, hashtext(s.label)) AS stated
+SELECT s.*, hashtextextended(s.stored || coalesce(s.embedding::text, ''), hashtext(s.label)) AS stated
 FROM kgmem_entities s WHERE s.at = ANY ($1::integer[]) ORDER BY s.place, s.at
 
 -- name: insert_passages
@@ -114,7 +117,7 @@ WITH new AS MATERIALIZED (
     SELECT nextval('{index}.passage_id_seq') AS id, l.base + s.number AS item, p.ordinal, p.start, p.body,
            CASE WHEN p.ordinal = 0 THEN s.embedding END AS embedding
     FROM kgmem_entities s
-    JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
+    LEFT JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
     CROSS JOIN LATERAL (
         SELECT 0 AS ordinal, 0 AS start, s.body WHERE s.body <> ''
         UNION ALL
@@ -141,7 +144,7 @@ AND EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = l.base + s.number)
 -- name: tell_entities
 INSERT INTO {index}.change (operation, kind, ids, import)
 SELECT 1, 1, array_agg(l.base + s.number ORDER BY s.at), $3
-FROM kgmem_entities s JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
+FROM kgmem_entities s LEFT JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
 WHERE true %(new)s
 HAVING count(*) > 0
 
@@ -157,16 +160,34 @@ UPDATE {index}.change SET import = $1 WHERE xid = pg_current_xact_id() AND impor
 -- among its own kind. So no end vanishes between here and the commit, without a lock on each of a million rows.
 LOCK TABLE {index}.label IN SHARE MODE
 
+-- name: large_beside
+-- Whether the items are so many that looking up each end costs less than reading them all.
+SELECT pg_relation_size('{index}.item') / 150 > 10 * $1
+
 -- name: find_ends
+-- Every row finds its label, scope and source; these are outer joins so that the planner, which knows nothing of a
+-- temporary table but its size, does not take the rows for few.
 INSERT INTO kgmem_found
 SELECT s.at, s.place, l.base + s.number, a.id, b.id, l.id, 0, o.id, s.strength, s.confidence,
        tstzrange(s.valid_from, s.valid_to), s.discriminator,
        hashtextextended(s.stored, hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
        s.removed IS NULL
 FROM kgmem_relationships s
-JOIN unnest($1::text[], $2::bigint[], $3::integer[]) AS l (kind, base, id) ON l.kind = s.kind COLLATE "C"
-JOIN {index}.item a ON a.scope = 0 AND a.key = s.start_key AND a.kind = 1
-JOIN {index}.item b ON b.scope = 0 AND b.key = s.end_key AND b.kind = 1
+LEFT JOIN unnest($1::text[], $2::bigint[], $3::integer[]) AS l (kind, base, id) ON l.kind = s.kind COLLATE "C"
+JOIN (SELECT id, key FROM {index}.item WHERE scope = 0 AND kind = 1 OFFSET 0) a ON a.key = s.start_key
+JOIN (SELECT id, key FROM {index}.item WHERE scope = 0 AND kind = 1 OFFSET 0) b ON b.key = s.end_key
+LEFT JOIN {index}.source o ON o.key = s.source
+
+-- name: look_up_ends
+INSERT INTO kgmem_found
+SELECT s.at, s.place, l.base + s.number, a.id, b.id, l.id, 0, o.id, s.strength, s.confidence,
+       tstzrange(s.valid_from, s.valid_to), s.discriminator,
+       hashtextextended(s.stored, hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
+       s.removed IS NULL
+FROM kgmem_relationships s
+LEFT JOIN unnest($1::text[], $2::bigint[], $3::integer[]) AS l (kind, base, id) ON l.kind = s.kind COLLATE "C"
+CROSS JOIN LATERAL (SELECT id FROM {index}.item WHERE scope = 0 AND key = s.start_key AND kind = 1 OFFSET 0) a
+CROSS JOIN LATERAL (SELECT id FROM {index}.item WHERE scope = 0 AND key = s.end_key AND kind = 1 OFFSET 0) b
 LEFT JOIN {index}.source o ON o.key = s.source
 
 -- name: find_ends_in_scopes
@@ -176,8 +197,8 @@ SELECT s.at, s.place, l.base + s.number, a.id, b.id, l.id, c.id, o.id, s.strengt
        hashtextextended(s.stored, hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
        s.removed IS NULL
 FROM kgmem_relationships s
-JOIN unnest($1::text[], $2::bigint[], $3::integer[]) AS l (kind, base, id) ON l.kind = s.kind COLLATE "C"
-JOIN unnest($4::text[], $5::integer[], $6::text[]) AS c (path, id, seen) ON c.path = s.scope COLLATE "C"
+LEFT JOIN unnest($1::text[], $2::bigint[], $3::integer[]) AS l (kind, base, id) ON l.kind = s.kind COLLATE "C"
+LEFT JOIN unnest($4::text[], $5::integer[], $6::text[]) AS c (path, id, seen) ON c.path = s.scope COLLATE "C"
 CROSS JOIN LATERAL (
     SELECT i.id FROM {index}.scope v JOIN {index}.item i ON i.scope = v.id AND i.key = s.start_key AND i.kind = 1
     WHERE v.path = ANY (string_to_array(c.seen, E'\x1f')) OR v.path = ''
@@ -189,9 +210,13 @@ CROSS JOIN LATERAL (
 LEFT JOIN {index}.source o ON o.key = s.source
 
 -- name: insert_edges
+-- Only what is said first of a relationship; one with a key may be said to lead somewhere else later.
 INSERT INTO {index}.edge (id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, stated, key)
 SELECT id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, stated, key
-FROM kgmem_found WHERE plain
+FROM kgmem_found f WHERE plain
+  AND NOT EXISTS (SELECT 1 FROM kgmem_found b WHERE NOT b.plain AND (b.source, b.kind, b.target, b.scope, b.discriminator)
+                  = (f.source, f.kind, f.target, f.scope, f.discriminator) AND (b.place, b.at) < (f.place, f.at))
+  AND NOT EXISTS (SELECT 1 FROM kgmem_found b WHERE b.key = f.key AND b.scope = f.scope AND (b.place, b.at) < (f.place, f.at))
 ORDER BY source, kind, target, place, at
 ON CONFLICT DO NOTHING
 
@@ -205,8 +230,9 @@ AND EXISTS (SELECT 1 FROM {index}.edge e WHERE e.id = f.id)
 
 -- name: held_edges
 SELECT f.at, coalesce(k.id, e.id) AS id,
-       (coalesce(k.stated, e.stated), coalesce(k.source, e.source), coalesce(k.target, e.target))
-       = (f.stated, f.source, f.target) AND f.plain AS same
+       bool_and(coalesce((coalesce(k.stated, e.stated), coalesce(k.source, e.source), coalesce(k.target, e.target))
+                         = (f.stated, f.source, f.target), false) AND f.plain)
+       OVER (PARTITION BY coalesce(k.id, e.id)) AS same
 FROM kgmem_found f
 LEFT JOIN {index}.edge k ON k.scope = f.scope AND k.key = f.key AND f.key IS NOT NULL
 LEFT JOIN {index}.edge e ON e.source = f.source AND e.kind = f.kind AND e.target = f.target AND e.scope = f.scope
@@ -219,8 +245,9 @@ SELECT s.* FROM kgmem_relationships s WHERE s.at = ANY ($1::integer[]) ORDER BY 
 
 -- name: restate_edges
 UPDATE {index}.edge e SET stated = f.stated
-FROM kgmem_found f
-WHERE f.at = ANY ($1::integer[]) AND e.source = f.source AND e.kind = f.kind AND e.target = f.target
+FROM (SELECT DISTINCT ON (source, kind, target, scope, discriminator) * FROM kgmem_found WHERE at = ANY ($1::integer[])
+      ORDER BY source, kind, target, scope, discriminator, place DESC, at DESC) f
+WHERE e.source = f.source AND e.kind = f.kind AND e.target = f.target
   AND e.scope = f.scope AND e.discriminator = f.discriminator AND e.stated IS DISTINCT FROM f.stated
 
 -- name: tell_edges

@@ -12,6 +12,9 @@ seen AS MATERIALIZED (SELECT s.id, true AS large FROM {index}.scope s WHERE s.pa
 -- name: told_large
 SELECT 'large', id::bigint, 0::float8, true FROM seen WHERE large
 
+-- name: nothing
+SELECT 'none', 0::bigint, 0::float8, true WHERE false
+
 -- name: near_many
 SELECT v.item, v.embedding <#> %(vector)s AS value, %(stands)s AS stands
 FROM {index}.{table} v JOIN {index}.item i ON i.id = v.item

@@ -1,0 +1,38 @@
+"""Statistics: what the planner knows of a table that grows by a load, long before autovacuum looks at it."""
+
+import asyncpg
+
+from kgmem.storage.postgres.database import Database
+from kgmem.storage.postgres.layout import VERTEX, Layout
+from kgmem.storage.postgres.statements import statement
+
+_LEAST = 20_000
+
+
+class Statistics:
+    """Analyzes a graph's tables as often as they double; without that a join may be planned as for an empty table."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database."""
+        self.database = database
+        self._known: dict[tuple[int, str], int] = {}
+        self._since: dict[tuple[int, str], int] = {}
+
+    async def grow(self, layout: Layout, kind: int, rows: int) -> None:
+        """Note that so many rows were inserted, and analyze the table when it is time."""
+        table = f"{layout.index_name}.{'item' if kind == VERTEX else 'edge'}"
+        name = (layout.id, table)
+        self._since[name] = self._since.get(name, 0) + rows
+        if self._since[name] < _LEAST:
+            return
+        async with self.database.connection() as connection:
+            if name not in self._known:
+                self._known[name] = max(0, await connection.fetchval(statement("aside", "rows_known"), table))
+            if self._since[name] >= self._known[name]:
+                self._known[name] += self._since[name]
+                self._since[name] = 0
+                await _analyze(connection, table)
+
+
+async def _analyze(connection: asyncpg.Connection, table: str) -> None:
+    await connection.execute(f"ANALYZE {table}")

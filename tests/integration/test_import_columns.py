@@ -1,0 +1,118 @@
+"""Large CSV files are read in columns: the graph must be the one that reading record by record makes."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kgmem.domain.batch import Columns
+from kgmem.formats import csv as rows
+from kgmem.formats.csv_columns import read_columns
+from kgmem.formats.records import Located, ReadOptions
+from kgmem.memory import Memory
+from kgmem.services.importing import ImportOptions
+from tests.integration.test_import_export import adds_up, everything
+from tests.invariants import assert_index_matches_labels
+from tests.memories import new_graph
+
+CELLS = st.sampled_from(
+    ["", "a", "b", " ", "7", "007", "-3", "1.5", "1.50", "1e5", "0.00001", "true", "False", 'say "hi"', "two\nlines",
+     "x\\y", "a,b", "é", "'", "\t", "12345678901234567890", "1969", "x" * 950]
+)  # fmt: skip
+TIMES = st.sampled_from(["", "1969", "1969-07", "1969-07-20", "-0044-03-15", "1970", "1969-07-20T20:17:40Z", "soon"])
+ENTITY = ["key", "label", "name", "valid_from", "valid_to", "lat", "lon", "size", "note:string", "text"]
+DEGREES = st.sampled_from(["", "1", "1.5", "-33.25", "95", "x", "1e1"])
+
+
+KEYS = st.sampled_from(["k1", "k2", "k3", "", "k 5"])
+
+
+def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *lines])
+    return text.getvalue().encode()
+
+
+async def both(memory: Memory, graph: str, files: Sequence[bytes]) -> list[tuple[Any, set[str]]]:
+    """What comes of files read in columns, and of the same read record by record, as options ask for."""
+    found = []
+    for number, options in enumerate(
+        (ImportOptions(format="csv"), ImportOptions(format="csv", format_options={"delimiter": ","}))
+    ):
+        name = await new_graph(memory, f"{graph}-{number}-{uuid4().hex[:8]}")
+        results = [await memory.import_files(name, [io.BytesIO(data)], options) for data in files]
+        told = [(r.read, r.created, r.updated, r.unchanged, r.rejected) for r in results]
+        reasons = [sorted((each.line, each.reason) for each in r.rejections) for r in results]
+        assert all(adds_up(r) for r in results)
+        found.append(((told, reasons), await everything(memory, name)))
+        await assert_index_matches_labels(memory, name)
+        await memory.delete_graph(name)
+    return found
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    entities=st.lists(
+        st.tuples(
+            KEYS, st.sampled_from(["", "Person", "Episode"]), CELLS, TIMES,
+            TIMES, DEGREES, DEGREES, CELLS, CELLS, CELLS,
+        ),
+        max_size=8,
+    ),
+    edges=st.lists(
+        st.tuples(KEYS, KEYS, st.sampled_from(["KNOWS", ""]),
+                  st.sampled_from(["", "e1", "e2"]), TIMES, DEGREES, CELLS),
+        max_size=6,
+    ),
+)  # fmt: skip
+async def test_columns_and_records_make_the_same_graph(memory: Memory, graph: str, entities: Any, edges: Any) -> None:
+    files = [table(ENTITY, entities), table(["from", "to", "kind", "key", "valid_from", "strength", "since"], edges)]
+    in_columns, one_by_one = await both(memory, graph, files)
+    assert in_columns == one_by_one
+
+
+def test_plain_rows_come_in_columns_and_others_one_by_one() -> None:
+    data = table(["key", "name", "age"], [["a", "Ann", "7"], ["b", "Bob", "x"], ["", "nobody", "1"], ["c", "", "9"]])
+    found = list(read_columns(io.BytesIO(data), ReadOptions()))
+    columns = [each for each in found if isinstance(each, Columns)]
+    assert [each.lines.to_pylist() for each in columns] == [[2, 3, 5]]
+    assert [each.line for each in found if not isinstance(each, Columns)] == [4]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_are_counted_alike_whatever_ends_them(end: str) -> None:
+    data = f"key,name{end}a,Ann{end}b,B{end}{end}c,C{end}".encode()
+    lines = [each.line for each in rows.read(io.BytesIO(data), ReadOptions()) if isinstance(each, Located)]
+    found = []
+    for each in read_columns(io.BytesIO(data), ReadOptions()):
+        found += each.lines.to_pylist() if isinstance(each, Columns) else [each.line]
+    assert sorted(found) == lines
+
+
+async def test_a_large_file_sets_indexes_aside_and_has_them_at_its_end(
+    memory: Memory, graph: str, tmp_path: Path
+) -> None:
+    count = 25_000
+    people, knows = tmp_path / "people.csv", tmp_path / "knows.csv"
+    people.write_bytes(table(["key", "name"], [[f"p{n}", f"person {n}"] for n in range(count)]))
+    knows.write_bytes(table(["from", "to", "kind"], [[f"p{n}", f"p{n // 2}", "KNOWS"] for n in range(count)]))
+    before = await indexes(memory, graph)
+    result = await memory.import_files(graph, [people, knows])
+    assert (result.created, result.rejected) == (2 * count, 0)
+    assert {name.rpartition(".")[2] for name in await indexes(memory, graph)} >= {n.rpartition(".")[2] for n in before}
+    again = await memory.import_files(graph, [people, knows])
+    assert (again.unchanged, again.created, again.updated) == (2 * count, 0, 0)
+
+
+async def indexes(memory: Memory, graph: str) -> set[str]:
+    store: Any = memory.parts.store
+    layout = await store.catalog.layout(graph)
+    async with store.database.connection() as connection:
+        rows_ = await connection.fetch("SELECT indexdef FROM pg_indexes WHERE schemaname = $1", layout.index_name)
+    return {row["indexdef"] for row in rows_}
