@@ -18,7 +18,7 @@ from kgmem.formats.neo4j_cells import write_point
 from kgmem.formats.neo4j_rows import RECORD
 from kgmem.formats.records import Format, Kind, OpenPart, Record, WriteOptions, kind_of
 from kgmem.formats.row_spool import RowSpool
-from kgmem.formats.table_options import CSV_OPTIONS
+from kgmem.formats.table_options import CSV_OPTIONS, check_names
 from kgmem.formats.vertices import KEY, Flattening, edge_record, vertex_record
 from kgmem.formats.wire import FIELDS
 
@@ -49,7 +49,8 @@ class Neo4jCSVWriter:
     """Writes the files when all records are there, as only then their columns are known."""
 
     def __init__(self, open_part: OpenPart, options: WriteOptions) -> None:
-        """Take what opens the files."""
+        """Take what opens the files. Raises InvalidInput for options: there is one way to write them."""
+        check_names(options.options, (), "There is no option")
         self.lost: Mapping[str, int] = {}
         self._open_part = open_part
         self._escape = options.escape_formulas

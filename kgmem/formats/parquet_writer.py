@@ -9,6 +9,7 @@ from pyarrow import parquet
 
 from kgmem.formats.records import Kind, OpenPart, Record, WriteOptions, kind_of
 from kgmem.formats.row_spool import RowSpool
+from kgmem.formats.table_options import check_names
 from kgmem.formats.wire import FIELDS, to_wire
 
 FILES: Final[Mapping[Kind, str]] = {
@@ -42,7 +43,8 @@ class ParquetWriter:
     """Writes the files when all records are there, as only then their columns are known."""
 
     def __init__(self, open_part: OpenPart, options: WriteOptions) -> None:
-        """Take what opens the files."""
+        """Take what opens the files. Raises InvalidInput for options: there is one way to write them."""
+        check_names(options.options, (), "There is no option")
         self.lost: Mapping[str, int] = {}
         self._open_part = open_part
         self._spools = {kind: RowSpool(column_type) for kind in FILES if options.kind in {None, kind}}

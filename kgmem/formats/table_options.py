@@ -73,6 +73,10 @@ def check_names(given: Iterable[str], known: Iterable[str], what: str, where: st
             near = get_close_matches(str(name), held, n=1)
             raise InvalidInput(
                 f"{where}{what} {str(name)[:80]!r}.",
-                mend=f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(held)}.",
+                mend=f"Did you mean {near[0]!r}?"
+                if near
+                else f"There are {', '.join(held)}."
+                if held
+                else "Leave it out.",
                 name=name,
             )

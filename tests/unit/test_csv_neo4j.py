@@ -165,6 +165,22 @@ def test_an_edge_without_an_end_or_a_type_is_rejected(row: str) -> None:
     assert bad.line == 2
 
 
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ("[" * 100_000, "not JSON"),
+        ('{"type":"entity","key":"a","properties":{"p":' + "[" * 900 + "]" * 900 + "}}", "JSON"),
+        ('{"type":"ship","key":"a"}', "is no record"),
+        ("[1]", "is no record"),
+        ('{"type":"entity","key":"a","n":1}', "no field 'n'"),
+    ],
+)
+def test_a_record_in_json_that_is_none_is_rejected(cell: str, says: str) -> None:
+    bad, good = read(f':ID,kgmem_record\na,"{cell.replace(chr(34), chr(34) * 2)}"\nb,\n')
+    assert says in bad.reason
+    assert good.record.key == "b"
+
+
 def test_gremlin_headers_are_read_with_their_names_types_and_sets() -> None:
     header = "~id,~label,name:String(single),scores:Int[],a\\:b:Double,when:Date\n"
     text = header + "v1,person;user,Ann,1;2,1.5,2020-01-01T10:00:00Z\n"

@@ -132,6 +132,13 @@ def test_a_cell_that_is_not_of_its_type_rejects_its_row(type_: str, cell: str) -
     assert (bad.line, "p is" in bad.reason, good.record.key) == (2, True, "b")
 
 
+def test_json_that_is_nested_beyond_reason_rejects_its_row() -> None:
+    mapping = '[[table]]\ntypes = { p = "any" }\n[[table.entity]]\nkey = "{k}"\n'
+    for depth in (500, 100_000):
+        (bad,) = read(mapping, f"k;p\na;{'[' * depth + ']' * depth}\n")
+        assert isinstance(bad, Rejected)
+
+
 def test_an_unknown_year_ends_an_interval_at_its_last() -> None:
     mapping = """
         [[table]]

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
+from kgmem.domain.errors import InvalidInput
 from kgmem.domain.place import parse_place
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
@@ -117,6 +119,11 @@ def test_formulas_are_escaped_when_asked() -> None:
     items = [Entity("=a", "A", "=1+1", {"n": -5})]
     assert b"=a,A,=a,-5,=1+1" in write(items)["nodes.csv"]
     assert b"'=a,A,'=a,-5,'=1+1" in write(items, escape_formulas=True)["nodes.csv"]
+
+
+def test_an_export_has_no_options() -> None:
+    with pytest.raises(InvalidInput, match="no option 'delimiter'"):
+        write([], options={"delimiter": ";"})
 
 
 def test_headers_are_of_the_form_that_neo4j_documents() -> None:
