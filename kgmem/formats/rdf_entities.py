@@ -11,7 +11,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.statement import EPISODE_LABEL, LONGEST_LABEL
 from kgmem.formats import foreign
 from kgmem.formats.fields import LARGEST_PROPERTIES
-from kgmem.formats.rdf_derived import derived_name, derived_place
+from kgmem.formats.rdf_derived import best, derived_name, derived_place, in_crs84, number
 from kgmem.formats.rdf_names import RDF
 from kgmem.formats.rdf_options import RDFOptions
 from kgmem.formats.rdf_values import MARK, Literals, Reader, is_scalar, marks_of, unescaped
@@ -186,7 +186,7 @@ class Entities:
         """Give an entity whose properties may be fields. Raises InvalidInput."""
         if source is not None:
             properties[foreign.PREFIX + "source"] = source
-        found = foreign.entity(group.key, labels, properties)
+        found = foreign.entity(group.key, labels, _made_ready(properties))
         kept = {
             name: value
             for name, value in found.properties.items()
@@ -205,6 +205,23 @@ class Entities:
             source=found.source,
             scope=group.scope,
         )
+
+
+def _made_ready(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Give properties as fields are made of them: one name and one text, coordinates that are numbers."""
+    ready = dict(properties)
+    for name, others in (("name", "aliases"), ("text", "texts")):
+        value = ready.get(name)
+        if isinstance(value, list) and (chosen := best(value, ready.pop(name + MARK, None))):
+            ready[name] = chosen
+            known = ready.get(others, [])
+            ready[others] = sorted({*(known if isinstance(known, list) else [known]), *value} - {chosen}, key=str)
+    for pair in foreign.COORDINATES:
+        if all(isinstance(ready.get(name), str) and number(ready[name]) is not None for name in pair):
+            ready |= {name: number(ready[name]) for name in pair}
+    if isinstance(ready.get("place"), str):
+        ready["place"] = in_crs84(ready["place"])
+    return ready
 
 
 def is_label(name: str) -> bool:

@@ -40,9 +40,10 @@ class Told:
 class Properties:
     """Tells properties as predicates and terms."""
 
-    def __init__(self, names: Names, lost: Counter[str]) -> None:
-        """Take the names of the vocabulary, and where to count what is lost."""
+    def __init__(self, names: Names, iris: "IRIs", lost: Counter[str]) -> None:
+        """Take the names of the vocabulary, what remembers their IRIs, and where to count what is lost."""
         self._names = names
+        self._iris = iris
         self._literals = Literals(names)
         self._lost = lost
 
@@ -68,7 +69,7 @@ class Properties:
         if name == MORE and (more := _more(value, self._names)) is not None:
             told.pairs += more
             return set()
-        predicate = self._names.iri(name)
+        predicate = self._iris[name]
         terms, used = self._terms(value, properties.get(name + MARK)), {name + MARK}
         if terms is None:
             terms, used = self._terms(value, None) or [], set()
@@ -94,6 +95,20 @@ class Properties:
             return [json_term(value) if term is None else term]
         term = self._literals.term(value, mark) if isinstance(mark, str) and is_scalar(value) else None
         return None if term is None else [term]
+
+
+class IRIs(dict[str, str]):
+    """The IRIs of the names that were used."""
+
+    def __init__(self, names: Names) -> None:
+        """Take the names of the vocabulary."""
+        super().__init__()
+        self._names = names
+
+    def __missing__(self, name: str) -> str:
+        """Give the IRI of a name that is used for the first time."""
+        self[name] = self._names.iri(name)
+        return self[name]
 
 
 def is_scalar_list(value: Sequence[Any]) -> bool:

@@ -32,9 +32,9 @@ ROW: Final = re.compile(
 )
 Row = tuple[str, str, str, str, str, str, str]
 _LINKED = re.compile(r"> (<(?!<)[^>]*+>|_:[^ ]*+)(?: (?:<[^>]*+>|_:[^ ]*+))?+ \.\n")
-# pyoxigraph names blank nodes that have no label by 128 random bits that begin with a letter.
-_NAMELESS = re.compile(r"_:([a-f][0-9a-f]{31})(?![\w.-])")
-NAMELESS: Final = re.compile(r"[a-f][0-9a-f]{31}")
+# pyoxigraph names blank nodes that have no label by 128 random bits, such that the first digit but zero is a letter.
+_NAMELESS = re.compile(r"_:([a-f][0-9a-f]{19,31})(?![\w.-])")
+NAMELESS: Final = re.compile(r"[a-f][0-9a-f]{19,31}")
 _MOST = 4_000_000  # Hashes that are gathered before those that stand twice are thrown out: 32 MB.
 
 
@@ -152,7 +152,7 @@ class LineNumbers:
 
 def nameless_number(label: str) -> int:
     """Give sixty of the random bits that name a blank node."""
-    return int(label[17:], 16)
+    return int(label[-15:], 16)
 
 
 def stated_hash(digest: str) -> int:

@@ -251,8 +251,7 @@ class _Walk:
                 record = own_record(group, self._own, self._entities, self._options.names, self.key_of)
                 self._out.append(Located(group.line, record))
                 return
-            if len(group.key) > LONGEST_KEY:
-                raise InvalidInput(f"Its IRI has {len(group.key)} characters.", mend=f"{LONGEST_KEY} is the most.")
+            _check_key(group.key)
             if group.named:
                 group.values["graph"] = [(name, "", "") for name in sorted(group.named)]
             entity, too_large = self._entities.entity(group)
@@ -287,6 +286,11 @@ class _Sources(dict[str, str]):
     def is_graph(self, graph: str) -> bool:
         """Say whether a graph is one of RDF's, and not a source that kgmem wrote as one."""
         return not graph.startswith(f"{self._walk._kgmem}source/")
+
+
+def _check_key(key: str) -> None:
+    if len(key) > LONGEST_KEY:
+        raise InvalidInput(f"Its IRI has {len(key)} characters.", mend=f"{LONGEST_KEY} is the most.")
 
 
 def graph_key(kind: str, start: str, end: str, source: str) -> str:

@@ -10,7 +10,7 @@ from typing import IO, Any, BinaryIO, Final
 
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, RdfFormat, Triple, parse, serialize
 
-from kgmem.formats.rdf_names import PREFIXES, RDF, XSD, Names
+from kgmem.formats.rdf_names import RDF, XSD
 from kgmem.formats.rdf_parse import PYOXIGRAPH
 
 GRAPHS: Final = frozenset({"nquads", "trig", "jsonld"})  # Syntaxes that have named graphs.
@@ -29,7 +29,9 @@ _IN_TEXT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "
 _IN_ATTRIBUTE: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
 
-def serialize_quads(quads: IO[bytes], stream: BinaryIO, syntax: str, names: Names, lost: Counter[str]) -> None:
+def serialize_quads(
+    quads: IO[bytes], stream: BinaryIO, syntax: str, prefixes: dict[str, str], lost: Counter[str]
+) -> None:
     """Write quads to a stream in a syntax, and count what it cannot carry."""
     if syntax in {"ntriples", "nquads"}:
         copyfileobj(quads, stream)
@@ -42,11 +44,7 @@ def serialize_quads(quads: IO[bytes], stream: BinaryIO, syntax: str, names: Name
         parsed = _without_terms(parsed, lost)
     if syntax == "turtle":
         parsed = (quad.triple for quad in parsed)
-    prefixes = {name: iri for name, iri in names.prefixes.items() if name not in PREFIXES or name in _USUAL}
     serialize(parsed, _Open(stream), format=PYOXIGRAPH[syntax], prefixes=prefixes)  # type: ignore[call-overload]
-
-
-_USUAL: Final = frozenset({"rdf", "rdfs", "xsd", "owl", "skos", "schema", "foaf", "dcterms"})
 
 
 class _Open:

@@ -18,7 +18,7 @@ from kgmem.formats.rdf_entities import ordered_labels
 from kgmem.formats.rdf_names import RDF, RDFS, digest_of
 from kgmem.formats.rdf_options import write_options
 from kgmem.formats.rdf_own import EPISODE, RELATIONSHIP, SOURCE, UNNAMED
-from kgmem.formats.rdf_properties import Properties, Told, graphs_of_labels
+from kgmem.formats.rdf_properties import IRIs, Properties, Told, graphs_of_labels
 from kgmem.formats.rdf_reader import graph_key
 from kgmem.formats.rdf_serialize import GRAPHS, serialize_quads
 from kgmem.formats.rdf_values import MARK, is_scalar, json_term, plain_term
@@ -48,11 +48,11 @@ class RDFWriter:
         self._stream = stream
         self._syntax = syntax
         self._in_graphs = syntax in GRAPHS
-        self._properties = Properties(told.names, self._lost)
+        self._iris = IRIs(told.names)
+        self._properties = Properties(told.names, self._iris, self._lost)
         self._quads = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # Closed by close().
         self._plain, self._stated = array("q"), array("q")  # Hashes of links, and of those that a statement is of.
         self._bare, self._ends = array("q"), array("q")  # Hashes of nodes of which nothing is said, and of linked ones.
-        self._iris: dict[str, str] = {}
 
     def write(self, records: Iterable[Record]) -> None:
         """Write some records."""
@@ -74,7 +74,9 @@ class RDFWriter:
             if len(bare):
                 self._lost[LOST_BARE] += len(bare)
             self._quads.seek(0)
-            serialize_quads(self._quads, self._stream, self._syntax, self._names, self._lost)
+            used = {"rdf", "xsd", "rdfs", *(name.partition("__")[0] for name in self._iris)}
+            prefixes = {prefix: iri for prefix, iri in self._names.prefixes.items() if prefix in used}
+            serialize_quads(self._quads, self._stream, self._syntax, prefixes, self._lost)
         finally:
             self._quads.close()
 
@@ -98,7 +100,7 @@ class RDFWriter:
             told.exact["labels"] = given
         in_graphs = graphs_of_labels(record.properties)
         for label in dict.fromkeys(labels):
-            self._quad(node, RDF + "type", f"<{self._iri(label)}>", in_graphs.get(label, own))
+            self._quad(node, RDF + "type", f"<{self._iris[label]}>", in_graphs.get(label, own))
         if not labels and not told.pairs and not fields and not told.exact:
             self._say_nothing(node, own)
         self._describe(node, told, fields, own)
@@ -131,7 +133,7 @@ class RDFWriter:
 
     def _relationship(self, record: Relationship) -> None:
         node = self._names.own_node if record.scope else self._names.node
-        start, end, kind = node(record.start), node(record.end), self._iri(record.kind)
+        start, end, kind = node(record.start), node(record.end), self._iris[record.kind]
         self._ends.extend((hash(start), hash(end)))
         graph = self._graph_of_link(record)
         if graph is not None:
@@ -223,12 +225,6 @@ class RDFWriter:
         for source in sources:
             graph = f" {self._names.graph(source)}" if source else ""
             self._quads.write(f"{begin}{graph} .\n".encode())
-
-    def _iri(self, name: str) -> str:
-        found = self._iris.get(name)
-        if found is None:
-            found = self._iris[name] = self._names.iri(name)
-        return found
 
     def _state_plain_links(self) -> None:
         """State the links that are relationships of their own beside others of the same kind and ends."""
