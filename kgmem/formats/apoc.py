@@ -5,7 +5,7 @@ Its other forms (ARRAY_JSON, JSON, JSON_ID_AS_KEYS) are one document, which is r
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, BinaryIO, Final
 
@@ -31,6 +31,14 @@ _TIMES = ("valid_from", "valid_to")
 _ZONED = re.compile(r"([+-]?\d{4,}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-][\d:]+))\[[\w/+-]+\]")
 
 
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What the keys of entities and relationships are made of."""
+
+    property: str | None  # Of nodes, whose id is the key of those without it.
+    ids: EdgeIds
+
+
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]:
     """Give the records of a stream; of a document, each with its number in place of a line. Raises InvalidInput."""
     lines = numbered_lines(stream, LARGEST_DOCUMENT)  # A document may stand on one line.
@@ -40,25 +48,25 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]
     if first[1] is None:
         raise _too_large()
     if _begins_document(first[1]):
-        yield from _document(first[1], stream, edge_ids(options.options))
+        yield from _document(first[1], stream, _keys(options))
         return
     yield from read_lines(chain([first], lines), options)
 
 
 def read_lines(lines: Iterable[tuple[int, bytes | None]], options: ReadOptions) -> Iterator[Located | Rejected]:
     """Give the records of numbered lines; of one that is too long (None) a rejection."""
-    ids = edge_ids(options.options)
+    keys = _keys(options)
     for line, raw in lines:
         if raw is None or len(raw) > LONGEST_LINE:
             yield rejected(line, f"The line is longer than {LONGEST_LINE} bytes.", "")
         elif not raw.isspace():
             try:
-                yield Located(line, _record(read_json(raw), ids))
+                yield Located(line, _record(read_json(raw), keys))
             except InvalidInput as error:
                 yield rejected(line, str(error), raw.decode(errors="replace").rstrip("\r\n"))
 
 
-def _record(shape: Any, ids: EdgeIds) -> Record:
+def _record(shape: Any, keys: _Keys) -> Record:
     """Give the record that an object of APOC states. Raises InvalidInput."""
     if not isinstance(shape, dict) or str(shape.get("type")) not in _FIELDS:
         raise InvalidInput(
@@ -73,25 +81,25 @@ def _record(shape: Any, ids: EdgeIds) -> Record:
         raise InvalidInput("properties is no object.", mend="Give an object.")
     properties = _without_zones(properties)
     if shape["type"] == "node":
-        return _node(shape, properties)
+        return _node(_key(shape, "a node", keys.property), shape, properties)
     if not all(isinstance(shape.get(end), dict) for end in ("start", "end")):
         raise InvalidInput("start or end is no object.", mend='Give {"id": ...} for each.')
     kind = shape.get("label") or DEFAULT_KIND
     if not isinstance(kind, str):
         raise InvalidInput("label is no text.", mend="Give the relationship's type.")
     id_ = _id(shape, "a relationship") if shape.get("id") is not None else None
-    ends = (_id(shape["start"], "start"), _id(shape["end"], "end"))
-    return edge_record(kind, ends, properties, id_=id_, ids=ids)
+    start, end = (_key(shape[name], name, keys.property) for name in ("start", "end"))
+    return edge_record(kind, (start, end), properties, id_=id_, ids=keys.ids)
 
 
-def _node(shape: Mapping[str, Any], properties: dict[str, Any]) -> Record:
+def _node(key: str, shape: Mapping[str, Any], properties: dict[str, Any]) -> Record:
     labels = shape.get("labels") or []
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise InvalidInput("labels is no list of texts.", mend="Give a list of texts.")
     place = geometry_of(properties.get("place"))
     if place is not None:
         properties["place"] = place
-    found = vertex_record(_id(shape, "a node"), labels, properties)
+    found = vertex_record(key, labels, properties)
     point = only_point(properties) if isinstance(found, Entity) and found.place is None else None
     # As with lat and lon, the point stays a property, as Neo4j knows it.
     return replace(found, place=parse_place(point)) if isinstance(found, Entity) and point else found
@@ -103,6 +111,25 @@ def _without_zones(properties: Mapping[str, Any]) -> dict[str, Any]:
         name: _ZONED.sub(r"\1", value) if name in _TIMES and isinstance(value, str) else value
         for name, value in properties.items()
     }
+
+
+def _keys(options: ReadOptions) -> _Keys:
+    return _Keys(options.options.get("key") or None, edge_ids(options.options))
+
+
+def _key(shape: Mapping[str, Any], what: str, name: str | None) -> str:
+    """Give the key of a node, or of the one that an end names with its properties."""
+    if name is not None:
+        properties = shape.get("properties")
+        if not isinstance(properties, dict):
+            raise InvalidInput(
+                f"{what} does not tell its properties, and so not its {name}.",
+                mend="Export with writeNodeProperties: true, or leave out the option key.",
+            )
+        value = properties.get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+            return str(value)
+    return _id(shape, what)
 
 
 def _id(shape: Mapping[str, Any], what: str) -> str:
@@ -129,14 +156,14 @@ def _too_large() -> TooLarge:
     )
 
 
-def _document(first: bytes, stream: BinaryIO, ids: EdgeIds) -> Iterator[Located | Rejected]:
+def _document(first: bytes, stream: BinaryIO, keys: _Keys) -> Iterator[Located | Rejected]:
     raw = first + stream.read(LARGEST_DOCUMENT)
     if len(raw) > LARGEST_DOCUMENT:
         raise _too_large()
     document = read_json(raw, mend="Is the file complete?")
     for number, shape in enumerate(_shapes(document), start=1):
         try:
-            yield Located(number, _record(shape, ids))
+            yield Located(number, _record(shape, keys))
         except InvalidInput as error:
             yield rejected(number, str(error), orjson.dumps(shape).decode())
 
@@ -159,6 +186,7 @@ FORMAT = Format(
     read,
     APOCWriter,
     options={
-        "edge_ids": "reading: a relationship's id counts between its ends (between), is its key (key), or not (ignore)"
+        "key": "reading: the property that is a node's key; without it, and for nodes that have none, their id is",
+        "edge_ids": "reading: a relationship's id counts between its ends (between), is its key (key), or not (ignore)",
     },
 )

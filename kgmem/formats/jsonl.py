@@ -119,4 +119,13 @@ def _kind(shape: dict[str, Any], usual: Kind | None) -> tuple[Kind, Kind | None]
     return said, usual
 
 
-FORMAT = Format("jsonl", (".jsonl", ".ndjson", ".jsonlines"), read, JSONLinesWriter)
+FORMAT = Format(
+    "jsonl",
+    (".jsonl", ".ndjson", ".jsonlines"),
+    read,
+    JSONLinesWriter,
+    options={
+        "key": "reading lines of APOC: the property that is a node's key",
+        "edge_ids": "reading lines of APOC: what the ids of relationships are (between, key or ignore)",
+    },
+)

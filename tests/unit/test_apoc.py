@@ -61,6 +61,18 @@ def test_a_relationship_keeps_its_key_when_it_changes_and_others_number_alike() 
     assert taken(read("apoc", lines({name: value for name, value in KNOWS.items() if name != "id"})))[0].key is not None
 
 
+def test_a_property_may_be_the_key_of_nodes_and_of_ends() -> None:
+    jim = {"id": "1", "properties": {"name": "Jim"}}
+    other = {"id": "2", "labels": ["City"], "properties": {"title": "Bern"}}
+    found = taken(read("jsonl", lines(ADAM, JIM, {**other, "type": "node"}, {**KNOWS, "end": jim}), key="name"))
+    assert [item.key for item in found[:3]] == ["Adam", "Jim", "2"]
+    assert (found[3].start, found[3].end) == ("Adam", "Jim")
+    assert taken(read("apoc", lines({**KNOWS, "end": other}), key="name"))[0].end == "2"
+    (refused,) = read("apoc", lines(KNOWS), key="name")
+    assert isinstance(refused, Rejected)
+    assert "end does not tell" in refused.reason
+
+
 @pytest.mark.parametrize(
     "text",
     [
