@@ -78,7 +78,7 @@ FROM (SELECT nextval($1::bigint::oid::regclass) AS number FROM generate_series(1
 -- Only what is said first of a key, so that what a batch says of it later is merged into that.
 INSERT INTO {index}.item (id, kind, scope, key, source, valid, place, area, labels, stated)
 SELECT l.base + s.number, 1, c.id, s.key, o.id, tstzrange(s.valid_from, s.valid_to), point(s.lon, s.lat), s.area::box,
-       string_to_array(s.labels, E'\x1f'), hashtextextended(s.stored || coalesce(s.embedding::text, ''), hashtext(s.label))
+       string_to_array(s.labels, E'\x1f'), hashtextextended(concat(s.stored, s.removed, s.embedding), hashtext(s.label))
 FROM kgmem_entities s
 LEFT JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
 LEFT JOIN unnest($3::text[], $4::integer[]) AS c (path, id) ON c.path = s.scope COLLATE "C"
@@ -99,8 +99,8 @@ AND EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = $2::bigint + s.number)
 
 -- name: held_items
 -- What was not inserted: where it is held, and whether all that the batch says of it is just what was said last.
-SELECT s.at, i.id, bool_and(coalesce(i.stated = hashtextextended(s.stored || coalesce(s.embedding::text, ''), hashtext(s.label)), false)
-                            AND s.version IS NULL AND s.removed IS NULL) OVER (PARTITION BY i.id) AS same
+SELECT s.at, i.id, bool_and(coalesce(i.stated = hashtextextended(concat(s.stored, s.removed, s.embedding), hashtext(s.label)), false)
+                            AND s.version IS NULL) OVER (PARTITION BY i.id) AS same
 FROM kgmem_entities s
 LEFT JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
 LEFT JOIN unnest($3::text[], $4::integer[]) AS c (path, id) ON c.path = s.scope COLLATE "C"
@@ -109,7 +109,7 @@ WHERE i.id IS DISTINCT FROM l.base + s.number
 ORDER BY s.place, s.at
 
 -- name: entities_at
-SELECT s.*, hashtextextended(s.stored || coalesce(s.embedding::text, ''), hashtext(s.label)) AS stated
+SELECT s.*, hashtextextended(concat(s.stored, s.removed, s.embedding), hashtext(s.label)) AS stated
 FROM kgmem_entities s WHERE s.at = ANY ($1::integer[]) ORDER BY s.place, s.at
 
 -- name: insert_passages
@@ -170,7 +170,7 @@ SELECT pg_relation_size('{index}.item') / 150 > 10 * $1
 INSERT INTO kgmem_found
 SELECT s.at, s.place, l.base + s.number, a.id, b.id, l.id, 0, o.id, s.strength, s.confidence,
        tstzrange(s.valid_from, s.valid_to), s.discriminator,
-       hashtextextended(s.stored, hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
+       hashtextextended(concat(s.stored, s.removed), hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
        s.removed IS NULL
 FROM kgmem_relationships s
 LEFT JOIN unnest($1::text[], $2::bigint[], $3::integer[]) AS l (kind, base, id) ON l.kind = s.kind COLLATE "C"
@@ -182,7 +182,7 @@ LEFT JOIN {index}.source o ON o.key = s.source
 INSERT INTO kgmem_found
 SELECT s.at, s.place, l.base + s.number, a.id, b.id, l.id, 0, o.id, s.strength, s.confidence,
        tstzrange(s.valid_from, s.valid_to), s.discriminator,
-       hashtextextended(s.stored, hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
+       hashtextextended(concat(s.stored, s.removed), hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
        s.removed IS NULL
 FROM kgmem_relationships s
 LEFT JOIN unnest($1::text[], $2::bigint[], $3::integer[]) AS l (kind, base, id) ON l.kind = s.kind COLLATE "C"
@@ -194,7 +194,7 @@ LEFT JOIN {index}.source o ON o.key = s.source
 INSERT INTO kgmem_found
 SELECT s.at, s.place, l.base + s.number, a.id, b.id, l.id, c.id, o.id, s.strength, s.confidence,
        tstzrange(s.valid_from, s.valid_to), s.discriminator,
-       hashtextextended(s.stored, hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
+       hashtextextended(concat(s.stored, s.removed), hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
        s.removed IS NULL
 FROM kgmem_relationships s
 LEFT JOIN unnest($1::text[], $2::bigint[], $3::integer[]) AS l (kind, base, id) ON l.kind = s.kind COLLATE "C"
@@ -231,7 +231,7 @@ AND EXISTS (SELECT 1 FROM {index}.edge e WHERE e.id = f.id)
 -- name: held_edges
 SELECT f.at, coalesce(k.id, e.id) AS id,
        bool_and(coalesce((coalesce(k.stated, e.stated), coalesce(k.source, e.source), coalesce(k.target, e.target))
-                         = (f.stated, f.source, f.target), false) AND f.plain)
+                         = (f.stated, f.source, f.target), false))
        OVER (PARTITION BY coalesce(k.id, e.id)) AS same
 FROM kgmem_found f
 LEFT JOIN {index}.edge k ON k.scope = f.scope AND k.key = f.key AND f.key IS NOT NULL

@@ -1,0 +1,51 @@
+"""What the tests of imports share: files made of records, and graphs compared by what they say."""
+
+import dataclasses
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from kgmem.formats.jsonl import dump
+from kgmem.formats.records import Record
+from kgmem.memory import Memory
+from kgmem.services.importing import ImportResult
+
+_HELD = {"id": None, "version": None, "known_from": None, "extract": False}
+
+
+def lines(*records: dict[str, Any]) -> io.BytesIO:
+    """Give a stream of JSON lines."""
+    return io.BytesIO(b"".join(orjson.dumps(record) + b"\n" for record in records))
+
+
+def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> Path:
+    """Write a file of JSON lines."""
+    with path.open("wb") as file:
+        file.writelines(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
+    return path
+
+
+def statement(record: Record) -> Record:
+    """Give a held record without what only the store knows."""
+    known = {field.name for field in dataclasses.fields(record)}
+    return dataclasses.replace(record, **{name: value for name, value in _HELD.items() if name in known})
+
+
+async def contents(memory: Memory, graph: str) -> list[bytes]:
+    """Give all that a graph says, as lines in an order of their own."""
+    return sorted([dump(statement(record)) async for record in memory.export(graph)])
+
+
+def adds_up(result: ImportResult) -> bool:
+    """Say whether the counts of an import add up."""
+    stored = result.created + result.updated + result.unchanged
+    return result.read == stored + result.checked + result.rejected
+
+
+def counts(result: ImportResult) -> dict[str, Any]:
+    """Give the counts of an import."""
+    names = ("read", "created", "updated", "unchanged", "rejected", "kinds")
+    return {name: getattr(result, name) for name in names}
