@@ -19,6 +19,8 @@ async def load_relationships(load: Load, count: int, *, last: bool) -> None:
     Those of which an end is missing wait for it, or are rejected when this is the `last` that can be done for them.
     """
     found = await _find_ends(load, count)
+    if not last:
+        found -= await _wait_behind(load, missing=found < count)
     if found < count:
         await _set_aside(load, count - found, last=last)
     created = await load.execute(load.sql("insert_edges"))
@@ -50,6 +52,14 @@ async def _find_ends(load: Load, count: int) -> int:
     seen = [_SEPARATOR.join(visible_from(path)) for path in load.scopes]
     scopes = (list(load.scopes), list(load.scopes.values()), seen)
     return await load.execute(load.sql("find_ends_in_scopes"), *arguments, *scopes)
+
+
+async def _wait_behind(load: Load, *, missing: bool) -> int:
+    """Let wait what is said of relationships of which something said before waits; gives how many these are."""
+    held_back = await load.execute(load.sql("wait_for_key")) if missing else 0
+    if await load.connection.fetchval(load.sql("something_waits"), load.import_id):
+        held_back += await load.execute(load.sql("wait_behind"), load.import_id)
+    return held_back
 
 
 async def _set_aside(load: Load, count: int, *, last: bool) -> None:

@@ -209,6 +209,27 @@ CROSS JOIN LATERAL (
     ORDER BY length(v.path) DESC LIMIT 1) b
 LEFT JOIN {index}.source o ON o.key = s.source
 
+-- name: wait_for_key
+-- Something said before under the same key waits for an end.
+DELETE FROM kgmem_found f
+USING kgmem_relationships s,
+      (SELECT b.scope, b.key, min(b.place) AS place FROM kgmem_relationships b
+       WHERE b.key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM kgmem_found g WHERE g.at = b.at) GROUP BY 1, 2) w
+WHERE f.at = s.at AND s.scope = w.scope AND s.key = w.key AND s.place >= w.place
+
+-- name: something_waits
+SELECT EXISTS (SELECT 1 FROM kgmem.import_relationship WHERE import = $1)
+
+-- name: wait_behind
+-- Something said of the same relationship in a batch before still waits for an end.
+DELETE FROM kgmem_found f
+USING kgmem_relationships s
+WHERE f.at = s.at AND (
+    EXISTS (SELECT 1 FROM kgmem.import_relationship w
+            WHERE w.import = $1 AND w.start_key = s.start_key AND w.end_key = s.end_key AND w.kind = s.kind
+              AND w.scope = s.scope AND w.discriminator = s.discriminator)
+    OR EXISTS (SELECT 1 FROM kgmem.import_relationship w WHERE w.import = $1 AND w.key = s.key AND w.scope = s.scope))
+
 -- name: insert_edges
 -- Only what is said first of a relationship; one with a key may be said to lead somewhere else later.
 INSERT INTO {index}.edge (id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, stated, key)
