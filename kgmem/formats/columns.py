@@ -7,6 +7,7 @@ one passage. Whatever is more, less or wrong goes the way of single records, whi
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -39,10 +40,13 @@ _CONTROL = r"[\x00-\x1f\x7f]"
 _SPECIAL = frozenset({"aliases", "embedding", "labels", "place", "properties", "version", "strength", "confidence"})
 _LITERALS = {
     "integer": r"^-?(0|[1-9][0-9]{0,17})$",
-    # At most 15 digits, and none that Python would write with an exponent: the text is the number's own.
+    # At most 15 digits, and none that is written with an exponent: the text is the number's own. Of others it is seen
+    # by writing them.
     "float": r"^-?(0|[1-9][0-9]{0,9})\.([0-9]{0,3}[1-9]|0)$",
     "boolean": r"^(true|false)$",
 }
+
+_NUMBER = r"^-?[0-9]{1,19}\.[0-9]{1,20}$"
 
 # Name, type (string, integer, float, boolean; json: the texts are JSON as kgmem writes it), texts.
 Property = tuple[str, str, Any]
@@ -141,11 +145,26 @@ def _literals(texts: Any, type_: str) -> tuple[Any, Any]:
         return texts, pa.repeat(pa.scalar(value=True), len(texts))
     if type_ == "string":
         return texts, pc.fill_null(pc.invert(pc.match_substring(texts, "\x00")), True)
-    if type_ == "float":  # An integer among floats is one of them.
-        whole = pc.fill_null(pc.match_substring_regex(texts, _LITERALS["integer"]), False)
-        if pc.any(whole).as_py():
-            texts = pc.if_else(whole, pc.binary_join_element_wise(texts, ".0", ""), texts)
-    return texts, pc.fill_null(pc.match_substring_regex(texts, _LITERALS[type_]), True)
+    good = pc.fill_null(pc.match_substring_regex(texts, _LITERALS[type_]), True)
+    if type_ != "float":
+        return texts, good
+    whole = pc.fill_null(pc.match_substring_regex(texts, _LITERALS["integer"]), False)
+    if pc.any(whole).as_py():  # An integer among floats is one of them.
+        texts = pc.if_else(whole, pc.binary_join_element_wise(texts, ".0", ""), texts)
+    others = pc.and_not(pc.and_not(pc.match_substring_regex(texts, _NUMBER), good), whole)
+    good = pc.or_(good, whole)
+    if pc.any(others).as_py():
+        chosen = texts.filter(others)
+        # Where Python writes no exponent, JSON has the same digits.
+        written = pa.array([repr(number) for number in chosen.cast(pa.float64()).to_pylist()], pa.string())
+        good = pc.replace_with_mask(good, others, pc.equal(written, chosen))
+    return texts, good
+
+
+def number_texts(numbers: Any) -> Any:
+    """Give floats as kgmem writes them in JSON; NaN is none."""
+    written = orjson.dumps(numbers.to_pylist())[1:-1].decode().split(",") if len(numbers) else []
+    return pa.array([None if text == "null" else text for text in written], pa.string())
 
 
 def _numbers(fields: Mapping[str, Any], type_: str) -> tuple[Mapping[str, Any], Any]:

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO, TypeAlias, cast
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
 from kgmem.domain.batch import BatchKind, Columns
 from kgmem.formats import parquet
-from kgmem.formats.columns import FIELDS, Property, is_plain_property, plain_columns
+from kgmem.formats.columns import FIELDS, Property, is_plain_property, number_texts, plain_columns
 from kgmem.formats.parquet_file import open_parquet, read_batches
 from kgmem.formats.parquet_values import json_values
 from kgmem.formats.records import Located, ReadOptions, Rejected
@@ -83,16 +82,10 @@ def _texts(column: Any, kind: BatchKind, name: str, is_field: bool) -> tuple[str
     if types.is_string(type_):
         return "string", column, always
     if types.is_float64(type_):
-        return "json", _floats(column), pc.fill_null(pc.invert(pc.is_inf(column)), True)
+        return "json", number_texts(column), pc.fill_null(pc.invert(pc.is_inf(column)), True)
     if not is_field and (types.is_signed_integer(type_) or types.is_boolean(type_)):
         return "json", column.cast(pa.string()), always
     return None
-
-
-def _floats(column: Any) -> Any:
-    """Give numbers as kgmem writes them; NaN is none."""
-    written = orjson.dumps(column.to_pylist())[1:-1].decode().split(",") if len(column) else []
-    return pa.array([None if text == "null" else text for text in written], pa.string())
 
 
 FORMAT = replace(parquet.FORMAT, columns=read_columns)
