@@ -18,6 +18,7 @@ from kgmem.bridges.neo4j.elements import elements
 from kgmem.bridges.neo4j.ids import KINDS, Ids, Kind
 from kgmem.bridges.neo4j.shapes import DEFAULT_LABEL, Unshaping, natural_key
 from kgmem.bridges.neo4j.statements import BY_ELEMENT_ID, BY_NUMBER, Reading
+from kgmem.bridges.neo4j.values import as_json
 from kgmem.bridges.servers import Server
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats.records import Located, ReadOptions, Record, Rejected, rejected
@@ -125,10 +126,17 @@ def _found(row: Any, make: _Make) -> _Found:
     try:
         return _Found(make(row))
     except InvalidInput as error:
-        return _Found(None, str(error), orjson.dumps(dict(row), default=repr).decode())
+        return _Found(None, str(error), orjson.dumps(dict(row), default=_shown).decode())
     except BrokenRecordError as error:
         reason = f"One of its values is none that the driver knows: {error.__cause__}."
         return _Found(None, reason, orjson.dumps({"id": row["id"]}).decode())
+
+
+def _shown(value: Any) -> Any:
+    try:
+        return as_json(value)
+    except InvalidInput:
+        return f"({type(value).__name__})"
 
 
 def _node(row: Any, unshaping: Unshaping) -> Record:

@@ -3,7 +3,7 @@
 import base64
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from neo4j.spatial import CartesianPoint, Point, WGS84Point
 from neo4j.time import Date, DateTime, Duration, Time
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.interval import DAY, SECOND, iso
 
 _GEOGRAPHIC: Final = {4326, 4979}
 _CARTESIAN: Final = {7203: "cartesian", 9157: "cartesian-3d"}
@@ -27,17 +28,14 @@ def as_json(value: Any) -> Any:
     """
     if value is None or isinstance(value, bool | int | str):
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else _endless(value)
-    if isinstance(value, Mapping):
-        return {str(name): as_json(inner) for name, inner in value.items()}
     for types, read in _READERS:
         if isinstance(value, types):
             return read(value)
-    if isinstance(value, list | tuple):  # Only now: points and durations are tuples too.
-        return [as_json(inner) for inner in value]
-    if type(value).__name__ == "Vector":  # Of driver 6 only.
+    # Classes that only some versions of the driver have, and what it could make no object of.
+    if type(value).__name__ == "Vector":
         return as_json(value.to_native())
+    if hasattr(value, "raw_data"):
+        return _beyond(value)
     raise InvalidInput(
         f"A value is of a type that is not known here: {type(value).__name__}.",
         mend="Leave it out, or update the Python package neo4j.",
@@ -64,8 +62,34 @@ def as_property(value: Any) -> tuple[Any, bool]:
     return (point, False) if point is not None else (orjson.dumps(value).decode(), True)
 
 
-def _endless(value: float) -> str:
+def _beyond(broken: Any) -> str:
+    """Give a time of a year that Python's calendar has not, before 1 or after 9999. Raises InvalidInput."""
+    raw = broken.raw_data
+    tag: bytes = getattr(raw, "tag", b"")
+    fields: list[Any] = getattr(raw, "fields", [])
+    if tag == b"D":
+        return iso(fields[0] * DAY).partition("T")[0]
+    if tag in {b"d", b"I"}:
+        told = iso(fields[0] * SECOND + fields[1] // 1000)
+        return told.removesuffix("Z") if tag == b"d" else told
+    raise InvalidInput(
+        f"A value is none that the Python package neo4j can read: {getattr(broken, 'error', tag)}.",
+        mend="Leave it out, or update the package.",
+    )
+
+
+def _number(value: float) -> float | str:
+    if math.isfinite(value):
+        return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _map(value: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): as_json(inner) for name, inner in value.items()}
+
+
+def _list(value: Sequence[Any]) -> list[Any]:
+    return [as_json(inner) for inner in value]
 
 
 def _time(value: Date | Time | DateTime) -> str:
@@ -110,9 +134,12 @@ def _duration(value: Duration) -> str:
 
 
 _READERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (float, _number),
     ((Date, Time, DateTime), _time),
     (Duration, _duration),
     (Point, _map_of),
     ((bytes, bytearray), _base64),
     (UUID, str),
+    (Mapping, _map),
+    ((list, tuple), _list),  # Last: points and durations are tuples too.
 )
