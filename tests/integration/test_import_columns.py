@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kgmem.domain.batch import Columns
+from kgmem.domain.entity import Entity
 from kgmem.formats import csv as rows
 from kgmem.formats.csv_columns import read_columns
 from kgmem.formats.records import Located, ReadOptions
@@ -75,6 +76,15 @@ async def test_columns_and_records_make_the_same_graph(memory: Memory, graph: st
     files = [table(ENTITY, entities), table(["from", "to", "kind", "key", "valid_from", "strength", "since"], edges)]
     in_columns, one_by_one = await both(memory, graph, files)
     assert in_columns == one_by_one
+
+
+async def test_what_an_entity_is_found_by_does_not_depend_on_the_order_of_its_properties(
+    memory: Memory, graph: str
+) -> None:
+    await memory.put_entities(graph, [Entity("k1", properties={"size": "large", "note": "blue"})])
+    await memory.put_entities(graph, [Entity("k2", properties={"size": "large"})])
+    await memory.put_entities(graph, [Entity("k2", properties={"note": "blue"})])
+    await assert_index_matches_labels(memory, graph)
 
 
 def test_plain_rows_come_in_columns_and_others_one_by_one() -> None:

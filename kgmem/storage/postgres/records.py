@@ -129,7 +129,8 @@ def entity_body(stored: Mapping[str, Any]) -> str:
     if stored.get("text"):
         parts.append(stored["text"])
     else:
-        parts += [v for k, v in stored.items() if k not in own and k != "aliases" and _is_short(v)]
+        # In one order, whatever the order in which they were stated, or in which AGE gives them back.
+        parts += [stored[k] for k in sorted(stored) if k not in own and k != "aliases" and _is_short(stored[k])]
     return "\n".join(part for part in parts if _is_text(part) and part.strip())
 
 

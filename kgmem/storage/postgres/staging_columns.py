@@ -145,7 +145,7 @@ class _Stage:
         text = self.get("text")
         pieces = [_below(text)]
         alone = pc.is_null(text)
-        for _, literal, texts in self._properties():
+        for _, literal, texts in sorted(self._properties(), key=lambda told: told[0]):
             if not literal:
                 short = pc.and_(alone, pc.less_equal(pc.utf8_length(texts), _SHORT))
                 pieces.append(_below(pc.if_else(short, texts, None)))
