@@ -21,6 +21,7 @@ from kgmem.formats.xml_values import AS_JSON, ROLE, json_of, value_of
 
 MOST_KEYS: Final = 10_000
 _PORTS = ("sourceport", "targetport")
+_SHOWN = "label"  # The property with the text that tools show of a node.
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]:
@@ -150,7 +151,7 @@ class _Reader:
         properties = {**self.defaults[owner], **properties}
         if not own:
             _drop_repeated(element, properties)
-            if owner == "node":
+            if owner == "node" and self.labels.label_property != _SHOWN:
                 _name(properties)
         return drawn, properties
 
@@ -169,9 +170,9 @@ def _drop_repeated(element: Element, properties: dict[str, Any]) -> None:
 
 def _name(properties: dict[str, Any]) -> None:
     """Take the text that other tools show of a node for its name, where it has no other."""
-    shown = properties.get("label")
+    shown = properties.get(_SHOWN)
     if isinstance(shown, str) and shown and properties.setdefault("name", shown) == shown:
-        del properties["label"]
+        del properties[_SHOWN]
 
 
 def _value(key: _Key, element: Element) -> Any:

@@ -80,6 +80,17 @@ def test_options_name_the_properties_that_say_what_a_node_and_an_edge_are() -> N
     assert bare(records(body)[1:]) == [("RELATED", "a", "a", {"rel": "IN"}), ("RELATED", "a", "a", {})]
 
 
+def test_the_text_that_tools_show_is_the_name_unless_it_is_said_to_be_the_type() -> None:
+    named = '<data key="label">B</data><data key="name">C</data>'
+    body = f'<node id="a"><data key="label">City</data></node><node id="b">{named}</node>'
+    assert records(body) == [Entity("a", name="City"), Entity("b", name="C", properties={"label": "B"})]
+    found = records(body, label_property="label")
+    assert found == [
+        Entity("a", "City", properties={"label": "City"}),
+        Entity("b", "B", name="C", properties={"label": "B"}),
+    ]
+
+
 def test_what_yed_draws_gives_names_kinds_and_positions() -> None:
     keys = '<key for="node" id="d6" yfiles.type="nodegraphics"/><key for="edge" id="d9" yfiles.type="edgegraphics"/>'
     found = records(
