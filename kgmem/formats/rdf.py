@@ -6,7 +6,7 @@ from typing import BinaryIO, Final
 
 from kgmem.formats.rdf_options import READ, WRITE
 from kgmem.formats.rdf_parse import Syntax
-from kgmem.formats.rdf_reader import read_rdf
+from kgmem.formats.rdf_reader import read_columns, read_rdf
 from kgmem.formats.rdf_writer import RDFWriter
 from kgmem.formats.records import Format, WriteOptions, Writer
 
@@ -32,6 +32,7 @@ FORMATS: Final[dict[str, Format]] = {
         partial(read_rdf, syntax=name),
         _writer(name) if name != "sparql" else None,
         options={**WRITE, **READ},
+        columns=partial(read_columns, syntax=name),
     )
     for name, extensions in _EXTENSIONS.items()
 }

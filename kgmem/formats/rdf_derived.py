@@ -7,7 +7,7 @@ from typing import Any, Final
 from kgmem.domain.place import Place
 from kgmem.formats import foreign
 from kgmem.formats.rdf_names import PREFIXES
-from kgmem.formats.rdf_values import MARK, marks_for
+from kgmem.formats.rdf_values import IRI_MARK, MARK, marks_for
 
 _NAMES: Final = (
     "rdfs__label", "skos__prefLabel", "schema__name", "sdo__name", "foaf__name", "vcard__fn", "gn__name",
@@ -69,14 +69,14 @@ def _place(properties: Mapping[str, Any]) -> Place | None:
 def best(value: Any, mark: Any) -> str | None:
     """Give the text among a property's values that has no language, or an English one, or any; None for no text."""
     if isinstance(value, str):
-        return value if 0 < len(value) <= _LONGEST_NAME and mark != "<>" else None
+        return value if 0 < len(value) <= _LONGEST_NAME and mark != [IRI_MARK] else None
     if not isinstance(value, list):
         return None
-    marks: Sequence[str | None] = marks_for(value, mark) or [None] * len(value)
+    marks: Sequence[str | None] = marks_for(len(value), mark) or [None] * len(value)
     told = [
         (_rank(one), text)
         for text, one in zip(value, marks, strict=True)
-        if isinstance(text, str) and 0 < len(text) <= _LONGEST_NAME and one != "<>"
+        if isinstance(text, str) and 0 < len(text) <= _LONGEST_NAME and one != IRI_MARK
     ]
     return min(told)[1] if told else None
 

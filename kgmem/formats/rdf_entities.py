@@ -11,6 +11,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.statement import EPISODE_LABEL, LONGEST_LABEL
 from kgmem.formats import foreign
 from kgmem.formats.fields import LARGEST_PROPERTIES
+from kgmem.formats.rdf_columns import Plain
 from kgmem.formats.rdf_derived import best, derived_name, derived_place, in_crs84, number
 from kgmem.formats.rdf_names import RDF
 from kgmem.formats.rdf_options import RDFOptions
@@ -56,13 +57,13 @@ class Entities:
         self._readers: dict[str, Reader] = {}
         self._source = graph_source
 
-    def entity(self, group: Group) -> tuple[Entity, list[tuple[str, str]]]:
+    def made(self, group: Group) -> tuple[Entity | Plain, list[tuple[str, str]]]:
         """Give the entity, and each value that was too large for it, with the property's name. Raises InvalidInput."""
         source = self._common_graph(group) if group.graphs else None
         properties, too_large = self._properties(group, source)
         labels = ordered_labels([label for label, _ in group.types])
         if group.graphs:
-            _note_graphs(properties, "", [(label, graph) for label, graph in group.types], source, self._source)
+            _note_graphs(properties, "", group.types, source, self._source)
         if group.more:
             properties[MORE] = sorted(set(group.more))
         known = self._source[source] if source else None
@@ -70,13 +71,17 @@ class Entities:
             return self._stated(group, labels, properties, known), too_large
         if self._options.lifts:
             return self._lifted(group, labels, properties, known), too_large
+        label = labels[0] if labels else None
+        name, place = derived_name(properties), derived_place(properties)
+        if len(labels) < 2 and not group.scope:
+            return Plain(group.key, label, name, properties, place, known), too_large
         made = Entity(
             key=group.key,
-            label=labels[0] if labels else None,
-            name=derived_name(properties),
+            label=label,
+            name=name,
             properties=properties,
             labels=labels[1:] or None,
-            place=derived_place(properties),
+            place=place,
             source=known,
             scope=group.scope,
         )
@@ -119,7 +124,7 @@ class Entities:
             size += len(items[0][0]) + 64
             properties[name] = value
             if mark is not None:
-                properties[name + MARK] = mark
+                properties[name + MARK] = [mark]
         too_large = _shrunk(properties) if size > LARGEST_PROPERTIES // 8 else []
         return properties, too_large
 
@@ -133,6 +138,11 @@ class Entities:
             graphs = told.setdefault((str(mark), item[0]), (value, mark, []))[2]
             if item[2] not in graphs:
                 graphs.append(item[2])
+        if len(told) > 1:  # A list or a map among several values would make one value of all.
+            as_texts = self._json_mark()
+            for (mark_text, text), (value, _, graphs) in told.items():
+                if isinstance(value, dict | list):
+                    told[mark_text, text] = (unescaped(text), as_texts, graphs)
         kept = list(told.values())
         if self._options.multivalued != "list":
             kept = kept[:1] if self._options.multivalued == "first" else kept[-1:]
@@ -140,12 +150,15 @@ class Entities:
             return 0
         several = len(kept) > 1
         properties[name] = [value for value, _, _ in kept] if several else kept[0][0]
-        mark = marks_of([mark for _, mark, _ in kept]) if several else kept[0][1]
-        if mark is not None:
-            properties[name + MARK] = mark
+        marks = marks_of([mark for _, mark, _ in kept])
+        if marks is not None:
+            properties[name + MARK] = marks
         pairs = [(str(n), graph) for n, (_, _, graphs) in enumerate(kept) for graph in graphs]
         _note_graphs(properties, name, pairs, source, self._source)
         return sum(len(text) + 64 for _, text in told)
+
+    def _json_mark(self) -> str | None:
+        return self._options.names.short(f"{RDF}JSON") if self._options.datatypes else None
 
     def _common_graph(self, group: Group) -> str | None:
         """Give the graph in which all that a subject says of itself stands; None for the default graph, or several."""

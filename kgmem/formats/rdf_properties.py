@@ -70,9 +70,10 @@ class Properties:
             told.pairs += more
             return set()
         predicate = self._iris[name]
-        terms, used = self._terms(value, properties.get(name + MARK)), {name + MARK}
+        mark = properties.get(name + MARK)
+        terms, used = self._terms(value, mark), {name + MARK}
         if terms is None:
-            terms, used = self._terms(value, None) or [], set()
+            terms, mark, used = self._terms(value, None) or [], None, set()
         graphs = _graphs(properties.get(name + GRAPHS), len(terms))
         if graphs is not None:
             used.add(name + GRAPHS)
@@ -80,20 +81,21 @@ class Properties:
             told.pairs.append((predicate, term, graphs.get(str(n)) if graphs else None))
         if isinstance(value, list) and terms and is_scalar_list(value):
             in_order = [value[terms.index(term)] for term in sorted(set(terms), key=term_order)]
-            if (in_order != value or len(value) == 1) and not isinstance(properties.get(name + MARK), list):
+            if (in_order != value or len(value) == 1) and (mark is None or len(mark) == 1):
                 exact[name] = value
         return used
 
     def _terms(self, value: Any, mark: Any) -> list[str] | None:
         """Give the terms of a value, None for a mark that does not belong to it."""
         if isinstance(value, list) and is_scalar_list(value):
-            marks = marks_for(value, mark)
+            marks = marks_for(len(value), mark)
             terms = [self._literals.term(one, of) for one, of in zip(value, marks, strict=True)] if marks else [None]
             return None if None in terms else [term for term in terms if term is not None]
         if mark is None:
             term = plain_term(value)
             return [json_term(value) if term is None else term]
-        term = self._literals.term(value, mark) if isinstance(mark, str) and is_scalar(value) else None
+        marks = marks_for(1, mark) if is_scalar(value) else None
+        term = self._literals.term(value, marks[0]) if marks and marks[0] else None
         return None if term is None else [term]
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Final
 
+from kgmem.domain.batch import Columns
 from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.relationship import Relationship
 from kgmem.formats.foreign import relationship
 from kgmem.formats.rdf_blank import BlankNodes
+from kgmem.formats.rdf_columns import EntityColumns, Plain
 from kgmem.formats.rdf_entities import Entities, Group, is_label
+from kgmem.formats.rdf_links import Links
 from kgmem.formats.rdf_names import LONGEST_KEY, LONGEST_NAME, RDF, digest_of
 from kgmem.formats.rdf_options import RDFOptions, read_options
 from kgmem.formats.rdf_own import FIELDS, PARTS, own_record
@@ -23,6 +25,7 @@ from kgmem.formats.rdf_scattered import Scattered
 from kgmem.formats.rdf_values import IRI_MARK, TRIPLE_MARK
 from kgmem.formats.records import Located, ReadOptions, Rejected, rejected
 
+Found = Columns | Located | Rejected
 _TYPE: Final = RDF + "type"
 _REMEMBERED: Final = 200_000  # Nodes whose keys are kept at hand.
 _MOST_LINKS: Final = 100_000  # Links of one subject among which repeated ones are found.
@@ -31,20 +34,31 @@ _SUBJECT: Final = itemgetter(0)
 
 
 def read_rdf(stream: BinaryIO, options: ReadOptions, syntax: Syntax) -> Iterator[Located | Rejected]:
-    """Give the records of RDF in one of its syntaxes. Raises InvalidInput before the first for what is none.
+    """Give the records of RDF in one of its syntaxes, entities first. Raises InvalidInput before any for what is none.
 
     The lines are those of N-Triples and N-Quads; other syntaxes do not tell them, and their records have 0.
     """
+    for found in _read(stream, options, syntax, in_columns=False):
+        if not isinstance(found, Columns):
+            yield found
+
+
+def read_columns(stream: BinaryIO, options: ReadOptions, syntax: Syntax) -> Iterator[Found]:
+    """Give the same records as `read_rdf`, plain ones in columns."""
+    yield from _read(stream, options, syntax, in_columns=True)
+
+
+def _read(stream: BinaryIO, options: ReadOptions, syntax: Syntax, *, in_columns: bool) -> Iterator[Found]:
     told = read_options(options)
     with TemporaryDirectory(prefix="kgmem-rdf-") as folder:
         parsed = parse_rdf(stream, syntax, told, Path(folder))
-        yield from _Walk(parsed, told, Path(folder)).records()
+        yield from _Walk(parsed, told, Path(folder), in_columns=in_columns).records()
 
 
 class _Walk:
     """The way through all quads, subject by subject."""
 
-    def __init__(self, parsed: Parsed, options: RDFOptions, folder: Path) -> None:
+    def __init__(self, parsed: Parsed, options: RDFOptions, folder: Path, *, in_columns: bool) -> None:
         self._parsed = parsed
         self._options = options
         self._folder = folder
@@ -55,17 +69,21 @@ class _Walk:
         self._only_linked = parsed.survey.only_linked()
         self._emitted = bytearray(len(self._only_linked))
         self._stated = parsed.survey.stated()
+        self._any_stated = len(self._stated) > 0
         self._keys: dict[str, str] = {}
         self._names: dict[str, str] = {_TYPE: ""}  # Predicate -> name; empty for those that mean something else.
         self._sources = _Sources(self)
         self._entities = Entities(options, self._sources)
         self._out: list[Located | Rejected] = []
+        self._links = Links(folder)
+        self._columns = EntityColumns() if in_columns else None
+        self._labels: dict[str, str] = {}  # A type's term -> label; empty for one that is none.
         self._group: Group | None = None
         self._own: dict[str, str] | None = None  # Of a node of kgmem's own: predicate -> what it links to.
         self._shown: list[Row] = []
 
-    def records(self) -> Iterator[Located | Rejected]:
-        """Give all records."""
+    def records(self) -> Iterator[Found]:
+        """Give all records: entities as they come, then the relationships that are links."""
         scattered = Scattered(self._parsed.survey.scattered(), self._folder, self._parsed.quads.stat().st_size)
         lines, count = self._parsed.lines, 0
         with self._parsed.quads.open("rb") as quads:
@@ -75,13 +93,13 @@ class _Walk:
                     if not scattered.take(subject, rows):
                         self._take(subject, rows, lines.line(count) if lines else 0)
                     count += len(rows)
-                if self._out:
-                    yield from self._given()
-        yield from self._finished()
+                yield from self._given()
         for subject, rows in scattered.gathered():
             self._take(subject, rows, 0)
             yield from self._given()
-        yield from self._finished()
+        self._finish()
+        yield from self._given(last=True)
+        yield from self._links.given(in_columns=self._columns is not None)
 
     def key_of(self, term: str) -> str | None:
         """Give the key that a node has, and give out an entity for one that only links name; None if it is too long."""
@@ -97,16 +115,23 @@ class _Walk:
         place = self._only_linked.place(hash(term))
         if place >= 0 and not self._emitted[place] and not term.startswith(self._described):
             self._emitted[place] = 1
-            self._out.append(Located(0, Entity(key)))
+            self._add(0, Plain(key, None, None, {}, None, None))
         return key
 
-    def _given(self) -> list[Located | Rejected]:
+    def _given(self, *, last: bool = False) -> Iterator[Found]:
+        """Give what was made since the last time."""
+        self._links.settle()
         out, self._out = self._out, []
-        return out
+        yield from out
+        if self._columns is not None and (last or self._columns.full):
+            yield from self._columns.taken()
 
-    def _finished(self) -> list[Located | Rejected]:
-        self._finish()
-        return self._given()
+    def _add(self, line: int, entity: Entity | Plain) -> None:
+        """Give out an entity."""
+        if isinstance(entity, Entity):
+            self._out.append(Located(line, entity))
+        elif self._columns is None or not self._columns.add(line, entity):
+            self._out.append(Located(line, entity.entity()))
 
     def _take(self, subject: str, rows: Sequence[Row], line: int) -> None:
         """Take some rows of a subject, all that follow each other."""
@@ -118,31 +143,38 @@ class _Walk:
         if self._own is not None:
             self._take_own(group, rows)
             return
-        names, keys, links, values, out = self._names, self._keys, group.links, group.values, self._out
+        names, keys, values, links = self._names, self._keys, group.values, self._links
         for row in rows:
             _, predicate, object_, text, tail, term, graph = row
             name = names.get(predicate)
             if name is None:
                 name = self._learnt(predicate)
             if not name or graph or term:
-                self._take_odd(group, row, name)
+                if predicate != _TYPE or graph or not self._is_typed(group, object_):
+                    self._take_odd(group, row, name)
             elif object_:
-                end = keys.get(object_)
-                if end is None:
-                    end = self.key_of(object_)
-                    out = self._out
+                end = keys.get(object_) or self.key_of(object_)
                 if end is None:
                     values.setdefault(name, []).append((object_[1:-1], IRI_MARK, ""))
                 elif self._is_new(group, predicate, object_, ""):
-                    out.append(Located(group.line, Relationship(name, group.key, end)))
+                    links.lines.append(group.line)
+                    links.kinds.append(name)
+                    links.starts.append(group.key)
+                    links.ends.append(end)
             else:
-                held = values.get(name)
-                if held is None:
-                    values[name] = [(text, tail, "")]
-                else:
-                    held.append((text, tail, ""))
-        if len(links) > _MOST_LINKS:
-            links.clear()
+                values.setdefault(name, []).append((text, tail, ""))
+        if len(group.links) > _MOST_LINKS:
+            group.links.clear()
+
+    def _is_typed(self, group: Group, object_: str) -> bool:
+        """Take a type that is a label, and say whether it was one."""
+        label = self._labels.get(object_)
+        if label is None:
+            name = self._options.names.name(object_[1:-1]) if object_.startswith("<") else ""
+            label = self._labels[object_] = name if is_label(name) and object_ != f"{self._kgmem}Entity>" else ""
+        if label:
+            group.types.append((label, ""))
+        return bool(label)
 
     def _is_new(self, group: Group, predicate: str, object_: str, graph: str) -> bool:
         """Say whether a link is given for the first time, and no statement says more of it."""
@@ -150,7 +182,7 @@ class _Walk:
         if link in group.links:
             return False
         group.links.add(link)
-        if not len(self._stated):
+        if not self._any_stated:
             return True
         return self._stated.place(stated_hash(digest_of(group.subject, predicate, object_, graph))) < 0
 
@@ -194,11 +226,11 @@ class _Walk:
             group.values.setdefault(name, []).append((row[2][1:-1], IRI_MARK, graph))
             return
         if row[1] == _TYPE and row[2][0] == "<":
-            self._out.append(Located(0, Entity(end)))
+            self._add(0, Plain(end, None, None, {}, None, None))
         if self._is_new(group, row[1], row[2], graph):
             source = self._sources[graph] if graph else None
             key = graph_key(name, group.key, end, source) if source and self._sources.is_graph(graph) else None
-            self._out.append(Located(group.line, Relationship(name, group.key, end, key=key, source=source)))
+            self._links.add(group.line, name, (group.key, end), key, source)
 
     def _link_property(self, group: Group, name: str, predicate: str, object_: str, graph: str) -> None:
         """Give out a link with its graph as a property."""
@@ -221,7 +253,6 @@ class _Walk:
     def _begun(self, subject: str, line: int) -> Group:
         names = self._options.names
         self._own = None
-        scope = ""
         if subject.startswith(self._kgmem):
             inner = subject[len(self._kgmem) : -1]
             if inner.startswith(PARTS):
@@ -231,7 +262,7 @@ class _Walk:
             if scoped:
                 return Group(subject, scoped[1], scoped[0], line)
         key = self._blank.key(subject[2:]) if subject[0] == "_" else names.key(subject[1:-1])
-        return Group(subject, key, scope, line)
+        return Group(subject, key, "", line)
 
     def _learnt(self, predicate: str) -> str:
         """Give the name of a predicate; empty when it is too long for one, or kgmem's own."""
@@ -254,8 +285,8 @@ class _Walk:
             _check_key(group.key)
             if group.named:
                 group.values["graph"] = [(name, "", "") for name in sorted(group.named)]
-            entity, too_large = self._entities.entity(group)
-            self._out.append(Located(group.line, entity))
+            entity, too_large = self._entities.made(group)
+            self._add(group.line, entity)
             for name, reason in too_large:
                 self._out.append(rejected(group.line, f"{group.key}, {name}: {reason}", self._text()))
         except InvalidInput as error:

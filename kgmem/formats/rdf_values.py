@@ -1,8 +1,9 @@
 """Between RDF's literals and the values of properties: plain JSON values that are pleasant to query.
 
 What the plain value does not tell of its literal (a language, a datatype, an unusual spelling) stands in a property
-of the same name with `@` behind it, the mark: `en` as "@en", xsd:date as "xsd__date", 01 as "01^^xsd__integer", an IRI
-that is no node as "<>". A list of values has one mark for all or a list of them.
+of the same name with `@` behind it, the mark: English as ["@en"], xsd:date as ["xsd__date"], 01 as
+["01^^xsd__integer"], an IRI that is no node as ["<>"]. A list of values has one mark for all, or one for each. Marks
+are lists so that no entity is found by them, as it is by texts.
 """
 
 import math
@@ -124,20 +125,21 @@ def parted(term: str) -> tuple[str, str]:
     return unescaped(term[1:end]), term[end + 1 :]
 
 
-def marks_of(marks: Sequence[str | None]) -> str | list[str] | None:
-    """Give the mark of a list of values: one for all, or a list with empty texts for values that have none."""
+def marks_of(marks: Sequence[str | None]) -> list[str] | None:
+    """Give the mark of some values: a list of one for all, or of one for each with empty texts for none."""
     if len(set(marks)) == 1:
-        return marks[0]
+        return [marks[0]] if marks[0] is not None else None
     return [mark or "" for mark in marks]
 
 
-def marks_for(values: Sequence[Any], mark: Any) -> Sequence[str | None] | None:
-    """Give the mark of each value of a list; None when it is none of these values."""
-    if mark is None or isinstance(mark, str):
-        return [mark] * len(values)
-    if isinstance(mark, list) and len(mark) == len(values) and all(isinstance(one, str) for one in mark):
-        return [one or None for one in mark]
-    return None
+def marks_for(count: int, mark: Any) -> Sequence[str | None] | None:
+    """Give the mark of each of some values; None when it is none of these values."""
+    if mark is None:
+        return [None] * count
+    if not isinstance(mark, list) or not all(isinstance(one, str) for one in mark):
+        return None
+    each = mark * count if len(mark) == 1 else mark
+    return [one or None for one in each] if len(each) == count else None
 
 
 def _text(text: str) -> tuple[Value, str | None]:
