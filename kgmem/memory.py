@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from kgmem.domain.access import Key, Right
+from kgmem.domain.access import Key, Right, check_binding
 from kgmem.domain.answer import Answer
 from kgmem.domain.change import Change
 from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage
@@ -294,7 +294,8 @@ class Memory:
     async def create_key(
         self, name: str, right: Right, *, graph: str | None = None, scope: str = SHARED, expires_at: str | None = None
     ) -> tuple[Key, str]:
-        """Make an API key; gives it with its secret, which is shown this once. Raises NotFound for its graph."""
+        """Make an API key; gives it with its secret, which is shown this once. Raises NotFound, InvalidInput."""
+        check_binding(right, scope)
         if graph is not None:
             await self.parts.graphs.get(graph)
         return await self.parts.keys.create(name, right, graph=graph, scope=check_scope(scope), expires_at=expires_at)

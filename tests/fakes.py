@@ -22,6 +22,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema
 from kgmem.domain.scope import visible_from
 from kgmem.domain.source import Source
+from kgmem.domain.statement import check_entities, check_episodes, check_relationships
 from kgmem.domain.vitals import Figures
 from kgmem.memory import Memory
 from kgmem.services.parts import Parts
@@ -95,6 +96,7 @@ class FakeStore:
         self._ids = itertools.count(1)
 
     async def put_entities(self, graph: str, entities: Sequence[Entity]) -> Written:
+        check_entities(entities)
         held = await self._held(graph)
         for entity in entities:
             before = held.get(("entity", entity.scope, entity.key))
@@ -103,6 +105,7 @@ class FakeStore:
         return self._put(graph, "entity", [(e.key, e) for e in entities])
 
     async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Written:
+        check_relationships(relationships)
         held = await self._held(graph)
         for stated in relationships:
             for key in (stated.start, stated.end):
@@ -112,6 +115,7 @@ class FakeStore:
         return self._put(graph, "edge", named)
 
     async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> Written:
+        check_episodes(episodes)
         await self._held(graph)
         return self._put(graph, "episode", [(e.key or f"{hash(e.text):x}", e) for e in episodes])
 

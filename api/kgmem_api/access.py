@@ -22,7 +22,7 @@ class Access:
 
     def scope(self, asked: str | None) -> str:
         """Give the scope to act in: the one asked for, or the key's own. Raises Forbidden."""
-        return self.key.demand_scope(asked or "")
+        return self.key.demand_scope(asked)
 
 
 @dataclass(frozen=True)

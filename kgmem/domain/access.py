@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from kgmem.domain.errors import Forbidden
+from kgmem.domain.errors import Forbidden, InvalidInput
 from kgmem.domain.graph import no_such_graph
 from kgmem.domain.scope import reaches
 
@@ -28,7 +28,7 @@ class Key:
         """Raise Forbidden unless the key has the right on the graph (None: on the server as a whole).
 
         A graph that the key is not bound to is not there for it: NotFound, as for one that does not exist. `whole`
-        asks for the graph with all its scopes, which a key bound to a scope never has; nor is it ever an admin's.
+        asks for the graph with all its scopes, which a key bound to a scope never has.
         """
         if self.graph is not None and graph != self.graph:
             if graph is not None:
@@ -41,10 +41,22 @@ class Key:
         if _ORDER[self.right] < _ORDER[right]:
             raise Forbidden(f"This API key may {self.right}, and this needs {right}.", mend=f"Use a key with {right}.")
 
-    def demand_scope(self, scope: str) -> str:
-        """Give the scope to act in: the one asked for, or the key's own when none was. Raises Forbidden."""
-        if not scope:
+    def demand_scope(self, scope: str | None) -> str:
+        """Give the scope to act in: the one asked for, or the key's own when None was. Raises Forbidden."""
+        if scope is None:
             return self.scope
         if not reaches(self.scope, scope):
-            raise Forbidden("This API key is bound to another scope.", mend=f"Stay in {self.scope!r} and below it.")
+            raise Forbidden(
+                "This API key is bound to another scope.",
+                mend=f"Stay in {self.scope!r} and below it, or leave the scope out.",
+            )
         return scope
+
+
+def check_binding(right: Right, scope: str) -> None:
+    """Raise InvalidInput for an admin's key of one scope: what admins do concerns all scopes."""
+    if right == "admin" and scope:
+        raise InvalidInput(
+            "A key with the right admin cannot be bound to a scope.",
+            mend="Leave the scope out, or give the right read or write.",
+        )

@@ -56,4 +56,4 @@ def check_graph_name(name: str) -> str:
 
 def no_such_graph(name: str) -> NotFound:
     """Give the error for a graph that does not exist, and, word for word, for one that a key may not see."""
-    return NotFound(f"There is no graph {name!r}.", mend=f"Create it: PUT /v1/graphs/{name}, or kgmem graph create.")
+    return NotFound(f"There is no graph {name!r}.", mend="Create it first, or correct the name.")

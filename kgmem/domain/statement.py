@@ -1,5 +1,6 @@
 """Statements: what an entity, a relationship or an episode must say to be one, whatever the graph's schema."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from kgmem.domain.entity import Entity
@@ -12,6 +13,7 @@ from kgmem.domain.scope import check_scope
 DEFAULT_LABEL = "Thing"  # Of an entity whose statements name none.
 EPISODE_LABEL = "Episode"  # The label of episodes alone, since it tells what a vertex is.
 LONGEST_LABEL = 200
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def check_entities(stated: Sequence[Entity]) -> None:
@@ -52,8 +54,12 @@ def check_episodes(stated: Sequence[Episode]) -> None:
 
 
 def _check_keys(keys: Iterable[str]) -> None:
-    if not all(keys):
-        raise InvalidInput("A key is empty.", mend="Give a name that stays the same for the same thing.")
+    for key in keys:
+        if not key:
+            raise InvalidInput("A key is empty.", mend="Give a name that stays the same for the same thing.")
+        # What is printable has none; asking that first costs next to nothing.
+        if not key.isprintable() and _CONTROL.search(key):
+            raise InvalidInput(f"The key {key[:80]!r} has a control character.", mend="Remove it from the key.")
 
 
 def _check_scopes(stated: Sequence[Entity] | Sequence[Relationship] | Sequence[Episode]) -> None:

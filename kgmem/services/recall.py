@@ -1,5 +1,6 @@
 """Recall: embed the question, let the index give candidates by one statement, fuse them, fetch the best by another."""
 
+import math
 import time
 
 from kgmem.domain.answer import Answer
@@ -67,12 +68,23 @@ def _check(question: Question) -> None:
         raise InvalidInput(
             "what.properties and what.start are not in this release.", mend="Leave them out, or filter by what.labels."
         )
-    if unknown := set(question.weights) - ARMS:
-        raise InvalidInput(f"There is no arm {min(unknown)!r} to weigh.", mend=f"Arms are {', '.join(sorted(ARMS))}.")
+    _check_weights(question)
+    if question.when.any_time and (question.when.valid_at is not None or question.when.between is not None):
+        raise InvalidInput("when.any_time and another time exclude each other.", mend="Leave one of them out.")
     if question.when.between is not None:
         valid_interval(*question.when.between)
     if not 1 <= question.k <= MOST_HITS:
         raise InvalidInput(f"k is {question.k}.", mend=f"Ask for 1 to {MOST_HITS} hits.")
+
+
+def _check_weights(question: Question) -> None:
+    """Refuse weights of unknown arms, and those that leave no arm of the question any weight."""
+    weights, what = question.weights, question.what
+    if unknown := set(weights) - ARMS:
+        raise InvalidInput(f"There is no arm {min(unknown)!r} to weigh.", mend=f"Arms are {', '.join(sorted(ARMS))}.")
+    asked = {"meaning", "words"} if what.text else {"meaning"} if what.vector is not None else {"listed"}
+    if not all(0 <= weight < math.inf for weight in weights.values()) or not any(weights.get(arm, 1) for arm in asked):
+        raise InvalidInput("Weights are at least 0, and one of them is more.", mend="Leave weights out for equal ones.")
 
 
 async def _vector(parts: Parts, graph: Graph, question: Question) -> tuple[Vector | None, dict[str, int]]:
@@ -81,7 +93,7 @@ async def _vector(parts: Parts, graph: Graph, question: Question) -> tuple[Vecto
         if graph.space is None:
             raise EmbeddingMismatch("This graph has no embedding space.", mend="Ask by text, or give the graph one.")
         return unit(question.what.vector, graph.space.dimension, "what.vector"), {}
-    if question.what.text is None or graph.space is None:
+    if question.what.text is None or graph.space is None or not question.weights.get("meaning", 1):
         return None, {}
     embedder = embedder_in(parts, graph.space)
     if embedder is None:

@@ -1,5 +1,7 @@
 """Entities, relationships, episodes and sources over REST."""
 
+from urllib.parse import quote
+
 import pytest
 
 from tests.rest import GRAPH, Door, done, refused
@@ -33,6 +35,28 @@ async def test_a_key_with_a_slash_may_be_escaped_or_not(door: Door) -> None:
     await door.client.put(f"{GRAPH}/entities", json={"entities": [ARMSTRONG]})
     plain = done(await door.client.get(f"{GRAPH}/entities/person/armstrong"))
     assert plain == done(await door.client.get(f"{GRAPH}/entities/person%2Farmstrong"))
+
+
+async def test_any_key_has_an_address(door: Door) -> None:
+    for key in ("/", "//a//", " a b ", "a?b#c&d=e", "100%", "%2F", "ü/日本", "a+b", ".hidden", "a;b,c:@!$'()*"):
+        address = f"{GRAPH}/entities/{quote(key, safe='')}"
+        done(await door.client.put(address, json={"label": "Thing"}), 201)
+        assert done(await door.client.get(address))["key"] == key
+        assert done(await door.client.delete(address))["entities"] == 1
+        done(await door.client.post(f"{GRAPH}/episodes", json={"episodes": [{"key": key, "text": "Hello."}]}))
+        assert done(await door.client.get(f"{GRAPH}/episodes/{quote(key, safe='')}"))["key"] == key
+
+
+async def test_control_characters_in_keys_are_refused_but_not_in_addresses(door: Door) -> None:
+    for key in ("a\nb", "\x7f", "a\x85"):
+        body = {"entities": [{"key": key}]}
+        refused(await door.client.put(f"{GRAPH}/entities", json=body), 422, "control character")
+        refused(await door.client.put(f"{GRAPH}/entities/{quote(key)}", json={}), 422, "control character")
+        refused(await door.client.get(f"{GRAPH}/entities/{quote(key)}"), 404, "There is no entity")
+    relationship = {"kind": "KNOWS", "from": "a", "to": "b", "key": "a\tb"}
+    refused(await door.client.put(f"{GRAPH}/relationships", json={"relationships": [relationship]}), 422, "control")
+    episode = {"key": "a\rb", "text": "Hello."}
+    refused(await door.client.post(f"{GRAPH}/episodes", json={"episodes": [episode]}), 422, "control")
 
 
 async def test_the_same_statement_again_changes_nothing(door: Door) -> None:

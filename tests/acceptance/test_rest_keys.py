@@ -20,20 +20,26 @@ from tests.rest import Door, done, refused
 
 HIDDEN = "vault"  # A graph of somebody else's, and the word that nobody else may read.
 OPEN = {"/", "/health/live", "/health/ready", "/openapi.json", "/docs"}
+
+
+def _scoped(scope: str | None) -> dict[str, str]:
+    return {} if scope is None else {"scope": scope}
+
+
 # What the routes that take a body are sent; the argument is the scope that is asked for.
-BODIES: dict[tuple[str, str], Callable[[str], Any]] = {
+BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("PUT", "/v1/graphs/{graph}"): lambda _: {},
     ("PATCH", "/v1/graphs/{graph}"): lambda _: {"strict": False},
     ("PATCH", "/v1/graphs/{graph}/schema"): lambda _: {"schema": {}},
     ("PUT", "/v1/graphs/{graph}/schema"): lambda _: {"schema": {}},
-    ("PUT", "/v1/graphs/{graph}/entities"): lambda scope: {"entities": [{"key": "new", "scope": scope}]},
-    ("PUT", "/v1/graphs/{graph}/entities/{key}"): lambda scope: {"label": "Person", "scope": scope},
+    ("PUT", "/v1/graphs/{graph}/entities"): lambda scope: {"entities": [{"key": "new", **_scoped(scope)}]},
+    ("PUT", "/v1/graphs/{graph}/entities/{key}"): lambda scope: {"label": "Person", **_scoped(scope)},
     ("PUT", "/v1/graphs/{graph}/relationships"): lambda scope: {
-        "relationships": [{"kind": "KNOWS", "from": "ann", "to": "bob", "scope": scope}]
+        "relationships": [{"kind": "KNOWS", "from": "ann", "to": "bob", **_scoped(scope)}]
     },
-    ("POST", "/v1/graphs/{graph}/episodes"): lambda scope: {"episodes": [{"text": "Hello.", "scope": scope}]},
+    ("POST", "/v1/graphs/{graph}/episodes"): lambda scope: {"episodes": [{"text": "Hello.", **_scoped(scope)}]},
     ("PUT", "/v1/graphs/{graph}/sources"): lambda _: {"sources": [{"key": "nasa"}]},
-    ("POST", "/v1/graphs/{graph}/recall"): lambda scope: {"what": {"text": "vault"}, "scope": scope},
+    ("POST", "/v1/graphs/{graph}/recall"): lambda scope: {"what": {"text": "vault"}, **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/jobs"): lambda _: {"task": "embed"},
     ("POST", "/v1/keys"): lambda _: {"name": "new", "right": "read"},
 }
@@ -58,11 +64,13 @@ class Route:
     def __str__(self) -> str:
         return f"{self.method} {self.template}"
 
-    async def ask(self, client: httpx.AsyncClient, graph: str, headers: dict[str, str], scope: str = "") -> Any:
-        """Ask it for something in a graph, in a scope."""
+    async def ask(
+        self, client: httpx.AsyncClient, graph: str, headers: dict[str, str], scope: str | None = None
+    ) -> Any:
+        """Ask it for something in a graph, in a scope, or naming none."""
         address = self.template.replace("{graph}", graph).replace("{key}", "secret").replace("{id}", "1")
         assert "{" not in address, f"no sample for {self}"
-        parameters: dict[str, Any] = {"scope": scope} if scope and self.takes_scope else {}
+        parameters: dict[str, Any] = _scoped(scope) if self.takes_scope else {}
         if self.method == "DELETE" and self.template in NEEDED:
             parameters["key"] = "secret"
         if self.method == "DELETE" and self.template.endswith("/relationships"):
@@ -158,16 +166,21 @@ async def test_a_key_that_may_read_changes_nothing(house: Door) -> None:
 
 async def test_a_key_of_a_scope_stays_in_it(house: Door) -> None:
     key = await house.key("write", graph="main", scope="user/1")
-    whole = await house.key("admin", scope="user/1")
     for route in GUARDED:
-        with naming(route):
-            answer = await route.ask(house.client, "main", key, scope="user/2")
-            if (route.method, route.template) in WITHOUT_SCOPE:
-                done(answer)
-                assert "vault's secret" not in answer.text
-            else:
-                refused(answer, 403)
-            assert "vault's secret" not in (await route.ask(house.client, "main", whole)).text
+        for scope in ("user/2", "user", ""):
+            with naming(route):
+                answer = await route.ask(house.client, "main", key, scope=scope)
+                if (route.method, route.template) in WITHOUT_SCOPE:
+                    done(answer)
+                    assert "vault's secret" not in answer.text
+                else:
+                    refused(answer, 403)
+
+
+async def test_an_admins_key_is_bound_to_no_scope(door: Door) -> None:
+    body = {"name": "chief", "right": "admin", "scope": "user/1"}
+    refused(await door.client.post("/v1/keys", json=body), 422, "cannot be bound to a scope")
+    assert done(await door.client.post("/v1/keys", json={**body, "scope": ""}), 201)["scope"] is None
 
 
 async def test_keys_that_are_over_open_nothing(house: Door) -> None:

@@ -230,12 +230,12 @@ async def test_the_default_is_what_is_valid_now_and_tells_how_much_it_held_back(
     await memory.embed_waiting(graph)
     answer = await ask(memory, graph, "apple")
     assert set(keys(answer)) == {"always", "still", "happened", "battle", "told"}
-    assert answer.suppressed == {"superseded": 3}
+    assert answer.suppressed == {"superseded": 2, "not_yet_valid": 1}
     everything = await ask(memory, graph, "apple", any_time=True)
     assert len(everything.hits) == 8
     assert everything.suppressed == {}
     listed = await ask(memory, graph, labels=["Thing"])
-    assert (set(keys(listed)), listed.suppressed) == ({"always", "still"}, {"superseded": 2})
+    assert (set(keys(listed)), listed.suppressed) == ({"always", "still"}, {"superseded": 1, "not_yet_valid": 1})
 
 
 async def test_what_is_superseded_does_not_crowd_out_what_stands(memory: Memory, graph: str) -> None:
@@ -391,6 +391,32 @@ async def test_weights_that_are_none_are_refused(memory: Memory, library: str) -
     for weights in ({"words": -1.0}, {"words": 0.0, "meaning": 0.0}, {"words": math.nan}, {"meaning": math.inf}):
         with pytest.raises(InvalidInput):
             await ask(memory, library, "apple", weights=weights)
+
+
+async def test_an_arm_that_weighs_nothing_does_not_run(
+    memory: Memory, library: str, embedder: SwitchableEmbedder
+) -> None:
+    by_meaning = await ask(memory, library, "apple", weights={"words": 0.0})
+    assert {arm for hit in by_meaning.hits for arm in hit.arms} == {"meaning"}
+    embedder.seen.clear()
+    by_words = await ask(memory, library, "apple", weights={"meaning": 0.0})
+    assert {arm for hit in by_words.hits for arm in hit.arms} == {"words"}
+    assert embedder.seen == []
+    embedder.away = True
+    nothing = await ask(memory, library, "apple", weights={"words": 0.0})
+    assert (nothing.hits, nothing.suppressed) == ([], {"meaning_arm_off_embedder_unavailable": 1})
+    for parts in (
+        {"vector": stable_vector("a"), "weights": {"meaning": 0}},
+        {"labels": ["Thing"], "weights": {"listed": 0}},
+    ):
+        with pytest.raises(InvalidInput):
+            await ask(memory, library, **parts)
+
+
+async def test_any_time_and_a_time_exclude_each_other(memory: Memory, library: str) -> None:
+    for time in ({"valid_at": "1969"}, {"between": ("1969", None)}):
+        with pytest.raises(InvalidInput, match="any_time"):
+            await ask(memory, library, "apple", any_time=True, **time)
 
 
 async def test_vectors_of_another_dimension_or_of_no_direction_are_refused_naming_both(

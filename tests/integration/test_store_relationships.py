@@ -12,7 +12,7 @@ from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound, SchemaViolation, UnknownEntities, VersionConflict
 from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
-from tests.integration.test_store_entities import NAMES, PROPERTIES, TEXT, TIMES, VALUES, same
+from tests.integration.test_store_entities import KEYS, NAMES, PROPERTIES, TEXT, TIMES, VALUES, same
 from tests.invariants import assert_index_matches_labels
 from tests.memories import index_schema, new_graph, query
 
@@ -22,7 +22,7 @@ RELATIONSHIPS = st.builds(
     kind=st.sampled_from(["KNOWS", "knows", "two words", "Person"]),
     start=st.sampled_from("abc"),
     end=st.sampled_from("abc"),
-    key=st.none() | TEXT.filter(bool),
+    key=st.none() | KEYS,
     properties=PROPERTIES,
     text=st.none() | TEXT,
     valid_from=st.none() | TIMES,

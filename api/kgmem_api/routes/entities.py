@@ -12,6 +12,7 @@ from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
+from kgmem_api.keys_in_paths import KEY
 from kgmem_api.replies import if_match, is_current, reply, tag
 from kgmem_api.routes.parameters import Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
 from kgmem_api.wire.answers import DeletedOut, EntityOut, EntityPage, WrittenOut
@@ -19,7 +20,7 @@ from kgmem_api.wire.entities import EntityBatch, EntityBody, entity_out
 
 router = APIRouter(tags=["entities"], route_class=DirectRoute)
 _ALL = "/v1/graphs/{graph}/entities"
-_ONE = "/v1/graphs/{graph}/entities/{key:path}"
+_ONE = f"/v1/graphs/{{graph}}/entities/{KEY}"
 
 
 @router.put(_ALL, responses=gives(WrittenOut))

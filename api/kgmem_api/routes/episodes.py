@@ -9,6 +9,7 @@ from kgmem.domain.errors import NotFound
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
+from kgmem_api.keys_in_paths import KEY
 from kgmem_api.replies import reply, tag
 from kgmem_api.routes.parameters import Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
 from kgmem_api.wire.answers import DeletedOut, EpisodeOut, EpisodePage, WrittenOut
@@ -16,7 +17,7 @@ from kgmem_api.wire.episodes import EpisodeBatch, episode_out
 
 router = APIRouter(tags=["episodes"], route_class=DirectRoute)
 _ALL = "/v1/graphs/{graph}/episodes"
-_ONE = "/v1/graphs/{graph}/episodes/{key:path}"
+_ONE = f"/v1/graphs/{{graph}}/episodes/{KEY}"
 
 
 @router.post(_ALL, responses=gives(WrittenOut))

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 
 GraphName = Annotated[str, Path(description="The graph's name.")]
-ItemKey = Annotated[str, Path(min_length=1, max_length=500, description="The key; a / in it may stay as it is.")]
+ItemKey = Annotated[
+    str, Path(min_length=1, max_length=500, description="The key, percent-encoded; a / in it may stay as it is.")
+]
 ScopeQuery = Annotated[
     str | None, Query(alias="scope", max_length=400, description="The scope to act in; left out: the key's.")
 ]

@@ -53,7 +53,7 @@ def refused(message: str, mend: str = "") -> PydanticCustomError:
 def own_scope(asked: str | None, info: ValidationInfo) -> str:
     """Give the scope of an item: the one it names, or that of the key that sent it. Raises Forbidden."""
     key: AccessKey | None = info.context
-    return key.demand_scope(asked or "") if key else asked or ""
+    return key.demand_scope(asked) if key else asked or ""
 
 
 def _properties(value: dict[str, Any]) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class RecallIn(BaseModel):
                 sources=what.sources,
             ),
             when=When(valid_at=when.valid_at, between=between, any_time=when.any_time),
-            scope=key.demand_scope(self.scope or ""),
+            scope=key.demand_scope(self.scope),
             k=self.k,
             fusion=self.fusion,
             weights=self.weights,

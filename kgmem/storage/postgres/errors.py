@@ -76,8 +76,8 @@ def translated(error: BaseException) -> KgmemError | None:
     """Give kgmem's error for a driver's, or None when it is not one that callers can do something about."""
     if isinstance(error, asyncpg.ProgramLimitExceededError) and "index row" in str(error):
         return TooLarge(
-            "A value of a property that the schema declares as indexed or unique is larger than 2,600 bytes.",
-            mend="Shorten it, or store it under a property that is neither.",
+            "A key, or a property that the schema declares as indexed or unique, is larger than 2,600 bytes.",
+            mend="Shorten it; a long value may stand in a property that is neither.",
         )
     return next((make() for kinds, make in _TABLE if isinstance(error, kinds)), None)
 

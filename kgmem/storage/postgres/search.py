@@ -1,7 +1,7 @@
 """Search: one statement for the candidates of every arm, one for what the best of them say."""
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,8 @@ from kgmem.storage.postgres.statements import quote
 LEAST_CANDIDATES = 40
 # Passages of few long texts may fill an arm; then so many times as many are asked for, up to a limit.
 _WIDER, _WIDEST = 5, 10_000
+_STANDS = 0
+_HELD_BACK = {1: "superseded", 2: "not_yet_valid"}
 _LARGE_FOR = 60.0  # Seconds for which a scope that was large is taken to be large still.
 
 
@@ -59,20 +61,22 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     if any((VERTEX, name) not in layout.labels for name in what.labels):
         await learn_labels(connection, layout)
     await source_ids(connection, layout, what.sources, make=False)
-    found, superseded = await _ask_widely(connection, layout, request, only_standing=False)
-    if superseded and any(len(arm) < request.question.k for arm in found.values()):
+    if not _arms(layout, request):  # All that could run is away, or weighs nothing.
+        return Candidates({}, {})
+    found, held_back = await _ask_widely(connection, layout, request, only_standing=False)
+    if held_back and any(len(arm) < request.question.k for arm in found.values()):
         found, _ = await _ask_widely(connection, layout, request, only_standing=True)
     arms = {
         arm: sorted(found.get(arm, {}).items(), key=lambda pair: (-pair[1], pair[0])) for arm in _arms(layout, request)
     }
     if "words" in arms:  # BM25 gives 0 to what shares no word with the question.
         arms["words"] = [pair for pair in arms["words"] if pair[1] > 0]
-    return Candidates(arms, {"superseded": len(superseded)} if superseded else {})
+    return Candidates(arms, dict(Counter(held_back.values())))
 
 
 async def _ask_widely(
     connection: asyncpg.Connection, layout: Layout, request: SearchRequest, *, only_standing: bool
-) -> tuple[dict[str, dict[int, float]], set[int]]:
+) -> tuple[dict[str, dict[int, float]], dict[int, str]]:
     """Ask for more passages as long as those of an arm are of fewer items than the question asks for."""
     most = max(LEAST_CANDIDATES, 2 * request.question.k)
     while True:
@@ -90,18 +94,20 @@ async def _ask_widely(
         most = min(_WIDER * most, _WIDEST)
 
 
-def _best(layout: Layout, request: SearchRequest, rows: Sequence[Any]) -> tuple[dict[str, dict[int, float]], set[int]]:
-    """Give the best value of each item by arm, and the items that do not stand."""
+def _best(
+    layout: Layout, request: SearchRequest, rows: Sequence[Any]
+) -> tuple[dict[str, dict[int, float]], dict[int, str]]:
+    """Give the best value of each item by arm, and why items are held back."""
     found: dict[str, dict[int, float]] = {arm: {} for arm in _arms(layout, request)}
-    superseded = set()
+    held_back: dict[int, str] = {}
     for arm, item, value, stands in rows:
         if arm == "large":
             layout.large[item] = time.monotonic()
-        elif not stands:
-            superseded.add(item)
+        elif stands != _STANDS:
+            held_back[item] = _HELD_BACK[stands]
         elif value > found[arm].get(item, float("-inf")):
             found[arm][item] = value
-    return found, superseded
+    return found, held_back
 
 
 async def fetch(connection: asyncpg.Connection, layout: Layout, best: Sequence[Ranked[int]]) -> list[Hit]:
@@ -124,9 +130,13 @@ async def fetch(connection: asyncpg.Connection, layout: Layout, best: Sequence[R
 
 
 def _arms(layout: Layout, request: SearchRequest) -> list[str]:
+    """Give the arms that run: what the question has something for, the index is there for, and what weighs anything."""
     arms = ["meaning"] if request.vector is not None and layout.vectors else []
     arms += ["words"] if request.question.what.text else []
-    return arms or ["listed"]
+    arms = arms or ["listed"]
+    if layout.wordless and request.words and _all_large(layout, request.question.scope):
+        arms = [arm for arm in arms if arm != "words"]
+    return [arm for arm in arms if request.question.weights.get(arm, 1.0)]
 
 
 def _all_large(layout: Layout, scope: str) -> bool:
@@ -142,7 +152,7 @@ def _statement(layout: Layout, request: SearchRequest, *, only_standing: bool, m
         "paths": parameters.add(list(visible_from(question.scope)), "text[]"),
         "most": parameters.add(most, "integer"),
         "filters": "",
-        "stands": "true",
+        "stands": str(_STANDS),
     }
     hard = _filters(layout, question, parameters)
     stands = _stands(layout, request, parameters)
@@ -161,15 +171,16 @@ def _statement(layout: Layout, request: SearchRequest, *, only_standing: bool, m
     if not request.words:
         pieces["words"] = ("plain_words",)
     elif layout.wordless:
-        pieces["words"] = () if large else ("words_few",)
-    places = {**names, "filters": hard + (f" AND {stands}" if only_standing else ""), "stands": stands}
+        pieces["words"] = ("words_few",)
+    places = {**names, "filters": hard + (f" AND {stands}" if only_standing else "")}
+    if stands != "true":
+        places["stands"] = f"CASE WHEN {stands} THEN {_STANDS} WHEN lower(i.valid) > now() THEN 2 ELSE 1 END"
     parts = [] if large else [layout.sql("recall", "told_large")]
     for arm in arms:
         for piece in pieces[arm]:
             part = layout.sql("recall", piece, table=layout.vectors or "") % places
             parts.append(f"SELECT '{arm}', item, -value::float8, stands FROM ({part}) {piece}")  # noqa: S608 - no text of callers
     seen = layout.sql("recall", "seen_large" if large else "seen") % places
-    parts = parts or [layout.sql("recall", "nothing")]
     return f"WITH {seen} {' UNION ALL '.join(parts)}", parameters.values
 
 

@@ -2,8 +2,8 @@
 
 pg_textsearch before 1.5 holds what was written last in shared memory. After a restart it recovers that from a list of
 its own which is not in the WAL: after kill -9 some of it is missing, and an index that was never spilled even answers
-nothing (github.com/timescale/pg_textsearch, issues 333 and 350). So the first recall of a graph after each start of
-Postgres looks whether its index is on disk as a whole, and builds it anew where it is not: about 10 us a passage.
+nothing. So the first recall of a graph after each start of Postgres looks whether its index is on disk as a whole, and
+builds it anew where it is not: about 10 us a passage.
 """
 
 import re

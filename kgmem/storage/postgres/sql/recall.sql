@@ -10,10 +10,7 @@ seen AS MATERIALIZED (
 seen AS MATERIALIZED (SELECT s.id, true AS large FROM {index}.scope s WHERE s.path = ANY (%(paths)s))
 
 -- name: told_large
-SELECT 'large', id::bigint, 0::float8, true FROM seen WHERE large
-
--- name: nothing
-SELECT 'none', 0::bigint, 0::float8, true WHERE false
+SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 
 -- name: near_many
 SELECT v.item, v.embedding <#> %(vector)s AS value, %(stands)s AS stands
