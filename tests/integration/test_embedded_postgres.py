@@ -539,6 +539,13 @@ class TestAccounts:
             assert new_home.parent.stat().st_mode & stat.S_IRWXO == 0
         assert any(f"right to pass through {new_home.parent}" in text for text in said)
 
+    async def test_a_home_outside_of_closed_folders_opens_none_but_itself(self, new_home: Path) -> None:
+        new_home.parent.chmod(0o755)
+        said: list[str] = []
+        async with server_in(new_home, report=said.append):
+            assert not any(text.endswith(f"right to pass through {new_home.parent}.") for text in said)
+        assert "system.posix_acl_access" not in os.listxattr(new_home.parent)
+
     async def test_a_private_folder_of_another_user_stays_closed(self, new_home: Path) -> None:
         private = new_home.parent / "private"
         private.mkdir(mode=0o700)
