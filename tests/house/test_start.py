@@ -1,0 +1,38 @@
+"""What a server loads before anybody asks it for anything: memory and the time of a start are spent on that."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+# Each is for imports, exports, migrations or embedding, and comes in with the first of these.
+LATE = (
+    "alembic",
+    "defusedxml",
+    "networkx",
+    "neo4j",
+    "onnxruntime",
+    "pyarrow",
+    "pyoxigraph",
+    "rdflib",
+    "shapely",
+    "sqlalchemy",
+)
+MOST_MEGABYTES = 120
+_SCRIPT = """
+import resource, sys
+import kgmem.cli.main, kgmem.cli.serve, kgmem.wiring, kgmem_api.server
+print(*(name for name in sys.argv[1:] if name in sys.modules))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the figure is in other units")
+def test_a_server_that_is_asked_for_nothing_loads_nothing_for_it() -> None:
+    environment = {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", _SCRIPT, *LATE]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    loaded, megabytes = done.stdout.split("\n")[:2]
+    assert loaded == ""
+    assert int(megabytes) <= MOST_MEGABYTES
