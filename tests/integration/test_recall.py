@@ -16,7 +16,16 @@ from kgmem.domain.source import Source
 from kgmem.memory import Memory
 from tests.integration.test_concurrent_writers import Relationship
 from tests.invariants import assert_index_matches_labels
-from tests.memories import DIMENSION, SwitchableEmbedder, hashing, new_graph, opened_memory, stable_vector
+from tests.memories import (
+    DIMENSION,
+    SwitchableEmbedder,
+    hashing,
+    index_schema,
+    new_graph,
+    opened_memory,
+    query,
+    stable_vector,
+)
 
 WORDS = [
     "apple",
@@ -476,6 +485,29 @@ async def test_without_pg_textsearch_everything_is_answered(database_url: str) -
         await memory.rebuild_index(graph)
         assert keys(await ask(memory, graph, "no7 winter")) == keys(answer)
         await assert_index_matches_labels(memory, graph)
+
+
+async def test_while_a_large_load_has_set_the_text_index_aside_meaning_answers(memory: Memory, graph: str) -> None:
+    catalog: Any = memory.parts.graphs
+    if not catalog.words:
+        pytest.skip("this Postgres has no pg_textsearch")
+    told = texts(1100)
+    await memory.put_entities(graph, [Entity(f"k{n}", text=t, embedding=stable_vector(t)) for n, t in enumerate(told)])
+    await ask(memory, graph, "no7 winter")  # Which finds that the graph is large.
+    schema = await index_schema(memory, graph)
+    noted = "INSERT INTO kgmem.set_aside SELECT id, $1 || '.passage_words', 'SELECT 1' FROM kgmem.graph WHERE name = $2"
+    await query(memory, noted, schema, graph)
+    await query(memory, f"DROP INDEX {schema}.passage_words")
+    catalog.forget(graph)
+    answer = await ask(memory, graph, "no7 winter")
+    assert {arm for hit in answer.hits for arm in hit.arms} == {"meaning"}
+    assert answer.suppressed == {"words_arm_off_index_is_being_built": 1}
+    nothing = await ask(memory, graph, "no7 winter", weights={"meaning": 0})
+    assert (nothing.hits, nothing.suppressed) == ([], {"words_arm_off_index_is_being_built": 1})
+    await query(memory, "DELETE FROM kgmem.set_aside WHERE name::text = $1 || '.passage_words'", schema)
+    catalog.forget(graph)
+    await memory.rebuild_index(graph)
+    assert keys(await ask(memory, graph, "no7 winter"))[0] == "k7"
 
 
 async def test_large_scopes_are_answered_through_their_indexes(memory: Memory, graph: str) -> None:

@@ -62,7 +62,7 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
         await learn_labels(connection, layout)
     await source_ids(connection, layout, what.sources, make=False)
     if not _arms(layout, request):  # All that could run is away, or weighs nothing.
-        return Candidates({}, {})
+        return Candidates({}, _words_note(layout, request))
     found, held_back = await _ask_widely(connection, layout, request, only_standing=False)
     if held_back and any(len(arm) < request.question.k for arm in found.values()):
         found, _ = await _ask_widely(connection, layout, request, only_standing=True)
@@ -71,7 +71,7 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     }
     if "words" in arms:  # BM25 gives 0 to what shares no word with the question.
         arms["words"] = [pair for pair in arms["words"] if pair[1] > 0]
-    return Candidates(arms, dict(Counter(held_back.values())))
+    return Candidates(arms, {**Counter(held_back.values()), **_words_note(layout, request)})
 
 
 async def _ask_widely(
@@ -134,9 +134,20 @@ def _arms(layout: Layout, request: SearchRequest) -> list[str]:
     arms = ["meaning"] if request.vector is not None and layout.vectors else []
     arms += ["words"] if request.question.what.text else []
     arms = arms or ["listed"]
-    if layout.wordless and request.words and _all_large(layout, request.question.scope):
+    if _lacks_words(layout, request):
         arms = [arm for arm in arms if arm != "words"]
     return [arm for arm in arms if request.question.weights.get(arm, 1.0)]
+
+
+def _words_note(layout: Layout, request: SearchRequest) -> dict[str, int]:
+    """Tell that words are not searched; whether a scope is large is known after the first search at the latest."""
+    off = request.question.what.text and _lacks_words(layout, request)
+    return {"words_arm_off_index_is_being_built": 1} if off else {}
+
+
+def _lacks_words(layout: Layout, request: SearchRequest) -> bool:
+    """Say whether only the text index could answer, which a large load has set aside."""
+    return layout.wordless and request.words and _all_large(layout, request.question.scope)
 
 
 def _all_large(layout: Layout, scope: str) -> bool:

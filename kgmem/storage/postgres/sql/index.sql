@@ -2,4 +2,4 @@
 REINDEX INDEX {index}.{which}
 
 -- name: drop_words
-DROP INDEX {index}.passage_words
+DROP INDEX IF EXISTS {index}.passage_words
