@@ -23,7 +23,7 @@ from kgmem.bridges.servers import Server
 EXTERNAL_URL = os.environ.get("KGMEM_TEST_BOLT_URL")
 _PASSWORD = "only-for-tests"
 _SERVE = """
-import signal, sys, threading
+import sys, threading
 from arcadedb_embedded.server import ArcadeDBServer
 folder, bolt, http, password = sys.argv[1:]
 plugins = "Bolt:com.arcadedb.bolt.BoltProtocolPlugin"
@@ -32,11 +32,7 @@ server = ArcadeDBServer(folder, password, config, {"heap_size": "1g"})
 server.start()
 server.create_database("tests")
 print("ready", flush=True)
-done = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: done.set())
-while not done.wait(0.2):
-    pass
-server.stop()
+threading.Event().wait()
 """
 
 
@@ -73,7 +69,7 @@ def _arcadedb(folder: Path) -> Iterator[Server]:
         reader.start()
         yield Server(f"bolt://127.0.0.1:{bolt}", "tests", "root", _PASSWORD)
     finally:
-        process.terminate()
+        process.kill()  # What it holds is thrown away, and an orderly end takes it ten seconds.
         process.wait(30)
         process.stdout.close()
 

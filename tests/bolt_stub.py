@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 from kgmem.bridges.servers import Server
 
 _SUCCESS, _RECORD, _IGNORED, _FAILURE = 0x70, 0x71, 0x7E, 0x7F
-_HELLO, _GOODBYE, _RESET, _RUN, _BEGIN, _COMMIT, _ROLLBACK = 0x01, 0x02, 0x0F, 0x10, 0x11, 0x12, 0x13
-_DISCARD, _PULL = 0x2F, 0x3F
+_HELLO, _GOODBYE, _RESET, _RUN, _BEGIN = 0x01, 0x02, 0x0F, 0x10, 0x11  # Others are answered without a look.
+_DISCARD, _PULL, _LOGON = 0x2F, 0x3F, 0x6A
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class BoltStub:
         self.statements: list[str] = []
         self.began: list[Mapping[str, Any]] = []
         self.said_hello: list[Mapping[str, Any]] = []
+        self.logons: list[Mapping[str, Any]] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -100,8 +101,8 @@ class BoltStub:
                     return rows
             _send(client, _SUCCESS, {"has_more": False, "type": "r"})
         else:
-            if tag == _BEGIN:
-                self.began.append(fields[0])
+            if tag in {_BEGIN, _LOGON}:
+                (self.began if tag == _BEGIN else self.logons).append(fields[0])
             _send(client, _SUCCESS, {})
         return rows
 

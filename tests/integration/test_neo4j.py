@@ -153,6 +153,7 @@ def graphs(draw: st.DrawFn) -> list[Record]:
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=graphs())
 def test_every_property_graph_comes_back_as_it_was(server: Server, connected: Database, records: list[Record]) -> None:

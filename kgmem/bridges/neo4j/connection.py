@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from neo4j import READ_ACCESS, WRITE_ACCESS, Driver, GraphDatabase, ManagedTransaction, Session
+from neo4j import READ_ACCESS, WRITE_ACCESS, Auth, Driver, GraphDatabase, ManagedTransaction, Session, basic_auth
 from neo4j.exceptions import (
     AuthError,
     ClientError,
@@ -22,7 +22,7 @@ from kgmem.domain.errors import Forbidden, InvalidInput, KgmemError, NotFound, U
 T = TypeVar("T")
 Work = Callable[[ManagedTransaction], T]
 
-_ROWS = 250  # That the server sends at a time; a row may hold megabytes.
+_ROWS = 250  # That the server sends at a time; one may hold megabytes.
 _PATIENCE = 30.0  # Seconds for which a transaction is tried again.
 _SILENCING = (5, 2)  # The first version of Bolt in which a server can be asked to give no notifications.
 _MENDS = {"SyntaxError": "Correct the query.", "AccessMode": "Give a query that only reads."}
@@ -44,7 +44,7 @@ class Connection:
     def __enter__(self) -> Self:
         """Connect. Raises Unauthenticated, Unavailable, InvalidInput."""
         server = self._server
-        auth = (server.user, server.password or "") if server.user is not None else None
+        auth = basic_auth(server.user, server.password or "") if server.user is not None else Auth("none", "", "")
         with self.translated():
             driver = GraphDatabase.driver(
                 server.url,
@@ -74,28 +74,24 @@ class Connection:
             self._driver.close()
             self._driver = None
 
-    def read(self, work: "Work[T]") -> T:
-        """Do work in a transaction that only reads; it may be done more than once."""
-        with self._session(READ_ACCESS) as session:
+    def read(self, work: "Work[T]", *, rows: int = _ROWS) -> T:
+        """Do work in a transaction that only reads, with so many rows at a time; it may be done more than once."""
+        with self._session(READ_ACCESS, rows) as session:
             return session.execute_read(work)
 
     def write(self, work: "Work[T]") -> T:
         """Do work in a transaction; it may be done more than once, of which one counts."""
-        with self._session(WRITE_ACCESS) as session:
+        with self._session(WRITE_ACCESS, _ROWS) as session:
             return session.execute_write(work)
 
-    def fetch(self, statement: str, **parameters: Any) -> Iterator[Any]:
-        """Give the rows of one statement that reads little."""
-        return iter(self.read(lambda transaction: list(run(transaction, statement, **parameters))))
-
     @contextmanager
-    def _session(self, mode: str) -> Iterator[Session]:
+    def _session(self, mode: str, rows: int) -> Iterator[Session]:
         if self._driver is None:
             raise RuntimeError("The connection is not open.")
         with (
             self.translated(),
             self._driver.session(
-                database=self._server.database, default_access_mode=mode, fetch_size=_ROWS, **self._settings
+                database=self._server.database, default_access_mode=mode, fetch_size=rows, **self._settings
             ) as session,
         ):
             yield session

@@ -30,6 +30,7 @@ OPTIONS: Mapping[str, str] = {
     "edge_ids": "a relationship's id counts between its ends (between), is its key (key), or not (ignore)",
 }
 _PAGE = 1000
+_ID_ROWS = 5000  # That the server sends at a time.
 _FIRST_WITH_ELEMENT_IDS = (5, 0)  # Version of Bolt.
 _GONE = "It was deleted while the database was read, or is no element that the database holds."
 
@@ -192,7 +193,7 @@ def _list_all(connection: Connection, ids: Ids, kind: Kind, statement: str) -> N
         for row in run(transaction, statement):
             ids.add(kind, row["id"])
 
-    connection.read(work)
+    connection.read(work, rows=_ID_ROWS)
 
 
 def _list_returned(connection: Connection, ids: Ids, query: str) -> None:
