@@ -79,13 +79,19 @@ def relationship(
     return found if key is not None or not parallel else with_content_key(found)
 
 
+def content_key(kind: str, start: str, end: str, properties: Mapping[str, Any]) -> str:
+    """Give the key of a relationship that has none: made of all that it says, as `relationship_properties` has it."""
+    data = orjson.dumps([kind, start, end, properties], option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    return _PARALLEL + blake2b(data, digest_size=12).hexdigest()
+
+
 def with_content_key(found: Relationship) -> Relationship:
     """Give a relationship a key made of all that it says, so that another of its kind and ends stays beside it."""
     return Relationship(
         kind=found.kind,
         start=found.start,
         end=found.end,
-        key=_content_key(found),
+        key=_content_key_of(found),
         properties=found.properties,
         text=found.text,
         valid_from=found.valid_from,
@@ -116,7 +122,7 @@ def relationship_key(held: Relationship) -> str | None:
     """Give a relationship's key; None where it would get the same again from what it says."""
     if held.key is None or not held.key.startswith(_PARALLEL):
         return held.key
-    return None if _content_key(held) == held.key else held.key
+    return None if _content_key_of(held) == held.key else held.key
 
 
 def _lifted(what: str, properties: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -208,7 +214,5 @@ def _read(what: str, told: Mapping[str, Any]) -> None:
         known[name][1](value, name)
 
 
-def _content_key(found: Relationship) -> str:
-    told = [found.kind, found.start, found.end, relationship_properties(found)]
-    data = orjson.dumps(told, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-    return _PARALLEL + blake2b(data, digest_size=12).hexdigest()
+def _content_key_of(found: Relationship) -> str:
+    return content_key(found.kind, found.start, found.end, relationship_properties(found))

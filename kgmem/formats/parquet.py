@@ -19,7 +19,7 @@ from kgmem.formats.parquet_file import open_parquet, read_batches
 from kgmem.formats.parquet_values import json_values
 from kgmem.formats.parquet_writer import KIND, PREFIX, ParquetWriter
 from kgmem.formats.records import KINDS, Format, Kind, Located, ReadOptions, Record, Rejected, rejected
-from kgmem.formats.table_options import GRAPH_OPTIONS, TableOptions, table_options
+from kgmem.formats.table_options import GRAPH_OPTIONS, table_options
 from kgmem.formats.wire import FIELDS, REQUIRED, from_wire
 
 # What other tools call the columns of nodes and edges, in small letters; the first that is there counts.
@@ -44,8 +44,16 @@ class Rows:
         settings = table_options({**told, **options.options}, GRAPH_OPTIONS)
         self.names = _names(file, table)
         mapped = table is not None and bool(table.makes)
-        self.kind = None if mapped else _own_kind(file, self.names, options.kind)  # Of a file with kgmem's own columns.
-        self._make = self._maker(table if mapped else None, settings, options.name)
+        self.settings = settings
+        # What they are in a file with kgmem's own columns, or else what another system's columns are for.
+        self.kind: Kind | None = None
+        self.header: TableHeader | None = None
+        if not mapped:
+            stated = _stated_kind(file)
+            self.header = None if stated else read_table_header(self.names)
+            self.kind = stated or (None if self.header else _seen_kind(self.names, options.kind))
+            self.header = self.header or (None if self.kind else _usual_header(self.names))
+        self._make = self._maker(table, options.name)
 
     def records(self, number: int, row: Sequence[Any]) -> Iterator[Located | Rejected]:
         """Give what a row makes, of the number that it has in the file."""
@@ -57,15 +65,16 @@ class Rows:
             for record in records:
                 yield Located(number, record)
 
-    def _maker(self, table: Table | None, settings: TableOptions, file: str) -> _Make:
-        if table is not None:
-            return bind(table, self.names, settings, file, None)
+    def _maker(self, table: Table | None, file: str) -> _Make:
         kind = self.kind
+        if self.header is not None:
+            make_record = record_maker(self.header, self.settings, text=False)
+            return lambda row: (make_record(row),)
         if kind is not None:
             fields = [(n, *column_field(name, kind)) for n, name in enumerate(self.names)]
             return lambda row: (from_wire(kind, _shape(fields, row)),)
-        make_record = record_maker(read_table_header(self.names) or _usual_header(self.names), settings, text=False)
-        return lambda row: (make_record(row),)
+        assert table is not None  # noqa: S101  # Else the columns would tell what the rows are.
+        return bind(table, self.names, self.settings, file, None)
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]:
@@ -94,11 +103,16 @@ def _names(file: Any, table: Table | None) -> list[str]:
     return names
 
 
-def _own_kind(file: Any, names: Sequence[str], told: Kind | None) -> Kind | None:
-    """Give what the rows are of a file with kgmem's own columns; None for any other file."""
+def _stated_kind(file: Any) -> Kind | None:
+    """Give what the rows are of a file that kgmem wrote."""
     stated = (file.schema_arrow.metadata or {}).get(KIND, b"").decode(errors="replace")
-    kinds: list[Kind] = [kind for kind in KINDS if kind == (stated or told)] or ["relationship", "entity"]
-    return next((kind for kind in kinds if stated or set(REQUIRED[kind]) <= set(names)), None)
+    return next((kind for kind in KINDS if kind == stated), None)
+
+
+def _seen_kind(names: Sequence[str], told: Kind | None) -> Kind | None:
+    """Give what the rows are of a file with kgmem's own columns: what was told, or what these show."""
+    kinds: Sequence[Kind] = (told,) if told else ("relationship", "entity")
+    return next((kind for kind in kinds if set(REQUIRED[kind]) <= set(names)), None)
 
 
 def _shape(fields: Sequence[tuple[int, bool, str]], row: Sequence[Any]) -> dict[str, Any]:

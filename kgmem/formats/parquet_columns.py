@@ -10,10 +10,12 @@ from pyarrow import types
 
 from kgmem.domain.batch import BatchKind, Columns
 from kgmem.formats import parquet
-from kgmem.formats.columns import FIELDS, Property, is_plain_property, number_texts, plain_columns
+from kgmem.formats.columns import FIELDS, Property, is_plain_property
+from kgmem.formats.neo4j_columns import GraphColumns
 from kgmem.formats.parquet_file import open_parquet, read_batches
 from kgmem.formats.parquet_values import json_values
 from kgmem.formats.records import Located, ReadOptions, Rejected
+from kgmem.formats.typed_columns import chosen_columns, special, typed_values
 
 Found: TypeAlias = Columns | Located | Rejected
 _NUMBERS = ("lon", "lat", "strength", "confidence")
@@ -23,8 +25,14 @@ def read_columns(stream: BinaryIO, options: ReadOptions) -> Iterator[Found]:
     """Give the records of a stream as `parquet.read` does, plain ones in columns. Raises InvalidInput as that does."""
     with open_parquet(stream) as file:
         rows, number = parquet.Rows(file, options), 1
+        graph = GraphColumns(rows.header, rows.settings) if rows.header and not rows.settings.labels else None
         for batch in read_batches(file):
-            if rows.kind in FIELDS:
+            if graph is not None:
+                lines = pa.array(range(number, number + batch.num_rows), pa.int64())
+                columns, others = graph.columns(lines, [typed_values(column) for column in batch.columns])
+                yield from (columns,) if columns else ()
+                yield from _one_by_one(rows, batch, others, number)
+            elif rows.kind in FIELDS:
                 yield from _read(rows, batch, number)
             else:
                 yield from _one_by_one(rows, batch, range(batch.num_rows), number)
@@ -39,53 +47,35 @@ def _read(rows: parquet.Rows, batch: Any, first: int) -> Iterator[Found]:
     properties: list[Property] = []
     for title, column in zip(rows.names, batch.columns, strict=True):
         is_field, name = parquet.column_field(title, kind)
-        told = _texts(column, kind, name, is_field)
-        if told is None:
-            plain = pc.and_(plain, column.is_null())
-            continue
-        type_, texts, good = told
-        plain = pc.and_(plain, good)
-        if is_field:
-            fields[name] = texts
-        else:
-            properties.append((name, type_, texts))
+        told = typed_values(column) if _may_be_plain(column, kind, name, is_field) else special(column)
+        plain = pc.and_(plain, told.good)
+        if told.type and is_field:
+            fields[name] = told.texts
+        elif told.type:
+            properties.append((name, told.property_type, told.texts))
     for name in {"lat", "lon"} & fields.keys() if not {"lat", "lon"} <= fields.keys() else ():
         plain = pc.and_(plain, fields.pop(name).is_null())
-    simple = [n for n, is_plain in enumerate(plain.to_pylist()) if is_plain]
-    taken: set[int] = set()
-    if simple:
-        lines = pa.array([first + n for n in simple], pa.int64())
-        chosen = {name: texts.filter(plain) for name, texts in fields.items()}
-        others = [(name, type_, texts.filter(plain)) for name, type_, texts in properties]
-        columns, good = plain_columns(kind, lines, chosen, others, exact=True)
-        taken = {n for n, is_good in zip(simple, good.to_pylist(), strict=True) if is_good}
-        if len(columns):
-            yield columns
-    if len(taken) < batch.num_rows:
-        yield from _one_by_one(rows, batch, [n for n in range(batch.num_rows) if n not in taken], first)
+    lines = pa.array(range(first, first + batch.num_rows), pa.int64())
+    columns, others = chosen_columns(kind, lines, fields, properties, plain)
+    yield from (columns,) if columns else ()
+    yield from _one_by_one(rows, batch, others, first)
 
 
 def _one_by_one(rows: parquet.Rows, batch: Any, places: Sequence[int], first: int) -> Iterator[Found]:
     """Give the records of some rows, each read by itself."""
+    if not places:
+        return
     chosen = batch if len(places) == batch.num_rows else batch.take(pa.array(places, pa.int64()))
     for n, row in zip(places, zip(*map(json_values, chosen.columns), strict=True), strict=True):
         yield from rows.records(first + n, row)
 
 
-def _texts(column: Any, kind: BatchKind, name: str, is_field: bool) -> tuple[str, Any, Any] | None:
-    """Give how a column's texts are to be taken, the texts, and which of them may be; None where values are more."""
-    type_, always = column.type, pa.scalar(value=True)
-    if not (name in FIELDS[kind] if is_field else bool(name) and is_plain_property(name)):
-        return None
-    if is_field and types.is_float64(type_) != (name in _NUMBERS):
-        return None
-    if types.is_string(type_):
-        return "string", column, always
-    if types.is_float64(type_):
-        return "json", number_texts(column), pc.fill_null(pc.invert(pc.is_inf(column)), True)
-    if not is_field and (types.is_signed_integer(type_) or types.is_boolean(type_)):
-        return "json", column.cast(pa.string()), always
-    return None
+def _may_be_plain(column: Any, kind: BatchKind, name: str, is_field: bool) -> bool:
+    if not is_field:
+        return bool(name) and is_plain_property(name)
+    # Numbers are written as floats, and every other field is a text.
+    is_type = types.is_float64 if name in _NUMBERS else types.is_string
+    return name in FIELDS[kind] and bool(is_type(column.type))
 
 
 FORMAT = replace(parquet.FORMAT, columns=read_columns)

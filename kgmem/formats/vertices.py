@@ -165,6 +165,12 @@ def edge_ids(options: Mapping[str, str]) -> EdgeIds:
     raise InvalidInput(f"edge_ids={said!r} is no way to read the ids of edges.", mend="Give between, key or ignore.")
 
 
+def edge_key(id_: str, ends: tuple[str, str]) -> str:
+    """Give the key of an edge whose id counts between its two ends, which are given by their ids."""
+    # What begins with ~ was made by kgmem, and is unique already.
+    return id_ if id_.startswith("~") else "~" + blake2b(orjson.dumps([*ends, id_]), digest_size=12).hexdigest()
+
+
 def parted(properties: Mapping[str, Any], reserved: frozenset[str]) -> dict[str, Any]:
     """Give properties whose names keep clear of what a format needs for itself, by an underscore more."""
     return {name + "_" if name.rstrip("_") in reserved else name: value for name, value in properties.items()}
@@ -179,12 +185,9 @@ def joined(properties: Mapping[str, Any], reserved: frozenset[str]) -> dict[str,
 
 
 def _edge_key(id_: str | None, ends: tuple[str, str], ids: EdgeIds) -> str | None:
-    # What begins with ~ was made by kgmem, and is unique already.
     if id_ is None or id_ == "" or ids == "ignore":
         return None
-    if ids == "key" or id_.startswith("~"):
-        return id_
-    return "~" + blake2b(orjson.dumps([*ends, id_]), digest_size=12).hexdigest()
+    return id_ if ids == "key" else edge_key(id_, ends)
 
 
 def _text(value: Any, otherwise: str) -> str:

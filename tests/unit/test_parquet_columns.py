@@ -98,6 +98,57 @@ def test_a_latitude_without_its_longitude_is_rejected_either_way() -> None:
     assert "belong together" in told(columns)[1]
 
 
-def test_tables_of_other_systems_are_read_row_by_row() -> None:
-    found, rows = both(packed({"id": ["a"], "n": [1]}))
-    assert found == rows
+_ID = st.sampled_from(["a", "b", "A B", "", None])
+_ANY_TEXT = st.sampled_from([None, "", "x", " y ", "A;B", "1969", "soon", "~e", 'q"\\'])
+_NAMES = st.sampled_from(
+    ["name", "text", "n", "valid_from", "valid_to", "lat", "lon", "longitude", "x_", "label_", "kgmem_source",
+     "kgmem_scope", "kgmem_key", "kgmem_keyless", "kgmem_from", "kgmem_strength", "kgmem_other", "place", "key"]
+)  # fmt: skip
+_COLUMNS: dict[str, Any] = {
+    "string": (_ANY_TEXT, pa.string()),
+    "float": (_ODD, pa.float64()),
+    "integer": (st.sampled_from([None, 0, 7, 1969, -(2**63)]), pa.int64()),
+    "boolean": (st.none() | st.booleans(), pa.bool_()),
+    "list": (st.sampled_from([None, [], ["x"]]), pa.list_(pa.string())),
+}
+
+
+@st.composite
+def graph_tables(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, str]]:
+    """A table of nodes or edges as other systems write them, and options for it."""
+    count = draw(st.integers(1, 5))
+    edges = draw(st.booleans())
+    gremlin = draw(st.booleans())
+    names = ["~id", "~from", "~to", "~label"] if gremlin else [":START_ID(P)", ":END_ID", ":TYPE"]
+    if not edges:
+        names = ["~id", "~label"] if gremlin else [":ID(P)", ":LABEL"]
+    table = {name: pa.array([draw(_ID) for _ in range(count)], pa.string()) for name in names}
+    for name in draw(st.lists(_NAMES, unique=True, max_size=4)):
+        values, type_ = _COLUMNS[draw(st.sampled_from(sorted(_COLUMNS)))]
+        table[name] = pa.array([draw(values) for _ in range(count)], type_)
+    options = {
+        "parallel": ("keep", "merge"),
+        "edge_ids": ("between", "key", "ignore"),
+        "id_space": ("prefix", "leave_out"),
+        "type": ("", "R"),
+    }
+    return table, {name: draw(st.sampled_from(values)) for name, values in options.items()}
+
+
+@given(graph_tables())
+def test_tables_of_other_systems_are_the_same_in_columns_and_row_by_row(drawn: Any) -> None:
+    table, told_options = drawn
+    options = ReadOptions(options=told_options)
+    raw = packed(table)
+    columns = list(read_columns(io.BytesIO(raw), options))
+    assert told(columns) == told(list(parquet.read(io.BytesIO(raw), options)))
+
+
+def test_plain_nodes_and_edges_of_other_systems_come_in_columns() -> None:
+    nodes = {"id": [1, 2], "label": ["A", "B"], "name": ["x", "y"], "lat": [1.5, None], "lon": [2.5, None], "n": [1, 2]}
+    found, rows = both(packed(nodes))
+    assert [type(item) for item in found] == [Columns]
+    assert told(found) == told(rows)
+    found, rows = both(packed({"source": ["a", "a"], "target": ["b", "b"], "type": ["R", "R"], "w": [0.5, 1e300]}))
+    assert [type(item) for item in found] == [Columns]
+    assert told(found) == told(rows)
