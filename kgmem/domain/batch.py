@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
 from kgmem.domain.relationship import Relationship
+from kgmem.domain.source import Source
 
 BatchKind = Literal["entity", "relationship"]
-R = TypeVar("R", Entity, Relationship)
+R = TypeVar("R", Entity, Relationship, Episode, Source)
 
 
 class Stated(NamedTuple, Generic[R]):
@@ -34,6 +36,15 @@ class Columns:
     def __len__(self) -> int:
         """Give how many records these are."""
         return len(self.lines)
+
+    def piece(self, first: int, most: int) -> "Columns":
+        """Give at most so many of them, from the first on."""
+        return Columns(
+            self.kind,
+            self.lines.slice(first, most),
+            {name: texts.slice(first, most) for name, texts in self.fields.items()},
+            [(name, literal, texts.slice(first, most)) for name, literal, texts in self.properties],
+        )
 
 
 @dataclass(frozen=True, slots=True)

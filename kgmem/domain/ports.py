@@ -1,12 +1,12 @@
 """The ports: what the services need of the technology. Implementations live in storage, embedding and formats."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from kgmem.domain.access import Key, Right
 from kgmem.domain.answer import Hit
-from kgmem.domain.batch import Batch, BatchResult, Rejection
+from kgmem.domain.batch import Batch, BatchResult, Rejection, Stated
 from kgmem.domain.change import Change
 from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
 from kgmem.domain.entity import Deleted, Entity, Page, Written
@@ -195,23 +195,23 @@ class ImportStore(Protocol):
 
     async def note(
         self,
+        graph: str,
         id_: int,
-        number: int | None,
-        result: BatchResult,
+        number: int,
         *,
-        episodes: Sequence[tuple[str, int, str]] = (),
-        settled: int | None = None,
-    ) -> None:
-        """Note what was stored otherwise or not at all, and episodes (file, line, record) that have to wait."""
+        sources: Sequence[Stated[Source]],
+        waiting: Sequence[tuple[str, int, str]],
+        rejections: Sequence[Rejection],
+    ) -> BatchResult:
+        """Store the rest of a chunk: sources; episodes (file, line, record) that have to wait; what is rejected."""
 
-    async def claim(self, graph: str, id_: int, ids: Sequence[int]) -> None:
-        """Say that these items, which were stored the usual way just now, came with an import."""
+    async def link_episodes(
+        self, graph: str, id_: int, most: int, read: Callable[[str], Episode]
+    ) -> BatchResult | None:
+        """Store the next episodes that waited; what cannot be stored is rejected. None when none are left."""
 
     async def waiting(self, id_: int) -> Waiting:
         """Count what waits until all entities are there."""
-
-    async def waiting_episodes(self, id_: int, limit: int) -> Sequence[tuple[int, str, int, str]]:
-        """Give the first episodes that wait: id, file, line, and the record's wire shape as JSON."""
 
     async def build_indexes(self, graph: str) -> None:
         """Build what large batches have set aside."""

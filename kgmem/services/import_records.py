@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from kgmem.domain.batch import Batch, BatchKind, BatchResult, Columns, Rejection, Stated, lane_of
-from kgmem.domain.entity import Entity, Written
+from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput, KgmemError
 from kgmem.domain.graph import Graph
@@ -22,15 +22,14 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import check_scope
 from kgmem.domain.source import Source
 from kgmem.formats.files import Paths
-from kgmem.formats.records import Record, kind_of
+from kgmem.formats.records import Record
 from kgmem.formats.registry import reader_of
 from kgmem.formats.wire import from_wire, to_wire
-from kgmem.services import remember
-from kgmem.services.import_reader import Check, ImportReader, describe
+from kgmem.services.import_reader import Check, ImportReader
 from kgmem.services.importing import KEPT_REJECTIONS, ImportOptions, ImportResult, OnProgress, Tally
 from kgmem.services.parts import Parts
 from kgmem.services.reading_files import Found, identity
-from kgmem.services.write_batch import Outcome, patiently, write_batch
+from kgmem.services.write_batch import patiently
 
 _LANES = 2
 _KINDS: Sequence[tuple[BatchKind, type[Record]]] = (("entity", Entity), ("relationship", Relationship))
@@ -116,11 +115,11 @@ class _Import(ImportReader):
             done += self._count(result)
             if progress:
                 progress(self.tally.progress("linking", done, total))
-        while episodes := await imports.waiting_episodes(self._id, min(_EPISODES, most)):
-            await self._put_episodes(episodes)
-            done += len(episodes)
+        while result := await patiently(lambda: imports.link_episodes(self.graph.name, self._id, most, self._episode)):
+            done += self._count(result)
             if progress:
                 progress(self.tally.progress("linking", done, total))
+        await self._let_vectors_follow()
 
     async def _take(self, chunk: Sequence[Found], first: int) -> None:
         """Store what a chunk holds: sources and what is rejected, entities, relationships; episodes have to wait."""
@@ -129,11 +128,14 @@ class _Import(ImportReader):
             (file, line, orjson.dumps(to_wire(record)).decode()) for file, line, record in good.get(Episode, [])
         ]
         if first not in self._stored and (bad or episodes or Source in good):
-            result = await self._put_sources(good.get(Source, []))
-            result.rejections += bad
-            result.read = len(bad) + len(episodes) + len(good.get(Source, []))
-            await patiently(lambda: self.parts.imports.note(self._id, first, result, episodes=episodes))
-            self._count(result)
+            imports, sources = self.parts.imports, good.get(Source, [])
+            self._count(
+                await patiently(
+                    lambda: imports.note(
+                        self.graph.name, self._id, first, sources=sources, waiting=episodes, rejections=bad
+                    )
+                )
+            )
         for piece, (kind, type_) in enumerate(_KINDS):
             columns = [(file, found) for file, found in chunk if isinstance(found, Columns) and found.kind == kind]
             lanes = _parted(good.get(type_, []))
@@ -167,32 +169,18 @@ class _Import(ImportReader):
     async def _store(self, number: int, batch: Batch) -> None:
         result = await patiently(lambda: self.parts.imports.store(self.graph.name, self._id, number, batch))
         self._count(result)
-        if batch.kind == "entity" and self.parts.embedder and self.graph.space and result.created + result.updated:
+        if batch.kind == "entity":
+            await self._let_vectors_follow()
+
+    async def _let_vectors_follow(self) -> None:
+        if self.parts.embedder and self.graph.space and self.tally.created + self.tally.updated:
             await self.parts.jobs.defer("embed", graph=self.graph.name)
 
-    async def _put_sources(self, stated: Sequence[Stated[Any]]) -> BatchResult:
-        records = [each.record for each in stated]
-        if not records:
-            return BatchResult()
-        return _outcome(
-            stated, await write_batch(lambda some: self.parts.store.put_sources(self.graph.name, some), records)
-        )
-
-    async def _put_episodes(self, episodes: Sequence[tuple[int, str, int, str]]) -> None:
-        stated: list[Stated[Any]] = [
-            Stated(file, line, self.with_defaults(from_wire("episode", orjson.loads(record))))
-            for _, file, line, record in episodes
-        ]
-        imports, graph = self.parts.imports, self.graph.name
-
-        async def put(records: Sequence[Any]) -> Written:
-            written = await remember.put_episodes(self.parts, graph, records)
-            await imports.claim(graph, self._id, written.ids)
-            return written
-
-        result = _outcome(stated, await write_batch(put, [each.record for each in stated]))
-        await patiently(lambda: imports.note(self._id, None, result, settled=episodes[-1][0]))
-        self._count(result)
+    def _episode(self, record: str) -> Episode:
+        """Give an episode that waited."""
+        read = from_wire("episode", orjson.loads(record))
+        assert isinstance(read, Episode)  # noqa: S101 - from_wire gives what it is asked for
+        return read
 
     def _count(self, result: BatchResult) -> int:
         """Add what was stored to the tally; gives of how many records that tells."""
@@ -213,22 +201,6 @@ def _parted(records: Sequence[Stated[Any]]) -> list[list[Stated[Any]]]:
         about = record.key or record.start if isinstance(record, Relationship) else record.key
         lanes[lane_of(about, _LANES)].append(stated)
     return lanes
-
-
-def _outcome(stated: Sequence[Stated[Any]], outcome: Outcome) -> BatchResult:
-    """Give what became of records that were written the usual way."""
-    refused = [
-        Rejection(stated[at].file, stated[at].line, reason, describe(stated[at].record))
-        for at, reason in outcome.refused
-    ]
-    taken = len(stated) - len(refused)
-    return BatchResult(
-        created=outcome.created,
-        updated=outcome.updated,
-        unchanged=outcome.unchanged,
-        kinds={kind_of(stated[0].record): taken} if taken else {},
-        rejections=refused,
-    )
 
 
 async def _result(parts: Parts, graph: str, id_: int, tally: Tally, options: ImportOptions) -> ImportResult:

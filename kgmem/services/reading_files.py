@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from kgmem.domain.batch import Columns
+from kgmem.domain.source import Source
 from kgmem.formats.files import STANDARD, OpenFile, Paths, open_file, sizes
 from kgmem.formats.records import Located, Origin, ReadOptions, Rejected
 from kgmem.formats.registry import reader_of
 from kgmem.services.importing import ImportOptions
 
+_IN_COLUMNS = 4  # So many plain records in columns take the room of one that is an object.
+_LONG = 4000  # So many characters take it too.
 Found = tuple[str, Columns | Located | Rejected]  # With the name of its file.
 
 
@@ -85,7 +88,7 @@ def identity(files: Paths) -> Sequence[Mapping[str, Any]]:
 
 async def ahead(items: Iterable[Found], size: int) -> AsyncGenerator[list[Found], None]:
     """Give chunks of about `size` records, each made in a thread while the one before is being worked on."""
-    iterator = iter(items)
+    iterator = _pieces(items, size * _IN_COLUMNS)
     task = asyncio.create_task(asyncio.to_thread(_chunk, iterator, size))
     try:
         while chunk := await task:
@@ -101,12 +104,33 @@ def count_of(chunk: Iterable[Found]) -> int:
     return sum(len(found) if isinstance(found, Columns) else 1 for _, found in chunk)
 
 
+def _pieces(items: Iterable[Found], most: int) -> Iterator[Found]:
+    """Give the items, columns in pieces of at most so many records."""
+    for file, found in items:
+        if isinstance(found, Columns) and len(found) > most:
+            for first in range(0, len(found), most):
+                yield file, found.piece(first, most)
+        else:
+            yield file, found
+
+
 def _chunk(items: Iterator[Found], size: int) -> list[Found]:
     taken: list[Found] = []
-    records = 0
+    weight = 0.0
     for item in items:
         taken.append(item)
-        records += len(item[1]) if isinstance(item[1], Columns) else 1
-        if records >= size:
+        weight += _weight(item[1])
+        if weight >= size:
             break
     return taken
+
+
+def _weight(found: Columns | Located | Rejected) -> float:
+    """Give as how many records something counts, so that a batch of long texts takes no more memory than others."""
+    if isinstance(found, Columns):
+        return len(found) / _IN_COLUMNS
+    if isinstance(found, Rejected) or isinstance(found.record, Source):
+        return 1.0
+    record = found.record
+    characters = len(record.text or "") + sum(len(v) for v in record.properties.values() if isinstance(v, str))
+    return 1.0 + characters / _LONG

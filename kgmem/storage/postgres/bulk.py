@@ -14,8 +14,9 @@ import orjson
 
 from kgmem.domain.batch import BatchKind, BatchResult, Rejection
 from kgmem.domain.entity import Entity
-from kgmem.domain.errors import Conflict, InvalidInput
+from kgmem.domain.errors import Conflict
 from kgmem.domain.relationship import Relationship
+from kgmem.storage.postgres.apart import in_groups
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import LABEL_SHIFT, Label, Layout
 from kgmem.storage.postgres.records import loads, others_of
@@ -23,7 +24,6 @@ from kgmem.storage.postgres.staging import ROW_COLUMNS, Describe, Staged
 from kgmem.storage.postgres.staging_columns import TEXT_COLUMNS
 from kgmem.storage.postgres.statements import statement
 
-_MERGED_AT_ONCE = 1000
 _TRIES = 20
 
 
@@ -38,6 +38,7 @@ class Load:
     scopes: Mapping[str, int]
     import_id: int
     describe: Describe
+    careful: bool = False  # Each row by itself, since an index refuses one of them.
     result: BatchResult = field(default_factory=BatchResult)
 
     def sql(self, name: str, **names: str) -> str:
@@ -100,18 +101,7 @@ async def merge_rows(
     record_at: Callable[[Any], Entity | Relationship],
 ) -> None:
     """Merge rows in groups, each under a savepoint; a row that cannot be merged costs only itself."""
-    waiting = [list(rows[n : n + _MERGED_AT_ONCE]) for n in range(0, len(rows), _MERGED_AT_ONCE)][::-1]
-    while waiting:
-        group = waiting.pop()
-        try:
-            async with load.connection.transaction():
-                await merge(group)
-        except (InvalidInput, Conflict) as error:
-            if len(group) == 1:
-                load.reject(group[0], str(error), record_at(group[0]))
-            else:
-                half = len(group) // 2
-                waiting += [group[half:], group[:half]]
+    await in_groups(load.connection, rows, merge, lambda row, reason: load.reject(row, reason, record_at(row)))
 
 
 def stated_properties(stored: Mapping[str, Any], removed: str | None, what: str) -> dict[str, Any]:

@@ -1,67 +1,43 @@
-"""The register of imports, and the loading of their batches: each is journaled in the transaction that stores it."""
+"""Imports: the loading of their batches, each of which is noted in the register in the transaction that stores it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import asyncpg
 import orjson
 
-from kgmem.domain.batch import Batch, BatchResult, Rejection
-from kgmem.domain.errors import InvalidInput, NotFound
-from kgmem.domain.imports import Import, ImportState, Waiting
-from kgmem.domain.interval import iso
+from kgmem.domain.batch import Batch, BatchResult, Rejection, Stated
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import Conflict
+from kgmem.domain.source import Source
+from kgmem.storage.postgres.apart import REFUSALS
 from kgmem.storage.postgres.aside import Aside
 from kgmem.storage.postgres.bulk import Load, fill, take_bases
 from kgmem.storage.postgres.bulk_entities import load_entities
+from kgmem.storage.postgres.bulk_episodes import load_episodes, load_sources
 from kgmem.storage.postgres.bulk_relationships import load_relationships
 from kgmem.storage.postgres.catalog import PostgresCatalog
+from kgmem.storage.postgres.episodes import ensure_episode_labels
+from kgmem.storage.postgres.import_register import LAST, ImportRegister
 from kgmem.storage.postgres.layout import EDGE, VERTEX, ensure_labels, scope_ids, source_ids
 from kgmem.storage.postgres.staging import Describe, stage_batch
 from kgmem.storage.postgres.statements import statement
 from kgmem.storage.postgres.statistics import Statistics
 
 _KINDS = {"entity": VERTEX, "relationship": EDGE}
-_PAGE = 5000
-_LAST = 2**62  # Batches of what waited are numbered from here on.
+_EPISODE_BYTES = 16 * 1024 * 1024  # Of episodes that are stored at once; one alone may be larger.
 
 
-class PostgresImports:
+class PostgresImports(ImportRegister):
     """Imports of every graph."""
 
     def __init__(self, catalog: PostgresCatalog, describe: Describe) -> None:
         """Take the catalog, which knows the database, and what writes the text of a rejected record."""
-        self.catalog = catalog
+        super().__init__(catalog)
         self.aside = Aside(catalog)
         self._statistics = Statistics(catalog.database)
         self._describe = describe
-        self.database = catalog.database
-
-    async def begin(
-        self, graph: str, files: Sequence[Mapping[str, Any]], options: Mapping[str, Any], source: str | None
-    ) -> int:
-        """Register an import; gives its id."""
-        layout = await self.catalog.layout(graph)
-        told = orjson.dumps(files).decode(), orjson.dumps(options, option=orjson.OPT_SORT_KEYS).decode()
-        async with self.database.connection() as connection:
-            id_: int = await connection.fetchval(statement("imports", "begin"), layout.id, *told, source)
-        return id_
-
-    async def resume(self, graph: str, files: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> int | None:
-        """Give the newest import of the same files in the same way that did not end, and let it run; None without."""
-        layout = await self.catalog.layout(graph)
-        told = orjson.dumps(files).decode(), orjson.dumps(options, option=orjson.OPT_SORT_KEYS).decode()
-        async with self.database.connection() as connection:
-            id_: int | None = await connection.fetchval(statement("imports", "unfinished"), layout.id, *told)
-            if id_ is not None:
-                await connection.execute(statement("imports", "resume"), id_)
-        return id_
-
-    async def stored(self, id_: int) -> frozenset[int]:
-        """Give the numbers of the batches that were stored."""
-        async with self.database.connection() as connection:
-            rows = await connection.fetch(statement("imports", "numbers"), id_, _LAST)
-        return frozenset(row["number"] for row in rows)
 
     async def store(self, graph: str, id_: int, number: int, batch: Batch) -> BatchResult:
         """Store a batch and note it, in one transaction."""
@@ -81,13 +57,10 @@ class PostgresImports:
                 if before:
                     return before
                 load = Load(connection, layout.apart(), kind, bases, scopes, id_, self._describe)
-                load.result.rejections += staged.rejections
                 await _prepare(load)
                 await fill(connection, batch.kind, staged)
-                if kind == VERTEX and staged.count:
-                    await load_entities(load, staged.count)
-                elif staged.count:
-                    await load_relationships(load, staged.count, last=False)
+                load = await _loaded(load, staged.count, last=False)
+                load.result.rejections += staged.rejections
                 load.result.read = staged.count + len(staged.rejections)
                 await _journal(connection, id_, number, _counted(load.result, batch.kind))
                 return load.result
@@ -114,8 +87,8 @@ class PostgresImports:
                     self.database, {load.layout.labels[EDGE, kind]: count for kind, count in counts.items()}
                 )
                 total = sum(counts.values())
-                await load_relationships(load, total, last=True)
-                number = await connection.fetchval(statement("imports", "next_number"), id_, _LAST)
+                load = await _loaded(load, total, last=True)
+                number = await connection.fetchval(statement("imports", "next_number"), id_, LAST)
                 await _journal(connection, id_, number, _counted(load.result, "relationship"))
                 return load.result
 
@@ -123,81 +96,86 @@ class PostgresImports:
 
     async def note(
         self,
+        graph: str,
         id_: int,
-        number: int | None,
-        result: BatchResult,
+        number: int,
         *,
-        episodes: Sequence[tuple[str, int, str]] = (),
-        settled: int | None = None,
-    ) -> None:
-        """Note what was stored otherwise or not at all, and episodes (file, line, record) that have to wait.
+        sources: Sequence[Stated[Source]],
+        waiting: Sequence[tuple[str, int, str]],
+        rejections: Sequence[Rejection],
+    ) -> BatchResult:
+        """Store the rest of a chunk: sources; episodes (file, line, record) that have to wait; what is rejected."""
+        async with self.catalog.on(graph) as layout:
 
-        `settled` is the last of the episodes that waited and do so no more.
-        """
+            async def work(connection: asyncpg.Connection) -> BatchResult:
+                before = await _stored_already(connection, id_, number)
+                if before:
+                    return before
+                load = Load(connection, layout, VERTEX, {}, {}, id_, self._describe)
+                await load_sources(load, sources)
+                if waiting:
+                    columns = map(list, zip(*waiting, strict=True))
+                    await connection.execute(statement("imports", "await_episodes"), id_, *columns)
+                result = _counted(load.result, "source")
+                result.read = len(sources) + len(waiting) + len(rejections)
+                result.rejections += rejections
+                await _journal(connection, id_, number, result)
+                return result
 
-        async def work(connection: asyncpg.Connection) -> None:
-            if episodes:
-                columns = map(list, zip(*episodes, strict=True))
-                await connection.execute(statement("imports", "await_episodes"), id_, *columns)
-            if settled is not None:
-                await connection.execute(statement("imports", "settle_episodes"), id_, settled)
-            own = number
-            if own is None:
-                own = await connection.fetchval(statement("imports", "next_number"), id_, _LAST)
-            await _journal(connection, id_, own, result)
+            return await self.database.transact(work)
 
-        await self.database.transact(work)
+    async def link_episodes(
+        self, graph: str, id_: int, most: int, read: Callable[[str], Episode]
+    ) -> BatchResult | None:
+        """Store the next episodes that waited; what cannot be stored is rejected. None when none are left."""
+        async with self.catalog.on(graph) as layout:
+            async with self.database.connection() as connection:
+                rows = await connection.fetch(statement("imports", "waiting_episodes"), id_, most, _EPISODE_BYTES)
+                if not rows:
+                    return None
+                stated = {row["id"]: Stated(row["file"], row["line"], read(row["record"])) for row in rows}
+                episodes = [each.record for each in stated.values()]
+                scopes = await scope_ids(connection, layout, {episode.scope for episode in episodes}, make=True)
+                await source_ids(connection, layout, {episode.source for episode in episodes}, make=True)
+            await ensure_episode_labels(self.database, layout, episodes)
 
-    async def claim(self, graph: str, id_: int, ids: Sequence[int]) -> None:
-        """Say that these items, which were stored the usual way just now, came with an import."""
-        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            await connection.execute(layout.sql("imports", "claim"), id_, list(ids))
+            async def work(connection: asyncpg.Connection) -> BatchResult:
+                own = replace(layout.apart(), scopes=scopes)
+                load = Load(connection, own, VERTEX, {}, scopes, id_, self._describe)
+                await _prepare(load)
+                taken = await connection.fetch(statement("imports", "settle_episodes"), id_, list(stated))
+                passages = await load_episodes(load, [stated[row["id"]] for row in taken])
+                number = await connection.fetchval(statement("imports", "next_number"), id_, LAST)
+                await _journal(connection, id_, number, _counted(load.result, "episode"))
+                for wanted in passages:
+                    await wanted.store(connection)
+                return load.result
 
-    async def waiting(self, id_: int) -> Waiting:
-        """Count what waits until all entities are there."""
-        async with self.database.connection() as connection:
-            row = await connection.fetchrow(statement("imports", "waiting"), id_)
-        return Waiting(row["relationships"], row["episodes"])
-
-    async def waiting_episodes(self, id_: int, limit: int) -> Sequence[tuple[int, str, int, str]]:
-        """Give the first episodes that wait: id, file, line, and the record's wire shape as JSON."""
-        async with self.database.connection() as connection:
-            rows = await connection.fetch(statement("imports", "waiting_episodes"), id_, limit)
-        return [tuple(row) for row in rows]
+            return await self.database.transact(work)
 
     async def build_indexes(self, graph: str) -> None:
         """Build what large batches have set aside."""
         await self.aside.build(graph)
 
-    async def finish(self, id_: int, state: ImportState, error: str | None = None) -> None:
-        """Write how an import ended."""
-        async with self.database.connection() as connection:
-            await connection.execute(statement("imports", "finish"), id_, state, error)
 
-    async def list(self, graph: str, *, id_: int | None = None, limit: int = 100) -> Sequence[Import]:
-        """Give the imports of a graph, newest first. Raises NotFound for a graph that is not."""
-        await self.catalog.layout(graph)
-        async with self.database.connection() as connection:
-            return [_import_of(row) for row in await connection.fetch(statement("imports", "get"), graph, id_, limit)]
+async def _loaded(load: Load, count: int, *, last: bool) -> Load:
+    """Load what is staged: as a whole, or row by row when an index refuses some of it."""
+    if not count:
+        return load
+    try:
+        async with load.connection.transaction():
+            await _load(load, count, last=last)
+    except REFUSALS:
+        load = replace(load, careful=True, result=BatchResult())
+        await _load(load, count, last=last)
+    return load
 
-    async def get(self, graph: str, id_: int) -> Import:
-        """Give an import. Raises NotFound."""
-        found = await self.list(graph, id_=id_)
-        if not found:
-            raise NotFound(f"There is no import {id_} of {graph!r}.", mend="List them: GET /v1/graphs/GRAPH/imports.")
-        return found[0]
 
-    async def rejections(self, id_: int) -> AsyncGenerator[Rejection, None]:
-        """Give the records that an import rejected, in the order in which it did."""
-        after = 0
-        while True:
-            async with self.database.connection() as connection:
-                rows = await connection.fetch(statement("imports", "rejections"), id_, after, _PAGE)
-            for row in rows:
-                yield Rejection(row["file"], row["line"], row["reason"], row["record"])
-                after = row["id"]
-            if len(rows) < _PAGE:
-                return
+async def _load(load: Load, count: int, *, last: bool) -> None:
+    if load.kind == VERTEX:
+        await load_entities(load, count)
+    else:
+        await load_relationships(load, count, last=last)
 
 
 async def _prepare(load: Load) -> None:
@@ -236,22 +214,6 @@ async def _journal(connection: asyncpg.Connection, id_: int, number: int, result
         orjson.dumps(result.kinds).decode(),
     )
     if tag.endswith(" 0"):
-        raise InvalidInput(
+        raise Conflict(
             "Another process runs this import.", mend="Let it end, or stop it before you resume the import here."
         )
-
-
-def _import_of(row: Any) -> Import:
-    return Import(
-        id=row["id"],
-        graph=row["graph"],
-        state=row["state"],
-        files=orjson.loads(row["files"]),
-        options=orjson.loads(row["options"]),
-        source=row["source"],
-        created_at=iso(row["created_at"]),
-        finished_at=iso(row["finished_at"]) if row["finished_at"] is not None else None,
-        error=row["error"],
-        **{name: int(row[name]) for name in ("read", "created", "updated", "unchanged", "rejected")},
-        kinds={kind: int(count) for kind, count in orjson.loads(row["kinds"]).items()},
-    )

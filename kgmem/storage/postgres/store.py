@@ -14,20 +14,21 @@ from kgmem.domain.episode import Episode
 from kgmem.domain.errors import DatabaseOutdated
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
-from kgmem.domain.statement import DEFAULT_LABEL, EPISODE_LABEL, check_entities, check_episodes, check_relationships
+from kgmem.domain.statement import DEFAULT_LABEL, check_entities, check_episodes, check_relationships
 from kgmem.storage.postgres import deleting, reading
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.combining import Combiner, Outcomes
 from kgmem.storage.postgres.edges import identity as edge_identity
 from kgmem.storage.postgres.edges import write_edges
+from kgmem.storage.postgres.episodes import ensure_episode_labels, episode_identity, write_episodes
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids, source_ids
 from kgmem.storage.postgres.passages import Passages
-from kgmem.storage.postgres.records import encoded, merge_entity, merge_episode
-from kgmem.storage.postgres.rows import entity_row, episode_row
+from kgmem.storage.postgres.records import encoded, merge_entity
+from kgmem.storage.postgres.rows import entity_row
+from kgmem.storage.postgres.sources import write_sources
 from kgmem.storage.postgres.unit_vector import with_unit_vector
 from kgmem.storage.postgres.vertices import Outcome, Statement, write_vertices
 
-MENTIONS = "MENTIONS"
 Item = TypeVar("Item")
 
 
@@ -94,20 +95,15 @@ class AgeGraphStore:
     async def _write_episodes(self, graph: str, episodes: Sequence[Episode]) -> Outcomes:
         async with self.catalog.on(graph) as held:
             layout = await self._prepare(held, episodes)
-            await ensure_labels(self.database, layout, VERTEX, [EPISODE_LABEL])
-            if any(episode.mentions for episode in episodes):
-                await ensure_labels(self.database, layout, EDGE, [MENTIONS])
+            await ensure_episode_labels(self.database, layout, episodes)
 
             async def work(connection: asyncpg.Connection) -> Outcomes:
                 passages = Passages(layout)
 
                 async def write(batch: Sequence[Episode]) -> Outcome:
-                    statements = [_episode_statement(episode) for episode in batch]
-                    outcome = await write_vertices(connection, passages, EPISODE, statements)
-                    await _mention(connection, layout, batch, outcome)
-                    return outcome
+                    return await write_episodes(connection, passages, batch)
 
-                outcomes = await _in_rounds(episodes, lambda e: (e.scope, episode_key(e)), write)
+                outcomes = await _in_rounds(episodes, episode_identity, write)
                 await passages.store(connection)
                 return outcomes
 
@@ -189,10 +185,7 @@ class AgeGraphStore:
         """Write the registry's entries of sources."""
         unique = list({source.key: source for source in sources}.values())
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            rows = await connection.fetch(
-                layout.sql("write", "put_sources"),
-                *([getattr(source, name) for source in unique] for name in ("key", "name", "kind", "trust", "note")),
-            )
+            rows = await write_sources(connection, layout, unique)
         created = sum(row["created"] for row in rows)
         return Written(created, len(rows) - created, len(unique) - len(rows), [row["id"] for row in rows])
 
@@ -216,14 +209,6 @@ class AgeGraphStore:
         """Give changes after a cursor, only those before which none can still appear."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             return await reading.changes(connection, layout, after, limit)
-
-
-def episode_key(episode: Episode) -> str:
-    """Give an episode's key: its own, or a hash of what it says, when, where and by whom."""
-    if episode.key is not None:
-        return episode.key
-    told = (episode.text, episode.occurred_at, episode.speaker, episode.session, episode.source)
-    return "episode-" + blake2b(encoded(told), digest_size=10).hexdigest()
 
 
 def _afresh(
@@ -277,36 +262,6 @@ def _entity_statement(entity: Entity) -> Statement:
         version=entity.version,
         vector=entity.embedding,
     )
-
-
-def _episode_statement(episode: Episode) -> Statement:
-    key = episode_key(episode)
-    fields = {n: getattr(episode, n) for n in episode.__slots__ if n not in {"version", "id", "known_from", "extract"}}
-    return Statement(
-        scope=episode.scope,
-        key=key,
-        label=EPISODE_LABEL,
-        merge=lambda held: merge_episode(held, episode, key),
-        row=episode_row,
-        digest=_digest(encoded(fields)),
-        source=episode.source,
-        version=episode.version,
-    )
-
-
-async def _mention(
-    connection: asyncpg.Connection, layout: Layout, episodes: Sequence[Episode], outcome: Outcome
-) -> None:
-    """Write the edges from episodes to the entities that they mention."""
-    pairs = {
-        (outcome.ids[at], key): Relationship(MENTIONS, "", key, scope=episode.scope, source=episode.source)
-        for at, episode in enumerate(episodes)
-        for key in episode.mentions
-    }
-    if pairs:
-        items = list(pairs.values())
-        starts = [id_ for id_, _ in pairs]
-        await write_edges(connection, layout, items, starts=starts)
 
 
 def _entity_digest(entity: Entity) -> int:

@@ -32,10 +32,14 @@ INSERT INTO kgmem.import_episode (import, file, line, record)
 SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::text[])
 
 -- name: waiting_episodes
-SELECT id, file, line, record FROM kgmem.import_episode WHERE import = $1 ORDER BY id LIMIT $2
+SELECT id, file, line, record
+FROM (SELECT *, sum(length(record)) OVER (ORDER BY id) - length(record) AS before
+      FROM (SELECT * FROM kgmem.import_episode WHERE import = $1 ORDER BY id LIMIT $2) first) next
+WHERE before < $3 ORDER BY id
 
 -- name: settle_episodes
-DELETE FROM kgmem.import_episode WHERE import = $1 AND id <= $2
+WITH gone AS (DELETE FROM kgmem.import_episode WHERE import = $1 AND id = ANY ($2::bigint[]) RETURNING id)
+SELECT id FROM gone ORDER BY id
 
 -- name: waiting
 SELECT (SELECT count(*) FROM kgmem.import_relationship WHERE import = $1) AS relationships,
@@ -64,10 +68,3 @@ ORDER BY i.id DESC LIMIT $3
 -- name: batch
 SELECT read, created, updated, unchanged FROM kgmem.import_batch WHERE import = $1 AND number = $2
 
--- name: claim
--- All that was told of in the transactions that stored these, and in which nobody else had a part.
-UPDATE {index}.change c SET import = $1
-FROM (SELECT xid FROM {index}.change
-      WHERE id > (SELECT max(id) - 10000 FROM {index}.change) AND import IS NULL AND operation < 3 AND kind < 3
-      GROUP BY xid HAVING bool_and(ids <@ $2::bigint[])) own
-WHERE c.xid = own.xid AND c.import IS NULL

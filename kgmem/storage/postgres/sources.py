@@ -1,0 +1,17 @@
+"""Writing entries of the registry of sources."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from kgmem.domain.source import Source
+from kgmem.storage.postgres.layout import Layout
+
+_COLUMNS = ("key", "name", "kind", "trust", "note")
+
+
+async def write_sources(connection: asyncpg.Connection, layout: Layout, sources: Sequence[Source]) -> list[Any]:
+    """Write entries, each key once; gives a row (id, created) for each that is new or changed."""
+    columns = ([getattr(source, name) for source in sources] for name in _COLUMNS)
+    return list(await connection.fetch(layout.sql("write", "put_sources"), *columns))
