@@ -34,7 +34,18 @@ FIELDS: Mapping[BatchKind, tuple[str, ...]] = {
     ),
 }
 _REQUIRED: Mapping[BatchKind, tuple[str, ...]] = {"entity": ("key",), "relationship": ("kind", "from", "to")}
-_LONGEST = {"key": 500, "from": 500, "to": 500, "source": 500, "label": 200, "kind": 200, "name": 2000, "text": 900}
+_LONGEST = {
+    "valid_from": 50,
+    "valid_to": 50,
+    "key": 500,
+    "from": 500,
+    "to": 500,
+    "source": 500,
+    "label": 200,
+    "kind": 200,
+    "name": 2000,
+    "text": 900,
+}
 _CONTROL = r"[\x00-\x1f\x7f]"
 # Properties of these names are more than properties to the store, or stand under another name there.
 _SPECIAL = frozenset({"aliases", "embedding", "labels", "place", "properties", "version", "strength", "confidence"})

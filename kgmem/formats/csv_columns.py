@@ -21,6 +21,7 @@ from kgmem.formats.csv_rows import Dialect, checked, read_rows
 from kgmem.formats.lines import LONGEST_LINE
 from kgmem.formats.neo4j_header import read_table_header
 from kgmem.formats.records import Located, ReadOptions, Rejected
+from kgmem.formats.rest import Rest
 from kgmem.formats.wire import from_wire
 
 _BLOCK = 8 * 1024 * 1024
@@ -35,12 +36,12 @@ def read_columns(stream: BinaryIO, options: ReadOptions) -> Iterator[Found]:
     block = _block(stream)
     table = _Table.of(block, options)
     if table is None:
-        yield from csv.read(cast(BinaryIO, io.BufferedReader(_Rest(block, stream))), options)
+        yield from csv.read(cast(BinaryIO, io.BufferedReader(Rest(block, stream))), options)
         return
     block, line = block[block.index(b"\n") + 1 :], 2
     while block:
         if not _is_simple(block):
-            yield from table.row_by_row(io.BufferedReader(_Rest(block, stream)), line)
+            yield from table.row_by_row(io.BufferedReader(Rest(block, stream)), line)
             return
         yield from table.read(block, line)
         line += block.count(b"\n")
@@ -140,22 +141,6 @@ class _Table:
 
     def _make(self, row: list[str]) -> Sequence[Any]:
         return (from_wire(self.kind, csv.shape(self.columns, self.guesses, row)),)
-
-
-class _Rest(io.RawIOBase):
-    """What was read of a stream already, and then the rest of it."""
-
-    def __init__(self, begun: bytes, stream: BinaryIO) -> None:
-        self._begun = io.BytesIO(begun)
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._begun.read(len(buffer)) or self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
 
 
 def _block(stream: BinaryIO) -> bytes:

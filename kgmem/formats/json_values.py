@@ -26,6 +26,11 @@ def read_json(raw: bytes, *, mend: str = "Write one whole object a line.") -> An
     return value
 
 
+def has_many_digits(raw: bytes) -> bool:
+    """Say whether a JSON text may hold an integer that orjson would make a float of."""
+    return _MANY_DIGITS.search(raw) is not None
+
+
 def _integer(digits: str) -> int:
     if len(digits) > 20 or not _LEAST <= int(digits) <= _MOST:
         raise InvalidInput("An integer does not fit into 64 bits.", mend="Give it as text.")

@@ -47,12 +47,18 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]
                     # What stands behind APOC takes longer to load than all that other lines need.
                     yield from import_module("kgmem.formats.apoc").read_lines(chain([(line, raw)], lines), options)
                     return
-            try:
-                shape = _object(raw)
-                own, kind = _kind(shape, kind)
-                yield Located(line, from_wire(own, shape))
-            except InvalidInput as error:
-                yield rejected(line, str(error), raw.decode(errors="replace").rstrip("\r\n"))
+            found, kind = read_line(line, raw, kind)
+            yield found
+
+
+def read_line(line: int, raw: bytes, usual: Kind | None) -> tuple[Located | Rejected, Kind | None]:
+    """Give what one line says, and of what kind the following ones are that do not say theirs."""
+    try:
+        shape = _object(raw)
+        own, usual = _kind(shape, usual)
+        return Located(line, from_wire(own, shape)), usual
+    except InvalidInput as error:
+        return rejected(line, str(error), raw.decode(errors="replace").rstrip("\r\n")), usual
 
 
 class JSONLinesWriter:

@@ -20,7 +20,7 @@ FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "gephi": ("gephi", ()),
     "gexf": ("gexf", (".gexf",)),
     "graphml": ("graphml", (".graphml",)),
-    "jsonl": ("jsonl", (".jsonl", ".ndjson", ".jsonlines")),
+    "jsonl": ("jsonl_columns", (".jsonl", ".ndjson", ".jsonlines")),
     "jsonld": ("rdf:jsonld", (".jsonld",)),
     "mermaid": ("mermaid", (".mmd", ".mermaid")),
     "neo4j-csv": ("neo4j_csv", ()),

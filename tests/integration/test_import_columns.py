@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -76,6 +77,51 @@ async def test_columns_and_records_make_the_same_graph(memory: Memory, graph: st
     files = [table(ENTITY, entities), table(["from", "to", "kind", "key", "valid_from", "strength", "since"], edges)]
     in_columns, one_by_one = await both(memory, graph, files)
     assert in_columns == one_by_one
+
+
+VALUES = st.none() | st.booleans() | st.integers(-3, 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+SHAPES = st.fixed_dictionaries(
+    {"type": st.sampled_from(["entity", "entity", "relationship", "source", "nonsense"])},
+    optional={
+        "key": KEYS,
+        "label": st.sampled_from(["Person", "Episode", None, 5]),
+        "name": CELLS | st.none(),
+        "text": CELLS,
+        "place": st.just({"type": "Point", "coordinates": [1, 2.5]}),
+        "valid_from": TIMES,
+        "valid_to": TIMES,
+        "kind": st.just("KNOWS"),
+        "from": KEYS,
+        "to": KEYS,
+        "strength": st.sampled_from([0, 0.5, 1.0, 2.5, "x"]),
+        "properties": st.dictionaries(
+            st.sampled_from(["size", "note", "name", "aliases", "note_"]),
+            VALUES | CELLS | st.lists(CELLS, max_size=2),
+            max_size=3,
+        ),
+        "colour": st.just("red"),
+    },
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(shapes=st.lists(SHAPES, max_size=8), more=st.sampled_from([b"", b"\n", b"no json\n", b"[1]\n"]))
+async def test_json_lines_in_columns_make_the_graph_that_records_make(
+    memory: Memory, graph: str, shapes: Any, more: bytes
+) -> None:
+    first = {"type": "entity", "key": "k1", "name": "first"}
+    data = b"".join(orjson.dumps(shape) + b"\n" for shape in [first, *shapes]) + more
+    found = []
+    for number, text in enumerate((data, b"\xef\xbb\xbf" + data)):  # A byte order mark is read record by record.
+        name = await new_graph(memory, f"{graph}-{number}-{uuid4().hex[:8]}")
+        result = await memory.import_files(name, [io.BytesIO(text)], ImportOptions(format="jsonl"))
+        assert adds_up(result)
+        counts = (result.read, result.created, result.updated, result.unchanged, result.rejected)
+        reasons = sorted((each.line, each.reason) for each in result.rejections)
+        found.append((counts, reasons, await everything(memory, name)))
+        await assert_index_matches_labels(memory, name)
+        await memory.delete_graph(name)
+    assert found[0] == found[1]
 
 
 async def test_what_an_entity_is_found_by_does_not_depend_on_the_order_of_its_properties(

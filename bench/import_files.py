@@ -1,0 +1,60 @@
+"""How fast whole graphs come in as CSV, JSON Lines and Parquet, beside COPY of the same rows into AGE label tables.
+
+People and twice as many acquaintances, without embeddings, each format into an empty graph of its own: label tables,
+retrieval index with words, and change feed are complete when the import returns. The baseline is COPY of the rows that
+resulted into bare AGE label tables, which have the indexes that AGE gives them. The same files once more, all of which
+is there already, are compared with the first time.
+"""
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+
+from bench.contract import Figure, compared
+from bench.rig import graph_files
+from bench.rig.clock import settle
+from bench.rig.database import memory_and_raw, temporary_home
+from bench.rig.label_tables import copy_in, copy_out
+from kgmem.memory import Memory
+
+ROWS = 500_000
+SHORT = 20_000
+
+
+async def measure(rows: int) -> AsyncIterator[Figure]:
+    """Give rows a second of both, and the second time beside the first."""
+    async with temporary_home() as folder, memory_and_raw() as (memory, raw, _):
+        for format_ in graph_files.FORMATS:
+            files = graph_files.write(folder, format_, rows, 2 * rows)
+            settle()
+            async for figure in _measure(memory, raw, format_, files):
+                yield figure
+            for file in files:
+                file.unlink()
+
+
+async def _measure(
+    memory: Memory, raw: asyncpg.Connection, format_: str, files: tuple[Path, Path]
+) -> AsyncIterator[Figure]:
+    graph = f"bench_{format_}"
+    await memory.create_graph(graph)
+    name = await raw.fetchval("SELECT age_name::text FROM kgmem.graph WHERE name = $1", graph)
+    first = {}
+    for file, what, label, kind in ((files[0], "nodes", "Person", "v"), (files[1], "edges", "KNOWS", "e")):
+        first[what] = await _seconds(memory, graph, file)
+        data, _ = await copy_out(raw, name, label, kind)
+        count = data.count(b"\n")
+        taken = await copy_in(raw, data, kind)
+        yield compared(f"{what}, {format_}", count / first[what], count / taken, "rows/s", at_least=0.4)
+    for file, what in ((files[0], "nodes"), (files[1], "edges")):
+        again = await _seconds(memory, graph, file)
+        yield compared(f"{what}, {format_}, again", again, first[what], "s", at_most=1.0)
+    await memory.delete_graph(graph)
+
+
+async def _seconds(memory: Memory, graph: str, file: Path) -> float:
+    started = time.perf_counter()
+    await memory.import_files(graph, [file])
+    return time.perf_counter() - started
