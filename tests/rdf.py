@@ -4,8 +4,13 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import orjson
 from pyoxigraph import CanonicalizationAlgorithm, Dataset, Quad, RdfFormat, parse
 
+from kgmem.domain.batch import Columns
+from kgmem.domain.entity import Entity
+from kgmem.domain.place import parse_place
+from kgmem.domain.relationship import Relationship
 from kgmem.formats.rdf import FORMATS
 from kgmem.formats.records import Located, ReadOptions, Record, Rejected, WriteOptions
 
@@ -51,3 +56,32 @@ def canonical_quads(quads: Iterable[Quad]) -> list[str]:
     dataset = Dataset(quads)
     dataset.canonicalize(CanonicalizationAlgorithm.RDFC_1_0)
     return sorted(map(str, dataset))
+
+
+def in_columns(data: bytes, syntax: str, **options: str) -> list[Any]:
+    """Give what a file holds as it is read in columns, and these as the records that they stand for."""
+    found: list[Any] = []
+    for one in FORMATS[syntax].columns(io.BytesIO(data), ReadOptions(options=options)):
+        found += _records_of(one) if isinstance(one, Columns) else [one]
+    return found
+
+
+def _records_of(columns: Columns) -> list[Located]:
+    fields = {name: texts.to_pylist() for name, texts in columns.fields.items()}
+    told: list[Located] = []
+    for n, line in enumerate(columns.lines.to_pylist()):
+        own = {name: texts[n] for name, texts in fields.items() if texts[n] is not None}
+        if columns.kind == "relationship":
+            start, end = own.pop("from"), own.pop("to")
+            told.append(Located(line, Relationship(start=start, end=end, **own)))
+            continue
+        properties: dict[str, Any] = {}
+        for name, literal, texts in columns.properties:
+            value = texts[n].as_py()
+            if value is not None:
+                assert name not in properties
+                properties[name] = orjson.loads(value) if literal else value
+        lon, lat = own.pop("lon", None), own.pop("lat", None)
+        place = parse_place([float(lon), float(lat)]) if lon is not None else None
+        told.append(Located(line, Entity(properties=properties, place=place, **own)))
+    return told

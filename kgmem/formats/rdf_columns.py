@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -17,12 +18,11 @@ from kgmem.formats.records import Located
 
 _BATCH: Final = 10_000
 _MOST_COLUMNS: Final = (
-    200  # Beyond these an entity is a record: columns that are nearly empty cost more than they save.
+    300  # What has another property is a record: columns that are nearly empty cost more than they save.
 )
-_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]{0,9})\.(?:[0-9]{0,3}[1-9]|0)")
+FLOAT: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,9})\.(?:[0-9]{0,3}[1-9]|0)")
 _TYPES: Final[Mapping[type, str]] = {str: "string", int: "integer", float: "float", bool: "boolean"}
-_MARK: Final = "mark"
-Cell = tuple[str, str, str]  # The property's name, the type of its column, its text.
+MARKS: Final = "marks"  # The type of columns that hold marks.
 
 
 class Plain(NamedTuple):
@@ -40,28 +40,62 @@ class Plain(NamedTuple):
         return Entity(self.key, self.label, self.name, self.properties, place=self.place, source=self.source)
 
 
+@dataclass(slots=True, eq=False)
+class Column:
+    """The texts of one property and type; it may end before the last entity."""
+
+    name: str
+    type: str
+    cells: list[str | None] = field(default_factory=list)
+
+    def put(self, count: int, text: str) -> None:
+        """Set the text of the entity before which there are `count`."""
+        if len(self.cells) < count:
+            self.cells.extend([None] * (count - len(self.cells)))
+        self.cells.append(text)
+
+    def taken(self, count: int) -> Any:
+        """Give the texts of so many entities, and begin anew."""
+        cells, self.cells = self.cells, []
+        return _array(cells, count)
+
+
 class EntityColumns:
     """Gathers plain entities column by column."""
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._begin()
+        self._columns: dict[tuple[str, str], Column] = {}
         self._plain_names: dict[str, bool] = {}
         self._marks: dict[str, str] = {}
+        self._begin()
 
     def _begin(self) -> None:
-        self._lines: list[int] = []
-        self._fields: dict[str, list[str | None]] = {"key": [], "label": [], "name": []}
-        self._cells: dict[tuple[str, str], list[str | None]] = {}
-
-    def __len__(self) -> int:
-        """Give how many were gathered."""
-        return len(self._lines)
+        self.lines: list[int] = []
+        self.keys: list[str] = []
+        self.labels: list[str | None] = []
+        self.names: list[str | None] = []
+        self._places: dict[int, tuple[str, str]] = {}
+        self._sources: dict[int, str] = {}
 
     @property
     def full(self) -> bool:
         """Whether it is time to give them."""
-        return len(self._lines) >= _BATCH
+        return len(self.lines) >= _BATCH
+
+    def column(self, name: str, type_: str) -> Column | None:
+        """Give the column of a property; None where it may have none."""
+        found = self._columns.get((name, type_))
+        if found is None and len(self._columns) < _MOST_COLUMNS and self._is_plain(name):
+            found = self._columns[name, type_] = Column(name, type_)
+        return found
+
+    def mark(self, mark: str) -> str:
+        """Give the text of a mark."""
+        text = self._marks.get(mark)
+        if text is None:
+            text = self._marks[mark] = orjson.dumps([mark]).decode()
+        return text
 
     def add(self, line: int, entity: Plain) -> bool:
         """Add an entity, and say whether it is plain enough."""
@@ -69,90 +103,90 @@ class EntityColumns:
         point = _point(entity.place) if entity.place is not None else None
         if cells is None or (entity.place is not None and point is None):
             return False
-        count = len(self._lines)
-        self._lines.append(line)
-        fields = self._fields
-        fields["key"].append(entity.key)
-        fields["label"].append(entity.label)
-        fields["name"].append(entity.name)
+        count = len(self.lines)
         if entity.source is not None:
-            _put(fields.setdefault("source", []), count, entity.source)
+            self._sources[count] = entity.source
         if point is not None:
-            for name, text in zip(("lon", "lat"), point, strict=True):
-                _put(fields.setdefault(name, []), count, text)
-        for name, type_, text in cells:
-            column = self._cells.get((name, type_))
-            if column is None:
-                column = self._cells[name, type_] = []
-            if len(column) < count:
-                column.extend([None] * (count - len(column)))
-            column.append(text)
+            self._places[count] = point
+        for column, text in cells:
+            column.put(count, text)
+        self.add_row(line, entity.key, entity.label, entity.name)
         return True
+
+    def add_row(self, line: int, key: str, label: str | None, name: str | None) -> None:
+        """Add what every entity has, after its cells were put."""
+        self.lines.append(line)
+        self.keys.append(key)
+        self.labels.append(label)
+        self.names.append(name)
 
     def taken(self) -> Iterator[Columns | Located]:
         """Give what was gathered, and begin anew."""
-        count = len(self._lines)
+        count = len(self.lines)
         if not count:
             return
-        fields = {name: _array(column, count) for name, column in self._fields.items()}
-        lines = pa.array(self._lines, pa.int64())
+        lines, fields = pa.array(self.lines, pa.int64()), self._fields(count)
         told: list[Property] = []
         marks: list[tuple[str, bool, Any]] = []
-        for (name, type_), column in self._cells.items():
-            if type_ == _MARK:
-                marks.append((name, True, _array(column, count)))
+        for column in [column for column in self._columns.values() if column.cells]:
+            if column.type == MARKS:
+                marks.append((column.name, True, column.taken(count)))
             else:
-                told.append((name, type_, _array(column, count)))
+                told.append((column.name, column.type, column.taken(count)))
         self._begin()
         columns, plain = plain_columns("entity", lines, fields, told)
-        if len(columns) == count:
-            yield Columns("entity", columns.lines, columns.fields, [*columns.properties, *marks])
-            return
-        kept = [(name, literal, texts.filter(plain)) for name, literal, texts in marks]
+        if len(columns) < count:
+            kept = [(name, literal, texts.filter(plain)) for name, literal, texts in marks]
+        else:
+            kept = marks
         if len(columns):
             yield Columns("entity", columns.lines, columns.fields, [*columns.properties, *kept])
-        yield from _records(lines, fields, [*told, *((name, _MARK, texts) for name, _, texts in marks)], plain)
+        if len(columns) < count:
+            yield from _records(lines, fields, [*told, *((name, MARKS, texts) for name, _, texts in marks)], plain)
 
-    def _cells_of(self, properties: Mapping[str, Any]) -> list[Cell] | None:
-        """Give what stands in the columns of properties; None where one of them is not plain."""
-        cells: list[Cell] = []
+    def _fields(self, count: int) -> dict[str, Any]:
+        """Give what is no property, as far as any entity has it."""
+        fields: dict[str, Any] = {"key": _array(self.keys, count)}
+        for name, texts in (("label", self.labels), ("name", self.names)):
+            if any(texts):
+                fields[name] = _array(texts, count)
+        if self._sources:
+            fields["source"] = _array([self._sources.get(n) for n in range(count)], count)
+        if self._places:
+            for n, name in enumerate(("lon", "lat")):
+                fields[name] = _array([self._places[m][n] if m in self._places else None for m in range(count)], count)
+        return fields
+
+    def _is_plain(self, name: str) -> bool:
+        plain = self._plain_names.get(name)
+        if plain is None:
+            plain = self._plain_names[name] = is_plain_property(name)
+        return plain
+
+    def _cells_of(self, properties: Mapping[str, Any]) -> list[tuple[Column, str]] | None:
+        """Give what stands in which column; None where one of the properties is not plain."""
+        cells: list[tuple[Column, str]] = []
         for name, value in properties.items():
-            plain = self._plain_names.get(name)
-            if plain is None:
-                plain = self._plain_names[name] = is_plain_property(name)
-            if not plain:
+            typed = self._typed(name, value)
+            column = self.column(name, typed[0]) if typed else None
+            if typed is None or column is None:
                 return None
-            if type(value) is str:
-                cells.append((name, "string", value))
-                continue
-            cell = self._cell(name, value)
-            if cell is None:
-                return None
-            cells.append(cell)
-        return cells if len(self._cells) < _MOST_COLUMNS or all(c[:2] in self._cells for c in cells) else None
+            cells.append((column, typed[1]))
+        return cells
 
-    def _cell(self, name: str, value: Any) -> Cell | None:
-        """Give the cell of a value that is no text; None where it is not plain."""
-        if type(value) is list and name.endswith(MARK) and len(value) == 1:
-            text = self._marks.get(value[0])
-            if text is None:
-                text = self._marks[value[0]] = orjson.dumps(value).decode()
-            return name, _MARK, text
+    def _typed(self, name: str, value: Any) -> tuple[str, str] | None:
+        """Give the type and text of a value; None where it is not plain."""
+        if type(value) is list and name.endswith(MARK) and len(value) == 1 and isinstance(value[0], str):
+            return MARKS, self.mark(value[0])
         type_ = _TYPES.get(type(value))
-        if type_ is None:
-            return None
+        if type_ is None or type_ == "string":
+            return (type_, value) if type_ else None
         text = repr(value) if type_ != "boolean" else str(value).lower()
-        return (name, type_, text) if type_ != "float" or _FLOAT.fullmatch(text) else None
+        return (type_, text) if type_ != "float" or FLOAT.fullmatch(text) else None
 
 
-def _put(column: list[str | None], count: int, text: str) -> None:
-    column.extend([None] * (count - len(column)))
-    column.append(text)
-
-
-def _array(column: list[str | None], count: int) -> Any:
-    column.extend([None] * (count - len(column)))
-    return pa.array(column, pa.string())
+def _array(cells: Sequence[str | None], count: int) -> Any:
+    return pa.array([*cells, *[None] * (count - len(cells))] if len(cells) < count else cells, pa.string())
 
 
 def _point(place: Place) -> tuple[str, str] | None:
@@ -161,7 +195,7 @@ def _point(place: Place) -> tuple[str, str] | None:
     if place.geometry["type"] != "Point" or len(position) != 2 or not all(type(one) is float for one in position):
         return None
     texts = repr(position[0]), repr(position[1])
-    return texts if all(map(_FLOAT.fullmatch, texts)) else None
+    return texts if all(map(FLOAT.fullmatch, texts)) else None
 
 
 def _records(lines: Any, fields: Mapping[str, Any], told: Sequence[Property], plain: Any) -> Iterator[Located]:

@@ -57,6 +57,16 @@ def derived_place(properties: Mapping[str, Any]) -> Place | None:
     return None
 
 
+def rank_of(name: str) -> int | None:
+    """Give the rank of a property among what names an entity; None for what does not."""
+    return _RANKS.get(name)
+
+
+def is_geographic(name: str) -> bool:
+    """Say whether a property may tell a place."""
+    return name in _SHAPES or name in _TWINS or name in _TWINS.values()
+
+
 def in_crs84(geometry: str) -> str:
     """Give a geometry without the name of the system that kgmem's coordinates are in anyway."""
     return _CRS84.sub("", geometry)

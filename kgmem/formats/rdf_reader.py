@@ -20,12 +20,14 @@ from kgmem.formats.rdf_names import LONGEST_KEY, LONGEST_NAME, RDF, digest_of
 from kgmem.formats.rdf_options import RDFOptions, read_options
 from kgmem.formats.rdf_own import FIELDS, PARTS, own_record
 from kgmem.formats.rdf_parse import Parsed, Syntax, parse_rdf, whole_lines
-from kgmem.formats.rdf_quads import ROW, Row, stated_hash
+from kgmem.formats.rdf_plain import MOST_ROWS, PlainSubjects
+from kgmem.formats.rdf_quads import ROW, LineNumbers, Row, stated_hash
 from kgmem.formats.rdf_scattered import Scattered
-from kgmem.formats.rdf_values import IRI_MARK, TRIPLE_MARK
+from kgmem.formats.rdf_values import IRI_MARK, TRIPLE_MARK, Literals
 from kgmem.formats.records import Located, ReadOptions, Rejected, rejected
 
 Found = Columns | Located | Rejected
+_Rows = tuple[str, list[Row], int, bool]
 _TYPE: Final = RDF + "type"
 _REMEMBERED: Final = 200_000  # Nodes whose keys are kept at hand.
 _MOST_LINKS: Final = 100_000  # Links of one subject among which repeated ones are found.
@@ -77,6 +79,11 @@ class _Walk:
         self._out: list[Located | Rejected] = []
         self._links = Links(folder)
         self._columns = EntityColumns() if in_columns else None
+        self._stubs: list[str] = []
+        self._plain: PlainSubjects | None = None
+        if self._columns is not None and not options.lifts and options.languages is None and not self._any_stated:
+            literals, tell = Literals(options.names, options.datatypes), {"name": self._name, "label": self._label}
+            self._plain = PlainSubjects(self._columns, self._links, literals, tell, (self._keys, self.key_of))
         self._labels: dict[str, str] = {}  # A type's term -> label; empty for one that is none.
         self._group: Group | None = None
         self._own: dict[str, str] | None = None  # Of a node of kgmem's own: predicate -> what it links to.
@@ -85,19 +92,20 @@ class _Walk:
     def records(self) -> Iterator[Found]:
         """Give all records: entities as they come, then the relationships that are links."""
         scattered = Scattered(self._parsed.survey.scattered(), self._folder, self._parsed.quads.stat().st_size)
-        lines, count = self._parsed.lines, 0
         with self._parsed.quads.open("rb") as quads:
-            for chunk in whole_lines(quads):
-                for subject, found in groupby(ROW.findall(chunk.decode()), _SUBJECT):
-                    rows = list(found)
-                    if not scattered.take(subject, rows):
-                        self._take(subject, rows, lines.line(count) if lines else 0)
-                    count += len(rows)
+            for chunk in _chunks(quads, self._parsed.lines):
+                for subject, rows, line, whole in chunk:
+                    if not scattered.take(subject, rows) and not (whole and self._is_plain(subject, rows, line)):
+                        self._take(subject, rows, line)
+                    if self._stubs:
+                        self._add_stubs()
                 yield from self._given()
         for subject, rows in scattered.gathered():
             self._take(subject, rows, 0)
+            self._add_stubs()
             yield from self._given()
         self._finish()
+        self._add_stubs()
         yield from self._given(last=True)
         yield from self._links.given(in_columns=self._columns is not None)
 
@@ -115,8 +123,23 @@ class _Walk:
         place = self._only_linked.place(hash(term))
         if place >= 0 and not self._emitted[place] and not term.startswith(self._described):
             self._emitted[place] = 1
-            self._add(0, Plain(key, None, None, {}, None, None))
+            self._stubs.append(key)
         return key
+
+    def _is_plain(self, subject: str, rows: Sequence[Row], line: int) -> bool:
+        """Take a subject into columns if it is plain, and say whether it was."""
+        if self._plain is None or subject.startswith(self._kgmem):
+            return False
+        key = self._keys.get(subject) or self.key_of(subject)
+        if self._group is not None:
+            self._finish()
+        return key is not None and self._plain.add(key, rows, line)
+
+    def _add_stubs(self) -> None:
+        """Give out entities for nodes that only links name, now that no other is being made."""
+        for key in self._stubs:
+            self._add(0, Plain(key, None, None, {}, None, None))
+        self._stubs.clear()
 
     def _given(self, *, last: bool = False) -> Iterator[Found]:
         """Give what was made since the last time."""
@@ -168,13 +191,23 @@ class _Walk:
 
     def _is_typed(self, group: Group, object_: str) -> bool:
         """Take a type that is a label, and say whether it was one."""
-        label = self._labels.get(object_)
-        if label is None:
-            name = self._options.names.name(object_[1:-1]) if object_.startswith("<") else ""
-            label = self._labels[object_] = name if is_label(name) and object_ != f"{self._kgmem}Entity>" else ""
+        label = self._label(object_)
         if label:
             group.types.append((label, ""))
         return bool(label)
+
+    def _label(self, type_: str) -> str:
+        """Give the label that a type's term stands for; empty for none."""
+        label = self._labels.get(type_)
+        if label is None:
+            name = self._options.names.name(type_[1:-1]) if type_.startswith("<") else ""
+            label = self._labels[type_] = name if is_label(name) and type_ != f"{self._kgmem}Entity>" else ""
+        return label
+
+    def _name(self, predicate: str) -> str:
+        """Give the name of a predicate; empty for those that mean something else."""
+        name = self._names.get(predicate)
+        return self._learnt(predicate) if name is None else name
 
     def _is_new(self, group: Group, predicate: str, object_: str, graph: str) -> bool:
         """Say whether a link is given for the first time, and no statement says more of it."""
@@ -226,7 +259,7 @@ class _Walk:
             group.values.setdefault(name, []).append((row[2][1:-1], IRI_MARK, graph))
             return
         if row[1] == _TYPE and row[2][0] == "<":
-            self._add(0, Plain(end, None, None, {}, None, None))
+            self._stubs.append(end)
         if self._is_new(group, row[1], row[2], graph):
             source = self._sources[graph] if graph else None
             key = graph_key(name, group.key, end, source) if source and self._sources.is_graph(graph) else None
@@ -299,6 +332,39 @@ class _Walk:
             end = object_ or term or f'"{text}"{tail}'
             shown.append(f"{subject} <{predicate}> {end}{' ' if graph else ''}{graph} .")
         return "\n".join(shown)
+
+
+def _chunks(quads: BinaryIO, lines: LineNumbers | None) -> Iterator[Iterator[_Rows]]:
+    """Give the rows of each subject, chunk by chunk, with the line of the first and whether they are all that follow.
+
+    A subject's rows may go on in the next chunk, so the last of each chunk is given with that.
+    """
+    about, held = "", list[Row]()
+    count, begun, whole = 0, 0, True
+
+    def told() -> _Rows:
+        return about, held, lines.line(begun) if lines else 0, whole
+
+    def groups(text: str) -> Iterator[_Rows]:
+        nonlocal about, held, count, begun, whole
+        for subject, found in groupby(ROW.findall(text), _SUBJECT):
+            rows = list(found)
+            if subject == about:
+                held += rows
+                if len(held) > MOST_ROWS:
+                    whole = False
+                    yield told()
+                    held = []
+            else:
+                if held:
+                    yield told()
+                about, held, begun, whole = subject, rows, count, True
+            count += len(rows)
+
+    for chunk in whole_lines(quads):
+        yield groups(chunk.decode())
+    if held:
+        yield iter([told()])
 
 
 class _Sources(dict[str, str]):

@@ -55,6 +55,23 @@ class Literals:
             return _numbers(parse_, mark, None if datatype == usual else mark)
         return _json_reader(mark) if datatype == RDF + "JSON" else _tagged(mark)
 
+    def mark(self, tail: str) -> str | None:
+        """Give the mark of literals with this tail that are spelt as usual."""
+        if tail.startswith("@"):
+            return tail.lower()
+        datatype = tail[3:-1]
+        usual = _NUMBERS[datatype][1] if datatype in _NUMBERS else XSD + "string"
+        return self.names.short(datatype) if tail and datatype != usual and self.datatypes else None
+
+    def type(self, tail: str) -> str | None:
+        """Give the type of column for literals with this tail: string, integer, float, boolean; None for JSON."""
+        if not tail.startswith("^^"):
+            return "string"
+        datatype = tail[3:-1]
+        if datatype in _NUMBERS:
+            return {_integer: "integer", _float: "float", _boolean: "boolean"}[_NUMBERS[datatype][0]]
+        return None if datatype == RDF + "JSON" else "string"
+
     def held(self, text: str, tail: str) -> tuple[Value, str | None]:
         """Give the value and the mark of one literal."""
         return self.reader(tail)(text)

@@ -15,8 +15,8 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.statement import DEFAULT_LABEL
 from kgmem.formats.jsonl import dump
 from kgmem.formats.rdf import FORMATS
-from kgmem.formats.records import ReadOptions
-from tests.rdf import SYNTAXES, canonical, canonical_quads, read, records, write
+from kgmem.formats.records import Located, ReadOptions
+from tests.rdf import SYNTAXES, canonical, canonical_quads, in_columns, read, records, write
 from tests.records import of_kind
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
@@ -77,6 +77,26 @@ def test_any_graph_comes_out_as_it_was_read(graph: list[Quad], syntax: str) -> N
 def test_the_same_bytes_make_the_same_records_in_the_same_order(dataset: list[Quad]) -> None:
     data = serialize(dataset, format=RdfFormat.TRIG)
     assert read(data, "trig") == read(data, "trig")
+
+
+@settings(max_examples=300)
+@given(quads)
+def test_columns_hold_the_same_records(dataset: list[Quad]) -> None:
+    data = serialize(dataset, format=RdfFormat.N_QUADS)
+    assert _told(in_columns(data, "nquads")) == _told(read(data, "nquads"))
+
+
+@settings(max_examples=200)
+@given(st.lists(st.builds(Quad, _NODES, _PREDICATES, _OBJECTS, st.just(DefaultGraph())), max_size=30))
+def test_columns_hold_the_same_records_of_larger_graphs(graph: list[Quad]) -> None:
+    data = serialize(sorted(graph, key=str), format=RdfFormat.N_QUADS)
+    assert _told(in_columns(data, "nquads")) == _told(read(data, "nquads"))
+
+
+def _told(found: list[Any]) -> list[Any]:
+    return sorted(
+        (one.line, dump(one.record)) if isinstance(one, Located) else (one.line, repr(one).encode()) for one in found
+    )
 
 
 _kgmem_records = st.lists(st.one_of(*of_kind.values()), max_size=4)
