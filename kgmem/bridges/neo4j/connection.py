@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -53,14 +53,15 @@ class Connection:
                 max_transaction_retry_time=self._patience,
                 user_agent="kgmem",
             )
-            try:
-                self.version = driver.get_server_info().protocol_version
-            except (AttributeError, LookupError, TypeError) as error:  # The driver stumbles over what is not Bolt.
-                driver.close()
-                raise ValueError(str(error)) from error
-            except BaseException:
-                driver.close()
-                raise
+            with ExitStack() as stack:
+                stack.callback(driver.close)
+                try:
+                    self.version = driver.get_server_info().protocol_version
+                except (Neo4jError, DriverError):
+                    raise
+                except Exception as error:  # What stumbles over no Bolt at all differs with the driver's version.
+                    raise ValueError(str(error)) from error
+                stack.pop_all()
         self._driver = driver
         if self.version >= _SILENCING:
             self._settings["notifications_min_severity"] = "OFF"
