@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 
 from kgmem.domain.batch import Columns
 from kgmem.domain.entity import Entity
+from kgmem.domain.question import Question, What
 from kgmem.formats import csv as rows
 from kgmem.formats.csv_columns import read_columns
 from kgmem.formats.records import Located, ReadOptions
 from kgmem.memory import Memory
 from kgmem.services.importing import ImportOptions
+from kgmem.storage.postgres.aside import LARGE, Aside
+from kgmem.storage.postgres.layout import VERTEX
 from tests.integration.test_import_export import adds_up, everything
 from tests.invariants import assert_index_matches_labels
 from tests.memories import new_graph
@@ -172,3 +175,19 @@ async def indexes(memory: Memory, graph: str) -> set[str]:
     async with store.database.connection() as connection:
         rows_ = await connection.fetch("SELECT indexdef FROM pg_indexes WHERE schemaname = $1", layout.index_name)
     return {row["indexdef"] for row in rows_}
+
+
+async def test_a_recall_that_meets_a_text_index_set_aside_answers_and_says_so(memory: Memory, graph: str) -> None:
+    await memory.put_entities(graph, [Entity(f"k{n}", name=f"apple {n}") for n in range(1200)])
+    question = Question(What(text="apple 7"))
+    assert any("words" in hit.arms for hit in (await memory.recall(graph, question)).hits)
+    store: Any = memory.parts.store
+    layout = await store.catalog.layout(graph)
+    aside = Aside(store.catalog)
+    await aside.consider(layout, VERTEX, ["Thing"], LARGE)
+    answer = await memory.recall(graph, question)
+    assert not any("words" in hit.arms for hit in answer.hits)
+    assert any("words" in reason for reason in answer.suppressed)
+    await aside.build(graph)
+    store.catalog.forget(graph)
+    assert any("words" in hit.arms for hit in (await memory.recall(graph, question)).hits)

@@ -16,7 +16,6 @@ from kgmem.storage.postgres.statements import statement
 
 LARGE = 10_000  # From how many rows on a batch is large.
 _SMALL = 50_000  # Below how many rows a graph's tables are small.
-_SEEN_BY_ALL = 1.5  # Seconds after which no process searches by a layout that it read before.
 
 
 class Aside:
@@ -54,16 +53,12 @@ class Aside:
     async def _set_aside(self, layout: Layout, indexes: Sequence[tuple[str, str]]) -> None:
         names, definitions = map(list, zip(*indexes, strict=True))
 
-        async def note(connection: asyncpg.Connection) -> None:
-            await connection.execute(statement("aside", "note"), layout.id, names, definitions)
-
         async def drop(connection: asyncpg.Connection) -> None:
             await connection.execute(statement("aside", "one_at_a_time"), layout.id)
+            await connection.execute(statement("aside", "note"), layout.id, names, definitions)
             for name in names:
                 await connection.execute(f"DROP INDEX IF EXISTS {name}")
 
-        await self.database.transact(note)
-        await asyncio.sleep(_SEEN_BY_ALL)
         await self.database.transact(drop)
 
     async def build(self, graph: str) -> int:

@@ -63,8 +63,17 @@ class PostgresIndex:
 
     async def candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
         """Give each arm's candidates for a question, by one statement."""
+        try:
+            return await self._candidates(graph, question, vector)
+        except asyncpg.UndefinedObjectError:
+            # A large load has set the text index aside since this process last looked.
+            self.catalog.forget(graph)
+            return await self._candidates(graph, question, vector)
+
+    async def _candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
         async with self.catalog.on(graph) as layout, self.searches.connection() as connection:
-            if self._words and question.what.text is not None and self.searches.started is not None:
+            by_words = question.what.text is not None and not layout.wordless
+            if self._words and by_words and self.searches.started is not None:
                 await self._words.ensure_whole(layout, self.searches.started)
             occurrences = self._occurrences(layout.graph)
             request = search.SearchRequest(question, vector, occurrences, self.catalog.words)
