@@ -261,6 +261,13 @@ class Memory:
         """Ask for embedding in every graph where passages wait; gives in how many. A sweep against lost wake-ups."""
         return await embedding.defer_missing(self.parts)
 
+    async def build_left_indexes(self) -> int:
+        """Build the indexes that imports which died have left aside; gives in how many graphs."""
+        graphs = await self.parts.imports.left_without_indexes()
+        for graph in graphs:
+            await self.parts.imports.build_indexes(graph)
+        return len(graphs)
+
     async def rebuild_index(self, graph: str) -> GraphStats:
         """Make the retrieval index of a graph anew from its label tables."""
         return await self.parts.index.rebuild(graph)

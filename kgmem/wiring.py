@@ -100,6 +100,7 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "rebuild": memory.rebuild_index,
         "absorb": memory.absorb_foreign_writes,
         "embed_missing": memory.defer_missing_vectors,
+        "build_aside": memory.build_left_indexes,
     }
 
 

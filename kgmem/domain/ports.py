@@ -216,6 +216,9 @@ class ImportStore(Protocol):
     async def build_indexes(self, graph: str) -> None:
         """Build what large batches have set aside."""
 
+    async def left_without_indexes(self) -> Sequence[str]:
+        """Give the graphs of which an import that died has left indexes aside."""
+
     async def finish(self, id_: int, state: ImportState, error: str | None = None) -> None:
         """Write how an import ended."""
 

@@ -157,6 +157,10 @@ class PostgresImports(ImportRegister):
         """Build what large batches have set aside."""
         await self.aside.build(graph)
 
+    async def left_without_indexes(self) -> Sequence[str]:
+        """Give the graphs of which an import that died has left indexes aside."""
+        return await self.aside.left()
+
 
 async def _loaded(load: Load, count: int, *, last: bool) -> Load:
     """Load what is staged: as a whole, or row by row when an index refuses some of it."""
