@@ -1,33 +1,26 @@
-"""Large CSV files with kgmem's own header, read in columns; whatever is not plain is read row by row."""
+"""Large CSV files read in columns; whatever is not plain is read row by row."""
 
 import csv as rows_of_python
 import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any, BinaryIO, TypeAlias, cast
 
 import pyarrow as pa
 from pyarrow import csv as arrow
 
-from kgmem.domain.batch import BatchKind, Columns
+from kgmem.domain.batch import Columns
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats import csv
-from kgmem.formats.cells import guess_type
-from kgmem.formats.columns import FIELDS, Property, is_plain_property, plain_columns
-from kgmem.formats.csv_header import Column, read_header
+from kgmem.formats.csv_plans import Plan, plan_of
 from kgmem.formats.csv_rows import Dialect, checked, read_rows
 from kgmem.formats.lines import LONGEST_LINE
-from kgmem.formats.neo4j_header import read_table_header
 from kgmem.formats.records import Located, ReadOptions, Rejected
 from kgmem.formats.rest import Rest
-from kgmem.formats.wire import from_wire
 
 _BLOCK = 8 * 1024 * 1024
-_SAMPLE = 1000
 _QUOTED = re.compile(rb'(?:(?<=[,;\t|\n])|\A)"(?:[^"\n]|"")*"(?=[,;\t|\r\n]|\Z)')
-_TYPES = frozenset({None, "string", "integer", "float", "boolean"})
 Found: TypeAlias = Columns | Located | Rejected
 
 
@@ -49,37 +42,26 @@ def read_columns(stream: BinaryIO, options: ReadOptions) -> Iterator[Found]:
 
 
 class _Table:
-    """One file: its header, and how its columns are read."""
+    """One file: how its cells are told apart, and what its rows make."""
 
-    def __init__(self, header: bytes, kind: BatchKind, columns: Sequence[Column], guesses: Sequence[str]) -> None:
-        self.header = header
-        self.kind: BatchKind = kind
-        self.columns = columns
-        self.guesses = guesses
-        text = header.decode()
-        self.delimiter = max(",;\t|", key=text.count)
+    def __init__(self, delimiter: str, plan: Plan) -> None:
+        self.delimiter = delimiter
+        self.plan = plan
 
     @classmethod
     def of(cls, block: bytes, options: ReadOptions) -> "_Table | None":
         """Give the table that a file's first block begins; None where it is to be read row by row."""
         head, feed, rest = block.partition(b"\n")
-        if options.mapping or options.options or not feed or not head.isascii() or b'"' in head or not _is_simple(rest):
+        if options.mapping or not feed or not head.isascii() or b'"' in head or not _is_simple(rest):
             return None
         text = head.decode().strip("\r\n")
-        names = [name.strip() for name in text.split(max(",;\t|", key=text.count))]
+        delimiter = max(",;\t|", key=text.count)
+        names = [name.strip() for name in text.split(delimiter)]
         try:
-            kind, columns = read_header(names, options.kind)
+            plan = plan_of(names, delimiter, rest.decode(errors="replace"), options)
         except InvalidInput:
             return None  # Read row by row it says why.
-        fits = kind in FIELDS and read_table_header(names) is None
-        if not (fits and all(_is_plain(column, cast(BatchKind, kind)) for column in columns)):
-            return None
-        sample = rows_of_python.reader(
-            io.StringIO(rest.decode(errors="replace")), delimiter=max(",;\t|", key=text.count)
-        )
-        rows = list(islice((row for row in sample if any(row)), _SAMPLE))
-        guesses = [c.type or guess_type(row[n] for row in rows if n < len(row)) for n, c in enumerate(columns)]
-        return cls(head + b"\n", cast(BatchKind, kind), columns, guesses)
+        return cls(delimiter, plan) if plan else None
 
     def row_by_row(self, stream: Any, line: int) -> Iterator[Found]:
         """Give the records of all that is left of a file, of which the first line has this number."""
@@ -97,22 +79,14 @@ class _Table:
             yield from self._one_by_one(range(count), block.split(b"\n"), line)
             return
         arrays = [column.combine_chunks() for column in table.columns]
-        fields = {c.name: texts for c, texts in zip(self.columns, arrays, strict=True) if not c.is_property}
-        properties: list[Property] = [
-            (c.name, guess, texts)
-            for c, guess, texts in zip(self.columns, self.guesses, arrays, strict=True)
-            if c.is_property
-        ]
-        lines = pa.array(range(line, line + count), pa.int64())
-        columns, plain = plain_columns(self.kind, lines, fields, properties)
-        if len(columns):
+        columns, others = self.plan.columns(pa.array(range(line, line + count), pa.int64()), arrays)
+        if columns:
             yield columns
-        if len(columns) < count:
-            others = [n for n, is_plain in enumerate(plain.to_pylist()) if not is_plain]
+        if others:
             yield from self._one_by_one(others, block.split(b"\n"), line)
 
     def _parse(self, block: bytes) -> Any:
-        names = [str(n) for n in range(len(self.columns))]
+        names = [str(n) for n in range(self.plan.width)]
         return arrow.read_csv(
             pa.BufferReader(block),
             read_options=arrow.ReadOptions(column_names=names, use_threads=False, block_size=2 * len(block) + 1024),
@@ -137,10 +111,7 @@ class _Table:
         if isinstance(row, Rejected):
             yield replace(row, line=line)
         else:
-            yield from csv.records_of(self._make, line, row, len(self.columns))
-
-    def _make(self, row: list[str]) -> Sequence[Any]:
-        return (from_wire(self.kind, csv.shape(self.columns, self.guesses, row)),)
+            yield from csv.records_of(self.plan.make, line, row, self.plan.width)
 
 
 def _block(stream: BinaryIO) -> bytes:
@@ -154,12 +125,6 @@ def _is_simple(block: bytes) -> bool:
     if b"\x00" in block or (b"\r" in block and block.count(b"\r") != block.count(b"\r\n")):
         return False
     return b'"' not in block or b'"' not in _QUOTED.sub(b"", block)
-
-
-def _is_plain(column: Column, kind: BatchKind) -> bool:
-    if not column.is_property:
-        return column.name in FIELDS[kind]
-    return column.type in _TYPES and is_plain_property(column.name)
 
 
 FORMAT = replace(csv.FORMAT, columns=read_columns)

@@ -12,10 +12,12 @@ from kgmem.domain.batch import BatchKind, Columns
 from kgmem.formats.columns import Property, number_texts, plain_columns
 from kgmem.formats.wire import REQUIRED
 
-_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
-_FLOAT = r"^-?[0-9]{1,19}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?$"
-_BOOLEAN = r"^(true|false)$"
-_INTEGERS = frozenset({"int", "long", "byte", "short"})
+# Types of Neo4j's columns, and what their cells look like when they are taken as they stand.
+_PATTERNS = (
+    ("integer", frozenset({"int", "long", "byte", "short"}), r"^(0|-?[1-9][0-9]{0,17})$"),
+    ("float", frozenset({"float", "double"}), r"^-?[0-9]{1,19}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?$"),
+    ("boolean", frozenset({"boolean"}), r"^(true|false)$"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,11 @@ def typed_cells(cells: Any, type_: str, *, listed: bool) -> Texts:
         return special(cells)
     if type_ == "string":
         return Texts("string", cells, pa.scalar(value=True))
-    if type_ in _INTEGERS:
-        return Texts("integer", cells, _matches(cells, _INTEGER))
-    if type_ == "boolean":
-        return Texts("boolean", cells, _matches(cells, _BOOLEAN))
-    if type_ in {"float", "double"}:
-        good = _matches(cells, _FLOAT)
-        return Texts("float", number_texts(pc.if_else(good, cells, None).cast(pa.float64())), good)
+    for name, known, pattern in _PATTERNS:
+        if type_ in known:
+            good = pc.fill_null(pc.match_substring_regex(cells, pattern), True)
+            texts = pc.if_else(good, cells, None)
+            return Texts(name, number_texts(texts.cast(pa.float64())) if name == "float" else texts, good)
     return special(cells)
 
 
@@ -86,7 +86,3 @@ def chosen_columns(
     columns, good = plain_columns(kind, lines, fields, properties, exact=True)
     taken = {n for n, is_good in zip(chosen, good.to_pylist(), strict=True) if is_good}
     return columns if len(columns) else None, [n for n in range(len(plain)) if n not in taken]
-
-
-def _matches(cells: Any, pattern: str) -> Any:
-    return pc.fill_null(pc.match_substring_regex(cells, pattern), True)
