@@ -1,11 +1,11 @@
 """What an import and its dry run have in common: the files' records with the import's defaults, and their faults."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from kgmem.domain.batch import Columns, Rejection, Stated
+from kgmem.domain.batch import Rejection, Stated
 from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph import Graph
@@ -14,11 +14,12 @@ from kgmem.domain.schema import GraphSchema
 from kgmem.domain.source import Source
 from kgmem.formats.files import Paths
 from kgmem.formats.jsonl import dump
-from kgmem.formats.records import Record, Rejected, kind_of
+from kgmem.formats.records import Located, Record, Rejected, kind_of
 from kgmem.services import remember
 from kgmem.services.importing import KEPT_REJECTIONS, ImportOptions, ImportResult, OnProgress, Tally
 from kgmem.services.parts import Parts
 from kgmem.services.reading_files import Found, Reading, ahead, count_of
+from kgmem.services.write_batch import patiently
 
 
 def describe(record: Record) -> str:
@@ -54,25 +55,39 @@ class ImportReader:
         finally:
             reading.close()
 
-    def parted(self, chunk: Sequence[Found]) -> tuple[dict[type[Record], list[Stated[Any]]], list[Rejection]]:
+    async def parted(self, chunk: Sequence[Found]) -> tuple[dict[type[Record], list[Stated[Any]]], list[Rejection]]:
         """Part a chunk into good records by their kind, and rejections. Raises InvalidInput when told to stop there."""
         good: dict[type[Record], list[Stated[Any]]] = {}
-        bad: list[Rejection] = []
-        for file, found in chunk:
-            if isinstance(found, Columns):
-                continue
+        bad: dict[int, Rejection] = {}
+        partial: list[tuple[int, Stated[Any]]] = []
+        for at, (file, found) in enumerate(chunk):
             if isinstance(found, Rejected):
-                bad.append(Rejection(file, found.line, found.reason, found.record))
-            else:
-                record = self.with_defaults(found.record)
-                reason = self._fault(record)
+                bad[at] = Rejection(file, found.line, found.reason, found.record)
+            elif isinstance(found, Located):
+                stated: Stated[Any] = Stated(file, found.line, self.with_defaults(found.record))
+                reason, lacks = self._fault(stated.record)
+                if lacks:
+                    partial.append((at, stated))
                 if reason:
-                    bad.append(Rejection(file, found.line, reason, describe(record)))
+                    bad[at] = Rejection(file, found.line, reason, describe(stated.record))
                 else:
-                    good.setdefault(type(record), []).append(Stated(file, found.line, record))
-        if bad:
-            self.stop_at(bad[0])
-        return good, bad
+                    good.setdefault(type(stated.record), []).append(stated)
+        beside = {(each.record.scope, each.record.key) for each in good.get(Entity, [])} if partial else set()
+        for at, stated in partial:
+            # What merges into a held entity need not say again what is required of a new one.
+            if await self.is_held(stated.record, beside):
+                good.setdefault(Entity, []).append(stated)
+                del bad[at]
+        rejections = [rejection for _, rejection in sorted(bad.items())]
+        if rejections:
+            self.stop_at(rejections[0])
+        return good, rejections
+
+    async def is_held(self, entity: Entity, beside: Collection[tuple[str, str]]) -> bool:
+        """Say whether an entity is held, or stated `beside` (scope and key)."""
+        if (entity.scope, entity.key) in beside:
+            return True
+        return await patiently(lambda: remember.is_held(self.parts, self.graph.name, entity))
 
     def stop_at(self, rejection: Rejection) -> None:
         """Raise InvalidInput when the import is to stop at a bad record."""
@@ -92,17 +107,20 @@ class ImportReader:
         same = scope == record.scope and source == record.source
         return record if same else replace(record, scope=scope, source=source)
 
-    def _fault(self, record: Record) -> str | None:
-        """Give what is wrong with a record, as far as the graph's own settings tell."""
+    def _fault(self, record: Record) -> tuple[str | None, bool]:
+        """Give what is wrong with a record, as far as the graph's own settings tell, and if only that it is partial."""
         if isinstance(record, Entity) and record.embedding is not None:
             wanted = self.graph.space.dimension if self.graph.space else None
             if len(record.embedding) != wanted:
-                return f"The embedding has {len(record.embedding)} dimensions, and the graph takes {wanted or 'none'}."
+                return (
+                    f"The embedding has {len(record.embedding)} dimensions, and the graph takes {wanted or 'none'}."
+                ), False
         if self._schema and isinstance(record, Entity | Relationship):
             found = remember.violations_of(self._schema, self.graph.strict, record)
             if found:
-                return "The graph's schema refuses it: " + "; ".join(map(str, found)) + "."
-        return None
+                partial = isinstance(record, Entity) and all(violation.rule == "required" for violation in found)
+                return "The graph's schema refuses it: " + "; ".join(map(str, found)) + ".", partial
+        return None, False
 
 
 class Check(ImportReader):
@@ -113,7 +131,7 @@ class Check(ImportReader):
         rejections: list[Rejection] = []
         async with aclosing(self.chunks(files, progress)) as chunks:
             async for chunk in chunks:
-                good, bad = self.parted(chunk)
+                good, bad = await self.parted(chunk)
                 self.tally.rejected += len(bad)
                 rejections += bad[: KEPT_REJECTIONS - len(rejections)]
                 for records in good.values():

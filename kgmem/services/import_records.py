@@ -6,7 +6,7 @@ where it was. Two lanes store side by side; what is said of one thing keeps its 
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,12 +19,14 @@ from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput, KgmemError
 from kgmem.domain.graph import Graph
 from kgmem.domain.relationship import Relationship
+from kgmem.domain.schema import GraphSchema
 from kgmem.domain.scope import check_scope
 from kgmem.domain.source import Source
 from kgmem.formats.files import Paths
 from kgmem.formats.records import Record
 from kgmem.formats.registry import reader_of
 from kgmem.formats.wire import from_wire, to_wire
+from kgmem.services import remember
 from kgmem.services.import_reader import Check, ImportReader
 from kgmem.services.importing import KEPT_REJECTIONS, ImportOptions, ImportResult, OnProgress, Tally
 from kgmem.services.parts import Parts
@@ -91,6 +93,9 @@ class _Import(ImportReader):
         self._stored = stored
         self._lanes: dict[int, asyncio.Task[None]] = {}
         self._entities_under_way = False
+        self._scoped_under_way = False  # Relationships whose ends depend on which entities are there.
+        # Which of two records gets a value that shall be unique must not depend on which lane is faster.
+        self._width = 1 if _has_unique(remember.schema_of(parts.core_schema, graph)) else _LANES
 
     async def read(self, files: Paths, progress: OnProgress | None) -> None:
         """Read all files and store what can be stored."""
@@ -123,7 +128,7 @@ class _Import(ImportReader):
 
     async def _take(self, chunk: Sequence[Found], first: int) -> None:
         """Store what a chunk holds: sources and what is rejected, entities, relationships; episodes have to wait."""
-        good, bad = self.parted(chunk)
+        good, bad = await self.parted(chunk)
         episodes = [
             (file, line, orjson.dumps(to_wire(record)).decode()) for file, line, record in good.get(Episode, [])
         ]
@@ -138,20 +143,42 @@ class _Import(ImportReader):
             )
         for piece, (kind, type_) in enumerate(_KINDS):
             columns = [(file, found) for file, found in chunk if isinstance(found, Columns) and found.kind == kind]
-            lanes = _parted(good.get(type_, []))
-            if kind == "relationship" and (columns or any(lanes)) and self._entities_under_way:
+            lanes = self._parted(good.get(type_, []))
+            if not columns and not any(lanes):
+                continue
+            if self._entities_under_way if kind == "relationship" else self._scoped_under_way:
                 await self._settle()
             for lane, records in enumerate(lanes):
                 number = first + 1 + piece * _LANES + lane
                 if (records or columns) and number not in self._stored:
                     await self._submit(lane, number, self._batch(kind, records, columns, lane))
-                    self._entities_under_way |= kind == "entity"
+            self._entities_under_way |= kind == "entity"
+            self._scoped_under_way |= kind == "relationship" and self._is_scoped(good.get(type_, []), columns)
+
+    def _parted(self, records: Sequence[Stated[Any]]) -> list[list[Stated[Any]]]:
+        """Part records into lanes by what they are about, the same in every run."""
+        lanes: list[list[Stated[Any]]] = [[] for _ in range(self._width)]
+        for stated in records:
+            record = stated.record
+            about = record.key or record.start if isinstance(record, Relationship) else record.key
+            lanes[lane_of(about, self._width)].append(stated)
+        return lanes
+
+    async def is_held(self, entity: Entity, beside: Collection[tuple[str, str]]) -> bool:
+        """Say whether an entity is held, or stated beside, once all that is under way is stored."""
+        await self._settle()
+        return await super().is_held(entity, beside)
+
+    def _is_scoped(self, stated: Sequence[Stated[Any]], columns: Sequence[tuple[str, Columns]]) -> bool:
+        if self.options.scope or any("scope" in found.fields for _, found in columns):
+            return True
+        return any(each.record.scope for each in stated)
 
     def _batch(
         self, kind: BatchKind, records: Sequence[Stated[Any]], columns: Sequence[tuple[str, Columns]], lane: int
     ) -> Batch:
         source, scope = self.options.source, self.options.scope
-        return Batch(kind, records, columns, lane=lane, lanes=_LANES, source=source, scope=scope)
+        return Batch(kind, records, columns, lane=lane, lanes=self._width, source=source, scope=scope)
 
     async def _submit(self, lane: int, number: int, batch: Batch) -> None:
         """Let a lane store a batch as soon as it is done with the one before."""
@@ -164,7 +191,7 @@ class _Import(ImportReader):
         """Wait until all lanes are done."""
         for task in self._lanes.values():
             await task
-        self._entities_under_way = False
+        self._entities_under_way = self._scoped_under_way = False
 
     async def _store(self, number: int, batch: Batch) -> None:
         result = await patiently(lambda: self.parts.imports.store(self.graph.name, self._id, number, batch))
@@ -193,14 +220,10 @@ class _Import(ImportReader):
         return result.created + result.updated + result.unchanged + len(result.rejections)
 
 
-def _parted(records: Sequence[Stated[Any]]) -> list[list[Stated[Any]]]:
-    """Part records into lanes by what they are about, the same in every run."""
-    lanes: list[list[Stated[Any]]] = [[] for _ in range(_LANES)]
-    for stated in records:
-        record = stated.record
-        about = record.key or record.start if isinstance(record, Relationship) else record.key
-        lanes[lane_of(about, _LANES)].append(stated)
-    return lanes
+def _has_unique(schema: GraphSchema) -> bool:
+    labels, kinds = schema.labels.values(), schema.kinds.values()
+    declared = [*(label.properties for label in labels), *(kind.properties for kind in kinds)]
+    return any(property_.unique for properties in declared for property_ in properties.values())
 
 
 async def _result(parts: Parts, graph: str, id_: int, tally: Tally, options: ImportOptions) -> ImportResult:

@@ -28,7 +28,7 @@ async def put_entities(parts: Parts, graph: str, entities: Sequence[Entity]) -> 
             (n, violation) for n, each in enumerate(entities) for violation in violations_of(schema, held.strict, each)
         ]
         lacking = {n for n, violation in found if violation.rule == "required"}
-        known = {n for n in lacking if await _is_held(parts, graph, entities[n])}
+        known = {n for n in lacking if await is_held(parts, graph, entities[n])}
         # What merges into a held entity need not say again what is required of a new one.
         refuse((f"entities[{n}]", each) for n, each in found if each.rule != "required" or n not in known)
     written = await parts.store.put_entities(graph, entities)
@@ -66,7 +66,7 @@ def violations_of(schema: GraphSchema, strict: bool, stated: Entity | Relationsh
     return check_entity(schema, strict, stated.label, _stated(stated)) if stated.label else []
 
 
-async def _is_held(parts: Parts, graph: str, entity: Entity) -> bool:
+async def is_held(parts: Parts, graph: str, entity: Entity) -> bool:
     """Say whether an entity is held in exactly its scope."""
     try:
         return (await parts.store.get_entity(graph, entity.key, entity.scope)).scope == entity.scope

@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from kgmem.domain.entity import Entity
 from kgmem.memory import Memory
 from kgmem.services.importing import ImportOptions
 from tests.imports import adds_up, lines
 from tests.invariants import assert_index_matches_labels
+from tests.memories import new_graph
 
 
 def edge(start: str, end: str, **more: Any) -> dict[str, Any]:
@@ -45,3 +49,70 @@ async def test_what_waits_in_a_batch_is_merged_before_what_is_said_later_under_i
     (held,) = (await memory.list_relationships(graph)).items
     assert (held.end, held.properties) == ("a", {"n": 1})
     await assert_index_matches_labels(memory, graph)
+
+
+SHOP: dict[str, Any] = {
+    "labels": {
+        "Book": {"properties": {"isbn": {"type": "string", "unique": True}, "title": {"required": True}}},
+        "Shelf": {},
+    },
+    "kinds": {"ON": {"from": ["Book"], "to": ["Shelf"], "properties": {"ticket": {"unique": True}}}},
+}
+
+
+@pytest.mark.parametrize("batch", [2, 100])
+async def test_a_value_that_shall_be_unique_costs_only_the_record_that_has_it_too(
+    memory: Memory, graph: str, batch: int
+) -> None:
+    shop = await new_graph(memory, f"{graph}_shop", schema=SHOP)
+    books = [node(f"b{n}", label="Book", properties={"isbn": str(n % 7), "title": "T"}) for n in range(10)]
+    long = "".join(chr(200 + n * 7 % 5000) for n in range(6000))
+    books.append(node("long", label="Book", properties={"isbn": long, "title": "T"}))
+    edges = [
+        {"type": "relationship", "kind": "ON", "from": f"b{n}", "to": "s", "properties": {"ticket": n // 2}}
+        for n in range(4)
+    ]
+    result = await memory.import_files(
+        shop, [lines(*books, node("s", label="Shelf"), *edges)], ImportOptions(batch=batch)
+    )
+    assert {r.line for r in result.rejections} == {8, 9, 10, 11, 14, 16}
+    assert (result.created, adds_up(result)) == (10, True)
+    reasons = {r.line: r.reason for r in result.rejections}
+    assert "isbn is unique among Book" in reasons[8]
+    assert "indexed or unique" in reasons[11]
+    assert "ticket is unique" in reasons[14]
+    await assert_index_matches_labels(memory, shop)
+
+
+@pytest.mark.parametrize("batch", [1, 100])
+async def test_a_strict_graph_takes_only_relationships_between_labels_that_fit(
+    memory: Memory, graph: str, batch: int
+) -> None:
+    shop = await new_graph(memory, f"{graph}_shop", schema=SHOP, strict=True)
+    file = lines(
+        {"type": "relationship", "kind": "ON", "from": "s", "to": "b", "key": "early"},
+        node("b", label="Book", properties={"title": "T"}),
+        node("s", label="Shelf"),
+        {"type": "relationship", "kind": "ON", "from": "b", "to": "s"},
+        {"type": "relationship", "kind": "ON", "from": "s", "to": "b"},
+        {"type": "episode", "text": "Of b.", "mentions": ["b"]},
+    )
+    result = await memory.import_files(shop, [file], ImportOptions(batch=batch))
+    assert {r.line for r in result.rejections} == {1, 5}
+    assert all("s -ON-> b: ON goes from Book, not from Shelf" in r.reason for r in result.rejections)
+    assert (result.created, adds_up(result)) == (4, True)
+    await assert_index_matches_labels(memory, shop)
+
+
+async def test_what_merges_into_a_held_entity_need_not_say_again_what_is_required(memory: Memory, graph: str) -> None:
+    shop = await new_graph(memory, f"{graph}_shop", schema=SHOP)
+    await memory.put_entities(shop, [Entity("held", "Book", properties={"title": "T"})])
+    file = lines(
+        node("held", label="Book", properties={"pages": 3}),
+        node("new", label="Book", properties={"title": "N"}),
+        node("new", label="Book", properties={"pages": 4}),
+        node("lacking", label="Book", properties={"pages": 5}),
+    )
+    result = await memory.import_files(shop, [file], ImportOptions(batch=2))
+    assert [r.line for r in result.rejections] == [4]
+    assert (result.created, result.updated) == (1, 2)

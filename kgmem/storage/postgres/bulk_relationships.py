@@ -5,8 +5,10 @@ from typing import Any
 
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import visible_from
+from kgmem.storage.postgres import ends
 from kgmem.storage.postgres.bulk import Load, merge_rows, staged, stated_properties
 from kgmem.storage.postgres.edges import identity, write_edges
+from kgmem.storage.postgres.layout import know_labels, label_id
 from kgmem.storage.postgres.rounds import rounds_of
 from kgmem.storage.postgres.vertices import existing
 
@@ -19,6 +21,9 @@ async def load_relationships(load: Load, count: int, *, last: bool) -> None:
     Those of which an end is missing wait for it, or are rejected when this is the `last` that can be done for them.
     """
     found = await _find_ends(load, count)
+    if load.layout.graph.strict:
+        refused = await _refuse_ends(load)
+        count, found = count - refused, found - refused
     if not last:
         found -= await _wait_behind(load, missing=found < count)
     if found < count:
@@ -52,6 +57,23 @@ async def _find_ends(load: Load, count: int) -> int:
     seen = [_SEPARATOR.join(visible_from(path)) for path in load.scopes]
     scopes = (list(load.scopes), list(load.scopes.values()), seen)
     return await load.execute(load.sql("find_ends_in_scopes"), *arguments, *scopes)
+
+
+async def _refuse_ends(load: Load) -> int:
+    """Reject what joins labels that the strict graph's schema does not let it join; gives how many these are."""
+    joined = await load.connection.fetch(load.sql("joined_labels"))
+    await know_labels(load.connection, load.layout, (row[end] for row in joined for end in ("source", "target")))
+    names = [(load.layout.by_id[row["kind"]].name, row["source"], row["target"]) for row in joined]
+    refused = ends.refused(load.layout, names)
+    bad = [row for row, (kind, *of) in zip(joined, names, strict=True) if refused[kind, *map(label_id, of)]]
+    if not bad:
+        return 0
+    columns = [[row[name] for row in bad] for name in ("kind", "source", "target")]
+    rows = await load.connection.fetch(load.sql("take_joined"), *columns)
+    for row in rows:
+        item = relationship_at(row)
+        load.reject(row, ends.reason(load.layout, item, (row["source_id"], row["target_id"])) or "", item)
+    return len(rows)
 
 
 async def _wait_behind(load: Load, *, missing: bool) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import asyncpg
 
+from kgmem.domain.errors import SchemaViolation
 from kgmem.domain.refusal import refuse
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import Violation, check_ends
@@ -24,6 +25,16 @@ async def check(
         for item, (start, end) in zip(stated, ends, strict=True)
         for violation in found[item.kind, label_id(start), label_id(end)]
     )
+
+
+def reason(layout: Layout, item: Relationship, ends: tuple[int, int]) -> str | None:
+    """Give why a strict graph does not let a relationship join these; None when it does."""
+    violations = refused(layout, [(item.kind, *ends)])[item.kind, label_id(ends[0]), label_id(ends[1])]
+    try:
+        refuse((f"{item.start} -{item.kind}-> {item.end}", violation) for violation in violations)
+    except SchemaViolation as error:
+        return str(error)
+    return None
 
 
 def refused(layout: Layout, triples: Iterable[tuple[str, int, int]]) -> dict[tuple[str, int, int], Sequence[Violation]]:

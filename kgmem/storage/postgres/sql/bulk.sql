@@ -209,6 +209,21 @@ CROSS JOIN LATERAL (
     ORDER BY length(v.path) DESC LIMIT 1) b
 LEFT JOIN {index}.source o ON o.key = s.source
 
+-- name: joined_labels
+SELECT DISTINCT kind, source >> 48 << 48 AS source, target >> 48 << 48 AS target FROM kgmem_found
+
+-- name: take_joined
+WITH gone AS (
+    DELETE FROM kgmem_found f
+    USING unnest($1::integer[], $2::bigint[], $3::bigint[]) AS n (kind, source, target)
+    WHERE f.kind = n.kind AND f.source >> 48 << 48 = n.source AND f.target >> 48 << 48 = n.target
+    RETURNING f.at, f.source, f.target
+), staged AS (
+    DELETE FROM kgmem_relationships s USING gone g WHERE s.at = g.at
+    RETURNING s.*, g.source AS source_id, g.target AS target_id
+)
+SELECT * FROM staged ORDER BY place, at
+
 -- name: wait_for_key
 -- Something said before under the same key waits for an end.
 DELETE FROM kgmem_found f
