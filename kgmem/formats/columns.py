@@ -17,6 +17,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.interval import valid_interval
 from kgmem.domain.scope import check_scope
 from kgmem.domain.statement import EPISODE_LABEL
+from kgmem.formats.fields import LARGEST_PROPERTIES
 
 FIELDS: Mapping[BatchKind, tuple[str, ...]] = {
     "entity": ("key", "label", "name", "text", "valid_from", "valid_to", "source", "scope", "lon", "lat"),
@@ -49,6 +50,7 @@ _LONGEST = {
 _CONTROL = r"[\x00-\x1f\x7f]"
 # Properties of these names are more than properties to the store, or stand under another name there.
 _SPECIAL = frozenset({"aliases", "embedding", "labels", "place", "properties", "version", "strength", "confidence"})
+_LONGEST_LITERAL = 30  # Characters of a number or a boolean, with what stands around it.
 _LITERALS = {
     "integer": r"^-?(0|[1-9][0-9]{0,17})$",
     # At most 15 digits, and none that is written with an exponent: the text is the number's own. Of others it is seen
@@ -198,13 +200,13 @@ def _numbers(fields: Mapping[str, Any], type_: str) -> tuple[Mapping[str, Any], 
 
 
 def _short(kind: BatchKind, fields: Mapping[str, Any], properties: Sequence[Property], count: int) -> Any:
-    """Say of each record whether one passage holds all that it is searched by."""
-    if kind != "entity":
-        return pa.repeat(pa.scalar(value=True), count)
-    texts = [fields[name] for name in ("key", "name", "text") if name in fields]
+    """Say of each record whether its properties are within bounds, and one passage holds all it is searched by."""
+    within = sum(len(name) + _LONGEST_LITERAL for name, _, _ in properties) < LARGEST_PROPERTIES // 4
+    texts = [fields[name] for name in ("key", "name", "text") if name in fields] if kind == "entity" else []
     texts += [told for _, type_, told in properties if type_ == "string"]
-    total = None
+    total = pa.repeat(pa.scalar(0, pa.int64()), count)
     for each in texts:
-        length = pc.add(pc.fill_null(pc.utf8_length(each), 0), 1)
-        total = length if total is None else pc.add(total, length)
-    return pc.less_equal(total, PASSAGE_CHARACTERS)
+        total = pc.add(total, pc.add(pc.fill_null(pc.utf8_length(each), 0), 1))
+    # A character takes six bytes of JSON at the most.
+    most = PASSAGE_CHARACTERS if kind == "entity" else LARGEST_PROPERTIES // 12
+    return pc.and_(pc.less_equal(total, most), pa.scalar(value=within))

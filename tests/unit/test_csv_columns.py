@@ -82,6 +82,17 @@ def test_plain_nodes_and_edges_come_in_columns() -> None:
     assert told(columns) == told(rows)
 
 
+def test_properties_beyond_their_bounds_are_rejected_either_way() -> None:
+    for text in (
+        f"from,to,kind,note\na,b,R,{'x' * 70_000}\na,b,R,y\n",
+        f":START_ID,:END_ID,:TYPE,note\na,b,R,{'x' * 70_000}\na,b,R,y\n",
+        ":ID," + ",".join(f"a-rather-long-name-{n}:int" for n in range(4000)) + "\na" + ",1" * 4000 + "\n",
+    ):
+        columns, rows = both(text)
+        assert told(columns) == told(rows)
+        assert "the most" in str(told(columns)[2])
+
+
 def test_the_air_routes_are_the_same_in_columns_and_row_by_row() -> None:
     for part, plain_ones in (("nodes", 3748), ("edges", 57_645)):
         columns, rows = both(plain(f"spatial_airroutes/air-routes-latest-{part}.csv.xz"))
