@@ -99,7 +99,7 @@ def test_the_extension_tells_the_format() -> None:
     assert format_of("a/b.JSONL.gz").name == "jsonl"
     assert format_of("b.csv").name == "csv"
     assert format_of("-", "csv").name == "csv"
-    for path, named in (("-", None), ("x.bz2", None), ("x.csv", "parquet")):
+    for path, named in (("-", None), ("x.bz2", None), ("x.csv", "shapefile")):
         with pytest.raises(InvalidInput, match=r"format|extension"):
             format_of(path, named)
 
