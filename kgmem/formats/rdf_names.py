@@ -18,6 +18,7 @@ from pyoxigraph import BlankNode, NamedNode
 from kgmem.domain.statement import EPISODE_LABEL
 
 Vocabulary = Literal["shorten", "keep", "local", "map"]
+Keys = Literal["keep", "shorten", "local"]
 NAMESPACE: Final = "urn:kgmem:"
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XSD: Final = "http://www.w3.org/2001/XMLSchema#"
@@ -83,6 +84,7 @@ class Names:
     namespace: str = NAMESPACE
     table: Mapping[str, str] = field(default_factory=dict)  # Of vocabulary "map": an IRI's short name -> name.
     prefixes: Mapping[str, str] = field(default_factory=lambda: PREFIXES)
+    keys: Keys = "keep"
     _by_namespace: Mapping[str, str] = field(default_factory=lambda: _BY_NAMESPACE)
     _back: Mapping[str, str] = field(default_factory=dict)
 
@@ -122,12 +124,16 @@ class Names:
     def key(self, iri: str) -> str:
         """Give the key of the entity that an IRI stands for."""
         own = self._own(iri, "entity/")
-        return own if own is not None else iri
+        if own is not None or self.keys == "keep":
+            return own if own is not None else iri
+        return self.short(iri) if self.keys == "shorten" else _local(iri) or iri
 
     def node(self, key: str) -> str:
         """Give the term that stands for an entity's key."""
         if key.startswith("_:") and is_blank_key(key):
             return key
+        if self.keys == "shorten" and (found := self.whole(key)) is not None:
+            return f"<{found}>"
         if is_iri(key) and not self._means_more(key, _NODES):
             return f"<{key}>"
         return self.own_node(key)
@@ -180,6 +186,7 @@ def names(
     namespace: str,
     more: Mapping[str, str] | None = None,
     table: Mapping[str, str] | None = None,
+    keys: Keys = "keep",
 ) -> Names:
     """Give the names of a vocabulary, with more prefixes and a table of names beside kgmem's own."""
     prefixes = {**(more or {}), **PREFIXES}
@@ -187,7 +194,7 @@ def names(
     back: dict[str, str] = {}
     for short, name in (table or {}).items():
         back.setdefault(name, short)
-    return Names(vocabulary, namespace, table or {}, prefixes, by_namespace, back)
+    return Names(vocabulary, namespace, table or {}, prefixes, keys, by_namespace, back)
 
 
 def decoded(text: str) -> str | None:

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, Final, Literal, cast
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.formats.rdf_names import NAMESPACE, Names, Vocabulary, is_iri, names
+from kgmem.formats.rdf_names import NAMESPACE, Keys, Names, Vocabulary, is_iri, names
 from kgmem.formats.records import ReadOptions, WriteOptions
 from kgmem.resources import resource
 
@@ -19,6 +19,7 @@ _VOCABULARIES: Final = ("shorten", "keep", "local", "map")
 READ: Final[Mapping[str, str]] = {
     "vocabulary": "shorten (schema__Person; IRIs without a known prefix stay whole), keep (whole IRIs), local "
     "(Person; cannot be written back), map (names by graph_schema/rdf and the mapping file)",
+    "keys": "keep (an entity's key is its whole IRI), shorten, or local (cannot be written back)",
     "prefixes": "more prefixes for shorten and map: ex=http://example.org/,...; give the same when writing",
     "multivalued": "list (several values become a list), first, or overwrite (the last)",
     "languages": "all, or those that are kept: en,de,none",
@@ -30,6 +31,7 @@ READ: Final[Mapping[str, str]] = {
 }
 WRITE: Final[Mapping[str, str]] = {
     "vocabulary": "map: names become IRIs by graph_schema/rdf; else as they were read",
+    "keys": "shorten: keys such as schema__Person are IRIs; give it when writing what was read so",
     "prefixes": READ["prefixes"],
     "namespace": READ["namespace"],
 }
@@ -90,7 +92,8 @@ def _names(given: Mapping[str, str], mapping: Mapping[str, Any]) -> Names:
     if vocabulary == "map":
         known = names("shorten", namespace, more)
         table = {**common_names(), **{known.short(iri): name for iri, name in told["names"].items()}}
-    return names(cast(Vocabulary, vocabulary), namespace, more, table)
+    keys = cast(Keys, _one_of(given, "keys", ("keep", "shorten", "local")))
+    return names(cast(Vocabulary, vocabulary), namespace, more, table, keys)
 
 
 @cache

@@ -31,7 +31,7 @@ ROW: Final = re.compile(
     r"|(<<\(.*?\)>>))(?: (<(?!<)[^>]*+>|_:[^ ]*+))?+ \.\n"
 )
 Row = tuple[str, str, str, str, str, str, str]
-_LINKED = re.compile(r"> (<(?!<)[^>]*+>|_:[^ ]*+)(?: (?:<[^>]*+>|_:[^ ]*+))?+ \.\n")
+_LINKED = re.compile(r"\n[^ ]++ [^ ]++ (<(?!<)[^>]*+>|_:[^ ]*+)")  # The object of each link, after a line's end.
 # pyoxigraph names blank nodes that have no label by 128 random bits, such that the first digit but zero is a letter.
 _NAMELESS = re.compile(r"_:([a-f][0-9a-f]{19,31})(?![\w.-])")
 NAMELESS: Final = re.compile(r"[a-f][0-9a-f]{19,31}")
@@ -82,7 +82,7 @@ class Survey:
         begun = found[1:] if found and found[0] == self._last else found
         self._last = found[-1] if found else self._last
         self._subjects.extend(map(hash, begun))
-        self._objects.extend(map(hash, _LINKED.findall(text)))
+        self._objects.extend(map(hash, _LINKED.findall("\n" + text)))
         if self._nameless is not None and "_:" in text:
             self._nameless.extend(map(nameless_number, _NAMELESS.findall(text)))
         if self._mark in text:

@@ -108,7 +108,8 @@ class _RDFXML:
         kind = ""
         if term.language:
             kind = f' xml:lang="{term.language}"'
-            self._lost[LOST_DIRECTIONS] += term.direction is not None
+            if term.direction is not None:
+                self._lost[LOST_DIRECTIONS] += 1
         elif term.datatype.value != XSD + "string":
             kind = f' rdf:datatype="{term.datatype.value.translate(_IN_ATTRIBUTE)}"'
         return f"{begin}{kind}>{term.value.translate(_IN_TEXT)}</p:{name[1]}>\n"

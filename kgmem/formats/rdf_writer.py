@@ -198,7 +198,8 @@ class RDFWriter:
         fields = self._fields(record)
         if not fields and self._names.is_graph(record.key):
             # It is told where something stands in its graph.
-            self._lost[LOST_SOURCES] += not self._in_graphs
+            if not self._in_graphs:
+                self._lost[LOST_SOURCES] += 1
             return
         node = self._names.own_node(record.key, SOURCE)
         self._quad(node, RDF + "type", f"<{self._names.namespace}Source>", None)

@@ -74,6 +74,18 @@ def test_any_graph_comes_out_as_it_was_read(graph: list[Quad], syntax: str) -> N
 
 @settings(max_examples=100)
 @given(quads)
+def test_the_ends_of_every_relationship_are_entities_of_the_file_that_come_before(dataset: list[Quad]) -> None:
+    known: set[str] = set()
+    for record in records(serialize(dataset, format=RdfFormat.N_QUADS), "nquads"):
+        if isinstance(record, Entity):
+            assert record.key not in known or record == Entity(record.key)
+            known.add(record.key)
+        else:
+            assert {record.start, record.end} <= known
+
+
+@settings(max_examples=100)
+@given(quads)
 def test_the_same_bytes_make_the_same_records_in_the_same_order(dataset: list[Quad]) -> None:
     data = serialize(dataset, format=RdfFormat.TRIG)
     assert read(data, "trig") == read(data, "trig")
