@@ -198,11 +198,13 @@ class Memory:
         """Give a graph's registered sources, by key."""
         return await self.parts.store.list_sources(graph)
 
-    def export(
+    async def export(
         self, graph: str, *, scope: str | None = None
     ) -> AsyncIterator[Entity | Relationship | Episode | Source]:
         """Give all that a graph holds (of one scope, or of all), sources and entities first, from one snapshot."""
-        return self.parts.store.export(graph, scope)
+        async for page in self.parts.store.export(graph, scope):
+            for item in page:
+                yield item
 
     async def changes(self, graph: str, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
         """Give the changes of a graph after a cursor, in the order in which they may be relied upon."""

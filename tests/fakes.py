@@ -230,12 +230,9 @@ class FakeStore:
 
     async def export(self, graph: str, scope: str | None) -> AsyncIterator[Any]:
         held = await self._held(graph)
-        for source in await self.list_sources(graph):
-            yield source
+        yield await self.list_sources(graph)
         for kind in ("entity", "edge", "episode"):
-            for (own, where, _), item in held.items():
-                if own == kind and scope in (None, where):
-                    yield item
+            yield [item for (own, where, _), item in held.items() if own == kind and scope in (None, where)]
 
     async def changes(self, graph: str, after: int, limit: int) -> Sequence[Change]:
         await self._held(graph)

@@ -114,8 +114,10 @@ class GraphStore(Protocol):
     async def list_sources(self, graph: str) -> Sequence[Source]:
         """Give the registered sources, by key."""
 
-    def export(self, graph: str, scope: str | None) -> AsyncIterator[Entity | Relationship | Episode | Source]:
-        """Give all that the graph holds (None: of every scope), sources and entities first, from one snapshot."""
+    def export(
+        self, graph: str, scope: str | None
+    ) -> AsyncIterator[Sequence[Entity | Relationship | Episode | Source]]:
+        """Give all that the graph holds (None: of every scope) in pages, sources and entities first; one snapshot."""
 
     async def changes(self, graph: str, after: int, limit: int) -> Sequence[Change]:
         """Give the changes with an id greater than `after`, only those before which none can still appear."""

@@ -12,7 +12,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import check_scope
 from kgmem.domain.source import PRIOR_TRUST, Source
 from kgmem.formats import fields
-from kgmem.formats.records import Kind, Record, kind_of
+from kgmem.formats.records import Kind, Record
 
 _Read = Callable[[Any, str], Any]
 _KEY, _LABEL, _NAME = fields.text(1, 500), fields.text(1, 200), fields.text(0, 2000)
@@ -82,7 +82,13 @@ _BUILD: Final[dict[Kind, Callable[..., Record]]] = {
     "episode": Episode,
     "source": Source,
 }
+# What a statement says. A held version would make it one that only this very graph can take.
+_ATTRIBUTES: Final[dict[type, list[tuple[str, str]]]] = {
+    type_: [(name, told[0]) for name, told in FIELDS[kind].items() if name not in {"version", "extract"}]
+    for kind, type_ in {"entity": Entity, "relationship": Relationship, "episode": Episode, "source": Source}.items()
+}
 # Fields that only one kind has, so that one of them tells the kind of a record that does not say it.
+_OFTEN_EMPTY: Final = frozenset({"properties", "mentions", "scope"})
 _TELLING: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
     ("relationship", frozenset({"from", "to"})),
     ("episode", frozenset({"occurred_at", "session", "speaker", "title", "mentions", "extract"})),
@@ -113,12 +119,10 @@ def from_wire(kind: Kind, shape: Mapping[str, Any]) -> Record:
 def to_wire(record: Record) -> dict[str, Any]:
     """Give the wire shape of a record as a statement: what has no value, and what only a store knows, is left out."""
     shape: dict[str, Any] = {}
-    for name, (attribute, _) in FIELDS[kind_of(record)].items():
+    for name, attribute in _ATTRIBUTES[type(record)]:
         value = getattr(record, attribute)
-        # A held version would make the statement one that only this very graph can take.
-        if not _says_something(name, value):
-            continue
-        shape[name] = dict(value.geometry) if name == "place" else _plain(value)
+        if value is not None and _says_something(name, value):
+            shape[name] = dict(value.geometry) if name == "place" else _plain(value)
     return shape
 
 
@@ -133,11 +137,10 @@ def tell_kind(shape: Mapping[str, Any]) -> Kind:
 
 
 def _says_something(name: str, value: Any) -> bool:
-    if value is None or name in {"version", "extract"}:
-        return False
+    """Say whether a value that is there is more than what holds without it."""
     if name == "trust":
         return bool(value != PRIOR_TRUST)
-    return name not in {"properties", "mentions", "scope"} or bool(value)
+    return name not in _OFTEN_EMPTY or bool(value)
 
 
 def _plain(value: Any) -> Any:

@@ -27,11 +27,12 @@ class Departure:
 async def check_graph(parts: Parts, graph: str) -> Sequence[Departure]:
     """Compare a live graph with its schema as if it were strict; gives departures, the most frequent first."""
     look = _Look(schema_of(parts.core_schema, await parts.graphs.get(graph)))
-    async for item in parts.store.export(graph, None):
-        if isinstance(item, Entity):
-            look.at_entity(item)
-        elif isinstance(item, Relationship):
-            look.at_relationship(item)
+    async for page in parts.store.export(graph, None):
+        for item in page:
+            if isinstance(item, Entity):
+                look.at_entity(item)
+            elif isinstance(item, Relationship):
+                look.at_relationship(item)
     return [Departure(text, count, look.examples[text]) for text, count in look.counts.most_common()]
 
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, TypeAlias
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats.files import bare_name, create_file, names_folder
 from kgmem.formats.folders import create_parts
-from kgmem.formats.records import Destination, Format, Kind, Record, WriteOptions, Writer, kind_of
+from kgmem.formats.records import Destination, Format, Kind, WriteOptions, Writer, kind_of
 from kgmem.formats.registry import format_of
 from kgmem.services.parts import Parts
 
@@ -56,19 +56,22 @@ async def export_file(
     started = time.perf_counter()
     await parts.graphs.get(graph)
     counts: Counter[str] = Counter()
-    batch: list[Record] = []
     with _writer(target, options) as writer:
-        async for record in parts.store.export(graph, options.scope):
-            if options.kind not in {None, kind_of(record)}:
-                continue
-            counts[kind_of(record)] += 1
-            batch.append(record)
-            if len(batch) == _BATCH:
-                await asyncio.to_thread(writer.write, batch)
-                batch = []
+        writing: asyncio.Task[None] | None = None
+        try:
+            async for page in parts.store.export(graph, options.scope):
+                kind = kind_of(page[0]) if page else None  # Of which all of a page are.
+                if kind is None or options.kind not in {None, kind}:
+                    continue
+                if writing:
+                    await writing
+                writing = asyncio.create_task(asyncio.to_thread(writer.write, page))
+                counts[kind] += len(page)
                 if progress:
                     progress(counts.total())
-        await asyncio.to_thread(writer.write, batch)
+        finally:
+            if writing:
+                await writing
         await asyncio.to_thread(writer.close)
         lost = {what: count for what, count in writer.lost.items() if count}
     return ExportResult(dict(counts), time.perf_counter() - started, lost)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 import asyncpg
@@ -122,10 +123,9 @@ async def sources(connection: asyncpg.Connection, layout: Layout) -> list[Source
 
 async def everything(
     connection: asyncpg.Connection, layout: Layout, scope: str | None
-) -> AsyncIterator[Entity | Relationship | Episode | Source]:
-    """Give sources, entities, relationships and episodes, in batches of one transaction's snapshot."""
-    for source in await sources(connection, layout):
-        yield source
+) -> AsyncIterator[Sequence[Entity | Relationship | Episode | Source]]:
+    """Give sources, entities, relationships and episodes, in pages of one transaction's snapshot."""
+    yield await sources(connection, layout)
     readers = (
         (connection.cursor(layout.sql("read", "all_items"), ENTITY, scope), _entities),
         (connection.cursor(layout.sql("read", "all_edges"), scope), _relationships),
@@ -134,8 +134,7 @@ async def everything(
     for opening, read in readers:
         cursor = await opening
         while rows := await cursor.fetch(_BATCH):
-            for item in await read(connection, layout, rows):
-                yield item
+            yield await read(connection, layout, rows)
 
 
 async def changes(connection: asyncpg.Connection, layout: Layout, after: int, limit: int) -> list[Change]:
@@ -203,7 +202,10 @@ async def _number_of(connection: asyncpg.Connection, layout: Layout, kind: int, 
 
 
 def _held(row: Any) -> dict[str, Any]:
-    return {"scope": row["scope"], "version": row["version"], "known_from": iso(row["known_from"])}
+    return {"scope": row["scope"], "version": row["version"], "known_from": _known_from(row["known_from"])}
+
+
+_known_from = lru_cache(maxsize=10_000)(iso)  # What came in one transaction is known since one instant.
 
 
 def _page(items: list[Any], rows: Sequence[Any], part: Slice) -> Page[Any]:

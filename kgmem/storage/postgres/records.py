@@ -79,25 +79,39 @@ def merge_episode(held: Mapping[str, Any], stated: Episode, key: str) -> dict[st
 
 def entity_of(id_: int, label: str, stored: Mapping[str, Any], **held: Any) -> Entity:
     """Give the entity that a vertex's properties tell."""
-    own: dict[str, Any] = {
-        name: _text(stored.get(name)) for name in ("name", "text", "valid_from", "valid_to", "source")
-    }
+    get = stored.get
     return Entity(
         id=id_,
         label=label,
-        labels=stored.get("labels") or None,
+        labels=get("labels") or None,
+        name=_text(get("name")),
+        text=_text(get("text")),
         properties=others_of(stored, "entity"),
-        place=place_of(stored),
-        **own,
+        place=place_of(stored) if "place" in stored else None,
+        valid_from=_text(get("valid_from")),
+        valid_to=_text(get("valid_to")),
+        source=_text(get("source")),
         **held,
     )
 
 
 def relationship_of(id_: int, kind: str, ends: tuple[str, str], stored: Mapping[str, Any], **held: Any) -> Relationship:
     """Give the relationship that an edge's properties tell."""
-    own: dict[str, Any] = {name: stored.get(name) for name in _OWN["relationship"] if name != "scope"}
+    get = stored.get
     return Relationship(
-        id=id_, kind=kind, start=ends[0], end=ends[1], properties=others_of(stored, "relationship"), **own, **held
+        id=id_,
+        kind=kind,
+        start=ends[0],
+        end=ends[1],
+        key=get("key"),
+        properties=others_of(stored, "relationship"),
+        text=get("text"),
+        valid_from=get("valid_from"),
+        valid_to=get("valid_to"),
+        strength=get("strength"),
+        confidence=get("confidence"),
+        source=get("source"),
+        **held,
     )
 
 
@@ -216,7 +230,10 @@ def _merged(held: Mapping[str, Any], own: Mapping[str, Any], properties: Mapping
 def others_of(stored: Mapping[str, Any], what: str) -> dict[str, Any]:
     """Give the caller's own properties, under the names that the caller gave them."""
     own = _OWN[what]
-    return {_unescaped(name, own): value for name, value in stored.items() if name not in own}
+    others = {name: value for name, value in stored.items() if name not in own}
+    if any(name[-1:] == "_" for name in others):
+        return {_unescaped(name, own): value for name, value in others.items()}
+    return others
 
 
 def _unescaped(name: str, own: Collection[str]) -> str:

@@ -194,16 +194,18 @@ class AgeGraphStore:
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             return await reading.sources(connection, layout)
 
-    async def export(self, graph: str, scope: str | None) -> AsyncIterator[Entity | Relationship | Episode | Source]:
-        """Give all that the graph holds, from one snapshot, in constant memory."""
+    async def export(
+        self, graph: str, scope: str | None
+    ) -> AsyncIterator[Sequence[Entity | Relationship | Episode | Source]]:
+        """Give all that the graph holds in pages, from one snapshot, in constant memory."""
         async with (
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             await connection.execute("SET LOCAL statement_timeout = 0")
-            async for item in reading.everything(connection, layout, scope):
-                yield item
+            async for page in reading.everything(connection, layout, scope):
+                yield page
 
     async def changes(self, graph: str, after: int, limit: int) -> Sequence[Change]:
         """Give changes after a cursor, only those before which none can still appear."""
