@@ -12,10 +12,11 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.place import parse_place
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
+from kgmem.formats.mapping_file import load_mapping
 from kgmem.memory import Memory
 from kgmem.services.export_records import ExportOptions
 from kgmem.services.importing import ImportOptions
-from tests.data import data
+from tests.data import data, members
 from tests.memories import new_graph
 
 FORMATS = ["neo4j-csv", "parquet"]
@@ -82,6 +83,26 @@ async def test_one_kind_may_go_to_one_file_by_its_extension(memory: Memory, grap
         await memory.export_file(graph, tmp_path / "all.parquet")
     with pytest.raises(InvalidInput, match="Give the format of the files in it"):
         await memory.export_file(graph, tmp_path / "all.zip")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mapping", "archive", "files", "counts"),
+    [
+        ("northwind", "neo4j_dumps/northwind_import_csv.tar.xz", "import/*.csv", (1035, 3139)),
+        ("ldbc_snb", "ldbc_snb_tiny/ldbc_snb_tiny_csv.tar.xz", "vanilla/*/*.csv", (34_735, 70_842)),
+    ],
+)
+async def test_tables_of_any_shape_go_in_whole_by_their_mapping(
+    memory: Memory, graph: str, tmp_path: Path, mapping: str, archive: str, files: str, counts: tuple[int, int]
+) -> None:
+    told = load_mapping(Path(__file__).parents[1] / "mappings" / f"{mapping}.toml")
+    wanted = {table["files"] for table in told["table"]}
+    paths = [path for path in sorted(members(archive, tmp_path).glob(files)) if path.name in wanted]
+    result = await memory.import_files(graph, paths, ImportOptions(mapping=told))
+    assert (result.kinds, result.rejected) == (dict(zip(("entity", "relationship"), counts, strict=True)), 0)
+    again = await memory.import_files(graph, paths, ImportOptions(mapping=told))
+    assert (again.created, again.updated, again.unchanged) == (0, 0, sum(counts))
 
 
 @pytest.mark.slow
