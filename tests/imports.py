@@ -39,6 +39,13 @@ async def contents(memory: Memory, graph: str) -> list[bytes]:
     return sorted([dump(statement(record)) async for record in memory.export(graph)])
 
 
+async def assert_same_contents(memory: Memory, graph: str, other: str) -> None:
+    """Compare what two graphs say; shows only where they differ."""
+    held, others = await contents(memory, graph), await contents(memory, other)
+    assert [line for line in held if line not in others] == [line for line in others if line not in held]
+    assert len(held) == len(others)
+
+
 def adds_up(result: ImportResult) -> bool:
     """Say whether the counts of an import add up."""
     stored = result.created + result.updated + result.unchanged

@@ -17,7 +17,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.formats.wire import to_wire
 from kgmem.memory import Memory
 from kgmem.services.importing import ImportOptions
-from tests.imports import adds_up, contents, counts, write_lines
+from tests.imports import adds_up, assert_same_contents, counts, write_lines
 from tests.invariants import assert_index_matches_labels
 from tests.memories import new_graph, stable_vector
 
@@ -109,7 +109,7 @@ async def test_an_import_is_the_same_as_stating_each_record_in_the_order_of_the_
     path = write_lines(tmp_path / "all.jsonl", map(wire, records))
     refused = await state_one_by_one(memory, stated, records)
     result = await memory.import_files(imported, [path], ImportOptions(batch=batch))
-    assert await contents(memory, imported) == await contents(memory, stated)
+    await assert_same_contents(memory, imported, stated)
     assert {rejection.line for rejection in result.rejections} == refused
     assert adds_up(result)
     assert result.read == len(records)
@@ -170,7 +170,7 @@ async def test_tables_say_the_same_as_lines(
     ]
     told = await memory.import_files(stated, [write_lines(tmp_path / "all.jsonl", records)], ImportOptions(batch=1))
     assert counts(result) == counts(told)
-    assert await contents(memory, imported) == await contents(memory, stated)
+    await assert_same_contents(memory, imported, stated)
     await assert_index_matches_labels(memory, imported)
     again = await memory.import_files(imported, files, ImportOptions(batch=batch))
     assert again.rejected == result.rejected
