@@ -116,7 +116,9 @@ def test_entities_of_xml_stand_for_namespaces_alone() -> None:
     owl = '<!ENTITY ex "http://example.org/">'
     data = head.format(owl) + '<rdf:Description rdf:about="&ex;a"><p:b>&amp;&#65;</p:b></rdf:Description></rdf:RDF>'
     assert records(data, "rdfxml")[0].key == "http://example.org/a"
-    bomb = '<!ENTITY a "xxxxxxxxxx">' + "".join(f'<!ENTITY {n} "{f"&{o};" * 10}">' for o, n in zip("abcdef", "bcdefg"))
+    bomb = '<!ENTITY a "xxxxxxxxxx">' + "".join(
+        f'<!ENTITY {n} "{f"&{o};" * 10}">' for o, n in zip("abcdef", "bcdefg", strict=True)
+    )
     assert "made of others" in str(refused(head.format(bomb) + "<p:a><p:b>&g;</p:b></p:a></rdf:RDF>", "rdfxml"))
     external = '<!ENTITY x SYSTEM "file:///etc/passwd">'
     assert "external" in str(refused(head.format(external) + "<p:a><p:b>&x;</p:b></p:a></rdf:RDF>", "rdfxml"))
@@ -188,7 +190,8 @@ def test_no_temporary_file_stays_behind(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_large_files_are_read_the_same_in_small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     data = "".join(
-        f'<http://a/s{n % 40}> <http://a/p{n % 3}> "{n}"@en .\n<http://a/s{n % 40}> <http://a/q> <http://a/s{n % 50}> .\n'
+        f'<http://a/s{n % 40}> <http://a/p{n % 3}> "{n}"@en .\n'
+        f"<http://a/s{n % 40}> <http://a/q> <http://a/s{n % 50}> .\n"
         for n in range(300)
     )
     whole = read(data, "ntriples")

@@ -263,7 +263,10 @@ def test_a_value_too_large_for_a_property_is_rejected_alone() -> None:
 
 
 def test_the_lines_of_n_triples_are_told_past_comments_and_blank_lines() -> None:
-    data = '# c\n\n<http://a/s> <http://a/p> "1" .\n  # d\n<http://a/s> <http://a/p> "2" .\n<http://a/t> <http://a/p> "3" .\n'
+    data = (
+        '# c\n\n<http://a/s> <http://a/p> "1" .\n  # d\n<http://a/s> <http://a/p> "2" .\n'
+        '<http://a/t> <http://a/p> "3" .\n'
+    )
     assert [(one.line, one.record.key) for one in read(data, "ntriples")] == [(3, "http://a/s"), (6, "http://a/t")]
 
 
