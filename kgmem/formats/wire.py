@@ -83,9 +83,15 @@ _BUILD: Final[dict[Kind, Callable[..., Record]]] = {
     "source": Source,
 }
 # What a statement says. A held version would make it one that only this very graph can take.
-_ATTRIBUTES: Final[dict[type, list[tuple[str, str]]]] = {
-    type_: [(name, told[0]) for name, told in FIELDS[kind].items() if name not in {"version", "extract"}]
-    for kind, type_ in {"entity": Entity, "relationship": Relationship, "episode": Episode, "source": Source}.items()
+_TYPES: Final[dict[Kind, type[Record]]] = {
+    "entity": Entity,
+    "relationship": Relationship,
+    "episode": Episode,
+    "source": Source,
+}
+_ATTRIBUTES: Final = {
+    _TYPES[kind]: [(name, told[0]) for name, told in known.items() if name not in {"version", "extract"}]
+    for kind, known in FIELDS.items()
 }
 # Fields that only one kind has, so that one of them tells the kind of a record that does not say it.
 _OFTEN_EMPTY: Final = frozenset({"properties", "mentions", "scope"})
