@@ -23,6 +23,7 @@ NAMESPACE: Final = "urn:kgmem:"
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XSD: Final = "http://www.w3.org/2001/XMLSchema#"
 RDFS: Final = "http://www.w3.org/2000/01/rdf-schema#"
+PREFIX_KIND: Final = "prefix"  # The kind of the sources that say what a file's prefixes stand for.
 LONGEST_KEY: Final = 500  # As wire.py reads keys, and names below.
 LONGEST_NAME: Final = 190  # Leaves room for what is put behind a property's name.
 
@@ -195,6 +196,21 @@ def names(
     for short, name in (table or {}).items():
         back.setdefault(name, short)
     return Names(vocabulary, namespace, table or {}, prefixes, keys, by_namespace, back)
+
+
+def with_prefixes(known: Names, more: Mapping[str, str]) -> Names:
+    """Give names that know more prefixes; one that is known already keeps its meaning."""
+    good = {
+        prefix: iri
+        for prefix, iri in more.items()
+        if is_prefix(prefix, iri) and prefix not in known.prefixes and iri not in known.prefixes.values()
+    }
+    return names(known.vocabulary, known.namespace, {**good, **known.prefixes}, known.table, known.keys)
+
+
+def is_prefix(prefix: str, iri: str) -> bool:
+    """Say whether a prefix can stand before the names of a namespace."""
+    return prefix.isidentifier() and "__" not in prefix and not prefix.endswith("_") and iri[-1:] in {"/", "#"}
 
 
 def decoded(text: str) -> str | None:

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, Final, Literal, cast
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.formats.rdf_names import NAMESPACE, Keys, Names, Vocabulary, is_iri, names
+from kgmem.formats.rdf_names import NAMESPACE, Keys, Names, Vocabulary, is_iri, is_prefix, names
 from kgmem.formats.records import ReadOptions, WriteOptions
 from kgmem.resources import resource
 
@@ -20,7 +20,8 @@ READ: Final[Mapping[str, str]] = {
     "vocabulary": "shorten (schema__Person; IRIs without a known prefix stay whole), keep (whole IRIs), local "
     "(Person; cannot be written back), map (names by graph_schema/rdf and the mapping file)",
     "keys": "keep (an entity's key is its whole IRI), shorten, or local (cannot be written back)",
-    "prefixes": "more prefixes for shorten and map: ex=http://example.org/,...; give the same when writing",
+    "prefixes": "more prefixes for shorten and map: ex=http://example.org/,... (give the same when writing), or file: "
+    "the file's own, which become sources of the kind prefix, so that writing knows them",
     "multivalued": "list (several values become a list), first, or overwrite (the last)",
     "languages": "all, or those that are kept: en,de,none",
     "datatypes": "keep (what a plain value does not tell stands in NAME@), or drop",
@@ -32,7 +33,7 @@ READ: Final[Mapping[str, str]] = {
 WRITE: Final[Mapping[str, str]] = {
     "vocabulary": "map: names become IRIs by graph_schema/rdf; else as they were read",
     "keys": "shorten: keys such as schema__Person are IRIs; give it when writing what was read so",
-    "prefixes": READ["prefixes"],
+    "prefixes": "more prefixes than the graph's sources tell: ex=http://example.org/,...",
     "namespace": READ["namespace"],
 }
 
@@ -46,6 +47,7 @@ class RDFOptions:
     languages: frozenset[str] | None = None  # None: all; "" stands for literals without one.
     datatypes: bool = True
     named_graphs: NamedGraphs = "source"
+    own_prefixes: bool = False  # Those of the file are used, too.
     blank_nodes: str | None = None
     base: str | None = None
 
@@ -68,6 +70,7 @@ def read_options(options: ReadOptions) -> RDFOptions:
         multivalued=cast(Multivalued, _one_of(given, "multivalued", ("list", "first", "overwrite"))),
         languages=None if languages == "all" else frozenset(_languages(languages)),
         datatypes=_one_of(given, "datatypes", ("keep", "drop")) == "keep",
+        own_prefixes=given.get("prefixes") == "file",
         named_graphs=cast(NamedGraphs, _one_of(given, "named_graphs", ("source", "drop", "property"))),
         blank_nodes=given.get("blank_nodes"),
         base=base,
@@ -87,7 +90,8 @@ def _names(given: Mapping[str, str], mapping: Mapping[str, Any]) -> Names:
     namespace = given.get("namespace", NAMESPACE)
     if not is_iri(namespace + "name/x") or namespace[-1] not in ":/#":
         raise InvalidInput(f"namespace={namespace!r} is no namespace.", mend="Give an IRI that ends with / or # or :.")
-    more = {**told["prefixes"], **_prefixes(given.get("prefixes", ""))}
+    asked = given.get("prefixes", "")
+    more = {**told["prefixes"], **(_prefixes(asked) if asked != "file" else {})}
     table: dict[str, str] = {}
     if vocabulary == "map":
         known = names("shorten", namespace, more)
@@ -128,8 +132,10 @@ def _prefixes(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         prefix, sign, iri = part.partition("=")
-        if not sign or not prefix.isidentifier() or "__" in prefix or prefix.endswith("_") or not is_iri(iri):
-            raise InvalidInput(f"{part!r} is no prefix.", mend="Give prefixes=ex=http://example.org/,...")
+        if not sign or not is_prefix(prefix, iri) or not is_iri(iri):
+            raise InvalidInput(
+                f"{part!r} is no prefix.", mend="Give prefixes=ex=http://example.org/,... Namespaces end with / or #."
+            )
         found[prefix] = iri
     return found
 

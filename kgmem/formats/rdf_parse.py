@@ -1,7 +1,8 @@
 """Any RDF syntax into a temporary file of canonical N-Quads: what is wrong is known before a record is given."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
 
@@ -43,6 +44,7 @@ class Parsed:
     survey: Survey
     lines: LineNumbers | None
     digest: str
+    prefixes: Mapping[str, str] = field(default_factory=dict)  # Those of the file.
 
 
 def parse_rdf(stream: BinaryIO, syntax: Syntax, options: RDFOptions, folder: Path) -> Parsed:
@@ -56,14 +58,14 @@ def parse_rdf(stream: BinaryIO, syntax: Syntax, options: RDFOptions, folder: Pat
             _Lines(syntax, survey, lines, quads).read(guarded)
         return Parsed(target, survey, lines, guarded.digest())
     if syntax == "jsonld":
-        _json_ld(guarded, options, folder, target)
+        prefixes = _json_ld(guarded, options, folder, target)
     else:
         source: Any = guarded if syntax != "sparql" else trig_of_update(_all(guarded))
-        _convert(source, guarded, PYOXIGRAPH[syntax], options, target)
+        prefixes = _convert(source, guarded, PYOXIGRAPH[syntax], options, target)
     with target.open("rb") as quads:
         for chunk in whole_lines(quads):
             survey.feed(chunk.decode())
-    return Parsed(target, survey, None, guarded.digest())
+    return Parsed(target, survey, None, guarded.digest(), prefixes)
 
 
 def whole_lines(stream: Any, size: int = _CHUNK) -> Any:
@@ -150,7 +152,7 @@ def _refuse_deep_terms(text: str, first: int) -> None:
             raise TooLarge(reason, mend="Is this data?", line=number)
 
 
-def _json_ld(guarded: Guarded, options: RDFOptions, folder: Path, target: Path) -> None:
+def _json_ld(guarded: Guarded, options: RDFOptions, folder: Path, target: Path) -> Mapping[str, str]:
     """Write the quads of JSON-LD, which may have to be read twice: it is streamed only if its parts stand in order."""
     held = folder / "jsonld"
     with held.open("wb") as copy:
@@ -160,7 +162,7 @@ def _json_ld(guarded: Guarded, options: RDFOptions, folder: Path, target: Path) 
     if size > _STREAMED:
         try:
             with held.open("rb") as source:
-                _convert(source, guarded, RdfFormat.STREAMING_JSON_LD, options, target)
+                prefixes = _convert(source, guarded, RdfFormat.STREAMING_JSON_LD, options, target)
         except TooLarge:
             raise
         except InvalidInput:
@@ -168,18 +170,20 @@ def _json_ld(guarded: Guarded, options: RDFOptions, folder: Path, target: Path) 
                 raise
         else:
             held.unlink()
-            return
+            return prefixes
     with held.open("rb") as source:
-        _convert(source, guarded, RdfFormat.JSON_LD, options, target)
+        prefixes = _convert(source, guarded, RdfFormat.JSON_LD, options, target)
     held.unlink()
+    return prefixes
 
 
-def _convert(source: Any, guarded: Guarded, format_: RdfFormat, options: RDFOptions, target: Path) -> None:
-    """Write what pyoxigraph reads from a source as canonical N-Quads. Raises InvalidInput and TooLarge."""
+def _convert(source: Any, guarded: Guarded, format_: RdfFormat, options: RDFOptions, target: Path) -> Mapping[str, str]:
+    """Write what pyoxigraph reads as canonical N-Quads; gives the file's prefixes. Raises InvalidInput and TooLarge."""
     with target.open("wb") as quads:
         try:
+            parser = parse(source, format=format_, base_iri=options.base)
             serialize(
-                parse(source, format=format_, base_iri=options.base),
+                parser,
                 _Bounded(quads, guarded),  # type: ignore[call-overload]  # Anything that can be written to will do.
                 format=RdfFormat.N_QUADS,
             )
@@ -187,6 +191,7 @@ def _convert(source: Any, guarded: Guarded, format_: RdfFormat, options: RDFOpti
             raise _wrong(error) from error
         except MemoryError as error:
             raise TooLarge("A text or a name is longer than 16 MiB.", mend="Is this RDF?") from error
+    return parser.prefixes
 
 
 class _Bounded:

@@ -1,6 +1,7 @@
 """From canonical N-Quads to records: a subject is an entity, a link a relationship, all in the file's order."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from itertools import groupby
 from operator import itemgetter
@@ -11,12 +12,13 @@ from typing import Any, BinaryIO, Final
 from kgmem.domain.batch import Columns
 from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.source import Source
 from kgmem.formats.foreign import relationship
 from kgmem.formats.rdf_blank import BlankNodes
 from kgmem.formats.rdf_columns import EntityColumns, Plain
 from kgmem.formats.rdf_entities import Entities, Group, is_label
 from kgmem.formats.rdf_links import Links
-from kgmem.formats.rdf_names import LONGEST_KEY, LONGEST_NAME, RDF, digest_of
+from kgmem.formats.rdf_names import LONGEST_KEY, LONGEST_NAME, PREFIX_KIND, RDF, digest_of, with_prefixes
 from kgmem.formats.rdf_options import RDFOptions, read_options
 from kgmem.formats.rdf_own import FIELDS, PARTS, own_record
 from kgmem.formats.rdf_parse import Parsed, Syntax, parse_rdf, whole_lines
@@ -54,6 +56,11 @@ def _read(stream: BinaryIO, options: ReadOptions, syntax: Syntax, *, in_columns:
     told = read_options(options)
     with TemporaryDirectory(prefix="kgmem-rdf-") as folder:
         parsed = parse_rdf(stream, syntax, told, Path(folder))
+        if told.own_prefixes:
+            known = told.names.prefixes
+            told = replace(told, names=with_prefixes(told.names, parsed.prefixes))
+            for prefix in sorted(told.names.prefixes.keys() - known.keys()):
+                yield Located(0, Source(told.names.prefixes[prefix], prefix, PREFIX_KIND))
         yield from _Walk(parsed, told, Path(folder), in_columns=in_columns).records()
 
 

@@ -10,12 +10,13 @@ import numpy as np
 
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
+from kgmem.domain.errors import InvalidInput
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
 from kgmem.domain.statement import DEFAULT_LABEL
 from kgmem.formats.rdf_derived import derived_name, derived_place
 from kgmem.formats.rdf_entities import ordered_labels
-from kgmem.formats.rdf_names import RDF, RDFS, digest_of
+from kgmem.formats.rdf_names import PREFIX_KIND, PREFIXES, RDF, RDFS, digest_of, is_prefix, with_prefixes
 from kgmem.formats.rdf_options import write_options
 from kgmem.formats.rdf_own import EPISODE, RELATIONSHIP, SOURCE, UNNAMED
 from kgmem.formats.rdf_properties import IRIs, Properties, Told, graphs_of_labels
@@ -48,6 +49,7 @@ class RDFWriter:
         self._stream = stream
         self._syntax = syntax
         self._in_graphs = syntax in GRAPHS
+        self._asked = told.names.prefixes.keys() - PREFIXES.keys()
         self._iris = IRIs(told.names)
         self._properties = Properties(told.names, self._iris, self._lost)
         self._quads = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # Closed by close().
@@ -62,9 +64,13 @@ class RDFWriter:
             Episode: self._episode,
             Source: self._source,
         }
-        for record in records:
-            if self._kind in {None, kind_of(record)}:
-                tell[type(record)](record)
+        try:
+            for record in records:
+                if self._kind in {None, kind_of(record)}:
+                    tell[type(record)](record)
+        except BaseException:
+            self._quads.close()
+            raise
 
     def close(self) -> None:
         """Write all of it in its syntax; the stream stays open."""
@@ -194,7 +200,21 @@ class RDFWriter:
             self._quad(node, names.namespace + "mentions", names.own_node(mentioned), None)
         self._describe(node, told, fields, None)
 
+    def _know(self, prefix: str, iri: str) -> None:
+        """Know a prefix that a file had when it was read. Raises InvalidInput when it stands for two namespaces."""
+        if self._names.prefixes.get(prefix, iri) != iri and prefix not in self._asked:
+            raise InvalidInput(
+                f"The prefix {prefix} stands for {self._names.prefixes[prefix]} and for {iri}.",
+                mend=f"Say which: prefixes={prefix}=IRI.",
+            )
+        self._names = with_prefixes(self._names, {prefix: iri})
+        self._iris = IRIs(self._names)
+        self._properties = Properties(self._names, self._iris, self._lost)
+
     def _source(self, record: Source) -> None:
+        if record.kind == PREFIX_KIND and record.name and is_prefix(record.name, record.key):
+            self._know(record.name, record.key)
+            return
         fields = self._fields(record)
         if not fields and self._names.is_graph(record.key):
             # It is told where something stands in its graph.

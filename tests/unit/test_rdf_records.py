@@ -182,6 +182,21 @@ def test_more_prefixes_shorten_more_and_are_given_again_when_writing() -> None:
     assert b"ex:a a ex:T" in data
 
 
+def test_the_prefixes_of_a_file_become_sources_that_writing_knows() -> None:
+    text = HEAD + "ex:a a ex:T ; ex:p 1 ; schema:name 'A' ."
+    found = records(text, "turtle", prefixes="file")
+    assert found[0] == Source("http://example.org/", "ex", "prefix")
+    assert found[-1] == Entity("http://example.org/a", "ex__T", "A", {"ex__p": 1, "schema__name": "A"})
+    data, lost = write(found, "turtle")
+    assert (canonical(data, "turtle"), lost) == (canonical(text, "turtle"), {})
+    other = [*found, Source("http://other.org/", "ex", "prefix")]
+    with pytest.raises(InvalidInput, match="stands for"):
+        write(other, "turtle")
+    assert canonical(write(other, "turtle", prefixes="ex=http://example.org/")[0], "turtle") == canonical(
+        text, "turtle"
+    )
+
+
 def test_only_some_languages_and_values_are_taken() -> None:
     text = 'ex:a ex:p "x"@de, "y"@en, "z" ; ex:q 1, 2, 3 .'
     assert entity(text, languages="en,none").properties["http://example.org/p"] == ["z", "y"]
