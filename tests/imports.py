@@ -42,8 +42,9 @@ async def contents(memory: Memory, graph: str) -> list[bytes]:
 async def assert_same_contents(memory: Memory, graph: str, other: str) -> None:
     """Compare what two graphs say; shows only where they differ."""
     held, others = await contents(memory, graph), await contents(memory, other)
-    assert [line for line in held if line not in others] == [line for line in others if line not in held]
-    assert len(held) == len(others)
+    first, second = [line for line in held if line not in others], [line for line in others if line not in held]
+    assert first == second, f"{graph} says {first}, {other} says {second}"
+    assert len(held) == len(others), "something is said twice"
 
 
 def adds_up(result: ImportResult) -> bool:

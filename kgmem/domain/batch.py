@@ -32,6 +32,7 @@ class Columns:
     lines: Any  # Arrow's int64: on which line of its file each record stands.
     fields: Mapping[str, Any]  # By the wire's names, with lon and lat for a place.
     properties: Sequence[tuple[str, bool, Any]]  # Name, whether the texts are JSON, and the texts.
+    until: int = 0  # Other records up to this line follow, that stand between these; 0: none do.
 
     def __len__(self) -> int:
         """Give how many records these are."""
@@ -44,6 +45,7 @@ class Columns:
             self.lines.slice(first, most),
             {name: texts.slice(first, most) for name, texts in self.fields.items()},
             [(name, literal, texts.slice(first, most)) for name, literal, texts in self.properties],
+            self.until,
         )
 
 

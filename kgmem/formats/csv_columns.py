@@ -81,7 +81,7 @@ class _Table:
         arrays = [column.combine_chunks() for column in table.columns]
         columns, others = self.plan.columns(pa.array(range(line, line + count), pa.int64()), arrays)
         if columns:
-            yield columns
+            yield replace(columns, until=line + count - 1)
         if others:
             yield from self._one_by_one(others, block.split(b"\n"), line)
 

@@ -42,7 +42,7 @@ def read_columns(stream: BinaryIO, options: ReadOptions) -> Iterator[Found]:
         for each in gathered.values():
             columns, odd = each.columns()
             if columns:
-                yield columns
+                yield replace(columns, until=line + len(lines) - 1)
             others += [number - line for number in odd]
         for n in sorted(others):
             if lines[n] and not lines[n].isspace():

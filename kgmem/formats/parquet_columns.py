@@ -30,7 +30,8 @@ def read_columns(stream: BinaryIO, options: ReadOptions) -> Iterator[Found]:
             if graph is not None:
                 lines = pa.array(range(number, number + batch.num_rows), pa.int64())
                 columns, others = graph.columns(lines, [typed_values(column) for column in batch.columns])
-                yield from (columns,) if columns else ()
+                if columns:
+                    yield replace(columns, until=number + batch.num_rows - 1)
                 yield from _one_by_one(rows, batch, others, number)
             elif rows.kind in FIELDS:
                 yield from _read(rows, batch, number)
@@ -57,7 +58,8 @@ def _read(rows: parquet.Rows, batch: Any, first: int) -> Iterator[Found]:
         plain = pc.and_(plain, fields.pop(name).is_null())
     lines = pa.array(range(first, first + batch.num_rows), pa.int64())
     columns, others = chosen_columns(kind, lines, fields, properties, plain)
-    yield from (columns,) if columns else ()
+    if columns:
+        yield replace(columns, until=first + batch.num_rows - 1)
     yield from _one_by_one(rows, batch, others, first)
 
 

@@ -3,18 +3,18 @@
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from kgmem.domain.batch import Columns
-from kgmem.domain.source import Source
 from kgmem.formats.files import STANDARD, OpenFile, Paths, open_file, sizes
 from kgmem.formats.records import Located, Origin, ReadOptions, Rejected
 from kgmem.formats.registry import reader_of
+from kgmem.formats.stretches import pieces, weight_of
 from kgmem.services.importing import ImportOptions
 
-_IN_COLUMNS = 4  # So many plain records in columns take the room of one that is an object.
-_LONG = 4000  # So many characters take it too.
+_END = 64 * 1024  # Bytes at the beginning and at the end of a file by which it is known again.
 Found = tuple[str, Columns | Located | Rejected]  # With the name of its file.
 
 
@@ -51,7 +51,7 @@ class Reading:
     def _read(self) -> Generator[Found, None, None]:
         """Give what the files hold, one after the other, each with its file's name."""
         told = self._options
-        for file in self._files:
+        for number, file in enumerate(self._files, start=1):
             if isinstance(file, Origin):
                 self._open = file
                 with closing(file.read(self._options_of(file.name))) as records:
@@ -61,10 +61,18 @@ class Reading:
             with open_file(file) as self._open:
                 named = told.format or (None if isinstance(file, Path | str) else "jsonl")
                 read = reader_of(file if isinstance(file, Path | str) else "", named, columns=self._columns)
+                label = self._label(number, file, self._open.name)
                 for found in read(self._open.stream, self._options_of(self._open.name)):
-                    yield self._open.name, found
+                    yield label, found
                 self._before += self._open.size or 0
             self._open = None
+
+    def _label(self, number: int, file: Path | str | BinaryIO, name: str) -> str:
+        """Give a file's name for people; of several files of one name, what tells it apart."""
+        if not isinstance(file, Path | str):
+            return name if number == 1 else f"{name} {number}"
+        others = [other for other in self._files if isinstance(other, Path | str) and other is not file]
+        return str(file) if any(Path(other).name == Path(file).name for other in others) else name
 
     def _options_of(self, name: str) -> ReadOptions:
         told = self._options
@@ -72,7 +80,7 @@ class Reading:
 
 
 def identity(files: Paths) -> Sequence[Mapping[str, Any]]:
-    """Give what tells the files of an import from others: their names and sizes."""
+    """Give what tells the files of an import from others: names, sizes, and what they begin and end with."""
     told: list[Mapping[str, Any]] = []
     for file in files:
         if isinstance(file, Origin):
@@ -82,13 +90,24 @@ def identity(files: Paths) -> Sequence[Mapping[str, Any]]:
         elif str(file) == STANDARD or not Path(file).is_file():
             told.append({"name": str(file), "size": None})
         else:
-            told.append({"name": Path(file).name, "size": Path(file).stat().st_size})
+            size = Path(file).stat().st_size
+            told.append({"name": Path(file).name, "size": size, "digest": _digest(Path(file), size)})
     return told
+
+
+def _digest(path: Path, size: int) -> str:
+    """Give a hash of a file's size and ends; all of it would take longer to read than some imports take."""
+    with path.open("rb") as file:
+        digest = blake2b(f"{size} ".encode() + file.read(_END), digest_size=12)
+        if size > _END:
+            file.seek(max(_END, size - _END))
+            digest.update(file.read(_END))
+    return digest.hexdigest()
 
 
 async def ahead(items: Iterable[Found], size: int) -> AsyncGenerator[list[Found], None]:
     """Give chunks of about `size` records, each made in a thread while the one before is being worked on."""
-    iterator = _pieces(items, size * _IN_COLUMNS)
+    iterator = pieces(items, size)
     task = asyncio.create_task(asyncio.to_thread(_chunk, iterator, size))
     try:
         while chunk := await task:
@@ -104,33 +123,12 @@ def count_of(chunk: Iterable[Found]) -> int:
     return sum(len(found) if isinstance(found, Columns) else 1 for _, found in chunk)
 
 
-def _pieces(items: Iterable[Found], most: int) -> Iterator[Found]:
-    """Give the items, columns in pieces of at most so many records."""
-    for file, found in items:
-        if isinstance(found, Columns) and len(found) > most:
-            for first in range(0, len(found), most):
-                yield file, found.piece(first, most)
-        else:
-            yield file, found
-
-
-def _chunk(items: Iterator[Found], size: int) -> list[Found]:
+def _chunk(pieces_: Iterator[list[Found]], size: int) -> list[Found]:
     taken: list[Found] = []
     weight = 0.0
-    for item in items:
-        taken.append(item)
-        weight += _weight(item[1])
+    for piece in pieces_:
+        taken += piece
+        weight += sum(weight_of(found) for _, found in piece)
         if weight >= size:
             break
     return taken
-
-
-def _weight(found: Columns | Located | Rejected) -> float:
-    """Give as how many records something counts, so that a batch of long texts takes no more memory than others."""
-    if isinstance(found, Columns):
-        return len(found) / _IN_COLUMNS
-    if isinstance(found, Rejected) or isinstance(found.record, Source):
-        return 1.0
-    record = found.record
-    characters = len(record.text or "") + sum(len(v) for v in record.properties.values() if isinstance(v, str))
-    return 1.0 + characters / _LONG

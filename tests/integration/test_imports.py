@@ -8,7 +8,7 @@ import pytest
 from kgmem.domain.entity import Entity
 from kgmem.memory import Memory
 from kgmem.services.importing import ImportOptions
-from tests.imports import adds_up, lines
+from tests.imports import adds_up, lines, write_lines
 from tests.invariants import assert_index_matches_labels
 from tests.memories import new_graph
 
@@ -116,3 +116,25 @@ async def test_what_merges_into_a_held_entity_need_not_say_again_what_is_require
     result = await memory.import_files(shop, [file], ImportOptions(batch=2))
     assert [r.line for r in result.rejections] == [4]
     assert (result.created, result.updated) == (1, 2)
+
+
+async def test_what_is_not_plain_keeps_its_place_among_what_is(memory: Memory, graph: str) -> None:
+    entities = [node("a", properties={"n": n, **({"list": [n]} if n % 3 == 1 else {})}) for n in range(40)]
+    await memory.import_files(graph, [lines(*entities)], ImportOptions(batch=1))
+    held = await memory.get_entity(graph, "a")
+    assert held.properties == {"n": 39, "list": [37]}
+    assert held.version == 40
+
+
+async def test_files_of_one_name_are_read_one_after_the_other_and_told_apart(
+    memory: Memory, graph: str, tmp_path: Path
+) -> None:
+    paths = [tmp_path / name / "same.jsonl" for name in ("first", "second")]
+    for n, path in enumerate(paths):
+        path.parent.mkdir()
+        write_lines(
+            path, [{"type": "source", "colour": 1}, *([node("x")] * (5 - 5 * n)), node("a", properties={"n": n})]
+        )
+    result = await memory.import_files(graph, paths)
+    assert (await memory.get_entity(graph, "a")).properties == {"n": 1}
+    assert {rejection.file for rejection in result.rejections} == set(map(str, paths))
