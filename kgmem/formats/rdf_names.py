@@ -246,6 +246,11 @@ def digest_of(*parts: str) -> str:
     return blake2b("\x00".join(parts).encode(), digest_size=8).hexdigest()
 
 
+def graph_key(kind: str, start: str, end: str, source: str) -> str:
+    """Give the key of a link in a named graph, where the same link may stand in others."""
+    return "~" + blake2b("\x00".join((kind, start, end, source)).encode(), digest_size=12).hexdigest()
+
+
 def _local(iri: str) -> str:
     """Give what follows the last # or / of an IRI."""
     return iri[max(iri.rfind("#"), iri.rfind("/")) + 1 :]

@@ -5,16 +5,14 @@ digest is of its triple, which is written too), `episode/KEY`, `source/KEY`. The
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.formats.rdf_entities import Entities, Group
 from kgmem.formats.rdf_names import RDF, Names, decoded
 from kgmem.formats.records import Record
 from kgmem.formats.wire import FIELDS as WIRE
 from kgmem.formats.wire import from_wire
-
-if TYPE_CHECKING:
-    from kgmem.formats.rdf_entities import Entities, Group
 
 RELATIONSHIP, EPISODE, SOURCE, UNNAMED = "relationship/", "episode/", "source/", "unnamed/"
 PARTS: Final = (RELATIONSHIP, EPISODE, SOURCE, UNNAMED)
@@ -26,7 +24,7 @@ FIELDS: Final[Mapping[str, str]] = {
 
 
 def own_record(
-    group: "Group", links: Mapping[str, str], entities: "Entities", names: Names, key_of: Callable[[str], str | None]
+    group: Group, links: Mapping[str, str], entities: Entities, names: Names, key_of: Callable[[str], str | None]
 ) -> Record:
     """Give the record that a node of kgmem's own is. Raises InvalidInput."""
     part, _, rest = group.key.partition("/")

@@ -16,7 +16,6 @@ from kgmem.formats.rdf_names import RDF
 from kgmem.formats.rdf_quads import Row
 from kgmem.formats.rdf_values import MARK, Literals
 
-MOST_ROWS: Final = 5000
 _TYPE: Final = RDF + "type"
 _LONGEST_NAME: Final = 2000
 _USUAL: Final[Mapping[str, Callable[[str], object]]] = {

@@ -2,9 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from hashlib import blake2b
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Final
@@ -18,23 +15,22 @@ from kgmem.formats.rdf_blank import BlankNodes
 from kgmem.formats.rdf_columns import EntityColumns, Plain
 from kgmem.formats.rdf_entities import Entities, Group, is_label
 from kgmem.formats.rdf_links import Links
-from kgmem.formats.rdf_names import LONGEST_KEY, LONGEST_NAME, PREFIX_KIND, RDF, digest_of, with_prefixes
+from kgmem.formats.rdf_names import LONGEST_KEY, LONGEST_NAME, PREFIX_KIND, RDF, digest_of, graph_key, with_prefixes
 from kgmem.formats.rdf_options import RDFOptions, read_options
 from kgmem.formats.rdf_own import FIELDS, PARTS, own_record
-from kgmem.formats.rdf_parse import Parsed, Syntax, parse_rdf, whole_lines
-from kgmem.formats.rdf_plain import MOST_ROWS, PlainSubjects
-from kgmem.formats.rdf_quads import ROW, LineNumbers, Row, stated_hash
+from kgmem.formats.rdf_parse import Parsed, Syntax, parse_rdf
+from kgmem.formats.rdf_plain import PlainSubjects
+from kgmem.formats.rdf_quads import Row, stated_hash
 from kgmem.formats.rdf_scattered import Scattered
+from kgmem.formats.rdf_subjects import subjects
 from kgmem.formats.rdf_values import IRI_MARK, TRIPLE_MARK, Literals
 from kgmem.formats.records import Located, ReadOptions, Rejected, rejected
 
 Found = Columns | Located | Rejected
-_Rows = tuple[str, list[Row], int, bool]
 _TYPE: Final = RDF + "type"
 _REMEMBERED: Final = 200_000  # Nodes whose keys are kept at hand.
 _MOST_LINKS: Final = 100_000  # Links of one subject among which repeated ones are found.
 _SHOWN: Final = 20  # Quads of a rejected subject that are shown.
-_SUBJECT: Final = itemgetter(0)
 
 
 def read_rdf(stream: BinaryIO, options: ReadOptions, syntax: Syntax) -> Iterator[Located | Rejected]:
@@ -100,7 +96,7 @@ class _Walk:
         """Give all records: entities as they come, then the relationships that are links."""
         scattered = Scattered(self._parsed.survey.scattered(), self._folder, self._parsed.quads.stat().st_size)
         with self._parsed.quads.open("rb") as quads:
-            for chunk in _chunks(quads, self._parsed.lines):
+            for chunk in subjects(quads, self._parsed.lines):
                 for subject, rows, line, whole in chunk:
                     if not scattered.take(subject, rows) and not (whole and self._is_plain(subject, rows, line)):
                         self._take(subject, rows, line)
@@ -341,39 +337,6 @@ class _Walk:
         return "\n".join(shown)
 
 
-def _chunks(quads: BinaryIO, lines: LineNumbers | None) -> Iterator[Iterator[_Rows]]:
-    """Give the rows of each subject, chunk by chunk, with the line of the first and whether they are all that follow.
-
-    A subject's rows may go on in the next chunk, so the last of each chunk is given with that.
-    """
-    about, held = "", list[Row]()
-    count, begun, whole = 0, 0, True
-
-    def told() -> _Rows:
-        return about, held, lines.line(begun) if lines else 0, whole
-
-    def groups(text: str) -> Iterator[_Rows]:
-        nonlocal about, held, count, begun, whole
-        for subject, found in groupby(ROW.findall(text), _SUBJECT):
-            rows = list(found)
-            if subject == about:
-                held += rows
-                if len(held) > MOST_ROWS:
-                    whole = False
-                    yield told()
-                    held = []
-            else:
-                if held:
-                    yield told()
-                about, held, begun, whole = subject, rows, count, True
-            count += len(rows)
-
-    for chunk in whole_lines(quads):
-        yield groups(chunk.decode())
-    if held:
-        yield iter([told()])
-
-
 class _Sources(dict[str, str]):
     """The source that each graph's term stands for."""
 
@@ -395,8 +358,3 @@ class _Sources(dict[str, str]):
 def _check_key(key: str) -> None:
     if len(key) > LONGEST_KEY:
         raise InvalidInput(f"Its IRI has {len(key)} characters.", mend=f"{LONGEST_KEY} is the most.")
-
-
-def graph_key(kind: str, start: str, end: str, source: str) -> str:
-    """Give the key of a link in a named graph, where the same link may stand in others."""
-    return "~" + blake2b("\x00".join((kind, start, end, source)).encode(), digest_size=12).hexdigest()

@@ -16,11 +16,10 @@ from kgmem.domain.source import Source
 from kgmem.domain.statement import DEFAULT_LABEL
 from kgmem.formats.rdf_derived import derived_name, derived_place
 from kgmem.formats.rdf_entities import ordered_labels
-from kgmem.formats.rdf_names import PREFIX_KIND, PREFIXES, RDF, RDFS, digest_of, is_prefix, with_prefixes
+from kgmem.formats.rdf_names import PREFIX_KIND, PREFIXES, RDF, RDFS, digest_of, graph_key, is_prefix, with_prefixes
 from kgmem.formats.rdf_options import write_options
 from kgmem.formats.rdf_own import EPISODE, RELATIONSHIP, SOURCE, UNNAMED
 from kgmem.formats.rdf_properties import IRIs, Properties, Told, graphs_of_labels
-from kgmem.formats.rdf_reader import graph_key
 from kgmem.formats.rdf_serialize import GRAPHS, serialize_quads
 from kgmem.formats.rdf_values import MARK, is_scalar, json_term, plain_term
 from kgmem.formats.records import Record, WriteOptions, kind_of
