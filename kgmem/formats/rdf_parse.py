@@ -133,7 +133,7 @@ class _Lines:
         """Give lines as pyoxigraph writes them, and note which of them are no quads. Raises InvalidInput."""
         _refuse_deep_terms(text, self._line)
         try:
-            canonical = serialize(parse(chunk, self._format), format=RdfFormat.N_QUADS)
+            canonical = serialize(parse(chunk, self._format), format=RdfFormat.N_QUADS) or b""
         except SyntaxError as error:
             raise _wrong(error, self._line) from error
         if canonical.count(b"\n") != chunk.count(b"\n"):
@@ -184,7 +184,7 @@ def _convert(source: Any, guarded: Guarded, format_: RdfFormat, options: RDFOpti
             parser = parse(source, format=format_, base_iri=options.base)
             serialize(
                 parser,
-                _Bounded(quads, guarded),  # type: ignore[call-overload]  # Anything that can be written to will do.
+                _Bounded(quads, guarded),  # type: ignore[arg-type]  # Anything that can be written to will do.
                 format=RdfFormat.N_QUADS,
             )
         except SyntaxError as error:

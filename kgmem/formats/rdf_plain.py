@@ -155,7 +155,9 @@ class PlainSubjects:
             return None
         property_.columns += [one for one in (column, marks) if one is not None and one not in property_.columns]
         self._rank(column)
-        return _Plan(property_, column, marks, self._columns.mark(mark) if mark is not None else "", _USUAL.get(type_))
+        return _Plan(
+            property_, column, marks, self._columns.mark(mark) if mark is not None else "", _USUAL.get(column.type)
+        )
 
     def _rank(self, column: Column) -> None:
         """Note a column that names entities."""

@@ -44,7 +44,7 @@ def serialize_quads(
         parsed = _without_terms(parsed, lost)
     if syntax == "turtle":
         parsed = (quad.triple for quad in parsed)
-    serialize(parsed, _Open(stream), format=PYOXIGRAPH[syntax], prefixes=prefixes)  # type: ignore[call-overload]
+    serialize(parsed, _Open(stream), format=PYOXIGRAPH[syntax], prefixes=prefixes)  # type: ignore[arg-type]
 
 
 class _Open:

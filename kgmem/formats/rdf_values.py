@@ -69,7 +69,7 @@ class Literals:
             return "string"
         datatype = tail[3:-1]
         if datatype in _NUMBERS:
-            return {_integer: "integer", _float: "float", _boolean: "boolean"}[_NUMBERS[datatype][0]]
+            return {XSD + "integer": "integer", XSD + "double": "float"}.get(_NUMBERS[datatype][1], "boolean")
         return None if datatype == RDF + "JSON" else "string"
 
     def held(self, text: str, tail: str) -> tuple[Value, str | None]:

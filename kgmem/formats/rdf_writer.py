@@ -231,11 +231,11 @@ class RDFWriter:
         """Tell properties, and fields in kgmem's own words."""
         for predicate, term, sources in told.pairs:
             self._quad(node, predicate, term, own if sources is None else sources)
-        for name, value in (fields | ({"exact": told.exact} if told.exact else {})).items():
-            term = plain_term(value) if is_scalar(value) else json_term(value)
-            self._quad(node, f"{self._names.namespace}field/{name}", str(term), own)
+        for name, value in {**fields, **({"exact": told.exact} if told.exact else {})}.items():
+            field_term = (plain_term(value) if is_scalar(value) else None) or json_term(value)
+            self._quad(node, f"{self._names.namespace}field/{name}", field_term, own)
             if name == "labelled":
-                self._quad(node, RDFS + "label", str(term), own)
+                self._quad(node, RDFS + "label", field_term, own)
 
     def _quad(self, subject: str, predicate: str, term: str, sources: Sequence[str] | None) -> None:
         begin = f"{subject} <{predicate}> {term}"
