@@ -98,8 +98,7 @@ class PlainSubjects:
             if graph or term:
                 break
             if not object_:
-                found = (predicate, tail)
-                plan = plans[found] if found in plans else self._plan(predicate, tail)
+                plan = plans.get((predicate, tail)) or self._plan(predicate, tail)
                 if plan is None or not plan.put(count, text, touched):
                     break
             elif kind := kinds.get(predicate) or self._kind(predicate):
@@ -140,8 +139,9 @@ class PlainSubjects:
 
     def _plan(self, predicate: str, tail: str) -> _Plan | None:
         """Give what becomes of values; None where they are not plain."""
-        plan = self._plans[predicate, tail] = self._planned(predicate, tail)
-        return plan
+        if (predicate, tail) not in self._plans:
+            self._plans[predicate, tail] = self._planned(predicate, tail)
+        return self._plans[predicate, tail]
 
     def _planned(self, predicate: str, tail: str) -> _Plan | None:
         name, type_ = self._tell["name"](predicate), self._literals.type(tail)

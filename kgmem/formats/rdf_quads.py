@@ -31,10 +31,10 @@ ROW: Final = re.compile(
     r"|(<<\(.*?\)>>))(?: (<(?!<)[^>]*+>|_:[^ ]*+))?+ \.\n"
 )
 Row = tuple[str, str, str, str, str, str, str]
-_LINKED = re.compile(r"\n[^ ]++ [^ ]++ (<(?!<)[^>]*+>|_:[^ ]*+)")  # The object of each link, after a line's end.
 # pyoxigraph names blank nodes that have no label by 128 random bits, such that the first digit but zero is a letter.
 _NAMELESS = re.compile(r"_:([a-f][0-9a-f]{19,31})(?![\w.-])")
 NAMELESS: Final = re.compile(r"[a-f][0-9a-f]{19,31}")
+_FEW = 1_000_000
 _MOST = 4_000_000  # Hashes that are gathered before those that stand twice are thrown out: 32 MB.
 
 
@@ -55,11 +55,30 @@ class HashSet:
         return at if at < len(self._sorted) and self._sorted[at] == hash_ else -1
 
 
+class Seen:
+    """The hashes that were seen, in a set as long as they are few, and then in eight bytes each."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._few: set[int] = set()
+        self._many: list[HashSet] = []
+
+    def first(self, hash_: int) -> bool:
+        """Say whether a hash is seen for the first time."""
+        if hash_ in self._few or any(part.place(hash_) >= 0 for part in self._many):
+            return False
+        self._few.add(hash_)
+        if len(self._few) > _FEW:
+            self._many.append(HashSet(np.array(sorted(self._few), dtype=np.int64)))
+            self._few = set()
+        return True
+
+
 class Survey:
     """What must be known of all quads before the first record is given, in a few bytes for each subject.
 
-    Which subjects stand in several places, which nodes are only linked to, which links have a statement of their own,
-    and how nameless blank nodes are numbered. Texts are known by their hashes: of ten million nodes, two have the same
+    Which subjects there are, which of them stand in several places, which links have a statement of their own, and how
+    nameless blank nodes are numbered. Texts are known by their hashes: of ten million nodes, two have the same
     one with a probability of 0.000003.
     """
 
@@ -67,7 +86,6 @@ class Survey:
         """Take kgmem's namespace, and whether the parser made up names for blank nodes."""
         self._subjects = array("q")
         self._scattered = array("q")
-        self._objects = array("q")
         self._nameless = array("q") if nameless else None
         self._stated = array("q")
         self._statement = re.compile(rf"^<{re.escape(namespace)}relationship/([0-9a-f]{{16}})/", re.MULTILINE)
@@ -82,21 +100,19 @@ class Survey:
         begun = found[1:] if found and found[0] == self._last else found
         self._last = found[-1] if found else self._last
         self._subjects.extend(map(hash, begun))
-        self._objects.extend(map(hash, _LINKED.findall("\n" + text)))
         if self._nameless is not None and "_:" in text:
             self._nameless.extend(map(nameless_number, _NAMELESS.findall(text)))
         if self._mark in text:
             self._stated.extend(_signed(digits) for digits in self._statement.findall(text))
-        if len(self._subjects) + len(self._objects) > self._limit:
+        if len(self._subjects) > self._limit:
             self._compact()
-            self._limit = max(_MOST, 2 * (len(self._subjects) + len(self._objects)))
+            self._limit = max(_MOST, 2 * len(self._subjects))
 
     def _compact(self) -> None:
         subjects, counts = np.unique(_numbers(self._subjects), return_counts=True)
         self._scattered.extend(subjects[counts > 1].tolist())
         if len(subjects) < len(self._subjects):
             self._subjects = array("q", subjects.tobytes())
-        self._objects = array("q", np.unique(_numbers(self._objects)).tobytes())
         if self._nameless is not None:
             self._nameless = array("q", _in_order(_numbers(self._nameless)).tobytes())
 
@@ -105,9 +121,9 @@ class Survey:
         subjects, counts = np.unique(_numbers(self._subjects), return_counts=True)
         return HashSet(np.union1d(subjects[counts > 1], _numbers(self._scattered)))
 
-    def only_linked(self) -> HashSet:
-        """Give the nodes that are linked to and say nothing themselves."""
-        return HashSet(np.setdiff1d(_numbers(self._objects), _numbers(self._subjects)))
+    def subjects(self) -> HashSet:
+        """Give all subjects."""
+        return HashSet(np.unique(_numbers(self._subjects)))
 
     def stated(self) -> HashSet:
         """Give the links that a statement says more about."""

@@ -20,7 +20,7 @@ from kgmem.formats.rdf_options import RDFOptions, read_options
 from kgmem.formats.rdf_own import FIELDS, PARTS, own_record
 from kgmem.formats.rdf_parse import Parsed, Syntax, parse_rdf
 from kgmem.formats.rdf_plain import PlainSubjects
-from kgmem.formats.rdf_quads import Row, stated_hash
+from kgmem.formats.rdf_quads import Row, Seen, stated_hash
 from kgmem.formats.rdf_scattered import Scattered
 from kgmem.formats.rdf_subjects import subjects
 from kgmem.formats.rdf_values import IRI_MARK, TRIPLE_MARK, Literals
@@ -71,8 +71,8 @@ class _Walk:
         # What kgmem writes describes these; where it does not, they are the graph's already.
         self._described = (f"{self._kgmem}entity/", f"{self._kgmem}scope/")
         self._blank = BlankNodes(parsed.survey.nameless(), options.blank_nodes, parsed.digest)
-        self._only_linked = parsed.survey.only_linked()
-        self._emitted = bytearray(len(self._only_linked))
+        self._subjects = parsed.survey.subjects()
+        self._only_linked = Seen()
         self._stated = parsed.survey.stated()
         self._any_stated = len(self._stated) > 0
         self._keys: dict[str, str] = {}
@@ -123,9 +123,8 @@ class _Walk:
         if len(self._keys) >= _REMEMBERED:
             self._keys.clear()
         self._keys[term] = key
-        place = self._only_linked.place(hash(term))
-        if place >= 0 and not self._emitted[place] and not term.startswith(self._described):
-            self._emitted[place] = 1
+        hash_ = hash(term)
+        if self._subjects.place(hash_) < 0 and not term.startswith(self._described) and self._only_linked.first(hash_):
             self._stubs.append(key)
         return key
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyoxigraph import BlankNode, DefaultGraph, Literal, NamedNode, Quad, RdfFormat, Triple, serialize
+from pyoxigraph import BaseDirection, BlankNode, DefaultGraph, Literal, NamedNode, Quad, RdfFormat, Triple, serialize
 
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
@@ -44,9 +44,14 @@ _TYPES = st.sampled_from(
 _LITERALS = (
     st.builds(Literal, _TEXTS)
     | st.builds(lambda text, tag: Literal(text, language=tag), _TEXTS, st.sampled_from(["en", "de", "en-us", "x-y"]))
+    | st.builds(lambda text: Literal(text, language="ar", direction=BaseDirection.RTL), _TEXTS)
     | st.builds(lambda text, type_: Literal(text, datatype=NamedNode(type_)), _TEXTS, _TYPES)
 )
-_TERMS = st.builds(Triple, _NODES, st.builds(NamedNode, _SHORT_IRIS), _NODES | _LITERALS)
+_TERMS = st.recursive(
+    st.builds(Triple, _NODES, st.builds(NamedNode, _SHORT_IRIS), _NODES | _LITERALS),
+    lambda inner: st.builds(Triple, _NODES, st.builds(NamedNode, _SHORT_IRIS), inner),
+    max_leaves=3,
+)
 _PREDICATES = st.builds(NamedNode, _IRIS)
 _GRAPHS = st.just(DefaultGraph()) | st.builds(NamedNode, _SHORT_IRIS) | st.just(BlankNode("g"))
 _OBJECTS = _NODES | _LITERALS | st.builds(NamedNode, _IRIS)
