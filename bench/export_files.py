@@ -1,4 +1,7 @@
-"""How fast a graph goes out as JSON Lines and CSV, beside COPY out of its label tables."""
+"""How fast a graph goes out as JSON Lines and CSV, beside COPY out of its label tables.
+
+The same people and acquaintances as in `import_files`. The export reads one snapshot and writes whole files.
+"""
 
 import time
 from collections.abc import AsyncIterator

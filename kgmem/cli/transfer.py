@@ -14,26 +14,44 @@ from kgmem.cli.opening import with_memory
 from kgmem.cli.servers import DatabaseName, Query, UserName, sources, target
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats.files import STANDARD
+from kgmem.formats.mapping_file import load_mapping
 from kgmem.memory import DEFAULT_GRAPH
 from kgmem.services.export_records import ExportOptions
 from kgmem.services.importing import ImportOptions, ImportProgress, ImportResult, OnProgress
 
+_INTERRUPTED = 130
 _SHOWN = 5  # Rejected records that are printed.
 _STAGES = {"reading": "Reading", "linking": "Relationships and episodes"}
 
-FormatName = Annotated[str | None, typer.Option("--format", help="jsonl or csv; else the file's extension tells.")]
+FormatName = Annotated[
+    str | None, typer.Option("--format", help="The format, such as jsonl or turtle; else the file's extension tells.")
+]
+FormatOptions = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="NAME=VALUE", help="An option of the format (docs/import-export.md); repeatable."),
+]
 KindName = Literal["entity", "relationship", "episode", "source"] | None
 
 
 def import_(
-    files: Annotated[list[str], typer.Argument(help="Files (.jsonl, .csv, .tsv; also .gz, .xz); - is standard input.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Files (.jsonl, .csv, .parquet, .ttl, ...; also .gz, .xz, .zst); - is standard input."),
+    ],
     graph: GraphName = DEFAULT_GRAPH,
     format_: FormatName = None,
+    option: FormatOptions = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="A TOML file that tells how tables become records.")
+    ] = None,
     kind: Annotated[KindName, typer.Option("--kind", help="What records are that do not say so.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and store nothing.")] = False,
     on_error: Annotated[
         Literal["reject", "stop"], typer.Option("--on-error", help="Reject bad records, or stop at the first.")
     ] = "reject",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the last import of these files that was broken off.")
+    ] = False,
     rejected: Annotated[
         Path | None, typer.Option("--rejected", help="File for the rejected records, with line and reason.")
     ] = None,
@@ -53,10 +71,18 @@ def import_(
         source=source,
         scope=scope,
         rejected_to=rejected,
+        resume=resume,
+        mapping=load_mapping(mapping) if mapping else {},
+        format_options=_format_options(option),
     )
     given = sources(files, database, user, query)
-    with _import_progress() as progress:
-        result = with_memory(lambda memory: memory.import_files(graph, given, options, progress=progress))
+    try:
+        with _import_progress() as progress:
+            result = with_memory(lambda memory: memory.import_files(graph, given, options, progress=progress))
+    except typer.Exit as stopped:
+        if stopped.exit_code == _INTERRUPTED and not dry_run:
+            note("Stopped. What is stored stays; the same command with --resume goes on from there.")
+        raise
     if as_json:
         print_json(result)
     else:
@@ -77,6 +103,7 @@ def export(
         ),
     ] = STANDARD,
     format_: FormatName = None,
+    option: FormatOptions = None,
     kind: Annotated[KindName, typer.Option("--kind", help="Only these; CSV needs one kind.")] = None,
     scope: Annotated[str | None, typer.Option("--scope", help="Only this scope; left out, all of them.")] = None,
     escape_formulas: Annotated[
@@ -89,7 +116,8 @@ def export(
     """Write all that a graph holds to a file, as it is at one moment."""
     if as_json and output == STANDARD:
         raise InvalidInput("--json and the export would both go to standard output.", mend="Name a file with -o.")
-    options = ExportOptions(format_ or ("jsonl" if output == STANDARD else None), kind, scope, escape_formulas)
+    named = format_ or ("jsonl" if output == STANDARD else None)
+    options = ExportOptions(named, kind, scope, escape_formulas, _format_options(option))
     given = target(output, database, user)
     with NOTES.status("Writing") as status:
         result = with_memory(
@@ -104,6 +132,19 @@ def export(
     note(f"Wrote {told} ({result.seconds:.1f} s).")
     for what, count in result.lost.items():
         note(f"Left out, as the format cannot carry it: {what} ({count:,}).")
+
+
+def _format_options(given: list[str] | None) -> dict[str, str]:
+    """Give options of a format by name. Raises InvalidInput."""
+    told: dict[str, str] = {}
+    for each in given or []:
+        name, equals, value = each.partition("=")
+        if not name or not equals:
+            raise InvalidInput(f"--option {each!r} names no value.", mend="Write it as --option NAME=VALUE.")
+        if name in told:
+            raise InvalidInput(f"--option {name} is given twice.", mend="Give it once.")
+        told[name] = value
+    return told
 
 
 @contextmanager
