@@ -129,6 +129,20 @@ def test_keys_are_made_listed_and_revoked(kgmem: Command) -> None:
     assert kgmem("key", "create", "x", "--right", "everything").code == 2
 
 
+def test_tables_of_any_shape_come_in_by_a_mapping_file_and_options(kgmem: Command, tmp_path: Path) -> None:
+    kgmem("graph", "create", "main")
+    table, mapping = tmp_path / "towns.csv", tmp_path / "towns.toml"
+    table.write_text("id|town\n1|Linz\n")
+    mapping.write_text('[[table]]\nfiles = "towns.csv"\n[[table.entity]]\nkey = "Town:{id}"\nname = "{town}"\n')
+    done = kgmem("import", table, "--mapping", mapping, "--option", "delimiter=|", "--resume", "--json")
+    assert (done.code, done.json["created"]) == (0, 1)
+    out = tmp_path / "out.jsonl"
+    kgmem("export", "-o", out)
+    assert json.loads(out.read_text())["key"] == "Town:1"
+    assert "names no value" in kgmem("import", table, "--option", "delimiter").err
+    assert "no option" in kgmem("import", table, "--option", "delimitre=|").err
+
+
 def test_an_import_tells_counts_and_bad_records_and_ends_with_1(kgmem: Command, tmp_path: Path) -> None:
     kgmem("graph", "create", "main")
     file, rejected = tmp_path / "x.csv", tmp_path / "rejected.jsonl"
