@@ -124,7 +124,7 @@ class Names:
 
     def key(self, iri: str) -> str:
         """Give the key of the entity that an IRI stands for."""
-        own = self._own(iri, "entity/")
+        own = self._own(iri, "entity/") if iri.startswith(self.namespace) else None
         if own is not None or self.keys == "keep":
             return own if own is not None else iri
         return self.short(iri) if self.keys == "shorten" else _local(iri) or iri

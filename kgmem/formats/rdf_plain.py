@@ -110,7 +110,7 @@ class PlainSubjects:
             elif label is not None or predicate != _TYPE or not (label := self._tell["label"](object_)):
                 break
         else:
-            if len(made) < 2 or len(set(zip(made, ends, strict=True))) == len(made):
+            if len(set(ends)) == len(ends) or len(set(zip(made, ends, strict=True))) == len(ends):
                 self._add(key, line, label, (made, ends))
                 return True
         for one in touched:

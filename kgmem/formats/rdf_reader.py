@@ -132,10 +132,10 @@ class _Walk:
         """Take a subject into columns if it is plain, and say whether it was."""
         if self._plain is None or subject.startswith(self._kgmem):
             return False
-        key = self._keys.get(subject) or self.key_of(subject)
+        key = self._keys.get(subject) or self._subject_key(subject)
         if self._group is not None:
             self._finish()
-        return key is not None and self._plain.add(key, rows, line)
+        return len(key) <= LONGEST_KEY and self._plain.add(key, rows, line)
 
     def _add_stubs(self) -> None:
         """Give out entities for nodes that only links name, now that no other is being made."""
@@ -296,8 +296,10 @@ class _Walk:
             scoped = names.scoped(subject[1:-1])
             if scoped:
                 return Group(subject, scoped[1], scoped[0], line)
-        key = self._blank.key(subject[2:]) if subject[0] == "_" else names.key(subject[1:-1])
-        return Group(subject, key, "", line)
+        return Group(subject, self._subject_key(subject), "", line)
+
+    def _subject_key(self, subject: str) -> str:
+        return self._blank.key(subject[2:]) if subject[0] == "_" else self._options.names.key(subject[1:-1])
 
     def _learnt(self, predicate: str) -> str:
         """Give the name of a predicate; empty when it is too long for one, or kgmem's own."""
