@@ -92,8 +92,10 @@ def table_of(mapping: Mapping[str, Any], name: str) -> Table:
 
 def read_mapping(mapping: Mapping[str, Any]) -> list[Table]:
     """Give the tables that a mapping describes. Raises InvalidInput that names the place in it."""
-    check_names(mapping, ("table",), "A mapping has no part")
+    check_names(mapping, ("table", "rdf"), "A mapping has no part")
     tables = mapping.get("table")
+    if tables is None and "rdf" in mapping:
+        return []  # The RDF formats check what is theirs.
     if not isinstance(tables, list) or not tables:
         raise InvalidInput("The mapping has no table.", mend="Begin each with a line [[table]].")
     return [_table(value, f"table {n}") for n, value in enumerate(tables, start=1)]

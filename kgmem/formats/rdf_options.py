@@ -85,7 +85,7 @@ def write_options(options: WriteOptions) -> RDFOptions:
 
 def _names(given: Mapping[str, str], mapping: Mapping[str, Any]) -> Names:
     """Give the names of the vocabulary that options and a mapping file ask for."""
-    told = _mapped(mapping)
+    told = _mapped(mapping.get("rdf", {}))
     vocabulary = _one_of(given, "vocabulary", _VOCABULARIES, "map" if told["names"] else "shorten")
     namespace = given.get("namespace", NAMESPACE)
     if not is_iri(namespace + "name/x") or namespace[-1] not in ":/#":
@@ -109,8 +109,10 @@ def common_names() -> Mapping[str, str]:
     return found
 
 
-def _mapped(mapping: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Give the tables `prefixes` and `names` of a mapping file."""
+def _mapped(mapping: Any) -> dict[str, dict[str, str]]:
+    """Give the tables `prefixes` and `names` of the part `rdf` of a mapping file."""
+    if not isinstance(mapping, Mapping):
+        raise InvalidInput("The mapping's rdf is no table.", mend="It may have the tables prefixes and names.")
     told: dict[str, dict[str, str]] = {}
     for name in ("prefixes", "names"):
         table = mapping.get(name, {})

@@ -14,7 +14,7 @@ NUMBERS = {"runways": int, "longest": int, "elev": int, "lat": float, "lon": flo
 def test_airports_of_the_update_agree_with_those_of_the_csv_file() -> None:
     names = {f"dtp__{name}": name for name in ("lat", "lon")}
     found = records(
-        plain("spatial_airroutes/nodes.sparql.xz"), "sparql", {"names": names}, prefixes=PREFIXES, keys="local"
+        plain("spatial_airroutes/nodes.sparql.xz"), "sparql", {"rdf": {"names": names}}, prefixes=PREFIXES, keys="local"
     )
     rows = list(csv.DictReader(io.StringIO(plain("spatial_airroutes/air-routes-latest-nodes.csv.xz").decode())))
     assert {one.key for one in found} == {row["~id"] for row in rows}

@@ -143,12 +143,11 @@ def test_a_mapping_file_names_what_is_valid_time_and_anything_else() -> None:
         "names": {"schema__startDate": "valid_from", "ex__King": "Ruler", "http://example.org/p": "P"},
     }
     text = 'ex:a a ex:King ; schema:startDate "0800-12-25"^^xsd:date ; ex:p ex:b ; ex:q 1 .'
-    found = turtle(text, mapping)
+    found = turtle(text, {"rdf": mapping})
     assert found[1] == Entity("http://example.org/a", "Ruler", properties={"ex__q": 1}, valid_from="0800-12-25")
     assert found[-1].kind == "P"
-    wrong = read(HEAD + 'ex:a schema:startDate "1999" ; schema:endDate "1900" .', "turtle", mapping | {
-        "names": {"schema__startDate": "valid_from", "schema__endDate": "valid_to"}
-    })  # fmt: skip
+    times = {"rdf": {"names": {"schema__startDate": "valid_from", "schema__endDate": "valid_to"}}}
+    wrong = read(HEAD + 'ex:a schema:startDate "1999" ; schema:endDate "1900" .', "turtle", times)
     assert "is not after" in wrong[0].reason
 
 
@@ -380,10 +379,10 @@ def test_options_of_writing_are_checked_too() -> None:
     assert set(WRITE) <= set(READ)
 
 
-@pytest.mark.parametrize("mapping", [{"nmaes": {}}, {"names": []}, {"prefixes": {"ex": 1}}])
+@pytest.mark.parametrize("mapping", [{"nmaes": {}}, {"names": []}, {"prefixes": {"ex": 1}}, []])
 def test_a_mapping_that_is_wrong_is_refused(mapping: Any) -> None:
     with pytest.raises(InvalidInput):
-        read("", "turtle", mapping)
+        read("", "turtle", {"rdf": mapping})
 
 
 def test_formats_are_known_by_their_extensions() -> None:
