@@ -32,7 +32,8 @@ def pieces(items: Iterable[Named], size: int) -> Iterator[list[Named]]:
             yield from _stretch(rest, file, found.until, size)
         else:
             rest.take()
-            yield from ([(file, found.piece(first, most))] for first in range(0, len(found), most))
+            for first in range(0, len(found), most):
+                yield [(file, found.piece(first, most))]
 
 
 def weight_of(found: Found) -> float:

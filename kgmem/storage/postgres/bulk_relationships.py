@@ -63,9 +63,12 @@ async def _refuse_ends(load: Load) -> int:
     """Reject what joins labels that the strict graph's schema does not let it join; gives how many these are."""
     joined = await load.connection.fetch(load.sql("joined_labels"))
     await know_labels(load.connection, load.layout, (row[end] for row in joined for end in ("source", "target")))
-    names = [(load.layout.by_id[row["kind"]].name, row["source"], row["target"]) for row in joined]
+    names: list[tuple[str, int, int]] = [
+        (load.layout.by_id[row["kind"]].name, row["source"], row["target"]) for row in joined
+    ]
     refused = ends.refused(load.layout, names)
-    bad = [row for row, (kind, *of) in zip(joined, names, strict=True) if refused[kind, *map(label_id, of)]]
+    by_labels = [(kind, label_id(start), label_id(end)) for kind, start, end in names]
+    bad = [row for row, joining in zip(joined, by_labels, strict=True) if refused[joining]]
     if not bad:
         return 0
     columns = [[row[name] for row in bad] for name in ("kind", "source", "target")]
