@@ -17,6 +17,7 @@ from kgmem.formats.rdf_values import (
     DEEPEST_TERM,
     MARK,
     Literals,
+    escaped,
     is_scalar,
     json_term,
     marks_for,
@@ -53,8 +54,11 @@ class Properties:
         exact: dict[str, Any] = {}
         taken = {LABEL_GRAPHS} if graphs_of_labels(properties) else set()
         # What stands beside a property has a longer name. If it does not belong to the value, it is one of its own.
-        for name in sorted(properties, key=len):
-            if name not in taken:
+        beside = any(MARK in name for name in properties)
+        for name in sorted(properties, key=len) if beside else properties:
+            if not beside and type(properties[name]) is str:
+                told.pairs.append((self._iris[name], f'"{escaped(properties[name])}"', None))
+            elif name not in taken:
                 taken |= self._tell(told, exact, name, properties)
         if exact:
             told.exact["properties"] = exact

@@ -78,8 +78,9 @@ class Literals:
 
     def term(self, value: Any, mark: str | None = None) -> str | None:
         """Give the term of a value as N-Triples writes it; None for a mark that does not belong to the value."""
-        if mark is None:
-            return plain_term(value)
+        if mark is None or (type(value) is str and _LANGUAGE.fullmatch(mark)):
+            term = plain_term(value)
+            return f"{term}{mark}" if mark else term
         if mark in {IRI_MARK, TRIPLE_MARK}:
             return _kept_term(value, mark)
         spelt, _, kind = mark.rpartition("^^") if "^^" in mark else ("", "", mark)

@@ -29,6 +29,7 @@ from kgmem.formats.wire import to_wire
 LOST_GRAPHS: Final = "named graphs"
 LOST_BARE: Final = "entities whose key is an IRI, of which nothing is said"
 LOST_SOURCES: Final = "sources of which nothing is said"
+_REMEMBERED: Final = 200_000  # Nodes whose terms are kept at hand.
 _IN_MEMORY: Final = 16 * 1024 * 1024
 # A relationship says more than that it is when it has any of these.
 _MORE: Final = ("text", "valid_from", "valid_to", "strength", "confidence")
@@ -48,6 +49,7 @@ class RDFWriter:
         self._stream = stream
         self._syntax = syntax
         self._in_graphs = syntax in GRAPHS
+        self._nodes: dict[str, str] = {}
         self._asked = told.names.prefixes.keys() - PREFIXES.keys()
         self._iris = IRIs(told.names)
         self._properties = Properties(told.names, self._iris, self._lost)
@@ -87,7 +89,7 @@ class RDFWriter:
 
     def _entity(self, record: Entity) -> None:
         names = self._names
-        node = names.scoped_node(record.scope, record.key) if record.scope else names.node(record.key)
+        node = names.scoped_node(record.scope, record.key) if record.scope else self._node(record.key)
         told = self._properties.tell(record.properties)
         if record.embedding is not None:
             self._lost[LOST_VECTORS] += 1
@@ -137,7 +139,7 @@ class RDFWriter:
             told.exact["silent"] = silent
 
     def _relationship(self, record: Relationship) -> None:
-        node = self._names.own_node if record.scope else self._names.node
+        node = self._names.own_node if record.scope else self._node
         start, end, kind = node(record.start), node(record.end), self._iris[record.kind]
         self._ends.extend((hash(start), hash(end)))
         graph = self._graph_of_link(record)
@@ -207,6 +209,7 @@ class RDFWriter:
                 mend=f"Say which: prefixes={prefix}=IRI.",
             )
         self._names = with_prefixes(self._names, {prefix: iri})
+        self._nodes.clear()
         self._iris = IRIs(self._names)
         self._properties = Properties(self._names, self._iris, self._lost)
 
@@ -236,6 +239,15 @@ class RDFWriter:
             self._quad(node, f"{self._names.namespace}field/{name}", field_term, own)
             if name == "labelled":
                 self._quad(node, RDFS + "label", field_term, own)
+
+    def _node(self, key: str) -> str:
+        """Give the term of a key in no scope."""
+        node = self._nodes.get(key)
+        if node is None:
+            if len(self._nodes) >= _REMEMBERED:
+                self._nodes.clear()
+            node = self._nodes[key] = self._names.node(key)
+        return node
 
     def _quad(self, subject: str, predicate: str, term: str, sources: Sequence[str] | None) -> None:
         begin = f"{subject} <{predicate}> {term}"
