@@ -316,11 +316,12 @@ def test_a_connection_that_breaks_is_made_again(
     assert wire.breaks < 2
 
 
-def test_a_write_whose_connection_breaks_is_written_once(server: Server, database: Database) -> None:
+@pytest.mark.parametrize("after", [400, 620])  # Within a transaction, and within its commit.
+def test_a_write_whose_connection_breaks_is_written_once(server: Server, database: Database, after: int) -> None:
     records: list[Record] = [Entity(f"e{n}", "E", properties={"n": n}) for n in range(40)]
     records += [Relationship("K", f"e{n}", "e0", f"r{n}") for n in range(40)]
     write(server, [Entity("e0", "E")])
-    wire = BreakingWire(server, 400, times=3)
+    wire = BreakingWire(server, after, times=3)
     try:
         assert write(wire.server, records, batch="7") == {}
     finally:

@@ -12,6 +12,7 @@ from neo4j.exceptions import (
     ClientError,
     ConfigurationError,
     DriverError,
+    IncompleteCommit,
     Neo4jError,
 )
 from neo4j.exceptions import Forbidden as NotAllowed
@@ -23,6 +24,7 @@ T = TypeVar("T")
 Work = Callable[[ManagedTransaction], T]
 
 _ROWS = 250  # That the server sends at a time; one may hold megabytes.
+_UNHEARD_COMMITS = 5
 _PATIENCE = 30.0  # Seconds for which a transaction is tried again.
 _SILENCING = (5, 2)  # The first version of Bolt in which a server can be asked to give no notifications.
 _MENDS = {"SyntaxError": "Correct the query.", "AccessMode": "Give a query that only reads."}
@@ -81,7 +83,19 @@ class Connection:
             return session.execute_read(work)
 
     def write(self, work: "Work[T]") -> T:
-        """Do work in a transaction; it may be done more than once, of which one counts."""
+        """Do work in a transaction; it may be done more than once, also when it was committed before.
+
+        The driver does not repeat a commit of which nothing was heard. What is written here merges, so this does.
+        """
+        for _ in range(_UNHEARD_COMMITS):
+            try:
+                return self._write(work)
+            except Unavailable as error:
+                if not isinstance(error.__cause__, IncompleteCommit):
+                    raise
+        return self._write(work)
+
+    def _write(self, work: "Work[T]") -> T:
         with self._session(WRITE_ACCESS, _ROWS) as session:
             return session.execute_write(work)
 
