@@ -15,9 +15,8 @@ COPY api api
 COPY graph_schema graph_schema
 COPY migrations migrations
 COPY sample sample
-# The lock names the tools of the tests too, which have no business in the image.
 RUN pip install --no-deps --no-build-isolation . \
-    && pip uninstall --yes hatchling hypothesis import-linter mypy pytest pytest-asyncio ruff
+    && pip uninstall --yes editables hatchling
 
 FROM python:3.13-slim-trixie
 # Postgres takes its tables of time zones from the system.

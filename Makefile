@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A Python of your own choice: make venv PYTHON=/path/to/python3.12
 PYTHON ?=
+INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps
 # Further arguments for pytest: make test ARGS="-k recall"
 ARGS ?=
 
@@ -16,26 +17,29 @@ help: ## List the targets
 run: $(VENV)/.ready ## Set up what is missing, load the sample graph, answer a question and serve (honours KGMEM_* settings)
 	@$(BIN)/kgmem quickstart --serve
 
-test: $(VENV)/.ready ## Run all tests (ARGS="-k name" for some)
+test: $(VENV)/.tools ## Run all tests (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/.ready ## Check format, lint, types and the direction of imports
+check: $(VENV)/.tools ## Check format, lint, types and the direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.ready ## Run the short benchmarks and print their tables
+bench: $(VENV)/.tools ## Run the short benchmarks and print their tables
 	@$(BIN)/python -m bench --short
 
 venv: $(VENV)/.ready ## Make the virtual environment .venv from requirements.lock
 
-lock: $(VENV)/.ready ## Write requirements.lock anew from pyproject.toml (newest versions that fit, with hashes)
+# What it takes to run, and beside it, in the same versions, what it takes to test.
+UV = $(BIN)/uv pip compile pyproject.toml --upgrade --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+lock: $(VENV)/.ready ## Write both locks anew from pyproject.toml (newest versions that fit, with hashes)
 	@$(BIN)/python -m pip install --quiet uv
-	@echo 'editables>=0.5' | $(BIN)/uv pip compile pyproject.toml - --extra test --upgrade --quiet \
-		--universal --python-version 3.11 --generate-hashes \
-		--no-header --no-emit-index-url --no-emit-find-links --output-file requirements.lock
-	@if grep -n '://' requirements.lock; then echo "error: requirements.lock names an address" >&2; exit 1; fi
+	@printf 'editables>=0.5\nhatchling>=1.27\n' | $(UV) - --output-file requirements.lock
+	@echo 'editables>=0.5' | $(UV) - --extra test --constraint requirements.lock --output-file requirements-test.lock
+	@if grep -n '://' requirements*.lock; then echo "error: a lock names an address" >&2; exit 1; fi
 
 clean: ## Remove the virtual environment and everything that tools left
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -61,9 +65,14 @@ $(VENV)/.python:
 
 $(VENV)/.locked: requirements.lock $(VENV)/.python
 	@echo "Installing the dependencies of requirements.lock (once, about a minute)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(INSTALL) --require-hashes --requirement requirements.lock
 	@touch $@
 
 $(VENV)/.ready: pyproject.toml $(VENV)/.locked
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.tools: requirements-test.lock $(VENV)/.ready
+	@echo "Installing what the tests need from requirements-test.lock (once, about a minute)"
+	@$(INSTALL) --require-hashes --requirement requirements-test.lock
 	@touch $@

