@@ -18,27 +18,18 @@ from kgmem.domain.schema import GraphSchema, from_mapping, merge, to_mapping, va
 from kgmem.domain.scope import SHARED, check_scope
 from kgmem.domain.source import Source
 from kgmem.domain.vitals import Figures
-from kgmem.formats.files import Paths
 from kgmem.services import check as checking
 from kgmem.services import embed as embedding
-from kgmem.services import export_records as exporting
-from kgmem.services import import_records as importing
 from kgmem.services import recall as recalling
 from kgmem.services import remember as remembering
-from kgmem.services.export_records import ExportOptions, ExportResult, Target
-from kgmem.services.importing import ImportOptions, ImportResult, OnProgress
-from kgmem.services.parts import Parts
+from kgmem.transfers import Transfers
 
 DEFAULT_GRAPH = "main"
 _UNSET: Any = object()
 
 
-class Memory:
+class Memory(Transfers):
     """A knowledge memory over one database: graphs, what they hold, and recall. Safe to share between tasks."""
-
-    def __init__(self, parts: Parts) -> None:
-        """Take the ports; kgmem.open() is the way to get one."""
-        self.parts = parts
 
     # Graphs
 
@@ -209,30 +200,6 @@ class Memory:
     async def changes(self, graph: str, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
         """Give the changes of a graph after a cursor, in the order in which they may be relied upon."""
         return await self.parts.store.changes(graph, after, limit)
-
-    # Files
-
-    async def import_files(
-        self,
-        graph: str,
-        files: Paths,
-        options: ImportOptions | None = None,
-        *,
-        progress: OnProgress | None = None,
-    ) -> ImportResult:
-        """Import files ("-": standard input) into a graph; what is not taken is told with its line and reason."""
-        return await importing.import_files(self.parts, graph, files, options or ImportOptions(), progress)
-
-    async def export_file(
-        self,
-        graph: str,
-        target: Target,
-        options: ExportOptions | None = None,
-        *,
-        progress: Callable[[int], None] | None = None,
-    ) -> ExportResult:
-        """Write what a graph holds to a file ("-": standard output), from one snapshot."""
-        return await exporting.export_file(self.parts, graph, target, options or ExportOptions(), progress)
 
     # Recall
 

@@ -1,12 +1,13 @@
 """The wiring: builds the façade out of the settings. Nobody else names an implementation."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from kgmem.domain.embedding import Embedder, EmbeddingSpace
-from kgmem.domain.errors import InvalidInput
+from kgmem.domain.errors import InvalidInput, KgmemError
 from kgmem.domain.graph import Graph
 from kgmem.domain.schema import GraphSchema
 from kgmem.embedding.registry import make_embedder
@@ -28,10 +29,15 @@ from kgmem.storage.postgres.keys import PostgresKeyRing
 from kgmem.storage.postgres.migrate import migrate, require_current
 from kgmem.storage.postgres.store import AgeGraphStore
 from kgmem.storage.postgres.vitals import PostgresVitals
+from kgmem.storage.postgres.worker import WorkerOptions
+from kgmem.storage.uploads import Uploads
+
+logger = logging.getLogger(__name__)
 
 OCCURRENCE = "Event"  # What descends from this label happened: that it is over does not make it untrue.
 Report = Callable[[str], None]
 _REMOTE = ("ollama", "openai")
+_TENDED_EVERY = 600.0  # Seconds between looks at the uploads.
 
 
 def _silent(text: str) -> None:
@@ -79,7 +85,8 @@ async def open_memory(
             await require_current(url)
         memory, queue = await _build(settings, url, stack)
         if worker:
-            await stack.enter_async_context(queue.worker(handlers(memory)))
+            await stack.enter_async_context(queue.worker(handlers(memory), _options(memory)))
+            await stack.enter_async_context(_tending(memory))
         yield memory
 
 
@@ -89,7 +96,32 @@ async def open_worker(settings: Settings, *, report: Report = _silent) -> None:
         url = await stack.enter_async_context(open_database(settings, report=report))
         await require_current(url)
         memory, queue = await _build(settings, url, stack)
-        await queue.work(handlers(memory))
+        await stack.enter_async_context(_tending(memory))
+        await queue.work(handlers(memory), _options(memory))
+
+
+def _options(memory: Memory) -> WorkerOptions:
+    return WorkerOptions(places=(memory.uploads.place,))
+
+
+@asynccontextmanager
+async def _tending(memory: Memory) -> AsyncIterator[None]:
+    """Look after the uploads of this machine beside a block: at its start, and now and then."""
+
+    async def tend() -> None:
+        while True:
+            try:
+                await memory.tend_uploads()
+            except KgmemError as error:
+                logger.warning("The uploads could not be looked after; that is tried again: %s", error)
+            await asyncio.sleep(_TENDED_EVERY)
+
+    task = asyncio.create_task(tend(), name="kgmem uploads")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
@@ -101,6 +133,8 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "absorb": memory.absorb_foreign_writes,
         "embed_missing": memory.defer_missing_vectors,
         "build_aside": memory.build_left_indexes,
+        "import": memory.run_upload,
+        "undo_import": memory.run_undo,
     }
 
 
@@ -132,7 +166,8 @@ async def _parts(
     store = AgeGraphStore(catalog)
     vitals = PostgresVitals(database, {"main": database, "search": searches})
     imports = PostgresImports(catalog, describe)
-    return Parts(catalog, store, imports, index, keys, queue, embedder, core, vitals, embedders.of)
+    uploads = Uploads(settings.home / "uploads")
+    return Parts(catalog, store, imports, index, keys, queue, embedder, core, vitals, embedders.of, uploads)
 
 
 class _Embedders:

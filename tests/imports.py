@@ -8,10 +8,12 @@ from typing import Any
 
 import orjson
 
+from kgmem.domain.change import Change
 from kgmem.formats.jsonl import dump
 from kgmem.formats.records import Record
 from kgmem.memory import Memory
 from kgmem.services.importing import ImportResult
+from tests.memories import index_schema, query, until
 
 _HELD = {"id": None, "version": None, "known_from": None, "extract": False}
 
@@ -57,3 +59,26 @@ def counts(result: ImportResult) -> dict[str, Any]:
     """Give the counts of an import."""
     names = ("read", "created", "updated", "unchanged", "rejected", "kinds")
     return {name: getattr(result, name) for name in names}
+
+
+async def assert_changes_tell_all(memory: Memory, graph: str) -> None:
+    """Follow the change feed from its beginning: it has to end with just what the graph holds."""
+    schema = await index_schema(memory, graph)
+    (last,) = await query(memory, f"SELECT count(*) AS changes FROM {schema}.change")
+    feed: list[Change] = []
+
+    async def complete() -> bool:  # A change is told when no transaction of the whole server is older.
+        while changes := await memory.changes(graph, after=feed[-1].id if feed else 0, limit=1000):
+            feed.extend(changes)
+        return len(feed) == last["changes"]
+
+    await until(complete)
+    told: set[int] = set()
+    for change in feed:
+        if change.kind != "schema":
+            # What moves to another label is told as deleted, and under its new id as updated.
+            assert change.operation != "created" or told.isdisjoint(change.ids), f"{change} tells what was told"
+            assert change.operation != "deleted" or told.issuperset(change.ids), f"{change} of what is not known"
+            told = told - set(change.ids) if change.operation == "deleted" else told | set(change.ids)
+    held = {row["id"] for table in ("item", "edge") for row in await query(memory, f"SELECT id FROM {schema}.{table}")}
+    assert told == held, f"told and not held: {told - held}; held and not told: {held - told}"

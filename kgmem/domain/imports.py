@@ -1,15 +1,19 @@
-"""Imports as the register knows them: what was read, how far it is, and what came of it."""
+"""Imports as the register knows them: what was read, how far it is, what came of it, and what became of that."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-ImportState = Literal["running", "failed", "done", "undone"]
+from kgmem.domain.change import Operation
+from kgmem.domain.scope import SHARED
+
+ImportState = Literal["waiting", "running", "failed", "done", "undoing", "undone"]
+ItemKind = Literal["entity", "episode", "relationship"]
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One import: read = created + updated + unchanged + rejected when it is done."""
+    """One import: read = created + updated + unchanged + rejected + linking, and linking is 0 when it is done."""
 
     id: int
     graph: str
@@ -26,6 +30,21 @@ class Import:
     unchanged: int = 0
     rejected: int = 0
     kinds: Mapping[str, int] = field(default_factory=dict)  # Records that were not rejected, by kind.
+    progress: Mapping[str, Any] | None = None  # stage, done, total, rate: as whoever runs it told last.
+    told_at: str | None = None  # When whoever runs it last gave a sign of life.
+    upload: str | None = None  # The folder of its uploaded files, until it is done.
+    undone: Mapping[str, Any] | None = None  # What taking it back out did.
+
+    @property
+    def linking(self) -> int:
+        """How many of its records wait until all entities are there."""
+        return self.read - self.created - self.updated - self.unchanged - self.rejected
+
+    @property
+    def within(self) -> str:
+        """The scope that it keeps to, with those below it."""
+        within: str = self.options.get("within", SHARED)
+        return within
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +56,36 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportItem:
+    """One thing that an import did to one item."""
+
+    operation: Operation
+    kind: ItemKind
+    id: int
+    key: str | None  # None for a relationship without one.
+    label: str | None  # Of a relationship its kind; None where nothing is known of the item any more.
+    start: str | None = None  # Keys of a relationship's ends.
+    end: str | None = None
+    scope: str = SHARED
+    held: bool = True  # Whether the graph still holds it.
+
+
+@dataclass(frozen=True, slots=True)
+class KeptItem:
+    """One item that taking an import back out leaves as it is."""
+
+    kind: ItemKind
+    key: str | None
+    reason: Literal["changed", "connected", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
 class Undone:
-    """What taking an import back out did."""
+    """What taking an import back out did, or would do."""
 
     deleted: Mapping[str, int]  # By kind: what it had created and nobody changed since.
     restored: int  # What it had changed, and is again as it was before.
-    kept: int  # What was changed again since, and stays.
+    changed: int  # What somebody changed again since, and stays.
+    connected: int  # Entities to which relationships lead that stay, and which therefore stay too.
+    unknown: int  # Of which the version before is not known, so that they stay as they are.
+    kept: Sequence[KeptItem] = ()  # The first of those that stay.

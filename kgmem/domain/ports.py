@@ -1,7 +1,8 @@
 """The ports: what the services need of the technology. Implementations live in storage, embedding and formats."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from kgmem.domain.access import Key, Right
@@ -12,7 +13,7 @@ from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.graph import Graph, GraphStats
-from kgmem.domain.imports import Import, ImportState, Waiting
+from kgmem.domain.imports import Import, ImportItem, ImportState, Undone, Waiting
 from kgmem.domain.question import Question
 from kgmem.domain.ranking import Ranked
 from kgmem.domain.relationship import Relationship
@@ -179,9 +180,15 @@ class ImportStore(Protocol):
     """The register of imports, and the loading of what they bring in batches."""
 
     async def begin(
-        self, graph: str, files: Sequence[Mapping[str, Any]], options: Mapping[str, Any], source: str | None
+        self,
+        graph: str,
+        files: Sequence[Mapping[str, Any]],
+        options: Mapping[str, Any],
+        source: str | None,
+        *,
+        upload: str | None = None,
     ) -> int:
-        """Register an import; gives its id."""
+        """Register an import; gives its id. One with an upload waits for a worker."""
 
     async def resume(self, graph: str, files: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> int | None:
         """Give the newest import of the same files in the same way that did not end, and let it run; None without."""
@@ -224,14 +231,62 @@ class ImportStore(Protocol):
     async def finish(self, id_: int, state: ImportState, error: str | None = None) -> None:
         """Write how an import ended."""
 
-    async def list(self, graph: str, *, id_: int | None = None, limit: int = 100) -> Sequence[Import]:
-        """Give the imports of a graph, newest first. Raises NotFound."""
+    async def start(self, id_: int) -> None:
+        """Let an import run (again)."""
 
-    async def get(self, graph: str, id_: int) -> Import:
-        """Give an import. Raises NotFound."""
+    async def tell(self, id_: int, progress: Mapping[str, Any] | None) -> None:
+        """Note how far an import is, as a sign of life of the process that runs it."""
+
+    async def wait(self, id_: int) -> None:
+        """Let an import wait for a worker again."""
+
+    async def list(
+        self, graph: str, *, within: str = "", before: int | None = None, limit: int = 100
+    ) -> Sequence[Import]:
+        """Give the imports of a graph, newest first, of which the ids are below one; only those within a scope."""
+
+    async def get(self, graph: str, id_: int, *, within: str = "") -> Import:
+        """Give an import. Raises NotFound, also for one that is not within the scope."""
+
+    async def uploads(self) -> Sequence[tuple[str, str, int]]:
+        """Give the uploads that imports still need: folder, graph and id of the import; the oldest first."""
+
+    async def items(self, graph: str, id_: int, cursor: str | None, limit: int) -> Page[ImportItem]:
+        """Give a page of what an import did, in its order."""
+
+    async def undo(
+        self, graph: str, id_: int, *, dry_run: bool = False, progress: Callable[[int, int], None] | None = None
+    ) -> Undone:
+        """Take an import back out, or only say what that would do. Raises NotFound, Conflict for one that runs."""
 
     def rejections(self, id_: int) -> AsyncGenerator[Rejection, None]:
         """Give the records that an import rejected, in the order in which it did."""
+
+
+class UploadFolder(Protocol):
+    """Where files lie that clients sent, each upload in a folder of its own, until they are imported."""
+
+    @property
+    def place(self) -> str:
+        """What names this folder among those of other machines."""
+
+    def create(self) -> str:
+        """Make room for an upload; gives its name."""
+
+    def file(self, upload: str, number: int, name: str) -> Path:
+        """Give the path of a file that is to be written, by its number in the upload and the name that it was given."""
+
+    def files(self, upload: str) -> Sequence[Path]:
+        """Give the files of an upload, in their order. Raises InvalidInput when they are gone."""
+
+    def holds(self, upload: str) -> bool:
+        """Say whether the upload is here."""
+
+    def remove(self, upload: str) -> None:
+        """Remove an upload."""
+
+    def sweep(self, needed: Collection[str]) -> int:
+        """Remove uploads that nobody needs and nobody is writing; gives how many."""
 
 
 class KeyRing(Protocol):
@@ -255,8 +310,13 @@ class KeyRing(Protocol):
 class JobQueue(Protocol):
     """Background work that survives the process which asked for it."""
 
-    async def defer(self, task: str, *, graph: str | None = None, **arguments: Any) -> int | None:
-        """Ask for a task; None when the same task already waits for this graph."""
+    async def defer(
+        self, task: str, *, graph: str | None = None, place: str | None = None, **arguments: Any
+    ) -> int | None:
+        """Ask for a task; None when the same task already waits for this graph (or, for imports, this import).
+
+        `place` names a folder of files that it needs: only a worker beside that folder does it.
+        """
 
     async def get(self, id_: int) -> Job:
         """Give a job. Raises NotFound."""

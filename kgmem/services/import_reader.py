@@ -11,6 +11,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph import Graph
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema
+from kgmem.domain.scope import reaches
 from kgmem.domain.source import Source
 from kgmem.formats.files import Paths
 from kgmem.formats.jsonl import dump
@@ -39,8 +40,8 @@ class ImportReader:
         self._schema: GraphSchema | None = None
         if graph.strict or graph.schema:
             self._schema = remember.schema_of(parts.core_schema, graph)
-        # A schema is checked record by record.
-        self.in_columns = self._schema is None and not options.dry_run
+        # A schema is checked record by record, and so is the scope that all keep to.
+        self.in_columns = self._schema is None and not options.dry_run and not options.within
 
     async def chunks(self, files: Paths, progress: OnProgress | None) -> AsyncGenerator[list[Found], None]:
         """Give the files' records in chunks of the size of a batch."""
@@ -109,6 +110,9 @@ class ImportReader:
 
     def _fault(self, record: Record) -> tuple[str | None, bool]:
         """Give what is wrong with a record, as far as the graph's own settings tell, and if only that it is partial."""
+        if self.options.within and (isinstance(record, Source) or not reaches(self.options.within, record.scope)):
+            what = "A source is the whole graph's" if isinstance(record, Source) else f"Its scope is {record.scope!r}"
+            return f"{what}, and this import keeps to {self.options.within!r}.", False
         if isinstance(record, Entity) and record.embedding is not None:
             wanted = self.graph.space.dimension if self.graph.space else None
             if len(record.embedding) != wanted:

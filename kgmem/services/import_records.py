@@ -1,93 +1,43 @@
-"""Import: files into a graph, in batches, in constant memory, with every record that is not taken told by its line.
+"""Import records: batch by batch, in constant memory, with every record that is not taken told by its line.
 
 Each batch is noted in the register of imports in the transaction that stores it, so an import that was killed goes on
 where it was. Two lanes store side by side; what is said of one thing keeps its order, since a thing has one lane.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Collection, Sequence
 from contextlib import aclosing
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
-from kgmem.domain.batch import Batch, BatchKind, BatchResult, Columns, Rejection, Stated, lane_of
+from kgmem.domain.batch import Batch, BatchKind, BatchResult, Columns, Stated, lane_of
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
-from kgmem.domain.errors import InvalidInput, KgmemError
 from kgmem.domain.graph import Graph
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema
-from kgmem.domain.scope import check_scope
 from kgmem.domain.source import Source
 from kgmem.formats.files import Paths
 from kgmem.formats.records import Record
-from kgmem.formats.registry import reader_of
 from kgmem.formats.wire import from_wire, to_wire
 from kgmem.services import remember
-from kgmem.services.import_reader import Check, ImportReader
-from kgmem.services.importing import KEPT_REJECTIONS, ImportOptions, ImportResult, OnProgress, Tally
+from kgmem.services.import_reader import ImportReader
+from kgmem.services.importing import ImportOptions, OnProgress
 from kgmem.services.parts import Parts
-from kgmem.services.reading_files import Found, identity
+from kgmem.services.reading_files import Found
 from kgmem.services.write_batch import patiently
 
 _LANES = 2
 _KINDS: Sequence[tuple[BatchKind, type[Record]]] = (("entity", Entity), ("relationship", Relationship))
 _PIECES = 8  # Numbers that a chunk of the files has for its pieces.
-_EPISODES = 1000
 
 
-async def import_files(
-    parts: Parts, graph: str, files: Paths, options: ImportOptions, progress: OnProgress | None = None
-) -> ImportResult:
-    """Import files into a graph: what can be stored as it is read, then relationships that waited, then episodes.
-
-    What is stored already counts as unchanged. Raises NotFound, InvalidInput for a file that is none of its format,
-    and with `on_error="stop"` for the first bad record.
-    """
-    check_scope(options.scope)
-    for file in files:
-        if isinstance(file, Path | str):
-            reader_of(file, options.format)
-    held = await parts.graphs.get(graph)
-    if options.dry_run:
-        return await Check(parts, held, options).run(files, progress)
-    told = await asyncio.to_thread(identity, files)
-    id_ = await parts.imports.resume(graph, told, options.told()) if options.resume else None
-    stored = await parts.imports.stored(id_) if id_ is not None else frozenset()
-    if id_ is None:
-        id_ = await parts.imports.begin(graph, told, options.told(), options.source)
-    run = _Import(parts, held, options, id_, stored)
-    try:
-        await run.read(files, progress)
-        await run.link(progress)
-        await patiently(lambda: parts.imports.build_indexes(graph))
-    except BaseException as error:
-        with contextlib.suppress(KgmemError):  # A database that is away learns of it when the import is resumed.
-            await parts.imports.finish(id_, "failed", str(error) or type(error).__name__)
-        raise
-    await parts.imports.finish(id_, "done")
-    return await _result(parts, graph, id_, run.tally, options)
-
-
-async def write_rejections(parts: Parts, id_: int, path: Path) -> None:
-    """Write the rejected records of an import to a file, one JSON object a line; none is made when there are none."""
-    file = None
-    try:
-        async for rejection in parts.imports.rejections(id_):
-            file = file or _created(path)
-            file.write(orjson.dumps(rejection, option=orjson.OPT_APPEND_NEWLINE))
-    finally:
-        if file:
-            file.close()
-
-
-class _Import(ImportReader):
+class ImportRun(ImportReader):
     """One import under way."""
 
     def __init__(self, parts: Parts, graph: Graph, options: ImportOptions, id_: int, stored: frozenset[int]) -> None:
+        """Take the ports, the graph as it is held, how to read, and which batches are stored already."""
         super().__init__(parts, graph, options)
         self._id = id_
         self._stored = stored
@@ -114,7 +64,7 @@ class _Import(ImportReader):
     async def link(self, progress: OnProgress | None) -> None:
         """Store what names entities, now that these are there."""
         imports, most = self.parts.imports, self.options.batch
-        waiting = await imports.waiting(self._id)
+        waiting = await patiently(lambda: imports.waiting(self._id))
         total, done = waiting.relationships + waiting.episodes, 0
         while result := await patiently(lambda: imports.link(self.graph.name, self._id, most)):
             done += self._count(result)
@@ -224,37 +174,3 @@ def _has_unique(schema: GraphSchema) -> bool:
     labels, kinds = schema.labels.values(), schema.kinds.values()
     declared = [*(label.properties for label in labels), *(kind.properties for kind in kinds)]
     return any(property_.unique for properties in declared for property_ in properties.values())
-
-
-async def _result(parts: Parts, graph: str, id_: int, tally: Tally, options: ImportOptions) -> ImportResult:
-    held = await parts.imports.get(graph, id_)
-    kept: list[Rejection] = []
-    if held.rejected:
-        async with aclosing(parts.imports.rejections(id_)) as rejections:
-            async for rejection in rejections:
-                kept.append(rejection)
-                if len(kept) == KEPT_REJECTIONS:
-                    break
-        if options.rejected_to:
-            await write_rejections(parts, id_, options.rejected_to)
-    return ImportResult(
-        id=id_,
-        read=held.read,
-        created=held.created,
-        updated=held.updated,
-        unchanged=held.unchanged,
-        checked=0,
-        rejected=held.rejected,
-        seconds=tally.seconds(),
-        kinds=held.kinds,
-        rejections=tuple(kept),
-    )
-
-
-def _created(path: Path) -> BinaryIO:
-    try:
-        return path.open("wb")
-    except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be written: {error.strerror}.", mend="Name another file for the rejected records."
-        ) from error

@@ -12,6 +12,7 @@ from kgmem.domain.scope import SHARED
 from kgmem.formats.records import Kind
 
 KEPT_REJECTIONS = 100
+_TOLD = ("format", "kind", "source", "scope", "within", "batch", "mapping", "format_options")
 Stage = Literal["reading", "linking"]
 
 
@@ -25,6 +26,7 @@ class ImportOptions:
     dry_run: bool = False  # Check everything, store nothing.
     source: str | None = None  # Of records that name none.
     scope: str = SHARED  # Of records that name none.
+    within: str = SHARED  # The scope outside of which, and of those below it, records are rejected.
     batch: int = 20_000  # Records that are read, and stored in a transaction or two, at a time.
     rejected_to: Path | None = None  # A file for the rejected records, one JSON object a line; made when there is one.
     resume: bool = False  # Go on with the last import of the same files that did not end; without one begin anew.
@@ -33,8 +35,12 @@ class ImportOptions:
 
     def told(self) -> dict[str, Any]:
         """Give what makes two imports of the same files the same."""
-        names = ("format", "kind", "source", "scope", "batch", "mapping", "format_options")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _TOLD}
+
+    @classmethod
+    def as_told(cls, told: Mapping[str, Any]) -> "ImportOptions":
+        """Give the options that were told."""
+        return cls(**{name: told[name] for name in (*_TOLD, "on_error") if name in told})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,10 @@ class ImportProgress:
     unchanged: int
     rejected: int
     seconds: float
+
+    def told(self) -> dict[str, Any]:
+        """Give it as the register of imports notes it."""
+        return {"stage": self.stage, "done": self.done, "total": self.total, "rate": round(self.rate, 1)}
 
     @property
     def rate(self) -> float:

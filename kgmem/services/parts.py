@@ -4,7 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kgmem.domain.embedding import Embedder, EmbeddingSpace
-from kgmem.domain.ports import GraphCatalog, GraphStore, ImportStore, JobQueue, KeyRing, RetrievalIndex, Vitals
+from kgmem.domain.ports import (
+    GraphCatalog,
+    GraphStore,
+    ImportStore,
+    JobQueue,
+    KeyRing,
+    RetrievalIndex,
+    UploadFolder,
+    Vitals,
+)
 from kgmem.domain.schema import GraphSchema
 
 
@@ -27,3 +36,4 @@ class Parts:
     vitals: Vitals
     # Gives the embedder of a space that a graph is (still) in, where it can be had: questions are asked in that space.
     embedder_of: Callable[[EmbeddingSpace], Embedder | None] = _no_other
+    uploads: UploadFolder | None = None  # None: no files are taken for a worker to import.

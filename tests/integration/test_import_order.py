@@ -17,7 +17,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.formats.wire import to_wire
 from kgmem.memory import Memory
 from kgmem.services.importing import ImportOptions
-from tests.imports import adds_up, assert_same_contents, counts, write_lines
+from tests.imports import adds_up, assert_changes_tell_all, assert_same_contents, counts, write_lines
 from tests.invariants import assert_index_matches_labels
 from tests.memories import new_graph, stable_vector
 
@@ -114,6 +114,7 @@ async def test_an_import_is_the_same_as_stating_each_record_in_the_order_of_the_
     assert adds_up(result)
     assert result.read == len(records)
     await assert_index_matches_labels(memory, imported)
+    await assert_changes_tell_all(memory, imported)
     again = await memory.import_files(imported, [path], ImportOptions(batch=batch))
     assert adds_up(again)
     for graph in (imported, stated):
@@ -172,6 +173,7 @@ async def test_tables_say_the_same_as_lines(
     assert counts(result) == counts(told)
     await assert_same_contents(memory, imported, stated)
     await assert_index_matches_labels(memory, imported)
+    await assert_changes_tell_all(memory, imported)
     again = await memory.import_files(imported, files, ImportOptions(batch=batch))
     assert again.rejected == result.rejected
     for graph in (imported, stated):

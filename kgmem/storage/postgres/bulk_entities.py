@@ -19,7 +19,8 @@ async def load_entities(load: Load, count: int) -> None:
     paths, numbers = list(load.scopes), list(load.scopes.values())
     created = 0
     if not load.careful:
-        created = await load.execute(load.sql("insert_items"), labels, bases, paths, numbers)
+        mixed = load.sql("of_one_label") if len(labels) > 1 else ""
+        created = await load.execute(load.sql("insert_items") % {"mixed": mixed}, labels, bases, paths, numbers)
     load.result.created += created
     fresh = created == count  # Then no statement has to ask again what is new.
     if created:
@@ -27,13 +28,14 @@ async def load_entities(load: Load, count: int) -> None:
             only_new = "" if fresh else load.sql("only_new_items")
             sql = load.sql("insert_vertices", label=label.age_name) % {"new": only_new}
             await load.execute(sql, label.name, base)
+        only_new = "" if fresh else load.sql("only_new_passages")
+        await load.execute(load.sql("tell_entities") % {"new": only_new}, labels, bases, load.import_id)
     changed = [] if fresh else await _changed(load, (labels, bases, paths, numbers))
     passages: list[Passages] = []
     if changed:
         await merge_rows(load, changed, lambda rows: _merge(load, rows, passages), entity_at)
     if created:
         only_new = "" if fresh else load.sql("only_new_passages")
-        await load.execute(load.sql("tell_entities") % {"new": only_new}, labels, bases, load.import_id)
         vectors = load.sql("insert_vectors", table=load.layout.vectors) if load.layout.vectors else ""
         sql = load.sql("insert_passages") % {"new": only_new, "vectors": vectors}
         await load.execute(sql, labels, bases, load.layout.id)
@@ -60,6 +62,9 @@ async def _merge(load: Load, rows: Sequence[Any], passages: list[Passages]) -> N
         outcome = await write_vertices(load.connection, wanted, ENTITY, statements)
         outcomes.append((len(places), outcome))
     passages.append(wanted)
+    if moves := wanted.moves():
+        sql = load.layout.sql("undo", "note_moves")
+        await load.connection.execute(sql, load.import_id, *map(list, zip(*moves, strict=True)))
     for count, outcome in outcomes:
         load.result.created += len(outcome.created)
         load.result.updated += len(outcome.updated)

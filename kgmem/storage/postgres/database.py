@@ -143,5 +143,20 @@ class Database:
         raise DatabaseUnavailable("Too many writers met on the same items.", mend="Try again in a moment.")
 
 
+async def transact_on(connection: asyncpg.Connection, work: Work[T]) -> T:
+    """Run work in a transaction on a connection that is lent, again from its start when writers met on the same rows.
+
+    Raises what RETRYABLE lists when they meet too often.
+    """
+    for attempt in range(1, _TRIES):
+        try:
+            async with connection.transaction():
+                return await work(connection)
+        except RETRYABLE:
+            await asyncio.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 - jitter, no secret
+    async with connection.transaction():
+        return await work(connection)
+
+
 async def _keep_session(connection: asyncpg.Connection) -> None:
     """Leave a returned connection as it is: kgmem sets nothing that outlives a transaction; a RESET costs a trip."""

@@ -36,14 +36,8 @@ async def vertices(
     if not ids:
         return Deleted(missing=missing)
     edges = await connection.fetch(layout.sql("write", "lock_edges_of"), ids)
-    kept = await _delete_edges(connection, layout, edges)
-    stored = await read_vertices(connection, layout, ids)
-    versions = [(row, stored[row["id"]], None) for row in rows if row["id"] in stored]
-    kept += await keep_history(connection, layout, kind, versions, deleted=True)
-    passages, vectors = await drop_passages_of(connection, layout, ids)
-    await _delete_rows(connection, layout, ids)
-    await connection.execute(layout.sql("write", "delete_items"), ids)
-    await connection.execute(layout.sql("write", "change"), DELETED, kind, ids, [row["key"] for row in rows])
+    kept = await delete_edges(connection, layout, edges)
+    passages, vectors, kept_too = await delete_vertices(connection, layout, kind, rows)
     return Deleted(
         entities=len(ids) if kind == ENTITY else 0,
         episodes=0 if kind == ENTITY else len(ids),
@@ -51,8 +45,23 @@ async def vertices(
         passages=passages,
         vectors=vectors,
         missing=missing,
-        kept_in_history=kept,
+        kept_in_history=kept + kept_too,
     )
+
+
+async def delete_vertices(
+    connection: asyncpg.Connection, layout: Layout, kind: int, rows: Sequence[Any]
+) -> tuple[int, int, int]:
+    """Delete vertices that are locked and have no edges; gives the passages, vectors, and versions kept in history."""
+    ids = [row["id"] for row in rows]
+    stored = await read_vertices(connection, layout, ids)
+    versions = [(row, stored[row["id"]], None) for row in rows if row["id"] in stored]
+    kept = await keep_history(connection, layout, kind, versions, deleted=True)
+    passages, vectors = await drop_passages_of(connection, layout, ids)
+    await _delete_rows(connection, layout, ids)
+    await connection.execute(layout.sql("write", "delete_items"), ids)
+    await connection.execute(layout.sql("write", "change"), DELETED, kind, ids, [row["key"] for row in rows])
+    return passages, vectors, kept
 
 
 async def relationships(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int], scope: str) -> Deleted:
@@ -60,12 +69,13 @@ async def relationships(connection: asyncpg.Connection, layout: Layout, ids: Seq
     number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
     rows = await connection.fetch(layout.sql("write", "lock_edges_by_id"), list(set(ids)), number)
     found = {row["id"] for row in rows}
-    kept = await _delete_edges(connection, layout, rows)
+    kept = await delete_edges(connection, layout, rows)
     missing = [str(id_) for id_ in ids if id_ not in found]
     return Deleted(relationships=len(rows), missing=missing, kept_in_history=kept)
 
 
-async def _delete_edges(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> int:
+async def delete_edges(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> int:
+    """Delete edges that are locked; gives how many versions are kept in the history."""
     ids = [row["id"] for row in rows]
     if not ids:
         return 0

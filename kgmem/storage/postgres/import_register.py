@@ -1,19 +1,30 @@
 """The register of imports: what was read, how, how far it is, and what came of it."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from kgmem.domain.batch import Rejection
-from kgmem.domain.errors import NotFound
-from kgmem.domain.imports import Import, ImportState, Waiting
+from kgmem.domain.change import Operation
+from kgmem.domain.entity import Page
+from kgmem.domain.errors import Conflict, InvalidInput, NotFound
+from kgmem.domain.imports import Import, ImportItem, ImportState, ItemKind, Undone, Waiting
 from kgmem.domain.interval import iso
+from kgmem.domain.scope import SHARED
 from kgmem.storage.postgres.catalog import PostgresCatalog
+from kgmem.storage.postgres.layout import Layout, know_labels, label_id
 from kgmem.storage.postgres.statements import statement
+from kgmem.storage.postgres.undoing import as_json, undo
 
 LAST = 2**62  # Batches of what waited are numbered from here on.
 _PAGE = 5000
+_LARGEST_ID = 2**31 - 1
+_SILENCE = 15.0  # Seconds after which an import that gave no sign of life is taken for dead.
+_CURSOR = re.compile(r"([0-9]{1,18})\.([0-9]{1,9})")
+_OPERATIONS: Mapping[int, Operation] = {1: "created", 2: "updated"}
+_KINDS: Mapping[int, ItemKind] = {1: "entity", 2: "episode", 3: "relationship"}
 
 
 class ImportRegister:
@@ -25,13 +36,19 @@ class ImportRegister:
         self.database = catalog.database
 
     async def begin(
-        self, graph: str, files: Sequence[Mapping[str, Any]], options: Mapping[str, Any], source: str | None
+        self,
+        graph: str,
+        files: Sequence[Mapping[str, Any]],
+        options: Mapping[str, Any],
+        source: str | None,
+        *,
+        upload: str | None = None,
     ) -> int:
-        """Register an import; gives its id."""
+        """Register an import; gives its id. One with an upload waits for a worker."""
         layout = await self.catalog.layout(graph)
         told = orjson.dumps(files).decode(), orjson.dumps(options, option=orjson.OPT_SORT_KEYS).decode()
         async with self.database.connection() as connection:
-            id_: int = await connection.fetchval(statement("imports", "begin"), layout.id, *told, source)
+            id_: int = await connection.fetchval(statement("imports", "begin"), layout.id, *told, source, upload)
         return id_
 
     async def resume(self, graph: str, files: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> int | None:
@@ -40,9 +57,14 @@ class ImportRegister:
         told = orjson.dumps(files).decode(), orjson.dumps(options, option=orjson.OPT_SORT_KEYS).decode()
         async with self.database.connection() as connection:
             id_: int | None = await connection.fetchval(statement("imports", "unfinished"), layout.id, *told)
-            if id_ is not None:
-                await connection.execute(statement("imports", "resume"), id_)
+        if id_ is not None:
+            await self.start(id_)
         return id_
+
+    async def start(self, id_: int) -> None:
+        """Let an import run (again)."""
+        async with self.database.connection() as connection:
+            await connection.execute(statement("imports", "resume"), id_)
 
     async def stored(self, id_: int) -> frozenset[int]:
         """Give the numbers of the batches that were stored."""
@@ -61,18 +83,70 @@ class ImportRegister:
         async with self.database.connection() as connection:
             await connection.execute(statement("imports", "finish"), id_, state, error)
 
-    async def list(self, graph: str, *, id_: int | None = None, limit: int = 100) -> Sequence[Import]:
-        """Give the imports of a graph, newest first. Raises NotFound for a graph that is not."""
-        await self.catalog.layout(graph)
+    async def tell(self, id_: int, progress: Mapping[str, Any] | None) -> None:
+        """Note how far an import is, as a sign of life of the process that runs it."""
+        told = orjson.dumps(progress).decode() if progress is not None else None
         async with self.database.connection() as connection:
-            return [_import_of(row) for row in await connection.fetch(statement("imports", "get"), graph, id_, limit)]
+            await connection.execute(statement("imports", "tell"), id_, told)
 
-    async def get(self, graph: str, id_: int) -> Import:
-        """Give an import. Raises NotFound."""
-        found = await self.list(graph, id_=id_)
+    async def wait(self, id_: int) -> None:
+        """Let an import wait for a worker again."""
+        async with self.database.connection() as connection:
+            await connection.execute(statement("imports", "wait"), id_)
+
+    async def list(
+        self, graph: str, *, within: str = SHARED, before: int | None = None, limit: int = 100
+    ) -> Sequence[Import]:
+        """Give the imports of a graph, newest first, of which the ids are below one; only those within a scope."""
+        return await self._list(graph, None, within, before, limit)
+
+    async def get(self, graph: str, id_: int, *, within: str = SHARED) -> Import:
+        """Give an import. Raises NotFound, also for one that is not within the scope."""
+        found = await self._list(graph, id_, within, None, 1) if 0 < id_ <= _LARGEST_ID else []
         if not found:
             raise NotFound(f"There is no import {id_} of {graph!r}.", mend="List them: GET /v1/graphs/GRAPH/imports.")
         return found[0]
+
+    async def _list(self, graph: str, id_: int | None, within: str, before: int | None, limit: int) -> Sequence[Import]:
+        await self.catalog.layout(graph)
+        async with self.database.connection() as connection:
+            rows = await connection.fetch(statement("imports", "get"), graph, id_, within, before, limit)
+        return [_import_of(row) for row in rows]
+
+    async def uploads(self) -> Sequence[tuple[str, str, int]]:
+        """Give the uploads that imports still need: folder, graph and id of the import; the oldest first."""
+        async with self.database.connection() as connection:
+            rows = await connection.fetch(statement("imports", "uploads"))
+        return [(row["upload"], row["graph"], row["id"]) for row in rows]
+
+    async def items(self, graph: str, id_: int, cursor: str | None, limit: int) -> Page[ImportItem]:
+        """Give a page of what an import did, in its order. Raises InvalidInput for a cursor that kgmem did not give."""
+        after = _place(cursor)
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            rows = await connection.fetch(layout.sql("imports", "items"), id_, *after, limit + 1)
+            await know_labels(connection, layout, [row["now"] for row in rows])
+        items = [_item_of(layout, row) for row in rows[:limit]]
+        last = rows[limit - 1] if len(rows) > limit else None
+        return Page(items, f"{last['change']}.{last['at']}" if last else None)
+
+    async def undo(
+        self, graph: str, id_: int, *, dry_run: bool = False, progress: Callable[[int, int], None] | None = None
+    ) -> Undone:
+        """Take an import back out, or only say what that would do. Raises NotFound, Conflict for one that runs."""
+        async with self.database.connection() as connection:
+            row = await connection.fetchrow(statement("undo", "begin"), id_, _SILENCE, dry_run)
+        if row is None:
+            raise Conflict(
+                f"The import {id_} runs, or waits for its turn.", mend="Let it end, or stop it, and try again."
+            )
+        if row["state"] == "undone":
+            return Undone(**orjson.loads(row["undone"]))
+        undone = await undo(self.catalog, graph, id_, dry_run=dry_run, progress=progress)
+        if not dry_run:
+            async with self.database.connection() as connection, connection.transaction():
+                await connection.execute(statement("undo", "forget_waiting"), id_)
+                await connection.execute(statement("undo", "end"), id_, as_json(undone))
+        return undone
 
     async def rejections(self, id_: int) -> AsyncGenerator[Rejection, None]:
         """Give the records that an import rejected, in the order in which it did."""
@@ -100,4 +174,33 @@ def _import_of(row: Any) -> Import:
         error=row["error"],
         **{name: int(row[name]) for name in ("read", "created", "updated", "unchanged", "rejected")},
         kinds={kind: int(count) for kind, count in orjson.loads(row["kinds"]).items()},
+        progress=orjson.loads(row["progress"]) if row["progress"] is not None else None,
+        told_at=iso(row["told_at"]) if row["told_at"] is not None else None,
+        upload=row["upload"],
+        undone=orjson.loads(row["undone"]) if row["undone"] is not None else None,
     )
+
+
+def _item_of(layout: Layout, row: Any) -> ImportItem:
+    label = layout.by_id.get(label_id(row["now"]))
+    return ImportItem(
+        operation=_OPERATIONS[row["operation"]],
+        kind=_KINDS[row["kind"]],
+        id=row["now"],
+        key=row["key"],
+        label=label.name if label else None,
+        start=row["start_key"],
+        end=row["end_key"],
+        scope=row["scope"] or SHARED,
+        held=row["held"],
+    )
+
+
+def _place(cursor: str | None) -> tuple[int, int]:
+    """Give the change and the place in it behind which a page begins."""
+    if cursor is None:
+        return 0, 0
+    found = _CURSOR.fullmatch(cursor)
+    if not found:
+        raise InvalidInput(f"{cursor[:40]!r} is not a cursor.", mend="Send the cursor of the last page.")
+    return int(found[1]), int(found[2])

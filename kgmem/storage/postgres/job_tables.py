@@ -14,6 +14,9 @@ from kgmem.storage.postgres.statements import load
 
 # Tasks that may run beside the others of a graph. The rest, each of which rewrites a graph's index, run one at a time.
 _BESIDE = frozenset({"embed"})
+# Tasks of which several may wait for one graph, each about an import.
+_EACH = frozenset({"import", "undo_import"})
+QUEUE = "default"
 
 
 def make_app(url: str, size: int) -> App:
@@ -36,11 +39,18 @@ async def select(app: App, name: str, **arguments: Any) -> Sequence[dict[str, An
         return await app.connector.execute_query_all_async(load("jobs")[name], **arguments)
 
 
-async def insert(app: App, task: str, graph: str | None, arguments: Mapping[str, Any]) -> int | None:
-    """Put a job into the queue; None when the same task waits there for the graph. Raises DatabaseUnavailable."""
+async def insert(
+    app: App, task: str, graph: str | None, arguments: Mapping[str, Any], *, place: str | None = None
+) -> int | None:
+    """Put a job into the queue; None when the same one waits there already. Raises DatabaseUnavailable."""
     given = dict(arguments) if graph is None else {"graph": graph, **arguments}
     turn = task if task in _BESIDE or graph is None else "index"
-    job = app.configure_task(task, queueing_lock=f"{task}:{graph}", lock=f"{turn}:{graph}", task_kwargs=given)
+    same, lock = f"{task}:{graph}", f"{turn}:{graph}"
+    if task in _EACH:
+        same = f"{same}:{arguments.get('import_')}"
+        # One at a time in a place, so that others find a free hand beside it.
+        lock = f"{task}:{place or graph}"
+    job = app.configure_task(task, queue=place or QUEUE, queueing_lock=same, lock=lock, task_kwargs=given)
     with translating():
         try:
             return await job.defer_async()

@@ -52,8 +52,12 @@ class ProcrastinateQueue:
         """Send the wake-ups that are due."""
         await self._wakeups.aclose()
 
-    async def defer(self, task: str, *, graph: str | None = None, **arguments: Any) -> int | None:
-        """Ask for a task; None when the same task already waits for this graph.
+    async def defer(
+        self, task: str, *, graph: str | None = None, place: str | None = None, **arguments: Any
+    ) -> int | None:
+        """Ask for a task; None when the same task already waits for this graph (or, for imports, this import).
+
+        `place` names a folder of files that it needs: only a worker that works for this place does it.
 
         `embed`, which every write asks for, is sent in the background and gives None: it costs its caller nothing,
         and a job starts after the last call in any case. Raises DatabaseUnavailable.
@@ -61,7 +65,7 @@ class ProcrastinateQueue:
         if task in _FREQUENT and not arguments:
             self._wakeups.wake((task, graph))
             return None
-        return await insert(self.app, task, graph, arguments)
+        return await insert(self.app, task, graph, arguments, place=place)
 
     async def get(self, id_: int) -> Job:
         """Give a job. Raises NotFound."""

@@ -48,6 +48,10 @@ class Passages:
         if former in self._new:
             self._new.add(vertex)
 
+    def moves(self) -> list[tuple[int, int]]:
+        """Give the vertices that moved: what they were, and what they are."""
+        return [(former, vertex) for vertex, former in self._former.items()]
+
     async def store(self, connection: asyncpg.Connection) -> None:
         """Bring passages and vectors up to date, touching only those that changed; nothing may follow but COMMIT."""
         held = await self._held(connection)

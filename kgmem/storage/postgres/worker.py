@@ -17,7 +17,7 @@ from procrastinate.exceptions import JobAborted, ProcrastinateException
 from procrastinate.jobs import Job as QueuedJob
 
 from kgmem.domain.errors import KgmemError, NotFound, Unavailable
-from kgmem.storage.postgres.job_tables import insert, select, translating
+from kgmem.storage.postgres.job_tables import QUEUE, insert, select, translating
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class WorkerOptions:
     poll: float = 5.0
     foreign_writes: float = 2.0
     grace: float = 10.0
+    places: tuple[str, ...] = ()  # Folders of files that it can reach, for jobs that need these.
 
 
 @dataclass(slots=True)
@@ -138,6 +139,7 @@ async def _keep_working(app: App, options: WorkerOptions) -> None:
         try:
             with translating():
                 await app.run_worker_async(
+                    queues=[QUEUE, *options.places],
                     concurrency=options.concurrency,
                     install_signal_handlers=False,
                     update_heartbeat_interval=options.heartbeat,

@@ -85,9 +85,14 @@ LEFT JOIN unnest($3::text[], $4::integer[]) AS c (path, id) ON c.path = s.scope 
 LEFT JOIN {index}.source o ON o.key = s.source
 WHERE s.version IS NULL AND s.removed IS NULL
   AND NOT EXISTS (SELECT 1 FROM kgmem_entities b WHERE (b.version IS NOT NULL OR b.removed IS NOT NULL)
-                  AND b.scope = s.scope AND b.key = s.key AND (b.place, b.at) < (s.place, s.at))
+                  AND b.scope = s.scope AND b.key = s.key AND (b.place, b.at) < (s.place, s.at)) %(mixed)s
 ORDER BY c.id, s.key, s.place, s.at
 ON CONFLICT (scope, key, kind) DO NOTHING
+
+-- name: of_one_label
+-- What gets another label within the batch is told of, and moves, one statement after the other.
+AND NOT EXISTS (SELECT 1 FROM kgmem_entities b
+                WHERE b.scope = s.scope AND b.key = s.key AND b.label <> s.label)
 
 -- name: insert_vertices
 INSERT INTO {graph}.{label} (id, properties)

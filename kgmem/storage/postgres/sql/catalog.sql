@@ -21,6 +21,9 @@ UPDATE kgmem.graph SET strict = $2, schema = $3::text::jsonb, fusion = $4 WHERE 
 -- name: unregister
 DELETE FROM kgmem.graph WHERE name = $1 RETURNING id, age_name, index_name
 
+-- name: forget_imports
+DELETE FROM kgmem.import WHERE graph = $1
+
 -- name: drop_index
 DROP SCHEMA {index} CASCADE
 

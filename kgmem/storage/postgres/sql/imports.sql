@@ -1,5 +1,7 @@
 -- name: begin
-INSERT INTO kgmem.import (graph, files, options, source) VALUES ($1, $2::jsonb, $3::jsonb, $4) RETURNING id
+INSERT INTO kgmem.import (graph, files, options, source, upload, state, told_at)
+VALUES ($1, $2::jsonb, $3::jsonb, $4, $5, CASE WHEN $5::text IS NULL THEN 'running' ELSE 'waiting' END, now())
+RETURNING id
 
 -- name: unfinished
 SELECT id FROM kgmem.import
@@ -7,7 +9,7 @@ WHERE graph = $1 AND files = $2::jsonb AND options = $3::jsonb AND state IN ('ru
 ORDER BY id DESC LIMIT 1
 
 -- name: resume
-UPDATE kgmem.import SET state = 'running', error = NULL, finished_at = NULL WHERE id = $1
+UPDATE kgmem.import SET state = 'running', error = NULL, finished_at = NULL, told_at = now() WHERE id = $1
 
 -- name: numbers
 SELECT number FROM kgmem.import_batch WHERE import = $1 AND number < $2
@@ -46,12 +48,50 @@ SELECT (SELECT count(*) FROM kgmem.import_relationship WHERE import = $1) AS rel
        (SELECT count(*) FROM kgmem.import_episode WHERE import = $1) AS episodes
 
 -- name: finish
-UPDATE kgmem.import SET state = $2, error = $3, finished_at = now() WHERE id = $1
+UPDATE kgmem.import SET state = $2, error = $3, finished_at = now(), upload = NULL WHERE id = $1
+
+-- name: tell
+UPDATE kgmem.import SET told_at = now(), progress = coalesce($2::jsonb, progress) WHERE id = $1
+
+-- name: wait
+UPDATE kgmem.import SET state = 'waiting' WHERE id = $1 AND state IN ('running', 'waiting')
+
+-- name: uploads
+SELECT i.upload, g.name AS graph, i.id FROM kgmem.import i JOIN kgmem.graph g ON g.id = i.graph
+WHERE i.upload IS NOT NULL ORDER BY i.id
+
+-- name: items
+-- What was deleted since is told by its last version in the history.
+SELECT c.id AS change, u.at, c.operation, c.kind, u.now, coalesce(i.key, e.key, h.record->'properties'->>'key') AS key,
+       coalesce(s.path, h.record->'properties'->>'scope') AS scope, coalesce(i.id, e.id) IS NOT NULL AS held,
+       coalesce(a.key, ha.record->'properties'->>'key') AS start_key,
+       coalesce(b.key, hb.record->'properties'->>'key') AS end_key
+FROM (SELECT c.id, c.operation, c.kind, n.at, n.id AS was
+      FROM {index}.change c CROSS JOIN LATERAL unnest(c.ids) WITH ORDINALITY AS n (id, at)
+      WHERE c.import = $1 AND c.operation < 3 AND (c.id, n.at) > ($2, $3)
+      ORDER BY c.id, n.at LIMIT $4) c
+CROSS JOIN LATERAL (
+    SELECT c.at, coalesce((SELECT m.now FROM kgmem.import_move m WHERE m.import = $1 AND m.former = c.was), c.was) AS now) u
+LEFT JOIN {index}.item i ON i.id = u.now AND c.kind < 3
+LEFT JOIN {index}.edge e ON e.id = u.now AND c.kind = 3
+LEFT JOIN {index}.scope s ON s.id = coalesce(i.scope, e.scope)
+LEFT JOIN LATERAL (SELECT record FROM {index}.history WHERE id = u.now AND i.id IS NULL AND e.id IS NULL
+                   ORDER BY version DESC LIMIT 1) h ON true
+LEFT JOIN kgmem.import_move ma ON ma.import = $1 AND ma.former = (h.record->>'start')::bigint
+LEFT JOIN kgmem.import_move mb ON mb.import = $1 AND mb.former = (h.record->>'end')::bigint
+LEFT JOIN {index}.item a ON a.id = coalesce(e.source, ma.now, (h.record->>'start')::bigint)
+LEFT JOIN {index}.item b ON b.id = coalesce(e.target, mb.now, (h.record->>'end')::bigint)
+LEFT JOIN LATERAL (SELECT record FROM {index}.history WHERE id = (h.record->>'start')::bigint AND a.id IS NULL
+                   ORDER BY version DESC LIMIT 1) ha ON true
+LEFT JOIN LATERAL (SELECT record FROM {index}.history WHERE id = (h.record->>'end')::bigint AND b.id IS NULL
+                   ORDER BY version DESC LIMIT 1) hb ON true
+ORDER BY c.id, c.at
 
 -- name: get
 SELECT i.id, g.name AS graph, i.state, i.files, i.options, i.source, i.created_at, i.finished_at, i.error,
        coalesce(b.read, 0) AS read, coalesce(b.created, 0) AS created, coalesce(b.updated, 0) AS updated,
-       coalesce(b.unchanged, 0) AS unchanged, coalesce(b.rejected, 0) AS rejected, coalesce(k.kinds, '{}') AS kinds
+       coalesce(b.unchanged, 0) AS unchanged, coalesce(b.rejected, 0) AS rejected, coalesce(k.kinds, '{}') AS kinds,
+       i.progress, i.told_at, i.upload, i.undone
 FROM kgmem.import i
 JOIN kgmem.graph g ON g.id = i.graph
 LEFT JOIN LATERAL (
@@ -62,8 +102,9 @@ LEFT JOIN LATERAL (
     SELECT jsonb_object_agg(kind, count) AS kinds FROM (
         SELECT e.key AS kind, sum(e.value::bigint) AS count
         FROM kgmem.import_batch p, jsonb_each_text(p.kinds) e WHERE p.import = i.id GROUP BY e.key) each) k ON true
-WHERE g.name = $1 AND ($2::integer IS NULL OR i.id = $2)
-ORDER BY i.id DESC LIMIT $3
+WHERE g.name = $1 AND ($2::integer IS NULL OR i.id = $2) AND ($4::integer IS NULL OR i.id < $4)
+  AND ($3::text = '' OR i.options->>'within' = $3 OR starts_with(i.options->>'within', $3 || '/'))
+ORDER BY i.id DESC LIMIT $5
 
 -- name: batch
 SELECT read, created, updated, unchanged FROM kgmem.import_batch WHERE import = $1 AND number = $2

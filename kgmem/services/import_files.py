@@ -1,0 +1,148 @@
+"""Import: files into a graph, noted in the register of imports, from where one that was broken off goes on."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from kgmem.domain.batch import Rejection
+from kgmem.domain.errors import InvalidInput, KgmemError
+from kgmem.domain.graph import Graph
+from kgmem.domain.scope import check_scope, reaches
+from kgmem.formats.files import Paths
+from kgmem.formats.registry import reader_of
+from kgmem.services.import_reader import Check
+from kgmem.services.import_records import ImportRun
+from kgmem.services.importing import KEPT_REJECTIONS, ImportOptions, ImportProgress, ImportResult, OnProgress, Tally
+from kgmem.services.parts import Parts
+from kgmem.services.reading_files import identity
+from kgmem.services.telling import signs_of_life
+from kgmem.services.write_batch import patiently
+
+logger = logging.getLogger(__name__)
+
+
+async def import_files(
+    parts: Parts, graph: str, files: Paths, options: ImportOptions, progress: OnProgress | None = None
+) -> ImportResult:
+    """Import files into a graph: what can be stored as it is read, then relationships that waited, then episodes.
+
+    What is stored already counts as unchanged. Raises NotFound, InvalidInput for a file that is none of its format,
+    and with `on_error="stop"` for the first bad record.
+    """
+    check_options(options)
+    for file in files:
+        if isinstance(file, Path | str):
+            reader_of(file, options.format)
+    held = await parts.graphs.get(graph)
+    if options.dry_run:
+        return await Check(parts, held, options).run(files, progress)
+    told = await asyncio.to_thread(identity, files)
+    id_ = await parts.imports.resume(graph, told, options.told()) if options.resume else None
+    if id_ is None:
+        id_ = await parts.imports.begin(graph, told, options.told(), options.source)
+    async with noting_failure(parts, id_):
+        return await run_import(parts, held, id_, files=files, options=options, progress=progress)
+
+
+async def run_import(
+    parts: Parts, graph: Graph, id_: int, *, files: Paths, options: ImportOptions, progress: OnProgress | None = None
+) -> ImportResult:
+    """Do what is left to do of an import that is registered, to its end."""
+    async with signs_of_life(parts, id_) as tell:
+
+        def told(far: ImportProgress) -> None:
+            tell(far.told())
+            if progress:
+                progress(far)
+
+        stored = await patiently(lambda: parts.imports.stored(id_))
+        run = ImportRun(parts, graph, options, id_, stored)
+        await run.read(files, told)
+        await run.link(told)
+        await patiently(lambda: parts.imports.build_indexes(graph.name))
+    await patiently(lambda: parts.imports.finish(id_, "done"))
+    return await _result(parts, graph.name, id_, run.tally, options)
+
+
+def check_options(options: ImportOptions) -> None:
+    """Raise InvalidInput for scopes that are none, or do not fit together."""
+    check_scope(options.scope)
+    check_scope(options.within)
+    if not reaches(options.within, options.scope):
+        raise InvalidInput(
+            f"The scope {options.scope!r} is not within {options.within!r}.", mend="Give a scope within it."
+        )
+
+
+@asynccontextmanager
+async def noting_failure(parts: Parts, id_: int) -> AsyncIterator[None]:
+    """Write into the register why an import failed, where it does."""
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(KgmemError):  # A database that is away learns of it when the import is resumed.
+            await parts.imports.finish(id_, "failed", reason_of(error))
+        raise
+
+
+def reason_of(error: BaseException) -> str:
+    """Give why an import ended, in words for whoever asked for it."""
+    if isinstance(error, KgmemError):
+        return str(error)
+    if not isinstance(error, Exception):
+        return "It was stopped."
+    logger.error("An import failed on an error that kgmem does not know.", exc_info=error)
+    return f"kgmem failed because of an error of its own ({type(error).__name__}); its log has the cause."
+
+
+async def write_rejections(parts: Parts, id_: int, path: Path) -> None:
+    """Write the rejected records of an import to a file, one JSON object a line; none is made when there are none."""
+    file = None
+    try:
+        async with aclosing(parts.imports.rejections(id_)) as rejections:
+            async for rejection in rejections:
+                file = file or _created(path)
+                file.write(orjson.dumps(rejection, option=orjson.OPT_APPEND_NEWLINE))
+    finally:
+        if file:
+            file.close()
+
+
+async def _result(parts: Parts, graph: str, id_: int, tally: Tally, options: ImportOptions) -> ImportResult:
+    held = await parts.imports.get(graph, id_)
+    kept: list[Rejection] = []
+    if held.rejected:
+        async with aclosing(parts.imports.rejections(id_)) as rejections:
+            async for rejection in rejections:
+                kept.append(rejection)
+                if len(kept) == KEPT_REJECTIONS:
+                    break
+        if options.rejected_to:
+            await write_rejections(parts, id_, options.rejected_to)
+    return ImportResult(
+        id=id_,
+        read=held.read,
+        created=held.created,
+        updated=held.updated,
+        unchanged=held.unchanged,
+        checked=0,
+        rejected=held.rejected,
+        seconds=tally.seconds(),
+        kinds=held.kinds,
+        rejections=tuple(kept),
+    )
+
+
+def _created(path: Path) -> BinaryIO:
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be written: {error.strerror}.", mend="Name another file for the rejected records."
+        ) from error

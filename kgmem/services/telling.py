@@ -1,0 +1,39 @@
+"""Signs of life: a process that works on an import tells the register how far it is, every second."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from kgmem.domain.errors import KgmemError
+from kgmem.services.parts import Parts
+
+_PAUSE = 1.0
+
+
+@asynccontextmanager
+async def signs_of_life(parts: Parts, id_: int) -> AsyncIterator[Callable[[Mapping[str, Any]], None]]:
+    """Give what takes the newest progress of an import; the last of it is written at the end."""
+    newest: Mapping[str, Any] | None = None
+
+    def take(progress: Mapping[str, Any]) -> None:
+        nonlocal newest
+        newest = progress
+
+    async def tell() -> None:
+        with contextlib.suppress(KgmemError):  # The next one may reach the database again.
+            await parts.imports.tell(id_, newest)
+
+    async def regularly() -> None:
+        while True:
+            await tell()
+            await asyncio.sleep(_PAUSE)
+
+    task = asyncio.create_task(regularly())
+    try:
+        yield take
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await tell()
