@@ -8,7 +8,7 @@ from kgmem.domain.embedding import Vector, unit
 from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, InvalidInput, KgmemError
 from kgmem.domain.graph import Graph
 from kgmem.domain.interval import valid_interval
-from kgmem.domain.question import Question
+from kgmem.domain.question import Links, Question, Where, Why
 from kgmem.domain.ranking import fuse
 from kgmem.services.embed import embedder_in
 from kgmem.services.parts import Parts
@@ -68,6 +68,9 @@ def _check(question: Question) -> None:
         raise InvalidInput(
             "what.properties and what.start are not in this release.", mend="Leave them out, or filter by what.labels."
         )
+    for name, given in _later(question).items():
+        if given:
+            raise InvalidInput(f"{name} is not in this release.", mend="Leave it out.")
     _check_weights(question)
     if question.when.any_time and (question.when.valid_at is not None or question.when.between is not None):
         raise InvalidInput("when.any_time and another time exclude each other.", mend="Leave one of them out.")
@@ -75,6 +78,26 @@ def _check(question: Question) -> None:
         valid_interval(*question.when.between)
     if not 1 <= question.k <= MOST_HITS:
         raise InvalidInput(f"k is {question.k}.", mend=f"Ask for 1 to {MOST_HITS} hits.")
+
+
+def _later(question: Question) -> dict[str, bool]:
+    """Give the parts of a question that are not answered yet, and whether it has them."""
+    when = question.when
+    return {
+        "where": question.where != Where(),
+        "when.relation": when.relation is not None,
+        "when.known_at": when.known_at is not None,
+        "when.half_life_days": when.half_life_days is not None,
+        "when.in_text": when.in_text,
+        "why": question.why != Why(),
+        "graph": question.graph != Links(),
+        "modes": bool(question.modes),
+        "recipe": question.recipe is not None,
+        "min_consensus": question.min_consensus is not None,
+        "diversity": question.diversity != 0,
+        "budget": question.budget is not None,
+        "cursor": question.cursor is not None,
+    }
 
 
 def _check_weights(question: Question) -> None:

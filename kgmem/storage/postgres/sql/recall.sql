@@ -90,6 +90,13 @@ FROM {index}.item i
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
 ORDER BY i.known_from DESC, i.id LIMIT %(most)s
 
+-- name: value_found
+-- What a dimension makes of what the other arms found.
+SELECT '%(arm)s', i.id, (%(value)s)::float8, f.stands
+FROM (SELECT item, max(stands) AS stands FROM found WHERE arm <> 'large' GROUP BY item) f
+JOIN {index}.item i ON i.id = f.item
+WHERE (%(value)s) IS NOT NULL
+
 -- name: fetch_items
 SELECT i.id, i.kind, i.key, i.trust, i.known_from, s.path AS scope, o.key AS source, o.name AS source_name,
        o.trust AS source_trust, v.properties

@@ -1,0 +1,76 @@
+"""Candidates: every arm's best items for a question, and what was held back."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from kgmem.domain.ports import Candidates
+from kgmem.storage.postgres.layout import VERTEX, Layout, learn_labels, source_ids
+from kgmem.storage.postgres.search.arms import words_note
+from kgmem.storage.postgres.search.request import HELD_BACK, STANDS, SearchRequest
+from kgmem.storage.postgres.search.statement import compose
+
+# Per arm: twice what is asked, so that fusion sees beyond the k best of each, and at least 40.
+LEAST_CANDIDATES = 40
+# Passages of few long texts may fill an arm; then so many times as many are asked for, up to a limit.
+_WIDER, _WIDEST = 5, 10_000
+
+
+async def candidates(connection: asyncpg.Connection, layout: Layout, request: SearchRequest) -> Candidates:
+    """Give each arm's candidates, greatest value first, and count what time held back.
+
+    Time is told beside each candidate, so that what it holds back can be counted; only where too few are left for an
+    answer is the same asked again with time as a filter.
+    """
+    what = request.question.what
+    if any((VERTEX, name) not in layout.labels for name in what.labels):
+        await learn_labels(connection, layout)
+    await source_ids(connection, layout, what.sources, make=False)
+    found, held_back = await _ask_widely(connection, layout, request, only_standing=False)
+    if held_back and any(len(arm) < request.question.k for arm in found.values()):
+        found, _ = await _ask_widely(connection, layout, request, only_standing=True)
+    arms = {arm: sorted(values.items(), key=lambda pair: (-pair[1], pair[0])) for arm, values in found.items()}
+    if "words" in arms:  # BM25 gives 0 to what shares no word with the question.
+        arms["words"] = [pair for pair in arms["words"] if pair[1] > 0]
+    return Candidates(arms, {**Counter(held_back.values()), **words_note(layout, request)})
+
+
+async def _ask_widely(
+    connection: asyncpg.Connection, layout: Layout, request: SearchRequest, *, only_standing: bool
+) -> tuple[dict[str, dict[int, float]], dict[int, str]]:
+    """Ask for more passages as long as those of an arm are of fewer items than the question asks for."""
+    most = max(LEAST_CANDIDATES, 2 * request.question.k)
+    while True:
+        statement = compose(layout, request, only_standing=only_standing, most=most)
+        if statement is None:
+            return {}, {}
+        rows = await connection.fetch(statement.sql, *statement.values)
+        items: dict[str, set[int]] = {arm: set() for arm in statement.arms}
+        passages = dict.fromkeys(items, 0)
+        for arm, item, _, _ in rows:
+            if arm in items:
+                items[arm].add(item)
+                passages[arm] += 1
+        crowded = any(passages[arm] >= most and len(items[arm]) < request.question.k for arm in items)
+        if not crowded or most >= _WIDEST:
+            return _best(layout, statement.arms, rows)
+        most = min(_WIDER * most, _WIDEST)
+
+
+def _best(
+    layout: Layout, arms: Sequence[str], rows: Sequence[Any]
+) -> tuple[dict[str, dict[int, float]], dict[int, str]]:
+    """Give the best value of each item by arm, and why items are held back."""
+    found: dict[str, dict[int, float]] = {arm: {} for arm in arms}
+    held_back: dict[int, str] = {}
+    for arm, item, value, stands in rows:
+        if arm == "large":
+            layout.large[item] = time.monotonic()
+        elif stands != STANDS:
+            held_back[item] = HELD_BACK[stands]
+        elif value > found[arm].get(item, float("-inf")):
+            found[arm][item] = value
+    return found, held_back

@@ -1,0 +1,24 @@
+"""Filters: what every candidate must be, whatever finds it."""
+
+from kgmem.domain.entity import ENTITY, EPISODE
+from kgmem.domain.question import What
+from kgmem.storage.postgres.layout import VERTEX, Layout
+from kgmem.storage.postgres.search.request import Parameters
+
+_KINDS = {"entity": ENTITY, "episode": EPISODE}
+
+
+def conditions(layout: Layout, what: What, parameters: Parameters) -> list[str]:
+    """Give the conditions on items that labels, kinds of hit and sources make."""
+    found = []
+    if what.labels:
+        known = [layout.labels[VERTEX, name].id for name in what.labels if (VERTEX, name) in layout.labels]
+        by_id = f"(i.id >> 48) = ANY ({parameters.add(known, 'bigint[]')})"
+        found.append(f"({by_id} OR i.labels && {parameters.add(list(what.labels), 'text[]')})")
+    if what.kinds:
+        numbers = [_KINDS.get(kind, 0) for kind in what.kinds]
+        found.append(f"i.kind = ANY ({parameters.add(numbers, 'smallint[]')})")
+    if what.sources:
+        numbers = [layout.sources.get(key, -1) for key in what.sources]
+        found.append(f"i.source = ANY ({parameters.add(numbers, 'integer[]')})")
+    return found

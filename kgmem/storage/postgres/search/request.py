@@ -1,0 +1,47 @@
+"""What the parts of a search share: the question as the index sees it, and what a dimension adds to the statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kgmem.domain.embedding import Vector
+from kgmem.domain.question import Question
+
+STANDS = 0  # What a candidate is told to be when nothing holds it back.
+HELD_BACK = {1: "superseded", 2: "not_yet_valid"}
+
+
+@dataclass(slots=True)
+class Parameters:
+    """The values of a statement under construction, each with its place in the text."""
+
+    values: list[Any] = field(default_factory=list)
+
+    def add(self, value: Any, type_: str) -> str:
+        """Bind a value; gives the text that stands for it."""
+        self.values.append(value)
+        return f"${len(self.values)}::{type_}"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """A question as the index sees it: with its vector, and the labels whose past is never superseded."""
+
+    question: Question
+    vector: Vector | None
+    occurrences: Sequence[str]
+    words: bool  # Whether pg_textsearch indexes the words.
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """What a dimension (where, when, why, ...) adds to the candidate statement, in SQL without any text of callers.
+
+    `condition` and `value` speak of a row `i` of the item table. A greater value is better, and null is none at all.
+    """
+
+    name: str  # Of the arm.
+    tables: Sequence[str] = ()  # Entries of WITH, "name AS (...)", which the rest refers to.
+    condition: str = ""  # What every candidate must meet.
+    candidates: str = ""  # A query that gives (item, value, stands): what the dimension finds by itself.
+    value: str = ""  # The arm's value of a candidate, whichever arm found it.
