@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -46,11 +46,10 @@ class Room:
 class JSONBody(Generic[M]):
     """A dependency that gives a request's body as a model; the OpenAPI document shows the model as the body."""
 
-    def __init__(self, model: type[M], *, optional: bool = False, later: Collection[str] = ()) -> None:
-        """Take the model, whether the body may be empty, and the names that are for a later release."""
+    def __init__(self, model: type[M], *, optional: bool = False) -> None:
+        """Take the model, and whether the body may be empty."""
         self.optional = optional
         self.adapter: TypeAdapter[M] = TypeAdapter(model)
-        self._later = later
 
     async def __call__(self, request: Request) -> M:
         """Read and parse the body. Raises TooLarge, MalformedBody, InvalidInput, and Forbidden for its scopes."""
@@ -77,7 +76,7 @@ class JSONBody(Generic[M]):
         try:
             model = self.adapter.validate_json(raw, context=key)
         except ValidationError as error:
-            raise wrong(error, raw, self.schema, self._later) from error
+            raise wrong(error, raw, self.schema) from error
         if b"\\u0000" in raw:
             _refuse_nul(from_json(raw))
         for name, value in model if isinstance(model, BaseModel) else ():

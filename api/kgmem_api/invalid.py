@@ -1,6 +1,6 @@
 """What is wrong with a body, said so that it can be mended: a JSON pointer, what is amiss, the nearest known name."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
@@ -12,13 +12,12 @@ from kgmem.domain.errors import InvalidInput
 from kgmem_api.problems import InvalidBody, MalformedBody
 
 SHOWN = 20
-LATER = "is not in this release."
 
 
-def wrong(error: ValidationError, raw: bytes, schema: Mapping[str, Any], later: Collection[str]) -> InvalidInput:
+def wrong(error: ValidationError, raw: bytes, schema: Mapping[str, Any]) -> InvalidInput:
     """Give the error for a body that is not JSON, or not of the shape that the schema describes.
 
-    Of all that is wrong the first things are listed, each with its pointer. `later` names what a later release takes.
+    Of all that is wrong the first things are listed, each with its pointer.
     """
     details = error.errors(include_url=False, include_input=False)
     if details[0]["type"] == "json_invalid":
@@ -28,7 +27,7 @@ def wrong(error: ValidationError, raw: bytes, schema: Mapping[str, Any], later: 
     for detail in details:
         path = _path(detail, schema, data)
         pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
-        told = _told(detail, path, schema, later)
+        told = _told(detail, path, schema)
         if pointer in found:
             # A value that may be of several types brings one error for each of them.
             found[pointer]["detail"] += " Or: " + told["detail"]
@@ -81,13 +80,9 @@ def _path(detail: ErrorDetails, schema: Mapping[str, Any], data: _Lazy) -> Seque
     return path
 
 
-def _told(
-    detail: ErrorDetails, path: Sequence[str | int], schema: Mapping[str, Any], later: Collection[str]
-) -> dict[str, str]:
+def _told(detail: ErrorDetails, path: Sequence[str | int], schema: Mapping[str, Any]) -> dict[str, str]:
     if detail["type"] == "extra_forbidden":
         name = str(path[-1])
-        if "/".join(str(part) for part in path) in later:
-            return {"detail": f"{name} {LATER}", "mend": f"Leave {name} out."}
         known = sorted(_names(schema, schema, path[:-1]))
         nearest = get_close_matches(name, known, 1)
         mend = f"Did you mean {nearest[0]}?" if nearest else f"Known here: {', '.join(known)}."

@@ -10,6 +10,8 @@ Fusion = Literal["convex", "rrf"]
 HitKind = Literal["entity", "fact", "episode", "path"]
 Mode = Literal["must", "should"]  # A part that filters, and one that ranks.
 Part = Literal["where", "when", "why", "graph"]
+State = Literal["current", "superseded", "not_yet_valid"]
+Tier = Literal["hot", "warm", "cold", "distilled"]
 Allen = Literal[
     "before", "meets", "overlaps", "starts", "during", "finishes", "equals",
     "after", "met_by", "overlapped_by", "started_by", "contains", "finished_by",
@@ -118,7 +120,9 @@ class Question:
     fusion: Fusion | None = None  # None: the graph's setting, and convex where it has none.
     weights: Mapping[str, float] = field(default_factory=dict)  # Per arm, 1 unless given.
     recipe: str | None = None  # A named setting of modes, weights and the like; what the question says itself counts.
-    min_consensus: float | None = None  # The least trust or confidence of a hit.
+    min_consensus: float | None = None  # The least trust in a hit, 0 to 1.
+    states: Sequence[State] = ()  # None: what is current; of what is asked at a time, what was so then.
+    tiers: Sequence[Tier] = ()  # None: all but the cold.
     diversity: float = 0.0  # 0: by score alone; towards 1: unlike what stands above it (MMR).
     budget: int | None = None  # Tokens that the texts of the hits may take together.
     cursor: str | None = None  # Of an answer: go on behind its last hit.

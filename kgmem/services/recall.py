@@ -84,6 +84,8 @@ def _later(question: Question) -> dict[str, bool]:
     """Give the parts of a question that are not answered yet, and whether it has them."""
     when = question.when
     return {
+        "what.kinds fact": "fact" in question.what.kinds,
+        "what.kinds path": "path" in question.what.kinds,
         "where": question.where != Where(),
         "when.relation": when.relation is not None,
         "when.known_at": when.known_at is not None,
@@ -94,6 +96,8 @@ def _later(question: Question) -> dict[str, bool]:
         "modes": bool(question.modes),
         "recipe": question.recipe is not None,
         "min_consensus": question.min_consensus is not None,
+        "states": bool(question.states),
+        "tiers": bool(question.tiers),
         "diversity": question.diversity != 0,
         "budget": question.budget is not None,
         "cursor": question.cursor is not None,

@@ -55,30 +55,6 @@ async def test_a_vector_may_be_numbers_or_base64(door: Door) -> None:
     refused(wrong, 422, "1 dimensions", "3")
 
 
-@pytest.mark.parametrize(
-    ("part", "pointer"),
-    [
-        ({"where": {"near": {"point": [0, 0], "km": 1}}}, "/where"),
-        ({"why": {"causes_of": "x"}}, "/why"),
-        ({"graph": {"walk": True}}, "/graph"),
-        ({"modes": {"where": "must"}}, "/modes"),
-        ({"min_consensus": 0.5}, "/min_consensus"),
-        ({"states": ["current"]}, "/states"),
-        ({"tiers": ["hot"]}, "/tiers"),
-        ({"when": {"known_at": "2020"}}, "/when/known_at"),
-        ({"when": {"relation": "before"}}, "/when/relation"),
-        ({"when": {"half_life_days": 3}}, "/when/half_life_days"),
-        ({"what": {"text": "x", "start": ["ann"]}}, "/what/start"),
-        ({"what": {"text": "x", "kinds": ["path"]}}, "/what/kinds"),
-        ({"what": {"text": "x", "kinds": ["fact"]}}, "/what/kinds"),
-    ],
-)
-async def test_what_this_release_does_not_answer_is_refused(door: Door, part: dict[str, Any], pointer: str) -> None:
-    answer = await door.client.post(RECALL, json={"what": {"text": "moon"}, **part})
-    problem = refused(answer, 422, "not in this release")
-    assert problem["errors"][0]["pointer"] == pointer
-
-
 async def test_a_question_that_asks_nothing_is_refused(door: Door) -> None:
     refused(await door.client.post(RECALL, json={}), 422, "asks nothing")
 

@@ -12,13 +12,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from kgmem.domain.access import Key
 from kgmem.domain.errors import Forbidden
-from kgmem.domain.question import Question
+from kgmem.domain.question import Hops, Links, Question, Relation, Spot, What, When, Where, Why
 from kgmem_api.bodies import JSONBody
 from kgmem_api.problems import InvalidBody
 from kgmem_api.wire import answers
 from kgmem_api.wire.entities import EntityBatch, EntityStatement, entity_out
 from kgmem_api.wire.episodes import EpisodeBatch, EpisodeStatement, episode_out
-from kgmem_api.wire.recall import NOT_YET, RecallIn
+from kgmem_api.wire.recall import RecallIn
 from kgmem_api.wire.relationships import RelationshipBatch, RelationshipStatement, relationship_out
 from kgmem_api.wire.sources import SourceBatch, source_out
 
@@ -78,10 +78,10 @@ def parse(model: Any, body: Any, key: Key = FREE) -> Any:
     return TypeAdapter(model).validate_json(json.dumps(body), context=key)
 
 
-def errors(model: Any, body: str, later: frozenset[str] = frozenset()) -> list[dict[str, str]]:
+def errors(model: Any, body: str) -> list[dict[str, str]]:
     """Give what is said to be wrong with a body."""
     with pytest.raises(InvalidBody) as caught:
-        JSONBody(model, later=later)._parse(body.encode(), FREE, 1000)
+        JSONBody(model)._parse(body.encode(), FREE, 1000)
     return caught.value.facts["errors"]
 
 
@@ -165,17 +165,83 @@ def test_a_name_that_resembles_none_brings_the_list_of_names() -> None:
     assert told["mend"] == "Known here: key, kind, name, note, trust."
 
 
-def test_every_part_for_a_later_release_is_told_as_such() -> None:
-    for path in NOT_YET:
-        outer, _, inner = path.partition("/")
-        body = {outer: {inner: 1} if inner else 1}
-        assert errors(RecallIn, json.dumps(body), NOT_YET) == [
-            {
-                "pointer": f"/{path}",
-                "detail": f"{inner or outer} is not in this release.",
-                "mend": f"Leave {inner or outer} out.",
-            }
-        ]
+def test_every_part_of_a_question_reaches_the_domain() -> None:
+    body = {
+        "what": {"text": "moon", "properties": {"mass": {"gte": 5}}, "start": ["ann"], "kinds": ["fact", "path"]},
+        "where": {
+            "near": {"entity": "bern", "km": 5},
+            "nearest": {"entity": "bern", "n": 3},
+            "box": [170, -10, -170, 10],
+            "within": {"type": "Polygon", "coordinates": []},
+            "place": "europe",
+            "half_km": 2.5,
+        },
+        "when": {
+            "relation": {"name": "during", "of": "1969"},
+            "known_at": "2020-01-01",
+            "half_life_days": 30,
+            "in_text": True,
+        },
+        "why": {"causes_of": "x", "effects_of": ["y", "z"], "from": "a", "to": "b", "depth": 3, "min_strength": 0.1},
+        "graph": {"walk": True, "hops": {"from": "ann", "kind": "KNOWS", "max": 2, "direction": "out"}},
+        "modes": {"where": "should"},
+        "states": ["superseded"],
+        "tiers": ["cold"],
+        "min_consensus": 0.5,
+        "diversity": 0.3,
+        "budget": 500,
+        "cursor": "abc",
+        "recipe": "causes",
+        "profile": True,
+    }
+    asked: Question = parse(RecallIn, body).question(FREE)
+    assert asked == Question(
+        what=What(
+            text="moon", properties={"mass": {"gte": 5}}, start=["ann"], kinds=["fact", "path"], labels=[], sources=[]
+        ),
+        where=Where(
+            near=Spot(entity="bern"),
+            km=5,
+            nearest=3,
+            box=(170, -10, -170, 10),
+            within={"type": "Polygon", "coordinates": []},
+            place="europe",
+            half_km=2.5,
+        ),
+        when=When(
+            relation=Relation("during", ("1969", "1969")), known_at="2020-01-01", half_life_days=30, in_text=True
+        ),
+        why=Why(("x",), ("y", "z"), "a", "b", depth=3, min_strength=0.1),
+        graph=Links(True, Hops(("ann",), 2, ("KNOWS",), "out")),
+        modes={"where": "should"},
+        states=["superseded"],
+        tiers=["cold"],
+        min_consensus=0.5,
+        diversity=0.3,
+        budget=500,
+        cursor="abc",
+        recipe="causes",
+        profile=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "pointer"),
+    [
+        ({"where": {"near": {"km": 5}}}, "/where/near"),
+        ({"where": {"near": {"point": [1, 2], "entity": "x"}}}, "/where/near"),
+        ({"where": {"near": {"point": [1, 2]}, "nearest": {"point": [1, 3], "n": 2}}}, "/where"),
+        ({"where": {"box": [1, 2, 3]}}, "/where/box"),
+        ({"when": {"relation": {"name": "during"}}}, "/when/relation"),
+        ({"when": {"relation": {"name": "whenever", "of": "1969"}}}, "/when/relation/name"),
+        ({"why": {"depth": 0}}, "/why/depth"),
+        ({"graph": {"hops": {"from": "a", "max": 11}}}, "/graph/hops/max"),
+        ({"modes": {"where": "may"}}, "/modes/where"),
+    ],
+)
+def test_a_part_of_a_question_that_is_wrong_is_pointed_at(part: dict[str, Any], pointer: str) -> None:
+    (error,) = errors(RecallIn, json.dumps(part))
+    assert error["pointer"] == pointer
 
 
 def test_a_question_becomes_the_domains() -> None:
@@ -196,7 +262,9 @@ def test_a_question_becomes_the_domains() -> None:
         {"words": 2.0},
         True,
     )
-    assert parse(RecallIn, {}).question(FREE) == Question(what=parse(RecallIn, {}).question(FREE).what)
+    assert parse(RecallIn, {}).question(FREE) == Question(
+        What(labels=[], kinds=[], start=[], sources=[]), states=[], tiers=[]
+    )
 
 
 @pytest.mark.parametrize("k", [0, 1001, 1.5, "3"])

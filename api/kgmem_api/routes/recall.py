@@ -10,17 +10,15 @@ from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
 from kgmem_api.replies import reply
 from kgmem_api.routes.parameters import GraphName, gives
-from kgmem_api.wire.recall import NOT_YET, AnswerOut, RecallIn
+from kgmem_api.wire.recall import AnswerOut, RecallIn
 
 router = APIRouter(tags=["recall"], route_class=DirectRoute)
 
 
 @router.post("/v1/graphs/{graph}/recall", responses=gives(AnswerOut, text="The hits, best first."))
-async def recall(
-    graph: GraphName, access: Reads, asked: Annotated[RecallIn, Depends(JSONBody(RecallIn, later=NOT_YET))]
-) -> Response:
+async def recall(graph: GraphName, access: Reads, asked: Annotated[RecallIn, Depends(JSONBody(RecallIn))]) -> Response:
     """Answer a question. It sees its scope, the scopes above it, and what is shared.
 
-    Parts of a question that this release does not answer (where, why, graph, when.known_at, ...) are refused.
+    Parts of a question that this release does not answer are refused by name.
     """
     return reply(await access.memory.recall(graph, asked.question(access.key)))

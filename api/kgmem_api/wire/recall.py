@@ -1,31 +1,37 @@
-"""Questions on the wire. What this release does not answer is refused, never passed over."""
+"""Questions on the wire: the five parts of a question, each with its limits."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kgmem.domain.access import Key as AccessKey
-from kgmem.domain.question import Question, What, When
+from kgmem.domain.question import (
+    Allen,
+    HitKind,
+    Hops,
+    Links,
+    Mode,
+    Part,
+    Question,
+    Relation,
+    Spot,
+    State,
+    Tier,
+    What,
+    When,
+    Where,
+    Why,
+)
 from kgmem_api.wire.fields import STRICT, Fraction, Key, Label, Properties, Scope, Time, Vector, refused
 from kgmem_api.wire.graphs import Fusion
 
-# Parts of a question that a later release answers, by the path of their names.
-NOT_YET = frozenset(
-    {
-        "where",
-        "why",
-        "graph",
-        "modes",
-        "min_consensus",
-        "states",
-        "tiers",
-        "what/start",
-        "when/known_at",
-        "when/relation",
-        "when/half_life_days",
-    }
-)
-_KINDS_NOT_YET = {"fact", "path"}
+Point = Annotated[
+    list[Annotated[float, Field(allow_inf_nan=False)]],
+    Field(min_length=2, max_length=2, description="[longitude, latitude] in degrees."),
+]
+Kilometres = Annotated[float, Field(gt=0, le=20_016, allow_inf_nan=False)]
+OneOrMore = Annotated[Key | Annotated[list[Key], Field(min_length=1, max_length=50)], Field(union_mode="left_to_right")]
+Interval = Annotated[list[Time | None], Field(min_length=2, max_length=2, description="[from, to]; null is open.")]
 
 
 class WhatIn(BaseModel):
@@ -36,51 +42,219 @@ class WhatIn(BaseModel):
     text: Annotated[str, Field(max_length=20_000)] | None = None
     vector: Vector | None = None
     labels: Annotated[list[Label], Field(max_length=100)] = []
-    kinds: list[Literal["entity", "episode", "fact", "path"]] = Field(
-        default=[], max_length=4, description="entity, episode; left out: both. Others are not in this release."
-    )
-    properties: Properties = {}
+    kinds: list[HitKind] = Field(default=[], max_length=4, description="Left out: all kinds that the question finds.")
+    properties: Annotated[
+        Properties, Field(description='Predicates: {"name": value}, or {"name": {"gte": 5, "lt": 9}}.')
+    ] = {}
+    start: Annotated[list[Key], Field(max_length=50, description="Entities that the walk starts from.")] = []
     sources: Annotated[list[Key], Field(max_length=100)] = []
 
-    @field_validator("kinds")
-    @classmethod
-    def _answered(cls, kinds: list[str]) -> list[str]:
-        for kind in kinds:
-            if kind in _KINDS_NOT_YET:
-                raise refused(f"Hits of the kind {kind} are not in this release.", "Ask for entity or episode.")
-        return kinds
+
+class SpotIn(BaseModel):
+    """A point, or an entity's place."""
+
+    model_config = STRICT
+
+    point: Point | None = None
+    entity: Key | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.point is None) == (self.entity is None):
+            raise refused("Give either a point or an entity.", 'Such as {"point": [8.54, 47.38], "km": 10}.')
+        return self
+
+    def spot(self) -> Spot:
+        """Give it as the domain knows it."""
+        return Spot((self.point[0], self.point[1]) if self.point else None, self.entity)
+
+
+class NearIn(SpotIn):
+    """Near a point or an entity: within so many km, or, without a limit, the nearer the better."""
+
+    km: Kilometres | None = None
+
+
+class NearestIn(SpotIn):
+    """The nearest to a point or an entity."""
+
+    n: Annotated[int, Field(ge=1, le=1000)]
+
+
+class WhereIn(BaseModel):
+    """Places: within what the hits lie, and near what they rank."""
+
+    model_config = STRICT
+
+    near: NearIn | None = None
+    nearest: NearestIn | None = None
+    box: (
+        Annotated[
+            list[Annotated[float, Field(allow_inf_nan=False)]],
+            Field(
+                min_length=4, max_length=4, description="[west, south, east, north]; west > east crosses 180 degrees."
+            ),
+        ]
+        | None
+    ) = None
+    within: Annotated[dict[str, Any], Field(description="A GeoJSON Polygon or MultiPolygon.")] | None = None
+    place: Annotated[Key, Field(description="Inside of this entity, through links too.")] | None = None
+    half_km: Annotated[Kilometres, Field(description="The distance at which closeness is a half.")] | None = None
+
+    @model_validator(mode="after")
+    def _one_spot(self) -> Self:
+        if self.near and self.nearest and self.near.spot() != self.nearest.spot():
+            raise refused("near and nearest name two spots.", "Name the same one in both, or leave one of them out.")
+        return self
+
+    def where(self) -> Where:
+        """Give it as the domain knows it."""
+        spot = self.near or self.nearest
+        return Where(
+            near=spot.spot() if spot else None,
+            km=self.near.km if self.near else None,
+            nearest=self.nearest.n if self.nearest else None,
+            box=(self.box[0], self.box[1], self.box[2], self.box[3]) if self.box else None,
+            within=self.within,
+            place=self.place,
+            half_km=self.half_km,
+        )
+
+
+class RelationIn(BaseModel):
+    """How the hits' valid time stands to an interval, in Allen's words."""
+
+    model_config = STRICT
+
+    name: Allen
+    of: Annotated[Time | Interval, Field(union_mode="left_to_right", description="A time, or [from, to].")] | None = (
+        None
+    )
+    entity: Annotated[Key, Field(description="Its valid time is meant.")] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.of is None) == (self.entity is None):
+            raise refused("Give either a time or an entity.", 'Such as {"name": "during", "of": "1969"}.')
+        return self
+
+    def relation(self) -> Relation:
+        """Give it as the domain knows it."""
+        if self.of is None or isinstance(self.of, str):
+            return Relation(self.name, (self.of, self.of) if self.of else None, self.entity)
+        return Relation(self.name, (self.of[0], self.of[1]))
 
 
 class WhenIn(BaseModel):
-    """When it was true in the world; left out: now."""
+    """When it was true in the world, left out: now; and as of when kgmem knew it, left out: now."""
 
     model_config = STRICT
 
     valid_at: Time | None = None
-    between: Annotated[list[Time | None], Field(min_length=2, max_length=2)] | None = None
+    between: Interval | None = None
     any_time: Annotated[bool, Field(description="Past and future validity too.")] = False
+    relation: RelationIn | None = None
+    known_at: Annotated[Time, Field(description="As it was known then; nothing learned later counts.")] | None = None
+    half_life_days: Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)] | None = None
+    in_text: Annotated[bool, Field(description="Understand times in what.text, such as 'in spring 1969'.")] = False
+
+    def when(self) -> When:
+        """Give it as the domain knows it."""
+        return When(
+            valid_at=self.valid_at,
+            between=(self.between[0], self.between[1]) if self.between else None,
+            any_time=self.any_time,
+            relation=self.relation.relation() if self.relation else None,
+            known_at=self.known_at,
+            half_life_days=self.half_life_days,
+            in_text=self.in_text,
+        )
+
+
+class WhyIn(BaseModel):
+    """Causes and effects, along relationships of causal kinds."""
+
+    model_config = ConfigDict(**STRICT, populate_by_name=True)
+
+    causes_of: OneOrMore | None = None
+    effects_of: OneOrMore | None = None
+    start: Key | None = Field(default=None, alias="from")
+    end: Key | None = Field(default=None, alias="to")
+    depth: Annotated[int, Field(ge=1, le=20)] = 5
+    min_strength: Annotated[Fraction, Field(description="Of a whole path: the product of its strengths.")] = 0.0
+    any_order: Annotated[bool, Field(description="Also causes that began after their effects.")] = False
+
+    def why(self) -> Why:
+        """Give it as the domain knows it."""
+        return Why(
+            causes_of=_many(self.causes_of),
+            effects_of=_many(self.effects_of),
+            start=self.start,
+            end=self.end,
+            depth=self.depth,
+            min_strength=self.min_strength,
+            any_order=self.any_order,
+        )
+
+
+class HopsIn(BaseModel):
+    """A neighbourhood: what so many relationships lead to."""
+
+    model_config = ConfigDict(**STRICT, populate_by_name=True)
+
+    start: OneOrMore = Field(alias="from")
+    kind: Annotated[Label | list[Label], Field(union_mode="left_to_right")] | None = None
+    most: Annotated[int, Field(ge=1, le=10)] = Field(alias="max")
+    direction: Literal["out", "in", "both"] = "both"
+
+    def hops(self) -> Hops:
+        """Give it as the domain knows it."""
+        return Hops(_many(self.start), self.most, _many(self.kind), self.direction)
+
+
+class LinksIn(BaseModel):
+    """The graph around what is found: a walk that ranks, and a neighbourhood that limits."""
+
+    model_config = STRICT
+
+    walk: Annotated[bool, Field(description="Personalized PageRank from what the other arms find.")] = False
+    hops: HopsIn | None = None
 
 
 class RecallIn(BaseModel):
-    """One question."""
+    """One question. Every part is optional; at least one asks something."""
 
     model_config = STRICT
 
     what: WhatIn = WhatIn()
+    where: WhereIn = WhereIn()
     when: WhenIn = WhenIn()
+    why: WhyIn = WhyIn()
+    graph: LinksIn = LinksIn()
     scope: Scope | None = None
     k: Annotated[int, Field(ge=1, le=1000)] = 20
+    modes: Annotated[dict[Part, Mode], Field(description="Whether a part filters (must) or ranks (should).")] = {}
     fusion: Fusion | None = None
     weights: Annotated[
         dict[str, Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]],
         Field(description="Weight of each arm; 1 unless given."),
     ] = {}
+    recipe: (
+        Annotated[str, Field(max_length=100, description="A named setting; what the question says itself counts.")]
+        | None
+    ) = None
+    min_consensus: Fraction | None = None
+    states: Annotated[list[State], Field(max_length=3)] = []
+    tiers: Annotated[list[Tier], Field(max_length=4)] = []
+    diversity: Annotated[Fraction, Field(description="0: by score alone; towards 1: unlike what stands above.")] = 0.0
+    budget: Annotated[int, Field(ge=1, le=10_000_000, description="Tokens for the texts of all hits.")] | None = None
+    cursor: Annotated[str, Field(max_length=20_000)] | None = None
     explain: bool = False
+    profile: bool = False
 
     def question(self, key: AccessKey) -> Question:
         """Give the question as the domain knows it, in the scope that the key may ask in. Raises Forbidden."""
-        what, when = self.what, self.when
-        between = (when.between[0], when.between[1]) if when.between else None
+        what = self.what
         return Question(
             what=What(
                 text=what.text,
@@ -88,15 +262,32 @@ class RecallIn(BaseModel):
                 labels=what.labels,
                 kinds=what.kinds,
                 properties=what.properties,
+                start=what.start,
                 sources=what.sources,
             ),
-            when=When(valid_at=when.valid_at, between=between, any_time=when.any_time),
+            when=self.when.when(),
+            where=self.where.where(),
+            why=self.why.why(),
+            graph=Links(self.graph.walk, self.graph.hops.hops() if self.graph.hops else None),
             scope=key.demand_scope(self.scope),
             k=self.k,
+            modes=self.modes,
             fusion=self.fusion,
             weights=self.weights,
+            recipe=self.recipe,
+            min_consensus=self.min_consensus,
+            states=self.states,
+            tiers=self.tiers,
+            diversity=self.diversity,
+            budget=self.budget,
+            cursor=self.cursor,
             explain=self.explain,
+            profile=self.profile,
         )
+
+
+def _many(value: str | list[str] | None) -> tuple[str, ...]:
+    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
 
 
 class ArmShareOut(BaseModel):
