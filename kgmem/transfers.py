@@ -1,5 +1,6 @@
 """The part of the façade that is about files: imports with their register, and exports."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from kgmem.domain.batch import Rejection
@@ -8,6 +9,7 @@ from kgmem.domain.imports import Import, ImportItem, Undone
 from kgmem.domain.ports import UploadFolder
 from kgmem.domain.scope import SHARED, check_scope
 from kgmem.formats.files import Paths
+from kgmem.formats.folder_files import with_folders
 from kgmem.services import export_records as exporting
 from kgmem.services import import_files as importing
 from kgmem.services import import_uploads as uploading
@@ -27,8 +29,13 @@ class Transfers:
     async def import_files(
         self, graph: str, files: Paths, options: ImportOptions | None = None, *, progress: OnProgress | None = None
     ) -> ImportResult:
-        """Import files ("-": standard input) into a graph; what is not taken is told with its line and reason."""
-        return await importing.import_files(self.parts, graph, files, options or ImportOptions(), progress)
+        """Import files ("-": standard input) into a graph; what is not taken is told with its line and reason.
+
+        Of a folder all files are imported that kgmem reads.
+        """
+        told = options or ImportOptions()
+        given, _ = await asyncio.to_thread(with_folders, files, told.format)
+        return await importing.import_files(self.parts, graph, given, told, progress)
 
     async def imports(
         self, graph: str, *, within: str = SHARED, before: int | None = None, limit: int = 100

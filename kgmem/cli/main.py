@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "remember": ("kgmem.cli.remember:remember", "Store a text, a file or standard input as an episode."),
     "recall": ("kgmem.cli.recall:recall", "Ask a question."),
     "import": ("kgmem.cli.transfer:import_", "Read entities, relationships and episodes from files."),
+    "imports": ("kgmem.cli.imports:app", "List imports, look at what they did, take them back out."),
     "export": ("kgmem.cli.transfer:export", "Write all that a graph holds to a file."),
     "graph": ("kgmem.cli.graph:app", "Create, list, show, check and delete graphs."),
     "index": ("kgmem.cli.index:app", "Rebuild a graph's retrieval index, or embed it anew."),

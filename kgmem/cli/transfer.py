@@ -1,6 +1,6 @@
 """`kgmem import` and `kgmem export`: files into a graph, and a graph into a file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,6 +14,7 @@ from kgmem.cli.opening import with_memory
 from kgmem.cli.servers import DatabaseName, Query, UserName, sources, target
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats.files import STANDARD
+from kgmem.formats.folder_files import Skipped, with_folders
 from kgmem.formats.mapping_file import load_mapping
 from kgmem.memory import DEFAULT_GRAPH
 from kgmem.services.export_records import ExportOptions
@@ -36,7 +37,10 @@ KindName = Literal["entity", "relationship", "episode", "source"] | None
 def import_(
     files: Annotated[
         list[str],
-        typer.Argument(help="Files (.jsonl, .csv, .parquet, .ttl, ...; also .gz, .xz, .zst); - is standard input."),
+        typer.Argument(
+            help="Files (.jsonl, .csv, .parquet, .ttl, ...; also .gz, .xz, .zst) and folders of them; "
+            "- is standard input."
+        ),
     ],
     graph: GraphName = DEFAULT_GRAPH,
     format_: FormatName = None,
@@ -75,7 +79,8 @@ def import_(
         mapping=load_mapping(mapping) if mapping else {},
         format_options=_format_options(option),
     )
-    given = sources(files, database, user, query)
+    given, skipped = with_folders(sources(files, database, user, query), format_)
+    _tell_skipped(skipped)
     try:
         with _import_progress() as progress:
             result = with_memory(lambda memory: memory.import_files(graph, given, options, progress=progress))
@@ -88,7 +93,7 @@ def import_(
     else:
         OUT.print(_summary(result), soft_wrap=True)
     if result.rejected:
-        _tell_rejections(result, rejected)
+        _tell_rejections(graph, result, rejected)
         raise typer.Exit(1)
 
 
@@ -117,7 +122,13 @@ def export(
     if as_json and output == STANDARD:
         raise InvalidInput("--json and the export would both go to standard output.", mend="Name a file with -o.")
     named = format_ or ("jsonl" if output == STANDARD else None)
-    options = ExportOptions(named, kind, scope, escape_formulas, _format_options(option))
+    options = ExportOptions(
+        format=named,
+        kind=kind,
+        scope=scope,
+        escape_formulas=escape_formulas,
+        format_options=_format_options(option),
+    )
     given = target(output, database, user)
     with NOTES.status("Writing") as status:
         result = with_memory(
@@ -174,14 +185,24 @@ def _summary(result: ImportResult) -> str:
     parts += [("good", result.checked), ("rejected", result.rejected)]
     told = ", ".join(f"{count:,} {name}" for name, count in parts if count) or "nothing in them"
     rate = result.read / max(result.seconds, 1e-9)
-    return f"Read {result.read:,} records: {told} ({result.seconds:.1f} s, {rate:,.0f} a second)."
+    number = f" Import {result.id}." if result.id is not None else ""
+    return f"Read {result.read:,} records: {told} ({result.seconds:.1f} s, {rate:,.0f} a second).{number}"
 
 
-def _tell_rejections(result: ImportResult, kept: Path | None) -> None:
+def _tell_skipped(skipped: Sequence[Skipped]) -> None:
+    for each in skipped[:_SHOWN]:
+        note(f"Skipped {each}")
+    if len(skipped) > _SHOWN:
+        note(f"... and skipped {len(skipped) - _SHOWN:,} more.")
+
+
+def _tell_rejections(graph: str, result: ImportResult, kept: Path | None) -> None:
     for one in result.rejections[:_SHOWN]:
         # Text and not a string: what files hold may look like rich's markup.
         NOTES.print(Text(f"{one.file}, line {one.line}: {one.reason}"), soft_wrap=True)
     more = result.rejected - min(_SHOWN, len(result.rejections))
     if more > 0:
         note(f"... and {more:,} more.")
-    note(f"All of them, with their reasons: {kept}" if kept else "To get all of them, with reasons: --rejected FILE")
+    held = f"kgmem imports rejected {result.id} --graph {graph} --output FILE"
+    again = held if result.id is not None else "--rejected FILE"
+    note(f"All of them, with their reasons: {kept}" if kept else f"To get all of them, with reasons: {again}")

@@ -47,7 +47,7 @@ _LONGEST = {
     "name": 2000,
     "text": 900,
 }
-_CONTROL = r"[\x00-\x1f\x7f]"
+_CONTROL = r"[\x00-\x1f\x7f-\x9f]"  # As keys of records are checked (domain/statement.py).
 # Properties of these names are more than properties to the store, or stand under another name there.
 _SPECIAL = frozenset({"aliases", "embedding", "labels", "place", "properties", "version", "strength", "confidence"})
 _LONGEST_LITERAL = 30  # Characters of a number or a boolean, with what stands around it.

@@ -2,18 +2,22 @@
 
 import io
 import os
+import select
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, cast
+from threading import Event
+from typing import Any, BinaryIO, TypeAlias, cast
 
-from kgmem.domain.errors import InvalidInput, NotFound
+from kgmem.domain.errors import InvalidInput, KgmemError, NotFound
 from kgmem.formats.compression import SUFFIXES, compressing, decompressed
 from kgmem.formats.records import Origin
 
 STANDARD = "-"  # Standard input or output.
+_GLANCE = 0.1  # Seconds after which who waits for the next bytes looks whether they are still wanted.
 Paths: TypeAlias = Sequence[Path | str | BinaryIO | Origin]  # What is to be read; a stream is read, and stays open.
 
 
@@ -32,17 +36,22 @@ class OpenFile:
 
 
 @contextmanager
-def open_file(path: Path | str | BinaryIO) -> Iterator[OpenFile]:
-    """Open a file ("-": standard input), decompressed by what its first bytes show. Raises NotFound, InvalidInput."""
+def open_file(path: Path | str | BinaryIO, stopped: Event | None = None) -> Iterator[OpenFile]:
+    """Open a file ("-": standard input), decompressed by what its first bytes show. Raises NotFound, InvalidInput.
+
+    Reading what waits for others to write (standard input, a pipe) raises KgmemError once it was `stopped`.
+    """
     if not isinstance(path, Path | str):
         yield _opened("stream", path, None)
         return
     if str(path) == STANDARD:
-        raw: BinaryIO = sys.stdin.buffer
-        yield _opened("standard input", raw, None)
+        yield _opened("standard input", _stoppable(sys.stdin.buffer, stopped), None)
         return
     with _open(Path(path)) as raw:
-        yield _opened(Path(path).name, raw, Path(path).stat().st_size if Path(path).is_file() else None)
+        if Path(path).is_file():
+            yield _opened(Path(path).name, raw, Path(path).stat().st_size)
+        else:
+            yield _opened(Path(path).name, _stoppable(raw, stopped), None)
 
 
 def bare_name(path: Path | str) -> str:
@@ -106,6 +115,35 @@ def _open(path: Path) -> BinaryIO:
         raise InvalidInput(
             f"{path} cannot be read: {error.strerror}.", mend="Name a file that you may read."
         ) from error
+
+
+def _stoppable(stream: BinaryIO, stopped: Event | None) -> BinaryIO:
+    """Give a stream that can be told to stop while it waits for bytes, where it is one that may have to wait."""
+    raw = getattr(stream, "raw", None)
+    if stopped is None or not isinstance(raw, io.FileIO):
+        return stream
+    mode = os.fstat(raw.fileno()).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return stream
+    return cast(BinaryIO, io.BufferedReader(_Waiting(raw, stopped)))
+
+
+class _Waiting(io.RawIOBase):
+    """A stream that waits for its next bytes only until it is stopped."""
+
+    def __init__(self, raw: io.FileIO, stopped: Event) -> None:
+        self._raw = raw
+        self._stopped = stopped
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        while not (self._stopped.is_set() or select.select([self._raw], [], [], _GLANCE)[0]):
+            pass
+        if self._stopped.is_set():
+            raise KgmemError("The reading was stopped.", mend="Import it again.")
+        return self._raw.readinto(buffer)
 
 
 def _opened(name: str, raw: BinaryIO, size: int | None) -> OpenFile:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
 from typing import Any
@@ -19,6 +19,11 @@ from kgmem.formats.vertices import Flattening, edge_record, joined, parted, vert
 
 LABELS, KIND = "labels", "kind"  # What a node is, as a list; what an edge is, as a text.
 _OF_NODES, _OF_EDGES = frozenset({LABELS}), frozenset({KIND})
+_OPTIONS: Mapping[str, str] = {
+    "label_property": "the attribute that names a node's type, where it has no `labels`",
+    "kind_property": "the attribute that names an edge's kind, where it has no `kind`",
+    "default_kind": "the kind of edges that have none (RELATED)",
+}
 # Values of numpy and times are written as what they say; tuples become lists, and NaN becomes null.
 _AS_JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
@@ -61,13 +66,14 @@ class GraphBuilder:
 
 @dataclass(slots=True)
 class GraphOrigin:
-    """A graph of any of networkx's four kinds, to be imported as a file would be; options are those of GraphML.
+    """A graph of any of networkx's four kinds, to be imported as a file would be.
 
     Its nodes come first; lines count nodes and edges.
     """
 
     graph: Any
     name: str = "networkx"
+    options: Mapping[str, str] = field(default_factory=lambda: _OPTIONS)
     _read: int = 0
 
     def identity(self) -> Mapping[str, Any]:

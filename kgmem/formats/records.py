@@ -43,6 +43,7 @@ class ReadOptions:
     name: str = ""  # The file's name, which may tell what stands in it.
     mapping: Mapping[str, Any] = field(default_factory=dict)  # What a mapping file says.
     options: Mapping[str, str] = field(default_factory=dict)  # The format's own, such as RDF's vocabulary=shorten.
+    elsewhere: frozenset[str] = frozenset()  # Options that other files have: a zip file need not know these.
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Origin(Protocol):
     """
 
     name: str  # For people, in messages and in the register of imports.
+    options: Mapping[str, str]  # Its own options, each with what it does.
 
     def identity(self) -> Mapping[str, Any]:
         """Give what tells this reading from others, so that an import can go on; it may take a while."""

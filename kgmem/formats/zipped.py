@@ -98,7 +98,7 @@ def _format_of(name: str) -> Format | None:
 
 def _check_options(formats: Sequence[Format], options: ReadOptions) -> None:
     known = {name for format_ in formats for name in format_.options}
-    unknown = [name for name in options.options if name not in known]
+    unknown = [name for name in options.options if name not in known | options.elsewhere]
     if unknown:
         raise InvalidInput(
             f"No file in the zip file has an option {unknown[0]!r}.", mend=f"There are {', '.join(sorted(known))}."

@@ -15,12 +15,11 @@ from kgmem.domain.errors import InvalidInput, KgmemError
 from kgmem.domain.graph import Graph
 from kgmem.domain.scope import check_scope, reaches
 from kgmem.formats.files import Paths
-from kgmem.formats.registry import reader_of
 from kgmem.services.import_reader import Check
 from kgmem.services.import_records import ImportRun
 from kgmem.services.importing import KEPT_REJECTIONS, ImportOptions, ImportProgress, ImportResult, OnProgress, Tally
 from kgmem.services.parts import Parts
-from kgmem.services.reading_files import identity
+from kgmem.services.reading_files import check_files, identity
 from kgmem.services.telling import signs_of_life
 from kgmem.services.write_batch import patiently
 
@@ -36,9 +35,7 @@ async def import_files(
     and with `on_error="stop"` for the first bad record.
     """
     check_options(options)
-    for file in files:
-        if isinstance(file, Path | str):
-            reader_of(file, options.format)
+    check_files(files, options)
     held = await parts.graphs.get(graph)
     if options.dry_run:
         return await Check(parts, held, options).run(files, progress)

@@ -47,7 +47,7 @@ class ImportReader:
         """Give the files' records in chunks of the size of a batch."""
         reading = Reading(files, self.options, columns=self.in_columns)
         try:
-            async with aclosing(ahead(reading.records, self.options.batch)) as chunks:
+            async with aclosing(ahead(reading.records, self.options.batch, reading.stop)) as chunks:
                 async for chunk in chunks:
                     self.tally.read += count_of(chunk)
                     yield chunk

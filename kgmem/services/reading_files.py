@@ -1,16 +1,20 @@
 """Reading the files of an import: one after the other, ahead of what is being stored, and how far it is."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from difflib import get_close_matches
 from hashlib import blake2b
 from pathlib import Path
+from threading import Event
 from typing import Any, BinaryIO
 
 from kgmem.domain.batch import Columns
+from kgmem.domain.errors import InvalidInput
 from kgmem.formats.files import STANDARD, OpenFile, Paths, open_file, sizes
 from kgmem.formats.records import Located, Origin, ReadOptions, Rejected
-from kgmem.formats.registry import reader_of
+from kgmem.formats.registry import format_of, reader_of
 from kgmem.formats.stretches import pieces, weight_of
 from kgmem.services.importing import ImportOptions
 
@@ -27,6 +31,9 @@ class Reading:
         self._total = sizes(files)
         self._files = files
         self._options = options
+        self._known = dict(_options_of(file, options) for file in files)
+        self._names = Counter(Path(file).name for file in files if isinstance(file, Path | str))
+        self._stopped = Event()
         self._before = 0
         self._open: OpenFile | Origin | None = None
         self.records = self._read()
@@ -44,6 +51,10 @@ class Reading:
             return self._open.progress()[0]
         return self._before + (self._open.position() if self._open else 0)
 
+    def stop(self) -> None:
+        """Let whoever waits for the next bytes of standard input or a pipe wait no longer; may be called by others."""
+        self._stopped.set()
+
     def close(self) -> None:
         """Close the file that is open."""
         self.records.close()
@@ -54,16 +65,20 @@ class Reading:
         for number, file in enumerate(self._files, start=1):
             if isinstance(file, Origin):
                 self._open = file
-                with closing(file.read(self._options_of(file.name))) as records:
+                with closing(file.read(self._read_options(file, file.name))) as records:
                     for record in records:
                         yield file.name, record
                 continue
-            with open_file(file) as self._open:
-                named = told.format or (None if isinstance(file, Path | str) else "jsonl")
-                read = reader_of(file if isinstance(file, Path | str) else "", named, columns=self._columns)
+            with open_file(file, self._stopped) as self._open:
+                read = reader_of(*_named(file, told), columns=self._columns)
                 label = self._label(number, file, self._open.name)
-                for found in read(self._open.stream, self._options_of(self._open.name)):
-                    yield label, found
+                try:
+                    for found in read(self._open.stream, self._read_options(file, self._open.name)):
+                        yield label, found
+                except InvalidInput as error:
+                    if len(self._files) == 1 or label in error.message:
+                        raise
+                    raise type(error)(f"{label}: {error.message}", mend=error.mend, **error.facts) from error
                 self._before += self._open.size or 0
             self._open = None
 
@@ -71,12 +86,54 @@ class Reading:
         """Give a file's name for people; of several files of one name, what tells it apart."""
         if not isinstance(file, Path | str):
             return name if number == 1 else f"{name} {number}"
-        others = [other for other in self._files if isinstance(other, Path | str) and other is not file]
-        return str(file) if any(Path(other).name == Path(file).name for other in others) else name
+        return str(file) if self._names[Path(file).name] > 1 else name
 
-    def _options_of(self, name: str) -> ReadOptions:
-        told = self._options
-        return ReadOptions(told.kind, name, told.mapping, told.format_options)
+    def _read_options(self, file: Path | str | BinaryIO | Origin, name: str) -> ReadOptions:
+        """Give how a file is to be read; of the options for formats, those that its own has."""
+        told, format_options = self._options, self._options.format_options
+        format_, known = _options_of(file, told)
+        others = [more for other, more in self._known.items() if other != format_]
+        if known is not None:
+            format_options = {key: value for key, value in format_options.items() if key in known}
+        elsewhere = frozenset().union(*(more for more in others if more))
+        return ReadOptions(told.kind, name, told.mapping, format_options, elsewhere)
+
+
+def check_files(files: Paths, options: ImportOptions) -> None:
+    """Raise InvalidInput for files that kgmem does not read, and for an option that none of their formats has."""
+    formats: dict[str, Mapping[str, str] | None] = {}
+    for file in files:
+        if not isinstance(file, Origin):
+            reader_of(*_named(file, options))
+        name, formats[name] = _options_of(file, options)
+    known = {name: more for name, more in formats.items() if more is not None}
+    if len(known) < len(formats) or not formats:
+        return  # Zip files say themselves what they do not know, when it is seen what is in them.
+    names = sorted({option for more in known.values() for option in more})
+    for option in options.format_options:
+        if option not in names:
+            near = get_close_matches(option, names, n=1)
+            there_are = "; ".join(f"{name} has {', '.join(more)}" for name, more in known.items() if more)
+            raise InvalidInput(
+                f"There is no option {option[:80]!r} of {' or '.join(known)}.",
+                mend=f"Did you mean {near[0]!r}?" if near else f"{there_are}." if there_are else "Leave it out.",
+                option=option,
+            )
+
+
+def _options_of(file: Path | str | BinaryIO | Origin, options: ImportOptions) -> tuple[str, Mapping[str, str] | None]:
+    """Give the name of what a file is, and the options it has; None of a zip file, which may hold anything."""
+    if isinstance(file, Origin):
+        return file.name, file.options
+    format_ = format_of(*_named(file, options))
+    return format_.name, None if format_.name == "zip" else format_.options
+
+
+def _named(file: Path | str | BinaryIO, options: ImportOptions) -> tuple[Path | str, str | None]:
+    """Give a file's path and its format by name, where one is given; a stream is JSON Lines unless told otherwise."""
+    if isinstance(file, Path | str):
+        return file, options.format
+    return "", options.format or "jsonl"
 
 
 def identity(files: Paths) -> Sequence[Mapping[str, Any]]:
@@ -105,16 +162,24 @@ def _digest(path: Path, size: int) -> str:
     return digest.hexdigest()
 
 
-async def ahead(items: Iterable[Found], size: int) -> AsyncGenerator[list[Found], None]:
-    """Give chunks of about `size` records, each made in a thread while the one before is being worked on."""
+async def ahead(
+    items: Iterable[Found], size: int, stop: Callable[[], None] | None = None
+) -> AsyncGenerator[list[Found], None]:
+    """Give chunks of about `size` records, each made in a thread while the one before is being worked on.
+
+    At its end, `stop` is called, so that the thread need not wait for bytes that nobody wants any more.
+    """
     iterator = pieces(items, size)
     task = asyncio.create_task(asyncio.to_thread(_chunk, iterator, size))
     try:
-        while chunk := await task:
+        # Shielded, since cancelling would end the wait for the thread and not the thread.
+        while chunk := await asyncio.shield(task):
             task = asyncio.create_task(asyncio.to_thread(_chunk, iterator, size))
             yield chunk
     finally:
         # A thread cannot be stopped; the file that it reads may be closed only when it is done.
+        if stop:
+            stop()
         await asyncio.gather(task, return_exceptions=True)
 
 

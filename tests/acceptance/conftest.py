@@ -1,15 +1,20 @@
 """Fixtures of the acceptance tests: a memory over a fresh database, and the doors to it."""
 
+import io
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
+from pathlib import Path
 
 import httpx
 import pytest
 
+from kgmem.cli.main import app, run
 from kgmem.memory import Memory
 from kgmem.settings import Settings
 from kgmem.wiring import open_memory
 from kgmem_api.app import create_app
+from tests.cli import Command, Done
 from tests.fakes import fake_memory
 from tests.rest import Door
 
@@ -33,9 +38,10 @@ if FAKES:
 else:
 
     @pytest.fixture
-    async def memory(database_url: str) -> AsyncIterator[Memory]:
+    async def memory(database_url: str, tmp_path: Path) -> AsyncIterator[Memory]:
         """A memory over a fresh database, whose embedder needs no model."""
-        async with open_memory(Settings(database_url=database_url, embedder="hash", pool_size=2)) as opened:
+        settings = Settings(database_url=database_url, embedder="hash", pool_size=2, home=tmp_path / "home")
+        async with open_memory(settings) as opened:
             yield opened
 
 
@@ -49,3 +55,26 @@ async def door(memory: Memory, settings: Settings) -> AsyncIterator[Door]:
     async with httpx.AsyncClient(transport=transport, base_url="http://kgmem") as client:
         client.headers["Authorization"] = f"Bearer {secret}"
         yield Door(client, memory, app)
+
+
+@pytest.fixture
+def kgmem(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Runs a command in this process, on a fresh database; gives what it came to."""
+    for name in [name for name in os.environ if name.startswith("KGMEM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("KGMEM_DATABASE_URL", database_url)
+    monkeypatch.setenv("KGMEM_EMBEDDER", "hash")
+    monkeypatch.setenv("KGMEM_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def command(*arguments: str | Path, given: bytes = b"") -> Done:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run(lambda: app([str(argument) for argument in arguments], prog_name="kgmem"))
+        told = capsys.readouterr()
+        return Done(int(ended.value.code or 0), told.out, told.err)
+
+    return command

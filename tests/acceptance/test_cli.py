@@ -1,60 +1,18 @@
 """The command line against a real Postgres."""
 
-import io
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from kgmem.cli.main import app, run
-
-COMMAND = [sys.executable, "-c", "from kgmem.cli.main import run; run()"]
-
-
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Command = Callable[..., Done]
-
-
-@pytest.fixture
-def kgmem(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    """Runs a command in this process, on a fresh database."""
-    for name in [name for name in os.environ if name.startswith("KGMEM_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("KGMEM_DATABASE_URL", database_url)
-    monkeypatch.setenv("KGMEM_EMBEDDER", "hash")
-    monkeypatch.setenv("KGMEM_HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def command(*arguments: str | Path, given: bytes = b"") -> Done:
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            run(lambda: app([str(argument) for argument in arguments], prog_name="kgmem"))
-        told = capsys.readouterr()
-        return Done(int(ended.value.code or 0), told.out, told.err)
-
-    return command
+from kgmem.cli.main import run
+from tests.cli import COMMAND, Command
 
 
 def test_what_is_remembered_is_recalled(kgmem: Command, tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from kgmem.domain.batch import Columns
 from kgmem.domain.entity import Entity
+from kgmem.domain.errors import InvalidInput
 from kgmem.domain.question import Question, What
+from kgmem.domain.statement import check_entities
 from kgmem.formats import csv as rows
 from kgmem.formats.csv_columns import read_columns
 from kgmem.formats.records import Located, ReadOptions
@@ -35,7 +37,7 @@ ENTITY = ["key", "label", "name", "valid_from", "valid_to", "lat", "lon", "size"
 DEGREES = st.sampled_from(["", "1", "1.5", "-33.25", "95", "x", "1e1"])
 
 
-KEYS = st.sampled_from(["k1", "k2", "k3", "", "k 5"])
+KEYS = st.sampled_from(["k1", "k2", "k3", "", "k 5", "k\x7f", "k\x85", "k\x9f", "k\xa0"])
 
 
 def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> bytes:
@@ -125,6 +127,20 @@ async def test_json_lines_in_columns_make_the_graph_that_records_make(
         await assert_index_matches_labels(memory, name)
         await memory.delete_graph(name)
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("character", ["\x01", "\x1f", "\x7f", "\x80", "\x85", "\x9f", "\xa0", "é"])
+def test_columns_take_no_key_that_is_refused_in_a_record(character: str) -> None:
+    key = f"k{character}"
+    data = table(["key", "name"], [["a", f"Ann{character}"], [key, "Bob"]])
+    held = [each for each in read_columns(io.BytesIO(data), ReadOptions()) if isinstance(each, Columns)]
+    in_columns = [text for columns in held for text in columns.fields["key"].to_pylist()]
+    try:
+        check_entities([Entity(key)])
+    except InvalidInput:
+        assert key not in in_columns
+    else:
+        assert key in in_columns
 
 
 async def test_what_an_entity_is_found_by_does_not_depend_on_the_order_of_its_properties(

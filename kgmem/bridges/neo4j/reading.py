@@ -47,6 +47,7 @@ class Neo4jOrigin:
     def __init__(self, server: Server, query: str | None = None) -> None:
         """Take what is to be read; nothing is asked of the server yet."""
         self.name = server.name
+        self.options = OPTIONS
         self._server = server
         self._query = query
         self._ids: Ids | None = None

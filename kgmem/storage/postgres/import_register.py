@@ -104,7 +104,7 @@ class ImportRegister:
         """Give an import. Raises NotFound, also for one that is not within the scope."""
         found = await self._list(graph, id_, within, None, 1) if 0 < id_ <= _LARGEST_ID else []
         if not found:
-            raise NotFound(f"There is no import {id_} of {graph!r}.", mend="List them: GET /v1/graphs/GRAPH/imports.")
+            raise NotFound(f"There is no import {id_} of {graph!r}.", mend="Look at the list of its imports.")
         return found[0]
 
     async def _list(self, graph: str, id_: int | None, within: str, before: int | None, limit: int) -> Sequence[Import]:

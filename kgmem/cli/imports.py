@@ -1,0 +1,264 @@
+"""`kgmem imports`: what was imported, what came of it, and taking an import back out."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from typing import Annotated, Any, Final
+
+import orjson
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, note, print_json
+from kgmem.cli.opening import with_memory
+from kgmem.domain.batch import Rejection
+from kgmem.domain.imports import Import, ImportItem, Undone
+from kgmem.formats.files import STANDARD, create_file
+from kgmem.memory import DEFAULT_GRAPH, Memory
+
+app = typer.Typer(help="List imports, look at what they did, take them back out.", no_args_is_help=True)
+
+_COUNTS: Final = ("read", "created", "updated", "unchanged", "rejected")
+_PLURALS: Final = {"entity": "entities", "episode": "episodes", "relationship": "relationships"}
+_WHY_KEPT: Final = {
+    "changed": "changed since by others",
+    "connected": "relationships lead to it that stay",
+    "unknown": "what it was before is not known",
+}
+_SHOWN = 20  # Things that stay which are printed one by one.
+
+Number = Annotated[int, typer.Argument(metavar="ID", help="The import's number, as `kgmem imports list` shows it.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many at the most.")]
+
+
+@app.command("list")
+def list_(
+    graph: GraphName = DEFAULT_GRAPH,
+    limit: Limit = 20,
+    before: Annotated[int | None, typer.Option("--before", help="Only imports with smaller numbers.")] = None,
+    as_json: AsJSON = False,
+) -> None:
+    """List the imports of a graph, the newest first."""
+    held = with_memory(lambda m: m.imports(graph, before=before, limit=limit))
+    if as_json:
+        print_json(list(held))
+        return
+    table = Table("id", "state", "began", "files", *_COUNTS)
+    for each in held:
+        counts = [f"{getattr(each, name):,}" for name in _COUNTS]
+        table.add_row(str(each.id), each.state, each.created_at[:19], Text(_files(each)), *counts)
+    OUT.print(table if held else f"Nothing was imported into {graph} yet.")
+    if len(held) == limit:
+        note(f"There may be more: --before {held[-1].id}")
+
+
+@app.command()
+def show(id_: Number, graph: GraphName = DEFAULT_GRAPH, as_json: AsJSON = False) -> None:
+    """Show an import: its files and options, how far it is, what came of it."""
+    held = with_memory(lambda m: m.get_import(graph, id_))
+    if as_json:
+        print_json(held)
+        return
+    table = Table(show_header=False)
+    for name, value in _details(held).items():
+        table.add_row(name, Text(value))
+    OUT.print(table)
+    if held.state == "failed":
+        note("The command that began it goes on with it when --resume is added.")
+    if held.rejected:
+        note(f"What was rejected, and why: kgmem imports rejected {id_} --graph {graph}")
+
+
+@app.command()
+def rejected(
+    id_: Number,
+    graph: GraphName = DEFAULT_GRAPH,
+    limit: Limit = 100,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", help="Write all of them to a file, one JSON object a line; - is the screen."),
+    ] = None,
+    as_json: AsJSON = False,
+) -> None:
+    """List the records that an import rejected, with line and reason."""
+    if output is not None:
+        count = with_memory(lambda m: _write_rejections(m, graph, id_, output))
+        note(f"Wrote {count:,} rejected records.")
+        return
+    found = with_memory(lambda m: _rejections(m, graph, id_, limit))
+    if as_json:
+        print_json(found)
+        return
+    table = Table("file", "line", "reason")
+    for each in found:
+        # Text and not a string: what files hold may look like rich's markup.
+        table.add_row(Text(each.file), str(each.line), Text(each.reason))
+    OUT.print(table if found else f"Import {id_} rejected nothing.")
+    if len(found) == limit:
+        note("There may be more: --limit, or --output FILE for all.")
+
+
+@app.command()
+def items(
+    id_: Number,
+    graph: GraphName = DEFAULT_GRAPH,
+    limit: Limit = 100,
+    cursor: Annotated[str | None, typer.Option("--cursor", help="Where the page before ended, as it says.")] = None,
+    as_json: AsJSON = False,
+) -> None:
+    """List what an import created and changed, in its order."""
+    page = with_memory(lambda m: m.import_items(graph, id_, cursor=cursor, limit=limit))
+    if as_json:
+        print_json({"items": list(page.items), "cursor": page.cursor})
+        return
+    table = Table("what", "kind", "key", "label or kind", "scope", "now")
+    for each in page.items:
+        table.add_row(each.operation, each.kind, Text(_key(each)), Text(each.label or ""), Text(each.scope), _now(each))
+    OUT.print(table if page.items else f"Import {id_} created and changed nothing.")
+    if page.cursor:
+        note(f"There are more: --cursor {page.cursor}")
+
+
+@app.command()
+def undo(
+    id_: Number,
+    graph: GraphName = DEFAULT_GRAPH,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go and what would stay.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJSON = False,
+) -> None:
+    """Take an import back out, but for what others have changed or built on since. Exit code 1 when something stays."""
+    held = with_memory(lambda m: m.get_import(graph, id_))
+    asked = not (yes or dry_run or held.state == "undone")
+    if dry_run or asked:
+        with NOTES.status("Looking at what it brought"):
+            undone = with_memory(lambda m: m.undo_import(graph, id_, dry_run=True))
+    if asked:
+        NOTES.print(_outcome(undone, would=True))
+        if not typer.confirm(f"Take import {id_} back out of {graph}?", err=True):
+            raise typer.Exit(1)
+    if not dry_run:
+        undone = _undone(graph, id_)
+    if as_json:
+        print_json(undone)
+    else:
+        OUT.print(f"Import {id_} of {graph} {_verdict(held, dry_run)}:")
+        OUT.print(_outcome(undone, would=dry_run and held.state != "undone"))
+        if undone.kept:
+            OUT.print(_kept(undone))
+    if undone.changed or undone.connected or undone.unknown:
+        raise typer.Exit(1)
+
+
+def _undone(graph: str, id_: int) -> Undone:
+    columns = (TextColumn("Taking back"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=NOTES, transient=True, disable=not NOTES.is_terminal) as progress:
+        task = progress.add_task("undo", total=None)
+
+        def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        try:
+            return with_memory(lambda m: m.undo_import(graph, id_, progress=show))
+        except typer.Exit:  # Ctrl-C.
+            note("Stopped. What was taken back stays so; the same command goes on from there.")
+            raise
+
+
+def _verdict(held: Import, dry_run: bool) -> str:
+    if held.state == "undone":
+        return "was taken back out already"
+    return "is not touched; taking it back out would do this" if dry_run else "is taken back out"
+
+
+def _outcome(undone: Undone, *, would: bool) -> Table:
+    table = Table("would be" if would else "was", "", "count")
+    for kind, count in undone.deleted.items():
+        table.add_row("deleted", _PLURALS[kind], f"{count:,}")
+    if undone.restored:
+        table.add_row("restored", "as it was before", f"{undone.restored:,}")
+    for reason, words in _WHY_KEPT.items():
+        if count := getattr(undone, reason):
+            table.add_row("kept", words, f"{count:,}")
+    if not table.rows:
+        table.add_row("", "nothing is left of it", "0")
+    return table
+
+
+def _kept(undone: Undone) -> Table:
+    table = Table("kept", "key", "why")
+    for each in undone.kept[:_SHOWN]:
+        table.add_row(each.kind, Text(each.key or ""), _WHY_KEPT[each.reason])
+    more = undone.changed + undone.connected + undone.unknown - min(_SHOWN, len(undone.kept))
+    if more > 0:
+        table.add_row("...", f"{more:,} more", "")
+    return table
+
+
+async def _rejections(memory: Memory, graph: str, id_: int, limit: int) -> Sequence[Rejection]:
+    found: list[Rejection] = []
+    async with aclosing(memory.import_rejections(graph, id_)) as rejections:
+        async for rejection in rejections:
+            found.append(rejection)
+            if len(found) == limit:
+                break
+    return found
+
+
+async def _write_rejections(memory: Memory, graph: str, id_: int, output: str) -> int:
+    count = 0
+    with create_file(output) as stream:
+        async with aclosing(memory.import_rejections(graph, id_)) as rejections:
+            async for rejection in rejections:
+                stream.write(orjson.dumps(rejection, option=orjson.OPT_APPEND_NEWLINE))
+                count += 1
+    return count
+
+
+def _files(held: Import) -> str:
+    names = _names(held)
+    return ", ".join(names[:3]) + (f", ... ({len(names)})" if len(names) > 3 else "")
+
+
+def _names(held: Import) -> Sequence[str]:
+    names = [str(file.get("name")) for file in held.files]
+    return ["standard input" if name == STANDARD else name for name in names]
+
+
+def _details(held: Import) -> Mapping[str, str]:
+    told: dict[str, Any] = {
+        "state": held.state,
+        "error": held.error,
+        "began": held.created_at,
+        "ended": held.finished_at,
+        "files": "\n".join(_names(held)),
+        "options": ", ".join(f"{name}: {_said(value)}" for name, value in held.options.items() if value),
+        **{name: f"{getattr(held, name):,}" for name in _COUNTS},
+        "waiting for other records": f"{held.linking:,}" if held.linking else None,
+        "of which": ", ".join(f"{kind} {count:,}" for kind, count in held.kinds.items()),
+        "progress": _progress(held),
+    }
+    return {name: str(value) for name, value in told.items() if value}
+
+
+def _said(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _progress(held: Import) -> str | None:
+    if held.progress is None or held.state not in {"running", "undoing", "failed"}:
+        return None
+    told = held.progress
+    of = f" of {told['total']:,}" if told.get("total") else ""
+    return f"{told.get('stage', '')}: {told.get('done', 0):,}{of}, last heard of at {held.told_at}"
+
+
+def _key(item: ImportItem) -> str:
+    if item.kind != "relationship":
+        return item.key or ""
+    return f"{item.start or '?'} -> {item.end or '?'}" + (f" ({item.key})" if item.key else "")
+
+
+def _now(item: ImportItem) -> str:
+    return "" if item.held else "gone"
