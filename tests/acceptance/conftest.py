@@ -4,7 +4,6 @@ import io
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from pathlib import Path
 
 import httpx
 import pytest
