@@ -259,6 +259,9 @@ class FakeIndex:
         hits = {item.id: _hit(kind, item) for (kind, _, _), item in held.items()}
         return [replace(hits[each.id], score=each.score, arms=each.arms) for each in best if each.id in hits]
 
+    async def likeness(self, graph: str, ids: Sequence[int]) -> Mapping[tuple[int, int], float]:
+        return {}
+
     async def last_passage(self, graph: str) -> int:
         return 0
 

@@ -43,4 +43,5 @@ class Answer:
 
     hits: Sequence[Hit]
     suppressed: Mapping[str, int] = field(default_factory=dict)
-    profile: Mapping[str, float] = field(default_factory=dict)  # Milliseconds a stage, when explain was asked.
+    profile: Mapping[str, float] = field(default_factory=dict)  # Milliseconds a stage, when it was asked for.
+    cursor: str | None = None  # Goes on behind these hits; None when there are no more.

@@ -133,6 +133,9 @@ class RetrievalIndex(Protocol):
     async def fetch(self, graph: str, best: Sequence[Ranked[int]]) -> Sequence[Hit]:
         """Give the hits of these, in their order, that still stand in the label tables, by one statement."""
 
+    async def likeness(self, graph: str, ids: Sequence[int]) -> Mapping[tuple[int, int], float]:
+        """Give how alike items are, 0 to 1, by pairs of their ids (the lesser first) that both have vectors."""
+
     async def last_passage(self, graph: str) -> int:
         """Give the id of the newest passage; those that are written from now on get greater ones."""
 

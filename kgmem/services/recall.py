@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 
 from kgmem.domain.answer import Answer
 from kgmem.domain.embedding import Vector, unit
@@ -9,16 +10,17 @@ from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, InvalidI
 from kgmem.domain.graph import Graph
 from kgmem.domain.interval import valid_interval
 from kgmem.domain.question import Links, Question, Where, Why
-from kgmem.domain.ranking import fuse
+from kgmem.domain.recipes import with_recipe
+from kgmem.services.choosing import MOST_HITS, choose, widened
 from kgmem.services.embed import embedder_in
 from kgmem.services.parts import Parts
 
-MOST_HITS = 1000
 ARMS = frozenset({"meaning", "words", "listed"})
 
 
 async def recall(parts: Parts, graph: str, question: Question) -> Answer:
     """Answer a question from one graph. Raises InvalidInput when it asks nothing, or more than is held."""
+    question = with_recipe(question)
     _check(question)
     held = await parts.graphs.get(graph)
     try:
@@ -34,24 +36,19 @@ async def recall(parts: Parts, graph: str, question: Question) -> Answer:
 
 
 async def _answer(parts: Parts, held: Graph, question: Question) -> Answer:
-    graph, started = held.name, time.perf_counter()
+    started = time.perf_counter()
     vector, note = await _vector(parts, held, question)
     embedded = time.perf_counter()
-    found = await parts.index.candidates(graph, question, vector)
+    found = await parts.index.candidates(held.name, widened(held.name, question), vector)
     searched = time.perf_counter()
-    best = fuse(found.arms, method=question.fusion or held.fusion, weights=question.weights, most=question.k)
-    hits = await parts.index.fetch(graph, best) if best else []
-    fetched = time.perf_counter()
+    answer = await choose(parts, held, question, found)
     profile = {
         "embed_ms": (embedded - started) * 1000,
         "candidates_ms": (searched - embedded) * 1000,
-        "fetch_ms": (fetched - searched) * 1000,
+        "fetch_ms": (time.perf_counter() - searched) * 1000,
     }
-    return Answer(
-        hits=hits,
-        suppressed={**found.suppressed, **note},
-        profile=profile if question.explain else {},
-    )
+    told = question.explain or question.profile
+    return replace(answer, suppressed={**answer.suppressed, **note}, profile=profile if told else {})
 
 
 def _space_of(graph: Graph) -> str | None:
@@ -94,13 +91,9 @@ def _later(question: Question) -> dict[str, bool]:
         "why": question.why != Why(),
         "graph": question.graph != Links(),
         "modes": bool(question.modes),
-        "recipe": question.recipe is not None,
         "min_consensus": question.min_consensus is not None,
         "states": bool(question.states),
         "tiers": bool(question.tiers),
-        "diversity": question.diversity != 0,
-        "budget": question.budget is not None,
-        "cursor": question.cursor is not None,
     }
 
 

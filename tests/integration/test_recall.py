@@ -203,7 +203,6 @@ async def test_filters_leave_what_meets_all_of_them(memory: Memory, graph: str) 
             ({"labels": ["Robot"], "sources": ["nasa"]}, "c"),
             ({"labels": ["Person", "Episode"], "kinds": ["episode"]}, "ef"),
             ({"kinds": ["entity"], "sources": ["press"]}, "b"),
-            ({"kinds": ["fact"], "sources": ["press"]}, ""),
         ):
             assert sorted(keys(await ask(memory, graph, text, **filters))) == list(expected), (text, filters)
 

@@ -324,3 +324,4 @@ class AnswerOut(BaseModel):
     hits: list[HitOut]
     suppressed: dict[str, int]
     profile: dict[str, float]
+    cursor: str | None

@@ -84,6 +84,14 @@ class PostgresIndex:
         async with self.catalog.on(graph) as layout, self.searches.connection() as connection:
             return await search.fetch(connection, layout, best)
 
+    async def likeness(self, graph: str, ids: Sequence[int]) -> Mapping[tuple[int, int], float]:
+        """Give how alike items are, by the nearest two of their passages, by pairs of ids (the lesser first)."""
+        async with self.catalog.on(graph) as layout, self.searches.connection() as connection:
+            if layout.vectors is None:
+                return {}
+            rows = await connection.fetch(layout.sql("recall", "likeness", table=layout.vectors), list(ids))
+        return {(one, other): max(0.0, value) for one, other, value in rows}
+
     async def last_passage(self, graph: str) -> int:
         """Give the id of the newest passage; those that are written from now on get greater ones."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:

@@ -110,6 +110,16 @@ SELECT n.id, l.properties::text AS properties
 FROM unnest(%(ids)s::bigint[], %(graphids)s::ag_catalog.graphid[]) AS n (id, graphid)
 JOIN {graph}.{label} l ON l.id = n.graphid
 
+-- name: likeness
+-- Of an item of many passages only the first few are compared, so that the pairs stay few.
+WITH given AS MATERIALIZED (
+    SELECT n.id, v.embedding
+    FROM unnest($1::bigint[]) AS n (id)
+    CROSS JOIN LATERAL (SELECT p.id FROM {index}.passage p WHERE p.item = n.id ORDER BY p.ordinal LIMIT 3) p
+    JOIN {index}.{table} v ON v.passage = p.id
+)
+SELECT a.id, b.id, max(-(a.embedding <#> b.embedding)) FROM given a JOIN given b ON a.id < b.id GROUP BY 1, 2
+
 -- name: unembedded
 SELECT p.id, p.body FROM {index}.unembedded u JOIN {index}.passage p ON p.id = u.passage
 WHERE u.space = $1 AND u.refused IS NULL AND u.passage <= $3 ORDER BY u.passage LIMIT $2
