@@ -2,20 +2,26 @@
 
 Only what nothing stands on is set aside (no unique index), and only in a graph that holds little: what was held
 before is then still found, but read through. What is set aside is noted with the text that makes it again, in the same
-transaction, so nothing is forgotten when the import is killed: the next one, or a worker, builds it.
+transaction, so nothing is forgotten when the import is killed: the next one, or a worker, builds it. It is built beside
+readers and writers, who go on meanwhile.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 
 import asyncpg
 
+from kgmem.domain.errors import DatabaseUnavailable
 from kgmem.storage.postgres.catalog import PostgresCatalog
+from kgmem.storage.postgres.errors import RETRYABLE
 from kgmem.storage.postgres.layout import EDGE, Layout
 from kgmem.storage.postgres.statements import statement
 
 LARGE = 10_000  # From how many rows on a batch is large.
 _SMALL = 50_000  # Below how many rows a graph's tables are small.
+_TRIES = 5
+_PAUSE = 0.1  # Seconds between looks whether another process is done building.
 
 
 class Aside:
@@ -48,29 +54,58 @@ class Aside:
                 names = [layout.labels[EDGE, name].age_name for name in labels]
                 found += await connection.fetch(statement("aside", "indexes"), layout.age_name, names)
         if found:
-            await self._set_aside(layout, [(row["name"], row["definition"]) for row in found])
+            await self._set_aside(layout, found)
 
-    async def _set_aside(self, layout: Layout, indexes: Sequence[tuple[str, str]]) -> None:
-        names, definitions = map(list, zip(*indexes, strict=True))
+    async def _set_aside(self, layout: Layout, indexes: Sequence[asyncpg.Record]) -> None:
+        noted = [row["name"] for row in indexes], [row["definition"] for row in indexes]
 
         async def drop(connection: asyncpg.Connection) -> None:
+            # Whoever reads holds this up, and all who come later wait behind it; so it waits a moment only.
+            await connection.execute("SET LOCAL lock_timeout = '200ms'")
             await connection.execute(statement("aside", "one_at_a_time"), layout.id)
-            await connection.execute(statement("aside", "note"), layout.id, names, definitions)
-            for name in names:
-                await connection.execute(f"DROP INDEX IF EXISTS {name}")
+            await connection.execute(statement("aside", "note"), layout.id, *noted)
+            for row in indexes:
+                await connection.execute(f"DROP INDEX IF EXISTS {row['qualified']}")
 
-        await self.database.transact(drop)
+        try:
+            await self.database.transact(drop)
+        except DatabaseUnavailable:
+            # Somebody reads on and on; the load maintains the indexes then. A database that is away shows at once.
+            return
+        self.catalog.forget(layout.graph.name)
 
     async def build(self, graph: str) -> int:
         """Build what is set aside of a graph; gives how many indexes."""
         layout = await self.catalog.layout(graph)
-        async with self.database.connection() as connection:
-            held = [tuple(row) for row in await connection.fetch(statement("aside", "held"), layout.id)]
-        for name, definition in held:
-            await self.database.transact(_building(layout.id, name, definition))
+        built = 0
+        if await self._held(layout):
+            async with self._builder(layout) as connection:
+                for name, definition in await self._held(layout):
+                    await _build(connection, layout, name, definition)
+                    built += 1
         self._considered = {each for each in self._considered if each[0] != layout.id}
         self.catalog.forget(graph)
-        return len(held)
+        return built
+
+    async def _held(self, layout: Layout) -> list[tuple[str, str]]:
+        async with self.database.connection() as connection:
+            rows = await connection.fetch(statement("aside", "held"), layout.id)
+        return [(row["name"], row["definition"]) for row in rows]
+
+    @asynccontextmanager
+    async def _builder(self, layout: Layout) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection that may take its time, to one process at a time."""
+        async with self.database.connection() as connection:
+            try:
+                await connection.execute("SET statement_timeout = 0")
+                # Looked for again and again: who waits for it inside of a statement would hold the building up.
+                while not await connection.fetchval(statement("aside", "take_turn"), layout.id):  # noqa: ASYNC110 - of others
+                    await asyncio.sleep(_PAUSE)
+                yield connection
+            finally:
+                if not connection.is_closed():  # Else both are gone already.
+                    await connection.execute(statement("aside", "give_turn"))
+                    await connection.execute("RESET statement_timeout")
 
     async def left(self) -> Sequence[str]:
         """Give the graphs of which an import that died has left something aside."""
@@ -78,13 +113,24 @@ class Aside:
             return [row["name"] for row in await connection.fetch(statement("aside", "left"))]
 
 
-def _building(graph: int, name: str, definition: str) -> Callable[[asyncpg.Connection], Awaitable[None]]:
-    async def work(connection: asyncpg.Connection) -> None:
-        await connection.execute("SET LOCAL statement_timeout = 0")
-        await connection.execute("SET LOCAL max_parallel_maintenance_workers = 2")
-        await connection.execute(statement("aside", "one_at_a_time"), graph)
-        if not await connection.fetchval(statement("aside", "exists"), name):
-            await connection.execute(definition)
-        await connection.execute(statement("aside", "forget"), graph, name)
+async def _build(connection: asyncpg.Connection, layout: Layout, name: str, definition: str) -> None:
+    """Build one index beside readers and writers, and forget that it was set aside."""
+    for attempt in range(1, _TRIES + 1):
+        there = await connection.fetchrow(statement("aside", "built"), name, [layout.index_name, layout.age_name])
+        if there and there["indisvalid"]:
+            break
+        if there:  # Whoever was building it died, or met another who locks the table.
+            await connection.execute(f"DROP INDEX IF EXISTS {there['qualified']}")
+        try:
+            await connection.execute(_beside(definition))
+        except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+            break  # Its table is gone, as that of an embedding space which the graph has left.
+        except RETRYABLE:
+            if attempt == _TRIES:
+                raise
+    await connection.execute(statement("aside", "forget"), layout.id, name)
 
-    return work
+
+def _beside(definition: str) -> str:
+    """Give the text of CREATE INDEX so that nobody has to wait for it."""
+    return definition.replace("CREATE INDEX ", "CREATE INDEX CONCURRENTLY ", 1)

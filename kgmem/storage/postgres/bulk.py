@@ -14,17 +14,26 @@ import orjson
 
 from kgmem.domain.batch import BatchKind, BatchResult, Rejection
 from kgmem.domain.entity import Entity
-from kgmem.domain.errors import Conflict
 from kgmem.domain.relationship import Relationship
 from kgmem.storage.postgres.apart import in_groups
-from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import LABEL_SHIFT, Label, Layout
 from kgmem.storage.postgres.records import loads, others_of
 from kgmem.storage.postgres.staging import ROW_COLUMNS, Describe, Staged
 from kgmem.storage.postgres.staging_columns import TEXT_COLUMNS
 from kgmem.storage.postgres.statements import statement
 
-_TRIES = 20
+_TABLES: Mapping[BatchKind, str] = {"entity": "kgmem_entities", "relationship": "kgmem_relationships"}
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Ids for the rows of a batch: by label the one of its row number 0, which the others follow.
+
+    Where writers took some in between, `scattered` tells which number each row of a label has instead.
+    """
+
+    bases: dict[str, int] = field(default_factory=dict)
+    scattered: dict[str, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -34,12 +43,17 @@ class Load:
     connection: asyncpg.Connection
     layout: Layout
     kind: int  # VERTEX or EDGE.
-    bases: Mapping[str, int]  # By label or kind: the id that its row number 0 gets.
+    numbers: Numbers  # The ids of its rows, by label or kind.
     scopes: Mapping[str, int]
     import_id: int
     describe: Describe
     careful: bool = False  # Each row by itself, since an index refuses one of them.
     result: BatchResult = field(default_factory=BatchResult)
+
+    @property
+    def bases(self) -> Mapping[str, int]:
+        """Give by label or kind the id that its row number 0 has."""
+        return self.numbers.bases
 
     def sql(self, name: str, **names: str) -> str:
         """Give one of the loader's statements."""
@@ -59,35 +73,33 @@ class Load:
         self.result.rejections.append(Rejection(row["file"], row["line"], reason, self.describe(record)))
 
 
-async def take_bases(database: Database, labels: Mapping[Label, int]) -> dict[str, int]:
-    """Take as many ids of each label as asked; gives the first of each, the others follow. What is not used is lost."""
-    bases = {}
+async def take_numbers(connection: asyncpg.Connection, labels: Mapping[Label, int], *, alone: bool) -> Numbers:
+    """Take as many ids of each label as asked; what is not used is lost.
+
+    `alone` keeps other loads out until the caller's transaction ends, so that the ids follow each other more often.
+    """
+    taken = Numbers()
     for label, count in labels.items():
-        for _ in range(_TRIES):
-            first = await database.transact(_taking(label, count))
-            if first is not None:
-                bases[label.name] = (label.id << LABEL_SHIFT) + first
-                break
-        else:
-            raise Conflict(
-                f"Another client takes ids of {label.name!r} too fast for a bulk load.", mend="Import when it is done."
-            )
-    return bases
-
-
-def _taking(label: Label, count: int) -> Callable[[asyncpg.Connection], Awaitable[int | None]]:
-    async def take(connection: asyncpg.Connection) -> int | None:
-        await connection.execute(statement("bulk", "one_at_a_time"), label.sequence)
+        if alone:
+            await connection.execute(statement("bulk", "one_at_a_time"), label.sequence)
         row = await connection.fetchrow(statement("bulk", "take_numbers"), label.sequence, count)
-        first: int = row["first"]
-        return first if row["last"] - first + 1 == count else None
+        first = 0 if row["scattered"] else row["first"]
+        taken.bases[label.name] = (label.id << LABEL_SHIFT) + first
+        if row["scattered"]:
+            taken.scattered[label.name] = row["scattered"]
+    return taken
 
-    return take
+
+async def renumber(load: Load, kind: BatchKind) -> None:
+    """Give staged rows the numbers that were taken for them, where these do not follow each other."""
+    label = "label" if kind == "entity" else "kind"
+    for name, numbers in load.numbers.scattered.items():
+        await load.connection.execute(load.sql("renumber", table=_TABLES[kind], column=label), name, numbers)
 
 
 async def fill(connection: asyncpg.Connection, kind: BatchKind, staged: Staged) -> None:
     """Put staged rows into the connection's temporary table for their kind."""
-    table = "kgmem_entities" if kind == "entity" else "kgmem_relationships"
+    table = _TABLES[kind]
     if staged.rows:
         await connection.copy_records_to_table(table, columns=ROW_COLUMNS[kind], records=staged.rows)
     for text in staged.texts:

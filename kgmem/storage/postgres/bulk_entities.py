@@ -6,6 +6,7 @@ from typing import Any
 from kgmem.domain.entity import ENTITY, Entity
 from kgmem.domain.place import parse_place
 from kgmem.storage.postgres.bulk import Load, merge_rows, staged, stated_properties
+from kgmem.storage.postgres.layout import source_ids
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import merge_entity
 from kgmem.storage.postgres.rounds import rounds_of
@@ -57,6 +58,7 @@ async def _merge(load: Load, rows: Sequence[Any], passages: list[Passages]) -> N
     """Merge rows into what is held, each key once at a time."""
     wanted = Passages(load.layout)
     outcomes: list[tuple[int, Outcome]] = []
+    await source_ids(load.connection, load.layout, [row["source"] for row in rows], make=False)
     for places in rounds_of(rows, lambda row: (row["scope"], row["key"])):
         statements = [_statement(rows[at]) for at in places]
         outcome = await write_vertices(load.connection, wanted, ENTITY, statements)

@@ -8,7 +8,7 @@ from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres import ends
 from kgmem.storage.postgres.bulk import Load, merge_rows, staged, stated_properties
 from kgmem.storage.postgres.edges import identity, write_edges
-from kgmem.storage.postgres.layout import know_labels, label_id
+from kgmem.storage.postgres.layout import know_labels, label_id, source_ids
 from kgmem.storage.postgres.rounds import rounds_of
 from kgmem.storage.postgres.vertices import existing
 
@@ -116,6 +116,7 @@ async def _changed(load: Load) -> list[Any]:
 async def _merge(load: Load, rows: Sequence[Any]) -> None:
     """Merge rows into what is held, each identity once at a time."""
     items = [relationship_at(row) for row in rows]
+    await source_ids(load.connection, load.layout, [item.source for item in items], make=False)
     created = updated = 0
     for places in rounds_of(items, identity):
         outcome = await write_edges(load.connection, load.layout, [items[at] for at in places])

@@ -139,7 +139,8 @@ class PostgresCatalog:
             await connection.execute(statement("catalog", "drop_index", index=row["index_name"]))
             await connection.fetch("SELECT ag_catalog.drop_graph($1::name, true)", row["age_name"])
             await connection.execute("DELETE FROM kgmem.captured WHERE graph = $1", row["id"])
-            await connection.execute(statement("catalog", "forget_imports"), row["id"])
+            for forget in ("forget_imports", "forget_set_aside"):
+                await connection.execute(statement("catalog", forget), row["id"])
 
         await self.database.transact(undo)
         self.forget(name)

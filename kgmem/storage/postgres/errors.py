@@ -11,6 +11,7 @@ from kgmem.domain.errors import (
     Forbidden,
     InvalidInput,
     KgmemError,
+    NotFound,
     TimedOut,
     TooLarge,
 )
@@ -27,6 +28,10 @@ _AWAY = (
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
+)
+
+_DROPPED = (
+    "could not open relation with OID"  # How Postgres tells of a table that went while a statement waited for it.
 )
 
 
@@ -58,6 +63,10 @@ _TABLE: tuple[tuple[tuple[type[BaseException], ...], Callable[[], KgmemError]], 
         ),
     ),
     (
+        (asyncpg.ForeignKeyViolationError,),
+        _know(NotFound, "What it belongs to was deleted meanwhile.", "Look whether the graph is still there."),
+    ),
+    (
         (asyncpg.DiskFullError, asyncpg.OutOfMemoryError),
         _know(DatabaseUnavailable, "The database has no room left.", "Free disk or memory on its machine."),
     ),
@@ -79,6 +88,8 @@ def translated(error: BaseException) -> KgmemError | None:
             "A key, or a property that the schema declares as indexed or unique, is larger than 2,600 bytes.",
             mend="Shorten it; a long value may stand in a property that is neither.",
         )
+    if isinstance(error, asyncpg.InternalServerError) and _DROPPED in str(error):
+        return DatabaseOutdated("A table of the graph was dropped meanwhile.", mend="Look whether it is still there.")
     return next((make() for kinds, make in _TABLE if isinstance(error, kinds)), None)
 
 

@@ -3,24 +3,34 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import asyncpg
 import orjson
 
 from kgmem.domain.batch import Batch, BatchResult, Rejection, Stated
 from kgmem.domain.episode import Episode
-from kgmem.domain.errors import Conflict
+from kgmem.domain.errors import Conflict, NotFound
 from kgmem.domain.source import Source
 from kgmem.storage.postgres.apart import REFUSALS
 from kgmem.storage.postgres.aside import Aside
-from kgmem.storage.postgres.bulk import Load, fill, take_bases
+from kgmem.storage.postgres.bulk import Load, Numbers, fill, renumber, take_numbers
 from kgmem.storage.postgres.bulk_entities import load_entities
 from kgmem.storage.postgres.bulk_episodes import load_episodes, load_sources
 from kgmem.storage.postgres.bulk_relationships import load_relationships
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.episodes import ensure_episode_labels
 from kgmem.storage.postgres.import_register import LAST, ImportRegister
-from kgmem.storage.postgres.layout import EDGE, VERTEX, ensure_labels, scope_ids, source_ids
+from kgmem.storage.postgres.layout import (
+    EDGE,
+    VERTEX,
+    Layout,
+    ensure_labels,
+    learn_labels,
+    make_sources,
+    scope_ids,
+    source_ids,
+)
 from kgmem.storage.postgres.staging import Describe, stage_batch
 from kgmem.storage.postgres.statements import statement
 from kgmem.storage.postgres.statistics import Statistics
@@ -48,17 +58,18 @@ class PostgresImports(ImportRegister):
             await self.aside.consider(layout, kind, staged.labels, staged.count)
             async with self.database.connection() as connection:
                 scopes = await scope_ids(connection, layout, staged.scopes, make=True)
-                await source_ids(connection, layout, staged.sources, make=True)
+                await make_sources(connection, layout, staged.sources)
             labels = {layout.labels[kind, name]: count for name, count in staged.labels.items()}
-            bases = await take_bases(self.database, labels)
+            taken = await self.database.transact(partial(take_numbers, labels=labels, alone=True))
 
             async def work(connection: asyncpg.Connection) -> BatchResult:
-                before = await _stored_already(connection, id_, number)
+                before = await _enter(connection, layout, id_, number)
                 if before:
                     return before
-                load = Load(connection, layout.apart(), kind, bases, scopes, id_, self._describe)
+                load = Load(connection, layout.apart(), kind, taken, scopes, id_, self._describe)
                 await _prepare(load)
                 await fill(connection, batch.kind, staged)
+                await renumber(load, batch.kind)
                 load = await _loaded(load, staged.count, last=False)
                 load.result.rejections += staged.rejections
                 load.result.read = staged.count + len(staged.rejections)
@@ -74,7 +85,8 @@ class PostgresImports(ImportRegister):
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> BatchResult | None:
-                load = Load(connection, layout.apart(), EDGE, {}, {}, id_, self._describe)
+                await _enter(connection, layout, id_, LAST)
+                load = Load(connection, layout.apart(), EDGE, Numbers(), {}, id_, self._describe)
                 await _prepare(load)
                 rows = await connection.fetch(load.sql("take_back"), id_, most)
                 if not rows:
@@ -83,9 +95,11 @@ class PostgresImports(ImportRegister):
                 counts: dict[str, int] = {}
                 for row in rows:
                     counts[row["kind"]] = counts.get(row["kind"], 0) + row["count"]
-                load.bases = await take_bases(
-                    self.database, {load.layout.labels[EDGE, kind]: count for kind, count in counts.items()}
-                )
+                if any((EDGE, kind) not in load.layout.labels for kind in counts):  # A process that died made it.
+                    await learn_labels(connection, load.layout)
+                labels = {load.layout.labels[EDGE, kind]: count for kind, count in counts.items()}
+                load.numbers = await take_numbers(connection, labels, alone=False)
+                await renumber(load, "relationship")
                 total = sum(counts.values())
                 load = await _loaded(load, total, last=True)
                 number = await connection.fetchval(statement("imports", "next_number"), id_, LAST)
@@ -108,10 +122,10 @@ class PostgresImports(ImportRegister):
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> BatchResult:
-                before = await _stored_already(connection, id_, number)
+                before = await _enter(connection, layout, id_, number)
                 if before:
                     return before
-                load = Load(connection, layout, VERTEX, {}, {}, id_, self._describe)
+                load = Load(connection, layout, VERTEX, Numbers(), {}, id_, self._describe)
                 await load_sources(load, sources)
                 if waiting:
                     columns = map(list, zip(*waiting, strict=True))
@@ -140,8 +154,9 @@ class PostgresImports(ImportRegister):
             await ensure_episode_labels(self.database, layout, episodes)
 
             async def work(connection: asyncpg.Connection) -> BatchResult:
+                await _enter(connection, layout, id_, LAST)
                 own = replace(layout.apart(), scopes=scopes)
-                load = Load(connection, own, VERTEX, {}, scopes, id_, self._describe)
+                load = Load(connection, own, VERTEX, Numbers(), scopes, id_, self._describe)
                 await _prepare(load)
                 taken = await connection.fetch(statement("imports", "settle_episodes"), id_, list(stated))
                 passages = await load_episodes(load, [stated[row["id"]] for row in taken])
@@ -183,16 +198,27 @@ async def _load(load: Load, count: int, *, last: bool) -> None:
 
 
 async def _prepare(load: Load) -> None:
-    """Make the temporary tables of a connection that has none yet, and let a batch take its time."""
-    await load.connection.execute("SET LOCAL statement_timeout = '10min'")
+    """Make the temporary tables of a connection that has none yet."""
     for name in ("entity_stage", "relationship_stage", "found_stage"):
         await load.connection.execute(statement("bulk", name))
 
 
-async def _stored_already(connection: asyncpg.Connection, id_: int, number: int) -> BatchResult | None:
-    """Give what became of a batch whose commit was not heard of, when it was committed after all."""
+async def _enter(connection: asyncpg.Connection, layout: Layout, id_: int, number: int) -> BatchResult | None:
+    """Begin a batch of an import, which may take its time; gives what became of it where it was committed already.
+
+    That is so when its commit was not heard of, and when another process works on the import too: the same batch is
+    done by one after the other. Raises NotFound for an import that is gone, and Conflict for one taken back out.
+    """
+    await connection.execute("SET LOCAL statement_timeout = '10min'")
+    await connection.execute(statement("imports", "one_at_a_time"), id_, number)
     row = await connection.fetchrow(statement("imports", "batch"), id_, number)
-    return BatchResult(**{name: row[name] for name in ("read", "created", "updated", "unchanged")}) if row else None
+    if row is None or row["graph"] != layout.id:
+        raise NotFound(f"The import {id_} is gone, and the graph with it.", mend="Import into another graph.")
+    if row["state"] in {"undoing", "undone"}:
+        raise Conflict(f"The import {id_} was taken back out meanwhile.", mend="Import the files anew.")
+    if row["read"] is None:
+        return None
+    return BatchResult(**{name: row[name] for name in ("read", "created", "updated", "unchanged")})
 
 
 def _counted(result: BatchResult, kind: str) -> BatchResult:
@@ -206,7 +232,7 @@ async def _journal(connection: asyncpg.Connection, id_: int, number: int, result
     if rejected:
         columns = map(list, zip(*((r.file, r.line, r.reason, r.record) for r in rejected), strict=True))
         await connection.execute(statement("imports", "reject"), id_, *columns)
-    tag = await connection.execute(
+    await connection.execute(
         statement("imports", "note"),
         id_,
         number,
@@ -217,7 +243,3 @@ async def _journal(connection: asyncpg.Connection, id_: int, number: int, result
         len(rejected),
         orjson.dumps(result.kinds).decode(),
     )
-    if tag.endswith(" 0"):
-        raise Conflict(
-            "Another process runs this import.", mend="Let it end, or stop it before you resume the import here."
-        )

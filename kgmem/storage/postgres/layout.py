@@ -205,6 +205,13 @@ async def scope_ids(
     return found | learnt
 
 
+async def make_sources(connection: asyncpg.Connection, layout: Layout, keys: Iterable[str]) -> None:
+    """Register the sources that were only named so far; not kept in the layout, since an import may name millions."""
+    wanted = sorted(key for key in keys if key not in layout.sources)
+    if wanted:
+        await connection.execute(layout.sql("layout", "make_sources"), wanted)
+
+
 async def source_ids(connection: asyncpg.Connection, layout: Layout, keys: Iterable[str | None], *, make: bool) -> None:
     """Learn the numbers of sources; those that were only named so far are registered when asked, with prior trust."""
     wanted = sorted({key for key in keys if key and key not in layout.sources})

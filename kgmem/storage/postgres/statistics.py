@@ -35,4 +35,5 @@ class Statistics:
 
 
 async def _analyze(connection: asyncpg.Connection, table: str) -> None:
-    await connection.execute(f"ANALYZE {table}")
+    # While an index of the table is built it would have to wait, until its statement takes too long.
+    await connection.execute(f"ANALYZE (SKIP_LOCKED) {table}")

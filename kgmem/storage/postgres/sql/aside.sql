@@ -6,8 +6,9 @@ SELECT count(*) < $1 FROM (SELECT 1 FROM {index}.edge LIMIT $1) few
 
 -- name: indexes
 -- Indexes of these tables that no constraint stands on and that are not unique, with the text that makes each again.
-SELECT i.indexrelid::regclass::text AS name, pg_get_indexdef(i.indexrelid) AS definition
-FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+SELECT x.relname::text AS name, i.indexrelid::regclass::text AS qualified, pg_get_indexdef(i.indexrelid) AS definition
+FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
+JOIN pg_namespace n ON n.oid = t.relnamespace
 WHERE (n.nspname = $1 AND t.relname = ANY ($2::name[]) AND NOT i.indisunique AND i.indisvalid
        AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.indexrelid))
 
@@ -18,23 +19,31 @@ SELECT $1, * FROM unnest($2::name[], $3::text[]) ON CONFLICT DO NOTHING
 -- name: one_at_a_time
 SELECT pg_advisory_xact_lock(hashtextextended('kgmem aside', $1))
 
+-- name: take_turn
+SELECT pg_try_advisory_lock(hashtextextended('kgmem aside', $1))
+
+-- name: give_turn
+-- Also right for whoever had no turn yet; the connection holds no other lock of this kind.
+SELECT pg_advisory_unlock_all()
+
 -- name: held
 SELECT name::text AS name, definition FROM kgmem.set_aside WHERE graph = $1 ORDER BY name
 
 -- name: forget
 DELETE FROM kgmem.set_aside WHERE graph = $1 AND name = $2::name
 
--- name: exists
-SELECT to_regclass($1) IS NOT NULL
+-- name: built
+SELECT i.indexrelid::regclass::text AS qualified, i.indisvalid
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = $1::name AND n.nspname = ANY ($2::name[])
 
 -- name: left
--- Graphs of which something is set aside although no import of theirs has stored anything for a while.
+-- Graphs of which something is set aside although no import of theirs has given a sign of life for a while.
 SELECT DISTINCT g.name FROM kgmem.set_aside a JOIN kgmem.graph g ON g.id = a.graph
 WHERE NOT EXISTS (
     SELECT 1 FROM kgmem.import i
     WHERE i.graph = a.graph AND i.state = 'running'
-      AND coalesce((SELECT max(at) FROM kgmem.import_batch b WHERE b.import = i.id), i.created_at)
-          > now() - interval '5 minutes')
+      AND coalesce(i.told_at, i.created_at) > now() - interval '1 minute')
 
 -- name: rows_known
 SELECT reltuples::bigint FROM pg_class WHERE oid = $1::regclass

@@ -71,8 +71,13 @@ CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_found (
 SELECT pg_advisory_xact_lock(hashtextextended('kgmem numbers', $1))
 
 -- name: take_numbers
-SELECT min(number) AS first, max(number) AS last
+SELECT min(number) AS first, CASE WHEN max(number) - min(number) + 1 <> count(*) THEN array_agg(number) END AS scattered
 FROM (SELECT nextval($1::bigint::oid::regclass) AS number FROM generate_series(1, $2)) taken
+
+-- name: renumber
+UPDATE {table} s SET number = n.number
+FROM unnest($2::bigint[]) WITH ORDINALITY AS n (number, place)
+WHERE s.{column} = $1 COLLATE "C" AND s.number = n.place - 1
 
 -- name: insert_items
 -- Only what is said first of a key, so that what a batch says of it later is merged into that.

@@ -24,6 +24,9 @@ DELETE FROM kgmem.graph WHERE name = $1 RETURNING id, age_name, index_name
 -- name: forget_imports
 DELETE FROM kgmem.import WHERE graph = $1
 
+-- name: forget_set_aside
+DELETE FROM kgmem.set_aside WHERE graph = $1
+
 -- name: drop_index
 DROP SCHEMA {index} CASCADE
 

@@ -17,7 +17,6 @@ SELECT number FROM kgmem.import_batch WHERE import = $1 AND number < $2
 -- name: note
 INSERT INTO kgmem.import_batch (import, number, read, created, updated, unchanged, rejected, kinds)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)
-ON CONFLICT (import, number) DO NOTHING
 
 -- name: next_number
 SELECT greatest($2, max(number) + 1) FROM kgmem.import_batch WHERE import = $1
@@ -106,6 +105,12 @@ WHERE g.name = $1 AND ($2::integer IS NULL OR i.id = $2) AND ($4::integer IS NUL
   AND ($3::text = '' OR i.options->>'within' = $3 OR starts_with(i.options->>'within', $3 || '/'))
 ORDER BY i.id DESC LIMIT $5
 
+-- name: one_at_a_time
+-- Beside other batches of the import, but neither beside the same one nor while the import is taken back out.
+SELECT pg_advisory_xact_lock_shared(hashtext('kgmem undo'), $1),
+       pg_advisory_xact_lock(hashtextextended('kgmem import ' || $1, $2))
+
 -- name: batch
-SELECT read, created, updated, unchanged FROM kgmem.import_batch WHERE import = $1 AND number = $2
+SELECT i.graph, i.state, b.read, b.created, b.updated, b.unchanged
+FROM kgmem.import i LEFT JOIN kgmem.import_batch b ON b.import = i.id AND b.number = $2 WHERE i.id = $1
 
