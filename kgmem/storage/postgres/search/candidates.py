@@ -51,6 +51,8 @@ async def _ask_widely(
         items: dict[str, set[int]] = {arm: set() for arm in statement.arms}
         passages = dict.fromkeys(items, 0)
         for arm, item, _, _ in rows:
+            if arm == "refused":
+                raise statement.refusals[item]
             if arm in items:
                 items[arm].add(item)
                 passages[arm] += 1

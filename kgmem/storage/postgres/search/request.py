@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kgmem.domain.embedding import Vector
+from kgmem.domain.errors import KgmemError
 from kgmem.domain.question import Question
 
 STANDS = 0  # What a candidate is told to be when nothing holds it back.
@@ -45,3 +46,10 @@ class Dimension:
     condition: str = ""  # What every candidate must meet.
     candidates: str = ""  # A query that gives (item, value, stands): what the dimension finds by itself.
     value: str = ""  # The arm's value of a candidate, whichever arm found it.
+    # Ids (id) of at least all that can meet the condition, by an index. It is read as far as `narrow` needs it: where it
+    # gives few, all arms compare just these, exactly, so that no filter costs an approximate index its best candidates.
+    reads: str = ""
+    # A query (item) that chooses few out of what meets every condition of the question; only these are candidates. It
+    # has the pieces that `candidates` has; its %(filters)s tell what stands, too.
+    chooses: str = ""
+    refusals: Sequence[tuple[str, KgmemError]] = ()  # Conditions under which the question ends in an error.

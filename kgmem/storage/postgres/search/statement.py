@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kgmem.domain.errors import KgmemError
 from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.search import filters, times
 from kgmem.storage.postgres.search.arms import all_large, text_arms
+from kgmem.storage.postgres.search.narrowing import chosen, narrowing
 from kgmem.storage.postgres.search.request import STANDS, Dimension, Parameters, SearchRequest
 from kgmem.storage.postgres.statements import quote
 
@@ -19,12 +21,14 @@ _DIMENSIONS: Sequence[Build] = ()  # None of a dimension of which the question a
 class Statement:
     """A candidate statement: rows of (arm, item, value, stands), the arms that can be among them, and its values.
 
-    Besides, rows of the arm "large" name scopes that were found large.
+    Besides, rows of the arm "large" name scopes that were found large, and those of "refused" the place of an error
+    among the refusals.
     """
 
     sql: str
     values: Sequence[Any]
     arms: Sequence[str]
+    refusals: Sequence[KgmemError] = ()
 
 
 def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most: int) -> Statement | None:
@@ -33,7 +37,6 @@ def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most
     names = {
         "paths": parameters.add(list(visible_from(question.scope)), "text[]"),
         "most": parameters.add(most, "integer"),
-        "filters": "",
         "stands": str(STANDS),
     }
     dimensions = [part for build in _DIMENSIONS if (part := build(layout, request, parameters))]
@@ -42,7 +45,7 @@ def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most
     stands = times.stands(layout, request, parameters)
     texts = text_arms(layout, request)
     ranking = [dimension for dimension in dimensions if dimension.candidates or dimension.value]
-    if not texts and not ranking:
+    if not texts and not any(each.candidates for each in ranking):
         if question.what.text or request.vector is not None:
             return None  # All that could run is away, or weighs nothing.
         texts = {"listed": ("listed",)}
@@ -51,23 +54,41 @@ def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most
     if "words" in texts:
         names["text"] = parameters.add(question.what.text, "text")
         names["words"] = "'" + f"{quote(layout.index_name)}.passage_words".replace("'", "''") + "'"
-    places = {**names, "filters": "".join(f" AND {each}" for each in [*hard, *([stands] if only_standing else [])])}
     if stands != "true":
-        places["stands"] = f"CASE WHEN {stands} THEN {STANDS} WHEN lower(i.valid) > now() THEN 2 ELSE 1 END"
+        names["stands"] = f"CASE WHEN {stands} THEN {STANDS} WHEN lower(i.valid) > now() THEN 2 ELSE 1 END"
+    narrow = narrowing(layout, dimensions)
     large = all_large(layout, question.scope)
-    parts = [] if large else [layout.sql("recall", "told_large")]
-    parts += [part for arm, pieces in texts.items() for part in _of_text(layout, arm, pieces, places)]
-    parts += [_of_dimension(each, places) for each in ranking if each.candidates]
     tables = [layout.sql("recall", "seen_large" if large else "seen") % names]
-    tables += [table for each in dimensions for table in each.tables]
-    found = " UNION ALL ".join(parts)
+    tables += [*(table for each in dimensions for table in each.tables), *narrow.tables]
+    for each in (each for each in dimensions if each.chooses):
+        narrow = chosen(layout, each, {**names, **narrow.places, "filters": _all([*hard, stands])})
+        tables += narrow.tables
+        hard.append("(i.id IN (SELECT id FROM chosen)) IS TRUE")
+    places = {**names, **narrow.places, "filters": _all([*hard, *([stands] if only_standing else [])])}
+    parts = [] if large else [layout.sql("recall", "told_large")]
+    parts += [part for arm, pieces in texts.items() for part in _of_text(layout, arm, narrow.pieces(pieces), places)]
+    parts += [_of_dimension(each, places) for each in ranking if each.candidates]
+    refusals = [refusal for each in dimensions for refusal in each.refusals]
+    parts += [
+        f"SELECT 'refused', {at}::bigint, 0::float8, {STANDS} WHERE {when}"  # noqa: S608 - no text of callers
+        for at, (when, _) in enumerate(refusals)
+    ]
     arms = [*texts, *(each.name for each in ranking)]
-    return Statement(_valued(layout, tables, found, ranking), parameters.values, arms)
+    sql = _valued(layout, tables, " UNION ALL ".join(parts), ranking)
+    return Statement(sql, parameters.values, arms, [error for _, error in refusals])
+
+
+def _all(conditions: Sequence[str]) -> str:
+    return "".join(f" AND {condition}" for condition in conditions)
 
 
 def _of_text(layout: Layout, arm: str, pieces: Sequence[str], places: Mapping[str, str]) -> list[str]:
-    sql = ((piece, layout.sql("recall", piece, table=layout.vectors or "") % places) for piece in pieces)
-    return [f"SELECT '{arm}', item, -value::float8, stands FROM ({part}) {piece}" for piece, part in sql]  # noqa: S608 - no text of callers
+    told = []
+    for piece in pieces:
+        file = "narrow" if piece.endswith("_narrow") else "recall"
+        sql = layout.sql(file, piece, table=layout.vectors or "") % places
+        told.append(f"SELECT '{arm}', item, -value::float8, stands FROM ({sql}) {piece}")  # noqa: S608 - no text of callers
+    return told
 
 
 def _of_dimension(dimension: Dimension, places: Mapping[str, str]) -> str:
@@ -78,7 +99,7 @@ def _valued(layout: Layout, tables: Sequence[str], found: str, ranking: Sequence
     """Give the whole statement; dimensions value what the other arms found, too."""
     valuing = [dimension for dimension in ranking if dimension.value]
     if not valuing:
-        return f"WITH {', '.join(tables)} {found}"
+        return f"WITH RECURSIVE {', '.join(tables)} {found}"
     tables = [*tables, f"found (arm, item, value, stands) AS MATERIALIZED ({found})"]
     parts = [layout.sql("recall", "value_found") % {"arm": each.name, "value": each.value} for each in valuing]
-    return f"WITH {', '.join(tables)} SELECT * FROM found UNION ALL {' UNION ALL '.join(parts)}"  # noqa: S608 - no text of callers
+    return f"WITH RECURSIVE {', '.join(tables)} SELECT * FROM found UNION ALL {' UNION ALL '.join(parts)}"  # noqa: S608 - no text of callers

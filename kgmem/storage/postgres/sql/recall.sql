@@ -15,7 +15,7 @@ SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 -- name: near_many
 SELECT v.item, v.embedding <#> %(vector)s AS value, %(stands)s AS stands
 FROM {index}.{table} v JOIN {index}.item i ON i.id = v.item
-WHERE (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) %(filters)s
+WHERE %(wide)s AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) %(filters)s
 ORDER BY v.embedding <#> %(vector)s LIMIT %(most)s
 
 -- name: near_few
@@ -32,7 +32,7 @@ ORDER BY 2, 1 LIMIT %(most)s
 -- It holds for rows that come from the index alone, which the settings of the search pool see to.
 SELECT p.item, bm25_get_current_score() AS value, %(stands)s AS stands
 FROM {index}.passage p JOIN {index}.item i ON i.id = p.item
-WHERE (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) %(filters)s
+WHERE %(wide)s AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) %(filters)s
 ORDER BY p.body <@> to_bm25query(%(text)s, %(words)s) LIMIT %(most)s
 
 -- name: words_few
@@ -87,13 +87,13 @@ ORDER BY 2, 1 LIMIT %(most)s
 -- name: listed
 SELECT i.id AS item, -extract(epoch FROM i.known_from) AS value, %(stands)s AS stands
 FROM {index}.item i
-WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
+WHERE %(wide)s AND i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
 ORDER BY i.known_from DESC, i.id LIMIT %(most)s
 
 -- name: value_found
 -- What a dimension makes of what the other arms found.
 SELECT '%(arm)s', i.id, (%(value)s)::float8, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE arm <> 'large' GROUP BY item) f
+FROM (SELECT item, max(stands) AS stands FROM found WHERE arm NOT IN ('large', 'refused') GROUP BY item) f
 JOIN {index}.item i ON i.id = f.item
 WHERE (%(value)s) IS NOT NULL
 
@@ -178,4 +178,5 @@ SELECT EXISTS (SELECT 1 FROM {index}.unembedded u JOIN {index}.passage p ON p.id
 DELETE FROM {index}.unembedded WHERE space <> $1
 
 -- name: drop_vectors
-DROP TABLE {index}.{table}
+-- With the view of what was known of it.
+DROP TABLE {index}.{table} CASCADE
