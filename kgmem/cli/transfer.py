@@ -92,6 +92,8 @@ def import_(
         print_json(result)
     else:
         OUT.print(_summary(result), soft_wrap=True)
+    if result.anew:
+        note(result.anew)
     if result.rejected:
         _tell_rejections(graph, result, rejected)
         raise typer.Exit(1)

@@ -5,6 +5,7 @@ import os
 import select
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,13 +89,15 @@ def create_file(path: Path | str | BinaryIO) -> Iterator[BinaryIO]:
     target = Path(path)
     if names_folder(path):
         raise InvalidInput(f"{path} is a folder.", mend="Name a file: this format is one file.")
+    if target.exists() and not target.is_file():  # A device or a pipe, which nothing may take the place of.
+        with _device(target) as device:
+            yield device
+        return
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         raw = cast(BinaryIO, beside.open("xb"))
     except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be written: {error.strerror}.", mend="Name a folder you may write."
-        ) from error
+        raise _unwritable(path, error) from error
     try:
         with raw:
             packed = compressing(raw, target.suffix.lower())
@@ -106,15 +109,43 @@ def create_file(path: Path | str | BinaryIO) -> Iterator[BinaryIO]:
         beside.unlink(missing_ok=True)
 
 
+def check_target(path: Path | str) -> None:
+    """Raise InvalidInput for a file that could not be written."""
+    target = Path(path)
+    if str(path) == STANDARD or (target.exists() and not target.is_file() and not names_folder(path)):
+        return
+    try:
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    if names_folder(path):
+        raise InvalidInput(f"{path} is a folder.", mend="Name a file.")
+
+
+def _device(path: Path) -> BinaryIO:
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path | str | BinaryIO, error: OSError) -> InvalidInput:
+    return InvalidInput(f"{path} cannot be written: {error.strerror}.", mend="Name a folder you may write.")
+
+
 def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except FileNotFoundError as error:
         raise NotFound(f"There is no file {path}.", mend="Check the path.") from error
     except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be read: {error.strerror}.", mend="Name a file that you may read."
-        ) from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path | str, error: OSError) -> InvalidInput:
+    """Give what to raise for a file that cannot be read, or not to its end."""
+    return InvalidInput(f"{path} cannot be read: {error.strerror or error}.", mend="Name a file that you may read.")
 
 
 def _stoppable(stream: BinaryIO, stopped: Event | None) -> BinaryIO:

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import orjson
 
@@ -14,12 +15,12 @@ from kgmem.domain.batch import Rejection
 from kgmem.domain.errors import InvalidInput, KgmemError
 from kgmem.domain.graph import Graph
 from kgmem.domain.scope import check_scope, reaches
-from kgmem.formats.files import Paths
+from kgmem.formats.files import Paths, check_target, create_file
 from kgmem.services.import_reader import Check
 from kgmem.services.import_records import ImportRun
 from kgmem.services.importing import KEPT_REJECTIONS, ImportOptions, ImportProgress, ImportResult, OnProgress, Tally
 from kgmem.services.parts import Parts
-from kgmem.services.reading_files import check_files, identity
+from kgmem.services.reading_files import check_files, check_marks, identity, marks_of
 from kgmem.services.telling import signs_of_life
 from kgmem.services.write_batch import patiently
 
@@ -39,18 +40,25 @@ async def import_files(
     held = await parts.graphs.get(graph)
     if options.dry_run:
         return await Check(parts, held, options).run(files, progress)
+    if options.rejected_to:
+        check_target(options.rejected_to)
     told = await asyncio.to_thread(identity, files)
-    id_ = await parts.imports.resume(graph, told, options.told()) if options.resume else None
+    id_, anew = None, None
+    if options.resume:
+        anew = await _hindrance(parts, graph, told)
+        id_ = None if anew else await parts.imports.resume(graph, told, options.told())
     if id_ is None:
         id_ = await parts.imports.begin(graph, told, options.told(), options.source)
     async with noting_failure(parts, id_):
-        return await run_import(parts, held, id_, files=files, options=options, progress=progress)
+        tally = await run_import(parts, held, id_, files=files, options=options, progress=progress)
+    return replace(await _result(parts, graph, id_, tally, options), anew=anew)
 
 
 async def run_import(
     parts: Parts, graph: Graph, id_: int, *, files: Paths, options: ImportOptions, progress: OnProgress | None = None
-) -> ImportResult:
-    """Do what is left to do of an import that is registered, to its end."""
+) -> Tally:
+    """Do what is left to do of an import that is registered, to its end; gives what was done now."""
+    marks = marks_of(files)
     async with signs_of_life(parts, id_) as tell:
 
         def told(far: ImportProgress) -> None:
@@ -60,11 +68,16 @@ async def run_import(
 
         stored = await patiently(lambda: parts.imports.stored(id_))
         run = ImportRun(parts, graph, options, id_, stored)
-        await run.read(files, told)
-        await run.link(told)
+        try:
+            await run.read(files, told)
+            check_marks(marks)
+            await run.link(told)
+        except InvalidInput:  # For the caller to mend, who need not do that soon.
+            await patiently(lambda: parts.imports.build_indexes(graph.name))
+            raise
         await patiently(lambda: parts.imports.build_indexes(graph.name))
     await patiently(lambda: parts.imports.finish(id_, "done"))
-    return await _result(parts, graph.name, id_, run.tally, options)
+    return run.tally
 
 
 def check_options(options: ImportOptions) -> None:
@@ -99,20 +112,36 @@ def reason_of(error: BaseException) -> str:
 
 
 async def write_rejections(parts: Parts, id_: int, path: Path) -> None:
-    """Write the rejected records of an import to a file, one JSON object a line; none is made when there are none."""
-    file = None
+    """Write the rejected records of an import to a file, one JSON object a line. Raises InvalidInput."""
     try:
-        async with aclosing(parts.imports.rejections(id_)) as rejections:
-            async for rejection in rejections:
-                file = file or _created(path)
-                file.write(orjson.dumps(rejection, option=orjson.OPT_APPEND_NEWLINE))
-    finally:
-        if file:
-            file.close()
+        with create_file(path) as file:
+            async with aclosing(parts.imports.rejections(id_)) as rejections:
+                async for rejection in rejections:
+                    file.write(orjson.dumps(rejection, option=orjson.OPT_APPEND_NEWLINE))
+    except OSError as error:
+        raise InvalidInput(
+            f"The import is done, but {path} cannot be written: {error.strerror}.",
+            mend=f"The rejected records are kept: kgmem imports rejected {id_} writes them.",
+        ) from error
+
+
+async def _hindrance(parts: Parts, graph: str, told: Sequence[Mapping[str, Any]]) -> str | None:
+    """Give why an import cannot be gone on with, in words; None where nothing speaks against it."""
+    unknown = [file["name"] for file in told if file.get("size") is None]
+    if unknown:
+        return f"What {unknown[0]} gives cannot be told from what it gave before, so all of it was read anew."
+    names = [file["name"] for file in told]
+    for held in await parts.imports.list(graph):
+        if held.state in {"running", "failed"} and [file["name"] for file in held.files] == names:
+            changed = [file["name"] for file, before in zip(told, held.files, strict=True) if file != before]
+            if not changed:
+                return None
+            return f"{changed[0]} has changed since import {held.id} was broken off, so all was read anew."
+    return None
 
 
 async def _result(parts: Parts, graph: str, id_: int, tally: Tally, options: ImportOptions) -> ImportResult:
-    held = await parts.imports.get(graph, id_)
+    held = await patiently(lambda: parts.imports.get(graph, id_))
     kept: list[Rejection] = []
     if held.rejected:
         async with aclosing(parts.imports.rejections(id_)) as rejections:
@@ -134,12 +163,3 @@ async def _result(parts: Parts, graph: str, id_: int, tally: Tally, options: Imp
         kinds=held.kinds,
         rejections=tuple(kept),
     )
-
-
-def _created(path: Path) -> BinaryIO:
-    try:
-        return path.open("wb")
-    except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be written: {error.strerror}.", mend="Name another file for the rejected records."
-        ) from error

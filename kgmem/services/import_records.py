@@ -31,6 +31,7 @@ from kgmem.services.write_batch import patiently
 _LANES = 2
 _KINDS: Sequence[tuple[BatchKind, type[Record]]] = (("entity", Entity), ("relationship", Relationship))
 _PIECES = 8  # Numbers that a chunk of the files has for its pieces.
+_PLAN_BITS = 58  # Numbers begin anew where chunks are made in another way, as when the schema was changed meanwhile.
 
 
 class ImportRun(ImportReader):
@@ -49,7 +50,7 @@ class ImportRun(ImportReader):
 
     async def read(self, files: Paths, progress: OnProgress | None) -> None:
         """Read all files and store what can be stored."""
-        first = 0
+        first = (2 * self.in_columns + (self._width == _LANES)) << _PLAN_BITS
         try:
             async with aclosing(self.chunks(files, progress)) as chunks:
                 async for chunk in chunks:
@@ -151,7 +152,7 @@ class ImportRun(ImportReader):
 
     async def _let_vectors_follow(self) -> None:
         if self.parts.embedder and self.graph.space and self.tally.created + self.tally.updated:
-            await self.parts.jobs.defer("embed", graph=self.graph.name)
+            await patiently(lambda: self.parts.jobs.defer("embed", graph=self.graph.name))
 
     def _episode(self, record: str) -> Episode:
         """Give an episode that waited."""

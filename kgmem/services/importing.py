@@ -81,6 +81,7 @@ class ImportResult:
     seconds: float
     kinds: Mapping[str, int]  # Records that were not rejected, by kind.
     rejections: Sequence[Rejection]  # The first of them.
+    anew: str | None = None  # Why one that was to go on began anew.
 
 
 @dataclass(slots=True)

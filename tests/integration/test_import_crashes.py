@@ -2,8 +2,11 @@
 
 import asyncio
 import csv
+import errno
+import io
 import os
 import random
+import re
 import secrets
 import signal
 from collections.abc import Callable
@@ -15,16 +18,16 @@ import asyncpg
 import pytest
 
 from kgmem.domain.entity import Entity
-from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.domain.errors import DatabaseUnavailable, InvalidInput
 from kgmem.domain.question import Question, What
 from kgmem.memory import Memory
-from kgmem.services.importing import ImportOptions
+from kgmem.services.importing import ImportOptions, ImportProgress
 from kgmem.storage.postgres import aside
 from kgmem.storage.postgres.aside import Aside
 from kgmem.storage.postgres.embedded import EmbeddedPostgres
 from kgmem.storage.postgres.layout import VERTEX
 from tests.embedded import home_folder, server_in
-from tests.imports import adds_up, write_lines
+from tests.imports import adds_up, lines, write_lines
 from tests.interrupted import (
     Orders,
     assert_as_uninterrupted,
@@ -33,6 +36,7 @@ from tests.interrupted import (
     importing,
     index_definitions,
 )
+from tests.invariants import assert_index_matches_labels
 from tests.memories import new_graph, opened_memory, other_client, query, until
 from tests.postgres import prepare_template
 
@@ -254,3 +258,130 @@ async def kill_postgres(server: EmbeddedPostgres) -> None:
     pid = (await server.status()).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("size", ["other", "same"])
+async def test_a_file_that_changed_since_it_was_broken_off_is_read_anew_and_that_is_said(
+    memory: Memory, graph: str, tmp_path: Path, size: str
+) -> None:
+    path = write_lines(tmp_path / "people.jsonl", [{"type": "entity", "key": f"p{n}"} for n in range(5000)])
+    await break_off(memory, graph, path)
+    text = path.read_text().replace("p2500", "q2500")
+    path.write_text(text + ('{"type": "entity", "key": "last"}\n' if size == "other" else ""))
+    result = await memory.import_files(graph, [path], ImportOptions(batch=BATCH, resume=True))
+    assert result.anew is not None
+    assert "people.jsonl has changed" in result.anew
+    assert result.read == 5000 + (size == "other")
+    assert (await memory.get_entity(graph, "q2500")).key == "q2500"
+
+
+async def break_off(memory: Memory, graph: str, path: Path) -> None:
+    """Begin to import a file, and stop on the way."""
+
+    def stop(far: ImportProgress) -> None:
+        if far.created:
+            raise InvalidInput("It is enough.")
+
+    with pytest.raises(InvalidInput, match="enough"):
+        await memory.import_files(graph, [path], ImportOptions(batch=BATCH), progress=stop)
+
+
+async def test_a_stream_that_is_gone_on_with_is_read_anew_since_it_may_be_another(memory: Memory, graph: str) -> None:
+    first = [{"type": "entity", "key": f"p{n}"} for n in range(2000)]
+    with pytest.raises(InvalidInput, match="cannot be read: Input/output error"):
+        await memory.import_files(graph, [Breaking(lines(*first).getvalue())], ImportOptions(batch=BATCH))
+    others = [{"type": "entity", "key": f"q{n}"} for n in range(2000)]
+    result = await memory.import_files(graph, [lines(*others)], ImportOptions(batch=BATCH, resume=True))
+    assert (result.read, result.created) == (2000, 2000)
+    assert "cannot be told" in (result.anew or "")
+
+
+class Breaking(io.BytesIO):
+    """A stream that the disk cannot give to its end."""
+
+    def readinto(self, buffer: Any) -> int:
+        if self.tell() > len(self.getvalue()) // 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().readinto(memoryview(buffer)[:1000])
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() > len(self.getvalue()) // 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().read(min(size or 1000, 1000) if size and size > 0 else 1000)
+
+
+async def test_a_file_that_changes_while_it_is_read_is_told(memory: Memory, graph: str, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "people.jsonl", [{"type": "entity", "key": f"p{n}"} for n in range(1000)])
+
+    def append(_: ImportProgress) -> None:
+        with path.open("a") as file:
+            file.write('{"type": "entity", "key": "late"}\n')
+
+    with pytest.raises(InvalidInput, match=r"people\.jsonl was changed while it was read"):
+        await memory.import_files(graph, [path], ImportOptions(batch=BATCH), progress=append)
+    (held,) = await memory.imports(graph)
+    assert (held.state, held.read) == ("failed", held.created)
+    await assert_index_matches_labels(memory, graph)
+
+
+@pytest.mark.parametrize(
+    ("name", "whole", "reason"),
+    [
+        ("people.jsonl", b'{"type":"entity","key":"a"}\n{"type":"entity","key":"b"}\n', "line 2"),
+        ("people.nt", b'<http://e/a> <http://e/name> "a" .\n<http://e/b> <http://e/name> "b" .\n', "Line 3, column 1"),
+        ("people.csv", b'key,name,note\na,Ann,"one"\nb,Bob,"two"\n', "line 3"),
+    ],
+)
+async def test_a_pipe_that_ends_in_the_middle_of_a_line_gives_no_half_record(
+    memory: Memory, graph: str, tmp_path: Path, name: str, whole: bytes, reason: str
+) -> None:
+    pipe = tmp_path / name
+    os.mkfifo(pipe)
+    cut = whole.rindex(b'"') - 1 if name.endswith("csv") else len(whole) - 6
+
+    def write() -> None:
+        with pipe.open("wb") as file:
+            file.write(whole[:cut])
+
+    writing = asyncio.create_task(asyncio.to_thread(write))
+    try:
+        result = await memory.import_files(graph, [pipe])
+        told = " ".join(f"line {each.line}: {each.reason}" for each in result.rejections)
+        assert adds_up(result)
+    except InvalidInput as error:
+        told = str(error)
+    await writing
+    assert re.search(reason, told), told
+    keys = {entity.key for entity in (await memory.list_entities(graph)).items}
+    assert not any(key.endswith("b") for key in keys), keys
+    await assert_index_matches_labels(memory, graph)
+
+
+async def test_a_file_for_rejected_records_that_cannot_be_written_is_told_before_anything_is_stored(
+    memory: Memory, graph: str, tmp_path: Path
+) -> None:
+    path = write_lines(tmp_path / "people.jsonl", [{"type": "entity", "key": "a"}, {"type": "entity"}])
+    for target in (tmp_path / "nowhere" / "rejected.jsonl", tmp_path, path / "rejected.jsonl"):
+        with pytest.raises(InvalidInput, match="cannot be written|is a folder"):
+            await memory.import_files(graph, [path], ImportOptions(rejected_to=target))
+    assert await memory.imports(graph) == []
+    with pytest.raises(InvalidInput, match="import is done, but /dev/full cannot be written: No space left"):
+        await memory.import_files(graph, [path], ImportOptions(rejected_to=Path("/dev/full")))
+    (done,) = await memory.imports(graph)
+    assert (done.state, done.created, done.rejected) == ("done", 1, 1)
+    await memory.import_files(graph, [path], ImportOptions(rejected_to=tmp_path / "rejected.jsonl"))
+    assert (tmp_path / "rejected.jsonl").read_text().count("\n") == 1
+    assert not list(tmp_path.glob(".*"))
+
+
+async def test_a_schema_that_is_changed_between_does_not_let_records_be_skipped(
+    memory: Memory, graph: str, tmp_path: Path
+) -> None:
+    path = write_lines(
+        tmp_path / "people.jsonl", [{"type": "entity", "label": "Person", "key": f"p{n}"} for n in range(3000)]
+    )
+    await break_off(memory, graph, path)
+    await memory.update_graph(graph, schema={"labels": {"Person": {"properties": {"email": {"unique": True}}}}})
+    result = await memory.import_files(graph, [path], ImportOptions(batch=BATCH, resume=True))
+    assert adds_up(result)
+    assert (await memory.stats(graph)).entities == 3000
