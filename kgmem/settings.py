@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     )
     statement_timeout: float = Field(default=30.0, gt=0, description="Seconds after which a statement is stopped.")
     max_body: int = Field(default=32 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
+    max_upload: int = Field(
+        default=64 * 1024**3, ge=1024, description="Largest upload of files to import, in bytes, as it is sent."
+    )
     max_batch: int = Field(default=10_000, ge=1, description="Most items in one write request.")
     max_requests: int = Field(default=256, ge=1, description="Most requests that one server works on at the same time.")
     request_timeout: float = Field(default=60.0, gt=0, description="Seconds after which a request is given up.")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
 
 from kgmem.domain.batch import Rejection
 from kgmem.domain.entity import Page
@@ -13,10 +14,12 @@ from kgmem.formats.folder_files import with_folders
 from kgmem.services import export_records as exporting
 from kgmem.services import import_files as importing
 from kgmem.services import import_uploads as uploading
+from kgmem.services import stream_export as streaming
 from kgmem.services import undo_import as undoing
 from kgmem.services.export_records import ExportOptions, ExportResult, Target
 from kgmem.services.importing import ImportOptions, ImportResult, OnProgress
 from kgmem.services.parts import Parts
+from kgmem.services.stream_export import Compression
 
 
 class Transfers:
@@ -48,26 +51,33 @@ class Transfers:
         return await self.parts.imports.get(graph, id_, within=check_scope(within))
 
     async def import_items(
-        self, graph: str, id_: int, *, cursor: str | None = None, limit: int = 100
+        self, graph: str, id_: int, *, within: str = SHARED, cursor: str | None = None, limit: int = 100
     ) -> Page[ImportItem]:
         """Give a page of what an import created and changed, in its order. Raises NotFound."""
-        await self.parts.imports.get(graph, id_)
+        await self.get_import(graph, id_, within=within)
         return await self.parts.imports.items(graph, id_, cursor, limit)
 
-    async def import_rejections(self, graph: str, id_: int) -> AsyncGenerator[Rejection, None]:
+    async def import_rejections(self, graph: str, id_: int, *, within: str = SHARED) -> AsyncGenerator[Rejection, None]:
         """Give the records that an import rejected, with line and reason. Raises NotFound."""
-        await self.parts.imports.get(graph, id_)
+        await self.get_import(graph, id_, within=within)
         async for rejection in self.parts.imports.rejections(id_):
             yield rejection
 
     async def undo_import(
-        self, graph: str, id_: int, dry_run: bool = False, *, progress: Callable[[int, int], None] | None = None
+        self,
+        graph: str,
+        id_: int,
+        dry_run: bool = False,
+        *,
+        within: str = SHARED,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Undone:
         """Take an import back out, as far as nobody has built on it since. Raises NotFound, Conflict for one that runs.
 
         What it created is deleted and what it changed is again as it was, unless somebody changed it since; an entity
         to which relationships of others lead stays. A dry run only counts. Broken off it goes on when asked again.
         """
+        await self.get_import(graph, id_, within=within)
         return await undoing.undo_import(self.parts, graph, id_, dry_run=dry_run, progress=progress)
 
     @property
@@ -75,9 +85,23 @@ class Transfers:
         """Where the files of submitted imports are put. Raises InvalidInput for a memory that takes none."""
         return uploading.uploads_of(self.parts)
 
+    async def check_import(self, graph: str, options: ImportOptions, files: Sequence[Path] = ()) -> None:
+        """Say what is wrong with an import before its files, known by name, are sent. Raises NotFound, InvalidInput."""
+        await uploading.check_import(self.parts, graph, options, files)
+
     async def submit_import(self, graph: str, upload: str, options: ImportOptions) -> tuple[Import, int | None]:
         """Ask a worker to import an upload that is complete; gives the import and its job. Raises InvalidInput."""
         return await uploading.submit_import(self.parts, graph, upload, options)
+
+    async def resume_import(self, graph: str, id_: int, *, within: str = SHARED) -> tuple[Import, int | None]:
+        """Let a submitted import that failed go on; gives it with its job. Raises NotFound, Conflict."""
+        await self.get_import(graph, id_, within=within)
+        return await uploading.resume_import(self.parts, graph, id_)
+
+    async def submit_undo(self, graph: str, id_: int, *, within: str = SHARED) -> tuple[Import, int | None]:
+        """Ask a worker to take an import back out; gives it with its job. Raises NotFound, Conflict."""
+        held = await self.get_import(graph, id_, within=within)
+        return held, await undoing.submit_undo(self.parts, held)
 
     async def run_upload(self, graph: str, import_: int) -> None:
         """Import an upload, from where it was broken off; a worker's task."""
@@ -101,3 +125,13 @@ class Transfers:
     ) -> ExportResult:
         """Write what a graph holds to a file ("-": standard output), from one snapshot."""
         return await exporting.export_file(self.parts, graph, target, options or ExportOptions(), progress)
+
+    def stream_export(
+        self, graph: str, options: ExportOptions | None = None, compression: Compression | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Give what a graph holds as a file in chunks, from one snapshot; errors come before the first chunk."""
+        return streaming.stream_export(self.parts, graph, options or ExportOptions(), compression)
+
+    async def export_losses(self, graph: str, options: ExportOptions | None = None) -> ExportResult:
+        """Give what an export would hold, and what its format would leave out. Raises NotFound, InvalidInput."""
+        return await streaming.export_losses(self.parts, graph, options or ExportOptions())

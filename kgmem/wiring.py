@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from kgmem.domain.embedding import Embedder, EmbeddingSpace
-from kgmem.domain.errors import InvalidInput, KgmemError
+from kgmem.domain.errors import InvalidInput, KgmemError, Unavailable
 from kgmem.domain.graph import Graph
 from kgmem.domain.schema import GraphSchema
 from kgmem.embedding.registry import make_embedder
@@ -101,7 +101,12 @@ async def open_worker(settings: Settings, *, report: Report = _silent) -> None:
 
 
 def _options(memory: Memory) -> WorkerOptions:
-    return WorkerOptions(places=(memory.uploads.place,))
+    """Give how a worker of this machine works: on its uploads too, where it can have any."""
+    try:
+        return WorkerOptions(places=(memory.uploads.place,))
+    except Unavailable as error:
+        logger.warning("This worker imports no uploads: %s", error)
+        return WorkerOptions()
 
 
 @asynccontextmanager

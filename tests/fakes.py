@@ -2,25 +2,27 @@
 
 import itertools
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from kgmem.domain.access import Key, Right
 from kgmem.domain.answer import Hit
+from kgmem.domain.batch import Rejection
 from kgmem.domain.change import Change
 from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict, NotFound, Unauthenticated, UnknownEntities, VersionConflict
 from kgmem.domain.graph import Graph, GraphStats, no_such_graph
+from kgmem.domain.imports import Import, ImportItem, ImportState, Undone
 from kgmem.domain.interval import now, parse_time, valid_interval
 from kgmem.domain.ports import Candidates, Job
 from kgmem.domain.question import Question
 from kgmem.domain.ranking import Ranked
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema
-from kgmem.domain.scope import visible_from
+from kgmem.domain.scope import reaches, visible_from
 from kgmem.domain.source import Source
 from kgmem.domain.statement import check_entities, check_episodes, check_relationships
 from kgmem.domain.vitals import Figures
@@ -43,7 +45,7 @@ def fake_memory(**others: Any) -> Memory:
         "embedder": None,
         "core_schema": GraphSchema(),
         "vitals": FakeVitals(),
-        "imports": None,
+        "imports": FakeImports(catalog),
     }
     return Memory(Parts(**{**ports, **others}))
 
@@ -294,6 +296,53 @@ class FakeIndex:
 
     async def rebuild(self, graph: str) -> GraphStats:
         return await self.store.catalog.stats(graph)
+
+
+class FakeImports:
+    """A register of imports in a dictionary; nothing is imported."""
+
+    def __init__(self, catalog: FakeCatalog) -> None:
+        self.catalog = catalog
+        self.held: dict[int, Import] = {}
+
+    async def begin(
+        self,
+        graph: str,
+        files: Sequence[Mapping[str, Any]],
+        options: Mapping[str, Any],
+        source: str | None,
+        *,
+        upload: str | None = None,
+    ) -> int:
+        id_ = len(self.held) + 1
+        state: ImportState = "waiting" if upload else "running"
+        self.held[id_] = Import(id_, graph, state, files, options, source, KNOWN, None, None, upload=upload)
+        return id_
+
+    async def finish(self, id_: int, state: ImportState, error: str | None = None, *, keeping: bool = False) -> None:
+        self.held[id_] = replace(self.held[id_], state=state, error=error, finished_at=KNOWN)
+
+    async def list(self, graph: str, *, within: str, before: int | None, limit: int) -> Sequence[Import]:
+        await self.catalog.get(graph)
+        found = [each for each in reversed(self.held.values()) if each.graph == graph and reaches(within, each.within)]
+        return [each for each in found if before is None or each.id < before][:limit]
+
+    async def get(self, graph: str, id_: int, *, within: str = "") -> Import:
+        for each in await self.list(graph, within=within, before=id_ + 1, limit=1):
+            if each.id == id_:
+                return each
+        raise NotFound(f"There is no import {id_} of {graph!r}.")
+
+    async def items(self, graph: str, id_: int, cursor: str | None, limit: int) -> Page[ImportItem]:
+        return Page([], None)
+
+    async def undo(self, graph: str, id_: int, *, dry_run: bool = False, progress: Any = None) -> Undone:
+        return Undone({}, 0, 0, 0, 0)
+
+    async def rejections(self, id_: int) -> AsyncGenerator[Rejection, None]:
+        nothing: Sequence[Rejection] = ()
+        for each in nothing:
+            yield each
 
 
 def _words(item: Any) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.requests import Request
 
 from kgmem.domain.access import Key, Right
@@ -65,10 +66,22 @@ def _secret(request: Request) -> str:
     return secret.strip()
 
 
+def query_names(route: APIRoute) -> frozenset[str]:
+    """Give the names of the query parameters that a route takes, by themselves or as a model's fields."""
+    names: set[str] = set()
+    for parameter in route.dependant.query_params:
+        annotation = parameter.field_info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            names |= set(annotation.model_fields)
+        else:
+            names.add(parameter.alias)
+    return frozenset(names)
+
+
 def _refuse_unknown(request: Request) -> None:
     """Raise InvalidInput for a query parameter that the route does not know: a misspelt filter filters nothing."""
     route: APIRoute = request.scope["route"]
-    known = {parameter.alias for parameter in route.dependant.query_params}
+    known = query_names(route)
     for name in request.query_params:
         if name not in known:
             told = f"It takes {', '.join(sorted(known))}." if known else "It takes none."

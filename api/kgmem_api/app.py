@@ -27,6 +27,7 @@ from kgmem_api.routes import (
     export,
     graphs,
     health,
+    imports,
     jobs,
     keys,
     recall,
@@ -45,6 +46,7 @@ _ROUTERS = (
     episodes.router,
     sources.router,
     changes.router,
+    imports.router,
     export.router,
     schema.router,
     graphs.router,
@@ -75,7 +77,7 @@ def create_app(memory: Memory | Opener | None, *, settings: Settings) -> FastAPI
     state.settings = settings
     state.metrics = Metrics()
     state.stopping = asyncio.Event()
-    state.streams = 0
+    state.streams = state.exports = 0
     state.room = Room(settings.max_body * _LARGEST_BODIES)
     if isinstance(memory, Memory):
         state.memory = memory

@@ -13,7 +13,8 @@ KgmemError
 ├── Forbidden               the key does not reach that far
 ├── Unavailable             a part that kgmem needs is away for the moment; try again
 │   ├── DatabaseUnavailable
-│   └── EmbedderUnavailable
+│   ├── EmbedderUnavailable
+│   └── OutOfSpace          no room left on the server's disk
 ├── TimedOut                the work took longer than its limit and was stopped
 ├── DatabaseOutdated        the database and this kgmem are of different versions
 └── ServerError             the embedded Postgres could not be set up, started or stopped
@@ -121,6 +122,12 @@ class EmbedderUnavailable(Unavailable):
     """The embedding provider is not reachable at the moment."""
 
     code = "embedder-unavailable"
+
+
+class OutOfSpace(Unavailable):
+    """The server's disk is full."""
+
+    code = "out-of-space"
 
 
 class TimedOut(KgmemError):

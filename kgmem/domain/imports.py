@@ -13,7 +13,10 @@ ItemKind = Literal["entity", "episode", "relationship"]
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One import: read = created + updated + unchanged + rejected + linking, and linking is 0 when it is done."""
+    """One import: read = created + updated + unchanged + rejected + linking, and linking is 0 when it is done.
+
+    Of a dry run, read = checked + rejected.
+    """
 
     id: int
     graph: str
@@ -38,6 +41,20 @@ class Import:
     @property
     def linking(self) -> int:
         """How many of its records wait until all entities are there."""
+        return 0 if self.is_dry_run else self._left
+
+    @property
+    def checked(self) -> int:
+        """How many records a dry run found to be good."""
+        return self._left if self.is_dry_run else 0
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether it only checks, and stores nothing."""
+        return bool(self.options.get("dry_run"))
+
+    @property
+    def _left(self) -> int:
         return self.read - self.created - self.updated - self.unchanged - self.rejected
 
     @property

@@ -1,6 +1,7 @@
 """The ports: what the services need of the technology. Implementations live in storage, embedding and formats."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -214,8 +215,12 @@ class ImportStore(Protocol):
         sources: Sequence[Stated[Source]],
         waiting: Sequence[tuple[str, int, str]],
         rejections: Sequence[Rejection],
+        checked: Mapping[str, int] | None = None,
     ) -> BatchResult:
-        """Store the rest of a chunk: sources; episodes (file, line, record) that have to wait; what is rejected."""
+        """Store the rest of a chunk: sources; episodes (file, line, record) that have to wait; what is rejected.
+
+        Of a dry run it tells how many records of each kind were `checked` and found good.
+        """
 
     async def link_episodes(
         self, graph: str, id_: int, most: int, read: Callable[[str], Episode]
@@ -231,8 +236,11 @@ class ImportStore(Protocol):
     async def left_without_indexes(self) -> Sequence[str]:
         """Give the graphs of which an import that died has left indexes aside."""
 
-    async def finish(self, id_: int, state: ImportState, error: str | None = None) -> None:
-        """Write how an import ended."""
+    async def finish(self, id_: int, state: ImportState, error: str | None = None, *, keeping: bool = False) -> None:
+        """Write how an import ended; `keeping` its upload, so that it can be taken up again."""
+
+    async def again(self, id_: int) -> bool:
+        """Let an import that failed and kept its upload wait for a worker again; says whether it is such a one."""
 
     async def start(self, id_: int) -> None:
         """Let an import run (again)."""
@@ -266,21 +274,36 @@ class ImportStore(Protocol):
         """Give the records that an import rejected, in the order in which it did."""
 
 
+class Incoming(Protocol):
+    """An upload that is being written, file by file."""
+
+    name: str
+
+    async def begin(self, name: str) -> None:
+        """Begin the next file, by the name that it was given, of which only what is safe is kept."""
+
+    async def write(self, data: bytes) -> None:
+        """Write more of the file that was begun. Raises TooLarge, OutOfSpace."""
+
+    async def end(self) -> None:
+        """Let all that was written outlive a power cut."""
+
+
 class UploadFolder(Protocol):
     """Where files lie that clients sent, each upload in a folder of its own, until they are imported."""
 
     @property
     def place(self) -> str:
-        """What names this folder among those of other machines."""
+        """What names this folder among those of other machines. Raises Unavailable when it cannot be made."""
 
-    def create(self) -> str:
-        """Make room for an upload; gives its name."""
-
-    def file(self, upload: str, number: int, name: str) -> Path:
-        """Give the path of a file that is to be written, by its number in the upload and the name that it was given."""
+    def receive(self, most: int) -> AbstractAsyncContextManager[Incoming]:
+        """Take an upload of at most so many bytes; nothing of it stays when the block is left by an error."""
 
     def files(self, upload: str) -> Sequence[Path]:
         """Give the files of an upload, in their order. Raises InvalidInput when they are gone."""
+
+    def place_of(self, upload: str) -> str:
+        """Give the place where an upload lies, which may be another machine's."""
 
     def holds(self, upload: str) -> bool:
         """Say whether the upload is here."""

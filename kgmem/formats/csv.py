@@ -8,6 +8,7 @@ import orjson
 
 from kgmem.domain.errors import InvalidInput, TooLarge
 from kgmem.formats.cells import guess_cell, guess_type, read_cell
+from kgmem.formats.csv_files import CSVFiles
 from kgmem.formats.csv_header import Column, read_header
 from kgmem.formats.csv_rows import Row, read_rows
 from kgmem.formats.csv_writer import CSVWriter
@@ -131,4 +132,4 @@ def shape(columns: Sequence[Column], guesses: Sequence[str], row: Sequence[str])
     return told
 
 
-FORMAT = Format("csv", (".csv", ".tsv"), read, CSVWriter, options=CSV_OPTIONS)
+FORMAT = Format("csv", (".csv", ".tsv"), read, CSVWriter, CSVFiles, CSV_OPTIONS)

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.formats.files import bare_name, create_file, names_folder
+from kgmem.formats.files import STANDARD, bare_name, create_file, names_folder
 from kgmem.formats.folders import create_parts
 from kgmem.formats.records import Destination, Format, Kind, WriteOptions, Writer, kind_of
 from kgmem.formats.registry import format_of
+from kgmem.formats.table_options import check_names
 from kgmem.services.parts import Parts
 
 Target: TypeAlias = Path | str | BinaryIO | Destination
@@ -28,6 +29,7 @@ class ExportOptions:
     format: str | None = None  # None: as the file's extension tells.
     kind: Kind | None = None  # Only this kind; formats that are tables need one.
     scope: str | None = None  # Exactly this scope; None: all of them.
+    sources: bool = True  # With the registry of sources, which is the whole graph's.
     escape_formulas: bool = False  # CSV: let no spreadsheet take a text for a formula.
     format_options: Mapping[str, str] = field(default_factory=dict)  # The format's own.
 
@@ -61,7 +63,7 @@ async def export_file(
         try:
             async for page in parts.store.export(graph, options.scope):
                 kind = kind_of(page[0]) if page else None  # Of which all of a page are.
-                if kind is None or options.kind not in {None, kind}:
+                if kind is None or options.kind not in {None, kind} or (kind == "source" and not options.sources):
                     continue
                 if writing:
                     await writing
@@ -85,8 +87,9 @@ def _writer(target: Target, options: ExportOptions) -> Iterator[Writer]:
         with target.writer(told) as writer:
             yield writer
         return
-    format_ = format_of(target if isinstance(target, Path | str) else "-", options.format)
-    if format_.parts is not None:
+    format_ = format_of(target if isinstance(target, Path | str) else STANDARD, options.format)
+    check_names(options.format_options, format_.options, f"{format_.name} has no option")
+    if format_.parts is not None and _is_several(format_, options) and not (format_.writer and target == STANDARD):
         with create_parts(target, alone=_holds_one_part(format_, target, options.kind)) as open_part:
             yield format_.parts(open_part, told)
     elif format_.writer is not None:
@@ -95,6 +98,16 @@ def _writer(target: Target, options: ExportOptions) -> Iterator[Writer]:
     else:
         mend = "Give the format of the files in it." if format_.name == "zip" else "Export one of the others."
         raise InvalidInput(f"kgmem reads {format_.name} and does not write it.", mend=mend)
+
+
+def holds_several(options: ExportOptions) -> bool:
+    """Say whether an export to a stream is a zip file of several files. Raises InvalidInput for no such format."""
+    return _is_several(format_of(STANDARD, options.format), options)
+
+
+def _is_several(format_: Format, options: ExportOptions) -> bool:
+    """Say whether the format is several files: some that are tables are one for one kind of record."""
+    return format_.parts is not None and not (options.kind and format_.writer)
 
 
 def _holds_one_part(format_: Format, target: Path | str | BinaryIO, kind: Kind | None) -> bool:

@@ -1,13 +1,33 @@
 """Uploads: files that a client sent are imported by a worker of the machine that holds them, and then removed."""
 
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
+from kgmem.domain.graph import Graph
 from kgmem.domain.imports import Import
+from kgmem.domain.interval import SECOND, now, parse_time
 from kgmem.domain.ports import UploadFolder
-from kgmem.formats.registry import reader_of
+from kgmem.formats.mapping import read_mapping
+from kgmem.formats.records import kind_of
 from kgmem.services.import_files import check_options, reason_of, run_import
+from kgmem.services.import_reader import Check
 from kgmem.services.importing import ImportOptions
 from kgmem.services.parts import Parts
-from kgmem.services.reading_files import identity
+from kgmem.services.reading_files import check_files, identity
+from kgmem.services.telling import signs_of_life
+from kgmem.services.write_batch import patiently
+
+logger = logging.getLogger(__name__)
+
+_SILENCE = 60 * SECOND  # Without a sign of life for so long, it is looked what became of an import's job.
+_JOBS = 1000  # The newest jobs of a graph, among which that of an import is looked for.
+_GONE = "The uploaded files are gone. Send them again: what is stored already then counts as unchanged."
 
 
 def uploads_of(parts: Parts) -> UploadFolder:
@@ -17,21 +37,43 @@ def uploads_of(parts: Parts) -> UploadFolder:
     return parts.uploads
 
 
+async def check_import(parts: Parts, graph: str, options: ImportOptions, files: Sequence[Path] = ()) -> None:
+    """Say what is wrong with an import before its files are sent, by their names. Raises NotFound, InvalidInput."""
+    await parts.graphs.get(graph)
+    uploads_of(parts)
+    check_options(options)
+    if options.mapping:
+        read_mapping(options.mapping)
+    check_files(files, options)
+
+
 async def submit_import(parts: Parts, graph: str, upload: str, options: ImportOptions) -> tuple[Import, int | None]:
     """Register the import of an upload that is complete, and ask for it; gives it with its job.
 
-    Raises NotFound, and InvalidInput for options that are wrong; then the upload is the caller's to remove.
+    The job is None where the queue is away: it is asked for again when the uploads are looked after. Raises NotFound,
+    and InvalidInput for options that are wrong; then the upload is the caller's to remove.
     """
-    check_options(options)
-    await parts.graphs.get(graph)
-    uploads = uploads_of(parts)
-    files = uploads.files(upload)
-    for file in files:
-        reader_of(file, options.format)
+    files = uploads_of(parts).files(upload)
+    await check_import(parts, graph, options, files)
     # Beside what tells imports apart, what a worker has to know: it also keeps this from being resumed elsewhere.
-    told = {**options.told(), "on_error": options.on_error}
-    id_ = await parts.imports.begin(graph, identity(files), told, options.source, upload=upload)
-    job = await _ask(parts, graph, id_)
+    told = {**options.told(), "on_error": options.on_error, "dry_run": options.dry_run}
+    id_ = await parts.imports.begin(
+        graph, await asyncio.to_thread(identity, files), told, options.source, upload=upload
+    )
+    job = await _ask(parts, graph, id_, upload)
+    return await parts.imports.get(graph, id_), job
+
+
+async def resume_import(parts: Parts, graph: str, id_: int) -> tuple[Import, int | None]:
+    """Let an import that failed go on, where its files are still held; gives it with its job. Raises Conflict."""
+    held = await parts.imports.get(graph, id_)
+    if held.upload is None or not await parts.imports.again(id_):
+        why = "did not fail" if held.state != "failed" else "has no files here any more"
+        raise Conflict(
+            f"The import {id_} {why}, so that it cannot go on.",
+            mend="Send the files again: what is stored already then counts as unchanged.",
+        )
+    job = await _ask(parts, graph, id_, held.upload)
     return await parts.imports.get(graph, id_), job
 
 
@@ -42,38 +84,90 @@ async def run_upload(parts: Parts, graph: str, import_: int) -> None:
     if held.upload is None or held.state not in {"waiting", "running"}:
         return
     await parts.imports.start(import_)
-    options = ImportOptions.as_told(held.options)
     try:
-        files = uploads.files(held.upload)
-        await run_import(parts, await parts.graphs.get(graph), import_, files=files, options=options)
+        await _run(parts, held, uploads.files(held.upload))
     except (Unavailable, Conflict) as error:
         await parts.imports.wait(import_)
         raise Unavailable(error.message, mend=error.mend) from error  # The job is tried again.
     except InvalidInput as error:  # The client's to mend; it is told by the import.
         await parts.imports.finish(import_, "failed", reason_of(error))
-    except NotFound:  # The graph is gone, and the import with it.
-        uploads.remove(held.upload)
-        raise
-    except Exception as error:
+    except NotFound as error:  # The graph is gone, and the import with it; or else the files are.
         await parts.imports.finish(import_, "failed", reason_of(error))
         uploads.remove(held.upload)
+        raise
+    except Exception as error:  # Not the client's fault: it may go on when kgmem is mended.
+        await parts.imports.finish(import_, "failed", reason_of(error), keeping=True)
         raise
     except BaseException:
         await parts.imports.wait(import_)
         raise
-    uploads.remove(held.upload)
+    await asyncio.to_thread(uploads.remove, held.upload)
 
 
 async def tend_uploads(parts: Parts) -> int:
-    """Ask again for uploads that wait without a job, and remove those that nobody needs; gives how many went."""
+    """Look after the imports that wait for a worker of this place, and remove the uploads that nobody needs.
+
+    Those without a job get one again; what lost its files, or cost too many workers their lives, is told as failed.
+    Gives how many uploads were removed.
+    """
     uploads = uploads_of(parts)
     needed = await parts.imports.uploads()
     for upload, graph, id_ in needed:
-        held = await parts.imports.get(graph, id_)
-        if held.state == "waiting" and uploads.holds(upload):
-            await _ask(parts, graph, id_)
-    return uploads.sweep([upload for upload, _, _ in needed])
+        if uploads.place_of(upload) == uploads.place:
+            try:
+                await _look_after(parts, await parts.imports.get(graph, id_), uploads.holds(upload))
+            except NotFound:  # Its graph was deleted meanwhile.
+                logger.debug("The import %s is gone.", id_)
+    return await asyncio.to_thread(uploads.sweep, [upload for upload, _, _ in needed])
 
 
-async def _ask(parts: Parts, graph: str, id_: int) -> int | None:
-    return await parts.jobs.defer("import", graph=graph, place=uploads_of(parts).place, import_=id_)
+async def _run(parts: Parts, held: Import, files: Sequence[Path]) -> None:
+    options = ImportOptions.as_told(held.options)
+    graph = await parts.graphs.get(held.graph)
+    if held.is_dry_run:
+        await _check(parts, graph, held.id, files, options)
+    else:
+        await run_import(parts, graph, held.id, files=files, options=options)
+
+
+async def _check(parts: Parts, graph: Graph, id_: int, files: Sequence[Path], options: ImportOptions) -> None:
+    """Do a dry run: note what is good and what is rejected, chunk by chunk, so that it can go on as an import can."""
+    imports = parts.imports
+    stored = await patiently(lambda: imports.stored(id_))
+    check = Check(parts, graph, options)
+    async with signs_of_life(parts, id_) as tell, aclosing(check.chunks(files, lambda far: tell(far.told()))) as chunks:
+        number = 0
+        async for chunk in chunks:
+            if number not in stored:
+                good, bad = await check.parted(chunk)
+                kinds = Counter(kind_of(stated.record) for records in good.values() for stated in records)
+                note = partial(imports.note, graph.name, id_, number, sources=(), waiting=())
+                await patiently(partial(note, rejections=bad, checked=kinds))
+            number += 1
+    await patiently(lambda: imports.finish(id_, "done"))
+
+
+async def _look_after(parts: Parts, held: Import, here: bool) -> None:
+    if held.upload is None or held.state not in {"waiting", "running"}:
+        return
+    if not here:
+        await parts.imports.finish(held.id, "failed", _GONE)
+    elif held.state == "waiting":
+        await _ask(parts, held.graph, held.id, held.upload)
+    elif held.told_at is None or (parse_time(held.told_at).start or 0) < now() - _SILENCE:
+        jobs = await parts.jobs.list(graph=held.graph, status=None, limit=_JOBS)
+        last = next((job for job in jobs if job.task == "import" and job.arguments.get("import_") == held.id), None)
+        if last is not None and last.status == "failed":
+            told = "Its workers died of it, or were killed, too many times."
+            await parts.imports.finish(held.id, "failed", told, keeping=True)
+        elif last is None or last.status not in {"waiting", "running"}:
+            await _ask(parts, held.graph, held.id, held.upload)
+
+
+async def _ask(parts: Parts, graph: str, id_: int, upload: str) -> int | None:
+    """Ask a worker of the place that holds the upload; None when that is asked already, or the queue is away."""
+    try:
+        return await parts.jobs.defer("import", graph=graph, place=uploads_of(parts).place_of(upload), import_=id_)
+    except Unavailable as error:
+        logger.warning("The import %s waits, and is asked for again later: %s", id_, error)
+        return None

@@ -40,7 +40,7 @@ class ImportOptions:
     @classmethod
     def as_told(cls, told: Mapping[str, Any]) -> "ImportOptions":
         """Give the options that were told."""
-        return cls(**{name: told[name] for name in (*_TOLD, "on_error") if name in told})
+        return cls(**{name: told[name] for name in (*_TOLD, "on_error", "dry_run") if name in told})
 
 
 @dataclass(frozen=True, slots=True)

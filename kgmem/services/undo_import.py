@@ -2,12 +2,26 @@
 
 from collections.abc import Callable
 
-from kgmem.domain.imports import Undone
+from kgmem.domain.errors import Conflict
+from kgmem.domain.imports import Import, Undone
+from kgmem.domain.interval import SECOND, now, parse_time
 from kgmem.services.parts import Parts
 from kgmem.services.telling import signs_of_life
 from kgmem.services.write_batch import patiently
 
+_SILENCE = 15 * SECOND  # Without a sign of life for so long, an import is taken for dead.
 OnUndone = Callable[[int, int], None]  # How much is done, and of how much.
+
+
+async def submit_undo(parts: Parts, held: Import) -> int | None:
+    """Ask a worker to take an import back out; gives the job, None when it was asked already. Raises Conflict."""
+    _check(held)
+    if held.state == "undone":
+        return None
+    alive = held.told_at is not None and (parse_time(held.told_at).start or 0) > now() - _SILENCE
+    if held.state == "waiting" or (held.state == "running" and alive):
+        raise Conflict(f"The import {held.id} runs, or waits for its turn.", mend="Let it end, and try again.")
+    return await parts.jobs.defer("undo_import", graph=held.graph, import_=held.id)
 
 
 async def undo_import(
@@ -15,9 +29,9 @@ async def undo_import(
 ) -> Undone:
     """Take an import back out: what it created goes, what it changed is again as it was, what others changed stays.
 
-    Broken off it goes on when it is asked for again. Raises NotFound, and Conflict for an import that runs.
+    Broken off it goes on when it is asked for again. Raises NotFound, and Conflict for one that runs or was a dry run.
     """
-    await parts.imports.get(graph, id_)
+    _check(await parts.imports.get(graph, id_))
     # What other clients changed counts as changed only once it was noticed.
     await parts.index.absorb_foreign_writes(graph)
     if dry_run:
@@ -34,3 +48,8 @@ async def undo_import(
     if undone.restored and parts.embedder and held.space:
         await parts.jobs.defer("embed", graph=graph)
     return undone
+
+
+def _check(held: Import) -> None:
+    if held.is_dry_run:
+        raise Conflict(f"The import {held.id} is a dry run, which stores nothing.", mend="Leave it as it is.")

@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -10,6 +11,13 @@ from kgmem_api.wire.recall import AnswerOut
 from tests.rest import Door
 
 REST = (Path(__file__).parents[2] / "docs" / "rest.md").read_text()
+
+# What the files of the examples hold.
+FILES = {
+    "crew.jsonl": b'{"type": "entity", "key": "person/collins", "label": "Person", "name": "Michael Collins"}\n',
+    "sites.csv": b"id,title,lat,lon\ntranquility,Sea of Tranquility,0.67,23.47\n",
+    "sites.toml": b'[[table]]\nfiles = "*.csv"\nentity = {key = "site/{id}", label = "Place", name = "{title}"}\n',
+}
 
 
 def commands() -> list[list[str]]:
@@ -21,13 +29,21 @@ def commands() -> list[list[str]]:
 
 async def send(door: Door, words: list[str], variables: dict[str, str]) -> httpx.Response:
     """Do what curl would, with the fixture's key."""
-    method, address, body, headers = "GET", "", None, {}
+    method, address, headers = "GET", "", {}
+    body: str | bytes | None = None
+    files: list[tuple[str, Any]] = []
     rest = iter(words)
     for word in rest:
         if word == "-X":
             method = next(rest)
         elif word == "-d":
             body = next(rest)
+        elif word == "--data-binary":
+            body = FILES[next(rest).removeprefix("@")]
+        elif word == "-F":
+            field, _, value = next(rest).partition("=")
+            name = value.removeprefix("@")
+            files.append((field, (name, FILES[name]) if name != value else (None, value)))
         elif word == "-H":
             name, _, value = next(rest).partition(": ")
             headers[name] = value
@@ -37,12 +53,30 @@ async def send(door: Door, words: list[str], variables: dict[str, str]) -> httpx
     for name, value in variables.items():
         address = address.replace(f"${name}", value)
     assert "$" not in address, address
-    return await door.client.request(method, address, headers=headers, content=body)
+    return await door.client.request(method, address, headers=headers, content=body, files=files or None)
+
+
+async def imported(door: Door, id_: int) -> int:
+    """Do what a worker would do of an import that was accepted."""
+    await door.memory.run_upload("space", id_)
+    held = await door.memory.get_import("space", id_)
+    assert (held.state, held.rejected) == ("done", 0), held
+    return id_
+
+
+async def failed_import(door: Door) -> str:
+    """Give an import that failed and whose files are kept."""
+    answer = await door.client.post("/v1/graphs/space/imports?name=crew.jsonl", content=FILES["crew.jsonl"])
+    id_: int = answer.json()["id"]
+    await door.memory.parts.imports.finish(id_, "failed", "A bug.", keeping=True)
+    return str(id_)
 
 
 async def test_the_examples_of_the_page_work_in_their_order(door: Door) -> None:
     variables = {"KGMEM": ""}
     for words in commands():
+        if any("$FAILED" in word for word in words):
+            variables["FAILED"] = await failed_import(door)
         answer = await send(door, words, variables)
         assert answer.status_code < 400, (words, answer.text)
         address = str(answer.request.url)
@@ -52,6 +86,8 @@ async def test_the_examples_of_the_page_work_in_their_order(door: Door) -> None:
             variables["JOB"] = str(answer.json()["job"])
         elif address.endswith("/keys") and "-X" in words:
             variables["KEY_ID"] = answer.json()["id"]
+        elif "-X" in words and answer.request.url.path.endswith("/imports"):
+            variables["IMPORT"] = str(await imported(door, answer.json()["id"]))
         elif address.endswith("/recall"):
             assert AnswerOut.model_validate(answer.json()).hits[0].key in {"log/1", "place/tranquility"}
     assert len(commands()) > 30

@@ -1,55 +1,105 @@
-"""Export: all that a graph holds, as JSON lines, from one snapshot."""
+"""Export: all that a graph holds, as a file of any format that kgmem writes, from one snapshot."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, FastAPI, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from kgmem.domain.source import Source
-from kgmem.formats.jsonl import dump
-from kgmem_api.access import Access, Reads
+from kgmem.domain.errors import Unavailable
+from kgmem.services.export_records import holds_several
+from kgmem.services.stream_export import SUFFIXES
+from kgmem_api.access import Reads
 from kgmem_api.context import context_of
-from kgmem_api.routes.parameters import GraphName, ScopeQuery
+from kgmem_api.media_types import OCTETS, extension_of, media_type
+from kgmem_api.replies import reply
+from kgmem_api.routes.parameters import GraphName, gives
+from kgmem_api.wire.imports import ExportAsked, LossesOut
 
 router = APIRouter(tags=["export"])
-_CHUNK = 64 * 1024
-_NDJSON = "application/x-ndjson"
+_HEAD_START = 2.0  # Seconds in which what is wrong shows; then the answer begins, though nothing is written yet.
+_FILE = {"description": "The file.", "content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
 
 
-@router.get(
-    "/v1/graphs/{graph}/export",
-    responses={200: {"description": "One JSON object a line.", "content": {_NDJSON: {"schema": {"type": "string"}}}}},
-)
+@router.get("/v1/graphs/{graph}/export", responses={200: _FILE})
 async def export_graph(
-    graph: GraphName,
-    request: Request,
-    access: Reads,
-    scope: ScopeQuery = None,
-    format_: Annotated[Literal["jsonl"], Query(alias="format")] = "jsonl",
+    graph: GraphName, request: Request, access: Reads, asked: Annotated[ExportAsked, Query()]
 ) -> Response:
-    """Give a graph, of one scope or of all, as lines `{"type": "entity", ...}`: sources and entities come first.
+    """Give a graph, of one scope or of all, as a file of a format; of several files as a zip file.
 
-    An export that breaks off ends without the last chunk, which HTTP clients report as an error.
+    Parquet and neo4j-csv are several files, and so is CSV without a kind. What the format cannot carry is told by the
+    address in the Link header. An export that breaks off ends without the last chunk, which HTTP clients report as an
+    error.
     """
-    await access.memory.graph(graph)
-    lines = _chunks(access, graph, access.scope(scope) or None)
+    options = asked.options(access)
+    several = await asyncio.to_thread(holds_several, options)
     context_of(request).unlimited()
-    headers = {"Content-Disposition": f'attachment; filename="export.{format_}"'}
-    return StreamingResponse(lines, media_type=_NDJSON, headers=headers)
+    chunks = await _begun(_limited(request.app, access.memory.stream_export(graph, options, asked.compression)))
+    extension = ".zip" if several else extension_of(asked.format)
+    packed = SUFFIXES[asked.compression] if asked.compression else ""
+    query = request.url.query
+    headers = {
+        "Content-Disposition": f'attachment; filename="export{extension}{packed}"',
+        "Link": f'<{request.url.path}/losses{f"?{query}" if query else ""}>; rel="describedby"',
+    }
+    type_ = media_type(asked.format, several=several, compression=asked.compression)
+    return StreamingResponse(chunks, media_type=type_, headers=headers)
 
 
-async def _chunks(access: Access, graph: str, scope: str | None) -> AsyncIterator[bytes]:
-    lines: list[bytes] = []
-    size = 0
-    async for item in access.memory.export(graph, scope=scope):
-        if access.key.scope and isinstance(item, Source):
-            continue  # The registry is the whole graph's.
-        line = dump(item)
-        lines.append(line)
-        size += len(line)
-        if size > _CHUNK:
-            yield b"".join(lines)
-            lines, size = [], 0
-    yield b"".join(lines)
+@router.get("/v1/graphs/{graph}/export/losses", responses=gives(LossesOut))
+async def export_losses(
+    graph: GraphName, request: Request, access: Reads, asked: Annotated[ExportAsked, Query()]
+) -> Response:
+    """Tell what the same export would hold, and what its format would leave out; it takes as long as the export."""
+    options = asked.options(access)
+    context_of(request).unlimited()
+    with _one_more(request.app):
+        found = await access.memory.export_losses(graph, options)
+    return reply({"format": asked.format, "records": found.records, "lost": found.lost})
+
+
+async def _limited(app: FastAPI, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    with _one_more(app):
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
+
+
+@contextmanager
+def _one_more(app: FastAPI) -> Iterator[None]:
+    """Count an export under way. Raises Unavailable when there are too many: each holds a database connection."""
+    state = app.state
+    if state.exports >= max(1, state.settings.pool_size // 2):
+        raise Unavailable("The server is at its limit of exports.", mend="Try again later.", retry_after=10)
+    state.exports += 1
+    try:
+        yield
+    finally:
+        state.exports -= 1
+
+
+async def _begun(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Give the chunks once the first is there, or took so long that it will come; raises what is wrong before it."""
+    first = asyncio.ensure_future(anext(chunks, b""))
+    try:
+        await asyncio.wait({first}, timeout=_HEAD_START)
+        if first.done():
+            first.result()
+    except BaseException:
+        first.cancel()
+        raise
+    return _from(first, chunks)
+
+
+async def _from(first: asyncio.Future[bytes], chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    try:
+        yield await first
+        async for chunk in chunks:
+            yield chunk
+    finally:
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await chunks.aclose()

@@ -78,10 +78,15 @@ class ImportRegister:
             row = await connection.fetchrow(statement("imports", "waiting"), id_)
         return Waiting(row["relationships"], row["episodes"])
 
-    async def finish(self, id_: int, state: ImportState, error: str | None = None) -> None:
-        """Write how an import ended."""
+    async def finish(self, id_: int, state: ImportState, error: str | None = None, *, keeping: bool = False) -> None:
+        """Write how an import ended; `keeping` its upload, so that it can be taken up again."""
         async with self.database.connection() as connection:
-            await connection.execute(statement("imports", "finish"), id_, state, error)
+            await connection.execute(statement("imports", "finish"), id_, state, error, keeping)
+
+    async def again(self, id_: int) -> bool:
+        """Let an import that failed and kept its upload wait for a worker again; says whether it is such a one."""
+        async with self.database.connection() as connection:
+            return await connection.fetchval(statement("imports", "again"), id_) is not None
 
     async def tell(self, id_: int, progress: Mapping[str, Any] | None) -> None:
         """Note how far an import is, as a sign of life of the process that runs it."""

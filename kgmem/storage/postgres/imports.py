@@ -1,7 +1,7 @@
 """Imports: the loading of their batches, each of which is noted in the register in the transaction that stores it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -117,8 +117,12 @@ class PostgresImports(ImportRegister):
         sources: Sequence[Stated[Source]],
         waiting: Sequence[tuple[str, int, str]],
         rejections: Sequence[Rejection],
+        checked: Mapping[str, int] | None = None,
     ) -> BatchResult:
-        """Store the rest of a chunk: sources; episodes (file, line, record) that have to wait; what is rejected."""
+        """Store the rest of a chunk: sources; episodes (file, line, record) that have to wait; what is rejected.
+
+        Of a dry run it tells how many records of each kind were `checked` and found good.
+        """
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> BatchResult:
@@ -131,7 +135,8 @@ class PostgresImports(ImportRegister):
                     columns = map(list, zip(*waiting, strict=True))
                     await connection.execute(statement("imports", "await_episodes"), id_, *columns)
                 result = _counted(load.result, "source")
-                result.read = len(sources) + len(waiting) + len(rejections)
+                result.kinds |= checked or {}
+                result.read = len(sources) + len(waiting) + len(rejections) + sum((checked or {}).values())
                 result.rejections += rejections
                 await _journal(connection, id_, number, result)
                 return result

@@ -38,7 +38,7 @@ class WorkerOptions:
     concurrency: int = 2
     heartbeat: float = 5.0
     silence: float = 20.0
-    poll: float = 5.0
+    poll: float = 1.0  # After a job, those that wait for its lock wait for so long, as nothing tells of its end.
     foreign_writes: float = 2.0
     grace: float = 10.0
     places: tuple[str, ...] = ()  # Folders of files that it can reach, for jobs that need these.

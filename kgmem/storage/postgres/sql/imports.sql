@@ -47,7 +47,11 @@ SELECT (SELECT count(*) FROM kgmem.import_relationship WHERE import = $1) AS rel
        (SELECT count(*) FROM kgmem.import_episode WHERE import = $1) AS episodes
 
 -- name: finish
-UPDATE kgmem.import SET state = $2, error = $3, finished_at = now(), upload = NULL WHERE id = $1
+UPDATE kgmem.import SET state = $2, error = $3, finished_at = now(), upload = CASE WHEN $4 THEN upload END WHERE id = $1
+
+-- name: again
+UPDATE kgmem.import SET state = 'waiting', error = NULL, finished_at = NULL
+WHERE id = $1 AND state = 'failed' AND upload IS NOT NULL RETURNING id
 
 -- name: tell
 UPDATE kgmem.import SET told_at = now(), progress = coalesce($2::jsonb, progress) WHERE id = $1
@@ -57,7 +61,9 @@ UPDATE kgmem.import SET state = 'waiting' WHERE id = $1 AND state IN ('running',
 
 -- name: uploads
 SELECT i.upload, g.name AS graph, i.id FROM kgmem.import i JOIN kgmem.graph g ON g.id = i.graph
-WHERE i.upload IS NOT NULL ORDER BY i.id
+WHERE i.upload IS NOT NULL
+  AND (i.state IN ('waiting', 'running') OR (i.state = 'failed' AND i.finished_at > now() - interval '1 day'))
+ORDER BY i.id
 
 -- name: items
 -- What was deleted since is told by its last version in the history.

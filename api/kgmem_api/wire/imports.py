@@ -1,0 +1,204 @@
+"""Wire shapes of imports and exports: what is asked by parameters and form fields, and what is answered."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.imports import Import
+from kgmem.formats.mapping_file import LONGEST_MAPPING, parse_mapping
+from kgmem.services.export_records import ExportOptions
+from kgmem.services.importing import ImportOptions
+from kgmem.services.stream_export import Compression
+from kgmem_api.access import Access
+
+MOST_OPTIONS = 50
+KindName = Literal["entity", "relationship", "episode", "source"]
+FormatOptions = Annotated[
+    list[Annotated[str, Field(max_length=4000)]],
+    Field(max_length=MOST_OPTIONS, description="An option of the format, as NAME=VALUE; may be given repeatedly."),
+]
+_Format = Annotated[str | None, Field(max_length=40, description="The format's name, such as jsonl or turtle.")]
+_Scope = Annotated[str | None, Field(max_length=400, description="The scope to act in; left out: the key's.")]
+
+
+class ImportAsked(BaseModel):
+    """How files are to be imported: by query parameters, and in a form also by fields of these names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: _Format = None
+    kind: Annotated[KindName | None, Field(description="What records are that do not say so.")] = None
+    name: Annotated[str | None, Field(max_length=1000, description="The file's name, which may tell its format.")] = (
+        None
+    )
+    mapping: Annotated[
+        str | None, Field(max_length=LONGEST_MAPPING, description="How tables become records, in TOML or JSON.")
+    ] = None
+    source: Annotated[str | None, Field(max_length=500, description="The source of records that name none.")] = None
+    scope: Annotated[str | None, Field(max_length=400, description="The scope of records that name none.")] = None
+    on_error: Annotated[Literal["reject", "stop"], Field(description="What to do about bad records.")] = "reject"
+    option: FormatOptions = []
+    dry_run: Annotated[bool, Field(description="Check everything, store nothing.")] = False
+
+    def options(self, access: Access) -> ImportOptions:
+        """Give the options for a key, which may keep the import to its scope. Raises InvalidInput, Forbidden."""
+        return ImportOptions(
+            format=self.format,
+            kind=self.kind,
+            on_error=self.on_error,
+            dry_run=self.dry_run,
+            source=self.source or None,
+            scope=access.scope(self.scope),
+            within=access.key.scope,
+            mapping=parse_mapping(self.mapping.encode(), "The mapping") if self.mapping else {},
+            format_options=named_options(self.option),
+        )
+
+
+class ExportAsked(BaseModel):
+    """What is to be exported, and how."""
+
+    format: Annotated[str, Field(max_length=40, description="The format's name, such as jsonl or turtle.")] = "jsonl"
+    kind: Annotated[KindName | None, Field(description="Only these.")] = None
+    scope: _Scope = None
+    compression: Annotated[Compression | None, Field(description="How the file is compressed.")] = None
+    escape_formulas: Annotated[
+        bool, Field(description="Tables as CSV: let no spreadsheet take a text for a formula.")
+    ] = False
+    option: FormatOptions = []
+
+    def options(self, access: Access) -> ExportOptions:
+        """Give the options for a key: one of a scope gets nothing that is the whole graph's. Raises Forbidden."""
+        return ExportOptions(
+            format=self.format,
+            kind=self.kind,
+            scope=access.scope(self.scope) or None,
+            sources=not access.key.scope,
+            escape_formulas=self.escape_formulas,
+            format_options=named_options(self.option),
+        )
+
+
+class FileOut(BaseModel):
+    """One file of an import; no size is known of a stream."""
+
+    name: str
+    size: int | None
+
+
+class ImportOut(BaseModel):
+    """An import: read = created + updated + unchanged + checked + rejected + linking; linking is 0 at its end."""
+
+    id: int
+    graph: str
+    state: Literal["waiting", "running", "failed", "done", "undoing", "undone"]
+    dry_run: bool
+    files: list[FileOut]
+    options: dict[str, Any]
+    source: str | None
+    created_at: str
+    finished_at: str | None
+    error: Annotated[str | None, Field(description="Why it failed, and how that is mended.")]
+    read: int
+    created: int
+    updated: int
+    unchanged: int
+    checked: Annotated[int, Field(description="What a dry run found to be good.")]
+    rejected: int
+    linking: Annotated[int, Field(description="What waits until all entities are there.")]
+    kinds: Annotated[dict[str, int], Field(description="What was not rejected, by kind.")]
+    progress: Annotated[dict[str, Any] | None, Field(description="stage, done, total, rate.")]
+    resumable: Annotated[bool, Field(description="Whether it failed and may go on: POST to links.resume.")]
+    undone: Annotated[dict[str, Any] | None, Field(description="What taking it back out did.")]
+    links: dict[str, str]
+
+
+class ImportAccepted(ImportOut):
+    """An import with the job that does what was asked; null when the same was asked already."""
+
+    job: int | None
+
+
+class ImportPage(BaseModel):
+    """A page of imports, newest first; `cursor` continues it, null at its end."""
+
+    imports: list[ImportOut]
+    cursor: str | None
+
+
+class ImportItemOut(BaseModel):
+    """One thing that an import did to one item; `label` is a relationship's kind."""
+
+    operation: Literal["created", "updated", "deleted"]
+    kind: Literal["entity", "episode", "relationship"]
+    id: int
+    key: str | None
+    label: str | None
+    start: str | None
+    end: str | None
+    scope: str
+    held: bool
+
+
+class ImportItemPage(BaseModel):
+    """A page of what an import did, in its order; `cursor` continues it, null at its end."""
+
+    items: list[ImportItemOut]
+    cursor: str | None
+
+
+class KeptItemOut(BaseModel):
+    """One item that stays when an import is taken back out, and why."""
+
+    kind: Literal["entity", "episode", "relationship"]
+    key: str | None
+    reason: Literal["changed", "connected", "unknown"]
+
+
+class UndoneOut(BaseModel):
+    """What taking an import back out would do."""
+
+    deleted: dict[str, int]
+    restored: int
+    changed: int
+    connected: int
+    unknown: int
+    kept: list[KeptItemOut]
+
+
+class LossesOut(BaseModel):
+    """What an export would hold, by kind, and what its format leaves out, in words, each with how often."""
+
+    format: str
+    records: dict[str, int]
+    lost: dict[str, int]
+
+
+def import_out(held: Import) -> dict[str, Any]:
+    """Give the shape of an import."""
+    address = f"/v1/graphs/{held.graph}/imports/{held.id}"
+    plain = ("id", "graph", "state", "source", "created_at", "finished_at", "error", "kinds", "progress", "undone")
+    counts = ("read", "created", "updated", "unchanged", "checked", "rejected", "linking")
+    options = {name: value for name, value in held.options.items() if name not in {"batch", "dry_run", "within"}}
+    return {
+        **{name: getattr(held, name) for name in (*plain, *counts)},
+        "dry_run": held.is_dry_run,
+        "files": [{"name": file.get("name"), "size": file.get("size")} for file in held.files],
+        "options": {name: value for name, value in options.items() if value not in (None, "", {})},
+        "resumable": held.state == "failed" and held.upload is not None,
+        "links": {"self": address, **{name: f"{address}/{name}" for name in ("items", "rejected", "undo", "resume")}},
+    }
+
+
+def named_options(given: Sequence[str]) -> Mapping[str, str]:
+    """Give options of a format by name. Raises InvalidInput."""
+    told: dict[str, str] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not name or not equals or name in told:
+            what = "is given twice" if name in told else "names no value"
+            raise InvalidInput(f"option {each[:80]!r} {what}.", mend="Give each once, as option=NAME=VALUE.")
+        told[name] = value
+    return told
