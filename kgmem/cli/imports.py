@@ -233,7 +233,9 @@ def _details(held: Import) -> Mapping[str, str]:
         "began": held.created_at,
         "ended": held.finished_at,
         "files": "\n".join(_names(held)),
-        "options": ", ".join(f"{name}: {_said(value)}" for name, value in held.options.items() if value),
+        "options": ", ".join(
+            f"{name}: {_said(value)}" for name, value in held.options.items() if value and name != "batch"
+        ),
         **{name: f"{getattr(held, name):,}" for name in _COUNTS},
         "waiting for other records": f"{held.linking:,}" if held.linking else None,
         "of which": ", ".join(f"{kind} {count:,}" for kind, count in held.kinds.items()),

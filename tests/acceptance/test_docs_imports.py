@@ -1,0 +1,154 @@
+"""docs/import-export.md: its commands run in their order, and its table says of every format what it is."""
+
+import io
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
+from kgmem.domain.place import parse_place
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.source import Source
+from kgmem.formats.records import KINDS, Format, Located, ReadOptions, Record, WriteOptions
+from kgmem.formats.registry import FORMATS, format_of
+from kgmem.memory import Memory
+from kgmem.services.export_records import ExportOptions
+from tests.cli import Command
+from tests.files import Parts, by_kind
+
+TEXT = (Path(__file__).parents[2] / "docs" / "import-export.md").read_text()
+COMMANDS = re.findall(r"^    kgmem (.+)$", TEXT, re.MULTILINE)
+TABLE = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in TEXT[TEXT.index("| | `--format` |") :].split("\n\n")[0].splitlines()[2:]
+]
+FILES = {
+    "orders.csv": "id|town\n1|Linz\n",
+    "shop.toml": '[[table]]\ndelimiter = "|"\n[[table.entity]]\nkey = "Order:{id}"\n',
+    "persons.csv": "personId:ID(Person),name,:LABEL\n1,Keanu,Person\n2,Carrie,Person\n",
+    "roles.csv": ":START_ID(Person),:END_ID(Person),:TYPE\n1,2,MET\n",
+    "neo4j.json": '{"type":"node","id":"7","labels":["City"],"properties":{"name":"Bern"}}\n',
+    "people.ttl": '<http://example.org/ada> <http://example.org/born> "1815" .\n',
+    "exported/nodes.csv": "key\nx\ny\n",
+    "exported/edges.jsonl": '{"type":"relationship","kind":"K","from":"x","to":"y"}\n',
+    "exported/README.txt": "What this is.",
+}
+IRI = "http://example.org/"
+TERM = f"<{IRI}s> <{IRI}p> <<( <{IRI}a> <{IRI}b> <{IRI}c> )>> .\n".encode()
+DIRECTED = f'<{IRI}s> <{IRI}q> "x"@en--ltr .\n'.encode()
+
+
+def two_tables() -> Iterator[tuple[str, str]]:
+    """The tables of people and of whom they know, which stand side by side."""
+    lines = re.findall(r"^    (.+?)  {3,}(\S.*)$", TEXT[TEXT.index("told by its first line:") :], re.MULTILINE)[:3]
+    for name, column in zip(("people.csv", "knows.csv"), zip(*lines, strict=True), strict=True):
+        yield name, "\n".join(column) + "\n"
+
+
+def test_its_commands_do_what_it_says(kgmem: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "exported").mkdir()
+    talks = "\n".join(re.findall(r'^    (\{"type".*)$', TEXT, re.MULTILINE)) + "\n"
+    for name, text in [*FILES.items(), *two_tables(), ("talks.jsonl.gz", talks)]:
+        (tmp_path / name).write_text(text)
+    for command in COMMANDS:
+        if "bolt://" in command:
+            continue  # tests/acceptance/test_cli_neo4j.py does it.
+        number = ""
+        if " ID" in command:
+            known = kgmem("imports", "list", "--graph", "team", "--json").json
+            number = str(next(each["id"] for each in known if each["created"]))
+        done = kgmem(*shlex.split(command.replace(" ID", f" {number}")))
+        assert done.code == 0, (command, done)
+        if command.startswith("import ") and "exported/" in command:
+            assert "README.txt" in done.err
+    assert (tmp_path / "people.csv").read_text().startswith("key,label,")
+    assert sorted(path.suffix for path in (tmp_path / "exported").glob("*.parquet")) == [".parquet"] * 4
+
+
+def everything() -> Sequence[Record]:
+    """Records that say all that a record may say, and what RDF alone has."""
+    of_rdf = [
+        found.record
+        for data in (TERM, DIRECTED)
+        for read in [format_of("x.nt").read]
+        if read is not None
+        for found in read(io.BytesIO(data), ReadOptions())
+        if isinstance(found, Located)
+    ]
+    times = {"valid_from": "1990", "valid_to": "2000"}
+    properties = {"123": 1, "map": {"a": [1, None]}, "none": None, "odd": "\x01", "list": [1, "a"]}
+    return by_kind(
+        [
+            Source("nasa", "NASA", trust=0.9),
+            Source(IRI + "graph"),
+            *of_rdf,
+            Entity(IRI + "a", "P", properties=properties, place=parse_place([1, 2]), text="T", source="nasa", **times),
+            Entity(IRI + "bare"),
+            Entity("b", embedding=[0.5, 1.5], source=IRI + "graph", scope="user/1"),
+            Relationship("K", "b", IRI + "a", text="t", strength=0.5, confidence=0.5, source="nasa"),
+            Relationship(IRI + "123", IRI + "a", "b", **times),
+            Episode("Text.", "e", mentions=["b"]),
+        ]
+    )
+
+
+def lost(format_: Format) -> set[str]:
+    """What a format leaves out of everything, in its words."""
+    words: set[str] = set()
+    for kind in KINDS if format_.name == "csv" else (None,):  # A table of CSV is of one kind.
+        told = WriteOptions(kind)
+        if format_.parts and kind is None:
+            writer = format_.parts(Parts().open, told)
+        else:
+            assert format_.writer
+            writer = format_.writer(io.BytesIO(), told)
+        for record in everything():
+            writer.write([record])
+        writer.close()
+        words |= {what for what, count in writer.lost.items() if count}
+    return words
+
+
+def left_out() -> Mapping[str, set[str]]:
+    """Name of a format -> what the table says that it leaves out."""
+    found: dict[str, set[str]] = {}
+    before: set[str] = set()
+    for row in TABLE:
+        told = re.sub(r"^(all but [^:]+|the same, and|as [^:]+, and): ", r"\1: ", row[5])
+        head, colon, rest = told.rpartition(": ")
+        words = {word for word in rest.split("; ") if word not in {"", "nothing"}}
+        if colon and head == "the same, and":
+            words |= before
+        elif colon and head.startswith("as "):
+            words |= found[{"N-Quads": "nquads", "Turtle": "turtle"}[head.removeprefix("as ").removesuffix(", and")]]
+        before = words
+        found |= dict.fromkeys(re.findall(r"`([^`]+)`", row[1]), words)
+    return found
+
+
+def test_the_table_has_every_format_with_its_files_and_directions() -> None:
+    rows = {name: row for row in TABLE for name in re.findall(r"`([^`]+)`", row[1])}
+    assert set(rows) == set(FORMATS)
+    for name, row in rows.items():
+        format_ = format_of("", name)
+        ends = re.findall(r"`([^`]+)`", row[2])
+        assert set(format_.extensions) <= set(ends), name
+        assert row[3:5] == ["yes" if format_.read else "-", "yes" if format_.writer or format_.parts else "-"], name
+
+
+async def test_exports_hold_no_embeddings(memory: Memory) -> None:
+    await memory.create_graph("main")
+    await memory.put_entities("main", [Entity("a", embedding=[0.1] * 384)])
+    stream = io.BytesIO()
+    await memory.export_file("main", stream, ExportOptions(format="jsonl"))
+    assert stream.getvalue() == b'{"key":"a","label":"Thing","type":"entity"}\n'
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if (f := format_of("", name)).writer or f.parts])
+def test_the_table_says_what_a_format_leaves_out(name: str) -> None:
+    assert left_out()[name] == lost(format_of("", name))
