@@ -18,7 +18,7 @@ from kgmem.domain.schema import GraphSchema, from_mapping
 from kgmem.domain.statement import EPISODE_LABEL
 from kgmem.storage.postgres import property_indexes
 from kgmem.storage.postgres.database import Database
-from kgmem.storage.postgres.layout import VERTEX, Label, Layout, ensure_labels, learn_labels, lock_labels
+from kgmem.storage.postgres.layout import VERTEX, Label, Layout, ensure_labels, learn_labels, lock_labels, then_of
 from kgmem.storage.postgres.statements import statement
 
 _AGE_NAME = re.compile(r"(?!pg_|kgm|kgraph_)[A-Za-z][A-Za-z0-9_]{2,61}")
@@ -69,6 +69,8 @@ class PostgresCatalog:
         await connection.execute(statement("graph", "create_index", **names))
         await connection.execute(statement("graph", "words_bm25" if self.words else "words_gin", **names))
         await connection.execute(statement("graph", "capture", **names) % {"graph_id": int(graph_id)})
+        await connection.execute(statement("past", "create", **names) % {"graph_id": int(graph_id)})
+        await connection.execute(statement("past", "create_then", then=then_of(names["index"]), **names))
         vectors = await make_vectors(connection, names["index"], graph.space) if graph.space else None
         await connection.execute(
             statement("catalog", "place"),
@@ -136,6 +138,7 @@ class PostgresCatalog:
             row = await connection.fetchrow(statement("catalog", "unregister"), name)
             if row is None:
                 raise no_such_graph(name)
+            await connection.execute(statement("past", "drop_then", then=then_of(row["index_name"])))
             await connection.execute(statement("catalog", "drop_index", index=row["index_name"]))
             await connection.fetch("SELECT ag_catalog.drop_graph($1::name, true)", row["age_name"])
             await connection.execute("DELETE FROM kgmem.captured WHERE graph = $1", row["id"])
@@ -223,6 +226,8 @@ async def make_vectors(connection: asyncpg.Connection, index: str, space: Embedd
     table = f"vector_{space.id}"
     sql = statement("graph", "vectors", index=index, table=table, hnsw=f"{table}_hnsw")
     await connection.execute(sql % {"dimension": int(space.dimension)})
+    kept = statement("past", "create_vectors", index=index, then=then_of(index), table=table)
+    await connection.execute(kept % {"vectors": "'" + table.replace("'", "''") + "'"})
     return table
 
 

@@ -144,7 +144,7 @@ class PostgresIndex:
             if layout.next_space == space.id:
                 return
             if layout.next_vectors:
-                await connection.execute(layout.sql("recall", "drop_vectors", table=layout.next_vectors))
+                await _drop_vectors(connection, layout, layout.next_vectors)
             table = await make_vectors(connection, layout.index_name, space)
             told = orjson.dumps(asdict(space)).decode()
             await connection.execute(statement("catalog", "next_space"), layout.id, told, table)
@@ -177,7 +177,7 @@ class PostgresIndex:
             if await connection.fetchval(layout.sql("recall", "waiting_for_space"), space, _up_to(last)):
                 raise Conflict("Some passages still wait for their new vectors.", mend="Run kgmem index reembed again.")
             if layout.vectors:
-                await connection.execute(layout.sql("recall", "drop_vectors", table=layout.vectors))
+                await _drop_vectors(connection, layout, layout.vectors)
             await connection.execute(statement("catalog", "switch_space"), layout.id)
             await connection.execute(layout.sql("recall", "leave_space"), space)
 
@@ -304,6 +304,12 @@ class PostgresIndex:
             if not ids:
                 return
             after = ids[-1]
+
+
+async def _drop_vectors(connection: asyncpg.Connection, layout: Layout, table: str) -> None:
+    """Drop the vectors of a space, those of earlier texts too: nothing can be compared with them any more."""
+    await connection.execute(layout.sql("recall", "drop_vectors", table=table))
+    await connection.execute(layout.sql("past", "forget_vectors"), table)
 
 
 def _up_to(last: int | None) -> int:

@@ -94,9 +94,22 @@ class Layout:
         """Give the tables of the graph's embedding spaces: its own, and one that a re-embedding fills."""
         return [table for table in (self.vectors, self.next_vectors) if table]
 
+    def as_known(self) -> "Layout":
+        """Give the layout of the index as it was known at kgmem.known_at, a setting of the transaction that reads.
+
+        Every statement that takes {index} from it reads the items, passages, edges, sources and vectors of then. What
+        was learnt of the sizes of scopes is of now, and so is not in it.
+        """
+        return replace(self, index_name=then_of(self.index_name), large={}, wordless=False)
+
     def table(self, label: Label) -> str:
         """Give a label's table as SQL."""
         return f"{quote(self.age_name)}.{quote(label.age_name)}"
+
+
+def then_of(index: str) -> str:
+    """Give the schema in which an index is seen as it was known at kgmem.known_at."""
+    return f"{index}_then"
 
 
 def label_id(graphid: int) -> int:

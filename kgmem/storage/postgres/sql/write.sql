@@ -89,7 +89,7 @@ SELECT nextval('{index}.passage_id_seq') AS id FROM generate_series(1, $1)
 
 -- name: insert_passages
 -- One that comes with an id has its vector already in the graph's own space. Which spaces the graph ($6) has is read
--- here, not known beforehand: it may have begun or left one since.
+-- here, not known beforehand: it may have begun or left one since. One of an item that was there before tells since when.
 WITH made AS MATERIALIZED (
     SELECT coalesce(n.id, nextval('{index}.passage_id_seq')) AS id, n.id IS NOT NULL AS ready, item, ordinal, start, body
     FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[], $5::text[]) AS n (id, item, ordinal, start, body)
@@ -100,7 +100,10 @@ WITH made AS MATERIALIZED (
     CROSS JOIN LATERAL (VALUES (g.space_table, false), (g.next_space_table, true)) AS s (vectors, next)
     WHERE g.id = $6 AND s.vectors IS NOT NULL AND (s.next OR NOT m.ready)
 )
-INSERT INTO {index}.passage (id, item, ordinal, start, body) SELECT id, item, ordinal, start, body FROM made
+INSERT INTO {index}.passage (id, item, ordinal, start, body, since)
+SELECT m.id, m.item, m.ordinal, m.start, m.body, (SELECT greatest(i.known_from, i.since) FROM {index}.item i
+                                                  WHERE i.id = m.item AND i.version > 1)
+FROM made m
 
 -- name: insert_vectors
 INSERT INTO {index}.{table} (passage, item, given, embedding)
