@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ def everything() -> Sequence[Record]:
         for found in read(io.BytesIO(data), ReadOptions())
         if isinstance(found, Located)
     ]
-    times = {"valid_from": "1990", "valid_to": "2000"}
+    times: dict[str, Any] = {"valid_from": "1990", "valid_to": "2000"}
     properties = {"123": 1, "map": {"a": [1, None]}, "none": None, "odd": "\x01", "list": [1, "a"]}
     return by_kind(
         [

@@ -4,12 +4,14 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 from pathlib import Path
+from threading import Event, Timer
 from typing import Any
 
 import pytest
 
-from kgmem.domain.errors import InvalidInput, NotFound, TooLarge
+from kgmem.domain.errors import InvalidInput, KgmemError, NotFound, TooLarge
 from kgmem.formats import compression
 from kgmem.formats.files import create_file, open_file
 from kgmem.formats.registry import format_of
@@ -71,6 +73,24 @@ def test_standard_input_is_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     with open_file("-") as opened:
         assert opened.stream.read() == DATA
         assert opened.size is None
+
+
+def test_who_waits_for_a_pipe_is_stopped_and_who_reads_a_file_is_not(tmp_path: Path) -> None:
+    pipe, file, stopped = tmp_path / "pipe.jsonl", tmp_path / "x.jsonl", Event()
+    file.write_bytes(DATA)
+    os.mkfifo(pipe)
+    writer = os.open(pipe, os.O_RDWR)  # So that neither end waits for the other.
+    try:
+        os.write(writer, DATA)
+        with open_file(pipe, stopped) as opened:
+            assert opened.stream.readline() == b'{"key": "a"}\n'
+            Timer(0.2, stopped.set).start()
+            with pytest.raises(KgmemError, match="was stopped"):
+                opened.stream.read()
+    finally:
+        os.close(writer)
+    with open_file(file, stopped) as opened:
+        assert opened.stream.read() == DATA
 
 
 @pytest.mark.parametrize(("suffix", "unpack"), [("", bytes), (".gz", gzip.decompress), (".xz", lzma.decompress)])
