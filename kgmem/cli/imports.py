@@ -237,6 +237,7 @@ def _details(held: Import) -> Mapping[str, str]:
             f"{name}: {_said(value)}" for name, value in held.options.items() if value and name != "batch"
         ),
         **{name: f"{getattr(held, name):,}" for name in _COUNTS},
+        "good, in a dry run": f"{held.checked:,}" if held.is_dry_run else None,
         "waiting for other records": f"{held.linking:,}" if held.linking else None,
         "of which": ", ".join(f"{kind} {count:,}" for kind, count in held.kinds.items()),
         "progress": _progress(held),
