@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.scope import SHARED, check_scope
 from kgmem.formats.files import STANDARD, bare_name, create_file, names_folder
 from kgmem.formats.folders import create_parts
 from kgmem.formats.records import Destination, Format, Kind, WriteOptions, Writer, kind_of
@@ -56,6 +57,7 @@ async def export_file(
     zip file of them. `progress` is told how many records were written so far.
     """
     started = time.perf_counter()
+    check_scope(options.scope or SHARED)
     await parts.graphs.get(graph)
     counts: Counter[str] = Counter()
     with _writer(target, options) as writer:

@@ -8,6 +8,7 @@ import asyncio
 import io
 import tempfile
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from threading import Lock
 from typing import Any, BinaryIO, Literal, cast
 
@@ -24,7 +25,10 @@ _CHUNK = 256 * 1024
 async def stream_export(
     parts: Parts, graph: str, options: ExportOptions, compression: Compression | None = None
 ) -> AsyncGenerator[bytes, None]:
-    """Give what a graph holds as a file in chunks. Raises NotFound, InvalidInput before the first."""
+    """Give what a graph holds as a file in chunks: JSON Lines unless told otherwise.
+
+    Raises NotFound, InvalidInput before the first.
+    """
     more = asyncio.Event()
     loop = asyncio.get_running_loop()
     followed = _Followed(lambda: loop.call_soon_threadsafe(more.set))
@@ -49,7 +53,8 @@ async def stream_export(
 
 async def export_losses(parts: Parts, graph: str, options: ExportOptions) -> ExportResult:
     """Give what an export would hold, and what its format would leave out. Raises NotFound, InvalidInput."""
-    return await export_file(parts, graph, cast(BinaryIO, _Sink(len)), options)
+    told = replace(options, format=options.format or "jsonl")
+    return await export_file(parts, graph, cast(BinaryIO, _Sink(len)), told)
 
 
 async def _export(
@@ -57,7 +62,8 @@ async def _export(
 ) -> None:
     buffered = io.BufferedWriter(target, _CHUNK)
     packed = compressing(cast(BinaryIO, buffered), SUFFIXES[compression]) if compression else None
-    await export_file(parts, graph, packed or cast(BinaryIO, buffered), options)
+    told = replace(options, format=options.format or "jsonl")
+    await export_file(parts, graph, packed or cast(BinaryIO, buffered), told)
     if packed:
         await asyncio.to_thread(packed.close)
     await asyncio.to_thread(buffered.flush)

@@ -57,6 +57,7 @@ class Uploads:
             # Not in a thread: whoever was cancelled may not wait any more.
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        incoming.abandon()
 
     def files(self, upload: str) -> Sequence[Path]:
         """Give the files of an upload, in their order. Raises InvalidInput when they are gone."""

@@ -89,25 +89,23 @@ async def test_a_file_is_imported_in_the_background(door: Door) -> None:
     refused(await door.client.get(IMPORTS, params={"cursor": "x"}), 422, "not a cursor")
 
 
-@pytest.mark.parametrize(
-    ("parameters", "headers", "body"),
-    [
-        ({"format": "csv"}, {}, CSV),
-        ({"name": "people.csv"}, {"Content-Type": "application/x-www-form-urlencoded"}, CSV),
-        ({}, {"Content-Type": "text/csv; charset=utf-8"}, CSV),
-        ({}, {"Content-Disposition": 'attachment; filename="people.csv"'}, CSV),
-        ({"name": "people"}, {"Content-Type": "text/csv"}, CSV),
-        ({"name": "people.csv"}, {"Content-Encoding": "gzip"}, gzip.compress(CSV)),
-        ({"name": "people.csv"}, {"Content-Encoding": "zstd"}, zstandard.compress(CSV)),
-        ({"name": "people.csv.gz"}, {}, gzip.compress(CSV)),
-        ({}, {"Content-Type": "application/zip"}, packed(people_csv=CSV)),
-    ],
-)
-async def test_name_type_and_packing_tell_what_a_body_is(
-    door: Door, parameters: dict[str, str], headers: dict[str, str], body: bytes
-) -> None:
-    found = await ended(door, await door.client.post(IMPORTS, params=parameters, headers=headers, content=body))
-    assert (found["state"], found["created"]) == ("done", 2), found
+TOLD: list[tuple[dict[str, str], dict[str, str], bytes]] = [
+    ({"format": "csv"}, {}, CSV),
+    ({"name": "people.csv"}, {"Content-Type": "application/x-www-form-urlencoded"}, CSV),
+    ({}, {"Content-Type": "text/csv; charset=utf-8"}, CSV),
+    ({}, {"Content-Disposition": 'attachment; filename="people.csv"'}, CSV),
+    ({"name": "people"}, {"Content-Type": "text/csv"}, CSV),
+    ({"name": "people.csv"}, {"Content-Encoding": "gzip"}, gzip.compress(CSV)),
+    ({"name": "people.csv"}, {"Content-Encoding": "zstd"}, zstandard.compress(CSV)),
+    ({"name": "people.csv.gz"}, {}, gzip.compress(CSV)),
+    ({}, {"Content-Type": "application/zip"}, packed(people_csv=CSV)),
+]
+
+
+async def test_name_type_and_packing_tell_what_a_body_is(door: Door) -> None:
+    for parameters, headers, body in TOLD:
+        found = await ended(door, await door.client.post(IMPORTS, params=parameters, headers=headers, content=body))
+        assert (found["state"], found["created"] + found["unchanged"]) == ("done", 2), found
 
 
 async def test_a_form_brings_several_files_and_tells_how_in_its_fields(door: Door) -> None:

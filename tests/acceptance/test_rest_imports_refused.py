@@ -74,74 +74,70 @@ def form(*parts: tuple[str, bytes]) -> bytes:
     return b"\r\n".join([*shown, b"--edge--\r\n"])
 
 
-@pytest.mark.parametrize(
-    ("parameters", "status", "words"),
-    [
-        ({}, 422, ["Nothing tells the format", "format="]),
-        ({"format": "xls"}, 422, ["no format 'xls'", "jsonl"]),
-        ({"format": "dot"}, 422, ["does not read"]),
-        ({"name": "x.exe"}, 422, ["Nothing tells the format of 'x.exe'"]),
-        ({"format": "jsonl", "option": "vocabulary"}, 422, ["names no value"]),
-        ({"format": "turtle", "option": ["keys=keep", "keys=local"]}, 422, ["given twice"]),
-        ({"format": "turtle", "option": "vocabulry=keep"}, 422, ["Did you mean 'vocabulary'"]),
-        ({"format": "jsonl", "option": [f"a{n}=b" for n in range(60)]}, 422, ["50"]),
-        ({"format": "jsonl", "scope": "a b"}, 422, ["not a scope"]),
-        ({"format": "jsonl", "on_error": "panic"}, 422, ["on_error"]),
-        ({"format": "jsonl", "kind": "thing"}, 422, ["kind"]),
-        ({"format": "jsonl", "dryrun": "true"}, 422, ["'dryrun' is no parameter", "dry_run"]),
-        ({"format": "csv", "mapping": "[[table"}, 422, ["TOML"]),
-        ({"format": "csv", "mapping": "{not json"}, 422, ["JSON"]),
-        ({"format": "csv", "mapping": '{"tabel": []}'}, 422, ["Did you mean 'table'"]),
-        ({"format": "csv", "mapping": '{"table": ' + "[" * 900 + "]" * 900 + "}"}, 422, ["table"]),
-    ],
-)
-async def test_wrong_parameters_are_told_before_anything_is_sent(
-    door: Door, parameters: dict[str, Any], status: int, words: list[str]
-) -> None:
+WRONG: list[tuple[dict[str, Any], int, list[str]]] = [
+    ({}, 422, ["Nothing tells the format", "format="]),
+    ({"format": "xls"}, 422, ["no format 'xls'", "jsonl"]),
+    ({"format": "dot"}, 422, ["does not read"]),
+    ({"name": "x.exe"}, 422, ["Nothing tells the format of 'x.exe'"]),
+    ({"format": "jsonl", "option": "vocabulary"}, 422, ["names no value"]),
+    ({"format": "turtle", "option": ["keys=keep", "keys=local"]}, 422, ["given twice"]),
+    ({"format": "turtle", "option": "vocabulry=keep"}, 422, ["Did you mean 'vocabulary'"]),
+    ({"format": "jsonl", "option": [f"a{n}=b" for n in range(60)]}, 422, ["50"]),
+    ({"format": "jsonl", "scope": "a b"}, 422, ["not a scope"]),
+    ({"format": "jsonl", "on_error": "panic"}, 422, ["on_error"]),
+    ({"format": "jsonl", "kind": "thing"}, 422, ["kind"]),
+    ({"format": "jsonl", "dryrun": "true"}, 422, ["'dryrun' is no parameter", "dry_run"]),
+    ({"format": "csv", "mapping": "[[table"}, 422, ["TOML"]),
+    ({"format": "csv", "mapping": "{not json"}, 422, ["JSON"]),
+    ({"format": "csv", "mapping": '{"tabel": []}'}, 422, ["Did you mean 'table'"]),
+    ({"format": "csv", "mapping": '{"table": ' + "[" * 900 + "]" * 900 + "}"}, 422, ["table"]),
+]
+
+
+async def test_wrong_parameters_are_told_before_anything_is_sent(door: Door) -> None:
     async def never() -> AsyncIterator[bytes]:
         raise AssertionError("it was read")
         yield b""
 
-    refused(await door.client.post(IMPORTS, params=parameters, content=never()), status, *words)
-    assert not door.memory.uploads._folder.exists() or left_over(door) == []  # type: ignore[attr-defined]
+    for parameters, status, words in WRONG:
+        refused(await door.client.post(IMPORTS, params=parameters, content=never()), status, *words)
+    assert left_over(door) == []
 
 
 async def test_a_graph_that_is_not_there_takes_no_files(door: Door) -> None:
     refused(await door.client.post("/v1/graphs/nowhere/imports?format=jsonl", content=LINE), 404, "nowhere")
 
 
-@pytest.mark.parametrize(
-    ("headers", "body", "status", "words"),
-    [
-        ({}, b"", 400, ["empty"]),
-        ({"Content-Encoding": "br"}, LINE, 422, ["'br'", "gzip"]),
-        ({"Content-Encoding": "gzip"}, LINE, 400, ["not gzip"]),
-        ({"Content-Type": "multipart/form-data"}, LINE, 400, ["boundary"]),
-        ({"Content-Type": f"multipart/form-data; boundary={'x' * 300}"}, LINE, 400, ["cannot be read"]),
-        (BOUNDARY, b"no form at all", 400, ["cannot be read"]),
-        (BOUNDARY, form(), 400, ["no file"]),
-        (BOUNDARY, form(("", LINE)), 400, ["has no name"]),
-        (BOUNDARY, form(("; name=kind", b"entity")), 400, ["no file"]),
-        (BOUNDARY, form(("; name=f; filename=a.jsonl", LINE))[:-9], 400, ["ends in the middle"]),
-        (BOUNDARY, form((f"; name={'n' * 9000}", b"")), 400, ["cannot be read"]),
-        (BOUNDARY, form(("; name=f; filename=a.exe", LINE)), 422, ["a.exe"]),
-        (BOUNDARY, form(("; name=f; filename=a.jsonl", LINE), ("; name=colour", b"red")), 422, ["'colour'", "source"]),
-        (BOUNDARY, form(("; name=f; filename=a.jsonl", LINE), ("; name=kind", b"thing")), 422, ["kind"]),
-        (BOUNDARY, form(("; name=f; filename=a.jsonl", LINE), ("; name=source", b"a\0b")), 422, ["U+0000"]),
-        (BOUNDARY, form(("; name=f; filename=a.jsonl", LINE), ("; name=source", b"\xff")), 422, ["UTF-8"]),
-        (BOUNDARY, form(*[("; name=source", b"a"), ("; name=source", b"b")]), 422, ["twice"]),
-        (BOUNDARY, form(("; name=source", b"x" * 20_000)), 413, ["too long"]),
-        (BOUNDARY, form(*[(f"; name=f; filename={n}.jsonl", LINE) for n in range(1000)]), 413, ["100 files"]),
-        (BOUNDARY, form(*[("; name=option", b"a=b")] * 1000), 413, ["100 fields"]),
-        ({**BOUNDARY, "Content-Encoding": "gzip"}, gzip.compress(form()), 422, ["not compressed as a whole"]),
-    ],
-)
-async def test_broken_bodies_and_forms_are_refused_and_leave_nothing(
-    door: Door, headers: dict[str, str], body: bytes, status: int, words: list[str]
-) -> None:
-    address = IMPORTS if BOUNDARY.items() <= headers.items() else f"{IMPORTS}?format=jsonl"
-    refused(await door.client.post(address, content=body, headers=headers), status, *words)
-    assert left_over(door) == []
+BROKEN: list[tuple[dict[str, str], bytes, int, list[str]]] = [
+    ({}, b"", 400, ["empty"]),
+    ({"Content-Encoding": "br"}, LINE, 422, ["'br'", "gzip"]),
+    ({"Content-Encoding": "gzip"}, LINE, 400, ["not gzip"]),
+    ({"Content-Type": "multipart/form-data"}, LINE, 400, ["boundary"]),
+    ({"Content-Type": f"multipart/form-data; boundary={'x' * 300}"}, LINE, 400, ["cannot be read"]),
+    (BOUNDARY, b"no form at all", 400, ["cannot be read"]),
+    (BOUNDARY, form(), 400, ["no file"]),
+    (BOUNDARY, form(("", LINE)), 400, ["has no name"]),
+    (BOUNDARY, form(("; name=kind", b"entity")), 400, ["no file"]),
+    (BOUNDARY, form(("; name=f; filename=a.jsonl", LINE))[:-9], 400, ["ends in the middle"]),
+    (BOUNDARY, form((f"; name={'n' * 9000}", b"")), 400, ["cannot be read"]),
+    (BOUNDARY, form(("; name=f; filename=a.exe", LINE)), 422, ["a.exe"]),
+    (BOUNDARY, form(("; name=f; filename=a.jsonl", LINE), ("; name=colour", b"red")), 422, ["'colour'", "source"]),
+    (BOUNDARY, form(("; name=f; filename=a.jsonl", LINE), ("; name=kind", b"thing")), 422, ["kind"]),
+    (BOUNDARY, form(("; name=f; filename=a.jsonl", LINE), ("; name=source", b"a\0b")), 422, ["U+0000"]),
+    (BOUNDARY, form(("; name=f; filename=a.jsonl", LINE), ("; name=source", b"\xff")), 422, ["UTF-8"]),
+    (BOUNDARY, form(*[("; name=source", b"a"), ("; name=source", b"b")]), 422, ["twice"]),
+    (BOUNDARY, form(("; name=source", b"x" * 20_000)), 413, ["too long"]),
+    (BOUNDARY, form(*[(f"; name=f; filename={n}.jsonl", LINE) for n in range(1000)]), 413, ["100 files"]),
+    (BOUNDARY, form(*[("; name=option", b"a=b")] * 1000), 413, ["100 fields"]),
+    ({**BOUNDARY, "Content-Encoding": "gzip"}, gzip.compress(form()), 422, ["not compressed as a whole"]),
+]
+
+
+async def test_broken_bodies_and_forms_are_refused_and_leave_nothing(door: Door) -> None:
+    for headers, body, status, words in BROKEN:
+        address = IMPORTS if BOUNDARY.items() <= headers.items() else f"{IMPORTS}?format=jsonl"
+        refused(await door.client.post(address, content=body, headers=headers), status, *words)
+        assert left_over(door) == []
     assert done(await door.client.get(IMPORTS))["imports"] == []
 
 
@@ -257,6 +253,10 @@ async def test_a_disk_that_is_full_is_told(door: Door, monkeypatch: pytest.Monke
     await assert_unharmed(door)
 
 
+def _has_escaped() -> bool:
+    return Path("/tmp/evil.jsonl").exists()
+
+
 def _zip_bomb() -> bytes:
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.jsonl", "w") as member:
@@ -274,7 +274,8 @@ _BILLION_LAUGHS = (
 
 @pytest.mark.parametrize(
     ("name", "body", "words"),
-    [
+    ids=lambda value: value if isinstance(value, str) and "." in value else "",
+    argvalues=[
         ("bomb.zip", _zip_bomb(), "would swell to"),
         ("bomb.jsonl.gz", gzip.compress(b" " * 200_000_000), "250 times"),
         ("bomb.graphml", _BILLION_LAUGHS, "document type"),
@@ -301,7 +302,7 @@ async def test_malicious_files_end_in_a_failed_import_and_a_server_unharmed(
     assert words in f"{found['error']} {rejected}", (found, rejected[:500])
     assert "/" not in (found["error"] or "").replace("and/or", ""), found["error"]
     if name == "traversal.zip":
-        assert not os.path.lexists("/tmp/evil.jsonl")
+        assert not _has_escaped()
     else:
         assert found["state"] == "failed" or found["rejected"] > 0
         assert found["created"] == 0
