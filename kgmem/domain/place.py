@@ -7,6 +7,9 @@ from typing import Any
 from kgmem.domain.errors import InvalidInput
 
 _DEPTHS = {"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
+_PARTS = {"MultiPoint", "MultiLineString", "MultiPolygon"}
+Position = tuple[float, float]  # Longitude and latitude, in degrees.
+_HALF_ROUND = 180.0
 _FURTHEST = 1e12  # Neither NaN nor infinity is within it.
 
 
@@ -29,7 +32,8 @@ class Place:
 def parse_place(value: Any) -> Place:
     """Give the place that a GeoJSON geometry or a pair [lon, lat] describes. Raises InvalidInput.
 
-    The point of anything larger than a point is the middle of its box.
+    The point of anything larger than a point is the middle of its box; of several parts the middle of the narrowest
+    stretch of longitudes that holds them all, so that what is split at 180 degrees stands where it is.
     """
     geometry: Any = {"type": "Point", "coordinates": value} if isinstance(value, list | tuple) else value
     if not isinstance(geometry, Mapping) or str(geometry.get("type")) not in _DEPTHS:
@@ -37,20 +41,38 @@ def parse_place(value: Any) -> Place:
             "place is not a GeoJSON geometry.",
             mend='Give {"type": "Point", "coordinates": [lon, lat]}, a Polygon or another geometry of RFC 7946.',
         )
-    positions = list(_positions(geometry.get("coordinates"), _DEPTHS[geometry["type"]]))
-    if not positions:
+    depth = _DEPTHS[geometry["type"]]
+    found = list(positions(geometry.get("coordinates"), depth))
+    if not found:
         raise InvalidInput("place has no coordinates.", mend="Give at least one [lon, lat].")
-    lons, lats = [p[0] for p in positions], [p[1] for p in positions]
+    lons, lats = [p[0] for p in found], [p[1] for p in found]
     box = (min(lons), min(lats), max(lons), max(lats))
-    return Place(dict(geometry), (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box)
+    lon = (box[0] + box[2]) / 2
+    if geometry["type"] in _PARTS and box[2] - box[0] > _HALF_ROUND:
+        lon = _middle([[p[0] for p in positions(part, depth - 1)] for part in geometry["coordinates"]])
+    return Place(dict(geometry), lon, (box[1] + box[3]) / 2, box)
 
 
-def _positions(value: Any, depth: int) -> Iterator[tuple[float, float]]:
+def _middle(parts: Sequence[Sequence[float]]) -> float:
+    """Give the middle of the narrowest stretch of longitudes that holds all parts: opposite to the widest gap."""
+    stretches = sorted((min(lons), max(lons)) for lons in parts if lons)
+    west, east = stretches[0][0], stretches[0][1]
+    gaps = []
+    for start, end in stretches[1:]:
+        gaps.append((start - east, start, east))
+        east = max(east, end)
+    width, start, _ = max([*gaps, (west + 360 - east, west, east)])
+    middle = start + (360 - width) / 2
+    return middle - 360 if middle > 180 else middle
+
+
+def positions(value: Any, depth: int) -> Iterator[Position]:
+    """Give the positions in a GeoJSON geometry's coordinates, so many lists deep. Raises InvalidInput."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise InvalidInput("A place's coordinates are lists of numbers.", mend="Give [lon, lat].")
     if depth:
         for part in value:
-            yield from _positions(part, depth - 1)
+            yield from positions(part, depth - 1)
         return
     numbers = [v for v in value if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(numbers) != len(value) or not 2 <= len(numbers) <= 3:

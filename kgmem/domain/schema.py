@@ -15,7 +15,7 @@ from kgmem.domain.schema_document import Section, read_bool, read_names, read_te
 Rule = Literal["unknown-label", "unknown-kind", "unknown-property", "required", "type", "end"]
 _PROPERTY_KEYS = ("type", "required", "unique", "indexed", "description")
 _LABEL_KEYS = ("parent", "description", "properties")
-_FLAGS = ("causal", "preventing", "functional", "symmetric", "transitive")
+_FLAGS = ("causal", "preventing", "containment", "functional", "symmetric", "transitive")
 _KIND_KEYS = ("from", "to", *_FLAGS, "inverse", "description", "properties")
 
 
@@ -50,6 +50,7 @@ class RelationshipKind:
     target_labels: tuple[str, ...] = ()
     causal: bool = False  # The source has a part in bringing the target about.
     preventing: bool = False  # Causal with the opposite sign: the source keeps the target from happening.
+    containment: bool = False  # The source is located in the target, as long as the relationship is valid.
     functional: bool = False  # One target at a time: two that are valid at once contradict each other.
     symmetric: bool = False
     transitive: bool = False
@@ -176,8 +177,8 @@ def from_mapping(document: Mapping[str, Any]) -> GraphSchema:
 
         {"labels": {NAME: {"parent"?, "description"?, "properties"?: {NAME: {"type"?, "required"?, "unique"?,
                            "indexed"?, "description"?} or the type alone}}},
-         "kinds": {NAME: {"from"?: [labels], "to"?: [labels], "causal"?, "preventing"?, "functional"?, "symmetric"?,
-                          "transitive"?, "inverse"?, "description"?, "properties"?}}}
+         "kinds": {NAME: {"from"?: [labels], "to"?: [labels], "causal"?, "preventing"?, "containment"?,
+                          "functional"?, "symmetric"?, "transitive"?, "inverse"?, "description"?, "properties"?}}}
 
     A document may refer to what another one declares; `validate` checks the whole. Raises InvalidInput that names the
     place in the document.
@@ -205,6 +206,8 @@ def _kind(name: str, part: Section) -> RelationshipKind:
     )
     if kind.preventing and not kind.causal:
         raise part.wrong("preventing", "holds for causal kinds only", "Set causal = true too.")
+    if kind.symmetric and kind.containment:
+        raise part.wrong("symmetric", "does not go with containment", "What lies in a thing does not hold it.")
     if kind.symmetric and (kind.inverse or kind.source_labels != kind.target_labels):
         raise part.wrong("symmetric", "needs equal ends and no inverse", "A symmetric kind is its own inverse.")
     return kind

@@ -15,7 +15,7 @@ from kgmem.services.choosing import MOST_HITS, choose, widened
 from kgmem.services.embed import embedder_in
 from kgmem.services.parts import Parts
 
-ARMS = frozenset({"meaning", "words", "listed"})
+ARMS = frozenset({"meaning", "words", "listed", "where"})
 
 
 async def recall(parts: Parts, graph: str, question: Question) -> Answer:
@@ -57,7 +57,8 @@ def _space_of(graph: Graph) -> str | None:
 
 def _check(question: Question) -> None:
     what = question.what
-    if what.text is None and what.vector is None and not (what.labels or what.sources or what.properties):
+    filtered = what.labels or what.sources or what.properties or question.where != Where()
+    if what.text is None and what.vector is None and not filtered:
         raise InvalidInput("The question asks nothing.", mend="Give what.text, what.vector, what.labels or the like.")
     if what.text is not None and not what.text.strip():
         raise InvalidInput("what.text is empty.", mend="Give words to look for, or leave it out.")
@@ -83,14 +84,13 @@ def _later(question: Question) -> dict[str, bool]:
     return {
         "what.kinds fact": "fact" in question.what.kinds,
         "what.kinds path": "path" in question.what.kinds,
-        "where": question.where != Where(),
         "when.relation": when.relation is not None,
         "when.known_at": when.known_at is not None,
         "when.half_life_days": when.half_life_days is not None,
         "when.in_text": when.in_text,
         "why": question.why != Why(),
         "graph": question.graph != Links(),
-        "modes": bool(question.modes),
+        "modes": bool(set(question.modes) - {"where"}),
         "min_consensus": question.min_consensus is not None,
         "states": bool(question.states),
         "tiers": bool(question.tiers),
@@ -103,6 +103,7 @@ def _check_weights(question: Question) -> None:
     if unknown := set(weights) - ARMS:
         raise InvalidInput(f"There is no arm {min(unknown)!r} to weigh.", mend=f"Arms are {', '.join(sorted(ARMS))}.")
     asked = {"meaning", "words"} if what.text else {"meaning"} if what.vector is not None else {"listed"}
+    asked |= {"where"} if question.where != Where() else set()
     if not all(0 <= weight < math.inf for weight in weights.values()) or not any(weights.get(arm, 1) for arm in asked):
         raise InvalidInput("Weights are at least 0, and one of them is more.", mend="Leave weights out for equal ones.")
 

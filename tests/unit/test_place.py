@@ -27,8 +27,28 @@ def test_the_box_holds_every_position_and_the_point_lies_in_the_box(positions: l
     place = parse_place({"type": "MultiPoint", "coordinates": positions})
     west, south, east, north = place.box
     assert all(west <= lon <= east and south <= lat <= north for lon, lat in positions)
-    assert west <= place.lon <= east
+    assert west <= place.lon <= east or east - west > 180
     assert south <= place.lat <= north
+
+
+@pytest.mark.parametrize(
+    ("longitudes", "middle"),
+    [
+        ([179, -179], 180),
+        ([177, -179], 179),
+        ([179, -177], -179),
+        ([-100, 0, 170], -95),
+        ([-90, 90], 0),
+        ([100, -100], 180),
+    ],
+)
+def test_the_point_of_parts_on_both_sides_of_the_antimeridian_lies_between_them(
+    longitudes: list[float], middle: float
+) -> None:
+    place = parse_place({"type": "MultiPoint", "coordinates": [[lon, 10] for lon in longitudes]})
+    assert place.lon == middle
+    squares = [[[[lon, 0], [lon, 1], [lon, 2], [lon, 0]]] for lon in longitudes]
+    assert parse_place({"type": "MultiPolygon", "coordinates": squares}).lon == middle
 
 
 @pytest.mark.parametrize(

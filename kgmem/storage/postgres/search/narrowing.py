@@ -15,6 +15,8 @@ from kgmem.storage.postgres.search.request import Dimension
 NARROW = 2000
 _EXACTLY = {"near_many": "near_narrow", "words_many": "words_narrow", "listed": "listed_narrow"}
 
+_NOTHING = "(SELECT NULL::bigint AS id WHERE false)"
+
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
@@ -24,11 +26,11 @@ class Narrowing:
     """
 
     tables: Sequence[str] = ()
-    places: Mapping[str, str] = field(default_factory=lambda: {"wide": "true", "narrow": ""})
+    places: Mapping[str, str] = field(default_factory=lambda: {"wide": "true", "narrow": _NOTHING})
 
     def pieces(self, of: Sequence[str]) -> list[str]:
         """Give the pieces of an arm, with those that read exactly what is narrow."""
-        if not self.places["narrow"]:
+        if not self.tables:
             return list(of)
         return [each for piece in of for each in (piece, _EXACTLY.get(piece)) if each]
 
@@ -52,6 +54,6 @@ def narrowing(layout: Layout, dimensions: Sequence[Dimension]) -> Narrowing:
     return Narrowing(tables, {"wide": "(SELECT name IS NULL FROM narrow_by)", "narrow": "narrow"})
 
 
-def chosen(layout: Layout, by: Dimension, places: Mapping[str, str]) -> Narrowing:
+def chosen(by: Dimension, places: Mapping[str, str]) -> Narrowing:
     """Give how a question is narrowed to what a dimension chooses."""
     return Narrowing([f"chosen (id) AS MATERIALIZED ({by.chooses % places})"], {"wide": "false", "narrow": "chosen"})

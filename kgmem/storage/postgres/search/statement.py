@@ -10,11 +10,12 @@ from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.search import filters, times
 from kgmem.storage.postgres.search.arms import all_large, text_arms
 from kgmem.storage.postgres.search.narrowing import chosen, narrowing
+from kgmem.storage.postgres.search.places import where
 from kgmem.storage.postgres.search.request import STANDS, Dimension, Parameters, SearchRequest
 from kgmem.storage.postgres.statements import quote
 
 Build = Callable[[Layout, SearchRequest, Parameters], Dimension | None]
-_DIMENSIONS: Sequence[Build] = ()  # None of a dimension of which the question asks nothing.
+_DIMENSIONS: Sequence[Build] = (where,)  # None of a dimension of which the question asks nothing.
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most
     tables = [layout.sql("recall", "seen_large" if large else "seen") % names]
     tables += [*(table for each in dimensions for table in each.tables), *narrow.tables]
     for each in (each for each in dimensions if each.chooses):
-        narrow = chosen(layout, each, {**names, **narrow.places, "filters": _all([*hard, stands])})
+        narrow = chosen(each, {**names, **narrow.places, "filters": _all([*hard, stands])})
         tables += narrow.tables
         hard.append("(i.id IN (SELECT id FROM chosen)) IS TRUE")
     places = {**names, **narrow.places, "filters": _all([*hard, *([stands] if only_standing else [])])}
@@ -70,7 +71,7 @@ def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most
     parts += [_of_dimension(each, places) for each in ranking if each.candidates]
     refusals = [refusal for each in dimensions for refusal in each.refusals]
     parts += [
-        f"SELECT 'refused', {at}::bigint, 0::float8, {STANDS} WHERE {when}"  # noqa: S608 - no text of callers
+        f"SELECT 'refused', {at}::bigint, 0::float8, {STANDS} WHERE {when}"
         for at, (when, _) in enumerate(refusals)
     ]
     arms = [*texts, *(each.name for each in ranking)]

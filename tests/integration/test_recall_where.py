@@ -1,0 +1,214 @@
+"""Where: nearness, limits, boxes, polygons and named places, each compared with what brute force finds."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+
+from kgmem.domain.answer import Answer
+from kgmem.domain.entity import Entity
+from kgmem.domain.errors import InvalidInput, KgmemError, NotFound, TooLarge
+from kgmem.domain.geometry import Box
+from kgmem.domain.place import parse_place
+from kgmem.domain.question import Question, Spot, What, When, Where
+from kgmem.domain.relationship import Relationship
+from kgmem.memory import Memory
+from tests.earth import Numbers, cities, countries, distances
+from tests.memories import new_graph, opened_memory, stable_vector
+
+EVERYTHING = 40_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cities:
+    """The cities as a graph and as arrays, in the order of their keys."""
+
+    graph: str
+    keys: list[str]
+    lons: Numbers
+    lats: Numbers
+
+    def within(self, chosen: Any) -> set[str]:
+        """The keys of those that a mask or a list of places chooses."""
+        return {self.keys[at] for at in np.arange(len(self.keys))[chosen]}
+
+
+@pytest.fixture(scope="session")
+def world(shared_database_url: str) -> Iterator[Cities]:
+    """All cities of GeoNames in one graph."""
+    told = cities()
+    graph = f"cities_{secrets.token_hex(6)}"
+    found = [f"g{city['geonameid']}" for city in told]
+    entities = [
+        Entity(key, "City", city["name"], place=parse_place([city["longitude"], city["latitude"]]))
+        for key, city in zip(found, told, strict=True)
+    ]
+
+    async def load() -> None:
+        async with opened_memory(shared_database_url) as memory:
+            await new_graph(memory, graph, space=None)
+            for start in range(0, len(entities), 5000):
+                await memory.put_entities(graph, entities[start : start + 5000])
+
+    asyncio.run(load())
+    lons, lats = (np.array([city[name] for city in told]) for name in ("longitude", "latitude"))
+    yield Cities(graph, found, lons, lats)
+
+
+async def everything(memory: Memory, graph: str, where: Where, **parts: Any) -> dict[str, float]:
+    """Give all that a question about places finds, by key, with the where arm's value (or the listed one's)."""
+    question = Question(where=where, k=EVERYTHING, **parts)
+    found = await memory.parts.index.candidates(graph, question, None)
+    (arm,) = found.arms.values()
+    keys = await keys_of(memory, graph, [id_ for id_, _ in arm])
+    return {keys[id_]: value for id_, value in arm}
+
+
+async def keys_of(memory: Memory, graph: str, ids: list[int]) -> dict[int, str]:
+    """The keys of items."""
+    catalog: Any = memory.parts.graphs
+    layout = await catalog.layout(graph)
+    async with catalog.database.connection() as connection:
+        rows = await connection.fetch(f"SELECT id, key FROM {layout.index_name}.item WHERE id = ANY ($1)", ids)
+    return {row["id"]: row["key"] for row in rows}
+
+
+def near(lon: float, lat: float, **more: Any) -> Where:
+    """Near a point."""
+    return Where(near=Spot(point=(lon, lat)), **more)
+
+
+def ask(where: Where, text: str | None = None, **parts: Any) -> Question:
+    """A question about places, and words when given."""
+    return Question(What(text=text), where=where, **parts)
+
+
+def keys(answer: Answer) -> list[str]:
+    """The keys of the hits, best first."""
+    return [hit.key for hit in answer.hits]
+
+
+def spots(world: Cities, count: int) -> list[tuple[float, float]]:
+    """Points everywhere: by chance, at cities, at the poles and at the antimeridian."""
+    chance = np.random.default_rng(4)
+    found = [
+        (float(lon), float(lat))
+        for lon, lat in zip(chance.uniform(-180, 180, count), chance.uniform(-90, 90, count), strict=True)
+    ]
+    at = chance.integers(0, len(world.keys), count)
+    found += [(float(world.lons[n]), float(world.lats[n])) for n in at]
+    found += [
+        (lon, lat)
+        for lon in (-180.0, -179.9, 0.0, 179.99, 180.0)
+        for lat in (-90.0, -89.5, -18.0, 0.0, 66.5, 89.9, 90.0)
+    ]
+    return found
+
+
+async def test_the_nearest_are_those_of_brute_force(memory: Memory, world: Cities) -> None:
+    for lon, lat in spots(world, 25):
+        answer = await memory.recall(world.graph, ask(near(lon, lat, nearest=20)))
+        true = distances(lon, lat, world.lons, world.lats)
+        best = np.sort(true)[:20]
+        at = {key: n for n, key in enumerate(world.keys)}
+        found = np.array([true[at[key]] for key in keys(answer)])
+        np.testing.assert_allclose(found, best, rtol=1e-9)
+        values = [hit.arms["where"].value for hit in answer.hits]
+        np.testing.assert_allclose(values, 50 / (50 + best), rtol=1e-9)
+
+
+async def test_what_lies_within_a_distance_is_what_brute_force_finds(memory: Memory, world: Cities) -> None:
+    for lon, lat in spots(world, 8):
+        true = distances(lon, lat, world.lons, world.lats)
+        for km in (3.0, 250.0, 2500.0, float(np.sort(true)[100])):
+            found = await everything(memory, world.graph, near(lon, lat, km=km))
+            assert set(found) == world.within(true <= km * (1 + 1e-9)), (lon, lat, km)
+
+
+async def test_everywhere_is_within_half_the_way_around_the_earth(memory: Memory, world: Cities) -> None:
+    found = await everything(memory, world.graph, near(10, 50, km=20016))
+    assert len(found) == len(world.keys)
+
+
+async def test_what_lies_in_a_box_is_what_brute_force_finds(memory: Memory, world: Cities) -> None:
+    chance = np.random.default_rng(5)
+    boxes: list[Box] = [
+        (170, -50, -170, 10),
+        (-180, -90, 180, 90),
+        (20, 60, -20, 90),
+        (0, -90, 180, -30),
+        (7, 51, 7, 52),
+    ]
+    for _ in range(20):
+        (south, north), (west, east) = sorted(chance.uniform(-90, 90, 2)), chance.uniform(-180, 180, 2)
+        boxes.append((west, south, east, north))
+    at = int(np.argmax(world.lats))
+    lon, lat = float(world.lons[at]), float(world.lats[at])
+    boxes.append((lon, 0.0, lon, lat))
+    for west, south, east, north in boxes:
+        across = (world.lons >= west) & (world.lons <= east)
+        if west > east:
+            across = (world.lons >= west) | (world.lons <= east)
+        true = world.within(across & (world.lats >= south) & (world.lats <= north))
+        found = await everything(memory, world.graph, Where(box=(west, south, east, north)))
+        assert set(found) == true, (west, south, east, north)
+
+
+async def test_what_lies_in_a_country_is_what_shapely_finds(memory: Memory, world: Cities) -> None:
+    points = shapely.points(world.lons, world.lats)
+    total = 0
+    for name, geometry in countries():
+        shape = shapely.geometry.shape(geometry)
+        if not shape.is_valid:
+            continue  # Rings that cross themselves: even-odd and shapely's rule differ there.
+        shapely.prepare(shape)
+        true = world.within(shapely.intersects(shape, points))
+        assert set(await everything(memory, world.graph, Where(within=geometry))) == true, name
+        total += len(true)
+    assert total > 30_000
+
+
+async def test_links_and_geometry_lead_into_a_place(memory: Memory, graph: str) -> None:
+    square = {"type": "Polygon", "coordinates": [[[0, 0], [10, 0], [10, 10], [0, 10], [0, 0]]]}
+    hole = {"type": "Polygon", "coordinates": [*square["coordinates"], [[4, 4], [6, 4], [6, 6], [4, 6], [4, 4]]]}  # type: ignore[misc]
+    await memory.put_entities(
+        graph,
+        [
+            Entity("land", "Place", place=parse_place(hole)),
+            Entity("town", "Place"),
+            Entity("house", "Place"),
+            Entity("fair", "Event", valid_from="1970", valid_to="1970"),
+            Entity("guest", "Person"),
+            Entity("past guest", "Person"),
+            Entity("tree", place=parse_place([2, 3])),
+            Entity("border stone", place=parse_place([10, 7])),
+            Entity("island", place=parse_place([5, 5])),
+            Entity("abroad", place=parse_place([10.0001, 7])),
+            Entity("reader", "Person"),
+        ],
+    )
+    await memory.put_relationships(
+        graph,
+        [
+            Relationship("LOCATED_IN", "town", "land"),
+            Relationship("CONTAINS", "town", "house"),
+            Relationship("LOCATED_IN", "town", "house"),  # Round in a circle, as data sometimes goes.
+            Relationship("OCCURRED_AT", "fair", "house", valid_from="1970", valid_to="1970"),
+            Relationship("MOVED_TO", "guest", "house", valid_from="2000"),
+            Relationship("MOVED_TO", "past guest", "house", valid_from="1990", valid_to="1999"),
+            Relationship("RELATED_TO", "reader", "house"),
+        ],
+    )
+    inside = {"town", "house", "fair", "guest", "tree", "border stone"}
+    assert set(keys(await memory.recall(graph, ask(Where(place="land"))))) == inside
+    then = await memory.recall(graph, ask(Where(place="land"), when=When(valid_at="1995")))
+    assert set(keys(then)) == (inside - {"guest", "fair"}) | {"past guest"}
+    ever = await memory.recall(graph, ask(Where(place="land"), when=When(any_time=True)))
+    assert set(keys(ever)) == inside | {"past guest"}
+    assert set(keys(await memory.recall(graph, ask(Where(place="house"))))) == {"town", "fair", "guest"}
+    assert keys(await memory.recall(graph, ask(Where(place="tree")))) == []
