@@ -1,0 +1,139 @@
+"""What every part of the analysis uses: the types found so far, errors, types that must fit, aggregations."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, NoReturn
+
+from kgmem.query.analysis.findings import Projected, Scope
+from kgmem.query.errors import CypherError, closest
+from kgmem.query.signatures import FunctionSignature, ProcedureSignature
+from kgmem.query.tree.expressions import Expression, Parameter, Variable
+from kgmem.query.tree.patterns import PatternPredicate
+from kgmem.query.types import ANY, Type, can_be
+
+BOOLEANS = frozenset({"BOOLEAN"})
+
+Handler = Callable[[Any, Any, Scope], Type]
+
+
+class Analyser:
+    """Finds the types of expressions by the handlers that the layers above bring."""
+
+    handlers: ClassVar[Mapping[type, Handler]] = {}
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        functions: Mapping[str, FunctionSignature],
+        procedures: Mapping[str, ProcedureSignature],
+        parameters: frozenset[str] | None,
+    ) -> None:
+        """Take the query's text and what it may use; `parameters` are the names that are given, None where unknown."""
+        self.text = text
+        self.functions = functions
+        self.procedures = procedures
+        self.given = parameters
+        self.types: dict[int, Type] = {}
+        self.scopes: dict[int, Scope] = {}
+        self.projections: dict[int, Projected] = {}
+        self.called: dict[int, ProcedureSignature] = {}
+        self.parameters: set[str] = set()
+        self.writes = False
+        self.aggregations = 0  # How many have been met.
+        self._may_aggregate = False
+        self._aggregating = False
+
+    @abstractmethod
+    def pattern_predicate(self, part: PatternPredicate, scope: Scope) -> Type:
+        """Analyse a pattern as a predicate."""
+
+    def fail(
+        self,
+        detail: str,
+        problem: str,
+        at: int,
+        *,
+        mend: str = "",
+        type: str = "SyntaxError",  # noqa: A002 - the TCK's word for it
+    ) -> NoReturn:
+        """Raise an error of the query."""
+        raise CypherError(detail, problem, query=self.text, at=at, mend=mend, type=type)
+
+    def type_of(self, part: Expression, scope: Scope) -> Type:
+        """Give an expression's type. Raises CypherError."""
+        found: Type = self.handlers[type(part)](self, part, scope)
+        self.types[id(part)] = found
+        return found
+
+    def predicate(self, part: Expression, scope: Scope) -> None:
+        """Analyse what must be true or false; a pattern may stand for whether it is there."""
+        if isinstance(part, PatternPredicate):
+            self.types[id(part)] = self.pattern_predicate(part, scope)
+            return
+        self.fits(part, self.type_of(part, scope), BOOLEANS, "true or false")
+
+    def aggregating(self, part: Expression, scope: Scope) -> tuple[Type, bool]:
+        """Give the type of an expression that may aggregate, and whether it does."""
+        before, met = self._may_aggregate, self.aggregations
+        self._may_aggregate = True
+        found = self.type_of(part, scope)
+        self._may_aggregate = before
+        return found, self.aggregations > met
+
+    def enter_query(self) -> tuple[bool, bool, int]:
+        """Begin a query of its own, in which aggregation is judged anew; gives what `leave_query` takes."""
+        kept = self._may_aggregate, self._aggregating, self.aggregations
+        self._may_aggregate = self._aggregating = False
+        return kept
+
+    def leave_query(self, kept: tuple[bool, bool, int]) -> None:
+        """End a query of its own."""
+        self._may_aggregate, self._aggregating, self.aggregations = kept
+
+    def fits(self, part: Expression, found: Type, names: frozenset[str], wanted: str, *, type: str = "") -> None:  # noqa: A002
+        """Raise an error where a type is known to be none of those that may stand here."""
+        if not can_be(found, names):
+            problem = f"{wanted[0].upper()}{wanted[1:]} is needed here, and this is {found}."
+            self.fail("InvalidArgumentType", problem, part.at, type=type or "SyntaxError")
+
+    def types_of(self, parts: Iterable[Expression], scope: Scope) -> list[Type]:
+        """Give the types of several expressions."""
+        return [self.type_of(part, scope) for part in parts]
+
+    def alone(self, part: Expression, scope: Scope) -> Type:
+        """Give the type of what is computed for each item of a list, where nothing can be aggregated."""
+        before, self._may_aggregate = self._may_aggregate, False
+        found = self.type_of(part, scope)
+        self._may_aggregate = before
+        return found
+
+    def alone_predicate(self, part: Expression | None, scope: Scope) -> None:
+        """Analyse a predicate on each item of a list."""
+        if part is not None:
+            before, self._may_aggregate = self._may_aggregate, False
+            self.predicate(part, scope)
+            self._may_aggregate = before
+
+    def parameter(self, part: Parameter, _scope: Scope) -> Type:
+        """Note that a parameter is used."""
+        self.use_parameter(part.name, part.at)
+        return ANY
+
+    def use_parameter(self, name: str, at: int) -> None:
+        """Note that a parameter is used. Raises CypherError where it is not given."""
+        self.parameters.add(name)
+        if self.given is not None and name not in self.given:
+            mend = closest(name, self.given) or "Give its value with the query."
+            self.fail("MissingParameter", f"Parameter ${name} is not given.", at, mend=mend, type="ParameterMissing")
+
+    def variable(self, part: Variable, scope: Scope) -> Type:
+        """Give a variable's type. Raises CypherError where it is not in scope."""
+        found = scope.get(part.name)
+        if found is None:
+            mend = closest(part.name, scope)
+            self.fail("UndefinedVariable", f"Variable {part.name} is not defined.", part.at, mend=mend)
+        return found
+
+
+HANDLERS: Mapping[type, Handler] = {Parameter: Analyser.parameter, Variable: Analyser.variable}

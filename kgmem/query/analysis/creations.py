@@ -1,0 +1,75 @@
+"""Patterns that are made, by CREATE and MERGE: what must be new, and what must be said of it."""
+
+from collections.abc import Iterable
+
+from kgmem.query.analysis.findings import Scope
+from kgmem.query.analysis.patterns import PatternAnalyser
+from kgmem.query.tree.expressions import Parameter
+from kgmem.query.tree.labels import AllLabels, DynamicLabel, LabelName, Labels
+from kgmem.query.tree.patterns import GroupPattern, NodePattern, PathPattern, RelationshipPattern
+from kgmem.query.types import NODE, PATH, RELATIONSHIP, Type
+
+
+class CreationAnalyser(PatternAnalyser):
+    """Analyses the patterns of CREATE and MERGE."""
+
+    def new_patterns(self, patterns: Iterable[PathPattern], scope: Scope, *, merge: bool) -> dict[str, Type]:
+        """Give the scope with what the patterns make; with `merge` they are looked for first."""
+        grown = dict(scope)
+        for pattern in patterns:
+            if pattern.selector is not None:
+                self.fail("UnexpectedSyntax", "No path can be chosen where paths are made.", pattern.selector.at)
+            for element in pattern.elements:
+                if isinstance(element, GroupPattern):
+                    self.fail("UnexpectedSyntax", "Nothing that repeats can be made.", element.at)
+                elif isinstance(element, NodePattern):
+                    self._new_node(element, grown, lone=len(pattern.elements) == 1)
+                else:
+                    self._new_relationship(element, grown, merge=merge)
+            if pattern.variable is not None:
+                self.bind_new(pattern.variable, PATH, grown)
+        for pattern in patterns:
+            self._new_contents(pattern, grown, merge=merge)
+        return grown
+
+    def _new_node(self, node: NodePattern, scope: dict[str, Type], *, lone: bool) -> None:
+        if node.labels is not None:
+            self.plain_labels(node.labels)
+        if node.variable is None:
+            return
+        if lone or node.labels is not None or node.properties is not None:
+            self.bind_new(node.variable, NODE, scope)
+        else:
+            self.bind(node.variable, NODE, scope)
+
+    def _new_relationship(self, made: RelationshipPattern, scope: dict[str, Type], *, merge: bool) -> None:
+        if made.length is not None or made.quantifier is not None:
+            self.fail("CreatingVarLength", "A relationship that is made has no variable length.", made.at)
+        if made.variable is not None:
+            self.bind_new(made.variable, RELATIONSHIP, scope)
+        if not isinstance(made.types, LabelName | DynamicLabel):
+            mend = "Write -[:TYPE]->."
+            self.fail("NoSingleRelationshipType", "A relationship that is made has one type.", made.at, mend=mend)
+        if made.direction == "both" and not merge:
+            mend = "Write --> or <--."
+            self.fail(
+                "RequiresDirectedRelationship", "A relationship that is made has one direction.", made.at, mend=mend
+            )
+
+    def _new_contents(self, pattern: PathPattern, scope: Scope, *, merge: bool) -> None:
+        for element in pattern.elements:
+            if isinstance(element, GroupPattern):
+                continue  # It was refused before.
+            if element.where is not None:
+                self.fail("UnexpectedSyntax", "WHERE has no meaning in what is made.", element.where.at)
+            if merge and isinstance(element.properties, Parameter):
+                self._refuse_parameter(element.properties)
+            self.contents(element, scope)
+
+    def plain_labels(self, labels: Labels) -> None:
+        """Check that these are labels to give: A, A&B, $(name). Raises CypherError."""
+        if isinstance(labels, AllLabels):
+            for operand in labels.operands:
+                self.plain_labels(operand)
+        elif not isinstance(labels, LabelName | DynamicLabel):
+            self.fail("UnexpectedSyntax", "Labels that are given have no |, ! or %.", labels.at)

@@ -1,0 +1,149 @@
+"""Queries: which clauses may follow each other, UNION, and subqueries with what they see of the query around them."""
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from kgmem.query.analysis.base import Handler
+from kgmem.query.analysis.clauses import UPDATES
+from kgmem.query.analysis.findings import Column, Scope
+from kgmem.query.analysis.procedures import ProcedureAnalyser
+from kgmem.query.tree import clauses as tree
+from kgmem.query.tree.expressions import Variable
+from kgmem.query.types import ANY, BOOLEAN, INTEGER, Type, joined, list_of
+
+_ENDS = (tree.Return, tree.Finish, tree.CallProcedure, tree.CallSubquery, *UPDATES)
+
+
+class QueryAnalyser(ProcedureAnalyser):
+    """Analyses queries."""
+
+    def query(self, query: tree.Query, scope: Scope) -> tuple[Column, ...] | None:
+        """Give the columns of a query, None where it returns nothing. Raises CypherError."""
+        first, *others = query.parts
+        columns = self._part(first, scope)
+        for part in others:
+            columns = self._united(columns, self._part(part, scope), part)
+        return columns
+
+    def _united(
+        self, columns: tuple[Column, ...] | None, others: tuple[Column, ...] | None, part: tree.Part
+    ) -> tuple[Column, ...] | None:
+        names = {column.name for column in columns or ()}
+        if columns is None or others is None or names != {other.name for other in others}:
+            mend = "Name the columns alike with AS." if columns and others else "Each part needs a RETURN."
+            problem = "The parts of a UNION have different columns."
+            self.fail("DifferentColumnsInUnion", problem, part.clauses[-1].at, mend=mend)
+        kinds = {other.name: other.type for other in others}
+        return tuple(
+            Column(column.name, column.value, joined(column.type, kinds[column.name]), column.aggregates)
+            for column in columns
+        )
+
+    def _part(self, part: tree.Part, scope: Scope) -> tuple[Column, ...] | None:
+        self._check_composition(part)
+        here = dict(scope)
+        for clause in part.clauses:
+            here = self.clause(clause, here)
+        last = part.clauses[-1]
+        return self.columns(last) if isinstance(last, tree.Return) else None
+
+    def _check_composition(self, part: tree.Part) -> None:
+        *before, last = part.clauses
+        for clause in before:
+            if isinstance(clause, tree.Return | tree.Finish):
+                mend = "To go on with its columns, use WITH."
+                self._misplaced("Nothing can follow RETURN or FINISH.", part.clauses[before.index(clause) + 1], mend)
+        for clause in part.clauses[1:]:
+            if isinstance(clause, tree.Use):
+                self._misplaced("USE stands before everything else.", clause, "")
+        if self.reading_only is None and not self._ends(last):
+            name = "OPTIONAL MATCH" if isinstance(last, tree.Match) and last.optional else type(last).__name__.upper()
+            self._misplaced(f"A query cannot end with {name}.", last, "Add a RETURN.")
+
+    def _ends(self, last: tree.Clause) -> bool:
+        if isinstance(last, tree.CallProcedure):
+            return last.yielded is None
+        return isinstance(last, _ENDS)
+
+    def _misplaced(self, problem: str, clause: tree.Clause, mend: str) -> NoReturn:
+        self.fail("InvalidClauseComposition", problem, clause.at, mend=mend)
+
+    def call_subquery(self, clause: tree.CallSubquery, scope: Scope) -> dict[str, Type]:
+        """Give the scope after CALL { }: with the columns that the subquery returns."""
+        columns = self._subquery_columns(clause, scope)
+        after = dict(scope)
+        for column in columns or ():
+            self.bind_new(Variable(clause.at, column.name), column.type, after)
+        self._check_transactions(clause.transactions, after)
+        return after
+
+    def _subquery_columns(self, clause: tree.CallSubquery, scope: Scope) -> tuple[Column, ...] | None:
+        if clause.imports is None:
+            with _Seeing(self, {}):
+                return self._importing(clause.body, scope)
+        for variable in clause.imports:
+            self.type_of(variable, scope)
+        seen = scope if clause.star else {variable.name: scope[variable.name] for variable in clause.imports}
+        with _Seeing(self, seen):
+            return self.query(clause.body, seen)
+
+    def _importing(self, body: tree.Query, scope: Scope) -> tuple[Column, ...] | None:
+        """Analyse a subquery without a list of variables: a WITH of plain variables at its beginning imports them."""
+        columns: tuple[Column, ...] | None = None
+        for number, part in enumerate(body.parts):
+            found = self._part(part, scope if _imports(part) else {})
+            columns = self._united(columns, found, part) if number else found
+        return columns
+
+    def _check_transactions(self, transactions: tree.Transactions | None, after: dict[str, Type]) -> None:
+        if transactions is None:
+            return
+        for number in (transactions.workers, transactions.rows):
+            if number is not None:
+                self._check_number(number)
+        if transactions.report is not None:
+            self.bind_new(transactions.report, ANY, after)
+
+    def _subquery(self, part: tree.Subquery, scope: Scope) -> Type:
+        before, self.reading_only = self.reading_only, part.kind
+        with _Seeing(self, scope):
+            columns = self.query(part.body, scope)
+        self.reading_only = before
+        if part.kind == "EXISTS":
+            return BOOLEAN
+        if part.kind == "COUNT":
+            return INTEGER
+        if columns is None or len(columns) != 1:
+            problem = "COLLECT { } needs a RETURN of one column."
+            self.fail("InvalidClauseComposition", problem, part.at)
+        return list_of(columns[0].type)
+
+
+class _Seeing:
+    """Inside of it, a query sees the variables of the one around it; aggregation around it does not reach in."""
+
+    def __init__(self, analyser: QueryAnalyser, outer: Scope) -> None:
+        self._analyser = analyser
+        self._outer = outer
+
+    def __enter__(self) -> None:
+        analyser = self._analyser
+        self._kept = analyser.outer, analyser.enter_query()
+        analyser.outer = self._outer
+
+    def __exit__(self, *_: Any) -> None:
+        self._analyser.outer, aggregation = self._kept
+        self._analyser.leave_query(aggregation)
+
+
+def _imports(part: tree.Part) -> bool:
+    clauses = [clause for clause in part.clauses if not isinstance(clause, tree.Use)]
+    first = clauses[0] if clauses else None
+    if not isinstance(first, tree.With) or first.where is not None:
+        return False
+    projection = first.projection
+    plain = all(isinstance(item.value, Variable) and item.alias is None for item in projection.items)
+    return plain and not (projection.distinct or projection.order or projection.skip or projection.limit)
+
+
+HANDLERS: Mapping[type, Handler] = {tree.Subquery: QueryAnalyser._subquery}

@@ -1,0 +1,96 @@
+"""Statements: the whole of a text, from parsing to what is found of it."""
+
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+from kgmem.query.analysis import base, calls, operators, patterns, queries
+from kgmem.query.analysis.findings import Analysed, Column
+from kgmem.query.analysis.queries import QueryAnalyser
+from kgmem.query.analysis.shows import SHOWN
+from kgmem.query.functions import FUNCTIONS
+from kgmem.query.parser.statements import parse
+from kgmem.query.signatures import FunctionSignature, ProcedureSignature
+from kgmem.query.tree.clauses import CallProcedure, Query, Use
+from kgmem.query.tree.commands import Command, CreateConstraint, CreateIndex, Drop, Show
+from kgmem.query.tree.expressions import Expression, Variable
+
+
+class StatementAnalyser(QueryAnalyser):
+    """Analyses statements."""
+
+    handlers: ClassVar[Mapping[type, base.Handler]] = {
+        **base.HANDLERS,
+        **operators.HANDLERS,
+        **calls.HANDLERS,
+        **patterns.HANDLERS,
+        **queries.HANDLERS,
+    }
+
+    def statement(self, body: Query | Command) -> tuple[Column, ...]:
+        """Give the columns of a query or command. Raises CypherError."""
+        if isinstance(body, Query):
+            alone = _call_alone(body)
+            return (self.query(body, {}) or ()) if alone is None else self.standalone_call(alone)
+        if isinstance(body, Show):
+            return self._show(body)
+        self.writes = True
+        self._expressions(body)
+        return ()
+
+    def _show(self, body: Show) -> tuple[Column, ...]:
+        shown = SHOWN[body.what]
+        scope = dict(shown.plain)
+        if body.yielded is not None:
+            scope = self.after(self.project(body.yielded, shown.all))
+        if body.where is not None:
+            self.predicate(body.where, scope)
+        if body.returned is not None:
+            return self.returned(body.returned, scope).columns
+        return tuple(Column(name, Variable(body.at, name), kind, aggregates=False) for name, kind in scope.items())
+
+    def _expressions(self, body: CreateIndex | CreateConstraint | Drop) -> None:
+        options = None if isinstance(body, Drop) else body.options
+        for part in (body.name, options):
+            if isinstance(part, Expression):
+                self.type_of(part, {})
+
+
+def _call_alone(query: Query) -> CallProcedure | None:
+    if len(query.parts) != 1:
+        return None
+    *before, last = query.parts[0].clauses
+    alone = isinstance(last, CallProcedure) and all(isinstance(clause, Use) for clause in before)
+    return last if alone and isinstance(last, CallProcedure) else None
+
+
+def analyse(
+    text: str,
+    *,
+    parameters: Iterable[str] | None = None,
+    procedures: Mapping[str, ProcedureSignature] | None = None,
+    functions: Mapping[str, FunctionSignature] = FUNCTIONS,
+) -> Analysed:
+    """Give what a query means, or raise a CypherError that says what is wrong with it, and where.
+
+    `parameters` are the names that come with the query; None leaves them unchecked. `procedures` are those that can be
+    called, by name.
+    """
+    statement = parse(text)
+    analyser = StatementAnalyser(
+        text,
+        functions=functions,
+        procedures=procedures or {},
+        parameters=None if parameters is None else frozenset(parameters),
+    )
+    columns = analyser.statement(statement.body)
+    return Analysed(
+        text=text,
+        statement=statement,
+        columns=columns,
+        writes=analyser.writes,
+        parameters=frozenset(analyser.parameters),
+        scopes=analyser.scopes,
+        types=analyser.types,
+        projections=analyser.projections,
+        procedures=analyser.called,
+    )

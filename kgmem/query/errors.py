@@ -1,0 +1,72 @@
+"""What is wrong with a query: where, of which class, what was expected, and how to mend it.
+
+`type`, `phase` and `detail` are the openCypher TCK's classification of errors: a SyntaxError at compile time with the
+detail UndefinedVariable, and so on.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+from kgmem.domain.errors import InvalidInput
+
+COMPILE_TIME = "compile time"
+RUNTIME = "runtime"
+
+_EXCERPT = 78  # Characters of the line that are shown around the place.
+
+
+class CypherError(InvalidInput):
+    """The query cannot be understood or run."""
+
+    code = "cypher-error"
+
+    def __init__(
+        self,
+        detail: str,
+        problem: str,
+        *,
+        query: str,
+        at: int,
+        type: str = "SyntaxError",  # noqa: A002 - the TCK's word for it
+        phase: str = COMPILE_TIME,
+        mend: str = "",
+    ) -> None:
+        """Take the detail, what is wrong in a sentence, the query and the offset of the place in it."""
+        self.type = type
+        self.phase = phase
+        self.detail = detail
+        self.problem = problem
+        self.at = at
+        self.line, self.column = place(query, at)
+        self.excerpt = _excerpt(query, at)
+        message = f"{problem} (line {self.line}, column {self.column})\n{self.excerpt}"
+        super().__init__(message, mend=mend, line=self.line, column=self.column, detail=detail, type=type, phase=phase)
+
+    def __str__(self) -> str:
+        """Give the problem, the place, the line with a caret under the place, and how to mend it."""
+        return f"{self.message}\n{self.mend}" if self.mend else self.message
+
+
+def place(query: str, at: int) -> tuple[int, int]:
+    """Give line and column, both from 1, of an offset."""
+    before = query[:at]
+    line_start = max(before.rfind("\n"), before.rfind("\r")) + 1
+    return before.count("\n") + before.replace("\r\n", "").count("\r") + 1, at - line_start + 1
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Give a sentence that names what may have been meant; empty where nothing is near."""
+    by_case = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), by_case, n=1, cutoff=0.7)
+    return f"Did you mean {by_case[near[0]]}?" if near else ""
+
+
+def _excerpt(query: str, at: int) -> str:
+    start = max(query.rfind("\n", 0, at), query.rfind("\r", 0, at)) + 1
+    ends = [end for end in (query.find("\n", at), query.find("\r", at)) if end >= 0]
+    end = min(ends, default=len(query))
+    left = max(start, at - _EXCERPT // 2)
+    shown = query[left : min(end, left + _EXCERPT)]
+    # A tab stays a tab under a tab, so that the caret stands right whatever a terminal makes of tabs.
+    indent = "".join("\t" if letter == "\t" else " " for letter in query[left:at])
+    return f"{shown}\n{indent}^"

@@ -1,0 +1,157 @@
+"""The parser's place among the tokens: what stands here, what must stand here, and what to say when it does not."""
+
+from collections.abc import Callable, Iterable
+from typing import NoReturn, TypeVar
+
+from kgmem.query.errors import CypherError, closest
+from kgmem.query.lexer import Kind, Token, tokens
+from kgmem.query.tree.expressions import Variable
+
+# How deep parentheses, lists, calls and subqueries may stand in each other, and how high an expression's tree may be:
+# both well within what Python's stack bears in whatever walks the tree later.
+MAX_NESTING = 60
+MAX_HEIGHT = 150
+
+_OPENING = {"(": ")", "[": "]", "{": "}"}
+T = TypeVar("T")
+
+
+class Cursor:
+    """A walk over the tokens of one query. `token` is the one that comes next."""
+
+    def __init__(self, query: str) -> None:
+        """Read the query's tokens and stand before the first. Raises CypherError."""
+        self.query = query
+        self._tokens = tokens(query)
+        self._position = 0
+        self.token = self._tokens[0]
+        self.passed = 0  # Where the token before this one ends.
+        self._nesting = 0
+        self._closings: dict[int, int] | None = None
+
+    def advance(self) -> Token:
+        """Give the token that stands here, and go on to the next."""
+        token = self.token
+        if token.kind is not Kind.END:
+            self._position += 1
+            self.token = self._tokens[self._position]
+            self.passed = token.end
+        return token
+
+    def ahead(self, count: int = 1) -> Token:
+        """Give a token further on; the end when there is none."""
+        at = self._position + count
+        return self._tokens[at] if at < len(self._tokens) else self._tokens[-1]
+
+    def after_closing(self, count: int = 0) -> int | None:
+        """Give how far ahead the token stands that follows the bracket which closes the one `count` ahead."""
+        if self._closings is None:
+            self._closings = _closings(self._tokens)
+        closing = self._closings.get(self._position + count)
+        return None if closing is None else closing + 1 - self._position
+
+    def take(self, word: str) -> bool:
+        """Go past a symbol or keyword if it stands here."""
+        if self.token.upper == word:
+            self.advance()
+            return True
+        return False
+
+    def stands(self, *words: str) -> bool:
+        """Whether these symbols and keywords come next, in this order."""
+        return all(self.ahead(count).upper == word for count, word in enumerate(words))
+
+    def take_all(self, *words: str) -> bool:
+        """Go past several symbols and keywords if all stand here."""
+        if not self.stands(*words):
+            return False
+        for _ in words:
+            self.advance()
+        return True
+
+    def expect(self, word: str, *more: str) -> Token:
+        """Go past a symbol or keyword, and those after it. Raises CypherError where another stands."""
+        if self.token.upper != word:
+            self.unexpected(word, [word] if word.isalpha() else ())
+        token = self.advance()
+        for other in more:
+            self.expect(other)
+        return token
+
+    def one_of(self, *words: str) -> str:
+        """Go past one of several keywords, and give which."""
+        if self.token.upper not in words:
+            self.unexpected(_either(words), words)
+        return self.advance().upper
+
+    def any_name(self, what: str) -> str:
+        """Go past a name of any kind, keywords included, and give it."""
+        if self.token.kind is not Kind.WORD and self.token.kind is not Kind.QUOTED:
+            self.unexpected(what)
+        return self.advance().text
+
+    def variable(self, what: str = "a variable") -> Variable:
+        """Go past a variable's name."""
+        at = self.token.at
+        return Variable(at, self.any_name(what))
+
+    def named(self) -> bool:
+        """Whether a name stands here."""
+        return self.token.kind is Kind.WORD or self.token.kind is Kind.QUOTED
+
+    def listed(self, part: Callable[[], T]) -> tuple[T, ...]:
+        """Give one or more parts with commas between."""
+        found = [part()]
+        while self.take(","):
+            found.append(part())
+        return tuple(found)
+
+    def enter(self) -> None:
+        """Note that a nested part begins. Raises CypherError where that is too deep."""
+        self._nesting += 1
+        if self._nesting > MAX_NESTING:
+            self.too_deep(f"is nested more than {MAX_NESTING} levels deep")
+
+    def leave(self) -> None:
+        """Note that a nested part has ended."""
+        self._nesting -= 1
+
+    def too_deep(self, how: str) -> NoReturn:
+        """Raise the error of an expression that later steps could not walk."""
+        mend = "Compute a part of it in a WITH before, or compare with a list: x IN [...]."
+        raise self.error("TooDeeplyNested", f"The query {how} here.", self.token.at, mend=mend)
+
+    def unexpected(self, expected: str, known: Iterable[str] = ()) -> NoReturn:
+        """Raise the error that says what stands here and what was expected; `known` words may have been misspelt."""
+        token = self.token
+        mend = closest(token.text, known) if token.kind is Kind.WORD else ""
+        shown = "The query ends here" if token.kind is Kind.END else f"{_shown(token, self.query)} is not expected here"
+        raise self.error(_detail(token), f"{shown}: {expected} should follow.", token.at, mend=mend)
+
+    def error(self, detail: str, problem: str, at: int, *, mend: str = "") -> CypherError:
+        """Give an error of this query, to be raised."""
+        return CypherError(detail, problem, query=self.query, at=at, mend=mend)
+
+
+def _detail(token: Token) -> str:
+    return "InvalidUnicodeCharacter" if token.kind is Kind.FOREIGN else "UnexpectedSyntax"
+
+
+def _shown(token: Token, query: str) -> str:
+    text = query[token.at : token.end]
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _closings(found: list[Token]) -> dict[int, int]:
+    closings: dict[int, int] = {}
+    opened: list[tuple[int, str]] = []
+    for index, token in enumerate(found):
+        if token.upper in _OPENING:
+            opened.append((index, _OPENING[token.upper]))
+        elif opened and token.upper == opened[-1][1]:
+            closings[opened.pop()[0]] = index
+    return closings

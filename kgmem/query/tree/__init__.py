@@ -1,0 +1,1 @@
+"""The tree of a query: frozen values, equal when the queries are, whatever their spaces, comments and places."""

@@ -1,0 +1,98 @@
+"""Patterns: what MATCH looks for and CREATE and MERGE make."""
+
+from dataclasses import dataclass
+
+from kgmem.query.tree.expressions import Expression, Variable
+from kgmem.query.tree.labels import Labels
+from kgmem.query.tree.located import Located
+
+
+@dataclass(frozen=True, slots=True)
+class NodePattern(Located):
+    """(n:Person {name: 'Ada'} WHERE n.age > 30); `properties` is a map or a parameter."""
+
+    variable: Variable | None
+    labels: Labels | None
+    properties: Expression | None
+    where: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Length(Located):
+    """*1..3 and {1,3}: how often something repeats; an end that is left out is None."""
+
+    least: int | None
+    most: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RelationshipPattern(Located):
+    """-[r:KNOWS {since: 1}]->. `direction` is out, in or both, as seen from the node to its left.
+
+    `length` is that of openCypher's *1..3, which binds a list; `quantifier` that of GQL's -[:KNOWS]->{1,3}.
+    """
+
+    variable: Variable | None
+    types: Labels | None
+    properties: Expression | None
+    where: Expression | None
+    direction: str
+    length: Length | None
+    quantifier: Length | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPattern(Located):
+    """((a)-[:R]->(b) WHERE a.x < b.x){1,3}; without a quantifier the parentheses only group."""
+
+    variable: Variable | None
+    elements: tuple["PathElement", ...]
+    where: Expression | None
+    quantifier: Length | None
+
+
+PathElement = NodePattern | RelationshipPattern | GroupPattern
+
+
+@dataclass(frozen=True, slots=True)
+class Selector(Located):
+    """Which of the matching paths count.
+
+    `kind` is shortestPath or allShortestPaths (the functions), or SHORTEST, ALL SHORTEST, SHORTEST GROUPS, ANY or ALL
+    (the keywords); `count` is the k of SHORTEST k, ANY k and SHORTEST k GROUPS.
+    """
+
+    kind: str
+    count: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class PathPattern(Located):
+    """p = (a)-[r]->(b): a path, and the variable that it is bound to."""
+
+    variable: Variable | None
+    selector: Selector | None
+    elements: tuple[PathElement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PatternPredicate(Expression):
+    """(a)-->(b) as a predicate: whether there is such a path."""
+
+    pattern: PathPattern
+
+
+@dataclass(frozen=True, slots=True)
+class PatternComprehension(Expression):
+    """[p = (a)-->(b) WHERE b.x > 1 | b.name]."""
+
+    pattern: PathPattern
+    where: Expression | None
+    result: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class ShortestPath(Expression):
+    """shortestPath((a)-[*]-(b)) or allShortestPaths(...) as an expression."""
+
+    pattern: PathPattern
