@@ -17,6 +17,7 @@ from kgmem.domain.errors import Conflict, NotFound, Unauthenticated, UnknownEnti
 from kgmem.domain.graph import Graph, GraphStats, no_such_graph
 from kgmem.domain.imports import Import, ImportItem, ImportState, Undone
 from kgmem.domain.interval import now, parse_time, valid_interval
+from kgmem.domain.path import FoundPath
 from kgmem.domain.ports import Candidates, Job
 from kgmem.domain.question import Question
 from kgmem.domain.ranking import Ranked
@@ -256,7 +257,9 @@ class FakeIndex:
         ]
         return Candidates({"words": sorted([(i, v) for i, v in found if v], key=lambda p: -p[1])}, {})
 
-    async def fetch(self, graph: str, best: Sequence[Ranked[int]]) -> Sequence[Hit]:
+    async def fetch(
+        self, graph: str, best: Sequence[Ranked[int]], paths: Mapping[int, Sequence[FoundPath]] | None = None
+    ) -> Sequence[Hit]:
         held = await self.store._held(graph)
         hits = {item.id: _hit(kind, item) for (kind, _, _), item in held.items()}
         return [replace(hits[each.id], score=each.score, arms=each.arms) for each in best if each.id in hits]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kgmem.domain.path import CausalPath
 from kgmem.domain.question import HitKind
 
 
@@ -35,6 +36,7 @@ class Hit:
     place: Mapping[str, Any] | None = None
     arms: Mapping[str, ArmShare] = field(default_factory=dict)
     provenance: Sequence[Mapping[str, Any]] = ()
+    paths: Sequence[CausalPath] = ()  # Of a path itself; of what causes or effects are, when it is to be explained.
 
 
 @dataclass(frozen=True, slots=True)

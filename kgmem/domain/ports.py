@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -15,6 +15,7 @@ from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.graph import Graph, GraphStats
 from kgmem.domain.imports import Import, ImportItem, ImportState, Undone, Waiting
+from kgmem.domain.path import FoundPath
 from kgmem.domain.question import Question
 from kgmem.domain.ranking import Ranked
 from kgmem.domain.relationship import Relationship
@@ -24,10 +25,14 @@ from kgmem.domain.vitals import Figures
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What one statement found: per arm (item id, value), greatest value first; and what was held back, counted."""
+    """What one statement found: per arm (item id, value), greatest value first; and what was held back, counted.
+
+    A path is a candidate too, with an id below zero; what it is, and the path that an item was found by, is in `paths`.
+    """
 
     arms: Mapping[str, Sequence[tuple[int, float]]]
     suppressed: Mapping[str, int]
+    paths: Mapping[int, Sequence[FoundPath]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +136,13 @@ class RetrievalIndex(Protocol):
     async def candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
         """Give each arm's candidates for a question, by one statement."""
 
-    async def fetch(self, graph: str, best: Sequence[Ranked[int]]) -> Sequence[Hit]:
-        """Give the hits of these, in their order, that still stand in the label tables, by one statement."""
+    async def fetch(
+        self, graph: str, best: Sequence[Ranked[int]], paths: Mapping[int, Sequence[FoundPath]] | None = None
+    ) -> Sequence[Hit]:
+        """Give the hits of these, in their order, that still stand in the label tables, by one statement.
+
+        `paths` are those of the candidates.
+        """
 
     async def likeness(self, graph: str, ids: Sequence[int]) -> Mapping[tuple[int, int], float]:
         """Give how alike items are, 0 to 1, by pairs of their ids (the lesser first) that both have vectors."""

@@ -34,7 +34,7 @@ async def choose(parts: Parts, graph: Graph, question: Question, found: Candidat
     passed = set(given)
     fused = fuse(found.arms, method=method, weights=question.weights, most=most)
     ranked = [each for each in fused if each.id not in passed]
-    hits = await _hits(parts, graph, question, ranked)
+    hits = await _hits(parts, graph, question, ranked, found)
     suppressed, out = dict(found.suppressed), 0
     if question.budget is not None:
         hits, out = within_budget(hits, question.budget)
@@ -44,12 +44,14 @@ async def choose(parts: Parts, graph: Graph, question: Question, found: Candidat
     return Answer([_weighed(hit, list(found.arms)) for hit in hits], suppressed, cursor=following)
 
 
-async def _hits(parts: Parts, graph: Graph, question: Question, ranked: Sequence[Ranked[int]]) -> Sequence[Hit]:
+async def _hits(
+    parts: Parts, graph: Graph, question: Question, ranked: Sequence[Ranked[int]], found: Candidates
+) -> Sequence[Hit]:
     if not ranked:
         return []
     if not question.diversity:
-        return await parts.index.fetch(graph.name, ranked[: question.k])
-    hits = await parts.index.fetch(graph.name, ranked)
+        return await parts.index.fetch(graph.name, ranked[: question.k], found.paths)
+    hits = await parts.index.fetch(graph.name, ranked, found.paths)
     near = await parts.index.likeness(graph.name, [hit.id for hit in hits])
 
     def alike(one: Hit, other: Hit) -> float:

@@ -9,13 +9,14 @@ from kgmem.domain.embedding import Vector, unit
 from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, InvalidInput, KgmemError
 from kgmem.domain.graph import Graph
 from kgmem.domain.interval import valid_interval
+from kgmem.domain.path import check_why
 from kgmem.domain.question import Links, Question, Where, Why
 from kgmem.domain.recipes import with_recipe
 from kgmem.services.choosing import MOST_HITS, choose, widened
 from kgmem.services.embed import embedder_in
 from kgmem.services.parts import Parts
 
-ARMS = frozenset({"meaning", "words", "listed", "where"})
+ARMS = frozenset({"meaning", "words", "where", "why", "listed"})
 
 
 async def recall(parts: Parts, graph: str, question: Question) -> Answer:
@@ -57,7 +58,7 @@ def _space_of(graph: Graph) -> str | None:
 
 def _check(question: Question) -> None:
     what = question.what
-    filtered = what.labels or what.sources or what.properties or question.where != Where()
+    filtered = what.labels or what.sources or what.properties or question.where != Where() or question.why != Why()
     if what.text is None and what.vector is None and not filtered:
         raise InvalidInput("The question asks nothing.", mend="Give what.text, what.vector, what.labels or the like.")
     if what.text is not None and not what.text.strip():
@@ -70,6 +71,7 @@ def _check(question: Question) -> None:
         if given:
             raise InvalidInput(f"{name} is not in this release.", mend="Leave it out.")
     _check_weights(question)
+    check_why(question.why)
     if question.when.any_time and (question.when.valid_at is not None or question.when.between is not None):
         raise InvalidInput("when.any_time and another time exclude each other.", mend="Leave one of them out.")
     if question.when.between is not None:
@@ -83,14 +85,12 @@ def _later(question: Question) -> dict[str, bool]:
     when = question.when
     return {
         "what.kinds fact": "fact" in question.what.kinds,
-        "what.kinds path": "path" in question.what.kinds,
         "when.relation": when.relation is not None,
         "when.known_at": when.known_at is not None,
         "when.half_life_days": when.half_life_days is not None,
         "when.in_text": when.in_text,
-        "why": question.why != Why(),
         "graph": question.graph != Links(),
-        "modes": bool(set(question.modes) - {"where"}),
+        "modes": bool(set(question.modes) - {"where", "why"}),
         "min_consensus": question.min_consensus is not None,
         "states": bool(question.states),
         "tiers": bool(question.tiers),
@@ -104,6 +104,7 @@ def _check_weights(question: Question) -> None:
         raise InvalidInput(f"There is no arm {min(unknown)!r} to weigh.", mend=f"Arms are {', '.join(sorted(ARMS))}.")
     asked = {"meaning", "words"} if what.text else {"meaning"} if what.vector is not None else {"listed"}
     asked |= {"where"} if question.where != Where() else set()
+    asked |= {"why"} if question.why != Why() else set()
     if not all(0 <= weight < math.inf for weight in weights.values()) or not any(weights.get(arm, 1) for arm in asked):
         raise InvalidInput("Weights are at least 0, and one of them is more.", mend="Leave weights out for equal ones.")
 

@@ -12,6 +12,7 @@ from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
 from kgmem.domain.entity import EPISODE
 from kgmem.domain.errors import Conflict
 from kgmem.domain.graph import Graph, GraphStats
+from kgmem.domain.path import FoundPath
 from kgmem.domain.ports import Candidates
 from kgmem.domain.question import Question
 from kgmem.domain.ranking import Ranked
@@ -79,10 +80,12 @@ class PostgresIndex:
             request = search.SearchRequest(question, vector, occurrences, self.catalog.words)
             return await search.candidates(connection, layout, request)
 
-    async def fetch(self, graph: str, best: Sequence[Ranked[int]]) -> Sequence[Hit]:
+    async def fetch(
+        self, graph: str, best: Sequence[Ranked[int]], paths: Mapping[int, Sequence[FoundPath]] | None = None
+    ) -> Sequence[Hit]:
         """Give the hits of these, in their order, that still stand in the label tables, by one statement."""
         async with self.catalog.on(graph) as layout, self.searches.connection() as connection:
-            return await search.fetch(connection, layout, best)
+            return await search.fetch(connection, layout, best, paths or {})
 
     async def likeness(self, graph: str, ids: Sequence[int]) -> Mapping[tuple[int, int], float]:
         """Give how alike items are, by the nearest two of their passages, by pairs of ids (the lesser first)."""

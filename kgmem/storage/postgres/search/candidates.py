@@ -2,13 +2,15 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
 from kgmem.domain.ports import Candidates
 from kgmem.storage.postgres.layout import VERTEX, Layout, learn_labels, source_ids
+from kgmem.storage.postgres.search import causes
 from kgmem.storage.postgres.search.arms import words_note
 from kgmem.storage.postgres.search.request import HELD_BACK, STANDS, SearchRequest
 from kgmem.storage.postgres.search.statement import compose
@@ -17,6 +19,15 @@ from kgmem.storage.postgres.search.statement import compose
 LEAST_CANDIDATES = 40
 # Passages of few long texts may fill an arm; then so many times as many are asked for, up to a limit.
 _WIDER, _WIDEST = 5, 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a statement told: the best value of each item by arm, why items are held back, and notes of dimensions."""
+
+    values: Mapping[str, Mapping[int, float]]
+    held_back: Mapping[int, str]
+    notes: Sequence[Any]
 
 
 async def candidates(connection: asyncpg.Connection, layout: Layout, request: SearchRequest) -> Candidates:
@@ -29,28 +40,30 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     if any((VERTEX, name) not in layout.labels for name in what.labels):
         await learn_labels(connection, layout)
     await source_ids(connection, layout, what.sources, make=False)
-    found, held_back = await _ask_widely(connection, layout, request, only_standing=False)
-    if held_back and any(len(arm) < request.question.k for arm in found.values()):
-        found, _ = await _ask_widely(connection, layout, request, only_standing=True)
-    arms = {arm: sorted(values.items(), key=lambda pair: (-pair[1], pair[0])) for arm, values in found.items()}
+    found = await _ask_widely(connection, layout, request, only_standing=False)
+    held_back = found.held_back
+    if held_back and any(len(arm) < request.question.k for arm in found.values.values()):
+        found = await _ask_widely(connection, layout, request, only_standing=True)
+    arms = {arm: sorted(values.items(), key=lambda pair: (-pair[1], pair[0])) for arm, values in found.values.items()}
     if "words" in arms:  # BM25 gives 0 to what shares no word with the question.
         arms["words"] = [pair for pair in arms["words"] if pair[1] > 0]
-    return Candidates(arms, {**Counter(held_back.values()), **words_note(layout, request)})
+    suppressed = {**Counter(held_back.values()), **words_note(layout, request), **causes.cut_note(found.notes)}
+    return Candidates(arms, suppressed, causes.paths_of(found.notes))
 
 
 async def _ask_widely(
     connection: asyncpg.Connection, layout: Layout, request: SearchRequest, *, only_standing: bool
-) -> tuple[dict[str, dict[int, float]], dict[int, str]]:
+) -> _Found:
     """Ask for more passages as long as those of an arm are of fewer items than the question asks for."""
     most = max(LEAST_CANDIDATES, 2 * request.question.k)
     while True:
         statement = compose(layout, request, only_standing=only_standing, most=most)
         if statement is None:
-            return {}, {}
+            return _Found({}, {}, ())
         rows = await connection.fetch(statement.sql, *statement.values)
         items: dict[str, set[int]] = {arm: set() for arm in statement.arms}
         passages = dict.fromkeys(items, 0)
-        for arm, item, _, _ in rows:
+        for arm, item, *_ in rows:
             if arm == "refused":
                 raise statement.refusals[item]
             if arm in items:
@@ -62,17 +75,19 @@ async def _ask_widely(
         most = min(_WIDER * most, _WIDEST)
 
 
-def _best(
-    layout: Layout, arms: Sequence[str], rows: Sequence[Any]
-) -> tuple[dict[str, dict[int, float]], dict[int, str]]:
-    """Give the best value of each item by arm, and why items are held back."""
+def _best(layout: Layout, arms: Sequence[str], rows: Sequence[Any]) -> _Found:
+    """Give the best value of each item by arm, why items are held back, and what else is told."""
     found: dict[str, dict[int, float]] = {arm: {} for arm in arms}
     held_back: dict[int, str] = {}
-    for arm, item, value, stands in rows:
+    notes = []
+    for row in rows:
+        arm, item, value, stands = row[:4]
         if arm == "large":
             layout.large[item] = time.monotonic()
+        elif arm not in found:
+            notes.append(row)
         elif stands != STANDS:
             held_back[item] = HELD_BACK[stands]
         elif value > found[arm].get(item, float("-inf")):
             found[arm][item] = value
-    return found, held_back
+    return _Found(found, held_back, notes)

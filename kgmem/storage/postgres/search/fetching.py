@@ -9,32 +9,62 @@ import asyncpg
 from kgmem.domain.answer import Hit
 from kgmem.domain.entity import EPISODE
 from kgmem.domain.interval import iso
+from kgmem.domain.path import CausalPath, FoundPath
 from kgmem.domain.ranking import Ranked
 from kgmem.storage.postgres.layout import Layout, know_labels, label_id
 from kgmem.storage.postgres.records import loads, others_of, text_of
+from kgmem.storage.postgres.search.paths import causal_paths, entities_of, links_of, path_hit
 from kgmem.storage.postgres.search.request import Parameters
 
 
-async def fetch(connection: asyncpg.Connection, layout: Layout, best: Sequence[Ranked[int]]) -> list[Hit]:
+async def fetch(
+    connection: asyncpg.Connection,
+    layout: Layout,
+    best: Sequence[Ranked[int]],
+    paths: Mapping[int, Sequence[FoundPath]],
+) -> list[Hit]:
     """Give hits in their order, as the label tables hold them now; what is gone there is left out."""
-    groups: dict[int, list[int]] = defaultdict(list)
+    told = {ranked.id: paths[ranked.id] for ranked in best if ranked.id in paths}
+    ids = [*(ranked.id for ranked in best if ranked.id >= 0), *entities_of(told.values())]
+    rows = await _rows(connection, layout, ids, links_of(told.values()))
+    hits = []
     for ranked in best:
-        groups[label_id(ranked.id)].append(ranked.id)
-    await know_labels(connection, layout, (group[0] for group in groups.values()))
-    known = [(layout.by_id[label], group) for label, group in sorted(groups.items()) if label in layout.by_id]
-    if not known:
-        return []
+        found = causal_paths(layout, rows, told.get(ranked.id, ()))
+        if ranked.id in rows:
+            hits.append(_hit(layout, rows[ranked.id], ranked, found))
+        elif found:
+            hits.append(path_hit(rows, ranked, found[0]))
+    return hits
+
+
+async def _rows(
+    connection: asyncpg.Connection, layout: Layout, ids: Sequence[int], links: Sequence[int]
+) -> dict[int, Any]:
+    """Read vertices, and edges of paths, by one statement; those that are gone are missing."""
+    await know_labels(connection, layout, (*ids, *links))
     parameters = Parameters()
+    vertices, edges = (_by_label(layout, group, parameters) for group in (ids, links))
+    parts = [layout.sql("recall", "fetch_items") % {"vertices": vertices}] if vertices else []
+    parts += [layout.sql("why", "fetch_links") % {"links": edges}] if edges else []
+    rows = await connection.fetch(" UNION ALL ".join(parts), *parameters.values) if parts else []
+    return {row["id"]: row for row in rows}
+
+
+def _by_label(layout: Layout, ids: Sequence[int], parameters: Parameters) -> str:
+    """Give the queries of the label tables that hold these ids, united; empty where none does."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for id_ in dict.fromkeys(ids):
+        groups[label_id(id_)].append(id_)
     parts = []
-    for label, group in known:
-        places = {"ids": parameters.add(group, "bigint[]"), "graphids": parameters.add(group, "ag_catalog.graphid[]")}
-        parts.append(layout.sql("recall", "fetch_vertices", label=label.age_name) % places)
-    sql = layout.sql("recall", "fetch_items") % {"vertices": " UNION ALL ".join(parts)}
-    rows = {row["id"]: row for row in await connection.fetch(sql, *parameters.values)}
-    return [_hit(layout, rows[ranked.id], ranked) for ranked in best if ranked.id in rows]
+    for number, group in sorted(groups.items()):
+        if number in layout.by_id:
+            graphids = parameters.add(group, "ag_catalog.graphid[]")
+            places = {"ids": parameters.add(group, "bigint[]"), "graphids": graphids}
+            parts.append(layout.sql("recall", "fetch_vertices", label=layout.by_id[number].age_name) % places)
+    return " UNION ALL ".join(parts)
 
 
-def _hit(layout: Layout, row: Any, ranked: Ranked[int]) -> Hit:
+def _hit(layout: Layout, row: Any, ranked: Ranked[int], paths: Sequence[CausalPath]) -> Hit:
     """Give the hit that a vertex tells: straight from what is stored, since an answer makes up to a thousand."""
     stored: Mapping[str, Any] = loads(row["properties"])
     is_episode = row["kind"] == EPISODE
@@ -60,6 +90,7 @@ def _hit(layout: Layout, row: Any, ranked: Ranked[int]) -> Hit:
         place=stored["place"] if isinstance(stored.get("place"), dict) else None,
         arms=ranked.arms,
         provenance=[_known(told)],
+        paths=paths,
     )
 
 

@@ -1,5 +1,6 @@
 """What the parts of a search share: the question as the index sees it, and what a dimension adds to the statement."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ from kgmem.domain.embedding import Vector
 from kgmem.domain.errors import KgmemError
 from kgmem.domain.question import Question
 
+_PLACE = re.compile(r"\$\d+")
 STANDS = 0  # What a candidate is told to be when nothing holds it back.
 HELD_BACK = {1: "superseded", 2: "not_yet_valid"}
 
@@ -17,11 +19,18 @@ class Parameters:
     """The values of a statement under construction, each with its place in the text."""
 
     values: list[Any] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
     def add(self, value: Any, type_: str) -> str:
         """Bind a value; gives the text that stands for it."""
         self.values.append(value)
-        return f"${len(self.values)}::{type_}"
+        self.texts.append(f"${len(self.values)}::{type_}")
+        return self.texts[-1]
+
+    def unused(self, sql: str) -> list[str]:
+        """Give what stands for values that a statement does not use; Postgres takes no value that has no place."""
+        used = set(_PLACE.findall(sql))
+        return [text for text in self.texts if text.partition("::")[0] not in used]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +62,5 @@ class Dimension:
     # has the pieces that `candidates` has; its %(filters)s tell what stands, too.
     chooses: str = ""
     refusals: Sequence[tuple[str, KgmemError]] = ()  # Conditions under which the question ends in an error.
+    # Queries (arm, item, value, stands, ids) for what else is told; they may read `found`, all that the arms found.
+    notes: Sequence[str] = ()

@@ -9,21 +9,22 @@ from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.search import filters, times
 from kgmem.storage.postgres.search.arms import all_large, text_arms
+from kgmem.storage.postgres.search.causes import why
 from kgmem.storage.postgres.search.narrowing import chosen, narrowing
 from kgmem.storage.postgres.search.places import where
 from kgmem.storage.postgres.search.request import STANDS, Dimension, Parameters, SearchRequest
 from kgmem.storage.postgres.statements import quote
 
 Build = Callable[[Layout, SearchRequest, Parameters], Dimension | None]
-_DIMENSIONS: Sequence[Build] = (where,)  # None of a dimension of which the question asks nothing.
+_DIMENSIONS: Sequence[Build] = (where, why)  # None of a dimension of which the question asks nothing.
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A candidate statement: rows of (arm, item, value, stands), the arms that can be among them, and its values.
 
-    Besides, rows of the arm "large" name scopes that were found large, and those of "refused" the place of an error
-    among the refusals.
+    Besides, rows of the arm "large" name scopes that were found large, those of "refused" the place of an error among
+    the refusals, and notes of dimensions have a fifth column, ids.
     """
 
     sql: str
@@ -76,6 +77,8 @@ def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most
     ]
     arms = [*texts, *(each.name for each in ranking)]
     sql = _valued(layout, tables, " UNION ALL ".join(parts), ranking)
+    if unused := parameters.unused(sql):
+        sql = sql.replace("WITH RECURSIVE ", f"WITH RECURSIVE unused AS (SELECT {', '.join(unused)}), ", 1)
     return Statement(sql, parameters.values, arms, [error for _, error in refusals])
 
 
@@ -103,4 +106,7 @@ def _valued(layout: Layout, tables: Sequence[str], found: str, ranking: Sequence
         return f"WITH RECURSIVE {', '.join(tables)} {found}"
     tables = [*tables, f"found (arm, item, value, stands) AS MATERIALIZED ({found})"]
     parts = [layout.sql("recall", "value_found") % {"arm": each.name, "value": each.value} for each in valuing]
-    return f"WITH RECURSIVE {', '.join(tables)} SELECT * FROM found UNION ALL {' UNION ALL '.join(parts)}"  # noqa: S608 - no text of callers
+    told = " UNION ALL ".join(["SELECT * FROM found", *parts])
+    notes = "".join(f" UNION ALL ({note})" for each in ranking for note in each.notes)
+    columns = "*, NULL::bigint[] AS ids" if notes else "*"
+    return f"WITH RECURSIVE {', '.join(tables)} SELECT {columns} FROM ({told}) told{notes}"  # noqa: S608 - no text of callers

@@ -25,6 +25,20 @@ def stands(layout: Layout, request: SearchRequest, parameters: Parameters) -> st
     return f"(i.kind = 2 OR i.valid @> now(){exempt})"
 
 
+def of_links(when: When, parameters: Parameters) -> list[str]:
+    """Give the conditions on relationships (rows `e` of the edge table) that a question goes along.
+
+    They hold at the time that is asked for, or now.
+    """
+    if when.any_time:
+        return []
+    window = _window(when)
+    if not window:
+        return ["e.valid @> now()"]
+    start, end = parameters.add(window.start, "timestamptz"), parameters.add(window.end, "timestamptz")
+    return [f"e.valid && tstzrange({start}, {end})"]
+
+
 def _window(when: When) -> Interval | None:
     """Give the range of valid time that a question asks for."""
     if when.valid_at is not None:
