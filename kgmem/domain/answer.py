@@ -46,4 +46,5 @@ class Answer:
     hits: Sequence[Hit]
     suppressed: Mapping[str, int] = field(default_factory=dict)
     profile: Mapping[str, float] = field(default_factory=dict)  # Milliseconds a stage, when it was asked for.
+    understood: Mapping[str, Any] = field(default_factory=dict)  # What was made of the text: the times in it.
     cursor: str | None = None  # Goes on behind these hits; None when there are no more.

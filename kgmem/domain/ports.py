@@ -137,14 +137,21 @@ class RetrievalIndex(Protocol):
         """Give each arm's candidates for a question, by one statement."""
 
     async def fetch(
-        self, graph: str, best: Sequence[Ranked[int]], paths: Mapping[int, Sequence[FoundPath]] | None = None
+        self,
+        graph: str,
+        best: Sequence[Ranked[int]],
+        paths: Mapping[int, Sequence[FoundPath]] | None = None,
+        *,
+        known_at: str | None = None,
     ) -> Sequence[Hit]:
         """Give the hits of these, in their order, that still stand in the label tables, by one statement.
 
-        `paths` are those of the candidates.
+        `paths` are those of the candidates; with `known_at` the hits say what they said then.
         """
 
-    async def likeness(self, graph: str, ids: Sequence[int]) -> Mapping[tuple[int, int], float]:
+    async def likeness(
+        self, graph: str, ids: Sequence[int], *, known_at: str | None = None
+    ) -> Mapping[tuple[int, int], float]:
         """Give how alike items are, 0 to 1, by pairs of their ids (the lesser first) that both have vectors."""
 
     async def last_passage(self, graph: str) -> int:

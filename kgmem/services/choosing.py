@@ -49,10 +49,11 @@ async def _hits(
 ) -> Sequence[Hit]:
     if not ranked:
         return []
+    then = question.when.known_at
     if not question.diversity:
-        return await parts.index.fetch(graph.name, ranked[: question.k], found.paths)
-    hits = await parts.index.fetch(graph.name, ranked, found.paths)
-    near = await parts.index.likeness(graph.name, [hit.id for hit in hits])
+        return await parts.index.fetch(graph.name, ranked[: question.k], found.paths, known_at=then)
+    hits = await parts.index.fetch(graph.name, ranked, found.paths, known_at=then)
+    near = await parts.index.likeness(graph.name, [hit.id for hit in hits], known_at=then)
 
     def alike(one: Hit, other: Hit) -> float:
         measured = near.get((min(one.id, other.id), max(one.id, other.id)))

@@ -8,21 +8,23 @@ from kgmem.domain.answer import Answer
 from kgmem.domain.embedding import Vector, unit
 from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, InvalidInput, KgmemError
 from kgmem.domain.graph import Graph
-from kgmem.domain.interval import valid_interval
+from kgmem.domain.interval import now
 from kgmem.domain.path import check_why
 from kgmem.domain.question import Links, Question, Where, Why
 from kgmem.domain.recipes import with_recipe
 from kgmem.services.choosing import MOST_HITS, choose, widened
 from kgmem.services.embed import embedder_in
 from kgmem.services.parts import Parts
+from kgmem.services.timing import asks_when, check_when, timed
 
-ARMS = frozenset({"meaning", "words", "where", "why", "listed"})
+ARMS = frozenset({"meaning", "words", "why", "listed", "where", "when", "recency"})
 
 
 async def recall(parts: Parts, graph: str, question: Question) -> Answer:
     """Answer a question from one graph. Raises InvalidInput when it asks nothing, or more than is held."""
     question = with_recipe(question)
     _check(question)
+    question, understood = timed(question, now())
     held = await parts.graphs.get(graph)
     try:
         answer = await _answer(parts, held, question)
@@ -31,9 +33,9 @@ async def recall(parts: Parts, graph: str, question: Question) -> Answer:
             raise
     else:
         if _space_of(present := await parts.graphs.get(graph)) == _space_of(held):
-            return answer
+            return replace(answer, understood=understood)
     # The graph moved to another embedding space meanwhile, so the vector was of the wrong one.
-    return await _answer(parts, present, question)
+    return replace(await _answer(parts, present, question), understood=understood)
 
 
 async def _answer(parts: Parts, held: Graph, question: Question) -> Answer:
@@ -59,6 +61,7 @@ def _space_of(graph: Graph) -> str | None:
 def _check(question: Question) -> None:
     what = question.what
     filtered = what.labels or what.sources or what.properties or question.where != Where() or question.why != Why()
+    filtered = filtered or asks_when(question.when)
     if what.text is None and what.vector is None and not filtered:
         raise InvalidInput("The question asks nothing.", mend="Give what.text, what.vector, what.labels or the like.")
     if what.text is not None and not what.text.strip():
@@ -72,10 +75,7 @@ def _check(question: Question) -> None:
             raise InvalidInput(f"{name} is not in this release.", mend="Leave it out.")
     _check_weights(question)
     check_why(question.why)
-    if question.when.any_time and (question.when.valid_at is not None or question.when.between is not None):
-        raise InvalidInput("when.any_time and another time exclude each other.", mend="Leave one of them out.")
-    if question.when.between is not None:
-        valid_interval(*question.when.between)
+    check_when(question.when)
     if not 1 <= question.k <= MOST_HITS:
         raise InvalidInput(f"k is {question.k}.", mend=f"Ask for 1 to {MOST_HITS} hits.")
 
@@ -85,12 +85,9 @@ def _later(question: Question) -> dict[str, bool]:
     when = question.when
     return {
         "what.kinds fact": "fact" in question.what.kinds,
-        "when.relation": when.relation is not None,
-        "when.known_at": when.known_at is not None,
-        "when.half_life_days": when.half_life_days is not None,
         "when.in_text": when.in_text,
         "graph": question.graph != Links(),
-        "modes": bool(set(question.modes) - {"where", "why"}),
+        "modes": bool(set(question.modes) - {"where", "why", "when"}),
         "min_consensus": question.min_consensus is not None,
         "states": bool(question.states),
         "tiers": bool(question.tiers),
@@ -105,6 +102,7 @@ def _check_weights(question: Question) -> None:
     asked = {"meaning", "words"} if what.text else {"meaning"} if what.vector is not None else {"listed"}
     asked |= {"where"} if question.where != Where() else set()
     asked |= {"why"} if question.why != Why() else set()
+    asked |= {"when", "recency"} if asks_when(question.when) else set()
     if not all(0 <= weight < math.inf for weight in weights.values()) or not any(weights.get(arm, 1) for arm in asked):
         raise InvalidInput("Weights are at least 0, and one of them is more.", mend="Leave weights out for equal ones.")
 

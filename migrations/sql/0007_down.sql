@@ -30,6 +30,7 @@ BEGIN
                 UNION ALL SELECT 'passage', id, since FROM {index}.passage WHERE since IS NOT NULL
                 UNION ALL SELECT 'source', id, since FROM {index}.source WHERE since IS NOT NULL
                 UNION ALL SELECT 'last', coalesce(max(id), 0), NULL FROM {index}.passage;
+            DROP INDEX {index}.item_timeless;
             ALTER TABLE {index}.item DROP COLUMN since;
             ALTER TABLE {index}.edge DROP COLUMN since;
             ALTER TABLE {index}.passage DROP COLUMN since;

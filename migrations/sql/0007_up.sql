@@ -11,6 +11,7 @@ ALTER TABLE {index}.item ADD COLUMN since timestamptz;
 ALTER TABLE {index}.edge ADD COLUMN since timestamptz;
 ALTER TABLE {index}.source ADD COLUMN since timestamptz;
 ALTER TABLE {index}.passage ADD COLUMN since timestamptz;
+CREATE INDEX item_timeless ON {index}.item (id) WHERE lower_inf(valid) AND upper_inf(valid);
 $ddl$;
     tables  text := $ddl$
 CREATE TABLE {index}.past_item (

@@ -1,7 +1,9 @@
 """The retrieval index on Postgres: search, vectors, what others wrote, and making it anew."""
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 
 import asyncpg
@@ -32,6 +34,7 @@ from kgmem.storage.postgres.layout import (
     lock_labels,
     register_foreign_labels,
 )
+from kgmem.storage.postgres.search.past import as_known
 from kgmem.storage.postgres.statements import statement
 from kgmem.storage.postgres.words import Words, build_anew
 
@@ -72,7 +75,7 @@ class PostgresIndex:
             return await self._candidates(graph, question, vector)
 
     async def _candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
-        async with self.catalog.on(graph) as layout, self.searches.connection() as connection:
+        async with self._reading(graph, question.when.known_at) as (layout, connection):
             by_words = question.what.text is not None and not layout.wordless
             if self._words and by_words and self.searches.started is not None:
                 await self._words.ensure_whole(layout, self.searches.started)
@@ -81,15 +84,33 @@ class PostgresIndex:
             return await search.candidates(connection, layout, request)
 
     async def fetch(
-        self, graph: str, best: Sequence[Ranked[int]], paths: Mapping[int, Sequence[FoundPath]] | None = None
+        self,
+        graph: str,
+        best: Sequence[Ranked[int]],
+        paths: Mapping[int, Sequence[FoundPath]] | None = None,
+        *,
+        known_at: str | None = None,
     ) -> Sequence[Hit]:
         """Give the hits of these, in their order, that still stand in the label tables, by one statement."""
-        async with self.catalog.on(graph) as layout, self.searches.connection() as connection:
+        async with self._reading(graph, known_at) as (layout, connection):
             return await search.fetch(connection, layout, best, paths or {})
 
-    async def likeness(self, graph: str, ids: Sequence[int]) -> Mapping[tuple[int, int], float]:
+    @asynccontextmanager
+    async def _reading(self, graph: str, known_at: str | None) -> AsyncIterator[tuple[Layout, asyncpg.Connection]]:
+        """Lend a connection to search with, and the layout to search in: as of now, or as it was known."""
+        async with self.catalog.on(graph) as layout:
+            if known_at is None:
+                async with self.searches.connection() as connection:
+                    yield layout, connection
+            else:
+                async with self.database.connection() as connection, as_known(connection, known_at):
+                    yield layout.as_known(), connection
+
+    async def likeness(
+        self, graph: str, ids: Sequence[int], *, known_at: str | None = None
+    ) -> Mapping[tuple[int, int], float]:
         """Give how alike items are, by the nearest two of their passages, by pairs of ids (the lesser first)."""
-        async with self.catalog.on(graph) as layout, self.searches.connection() as connection:
+        async with self._reading(graph, known_at) as (layout, connection):
             if layout.vectors is None:
                 return {}
             rows = await connection.fetch(layout.sql("recall", "likeness", table=layout.vectors), list(ids))
@@ -275,7 +296,7 @@ class PostgresIndex:
             if self.catalog.words:
                 await build_anew(connection, layout)
             else:
-                await connection.execute(layout.sql("index", "reindex", which="passage_words"))
+                await _reindex(connection, layout, "passage_words")
 
         await self.database.transact(work)
 
@@ -287,7 +308,7 @@ class PostgresIndex:
             await connection.execute(layout.sql("absorb", "lost_waiting"))
             for table in layout.vector_tables():
                 await connection.execute(layout.sql("absorb", "lost_vectors", table=table))
-                await connection.execute(layout.sql("index", "reindex", which=f"{table}_hnsw"))
+                await _reindex(connection, layout, f"{table}_hnsw")
 
         await self.database.transact(work)
 
@@ -313,6 +334,13 @@ async def _drop_vectors(connection: asyncpg.Connection, layout: Layout, table: s
     """Drop the vectors of a space, those of earlier texts too: nothing can be compared with them any more."""
     await connection.execute(layout.sql("recall", "drop_vectors", table=table))
     await connection.execute(layout.sql("past", "forget_vectors"), table)
+
+
+async def _reindex(connection: asyncpg.Connection, layout: Layout, which: str) -> None:
+    """Build an index anew, unless a large load has set it aside and builds it itself."""
+    with contextlib.suppress(asyncpg.UndefinedTableError):
+        async with connection.transaction():
+            await connection.execute(layout.sql("index", "reindex", which=which))
 
 
 def _up_to(last: int | None) -> int:

@@ -17,6 +17,7 @@ VERTEX, EDGE = 1, 2
 LABEL_SHIFT = 48  # AGE's graphid is the label's id in the upper 16 bits and a sequence number in the lower 48.
 _PLAIN_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _MOST_SCOPES_KEPT = 200_000
+_THEN = "_then"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,17 @@ class Layout:
         Every statement that takes {index} from it reads the items, passages, edges, sources and vectors of then. What
         was learnt of the sizes of scopes is of now, and so is not in it.
         """
-        return replace(self, index_name=then_of(self.index_name), large={}, wordless=False)
+        return replace(self, index_name=then_of(self.index_name), large={})
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the index is seen as it was known at an earlier time."""
+        return self.index_name.endswith(_THEN)
+
+    @property
+    def held_name(self) -> str:
+        """The schema of the index as it is held now."""
+        return self.index_name.removesuffix(_THEN)
 
     def table(self, label: Label) -> str:
         """Give a label's table as SQL."""
@@ -109,7 +120,7 @@ class Layout:
 
 def then_of(index: str) -> str:
     """Give the schema in which an index is seen as it was known at kgmem.known_at."""
-    return f"{index}_then"
+    return index + _THEN
 
 
 def label_id(graphid: int) -> int:

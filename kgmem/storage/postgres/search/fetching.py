@@ -13,6 +13,7 @@ from kgmem.domain.path import CausalPath, FoundPath
 from kgmem.domain.ranking import Ranked
 from kgmem.storage.postgres.layout import Layout, know_labels, label_id
 from kgmem.storage.postgres.records import loads, others_of, text_of
+from kgmem.storage.postgres.search import past
 from kgmem.storage.postgres.search.paths import causal_paths, entities_of, links_of, path_hit
 from kgmem.storage.postgres.search.request import Parameters
 
@@ -41,6 +42,8 @@ async def _rows(
     connection: asyncpg.Connection, layout: Layout, ids: Sequence[int], links: Sequence[int]
 ) -> dict[int, Any]:
     """Read vertices, and edges of paths, by one statement; those that are gone are missing."""
+    if layout.is_past:
+        return await past.rows(connection, layout, ids, links)
     await know_labels(connection, layout, (*ids, *links))
     parameters = Parameters()
     vertices, edges = (_by_label(layout, group, parameters) for group in (ids, links))
@@ -72,6 +75,9 @@ def _hit(layout: Layout, row: Any, ranked: Ranked[int], paths: Sequence[CausalPa
     trust = row["trust"] if row["trust"] is not None else row["source_trust"]
     told = {"source": row["source"], "name": row["source_name"], "trust": row["source_trust"]}
     told["known_from"] = iso(row["known_from"])
+    if layout.is_past:
+        told["known_to"] = iso(row["known_to"]) if row["known_to"] is not None else None
+        told["properties"] = "lost" if row.get("lost") else None
     if is_episode:
         told |= {"session": stored.get("session"), "speaker": stored.get("speaker"), "occurred_at": when}
     return Hit(

@@ -7,7 +7,7 @@ from typing import Any
 from kgmem.domain.errors import KgmemError
 from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres.layout import Layout
-from kgmem.storage.postgres.search import filters, times
+from kgmem.storage.postgres.search import filters, past, times
 from kgmem.storage.postgres.search.arms import all_large, text_arms
 from kgmem.storage.postgres.search.causes import why
 from kgmem.storage.postgres.search.narrowing import chosen, narrowing
@@ -16,7 +16,8 @@ from kgmem.storage.postgres.search.request import STANDS, Dimension, Parameters,
 from kgmem.storage.postgres.statements import quote
 
 Build = Callable[[Layout, SearchRequest, Parameters], Dimension | None]
-_DIMENSIONS: Sequence[Build] = (where, why)  # None of a dimension of which the question asks nothing.
+# None of a dimension of which the question asks nothing.
+_DIMENSIONS: Sequence[Build] = (where, why, times.when, times.recency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most
         "stands": str(STANDS),
     }
     dimensions = [part for build in _DIMENSIONS if (part := build(layout, request, parameters))]
-    hard = filters.conditions(layout, question.what, parameters) + times.conditions(question.when, parameters)
+    hard = filters.conditions(layout, question.what, parameters)
     hard += [dimension.condition for dimension in dimensions if dimension.condition]
     stands = times.stands(layout, request, parameters)
     texts = text_arms(layout, request)
@@ -55,9 +56,12 @@ def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most
         names["vector"] = parameters.add(request.vector, "halfvec")
     if "words" in texts:
         names["text"] = parameters.add(question.what.text, "text")
-        names["words"] = "'" + f"{quote(layout.index_name)}.passage_words".replace("'", "''") + "'"
+        names["words"] = "'" + f"{quote(layout.held_name)}.passage_words".replace("'", "''") + "'"
+        names["sharing"] = past.sharing(layout) % names
     if stands != "true":
-        names["stands"] = f"CASE WHEN {stands} THEN {STANDS} WHEN lower(i.valid) > now() THEN 2 ELSE 1 END"
+        names["stands"] = (
+            f"CASE WHEN {stands} THEN {STANDS} WHEN lower(i.valid) > {past.present(question.when)} THEN 2 ELSE 1 END"
+        )
     narrow = narrowing(layout, dimensions)
     large = all_large(layout, question.scope)
     tables = [layout.sql("recall", "seen_large" if large else "seen") % names]
@@ -72,8 +76,7 @@ def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most
     parts += [_of_dimension(each, places) for each in ranking if each.candidates]
     refusals = [refusal for each in dimensions for refusal in each.refusals]
     parts += [
-        f"SELECT 'refused', {at}::bigint, 0::float8, {STANDS} WHERE {when}"
-        for at, (when, _) in enumerate(refusals)
+        f"SELECT 'refused', {at}::bigint, 0::float8, {STANDS} WHERE {when}" for at, (when, _) in enumerate(refusals)
     ]
     arms = [*texts, *(each.name for each in ranking)]
     sql = _valued(layout, tables, " UNION ALL ".join(parts), ranking)
@@ -89,7 +92,7 @@ def _all(conditions: Sequence[str]) -> str:
 def _of_text(layout: Layout, arm: str, pieces: Sequence[str], places: Mapping[str, str]) -> list[str]:
     told = []
     for piece in pieces:
-        file = "narrow" if piece.endswith("_narrow") else "recall"
+        file = "narrow" if piece.endswith("_narrow") else "when" if piece.endswith("_then") else "recall"
         sql = layout.sql(file, piece, table=layout.vectors or "") % places
         told.append(f"SELECT '{arm}', item, -value::float8, stands FROM ({sql}) {piece}")  # noqa: S608 - no text of callers
     return told

@@ -1,28 +1,73 @@
-"""When: the valid time that a question asks for, and what stands when it asks for none."""
+"""When: the valid time that a question asks for, how it ranks, and what stands when the question asks for none.
 
-from kgmem.domain.interval import Interval, parse_time
-from kgmem.domain.question import When
+What has no valid time at all is true at any time: it passes valid_at and between, and stands in no relation (allen.py).
+"""
+
+from kgmem.domain.question import Question, When, Where, Why
 from kgmem.storage.postgres.layout import VERTEX, Layout
-from kgmem.storage.postgres.search.request import Parameters, SearchRequest
+from kgmem.storage.postgres.search import past
+from kgmem.storage.postgres.search.request import Dimension, Parameters, SearchRequest
+from kgmem.storage.postgres.search.spans import Span, span_of, window_of
+
+_DAY = 86_400.0
+_START = "date_part('epoch', coalesce(lower(i.valid), '-infinity'))"
+_END = "date_part('epoch', coalesce(upper(i.valid), 'infinity'))"
 
 
-def conditions(when: When, parameters: Parameters) -> list[str]:
-    """Give the conditions on items that the times of a question make."""
-    window = _window(when)
-    if not window:
-        return []
-    start, end = parameters.add(window.start, "timestamptz"), parameters.add(window.end, "timestamptz")
-    return [f"i.valid && tstzrange({start}, {end})"]
+def when(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
+    """Give the dimension of valid time: what a question asks for as a must filters, and orders where nothing else does.
+
+    As a should it values what the other arms found: 1 where it holds, and otherwise at most a half, by closeness.
+    """
+    question = request.question
+    span = span_of(layout, question, parameters)
+    if span is None:
+        return None
+    must = question.mode("when") == "must"
+    asked = bool(question.weights.get("when", 1.0)) and not (must and _ranked_by_text(request))
+    value = _closeness(span, past.present(question.when)) if must else _held(span)
+    found = layout.sql("when", "holding") % {
+        "index": span.index,
+        "holds": span.holds,
+        "value": value,
+        "closeness": _closeness(span, past.present(question.when)),
+    }
+    return Dimension(
+        "when",
+        tables=span.tables,
+        condition=span.holds if must else "",
+        candidates=found if asked and not _ranked_by_text(request) else "",
+        value=value if asked else "",
+        reads=_reads(layout, span) if must else "",
+        refusals=span.refusals,
+    )
+
+
+def recency(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
+    """Give the dimension of age: 1 for what begins now or later, a half after so many days."""
+    question = request.question
+    half = question.when.half_life_days
+    if half is None or not question.weights.get("recency", 1.0):
+        return None
+    now = f"date_part('epoch', {past.present(question.when)})"
+    halving = parameters.add(half * _DAY, "float8")
+    value = (
+        f"CASE WHEN NOT lower_inf(i.valid) THEN "
+        f"power(2::float8, greatest(-1000, least(0, {_START} - {now}) / {halving})) END"
+    )
+    others = _ranked_by_text(request) or span_asked(question) or (question.where, question.why) != (Where(), Why())
+    found = "" if others else layout.sql("when", "recent") % {"value": value}
+    return Dimension("recency", candidates=found, value=value)
 
 
 def stands(layout: Layout, request: SearchRequest, parameters: Parameters) -> str:
     """Give the default's condition: valid now, unless the question names a time or the label tells of occurrences."""
     when = request.question.when
-    if when.any_time or _window(when):
+    if when.any_time or span_asked(request.question):
         return "true"
     known = [layout.labels[VERTEX, name].id for name in request.occurrences if (VERTEX, name) in layout.labels]
     exempt = f" OR (i.id >> 48) = ANY ({parameters.add(known, 'bigint[]')})" if known else ""
-    return f"(i.kind = 2 OR i.valid @> now(){exempt})"
+    return f"(i.kind = 2 OR i.valid @> {past.present(when)}{exempt})"
 
 
 def of_links(when: When, parameters: Parameters) -> list[str]:
@@ -32,19 +77,42 @@ def of_links(when: When, parameters: Parameters) -> list[str]:
     """
     if when.any_time:
         return []
-    window = _window(when)
+    window = window_of(when)
     if not window:
-        return ["e.valid @> now()"]
+        return [f"e.valid @> {past.present(when)}"]
     start, end = parameters.add(window.start, "timestamptz"), parameters.add(window.end, "timestamptz")
     return [f"e.valid && tstzrange({start}, {end})"]
 
 
-def _window(when: When) -> Interval | None:
-    """Give the range of valid time that a question asks for."""
-    if when.valid_at is not None:
-        return parse_time(when.valid_at)
-    if when.between is not None:
-        first, last = when.between
-        start = parse_time(first).start if first is not None else None
-        return Interval(start, parse_time(last).end if last is not None else None)
-    return None
+def span_asked(question: Question) -> bool:
+    """Say whether a question names a valid time."""
+    return window_of(question.when) is not None or question.when.relation is not None
+
+
+def _ranked_by_text(request: SearchRequest) -> bool:
+    return request.question.what.text is not None or request.vector is not None
+
+
+def _reads(layout: Layout, span: Span) -> str:
+    """Give the query for the ids of all that can meet the condition, by indexes."""
+    name = "reads_timed" if span.only_timed else "reads_window"
+    return layout.sql("when", name) % {"index": span.index, "holds": span.holds}
+
+
+def _held(span: Span) -> str:
+    """Give the value of what is only preferred: a half, halved again with each `scale` that lies between."""
+    gap = f"greatest(0, {span.start} - {_END}, {_START} - {span.end})"
+    close = f"0.5 * power(2::float8, greatest(-1000, -{gap} / {span.scale}))"
+    timeless = "lower_inf(i.valid) AND upper_inf(i.valid)"
+    return f"CASE WHEN {timeless} THEN NULL WHEN {span.holds} THEN 1::float8 ELSE {close} END"
+
+
+def _closeness(span: Span, now: str) -> str:
+    """Give how near both ends are to those asked for, 1 where they are the same; what lasts ends now."""
+    lasting = f"coalesce(date_part('epoch', upper(i.valid)), greatest(date_part('epoch', {now}), {span.end}))"
+    apart = f"{_apart(_START, span.start)} + {_apart(lasting, span.end)}"
+    return f"CASE WHEN lower_inf(i.valid) AND upper_inf(i.valid) THEN NULL ELSE 1 / (1 + ({apart}) / {span.scale}) END"
+
+
+def _apart(one: str, other: str) -> str:
+    return f"CASE WHEN {one} = {other} THEN 0 ELSE abs({one} - {other}) END"

@@ -7,6 +7,8 @@ ALTER TABLE {index}.edge ADD COLUMN since timestamptz;
 ALTER TABLE {index}.source ADD COLUMN since timestamptz;
 -- Of a passage that is as old as its item there is no since.
 ALTER TABLE {index}.passage ADD COLUMN since timestamptz;
+-- What has no valid time is true at any time; the index on valid holds the rest.
+CREATE INDEX item_timeless ON {index}.item (id) WHERE lower_inf(valid) AND upper_inf(valid);
 
 CREATE TABLE {index}.past_item (
     id         bigint NOT NULL,
