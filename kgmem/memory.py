@@ -239,7 +239,9 @@ class Memory(Transfers):
 
     async def rebuild_index(self, graph: str) -> GraphStats:
         """Make the retrieval index of a graph anew from its label tables."""
-        return await self.parts.index.rebuild(graph)
+        await self.parts.index.rebuild(graph)
+        await self.parts.imports.build_indexes(graph)  # Which an import that died may have left aside.
+        return await self.parts.graphs.stats(graph)
 
     async def absorb_foreign_writes(self, graph: str | None = None) -> int:
         """Index what other AGE clients wrote; gives how many items changed."""

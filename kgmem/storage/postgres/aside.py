@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from kgmem.domain.errors import DatabaseUnavailable
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.errors import RETRYABLE
 from kgmem.storage.postgres.layout import EDGE, Layout
@@ -45,33 +44,20 @@ class Aside:
 
     async def _consider(self, layout: Layout, kind: int, labels: Iterable[str]) -> None:
         what = "edge" if kind == EDGE else "passage"
+        tables = [what] if kind == EDGE else [what, *layout.vector_tables()]
+        edges = [layout.labels[EDGE, name].age_name for name in labels] if kind == EDGE else []
+
         async with self.database.connection() as connection:
             if not await connection.fetchval(layout.sql("aside", f"few_{what}s"), _SMALL):
                 return
-            tables = [what] if kind == EDGE else [what, *layout.vector_tables()]
-            found = list(await connection.fetch(statement("aside", "indexes"), layout.index_name, tables))
-            if kind == EDGE:
-                names = [layout.labels[EDGE, name].age_name for name in labels]
-                found += await connection.fetch(statement("aside", "indexes"), layout.age_name, names)
-        if found:
-            await self._set_aside(layout, found)
-
-    async def _set_aside(self, layout: Layout, indexes: Sequence[asyncpg.Record]) -> None:
-        noted = [row["name"] for row in indexes], [row["definition"] for row in indexes]
-
-        async def drop(connection: asyncpg.Connection) -> None:
-            # Whoever reads holds this up, and all who come later wait behind it; so it waits a moment only.
-            await connection.execute("SET LOCAL lock_timeout = '200ms'")
-            await connection.execute(statement("aside", "one_at_a_time"), layout.id)
-            await connection.execute(statement("aside", "note"), layout.id, *noted)
-            for row in indexes:
-                await connection.execute(f"DROP INDEX IF EXISTS {row['qualified']}")
-
-        try:
-            await self.database.transact(drop)
-        except DatabaseUnavailable:
-            # Somebody reads on and on; the load maintains the indexes then. A database that is away shows at once.
-            return
+            try:
+                found = list(await connection.fetch(statement("aside", "indexes"), layout.index_name, tables))
+                found += await connection.fetch(statement("aside", "indexes"), layout.age_name, edges)
+                if found:
+                    await _set_aside(connection, layout, found)
+            except (asyncpg.InternalServerError, *RETRYABLE):
+                # Another process drops an index, or somebody reads on and on: the load maintains what is there then.
+                await connection.execute(statement("aside", "forget_standing"), layout.id)
         self.catalog.forget(layout.graph.name)
 
     async def build(self, graph: str) -> int:
@@ -111,6 +97,20 @@ class Aside:
         """Give the graphs of which an import that died has left something aside."""
         async with self.database.connection() as connection:
             return [row["name"] for row in await connection.fetch(statement("aside", "left"))]
+
+
+async def _set_aside(connection: asyncpg.Connection, layout: Layout, found: Sequence[asyncpg.Record]) -> None:
+    """Drop indexes that were noted before, all or none of them.
+
+    The locks come first and the commit with the same message: a DROP INDEX that is rolled back, even because this
+    process dies, leaves sessions of pg_textsearch with memory that is gone, which ends them and all others.
+    """
+    columns = [row["name"] for row in found], [row["definition"] for row in found]
+    await connection.execute(statement("aside", "note"), layout.id, *columns)
+    tables = ", ".join(dict.fromkeys(row["on"] for row in found))
+    indexes = ", ".join(row["qualified"] for row in found)
+    # Whoever reads holds this up, and all who come later wait behind it; so it waits a moment only.
+    await connection.execute(f"SET LOCAL lock_timeout = '300ms'; LOCK TABLE {tables}; DROP INDEX IF EXISTS {indexes}")
 
 
 async def _build(connection: asyncpg.Connection, layout: Layout, name: str, definition: str) -> None:

@@ -139,11 +139,13 @@ class PostgresCatalog:
             if row is None:
                 raise no_such_graph(name)
             await connection.execute(statement("past", "drop_then", then=then_of(row["index_name"])))
-            await connection.execute(statement("catalog", "drop_index", index=row["index_name"]))
+            await connection.execute(statement("catalog", "imports_wait"), row["id"])
             await connection.fetch("SELECT ag_catalog.drop_graph($1::name, true)", row["age_name"])
             await connection.execute("DELETE FROM kgmem.captured WHERE graph = $1", row["id"])
             for forget in ("forget_imports", "forget_set_aside"):
                 await connection.execute(statement("catalog", forget), row["id"])
+            # Last, since a text index that is dropped and then is not may end the sessions that used it.
+            await connection.execute(statement("catalog", "drop_index", index=row["index_name"]))
 
         await self.database.transact(undo)
         self.forget(name)

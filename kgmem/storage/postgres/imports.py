@@ -215,7 +215,7 @@ async def _enter(connection: asyncpg.Connection, layout: Layout, id_: int, numbe
     done by one after the other. Raises NotFound for an import that is gone, and Conflict for one taken back out.
     """
     await connection.execute("SET LOCAL statement_timeout = '10min'")
-    await connection.execute(statement("imports", "one_at_a_time"), id_, number)
+    await connection.execute(statement("imports", "one_at_a_time"), id_, number, layout.id)
     row = await connection.fetchrow(statement("imports", "batch"), id_, number)
     if row is None or row["graph"] != layout.id:
         raise NotFound(f"The import {id_} is gone, and the graph with it.", mend="Import into another graph.")

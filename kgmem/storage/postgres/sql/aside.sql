@@ -6,7 +6,8 @@ SELECT count(*) < $1 FROM (SELECT 1 FROM {index}.edge LIMIT $1) few
 
 -- name: indexes
 -- Indexes of these tables that no constraint stands on and that are not unique, with the text that makes each again.
-SELECT x.relname::text AS name, i.indexrelid::regclass::text AS qualified, pg_get_indexdef(i.indexrelid) AS definition
+SELECT x.relname::text AS name, i.indexrelid::regclass::text AS qualified, i.indrelid::regclass::text AS on,
+       pg_get_indexdef(i.indexrelid) AS definition
 FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = t.relnamespace
 WHERE (n.nspname = $1 AND t.relname = ANY ($2::name[]) AND NOT i.indisunique AND i.indisvalid
@@ -15,9 +16,6 @@ WHERE (n.nspname = $1 AND t.relname = ANY ($2::name[]) AND NOT i.indisunique AND
 -- name: note
 INSERT INTO kgmem.set_aside (graph, name, definition)
 SELECT $1, * FROM unnest($2::name[], $3::text[]) ON CONFLICT DO NOTHING
-
--- name: one_at_a_time
-SELECT pg_advisory_xact_lock(hashtextextended('kgmem aside', $1))
 
 -- name: take_turn
 SELECT pg_try_advisory_lock(hashtextextended('kgmem aside', $1))
@@ -31,6 +29,12 @@ SELECT name::text AS name, definition FROM kgmem.set_aside WHERE graph = $1 ORDE
 
 -- name: forget
 DELETE FROM kgmem.set_aside WHERE graph = $1 AND name = $2::name
+
+-- name: forget_standing
+-- What was noted and is there all the same.
+DELETE FROM kgmem.set_aside a USING pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace JOIN kgmem.graph g ON n.nspname IN (g.index_name, g.age_name)
+WHERE a.graph = $1 AND g.id = $1 AND c.relname = a.name AND i.indisvalid
 
 -- name: built
 SELECT i.indexrelid::regclass::text AS qualified, i.indisvalid

@@ -21,6 +21,10 @@ UPDATE kgmem.graph SET strict = $2, schema = $3::text::jsonb, fusion = $4 WHERE 
 -- name: unregister
 DELETE FROM kgmem.graph WHERE name = $1 RETURNING id, age_name, index_name
 
+-- name: imports_wait
+-- Behind the batches that are being stored; those that come later find that the graph is gone.
+SELECT pg_advisory_xact_lock(hashtext('kgmem graph'), $1)
+
 -- name: forget_imports
 DELETE FROM kgmem.import WHERE graph = $1
 

@@ -113,7 +113,7 @@ ORDER BY i.id DESC LIMIT $5
 
 -- name: one_at_a_time
 -- Beside other batches of the import, but neither beside the same one nor while the import is taken back out.
-SELECT pg_advisory_xact_lock_shared(hashtext('kgmem undo'), $1),
+SELECT pg_advisory_xact_lock_shared(hashtext('kgmem graph'), $3), pg_advisory_xact_lock_shared(hashtext('kgmem undo'), $1),
        pg_advisory_xact_lock(hashtextextended('kgmem import ' || $1, $2))
 
 -- name: batch
