@@ -1,7 +1,6 @@
 """The retrieval index on Postgres: search, vectors, what others wrote, and making it anew."""
 
 import contextlib
-import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -335,13 +334,6 @@ async def _drop_vectors(connection: asyncpg.Connection, layout: Layout, table: s
     """Drop the vectors of a space, those of earlier texts too: nothing can be compared with them any more."""
     await connection.execute(layout.sql("recall", "drop_vectors", table=table))
     await connection.execute(layout.sql("past", "forget_vectors"), table)
-
-
-async def _reindex(connection: asyncpg.Connection, layout: Layout, which: str) -> None:
-    """Build an index anew, unless a large load has set it aside and builds it itself."""
-    with contextlib.suppress(asyncpg.UndefinedTableError):
-        async with connection.transaction():
-            await connection.execute(layout.sql("index", "reindex", which=which))
 
 
 async def _reindex(connection: asyncpg.Connection, layout: Layout, which: str) -> None:
