@@ -14,7 +14,7 @@ from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict, NotFound, Unauthenticated, UnknownEntities, VersionConflict
-from kgmem.domain.graph import Graph, GraphStats, no_such_graph
+from kgmem.domain.graph import Dangling, Graph, GraphStats, no_such_graph
 from kgmem.domain.imports import Import, ImportItem, ImportState, Undone
 from kgmem.domain.interval import now, parse_time, valid_interval
 from kgmem.domain.path import FoundPath
@@ -236,6 +236,9 @@ class FakeStore:
         yield await self.list_sources(graph)
         for kind in ("entity", "edge", "episode"):
             yield [item for (own, where, _), item in held.items() if own == kind and scope in (None, where)]
+
+    async def dangling(self, graph: str) -> Sequence[Dangling]:
+        return ()
 
     async def changes(self, graph: str, after: int, limit: int) -> Sequence[Change]:
         await self._held(graph)

@@ -44,6 +44,15 @@ class GraphStats:
     last_change: int
 
 
+@dataclass(frozen=True, slots=True)
+class Dangling:
+    """Edges of one kind in the label tables that lack an end: another client deleted it without them."""
+
+    kind: str
+    count: int
+    example: int  # The id of one.
+
+
 def check_graph_name(name: str) -> str:
     """Give the name back if a graph may bear it. Raises InvalidInput."""
     if not _NAME.fullmatch(name):

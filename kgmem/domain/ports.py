@@ -13,7 +13,7 @@ from kgmem.domain.change import Change
 from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
-from kgmem.domain.graph import Graph, GraphStats
+from kgmem.domain.graph import Dangling, Graph, GraphStats
 from kgmem.domain.imports import Import, ImportItem, ImportState, Undone, Waiting
 from kgmem.domain.path import FoundPath
 from kgmem.domain.question import Question
@@ -125,6 +125,9 @@ class GraphStore(Protocol):
         self, graph: str, scope: str | None
     ) -> AsyncIterator[Sequence[Entity | Relationship | Episode | Source]]:
         """Give all that the graph holds (None: of every scope) in pages, sources and entities first; one snapshot."""
+
+    async def dangling(self, graph: str) -> Sequence[Dangling]:
+        """Give by kind how many stored relationships lack an end, since another client deleted it without them."""
 
     async def changes(self, graph: str, after: int, limit: int) -> Sequence[Change]:
         """Give the changes with an id greater than `after`, only those before which none can still appear."""

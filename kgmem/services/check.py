@@ -25,7 +25,10 @@ class Departure:
 
 
 async def check_graph(parts: Parts, graph: str) -> Sequence[Departure]:
-    """Compare a live graph with its schema as if it were strict; gives departures, the most frequent first."""
+    """Compare a live graph with its schema as if it were strict; gives departures, the most frequent first.
+
+    Also edges that another client has left without an end: kgmem never answers with them.
+    """
     look = _Look(schema_of(parts.core_schema, await parts.graphs.get(graph)))
     async for page in parts.store.export(graph, None):
         for item in page:
@@ -33,7 +36,11 @@ async def check_graph(parts: Parts, graph: str) -> Sequence[Departure]:
                 look.at_entity(item)
             elif isinstance(item, Relationship):
                 look.at_relationship(item)
-    return [Departure(text, count, look.examples[text]) for text, count in look.counts.most_common()]
+    departures = [Departure(text, count, look.examples[text]) for text, count in look.counts.most_common()]
+    return departures + [
+        Departure(f"{each.kind}: an end is gone, deleted by another client", each.count, f"edge {each.example}")
+        for each in await parts.store.dangling(graph)
+    ]
 
 
 class _Look:

@@ -23,7 +23,7 @@ from kgmem.storage.postgres.layout import (
 )
 from kgmem.storage.postgres.passages import Passages, drop_passages_of
 from kgmem.storage.postgres.rows import entity_row, episode_row, number_of, valid_of
-from kgmem.storage.postgres.vertices import CREATED, DELETED, UPDATED, read_vertices
+from kgmem.storage.postgres.vertices import CREATED, DELETED, UPDATED, existing, read_vertices
 
 _SEPARATOR = "\x1f"
 _LONGEST_NAME = 2000  # Bytes of a key or a source that still fit into an index entry of Postgres.
@@ -49,10 +49,19 @@ class Absorber:
             label = self.layout.by_id.get(label_id(id_))
             if label:
                 groups[label.kind].append(id_)
+        edges = await read_edges(self.connection, self.layout, groups[EDGE])
+        ends = {end for both, _ in edges.values() for end in both}
+        there = await existing(self.connection, self.layout, ends)
+        # What another process has taken to absorb, but not committed yet, is absorbed here too.
+        vertices = {*groups[VERTEX], *await self._unindexed(there)}
+        new = await self._unindexed(vertices)
         passages = Passages(self.layout)
         try:
             # Vertices first, since an edge of this batch may lead to a vertex of this batch.
-            changed = await self._vertices(groups[VERTEX], passages) + await self._edges(groups[EDGE])
+            changed = await self._vertices(sorted(vertices), passages)
+            if new and not self.anew:  # Edges that were there before the vertices they lead to; else they follow.
+                groups[EDGE] = sorted({*groups[EDGE], *await edges_at(self.connection, self.layout, new)})
+            changed += await self._edges(groups[EDGE])
             await passages.store(self.connection)
         except asyncpg.UniqueViolationError as error:
             raise asyncpg.SerializationError("another writer took a key at the same time") from error
@@ -90,6 +99,9 @@ class Absorber:
             return 0
         held = {row["id"]: row for row in await self._fetch("edges", list(ids))}
         stored = await read_edges(self.connection, self.layout, ids)
+        # One that leads to a vertex which is gone, as another client can leave it, is not indexed.
+        there = await existing(self.connection, self.layout, {end for both, _ in stored.values() for end in both})
+        stored = {id_: told for id_, told in stored.items() if there.issuperset(told[0])}
         scopes = await self._learn(properties for _, properties in stored.values())
         rows = []
         for id_, ((source, target), told) in sorted(stored.items()):
@@ -116,6 +128,9 @@ class Absorber:
         await self._put("put_edges", told_apart)
         await self._tell(RELATIONSHIP, list(stored), held)
         return len(rows) + await remove(self.connection, self.layout, [id_ for id_ in held if id_ not in stored])
+
+    async def _unindexed(self, ids: Iterable[int]) -> set[int]:
+        return {row["id"] for row in await self._fetch("unindexed", list(ids))}
 
     async def _taken(self, query: str, wanted: Sequence[tuple[Any, ...]]) -> set[int]:
         """Give those (id first) whose name another one bears already, in the index or before them in the batch."""
@@ -157,9 +172,10 @@ class Absorber:
 
 
 async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> int:
-    """Take vertices that no longer exist, with their passages, and edges, out of the index."""
+    """Take vertices that no longer exist, with their passages and edges, and other edges out of the index."""
     if not ids:
         return 0
+    await connection.execute(layout.sql("write", "ends_may_go"))
     held = await connection.fetch(layout.sql("absorb", "items"), list(ids))
     for kind in (ENTITY, EPISODE):
         rows = [row for row in held if row["kind"] == kind]
@@ -168,12 +184,24 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
             await drop_passages_of(connection, layout, gone)
             await connection.execute(layout.sql("write", "delete_items"), gone)
             await connection.execute(layout.sql("write", "change"), DELETED, kind, gone, [row["key"] for row in rows])
-    edges = await connection.fetch(layout.sql("absorb", "edges"), list(ids))
+    # Behind the vertices, since now nobody makes an edge to them any more.
+    joined = await connection.fetch(layout.sql("absorb", "edges_of"), [row["id"] for row in held])
+    edges = await connection.fetch(layout.sql("absorb", "edges"), [*ids, *(row["id"] for row in joined)])
     if edges:
         gone = [row["id"] for row in edges]
         await connection.execute(layout.sql("write", "delete_edges"), gone)
         await connection.execute(layout.sql("write", "change"), DELETED, RELATIONSHIP, gone, [])
     return len(held) + len(edges)
+
+
+async def edges_at(connection: asyncpg.Connection, layout: Layout, ids: Iterable[int]) -> set[int]:
+    """Give the edges in the label tables that lead from or to these vertices."""
+    kinds = [label for label in layout.by_id.values() if label.kind == EDGE]
+    found: set[int] = set()
+    for label in kinds:
+        rows = await connection.fetch(layout.sql("absorb", "label_edges_at", label=label.age_name), list(ids))
+        found |= {row["id"] for row in rows}
+    return found
 
 
 def _name(value: Any) -> str:

@@ -253,6 +253,7 @@ class PostgresIndex:
             gone = [row["id"] for row in await connection.fetch(own.sql("absorb", "lost_labels"), list(own.by_id))]
             for label in own.by_id.values():
                 gone += [row["id"] for row in await connection.fetch(*_orphans(own, label))]
+            gone += [row["id"] for row in await connection.fetch(own.sql("absorb", "endless_edges"))]
             return await absorbing.remove(connection, own, gone), own
 
         removed, learnt = await self.database.transact(work)

@@ -20,7 +20,7 @@ from kgmem.domain.statement import EPISODE_LABEL
 from kgmem.storage.postgres.edges import read_edges
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, label_id, learn_labels
 from kgmem.storage.postgres.records import dumps, entity_of, episode_of, relationship_of
-from kgmem.storage.postgres.vertices import read_vertices
+from kgmem.storage.postgres.vertices import existing, read_vertices
 
 _KINDS = {1: "entity", 2: "episode", 3: "relationship", 4: "schema"}
 _OPERATIONS = {1: "created", 2: "updated", 3: "deleted"}
@@ -66,7 +66,7 @@ async def episode(connection: asyncpg.Connection, layout: Layout, key: str, scop
 async def relationship(connection: asyncpg.Connection, layout: Layout, id_: int, scope: str) -> Relationship:
     """Give a relationship that a scope sees. Raises NotFound."""
     row = await connection.fetchrow(layout.sql("read", "edge"), id_, list(visible_from(scope)))
-    found = await _relationships(connection, layout, [row] if row else [])
+    found = await _relationships(connection, layout, await _with_ends(connection, layout, [row] if row else []))
     if not found:
         raise NotFound(f"There is no relationship {id_}.", mend="List the relationships.")
     return found[0]
@@ -113,7 +113,8 @@ async def relationships(
         if item is None:
             raise NotFound(f"There is no entity {key!r}.", mend="List the entities, or recall by name.")
         rows = await connection.fetch(layout.sql("read", "edges_of"), *arguments, item["id"])
-    return _page(await _relationships(connection, layout, rows[: part.limit]), rows, part)
+    whole = await _with_ends(connection, layout, rows[: part.limit])
+    return _page(await _relationships(connection, layout, whole), rows, part)
 
 
 async def sources(connection: asyncpg.Connection, layout: Layout) -> list[Source]:
@@ -175,6 +176,12 @@ async def _episodes(connection: asyncpg.Connection, layout: Layout, rows: Sequen
         for row in rows
         if row["id"] in stored
     ]
+
+
+async def _with_ends(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Any]:
+    """Give the edges of which another client has not just deleted an end."""
+    there = await existing(connection, layout, {row[end] for row in rows for end in ("source", "target")})
+    return [row for row in rows if {row["source"], row["target"]} <= there]
 
 
 async def _relationships(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Relationship]:

@@ -12,6 +12,7 @@ from kgmem.domain.change import Change
 from kgmem.domain.entity import ENTITY, EPISODE, Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import DatabaseOutdated
+from kgmem.domain.graph import Dangling
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
 from kgmem.domain.statement import DEFAULT_LABEL, check_entities, check_episodes, check_relationships
@@ -21,7 +22,7 @@ from kgmem.storage.postgres.combining import Combiner, Outcomes
 from kgmem.storage.postgres.edges import identity as edge_identity
 from kgmem.storage.postgres.edges import write_edges
 from kgmem.storage.postgres.episodes import ensure_episode_labels, episode_identity, write_episodes
-from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids, source_ids
+from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, learn_labels, scope_ids, source_ids
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import encoded, merge_entity
 from kgmem.storage.postgres.rows import entity_row
@@ -206,6 +207,22 @@ class AgeGraphStore:
             await connection.execute("SET LOCAL statement_timeout = 0")
             async for page in reading.everything(connection, layout, scope):
                 yield page
+
+    async def dangling(self, graph: str) -> Sequence[Dangling]:
+        """Give by kind how many edges of the label tables lack an end, as another AGE client can leave them."""
+        found = []
+        async with (
+            self.catalog.on(graph) as layout,
+            self.database.connection() as connection,
+            connection.transaction(readonly=True),
+        ):
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            await learn_labels(connection, layout)
+            for label in (each for each in layout.by_id.values() if each.kind == EDGE):
+                row = await connection.fetchrow(layout.sql("absorb", "dangling", label=label.age_name))
+                if row["count"]:
+                    found.append(Dangling(label.name, row["count"], row["example"]))
+        return found
 
     async def changes(self, graph: str, after: int, limit: int) -> Sequence[Change]:
         """Give changes after a cursor, only those before which none can still appear."""

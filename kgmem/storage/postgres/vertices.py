@@ -249,8 +249,11 @@ async def existing(connection: asyncpg.Connection, layout: Layout, ids: Iterable
     groups: dict[int, list[int]] = defaultdict(list)
     for id_ in ids:
         groups[label_id(id_)].append(id_)
+    await know_labels(connection, layout, (group[0] for group in groups.values()))
     found: set[int] = set()
     for label, group in groups.items():
+        if label not in layout.by_id:
+            continue
         sql = layout.sql("write", "existing", label=layout.by_id[label].age_name)
         found |= {row["id"] for row in await connection.fetch(sql, group)}
     return found

@@ -17,6 +17,29 @@ ORDER BY id FOR NO KEY UPDATE
 SELECT id, version, scope, source, target, kind, key, known_from FROM {index}.edge WHERE id = ANY ($1::bigint[])
 ORDER BY id FOR UPDATE
 
+-- name: unindexed
+SELECT n.id FROM unnest($1::bigint[]) AS n (id) WHERE NOT EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = n.id)
+
+-- name: edges_of
+SELECT id FROM {index}.edge WHERE source = ANY ($1::bigint[])
+UNION SELECT id FROM {index}.edge WHERE target = ANY ($1::bigint[])
+
+-- name: label_edges_at
+SELECT id FROM {graph}.{label} WHERE start_id = ANY ($1::graphid[])
+UNION SELECT id FROM {graph}.{label} WHERE end_id = ANY ($1::graphid[])
+
+-- name: endless_edges
+SELECT e.id FROM {index}.edge e
+WHERE NOT EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = e.source)
+   OR NOT EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = e.target)
+
+-- name: dangling
+-- Edges in a label table of which an end is gone; the parent table has the rows of all vertices.
+SELECT count(*) AS count, min(e.id::text::bigint) AS example
+FROM {graph}.{label} e
+WHERE NOT EXISTS (SELECT 1 FROM {graph}._ag_label_vertex v WHERE v.id = e.start_id)
+   OR NOT EXISTS (SELECT 1 FROM {graph}._ag_label_vertex v WHERE v.id = e.end_id)
+
 -- name: put_items
 -- When the index is made anew ($13), what is held was not written, so it stays known since when it was.
 INSERT INTO {index}.item AS i (id, kind, scope, key, source, valid, place, area, labels, version)
