@@ -175,7 +175,7 @@ async def test_what_lies_in_a_country_is_what_shapely_finds(memory: Memory, worl
 
 async def test_links_and_geometry_lead_into_a_place(memory: Memory, graph: str) -> None:
     square = {"type": "Polygon", "coordinates": [[[0, 0], [10, 0], [10, 10], [0, 10], [0, 0]]]}
-    hole = {"type": "Polygon", "coordinates": [*square["coordinates"], [[4, 4], [6, 4], [6, 6], [4, 6], [4, 4]]]}  # type: ignore[misc]
+    hole = {"type": "Polygon", "coordinates": [*square["coordinates"], [[4, 4], [6, 4], [6, 6], [4, 6], [4, 4]]]}
     await memory.put_entities(
         graph,
         [

@@ -47,6 +47,7 @@ SEARCH_SETTINGS = {
     "enable_mergejoin": "off",
     "enable_sort": "off",
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",  # It would read all that a filter passes before the first row is there.
     "hnsw.ef_search": "100",
     "hnsw.iterative_scan": "strict_order",
     "hnsw.max_scan_tuples": "40000",
@@ -84,6 +85,7 @@ class Database:
                 reset=_keep_session,
                 server_settings=settings,
                 statement_cache_size=400,
+                max_cacheable_statement_size=500_000,  # A recall of all dimensions is a long text, and long to plan.
                 max_inactive_connection_lifetime=300,
                 timeout=10,
             )

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.search.request import Dimension
 
-# So many rows are compared in about the time in which an index looks for the best among 200,000.
+# So many rows are compared in about the time in which HNSW looks for the best among 200,000.
 NARROW = 2000
+# A text takes longer to weigh than a vector, and the text index loses nothing by a filter but time.
+_NARROW_WORDS = 1000
 _EXACTLY = {"near_many": "near_narrow", "words_many": "words_narrow", "listed": "listed_narrow"}
 
 _NOTHING = "(SELECT NULL::bigint AS id WHERE false)"
@@ -20,13 +22,15 @@ _NOTHING = "(SELECT NULL::bigint AS id WHERE false)"
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """What the statement has beside its arms: tables for WITH, and the places `wide` and `narrow` of the arms.
+    """What a statement has beside its arms: tables for WITH, and the places `wide`, `wide_words` and `narrow` of arms.
 
-    `%(wide)s` is whether the arm must go through its index; `%(narrow)s` is the table (id) that is read instead.
+    `wide` is whether an arm goes through its index, and `wide_words` the arm of words; else `narrow` (id) is read.
     """
 
     tables: Sequence[str] = ()
-    places: Mapping[str, str] = field(default_factory=lambda: {"wide": "true", "narrow": _NOTHING})
+    places: Mapping[str, str] = field(
+        default_factory=lambda: {"wide": "true", "wide_words": "true", "narrow": _NOTHING}
+    )
 
     def pieces(self, of: Sequence[str]) -> list[str]:
         """Give the pieces of an arm, with those that read exactly what is narrow."""
@@ -51,9 +55,16 @@ def narrowing(layout: Layout, dimensions: Sequence[Dimension]) -> Narrowing:
         for each in reading
     ]
     tables.append(f"narrow (id) AS MATERIALIZED ({' UNION ALL '.join(rows)})")
-    return Narrowing(tables, {"wide": "(SELECT name IS NULL FROM narrow_by)", "narrow": "narrow"})
+    places = {"wide": "(SELECT name IS NULL FROM narrow_by)", "wide_words": _many_of("narrow"), "narrow": "narrow"}
+    places["wide_words"] = f"({places['wide']} OR {places['wide_words']})"
+    return Narrowing(tables, places)
 
 
 def chosen(by: Dimension, places: Mapping[str, str]) -> Narrowing:
     """Give how a question is narrowed to what a dimension chooses."""
-    return Narrowing([f"chosen (id) AS MATERIALIZED ({by.chooses % places})"], {"wide": "false", "narrow": "chosen"})
+    told = {"wide": "false", "wide_words": _many_of("chosen"), "narrow": "chosen"}
+    return Narrowing([f"chosen (id) AS MATERIALIZED ({by.chooses % places})"], told)
+
+
+def _many_of(table: str) -> str:
+    return f"(SELECT count(*) > {_NARROW_WORDS} FROM {table})"  # noqa: S608 - no text of callers

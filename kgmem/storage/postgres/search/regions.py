@@ -6,10 +6,9 @@ from typing import Any
 
 from kgmem.domain.errors import KgmemError, NotFound
 from kgmem.domain.geometry import Box, area_of, boxes_of
-from kgmem.domain.interval import Interval, parse_time
-from kgmem.domain.question import When
 from kgmem.storage.postgres.layout import VERTEX, Layout
 from kgmem.storage.postgres.search.request import Parameters, SearchRequest
+from kgmem.storage.postgres.search.times import of_links
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,8 @@ def in_place(layout: Layout, request: SearchRequest, parameters: Parameters, key
     tables = [
         layout.sql("regions", "place") % {"key": parameters.add(key, "text")},
         layout.sql("regions", "inside_by_links") % links,
-        layout.sql("regions", "shape"),
+        # As it was known earlier, a place is a point: label tables hold what is known now.
+        layout.sql("regions", "shape" if request.question.when.known_at is None else "no_shape"),
         *(layout.sql("regions", each) % name for each in ("edges_of_place", "strips")),
         layout.sql("regions", "hull"),
     ]
@@ -86,23 +86,12 @@ def _in_strips(layout: Layout, name: str) -> str:
 
 
 def _holds(layout: Layout, request: SearchRequest, parameters: Parameters, inside: str) -> str:
-    """Give the time at which a link has to be valid: the question's, or now, unless it tells of an occurrence."""
+    """Give the time at which a link has to be valid: that of the question, unless it tells where something happened."""
     when = request.question.when
-    if when.any_time:
+    holds = " AND ".join(of_links(when, parameters))
+    if not holds:
         return ""
-    window = _window(when)
-    if window is not None:
-        start, end = parameters.add(window.start, "timestamptz"), parameters.add(window.end, "timestamptz")
-        return f" AND e.valid && tstzrange({start}, {end})"
+    if when.valid_at is not None or when.between is not None:
+        return f" AND {holds}"
     known = [layout.labels[VERTEX, name].id for name in request.occurrences if (VERTEX, name) in layout.labels]
-    return f" AND (e.valid @> now() OR ({inside} >> 48) = ANY ({parameters.add(known, 'bigint[]')}))"
-
-
-def _window(when: When) -> Interval | None:
-    if when.valid_at is not None:
-        return parse_time(when.valid_at)
-    if when.between is not None:
-        first, last = when.between
-        start = parse_time(first).start if first is not None else None
-        return Interval(start, parse_time(last).end if last is not None else None)
-    return None
+    return f" AND ({holds} OR ({inside} >> 48) = ANY ({parameters.add(known, 'bigint[]')}))"

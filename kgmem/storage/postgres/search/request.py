@@ -55,8 +55,8 @@ class Dimension:
     condition: str = ""  # What every candidate must meet.
     candidates: str = ""  # A query that gives (item, value, stands): what the dimension finds by itself.
     value: str = ""  # The arm's value of a candidate, whichever arm found it.
-    # Ids (id) of at least all that can meet the condition, by an index. It is read as far as `narrow` needs it: where it
-    # gives few, all arms compare just these, exactly, so that no filter costs an approximate index its best candidates.
+    # A query for the ids (id) of at least all that can meet the condition, by an index. It is read as far as it
+    # counts (narrowing.py): where it gives few, arms compare just these, so that HNSW loses nothing by a filter.
     reads: str = ""
     # A query (item) that chooses few out of what meets every condition of the question; only these are candidates. It
     # has the pieces that `candidates` has; its %(filters)s tell what stands, too.

@@ -14,7 +14,7 @@ SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 
 -- name: near_many
 SELECT v.item, v.embedding <#> %(vector)s AS value, %(stands)s AS stands
-FROM {index}.{table} v JOIN {index}.item i ON i.id = v.item
+FROM {index}.{table} v CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = v.item OFFSET 0) i
 WHERE %(wide)s AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) %(filters)s
 ORDER BY v.embedding <#> %(vector)s LIMIT %(most)s
 
@@ -31,8 +31,8 @@ ORDER BY 2, 1 LIMIT %(most)s
 -- The index's own score of the row that it just gave: the operator would read and weigh the text again, at 25 us a row.
 -- It holds for rows that come from the index alone, which the settings of the search pool see to.
 SELECT p.item, bm25_get_current_score() AS value, %(stands)s AS stands
-FROM {index}.passage p JOIN {index}.item i ON i.id = p.item
-WHERE %(wide)s AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) %(filters)s
+FROM {index}.passage p CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = p.item OFFSET 0) i
+WHERE %(wide_words)s AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) %(filters)s
 ORDER BY p.body <@> to_bm25query(%(text)s, %(words)s) LIMIT %(most)s
 
 -- name: words_few

@@ -82,6 +82,9 @@ where_shape (shape) AS MATERIALIZED (
     WHERE v.id = (SELECT item FROM where_place WHERE lon IS NOT NULL)::text::ag_catalog.graphid
 )
 
+-- name: no_shape
+where_shape (shape) AS MATERIALIZED (SELECT NULL::jsonb)
+
 -- name: inside_by_links
 where_inside (item) AS (
     SELECT item FROM where_place

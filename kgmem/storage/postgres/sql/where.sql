@@ -14,9 +14,8 @@ where_spot (item, lon, lat) AS MATERIALIZED (
 
 -- name: km
 -- The haversine distance on the mean sphere. A difference is kept from being so small that its square is none.
-(12742.0176 * asin(sqrt(least(1, sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2
-    + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))))
+(12742.0176 * asin(sqrt(least(1, sin(radians(greatest(abs(i.place[1] - %(lat)s), 1e-99)) / 2) ^ 2
+    + cos(radians(%(lat)s)) * cos(radians(i.place[1])) * sin(radians(greatest(abs(i.place[0] - %(lon)s), 1e-99)) / 2) ^ 2))))
 
 -- name: cap
 -- One or two boxes that hold all that lies within so many km of the spot. A cap reaches furthest east and west where a
@@ -34,11 +33,12 @@ FROM (
         SELECT lon, lat, high,
                degrees(asin(least(1, sin(radians(least(high, 90))) / greatest(cos(radians(lat)), 1e-9)))) + 1e-5
                AS wide
-        FROM (SELECT s.lon, s.lat,
-                     degrees(CASE WHEN %(km)s > 20038 THEN 20038 ELSE %(km)s END / 6371.0088) * (1 + 1e-9) + 1e-5
-                     AS high
-              FROM where_spot s) radius
+        FROM (SELECT lon, lat,
+                     degrees(CASE WHEN km > 20038 THEN 20038 ELSE km END / 6371.0088) * (1 + 1e-9) + 1e-5 AS high
+              FROM (SELECT lon, lat, %(km)s AS km FROM where_spot OFFSET 0) given) radius
+        OFFSET 0
     ) reach
+    OFFSET 0
 ) sides
 
 -- name: pool_of_cap
@@ -108,9 +108,24 @@ FROM held i
 WHERE %(wide)s AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) %(filters)s
 ORDER BY 2, 1 LIMIT %(count)s
 
--- name: inside
--- In no order of places: what lies in an area that ranks, where nothing else finds anything.
-SELECT i.id AS item, 1 AS value, %(stands)s AS stands
+-- name: inside_few
+-- What lies in regions, where nothing else finds anything: in the order in which it came.
+SELECT i.id AS item, %(stands)s AS stands
+FROM seen s
+CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE scope = s.id OFFSET 0) i
+WHERE NOT s.large AND %(inside)s %(filters)s
+ORDER BY 1 LIMIT %(most)s
+
+-- name: inside_narrow
+SELECT i.id AS item, %(stands)s AS stands
+FROM %(narrow)s n
+CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = n.id OFFSET 0) i
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) AND %(inside)s %(filters)s
+ORDER BY 1 LIMIT %(most)s
+
+-- name: inside_many
+SELECT i.id AS item, %(stands)s AS stands
 FROM {index}.item i
-WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) AND %(condition)s %(filters)s
+WHERE %(wide)s AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+      AND %(inside)s %(filters)s
 ORDER BY i.id LIMIT %(most)s
