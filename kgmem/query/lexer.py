@@ -87,11 +87,11 @@ def tokens(query: str) -> list[Token]:
             mend="Give data as parameters: UNWIND $rows AS row ...",
         )
     found: list[Token] = []
-    at, length, match = 0, len(query), _TOKEN.match
+    at, length, match, plain = 0, len(query), _TOKEN.match, query.isascii()
     while at < length:
         seen = match(query, at)
         name = seen.lastgroup if seen is not None else None
-        if seen is None or name == "open_comment" or (name == "WORD" and _goes_on(query, seen[0], seen.end())):
+        if seen is None or name == "open_comment" or (not plain and _goes_on(seen)):
             token = _rare(query, at)
             found.append(token)
             at = token.end
@@ -111,9 +111,12 @@ def tokens(query: str) -> list[Token]:
     return found
 
 
-def _goes_on(query: str, word: str, end: int) -> bool:
-    # Combining marks are part of a name and no \\w.
-    return not word.isascii() or (end < len(query) and not query[end].isascii())
+def _goes_on(seen: re.Match[str]) -> bool:
+    """Whether it is a name that may go on with what is part of a name and no letter or digit: a combining mark."""
+    if seen.lastgroup not in {"WORD", "PARAMETER", "dollar"} or "`" in seen[0]:
+        return False
+    after = seen.string[seen.end() : seen.end() + 1]
+    return not (seen[0].isascii() and after.isascii())
 
 
 def _content(query: str, name: str, text: str, at: int) -> str:
@@ -166,11 +169,16 @@ def _escaped(query: str, escape: str, at: int) -> str:
 
 def _rare(query: str, at: int) -> Token:
     """Give a name with letters beyond ASCII (combining marks are part of it), or raise for what is no token."""
-    end = at + (query[at].isidentifier() or unicodedata.category(query[at]) == "Pc")
-    while at < end < len(query) and f"a{query[end]}".isidentifier():
+    start = at + query.startswith("$", at)
+    first = query[start : start + 1]
+    named = first.isidentifier() or (start > at and first.isalnum()) or unicodedata.category(first or " ") == "Pc"
+    end = start + named
+    while start < end < len(query) and f"a{query[end]}".isidentifier():
         end += 1
-    if end > at:
-        text = query[at:end]
+    text = query[start:end]
+    if text and start > at:
+        return Token(Kind.PARAMETER, text, "", at, end)
+    if text:
         return Token(Kind.WORD, text, text.upper(), at, end)
     letter = query[at]
     if query.startswith("/*", at):

@@ -4,7 +4,8 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, NoReturn
 
-from kgmem.query.analysis.findings import Projected, Scope
+from kgmem.query.analysis.findings import Projected
+from kgmem.query.analysis.scope import Scope
 from kgmem.query.errors import CypherError, closest
 from kgmem.query.signatures import FunctionSignature, ProcedureSignature
 from kgmem.query.tree.expressions import Expression, Parameter, Variable

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from kgmem.query.analysis.base import BOOLEANS, Handler
-from kgmem.query.analysis.findings import Scope
 from kgmem.query.analysis.operators import OperatorAnalyser
+from kgmem.query.analysis.scope import Scope
 from kgmem.query.errors import closest
 from kgmem.query.tree import expressions as tree
 from kgmem.query.tree.expressions import Expression, Variable
@@ -42,16 +42,16 @@ class CallAnalyser(OperatorAnalyser):
         self.alone_predicate(part.where, inner)
         return BOOLEAN
 
-    def _within(self, variable: Variable, source: Expression, scope: Scope) -> dict[str, Type]:
+    def _within(self, variable: Variable, source: Expression, scope: Scope) -> Scope:
         found = self.type_of(source, scope)
         self.fits(source, found, _LISTS, "a list")
-        return {**scope, variable.name: found.element or ANY}
+        return scope.local(variable.name, found.element or ANY)
 
     def _reduce(self, part: tree.Reduce, scope: Scope) -> Type:
         self.type_of(part.start, scope)
         inner = self._within(part.variable, part.source, scope)
         # What the steps make of the accumulator may be of another type than it begins with.
-        self.alone(part.step, {**inner, part.accumulator.name: ANY})
+        self.alone(part.step, inner.local(part.accumulator.name, ANY))
         return ANY
 
     def _call(self, part: tree.Call, scope: Scope) -> Type:

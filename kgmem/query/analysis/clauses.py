@@ -4,12 +4,12 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kgmem.query.analysis.findings import Column, Projected, Scope
+from kgmem.query.analysis.findings import Column, Projected
 from kgmem.query.analysis.projections import ProjectionAnalyser
+from kgmem.query.analysis.scope import NOTHING, Scope
 from kgmem.query.tree import clauses as tree
 from kgmem.query.tree.expressions import Call, Expression, Index, Property
 from kgmem.query.tree.labels import HasLabels
-from kgmem.query.types import Type
 
 _ELEMENTS = frozenset({"NODE", "RELATIONSHIP"})
 _NODES = frozenset({"NODE"})
@@ -27,18 +27,18 @@ class ClauseAnalyser(ProjectionAnalyser):
     reading_only: str | None = None
 
     @abstractmethod
-    def call_procedure(self, clause: tree.CallProcedure, scope: Scope) -> dict[str, Type]:
+    def call_procedure(self, clause: tree.CallProcedure, scope: Scope) -> Scope:
         """Analyse CALL of a procedure inside a query."""
 
     @abstractmethod
-    def call_subquery(self, clause: tree.CallSubquery, scope: Scope) -> dict[str, Type]:
+    def call_subquery(self, clause: tree.CallSubquery, scope: Scope) -> Scope:
         """Analyse CALL of a subquery."""
 
-    def clause(self, clause: tree.Clause, scope: Scope) -> dict[str, Type]:
+    def clause(self, clause: tree.Clause, scope: Scope) -> Scope:
         """Give the scope after a clause. Raises CypherError."""
         if isinstance(clause, UPDATES):
             self.write(clause)
-        found: dict[str, Type] = _CLAUSES[type(clause)](self, clause, scope)
+        found: Scope = _CLAUSES[type(clause)](self, clause, scope)
         self.scopes[id(clause)] = found
         return found
 
@@ -49,29 +49,27 @@ class ClauseAnalyser(ProjectionAnalyser):
             self.fail("InvalidClauseComposition", problem, clause.at)
         self.writes = True
 
-    def _match(self, clause: tree.Match, scope: Scope) -> dict[str, Type]:
+    def _match(self, clause: tree.Match, scope: Scope) -> Scope:
         after = self.match_patterns(clause.patterns, scope)
         if clause.where is not None:
             self.predicate(clause.where, after)
         return after
 
-    def _unwind(self, clause: tree.Unwind, scope: Scope) -> dict[str, Type]:
+    def _unwind(self, clause: tree.Unwind, scope: Scope) -> Scope:
         found = self.type_of(clause.source, scope)
-        after = dict(scope)
         # What is no list counts as a list of one.
-        self.bind_new(clause.variable, found.element or found, after)
-        return after
+        return self.bind_new(clause.variable, found.element or found, scope)
 
-    def _with(self, clause: tree.With, scope: Scope) -> dict[str, Type]:
+    def _with(self, clause: tree.With, scope: Scope) -> Scope:
         return self.after(self.project(clause.projection, scope, where=clause.where, named=True))
 
-    def _return(self, clause: tree.Return, scope: Scope) -> dict[str, Type]:
+    def _return(self, clause: tree.Return, scope: Scope) -> Scope:
         self.returned(clause, scope)
-        return {}
+        return NOTHING
 
     def returned(self, clause: tree.Return, scope: Scope) -> Projected:
         """Give what a RETURN means. Raises CypherError."""
-        if clause.projection.star and not set(scope) - set(self.outer):
+        if clause.projection.star and all(name in self.outer for name in scope):
             self.fail("NoVariablesInScope", "There is no variable for * to stand for.", clause.projection.at)
         return self.project(clause.projection, scope)
 
@@ -79,29 +77,29 @@ class ClauseAnalyser(ProjectionAnalyser):
         """Give the columns of a RETURN that is analysed."""
         return self.projections[id(clause.projection)].columns
 
-    def _unchanged(self, _clause: tree.Clause, scope: Scope) -> dict[str, Type]:
-        return dict(scope)
+    def _unchanged(self, _clause: tree.Clause, scope: Scope) -> Scope:
+        return scope
 
-    def _use(self, clause: tree.Use, scope: Scope) -> dict[str, Type]:
+    def _use(self, clause: tree.Use, scope: Scope) -> Scope:
         if isinstance(clause.graph, Call) and clause.graph.name.lower() == _BY_NAME:
             self.types_of(clause.graph.arguments, scope)
         elif isinstance(clause.graph, Expression):
             self.type_of(clause.graph, scope)
-        return dict(scope)
+        return scope
 
-    def _create(self, clause: tree.Create, scope: Scope) -> dict[str, Type]:
+    def _create(self, clause: tree.Create, scope: Scope) -> Scope:
         return self.new_patterns(clause.patterns, scope, merge=False)
 
-    def _merge(self, clause: tree.Merge, scope: Scope) -> dict[str, Type]:
+    def _merge(self, clause: tree.Merge, scope: Scope) -> Scope:
         after = self.new_patterns((clause.pattern,), scope, merge=True)
         for item in (*clause.on_create, *clause.on_match):
             self._set_item(item, after)
         return after
 
-    def _set(self, clause: tree.Set, scope: Scope) -> dict[str, Type]:
+    def _set(self, clause: tree.Set, scope: Scope) -> Scope:
         for item in clause.items:
             self._set_item(item, scope)
-        return dict(scope)
+        return scope
 
     def _set_item(self, item: tree.SetItem, scope: Scope) -> None:
         if isinstance(item, tree.SetLabels):
@@ -125,43 +123,42 @@ class ClauseAnalyser(ProjectionAnalyser):
         if isinstance(target, Property | Index):
             self.fits(target.subject, self.types[id(target.subject)], _ELEMENTS, "a node or relationship")
 
-    def _remove(self, clause: tree.Remove, scope: Scope) -> dict[str, Type]:
+    def _remove(self, clause: tree.Remove, scope: Scope) -> Scope:
         for item in clause.items:
             if isinstance(item, tree.SetLabels):
                 self._set_labels(item, scope)
             else:
                 self._target(item.target, scope)
-        return dict(scope)
+        return scope
 
-    def _delete(self, clause: tree.Delete, scope: Scope) -> dict[str, Type]:
+    def _delete(self, clause: tree.Delete, scope: Scope) -> Scope:
         for value in clause.values:
             found = self.type_of(value, scope)
             if isinstance(value, HasLabels):
                 mend = "Labels are removed by REMOVE n:Label."
                 self.fail("InvalidDelete", "DELETE deletes nodes, relationships and paths.", value.at, mend=mend)
             self.fits(value, found, _DELETED, "a node, relationship or path")
-        return dict(scope)
+        return scope
 
-    def _foreach(self, clause: tree.Foreach, scope: Scope) -> dict[str, Type]:
+    def _foreach(self, clause: tree.Foreach, scope: Scope) -> Scope:
         found = self.type_of(clause.source, scope)
         self.fits(clause.source, found, frozenset({"LIST"}), "a list")
-        inner = dict(scope)
-        self.bind_new(clause.variable, found.element or found, inner)
+        inner = self.bind_new(clause.variable, found.element or found, scope.inner())
         for update in clause.updates:
             if not isinstance(update, UPDATES):
                 problem = "FOREACH holds only clauses that write: CREATE, MERGE, SET, REMOVE, DELETE, FOREACH."
                 self.fail("InvalidClauseComposition", problem, update.at, mend="To read for each item, use UNWIND.")
             inner = self.clause(update, inner)
-        return dict(scope)
+        return scope
 
-    def _call_procedure(self, clause: tree.CallProcedure, scope: Scope) -> dict[str, Type]:
+    def _call_procedure(self, clause: tree.CallProcedure, scope: Scope) -> Scope:
         return self.call_procedure(clause, scope)
 
-    def _call_subquery(self, clause: tree.CallSubquery, scope: Scope) -> dict[str, Type]:
+    def _call_subquery(self, clause: tree.CallSubquery, scope: Scope) -> Scope:
         return self.call_subquery(clause, scope)
 
 
-_CLAUSES: Mapping[type, Callable[[ClauseAnalyser, Any, Scope], dict[str, Type]]] = {
+_CLAUSES: Mapping[type, Callable[[ClauseAnalyser, Any, Scope], Scope]] = {
     tree.Match: ClauseAnalyser._match,
     tree.Unwind: ClauseAnalyser._unwind,
     tree.With: ClauseAnalyser._with,

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable
 
-from kgmem.query.analysis.findings import Scope
 from kgmem.query.analysis.patterns import PatternAnalyser
+from kgmem.query.analysis.scope import Scope
 from kgmem.query.tree.expressions import Parameter
 from kgmem.query.tree.labels import AllLabels, DynamicLabel, LabelName, Labels
 from kgmem.query.tree.patterns import GroupPattern, NodePattern, PathPattern, RelationshipPattern
-from kgmem.query.types import NODE, PATH, RELATIONSHIP, Type
+from kgmem.query.types import NODE, PATH, RELATIONSHIP
 
 
 class CreationAnalyser(PatternAnalyser):
     """Analyses the patterns of CREATE and MERGE."""
 
-    def new_patterns(self, patterns: Iterable[PathPattern], scope: Scope, *, merge: bool) -> dict[str, Type]:
+    def new_patterns(self, patterns: Iterable[PathPattern], scope: Scope, *, merge: bool) -> Scope:
         """Give the scope with what the patterns make; with `merge` they are looked for first."""
-        grown = dict(scope)
+        grown = scope
         for pattern in patterns:
             if pattern.selector is not None:
                 self.fail("UnexpectedSyntax", "No path can be chosen where paths are made.", pattern.selector.at)
@@ -23,38 +23,37 @@ class CreationAnalyser(PatternAnalyser):
                 if isinstance(element, GroupPattern):
                     self.fail("UnexpectedSyntax", "Nothing that repeats can be made.", element.at)
                 elif isinstance(element, NodePattern):
-                    self._new_node(element, grown, lone=len(pattern.elements) == 1)
+                    grown = self._new_node(element, grown, lone=len(pattern.elements) == 1)
                 else:
-                    self._new_relationship(element, grown, merge=merge)
+                    grown = self._new_relationship(element, grown, merge=merge)
             if pattern.variable is not None:
-                self.bind_new(pattern.variable, PATH, grown)
+                grown = self.bind_new(pattern.variable, PATH, grown)
         for pattern in patterns:
             self._new_contents(pattern, grown, merge=merge)
         return grown
 
-    def _new_node(self, node: NodePattern, scope: dict[str, Type], *, lone: bool) -> None:
+    def _new_node(self, node: NodePattern, scope: Scope, *, lone: bool) -> Scope:
         if node.labels is not None:
             self.plain_labels(node.labels)
         if node.variable is None:
-            return
+            return scope
         if lone or node.labels is not None or node.properties is not None:
-            self.bind_new(node.variable, NODE, scope)
-        else:
-            self.bind(node.variable, NODE, scope)
+            return self.bind_new(node.variable, NODE, scope)
+        return self.bind(node.variable, NODE, scope)
 
-    def _new_relationship(self, made: RelationshipPattern, scope: dict[str, Type], *, merge: bool) -> None:
+    def _new_relationship(self, made: RelationshipPattern, scope: Scope, *, merge: bool) -> Scope:
         if made.length is not None or made.quantifier is not None:
             self.fail("CreatingVarLength", "A relationship that is made has no variable length.", made.at)
         if made.variable is not None:
-            self.bind_new(made.variable, RELATIONSHIP, scope)
+            scope = self.bind_new(made.variable, RELATIONSHIP, scope)
         if not isinstance(made.types, LabelName | DynamicLabel):
             mend = "Write -[:TYPE]->."
             self.fail("NoSingleRelationshipType", "A relationship that is made has one type.", made.at, mend=mend)
         if made.direction == "both" and not merge:
             mend = "Write --> or <--."
-            self.fail(
-                "RequiresDirectedRelationship", "A relationship that is made has one direction.", made.at, mend=mend
-            )
+            problem = "A relationship that is made has one direction."
+            self.fail("RequiresDirectedRelationship", problem, made.at, mend=mend)
+        return scope
 
     def _new_contents(self, pattern: PathPattern, scope: Scope, *, merge: bool) -> None:
         for element in pattern.elements:

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kgmem.query.analysis.scope import Scope
 from kgmem.query.signatures import ProcedureSignature
 from kgmem.query.tree.clauses import CallProcedure, Clause, Projection, SortKey
 from kgmem.query.tree.commands import Statement
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.types import Type
-
-Scope = Mapping[str, Type]
 
 
 @dataclass(frozen=True, slots=True)

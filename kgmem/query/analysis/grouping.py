@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from kgmem.query.analysis.findings import Column, Scope
+from kgmem.query.analysis.findings import Column
+from kgmem.query.analysis.scope import Scope
 from kgmem.query.tree.clauses import Subquery
 from kgmem.query.tree.expressions import (
     Call,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from kgmem.query.analysis.base import Analyser, Handler
-from kgmem.query.analysis.findings import Scope
+from kgmem.query.analysis.scope import Scope
 from kgmem.query.tree import expressions as tree
 from kgmem.query.tree.expressions import Expression, Variable
 from kgmem.query.tree.labels import AllLabels, DynamicLabel, HasLabels, Labels, NotLabel, OneLabel

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from kgmem.query.analysis.base import Handler
 from kgmem.query.analysis.calls import CallAnalyser
-from kgmem.query.analysis.findings import Scope
+from kgmem.query.analysis.scope import NOTHING, Scope
 from kgmem.query.tree.expressions import IntegerLiteral, Parameter, Variable
 from kgmem.query.tree.patterns import (
     GroupPattern,
@@ -28,17 +28,17 @@ _KINDS = {"NODE": "a node", "RELATIONSHIP": "a relationship", "PATH": "a path", 
 class _Binding:
     """What one MATCH binds: the scope as it grows, its relationships, and what groups bind inside of themselves."""
 
-    scope: dict[str, Type]
+    scope: Scope
     relationships: set[str] = field(default_factory=set)
-    groups: dict[int, dict[str, Type]] = field(default_factory=dict)
+    groups: dict[int, Scope] = field(default_factory=dict)
 
 
 class PatternAnalyser(CallAnalyser):
     """Analyses patterns."""
 
-    def match_patterns(self, patterns: Iterable[PathPattern], scope: Scope) -> dict[str, Type]:
+    def match_patterns(self, patterns: Iterable[PathPattern], scope: Scope) -> Scope:
         """Give the scope with what the patterns of one MATCH bind."""
-        binding = _Binding(dict(scope))
+        binding = _Binding(scope)
         for pattern in patterns:
             self._bind_path(pattern, binding)
         # What is asked of one part of a pattern may name what a later part binds.
@@ -50,7 +50,7 @@ class PatternAnalyser(CallAnalyser):
         self._check_selector(pattern)
         self._bind_elements(pattern.elements, binding)
         if pattern.variable is not None:
-            self.bind_new(pattern.variable, PATH, binding.scope)
+            binding.scope = self.bind_new(pattern.variable, PATH, binding.scope)
 
     def _check_selector(self, pattern: PathPattern) -> None:
         selector = pattern.selector
@@ -59,7 +59,7 @@ class PatternAnalyser(CallAnalyser):
         if isinstance(selector.count, IntegerLiteral) and selector.count.value < 1:
             self.fail("NumberOutOfRange", "At least 1 path must be asked for.", selector.count.at)
         if selector.count is not None:
-            self.type_of(selector.count, {})
+            self.type_of(selector.count, NOTHING)
         if selector.kind not in _FUNCTIONS:
             return
         shape = [type(element) for element in pattern.elements]
@@ -68,23 +68,23 @@ class PatternAnalyser(CallAnalyser):
             problem = f"{selector.kind} takes two nodes and one relationship between them: (a)-[*]-(b)."
             self.fail("InvalidRelationshipPattern", problem, pattern.at)
 
-    def bind_new(self, variable: Variable, kind: Type, scope: dict[str, Type]) -> None:
-        """Bind a variable that must not be there yet. Raises CypherError where it is."""
+    def bind_new(self, variable: Variable, kind: Type, scope: Scope) -> Scope:
+        """Give the scope with a variable that must not be there yet. Raises CypherError where it is."""
         if variable.name in scope:
             mend = "Choose another name, or end its scope with a WITH that leaves it out."
             problem = f"Variable {variable.name} is already bound."
             self.fail("VariableAlreadyBound", problem, variable.at, mend=mend)
-        scope[variable.name] = kind
         self.types[id(variable)] = kind
+        return scope.bound(variable.name, kind)
 
-    def bind(self, variable: Variable, kind: Type, scope: dict[str, Type]) -> None:
-        """Bind a variable, or use one that is bound already. Raises CypherError where that is of another kind."""
+    def bind(self, variable: Variable, kind: Type, scope: Scope) -> Scope:
+        """Give the scope with a variable, bound already or not. Raises CypherError where it is of another kind."""
         found = scope.get(variable.name)
         if found is not None and not self._is_kind(found, kind):
             problem = f"Variable {variable.name} is {found}, and is used here as {_KINDS[kind.name]}."
             self.fail("VariableTypeConflict", problem, variable.at)
-        scope[variable.name] = kind
         self.types[id(variable)] = kind
+        return scope if found == kind else scope.bound(variable.name, kind)
 
     def _is_kind(self, found: Type, kind: Type) -> bool:
         if not can_be(found, frozenset({kind.name})):
@@ -98,15 +98,16 @@ class PatternAnalyser(CallAnalyser):
             elif element.variable is None:
                 continue
             elif isinstance(element, NodePattern):
-                self.bind(element.variable, NODE, binding.scope)
+                binding.scope = self.bind(element.variable, NODE, binding.scope)
             else:
                 self._bind_relationship(element, element.variable, binding)
 
     def _bind_relationship(self, element: RelationshipPattern, variable: Variable, binding: _Binding) -> None:
         if element.quantifier is not None:
-            self.bind_new(variable, RELATIONSHIPS, binding.scope)
+            binding.scope = self.bind_new(variable, RELATIONSHIPS, binding.scope)
             return
-        self.bind(variable, RELATIONSHIP if element.length is None else RELATIONSHIPS, binding.scope)
+        kind = RELATIONSHIP if element.length is None else RELATIONSHIPS
+        binding.scope = self.bind(variable, kind, binding.scope)
         if variable.name in binding.relationships:
             problem = f"Relationship {variable.name} cannot be two relationships of one pattern."
             self.fail("RelationshipUniquenessViolation", problem, variable.at)
@@ -116,21 +117,21 @@ class PatternAnalyser(CallAnalyser):
         if group.quantifier is None:
             self._bind_elements(group.elements, binding)
             if group.variable is not None:
-                self.bind_new(group.variable, PATH, binding.scope)
+                binding.scope = self.bind_new(group.variable, PATH, binding.scope)
             return
         # Inside, a variable is one node or relationship; outside, the list of those of all repetitions.
-        inner = _Binding({}, binding.relationships, binding.groups)
+        inner = _Binding(Scope(), binding.relationships, binding.groups)
         self._bind_elements(group.elements, inner)
         if group.variable is not None:
-            self.bind_new(group.variable, PATH, inner.scope)
+            inner.scope = self.bind_new(group.variable, PATH, inner.scope)
         for name, kind in inner.scope.items():
-            self.bind_new(Variable(group.at, name), list_of(kind), binding.scope)
+            binding.scope = self.bind_new(Variable(group.at, name), list_of(kind), binding.scope)
         binding.groups[id(group)] = inner.scope
 
-    def _contents(self, elements: Iterable[PathElement], scope: Scope, binding: _Binding | None = None) -> None:
+    def _contents(self, elements: Iterable[PathElement], scope: Scope, binding: _Binding) -> None:
         for element in elements:
             if isinstance(element, GroupPattern):
-                inner = {**scope, **(binding.groups.get(id(element), {}) if binding else {})}
+                inner = Scope(binding.groups.get(id(element)), scope)
                 self._contents(element.elements, inner, binding)
                 if element.where is not None:
                     self.predicate(element.where, inner)
@@ -157,7 +158,7 @@ class PatternAnalyser(CallAnalyser):
                 problem = "A relationship of variable length cannot have a WHERE of its own."
                 self.fail("InvalidRelationshipPattern", problem, element.at, mend=mend)
             if element.quantifier is not None and element.variable is not None:
-                scope = {**scope, element.variable.name: RELATIONSHIP}
+                scope = scope.local(element.variable.name, RELATIONSHIP)
         self.predicate(element.where, scope)
 
     def pattern_predicate(self, part: PatternPredicate, scope: Scope) -> Type:
@@ -165,16 +166,16 @@ class PatternAnalyser(CallAnalyser):
         for element in part.pattern.elements:
             if element.variable is not None:
                 self.variable(element.variable, scope)
-        self.match_patterns((part.pattern,), scope)
+        self.match_patterns((part.pattern,), scope.inner())
         return BOOLEAN
 
     def _pattern_comprehension(self, part: PatternComprehension, scope: Scope) -> Type:
-        inner = self.match_patterns((part.pattern,), scope)
+        inner = self.match_patterns((part.pattern,), scope.inner())
         self.alone_predicate(part.where, inner)
         return list_of(self.alone(part.result, inner))
 
     def _shortest_path(self, part: ShortestPath, scope: Scope) -> Type:
-        self.match_patterns((part.pattern,), scope)
+        self.match_patterns((part.pattern,), scope.inner())
         selector = part.pattern.selector
         return PATH if selector is None else _FUNCTIONS[selector.kind]
 

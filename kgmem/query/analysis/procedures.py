@@ -1,7 +1,8 @@
 """CALL of procedures: their arguments, and the columns that they yield."""
 
 from kgmem.query.analysis.clauses import ClauseAnalyser
-from kgmem.query.analysis.findings import Column, Scope
+from kgmem.query.analysis.findings import Column
+from kgmem.query.analysis.scope import NOTHING, Scope
 from kgmem.query.errors import closest
 from kgmem.query.signatures import ProcedureSignature
 from kgmem.query.tree.clauses import CallProcedure, Yielded
@@ -12,7 +13,7 @@ from kgmem.query.types import Type
 class ProcedureAnalyser(ClauseAnalyser):
     """Analyses CALL of procedures."""
 
-    def call_procedure(self, clause: CallProcedure, scope: Scope) -> dict[str, Type]:
+    def call_procedure(self, clause: CallProcedure, scope: Scope) -> Scope:
         """Analyse a CALL inside a query: its arguments and columns are named."""
         signature = self._signature(clause)
         if clause.arguments is None and signature.inputs:
@@ -24,9 +25,9 @@ class ProcedureAnalyser(ClauseAnalyser):
             mend = f"Name the columns: {', '.join(field.name for field in signature.outputs)}."
             self.fail("UnexpectedSyntax", "YIELD * is for a CALL that stands alone.", clause.at, mend=mend)
         self._check_arguments(clause, signature, scope)
-        after = dict(scope)
+        after = scope
         for yielded in clause.yielded or ():
-            self.bind_new(yielded.variable, self._output(signature, yielded), after)
+            after = self.bind_new(yielded.variable, self._output(signature, yielded), after)
         if clause.where is not None:
             self.predicate(clause.where, after)
         return after
@@ -38,13 +39,13 @@ class ProcedureAnalyser(ClauseAnalyser):
             for field in signature.inputs:
                 if not field.optional:
                     self.use_parameter(field.name, clause.at)
-        self._check_arguments(clause, signature, {})
-        after: dict[str, Type] = {}
+        self._check_arguments(clause, signature, NOTHING)
+        after = Scope()
         if clause.star or clause.yielded is None:
-            after = {field.name: field.type for field in signature.outputs}
+            after = Scope({field.name: field.type for field in signature.outputs})
         else:
             for yielded in clause.yielded:
-                self.bind_new(yielded.variable, self._output(signature, yielded), after)
+                after = self.bind_new(yielded.variable, self._output(signature, yielded), after)
         if clause.where is not None:
             self.predicate(clause.where, after)
         self.scopes[id(clause)] = after

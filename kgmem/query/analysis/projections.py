@@ -2,24 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from types import MappingProxyType
 
 from kgmem.query.analysis.creations import CreationAnalyser
-from kgmem.query.analysis.findings import Column, Projected, Scope
+from kgmem.query.analysis.findings import Column, Projected
 from kgmem.query.analysis.grouping import Grouping, Repetitions, aggregates
+from kgmem.query.analysis.scope import NOTHING, Scope
 from kgmem.query.errors import CypherError
 from kgmem.query.tree.clauses import Item, Projection
 from kgmem.query.tree.expressions import Expression, IntegerLiteral, Variable
-from kgmem.query.types import Type
 
 _INTEGERS = frozenset({"INTEGER"})
+# How many columns all the * of one query may stand for: beyond that a short text would take very long.
+_MOST_COLUMNS = 100_000
 
 
 class ProjectionAnalyser(CreationAnalyser):
     """Analyses projections."""
 
     # What is seen in a subquery after every WITH: the variables of the query around it.
-    outer: Scope = MappingProxyType({})
+    outer: Scope = NOTHING
+    _spelled_out = 0  # How many columns a * stood for so far.
 
     def project(
         self, projection: Projection, scope: Scope, *, where: Expression | None = None, named: bool = False
@@ -43,14 +45,18 @@ class ProjectionAnalyser(CreationAnalyser):
         self.projections[id(projection)] = found
         return found
 
-    def after(self, projected: Projected) -> dict[str, Type]:
+    def after(self, projected: Projected) -> Scope:
         """Give the scope after a projection."""
-        return {**self.outer, **{column.name: column.type for column in projected.columns}}
+        return Scope({column.name: column.type for column in projected.columns}, self.outer)
 
     def _columns(self, projection: Projection, scope: Scope) -> tuple[Column, ...]:
         found: list[Column] = []
         if projection.star:
             names = sorted(name for name in scope if name not in self.outer)
+            self._spelled_out += len(names)
+            if self._spelled_out > _MOST_COLUMNS:
+                problem = f"The * of this query stand for more than {_MOST_COLUMNS:,} columns."
+                self.fail("TooManyColumns", problem, projection.at, mend="Name the columns that are needed.")
             found = [Column(name, Variable(projection.at, name), scope[name], aggregates=False) for name in names]
         for item in projection.items:
             kind, has_aggregation = self.aggregating(item.value, scope)
@@ -98,9 +104,10 @@ class ProjectionAnalyser(CreationAnalyser):
         self, projection: Projection, columns: tuple[Column, ...], scope: Scope, *, grouped: bool
     ) -> Callable[..., Expression]:
         """Give the function that analyses what comes after the columns: ORDER BY and WHERE."""
-        after = {**self.outer, **{column.name: column.type for column in columns}}
+        names = {column.name: column.type for column in columns}
+        after = Scope(names, self.outer)
         if not grouped and not projection.distinct:
-            visible = {**scope, **after}
+            visible = Scope(names, scope)
 
             def plain(part: Expression, *, is_predicate: bool = False) -> Expression:
                 self._analyse(part, visible, is_predicate=is_predicate)
@@ -108,8 +115,9 @@ class ProjectionAnalyser(CreationAnalyser):
 
             return plain
 
+        repetitions = Repetitions(columns)
+
         def rewritten(part: Expression, *, is_predicate: bool = False) -> Expression:
-            repetitions = Repetitions(columns)
             beside = grouped and aggregates(part, self._is_aggregation)
             found = repetitions.replaced(part, beside_aggregation=beside)
             if repetitions.ambiguous is not None:
@@ -132,7 +140,7 @@ class ProjectionAnalyser(CreationAnalyser):
 
     def _check_number(self, part: Expression) -> None:
         try:
-            found = self.type_of(part, {})
+            found = self.type_of(part, NOTHING)
         except CypherError as error:
             if error.detail != "UndefinedVariable":
                 raise

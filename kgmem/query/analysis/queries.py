@@ -5,8 +5,9 @@ from typing import Any, NoReturn
 
 from kgmem.query.analysis.base import Handler
 from kgmem.query.analysis.clauses import UPDATES
-from kgmem.query.analysis.findings import Column, Scope
+from kgmem.query.analysis.findings import Column
 from kgmem.query.analysis.procedures import ProcedureAnalyser
+from kgmem.query.analysis.scope import NOTHING, Scope
 from kgmem.query.tree import clauses as tree
 from kgmem.query.tree.expressions import Variable
 from kgmem.query.types import ANY, BOOLEAN, INTEGER, Type, joined, list_of
@@ -41,7 +42,7 @@ class QueryAnalyser(ProcedureAnalyser):
 
     def _part(self, part: tree.Part, scope: Scope) -> tuple[Column, ...] | None:
         self._check_composition(part)
-        here = dict(scope)
+        here = scope.inner()
         for clause in part.clauses:
             here = self.clause(clause, here)
         last = part.clauses[-1]
@@ -49,10 +50,10 @@ class QueryAnalyser(ProcedureAnalyser):
 
     def _check_composition(self, part: tree.Part) -> None:
         *before, last = part.clauses
-        for clause in before:
+        for clause, follower in zip(before, part.clauses[1:], strict=True):
             if isinstance(clause, tree.Return | tree.Finish):
                 mend = "To go on with its columns, use WITH."
-                self._misplaced("Nothing can follow RETURN or FINISH.", part.clauses[before.index(clause) + 1], mend)
+                self._misplaced("Nothing can follow RETURN or FINISH.", follower, mend)
         for clause in part.clauses[1:]:
             if isinstance(clause, tree.Use):
                 self._misplaced("USE stands before everything else.", clause, "")
@@ -68,22 +69,21 @@ class QueryAnalyser(ProcedureAnalyser):
     def _misplaced(self, problem: str, clause: tree.Clause, mend: str) -> NoReturn:
         self.fail("InvalidClauseComposition", problem, clause.at, mend=mend)
 
-    def call_subquery(self, clause: tree.CallSubquery, scope: Scope) -> dict[str, Type]:
+    def call_subquery(self, clause: tree.CallSubquery, scope: Scope) -> Scope:
         """Give the scope after CALL { }: with the columns that the subquery returns."""
         columns = self._subquery_columns(clause, scope)
-        after = dict(scope)
+        after = scope
         for column in columns or ():
-            self.bind_new(Variable(clause.at, column.name), column.type, after)
-        self._check_transactions(clause.transactions, after)
-        return after
+            after = self.bind_new(Variable(clause.at, column.name), column.type, after)
+        return self._check_transactions(clause.transactions, after)
 
     def _subquery_columns(self, clause: tree.CallSubquery, scope: Scope) -> tuple[Column, ...] | None:
         if clause.imports is None:
-            with _Seeing(self, {}):
+            with _Seeing(self, NOTHING):
                 return self._importing(clause.body, scope)
         for variable in clause.imports:
             self.type_of(variable, scope)
-        seen = scope if clause.star else {variable.name: scope[variable.name] for variable in clause.imports}
+        seen = scope if clause.star else Scope({variable.name: scope[variable.name] for variable in clause.imports})
         with _Seeing(self, seen):
             return self.query(clause.body, seen)
 
@@ -91,18 +91,19 @@ class QueryAnalyser(ProcedureAnalyser):
         """Analyse a subquery without a list of variables: a WITH of plain variables at its beginning imports them."""
         columns: tuple[Column, ...] | None = None
         for number, part in enumerate(body.parts):
-            found = self._part(part, scope if _imports(part) else {})
+            found = self._part(part, scope if _imports(part) else NOTHING)
             columns = self._united(columns, found, part) if number else found
         return columns
 
-    def _check_transactions(self, transactions: tree.Transactions | None, after: dict[str, Type]) -> None:
+    def _check_transactions(self, transactions: tree.Transactions | None, after: Scope) -> Scope:
         if transactions is None:
-            return
+            return after
         for number in (transactions.workers, transactions.rows):
             if number is not None:
                 self._check_number(number)
-        if transactions.report is not None:
-            self.bind_new(transactions.report, ANY, after)
+        if transactions.report is None:
+            return after
+        return self.bind_new(transactions.report, ANY, after)
 
     def _subquery(self, part: tree.Subquery, scope: Scope) -> Type:
         before, self.reading_only = self.reading_only, part.kind

@@ -6,6 +6,7 @@ from typing import ClassVar
 from kgmem.query.analysis import base, calls, operators, patterns, queries
 from kgmem.query.analysis.findings import Analysed, Column
 from kgmem.query.analysis.queries import QueryAnalyser
+from kgmem.query.analysis.scope import NOTHING, Scope
 from kgmem.query.analysis.shows import SHOWN
 from kgmem.query.functions import FUNCTIONS
 from kgmem.query.parser.statements import parse
@@ -30,7 +31,7 @@ class StatementAnalyser(QueryAnalyser):
         """Give the columns of a query or command. Raises CypherError."""
         if isinstance(body, Query):
             alone = _call_alone(body)
-            return (self.query(body, {}) or ()) if alone is None else self.standalone_call(alone)
+            return (self.query(body, NOTHING) or ()) if alone is None else self.standalone_call(alone)
         if isinstance(body, Show):
             return self._show(body)
         self.writes = True
@@ -39,9 +40,9 @@ class StatementAnalyser(QueryAnalyser):
 
     def _show(self, body: Show) -> tuple[Column, ...]:
         shown = SHOWN[body.what]
-        scope = dict(shown.plain)
+        scope = Scope(shown.plain)
         if body.yielded is not None:
-            scope = self.after(self.project(body.yielded, shown.all))
+            scope = self.after(self.project(body.yielded, Scope(shown.all)))
         if body.where is not None:
             self.predicate(body.where, scope)
         if body.returned is not None:
@@ -52,7 +53,7 @@ class StatementAnalyser(QueryAnalyser):
         options = None if isinstance(body, Drop) else body.options
         for part in (body.name, options):
             if isinstance(part, Expression):
-                self.type_of(part, {})
+                self.type_of(part, NOTHING)
 
 
 def _call_alone(query: Query) -> CallProcedure | None:

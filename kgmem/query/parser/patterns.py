@@ -18,6 +18,7 @@ _ARROWS = {"-": "-", "<": "<", ">": ">"}
 _ARROWS |= dict.fromkeys(DASHES, "-") | dict.fromkeys(LEFT_HEADS, "<") | dict.fromkeys(RIGHT_HEADS, ">")
 _DIRECTIONS = {(True, False): "in", (False, True): "out", (True, True): "both", (False, False): "both"}
 _FUNCTIONS = {"SHORTESTPATH": "shortestPath", "ALLSHORTESTPATHS": "allShortestPaths"}
+_SELECTORS = {"SHORTEST", "ALL", "ANY"}
 # What may follow a variable inside a pattern's brackets; with another token after them, WHERE and IS are keywords.
 _AFTER_VARIABLE = {")", "]", ":", "{", "*", "WHERE", "IS"}
 
@@ -34,7 +35,7 @@ class PatternParser(LabelParser):
             self.advance()
         if self.token.upper in _FUNCTIONS and self.ahead().upper == "(":
             return self.shortest_path(at, variable)
-        selector = self._selector() if self.token.kind is Kind.WORD else None
+        selector = self._selector() if self.token.upper in _SELECTORS else None
         return PathPattern(at, variable, selector, self._elements())
 
     def shortest_path(self, at: int, variable: Variable | None) -> PathPattern:
@@ -53,7 +54,7 @@ class PatternParser(LabelParser):
 
     def _selector(self) -> Selector:
         at = self.token.at
-        word = self.one_of("SHORTEST", "ALL", "ANY")
+        word = self.advance().upper
         kind = word
         if word in {"ALL", "ANY"} and self.take("SHORTEST"):
             kind = "ALL SHORTEST" if word == "ALL" else "SHORTEST"

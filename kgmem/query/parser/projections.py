@@ -18,10 +18,14 @@ class ProjectionParser(ExpressionParser):
         items: tuple[Item, ...] = ()
         if not star or self.take(","):
             items = self.listed(self._item)
-        order = self.listed(self._sort_key) if self.take_all("ORDER", "BY") else ()
+        order = self._order() if self.take("ORDER") else ()
         skip = self.expression() if self.take("SKIP") or self.take("OFFSET") else None
         limit = self.expression() if self.take("LIMIT") else None
         return Projection(at, distinct, star, items, order, skip, limit)
+
+    def _order(self) -> tuple[SortKey, ...]:
+        self.expect("BY")
+        return self.listed(self._sort_key)
 
     def _item(self) -> Item:
         at = self.token.at
