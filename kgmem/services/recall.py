@@ -10,14 +10,14 @@ from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, InvalidI
 from kgmem.domain.graph import Graph
 from kgmem.domain.interval import now
 from kgmem.domain.path import check_why
-from kgmem.domain.question import Links, Question, Where, Why
+from kgmem.domain.question import Question, Where, Why
 from kgmem.domain.recipes import with_recipe
 from kgmem.services.choosing import MOST_HITS, choose, widened
 from kgmem.services.embed import embedder_in
 from kgmem.services.parts import Parts
 from kgmem.services.timing import asks_when, check_when, timed
 
-ARMS = frozenset({"meaning", "words", "why", "listed", "where", "when", "recency"})
+ARMS = frozenset({"meaning", "words", "where", "when", "recency", "why", "walk", "hops", "listed"})
 
 
 async def recall(parts: Parts, graph: str, question: Question) -> Answer:
@@ -60,16 +60,14 @@ def _space_of(graph: Graph) -> str | None:
 
 def _check(question: Question) -> None:
     what = question.what
-    filtered = what.labels or what.sources or what.properties or question.where != Where() or question.why != Why()
-    filtered = filtered or asks_when(question.when)
-    if what.text is None and what.vector is None and not filtered:
+    if not _asks(question):
         raise InvalidInput("The question asks nothing.", mend="Give what.text, what.vector, what.labels or the like.")
     if what.text is not None and not what.text.strip():
         raise InvalidInput("what.text is empty.", mend="Give words to look for, or leave it out.")
-    if what.properties or what.start:
-        raise InvalidInput(
-            "what.properties and what.start are not in this release.", mend="Leave them out, or filter by what.labels."
-        )
+    if what.start and not question.graph.walk:
+        raise InvalidInput("what.start is where a walk starts, and none is asked for.", mend="Set graph.walk to true.")
+    if what.properties:
+        raise InvalidInput("what.properties is not in this release.", mend="Leave it out, or filter by what.labels.")
     for name, given in _later(question).items():
         if given:
             raise InvalidInput(f"{name} is not in this release.", mend="Leave it out.")
@@ -80,14 +78,21 @@ def _check(question: Question) -> None:
         raise InvalidInput(f"k is {question.k}.", mend=f"Ask for 1 to {MOST_HITS} hits.")
 
 
+def _asks(question: Question) -> bool:
+    """Say whether a question asks for anything in particular."""
+    what = question.what
+    if what.text is not None or what.vector is not None:
+        return True
+    listed = what.labels or what.sources or what.properties or what.start or question.graph.hops
+    return bool(listed) or asks_when(question.when) or (question.where, question.why) != (Where(), Why())
+
+
 def _later(question: Question) -> dict[str, bool]:
     """Give the parts of a question that are not answered yet, and whether it has them."""
     when = question.when
     return {
         "what.kinds fact": "fact" in question.what.kinds,
         "when.in_text": when.in_text,
-        "graph": question.graph != Links(),
-        "modes": bool(set(question.modes) - {"where", "why", "when"}),
         "min_consensus": question.min_consensus is not None,
         "states": bool(question.states),
         "tiers": bool(question.tiers),
@@ -103,6 +108,8 @@ def _check_weights(question: Question) -> None:
     asked |= {"where"} if question.where != Where() else set()
     asked |= {"why"} if question.why != Why() else set()
     asked |= {"when", "recency"} if asks_when(question.when) else set()
+    asked |= {"hops"} if question.graph.hops else set()
+    asked |= {"walk"} if question.graph.walk else set()
     if not all(0 <= weight < math.inf for weight in weights.values()) or not any(weights.get(arm, 1) for arm in asked):
         raise InvalidInput("Weights are at least 0, and one of them is more.", mend="Leave weights out for equal ones.")
 

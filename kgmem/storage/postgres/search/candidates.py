@@ -14,6 +14,7 @@ from kgmem.storage.postgres.search import causes
 from kgmem.storage.postgres.search.arms import words_note
 from kgmem.storage.postgres.search.request import HELD_BACK, STANDS, SearchRequest
 from kgmem.storage.postgres.search.statement import compose
+from kgmem.storage.postgres.search.walking import Surroundings, walk
 
 # Per arm: twice what is asked, so that fusion sees beyond the k best of each, and at least 40.
 LEAST_CANDIDATES = 40
@@ -47,6 +48,9 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     arms = {arm: sorted(values.items(), key=lambda pair: (-pair[1], pair[0])) for arm, values in found.values.items()}
     if "words" in arms:  # BM25 gives 0 to what shares no word with the question.
         arms["words"] = [pair for pair in arms["words"] if pair[1] > 0]
+    arms.pop("nothing", None)
+    if request.question.graph.walk:
+        arms["walk"] = walk(Surroundings.of(found.notes), layout.graph, request.question, arms)
     suppressed = {**Counter(held_back.values()), **words_note(layout, request), **causes.cut_note(found.notes)}
     return Candidates(arms, suppressed, causes.paths_of(found.notes))
 

@@ -10,14 +10,16 @@ from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.search import filters, past, times
 from kgmem.storage.postgres.search.arms import all_large, text_arms
 from kgmem.storage.postgres.search.causes import why
+from kgmem.storage.postgres.search.hops import hops
 from kgmem.storage.postgres.search.narrowing import chosen, narrowing
 from kgmem.storage.postgres.search.places import where
 from kgmem.storage.postgres.search.request import STANDS, Dimension, Parameters, SearchRequest
+from kgmem.storage.postgres.search.walking import SEEDS, walking
 from kgmem.storage.postgres.statements import quote
 
 Build = Callable[[Layout, SearchRequest, Parameters], Dimension | None]
 # None of a dimension of which the question asks nothing.
-_DIMENSIONS: Sequence[Build] = (where, why, times.when, times.recency)
+_DIMENSIONS: Sequence[Build] = (where, why, times.when, times.recency, hops, walking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most
     if not texts and not any(each.candidates for each in ranking):
         if question.what.text or request.vector is not None:
             return None  # All that could run is away, or weighs nothing.
-        texts = {"listed": ("listed",)}
+        texts = {"nothing": ("nothing",)} if question.what.start else {"listed": ("listed",)}
     if "meaning" in texts:
         names["vector"] = parameters.add(request.vector, "halfvec")
     if "words" in texts:
@@ -74,12 +76,15 @@ def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most
     parts = [] if large else [layout.sql("recall", "told_large")]
     parts += [part for arm, pieces in texts.items() for part in _of_text(layout, arm, narrow.pieces(pieces), places)]
     parts += [_of_dimension(each, places) for each in ranking if each.candidates]
+    if question.graph.walk:
+        tables.append(_seeds(layout, texts, {**names, "filters": _all([stands])}))
     refusals = [refusal for each in dimensions for refusal in each.refusals]
     parts += [
         f"SELECT 'refused', {at}::bigint, 0::float8, {STANDS} WHERE {when}" for at, (when, _) in enumerate(refusals)
     ]
     arms = [*texts, *(each.name for each in ranking)]
-    sql = _valued(layout, tables, " UNION ALL ".join(parts), ranking)
+    notes = [note % places for each in dimensions for note in each.notes]
+    sql = _valued(layout, tables, " UNION ALL ".join(parts), ranking, notes)
     if unused := parameters.unused(sql):
         sql = sql.replace("WITH RECURSIVE ", f"WITH RECURSIVE unused AS (SELECT {', '.join(unused)}), ", 1)
     return Statement(sql, parameters.values, arms, [error for _, error in refusals])
@@ -102,14 +107,24 @@ def _of_dimension(dimension: Dimension, places: Mapping[str, str]) -> str:
     return f"SELECT '{dimension.name}', item, value::float8, stands FROM ({dimension.candidates % places}) {dimension.name}_found"  # noqa: S608, E501 - no text of callers
 
 
-def _valued(layout: Layout, tables: Sequence[str], found: str, ranking: Sequence[Dimension]) -> str:
-    """Give the whole statement; dimensions value what the other arms found, too."""
+def _seeds(layout: Layout, texts: Mapping[str, Sequence[str]], names: Mapping[str, str]) -> str:
+    """Give the table of the entities and facts that match the question's text, whatever else it asks for."""
+    places = {**names, "wide": "true", "most": str(SEEDS), "filters": f"{names['filters']} AND i.kind <> 2"}
+    parts = [part for arm in ("meaning", "words") for part in _of_text(layout, arm, texts.get(arm, ()), places)]
+    parts = parts or _of_text(layout, "nothing", ("nothing",), places)
+    return f"walk_seeds (arm, item, value, stands) AS MATERIALIZED ({' UNION ALL '.join(parts)})"
+
+
+def _valued(
+    layout: Layout, tables: Sequence[str], found: str, ranking: Sequence[Dimension], notes: Sequence[str]
+) -> str:
+    """Give the whole statement; dimensions value what the other arms found, too, and tell more of it."""
     valuing = [dimension for dimension in ranking if dimension.value]
-    if not valuing:
+    if not valuing and not notes:
         return f"WITH RECURSIVE {', '.join(tables)} {found}"
     tables = [*tables, f"found (arm, item, value, stands) AS MATERIALIZED ({found})"]
     parts = [layout.sql("recall", "value_found") % {"arm": each.name, "value": each.value} for each in valuing]
     told = " UNION ALL ".join(["SELECT * FROM found", *parts])
-    notes = "".join(f" UNION ALL ({note})" for each in ranking for note in each.notes)
+    more = "".join(f" UNION ALL ({note})" for note in notes)
     columns = "*, NULL::bigint[] AS ids" if notes else "*"
-    return f"WITH RECURSIVE {', '.join(tables)} SELECT {columns} FROM ({told}) told{notes}"  # noqa: S608 - no text of callers
+    return f"WITH RECURSIVE {', '.join(tables)} SELECT {columns} FROM ({told}) told{more}"  # noqa: S608 - no text of callers

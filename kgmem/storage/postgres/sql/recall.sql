@@ -90,6 +90,10 @@ FROM {index}.item i
 WHERE %(wide)s AND i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
 ORDER BY i.known_from DESC, i.id LIMIT %(most)s
 
+-- name: nothing
+-- Where only the walk finds anything.
+SELECT 0::bigint AS item, 0::float8 AS value, 0 AS stands WHERE false LIMIT %(most)s
+
 -- name: value_found
 -- What a dimension makes of what the other arms found.
 SELECT '%(arm)s', i.id, (%(value)s)::float8, f.stands
