@@ -12,9 +12,8 @@ from kgmem.query.tree.commands import Statement
 from kgmem.query.unparse import unparse
 
 # Keywords and odd letters come often: they are what a writer gets wrong.
-NAMES = st.sampled_from(
-    ["x", "n", "end", "case", "not", "null", "exists", "count", "all", "any", "in", "IS", "where", "AND", "_", "é"]
-) | st.text(min_size=1, max_size=4)
+WORDS = ["x", "n", "end", "case", "not", "null", "exists", "count", "all", "any", "in", "IS", "where", "AND", "_", "é"]
+NAMES = st.sampled_from(WORDS) | st.text(min_size=1, max_size=4)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 AT = st.just(0)
 VARIABLES = st.builds(tree.Variable, AT, NAMES)
