@@ -10,6 +10,7 @@ from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, InvalidI
 from kgmem.domain.graph import Graph
 from kgmem.domain.interval import now
 from kgmem.domain.path import check_why
+from kgmem.domain.predicate import predicates_of
 from kgmem.domain.question import Question, Where, Why
 from kgmem.domain.recipes import with_recipe
 from kgmem.services.choosing import MOST_HITS, choose, widened
@@ -66,8 +67,7 @@ def _check(question: Question) -> None:
         raise InvalidInput("what.text is empty.", mend="Give words to look for, or leave it out.")
     if what.start and not question.graph.walk:
         raise InvalidInput("what.start is where a walk starts, and none is asked for.", mend="Set graph.walk to true.")
-    if what.properties:
-        raise InvalidInput("what.properties is not in this release.", mend="Leave it out, or filter by what.labels.")
+    predicates_of(what.properties)
     for name, given in _later(question).items():
         if given:
             raise InvalidInput(f"{name} is not in this release.", mend="Leave it out.")

@@ -37,6 +37,12 @@ def stored_name(name: str, what: str) -> str:
     return name if lifted or name.rstrip("_") not in _OWN[what] else name + "_"
 
 
+def asked_name(name: str, what: str) -> str:
+    """Give the name under which a property is stored that a question asks for, which may be one of kgmem's own."""
+    asked = {"key", "name", "text", "valid_from", "valid_to"}
+    return name if name in asked and name in _OWN[what] else stored_name(name, what)
+
+
 def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
     """Give the vertex properties that hold after a statement was merged into those held (empty for a new one)."""
     properties = dict(stated.properties)

@@ -2,10 +2,27 @@
 
 from kgmem.domain.entity import ENTITY, EPISODE
 from kgmem.domain.question import What
-from kgmem.storage.postgres.layout import VERTEX, Layout
-from kgmem.storage.postgres.search.request import Parameters
+from kgmem.storage.postgres.layout import LABEL_SHIFT, VERTEX, Layout
+from kgmem.storage.postgres.search.request import Dimension, Parameters, SearchRequest
 
 _KINDS = {"entity": ENTITY, "episode": EPISODE}
+
+
+def labelled(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
+    """Give what reads all that bears one of the question's labels: ids go by label, and the rest has an index."""
+    what = request.question.what
+    if not what.labels:
+        return None
+    found = []
+    for name in what.labels:
+        if (VERTEX, name) in layout.labels:
+            first = layout.labels[VERTEX, name].id << LABEL_SHIFT
+            ends = {
+                "first": parameters.add(first, "bigint"),
+                "end": parameters.add(first + (1 << LABEL_SHIFT), "bigint"),
+            }
+            found.append(layout.sql("narrow", "labelled") % ends)
+    return Dimension("labels", reads=" UNION ALL ".join([*found, layout.sql("narrow", "labelled_besides")]))
 
 
 def conditions(layout: Layout, what: What, parameters: Parameters) -> list[str]:

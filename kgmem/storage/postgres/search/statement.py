@@ -13,13 +13,14 @@ from kgmem.storage.postgres.search.causes import why
 from kgmem.storage.postgres.search.hops import hops
 from kgmem.storage.postgres.search.narrowing import chosen, narrowing
 from kgmem.storage.postgres.search.places import where
+from kgmem.storage.postgres.search.properties import properties
 from kgmem.storage.postgres.search.request import STANDS, Dimension, Parameters, SearchRequest
 from kgmem.storage.postgres.search.walking import SEEDS, walking
 from kgmem.storage.postgres.statements import quote
 
 Build = Callable[[Layout, SearchRequest, Parameters], Dimension | None]
 # None of a dimension of which the question asks nothing.
-_DIMENSIONS: Sequence[Build] = (where, why, times.when, times.recency, hops, walking)
+_DIMENSIONS: Sequence[Build] = (properties, filters.labelled, where, why, times.when, times.recency, hops, walking)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,13 @@ narrow_by (name) AS MATERIALIZED (
     SELECT CASE WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL %(whens)s END
 )
 
+-- name: labelled
+SELECT id FROM {index}.item WHERE id >= %(first)s AND id < %(end)s
+
+-- name: labelled_besides
+-- What bears further labels, beside that of its table.
+SELECT id FROM {index}.item WHERE labels IS NOT NULL
+
 -- name: near_narrow
 SELECT i.id AS item, v.embedding <#> %(vector)s AS value, %(stands)s AS stands
 FROM %(narrow)s n
