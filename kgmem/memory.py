@@ -6,6 +6,7 @@ from typing import Any
 
 from kgmem.domain.access import Key, Right, check_binding
 from kgmem.domain.answer import Answer
+from kgmem.domain.causality import Ancestry, Lineage, Separated, Separation
 from kgmem.domain.change import Change
 from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage
 from kgmem.domain.entity import Deleted, Entity, Page, Written
@@ -18,6 +19,7 @@ from kgmem.domain.schema import GraphSchema, from_mapping, merge, to_mapping, va
 from kgmem.domain.scope import SHARED, check_scope
 from kgmem.domain.source import Source
 from kgmem.domain.vitals import Figures
+from kgmem.services import causality
 from kgmem.services import check as checking
 from kgmem.services import embed as embedding
 from kgmem.services import recall as recalling
@@ -207,6 +209,19 @@ class Memory(Transfers):
         """Answer a question with ranked hits that say why."""
         check_scope(question.scope)
         return await recalling.recall(self.parts, graph, question)
+
+    async def causal_check(self, graph: str, asked: Separation) -> Separated:
+        """Say whether entities are independent of others by the causal structure, given some; and a minimal such set.
+
+        Raises InvalidInput, NotFound, TooLarge, and Conflict where causes go in a circle.
+        """
+        check_scope(asked.scope)
+        return await causality.separation(self.parts, graph, asked)
+
+    async def causal_ancestry(self, graph: str, asked: Ancestry) -> Lineage:
+        """Give all causes and all effects of entities, and the circles among them. Raises NotFound, TooLarge."""
+        check_scope(asked.scope)
+        return await causality.ancestry(self.parts, graph, asked)
 
     # Upkeep
 

@@ -9,6 +9,7 @@ from typing import Any
 from kgmem.domain.access import Key, Right
 from kgmem.domain.answer import Hit
 from kgmem.domain.batch import Rejection
+from kgmem.domain.causality import Ancestry, CausalGraph
 from kgmem.domain.change import Change
 from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
 from kgmem.domain.entity import Deleted, Entity, Page, Written
@@ -266,6 +267,9 @@ class FakeIndex:
         held = await self.store._held(graph)
         hits = {item.id: _hit(kind, item) for (kind, _, _), item in held.items()}
         return [replace(hits[each.id], score=each.score, arms=each.arms) for each in best if each.id in hits]
+
+    async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
+        return CausalGraph()
 
     async def likeness(self, graph: str, ids: Sequence[int]) -> Mapping[tuple[int, int], float]:
         return {}

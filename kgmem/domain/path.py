@@ -7,7 +7,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.question import Why
 
 LABEL = "Path"  # The label of a hit that is a path.
-MOST_PATHS = 100_000  # So many are followed for one question; what is cut off is told.
+MOST_PATHS = 25_000  # So many are followed for one question; what is cut off is told.
 DEEPEST = 20
 MOST_KEYS = 100
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 from kgmem.domain.access import Key, Right
 from kgmem.domain.answer import Hit
 from kgmem.domain.batch import Batch, BatchResult, Rejection, Stated
+from kgmem.domain.causality import Ancestry, CausalGraph
 from kgmem.domain.change import Change
 from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
 from kgmem.domain.entity import Deleted, Entity, Page, Written
@@ -150,6 +151,12 @@ class RetrievalIndex(Protocol):
         """Give the hits of these, in their order, that still stand in the label tables, by one statement.
 
         `paths` are those of the candidates; with `known_at` the hits say what they said then.
+        """
+
+    async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
+        """Give all causes of entities, with what leads from one to another, and if asked their effects.
+
+        Raises NotFound for an entity that the scope does not see, and TooLarge when the part is over its limits.
         """
 
     async def likeness(

@@ -10,6 +10,7 @@ import asyncpg
 import orjson
 
 from kgmem.domain.answer import Hit
+from kgmem.domain.causality import Ancestry, CausalGraph
 from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
 from kgmem.domain.entity import EPISODE
 from kgmem.domain.errors import Conflict
@@ -94,6 +95,11 @@ class PostgresIndex:
         """Give the hits of these, in their order, that still stand in the label tables, by one statement."""
         async with self._reading(graph, known_at) as (layout, connection):
             return await search.fetch(connection, layout, best, paths or {})
+
+    async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
+        """Give all causes of entities, what leads from one to another, and their effects if asked. Raises NotFound."""
+        async with self._reading(graph, asked.when.known_at) as (layout, connection):
+            return await search.causal_graph(connection, layout, asked, effects=effects)
 
     @asynccontextmanager
     async def _reading(self, graph: str, known_at: str | None) -> AsyncIterator[tuple[Layout, asyncpg.Connection]]:

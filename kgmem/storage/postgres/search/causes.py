@@ -5,7 +5,7 @@ from typing import Any
 
 from kgmem.domain.errors import KgmemError, NotFound
 from kgmem.domain.path import MOST_PATHS, FoundPath
-from kgmem.domain.question import Why
+from kgmem.domain.question import When, Why
 from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.search import times
@@ -15,9 +15,9 @@ NAME = "why"
 # A strength that is asked for as 0.49 is met by 0.7 x 0.7, which binary fractions put just below it.
 _ROUNDING = 1 - 1e-9
 # How a walk goes on: from which end of a relationship to which, and how the begins of cause and effect must stand.
-_BACKWARDS = {"near": "target", "far": "source", "tighter": "least", "order": "<="}
-_FORWARDS = {"near": "source", "far": "target", "tighter": "greatest", "order": ">="}
-_WALKS = {"causes": _BACKWARDS, "effects": _FORWARDS, "start": _FORWARDS}
+BACKWARDS = {"near": "target", "far": "source", "tighter": "least", "order": "<="}
+FORWARDS = {"near": "source", "far": "target", "tighter": "greatest", "order": ">="}
+_WALKS = {"causes": BACKWARDS, "effects": FORWARDS, "start": FORWARDS}
 
 
 def why(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
@@ -29,11 +29,13 @@ def why(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimen
         named = [("start", asked.start), ("end", asked.end)]
     if not named:
         return None
-    places = _places(layout, request, parameters, named)
+    places = common_places(
+        layout, parameters, named=named, why=asked, when=request.question.when, scope=request.question.scope
+    )
     sides = [side for side in dict.fromkeys(side for side, _ in named) if side in _WALKS]
     tables = [layout.sql("why", "asked") % places, layout.sql("why", "kinds") % places]
     if "start" in sides:
-        tables.append(layout.sql("why", "reach") % {**places, "edges": _edges(layout, places, _BACKWARDS)})
+        tables.append(layout.sql("why", "reach") % {**places, "edges": edges(layout, places, BACKWARDS)})
     tables += [_walk(layout, places, side, asked) for side in sides]
     walked = " UNION ALL ".join(layout.sql("why", "walked") % {**places, "side": side} for side in sides)
     tables.append(layout.sql("why", "paths") % {"walked": walked})
@@ -52,27 +54,29 @@ def why(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimen
     )
 
 
-def _places(
-    layout: Layout, request: SearchRequest, parameters: Parameters, named: Sequence[tuple[str, str]]
+def common_places(
+    layout: Layout, parameters: Parameters, *, named: Sequence[tuple[str, str]], why: Why, when: When, scope: str
 ) -> dict[str, str]:
-    asked, kinds = request.question.why, layout.schema().kinds.values()
-    conditions = times.of_links(request.question.when, parameters)
+    """Give what the statements of why.sql are filled with: keys (side, key), kinds, depth, times and scopes."""
+    kinds = layout.schema().kinds.values()
+    conditions = times.of_links(when, parameters)
     return {
         "sides": parameters.add([side for side, _ in named], "text[]"),
         "keys": parameters.add([key for _, key in named], "text[]"),
         "causal": parameters.add([kind.name for kind in kinds if kind.causal], "text[]"),
         "preventing": parameters.add([kind.name for kind in kinds if kind.preventing], "text[]"),
-        "depth": parameters.add(asked.depth, "integer"),
-        "least": parameters.add(asked.min_strength * _ROUNDING, "float8"),
+        "depth": parameters.add(why.depth, "integer"),
+        "least": parameters.add(why.min_strength * _ROUNDING, "float8"),
         "edge_conditions": "".join(f" AND {condition}" for condition in conditions),
         "paths_most": str(MOST_PATHS),
         "asked": str(len(named)),
-        "paths": parameters.add(list(visible_from(request.question.scope)), "text[]"),
+        "paths": parameters.add(list(visible_from(scope)), "text[]"),
         "most": "%(most)s",
     }
 
 
-def _edges(layout: Layout, places: Mapping[str, str], way: Mapping[str, str]) -> str:
+def edges(layout: Layout, places: Mapping[str, str], way: Mapping[str, str]) -> str:
+    """Give the query of the relationships (id, far, sign, strength) that lead on from a row `w`, either way."""
     return layout.sql("why", "edges") % {**places, **way}
 
 
@@ -81,7 +85,7 @@ def _walk(layout: Layout, places: Mapping[str, str], side: str, asked: Why) -> s
     conditions = "" if asked.any_order else layout.sql("why", "in_order") % way
     if side == "start":
         conditions += layout.sql("why", "towards_end") % places
-    filled = {**places, **way, "side": side, "edges": _edges(layout, places, way), "conditions": conditions}
+    filled = {**places, **way, "side": side, "edges": edges(layout, places, way), "conditions": conditions}
     return layout.sql("why", "walk") % filled
 
 
@@ -93,7 +97,8 @@ def _candidates(layout: Layout, request: SearchRequest, *, paths: bool) -> str:
 
 
 def _notes(layout: Layout, request: SearchRequest, places: Mapping[str, str], *, paths: bool) -> Sequence[str]:
-    notes = [layout.sql("why", "note_cut") % places]
+    reach_cut = layout.sql("why", "reach_cut") % places if paths else ""
+    notes = [layout.sql("why", "note_cut") % {**places, "reach_cut": reach_cut}]
     if paths:
         notes.append(layout.sql("why", "note_found_paths"))
     elif request.question.explain:

@@ -22,14 +22,14 @@ why_kinds (id, sign) AS MATERIALIZED (
 
 -- name: walk
 -- One row a simple path, level by level, in each the strongest first: what is cut off at the end is the longest and
--- the weakest. Of several relationships of one sign between the same two only the strongest counts, since the others
+-- the weakest; of one entity's relationships those that the index has first. Of several relationships of one sign between the same two only the strongest counts, since the others
 -- state the same link again. `bound` is the earliest begin on the way from an effect, the latest on that from a cause.
 why_%(side)s (asked, items, links, item, bound, strength, sign, cut) AS (
     SELECT place, ARRAY[item], '{}'::bigint[], item, begins, 1::float8, 1, false FROM why_asked WHERE side = '%(side)s'
     UNION ALL
     SELECT * FROM (
         SELECT * FROM (
-            SELECT DISTINCT ON (asked, items, sign) * FROM (
+            SELECT DISTINCT ON (far, asked, items, sign) * FROM (
                 SELECT *, count(*) OVER () > %(paths_most)s AS cut FROM (
                     SELECT w.asked, w.items || e.far AS items, w.links || e.id AS links, e.far,
                            %(tighter)s(w.bound, lower(i.valid)) AS bound, w.strength * e.strength AS strength,
@@ -45,7 +45,7 @@ why_%(side)s (asked, items, links, item, bound, strength, sign, cut) AS (
                     LIMIT %(paths_most)s + 1
                 ) reached
             ) counted
-            ORDER BY asked, items, sign, strength DESC, links
+            ORDER BY far, asked, items, sign, strength DESC, links  -- By far first, which costs less than by items.
         ) told
         ORDER BY strength DESC, asked, items, sign
     ) level
@@ -80,7 +80,7 @@ why_scores (item, value) AS MATERIALIZED (
              - coalesce(CASE WHEN sum(strength) FILTER (WHERE sign < 0) = max(strength) FILTER (WHERE sign < 0)
                              THEN max(strength) FILTER (WHERE sign < 0)
                              ELSE 1 - exp(sum(ln(greatest(1 - strength, 1e-300))) FILTER (WHERE sign < 0)) END, 0) AS value
-        FROM why_paths WHERE links <> '{}' GROUP BY asked, item
+        FROM why_paths WHERE cardinality(links) > 0 GROUP BY asked, item
     ) each
     GROUP BY item HAVING count(*) = %(asked)s
 )
@@ -92,7 +92,7 @@ why_reach (item, steps) AS (
     UNION
     SELECT e.far, w.steps + 1 FROM why_reach w CROSS JOIN LATERAL (%(edges)s) e WHERE w.steps < %(depth)s - 1
 ),
-why_reached AS MATERIALIZED (SELECT item, steps FROM why_reach LIMIT %(paths_most)s + 1),
+why_reached AS MATERIALIZED (SELECT item, steps FROM why_reach LIMIT 4 * %(paths_most)s + 1),
 why_within (item, steps) AS MATERIALIZED (
     SELECT item, generate_series(least, %(depth)s - 1) FROM (
         SELECT item, min(steps) AS least FROM why_reached GROUP BY item
@@ -117,17 +117,22 @@ why_scores (item, value) AS MATERIALIZED (
 SELECT id AS item, strength AS value, 0 AS stands FROM why_found ORDER BY strength DESC, items, sign LIMIT %(most)s
 
 -- name: candidates
-SELECT i.id AS item, w.value, %(stands)s AS stands
-FROM why_scores w CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = w.item OFFSET 0) i
+-- Best first, so that no more items are looked up than are asked for.
+SELECT w.item, w.value, %(stands)s AS stands
+FROM (SELECT item, value FROM why_scores ORDER BY value DESC, item) w
+CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = w.item OFFSET 0) i
 WHERE true %(filters)s
-ORDER BY w.value DESC, i.id LIMIT %(most)s
+ORDER BY w.value DESC, w.item LIMIT %(most)s
 
 -- name: by_item
 why_by_item AS MATERIALIZED (SELECT jsonb_object_agg(item, value) AS of FROM why_scores)
 
 -- name: note_cut
 SELECT 'paths_cut', 0::bigint, 1::float8, 0, NULL::bigint[]
-WHERE (SELECT bool_or(cut) OR count(*) > %(paths_most)s FROM why_paths)
+WHERE (SELECT bool_or(cut) OR count(*) > %(paths_most)s FROM why_paths) %(reach_cut)s
+
+-- name: reach_cut
+OR (SELECT count(*) > 4 * %(paths_most)s FROM why_reached)
 
 -- name: note_found_paths
 SELECT 'path', f.id, f.sign * f.strength, 0, f.items || f.links
@@ -142,7 +147,7 @@ SELECT 'path', item, sign * strength, 0, CASE WHEN backwards THEN
 FROM (
     SELECT DISTINCT ON (p.item, p.asked) p.*, p.asked IN (SELECT place FROM why_asked WHERE side = 'causes') AS backwards
     FROM why_paths p
-    WHERE p.links <> '{}' AND p.item IN (SELECT item FROM found) AND p.item IN (SELECT item FROM why_scores)
+    WHERE cardinality(p.links) > 0 AND p.item IN (SELECT item FROM found) AND p.item IN (SELECT item FROM why_scores)
     ORDER BY p.item, p.asked, p.strength DESC, p.items, p.sign DESC
 ) strongest
 
@@ -153,3 +158,32 @@ FROM (%(links)s) v
 JOIN {index}.edge e ON e.id = v.id
 JOIN {index}.scope s ON s.id = e.scope
 LEFT JOIN {index}.source o ON o.id = e.origin
+
+-- name: causal_graph
+-- All that causes lead from to what is asked, and where they lead on to; rows of (what, id, id, key, scope).
+WITH RECURSIVE seen AS MATERIALIZED (SELECT id FROM {index}.scope WHERE path = ANY (%(paths)s)),
+%(asked)s, %(kinds)s,
+back (item) AS (
+    SELECT item FROM why_asked UNION SELECT e.far FROM back w CROSS JOIN LATERAL (%(back)s) e
+),
+causes AS MATERIALIZED (SELECT item FROM back LIMIT %(most)s + 1),
+forth (item) AS (
+    SELECT item FROM why_asked WHERE %(effects)s
+    UNION SELECT e.far FROM forth w CROSS JOIN LATERAL (%(forth)s) e
+),
+effects AS MATERIALIZED (SELECT item FROM forth LIMIT %(most)s + 1),
+linked AS MATERIALIZED (
+    SELECT * FROM (
+        SELECT e.far AS source, w.item AS target FROM causes w CROSS JOIN LATERAL (%(back)s) e
+        UNION ALL
+        SELECT w.item, e.far FROM effects w CROSS JOIN LATERAL (%(forth)s) e
+    ) links LIMIT %(most_links)s + 1
+)
+SELECT 'asked' AS what, place AS id, item AS other, NULL AS key, NULL AS scope FROM why_asked
+UNION ALL
+SELECT 'node', i.id, NULL, i.key, s.path
+FROM (SELECT item FROM causes UNION SELECT item FROM effects) n
+JOIN {index}.item i ON i.id = n.item AND i.kind = 1 AND i.scope = ANY (ARRAY(SELECT id FROM seen))
+JOIN {index}.scope s ON s.id = i.scope
+UNION ALL
+SELECT 'link', source, target, NULL, NULL FROM linked
