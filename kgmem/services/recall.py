@@ -92,7 +92,6 @@ def _later(question: Question) -> dict[str, bool]:
     when = question.when
     return {
         "what.kinds fact": "fact" in question.what.kinds,
-        "when.in_text": when.in_text,
         "min_consensus": question.min_consensus is not None,
         "states": bool(question.states),
         "tiers": bool(question.tiers),

@@ -31,6 +31,7 @@ _HOLDS: Mapping[Allen, tuple[str, str]] = {
     "contains": ("@>", "{s} < {a} AND {e} > {b}"),
     "finished_by": ("@>", "{s} < {a} AND {e} = {b}"),
 }
+_APART = {"before", "after", "meets", "met_by"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Span:
     index: str  # What an index on ranges answers: at least all that has a valid time and holds.
     holds: str
     only_timed: bool  # Whether what has no valid time does not hold.
+    shares: bool = True  # Whether what holds shares time with the interval.
     tables: Sequence[str] = ()
     refusals: Sequence[tuple[str, KgmemError]] = ()
 
@@ -63,6 +65,7 @@ def span_of(layout: Layout, question: Question, parameters: Parameters) -> Span 
         f"{span.index} AND {within}",
         f"{span.holds} AND {within}",
         True,
+        span.shares,
         span.tables,
         span.refusals,
     )
@@ -117,7 +120,7 @@ def _related(
     index = f"i.valid {operator} {asked} AND {TIMED}"
     holds = f"{index} AND {exactly.format(s=_LOWER, e=_UPPER, a=first, b=last)}"
     seconds = (_seconds(ends[0], "-infinity"), _seconds(ends[1], "infinity"))
-    return Span(*seconds, scale, index, holds, True, tables, refusals)
+    return Span(*seconds, scale, index, holds, True, name not in _APART, tables, refusals)
 
 
 def _refusals(key: str) -> list[tuple[str, KgmemError]]:

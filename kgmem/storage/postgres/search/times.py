@@ -12,6 +12,7 @@ from kgmem.storage.postgres.search.spans import Span, span_of, window_of
 _DAY = 86_400.0
 _START = "date_part('epoch', coalesce(lower(i.valid), '-infinity'))"
 _END = "date_part('epoch', coalesce(upper(i.valid), 'infinity'))"
+_TIMELESS = "lower_inf(i.valid) AND upper_inf(i.valid)"
 
 
 def when(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
@@ -25,12 +26,12 @@ def when(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dime
         return None
     must = question.mode("when") == "must"
     asked = bool(question.weights.get("when", 1.0)) and not (must and _ranked_by_text(request))
-    value = _closeness(span, past.present(question.when)) if must else _held(span)
+    value = _closeness(span) if must else _held(span)
     found = layout.sql("when", "holding") % {
         "index": span.index,
         "holds": span.holds,
         "value": value,
-        "closeness": _closeness(span, past.present(question.when)),
+        "closeness": _closeness(span),
     }
     return Dimension(
         "when",
@@ -101,18 +102,23 @@ def _reads(layout: Layout, span: Span) -> str:
 
 def _held(span: Span) -> str:
     """Give the value of what is only preferred: a half, halved again with each `scale` that lies between."""
-    gap = f"greatest(0, {span.start} - {_END}, {_START} - {span.end})"
-    close = f"0.5 * power(2::float8, greatest(-1000, -{gap} / {span.scale}))"
-    timeless = "lower_inf(i.valid) AND upper_inf(i.valid)"
-    return f"CASE WHEN {timeless} THEN NULL WHEN {span.holds} THEN 1::float8 ELSE {close} END"
+    close = f"0.5 * power(2::float8, greatest(-1000, -{_gap(span)} / {span.scale}))"
+    return f"CASE WHEN {_TIMELESS} THEN NULL WHEN {span.holds} THEN 1::float8 ELSE {close} END"
 
 
-def _closeness(span: Span, now: str) -> str:
-    """Give how near both ends are to those asked for, 1 where they are the same; what lasts ends now."""
-    lasting = f"coalesce(date_part('epoch', upper(i.valid)), greatest(date_part('epoch', {now}), {span.end}))"
-    apart = f"{_apart(_START, span.start)} + {_apart(lasting, span.end)}"
-    return f"CASE WHEN lower_inf(i.valid) AND upper_inf(i.valid) THEN NULL ELSE 1 / (1 + ({apart}) / {span.scale}) END"
+def _closeness(span: Span) -> str:
+    """Give how near the times are, 1 where nothing is between them.
+
+    Of what shares time with what is asked for, that is how near the ends are; those that are open do not count.
+    """
+    ends = f"({_apart(_START, span.start)} + {_apart(_END, span.end)})"
+    return f"CASE WHEN {_TIMELESS} THEN NULL ELSE 1 / (1 + {ends if span.shares else _gap(span)} / {span.scale}) END"
+
+
+def _gap(span: Span) -> str:
+    """Give the seconds that lie between the times."""
+    return f"greatest(0, {span.start} - {_END}, {_START} - {span.end})"
 
 
 def _apart(one: str, other: str) -> str:
-    return f"CASE WHEN {one} = {other} THEN 0 ELSE abs({one} - {other}) END"
+    return f"CASE WHEN 'infinity' IN (abs({one}), abs({other})) THEN 0 ELSE abs({one} - {other}) END"
