@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +11,14 @@ import shapely
 
 from kgmem.domain.answer import Answer
 from kgmem.domain.entity import Entity
-from kgmem.domain.errors import InvalidInput, KgmemError, NotFound, TooLarge
+from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.geometry import Box
 from kgmem.domain.place import parse_place
 from kgmem.domain.question import Question, Spot, What, When, Where
 from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
 from tests.earth import Numbers, cities, countries, distances
-from tests.memories import new_graph, opened_memory, stable_vector
+from tests.memories import new_graph, opened_memory
 
 EVERYTHING = 40_000
 
@@ -39,7 +38,7 @@ class Cities:
 
 
 @pytest.fixture(scope="session")
-def world(shared_database_url: str) -> Iterator[Cities]:
+def world(shared_database_url: str) -> Cities:
     """All cities of GeoNames in one graph."""
     told = cities()
     graph = f"cities_{secrets.token_hex(6)}"
@@ -57,7 +56,7 @@ def world(shared_database_url: str) -> Iterator[Cities]:
 
     asyncio.run(load())
     lons, lats = (np.array([city[name] for city in told]) for name in ("longitude", "latitude"))
-    yield Cities(graph, found, lons, lats)
+    return Cities(graph, found, lons, lats)
 
 
 async def everything(memory: Memory, graph: str, where: Where, **parts: Any) -> dict[str, float]:
@@ -212,3 +211,137 @@ async def test_links_and_geometry_lead_into_a_place(memory: Memory, graph: str) 
     assert set(keys(ever)) == inside | {"past guest"}
     assert set(keys(await memory.recall(graph, ask(Where(place="house"))))) == {"town", "fair", "guest"}
     assert keys(await memory.recall(graph, ask(Where(place="tree")))) == []
+
+
+async def test_where_that_should_hold_ranks_and_leaves_what_has_no_place(memory: Memory, graph: str) -> None:
+    await memory.put_entities(
+        graph,
+        [
+            Entity("here", text="apple", place=parse_place([10, 50])),
+            Entity("there", text="apple", place=parse_place([11, 50])),
+            Entity("nowhere", text="apple"),
+        ],
+    )
+    should: dict[str, Any] = {"modes": {"where": "should"}}
+    answer = await memory.recall(graph, ask(near(10, 50, half_km=10), "apple", **should))
+    hits = {hit.key: hit for hit in answer.hits}
+    assert set(hits) == {"here", "there", "nowhere"}
+    assert keys(answer)[0] == "here"
+    assert hits["here"].arms["where"].value == pytest.approx(1)
+    far = float(distances(10, 50, np.array([11.0]), np.array([50.0]))[0])
+    assert hits["there"].arms["where"].value == pytest.approx(10 / (10 + far), rel=1e-9)
+    assert "where" not in hits["nowhere"].arms
+    everywhere = await memory.recall(graph, ask(near(10, 50, km=30_000), "apple"))
+    assert set(keys(everywhere)) == {"here", "there"}
+    boxed = await memory.recall(graph, ask(Where(box=(10.5, 49, 12, 51)), "apple", **should))
+    assert {hit.key for hit in boxed.hits if "where" in hit.arms} == {"there"}
+    assert len(boxed.hits) == 3
+    only = await memory.recall(graph, ask(near(10, 50, nearest=1), "apple", **should))
+    assert {hit.key for hit in only.hits if "where" in hit.arms} == {"here"}
+    assert len(only.hits) == 3
+    assert set(keys(await memory.recall(graph, ask(near(10, 50, km=1), "apple")))) == {"here"}
+    assert set(keys(await memory.recall(graph, ask(near(10, 50, nearest=2), "apple")))) == {"here", "there"}
+
+
+async def test_the_nearest_are_chosen_out_of_what_meets_all_else(memory: Memory, graph: str) -> None:
+    rows = [
+        Entity(
+            f"k{n:04}", "Odd" if n % 100 == 7 else "Even", text=f"apple {n}",
+            place=parse_place([n * 0.618 % 360 - 180, n * 0.4142 % 170 - 85]),
+            valid_to="2000" if n % 200 == 7 else None,
+        )
+        for n in range(2500)
+    ]  # fmt: skip
+    await memory.put_entities(graph, rows)
+    lons, lats = (np.array([getattr(row.place, axis) for row in rows]) for axis in ("lon", "lat"))
+    counts = np.array([row.label == "Odd" and row.valid_to is None for row in rows])
+    true = np.where(counts, distances(20, 10, lons, lats), np.inf)
+    best = [rows[int(at)].key for at in np.argsort(true)[:5]]
+    for _ in range(2):  # The second time it is known that the scope is large.
+        labelled = What(labels=["Odd"])
+        found = await memory.recall(graph, Question(labelled, where=near(20, 10, nearest=5)))
+        assert keys(found) == best
+        worded = await memory.recall(graph, Question(What("apple", labels=["Odd"]), where=near(20, 10, nearest=5)))
+        assert set(keys(worded)) == set(best)
+
+
+async def test_an_item_at_the_limit_is_within_it(memory: Memory, graph: str) -> None:
+    places = [(0.0, 0.0), (1e-9, 0.0), (0.0, 1e-200), (179.0, 3.0), (-179.0, -3.0), (45.0, 90.0), (120.5, 89.999)]
+    await memory.put_entities(graph, [Entity(f"p{n}", place=parse_place([*place])) for n, place in enumerate(places)])
+    for lon, lat in [(0.0, 0.0), (180.0, 0.0), (-180.0, 0.0), (7.0, 90.0), (7.0, -90.0), (33.3, 44.4)]:
+        for n, (x, y) in enumerate(places):
+            km = float(distances(lon, lat, np.array([x]), np.array([y]))[0])
+            assert f"p{n}" in keys(await memory.recall(graph, ask(near(lon, lat, km=km)))), (lon, lat, x, y)
+
+
+async def test_nothing_of_another_scope_is_told(memory: Memory, graph: str) -> None:
+    await memory.put_entities(
+        graph,
+        [
+            Entity("base", place=parse_place([10, 50])),
+            Entity("base", place=parse_place([20, 50]), scope="user/1"),
+            Entity("secret", place=parse_place([30, 50]), scope="user/2"),
+            Entity("shared", place=parse_place([10.1, 50])),
+            Entity("own", place=parse_place([20.1, 50]), scope="user/1"),
+            Entity("hidden", place=parse_place([20.05, 50]), scope="user/2"),
+        ],
+    )
+    await memory.put_relationships(graph, [Relationship("LOCATED_IN", "hidden", "base", scope="user/2")])
+    at_base = Where(near=Spot(entity="base"), km=20)
+    assert set(keys(await memory.recall(graph, ask(at_base)))) == {"base", "shared"}
+    mine = await memory.recall(graph, ask(at_base, scope="user/1"))
+    assert [(hit.key, hit.scope) for hit in mine.hits] == [("base", "user/1"), ("own", "user/1")]
+    nearest = await memory.recall(graph, ask(near(20.05, 50, nearest=1), scope="user/1"))
+    assert keys(nearest) in (["base"], ["own"])
+    assert keys(await memory.recall(graph, ask(Where(place="base"), scope="user/1"))) == []
+    assert keys(await memory.recall(graph, ask(Where(place="base"), scope="user/2"))) == ["hidden"]
+    for where in (Where(near=Spot(entity="secret"), km=5), Where(place="secret")):
+        with pytest.raises(NotFound, match="secret"):
+            await memory.recall(graph, ask(where, scope="user/1"))
+
+
+async def test_entities_that_are_nowhere_are_named(memory: Memory, graph: str) -> None:
+    await memory.put_entities(graph, [Entity("idea", text="apple")])
+    for where in (Where(near=Spot(entity="idea"), km=5), Where(near=Spot(entity="nobody")), Where(place="nobody")):
+        for text in (None, "apple"):
+            with pytest.raises(NotFound) as raised:
+                await memory.recall(graph, ask(where, text))
+            assert raised.value.mend
+
+
+RING = [[0, 0], [1, 0], [1, 1], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        Where(km=5),
+        Where(nearest=5),
+        Where(half_km=5),
+        Where(near=Spot()),
+        Where(near=Spot((0, 0), "both")),
+        near(181, 0),
+        near(0, 91),
+        near(float("nan"), 0),
+        near(0, 0, km=-1),
+        near(0, 0, km=float("inf")),
+        near(0, 0, half_km=0),
+        near(0, 0, nearest=0),
+        near(0, 0, nearest=1001),
+        Where(box=(0, 10, 10, 0)),
+        Where(box=(0, 0, 181, 0)),
+        Where(within={"type": "Point", "coordinates": [0, 0]}),
+        Where(within={"type": "Polygon", "coordinates": []}),
+        Where(within={"type": "Polygon", "coordinates": [[]]}),
+        Where(within={"type": "Polygon", "coordinates": [RING[:3]]}),
+        Where(within={"type": "Polygon", "coordinates": [[*RING[:3], [0, 1]]]}),
+        Where(within={"type": "Polygon", "coordinates": RING}),
+        Where(within={"type": "MultiPolygon", "coordinates": [RING]}),
+        Where(within={"type": "Polygon", "coordinates": [[[0, 0], [200, 0], [1, 1], [0, 0]]]}),
+        Where(within={"type": "Polygon", "coordinates": [[[0, 0], *[[1, 1]] * 20_000, [0, 0]]]}),
+    ],
+)
+async def test_what_is_no_place_is_refused(memory: Memory, graph: str, where: Where) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        await memory.recall(graph, ask(where, "apple"))
+    assert raised.value.mend

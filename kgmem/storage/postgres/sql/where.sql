@@ -13,9 +13,11 @@ where_spot (item, lon, lat) AS MATERIALIZED (
 )
 
 -- name: km
--- The haversine distance on the mean sphere. A difference is kept from being so small that its square is none.
-(12742.0176 * asin(sqrt(least(1, sin(radians(greatest(abs(i.place[1] - %(lat)s), 1e-99)) / 2) ^ 2
-    + cos(radians(%(lat)s)) * cos(radians(i.place[1])) * sin(radians(greatest(abs(i.place[0] - %(lon)s), 1e-99)) / 2) ^ 2))))
+-- The haversine distance on the mean sphere. A difference is kept from being so small that its square is none; what has
+-- no place has no distance, although LEAST and GREATEST would give one.
+(CASE WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - %(lat)s), 1e-99)) / 2) ^ 2 + cos(radians(%(lat)s)) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - %(lon)s), 1e-99)) / 2) ^ 2))) END)
 
 -- name: cap
 -- One or two boxes that hold all that lies within so many km of the spot. A cap reaches furthest east and west where a
