@@ -9,7 +9,7 @@ from typing import Any
 from kgmem.domain.access import Key, Right
 from kgmem.domain.answer import Hit
 from kgmem.domain.batch import Rejection
-from kgmem.domain.causality import Ancestry, CausalGraph
+from kgmem.domain.causality import Ancestry, CausalGraph, CausalNode
 from kgmem.domain.change import Change
 from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
 from kgmem.domain.entity import Deleted, Entity, Page, Written
@@ -269,7 +269,12 @@ class FakeIndex:
         return [replace(hits[each.id], score=each.score, arms=each.arms) for each in best if each.id in hits]
 
     async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
-        return CausalGraph()
+        named = {key: (await self.store.get_entity(graph, key, asked.scope)).id or 0 for key in asked.keys}
+        seen = await self.store._seen(graph, "entity", asked.scope)
+        ids = {item.key: item.id for item in seen}
+        links = [each for each in await self.store._seen(graph, "edge", asked.scope) if each.kind == "CAUSES"]
+        nodes = {item.id: CausalNode(item.id, item.key, item.scope) for item in seen}
+        return CausalGraph(nodes, [(ids[each.start], ids[each.end]) for each in links], named)
 
     async def likeness(self, graph: str, ids: Sequence[int]) -> Mapping[tuple[int, int], float]:
         return {}

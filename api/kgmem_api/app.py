@@ -21,6 +21,7 @@ from kgmem_api.document import document
 from kgmem_api.metrics import Metrics
 from kgmem_api.requests import Requests
 from kgmem_api.routes import (
+    causality,
     changes,
     entities,
     episodes,
@@ -43,6 +44,7 @@ _ROUTERS = (
     entities.router,
     relationships.router,
     recall.router,
+    causality.router,
     episodes.router,
     sources.router,
     changes.router,

@@ -21,14 +21,16 @@ async def separation(parts: Parts, graph: str, asked: Separation) -> Separated:
     check_separation(asked)
     keys = dict.fromkeys((*asked.one, *asked.other, *asked.given, *(asked.among or ())))
     found = await parts.index.causal_graph(graph, Ancestry(tuple(keys), asked.scope, asked.when), effects=False)
-    return await _worked_out("separated", found, asked)
+    answer: Separated = await _worked_out("separated", found, asked)
+    return answer
 
 
 async def ancestry(parts: Parts, graph: str, asked: Ancestry) -> Lineage:
     """Give all causes and effects of entities, and circles. Raises InvalidInput, NotFound, TooLarge."""
     check_number(asked.keys)
     found = await parts.index.causal_graph(graph, asked, effects=True)
-    return await _worked_out("lineage", found, asked.keys)
+    answer: Lineage = await _worked_out("lineage", found, asked.keys)
+    return answer
 
 
 async def _worked_out(name: str, found: CausalGraph, asked: Any) -> Any:

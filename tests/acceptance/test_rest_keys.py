@@ -40,12 +40,19 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("POST", "/v1/graphs/{graph}/episodes"): lambda scope: {"episodes": [{"text": "Hello.", **_scoped(scope)}]},
     ("PUT", "/v1/graphs/{graph}/sources"): lambda _: {"sources": [{"key": "nasa"}]},
     ("POST", "/v1/graphs/{graph}/recall"): lambda scope: {"what": {"text": "vault"}, **_scoped(scope)},
+    ("POST", "/v1/graphs/{graph}/causality/separation"): lambda scope: {
+        "one": "ann",
+        "other": ["bob"],
+        **_scoped(scope),
+    },
+    ("POST", "/v1/graphs/{graph}/causality/ancestry"): lambda scope: {"of": "ann", **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/jobs"): lambda _: {"task": "embed"},
     ("POST", "/v1/graphs/{graph}/imports"): lambda scope: {"type": "entity", "key": "new", **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/imports/{id}/undo"): lambda _: None,
     ("POST", "/v1/graphs/{graph}/imports/{id}/resume"): lambda _: None,
     ("POST", "/v1/keys"): lambda _: {"name": "new", "right": "read"},
 }
+ASKING = ("/recall", "/causality/separation", "/causality/ancestry")  # Reads that need a body.
 NEEDED = {"/v1/graphs/{graph}/entities": "key", "/v1/graphs/{graph}/episodes": "key"}
 # What tells nothing of any scope, so that a key of a scope may ask it.
 WITHOUT_SCOPE = {
@@ -129,7 +136,7 @@ def test_all_but_the_open_routes_demand_a_right() -> None:
     for route in GUARDED:
         free = route.method == "GET" and route.template != "/v1/keys"
         assert route.demand is not None
-        assert (route.demand.right == "read") == (free or route.template.endswith("/recall")), route
+        assert (route.demand.right == "read") == (free or route.template.endswith(ASKING)), route
 
 
 async def test_without_a_key_there_is_nothing(house: Door) -> None:

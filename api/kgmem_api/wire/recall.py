@@ -298,6 +298,36 @@ class ArmShareOut(BaseModel):
     share: Fraction
 
 
+class PathEntityOut(BaseModel):
+    """One entity of a path."""
+
+    id: int
+    key: str
+    label: str
+    name: str | None
+    scope: str
+
+
+class PathLinkOut(BaseModel):
+    """One relationship of a path; without a strength or a confidence it counts as 1."""
+
+    id: int
+    kind: str
+    strength: float | None
+    confidence: float | None
+    text: str | None
+    source: str | None
+
+
+class PathOut(BaseModel):
+    """A causal path, the cause first; its strength is the product of strength x confidence of its relationships."""
+
+    entities: list[PathEntityOut]
+    links: list[PathLinkOut]
+    strength: Fraction
+    prevents: bool
+
+
 class HitOut(BaseModel):
     """One ranked item with its reasons."""
 
@@ -316,6 +346,7 @@ class HitOut(BaseModel):
     place: dict[str, object] | None
     arms: dict[str, ArmShareOut]
     provenance: list[dict[str, object]]
+    paths: list[PathOut]
 
 
 class AnswerOut(BaseModel):

@@ -1,0 +1,92 @@
+"""Causal checks on the wire: separation and ancestry."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from kgmem.domain.access import Key as AccessKey
+from kgmem.domain.causality import MOST_ASKED, Ancestry, Separation
+from kgmem.domain.question import When
+from kgmem_api.wire.fields import STRICT, Key, Scope, Time
+from kgmem_api.wire.recall import Interval
+
+Keys = Annotated[Key | Annotated[list[Key], Field(max_length=MOST_ASKED)], Field(union_mode="left_to_right")]
+
+
+class StandingIn(BaseModel):
+    """Which relationships count: those that hold then, left out: now; as of when they were known, left out: now."""
+
+    model_config = STRICT
+
+    valid_at: Time | None = None
+    between: Interval | None = None
+    any_time: bool = False
+    known_at: Time | None = None
+
+    def when(self) -> When:
+        """Give it as the domain knows it."""
+        between = (self.between[0], self.between[1]) if self.between else None
+        return When(self.valid_at, between, self.any_time, known_at=self.known_at)
+
+
+class SeparationIn(BaseModel):
+    """Asks whether entities are independent of others by the causal structure, as far as some are given."""
+
+    model_config = STRICT
+
+    one: Annotated[Keys, Field(description="Keys of entities.")]
+    other: Annotated[Keys, Field(description="Keys of entities that may depend on those.")]
+    given: Annotated[Keys, Field(description="Keys of what is known or held fixed.")] = []
+    among: Annotated[Keys, Field(description="All that a minimal set may consist of; left out: anything.")] | None = (
+        None
+    )
+    when: StandingIn = StandingIn()
+    scope: Scope | None = None
+
+    def separation(self, key: AccessKey) -> Separation:
+        """Give it as the domain knows it, in the scope that the key may ask in. Raises Forbidden."""
+        return Separation(
+            many(self.one),
+            many(self.other),
+            many(self.given),
+            None if self.among is None else many(self.among),
+            key.demand_scope(self.scope),
+            self.when.when(),
+        )
+
+
+class SeparationOut(BaseModel):
+    """Whether what is given separates the two, and a minimal set that does; null where nothing allowed does."""
+
+    separated: bool
+    given_is_minimal: bool
+    minimal: list[str] | None
+    entities: int
+
+
+class AncestryIn(BaseModel):
+    """Asks for all causes and all effects of entities."""
+
+    model_config = STRICT
+
+    of: Annotated[Keys, Field(description="Keys of entities.")]
+    when: StandingIn = StandingIn()
+    scope: Scope | None = None
+
+    def ancestry(self, key: AccessKey) -> Ancestry:
+        """Give it as the domain knows it, in the scope that the key may ask in. Raises Forbidden."""
+        return Ancestry(many(self.of), key.demand_scope(self.scope), self.when.when())
+
+
+class LineageOut(BaseModel):
+    """All causes and effects by key; circles among them, each beginning and ending with the same key."""
+
+    ancestors: list[str]
+    descendants: list[str]
+    acyclic: bool
+    cycles: list[list[str]]
+
+
+def many(value: str | list[str]) -> tuple[str, ...]:
+    """Give one key or several as several."""
+    return (value,) if isinstance(value, str) else tuple(value)
