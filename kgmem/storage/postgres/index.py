@@ -76,13 +76,22 @@ class PostgresIndex:
             return await self._candidates(graph, question, vector)
 
     async def _candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
-        async with self._reading(graph, question.when.known_at) as (layout, connection):
-            by_words = question.what.text is not None and not layout.wordless
-            if self._words and by_words and self.searches.started is not None:
-                await self._words.ensure_whole(layout, self.searches.started)
+        then = question.when.known_at
+        if then is not None:
+            async with self.catalog.on(graph) as held, self.searches.connection():
+                await self._ensure_words(held, question)
+        async with self._reading(graph, then) as (layout, connection):
+            if then is None:
+                await self._ensure_words(layout, question)
             occurrences = self._occurrences(layout.graph)
             request = search.SearchRequest(question, vector, occurrences, self.catalog.words)
             return await search.candidates(connection, layout, request)
+
+    async def _ensure_words(self, layout: Layout, question: Question) -> None:
+        """Have a text index mended that a restart broke; a connection for searches is open, so the restart is known."""
+        by_words = question.what.text is not None and not layout.wordless
+        if self._words and by_words and self.searches.started is not None:
+            await self._words.ensure_whole(layout, self.searches.started)
 
     async def fetch(
         self,
