@@ -130,6 +130,7 @@ class _Writer:
         kept = list(self._scope.names)
         outer = dict(self._scope.names)
         inner = self._clause()
+        self._count += 1
         name = f"r{self._count}"
         returned = f"RETURN {self.value(2)} AS {name}"
         self._scope = _Scope({**outer, name: "any"})

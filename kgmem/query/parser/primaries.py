@@ -59,14 +59,12 @@ class PrimaryParser(CallParser):
         if word in _SUBQUERIES and after.upper == "{":
             self.advance()
             return Subquery(token.at, word, self.subquery_body())
-        if self.call_stands():
-            return self.call()
         plain = after.kind is Kind.END or after.upper in _AFTER_NAME
         if word == "CASE" and (not plain or after.upper in {"WHEN", "-", "+"}):
             return self._case()
         if word in _STRUCTURE and not plain:
             self.unexpected("an expression")
-        return self.variable()
+        return self.call() if self.call_stands() else self.variable()
 
     def _parenthesis(self) -> Expression:
         if self.pattern_stands():

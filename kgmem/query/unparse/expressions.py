@@ -19,7 +19,8 @@ _LEVELS: dict[type, int] = {
     tree.Comparison: _COMPARISON,
     tree.Test: _TEST,
     tree.IsNull: _TEST,
-    tree.IsTyped: _TEST,
+    # A < after a type could begin what is inside of it.
+    tree.IsTyped: _NOT,
     tree.Signed: _SIGN,
     HasLabels: _FOLLOWED,
     tree.Property: _FOLLOWED,

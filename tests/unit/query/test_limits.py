@@ -63,7 +63,7 @@ def deep(frames: int, work: Callable[[], None]) -> None:
 
 
 @pytest.mark.parametrize("shape", NESTED)
-@pytest.mark.parametrize("times", [20, 60, 148, 5_000])
+@pytest.mark.parametrize("times", [20, 60, 148, 2_000])
 def test_nesting_is_understood_or_refused_and_never_overflows(shape: str, times: int) -> None:
     query = NESTED[shape](times)
 
@@ -82,7 +82,7 @@ def test_nesting_is_understood_or_refused_and_never_overflows(shape: str, times:
 
 @pytest.mark.parametrize("shape", LONG)
 def test_time_grows_with_the_length_alone(shape: str) -> None:
-    short, long = LONG[shape](500), LONG[shape](4_000)
+    short, long = LONG[shape](250), LONG[shape](2_000)
 
     def best(query: str) -> float:
         times = []

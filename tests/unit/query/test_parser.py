@@ -9,6 +9,7 @@ from kgmem.query.tree.commands import CreateConstraint, CreateIndex, Drop, Show
 from kgmem.query.tree.expressions import (
     And,
     Arithmetic,
+    Case,
     Comparison,
     Expression,
     IntegerLiteral,
@@ -124,6 +125,13 @@ def test_pattern_in_an_expression_is_a_predicate(written: str) -> None:
 @pytest.mark.parametrize("written", ["(a) - (b)", "(a) - [1][0]", "(a) < -1", "(a) - -1", "(a + b) - (c)", "(a)"])
 def test_parentheses_that_only_look_like_a_pattern_are_an_expression(written: str) -> None:
     assert isinstance(returned(written), Arithmetic | Comparison | Variable)
+
+
+@pytest.mark.parametrize("subject", ["(x)", "[1]", "{a: 1}", "-1", "'a'", "$x", "x.y", "NOT x", "[x IN y | x]"])
+def test_subject_of_a_case_may_be_any_expression(subject: str) -> None:
+    found = returned(f"CASE {subject} WHEN 1 THEN 2 END")
+    assert isinstance(found, Case)
+    assert found.subject == returned(subject)
 
 
 def test_brackets_are_told_apart() -> None:

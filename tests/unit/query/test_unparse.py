@@ -91,7 +91,7 @@ def projected(inner: st.SearchStrategy[tree.Expression]) -> st.SearchStrategy[tr
 
 
 @given(st.recursive(LITERALS, composed, max_leaves=12))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_every_expression_comes_back_from_its_text(expression: tree.Expression) -> None:
     item = Item(0, expression, tree.Variable(0, "x"), "x")
     returned = Return(0, Projection(0, False, False, (item,), (), None, None))
