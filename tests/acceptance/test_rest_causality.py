@@ -10,7 +10,7 @@ SEPARATION, ANCESTRY = f"{GRAPH}/causality/separation", f"{GRAPH}/causality/ance
 async def linked(door: Door, *pairs: str) -> None:
     """Write people of whom each pair's first causes its second."""
     await door.people(*sorted({name for pair in pairs for name in pair}))
-    links = [{"kind": "CAUSES", "from": first.lower(), "to": second.lower()} for first, second in pairs]
+    links = [{"kind": "CAUSES", "from": pair[0].lower(), "to": pair[1].lower()} for pair in pairs]
     done(await door.client.put(f"{GRAPH}/relationships", json={"relationships": links}))
 
 

@@ -10,8 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kgmem.domain.answer import Answer
+from kgmem.domain.causality import Ancestry
 from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput, NotFound
+from kgmem.domain.interval import iso, now
 from kgmem.domain.question import Question, What, When, Why
 from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
@@ -193,6 +195,24 @@ async def test_only_relationships_that_hold_then_count(memory: Memory, graph: st
         (When(between=("1965", "1990")), {"a", "c"}),
     ):
         assert values(await ask(memory, graph, Why(causes_of=["b"]), when=when)).keys() == expected
+
+
+async def test_as_it_was_known_then(memory: Memory, graph: str) -> None:
+    await put(memory, graph, "abc", [Link("a", "b", 0.5), Link("b", "c", 0.5)])
+    then = When(known_at=iso(now()))
+    await memory.put_entities(graph, [Entity("d", "Event")])
+    await memory.put_relationships(graph, [Link("a", "b", 0.9).stated(0), Link("d", "c").stated(2)])
+    await memory.delete_entities(graph, ["c"])
+    await memory.put_entities(graph, [Entity("c", "Event")])
+    assert values(await ask(memory, graph, Why(effects_of=["a"]))) == {"b": 0.9}
+    earlier = await ask(memory, graph, Why(causes_of=["c"]), when=then, explain=True)
+    assert values(earlier) == {"b": 0.5, "a": 0.25}
+    assert [len(hit.paths) for hit in earlier.hits] == [1, 1]
+    (path,) = (await ask(memory, graph, Why(start="a", end="c"), when=then)).hits
+    assert [link.strength for link in path.paths[0].links] == [0.5, 0.5]
+    lineage = await memory.causal_ancestry(graph, Ancestry(["c"], when=then))
+    assert lineage.ancestors == ["a", "b"]
+    assert (await memory.causal_ancestry(graph, Ancestry(["c"]))).ancestors == []
 
 
 async def test_a_cause_never_begins_after_its_effect_also_not_through_others(memory: Memory, graph: str) -> None:
