@@ -13,11 +13,13 @@ from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.interval import iso, now, valid_interval
-from kgmem.domain.question import Question, Relation, What, When
+from kgmem.domain.place import parse_place
+from kgmem.domain.question import Question, Relation, Spot, What, When, Where, Why
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
 from kgmem.memory import Memory
 from tests.histories import KEYS, SCOPES, YEARS, Replay, Step, do, steps
+from tests.imports import lines
 from tests.memories import (
     DIMENSION,
     cypher,
@@ -303,3 +305,41 @@ async def test_a_large_scope_is_answered_exactly_as_of_then(database_url: str, w
         assert len(first.hits) == 50
         assert first.hits[0].key == "k7"
         assert told(again) == told(first)
+
+
+async def test_causes_places_and_links_are_those_of_then(memory: Memory, graph: str) -> None:
+    near, far = parse_place([0.0, 0.0]), parse_place([90.0, 0.0])
+    put = [Entity("a", "Thing", place=near), Entity("b", "Thing", place=far), Entity("c", "Thing", place=far)]
+    await memory.put_entities(graph, put)
+    await memory.put_relationships(graph, [Relationship("CAUSES", "a", "b", key="r", strength=0.9)])
+    moment = iso(now())
+    await memory.put_relationships(graph, [Relationship("CAUSES", "a", "c", key="r", strength=0.5)])
+    await memory.put_relationships(graph, [Relationship("CAUSES", "c", "b", strength=0.5)])
+    await memory.put_entities(graph, [Entity("a", place=far), Entity("c", place=near)])
+
+    for question, then, present in (
+        (Question(why=Why(effects_of=["a"])), {"b"}, {"b", "c"}),
+        (Question(why=Why(causes_of=["b"])), {"a"}, {"a", "c"}),
+        (Question(where=Where(near=Spot(point=(0.0, 0.0)), km=100)), {"a"}, {"c"}),
+    ):
+        assert {hit.key for hit in (await memory.recall(graph, question)).hits} == present
+        answer = await memory.recall(graph, asked_of_then(question, moment))
+        assert {hit.key for hit in answer.hits} == then
+
+
+async def test_an_import_that_was_taken_back_out_is_still_known_as_of_between(memory: Memory, graph: str) -> None:
+    await memory.put_entities(graph, [Entity("a", "Thing", text="apple")])
+    told = [
+        {"type": "entity", "key": key, "label": "Thing", "text": text} for key, text in (("a", "pear"), ("b", "plum"))
+    ]
+    moments = [iso(now())]
+    done = await memory.import_files(graph, [lines(*told)])
+    moments.append(iso(now()))
+    assert done.id is not None
+    await memory.undo_import(graph, done.id)
+    moments.append(iso(now()))
+    seen = []
+    for moment in moments:
+        answer = await memory.recall(graph, asked_of_then(Question(What(labels=["Thing"])), moment))
+        seen.append({hit.key: hit.text for hit in answer.hits})
+    assert seen == [{"a": "apple"}, {"a": "pear", "b": "plum"}, {"a": "apple"}]
