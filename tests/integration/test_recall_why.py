@@ -272,6 +272,16 @@ async def test_why_filters_what_other_arms_find_or_only_ranks_it(memory: Memory,
         assert {hit.kind for hit in some.hits} == expected
 
 
+async def test_few_causes_among_many_are_compared_exactly(memory: Memory, graph: str) -> None:
+    await memory.put_entities(graph, [Entity(f"k{n}", "Event", text=f"apple {n}") for n in range(1200)])
+    await memory.put_relationships(graph, [Link(f"k{n}", "k0", 0.5).stated(n) for n in range(1, 1200, 300)])
+    await memory.embed_waiting(graph)
+    for _ in range(2):  # What is large is known after the first.
+        answer = await ask(memory, graph, Why(causes_of=["k0"]), what=What(text="apple river"), k=10)
+        assert {hit.key for hit in answer.hits} == {"k1", "k301", "k601", "k901"}
+        assert all(hit.arms.keys() == {"meaning", "words", "why"} for hit in answer.hits)
+
+
 async def test_a_cause_of_one_and_effect_of_another_lies_between_them(memory: Memory, graph: str) -> None:
     await put(memory, graph, "abcd", [Link("a", "b", 0.5), Link("b", "c", 0.4), Link("d", "c")])
     assert values(await ask(memory, graph, Why(causes_of=["c"], effects_of=["a"]))) == {"b": 0.4}

@@ -10,6 +10,7 @@ from kgmem.domain.errors import KgmemError
 from kgmem.domain.question import Question
 
 _PLACE = re.compile(r"\$\d+")
+_WITH = "WITH RECURSIVE "
 STANDS = 0  # What a candidate is told to be when nothing holds it back.
 HELD_BACK = {1: "superseded", 2: "not_yet_valid"}
 
@@ -27,10 +28,11 @@ class Parameters:
         self.texts.append(f"${len(self.values)}::{type_}")
         return self.texts[-1]
 
-    def unused(self, sql: str) -> list[str]:
-        """Give what stands for values that a statement does not use; Postgres takes no value that has no place."""
+    def complete(self, sql: str) -> str:
+        """Give a statement (WITH RECURSIVE ...) with a place for each value: Postgres takes none that has no place."""
         used = set(_PLACE.findall(sql))
-        return [text for text in self.texts if text.partition("::")[0] not in used]
+        unused = [text for text in self.texts if text.partition("::")[0] not in used]
+        return sql.replace(_WITH, f"{_WITH}unused AS (SELECT {', '.join(unused)}), ", 1) if unused else sql
 
 
 @dataclass(frozen=True, slots=True)

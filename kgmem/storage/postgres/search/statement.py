@@ -85,9 +85,7 @@ def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most
     ]
     arms = [*texts, *(each.name for each in ranking)]
     notes = [note % places for each in dimensions for note in each.notes]
-    sql = _valued(layout, tables, " UNION ALL ".join(parts), ranking, notes)
-    if unused := parameters.unused(sql):
-        sql = sql.replace("WITH RECURSIVE ", f"WITH RECURSIVE unused AS (SELECT {', '.join(unused)}), ", 1)
+    sql = parameters.complete(_valued(layout, tables, " UNION ALL ".join(parts), ranking, notes))
     return Statement(sql, parameters.values, arms, [error for _, error in refusals])
 
 

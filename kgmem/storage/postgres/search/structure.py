@@ -27,9 +27,7 @@ async def causal_graph(
         "most": str(MOST_ENTITIES),
         "most_links": str(MOST_LINKS),
     }
-    sql = layout.sql("why", "causal_graph") % filled
-    if unused := parameters.unused(sql):
-        sql = sql.replace("WITH RECURSIVE ", f"WITH RECURSIVE unused AS (SELECT {', '.join(unused)}), ", 1)
+    sql = parameters.complete(layout.sql("why", "causal_graph") % filled)
     rows = await connection.fetch(sql, *parameters.values)
     found = {keys[row["id"] - 1]: row["other"] for row in rows if row["what"] == "asked"}
     for key in keys:
