@@ -67,7 +67,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         for _ in range(3):
             await hub.of(memory.recall(GRAPH, Question(why=Why(effects_of=["hub"], depth=DEPTH), k=K)))
         told = alone("effects of an entity that has half as many as there are entities", hub.p50, "ms", "it is a bound")
-        yield within(told, 5000)
+        yield within(told, 2000)
 
 
 async def _load(memory: Memory, raw: asyncpg.Connection, rows: int) -> list[Asked]:
