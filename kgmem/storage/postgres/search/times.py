@@ -27,12 +27,10 @@ def when(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dime
     must = question.mode("when") == "must"
     asked = bool(question.weights.get("when", 1.0)) and not (must and _ranked_by_text(request))
     value = _closeness(span) if must else _held(span)
-    found = layout.sql("when", "holding") % {
-        "index": span.index,
-        "holds": span.holds,
-        "value": value,
-        "closeness": _closeness(span),
-    }
+    places = {"holds": span.holds, "value": value, "closeness": _closeness(span)}
+    found = layout.sql("when", "holding") % places
+    if not span.only_timed:
+        found = f"({found}) UNION ALL ({layout.sql('when', 'timeless') % {}})"
     return Dimension(
         "when",
         tables=span.tables,

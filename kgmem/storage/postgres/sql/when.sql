@@ -92,8 +92,16 @@ when_of AS MATERIALIZED (
 -- name: holding
 SELECT i.id AS item, coalesce(%(value)s, 0) AS value, %%(stands)s AS stands
 FROM {index}.item i
-WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) AND %(holds)s %%(filters)s
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) AND %(holds)s AND NOT (lower_inf(i.valid) AND upper_inf(i.valid))
+      %%(filters)s
 ORDER BY %(closeness)s DESC NULLS LAST, i.id LIMIT %%(most)s
+
+-- name: timeless
+-- What has no valid time is true at any time, and stands behind what has one.
+SELECT i.id AS item, 0::float8 AS value, %%(stands)s AS stands
+FROM {index}.item i
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) AND lower_inf(i.valid) AND upper_inf(i.valid) %%(filters)s
+ORDER BY i.id LIMIT %%(most)s
 
 -- name: recent
 SELECT i.id AS item, %(value)s AS value, %%(stands)s AS stands
