@@ -48,7 +48,7 @@ SEARCH_SETTINGS = {
     "enable_sort": "off",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",  # It would read all that a filter passes before the first row is there.
-    "hnsw.ef_search": "100",
+    "hnsw.ef_search": "200",
     "hnsw.iterative_scan": "strict_order",
     "hnsw.max_scan_tuples": "40000",
 }

@@ -11,7 +11,7 @@ from kgmem.storage.postgres.search import filters, past, times
 from kgmem.storage.postgres.search.arms import all_large, text_arms
 from kgmem.storage.postgres.search.causes import why
 from kgmem.storage.postgres.search.hops import hops
-from kgmem.storage.postgres.search.narrowing import chosen, narrowing
+from kgmem.storage.postgres.search.narrowing import Narrowing, chosen, narrowing
 from kgmem.storage.postgres.search.places import where
 from kgmem.storage.postgres.search.properties import properties
 from kgmem.storage.postgres.search.request import STANDS, Dimension, Parameters, SearchRequest
@@ -108,7 +108,7 @@ def _of_dimension(dimension: Dimension, places: Mapping[str, str]) -> str:
 
 def _seeds(layout: Layout, texts: Mapping[str, Sequence[str]], names: Mapping[str, str]) -> str:
     """Give the table of the entities and facts that match the question's text, whatever else it asks for."""
-    places = {**names, "wide": "true", "most": str(SEEDS), "filters": f"{names['filters']} AND i.kind <> 2"}
+    places = {**names, **Narrowing().places, "most": str(SEEDS), "filters": f"{names['filters']} AND i.kind <> 2"}
     parts = [part for arm in ("meaning", "words") for part in _of_text(layout, arm, texts.get(arm, ()), places)]
     parts = parts or _of_text(layout, "nothing", ("nothing",), places)
     return f"walk_seeds (arm, item, value, stands) AS MATERIALIZED ({' UNION ALL '.join(parts)})"
