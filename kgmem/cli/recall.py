@@ -1,6 +1,7 @@
 """`kgmem recall`: a question, its ranked hits, and why."""
 
-from typing import Annotated, cast
+import re
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -8,45 +9,120 @@ from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, ScopeName, print_js
 from kgmem.cli.opening import with_memory
 from kgmem.domain.answer import Answer, Hit
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.question import Fusion, HitKind, Question, What, When
+from kgmem.domain.question import (
+    Allen,
+    Fusion,
+    HitKind,
+    Hops,
+    Links,
+    Part,
+    Question,
+    Relation,
+    Spot,
+    What,
+    When,
+    Where,
+    Why,
+)
 from kgmem.memory import DEFAULT_GRAPH
 
 Many = list[str] | None
+Text = str | None
+_NUMBER = r"[+-]?\d+(?:\.\d+)?"
+_POINT = re.compile(rf"\s*({_NUMBER})\s*,\s*({_NUMBER})\s*")
+_TIME = re.compile(r"[+-]?\d{1,6}(-\d\d.*)?(/([+-]?\d{1,6}(-\d\d.*)?)?)?")
 
 
 def recall(
-    question: Annotated[str, typer.Argument(help="What to look for.")],
+    question: Annotated[
+        str | None, typer.Argument(help="What to look for; may be left out beside other parts.")
+    ] = None,
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
     label: Annotated[Many, typer.Option("--label", help="Only entities of this label (may be repeated).")] = None,
-    kind: Annotated[Many, typer.Option("--kind", help="Only entity or episode (may be repeated).")] = None,
+    kind: Annotated[Many, typer.Option("--kind", help="Only entity, fact, episode or path (may be repeated).")] = None,
     source: Annotated[Many, typer.Option("--source", help="Only what this source said (may be repeated).")] = None,
-    valid_at: Annotated[str | None, typer.Option("--valid-at", help="What was true then: 1969, 1969-07-20.")] = None,
+    valid_at: Annotated[Text, typer.Option("--valid-at", help="What was true then: 1969, 1969-07-20.")] = None,
     between: Annotated[
         tuple[str, str] | None, typer.Option("--between", help="What was true at some time between two.")
     ] = None,
     any_time: Annotated[bool, typer.Option("--any-time", help="Also what is over, or yet to come.")] = False,
+    relation: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--relation", help="Allen's relation and a time or an entity: during 1969, before apollo-11."),
+    ] = None,
+    known_at: Annotated[Text, typer.Option("--known-at", help="As it was known then; nothing later counts.")] = None,
+    half_life: Annotated[
+        float | None, typer.Option("--half-life", help="Days after which what is older counts half.")
+    ] = None,
+    times_in_text: Annotated[
+        bool, typer.Option("--times-in-text", help="Understand times in the question: in spring 1969.")
+    ] = False,
+    near: Annotated[Text, typer.Option("--near", help="Near a point, as LON,LAT, or an entity.")] = None,
+    km: Annotated[float | None, typer.Option("--km", help="Within so many kilometres of --near.")] = None,
+    nearest: Annotated[int | None, typer.Option("--nearest", help="Only so many, the nearest to --near.")] = None,
+    box: Annotated[
+        tuple[float, float, float, float] | None, typer.Option("--box", help="WEST SOUTH EAST NORTH, in degrees.")
+    ] = None,
+    place: Annotated[Text, typer.Option("--place", help="Inside of this entity.")] = None,
+    causes_of: Annotated[Many, typer.Option("--causes-of", help="Causes of this entity (may be repeated).")] = None,
+    effects_of: Annotated[Many, typer.Option("--effects-of", help="Effects of this entity (may be repeated).")] = None,
+    path: Annotated[
+        tuple[str, str] | None, typer.Option("--path", help="Causal paths from one entity to another.")
+    ] = None,
+    depth: Annotated[int, typer.Option("--depth", help="Causes and effects over so many steps.")] = 5,
+    min_strength: Annotated[float, typer.Option("--min-strength", help="Of a whole path, 0 to 1.")] = 0.0,
+    walk: Annotated[bool, typer.Option("--walk", help="Rank also what is linked to the matches.")] = False,
+    hops: Annotated[
+        tuple[str, int] | None, typer.Option("--hops", help="Only within so many relationships of an entity.")
+    ] = None,
+    should: Annotated[
+        Many, typer.Option("--should", help="Let where, when, why or graph rank and not filter (may be repeated).")
+    ] = None,
+    recipe: Annotated[Text, typer.Option("--recipe", help="A named setting, such as multi_hop or recent.")] = None,
+    diversity: Annotated[float, typer.Option("--diversity", help="0 to 1: hits that differ from each other.")] = 0.0,
+    budget: Annotated[int | None, typer.Option("--budget", help="Tokens that the hits may take together.")] = None,
     k: Annotated[int, typer.Option("-k", help="How many hits.")] = 10,
-    fusion: Annotated[str | None, typer.Option("--fusion", help="convex or rrf; the graph's own unless given.")] = None,
+    cursor: Annotated[Text, typer.Option("--cursor", help="Go on behind an answer that gave this.")] = None,
+    fusion: Annotated[Text, typer.Option("--fusion", help="convex or rrf; the graph's own unless given.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show each arm's rank, value and share.")] = False,
     as_json: AsJSON = False,
 ) -> None:
     """Ask a question; gives the best hits, each with its source and, on request, its reasons."""
-    if fusion not in {None, "convex", "rrf"}:
-        raise InvalidInput(f"There is no fusion {fusion!r}.", mend="Give convex or rrf.")
-    if unknown := set(kind or ()) - {"entity", "episode"}:
-        raise InvalidInput(f"There is no kind {min(unknown)!r} of hit.", mend="Give entity or episode.")
     asked = Question(
         what=What(
             text=question,
             labels=tuple(label or ()),
-            kinds=tuple(cast("HitKind", each) for each in kind or ()),
+            kinds=tuple(_one_of("kind of hit", each, HitKind) for each in kind or ()),
             sources=tuple(source or ()),
         ),
-        when=When(valid_at=valid_at, between=between, any_time=any_time),
+        when=When(
+            valid_at=valid_at,
+            between=between,
+            any_time=any_time,
+            relation=_relation(*relation) if relation else None,
+            known_at=known_at,
+            half_life_days=half_life,
+            in_text=times_in_text,
+        ),
+        where=Where(near=_spot(near) if near else None, km=km, nearest=nearest, box=box, place=place),
+        why=Why(
+            causes_of=tuple(causes_of or ()),
+            effects_of=tuple(effects_of or ()),
+            start=path[0] if path else None,
+            end=path[1] if path else None,
+            depth=depth,
+            min_strength=min_strength,
+        ),
+        graph=Links(walk, Hops((hops[0],), hops[1]) if hops else None),
         scope=scope,
         k=k,
-        fusion=cast("Fusion | None", fusion),
+        modes={_one_of("part", each, Part): "should" for each in should or ()},
+        fusion=_one_of("fusion", fusion, Fusion) if fusion else None,
+        recipe=recipe,
+        diversity=diversity,
+        budget=budget,
+        cursor=cursor,
         explain=explain,
     )
     answer = with_memory(lambda memory: memory.recall(graph, asked))
@@ -54,6 +130,29 @@ def recall(
         print_json(answer)
     else:
         _show(answer, explain=explain)
+
+
+def _one_of(what: str, given: str, of: Any) -> Any:
+    """Give a word back that is one of a Literal's. Raises InvalidInput."""
+    known = get_args(of)
+    if given not in known:
+        raise InvalidInput(f"There is no {what} {given!r}.", mend=f"Give {', '.join(known)}.")
+    return given
+
+
+def _spot(told: str) -> Spot:
+    """Give the spot that LON,LAT or an entity's key names."""
+    found = _POINT.fullmatch(told)
+    return Spot(point=(float(found[1]), float(found[2]))) if found else Spot(entity=told)
+
+
+def _relation(name: str, of: str) -> Relation:
+    """Give Allen's relation to a time (a year, a day, FROM/TO), or to an entity's time."""
+    relation = _one_of("relation", name, Allen)
+    if not _TIME.fullmatch(of):
+        return Relation(relation, entity=of)
+    first, separator, last = of.partition("/")
+    return Relation(relation, (first or None, (last if separator else first) or None))
 
 
 def _show(answer: Answer, *, explain: bool) -> None:
@@ -68,6 +167,8 @@ def _show(answer: Answer, *, explain: bool) -> None:
                 OUT.print(f"     [dim]{name}: rank {arm.rank}, value {arm.value:.3f}, share {arm.share:.0%}[/]")
     for reason, count in answer.suppressed.items():
         NOTES.print(f"[dim]{reason.replace('_', ' ')}: {count}[/]")
+    if answer.cursor:
+        NOTES.print(f"[dim]more: --cursor {answer.cursor}[/]")
     if answer.profile:
         NOTES.print("[dim]" + ", ".join(f"{name} {value:.1f}" for name, value in answer.profile.items()) + "[/]")
 

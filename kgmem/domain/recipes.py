@@ -27,7 +27,11 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "balanced": Recipe("Words and meaning alike; nothing else."),
         "exact_words": Recipe("Names, codes and quotations: words before meaning.", weights={"meaning": 0.3}),
         "same_sense": Recipe("Paraphrases: meaning before words.", weights={"words": 0.3}),
-        "multi_hop": Recipe("Answers that lie over several texts: a walk over the graph from what matches.", walk=True),
+        "multi_hop": Recipe(
+            "Answers that lie over several texts: a walk over the graph from what matches.",
+            walk=True,
+            weights={"walk": 2.0},
+        ),
         "recent": Recipe("What happened lately first; a month halves it.", half_life_days=30.0),
         "timeline": Recipe(
             "Times in the question's text rank what was so then.", in_text=True, modes={"when": "should"}

@@ -5,6 +5,7 @@ Passages, entities and facts are nodes of one walk that starts again and again a
 steps of the best candidates, bounded in number, so that its time does not grow with the graph.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,13 +25,14 @@ from kgmem.storage.postgres.search.request import STANDS, Dimension, Parameters,
 
 NAME = "walk"
 SEEDS = 40  # Candidates of every text arm among entities and facts, of which the best are taken.
-_BEST, _FOUND = 8, 20  # Of every arm: entities and facts each; of all that was found.
+_BEST, _FOUND = 8, 40  # Of every arm: entities and facts each; of all that was found.
 _FAN_NEAR, _FAN_FAR, _BEYOND = 60, 16, 400
-_DAMPING = 0.5  # The chance of a step, as in HippoRAG; the rest starts again.
-_STEPS = 20  # After which less than 1e-6 of the chance is left over.
-_MOST = 200
-# How much the walk starts where: entities by name and text, the ends of facts, and what was found.
-_ENTITY_SHARE, _FACT_SHARE, _FOUND_SHARE = 0.3, 1.0, 0.1
+# Chosen on MuSiQue, 2WikiMultihopQA and HotpotQA together (bench/multi_hop.py), one setting for all three.
+_DAMPING = 0.85  # The chance of a step; the rest starts again.
+_STEPS = 20
+_MOST = 80
+_FACTS, _ENTITIES = 5, 2  # That the walk starts at.
+_FOUND_SHARE = 0.05  # How much of it starts at what was found, beside an entity or a fact that fits best.
 
 
 def walking(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
@@ -92,7 +94,10 @@ class Surroundings:
 def walk(
     around: Surroundings, graph: Graph, question: Question, arms: Mapping[str, Sequence[tuple[int, float]]]
 ) -> list[tuple[int, float]]:
-    """Give the nodes that the question may be answered with by how often the walk is there, the most visited first."""
+    """Give the nodes that the question may be answered with, the most visited first.
+
+    Their value is the logarithm of how often the walk is there: few places have nearly all of its time.
+    """
     start = _starts(around, graph, question, arms)
     if not start:
         return []
@@ -105,7 +110,7 @@ def walk(
         np.array([start.get(id_, 0.0) for id_ in ids]),
     )
     best = sorted((-value, id_) for id_, value in zip(ids, visits.tolist(), strict=True) if value > 0)
-    return [(id_, -negative) for negative, id_ in best if around.stands.get(id_, -1) == STANDS][:_MOST]
+    return [(id_, math.log(-negative)) for negative, id_ in best if around.stands.get(id_, -1) == STANDS][:_MOST]
 
 
 def _starts(
@@ -120,18 +125,15 @@ def _starts(
     start = dict.fromkeys(around.starts, 1.0)
 
     def add(id_: int, value: float) -> None:
-        start[id_] = start.get(id_, 0.0) + value / told.get(id_, 1) ** 0.5
+        start[id_] = start.get(id_, 0.0) + value / told.get(id_, 1)
 
-    for is_fact in (True, False):
-        kind = {
-            arm: [pair for pair in ranking if (pair[0] in around.ends) == is_fact]
-            for arm, ranking in around.seeds.items()
-        }
-        for seed in fuse(kind, method=method, weights=question.weights, most=_BEST):
-            for end in around.ends.get(seed.id, ()):
-                add(end, _FACT_SHARE * seed.score)
-            if not is_fact:
-                add(seed.id, _ENTITY_SHARE * seed.score)
+    # A fact is known by what it says, an entity by its name: each by the arm that is better at that, where it ran.
+    for arm, other, are_facts, most in (("meaning", "words", True, _FACTS), ("words", "meaning", False, _ENTITIES)):
+        ranking = around.seeds.get(arm) or around.seeds.get(other, ())
+        best = [pair for pair in ranking if (pair[0] in around.ends) == are_facts][:most]
+        for seed in fuse({arm: best}, method=method):
+            for id_ in around.ends.get(seed.id, (seed.id,)):
+                add(id_, seed.score)
     found = {name: ranking for name, ranking in arms.items() if name != "listed"}
     for hit in fuse(found, method=method, weights=question.weights, most=2 * _FOUND):
         if hit.id in around.kinds and hit.id not in around.ends:
