@@ -122,7 +122,7 @@ class Question:
     recipe: str | None = None  # A named setting of modes, weights and the like; what the question says itself counts.
     min_consensus: float | None = None  # The least trust in a hit, 0 to 1.
     states: Sequence[State] = ()  # None: what is current; of what is asked at a time, what was so then.
-    tiers: Sequence[Tier] = ()  # None: all but the cold.
+    tiers: Sequence[Tier] = ()  # None: all.
     diversity: float = 0.0  # 0: by score alone; towards 1: unlike what stands above it (MMR).
     budget: int | None = None  # Tokens that the texts of the hits may take together.
     cursor: str | None = None  # Of an answer: go on behind its last hit.

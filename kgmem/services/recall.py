@@ -68,9 +68,17 @@ def _check(question: Question) -> None:
     if what.start and not question.graph.walk:
         raise InvalidInput("what.start is where a walk starts, and none is asked for.", mend="Set graph.walk to true.")
     predicates_of(what.properties)
-    for name, given in _later(question).items():
-        if given:
-            raise InvalidInput(f"{name} is not in this release.", mend="Leave it out.")
+    if "fact" in what.kinds:
+        raise InvalidInput("Hits of the kind fact are not in this release.", mend="Ask for entity, episode or path.")
+    when = question.when
+    if question.states and (when.any_time or when.valid_at or when.between or when.relation):
+        raise InvalidInput("states and a time in when exclude each other.", mend="Leave one of them out.")
+    if question.min_consensus is not None and not 0 <= question.min_consensus <= 1:
+        raise InvalidInput(f"min_consensus is {question.min_consensus}.", mend="Give 0 to 1.")
+    if not 0 <= question.diversity <= 1:
+        raise InvalidInput(f"diversity is {question.diversity}.", mend="Give 0 to 1.")
+    if question.budget is not None and question.budget < 1:
+        raise InvalidInput(f"budget is {question.budget}.", mend="Give a number of tokens of at least 1.")
     _check_weights(question)
     check_why(question.why)
     check_when(question.when)
@@ -85,17 +93,6 @@ def _asks(question: Question) -> bool:
         return True
     listed = what.labels or what.sources or what.properties or what.start or question.graph.hops
     return bool(listed) or asks_when(question.when) or (question.where, question.why) != (Where(), Why())
-
-
-def _later(question: Question) -> dict[str, bool]:
-    """Give the parts of a question that are not answered yet, and whether it has them."""
-    when = question.when
-    return {
-        "what.kinds fact": "fact" in question.what.kinds,
-        "min_consensus": question.min_consensus is not None,
-        "states": bool(question.states),
-        "tiers": bool(question.tiers),
-    }
 
 
 def _check_weights(question: Question) -> None:

@@ -1,12 +1,14 @@
 """Which candidates become hits: pages, diversity, budgets and recipes over a real index."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.question import Question, What
+from kgmem.domain.question import Question, State, What, When
+from kgmem.domain.source import Source
 from kgmem.memory import Memory
 
 TEXTS = [f"The eagle number {n} flies over the {'sea' if n % 2 else 'moon'} {'again ' * (n % 7)}" for n in range(60)]
@@ -59,6 +61,50 @@ async def test_a_budget_leaves_out_what_does_not_fit_and_says_so(memory: Memory,
     answer = await memory.recall(graph, Question(What(text="eagle"), budget=20))
     assert {hit.text for hit in answer.hits} == {"eagle moon", "eagle sea"}
     assert answer.suppressed["over_budget"] == 1
+
+
+async def test_states_say_which_side_of_now_is_asked_for(memory: Memory, graph: str) -> None:
+    await memory.put_entities(
+        graph,
+        [
+            Entity("was", "Office", text="mayor", valid_to="1990"),
+            Entity("is", "Office", text="mayor"),
+            Entity("will", "Office", text="mayor", valid_from="2999"),
+        ],
+    )
+
+    async def asked(*states: State) -> tuple[set[str], dict[str, int]]:
+        answer = await memory.recall(graph, Question(What(text="mayor"), states=states))
+        return {hit.key for hit in answer.hits}, dict(answer.suppressed)
+
+    assert await asked() == ({"is"}, {"superseded": 1, "not_yet_valid": 1})
+    assert await asked("superseded") == ({"was"}, {"current": 1, "not_yet_valid": 1})
+    assert await asked("current", "not_yet_valid") == ({"is", "will"}, {"superseded": 1})
+    assert await asked("current", "superseded", "not_yet_valid") == ({"was", "is", "will"}, {})
+    with pytest.raises(InvalidInput, match="exclude"):
+        await memory.recall(graph, Question(What(text="mayor"), When(valid_at="1980"), states=("current",)))
+
+
+async def test_the_least_consensus_and_the_tier_hold_back_the_rest(memory: Memory, graph: str) -> None:
+    await memory.put_sources(graph, [Source("good", trust=0.9), Source("poor", trust=0.2)])
+    stated = [Entity(key, "Note", text="weather", source=source) for key, source in [("g", "good"), ("p", "poor")]]
+    await memory.put_entities(graph, [*stated, Entity("n", "Note", text="weather")])
+
+    async def asked(**parts: Any) -> tuple[set[str], dict[str, int]]:
+        answer = await memory.recall(graph, Question(What(text="weather"), **parts))
+        return {hit.key for hit in answer.hits}, dict(answer.suppressed)
+
+    assert await asked(min_consensus=0.5) == ({"g", "n"}, {"below_consensus": 1})
+    assert await asked(min_consensus=0.6) == ({"g"}, {"below_consensus": 2})
+    assert await asked(min_consensus=0.0) == ({"g", "p", "n"}, {})
+    assert await asked(tiers=("hot",)) == ({"g", "p", "n"}, {})
+    assert await asked(tiers=("cold", "distilled")) == (set(), {"other_tier": 3})
+
+
+@pytest.mark.parametrize("parts", [{"min_consensus": 1.5}, {"diversity": -0.1}, {"budget": 0}, {"k": 0}])
+async def test_numbers_out_of_their_range_are_refused(memory: Memory, graph: str, parts: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match=next(iter(parts))):
+        await memory.recall(graph, Question(What(text="x"), **parts))
 
 
 async def test_a_cursor_of_another_question_is_refused(memory: Memory, graph: str) -> None:

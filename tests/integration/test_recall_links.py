@@ -129,7 +129,8 @@ async def test_a_walk_from_named_entities_needs_no_text(memory: Memory, graph: s
     )
     question = Question(What(start=["a"]), graph=Links(walk=True))
     answer = await memory.recall(graph, question)
-    assert keys(answer) == ["a", "b", "c"]
+    assert set(keys(answer)) == {"a", "b", "c"}
+    assert keys(answer)[-1] == "c"
     assert (await memory.recall(graph, question)).hits == answer.hits
 
 
@@ -156,5 +157,5 @@ async def test_a_hub_holds_no_walk_up(memory: Memory, graph: str) -> None:
     await memory.put_relationships(graph, [Relationship("LINK", f"n{n:04}", "hub") for n in range(3000)])
     question = Question(What(start=["n0005"]), graph=Links(walk=True), k=50)
     first = await memory.recall(graph, question)
-    assert keys(first)[:2] == ["n0005", "hub"]
+    assert set(keys(first)[:2]) == {"n0005", "hub"}
     assert (await memory.recall(graph, question)).hits == first.hits

@@ -12,7 +12,8 @@ from kgmem.domain.ports import Candidates
 from kgmem.storage.postgres.layout import VERTEX, Layout, learn_labels, source_ids
 from kgmem.storage.postgres.search import causes
 from kgmem.storage.postgres.search.arms import words_note
-from kgmem.storage.postgres.search.request import HELD_BACK, STANDS, SearchRequest
+from kgmem.storage.postgres.search.request import STANDS, SearchRequest
+from kgmem.storage.postgres.search.standing import HELD_BACK
 from kgmem.storage.postgres.search.statement import compose
 from kgmem.storage.postgres.search.walking import Surroundings, walk
 

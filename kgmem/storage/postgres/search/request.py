@@ -12,7 +12,6 @@ from kgmem.domain.question import Question
 _PLACE = re.compile(r"\$\d+")
 _WITH = "WITH RECURSIVE "
 STANDS = 0  # What a candidate is told to be when nothing holds it back.
-HELD_BACK = {1: "superseded", 2: "not_yet_valid"}
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from kgmem.storage.postgres.search.narrowing import Narrowing, chosen, narrowing
 from kgmem.storage.postgres.search.places import where
 from kgmem.storage.postgres.search.properties import properties
 from kgmem.storage.postgres.search.request import STANDS, Dimension, Parameters, SearchRequest
+from kgmem.storage.postgres.search.standing import standing
 from kgmem.storage.postgres.search.walking import SEEDS, walking
 from kgmem.storage.postgres.statements import quote
 
@@ -43,12 +44,11 @@ def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most
     names = {
         "paths": parameters.add(list(visible_from(question.scope)), "text[]"),
         "most": parameters.add(most, "integer"),
-        "stands": str(STANDS),
     }
     dimensions = [part for build in _DIMENSIONS if (part := build(layout, request, parameters))]
     hard = filters.conditions(layout, question.what, parameters)
     hard += [dimension.condition for dimension in dimensions if dimension.condition]
-    stands = times.stands(layout, request, parameters)
+    stands = standing(layout, request, parameters)
     texts = text_arms(layout, request)
     ranking = [dimension for dimension in dimensions if dimension.candidates or dimension.value]
     if not texts and not any(each.candidates for each in ranking):
@@ -61,24 +61,21 @@ def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most
         names["text"] = parameters.add(question.what.text, "text")
         names["words"] = "'" + f"{quote(layout.held_name)}.passage_words".replace("'", "''") + "'"
         names["sharing"] = past.sharing(layout) % names
-    if stands != "true":
-        names["stands"] = (
-            f"CASE WHEN {stands} THEN {STANDS} WHEN lower(i.valid) > {past.present(question.when)} THEN 2 ELSE 1 END"
-        )
+    names["stands"] = stands.told
     narrow = narrowing(layout, dimensions)
     large = all_large(layout, question.scope)
     tables = [layout.sql("recall", "seen_large" if large else "seen") % names]
     tables += [*(table for each in dimensions for table in each.tables), *narrow.tables]
     for each in (each for each in dimensions if each.chooses):
-        narrow = chosen(each, {**names, **narrow.places, "filters": _all([*hard, stands])})
+        narrow = chosen(each, {**names, **narrow.places, "filters": _all([*hard, stands.condition])})
         tables += narrow.tables
         hard.append("(i.id IN (SELECT id FROM chosen)) IS TRUE")
-    places = {**names, **narrow.places, "filters": _all([*hard, *([stands] if only_standing else [])])}
+    places = {**names, **narrow.places, "filters": _all([*hard, *([stands.condition] if only_standing else [])])}
     parts = [] if large else [layout.sql("recall", "told_large")]
     parts += [part for arm, pieces in texts.items() for part in _of_text(layout, arm, narrow.pieces(pieces), places)]
     parts += [_of_dimension(each, places) for each in ranking if each.candidates]
     if question.graph.walk:
-        tables.append(_seeds(layout, texts, {**names, "filters": _all([stands])}))
+        tables.append(_seeds(layout, texts, {**names, "filters": _all([stands.condition])}))
     refusals = [refusal for each in dimensions for refusal in each.refusals]
     parts += [
         f"SELECT 'refused', {at}::bigint, 0::float8, {STANDS} WHERE {when}" for at, (when, _) in enumerate(refusals)

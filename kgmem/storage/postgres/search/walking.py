@@ -129,7 +129,7 @@ def _starts(
 
     # A fact is known by what it says, an entity by its name: each by the arm that is better at that, where it ran.
     for arm, other, are_facts, most in (("meaning", "words", True, _FACTS), ("words", "meaning", False, _ENTITIES)):
-        ranking = around.seeds.get(arm) or around.seeds.get(other, ())
+        ranking = around.seeds.get(arm) or around.seeds.get(other, [])
         best = [pair for pair in ranking if (pair[0] in around.ends) == are_facts][:most]
         for seed in fuse({arm: best}, method=method):
             for id_ in around.ends.get(seed.id, (seed.id,)):

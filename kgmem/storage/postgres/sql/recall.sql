@@ -114,6 +114,10 @@ SELECT n.id, l.properties::text AS properties
 FROM unnest(%(ids)s::bigint[], %(graphids)s::ag_catalog.graphid[]) AS n (id, graphid)
 JOIN {graph}.{label} l ON l.id = n.graphid
 
+-- name: trust
+-- Of an item itself, or else in its source; what nobody vouches for is trusted by half.
+coalesce(i.trust, (SELECT o.trust FROM {index}.source o WHERE o.id = i.source), 0.5)
+
 -- name: likeness
 -- Of an item of many passages only the first few are compared, so that the pairs stay few.
 WITH given AS MATERIALIZED (
