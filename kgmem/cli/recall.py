@@ -9,6 +9,7 @@ from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, ScopeName, print_js
 from kgmem.cli.opening import with_memory
 from kgmem.domain.answer import Answer, Hit
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.path import CausalPath
 from kgmem.domain.question import (
     Allen,
     Fusion,
@@ -162,9 +163,14 @@ def _show(answer: Answer, *, explain: bool) -> None:
         OUT.print(f"[bold]{number:>3}  {_plain(hit.name or hit.key)}[/]  [dim]{_plain(_origin(hit))}[/]")
         if hit.text:
             OUT.print(f"     {_plain(hit.text)}")
+        if explain and hit.kind != "path":
+            for path in hit.paths:
+                OUT.print(f"     [dim]path of strength {path.strength:.2f}: {_plain(_steps(path))}[/]")
         if explain:
             for name, arm in sorted(hit.arms.items()):
                 OUT.print(f"     [dim]{name}: rank {arm.rank}, value {arm.value:.3f}, share {arm.share:.0%}[/]")
+    for part, told in answer.understood.items():
+        NOTES.print(f"[dim]{part} understood as {_plain(str(dict(told)))}[/]")
     for reason, count in answer.suppressed.items():
         NOTES.print(f"[dim]{reason.replace('_', ' ')}: {count}[/]")
     if answer.cursor:
@@ -179,6 +185,14 @@ def _origin(hit: Hit) -> str:
         told.append(f"{hit.valid_from or '...'} to {hit.valid_to or '...'}")
     told += [f"source {each['source']}" for each in hit.provenance if "source" in each]
     return ", ".join(told)
+
+
+def _steps(path: CausalPath) -> str:
+    """Give a causal path as one line."""
+    told = path.entities[0].key
+    for link, entity in zip(path.links, path.entities[1:], strict=True):
+        told += f" -[{link.kind}]-> {entity.key}"
+    return told
 
 
 def _plain(text: str) -> str:

@@ -356,3 +356,4 @@ class AnswerOut(BaseModel):
     suppressed: dict[str, int]
     profile: dict[str, float]
     cursor: str | None
+    understood: Annotated[dict[str, object], Field(description="What was read out of the question's text: its times.")]
