@@ -30,6 +30,11 @@ class Times:
         return median(self.seconds) * 1000
 
     @property
+    def p95(self) -> float:
+        """The time in milliseconds that one in twenty takes longer than."""
+        return sorted(self.seconds)[int(0.95 * (len(self.seconds) - 1))] * 1000
+
+    @property
     def total(self) -> float:
         """The sum in seconds."""
         return sum(self.seconds)
