@@ -11,7 +11,7 @@ from kgmem.domain.change import Change
 from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
-from kgmem.domain.graph import Graph, GraphStats, check_graph_name
+from kgmem.domain.graph import Facts, Graph, GraphStats, check_graph_name
 from kgmem.domain.ports import Job
 from kgmem.domain.question import Fusion, Question
 from kgmem.domain.relationship import Relationship
@@ -22,6 +22,7 @@ from kgmem.domain.vitals import Figures
 from kgmem.services import causality
 from kgmem.services import check as checking
 from kgmem.services import embed as embedding
+from kgmem.services import make_facts as fact_making
 from kgmem.services import recall as recalling
 from kgmem.services import remember as remembering
 from kgmem.transfers import Transfers
@@ -43,6 +44,7 @@ class Memory(Transfers):
         schema: Mapping[str, Any] | None = None,
         space: EmbeddingSpace | None = _UNSET,
         fusion: Fusion = "convex",
+        facts: Facts = "text",
     ) -> Graph:
         """Create a graph in the embedder's space unless another (or None) is given. Raises Conflict, InvalidInput."""
         own = to_mapping(from_mapping(schema)) if schema else {}
@@ -50,7 +52,7 @@ class Memory(Transfers):
         if space is _UNSET:
             space = self.parts.embedder.space if self.parts.embedder else None
         return await self.parts.graphs.create(
-            Graph(check_graph_name(name), strict=strict, schema=own, space=space, fusion=fusion)
+            Graph(check_graph_name(name), strict=strict, schema=own, space=space, fusion=fusion, facts=facts)
         )
 
     async def graph(self, name: str) -> Graph:
@@ -69,8 +71,11 @@ class Memory(Transfers):
         schema: Mapping[str, Any] | None = None,
         replacing: bool = False,
         fusion: Fusion | None = None,
+        facts: Facts | None = None,
     ) -> Graph:
         """Change a graph's settings; a schema extends the graph's own, or takes its place if `replacing`.
+
+        Other `facts` are made by a job, beside readers and writers.
 
         Raises NotFound, InvalidInput, and Conflict when the graph holds one value twice that shall be unique.
         """
@@ -84,8 +89,12 @@ class Memory(Transfers):
             strict=held.strict if strict is None else strict,
             schema=own,
             fusion=fusion or held.fusion,
+            facts=facts or held.facts,
         )
-        return await self.parts.graphs.update(changed)
+        updated = await self.parts.graphs.update(changed)
+        if updated.facts != held.facts:
+            await self.parts.jobs.defer("make_facts", graph=name)
+        return updated
 
     async def delete_graph(self, name: str) -> None:
         """Delete a graph with all that it holds, and revoke the keys that are bound to it. Raises NotFound."""
@@ -251,6 +260,14 @@ class Memory(Transfers):
         for graph in graphs:
             await self.parts.imports.build_indexes(graph)
         return len(graphs)
+
+    async def make_facts(self, graph: str) -> None:
+        """Bring the facts of a graph in line with its setting, unless they are; their vectors follow soon after."""
+        await fact_making.make_facts(self.parts, graph)
+
+    async def defer_missing_facts(self) -> int:
+        """Ask for the facts of every graph where they are not as its setting says; gives of how many graphs."""
+        return await fact_making.defer_missing(self.parts)
 
     async def rebuild_index(self, graph: str) -> GraphStats:
         """Make the retrieval index of a graph anew from its label tables."""

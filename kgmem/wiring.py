@@ -138,6 +138,8 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "absorb": memory.absorb_foreign_writes,
         "embed_missing": memory.defer_missing_vectors,
         "build_aside": memory.build_left_indexes,
+        "make_facts": memory.make_facts,
+        "facts_missing": memory.defer_missing_facts,
         "import": memory.run_upload,
         "undo_import": memory.run_undo,
     }

@@ -5,24 +5,25 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import ENTITY, EPISODE
+from kgmem.domain.entity import ENTITY, EPISODE, RELATIONSHIP
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.interval import ALWAYS, Interval, valid_interval
 from kgmem.domain.scope import check_scope
 from kgmem.domain.statement import EPISODE_LABEL
 from kgmem.memory import Memory
-from kgmem.storage.postgres.layout import EDGE, Layout, learn_labels
+from kgmem.storage.postgres.facts import cut
+from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, label_id, learn_labels
 from kgmem.storage.postgres.records import loads
 from kgmem.storage.postgres.rows import entity_row, episode_row
 
 _ITEMS = """
     SELECT i.id, i.kind, s.path AS scope, i.key, o.key AS source, lower(i.valid) AS start, upper(i.valid) AS end_,
-           i.place::text, i.area::text, i.labels, i.version
+           i.place::text, i.area::text, i.labels, i.version, i.known_from, i.trust
     FROM {0}.item i LEFT JOIN {0}.scope s ON s.id = i.scope LEFT JOIN {0}.source o ON o.id = i.source
 """
 _EDGES = """
     SELECT e.id, e.source, e.target, e.kind, s.path AS scope, e.key, o.key AS origin, lower(e.valid) AS start,
-           upper(e.valid) AS end_, e.strength, e.confidence, e.version
+           upper(e.valid) AS end_, e.strength, e.confidence, e.version, e.known_from, e.trust
     FROM {0}.edge e LEFT JOIN {0}.scope s ON s.id = e.scope LEFT JOIN {0}.source o ON o.id = e.origin
 """
 
@@ -35,12 +36,19 @@ async def assert_index_matches_labels(memory: Memory, graph: str) -> None:
     async with catalog.database.connection() as connection, connection.transaction(isolation="repeatable_read"):
         await learn_labels(connection, layout)
         vertices, edges = await _label_tables(connection, layout)
-        items = {row["id"]: row for row in await connection.fetch(_ITEMS.format(layout.index_name))}
+        rows = await connection.fetch(_ITEMS.format(layout.index_name))
+        items = {row["id"]: row for row in rows if row["kind"] != RELATIONSHIP}
+        facts = {row["id"]: row for row in rows if row["kind"] == RELATIONSHIP}
         index_edges = {row["id"]: row for row in await connection.fetch(_EDGES.format(layout.index_name))}
         passages = await connection.fetch(f"SELECT id, item, ordinal, body FROM {layout.index_name}.passage")
-        _compare_vertices(layout, vertices, items, passages)
+        bodies: dict[int, list[tuple[int, str]]] = {row["id"]: [] for row in rows}
+        for row in passages:
+            bodies[row["item"]].append((row["ordinal"], row["body"]))
+        _compare_vertices(vertices, items, bodies)
         # Another client can delete a vertex without its edges; these are not indexed.
-        _compare_edges({id_: edge for id_, edge in edges.items() if {edge[1], edge[2]} <= set(vertices)}, index_edges)
+        edges = {id_: edge for id_, edge in edges.items() if {edge[1], edge[2]} <= set(vertices)}
+        _compare_edges(edges, index_edges)
+        _compare_facts(layout, edges, index_edges, facts, bodies)
         ends = {row[end] for row in index_edges.values() for end in ("source", "target")}
         assert ends <= set(items), "an edge leads to a vertex that is gone"
         await _check_vectors(connection, layout, {row["id"]: row["item"] for row in passages})
@@ -61,11 +69,8 @@ async def _label_tables(connection: Any, layout: Layout) -> tuple[dict[int, Any]
     return vertices, edges
 
 
-def _compare_vertices(layout: Layout, vertices: Any, items: Any, passages: Any) -> None:
+def _compare_vertices(vertices: Any, items: Any, bodies: Any) -> None:
     assert set(items) == set(vertices), "the index holds other vertices than the label tables"
-    bodies: dict[int, list[tuple[int, str]]] = {id_: [] for id_ in vertices}
-    for row in passages:
-        bodies[row["item"]].append((row["ordinal"], row["body"]))
     for id_, (kind, stored) in vertices.items():
         row = items[id_]
         made = episode_row(stored) if kind == EPISODE else entity_row(stored)
@@ -108,6 +113,27 @@ def _compare_edges(edges: Any, index_edges: Any) -> None:
             assert row[name] == (pytest.approx(told) if isinstance(told, int | float) else None), (
                 f"{name} of edge {id_}"
             )
+
+
+def _compare_facts(layout: Layout, edges: Any, index_edges: Any, facts: Any, bodies: Any) -> None:
+    """Every edge that the graph's setting makes a fact is one, with what the edge's row tells; nothing else is."""
+    setting, episodes = layout.graph.facts, layout.labels[VERTEX, EPISODE_LABEL].id
+    wanted = {}
+    for id_, (_, start, _, stored) in edges.items():
+        told = stored.get("text")
+        said = [(p.ordinal, p.body) for p in cut(told)] if isinstance(told, str) else []
+        if setting != "none" and label_id(start) != episodes and (said or setting == "all"):
+            wanted[id_] = said
+    assert set(facts) == set(wanted), "the index holds other facts than the edges make"
+    for id_, said in wanted.items():
+        row, edge = facts[id_], index_edges[id_]
+        names = ("scope", "start", "end_", "version", "known_from", "trust")
+        assert {n: row[n] for n in names} == {n: edge[n] for n in names}, f"fact {id_} tells otherwise than its edge"
+        assert (row["source"], row["key"]) == (edge["origin"], str(id_))
+        assert (row["place"], row["area"], row["labels"]) == (None, None, None)
+        found = sorted(bodies[id_])
+        # A worded fact may still tell the former name of an end.
+        assert found == said if said else len(found) == 1, f"fact {id_} has other passages"
 
 
 def _name(value: Any) -> str | None:

@@ -1,7 +1,7 @@
 """`kgmem graph`: create, list, show, check and delete graphs."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from rich.filesize import decimal
@@ -10,7 +10,7 @@ from rich.table import Table
 from kgmem.cli.console import OUT, AsJSON, note, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.graph import Graph
+from kgmem.domain.graph import Facts, Graph
 from kgmem.domain.schema import to_mapping
 from kgmem.formats.toml_schema import read_schema
 
@@ -28,13 +28,19 @@ def create(
     strict: Annotated[bool, typer.Option("--strict", help="Refuse labels, kinds and properties not declared.")] = False,
     schema: SchemaFile = None,
     fusion: Annotated[str, typer.Option("--fusion", help="How recall fuses its arms: convex or rrf.")] = "convex",
+    facts: Annotated[
+        str, typer.Option("--facts", help="Which relationships recall finds: text (those with one), all, none.")
+    ] = "text",
     as_json: AsJSON = False,
 ) -> None:
     """Create a graph, in the embedding space of KGMEM_EMBEDDER."""
     if fusion not in {"convex", "rrf"}:
         raise InvalidInput(f"There is no fusion {fusion!r}.", mend="Give convex or rrf.")
+    if facts not in get_args(Facts):
+        raise InvalidInput(f"Facts are not {facts!r}.", mend=f"Give one of {', '.join(get_args(Facts))}.")
     own = to_mapping(read_schema(schema)) if schema else None
-    graph = with_memory(lambda m: m.create_graph(name, strict=strict, schema=own, fusion=fusion))  # type: ignore[arg-type]
+    settings: dict[str, Any] = {"strict": strict, "schema": own, "fusion": fusion, "facts": facts}
+    graph = with_memory(lambda m: m.create_graph(name, **settings))
     if as_json:
         print_json(_told(graph))
     else:
@@ -65,7 +71,16 @@ def show(name: Name, as_json: AsJSON = False) -> None:
         return
     OUT.print(f"[bold]{graph.name}[/]{_space(graph)}, {'strict, ' if graph.strict else ''}{decimal(stats.bytes)}")
     table = Table(show_header=False)
-    counted = ("entities", "relationships", "episodes", "passages", "vectors", "waiting_for_vectors", "sources")
+    counted = (
+        "entities",
+        "relationships",
+        "facts",
+        "episodes",
+        "passages",
+        "vectors",
+        "waiting_for_vectors",
+        "sources",
+    )
     for what in (*counted, *(["refused_by_embedder"] if stats.refused_by_embedder else [])):
         table.add_row(what.replace("_", " "), f"{getattr(stats, what):,}")
     OUT.print(table)
@@ -150,6 +165,7 @@ def _told(graph: Graph) -> dict[str, Any]:
         "name": graph.name,
         "strict": graph.strict,
         "fusion": graph.fusion,
+        "facts": graph.facts,
         "embedding": graph.space,
         "created_at": graph.created_at,
     }

@@ -40,7 +40,9 @@ def recall(
     ] = None,
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
-    label: Annotated[Many, typer.Option("--label", help="Only entities of this label (may be repeated).")] = None,
+    label: Annotated[
+        Many, typer.Option("--label", help="Only of this label, or facts of this kind (may be repeated).")
+    ] = None,
     kind: Annotated[Many, typer.Option("--kind", help="Only entity, fact, episode or path (may be repeated).")] = None,
     source: Annotated[Many, typer.Option("--source", help="Only what this source said (may be repeated).")] = None,
     valid_at: Annotated[Text, typer.Option("--valid-at", help="What was true then: 1969, 1969-07-20.")] = None,

@@ -18,6 +18,15 @@ class ArmShare:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """What a fact starts from or leads to."""
+
+    key: str
+    name: str | None
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One ranked item with its reasons."""
 
@@ -37,6 +46,9 @@ class Hit:
     arms: Mapping[str, ArmShare] = field(default_factory=dict)
     provenance: Sequence[Mapping[str, Any]] = ()
     paths: Sequence[CausalPath] = ()  # Of a path itself; of what causes or effects are, when it is to be explained.
+    start: End | None = None  # Of a fact, as its end and its strength; its label is the relationship's kind.
+    end: End | None = None
+    strength: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,8 @@ class EmbeddingSpace:
 class RefusedPassage:
     """A passage for which the embedder gives no vector, and why; it is found by its words."""
 
-    kind: Literal["entity", "episode"]
-    key: str
+    kind: Literal["entity", "episode", "fact"]
+    key: str  # Of a fact, its id.
     scope: str
     ordinal: int  # Which passage of its text it is, from 0.
     reason: str

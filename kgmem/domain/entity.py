@@ -9,7 +9,8 @@ from kgmem.domain.place import Place
 
 T = TypeVar("T")
 
-ENTITY, EPISODE, RELATIONSHIP = 1, 2, 3  # Kinds of item, as the retrieval index and the change feed number them.
+# Kinds of item, as the retrieval index and the change feed number them; in the index a relationship is a fact.
+ENTITY, EPISODE, RELATIONSHIP = 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from kgmem.domain.embedding import EmbeddingSpace
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.question import Fusion
 
+# Which relationships recall finds as facts: those with a text; every one, worded where it has none; none of them.
+Facts = Literal["text", "all", "none"]
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 
 
@@ -21,6 +23,7 @@ class Graph:
     schema: Mapping[str, Any] = field(default_factory=dict)
     space: EmbeddingSpace | None = None
     fusion: Fusion = "convex"
+    facts: Facts = "text"
     created_at: str | None = None
     id: int | None = None
 
@@ -32,6 +35,7 @@ class GraphStats:
     entities: int
     episodes: int
     relationships: int
+    facts: int  # Of the relationships: those that recall finds by what they say.
     passages: int
     vectors: int
     waiting_for_vectors: int

@@ -62,7 +62,7 @@ class GraphCatalog(Protocol):
         """Give all graphs, by name."""
 
     async def update(self, graph: Graph) -> Graph:
-        """Write strict, schema and fusion of a graph. Raises NotFound."""
+        """Write strict, schema, fusion and facts of a graph. Raises NotFound."""
 
     async def drop(self, name: str) -> None:
         """Delete a graph with all that it holds. Raises NotFound."""
@@ -192,6 +192,12 @@ class RetrievalIndex(Protocol):
 
     async def absorb_foreign_writes(self, graph: str | None = None) -> int:
         """Index what other AGE clients wrote since the last call; gives how many items changed."""
+
+    async def make_facts(self, graph: str) -> None:
+        """Bring the facts of a graph in line with its setting."""
+
+    async def without_facts(self) -> Sequence[str]:
+        """Give the graphs of which the facts are not as their setting says."""
 
     async def rebuild(self, graph: str) -> GraphStats:
         """Make the index of a graph anew from its label tables, keeping the vectors that still fit."""

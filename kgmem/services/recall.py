@@ -68,8 +68,6 @@ def _check(question: Question) -> None:
     if what.start and not question.graph.walk:
         raise InvalidInput("what.start is where a walk starts, and none is asked for.", mend="Set graph.walk to true.")
     predicates_of(what.properties)
-    if "fact" in what.kinds:
-        raise InvalidInput("Hits of the kind fact are not in this release.", mend="Ask for entity, episode or path.")
     when = question.when
     if question.states and (when.any_time or when.valid_at or when.between or when.relation):
         raise InvalidInput("states and a time in when exclude each other.", mend="Leave one of them out.")

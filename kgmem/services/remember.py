@@ -37,7 +37,7 @@ async def put_entities(parts: Parts, graph: str, entities: Sequence[Entity]) -> 
 
 
 async def put_relationships(parts: Parts, graph: str, relationships: Sequence[Relationship]) -> Written:
-    """Merge statements of relationships into a graph."""
+    """Merge statements of relationships into a graph; what facts lack of vectors follows soon after."""
     held = await parts.graphs.get(graph)
     _check_scopes(relationships)
     if held.strict or held.schema:
@@ -47,7 +47,10 @@ async def put_relationships(parts: Parts, graph: str, relationships: Sequence[Re
             for n, stated in enumerate(relationships)
             for violation in violations_of(schema, held.strict, stated)
         )
-    return await parts.store.put_relationships(graph, relationships)
+    written = await parts.store.put_relationships(graph, relationships)
+    if held.facts == "all" or any(stated.text for stated in relationships):
+        await _let_vectors_follow(parts, held, written)
+    return written
 
 
 async def put_episodes(parts: Parts, graph: str, episodes: Sequence[Episode]) -> Written:

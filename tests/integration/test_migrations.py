@@ -10,7 +10,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from procrastinate.schema import SchemaManager
 
+from kgmem.domain.entity import Entity
 from kgmem.domain.errors import Conflict, DatabaseOutdated, DatabaseUnavailable, InvalidInput, TimedOut
+from kgmem.domain.relationship import Relationship
 from kgmem.resources import resource
 from kgmem.storage.postgres.migrate import (
     Limits,
@@ -21,7 +23,8 @@ from kgmem.storage.postgres.migrate import (
     revisions,
     state_of,
 )
-from tests.memories import index_schema, opened_memory
+from tests.invariants import assert_index_matches_labels
+from tests.memories import hashing, index_schema, opened_memory
 from tests.postgres import run_on, with_database
 
 SCHEMAS = ("kgmem", "kgmem_jobs")
@@ -144,6 +147,35 @@ async def test_a_way_down_really_goes_down_and_up_again_for_graphs_too(database_
         before = after
     await migrate(database_url)
     assert await catalog_of(database_url, schema) == made
+
+
+async def test_the_way_down_before_facts_takes_them_along_and_up_again_they_are_made(database_url: str) -> None:
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        await memory.create_graph("facts", facts="all")
+        await memory.put_entities("facts", [Entity("a", name="Ann"), Entity("b", name="Bob")])
+        await memory.put_relationships(
+            "facts", [Relationship("KNOWS", "a", "b"), Relationship("K", "a", "b", text="x")]
+        )
+        await memory.put_relationships("facts", [Relationship("K", "a", "b", text="y")])
+        await memory.embed_waiting("facts")
+        schema, space = await index_schema(memory, "facts"), (await memory.graph("facts")).space
+    assert space is not None
+    tables = ("item", "passage", f"vector_{space.id}", "past_item", "past_passage", "past_vector")
+    counted = "SELECT " + ", ".join(f"(SELECT count(*) FROM {schema}.{table})" for table in tables)
+    (before,) = await fetch(database_url, counted)
+    assert tuple(before)[:5] == (4, 4, 4, 1, 1)
+
+    await downgrade(database_url, "0008")
+    assert tuple((await fetch(database_url, counted))[0]) == (2, 2, 2, 0, 0, 0)
+
+    await migrate(database_url)
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        assert (await memory.graph("facts")).facts == "all"
+        assert await memory.defer_missing_facts() == 1
+        await memory.make_facts("facts")
+        await memory.embed_waiting("facts")
+        await assert_index_matches_labels(memory, "facts")
+    assert await fetch(database_url, counted) == [before]
 
 
 async def test_down_to_base_leaves_nothing_of_kgmem(database_url: str) -> None:

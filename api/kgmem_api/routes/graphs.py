@@ -32,7 +32,12 @@ async def put_graph(
     graph: GraphName, access: Administers, asked: Annotated[GraphIn, Depends(JSONBody(GraphIn, optional=True))]
 ) -> Response:
     """Create a graph. One that is there is left as it is; 409 when it differs from what the body asks for."""
-    given: dict[str, Any] = {"strict": asked.strict, "schema": asked.graph_schema, "fusion": asked.fusion}
+    given: dict[str, Any] = {
+        "strict": asked.strict,
+        "schema": asked.graph_schema,
+        "fusion": asked.fusion,
+        "facts": asked.facts,
+    }
     if "embedding" in asked.model_fields_set:
         given["space"] = asked.embedding.space() if asked.embedding else None
     try:
@@ -59,7 +64,7 @@ async def patch_graph(
 ) -> Response:
     """Change a graph's settings; what is left out stays, a schema extends what is there."""
     changed = await access.memory.update_graph(
-        graph, strict=asked.strict, schema=asked.graph_schema, fusion=asked.fusion
+        graph, strict=asked.strict, schema=asked.graph_schema, fusion=asked.fusion, facts=asked.facts
     )
     return reply(graph_out(changed))
 
@@ -81,5 +86,6 @@ def _departing(held: Graph, asked: GraphIn) -> list[str]:
         "schema": "graph_schema" in given and own != dict(held.schema),
         "embedding": "embedding" in given and (space and space.id) != (held.space and held.space.id),
         "fusion": "fusion" in given and asked.fusion != held.fusion,
+        "facts": "facts" in given and asked.facts != held.facts,
     }
     return [name for name, departs in differs.items() if departs]

@@ -144,6 +144,7 @@ class GraphOut(BaseModel):
     graph_schema: Annotated[dict[str, Any], Field(alias="schema", description="What it adds to the core.")]
     embedding: EmbeddingSpaceOut | None
     fusion: Literal["convex", "rrf"]
+    facts: Literal["text", "all", "none"]
     created_at: str | None
 
 
@@ -180,6 +181,7 @@ class StatsOut(BaseModel):
     entities: int
     episodes: int
     relationships: int
+    facts: int
     passages: int
     vectors: int
     waiting_for_vectors: int

@@ -9,6 +9,7 @@ from kgmem.domain.graph import Graph
 from kgmem_api.wire.fields import STRICT, FreeForm
 
 Fusion = Literal["convex", "rrf"]
+Facts = Literal["text", "all", "none"]
 
 
 class EmbeddingSpaceIn(BaseModel):
@@ -35,6 +36,7 @@ class GraphIn(BaseModel):
     graph_schema: Annotated[FreeForm | None, Field(alias="schema", description="What it adds to the core.")] = None
     embedding: Annotated[EmbeddingSpaceIn | None, Field(description="null: no vectors but those of the words.")] = None
     fusion: Fusion = "convex"
+    facts: Annotated[Facts, Field(description="Which relationships recall finds: with a text, all, none.")] = "text"
 
 
 class GraphChange(BaseModel):
@@ -45,6 +47,7 @@ class GraphChange(BaseModel):
     strict: bool | None = None
     graph_schema: Annotated[FreeForm | None, Field(alias="schema")] = None
     fusion: Fusion | None = None
+    facts: Annotated[Facts | None, Field(description="Another setting is put into effect by a job.")] = None
 
 
 class SchemaChange(BaseModel):
@@ -72,5 +75,6 @@ def graph_out(graph: Graph) -> dict[str, Any]:
         if space
         else None,
         "fusion": graph.fusion,
+        "facts": graph.facts,
         "created_at": graph.created_at,
     }

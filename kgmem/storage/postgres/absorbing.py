@@ -11,6 +11,7 @@ from kgmem.domain.entity import ENTITY, EPISODE, RELATIONSHIP
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.scope import check_scope
 from kgmem.domain.statement import EPISODE_LABEL
+from kgmem.storage.postgres import facts
 from kgmem.storage.postgres.edges import discriminator, read_edges
 from kgmem.storage.postgres.layout import (
     EDGE,
@@ -61,7 +62,7 @@ class Absorber:
             changed = await self._vertices(sorted(vertices), passages)
             if new and not self.anew:  # Edges that were there before the vertices they lead to; else they follow.
                 groups[EDGE] = sorted({*groups[EDGE], *await edges_at(self.connection, self.layout, new)})
-            changed += await self._edges(groups[EDGE])
+            changed += await self._edges(groups[EDGE], passages)
             await passages.store(self.connection)
         except asyncpg.UniqueViolationError as error:
             raise asyncpg.SerializationError("another writer took a key at the same time") from error
@@ -94,7 +95,7 @@ class Absorber:
             await self._tell(kind, [row[0] for row in rows if row[1] == kind], held)
         return len(rows) + await remove(self.connection, self.layout, [id_ for id_ in held if id_ not in stored])
 
-    async def _edges(self, ids: Sequence[int]) -> int:
+    async def _edges(self, ids: Sequence[int], passages: Passages) -> int:
         if not ids:
             return 0
         held = {row["id"]: row for row in await self._fetch("edges", list(ids))}
@@ -126,6 +127,7 @@ class Absorber:
             for row in rows
         ]
         await self._put("put_edges", told_apart)
+        await facts.keep(self.connection, passages, stored, anew=self.anew)
         await self._tell(RELATIONSHIP, list(stored), held)
         return len(rows) + await remove(self.connection, self.layout, [id_ for id_ in held if id_ not in stored])
 
@@ -172,7 +174,7 @@ class Absorber:
 
 
 async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> int:
-    """Take vertices that no longer exist, with their passages and edges, and other edges out of the index."""
+    """Take vertices that no longer exist, with their edges, and other edges out of the index, with their passages."""
     if not ids:
         return 0
     await connection.execute(layout.sql("write", "ends_may_go"))
@@ -189,6 +191,7 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
     edges = await connection.fetch(layout.sql("absorb", "edges"), [*ids, *(row["id"] for row in joined)])
     if edges:
         gone = [row["id"] for row in edges]
+        await facts.drop(connection, layout, gone)
         await connection.execute(layout.sql("write", "delete_edges"), gone)
         await connection.execute(layout.sql("write", "change"), DELETED, RELATIONSHIP, gone, [])
     return len(held) + len(edges)

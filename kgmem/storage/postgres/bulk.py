@@ -47,6 +47,7 @@ class Load:
     scopes: Mapping[str, int]
     import_id: int
     describe: Describe
+    worded: bool = True  # Whether relationships of it may have texts.
     careful: bool = False  # Each row by itself, since an index refuses one of them.
     result: BatchResult = field(default_factory=BatchResult)
 

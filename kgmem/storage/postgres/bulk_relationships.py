@@ -5,10 +5,11 @@ from typing import Any
 
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import visible_from
-from kgmem.storage.postgres import ends
+from kgmem.storage.postgres import ends, facts
 from kgmem.storage.postgres.bulk import Load, merge_rows, staged, stated_properties
-from kgmem.storage.postgres.edges import identity, write_edges
+from kgmem.storage.postgres.edges import identity, read_edges, write_edges
 from kgmem.storage.postgres.layout import know_labels, label_id, source_ids
+from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.rounds import rounds_of
 from kgmem.storage.postgres.vertices import existing
 
@@ -37,10 +38,27 @@ async def load_relationships(load: Load, count: int, *, last: bool) -> None:
             sql = load.sql("insert_label_edges", label=label.age_name) % {"new": only_new}
             await load.execute(sql, label.id)
         await load.execute(load.sql("tell_edges") % {"new": only_new}, load.import_id)
-    if not fresh:
-        changed = await _changed(load)
-        if changed:
-            await merge_rows(load, changed, lambda rows: _merge(load, rows), relationship_at)
+    passages: list[Passages] = []
+    changed = [] if fresh else await _changed(load)
+    if changed:
+        await merge_rows(load, changed, lambda rows: _merge(load, rows, passages), relationship_at)
+    if created and (load.worded or load.layout.graph.facts == "all"):
+        await _make_facts(load, "" if fresh else load.sql("only_new_edges"), passages)
+    for wanted in passages:
+        await wanted.store(load.connection)
+
+
+async def _make_facts(load: Load, only_new: str, passages: list[Passages]) -> None:
+    """Make the new relationships facts where they are any: those with a short text as a whole, others one by one."""
+    setting = load.layout.graph.facts
+    if setting == "none":
+        return
+    rest = await load.connection.fetch(load.sql("facts_apart") % {"new": only_new}, setting == "all")
+    wanted = Passages(load.layout)
+    edges = await read_edges(load.connection, load.layout, [row["id"] for row in rest])
+    await facts.put(load.connection, wanted, edges, new=False)  # Merged into already, some of them.
+    await load.execute(load.sql("insert_facts") % {"new": only_new}, load.layout.id)
+    passages.append(wanted)
 
 
 async def _find_ends(load: Load, count: int) -> int:
@@ -113,18 +131,20 @@ async def _changed(load: Load) -> list[Any]:
     return list(await load.connection.fetch(load.sql("relationships_at"), ats)) if ats else []
 
 
-async def _merge(load: Load, rows: Sequence[Any]) -> None:
+async def _merge(load: Load, rows: Sequence[Any], passages: list[Passages]) -> None:
     """Merge rows into what is held, each identity once at a time."""
     items = [relationship_at(row) for row in rows]
     await source_ids(load.connection, load.layout, [item.source for item in items], make=False)
     created = updated = 0
+    wanted = Passages(load.layout)
     for places in rounds_of(items, identity):
-        outcome = await write_edges(load.connection, load.layout, [items[at] for at in places])
+        outcome = await write_edges(load.connection, wanted, [items[at] for at in places])
         created += len(outcome.created)
         updated += len(outcome.updated)
     load.result.created += created
     load.result.updated += updated
     load.result.unchanged += len(rows) - created - updated
+    passages.append(wanted)
     await load.execute(load.sql("restate_edges"), [row["at"] for row in rows])
     await load.execute(load.sql("mark_changes"), load.import_id)
 

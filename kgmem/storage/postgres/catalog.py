@@ -23,7 +23,7 @@ from kgmem.storage.postgres.statements import statement
 
 _AGE_NAME = re.compile(r"(?!pg_|kgm|kgraph_)[A-Za-z][A-Za-z0-9_]{2,61}")
 _RESERVED = {"public", "ag_catalog", "information_schema"}
-_FRESH = 1.0  # Seconds for which a process trusts what it read of a graph's settings.
+SETTINGS_KEPT = 1.0  # Seconds for which a process trusts what it read of a graph's settings.
 
 
 class PostgresCatalog:
@@ -61,7 +61,7 @@ class PostgresCatalog:
 
     async def _create(self, connection: asyncpg.Connection, graph: Graph) -> None:
         row = await connection.fetchrow(
-            statement("catalog", "register"), graph.name, graph.strict, _json(graph.schema), graph.fusion
+            statement("catalog", "register"), graph.name, graph.strict, _json(graph.schema), graph.fusion, graph.facts
         )
         graph_id = row["id"]
         names = {"index": f"kgm_{graph_id}", "graph": await self._free_name(connection, graph.name, graph_id)}
@@ -97,7 +97,7 @@ class PostgresCatalog:
             return [_graph_of(row) for row in await connection.fetch(statement("catalog", "list"))]
 
     async def update(self, graph: Graph) -> Graph:
-        """Write strict, schema and fusion of a graph, and make the indexes that its schema declares.
+        """Write strict, schema, fusion and facts of a graph, and make the indexes that its schema declares.
 
         Raises NotFound, and Conflict when values are not unique that shall be.
         """
@@ -106,7 +106,7 @@ class PostgresCatalog:
         async def change(connection: asyncpg.Connection) -> int:
             await connection.execute("SET LOCAL statement_timeout = 0")
             id_: int | None = await connection.fetchval(
-                statement("catalog", "update"), graph.name, graph.strict, _json(graph.schema), graph.fusion
+                statement("catalog", "update"), graph.name, graph.strict, _json(graph.schema), graph.fusion, graph.facts
             )
             if id_ is None:
                 raise no_such_graph(graph.name)
@@ -163,7 +163,7 @@ class PostgresCatalog:
         return GraphStats(
             **{
                 name_: row[name_]
-                for name_ in ("entities", "episodes", "relationships", "passages", "scopes", "sources")
+                for name_ in ("entities", "episodes", "relationships", "facts", "passages", "scopes", "sources")
             },
             vectors=vectors,
             waiting_for_vectors=row["waiting"],
@@ -177,7 +177,7 @@ class PostgresCatalog:
     async def layout(self, name: str) -> Layout:
         """Give a graph's layout. Raises NotFound."""
         held = self._layouts.get(name)
-        if held and time.monotonic() - held[0] < _FRESH:
+        if held and time.monotonic() - held[0] < SETTINGS_KEPT:
             return held[1]
         forgotten = self._forgotten
         async with self.database.connection() as connection:
@@ -200,6 +200,7 @@ class PostgresCatalog:
             if held and held[1].id == layout.id:
                 layout.labels, layout.by_id = held[1].labels, held[1].by_id
                 layout.scopes, layout.sources, layout.large = held[1].scopes, held[1].sources, held[1].large
+                layout.joined = held[1].joined
             else:
                 await learn_labels(connection, layout)
         if forgotten == self._forgotten:  # Else it may have been read before the change that others forgot it for.
@@ -240,6 +241,7 @@ def _graph_of(row: Any) -> Graph:
         schema=orjson.loads(row["schema"]),
         space=EmbeddingSpace(**orjson.loads(row["space"])) if row["space"] else None,
         fusion=row["fusion"],
+        facts=row["facts"],
         created_at=iso(row["created_at"]),
         id=row["id"],
     )

@@ -8,6 +8,7 @@ import asyncpg
 
 from kgmem.domain.entity import ENTITY, RELATIONSHIP, Deleted
 from kgmem.domain.errors import VersionConflict
+from kgmem.storage.postgres import facts
 from kgmem.storage.postgres.edges import read_edges
 from kgmem.storage.postgres.layout import Layout, label_id, scope_ids
 from kgmem.storage.postgres.passages import drop_passages_of
@@ -36,16 +37,16 @@ async def vertices(
     if not ids:
         return Deleted(missing=missing)
     edges = await connection.fetch(layout.sql("write", "lock_edges_of"), ids)
-    kept = await delete_edges(connection, layout, edges)
-    passages, vectors, kept_too = await delete_vertices(connection, layout, kind, rows)
+    of_edges = await delete_edges(connection, layout, edges)
+    passages, vectors, kept = await delete_vertices(connection, layout, kind, rows)
     return Deleted(
         entities=len(ids) if kind == ENTITY else 0,
         episodes=0 if kind == ENTITY else len(ids),
         relationships=len(edges),
-        passages=passages,
-        vectors=vectors,
+        passages=passages + of_edges[0],
+        vectors=vectors + of_edges[1],
         missing=missing,
-        kept_in_history=kept + kept_too,
+        kept_in_history=kept + of_edges[2],
     )
 
 
@@ -69,23 +70,24 @@ async def relationships(connection: asyncpg.Connection, layout: Layout, ids: Seq
     number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
     rows = await connection.fetch(layout.sql("write", "lock_edges_by_id"), list(set(ids)), number)
     found = {row["id"] for row in rows}
-    kept = await delete_edges(connection, layout, rows)
+    passages, vectors, kept = await delete_edges(connection, layout, rows)
     missing = [str(id_) for id_ in ids if id_ not in found]
-    return Deleted(relationships=len(rows), missing=missing, kept_in_history=kept)
+    return Deleted(relationships=len(rows), passages=passages, vectors=vectors, missing=missing, kept_in_history=kept)
 
 
-async def delete_edges(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> int:
-    """Delete edges that are locked; gives how many versions are kept in the history."""
+async def delete_edges(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> tuple[int, int, int]:
+    """Delete edges that are locked; gives the passages and vectors of facts, and the versions kept in history."""
     ids = [row["id"] for row in rows]
     if not ids:
-        return 0
+        return 0, 0, 0
     stored = await read_edges(connection, layout, ids)
     versions = [(row, stored[row["id"]][1], stored[row["id"]][0]) for row in rows if row["id"] in stored]
     kept = await keep_history(connection, layout, RELATIONSHIP, versions, deleted=True)
+    passages, vectors = await facts.drop(connection, layout, ids)
     await _delete_rows(connection, layout, ids)
     await connection.execute(layout.sql("write", "delete_edges"), ids)
     await connection.execute(layout.sql("write", "change"), DELETED, RELATIONSHIP, ids, [])
-    return kept
+    return passages, vectors, kept
 
 
 async def _delete_rows(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> None:

@@ -12,9 +12,10 @@ from kgmem.domain.errors import Conflict, UnknownEntities, VersionConflict
 from kgmem.domain.interval import ALWAYS, valid_interval
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import visible_from
-from kgmem.storage.postgres import ends
+from kgmem.storage.postgres import ends, facts
 from kgmem.storage.postgres.codecs import range_of
 from kgmem.storage.postgres.layout import EDGE, Layout, know_labels, label_id
+from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import alike, dumps, loads, merge_relationship
 from kgmem.storage.postgres.rows import number_of, valid_of
 from kgmem.storage.postgres.vertices import CREATED, UPDATED, Outcome, existing, keep_history
@@ -47,7 +48,7 @@ class _Edge(NamedTuple):
 
 async def write_edges(
     connection: asyncpg.Connection,
-    layout: Layout,
+    passages: Passages,
     stated: Sequence[Relationship],
     *,
     starts: Sequence[int] | None = None,
@@ -55,9 +56,10 @@ async def write_edges(
     """Merge a batch of relationships (each identity once) into the graph.
 
     Raises UnknownEntities, VersionConflict, and SchemaViolation for labels that a strict graph does not let them join.
+    `passages` gathers what facts are searched by; the caller stores it at the end of the transaction.
     `starts` gives the ids of the vertices they leave where those are not entities (an episode's mentions).
     """
-    outcome = Outcome()
+    outcome, layout = Outcome(), passages.layout
     found = await _resolve(connection, layout, stated, starts)
     if layout.graph.strict and starts is None:
         await ends.check(connection, layout, stated, [(source, target) for _, source, target in found])
@@ -66,9 +68,12 @@ async def write_edges(
     for edge in created:
         outcome.ids[edge.at], outcome.versions[edge.at] = edge.id, 1
         outcome.created.append(edge.id)
+    if layout.graph.facts == "all" or any(edge.stated.text for edge in created):
+        told = {edge.id: ((edge.source, edge.target), {"text": edge.stated.text}) for edge in created}
+        await facts.put(connection, passages, told, new=True)
     rest = [edge for edge in edges if edge.at not in outcome.ids]
     if rest:
-        await _merge(connection, layout, rest, outcome)
+        await _merge(connection, passages, rest, outcome)
     for operation, changed in ((CREATED, outcome.created), (UPDATED, outcome.updated)):
         if changed:
             await connection.execute(layout.sql("write", "change"), operation, RELATIONSHIP, changed, [])
@@ -200,8 +205,9 @@ def _digest(item: Relationship, text: str) -> int:
     return int.from_bytes(blake2b(told.encode(), digest_size=8).digest(), "big", signed=True)
 
 
-async def _merge(connection: asyncpg.Connection, layout: Layout, rest: Sequence[_Edge], outcome: Outcome) -> None:
+async def _merge(connection: asyncpg.Connection, passages: Passages, rest: Sequence[_Edge], outcome: Outcome) -> None:
     """Merge relationships into edges that are held; one that vanished meanwhile makes the caller start again."""
+    layout = passages.layout
     changed: dict[int, tuple[_Edge, Any]] = {}
     repeated: dict[int, tuple[_Edge, Any]] = {}
     for edge, row in await _held(connection, layout, rest):
@@ -227,7 +233,7 @@ async def _merge(connection: asyncpg.Connection, layout: Layout, rest: Sequence[
     there = await existing(connection, layout, repeated)
     changed |= {id_: what for id_, what in repeated.items() if id_ not in there}
     if changed:
-        await _merge_changed(connection, layout, changed, outcome)
+        await _merge_changed(connection, passages, changed, outcome)
 
 
 async def _held(connection: asyncpg.Connection, layout: Layout, rest: Sequence[_Edge]) -> list[tuple[_Edge, Any]]:
@@ -249,8 +255,9 @@ async def _held(connection: asyncpg.Connection, layout: Layout, rest: Sequence[_
 
 
 async def _merge_changed(
-    connection: asyncpg.Connection, layout: Layout, changed: Mapping[int, tuple[_Edge, Any]], outcome: Outcome
+    connection: asyncpg.Connection, passages: Passages, changed: Mapping[int, tuple[_Edge, Any]], outcome: Outcome
 ) -> None:
+    layout = passages.layout
     before = await read_edges(connection, layout, list(changed))
     written: list[tuple[_Edge, Any, dict[str, Any]]] = []
     same: list[tuple[int, int]] = []
@@ -281,6 +288,9 @@ async def _merge_changed(
         )
     rows = [_update_row(layout, edge, row, merged) for edge, row, merged in written]
     await connection.execute(layout.sql("write", "update_edges"), *map(list, zip(*rows, strict=True)))
+    # What had a text has one still, so none of the others was a fact under the setting that holds.
+    told = {row["id"]: ((edge.source, edge.target), merged) for edge, row, merged in written}
+    await facts.put(connection, passages, told, new=False)
     for edge, row, _ in written:
         outcome.versions[edge.at] += 1
         outcome.updated.append(row["id"])

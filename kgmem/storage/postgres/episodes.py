@@ -24,7 +24,7 @@ async def write_episodes(connection: asyncpg.Connection, passages: Passages, epi
     """Store a batch of episodes (each scope and key once), in the caller's transaction. Raises UnknownEntities."""
     statements = [_statement(episode) for episode in episodes]
     outcome = await write_vertices(connection, passages, EPISODE, statements)
-    await _mention(connection, passages.layout, episodes, outcome)
+    await _mention(connection, passages, episodes, outcome)
     return outcome
 
 
@@ -64,7 +64,7 @@ def _statement(episode: Episode) -> Statement:
 
 
 async def _mention(
-    connection: asyncpg.Connection, layout: Layout, episodes: Sequence[Episode], outcome: Outcome
+    connection: asyncpg.Connection, passages: Passages, episodes: Sequence[Episode], outcome: Outcome
 ) -> None:
     """Write the edges from episodes to the entities that they mention."""
     pairs = {
@@ -75,7 +75,7 @@ async def _mention(
     if pairs:
         items = list(pairs.values())
         starts = [id_ for id_, _ in pairs]
-        await write_edges(connection, layout, items, starts=starts)
+        await write_edges(connection, passages, items, starts=starts)
 
 
 def _digest(data: bytes) -> int:

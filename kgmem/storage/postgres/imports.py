@@ -31,7 +31,7 @@ from kgmem.storage.postgres.layout import (
     scope_ids,
     source_ids,
 )
-from kgmem.storage.postgres.staging import Describe, stage_batch
+from kgmem.storage.postgres.staging import Describe, Staged, stage_batch
 from kgmem.storage.postgres.statements import statement
 from kgmem.storage.postgres.statistics import Statistics
 
@@ -56,6 +56,8 @@ class PostgresImports(ImportRegister):
             staged = await asyncio.to_thread(stage_batch, layout.graph, batch, self._describe)
             await ensure_labels(self.database, layout, kind, staged.labels)
             await self.aside.consider(layout, kind, staged.labels, staged.count)
+            if kind == EDGE:
+                await self.aside.consider(layout, VERTEX, (), _facts(layout, staged))
             async with self.database.connection() as connection:
                 scopes = await scope_ids(connection, layout, staged.scopes, make=True)
                 await make_sources(connection, layout, staged.sources)
@@ -66,7 +68,7 @@ class PostgresImports(ImportRegister):
                 before = await _enter(connection, layout, id_, number)
                 if before:
                     return before
-                load = Load(connection, layout.apart(), kind, taken, scopes, id_, self._describe)
+                load = Load(connection, layout.apart(), kind, taken, scopes, id_, self._describe, staged.worded > 0)
                 await _prepare(load)
                 await fill(connection, batch.kind, staged)
                 await renumber(load, batch.kind)
@@ -180,6 +182,11 @@ class PostgresImports(ImportRegister):
     async def left_without_indexes(self) -> Sequence[str]:
         """Give the graphs of which an import that died has left indexes aside."""
         return await self.aside.left()
+
+
+def _facts(layout: Layout, staged: Staged) -> int:
+    """Give how many passages staged relationships bring."""
+    return {"text": staged.worded, "all": staged.count, "none": 0}[layout.graph.facts]
 
 
 async def _loaded(load: Load, count: int, *, last: bool) -> Load:

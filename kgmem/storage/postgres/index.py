@@ -12,7 +12,7 @@ import orjson
 from kgmem.domain.answer import Hit
 from kgmem.domain.causality import Ancestry, CausalGraph
 from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
-from kgmem.domain.entity import EPISODE
+from kgmem.domain.entity import EPISODE, RELATIONSHIP
 from kgmem.domain.errors import Conflict
 from kgmem.domain.graph import Graph, GraphStats
 from kgmem.domain.path import FoundPath
@@ -35,6 +35,7 @@ from kgmem.storage.postgres.layout import (
     lock_labels,
     register_foreign_labels,
 )
+from kgmem.storage.postgres.making_facts import make_facts, tell_made
 from kgmem.storage.postgres.search.past import as_known
 from kgmem.storage.postgres.statements import statement
 from kgmem.storage.postgres.words import Words, build_anew
@@ -167,7 +168,8 @@ class PostgresIndex:
         """Give passages that the embedder refused, the oldest first."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("recall", "refused"), limit)
-        return [RefusedPassage(**{**row, "kind": "episode" if row["kind"] == EPISODE else "entity"}) for row in rows]
+        kinds = {EPISODE: "episode", RELATIONSHIP: "fact"}
+        return [RefusedPassage(**{**row, "kind": kinds.get(row["kind"], "entity")}) for row in rows]
 
     async def retry_refused(self, graph: str) -> int:
         """Let the passages that the embedder refused wait again; gives how many."""
@@ -287,10 +289,20 @@ class PostgresIndex:
         await self._build_words(layout)
         for label in sorted(layout.by_id.values(), key=lambda each: (each.kind, each.id)):
             await self._rebuild_label(layout, label)
+        await tell_made(self.catalog, layout)
         await self._build_property_indexes(layout)
         await self._build_words(layout)
         await self._build_vectors(layout)
         return await self.catalog.stats(graph)
+
+    async def make_facts(self, graph: str) -> None:
+        """Bring the facts of a graph in line with its setting."""
+        await make_facts(self.catalog, graph)
+
+    async def without_facts(self) -> Sequence[str]:
+        """Give the graphs of which the facts are not as their setting says."""
+        async with self.database.connection() as connection:
+            return [row["name"] for row in await connection.fetch(statement("facts", "unmade"))]
 
     async def _build_property_indexes(self, layout: Layout) -> None:
         """Make the indexes on properties that are missing; one is left out that values stand against."""

@@ -60,6 +60,7 @@ class Layout:
     sources: dict[str, int] = field(default_factory=dict)
     seen: frozenset[int] = frozenset()  # In a copy: the labels that the original knew.
     large: dict[int, float] = field(default_factory=dict)  # Scope -> when a search last found it large.
+    joined: set[int] = field(default_factory=set)  # Labels that ends of facts were seen to have.
     schema_of: Callable[[Graph], GraphSchema] = _own_schema
     index_properties: IndexProperties = _no_indexes  # Makes what the schema declares for new labels.
 

@@ -43,6 +43,7 @@ class Staged:
     labels: Counter[str] = field(default_factory=Counter)
     scopes: set[str] = field(default_factory=set)
     sources: set[str] = field(default_factory=set)
+    worded: int = 0  # Relationships that have a text.
     files: dict[str, int] = field(default_factory=dict)  # By name, in the order in which they are read.
     rejections: list[Rejection] = field(default_factory=list)
 
@@ -109,6 +110,7 @@ def _entity_row(graph: Graph, staged: Staged, stated: Stated[Any]) -> tuple[Any,
 def _relationship_row(graph: Graph, staged: Staged, stated: Stated[Any]) -> tuple[Any, ...]:  # noqa: ARG001 - as above
     item: Relationship = stated.record
     check_relationships((item,))
+    staged.worded += item.text is not None
     text = dumps(merge_relationship({}, item))
     timed = item.valid_from is not None or item.valid_to is not None
     valid = valid_interval(item.valid_from, item.valid_to) if timed else ALWAYS

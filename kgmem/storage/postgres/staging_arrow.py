@@ -90,6 +90,7 @@ class _Stage:
 
     def _relationship(self) -> dict[str, Any]:
         kind = self.fields["kind"]
+        self.staged.worded += self.count - self.get("text").null_count
         members = [(name, True, self.get(name)) for name in _LITERALS if name in self.fields]
         stored = self._stored(_constant("{", self.count), members)
         return {

@@ -33,6 +33,7 @@ class Target(Protocol):
     labels: Counter[str]
     scopes: set[str]
     sources: set[str]
+    worded: int
     files: dict[str, int]
 
 

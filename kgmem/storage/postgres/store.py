@@ -86,10 +86,14 @@ class AgeGraphStore:
             await ensure_labels(self.database, layout, EDGE, {item.kind for item in relationships})
 
             async def work(connection: asyncpg.Connection) -> Outcomes:
-                async def write(batch: Sequence[Relationship]) -> Outcome:
-                    return await write_edges(connection, layout, batch)
+                passages = Passages(layout)
 
-                return await _in_rounds(relationships, edge_identity, write)
+                async def write(batch: Sequence[Relationship]) -> Outcome:
+                    return await write_edges(connection, passages, batch)
+
+                outcomes = await _in_rounds(relationships, edge_identity, write)
+                await passages.store(connection)
+                return outcomes
 
             return await self.database.transact(work)
 

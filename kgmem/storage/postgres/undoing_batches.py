@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 
 from kgmem.domain.entity import ENTITY, RELATIONSHIP
-from kgmem.storage.postgres import deleting
+from kgmem.storage.postgres import deleting, facts
 from kgmem.storage.postgres.apart import in_groups
 from kgmem.storage.postgres.edges import read_edges
 from kgmem.storage.postgres.layout import Layout, know_labels, label_id, source_ids
@@ -90,7 +90,7 @@ async def restore(batch: Batch) -> Outcome:
 
     async def put(group: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
         if batch.kind == RELATIONSHIP:
-            await _restore_edges(batch, group)
+            outcome.passages.append(await _restore_edges(batch, group))
         else:
             outcome.passages.append(await _restore_vertices(batch, group))
 
@@ -164,8 +164,9 @@ async def _with_ends(
     return [(row, record) for row, record in known if {record["start"], record["end"]} <= held]
 
 
-async def _restore_edges(batch: Batch, group: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+async def _restore_edges(batch: Batch, group: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> Passages:
     connection, layout = batch.connection, batch.layout
+    passages = Passages(layout)
     held = await read_edges(connection, layout, [row["id"] for row, _ in group])
     versions = [(row, held[row["id"]][1], held[row["id"]][0]) for row, _ in group if row["id"] in held]
     await keep_history(connection, layout, RELATIONSHIP, versions, deleted=False)
@@ -179,8 +180,10 @@ async def _restore_edges(batch: Batch, group: Sequence[tuple[dict[str, Any], dic
         await connection.execute(sql, *map(list, zip(*edges, strict=True)))
     columns = [_edge_row(batch, row["id"], record) for row, record in group]
     await connection.execute(batch.sql("restore_edges"), *map(list, zip(*columns, strict=True)))
-    ids = [row["id"] for row, _ in group]
-    await connection.execute(batch.sql("tell_restored"), RELATIONSHIP, ids, batch.import_id)
+    restored = {row["id"]: ((record["start"], record["end"]), record["properties"]) for row, record in group}
+    await facts.keep(connection, passages, restored)
+    await connection.execute(batch.sql("tell_restored"), RELATIONSHIP, list(restored), batch.import_id)
+    return passages
 
 
 def _edge_row(batch: Batch, id_: int, record: Mapping[str, Any]) -> tuple[Any, ...]:

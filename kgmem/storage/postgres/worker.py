@@ -24,7 +24,12 @@ logger = logging.getLogger(__name__)
 Handler = Callable[..., Awaitable[Any]]
 
 # Tasks that come by themselves, as cron lines; the other periodic one, absorb, is asked for when there is need.
-_PERIODIC = {"embed_missing": "* * * * *", "build_aside": "*/3 * * * *", "tidy": "17 * * * *"}
+_PERIODIC = {
+    "embed_missing": "* * * * *",
+    "facts_missing": "* * * * *",
+    "build_aside": "*/3 * * * *",
+    "tidy": "17 * * * *",
+}
 _MOST_ATTEMPTS = 100
 _LONGEST_PAUSE = 60.0
 _KEPT_HOURS = 24

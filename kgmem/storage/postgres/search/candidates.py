@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from kgmem.domain.ports import Candidates
-from kgmem.storage.postgres.layout import VERTEX, Layout, learn_labels, source_ids
+from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, learn_labels, source_ids
 from kgmem.storage.postgres.search import causes
 from kgmem.storage.postgres.search.arms import words_note
 from kgmem.storage.postgres.search.request import STANDS, SearchRequest
@@ -39,7 +39,7 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     answer is the same asked again with time as a filter.
     """
     what = request.question.what
-    if any((VERTEX, name) not in layout.labels for name in what.labels):
+    if any((VERTEX, name) not in layout.labels and (EDGE, name) not in layout.labels for name in what.labels):
         await learn_labels(connection, layout)
     await source_ids(connection, layout, what.sources, make=False)
     found = await _ask_widely(connection, layout, request, only_standing=False)

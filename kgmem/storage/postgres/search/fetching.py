@@ -8,12 +8,11 @@ import asyncpg
 
 from kgmem.domain.answer import Hit
 from kgmem.domain.entity import EPISODE
-from kgmem.domain.interval import iso
 from kgmem.domain.path import CausalPath, FoundPath
 from kgmem.domain.ranking import Ranked
-from kgmem.storage.postgres.layout import Layout, know_labels, label_id
+from kgmem.storage.postgres.layout import EDGE, Layout, know_labels, label_id
 from kgmem.storage.postgres.records import loads, others_of, text_of
-from kgmem.storage.postgres.search import past
+from kgmem.storage.postgres.search import facts_hits, past
 from kgmem.storage.postgres.search.paths import causal_paths, entities_of, links_of, path_hit
 from kgmem.storage.postgres.search.request import Parameters
 
@@ -26,12 +25,21 @@ async def fetch(
 ) -> list[Hit]:
     """Give hits in their order, as the label tables hold them now; what is gone there is left out."""
     told = {ranked.id: paths[ranked.id] for ranked in best if ranked.id in paths}
-    ids = [*(ranked.id for ranked in best if ranked.id >= 0), *entities_of(told.values())]
-    rows = await _rows(connection, layout, ids, links_of(told.values()))
+    ids = [ranked.id for ranked in best if ranked.id >= 0]
+    await know_labels(connection, layout, ids)
+    edges = {label.id for label in layout.by_id.values() if label.kind == EDGE}
+    facts = [id_ for id_ in ids if label_id(id_) in edges]
+    others = [*(id_ for id_ in ids if label_id(id_) not in edges), *entities_of(told.values())]
+    rows, of_facts = await _rows(connection, layout, others, links_of(told.values()), facts)
+    if not layout.is_past and (unread := facts_hits.learn_ends(layout, of_facts.values())):
+        await know_labels(connection, layout, unread)
+        rows, of_facts = await _rows(connection, layout, others, links_of(told.values()), facts)
     hits = []
     for ranked in best:
         found = causal_paths(layout, rows, told.get(ranked.id, ()))
-        if ranked.id in rows:
+        if ranked.id in of_facts:
+            hits.append(facts_hits.hit(layout, of_facts[ranked.id], ranked))
+        elif ranked.id in rows:
             hits.append(_hit(layout, rows[ranked.id], ranked, found))
         elif found:
             hits.append(path_hit(rows, ranked, found[0]))
@@ -39,18 +47,21 @@ async def fetch(
 
 
 async def _rows(
-    connection: asyncpg.Connection, layout: Layout, ids: Sequence[int], links: Sequence[int]
-) -> dict[int, Any]:
-    """Read vertices, and edges of paths, by one statement; those that are gone are missing."""
+    connection: asyncpg.Connection, layout: Layout, ids: Sequence[int], links: Sequence[int], facts: Sequence[int]
+) -> tuple[dict[int, Any], dict[int, Any]]:
+    """Read vertices and edges of paths, and facts, by one statement; those that are gone are missing."""
     if layout.is_past:
-        return await past.rows(connection, layout, ids, links)
+        rows_then = await past.rows(connection, layout, ids, links)
+        return rows_then, await facts_hits.then(connection, layout, facts) if facts else {}
     await know_labels(connection, layout, (*ids, *links))
     parameters = Parameters()
-    vertices, edges = (_by_label(layout, group, parameters) for group in (ids, links))
+    vertices, edges, told = (_by_label(layout, group, parameters) for group in (ids, links, facts))
     parts = [layout.sql("recall", "fetch_items") % {"vertices": vertices}] if vertices else []
     parts += [layout.sql("why", "fetch_links") % {"links": edges}] if edges else []
+    parts += [layout.sql("recall", "fetch_facts") % {"facts": told, **facts_hits.end_names(layout)}] if told else []
     rows = await connection.fetch(" UNION ALL ".join(parts), *parameters.values) if parts else []
-    return {row["id"]: row for row in rows}
+    read = {row["id"]: row for row in rows if row["told"] is None}
+    return read, {row["id"]: row for row in rows if row["told"] is not None}
 
 
 def _by_label(layout: Layout, ids: Sequence[int], parameters: Parameters) -> str:
@@ -72,12 +83,7 @@ def _hit(layout: Layout, row: Any, ranked: Ranked[int], paths: Sequence[CausalPa
     stored: Mapping[str, Any] = loads(row["properties"])
     is_episode = row["kind"] == EPISODE
     when = text_of(stored, "occurred_at") if is_episode else text_of(stored, "valid_from")
-    trust = row["trust"] if row["trust"] is not None else row["source_trust"]
-    told = {"source": row["source"], "name": row["source_name"], "trust": row["source_trust"]}
-    told["known_from"] = iso(row["known_from"])
-    if layout.is_past:
-        told["known_to"] = iso(row["known_to"]) if row["known_to"] is not None else None
-        told["properties"] = "lost" if row.get("lost") else None
+    told = facts_hits.provenance(layout, row)
     if is_episode:
         told |= {"session": stored.get("session"), "speaker": stored.get("speaker"), "occurred_at": when}
     return Hit(
@@ -88,17 +94,13 @@ def _hit(layout: Layout, row: Any, ranked: Ranked[int], paths: Sequence[CausalPa
         name=text_of(stored, "title" if is_episode else "name"),
         text=text_of(stored, "text"),
         score=ranked.score,
-        confidence=trust,
+        confidence=facts_hits.trust_of(row),
         valid_from=when,
         valid_to=when if is_episode else text_of(stored, "valid_to"),
         scope=row["scope"],
         properties=others_of(stored, "episode" if is_episode else "entity"),
         place=stored["place"] if isinstance(stored.get("place"), dict) else None,
         arms=ranked.arms,
-        provenance=[_known(told)],
+        provenance=[facts_hits.without_none(told)],
         paths=paths,
     )
-
-
-def _known(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in told.items() if value is not None}

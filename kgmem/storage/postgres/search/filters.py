@@ -1,11 +1,11 @@
 """Filters: what every candidate must be, whatever finds it."""
 
-from kgmem.domain.entity import ENTITY, EPISODE
+from kgmem.domain.entity import ENTITY, EPISODE, RELATIONSHIP
 from kgmem.domain.question import What
-from kgmem.storage.postgres.layout import LABEL_SHIFT, VERTEX, Layout
+from kgmem.storage.postgres.layout import EDGE, LABEL_SHIFT, VERTEX, Layout
 from kgmem.storage.postgres.search.request import Dimension, Parameters, SearchRequest
 
-_KINDS = {"entity": ENTITY, "episode": EPISODE}
+_KINDS = {"entity": ENTITY, "episode": EPISODE, "fact": RELATIONSHIP}
 
 
 def labelled(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
@@ -14,14 +14,13 @@ def labelled(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
     if not what.labels:
         return None
     found = []
-    for name in what.labels:
-        if (VERTEX, name) in layout.labels:
-            first = layout.labels[VERTEX, name].id << LABEL_SHIFT
-            ends = {
-                "first": parameters.add(first, "bigint"),
-                "end": parameters.add(first + (1 << LABEL_SHIFT), "bigint"),
-            }
-            found.append(layout.sql("narrow", "labelled") % ends)
+    for number in _numbers(layout, what):
+        first = number << LABEL_SHIFT
+        ends = {
+            "first": parameters.add(first, "bigint"),
+            "end": parameters.add(first + (1 << LABEL_SHIFT), "bigint"),
+        }
+        found.append(layout.sql("narrow", "labelled") % ends)
     return Dimension("labels", reads=" UNION ALL ".join([*found, layout.sql("narrow", "labelled_besides")]))
 
 
@@ -29,7 +28,7 @@ def conditions(layout: Layout, what: What, parameters: Parameters) -> list[str]:
     """Give the conditions on items that labels, kinds of hit and sources make."""
     found = []
     if what.labels:
-        known = [layout.labels[VERTEX, name].id for name in what.labels if (VERTEX, name) in layout.labels]
+        known = _numbers(layout, what)
         by_id = f"(i.id >> 48) = ANY ({parameters.add(known, 'bigint[]')})"
         found.append(f"({by_id} OR i.labels && {parameters.add(list(what.labels), 'text[]')})")
     if what.kinds:
@@ -39,3 +38,9 @@ def conditions(layout: Layout, what: What, parameters: Parameters) -> list[str]:
         numbers = [layout.sources.get(key, -1) for key in what.sources]
         found.append(f"i.source = ANY ({parameters.add(numbers, 'integer[]')})")
     return found
+
+
+def _numbers(layout: Layout, what: What) -> list[int]:
+    """Give the ids of the labels of a question that there are; the label of a fact is its kind."""
+    named = [(kind, name) for name in what.labels for kind in (VERTEX, EDGE)]
+    return [layout.labels[each].id for each in named if each in layout.labels]

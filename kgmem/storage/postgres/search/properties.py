@@ -11,7 +11,7 @@ import orjson
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.predicate import Predicate, predicates_of
 from kgmem.domain.statement import EPISODE_LABEL
-from kgmem.storage.postgres.layout import VERTEX, Label, Layout
+from kgmem.storage.postgres.layout import EDGE, VERTEX, Label, Layout
 from kgmem.storage.postgres.records import asked_name
 from kgmem.storage.postgres.search.request import Dimension, Parameters, SearchRequest
 from kgmem.storage.postgres.statements import quote
@@ -44,9 +44,9 @@ def properties(layout: Layout, request: SearchRequest, parameters: Parameters) -
             mend="Leave one of them out: properties are compared as they are known now.",
         )
     conditions = _Conditions(layout, asked, parameters)
-    known = [label for (kind, _), label in layout.labels.items() if kind == VERTEX]
     named = set(what.labels)
-    tables = sorted(known, key=lambda label: (label.name not in named, label.id))[:_MOST_TABLES]
+    known = sorted(layout.labels.values(), key=lambda label: (label.name not in named, label.kind, label.id))
+    tables = known[:_MOST_TABLES]
     whens = " ".join(f"WHEN {label.id} THEN {_read(layout, label, conditions.of(label))}" for label in tables)
     rest = _read(layout, None, conditions.of(None))
     return Dimension(
@@ -96,11 +96,12 @@ class _Conditions:
 
     def _declared(self, name: str, label: Label) -> bool:
         declared = self._schema.properties_of(label.name).get(name)
-        return declared is not None and (declared.indexed or declared.unique)
+        return label.kind == VERTEX and declared is not None and (declared.indexed or declared.unique)
 
     def _value(self, name: str, label: Label | None) -> str:
         """Give the SQL of a property's value; of one that is declared as the index has it."""
-        stored = asked_name(name, "episode" if label and label.name == EPISODE_LABEL else "entity")
+        what = "relationship" if label and label.kind == EDGE else "entity"
+        stored = asked_name(name, "episode" if label and label.name == EPISODE_LABEL else what)
         if label and self._declared(name, label):
             return places(stored)["value"]
         plain = f"ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, {self._bind(stored)}])"

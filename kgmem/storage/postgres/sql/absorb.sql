@@ -10,7 +10,7 @@ SELECT DISTINCT g.name FROM kgmem.captured c JOIN kgmem.graph g ON g.id = c.grap
 DELETE FROM kgmem.captured c WHERE NOT EXISTS (SELECT 1 FROM kgmem.graph g WHERE g.id = c.graph)
 
 -- name: items
-SELECT id, key, version, scope, kind, known_from FROM {index}.item WHERE id = ANY ($1::bigint[])
+SELECT id, key, version, scope, kind, known_from FROM {index}.item WHERE id = ANY ($1::bigint[]) AND kind < 3
 ORDER BY id FOR NO KEY UPDATE
 
 -- name: edges

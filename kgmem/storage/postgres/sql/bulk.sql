@@ -274,6 +274,35 @@ FROM kgmem_found f WHERE f.kind = $1 %(new)s
 -- name: only_new_edges
 AND EXISTS (SELECT 1 FROM {index}.edge e WHERE e.id = f.id)
 
+-- name: insert_facts
+-- What is said in JSON of 900 characters fits into one passage. Blank is what facts.py calls so. What was merged into
+-- something else of the batch is a fact already.
+WITH said AS MATERIALIZED (
+    SELECT f.id, f.scope, f.origin, f.valid, f.stored::jsonb->>'text' AS body
+    FROM kgmem_found f WHERE f.stored LIKE '%%"text":%%' AND length(f.stored) <= 900
+      AND NOT EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = f.id) %(new)s
+), new AS MATERIALIZED (
+    SELECT nextval('{index}.passage_id_seq') AS passage, s.* FROM said s WHERE btrim(s.body, E' \t\n\r\f\v') <> ''
+), facts AS (
+    INSERT INTO {index}.item (id, kind, scope, source, valid, key)
+    SELECT id, 3, scope, origin, valid, id::text FROM new
+), waiting AS (
+    INSERT INTO {index}.unembedded (passage, space)
+    SELECT n.passage, substr(v.vectors, length('vector_') + 1)
+    FROM new n CROSS JOIN kgmem.graph g
+    CROSS JOIN LATERAL (VALUES (g.space_table), (g.next_space_table)) AS v (vectors)
+    WHERE g.id = $1 AND v.vectors IS NOT NULL
+)
+INSERT INTO {index}.passage (id, item, ordinal, start, body) SELECT passage, id, 0, 0, body FROM new
+
+-- name: facts_apart
+-- New relationships of which the text may be long, and, where all are facts ($1), those without one.
+SELECT f.id FROM kgmem_found f
+WHERE CASE WHEN f.stored LIKE '%%"text":%%'
+           THEN length(f.stored) > 900 OR ($1 AND btrim(coalesce(f.stored::jsonb->>'text', ''), E' \t\n\r\f\v') = '')
+           ELSE $1 END %(new)s
+ORDER BY f.id
+
 -- name: held_edges
 SELECT f.at, coalesce(k.id, e.id) AS id,
        bool_and(coalesce((coalesce(k.stated, e.stated), coalesce(k.source, e.source), coalesce(k.target, e.target))

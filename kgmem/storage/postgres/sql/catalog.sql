@@ -1,6 +1,6 @@
 -- name: register
-INSERT INTO kgmem.graph (name, age_name, index_name, strict, schema, fusion)
-VALUES ($1, gen_random_uuid()::text, gen_random_uuid()::text, $2, $3::text::jsonb, $4)
+INSERT INTO kgmem.graph (name, age_name, index_name, strict, schema, fusion, facts, facts_made)
+VALUES ($1, gen_random_uuid()::text, gen_random_uuid()::text, $2, $3::text::jsonb, $4, $5, $5)
 RETURNING id
 
 -- name: place
@@ -8,15 +8,17 @@ UPDATE kgmem.graph SET age_name = $2, index_name = $3, space = $4::text::jsonb, 
 
 -- name: get
 SELECT id, name, age_name, index_name, strict, schema::text, space::text, space_table, next_space::text,
-       next_space_table, fusion, created_at,
+       next_space_table, fusion, facts, created_at,
        EXISTS (SELECT 1 FROM kgmem.set_aside a WHERE a.graph = graph.id AND a.name LIKE '%passage_words') AS wordless
 FROM kgmem.graph WHERE name = $1
 
 -- name: list
-SELECT id, name, strict, schema::text, space::text, fusion, created_at FROM kgmem.graph ORDER BY name
+SELECT id, name, strict, schema::text, space::text, fusion, facts, created_at FROM kgmem.graph ORDER BY name
 
 -- name: update
-UPDATE kgmem.graph SET strict = $2, schema = $3::text::jsonb, fusion = $4 WHERE name = $1 RETURNING id
+UPDATE kgmem.graph SET strict = $2, schema = $3::text::jsonb, fusion = $4, facts = $5,
+    facts_made = CASE WHEN facts = $5 THEN facts_made END
+WHERE name = $1 RETURNING id
 
 -- name: unregister
 DELETE FROM kgmem.graph WHERE name = $1 RETURNING id, age_name, index_name
@@ -38,6 +40,7 @@ DROP SCHEMA {index} CASCADE
 SELECT (SELECT count(*) FROM {index}.item WHERE kind = 1) AS entities,
        (SELECT count(*) FROM {index}.item WHERE kind = 2) AS episodes,
        (SELECT count(*) FROM {index}.edge) AS relationships,
+       (SELECT count(*) FROM {index}.item WHERE kind = 3) AS facts,
        (SELECT count(*) FROM {index}.passage) AS passages,
        (SELECT count(DISTINCT passage) FROM {index}.unembedded WHERE refused IS NULL) AS waiting,
        (SELECT count(DISTINCT passage) FROM {index}.unembedded WHERE refused IS NOT NULL) AS refused,
@@ -52,7 +55,7 @@ SELECT (SELECT count(*) FROM {index}.item WHERE kind = 1) AS entities,
 -- name: stats_labels
 SELECT l.kind, l.name, c.n
 FROM {index}.label l
-JOIN (SELECT id >> 48 AS label, count(*) AS n FROM {index}.item GROUP BY 1
+JOIN (SELECT id >> 48 AS label, count(*) AS n FROM {index}.item WHERE kind < 3 GROUP BY 1
       UNION ALL SELECT kind, count(*) FROM {index}.edge GROUP BY 1) c ON c.label = l.id
 ORDER BY c.n DESC, l.name
 

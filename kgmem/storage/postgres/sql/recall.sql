@@ -103,11 +103,32 @@ WHERE (%(value)s) IS NOT NULL
 
 -- name: fetch_items
 SELECT i.id, i.kind, i.key, i.trust, i.known_from, s.path AS scope, o.key AS source, o.name AS source_name,
-       o.trust AS source_trust, v.properties
+       o.trust AS source_trust, v.properties, NULL::text AS told
 FROM (%(vertices)s) v
 JOIN {index}.item i ON i.id = v.id
 JOIN {index}.scope s ON s.id = i.scope
 LEFT JOIN {index}.source o ON o.id = i.source
+
+-- name: fetch_facts
+-- With the columns of fetch_items. The names of ends are read in the label tables that ends are known to be in.
+SELECT i.id, i.kind, i.key, i.trust, i.known_from, s.path AS scope, o.key AS source, o.name AS source_name,
+       o.trust AS source_trust, v.properties,
+       jsonb_build_object(
+           'confidence', e.confidence, 'strength', e.strength,
+           'start', e.source, 'start_key', a.key, 'start_name', CASE e.source >> 48 %(starts)s END,
+           'end', e.target, 'end_key', b.key, 'end_name', CASE e.target >> 48 %(ends)s END)::text AS told
+FROM (%(facts)s) v
+JOIN {index}.item i ON i.id = v.id
+JOIN {index}.edge e ON e.id = i.id
+JOIN {index}.scope s ON s.id = i.scope
+LEFT JOIN {index}.source o ON o.id = i.source
+LEFT JOIN {index}.item a ON a.id = e.source
+LEFT JOIN {index}.item b ON b.id = e.target
+
+-- name: end_name
+WHEN %(id)s THEN (
+    SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"name"'::agtype])::text
+    FROM {graph}.{label} l WHERE l.id = e.%(end)s::text::ag_catalog.graphid)
 
 -- name: fetch_vertices
 SELECT n.id, l.properties::text AS properties

@@ -46,7 +46,7 @@ JOIN later l ON l.id = o.id
 LEFT JOIN {index}.item i ON i.id = o.id AND o.kind < 3
 LEFT JOIN {index}.edge e ON e.id = o.id AND o.kind = 3
 LEFT JOIN {index}.history h ON h.id = o.id AND h.version = coalesce(i.version, e.version) - l.updates AND NOT o.created
-LEFT JOIN LATERAL (SELECT key FROM {index}.item WHERE i.id IS NULL AND o.kind < 3 AND key = l.key LIMIT 1) x ON true
+LEFT JOIN LATERAL (SELECT key FROM {index}.item WHERE i.id IS NULL AND o.kind < 3 AND key = l.key AND kind < 3 LIMIT 1) x ON true
 WHERE NOT EXISTS (SELECT 1 FROM done d WHERE d.id = o.id)
 
 -- name: plan_index
