@@ -1,0 +1,182 @@
+"""Accu and AccuSim: the probability of each value from the accuracy of its sources, copies discounted.
+
+X. L. Dong, L. Berti-Equille, D. Srivastava, "Integrating Conflicting Data: The Role of Source Dependence", VLDB 2009,
+sections 3 and 4 (votes, accuracy, similarity); `FALSE_VALUES` is the paper's n. Two things differ, so that a source
+cannot buy trust by saying much:
+
+- what nobody else speaks of says nothing of its source: such claims count as right with the source's prior, so that a
+  source with many of them stays near it;
+- trust stays within `LEAST` and `MOST`, and a source has one voice a fact. No number of claims outweighs two or three
+  sources that were found right elsewhere.
+
+It ends when no source's trust moves by more than `TOLERANCE` in a round, or after `ROUNDS`.
+"""
+
+import numpy as np
+
+from kgmem.consensus.claims import MANY, Claims, Numbers, Truths, tally
+from kgmem.consensus.copying import detect, independence
+from kgmem.consensus.explaining import components, log_likelihood, only
+from kgmem.consensus.likeness import Likeness
+from kgmem.consensus.outcome import Outcome, Pairs
+from kgmem.consensus.segments import Segments
+
+FALSE_VALUES = 10.0
+ROUNDS = 30
+TOLERANCE = 1e-4
+LEAST, MOST = 0.1, 0.98
+PRIOR_CLAIMS = 1.0  # So many claims a source's prior weighs.
+GROUP_CLAIMS = 10.0  # So many checked claims of a group weigh as much as all that a source said elsewhere.
+INFLUENCE = 0.5  # How far a like value's score counts (AccuSim's rho).
+_COPY_ROUNDS = 3
+_MOST_GROUPS = 6  # Of sources that copy each other; of more, all are kept or none.
+_FULL_STEPS = 5
+
+
+def accu(
+    claims: Claims, *, copies: bool = True, alike: Likeness | None = None, start: Numbers | None = None
+) -> Outcome:
+    """Give Accu's probabilities; with `alike` AccuSim's. Sources begin with `start`, else with their priors.
+
+    Copies are sought by what sources that are all equally good would agree on, and again with what was learned of
+    them, until the same are found; and kept where they explain the claims better than good sources would.
+    """
+    segments = Segments.of(claims)
+    false = false_values(claims)
+    alone = _weighed(segments, (start, np.ones(len(claims.source)), false), alike, Pairs())
+    if not copies:
+        return alone
+    # At first a value is as probable as it is frequent: who is right in a close vote must not be taken for granted.
+    even = segments.divided(segments.per_value(claims.weight))
+    found = detect(segments, even, claims.prior if start is None else start, false)
+    if not len(found.one):
+        return alone
+    return _explained(segments, (alone, found, false), alike)
+
+
+def _explained(segments: Segments, told: tuple[Outcome, Pairs, Numbers], alike: Likeness | None) -> Outcome:
+    """Give the outcome that explains the claims best: with the copies that were found, with some of them, or none."""
+    best, found, false = told
+    likelihood = log_likelihood(segments, best, false)
+    group = components(found, len(segments.claims.prior))[found.one]
+    named = np.unique(group)
+    tries = (
+        [named]
+        if len(named) > _MOST_GROUPS
+        else [named, *([each] for each in named), *(named[named != e] for e in named)]
+    )
+    for groups in tries if len(named) > 1 else [named]:
+        if not len(groups):
+            continue
+        outcome = _discounted(segments, only(found, np.isin(group, groups)), false, alike)
+        reached = log_likelihood(segments, outcome, false)
+        if reached > likelihood:
+            best, likelihood = outcome, reached
+    return best
+
+
+def _discounted(segments: Segments, found: Pairs, false: Numbers, alike: Likeness | None) -> Outcome:
+    claims = segments.claims
+    outcome = _weighed(segments, (None, independence(claims, found), false), alike, found)
+    for _ in range(_COPY_ROUNDS):
+        again = detect(segments, outcome.probability, outcome.trust, false, among=found)
+        same = len(again.one) == len(found.one)
+        found = again
+        if same:
+            break
+        outcome = _weighed(segments, (outcome.trust, independence(claims, found), false), alike, found)
+    return outcome
+
+
+def false_values(claims: Claims) -> Numbers:
+    """Give for each fact how many wrong values there are to choose from.
+
+    Where the facts of a group draw on few values, all seen (a closed vocabulary, such as the answers of a
+    questionnaire), it is all of these but one; else the paper's `FALSE_VALUES`.
+    """
+    # Only what several speak of counts, or a flood of new facts would make any vocabulary look small.
+    spoken = np.bincount(claims.fact_of_claim, minlength=len(claims.facts)) > 1
+    groups = int(claims.group.max(initial=0)) + 1
+    facts = np.bincount(claims.group[spoken], minlength=groups)
+    most = int(claims.code.max(initial=0)) + 1
+    known = spoken[claims.fact]
+    pair = np.unique(claims.group[claims.fact[known]] * most + claims.code[known])
+    kinds = np.bincount(pair // most, minlength=groups)
+    closed = kinds * kinds <= facts
+    return np.where(closed, np.clip(kinds - 1.0, 1.0, 4 * FALSE_VALUES), FALSE_VALUES)[claims.group]
+
+
+def votes(claims: Claims, trust: Numbers, false: Numbers) -> Numbers:
+    """Give the vote of each claim: log(n A / (1 - A)) (equation 8), never below nothing."""
+    odds = np.log(trust / (1 - trust))
+    if len(false) and float(false.min()) == float(false.max()):
+        return np.asarray(np.maximum(odds + np.log(false[0]), 0.0)[claims.source])
+    return np.asarray(np.maximum(odds[claims.source] + np.log(false)[claims.fact_of_claim], 0.0))
+
+
+def checked(segments: Segments) -> Truths:
+    """Say of each claim whether another source speaks of its fact; where values do not compete, of its value."""
+    claims = segments.claims
+    of_fact = (segments.voices() > 1)[claims.fact]
+    many = (claims.mode == MANY)[claims.fact]
+    if many.any():
+        of_fact = np.where(many, np.diff(segments.of_value, append=len(claims.value)) > 1, of_fact)
+    return np.asarray(of_fact[claims.value])
+
+
+def _weighed(
+    segments: Segments, setting: tuple[Numbers | None, Numbers, Numbers], alike: Likeness | None, found: Pairs
+) -> Outcome:
+    claims = segments.claims
+    start, voice, false = setting
+    weight = claims.weight * voice
+    spoken = checked(segments)
+    given = segments.per_source(claims.weight) + PRIOR_CLAIMS
+    # Unchecked claims count with the prior, in each round alike.
+    steady = segments.per_source(np.where(spoken, 0.0, claims.weight)) * claims.prior + PRIOR_CLAIMS * claims.prior
+    counted = np.where(spoken, claims.weight, 0.0)
+    # Begun with what the shares of voices say of sources: with two possible values, priors of a half say nothing.
+    even = segments.divided(segments.per_value(weight))
+    right = segments.per_source(counted * even[claims.value])
+    trust = np.clip((right + steady) / given if start is None else start, LEAST, MOST)
+    score = probability = np.zeros(len(claims.fact))
+    rounds, moved = 0, np.inf
+    while rounds < ROUNDS and moved > TOLERANCE and len(claims.value):
+        rounds += 1
+        score = segments.per_value(weight * votes(claims, trust, false))
+        if alike is not None:
+            score = score + INFLUENCE * alike.spread(score)
+        probability = shares(segments, score, false)
+        right = segments.per_source(counted * probability[claims.value])
+        # Half a step, in the end, keeps two cliques that contradict each other from swapping places for ever.
+        step = 1.0 if rounds <= _FULL_STEPS else 0.5
+        before, trust = trust, (1 - step) * trust + step * np.clip((right + steady) / given, LEAST, MOST)
+        moved = float(np.abs(trust - before).max())
+    by_group = None
+    if len(claims.group) and int(claims.group.max()) > 0:
+        by_group = trust_by_group(claims, probability, counted, trust)
+        of_claim = by_group[claims.source, claims.group[claims.fact_of_claim]]
+        odds = np.log(of_claim / (1 - of_claim)) + np.log(false)[claims.fact_of_claim]
+        score = segments.per_value(weight * np.maximum(odds, 0.0))
+        probability = shares(segments, score, false)
+    return Outcome(claims, score, probability, trust, rounds, moved <= TOLERANCE, voice, found, by_group)
+
+
+def trust_by_group(claims: Claims, probability: Numbers, counted: Numbers, trust: Numbers) -> Numbers:
+    """Give each source's trust (row) in each group of facts (column), drawn to its trust overall by `GROUP_CLAIMS`."""
+    groups = int(claims.group.max()) + 1
+    cell = claims.source * groups + claims.group[claims.fact_of_claim]
+    right = tally(cell, counted * probability[claims.value], len(trust) * groups).reshape(-1, groups)
+    count = tally(cell, counted, len(trust) * groups).reshape(-1, groups)
+    return np.clip((right + GROUP_CLAIMS * trust[:, None]) / (count + GROUP_CLAIMS), LEAST, MOST)
+
+
+def shares(segments: Segments, score: Numbers, false: Numbers) -> Numbers:
+    """Give the probabilities of values; of a fact with room for MANY each value stands alone against being false."""
+    probability = segments.shares(score, np.maximum(false + 1 - segments.values, 0.0))
+    many = (segments.claims.mode == MANY)[segments.claims.fact]
+    if not many.any():
+        return probability
+    # Alone, a value competes with those that might have been claimed in its stead.
+    alone = 1 / (1 + false[segments.claims.fact] * np.exp(-score))
+    return np.where(many, alone, probability)

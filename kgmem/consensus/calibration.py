@@ -1,0 +1,91 @@
+"""Probabilities that mean what they say: how they are made so without labels, and how that is measured.
+
+Methods that take the errors of sources for independent are too sure of themselves where many speak: some facts are
+harder than others, and the same mistake is easy for all. How alike errors are shows in the claims, since facts on which
+sources differ come in clumps. The correlation is estimated by moments, and a fact's log odds are divided by the design
+effect 1 + (voices - 1) x correlation (L. Kish, "Survey Sampling", 1965, section 5.4).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kgmem.consensus.claims import ONE, Claims, Integers, Numbers, tally
+from kgmem.consensus.segments import Segments
+
+USUAL_LIKENESS = 0.1  # What is taken for granted before any claim, as much as
+PRIOR_FACTS = 50.0  # so many facts would show.
+MOST_LIKENESS = 0.5
+# Chosen on planted and crowd-like data: a verdict is never surer than this leaves room for.
+PLAIN = 0.2
+BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """One bin of a reliability table: so many verdicts of that mean probability, of which this share was right."""
+
+    low: float
+    high: float
+    count: int
+    probability: float
+    right: float
+
+
+def likeness_of_errors(segments: Segments, probability: Numbers, trust: Numbers, voice: Numbers) -> float:
+    """Give the correlation of the errors of sources on the same fact, by moments over all facts with two voices."""
+    claims = segments.claims
+    right = probability[claims.value]
+    able = np.clip(trust[claims.source], 0.05, 0.95)
+    weight = claims.weight * voice
+    spread = np.sqrt(able * (1 - able)) * weight
+    off = (right - able) * weight
+    fact = claims.fact_of_claim
+    facts = len(claims.facts)
+    alike = tally(fact, off, facts) ** 2 - tally(fact, off * off, facts)
+    most = tally(fact, spread, facts) ** 2 - tally(fact, spread * spread, facts)
+    usable = (segments.voices() >= 2) & (claims.mode == ONE)
+    count = int(usable.sum())
+    whole = float(most[usable].sum())
+    measured = float(alike[usable].sum()) / whole if whole > 0 else USUAL_LIKENESS
+    drawn = (measured * count + USUAL_LIKENESS * PRIOR_FACTS) / (count + PRIOR_FACTS)
+    return min(max(drawn, 0.0), MOST_LIKENESS)
+
+
+def calibrated(segments: Segments, score: Numbers, likeness: float, voice: Numbers, hidden: Numbers | float) -> Numbers:
+    """Give the probabilities of values from log scores.
+
+    A fact's scores are divided by the design effect of its voices, and the result is mixed with the plain shares of
+    independent voices, `PLAIN` of them: what no trust was learned for.
+    """
+    claims = segments.claims
+    weight = claims.weight * voice
+    heard = tally(claims.fact_of_claim, weight, len(claims.facts))
+    effect = 1 + np.maximum(heard - 1, 0) * likeness
+    learned = segments.shares(score / effect[claims.fact], hidden)
+    return (1 - PLAIN) * learned + PLAIN * segments.divided(segments.per_value(weight))
+
+
+def reliability(probability: Numbers, right: Integers) -> tuple[list[Reliability], float]:
+    """Give the reliability table and the expected calibration error: the mean gap of its bins, by their counts."""
+    place = np.minimum((probability * BINS).astype(int), BINS - 1)
+    table, error = [], 0.0
+    for bin_ in range(BINS):
+        inside = place == bin_
+        count = int(inside.sum())
+        if not count:
+            continue
+        said, was = float(probability[inside].mean()), float(np.asarray(right)[inside].mean())
+        table.append(Reliability(bin_ / BINS, (bin_ + 1) / BINS, count, said, was))
+        error += abs(said - was) * count / len(probability)
+    return table, error
+
+
+def shared_claims(claims: Claims) -> float:
+    """Give the share of claims, of facts that several speak of, whose value another source gives too."""
+    segments = Segments.of(claims)
+    spoken = (segments.voices() > 1)[claims.fact_of_claim]
+    if not spoken.any():
+        return 1.0
+    supported = np.diff(segments.of_value, append=len(claims.value))[claims.value] > 1
+    return float(supported[spoken].mean())

@@ -1,0 +1,149 @@
+"""All methods by name, and the one that is picked where none is asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kgmem.consensus import accu, calibration, dawid_skene, explaining, likeness, numeric, several, simple, truthfinder
+from kgmem.consensus.claims import MANY, SET, Claims, Integers, Numbers
+from kgmem.consensus.outcome import Outcome
+from kgmem.consensus.segments import Segments
+from kgmem.domain.consensus import Method
+
+CROWD_VOICES = 2.5  # Claims a fact, and
+CROWD_ANSWERS = 5.0  # a source, from which confusions can be told.
+CROWD_FACTS = 30
+REPEATED = 0.3  # The share of claims with company below which numbers are measurements rather than copied figures.
+LONG_TAIL = 4.0  # Half of the sources have fewer claims than this.
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A method and why, in words."""
+
+    method: Method
+    reason: str
+
+
+def pick(claims: Claims) -> Picked:
+    """Give the method for claims of this shape; nothing but their shape is looked at."""
+    if not len(claims.value):
+        return Picked(Method.MAJORITY, "There are no claims to learn from.")
+    if np.any(claims.mode == SET):
+        return Picked(Method.LTM, "Several values are true at once, and a source lists them together.")
+    segments = Segments.of(claims)
+    voices = segments.voices()
+    spoken = voices[voices > 1]
+    if not len(spoken) or np.all(claims.mode == MANY):
+        return Picked(Method.ACCU, "Values do not compete, or nothing is said twice: what counts is who says it.")
+    return _pick_one(segments, spoken)
+
+
+def _pick_one(segments: Segments, spoken: Integers) -> Picked:
+    """Give the method where one value of a fact is true and several sources speak of some."""
+    claims = segments.claims
+    measured = claims.number is not None and bool(np.isfinite(claims.number).mean() > 0.5)
+    if measured and calibration.shared_claims(claims) < REPEATED:
+        if float(np.median(segments.per_source(np.ones(len(claims.source))))) < LONG_TAIL:
+            return Picked(Method.CATD, "Numbers that hardly repeat, from many sources with few claims each.")
+        return Picked(
+            Method.CRH, "Numbers that hardly repeat: what is closest to all is sought, not what is most named."
+        )
+    # Only what several speak of counts, or a flood of new facts would make any vocabulary look small.
+    kinds = len(np.unique(claims.code[(segments.voices() > 1)[claims.fact]]))
+    closed = kinds * kinds <= len(spoken) and kinds <= dawid_skene.MOST_ANSWERS
+    answers = len(claims.source) / max(len(claims.prior), 1)
+    if closed and len(spoken) >= CROWD_FACTS and spoken.mean() >= CROWD_VOICES and answers >= CROWD_ANSWERS:
+        return Picked(
+            Method.DAWID_SKENE,
+            f"Each of {len(spoken)} facts has one of {kinds} answers, and about {spoken.mean():.0f} sources "
+            "answer it: which answers a source confuses can be told.",
+        )
+    return Picked(
+        Method.ACCU, "Many different values, one of them true: sources are weighed by accuracy, copies as one."
+    )
+
+
+def run(claims: Claims, method: Method = Method.AUTO, *, copies: bool = True) -> tuple[Outcome, Picked]:
+    """Weigh claims by a method; gives calibrated probabilities, and which method it was and why."""
+    if method is Method.AUTO:
+        picked = pick(claims)
+        even = _even(claims, copies=copies) if picked.method in _LEARNING and not np.ptp(claims.prior) else None
+        if even is not None:
+            return even, Picked(Method.MAJORITY, _INDIFFERENT)
+    else:
+        picked = Picked(method, f"{method.value} was asked for.")
+    if picked.method is Method.LTM:
+        return several.ltm(claims, copies=copies), picked
+    if picked.method is Method.DAWID_SKENE:
+        return _confused(claims, copies=copies), picked
+    if picked.method in {Method.ACCU, Method.ACCU_SIM}:
+        alike = likeness.of_numbers(claims) if picked.method is Method.ACCU_SIM else None
+        outcome = accu.accu(claims, copies=copies, alike=alike)
+        return _calibrated(outcome, outcome.score, accu.false_values(claims)), picked
+    return METHODS[picked.method](claims), picked
+
+
+_LEARNING = {Method.ACCU, Method.DAWID_SKENE}
+_INDIFFERENT = "What sources get right differs no more than by chance: each counts the same, copies as one."
+_FEW_SOURCES = 200  # Above, some are better than others in all data, and the question costs more than it gives.
+
+
+def _even(claims: Claims, *, copies: bool) -> Outcome | None:
+    """Give the outcome in which all sources are trusted alike, where claims do not show that some are better."""
+    segments = Segments.of(claims)
+    if len(claims.prior) > _FEW_SOURCES or not np.any(segments.voices() > 1) or np.any(claims.mode == MANY):
+        return None
+    false = accu.false_values(claims)
+    learned = accu.accu(claims, copies=copies)
+    same = explaining.indifferent(segments, learned, false)
+    if same is None:
+        return None
+    trust = np.full(len(claims.prior), same)
+    voice = np.ones(len(claims.source)) if learned.voice is None else learned.voice
+    score = segments.per_value(claims.weight * voice * accu.votes(claims, trust, false))
+    even = replace(learned, score=score, trust=trust, probability=accu.shares(segments, score, false))
+    return _calibrated(even, score, false)
+
+
+def _confused(claims: Claims, *, copies: bool) -> Outcome:
+    """Run Dawid-Skene after the copies among its sources are found, each of these having its part of a voice."""
+    found = accu.accu(claims) if copies else None
+    voice = np.ones(len(claims.source)) if found is None or found.voice is None else found.voice
+    outcome = dawid_skene.dawid_skene(replace(claims, weight=claims.weight * voice))
+    outcome = replace(outcome, claims=claims, voice=voice)
+    if found is not None:
+        outcome = replace(outcome, copies=found.copies)
+    # Posteriors are complete: nothing is left for values that nobody gave.
+    return _calibrated(outcome, outcome.score + _LIFT, np.ones(len(claims.facts)), complete=True)
+
+
+_LIFT = 700.0  # Logarithms of posteriors, brought above the zero that stands for an unseen value.
+
+
+def _calibrated(outcome: Outcome, score: Numbers, false: Numbers, *, complete: bool = False) -> Outcome:
+    claims = outcome.claims
+    segments = Segments.of(claims)
+    voice = np.ones(len(claims.source)) if outcome.voice is None else outcome.voice
+    alike = calibration.likeness_of_errors(segments, outcome.probability, outcome.trust, voice)
+    hidden = 0.0 if complete else np.maximum(false + 1 - segments.values, 0.0)
+    probability = calibration.calibrated(segments, score, alike, voice, hidden)
+    many = (claims.mode == MANY)[claims.fact]
+    return replace(outcome, probability=np.where(many, outcome.probability, probability))
+
+
+METHODS: dict[Method, Callable[[Claims], Outcome]] = {
+    Method.MAJORITY: simple.majority,
+    Method.SUMS: simple.sums,
+    Method.AVERAGE_LOG: simple.average_log,
+    Method.INVESTMENT: simple.investment,
+    Method.POOLED_INVESTMENT: simple.pooled_investment,
+    Method.TRUTH_FINDER: truthfinder.truth_finder,
+    Method.ACCU: accu.accu,
+    Method.ACCU_SIM: lambda claims: accu.accu(claims, alike=likeness.of_numbers(claims)),
+    Method.CRH: numeric.crh,
+    Method.CATD: numeric.catd,
+    Method.LTM: several.ltm,
+    Method.DAWID_SKENE: dawid_skene.dawid_skene,
+}

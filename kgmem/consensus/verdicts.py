@@ -1,0 +1,142 @@
+"""Verdicts from outcomes: the value of each fact, its probability and state, and who is for and against it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from kgmem.consensus.claims import MANY, SET
+from kgmem.consensus.gathering import Fact, Gathered
+from kgmem.consensus.segments import Segments, choose
+from kgmem.consensus.several import chosen_sets
+from kgmem.consensus.standing import Part
+from kgmem.domain.consensus import Alternative, FactState, ValueRule, Verdict
+
+_AGAINST = 0.5  # So much of an independent voice is an objection.
+
+
+def verdicts_of(gathered: Gathered, part: Part, verified: float) -> list[Verdict]:
+    """Give the verdicts on the facts that one method weighed; of a fact with room for MANY, one for each value."""
+    outcome = part.outcome
+    claims = outcome.claims
+    segments = Segments.of(claims)
+    voice = np.ones(len(claims.source)) if outcome.voice is None else outcome.voice
+    independent = segments.per_value(voice)
+    doubt = segments.per_value(voice * np.log1p(-np.clip(outcome.trust, 0, 0.99))[claims.source])
+    best = choose(segments, outcome.score)
+    in_set = chosen_sets(outcome)
+    heard = _heard(gathered, part)
+    told = []
+    ends = [*segments.of_fact[1:], len(claims.fact)]
+    for at, (begin, end) in enumerate(zip(segments.of_fact, ends, strict=True)):
+        fact = gathered.facts[int(claims.facts[at])]
+        options = [
+            Alternative(
+                _shown(fact, part.keys[claims.code[value]]),
+                float(outcome.probability[value]),
+                heard[int(claims.facts[at]), part.keys[claims.code[value]]],
+                float(independent[value]),
+            )
+            for value in range(begin, end)
+        ]
+        trust = [float(-np.expm1(doubt[value])) for value in range(begin, end)]
+        if fact.mode == MANY:
+            told += [_verdict(fact, part, [place], options, (trust, verified)) for place in range(len(options))]
+        elif fact.mode == SET:
+            places = [int(value - begin) for value in range(begin, end) if in_set[value]]
+            told.append(_verdict(fact, part, places, options, (trust, verified)))
+        else:
+            told.append(_verdict(fact, part, [int(best[at] - begin)], options, (trust, verified)))
+    return told
+
+
+def superseded(told: Sequence[Verdict], rules: Mapping[str, ValueRule]) -> list[Verdict]:
+    """Give verdicts in order; superseded are those of functional predicates that a verified other value came after."""
+    ordered = sorted(told, key=lambda v: (v.subject, v.predicate, v.valid.start is not None, v.valid.start or 0))
+    later: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in reversed(ordered):
+        later.setdefault((verdict.subject, verdict.predicate), []).append(verdict)
+    given = []
+    for verdict in ordered:
+        rule = rules.get(verdict.predicate, ValueRule())
+        end = verdict.valid.end
+        after = [
+            other
+            for other in later[verdict.subject, verdict.predicate]
+            if end is not None and other.valid.start is not None and other.valid.start >= end
+        ]
+        gone = rule.functional and any(o.state is FactState.VERIFIED and o.value != verdict.value for o in after)
+        given.append(replace(verdict, state=FactState.SUPERSEDED) if gone else verdict)
+    return given
+
+
+def state_of(probability: float, opposing: float, verified: float) -> FactState:
+    """Give the state of a fact by itself: verified from the threshold on, below it contested or merely unverified."""
+    if probability >= verified:
+        return FactState.VERIFIED
+    return FactState.CONTESTED if opposing >= _AGAINST else FactState.UNVERIFIED
+
+
+def _verdict(
+    fact: Fact,
+    part: Part,
+    places: Sequence[int],
+    options: Sequence[Alternative],
+    held: tuple[Sequence[float], float],
+) -> Verdict:
+    trust, verified = held
+    chosen = [options[place] for place in places]
+    others = [option for place, option in enumerate(options) if place not in places]
+    sets = fact.mode == SET
+    # A set is as sure as its least sure part, whether in it or left out.
+    sure = min(option.probability for option in chosen)
+    if sets and others:
+        sure = min(sure, 1 - max(option.probability for option in others))
+    opposing = 0.0 if fact.mode == MANY else sum(option.independent for option in others)
+    supporting = min(option.independent for option in chosen)
+    state = state_of(sure, opposing, verified)
+    return Verdict(
+        subject=fact.subject,
+        predicate=fact.predicate,
+        valid=fact.valid,
+        value=tuple(option.value for option in chosen) if sets else chosen[0].value,
+        probability=sure,
+        trust=min(trust[place] for place in places),
+        supporting=supporting,
+        opposing=opposing,
+        state=state,
+        alternatives=() if fact.mode == MANY else tuple(sorted(others, key=lambda o: -o.probability)),
+        method=part.picked.method,
+        reason=_reason(part, sure, supporting, opposing, verified),
+    )
+
+
+def _reason(part: Part, sure: float, supporting: float, opposing: float, verified: float) -> str:
+    against = f", {opposing:.1f} against" if opposing else ", none against"
+    measure = "at least" if sure >= verified else "below"
+    return (
+        f"{supporting:.1f} independent sources for it{against}; probability {sure:.2f}, {measure} {verified:g}. "
+        f"By {part.picked.method.value}: {part.picked.reason}"
+    )
+
+
+def _heard(gathered: Gathered, part: Part) -> dict[tuple[int, str], tuple[str, ...]]:
+    """Give the names of the sources of each value of each fact, outlets by their own names."""
+    told: dict[tuple[int, str], set[str]] = {}
+    for at in part.facts:
+        fact = gathered.facts[at]
+        for index, keys in zip(fact.claims, fact.keys, strict=True):
+            for key in keys:
+                told.setdefault((at, key), set()).add(gathered.claims[index].source)
+    return {place: tuple(sorted(sources)) for place, sources in told.items()}
+
+
+def _shown(fact: Fact, key: str) -> object:
+    """Give a value as it was claimed: the longest way in which it is written, of these the first."""
+    ways = [
+        shown
+        for value in fact.values
+        for told, shown in ((value.key, value.shown), *zip(value.parts, value.written, strict=True))
+        if told == key
+    ]
+    return min(ways, key=lambda shown: (-len(str(shown)), str(shown))) if ways else key
