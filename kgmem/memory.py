@@ -11,6 +11,7 @@ from kgmem.domain.change import Change
 from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
+from kgmem.domain.evaluation import Planted, Step, Verdict
 from kgmem.domain.graph import Facts, Graph, GraphStats, check_graph_name
 from kgmem.domain.ports import Job
 from kgmem.domain.question import Fusion, Question
@@ -19,9 +20,11 @@ from kgmem.domain.schema import GraphSchema, from_mapping, merge, to_mapping, va
 from kgmem.domain.scope import SHARED, check_scope
 from kgmem.domain.source import Source
 from kgmem.domain.vitals import Figures
+from kgmem.formats.sample import Sample
 from kgmem.services import causality
 from kgmem.services import check as checking
 from kgmem.services import embed as embedding
+from kgmem.services import evaluate as evaluating
 from kgmem.services import make_facts as fact_making
 from kgmem.services import recall as recalling
 from kgmem.services import remember as remembering
@@ -231,6 +234,17 @@ class Memory(Transfers):
         """Give all causes and all effects of entities, and the circles among them. Raises NotFound, TooLarge."""
         check_scope(asked.scope)
         return await causality.ancestry(self.parts, graph, asked)
+
+    async def evaluate(
+        self,
+        sample: Sample,
+        history: Sequence[Step],
+        planted: Sequence[Planted],
+        *,
+        progress: evaluating.OnVerdict | None = None,
+    ) -> list[Verdict]:
+        """Ask questions with known answers of a sample, in a temporary graph of its own; gives a verdict for each."""
+        return await evaluating.evaluate(self.parts, sample, history, planted, progress=progress)
 
     # Upkeep
 

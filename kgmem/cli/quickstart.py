@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -18,10 +17,7 @@ from kgmem.domain.access import Key
 from kgmem.domain.answer import Answer, Hit
 from kgmem.domain.errors import NotFound
 from kgmem.domain.question import Question, What, When
-from kgmem.domain.schema import to_mapping
-from kgmem.formats.jsonl import read
-from kgmem.formats.records import Kind, ReadOptions, Record, Rejected
-from kgmem.formats.toml_schema import read_schema
+from kgmem.formats.sample import read_sample
 from kgmem.memory import Memory
 from kgmem.resources import resource
 from kgmem.settings import Settings
@@ -64,37 +60,23 @@ async def _prepare(memory: Memory, settings: Settings, started: float) -> str | 
 
 async def _load(memory: Memory) -> None:
     """Load the sample graph unless it is there."""
-    folder = resource("sample") / SAMPLE
+    sample = read_sample(resource("sample") / SAMPLE, resource("graph_schema") / f"{SAMPLE}.toml")
     try:
         held = await memory.graph(SAMPLE)
     except NotFound:
-        held = await memory.create_graph(
-            SAMPLE, schema=to_mapping(read_schema(resource("graph_schema") / f"{SAMPLE}.toml"))
-        )
+        held = await memory.create_graph(SAMPLE, schema=sample.schema)
     stats = await memory.stats(SAMPLE)
     if stats.entities and stats.relationships and stats.episodes:
         note(f"The sample graph is there: {stats.entities} entities, {stats.relationships} relationships.")
     else:
         with _step("Loading the sample graph (the Apollo programme)"):
-            await memory.put_sources(SAMPLE, _read(folder / "sources.jsonl", "source"))
-            await memory.put_entities(SAMPLE, _read(folder / "entities.jsonl", "entity"))
-            await memory.put_relationships(SAMPLE, _read(folder / "relationships.jsonl", "relationship"))
-            await memory.put_episodes(SAMPLE, _read(folder / "episodes.jsonl", "episode"))
+            await memory.put_sources(SAMPLE, sample.sources)
+            await memory.put_entities(SAMPLE, sample.entities)
+            await memory.put_relationships(SAMPLE, sample.relationships)
+            await memory.put_episodes(SAMPLE, sample.episodes)
     waiting = (await memory.stats(SAMPLE)).waiting_for_vectors
     if waiting and held.space:
         await _embed(memory, waiting)
-
-
-def _read(path: Path, kind: Kind) -> list[Any]:
-    """Give the records of one of the sample's files; it comes with kgmem, so a flaw in it is a flaw of ours."""
-    with path.open("rb") as stream:
-        found: list[Record | Rejected] = [
-            each if isinstance(each, Rejected) else each.record for each in read(stream, ReadOptions(kind=kind))
-        ]
-    flawed = [each for each in found if isinstance(each, Rejected)]
-    if flawed:
-        raise NotFound(f"{path.name}, line {flawed[0].line}: {flawed[0].reason}", mend="Install kgmem again.")
-    return found
 
 
 async def _embed(memory: Memory, waiting: int) -> None:
