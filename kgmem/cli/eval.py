@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -95,7 +96,9 @@ def evaluate(
         with NOTES.status("Loading the sample into a graph of its own, and asking it"):
             return await memory.evaluate(sample, history, planted)
 
-    verdicts = with_memory(ask, lambda: open_memory(load_settings(), migrating=True, report=note))
+    settings = load_settings()
+    opening = partial(open_memory, settings, migrating=settings.database_url is None, report=note)
+    verdicts = with_memory(ask, opening)
     if as_json:
         print_json([{**asdict(each), "right": each.right} for each in verdicts])
     else:
@@ -115,7 +118,9 @@ def read_questions(file: Path) -> tuple[list[Step], list[Planted]]:
     except ValidationError as error:
         wrong = error.errors()[0]
         place = ".".join(map(str, wrong["loc"]))
-        raise InvalidInput(f"{file.name}, {place}: {wrong['msg']}.", mend="Correct it; docs/cli.md tells how.") from error
+        raise InvalidInput(
+            f"{file.name}, {place}: {wrong['msg']}.", mend="Correct it; docs/cli.md tells how."
+        ) from error
     return [_step(each) for each in read.step], [_planted(each) for each in read.question]
 
 

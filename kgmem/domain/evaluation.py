@@ -113,5 +113,7 @@ def _wrong_values(answer: Answer, right: Right) -> list[str]:
 def _wrong_texts(answer: Answer, right: Right) -> list[str]:
     texts = {hit.key: hit.text or "" for hit in answer.hits}
     return [
-        f"the text of {key} does not hold {part!r}" for key, part in right.texts.items() if part not in texts.get(key, "")
+        f"the text of {key} does not hold {part!r}"
+        for key, part in right.texts.items()
+        if part not in texts.get(key, "")
     ]

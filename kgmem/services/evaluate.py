@@ -32,10 +32,11 @@ async def evaluate(
 
     Raises InvalidInput when a question names a moment that the history does not have.
     """
-    names = {LOADED, *(step.name for step in history)}
+    names = {LOADED, *(step.name for step in history if step.episodes)}
     if unknown := {each.moment for each in planted if each.moment} - names:
         raise InvalidInput(
-            f"There is no moment {min(unknown)!r} in the history.", mend=f"Moments are {', '.join(sorted(names))}."
+            f"The history gives no moment {min(unknown)!r}.",
+            mend=f"Moments are {', '.join(sorted(names))}; a step gives one when it ends with an episode.",
         )
     verdicts = []
     async with _temporary(parts, sample) as graph:
