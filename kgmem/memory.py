@@ -8,7 +8,7 @@ from kgmem.domain.access import Key, Right, check_binding
 from kgmem.domain.answer import Answer
 from kgmem.domain.causality import Ancestry, Lineage, Separated, Separation
 from kgmem.domain.change import Change
-from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage
+from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, WhichVectors
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.evaluation import Planted, Step, Verdict
@@ -204,10 +204,10 @@ class Memory(Transfers):
         return await self.parts.store.list_sources(graph)
 
     async def export(
-        self, graph: str, *, scope: str | None = None
+        self, graph: str, *, scope: str | None = None, embeddings: WhichVectors = "given"
     ) -> AsyncIterator[Entity | Relationship | Episode | Source]:
         """Give all that a graph holds (of one scope, or of all), sources and entities first, from one snapshot."""
-        async for page in self.parts.store.export(graph, scope):
+        async for page in self.parts.store.export(graph, scope, embeddings):
             for item in page:
                 yield item
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kgmem.domain.batch import Rejection
@@ -34,11 +35,12 @@ class Transfers:
     ) -> ImportResult:
         """Import files ("-": standard input) into a graph; what is not taken is told with its line and reason.
 
-        Of a folder all files are imported that kgmem reads.
+        Of a folder all files are imported that kgmem reads; `skipped` of the result names the others.
         """
         told = options or ImportOptions()
-        given, _ = await asyncio.to_thread(with_folders, files, told.format)
-        return await importing.import_files(self.parts, graph, given, told, progress)
+        given, skipped = await asyncio.to_thread(with_folders, files, told.format)
+        result = await importing.import_files(self.parts, graph, given, told, progress)
+        return replace(result, skipped=tuple(skipped))
 
     async def imports(
         self, graph: str, *, within: str = SHARED, before: int | None = None, limit: int = 100

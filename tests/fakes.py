@@ -11,7 +11,7 @@ from kgmem.domain.answer import Hit
 from kgmem.domain.batch import Rejection
 from kgmem.domain.causality import Ancestry, CausalGraph, CausalNode
 from kgmem.domain.change import Change
-from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
+from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector, WhichVectors
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict, NotFound, Unauthenticated, UnknownEntities, VersionConflict
@@ -232,7 +232,12 @@ class FakeStore:
         await self._held(graph)
         return [source for _, source in sorted(self.catalog.sources[graph].items())]
 
-    async def export(self, graph: str, scope: str | None) -> AsyncIterator[Any]:
+    async def export(
+        self,
+        graph: str,
+        scope: str | None,
+        embeddings: WhichVectors = "none",
+    ) -> AsyncIterator[Any]:
         held = await self._held(graph)
         yield await self.list_sources(graph)
         for kind in ("entity", "edge", "episode"):
@@ -240,6 +245,10 @@ class FakeStore:
 
     async def dangling(self, graph: str) -> Sequence[Dangling]:
         return ()
+
+    async def export_shapes(self, graph: str, embeddings: WhichVectors = "none") -> AsyncIterator[Any]:
+        async for page in self.export(graph, None, embeddings):
+            yield page
 
     async def changes(self, graph: str, after: int, limit: int) -> Sequence[Change]:
         await self._held(graph)

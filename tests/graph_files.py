@@ -40,7 +40,8 @@ def graph_records(draw: st.DrawFn) -> Record:
         record = replace(record, properties={**own, **draw(touchy_properties)})
     if isinstance(record, Entity):
         labels = record.labels if record.label else None
-        record = replace(record, embedding=None, labels=labels or None)
+        vector = [float(number) for number in record.embedding] if record.embedding else None
+        record = replace(record, embedding=vector, labels=labels or None)
     return record
 
 

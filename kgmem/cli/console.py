@@ -4,6 +4,7 @@ import asyncio
 import traceback
 from collections.abc import Awaitable
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -90,7 +91,7 @@ def run_async(work: Awaitable[T]) -> T:
 def _as_json(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
-    return list(value)
+    return str(value) if isinstance(value, Path) else list(value)
 
 
 def _plain(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from rich.text import Text
 from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, ScopeName, note, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.cli.servers import DatabaseName, Query, UserName, sources, target
+from kgmem.domain.embedding import WhichVectors
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats.files import STANDARD
 from kgmem.formats.folder_files import Skipped, with_folders
@@ -89,7 +91,7 @@ def import_(
             note("Stopped. What is stored stays; the same command with --resume goes on from there.")
         raise
     if as_json:
-        print_json(result)
+        print_json(replace(result, skipped=tuple(skipped)))
     else:
         OUT.print(_summary(result), soft_wrap=True)
     if result.anew:
@@ -113,6 +115,10 @@ def export(
     option: FormatOptions = None,
     kind: Annotated[KindName, typer.Option("--kind", help="Only these; CSV needs one kind.")] = None,
     scope: Annotated[str | None, typer.Option("--scope", help="Only this scope; left out, all of them.")] = None,
+    embeddings: Annotated[
+        WhichVectors,
+        typer.Option("--embeddings", help="Vectors of entities: those given with them, all of them, or none."),
+    ] = "given",
     escape_formulas: Annotated[
         bool, typer.Option("--escape-formulas", help="CSV: let no spreadsheet take a text for a formula.")
     ] = False,
@@ -128,6 +134,7 @@ def export(
         format=named,
         kind=kind,
         scope=scope,
+        embeddings=embeddings,
         escape_formulas=escape_formulas,
         format_options=_format_options(option),
     )

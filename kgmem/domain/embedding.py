@@ -10,6 +10,8 @@ from kgmem.domain.errors import EmbeddingMismatch
 
 Role = Literal["document", "query"]
 Vector = Sequence[float]
+# Which vectors of entities go out with an export: those that callers gave, all of them, or none.
+WhichVectors = Literal["given", "all", "none"]
 
 
 @dataclass(frozen=True, slots=True)

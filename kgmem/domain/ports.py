@@ -11,7 +11,7 @@ from kgmem.domain.answer import Hit
 from kgmem.domain.batch import Batch, BatchResult, Rejection, Stated
 from kgmem.domain.causality import Ancestry, CausalGraph
 from kgmem.domain.change import Change
-from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector
+from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector, WhichVectors
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.graph import Dangling, Graph, GraphStats
@@ -20,6 +20,7 @@ from kgmem.domain.path import FoundPath
 from kgmem.domain.question import Question
 from kgmem.domain.ranking import Ranked
 from kgmem.domain.relationship import Relationship
+from kgmem.domain.shapes import Shapes
 from kgmem.domain.source import Source
 from kgmem.domain.vitals import Figures
 
@@ -123,9 +124,17 @@ class GraphStore(Protocol):
         """Give the registered sources, by key."""
 
     def export(
-        self, graph: str, scope: str | None
+        self, graph: str, scope: str | None, embeddings: WhichVectors = "none"
     ) -> AsyncIterator[Sequence[Entity | Relationship | Episode | Source]]:
-        """Give all that the graph holds (None: of every scope) in pages, sources and entities first; one snapshot."""
+        """Give all that the graph holds (None: of every scope) in pages, sources and entities first; one snapshot.
+
+        `embeddings` says which entities come with their vectors; a long text's is that of its first passage.
+        """
+
+    def export_shapes(
+        self, graph: str, embeddings: WhichVectors = "none"
+    ) -> AsyncIterator[Sequence[Entity | Relationship | Episode | Source] | Shapes]:
+        """Give what `export` gives of all scopes, as shapes where that is faster: kind by kind, in no other order."""
 
     async def dangling(self, graph: str) -> Sequence[Dangling]:
         """Give by kind how many stored relationships lack an end, since another client deleted it without them."""

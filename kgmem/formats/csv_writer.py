@@ -44,10 +44,13 @@ class CSVWriter:
 
     def write(self, records: Iterable[Record]) -> None:
         """Take some records; those of other kinds are passed over."""
-        for record in records:
-            if kind_of(record) != self._kind:
-                continue
-            shape = to_wire(record)
+        self.write_shapes(self._kind, (to_wire(record) for record in records if kind_of(record) == self._kind))
+
+    def write_shapes(self, kind: Kind, shapes: Iterable[dict[str, Any]]) -> int:
+        """Take some records of a kind, none of another; gives how many."""
+        count = 0
+        for shape in shapes if kind == self._kind else ():
+            count += 1
             properties = shape.pop("properties", {})
             _split_point(shape)
             self._fields.update(shape)
@@ -56,6 +59,7 @@ class CSVWriter:
                 if self._types.setdefault(name, type_) != type_:
                     self._types[name] = "any"
             self._spool.write(orjson.dumps([shape, properties], option=orjson.OPT_APPEND_NEWLINE))
+        return count
 
     def close(self) -> None:
         """Write the header and all rows; the stream stays open."""

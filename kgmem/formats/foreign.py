@@ -4,29 +4,30 @@ Reading: which of its properties are more than that (a name, a valid time, a pla
 that what was written reads back as the same record.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
 import orjson
-import shapely
 
+from kgmem.domain.embedding import Vector
 from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.interval import parse_time, valid_interval
 from kgmem.domain.place import Place, parse_place
 from kgmem.domain.relationship import Relationship
 from kgmem.formats.wire import FIELDS
+from kgmem.formats.wkt import geojson_of, is_wkt
 
 # What other systems have words of their own for keeps kgmem's name before it: their `source` is seldom a source.
 PREFIX = "kgmem_"
+VECTOR = PREFIX + "embedding"
 _LIFTED = {
     "entity": ("name", "text", "valid_from", "valid_to", "place"),
     "relationship": ("text", "valid_from", "valid_to"),
 }
 _PREFIXED = {
-    "entity": ("source", "scope"),
+    "entity": ("source", "scope", "embedding"),
     "relationship": ("strength", "confidence", "source", "scope"),
 }
 # Field -> the property that it is.
@@ -37,7 +38,6 @@ _NAMES = {
 # Numbers that say where something is; they stay properties too, as the other system knows them.
 COORDINATES = (("lon", "lat"), ("longitude", "latitude"), ("lng", "lat"), ("long", "lat"))
 _LATITUDES = frozenset(pair[1] for pair in COORDINATES)
-_WKT = re.compile(r"\s*(SRID=4326;)?\s*(MULTI)?(POINT|LINESTRING|POLYGON)\b", re.IGNORECASE)
 _PARALLEL = "~"  # Before the key of a relationship that has none of its own.
 
 
@@ -145,7 +145,11 @@ def _lifted(what: str, properties: Mapping[str, Any]) -> tuple[dict[str, Any], d
 
 def _flat(what: str, held: Entity | Relationship) -> dict[str, Any]:
     fields = {name: getattr(held, field) for field, name in _NAMES[what].items() if field != "place"}
-    said = {name: value for name, value in fields.items() if value is not None and value != ""}
+    said = {
+        name: list(map(float, value)) if name == VECTOR else value
+        for name, value in fields.items()
+        if value is not None and (name == VECTOR or value != "")
+    }
     taken = said.keys() | ({"place"} if isinstance(held, Entity) and held.place else set())
     return {_escaped(name, taken): value for name, value in held.properties.items()} | said
 
@@ -163,6 +167,8 @@ def _as_field(field: str, value: Any) -> Any:
     """Give a property's value as the field of its name holds it; None where it is no such thing."""
     if field == "place":
         return _place(value)
+    if field == "embedding":
+        return _vector(value)
     if field in {"strength", "confidence"}:
         return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
     if field in {"valid_from", "valid_to"}:
@@ -181,15 +187,19 @@ def _time(value: Any) -> str | None:
     return str(value)
 
 
+def _vector(value: Any) -> Vector | None:
+    numbers = isinstance(value, list) and all(type(item) in {int, float} for item in value)
+    return [float(item) for item in value] if numbers and value else None
+
+
 def _place(value: Any) -> Place | None:
     """Give the place that a GeoJSON geometry, its text, or a WKT text describes; None for anything else."""
     try:
-        if isinstance(value, str) and _WKT.match(value):
-            geometry = shapely.from_wkt(value.split(";")[-1])
-            return parse_place(orjson.loads(shapely.to_geojson(geometry)))
+        if isinstance(value, str) and is_wkt(value):
+            return parse_place(geojson_of(value))
         told = orjson.loads(value) if isinstance(value, str) and value.lstrip().startswith("{") else value
         return parse_place(told) if isinstance(told, Mapping) else None
-    except (InvalidInput, shapely.errors.GEOSException, orjson.JSONDecodeError):
+    except (InvalidInput, ValueError):
         return None
 
 

@@ -20,7 +20,7 @@ class GephiWriter:
         """Take the stream to write to."""
         self._stream = stream
         self._kind = options.kind
-        self._flattening = Flattening()
+        self._flattening = Flattening(vectors=False)
         self.lost: Mapping[str, int] = self._flattening.lost
 
     def write(self, records: Iterable[Record]) -> None:

@@ -77,13 +77,23 @@ class JSONLinesWriter:
             if self._kind in {None, kind}:
                 self._stream.write(dump(record))
 
+    def write_shapes(self, kind: Kind, shapes: Iterable[dict[str, Any]]) -> int:
+        """Write some records of a kind; gives how many."""
+        lines = [_line(kind, shape) for shape in shapes] if self._kind in {None, kind} else []
+        self._stream.write(b"".join(lines))
+        return len(lines)
+
     def close(self) -> None:
         """Do nothing: each record was written when it came."""
 
 
 def dump(record: Record) -> bytes:
     """Give a record's line, with its line feed."""
-    shape = {"type": kind_of(record), **to_wire(record)}
+    return _line(kind_of(record), to_wire(record))
+
+
+def _line(kind: Kind, shape: dict[str, Any]) -> bytes:
+    shape["type"] = kind
     return orjson.dumps(shape, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 

@@ -149,7 +149,7 @@ def _is_ambiguous(record: Record) -> bool:
     if isinstance(record, Entity):
         labels = [record.label or "", *(record.labels or ())]
         odd = any(not label or label != label.strip() or _LISTED in label for label in labels)
-        if odd or record.labels == [] or record.embedding is not None or "" in {record.name, record.text}:
+        if odd or record.labels == [] or "" in {record.name, record.text}:
             return True
         if {"lat", "latitude"} & record.properties.keys():
             place = record.place.geometry.get("coordinates") if record.place else None

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO, Final, TypeAlias
 
 import orjson
 
-from kgmem.domain.errors import InvalidInput
+from kgmem.domain.embedding import EmbeddingSpace
+from kgmem.domain.errors import EmbeddingMismatch, InvalidInput
 from kgmem.formats.json_values import read_json
 from kgmem.formats.mapped_rows import bind
 from kgmem.formats.mapping import Table, table_of
@@ -17,7 +18,7 @@ from kgmem.formats.neo4j_header import Role, TableColumn, TableHeader, read_tabl
 from kgmem.formats.neo4j_rows import record_maker
 from kgmem.formats.parquet_file import open_parquet, read_batches
 from kgmem.formats.parquet_values import json_values
-from kgmem.formats.parquet_writer import KIND, PREFIX, ParquetWriter
+from kgmem.formats.parquet_writer import KIND, PREFIX, SPACE, ParquetWriter
 from kgmem.formats.records import KINDS, Format, Kind, Located, ReadOptions, Record, Rejected, rejected
 from kgmem.formats.table_options import GRAPH_OPTIONS, table_options
 from kgmem.formats.wire import FIELDS, REQUIRED, from_wire
@@ -53,6 +54,7 @@ class Rows:
             self.header = None if stated else read_table_header(self.names)
             self.kind = stated or (None if self.header else _seen_kind(self.names, options.kind))
             self.header = self.header or (None if self.kind else _usual_header(self.names))
+        _check_space(file, options.space)
         self._make = self._maker(table, options.name)
 
     def records(self, number: int, row: Sequence[Any]) -> Iterator[Located | Rejected]:
@@ -107,6 +109,23 @@ def _stated_kind(file: Any) -> Kind | None:
     """Give what the rows are of a file that kgmem wrote."""
     stated = (file.schema_arrow.metadata or {}).get(KIND, b"").decode(errors="replace")
     return next((kind for kind in KINDS if kind == stated), None)
+
+
+def _check_space(file: Any, space: EmbeddingSpace | None) -> None:
+    """Raise EmbeddingMismatch for a file that kgmem wrote, whose vectors are of another model than the graph's."""
+    told = (file.schema_arrow.metadata or {}).get(SPACE)
+    if told is None or space is None:  # A graph that takes no vectors refuses each record that has one.
+        return
+    stated = read_json(told)
+    model, dimension = (stated.get(name) if isinstance(stated, dict) else None for name in ("model", "dimension"))
+    if (model, dimension) != (space.model, space.dimension):
+        raise EmbeddingMismatch(
+            f"The file's embeddings are of {model} ({dimension} dimensions), and the graph's of {space.model} "
+            f"({space.dimension}).",
+            mend="Export without embeddings, or import into a graph of that model.",
+            given=dimension,
+            expected=space.dimension,
+        )
 
 
 def _seen_kind(names: Sequence[str], told: Kind | None) -> Kind | None:

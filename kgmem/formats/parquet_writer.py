@@ -18,7 +18,9 @@ FILES: Final[Mapping[Kind, str]] = {
     "relationship": "relationships.parquet",
     "episode": "episodes.parquet",
 }
-KIND = b"kgmem.kind"  # In a file's own notes: what its rows are.
+# In a file's own notes: what its rows are, and of which space its embeddings.
+KIND = b"kgmem.kind"
+SPACE = b"kgmem.embedding"
 PREFIX = "properties."  # Before a property whose name is a field's.
 _GROUP_BYTES = 16 * 1024 * 1024  # Of JSON; about what one group of rows takes in memory.
 _TYPES: Final[Mapping[str, Any]] = {
@@ -47,17 +49,26 @@ class ParquetWriter:
         check_names(options.options, (), "There is no option")
         self.lost: Mapping[str, int] = {}
         self._open_part = open_part
+        self._space = options.space
+        self._vectors = False  # Some entity has one.
         self._spools = {kind: RowSpool(column_type) for kind in FILES if options.kind in {None, kind}}
 
     def write(self, records: Iterable[Record]) -> None:
         """Take some records; those of other kinds than asked for are passed over."""
         for record in records:
-            spool = self._spools.get(kind_of(record))
-            if spool is not None:
-                shape = to_wire(record)
+            self.write_shapes(kind_of(record), (to_wire(record),))
+
+    def write_shapes(self, kind: Kind, shapes: Iterable[dict[str, Any]]) -> int:
+        """Take some records of a kind, none of other kinds than asked for; gives how many."""
+        spool, count = self._spools.get(kind), 0
+        if spool is not None:
+            for shape in shapes:
+                count += 1
                 properties = shape.pop("properties", {})
                 _split_point(shape)
+                self._vectors = self._vectors or "embedding" in shape
                 spool.add(shape, properties)
+        return count
 
     def close(self) -> None:
         """Write the files."""
@@ -67,7 +78,7 @@ class ParquetWriter:
             titles = {name: PREFIX + name if name in columns or name.startswith(PREFIX) else name for name in types}
             fields = [(name, _TYPES[_FIELD_TYPES.get(name, "string")]) for name in columns]
             fields += [(titles[name], _TYPES[type_]) for name, type_ in types.items()]
-            schema = pa.schema(fields, metadata={KIND: kind.encode()})
+            schema = pa.schema(fields, metadata=self._notes(kind))
             with (
                 self._open_part(FILES[kind]) as stream,
                 parquet.ParquetWriter(stream, schema, compression="zstd") as file,
@@ -80,6 +91,12 @@ class ParquetWriter:
                     ]
                     file.write_batch(pa.record_batch(data, schema=schema))
             spool.close()
+
+    def _notes(self, kind: Kind) -> dict[bytes, bytes]:
+        notes = {KIND: kind.encode()}
+        if kind == "entity" and self._vectors and self._space:
+            notes[SPACE] = orjson.dumps({"model": self._space.model, "dimension": self._space.dimension})
+        return notes
 
 
 def column_type(value: Any) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, Protocol, TypeAlias, runtime_checkable
 
 from kgmem.domain.batch import Columns
+from kgmem.domain.embedding import EmbeddingSpace
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.relationship import Relationship
@@ -44,6 +45,7 @@ class ReadOptions:
     mapping: Mapping[str, Any] = field(default_factory=dict)  # What a mapping file says.
     options: Mapping[str, str] = field(default_factory=dict)  # The format's own, such as RDF's vocabulary=shorten.
     elsewhere: frozenset[str] = frozenset()  # Options that other files have: a zip file need not know these.
+    space: EmbeddingSpace | None = None  # Of the graph that takes the records.
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class WriteOptions:
     kind: Kind | None = None  # Write only these.
     escape_formulas: bool = False  # CSV: let no spreadsheet take a text for a formula.
     options: Mapping[str, str] = field(default_factory=dict)  # The format's own.
+    space: EmbeddingSpace | None = None  # Of the vectors that entities come with.
 
 
 class Writer(Protocol):
@@ -68,6 +71,14 @@ class Writer(Protocol):
 
     def close(self) -> None:
         """Write what is still to be written; the stream stays open."""
+
+
+@runtime_checkable
+class ShapeWriter(Writer, Protocol):
+    """A writer that takes records as the shapes that REST uses, without fields that say nothing."""
+
+    def write_shapes(self, kind: Kind, shapes: Iterable[dict[str, Any]]) -> int:
+        """Write some records of a kind; gives how many. Their mappings are the writer's."""
 
 
 @runtime_checkable

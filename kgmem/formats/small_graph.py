@@ -31,7 +31,7 @@ class SmallGraph:
     kind: Kind | None
     nodes: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     edges: list[tuple[str, str, str]] = field(default_factory=list)
-    _flattening: Flattening = field(default_factory=Flattening)
+    _flattening: Flattening = field(default_factory=lambda: Flattening(vectors=False))
 
     @property
     def lost(self) -> Counter[str]:

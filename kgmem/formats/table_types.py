@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 import orjson
-import shapely
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.interval import iso
 from kgmem.domain.property_type import PROPERTY_TYPES, fits, is_property_type
 from kgmem.formats.cells import read_cell
+from kgmem.formats.wkt import geojson_of, is_wkt
 
 ReadValue: TypeAlias = Callable[[Any], Any]  # Gives None where there is no value after all. Raises InvalidInput.
 
@@ -19,7 +19,6 @@ ReadValue: TypeAlias = Callable[[Any], Any]  # Gives None where there is no valu
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1000, "epoch_us": 1}
 MASKED = "masked"  # 1969-07-##, 19##-##-##, ####: digits that nobody knows.
 _NUMBER = re.compile(r"[+-]?\d{1,19}(\.0*)?", re.ASCII)
-_WKT = re.compile(r"\s*(SRID=4326;)?\s*(MULTI)?(POINT|LINESTRING|POLYGON)\b", re.IGNORECASE)
 _FLOAT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MASK = "#XxUu?"
 _MASKED = re.compile(
@@ -74,10 +73,10 @@ def geometry(value: Any) -> Any:
         return value
     text = str(value)
     try:
-        if _WKT.match(text):
-            return orjson.loads(shapely.to_geojson(shapely.from_wkt(text.rpartition(";")[2])))
+        if is_wkt(text):
+            return geojson_of(text)
         return orjson.loads(text)
-    except (shapely.errors.GEOSException, orjson.JSONDecodeError) as error:
+    except ValueError as error:
         raise InvalidInput(
             f"place is {text[:80]!r}, neither GeoJSON nor well-known text.", mend="Give such as POINT (7.45 46.95)."
         ) from error

@@ -6,7 +6,7 @@ property marks as what they are, so that a graph written whole is read back whol
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, Final, Literal, TypeAlias
 
@@ -71,6 +71,7 @@ class Flattening:
     """
 
     lost: Counter[str] = field(default_factory=Counter)
+    vectors: bool = True  # Whether a property may hold a list of some hundred numbers.
     plain: str | None = None  # The scope whose keys are ids as they are: the first one met.
     _scoped: set[tuple[str, str]] = field(default_factory=set)
     _counted: int = 0
@@ -82,8 +83,9 @@ class Flattening:
         self.plain = record.scope if self.plain is None else self.plain
         if record.scope != SHARED:
             self._scoped.add((record.scope, record.key))
-        if record.embedding is not None:
+        if record.embedding is not None and not self.vectors:
             self.lost[LOST_VECTORS] += 1
+            record = replace(record, embedding=None)
         labels = [*([record.label] if record.label else []), *(record.labels or ())]
         id_, properties = self._id(record.scope, record.key), entity_properties(record)
         return Vertex(id_, labels, properties if id_ == record.key else {**properties, KEY: record.key})

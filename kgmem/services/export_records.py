@@ -3,17 +3,19 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+from kgmem.domain.embedding import EmbeddingSpace, WhichVectors
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.scope import SHARED, check_scope
+from kgmem.domain.shapes import Shapes
 from kgmem.formats.files import STANDARD, bare_name, create_file, names_folder
 from kgmem.formats.folders import create_parts
-from kgmem.formats.records import Destination, Format, Kind, WriteOptions, Writer, kind_of
+from kgmem.formats.records import Destination, Format, Kind, Record, ShapeWriter, WriteOptions, Writer, kind_of
 from kgmem.formats.registry import format_of
 from kgmem.formats.table_options import check_names
 from kgmem.services.parts import Parts
@@ -30,6 +32,7 @@ class ExportOptions:
     format: str | None = None  # None: as the file's extension tells.
     kind: Kind | None = None  # Only this kind; formats that are tables need one.
     scope: str | None = None  # Exactly this scope; None: all of them.
+    embeddings: WhichVectors = "given"  # Vectors of entities: those that callers gave, all, none.
     sources: bool = True  # With the registry of sources, which is the whole graph's.
     escape_formulas: bool = False  # CSV: let no spreadsheet take a text for a formula.
     format_options: Mapping[str, str] = field(default_factory=dict)  # The format's own.
@@ -58,33 +61,58 @@ async def export_file(
     """
     started = time.perf_counter()
     check_scope(options.scope or SHARED)
-    await parts.graphs.get(graph)
+    held = await parts.graphs.get(graph)
     counts: Counter[str] = Counter()
-    with _writer(target, options) as writer:
-        writing: asyncio.Task[None] | None = None
+    with _writer(target, options, held.space) as writer:
+        writing: asyncio.Task[dict[str, int]] | None = None
         try:
-            async for page in parts.store.export(graph, options.scope):
-                kind = kind_of(page[0]) if page else None  # Of which all of a page are.
+            async for page in _pages(parts, graph, writer, options):
+                kind = _kind_of(page)
                 if kind is None or options.kind not in {None, kind} or (kind == "source" and not options.sources):
                     continue
                 if writing:
-                    await writing
-                writing = asyncio.create_task(asyncio.to_thread(writer.write, page))
-                counts[kind] += len(page)
-                if progress:
-                    progress(counts.total())
+                    counts.update(await writing)
+                    if progress:
+                        progress(counts.total())
+                writing = asyncio.create_task(asyncio.to_thread(_write, writer, kind, page))
         finally:
             if writing:
-                await writing
+                counts.update(await writing)
+        if progress and counts:
+            progress(counts.total())
         await asyncio.to_thread(writer.close)
         lost = {what: count for what, count in writer.lost.items() if count}
     return ExportResult(dict(counts), time.perf_counter() - started, lost)
 
 
+def _pages(
+    parts: Parts, graph: str, writer: Writer, options: ExportOptions
+) -> AsyncIterator[Sequence[Record] | Shapes]:
+    """Give what the store holds, as shapes where the writer takes them."""
+    if isinstance(writer, ShapeWriter) and options.scope is None:
+        return parts.store.export_shapes(graph, options.embeddings)
+    return parts.store.export(graph, options.scope, options.embeddings)
+
+
+def _kind_of(page: Sequence[Record] | Shapes) -> Kind | None:
+    """Give the kind of which all of a page are; None of an empty one."""
+    if isinstance(page, Shapes):
+        return page.kind
+    return kind_of(page[0]) if page else None
+
+
+def _write(writer: Writer, kind: Kind, page: Sequence[Record] | Shapes) -> dict[str, int]:
+    """Write a page; gives how many records of its kind these were."""
+    if not isinstance(page, Shapes):
+        writer.write(page)
+        return {kind: len(page)}
+    return {kind: writer.write_shapes(kind, page.make()) if isinstance(writer, ShapeWriter) else 0}
+
+
 @contextmanager
-def _writer(target: Target, options: ExportOptions) -> Iterator[Writer]:
+def _writer(target: Target, options: ExportOptions, space: EmbeddingSpace | None) -> Iterator[Writer]:
     """Give the writer to the target. Raises InvalidInput for a format that is only read."""
-    told = WriteOptions(options.kind, options.escape_formulas, options.format_options)
+    told = WriteOptions(options.kind, options.escape_formulas, options.format_options, space)
     if isinstance(target, Destination):
         with target.writer(told) as writer:
             yield writer

@@ -45,7 +45,7 @@ class ImportReader:
 
     async def chunks(self, files: Paths, progress: OnProgress | None) -> AsyncGenerator[list[Found], None]:
         """Give the files' records in chunks of the size of a batch."""
-        reading = Reading(files, self.options, columns=self.in_columns)
+        reading = Reading(files, self.options, columns=self.in_columns, space=self.graph.space)
         try:
             async with aclosing(ahead(reading.records, self.options.batch, reading.stop)) as chunks:
                 async for chunk in chunks:

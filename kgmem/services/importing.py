@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from kgmem.domain.batch import Rejection
 from kgmem.domain.scope import SHARED
+from kgmem.formats.folder_files import Skipped
 from kgmem.formats.records import Kind
 
 KEPT_REJECTIONS = 100
@@ -82,6 +83,7 @@ class ImportResult:
     kinds: Mapping[str, int]  # Records that were not rejected, by kind.
     rejections: Sequence[Rejection]  # The first of them.
     anew: str | None = None  # Why one that was to go on began anew.
+    skipped: Sequence[Skipped] = ()  # Files of folders that were passed over.
 
 
 @dataclass(slots=True)

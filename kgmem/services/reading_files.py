@@ -11,8 +11,10 @@ from threading import Event
 from typing import Any, BinaryIO
 
 from kgmem.domain.batch import Columns
+from kgmem.domain.embedding import EmbeddingSpace
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats.files import STANDARD, OpenFile, Paths, open_file, sizes, unreadable
+from kgmem.formats.header_files import with_header_files
 from kgmem.formats.records import Located, Origin, ReadOptions, Rejected
 from kgmem.formats.registry import format_of, reader_of
 from kgmem.formats.stretches import pieces, weight_of
@@ -25,14 +27,18 @@ Found = tuple[str, Columns | Located | Rejected]  # With the name of its file.
 class Reading:
     """The files being read, and how far."""
 
-    def __init__(self, files: Paths, options: ImportOptions, *, columns: bool) -> None:
-        """Take the files, and whether columns may be given of what is plain; nothing is opened yet."""
+    def __init__(
+        self, files: Paths, options: ImportOptions, *, columns: bool, space: EmbeddingSpace | None = None
+    ) -> None:
+        """Take the files, whether columns may be given of what is plain, and the graph's space; opens nothing yet."""
+        self._space = space
         self._columns = columns
         self._total = sizes(files)
         self._files = files
         self._options = options
         self._known = dict(_options_of(file, options) for file in files)
         self._names = Counter(Path(file).name for file in files if isinstance(file, Path | str))
+        self._columns_of: Mapping[Path | str, Sequence[str]] = {}  # Of files whose header is another file.
         self._stopped = Event()
         self._before = 0
         self._open: OpenFile | Origin | None = None
@@ -62,12 +68,17 @@ class Reading:
     def _read(self) -> Generator[Found, None, None]:
         """Give what the files hold, one after the other, each with its file's name."""
         told = self._options
+        if not told.mapping and told.format in {None, "csv", "neo4j-csv"}:
+            self._columns_of = with_header_files(self._files, told.format_options)
         for number, file in enumerate(self._files, start=1):
             if isinstance(file, Origin):
                 self._open = file
                 with closing(file.read(self._read_options(file, file.name))) as records:
                     for record in records:
                         yield file.name, record
+                continue
+            if isinstance(file, Path | str) and self._columns_of.get(file) == []:
+                self._before += Path(file).stat().st_size
                 continue
             with open_file(file, self._stopped) as self._open:
                 read = reader_of(*_named(file, told), columns=self._columns)
@@ -98,7 +109,9 @@ class Reading:
         if known is not None:
             format_options = {key: value for key, value in format_options.items() if key in known}
         elsewhere = frozenset().union(*(more for more in others if more))
-        return ReadOptions(told.kind, name, told.mapping, format_options, elsewhere)
+        columns = self._columns_of.get(file) if isinstance(file, Path | str) else None
+        mapping = {"table": [{"header": False, "columns": columns}]} if columns else told.mapping
+        return ReadOptions(told.kind, name, mapping, format_options, elsewhere, self._space)
 
 
 def check_files(files: Paths, options: ImportOptions) -> None:

@@ -1,6 +1,7 @@
 """docs/import-export.md: its commands run in their order, and its table says of every format what it is."""
 
 import io
+import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,9 @@ TABLE = [
     for line in TEXT[TEXT.index("| | `--format` |") :].split("\n\n")[0].splitlines()[2:]
 ]
 FILES = {
+    "persons-header.csv": ":ID,name\n",
+    "persons-1.csv": "p1,Pia\n",
+    "persons-2.csv.gz": "p2,Per\n",
     "orders.csv": "id|town\n1|Linz\n",
     "shop.toml": '[[table]]\ndelimiter = "|"\n[[table.entity]]\nkey = "Order:{id}"\n',
     "persons.csv": "personId:ID(Person),name,:LABEL\n1,Keanu,Person\n2,Carrie,Person\n",
@@ -142,12 +146,15 @@ def test_the_table_has_every_format_with_its_files_and_directions() -> None:
         assert row[3:5] == ["yes" if format_.read else "-", "yes" if format_.writer or format_.parts else "-"], name
 
 
-async def test_exports_hold_no_embeddings(memory: Memory) -> None:
+async def test_exports_hold_the_embeddings_that_were_given(memory: Memory) -> None:
     await memory.create_graph("main")
-    await memory.put_entities("main", [Entity("a", embedding=[0.1] * 384)])
-    stream = io.BytesIO()
-    await memory.export_file("main", stream, ExportOptions(format="jsonl"))
-    assert stream.getvalue() == b'{"key":"a","label":"Thing","type":"entity"}\n'
+    await memory.put_entities("main", [Entity("a", embedding=[0.5] * 384)])
+    for which, held in (("given", True), ("all", True), ("none", False)):
+        stream = io.BytesIO()
+        await memory.export_file("main", stream, ExportOptions(format="jsonl", embeddings=which))  # type: ignore[arg-type]
+        shape = json.loads(stream.getvalue())
+        assert ("embedding" in shape) is held
+        assert held is False or len(shape["embedding"]) == 384
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if (f := format_of("", name)).writer or f.parts])

@@ -160,12 +160,12 @@ async def test_an_export_that_fails_in_the_middle_breaks_off(filled: Door, monke
     store: Any = filled.memory.parts.store
     export = store.export
 
-    async def failing(graph: str, scope: str | None) -> AsyncIterator[Any]:
-        async for page in export(graph, scope):
+    async def failing(graph: str) -> AsyncIterator[Any]:
+        async for page in export(graph, None):
             yield page * 5000
         raise DatabaseUnavailable
 
-    monkeypatch.setattr(type(store), "export", lambda self, graph, scope: failing(graph, scope))
+    monkeypatch.setattr(type(store), "export_shapes", lambda self, graph, embeddings: failing(graph))
     with pytest.raises(DatabaseUnavailable):  # A server closes the connection without the last chunk.
         await filled.client.get(EXPORT)
     monkeypatch.undo()

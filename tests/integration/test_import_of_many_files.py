@@ -33,6 +33,7 @@ async def test_an_exported_folder_is_imported_as_it_was(
     other = await new_graph(memory, f"{graph}_2")
     result = await memory.import_files(other, [folder])
     assert (result.created, result.rejected) == (4, 0)
+    assert [(each.path.name, each.reason) for each in result.skipped] == [("README.txt", "no format ends so")]
     await assert_same_contents(memory, graph, other)
     assert (await memory.import_files(other, [folder])).unchanged == 4
 

@@ -154,6 +154,7 @@ def test_what_nobody_could_see_is_not_drawn(name: str, items: list[Any]) -> None
 def test_they_are_not_read_and_say_so(name: str) -> None:
     with pytest.raises(InvalidInput, match=f"writes {name} and does not read it"):
         reader_of("", name)
-    assert written(name, [Entity("a", embedding=[1.0])])[1] == {"embeddings": 1}
+    lost = {"embeddings": 1} if name in {"gephi", "mermaid", "dot"} else {}
+    assert written(name, [Entity("a", embedding=[1.0])])[1] == lost
     data, _ = written(name, ITEMS, "entity")
     assert b"VISITED" not in data

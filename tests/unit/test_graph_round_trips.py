@@ -64,10 +64,18 @@ def test_one_key_in_several_scopes_stays_several_nodes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["graphml", "gexf", "apoc"])
-def test_what_a_format_cannot_carry_is_counted(name: str) -> None:
-    data, lost = written(name, [Entity("a", "A", embedding=[0.5, 1.0]), Entity("b", "A")])
-    assert lost == {"embeddings": 1}
-    assert said(taken(read(name, data))) == said([Entity("a", "A"), Entity("b", "A")])
+def test_embeddings_are_a_property_that_is_an_embedding_again(name: str) -> None:
+    items = [Entity("a", "A", embedding=[0.5, 1.0, -5.9604645e-08]), Entity("b", "A")]
+    data, lost = written(name, items)
+    assert lost == {}
+    assert b"kgmem_embedding" in data
+    assert said(taken(read(name, data))) == said(items)
+
+
+@pytest.mark.parametrize("value", ["none", [], ["a"], [True], {"a": 1}, 1.5])
+def test_a_property_of_the_name_of_embeddings_that_is_none_stays_a_property(value: Any) -> None:
+    items = [Entity("a", "A", properties={"kgmem_embedding": value}), Entity("b", "A", embedding=[1.0])]
+    assert said(taken(read("apoc", write("apoc", items)))) == said(items)
 
 
 @pytest.mark.parametrize("name", ["graphml", "gexf", "apoc"])

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kgmem.domain.embedding import WhichVectors
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.imports import Import
 from kgmem.formats.mapping_file import LONGEST_MAPPING, parse_mapping
@@ -64,6 +65,9 @@ class ExportAsked(BaseModel):
     kind: Annotated[KindName | None, Field(description="Only these.")] = None
     scope: _Scope = None
     compression: Annotated[Compression | None, Field(description="How the file is compressed.")] = None
+    embeddings: Annotated[
+        WhichVectors, Field(description="Vectors of entities: those given with them, all of them, or none.")
+    ] = "given"
     escape_formulas: Annotated[
         bool, Field(description="Tables as CSV: let no spreadsheet take a text for a formula.")
     ] = False
@@ -76,6 +80,7 @@ class ExportAsked(BaseModel):
             kind=self.kind,
             scope=access.scope(self.scope) or None,
             sources=not access.key.scope,
+            embeddings=self.embeddings,
             escape_formulas=self.escape_formulas,
             format_options=named_options(self.option),
         )

@@ -84,7 +84,7 @@ class Absorber:
             where = (place.lon, place.lat, place.area) if place else (None, None, None)
             labels = _SEPARATOR.join(row.labels) if row.labels else None
             source = self.layout.sources.get(_name(properties.get("source")))
-            scope, key = scopes[_scope(properties)], _name(properties.get("key")) or f"_{id_}"
+            scope, key = scopes[scope_of(properties)], _name(properties.get("key")) or f"_{id_}"
             rows.append((id_, kind, scope, key, source, row.valid.start, row.valid.end, *where, labels))
         taken = await self._taken("keys_taken", [(row[0], row[2], row[3], row[1]) for row in rows])
         versions = await self._versions(held, stored)
@@ -110,7 +110,7 @@ class Absorber:
             key, origin = _name(told.get("key")) or None, self.layout.sources.get(_name(told.get("source")))
             number = discriminator(key, _name(told.get("valid_from")) or None)
             numbers = (number_of(told.get("strength")), number_of(told.get("confidence")))
-            ends = (source, target, label_id(id_), scopes[_scope(told)])
+            ends = (source, target, label_id(id_), scopes[scope_of(told)])
             rows.append((id_, *ends, number, key, origin, *numbers, valid.start, valid.end))
         # AGE allows parallel edges that kgmem would call the same; its id tells such a one apart.
         parallel = await self._taken("edges_taken", [row[:6] for row in rows])
@@ -167,7 +167,7 @@ class Absorber:
         """Make the sources known that are named, and give the numbers of the scopes."""
         properties = list(stored)
         await source_ids(self.connection, self.layout, [_name(p.get("source")) for p in properties], make=True)
-        return await scope_ids(self.connection, self.layout, {_scope(p) for p in properties}, make=True)
+        return await scope_ids(self.connection, self.layout, {scope_of(p) for p in properties}, make=True)
 
     async def _fetch(self, query: str, *arguments: Any) -> list[Any]:
         return list(await self.connection.fetch(self.layout.sql("absorb", query), *arguments))
@@ -212,7 +212,8 @@ def _name(value: Any) -> str:
     return value if isinstance(value, str) and len(value.encode()) <= _LONGEST_NAME else ""
 
 
-def _scope(stored: Mapping[str, Any]) -> str:
+def scope_of(stored: Mapping[str, Any]) -> str:
+    """Give the scope of what another client may have written: shared where it names none that can be one."""
     try:
         return check_scope(_name(stored.get("scope")))
     except InvalidInput:

@@ -1,7 +1,7 @@
-"""Reading: single items, pages, everything, and the change feed."""
+"""Reading: single items, pages, and the change feed."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -24,7 +24,6 @@ from kgmem.storage.postgres.vertices import existing, read_vertices
 
 _KINDS = {1: "entity", 2: "episode", 3: "relationship", 4: "schema"}
 _OPERATIONS = {1: "created", 2: "updated", 3: "deleted"}
-_BATCH = 1000
 MENTIONS = "MENTIONS"
 
 
@@ -48,7 +47,7 @@ class Slice:
 async def entity(connection: asyncpg.Connection, layout: Layout, key: str, scope: str) -> Entity:
     """Give the entity that a scope sees under a key. Raises NotFound."""
     row = await connection.fetchrow(layout.sql("read", "item"), list(visible_from(scope)), key, ENTITY)
-    found = await _entities(connection, layout, [row] if row else [])
+    found = await entities_of(connection, layout, [row] if row else [])
     if not found:
         raise NotFound(f"There is no entity {key!r}.", mend="List the entities, or recall by name.")
     return found[0]
@@ -57,7 +56,7 @@ async def entity(connection: asyncpg.Connection, layout: Layout, key: str, scope
 async def episode(connection: asyncpg.Connection, layout: Layout, key: str, scope: str) -> Episode:
     """Give the episode that a scope sees under a key. Raises NotFound."""
     row = await connection.fetchrow(layout.sql("read", "item"), list(visible_from(scope)), key, EPISODE)
-    found = await _episodes(connection, layout, [row] if row else [])
+    found = await episodes_of(connection, layout, [row] if row else [])
     if not found:
         raise NotFound(f"There is no episode {key!r}.", mend="List the episodes, or recall by its words.")
     return found[0]
@@ -66,7 +65,7 @@ async def episode(connection: asyncpg.Connection, layout: Layout, key: str, scop
 async def relationship(connection: asyncpg.Connection, layout: Layout, id_: int, scope: str) -> Relationship:
     """Give a relationship that a scope sees. Raises NotFound."""
     row = await connection.fetchrow(layout.sql("read", "edge"), id_, list(visible_from(scope)))
-    found = await _relationships(connection, layout, await _with_ends(connection, layout, [row] if row else []))
+    found = await relationships_of(connection, layout, await _with_ends(connection, layout, [row] if row else []))
     if not found:
         raise NotFound(f"There is no relationship {id_}.", mend="List the relationships.")
     return found[0]
@@ -80,7 +79,7 @@ async def entities(
     rows = await connection.fetch(
         layout.sql("read", "items"), ENTITY, list(visible_from(scope)), part.after, number, label, part.limit + 1
     )
-    return _page(await _entities(connection, layout, rows[: part.limit]), rows, part)
+    return _page(await entities_of(connection, layout, rows[: part.limit]), rows, part)
 
 
 async def episodes(
@@ -96,7 +95,7 @@ async def episodes(
         sql = layout.sql("read", "items_of_session", label=EPISODE_LABEL)
         quoted = dumps({"s": session})[len('{"s":') : -1]
         rows = await connection.fetch(sql, visible, part.after, quoted, part.limit + 1)
-    return _page(await _episodes(connection, layout, rows[: part.limit]), rows, part)
+    return _page(await episodes_of(connection, layout, rows[: part.limit]), rows, part)
 
 
 async def relationships(
@@ -114,28 +113,12 @@ async def relationships(
             raise NotFound(f"There is no entity {key!r}.", mend="List the entities, or recall by name.")
         rows = await connection.fetch(layout.sql("read", "edges_of"), *arguments, item["id"])
     whole = await _with_ends(connection, layout, rows[: part.limit])
-    return _page(await _relationships(connection, layout, whole), rows, part)
+    return _page(await relationships_of(connection, layout, whole), rows, part)
 
 
 async def sources(connection: asyncpg.Connection, layout: Layout) -> list[Source]:
     """Give the registered sources, by key."""
     return [Source(**dict(row)) for row in await connection.fetch(layout.sql("read", "sources"))]
-
-
-async def everything(
-    connection: asyncpg.Connection, layout: Layout, scope: str | None
-) -> AsyncIterator[Sequence[Entity | Relationship | Episode | Source]]:
-    """Give sources, entities, relationships and episodes, in pages of one transaction's snapshot."""
-    yield await sources(connection, layout)
-    readers = (
-        (connection.cursor(layout.sql("read", "all_items"), ENTITY, scope), _entities),
-        (connection.cursor(layout.sql("read", "all_edges"), scope), _relationships),
-        (connection.cursor(layout.sql("read", "all_items"), EPISODE, scope), _episodes),
-    )
-    for opening, read in readers:
-        cursor = await opening
-        while rows := await cursor.fetch(_BATCH):
-            yield await read(connection, layout, rows)
 
 
 async def changes(connection: asyncpg.Connection, layout: Layout, after: int, limit: int) -> list[Change]:
@@ -154,7 +137,8 @@ async def changes(connection: asyncpg.Connection, layout: Layout, after: int, li
     ]
 
 
-async def _entities(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Entity]:
+async def entities_of(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Entity]:
+    """Give the entities of rows of the index, as far as the label tables hold them."""
     stored = await read_vertices(connection, layout, [row["id"] for row in rows])
     return [
         entity_of(row["id"], layout.by_id[label_id(row["id"])].name, stored[row["id"]], **_held(row), key=row["key"])
@@ -163,7 +147,8 @@ async def _entities(connection: asyncpg.Connection, layout: Layout, rows: Sequen
     ]
 
 
-async def _episodes(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Episode]:
+async def episodes_of(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Episode]:
+    """Give the episodes of rows of the index, as far as the label tables hold them."""
     ids = [row["id"] for row in rows]
     stored = await read_vertices(connection, layout, ids)
     mentions: dict[int, list[str]] = defaultdict(list)
@@ -184,7 +169,8 @@ async def _with_ends(connection: asyncpg.Connection, layout: Layout, rows: Seque
     return [row for row in rows if {row["source"], row["target"]} <= there]
 
 
-async def _relationships(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Relationship]:
+async def relationships_of(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Relationship]:
+    """Give the relationships of rows of the index, as far as the label tables hold them."""
     stored = await read_edges(connection, layout, [row["id"] for row in rows])
     return [
         relationship_of(

@@ -1,6 +1,7 @@
 """The graph store on AGE: every write is one transaction over label tables, retrieval index and change feed."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -9,14 +10,16 @@ import asyncpg
 import numpy as np
 
 from kgmem.domain.change import Change
+from kgmem.domain.embedding import WhichVectors
 from kgmem.domain.entity import ENTITY, EPISODE, Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import DatabaseOutdated
 from kgmem.domain.graph import Dangling
 from kgmem.domain.relationship import Relationship
+from kgmem.domain.shapes import Shapes
 from kgmem.domain.source import Source
 from kgmem.domain.statement import DEFAULT_LABEL, check_entities, check_episodes, check_relationships
-from kgmem.storage.postgres import deleting, reading
+from kgmem.storage.postgres import deleting, exporting, reading
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.combining import Combiner, Outcomes
 from kgmem.storage.postgres.edges import identity as edge_identity
@@ -200,17 +203,31 @@ class AgeGraphStore:
             return await reading.sources(connection, layout)
 
     async def export(
-        self, graph: str, scope: str | None
+        self, graph: str, scope: str | None, embeddings: WhichVectors = "none"
     ) -> AsyncIterator[Sequence[Entity | Relationship | Episode | Source]]:
         """Give all that the graph holds in pages, from one snapshot, in constant memory."""
+        async with self._snapshot(graph) as (connection, layout):
+            async for page in exporting.everything(connection, layout, scope, embeddings):
+                yield page
+
+    async def export_shapes(
+        self, graph: str, embeddings: WhichVectors = "none"
+    ) -> AsyncIterator[Sequence[Entity | Relationship | Episode | Source] | Shapes]:
+        """Give what `export` gives of all scopes, most of it as shapes, label by label."""
+        async with self._snapshot(graph) as (connection, layout):
+            async for page in exporting.shapes(connection, layout, embeddings):
+                yield page
+
+    @asynccontextmanager
+    async def _snapshot(self, graph: str) -> AsyncIterator[tuple[asyncpg.Connection, Layout]]:
+        """Lend a connection that sees the graph as it is now, however long it takes to read it."""
         async with (
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             await connection.execute("SET LOCAL statement_timeout = 0")
-            async for page in reading.everything(connection, layout, scope):
-                yield page
+            yield connection, layout
 
     async def dangling(self, graph: str) -> Sequence[Dangling]:
         """Give by kind how many edges of the label tables lack an end, as another AGE client can leave them."""

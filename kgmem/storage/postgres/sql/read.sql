@@ -66,6 +66,14 @@ JOIN {index}.item a ON a.id = e.source AND a.kind = 1
 JOIN {index}.item b ON b.id = e.target
 WHERE $1::text IS NULL OR s.path = $1 ORDER BY e.id
 
+-- name: holds_vectors
+SELECT EXISTS (SELECT 1 FROM {index}.{table} WHERE $1 OR given)
+
+-- name: vectors_of
+SELECT p.item, v.embedding::text AS embedding
+FROM {index}.passage p JOIN {index}.{table} v ON v.passage = p.id
+WHERE p.item = ANY ($1::bigint[]) AND p.ordinal = 0 AND ($2 OR v.given)
+
 -- name: changes
 -- In the order of transactions, not of ids: an id may be given before that of a transaction which began earlier, and
 -- then be committed after it. A cursor is the id of any change, so a reader goes on behind that change's place.

@@ -1,0 +1,150 @@
+"""What goes out without an object for any record is what goes out as records, line for line."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
+from kgmem.domain.place import parse_place
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.source import Source
+from kgmem.formats.jsonl import dump
+from kgmem.memory import Memory
+from kgmem.services.export_records import ExportOptions
+from kgmem.storage.postgres import shapes
+from tests.graph_files import EXTREMES
+from tests.memories import cypher, new_graph, other_client
+
+NAMES = (
+    "a",
+    "name",
+    "text",
+    "key",
+    "key_",
+    "source__",
+    "scope",
+    "labels",
+    "place",
+    "strength",
+    "aliases",
+    "::numeric",
+    "NaN",
+)
+VALUES = [value for value in EXTREMES if not isinstance(value, str) or value.isprintable()]
+properties = st.dictionaries(
+    st.sampled_from(NAMES), st.sampled_from([*VALUES, "1::numeric", '"key": "x"', 'x_": 1']), max_size=4
+)
+scopes = st.sampled_from(["", "user/42"])
+times = st.sampled_from([(None, None), ("1969", None), ("-0044-03-15", "0476"), ("1969-07-16", "1969-07-24T12:00:00Z")])
+
+
+@st.composite
+def entities(draw: st.DrawFn) -> Entity:
+    start, end = draw(times)
+    place = draw(st.sampled_from([None, [7.4, 46.9], {"type": "LineString", "coordinates": [[0, 0], [1.5, 1]]}]))
+    return Entity(
+        draw(st.sampled_from(["ada", 'b"\\ob', "\u00fc", "::vertex", "k_"])),
+        draw(st.sampled_from(["A", "Odd label", None])), draw(st.sampled_from([None, "", "a name"])),
+        draw(properties), draw(st.sampled_from([None, [], ["B", "C"]])), draw(st.sampled_from([None, "a\ntext \x01"])),
+        None, parse_place(place) if place else None, start, end, draw(st.sampled_from([None, "nasa"])), draw(scopes),
+    )  # fmt: skip
+
+
+@st.composite
+def relationships(draw: st.DrawFn) -> Relationship:
+    start, end = draw(times)
+    return Relationship(
+        draw(st.sampled_from(["KNOWS", "is of"])), "x", draw(st.sampled_from(["x", "y"])),
+        key=draw(st.sampled_from([None, "r1", "r_"])), properties=draw(properties),
+        text=draw(st.sampled_from([None, "t"])), valid_from=start, valid_to=end,
+        strength=draw(st.sampled_from([None, 1, 0.25])), source="nasa", scope=draw(scopes),
+    )  # fmt: skip
+
+
+async def lines(memory: Memory, graph: str) -> tuple[list[bytes], Sequence[bytes]]:
+    """The lines of an export as shapes, and those of its records."""
+    stream = io.BytesIO()
+    told = await memory.export_file(graph, stream, ExportOptions(format="jsonl"))
+    found = stream.getvalue().splitlines(keepends=True)
+    assert sum(told.records.values()) == len(found)
+    return sorted(found), sorted([dump(record) async for record in memory.export(graph)])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    things=st.lists(entities(), max_size=5, unique_by=lambda each: (each.scope, each.key)),
+    edges=st.lists(relationships(), max_size=5),
+)
+async def test_every_value_scope_time_and_place_goes_out_the_same(
+    memory: Memory, graph: str, things: list[Entity], edges: list[Relationship]
+) -> None:
+    graph = await new_graph(memory, f"{graph}-{uuid4().hex[:8]}")
+    await memory.put_sources(graph, [Source("nasa", trust=0.9)])
+    await memory.put_entities(graph, [Entity("x"), Entity("y", scope="user/42"), *things])
+    edges = [replace(edge, scope="user/42") if edge.end == "y" else edge for edge in edges]
+    keyed = {edge.key or (edge.kind, edge.end, edge.scope, edge.valid_from): edge for edge in edges}
+    await memory.put_relationships(graph, list(keyed.values()))
+    await memory.put_episodes(graph, [Episode("x is there", key="e", mentions=["x"])])
+    found, expected = await lines(memory, graph)
+    assert found == expected
+
+
+@pytest.fixture
+async def foreign(memory: Memory, graph: str, shared_database_url: str) -> str:
+    """A graph into which another AGE client wrote what kgmem would not."""
+    await memory.put_entities(graph, [Entity("x"), Entity("ada", "A", "Ada")])
+    async with other_client(shared_database_url) as client:
+        for text in (
+            "CREATE (:A {key: 'ada', name: 'Another'})",
+            "CREATE (:A {name: 5, size: 1.5::numeric, place: 'nowhere', labels: 'L', n: 1.0})",
+            "CREATE (:New {key: 7, scope: '/ /', source: ['s']})",
+            "MATCH (a:A), (b:Thing) CREATE (a)-[:SAW {key: 'k', strength: 'much', text: 3}]->(b)",
+        ):
+            await cypher(client, graph, text)
+    await memory.absorb_foreign_writes(graph)
+    return graph
+
+
+async def test_what_another_client_wrote_goes_out_the_same(memory: Memory, foreign: str) -> None:
+    found, expected = await lines(memory, foreign)
+    assert found == expected
+    assert len(found) == 8
+
+
+async def test_a_key_with_a_line_feed_goes_out_the_same(memory: Memory, graph: str, shared_database_url: str) -> None:
+    async with other_client(shared_database_url) as client:
+        await cypher(client, graph, "CREATE (:A {key: 'two\\nlines'})")
+    await memory.absorb_foreign_writes(graph)
+    found, expected = await lines(memory, graph)
+    assert found == expected
+    assert len(found) == 1
+
+
+async def test_a_graph_of_more_items_than_are_held_goes_out_as_records(
+    memory: Memory, foreign: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shapes, "MOST_ITEMS", 3)
+    found, expected = await lines(memory, foreign)
+    assert found == expected
+
+
+async def test_an_export_that_is_given_up_leaves_nothing_behind(memory: Memory, graph: str) -> None:
+    await memory.put_entities(graph, [Entity(f"k{n}", properties={"p": "x" * 4000}) for n in range(500)])
+    for _ in range(12):  # More often than there are connections.
+        stream = memory.stream_export(graph)
+        assert await anext(stream)
+        await stream.aclose()
+    assert (await memory.stats(graph)).entities == 500
+    store: Any = memory.parts.store
+    assert store.database.in_use == 0
+
+
+async def test_an_empty_graph_goes_out_empty(memory: Memory, graph: str) -> None:
+    assert await lines(memory, await new_graph(memory, f"{graph}-empty")) == ([], [])
