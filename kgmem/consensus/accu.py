@@ -163,11 +163,16 @@ def _weighed(
 
 
 def trust_by_group(claims: Claims, probability: Numbers, counted: Numbers, trust: Numbers) -> Numbers:
-    """Give each source's trust (row) in each group of facts (column), drawn to its trust overall by `GROUP_CLAIMS`."""
+    """Give each source's trust (row) in each group of facts (column), drawn to its trust overall by `GROUP_CLAIMS`.
+
+    `counted` is the weight of each claim that others check.
+    """
     groups = int(claims.group.max()) + 1
     cell = claims.source * groups + claims.group[claims.fact_of_claim]
-    right = tally(cell, counted * probability[claims.value], len(trust) * groups).reshape(-1, groups)
-    count = tally(cell, counted, len(trust) * groups).reshape(-1, groups)
+    # As overall, what nobody else speaks of counts as right with the source's prior.
+    alone = (claims.weight - counted) * claims.prior[claims.source]
+    right = tally(cell, counted * probability[claims.value] + alone, len(trust) * groups).reshape(-1, groups)
+    count = tally(cell, claims.weight, len(trust) * groups).reshape(-1, groups)
     return np.clip((right + GROUP_CLAIMS * trust[:, None]) / (count + GROUP_CLAIMS), LEAST, MOST)
 
 

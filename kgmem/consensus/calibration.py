@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kgmem.consensus.claims import ONE, Claims, Integers, Numbers, tally
+from kgmem.consensus.claims import ONE, Integers, Numbers, tally
 from kgmem.consensus.segments import Segments
 
 USUAL_LIKENESS = 0.1  # What is taken for granted before any claim, as much as
@@ -81,11 +81,9 @@ def reliability(probability: Numbers, right: Integers) -> tuple[list[Reliability
     return table, error
 
 
-def shared_claims(claims: Claims) -> float:
-    """Give the share of claims, of facts that several speak of, whose value another source gives too."""
-    segments = Segments.of(claims)
-    spoken = (segments.voices() > 1)[claims.fact_of_claim]
-    if not spoken.any():
-        return 1.0
-    supported = np.diff(segments.of_value, append=len(claims.value))[claims.value] > 1
-    return float(supported[spoken].mean())
+def agreeing_pairs(segments: Segments) -> float:
+    """Give the share of pairs of claims on one fact that give the same value; 1 where no fact has two claims."""
+    of_value = np.diff(segments.of_value, append=len(segments.claims.value)).astype(float)
+    of_fact = segments.voices().astype(float)
+    pairs = float((of_fact * (of_fact - 1)).sum())
+    return float((of_value * (of_value - 1)).sum()) / pairs if pairs else 1.0

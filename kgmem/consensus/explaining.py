@@ -15,6 +15,7 @@ from kgmem.consensus.outcome import Outcome, Pairs
 from kgmem.consensus.segments import Segments
 
 _ACCURACIES = np.linspace(0.3, 0.95, 14)
+_FEW = 0.1  # Of all sources.
 _PAIR_COST = 3.0  # What supposing that one source copies another must gain at least, in nats.
 
 
@@ -71,6 +72,23 @@ def indifferent(segments: Segments, outcome: Outcome, false: Numbers) -> float |
     ]
     best = int(np.argmax(even))
     return None if learned - even[best] > price else float(accuracies[best])
+
+
+def worse_alone(segments: Segments, outcome: Outcome, spoken: Truths) -> Truths | None:
+    """Say which sources are worse than the rest, where these are few and the rest does not differ; else None.
+
+    A source differs when its share of right claims lies further from the median source's than one more number would by
+    chance (Schwarz, as above).
+    """
+    claims = segments.claims
+    count = np.maximum(segments.per_source(np.where(spoken, claims.weight, 0.0)), 1.0)
+    usual = float(np.median(outcome.trust)) if len(outcome.trust) else 0.5
+    apart = (outcome.trust - usual) * np.sqrt(count / max(usual * (1 - usual), 1e-3))
+    limit = np.sqrt(np.maximum(np.log(count), 1.0))
+    worse = apart < -limit
+    if np.any(apart > limit) or not worse.any() or int(worse.sum()) > max(1, _FEW * len(worse)):
+        return None
+    return np.asarray(worse)
 
 
 def _top(segments: Segments, score: Numbers) -> Numbers:

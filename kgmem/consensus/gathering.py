@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kgmem.consensus.claims import MANY, ONE, SET, Stated
+from kgmem.consensus.claims import MANY, ONE, SET, Integers, Numbers, Stated
 from kgmem.consensus.values import merged, read
-from kgmem.domain.consensus import Claim, ClaimedSource, ClaimedValue, ValueKind, ValueRule
+from kgmem.domain.consensus import PRIOR_TRUST, Claim, ClaimedSource, ClaimedValue, ValueKind, ValueRule
 from kgmem.domain.interval import ALWAYS, Interval
 
 
@@ -33,6 +33,15 @@ class Gathered:
     rules: Mapping[str, ValueRule] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Speakers:
+    """All sources by number: their priors, and the source that each mirrors, or itself."""
+
+    names: Mapping[str, int]
+    prior: Numbers
+    parent: Integers
+
+
 def gather(claims: Sequence[Claim], rules: Mapping[str, ValueRule]) -> Gathered:
     """Give the facts that claims speak of. Raises InvalidInput for a value that is not of its rule's kind."""
     by_name: dict[tuple[str, str], list[int]] = {}
@@ -47,9 +56,7 @@ def gather(claims: Sequence[Claim], rules: Mapping[str, ValueRule]) -> Gathered:
     return Gathered(claims, facts, rules)
 
 
-def stated(
-    gathered: Gathered, facts: Sequence[int], sources: Mapping[str, ClaimedSource], names: Mapping[str, int]
-) -> tuple[Stated, list[str]]:
+def stated(gathered: Gathered, facts: Sequence[int], speakers: Speakers) -> tuple[Stated, list[str]]:
     """Give some of the facts as arrays, and the keys that their value codes stand for.
 
     Codes are in order of number, then key: so ties go to the smallest number, or to the first text.
@@ -65,21 +72,19 @@ def stated(
     numbers = {key: value.number for _, _, key, value in rows if value.number is not None and value.key == key}
     ordered = sorted({key for _, _, key, _ in rows}, key=lambda key: (numbers.get(key, 0.0), key))
     code = {key: at for at, key in enumerate(ordered)}
-    domains = sorted({_domain(gathered, fact) for fact in facts})
+    domains = {name: at for at, name in enumerate(sorted({domain_of(gathered, fact) for fact in facts}))}
     most = max(facts, default=-1) + 1
     mode, group = np.zeros(most, np.int64), np.zeros(most, np.int64)
     for fact in facts:
         mode[fact] = gathered.facts[fact].mode
-        group[fact] = domains.index(_domain(gathered, fact))
-    prior = np.array([sources[name].prior if name in sources else ClaimedSource(name).prior for name in names])
-    parent = np.array([names.get(_parent(sources, name), at) for name, at in names.items()], np.int64)
+        group[fact] = domains[domain_of(gathered, fact)]
     array = Stated(
-        source=np.array([names[gathered.claims[index].source] for _, index, _, _ in rows], np.int64),
+        source=np.array([speakers.names[gathered.claims[index].source] for _, index, _, _ in rows], np.int64),
         fact=np.array([fact for fact, _, _, _ in rows], np.int64),
         value=np.array([code[key] for _, _, key, _ in rows], np.int64),
         confidence=np.array([min(max(gathered.claims[index].confidence, 0.0), 1.0) for _, index, _, _ in rows]),
-        prior=prior,
-        parent=parent,
+        prior=speakers.prior,
+        parent=speakers.parent,
         mode=mode,
         group=group,
         number=np.array([numbers.get(key, np.nan) for _, _, key, _ in rows]) if numbers else None,
@@ -87,16 +92,19 @@ def stated(
     return array, ordered
 
 
-def numbered(claims: Sequence[Claim], sources: Mapping[str, ClaimedSource]) -> dict[str, int]:
+def numbered(claims: Sequence[Claim], sources: Mapping[str, ClaimedSource]) -> Speakers:
     """Number all sources that claim or are the parent of one that does."""
     named = {claim.source for claim in claims}
     rising = set(named)
     while rising := {_parent(sources, name) for name in rising} - named - {""}:
         named |= rising
-    return {name: at for at, name in enumerate(sorted(named))}
+    names = {name: at for at, name in enumerate(sorted(named))}
+    prior = np.array([sources[name].prior if name in sources else PRIOR_TRUST for name in names])
+    parent = np.array([names.get(_parent(sources, name), at) for name, at in names.items()], np.int64)
+    return Speakers(names, prior, parent)
 
 
-def _domain(gathered: Gathered, fact: int) -> str:
+def domain_of(gathered: Gathered, fact: int) -> str:
     predicate = gathered.facts[fact].predicate
     return gathered.rules.get(predicate, ValueRule()).domain or predicate
 

@@ -14,7 +14,7 @@ from kgmem.domain.consensus import Method
 CROWD_VOICES = 2.5  # Claims a fact, and
 CROWD_ANSWERS = 5.0  # a source, from which confusions can be told.
 CROWD_FACTS = 30
-REPEATED = 0.3  # The share of claims with company below which numbers are measurements rather than copied figures.
+AGREEING = 0.12  # The share of pairs that agree below which numbers are measurements rather than copied figures.
 LONG_TAIL = 4.0  # Half of the sources have fewer claims than this.
 
 
@@ -24,6 +24,7 @@ class Picked:
 
     method: Method
     reason: str
+    asked: bool = False  # By a rule or a caller.
 
 
 def pick(claims: Claims) -> Picked:
@@ -44,7 +45,7 @@ def _pick_one(segments: Segments, spoken: Integers) -> Picked:
     """Give the method where one value of a fact is true and several sources speak of some."""
     claims = segments.claims
     measured = claims.number is not None and bool(np.isfinite(claims.number).mean() > 0.5)
-    if measured and calibration.shared_claims(claims) < REPEATED:
+    if measured and calibration.agreeing_pairs(segments) < AGREEING:
         if float(np.median(segments.per_source(np.ones(len(claims.source))))) < LONG_TAIL:
             return Picked(Method.CATD, "Numbers that hardly repeat, from many sources with few claims each.")
         return Picked(
@@ -67,13 +68,16 @@ def _pick_one(segments: Segments, spoken: Integers) -> Picked:
 
 def run(claims: Claims, method: Method = Method.AUTO, *, copies: bool = True) -> tuple[Outcome, Picked]:
     """Weigh claims by a method; gives calibrated probabilities, and which method it was and why."""
-    if method is Method.AUTO:
-        picked = pick(claims)
-        even = _even(claims, copies=copies) if picked.method in _LEARNING and not np.ptp(claims.prior) else None
+    picked = pick(claims) if method is Method.AUTO else Picked(method, f"{method.value} was asked for.", asked=True)
+    return settled(claims, picked, copies=copies)
+
+
+def settled(claims: Claims, picked: Picked, *, copies: bool = True) -> tuple[Outcome, Picked]:
+    """Weigh claims by the method picked; unless it was asked for, sources that do not differ all count the same."""
+    if not picked.asked and picked.method in _LEARNING and not np.ptp(claims.prior):
+        even = _even(claims, copies=copies)
         if even is not None:
-            return even, Picked(Method.MAJORITY, _INDIFFERENT)
-    else:
-        picked = Picked(method, f"{method.value} was asked for.")
+            return even
     if picked.method is Method.LTM:
         return several.ltm(claims, copies=copies), picked
     if picked.method is Method.DAWID_SKENE:
@@ -90,21 +94,26 @@ _INDIFFERENT = "What sources get right differs no more than by chance: each coun
 _FEW_SOURCES = 200  # Above, some are better than others in all data, and the question costs more than it gives.
 
 
-def _even(claims: Claims, *, copies: bool) -> Outcome | None:
-    """Give the outcome in which all sources are trusted alike, where claims do not show that some are better."""
+def _even(claims: Claims, *, copies: bool) -> tuple[Outcome, Picked] | None:
+    """Give the outcome in which sources are trusted alike, where claims do not show that some are better."""
     segments = Segments.of(claims)
     if len(claims.prior) > _FEW_SOURCES or not np.any(segments.voices() > 1) or np.any(claims.mode == MANY):
         return None
     false = accu.false_values(claims)
     learned = accu.accu(claims, copies=copies)
     same = explaining.indifferent(segments, learned, false)
-    if same is None:
-        return None
-    trust = np.full(len(claims.prior), same)
+    if same is not None:
+        trust, reason = np.full(len(claims.prior), same), _INDIFFERENT
+    else:
+        worse = explaining.worse_alone(segments, learned, accu.checked(segments))
+        if worse is None:
+            return None
+        trust = np.where(worse, learned.trust, np.median(learned.trust[~worse]))
+        reason = f"{int(worse.sum())} of {len(worse)} sources are worse; the others are alike, and count the same."
     voice = np.ones(len(claims.source)) if learned.voice is None else learned.voice
     score = segments.per_value(claims.weight * voice * accu.votes(claims, trust, false))
     even = replace(learned, score=score, trust=trust, probability=accu.shares(segments, score, false))
-    return _calibrated(even, score, false)
+    return _calibrated(even, score, false), Picked(Method.MAJORITY if same is not None else Method.ACCU, reason)
 
 
 def _confused(claims: Claims, *, copies: bool) -> Outcome:

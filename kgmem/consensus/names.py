@@ -66,6 +66,8 @@ def _key(last: str, rest: str) -> str:
     given, family = _WORD.findall(rest.lower()), _WORD.findall(last.lower())
     if not family:
         family, given = given[-1:], given[:-1]
+    if family and len(family[-1]) < 2:  # "L., Richard Carley": the initial stands where surnames do.
+        family, given = given[-1:], family + given[:-1]
     surname = re.sub("[^a-z]", "", family[-1]) if family else ""
     if len(surname) < 2:
         return ""

@@ -10,6 +10,7 @@ A source denies, of a SET, what others list and it does not; of MANY it denies n
 
 import numpy as np
 
+from kgmem.consensus.calibration import PLAIN
 from kgmem.consensus.claims import MANY, SET, Claims, Integers, Numbers, Stated, arranged, tally
 from kgmem.consensus.copying import detect, independence
 from kgmem.consensus.outcome import Outcome, Pairs
@@ -56,14 +57,24 @@ def _ltm(claims: Claims, voice: Numbers, found: Pairs) -> Outcome:
     listed = segments.per_source(claims.weight)
     precise = (segments.per_source(claims.weight * probability[claims.value]) + claims.prior) / (listed + 1)
     score = np.log(np.maximum(probability, 1e-300))
+    probability = _calibrated(segments, probability, voice, (speaks_fact, heard))
     return Outcome(claims, score, probability, precise, rounds, moved <= TOLERANCE, voice, found)
 
 
 def chosen_sets(outcome: Outcome) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Say of each value whether it is held true: at least half probable, or the most probable of its fact."""
     segments = Segments.of(outcome.claims)
-    top = segments.highest(outcome.probability)[outcome.claims.fact]
-    return np.asarray((outcome.probability >= 0.5) | (outcome.probability >= top - 1e-12))
+    top = segments.highest(outcome.score)[outcome.claims.fact]
+    return np.asarray((outcome.score >= np.log(0.5)) | (outcome.score >= top - 1e-12))
+
+
+def _calibrated(segments: Segments, probability: Numbers, voice: Numbers, speaks: tuple[Integers, Numbers]) -> Numbers:
+    """Give probabilities mixed with the share of its fact's independent voices that list a value, as for one truth."""
+    claims = segments.claims
+    fact, heard = speaks
+    there = np.maximum(tally(fact, heard, len(claims.facts)), 1e-12)
+    share = np.minimum(segments.per_value(claims.weight * voice) / there[claims.fact], 1.0)
+    return (1 - PLAIN) * probability + PLAIN * share
 
 
 def _speakers(claims: Claims, voice: Numbers) -> tuple[Integers, Integers, Numbers]:
@@ -114,7 +125,7 @@ def _copies(first: Outcome) -> tuple[Pairs, Numbers]:
     segments = Segments.of(whole)
     names = np.argsort(whole.sources)[np.sum(whole.sources < 0) :]
     back = np.searchsorted(pair, whole.facts[whole.fact_of_claim] * sources + names[whole.source])
-    worst = np.minimum.reduceat(first.probability[claims.value][order], starts)
+    worst = np.minimum.reduceat(np.exp(first.score)[claims.value][order], starts)
     sound = np.zeros(len(whole.fact))
     sound[whole.value] = worst[back]
     found = detect(segments, sound, first.trust[names], np.full(len(whole.facts), 10.0))

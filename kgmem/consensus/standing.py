@@ -7,11 +7,11 @@ import numpy as np
 
 from kgmem.consensus.accu import trust_by_group
 from kgmem.consensus.claims import tally
-from kgmem.consensus.gathering import Gathered
+from kgmem.consensus.gathering import Gathered, domain_of
 from kgmem.consensus.methods import Picked
 from kgmem.consensus.outcome import Outcome
 from kgmem.consensus.segments import Segments
-from kgmem.domain.consensus import PRIOR_TRUST, ClaimedSource, Copying, Standing, ValueRule
+from kgmem.domain.consensus import PRIOR_TRUST, ClaimedSource, Copying, Standing
 
 LEAST_FOR_DOMAIN = 10  # Checked claims of a source in a domain, from which its trust there is told apart.
 
@@ -79,13 +79,8 @@ def _add_domains(
     groups = table.shape[1]
     cell = held.source * groups + held.group[held.fact_of_claim]
     enough = tally(cell, spoken.astype(float), table.size).reshape(table.shape) >= LEAST_FOR_DOMAIN
-    names = sorted({_domain(gathered, fact) for fact in part.facts})
+    names = sorted({domain_of(gathered, fact) for fact in part.facts})
     for at in np.flatnonzero(held.sources >= 0):
         source = held.sources[at]
         for group in np.flatnonzero(enough[source]):
             domains[at][names[group]] = float(table[source, group])
-
-
-def _domain(gathered: Gathered, fact: int) -> str:
-    predicate = gathered.facts[fact].predicate
-    return gathered.rules.get(predicate, ValueRule()).domain or predicate

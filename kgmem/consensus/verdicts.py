@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -88,10 +89,10 @@ def _verdict(
     chosen = [options[place] for place in places]
     others = [option for place, option in enumerate(options) if place not in places]
     sets = fact.mode == SET
-    # A set is as sure as its least sure part, whether in it or left out.
-    sure = min(option.probability for option in chosen)
-    if sets and others:
-        sure = min(sure, 1 - max(option.probability for option in others))
+    # A set is right when every part is, and none is left out.
+    sure = prod(option.probability for option in chosen)
+    if sets:
+        sure *= prod(1 - option.probability for option in others)
     opposing = 0.0 if fact.mode == MANY else sum(option.independent for option in others)
     supporting = min(option.independent for option in chosen)
     state = state_of(sure, opposing, verified)

@@ -1,11 +1,11 @@
 """Typed claims in, verdicts out: the whole way through gathering, a method for each shape, copies, trust and states."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kgmem.consensus.claims import SET, arranged
-from kgmem.consensus.gathering import Gathered, gather, numbered, stated
-from kgmem.consensus.methods import Picked, pick, run
+from kgmem.consensus.gathering import Gathered, Speakers, gather, numbered, stated
+from kgmem.consensus.methods import CROWD_FACTS, Picked, pick, settled
 from kgmem.consensus.standing import Part, copies_of, standings
 from kgmem.consensus.verdicts import superseded, verdicts_of
 from kgmem.domain.consensus import (
@@ -48,11 +48,11 @@ def weigh(
     """Give what claims come to: verdicts in order of subject, predicate and time; sources and copies by name."""
     known = {source.key: source for source in sources}
     gathered = gather(claims, rules or {})
-    names = numbered(claims, known)
+    speakers = numbered(claims, known)
     parts, reasons = [], {}
-    for facts, picked in _shapes(gathered, known, names):
-        arrays, keys = stated(gathered, facts, known, names)
-        outcome, _ = run(arranged(arrays), picked.method, copies=copies)
+    for facts, wanted in _shapes(gathered, speakers):
+        arrays, keys = stated(gathered, facts, speakers)
+        outcome, picked = settled(arranged(arrays), wanted, copies=copies)
         parts.append(Part(outcome, keys, facts, picked))
         for fact in facts:
             reasons[gathered.facts[fact].predicate] = picked.reason
@@ -61,33 +61,46 @@ def weigh(
         told += verdicts_of(gathered, part, verified)
     return Weighed(
         verdicts=superseded(told, gathered.rules),
-        sources=standings(parts, names, known, gathered),
-        copies=copies_of(parts, names),
+        sources=standings(parts, speakers.names, known, gathered),
+        copies=copies_of(parts, speakers.names),
         reasons=dict(sorted(reasons.items())),
     )
 
 
-def _shapes(
-    gathered: Gathered, known: Mapping[str, ClaimedSource], names: Mapping[str, int]
-) -> list[tuple[list[int], Picked]]:
+def _shapes(gathered: Gathered, speakers: Speakers) -> list[tuple[list[int], Picked]]:
     """Part the facts by the method that their predicate asks for or its shape suggests.
 
     Predicates of one method are weighed together, so that trust that is earned on one counts on the others; answers
-    to questionnaires are not, since each has its own vocabulary.
+    to questionnaires and lists are not, since each has its own vocabulary.
     """
     by_predicate: dict[tuple[str, int], list[int]] = {}
     for at, fact in enumerate(gathered.facts):
         by_predicate.setdefault((fact.predicate, fact.mode), []).append(at)
     together: dict[tuple[str, str], tuple[list[int], Picked]] = {}
-    for (predicate, mode), facts in sorted(by_predicate.items()):
-        rule = gathered.rules.get(predicate, ValueRule())
-        if rule.method is Method.AUTO:
-            arrays, _ = stated(gathered, facts, known, names)
-            picked = pick(arranged(arrays))
-        else:
-            picked = Picked(rule.method, f"The rule of {predicate} asks for {rule.method.value}.")
+    for (predicate, mode), facts, picked in _picked(gathered, speakers, by_predicate):
         alone = picked.method is Method.DAWID_SKENE or mode == SET
         place = (picked.method.value, predicate if alone else "")
         held, first = together.get(place, ([], picked))
         together[place] = (held + facts, first)
     return [(sorted(facts), picked) for facts, picked in together.values()]
+
+
+def _picked(
+    gathered: Gathered, speakers: Speakers, by_predicate: Mapping[tuple[str, int], list[int]]
+) -> Iterator[tuple[tuple[str, int], list[int], Picked]]:
+    """Give the method of each predicate; those with too few facts to have a shape are looked at together, by mode."""
+    few: dict[int, list[int]] = {}
+    small = []
+    for (predicate, mode), facts in sorted(by_predicate.items()):
+        rule = gathered.rules.get(predicate, ValueRule())
+        if rule.method is not Method.AUTO:
+            reason = f"The rule of {predicate} asks for {rule.method.value}."
+            yield (predicate, mode), facts, Picked(rule.method, reason, asked=True)
+        elif sum(len(gathered.facts[fact].claims) > 1 for fact in facts) >= CROWD_FACTS:
+            yield (predicate, mode), facts, pick(arranged(stated(gathered, facts, speakers)[0]))
+        else:
+            small.append((predicate, mode))
+            few.setdefault(mode, []).extend(facts)
+    picked = {mode: pick(arranged(stated(gathered, facts, speakers)[0])) for mode, facts in few.items()}
+    for predicate, mode in small:
+        yield (predicate, mode), by_predicate[predicate, mode], picked[mode]
