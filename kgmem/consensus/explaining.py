@@ -16,6 +16,7 @@ from kgmem.consensus.segments import Segments
 
 _ACCURACIES = np.linspace(0.3, 0.95, 14)
 _FEW = 0.1  # Of all sources.
+_TRUST_COST = 1.5  # Of one more number that is learned; by chance it gains half a nat.
 _PAIR_COST = 3.0  # What supposing that one source copies another must gain at least, in nats.
 
 
@@ -57,13 +58,12 @@ def log_likelihood(segments: Segments, outcome: Outcome, false: Numbers) -> floa
 def indifferent(segments: Segments, outcome: Outcome, false: Numbers) -> float | None:
     """Give the accuracy that all sources have, where the claims do not show that some are better; else None.
 
-    Trust that is learned for each source must explain the claims better than one accuracy for all by more than so many
-    numbers would by chance (half their number times the logarithm of the claims each is learned from; G. Schwarz,
-    "Estimating the Dimension of a Model", Annals of Statistics 6(2), 1978).
+    Trust that is learned for each source must explain the claims better than one accuracy for all, by 1.5 for
+    each source (between H. Akaike's price, IEEE Transactions on Automatic Control 19(6), 1974, and G. Schwarz's).
     """
     claims = segments.claims
     checked = np.bincount(claims.source[(segments.voices() > 1)[claims.fact_of_claim]], minlength=len(claims.prior))
-    price = 0.5 * float(np.log(np.maximum(checked[checked > 0], 1.1)).sum())
+    price = _TRUST_COST * int((checked > 0).sum())
     learned = log_likelihood(segments, outcome, false)
     # Sources that are worse than guessing explain as much as good ones, with truth and error exchanged.
     accuracies = _ACCURACIES[1 / (1 + float(false.min())) + 0.04 < _ACCURACIES]
@@ -77,8 +77,8 @@ def indifferent(segments: Segments, outcome: Outcome, false: Numbers) -> float |
 def worse_alone(segments: Segments, outcome: Outcome, spoken: Truths) -> Truths | None:
     """Say which sources are worse than the rest, where these are few and the rest does not differ; else None.
 
-    A source differs when its share of right claims lies further from the median source's than one more number would by
-    chance (Schwarz, as above).
+    A source differs when its share of right claims lies further from the median source's than chance would have it
+    (G. Schwarz, "Estimating the Dimension of a Model", Annals of Statistics 6(2), 1978).
     """
     claims = segments.claims
     count = np.maximum(segments.per_source(np.where(spoken, claims.weight, 0.0)), 1.0)

@@ -64,6 +64,25 @@ def test_the_default_is_not_behind_majority(seed, accuracies, wrong, cover) -> N
     assert accuracy(run(claims)[0], plan.truth) >= majority - 0.01
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("answers", "workers", "facts", "each"), [(2, 39, 108, 39), (4, 27, 400, 9), (2, 30, 400, 5)])
+def test_facts_that_are_hard_for_all_make_no_copies_of_a_crowd(seed, answers, workers, facts, each) -> None:
+    random = np.random.default_rng(seed)
+    truth, lure = random.integers(0, answers, (2, facts))
+    able, hard = random.beta(6, 3, workers), random.random(facts) < 0.3
+    rows = []
+    for fact in range(facts):
+        for source in random.choice(workers, each, replace=False):
+            right = random.random() < able[source] - 0.3 * hard[fact]
+            guess = lure[fact] if random.random() < 0.5 else random.integers(0, answers)
+            rows.append((source, fact, truth[fact] if right else guess))
+    source, fact, value = (np.array(part) for part in zip(*rows, strict=True))
+    claims = arranged(Stated(source, fact, value))
+    outcome, _ = run(claims)
+    assert accuracy(outcome, truth) >= accuracy(run(claims, Method.MAJORITY)[0], truth) - 0.01
+    assert len(outcome.copies.one) <= workers // 10
+
+
 def test_good_sources_are_told_from_bad_ones() -> None:
     plan = planted(5, [0.95, 0.9, 0.9, 0.4, 0.4, 0.4], wrong=8, facts=500)
     outcome, _ = run(arranged(plan.stated))
