@@ -17,8 +17,8 @@ help: ## List the targets
 run: $(VENV)/.ready ## Set up what is missing, load the sample graph, answer a question and serve (honours KGMEM_* settings)
 	@$(BIN)/kgmem quickstart --serve
 
-test: $(VENV)/.tools ## Run all tests (ARGS="-k name" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.tools ## Run all tests, side by side on up to 4 cores (ARGS="-k name" for some)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: $(VENV)/.tools ## Check format, lint, types and the direction of imports
 	@$(BIN)/ruff format --check .

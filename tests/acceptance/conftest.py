@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from kgmem.cli.console import OUT
 from kgmem.cli.main import app, run
 from kgmem.memory import Memory
 from kgmem.settings import Settings
@@ -66,7 +67,7 @@ def kgmem(
     monkeypatch.setenv("KGMEM_DATABASE_URL", database_url)
     monkeypatch.setenv("KGMEM_EMBEDDER", "hash")
     monkeypatch.setenv("KGMEM_HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(OUT, "width", 200)
 
     def command(*arguments: str | Path, given: bytes = b"") -> Done:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))

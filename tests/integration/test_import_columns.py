@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kgmem.domain.batch import Columns
@@ -78,6 +78,7 @@ async def both(memory: Memory, graph: str, files: Sequence[bytes]) -> list[tuple
         max_size=6,
     ),
 )  # fmt: skip
+@example(entities=[("k1", "", " ", "", "", "", "", "", "", "")], edges=[])
 async def test_columns_and_records_make_the_same_graph(memory: Memory, graph: str, entities: Any, edges: Any) -> None:
     files = [table(ENTITY, entities), table(["from", "to", "kind", "key", "valid_from", "strength", "since"], edges)]
     in_columns, one_by_one = await both(memory, graph, files)

@@ -121,6 +121,20 @@ async def test_an_import_is_the_same_as_stating_each_record_in_the_order_of_the_
         await memory.delete_graph(graph)
 
 
+async def test_a_vector_goes_with_its_text_although_the_same_text_is_said_again_later(
+    memory: Memory, tmp_path: Path
+) -> None:
+    ann = Entity(key="a", name="Ann", label="Person")
+    records = [replace(ann, name="Bob", embedding=stable_vector("one")), ann]
+    name = secrets.token_hex(6)
+    imported, stated = await new_graph(memory, f"imported_{name}"), await new_graph(memory, f"stated_{name}")
+    for graph in (imported, stated):
+        await memory.put_entities(graph, [replace(ann, embedding=stable_vector("two"))])
+    await state_one_by_one(memory, stated, records)
+    await memory.import_files(imported, [write_lines(tmp_path / "all.jsonl", map(wire, records))])
+    await assert_same_contents(memory, imported, stated)
+
+
 CELLS: dict[str, Sequence[str]] = {
     "key": ["a", "b", "c"],
     "label": ["", "Person", "City"],

@@ -27,12 +27,16 @@ class Passages:
     _given: dict[int, Vector] = field(default_factory=dict)  # Vectors of first passages, by vertex.
     _new: set[int] = field(default_factory=set)  # Vertices of this transaction, which have no passages yet.
     _former: dict[int, int] = field(default_factory=dict)  # Vertices that moved to a new id: what they were.
+    _turned: set[int] = field(default_factory=set)  # Vertices that were to have other passages in between.
 
     def want(self, vertex: int, passages: Sequence[Passage], vector: Vector | None = None, *, new: bool) -> None:
         """Let a vertex have these passages; a vector given before stays with the same passages."""
+        turned = vertex in self._wanted and list(passages) != list(self._wanted[vertex])
+        if turned:
+            self._turned.add(vertex)
         if vector is not None:
             self._given[vertex] = vector
-        elif vertex in self._wanted and list(passages) != list(self._wanted[vertex]):
+        elif turned:
             self._given.pop(vertex, None)
         self._wanted[vertex] = passages
         if new:
@@ -47,6 +51,8 @@ class Passages:
             self._given[vertex] = self._given.pop(former)
         if former in self._new:
             self._new.add(vertex)
+        if former in self._turned:
+            self._turned.add(vertex)
 
     def moves(self) -> list[tuple[int, int]]:
         """Give the vertices that moved: what they were, and what they are."""
@@ -60,7 +66,9 @@ class Passages:
         beside: list[tuple[int, int, Vector]] = []
         for vertex, passages in self._wanted.items():
             rows = held.get(vertex, {})
-            if [(p.ordinal, p.body) for p in passages] != sorted((n, row["body"]) for n, row in rows.items()):
+            wanted, there = [(p.ordinal, p.body) for p in passages], sorted((n, row["body"]) for n, row in rows.items())
+            # A vector that was given with the same passages earlier went with the others in between.
+            if wanted != there or vertex in self._turned:
                 stale += [row["id"] for row in rows.values()]
                 changed += [(vertex, passage) for passage in passages]
             elif vertex in self._given and 0 in rows:

@@ -143,9 +143,11 @@ def place_of(stored: Mapping[str, Any]) -> Place | None:
 
 
 def entity_body(stored: Mapping[str, Any]) -> str:
-    """Give the text by which an entity is searched: name, other names, text; without a text its short properties."""
+    """Give the text by which an entity is searched: name (or key), other names, text or else its short properties."""
     aliases, own = stored.get("aliases"), _OWN["entity"]
-    parts = [stored.get("name") or stored.get("key"), *(aliases if isinstance(aliases, list) else [aliases])]
+    name = stored.get("name")
+    named = isinstance(name, str) and name.strip()
+    parts = [name if named else stored.get("key"), *(aliases if isinstance(aliases, list) else [aliases])]
     if stored.get("text"):
         parts.append(stored["text"])
     else:

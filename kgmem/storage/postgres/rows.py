@@ -32,7 +32,7 @@ def entity_row(stored: Mapping[str, Any]) -> VertexRow:
         valid=valid_of(stored.get("valid_from"), stored.get("valid_to")),
         place=place_of(stored),
         labels=[label for label in labels if is_name(label)] or None if isinstance(labels, list) else None,
-        passages=[Passage(0, 0, body)] if len(body) <= PASSAGE_CHARACTERS else list(passages(body)),
+        passages=[Passage(0, 0, body)] if 0 < len(body) <= PASSAGE_CHARACTERS else list(passages(body)),
     )
 
 

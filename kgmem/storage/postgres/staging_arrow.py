@@ -122,7 +122,7 @@ class _Stage:
 
     def _body(self) -> Any:
         """Give the text by which each entity is found, as records.entity_body makes it."""
-        head = pc.coalesce(self.get("name"), self.fields["key"])
+        head = pc.coalesce(_said(self.get("name")), self.fields["key"])
         text = self.get("text")
         pieces = [_below(text)]
         alone = pc.is_null(text)
@@ -216,8 +216,12 @@ def _escaped(texts: Any) -> Any:
 
 def _below(texts: Any) -> Any:
     """Give texts on a line of their own; nothing for those that are null or blank."""
-    said = pc.if_else(pc.equal(pc.utf8_trim_whitespace(texts), ""), None, texts)
-    return pc.fill_null(_joined("\n", said), "")
+    return pc.fill_null(_joined("\n", _said(texts)), "")
+
+
+def _said(texts: Any) -> Any:
+    """Give texts that are not blank; nulls for the others."""
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(texts), ""), None, texts)
 
 
 def _constant(text: str, count: int) -> Any:
