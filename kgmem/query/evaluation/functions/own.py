@@ -1,0 +1,59 @@
+"""kgmem's own functions of time: what was true at a time, and what was known by then."""
+
+from collections.abc import Callable, Mapping
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.interval import Interval, parse_time, valid_interval
+from kgmem.query.evaluation.setting import Setting
+from kgmem.query.values import Date, DateTime, LocalDateTime, Node, Relationship, Value
+from kgmem.query.values.problems import ValueProblem, wrong_type
+
+
+def _time(value: Value) -> str:
+    """Give a time as kgmem reads one."""
+    if type(value) is DateTime:
+        return str(DateTime(value.days, value.nanoseconds, value.offset))
+    if type(value) is Date or type(value) is LocalDateTime:
+        return str(value)
+    if type(value) is str:
+        return value
+    raise wrong_type("a date, a time with its date, or a string in ISO 8601", value)
+
+
+def _interval(read: Callable[[], Interval]) -> Interval:
+    try:
+        return read()
+    except ValueProblem:
+        raise
+    except InvalidInput as error:
+        raise ValueProblem(error.message, mend=error.mend) from error
+
+
+def _element(value: Value) -> Node | Relationship:
+    if type(value) is Node or type(value) is Relationship:
+        return value
+    raise wrong_type("a node or relationship", value)
+
+
+def _valid_at(element: Value, when: Value) -> bool:
+    """Whether something is true at a time; what has no times is true at every one."""
+    held = _element(element).properties
+    start, end = held.get("valid_from"), held.get("valid_to")
+    if start is None and end is None:
+        return True
+    asked = _interval(lambda: parse_time(_time(when)))
+    ends = [None if each is None else _time(each) for each in (start, end)]
+    return _interval(lambda: valid_interval(ends[0], ends[1])).overlaps(asked)
+
+
+def _known_at(setting: Setting) -> Callable[..., Value]:
+    def known_at(element: Value, when: Value) -> bool | None:
+        asked = _interval(lambda: parse_time(_time(when)))
+        since = setting.known_from(_element(element).id)
+        return None if since is None or asked.end is None else since < asked.end
+
+    return known_at
+
+
+PURE: Mapping[str, Callable[..., Value]] = {"kgmem.valid_at": _valid_at}
+SETTLED: Mapping[str, Callable[[Setting], Callable[..., Value]]] = {"kgmem.known_at": _known_at}

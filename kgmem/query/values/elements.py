@@ -1,0 +1,59 @@
+"""What a graph is made of, as values: nodes, relationships, paths."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """A node; two are equal when they are the same node, whatever is known of them."""
+
+    id: int
+    labels: tuple[str, ...]
+    properties: Mapping[str, Any]
+    element_id: str
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other is the same node."""
+        return isinstance(other, Node) and self.id == other.id
+
+    def __hash__(self) -> int:
+        """Give the hash of its id."""
+        return hash(self.id)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Relationship:
+    """A relationship and the ids of its ends; two are equal when they are the same relationship."""
+
+    id: int
+    type: str
+    start: int
+    end: int
+    properties: Mapping[str, Any]
+    element_id: str
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other is the same relationship."""
+        return isinstance(other, Relationship) and self.id == other.id
+
+    def __hash__(self) -> int:
+        """Give the hash of its id."""
+        return hash(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A path: its nodes, and between two of them the relationship that was followed, in either direction."""
+
+    nodes: tuple[Node, ...]
+    relationships: tuple[Relationship, ...]
+
+    @property
+    def elements(self) -> tuple[Node | Relationship, ...]:
+        """Nodes and relationships in turn, from the first node to the last."""
+        found: list[Node | Relationship] = [self.nodes[0]]
+        for relationship, node in zip(self.relationships, self.nodes[1:], strict=True):
+            found += [relationship, node]
+        return tuple(found)

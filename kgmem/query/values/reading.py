@@ -1,0 +1,117 @@
+"""Temporal values read from text: every form of ISO 8601 that Cypher reads."""
+
+import re
+
+from kgmem.query.values.calendar import checked_date, checked_ordinal, checked_week, checked_year
+from kgmem.query.values.instants import SECOND, Date, DateTime, LocalDateTime, LocalTime, Time, zoned
+from kgmem.query.values.problems import ValueProblem
+from kgmem.query.values.zones import offset_at, parse_offset, zone
+
+_DATE = re.compile(
+    r"""(?P<year>\d{4}|[+-]\d{1,9}(?=-|$))
+        (?: -W(?P<week>\d{1,2})(?:-(?P<weekday>\d))? | W(?P<week2>\d{2})(?P<weekday2>\d)?
+          | -Q(?P<quarter>\d)-(?P<of_quarter>\d{1,2})
+          | -(?P<ordinal>\d{3}) | (?P<ordinal2>\d{3})
+          | -(?P<month>\d{1,2})(?:-(?P<day>\d{1,2}))? | (?P<month2>\d{2})(?P<day2>\d{2})? )?""",
+    re.VERBOSE | re.ASCII,
+)
+_TIME = re.compile(
+    r"""(?P<hour>\d{2})(?: :(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?
+          | (?P<minute2>\d{2})(?:(?P<second2>\d{2})(?:[.,](?P<fraction2>\d{1,9}))?)? )?""",
+    re.VERBOSE | re.ASCII,
+)
+_DIVIDED = re.compile(r"([^Tt]*)[Tt](.*)")
+_ZONED = re.compile(r"([^Zz+\-\[]*)([Zz]|[+-][\d:]+)?(?:\[([^\]]*)\])?", re.ASCII)
+
+
+def parse_date(text: str) -> Date:
+    """Give the date that a text names: 2015-07-21, 20150721, 2015-W30-2, 2015-202, 2015. Raises ValueProblem."""
+    found = _DATE.fullmatch(text)
+    if found is None:
+        raise ValueProblem(f"{text[:60]!r} is no date.", mend="Dates are written 2015-07-21, 2015-W30-2 or 2015-202.")
+    year = int(found["year"])
+    checked_year(year)
+    if week := found["week"] or found["week2"]:
+        return Date(checked_week(year, int(week), int(found["weekday"] or found["weekday2"] or 1)))
+    if ordinal := found["ordinal"] or found["ordinal2"]:
+        return Date(checked_ordinal(year, int(ordinal)))
+    if found["quarter"]:
+        return Date(_of_quarter(year, int(found["quarter"]), int(found["of_quarter"])))
+    month, day = found["month"] or found["month2"] or 1, found["day"] or found["day2"] or 1
+    return Date(checked_date(year, int(month), int(day)))
+
+
+def _of_quarter(year: int, quarter: int, day: int) -> int:
+    from_month = checked_date(year, quarter * 3 - 2 if 1 <= quarter <= 4 else 13, 1)
+    return from_month + day - 1
+
+
+def parse_local_time(text: str) -> LocalTime:
+    """Give the time of day that a text names: 21:40:32.142, 214032.142, 21:40, 21. Raises ValueProblem."""
+    return LocalTime(_clock(text, text))
+
+
+def parse_time(text: str) -> Time:
+    """Give the time of day and offset that a text names; without one it is UTC. Raises ValueProblem."""
+    clock, offset, name = _zone(text)
+    if name is not None:
+        raise ValueProblem(f"{text[:60]!r} names a zone, and a time has only an offset.", mend="Write +01:00.")
+    return Time(_clock(clock, text), offset or 0)
+
+
+def parse_local_date_time(text: str) -> LocalDateTime:
+    """Give the date and time of day that a text names. Raises ValueProblem."""
+    date, clock = _parts(text)
+    return LocalDateTime(parse_date(date).days, _clock(clock, text) if clock else 0)
+
+
+def parse_date_time(text: str) -> DateTime:
+    """Give the date, time of day and zone that a text names; without a zone it is UTC. Raises ValueProblem."""
+    date, rest = _parts(text)
+    if not rest:
+        return zoned(parse_date(date).days, 0, 0, None)
+    clock, offset, name = _zone(rest)
+    days, nanoseconds = parse_date(date).days, _clock(clock, text)
+    found = zoned(days, nanoseconds, offset, name)
+    if name is not None and offset is not None and found.offset != offset:
+        held, _ = offset_at(name, days, nanoseconds)
+        problem = f"In {name} the clocks are not at the offset that {text[:60]!r} names, but at {held} seconds."
+        raise ValueProblem(problem, mend="Leave the offset out, or give the right one.")
+    return found
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """Give the date, and what stands behind the T."""
+    found = _DIVIDED.fullmatch(text)
+    if found is None:
+        return text, ""
+    if not found[2]:
+        raise ValueProblem(f"{text[:60]!r} has no time of day behind its T.")
+    return found[1], found[2]
+
+
+def _zone(text: str) -> tuple[str, int | None, str | None]:
+    found = _ZONED.fullmatch(text)
+    if found is None:
+        raise ValueProblem(f"{text[:60]!r} is no time of day.", mend="Times are written 21:40:32.142+01:00.")
+    offset = None
+    if found[2]:
+        offset = parse_offset(found[2])
+        if offset is None:
+            raise ValueProblem(f"{found[2][:60]!r} is no offset.", mend="Offsets are written Z, +01:00 or +0100.")
+    if not found[3]:
+        return found[1], offset, None
+    inner = parse_offset(found[3])
+    return (found[1], inner, None) if inner is not None else (found[1], offset, zone(found[3]).key)
+
+
+def _clock(text: str, whole: str) -> int:
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueProblem(f"{whole[:60]!r} is no time of day.", mend="Times are written 21:40:32.142 or 214032.142.")
+    hour, minute = int(found["hour"]), int(found["minute"] or found["minute2"] or 0)
+    second = int(found["second"] or found["second2"] or 0)
+    if hour > 23 or minute > 59 or second > 59:
+        raise ValueProblem(f"{whole[:60]!r} is no time of day: hours end at 23, minutes and seconds at 59.")
+    fraction = (found["fraction"] or found["fraction2"] or "").ljust(9, "0")
+    return ((hour * 60 + minute) * 60 + second) * SECOND + int(fraction)
