@@ -46,7 +46,8 @@ def fuse(
         weight = asked[name] / total
         for rank, ((id_, value), part) in enumerate(zip(ranking, scaled, strict=True), start=1):
             parts.setdefault(id_, {})[name] = (rank, value, weight * part)
-    scores = [(-sum(part for _, _, part in told.values()), id_) for id_, told in parts.items()]
+    # Parts that make a whole may sum to a little more than 1.
+    scores = [(-min(1.0, sum(part for _, _, part in told.values())), id_) for id_, told in parts.items()]
     # Only what is kept is spelled out: candidates are several times as many.
     return [_ranked(id_, -negative, parts[id_]) for negative, id_ in sorted(scores)[:most]]
 

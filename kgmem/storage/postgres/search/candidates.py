@@ -51,7 +51,7 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
         arms["words"] = [pair for pair in arms["words"] if pair[1] > 0]
     arms.pop("nothing", None)
     if request.question.graph.walk:
-        arms["walk"] = walk(Surroundings.of(found.notes), layout.graph, request.question, arms)
+        arms["walk"] = walk(Surroundings.of(found.notes), layout, request.question, arms)
     suppressed = {**Counter(held_back.values()), **words_note(layout, request), **causes.cut_note(found.notes)}
     return Candidates(arms, suppressed, causes.paths_of(found.notes))
 
