@@ -1,7 +1,7 @@
 # kgmem: `make run` starts a server that has answered a question, `make test` proves it.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench venv lock clean
+.PHONY: help run test check tck bench venv lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,6 +25,10 @@ check: $(VENV)/.tools ## Check format, lint, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# Words that choose scenarios, and --told to see why they did not pass: make tck ARGS="--told clauses/merge"
+tck: $(VENV)/.tools ## Play the openCypher TCK (its files in KGMEM_DATA) and print the table by category
+	@$(BIN)/python -m tests.tck_play $(ARGS)
 
 bench: $(VENV)/.tools ## Run the short benchmarks and print their tables
 	@$(BIN)/python -m bench --short

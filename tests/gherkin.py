@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 _STEP = re.compile(r"(?:Given|When|Then|And|But|\*) (.*)")
 _SCENARIO = re.compile(r"(?:Scenario|Scenario Outline|Example): (.*)")
+_BACKGROUND = "Background:"
 _CELL = re.compile(r"(?:[^|\\]|\\.)*")
 _QUOTES = '"""'
 
@@ -36,8 +37,13 @@ class _Outline:
 
 
 def scenarios(text: str) -> Iterator[PlainScenario]:
-    """Give the scenarios of a feature file, outlines expanded, in the order of the file."""
+    """Give the scenarios of a feature file in its order: outlines expanded, each with the steps of the background."""
+    before: list[Step] = []
     for outline in _outlines(text.splitlines()):
+        if outline.name == _BACKGROUND:
+            before = outline.steps
+            continue
+        outline.steps[:0] = before
         if not outline.examples:
             yield PlainScenario(outline.name, 1, tuple(outline.steps))
             continue
@@ -57,6 +63,8 @@ def _outlines(lines: list[str]) -> Iterator[_Outline]:
             if outline is not None:
                 yield outline
             outline = _Outline(found[1])
+        elif line == _BACKGROUND:
+            outline = _Outline(_BACKGROUND)
         elif outline is None or not line or line[0] in "#@":
             continue
         elif line == "Examples:":

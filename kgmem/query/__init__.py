@@ -1,4 +1,4 @@
-"""Cypher: so far its front end, from a query's text to a tree that is checked and resolved.
+"""Cypher, from a query's text to its rows.
 
-`analysis.statements.analyse` is the way in. What plans and runs a query is not there yet, and no door leads here.
+`execution.statements.Engine` is the way in; what holds the graph stands behind a port (`execution.graph`).
 """

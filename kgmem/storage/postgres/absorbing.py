@@ -59,16 +59,17 @@ class Absorber:
         passages = Passages(self.layout)
         try:
             # Vertices first, since an edge of this batch may lead to a vertex of this batch.
-            changed = await self._vertices(sorted(vertices), passages)
+            changed = await self.vertices(sorted(vertices), passages)
             if new and not self.anew:  # Edges that were there before the vertices they lead to; else they follow.
                 groups[EDGE] = sorted({*groups[EDGE], *await edges_at(self.connection, self.layout, new)})
-            changed += await self._edges(groups[EDGE], passages)
+            changed += await self.edges(groups[EDGE], passages)
             await passages.store(self.connection)
         except asyncpg.UniqueViolationError as error:
             raise asyncpg.SerializationError("another writer took a key at the same time") from error
         return changed
 
-    async def _vertices(self, ids: Sequence[int], passages: Passages) -> int:
+    async def vertices(self, ids: Sequence[int], passages: Passages) -> int:
+        """Index these vertices; `passages` gathers what they are searched by, for the caller to store."""
         if not ids:
             return 0
         # Locked before they are read, so that what a writer of kgmem's changes meanwhile is not overwritten by older.
@@ -95,7 +96,8 @@ class Absorber:
             await self._tell(kind, [row[0] for row in rows if row[1] == kind], held)
         return len(rows) + await remove(self.connection, self.layout, [id_ for id_ in held if id_ not in stored])
 
-    async def _edges(self, ids: Sequence[int], passages: Passages) -> int:
+    async def edges(self, ids: Sequence[int], passages: Passages) -> int:
+        """Index these edges, of which the ends are indexed; `passages` gathers what facts are searched by."""
         if not ids:
             return 0
         held = {row["id"]: row for row in await self._fetch("edges", list(ids))}

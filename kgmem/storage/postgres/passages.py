@@ -54,6 +54,13 @@ class Passages:
         if former in self._turned:
             self._turned.add(vertex)
 
+    def forget(self, vertices: Iterable[int]) -> None:
+        """Want nothing more for vertices that are deleted."""
+        for vertex in vertices:
+            self._wanted.pop(vertex, None)
+            self._given.pop(vertex, None)
+            self._former.pop(vertex, None)
+
     def moves(self) -> list[tuple[int, int]]:
         """Give the vertices that moved: what they were, and what they are."""
         return [(former, vertex) for vertex, former in self._former.items()]

@@ -1,0 +1,1 @@
+"""Runs plans: clauses over rows, against a graph that a port gives, one transaction a statement."""

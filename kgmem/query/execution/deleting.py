@@ -1,0 +1,66 @@
+"""DELETE, and FOREACH."""
+
+from typing import Any
+
+from kgmem.query.execution.run import Rows, Run
+from kgmem.query.planning.steps import Delete, Foreach
+from kgmem.query.values import Node, Path, Relationship
+
+
+async def delete(run: Run, step: Delete, rows: Rows) -> Rows:
+    """Delete what the values are; a node may keep relationships only until the statement ends."""
+    nodes: dict[int, int] = {}
+    relationships: dict[int, int] = {}
+    for value in step.values:
+        for found in await run.values(value, rows):
+            _gather(run, found, value.at, nodes, relationships)
+    if step.detach and nodes:
+        relationships |= dict.fromkeys(await run.transaction.relationships_of(nodes), step.at)
+    fresh = nodes.keys() - run.gone
+    others = relationships.keys() - run.gone
+    await run.transaction.delete(fresh, others)
+    run.gone |= fresh | others
+    run.deleted_nodes |= {id_: nodes[id_] for id_ in fresh}
+    run.counters.nodes_deleted += len(fresh)
+    run.counters.relationships_deleted += len(others)
+    return rows
+
+
+def _gather(run: Run, value: Any, at: int, nodes: dict[int, int], relationships: dict[int, int]) -> None:
+    if isinstance(value, Node):
+        nodes[value.id] = at
+    elif isinstance(value, Relationship):
+        relationships[value.id] = at
+    elif isinstance(value, Path):
+        for each in value.elements:
+            _gather(run, each, at, nodes, relationships)
+    elif value is not None:
+        problem = "DELETE deletes nodes, relationships and paths."
+        raise run.error("InvalidArgumentType", problem, at, type="TypeError")
+
+
+async def check_deleted(run: Run) -> None:
+    """Raise an error where a node was deleted and a relationship of it was not."""
+    if not run.deleted_nodes:
+        return
+    left = await run.transaction.relationships_of(run.deleted_nodes)
+    if left:
+        at = next(iter(run.deleted_nodes.values()))
+        raise run.error(
+            "DeleteConnectedNode",
+            "A node that is deleted has relationships still.",
+            at,
+            type="ConstraintVerificationFailed",
+            mend="Delete them too, or write DETACH DELETE.",
+        )
+
+
+async def foreach(run: Run, step: Foreach, rows: Rows) -> Rows:
+    """Run the steps for each item of each row's list, and give the rows as they were."""
+    for row, items in zip(rows, await run.values(step.source, rows), strict=True):
+        if items is None:
+            continue
+        if not isinstance(items, list):
+            raise run.error("InvalidArgumentType", "FOREACH takes a list.", step.source.at, type="TypeError")
+        await run.steps(step.steps, [{**row, step.name: item} for item in items])
+    return rows

@@ -1,0 +1,12 @@
+"""How much one statement may take."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`seconds` for the whole statement; `rows` that any of its steps may hold; `depth` of queries in queries."""
+
+    seconds: float = 30.0
+    rows: int = 1_000_000
+    depth: int = 20

@@ -1,0 +1,99 @@
+"""MERGE: what is there, or else is made; of rows that ask for the same, the first makes it and the others find it."""
+
+from collections.abc import Hashable
+from typing import Any
+
+from kgmem.query.evaluation.setting import Row
+from kgmem.query.execution.creating import make
+from kgmem.query.execution.matching import matches
+from kgmem.query.execution.properties import labels_of, properties_of
+from kgmem.query.execution.run import Rows, Run
+from kgmem.query.execution.updating import changed
+from kgmem.query.planning.steps import Merge
+from kgmem.query.tree.clauses import SetProperties, SetProperty
+from kgmem.query.tree.expressions import Property
+from kgmem.query.tree.patterns import NodePattern, RelationshipPattern
+from kgmem.query.values import Node
+from kgmem.query.values.comparison import group_key
+
+
+async def merge(run: Run, step: Merge, rows: Rows) -> Rows:
+    """Give each row with each match of the pattern, or with what was made for it."""
+    if not rows:
+        return []
+    identities = [await _identity(run, step, row) for row in rows]
+    await run.transaction.lock(repr(identity) for identity in dict.fromkeys(identities))
+    if _is_plain(step):
+        return await _merge(run, step, rows, identities)
+    result: Rows = []
+    for row, identity in zip(rows, identities, strict=True):
+        result += await _merge(run, step, [row], [identity])
+    return result
+
+
+async def _merge(run: Run, step: Merge, rows: Rows, identities: list[Hashable]) -> Rows:
+    groups = await matches(run, step.pattern, rows, step.at)
+    makers: dict[Hashable, Row] = {}
+    for row, found, identity in zip(rows, groups, identities, strict=True):
+        if not found and identity not in makers:
+            makers[identity] = dict(row)
+    await make(run, step.made, list(makers.values()), "\0made", merging=True)
+    names = step.pattern.named
+    result: Rows = []
+    created: list[int] = []
+    matched: list[int] = []
+    seen: set[Hashable] = set()
+    for row, found, identity in zip(rows, groups, identities, strict=True):
+        if found:
+            matched += range(len(result), len(result) + len(found))
+            result += found
+            continue
+        (matched if identity in seen else created).append(len(result))
+        seen.add(identity)
+        result.append({**row, **{name: makers[identity][name] for name in names}})
+    for places, items in ((created, step.on_create), (matched, step.on_match)):
+        if items and places:
+            result = await changed(run, items, result, places=places)
+    return result
+
+
+async def _identity(run: Run, step: Merge, row: Row) -> Hashable:
+    """Give what tells apart what rows ask for: labels, types, properties, and the ids of what is bound."""
+    found: list[Any] = []
+    for element in step.made.elements:
+        variable = element.variable
+        if variable is not None and variable.name in step.bound:
+            held = row[variable.name]
+            found.append(held.id if isinstance(held, Node) else None)
+            if held is None:
+                problem = f"{variable.name} is null, and so nothing can be merged with it."
+                raise run.error("InvalidArgumentType", problem, element.at, type="TypeError")
+            continue
+        assert isinstance(element, NodePattern | RelationshipPattern)  # noqa: S101 - groups are refused
+        labels = await labels_of(run, element.labels if isinstance(element, NodePattern) else element.types, row)
+        held = await properties_of(run, element.properties, row, nulls=False)
+        found.append((labels, tuple(sorted((name, group_key(each)) for name, each in held.items()))))
+    if len(found) == 3 and step.made.elements[1].direction == "both":  # type: ignore[union-attr]
+        found = [found[1], *sorted((found[0], found[2]), key=repr)]
+    return tuple(found)
+
+
+def _is_plain(step: Merge) -> bool:
+    """Whether what one row makes can be found by another only if both ask for the same."""
+    elements = step.made.elements
+    undirected = [each for each in elements if isinstance(each, RelationshipPattern) and each.direction == "both"]
+    if len(undirected) > (1 if len(elements) == 3 else 0):
+        return False
+    items = (*step.on_create, *step.on_match)
+    if any(isinstance(item, SetProperties) for item in items):
+        return False
+    asked = {
+        name
+        for element in elements
+        for name, _ in getattr(element.properties, "entries", ())  # type: ignore[union-attr]
+    }
+    return all(
+        isinstance(item.target, Property) and item.target.name not in asked
+        for item in items
+        if isinstance(item, SetProperty)
+    )

@@ -1,0 +1,66 @@
+"""What is written: property maps and labels out of expressions, checked."""
+
+from typing import Any
+
+from kgmem.query.errors import CypherError
+from kgmem.query.evaluation.setting import Row
+from kgmem.query.execution.run import Run
+from kgmem.query.tree.expressions import Expression
+from kgmem.query.tree.labels import AllLabels, DynamicLabel, LabelName, Labels
+from kgmem.query.values import Node, Path, Relationship
+
+
+async def labels_of(run: Run, labels: Labels | None, row: Row) -> tuple[str, ...]:
+    """Give the labels that are given to something, each once."""
+    if labels is None:
+        return ()
+    if isinstance(labels, LabelName):
+        return (labels.name,)
+    if isinstance(labels, AllLabels):
+        found = [name for operand in labels.operands for name in await labels_of(run, operand, row)]
+        return tuple(dict.fromkeys(found))
+    assert isinstance(labels, DynamicLabel)  # noqa: S101 - the analysis refuses all others
+    value = await run.value(labels.value, row)
+    names = value if isinstance(value, list) else [value]
+    for name in names:
+        if not isinstance(name, str) or not name:
+            problem = "A label's name is needed here: a string that is not empty."
+            raise run.error("InvalidArgumentType", problem, labels.at, type="TypeError")
+    return tuple(dict.fromkeys(names))
+
+
+async def properties_of(run: Run, part: Expression | None, row: Row, *, nulls: bool = True) -> dict[str, Any]:
+    """Give the properties that a map stands for, without nulls; those are refused unless `nulls`."""
+    if part is None:
+        return {}
+    value = await run.value(part, row)
+    held = as_map(run, value, part.at)
+    if not nulls and (name := next((name for name, each in held.items() if each is None), None)) is not None:
+        problem = f"What is merged cannot have null for {name}."
+        raise run.error("MergeReadOwnWrites", problem, part.at, type="SemanticError", mend="Leave it out.")
+    return {name: storable(run, each, part.at) for name, each in held.items() if each is not None}
+
+
+def as_map(run: Run, value: Any, at: int) -> dict[str, Any]:
+    """Give a map, or the properties of a node or relationship."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, Node | Relationship):
+        return dict(value.properties)
+    raise _refused(run, "A map, node or relationship is needed here.", at)
+
+
+def storable(run: Run, value: Any, at: int) -> Any:
+    """Give a value back that a property may have. Raises CypherError."""
+    if isinstance(value, list):
+        for each in value:
+            if isinstance(each, dict | list) or each is None:
+                raise _refused(run, "A list in a property holds no maps, lists and nulls.", at)
+            storable(run, each, at)
+    if isinstance(value, Node | Relationship | Path):
+        raise _refused(run, "Nodes, relationships and paths cannot be stored in a property.", at)
+    return value
+
+
+def _refused(run: Run, problem: str, at: int) -> CypherError:
+    return run.error("InvalidPropertyType", problem, at, type="TypeError")

@@ -1,0 +1,194 @@
+"""One run of a plan: its transaction, what its expressions are computed with, and what it has changed so far."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kgmem.query.errors import RUNTIME, CypherError
+from kgmem.query.evaluation.base import truth
+from kgmem.query.evaluation.compiling import compile_expression
+from kgmem.query.evaluation.setting import Compute, Row, Setting
+from kgmem.query.execution.counters import Counters
+from kgmem.query.execution.graph import GraphTransaction
+from kgmem.query.execution.limits import Limits
+from kgmem.query.planning.clauses import Planner
+from kgmem.query.planning.names import calls_in, nested_in
+from kgmem.query.planning.steps import Step
+from kgmem.query.tree.expressions import Expression
+from kgmem.query.values import Node
+from kgmem.query.values.problems import ValueProblem
+
+Rows = list[Row]
+StepHandler = Callable[["Run", Any, Rows], Awaitable[Rows]]
+Answer = Callable[["Run", Expression, Sequence[Row]], Awaitable[Sequence[Any]]]
+
+# Functions that look into the graph.
+_LOOKING = frozenset({"startnode", "endnode"})
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An expression that is compiled: `nested` are the queries in it that a row can be asked for beforehand.
+
+    `bridged`: it asks the graph while it is computed, so that it has to run beside the event loop.
+    """
+
+    expression: Expression
+    compute: Compute
+    nested: tuple[Expression, ...]
+    bridged: bool
+
+
+class Run:
+    """What the steps of one statement share."""
+
+    def __init__(
+        self,
+        transaction: GraphTransaction,
+        setting: Setting,
+        planner: Planner,
+        *,
+        limits: Limits,
+        handlers: Mapping[type, StepHandler],
+        procedures: Mapping[str, Any],
+        answer: Answer,
+    ) -> None:
+        """Take what the steps run by; `answer` answers queries inside of expressions."""
+        self.transaction = transaction
+        self.planner = planner
+        self.limits = limits
+        self.counters = Counters()
+        self.gone: set[int] = set()
+        self.deleted_nodes: dict[int, int] = {}  # With the place in the query at which each was deleted.
+        self.setting = replace(setting, nested=self._ask, node=self._node, gone=self.gone)
+        self.kept: dict[int, Any] = {}  # What steps have prepared for themselves, by the identity of its plan.
+        self.procedures = procedures
+        self._handlers = handlers
+        self._answer = answer
+        self._prepared: dict[int, Prepared] = {}
+        self._answers: dict[tuple[int, int], Any] = {}
+        self._loop = asyncio.get_running_loop()
+        self._depth = 0
+
+    async def steps(self, steps: Iterable[Step], rows: Rows) -> Rows:
+        """Run steps one after another, each over all rows that the one before gave."""
+        for step in steps:
+            rows = await self._handlers[type(step)](self, step, rows)
+            self.check(rows, step.at)
+        return rows
+
+    def check(self, rows: Sequence[Any], at: int) -> None:
+        """Raise an error where there are more rows than a step may hold."""
+        if len(rows) > self.limits.rows:
+            raise self.error(
+                "TooManyRows",
+                f"A step of this query has more than {self.limits.rows:,} rows.",
+                at,
+                type="ResourceExhausted",
+                mend="Ask for less: add conditions or a LIMIT.",
+            )
+
+    def error(self, detail: str, problem: str, at: int, *, type: str, mend: str = "") -> CypherError:  # noqa: A002
+        """Give an error of this run, at a place of the query."""
+        return CypherError(detail, problem, query=self.setting.text, at=at, type=type, phase=RUNTIME, mend=mend)
+
+    def prepared(self, expression: Expression) -> Prepared:
+        """Give an expression compiled, once for the whole run."""
+        found = self._prepared.get(id(expression))
+        if found is None:
+            nested = tuple(nested_in(expression))
+            bridged = any(local for _, local in nested) or not _LOOKING.isdisjoint(calls_in(expression))
+            compute = compile_expression(expression, self.setting)
+            asked = tuple(part for part, local in nested if not local)
+            found = self._prepared[id(expression)] = Prepared(expression, compute, asked, bridged)
+        return found
+
+    async def values(self, expression: Expression, rows: Sequence[Row]) -> list[Any]:
+        """Give the value of an expression for each row."""
+        prepared = self.prepared(expression)
+        if not prepared.nested and not prepared.bridged:
+            compute = prepared.compute
+            return [compute(row) for row in rows]
+        for part in prepared.nested:
+            answers = await self._answered(part, rows)
+            self._answers |= {(id(part), id(row)): answer for row, answer in zip(rows, answers, strict=True)}
+        try:
+            if prepared.bridged:
+                return await _beside(lambda: [prepared.compute(row) for row in rows])
+            return [prepared.compute(row) for row in rows]
+        finally:
+            for part in prepared.nested:
+                for row in rows:
+                    self._answers.pop((id(part), id(row)), None)
+
+    async def value(self, expression: Expression, row: Row) -> Any:
+        """Give the value of an expression for one row."""
+        return (await self.values(expression, [row]))[0]
+
+    async def where(self, predicates: Iterable[Expression], rows: Rows) -> Rows:
+        """Give the rows for which all predicates are true."""
+        for predicate in predicates:
+            if not rows:
+                break
+            found = await self.values(predicate, rows)
+            rows = [row for row, value in zip(rows, found, strict=True) if self.holds(value, predicate.at)]
+        return rows
+
+    def holds(self, value: Any, at: int) -> bool:
+        """Whether a predicate's value is true. Raises CypherError where it is no truth."""
+        if value is True or value is False or value is None:
+            return value is True
+        try:
+            return truth(value) is True
+        except ValueProblem as problem:
+            raise self.setting.error(problem, at) from problem
+
+    async def _answered(self, part: Expression, rows: Sequence[Row]) -> Sequence[Any]:
+        self._depth += 1
+        if self._depth > self.limits.depth:
+            problem = f"Queries stand in each other more than {self.limits.depth} deep."
+            raise self.error("TooDeeplyNested", problem, part.at, type="ResourceExhausted")
+        try:
+            return await self._answer(self, part, rows)
+        finally:
+            self._depth -= 1
+
+    def _ask(self, part: Expression, row: Row) -> Any:
+        """Answer a query inside of an expression: what was asked beforehand, or, in a thread of its own, now."""
+        key = (id(part), id(row))
+        if key in self._answers:
+            return self._answers[key]
+        answers: Sequence[Any] = asyncio.run_coroutine_threadsafe(self._one(part, row), self._loop).result()
+        return answers[0]
+
+    async def _one(self, part: Expression, row: Row) -> Sequence[Any]:
+        return await self._answered(part, [row])
+
+    def _node(self, identity: int) -> Node | None:
+        async def look() -> Node | None:
+            return (await self.transaction.nodes([identity])).get(identity)
+
+        return asyncio.run_coroutine_threadsafe(look(), self._loop).result()
+
+
+async def _beside(work: Callable[[], list[Any]]) -> list[Any]:
+    """Run work in a thread of its own: one of a pool could wait for another of it that never comes free."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[list[Any]] = loop.create_future()
+
+    def settle(set_it: Callable[[Any], None], value: Any) -> None:
+        if not done.done():
+            set_it(value)
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:
+            loop.call_soon_threadsafe(settle, done.set_exception, error)
+        else:
+            loop.call_soon_threadsafe(settle, done.set_result, result)
+
+    threading.Thread(target=run, name="kgmem cypher", daemon=True).start()
+    return await done

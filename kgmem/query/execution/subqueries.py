@@ -1,0 +1,104 @@
+"""Queries inside of expressions, answered for many rows at once, and CALL { }."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kgmem.query.evaluation.setting import Row
+from kgmem.query.execution.matching import matches
+from kgmem.query.execution.run import Rows, Run
+from kgmem.query.execution.searching import shortest
+from kgmem.query.execution.union import united
+from kgmem.query.planning.patterns import plan_pattern
+from kgmem.query.planning.steps import Match, Pattern, Plan, Subcall
+from kgmem.query.tree.clauses import Subquery
+from kgmem.query.tree.expressions import Expression
+from kgmem.query.tree.patterns import PathPattern, PatternComprehension, PatternPredicate, ShortestPath
+from kgmem.query.values import Node
+
+
+async def answer(run: Run, part: Expression, rows: Sequence[Row]) -> Sequence[Any]:
+    """Give for each row the value of an expression that asks the graph."""
+    if not rows:
+        return []
+    if isinstance(part, PatternPredicate):
+        found = await _matches(run, part.pattern, None, rows)
+        return [bool(each) for each in found]
+    if isinstance(part, PatternComprehension):
+        found = await _matches(run, part.pattern, part.where, rows)
+        return await _listed(run, part.result, found)
+    if isinstance(part, ShortestPath):
+        return [await _shortest(run, part, row) for row in rows]
+    assert isinstance(part, Subquery)  # noqa: S101 - nothing else asks the graph
+    return await _subquery(run, part, rows)
+
+
+async def _matches(run: Run, pattern: PathPattern, where: Expression | None, rows: Sequence[Row]) -> list[Rows]:
+    planned: Pattern | None = run.kept.get(id(pattern))
+    if planned is None:
+        planned = plan_pattern((pattern,), where, frozenset(rows[0]), run.setting.text)
+        run.kept[id(pattern)] = planned
+    return await matches(run, planned, list(rows), pattern.at)
+
+
+async def _listed(run: Run, result: Expression, groups: list[Rows]) -> list[list[Any]]:
+    values = iter(await run.values(result, [row for group in groups for row in group]))
+    return [[next(values) for _ in group] for group in groups]
+
+
+async def _shortest(run: Run, part: ShortestPath, row: Row) -> Any:
+    planned: Pattern | None = run.kept.get(id(part))
+    if planned is None:
+        planned = run.kept[id(part)] = plan_pattern((part.pattern,), None, frozenset(row), run.setting.text)
+    asked = planned.searches[0]
+    ends = (row.get(asked.link.left), row.get(asked.link.right))
+    if None in ends:
+        return [] if asked.all else None
+    if not all(isinstance(end, Node) for end in ends):
+        problem = "shortestPath is between two nodes that are known before it."
+        raise run.error("InvalidArgumentType", problem, part.at, type="TypeError")
+    found = await shortest(run, asked, row, 1, part.at)
+    return found if asked.all else (found[0] if found else None)
+
+
+async def _subquery(run: Run, part: Subquery, rows: Sequence[Row]) -> list[Any]:
+    plan: Plan | None = run.kept.get(id(part))
+    if plan is None:
+        plan = run.kept[id(part)] = run.planner.query(part.body, frozenset(rows[0]))
+    groups = await _groups(run, plan, rows, part.at)
+    if part.kind == "EXISTS":
+        return [bool(group) for group in groups]
+    if part.kind == "COUNT":
+        return [len(group) for group in groups]
+    name = plan.names[0]
+    return [[row[name] for row in group] for group in groups]
+
+
+async def _groups(run: Run, plan: Plan, rows: Sequence[Row], at: int) -> list[Rows]:
+    """Give for each row what a plan gives for it; one that only matches runs once for all rows."""
+    first = plan.parts[0]
+    if len(plan.parts) == 1 and len(first) == 1 and isinstance(first[0], Match) and not first[0].optional:
+        return await matches(run, first[0].pattern, list(rows), at)
+    return [await run_plan(run, plan, [row]) for row in rows]
+
+
+async def run_plan(run: Run, plan: Plan, rows: Rows) -> Rows:
+    """Give the rows of a plan that begins with these rows."""
+    parts = [await run.steps(steps, list(rows)) for steps in plan.parts]
+    return united(plan, parts)
+
+
+async def subcall(run: Run, step: Subcall, rows: Rows) -> Rows:
+    """Give each row with each row that the subquery returns for it; with one that returns nothing, as it is."""
+    result: Rows = []
+    names = step.plan.names
+    for row in rows:
+        seen: Mapping[str, Any] = {name: value for name, value in row.items() if name in step.imports}
+        found = await run_plan(run, step.plan, [dict(seen)])
+        if not names:
+            result.append(row)
+            continue
+        if not found and step.optional:
+            found = [dict.fromkeys(names)]
+        result += [{**row, **{name: each[name] for name in names}} for each in found]
+        run.check(result, step.at)
+    return result

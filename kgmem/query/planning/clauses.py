@@ -1,0 +1,140 @@
+"""From the clauses of a query that is analysed to the steps of its plan."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from kgmem.query.analysis.findings import Analysed
+from kgmem.query.planning import steps
+from kgmem.query.planning.patterns import plan_pattern
+from kgmem.query.planning.steps import Plan, Step
+from kgmem.query.tree import clauses as tree
+from kgmem.query.tree.expressions import Expression, Variable
+from kgmem.query.tree.patterns import PathPattern
+
+
+class Planner:
+    """Plans the queries of one statement."""
+
+    def __init__(self, analysed: Analysed) -> None:
+        """Take what the analysis found."""
+        self._analysed = analysed
+
+    def query(self, query: tree.Query, known: frozenset[str] = frozenset()) -> Plan:
+        """Give the plan of a query that sees the variables `known` of the query around it."""
+        parts = tuple(self._part(part, known) for part in query.parts)
+        last = query.parts[0].clauses[-1]
+        columns = self._analysed.projected(last.projection).columns if isinstance(last, tree.Return) else ()
+        return Plan(parts, query.all, columns)
+
+    def predicate(self, pattern: PathPattern, where: Expression | None, known: frozenset[str]) -> steps.Pattern:
+        """Give the plan of a pattern that stands in an expression."""
+        return plan_pattern((pattern,), where, known, self._analysed.text)
+
+    def _part(self, part: tree.Part, known: frozenset[str]) -> tuple[Step, ...]:
+        return tuple(self._steps(part.clauses, known, known))
+
+    def _steps(self, clauses: Iterable[tree.Clause], known: frozenset[str], outer: frozenset[str]) -> list[Step]:
+        found: list[Step] = []
+        here = known
+        alone = isinstance(clauses, tuple) and len(clauses) == 1
+        for clause in clauses:
+            if isinstance(clause, tree.Use):
+                continue
+            step = _STEPS[type(clause)](self, clause, here, outer)
+            if isinstance(step, steps.Call) and alone and self._analysed.columns:
+                step = steps.Call(step.at, step.clause, step.signature, step.yields, alone=True)
+            found.append(step)
+            here = frozenset(self._analysed.after(clause)) if not isinstance(clause, tree.Return) else here
+        return [_bounded(step, after) for step, after in zip(found, [*found[1:], None], strict=True)]
+
+    def _match(self, clause: tree.Match, known: frozenset[str], _outer: frozenset[str]) -> Step:
+        pattern = plan_pattern(clause.patterns, clause.where, known, self._analysed.text)
+        return steps.Match(clause.at, pattern, clause.optional)
+
+    def _unwind(self, clause: tree.Unwind, _known: frozenset[str], _outer: frozenset[str]) -> Step:
+        return steps.Unwind(clause.at, clause.source, clause.variable.name)
+
+    def _project(self, clause: tree.With | tree.Return, _known: frozenset[str], outer: frozenset[str]) -> Step:
+        projection = clause.projection
+        found = self._analysed.projected(projection)
+        return steps.Project(clause.at, found, projection.distinct, projection.skip, projection.limit, outer)
+
+    def _finish(self, clause: tree.Finish, _known: frozenset[str], _outer: frozenset[str]) -> Step:
+        return steps.Finish(clause.at)
+
+    def _create(self, clause: tree.Create, known: frozenset[str], _outer: frozenset[str]) -> Step:
+        return steps.Create(clause.at, clause.patterns, known)
+
+    def _merge(self, clause: tree.Merge, known: frozenset[str], _outer: frozenset[str]) -> Step:
+        pattern = plan_pattern((clause.pattern,), None, known, self._analysed.text)
+        return steps.Merge(clause.at, pattern, clause.pattern, known, clause.on_create, clause.on_match)
+
+    def _set(self, clause: tree.Set, _known: frozenset[str], _outer: frozenset[str]) -> Step:
+        return steps.Set(clause.at, clause.items)
+
+    def _remove(self, clause: tree.Remove, _known: frozenset[str], _outer: frozenset[str]) -> Step:
+        return steps.Remove(clause.at, clause.items)
+
+    def _delete(self, clause: tree.Delete, _known: frozenset[str], _outer: frozenset[str]) -> Step:
+        return steps.Delete(clause.at, clause.values, clause.detach)
+
+    def _foreach(self, clause: tree.Foreach, known: frozenset[str], outer: frozenset[str]) -> Step:
+        inner = self._steps(clause.updates, known | {clause.variable.name}, outer)
+        return steps.Foreach(clause.at, clause.variable.name, clause.source, tuple(inner))
+
+    def _call_procedure(self, clause: tree.CallProcedure, _known: frozenset[str], _outer: frozenset[str]) -> Step:
+        signature = self._analysed.procedure(clause)
+        if clause.yielded is None or clause.star:
+            yields = tuple((field.name, field.name) for field in signature.outputs)
+        else:
+            yields = tuple((each.name, each.variable.name) for each in clause.yielded)
+        return steps.Call(clause.at, clause, signature, yields, alone=False)
+
+    def _call_subquery(self, clause: tree.CallSubquery, known: frozenset[str], _outer: frozenset[str]) -> Step:
+        if clause.imports is not None:
+            seen = known if clause.star else frozenset(variable.name for variable in clause.imports)
+            return steps.Subcall(clause.at, self.query(clause.body, seen), seen, clause.optional, clause.transactions)
+        # A WITH of plain variables at the beginning of a part imports them; after it they are the part's own.
+        plan = self._importing(clause.body, known)
+        return steps.Subcall(clause.at, plan, known, clause.optional, clause.transactions)
+
+    def _importing(self, body: tree.Query, known: frozenset[str]) -> Plan:
+        parts = []
+        for part in body.parts:
+            first = next((clause for clause in part.clauses if not isinstance(clause, tree.Use)), None)
+            starts = isinstance(first, tree.With) and _imports(first)
+            parts.append(tuple(self._steps(part.clauses, known if starts else frozenset(), frozenset())))
+        last = body.parts[0].clauses[-1]
+        columns = self._analysed.projected(last.projection).columns if isinstance(last, tree.Return) else ()
+        return Plan(tuple(parts), body.all, columns)
+
+
+def _bounded(step: Step, after: Step | None) -> Step:
+    """Give the step, which need not give more rows than the one after it takes of them."""
+    plain = isinstance(after, steps.Project) and not (
+        after.distinct or after.projected.grouped or after.projected.order or after.limit is None
+    )
+    if plain and isinstance(after, steps.Project) and isinstance(step, steps.Unwind | steps.Match):
+        return replace(step, most=tuple(each for each in (after.skip, after.limit) if each is not None))
+    return step
+
+
+def _imports(clause: tree.With) -> bool:
+    return all(isinstance(item.value, Variable) for item in clause.projection.items)
+
+
+_STEPS: Mapping[type, Callable[..., Step]] = {
+    tree.Match: Planner._match,
+    tree.Unwind: Planner._unwind,
+    tree.With: Planner._project,
+    tree.Return: Planner._project,
+    tree.Finish: Planner._finish,
+    tree.Create: Planner._create,
+    tree.Merge: Planner._merge,
+    tree.Set: Planner._set,
+    tree.Remove: Planner._remove,
+    tree.Delete: Planner._delete,
+    tree.Foreach: Planner._foreach,
+    tree.CallProcedure: Planner._call_procedure,
+    tree.CallSubquery: Planner._call_subquery,
+}

@@ -1,0 +1,182 @@
+"""From the patterns of a MATCH to the nodes, links and predicates of which its plan is made."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from kgmem.query.errors import CypherError
+from kgmem.query.planning.steps import LinkPart, NodePart, PathPart, Pattern, Search
+from kgmem.query.tree.expressions import (
+    And,
+    Comparison,
+    Expression,
+    ListPredicate,
+    MapLiteral,
+    Property,
+    Variable,
+)
+from kgmem.query.tree.labels import AllLabels, DynamicLabel, HasLabels, Labels, NotLabel, OneLabel
+from kgmem.query.tree.patterns import (
+    GroupPattern,
+    Length,
+    NodePattern,
+    PathElement,
+    PathPattern,
+    RelationshipPattern,
+)
+
+_ALL = {"allShortestPaths", "ALL SHORTEST"}
+_HIDDEN = "\0"  # Begins the names of what has none in the query.
+
+
+@dataclass(slots=True)
+class _Builder:
+    """What is gathered from the parts of one pattern."""
+
+    text: str
+    known: frozenset[str]
+    nodes: dict[str, NodePart] = field(default_factory=dict)
+    links: list[LinkPart] = field(default_factory=list)
+    paths: list[PathPart] = field(default_factory=list)
+    searches: list[Search] = field(default_factory=list)
+    predicates: list[Expression] = field(default_factory=list)
+    named: dict[str, None] = field(default_factory=dict)
+    hidden: int = 0
+
+    def refuse(self, what: str, at: int) -> CypherError:
+        return CypherError("NotSupported", f"{what} cannot be run yet.", query=self.text, at=at)
+
+    def name(self, variable: Variable | None) -> str:
+        if variable is None:
+            self.hidden += 1
+            return f"{_HIDDEN}{self.hidden}"
+        if variable.name not in self.known:
+            self.named[variable.name] = None
+        return variable.name
+
+    def path(self, pattern: PathPattern) -> None:
+        names: list[str] = []
+        self.elements(pattern, pattern.elements, names)
+        if pattern.variable is not None:
+            self.named[pattern.variable.name] = None
+            self.paths.append(PathPart(pattern.variable.name, tuple(names)))
+
+    def elements(self, pattern: PathPattern, elements: Iterable[PathElement], names: list[str]) -> None:
+        waiting: RelationshipPattern | None = None
+        for element in elements:
+            if isinstance(element, GroupPattern):
+                if element.quantifier is not None or element.variable is not None or len(pattern.elements) > 1:
+                    raise self.refuse("A group of a pattern that repeats, or has a name,", element.at)
+                self.elements(pattern, element.elements, names)
+                self.ask(element.where)
+            elif isinstance(element, RelationshipPattern):
+                waiting = element
+            else:
+                node = self.node(element)
+                if waiting is not None:
+                    names.append(self.link(waiting, names[-1], node, pattern))
+                    waiting = None
+                if not names or len(names) % 2 == 0:
+                    names.append(node)
+
+    def node(self, element: NodePattern) -> str:
+        name = self.name(element.variable)
+        held = self.nodes.get(name) or NodePart(name, name in self.known)
+        if element.labels is not None and _is_static(element.labels):
+            held = NodePart(name, held.bound, (*held.labels, element.labels))
+        elif element.labels is not None:
+            self.predicates.append(HasLabels(element.at, Variable(element.at, name), element.labels))
+        self.nodes[name] = held
+        self.predicates += _entries(name, element.properties, element.at)
+        self.ask(element.where)
+        return name
+
+    def link(self, element: RelationshipPattern, left: str, right: str, pattern: PathPattern) -> str:
+        name = self.name(element.variable)
+        types = element.types if element.types is None or _is_static(element.types) else None
+        length = element.quantifier or element.length
+        bound = name in self.known
+        conditions = list(self.asked_of_link(element, name, repeats=length is not None))
+        direction = element.direction
+        if length is None:
+            part = LinkPart(name, bound, left, right, direction, types)
+        else:
+            least, most = _ends(length)
+            part = LinkPart(name, bound, left, right, direction, types, repeats=True, least=least, most=most)
+        if pattern.selector is None:
+            self.links.append(part)
+            self.predicates += conditions
+        else:
+            self.searches.append(_search(pattern, part, conditions))
+        return name
+
+    def asked_of_link(self, element: RelationshipPattern, name: str, *, repeats: bool) -> Iterator[Expression]:
+        at = element.at
+        own = element.variable.name if element.variable is not None else f"{_HIDDEN}each"
+        inner = own if repeats else name
+        asked = _entries(inner, element.properties, at)
+        if element.types is not None and not _is_static(element.types):
+            asked.append(HasLabels(at, Variable(at, inner), element.types))
+        if element.where is not None:
+            asked += _conjuncts(element.where)
+        for each in asked:
+            yield ListPredicate(at, "all", Variable(at, inner), Variable(at, name), each) if repeats else each
+
+    def ask(self, where: Expression | None) -> None:
+        if where is not None:
+            self.predicates += _conjuncts(where)
+
+
+def plan_pattern(
+    patterns: Iterable[PathPattern], where: Expression | None, known: frozenset[str], text: str
+) -> Pattern:
+    """Give the plan of what one MATCH looks for; `known` are the variables that are there before it."""
+    builder = _Builder(text, known)
+    for pattern in patterns:
+        builder.path(pattern)
+    builder.ask(where)
+    return Pattern(
+        tuple(builder.nodes.values()),
+        tuple(builder.links),
+        tuple(builder.paths),
+        tuple(builder.searches),
+        tuple(builder.predicates),
+        tuple(builder.named),
+    )
+
+
+def _search(pattern: PathPattern, link: LinkPart, conditions: list[Expression]) -> Search:
+    selector = pattern.selector
+    assert selector is not None  # noqa: S101 - the caller has looked
+    path = pattern.variable.name if pattern.variable is not None else None
+    if not link.repeats:
+        link = LinkPart(link.name, link.bound, link.left, link.right, link.direction, link.types, repeats=True)
+    everything = selector.kind in _ALL
+    groups = "GROUP" in selector.kind
+    return Search(link, path, selector.count, everything, groups, tuple(conditions))
+
+
+def _ends(length: Length) -> tuple[int, int | None]:
+    return (1 if length.least is None else length.least), length.most
+
+
+def _entries(name: str, properties: Expression | None, at: int) -> list[Expression]:
+    if not isinstance(properties, MapLiteral):
+        return []
+    subject = Variable(at, name)
+    return [Comparison(at, Property(at, subject, key), (("=", value),)) for key, value in properties.entries]
+
+
+def _conjuncts(part: Expression) -> list[Expression]:
+    if isinstance(part, And):
+        return [each for operand in part.operands for each in _conjuncts(operand)]
+    return [part]
+
+
+def _is_static(labels: Labels) -> bool:
+    if isinstance(labels, DynamicLabel):
+        return False
+    if isinstance(labels, NotLabel):
+        return _is_static(labels.operand)
+    if isinstance(labels, AllLabels | OneLabel):
+        return all(map(_is_static, labels.operands))
+    return True

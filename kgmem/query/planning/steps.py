@@ -1,0 +1,213 @@
+"""What a plan is made of: frozen values, one a step."""
+
+from dataclasses import dataclass, field
+
+from kgmem.query.analysis.findings import Column, Projected
+from kgmem.query.signatures import ProcedureSignature
+from kgmem.query.tree.clauses import CallProcedure, RemoveItem, SetItem, Transactions
+from kgmem.query.tree.expressions import Expression
+from kgmem.query.tree.labels import Labels
+from kgmem.query.tree.patterns import PathPattern
+
+
+@dataclass(frozen=True, slots=True)
+class NodePart:
+    """A node of a pattern: `bound` where the rows have it already; each of `labels` must hold of it."""
+
+    name: str
+    bound: bool
+    labels: tuple[Labels, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPart:
+    """A relationship of a pattern, or with `repeats` a chain of `least` to `most` of them that repeats none.
+
+    `direction` is out, in or both, as seen from `left`. Without `most` there is no end.
+    """
+
+    name: str
+    bound: bool
+    left: str
+    right: str
+    direction: str
+    types: Labels | None
+    repeats: bool = False
+    least: int = 1
+    most: int | None = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PathPart:
+    """A path that a variable names: nodes and links in turn, by their names."""
+
+    name: str
+    elements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Shortest paths between two nodes of a pattern, along one link that repeats.
+
+    `groups` asks for all paths of the `count` least lengths, otherwise for `count` paths (None: all of the least).
+    """
+
+    link: LinkPart
+    path: str | None
+    count: Expression | None
+    all: bool = False
+    groups: bool = False
+    conditions: tuple[Expression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What one MATCH looks for: all of it at once, no relationship twice.
+
+    `predicates` are what inline maps and WHERE ask; all must be true. `named` are the variables that it binds.
+    """
+
+    nodes: tuple[NodePart, ...]
+    links: tuple[LinkPart, ...]
+    paths: tuple[PathPart, ...]
+    searches: tuple[Search, ...]
+    predicates: tuple[Expression, ...]
+    named: tuple[str, ...]
+
+    @property
+    def bound(self) -> tuple[str, ...]:
+        """The names that the rows must have."""
+        return tuple(part.name for part in self.parts if part.bound)
+
+    @property
+    def parts(self) -> "tuple[NodePart | LinkPart, ...]":
+        """The nodes, then the links."""
+        return (*self.nodes, *self.links)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a plan; `at` is where its clause stands in the query."""
+
+    at: int = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Match(Step):
+    """MATCH: each row with each way in which the pattern matches; with `optional` at least once, with nulls.
+
+    No more rows are asked for than the sum of `most`, where that is not empty.
+    """
+
+    pattern: Pattern
+    optional: bool
+    most: tuple[Expression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unwind(Step):
+    """UNWIND: each row with each item of a list; no more are asked for than the sum of `most`, if that is not empty."""
+
+    source: Expression
+    name: str
+    most: tuple[Expression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Project(Step):
+    """WITH and RETURN: rows of columns, grouped, distinct, ordered, cut and filtered; `outer` variables stay."""
+
+    projected: Projected
+    distinct: bool
+    skip: Expression | None
+    limit: Expression | None
+    outer: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Finish(Step):
+    """FINISH: no rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Create(Step):
+    """CREATE of patterns; what `bound` names is there already."""
+
+    patterns: tuple[PathPattern, ...]
+    bound: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Merge(Step):
+    """MERGE: `pattern` is what is looked for, `made` what is created where it is not found."""
+
+    pattern: Pattern
+    made: PathPattern
+    bound: frozenset[str]
+    on_create: tuple[SetItem, ...]
+    on_match: tuple[SetItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Set(Step):
+    """SET."""
+
+    items: tuple[SetItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remove(Step):
+    """REMOVE."""
+
+    items: tuple[RemoveItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delete(Step):
+    """DELETE and DETACH DELETE."""
+
+    values: tuple[Expression, ...]
+    detach: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Foreach(Step):
+    """FOREACH: the steps run for each item of a list, and leave the rows as they are."""
+
+    name: str
+    source: Expression
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Step):
+    """CALL of a procedure; `yields` maps its columns to variables."""
+
+    clause: CallProcedure
+    signature: ProcedureSignature
+    yields: tuple[tuple[str, str], ...]
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Subcall(Step):
+    """CALL { }: the plan runs for each row, which goes on with what it returns."""
+
+    plan: "Plan"
+    imports: frozenset[str]
+    optional: bool
+    transactions: Transactions | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps of each part of a query, joined by UNION, or with `all` UNION ALL. Without columns it gives no rows."""
+
+    parts: tuple[tuple[Step, ...], ...]
+    all: bool
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(column.name for column in self.columns)

@@ -1,0 +1,58 @@
+"""Transactions on graphs, for the execution of Cypher."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from kgmem.domain.scope import visible_from
+from kgmem.query.execution.graph import GraphTransaction
+from kgmem.storage.postgres.catalog import PostgresCatalog
+from kgmem.storage.postgres.cypher.transaction import PostgresTransaction
+from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids
+
+
+class PostgresGraphs:
+    """The graphs of one database, for queries."""
+
+    def __init__(self, catalog: PostgresCatalog) -> None:
+        """Take the catalog, which knows the database."""
+        self._catalog = catalog
+        self._database = catalog.database
+
+    async def prepare(self, graph: str, labels: Collection[str], types: Collection[str]) -> None:
+        """Make the labels and types that a query will write, before its transaction."""
+        async with self._catalog.on(graph) as layout:
+            await ensure_labels(self._database, layout, VERTEX, labels)
+            await ensure_labels(self._database, layout, EDGE, types)
+
+    @asynccontextmanager
+    async def reading(self, graph: str, scope: str | None) -> AsyncIterator[GraphTransaction]:
+        """Begin a transaction that reads one snapshot."""
+        async with (
+            self._catalog.on(graph) as layout,
+            self._database.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield await self._transaction(connection, layout, scope, make=False)
+
+    async def writing(self, graph: str, scope: str | None, work: Callable[[GraphTransaction], Awaitable[Any]]) -> Any:
+        """Run work in a transaction and commit it; again from its start when writers met on the same rows."""
+        async with self._catalog.on(graph) as layout:
+
+            async def run(connection: asyncpg.Connection) -> Any:
+                transaction = await self._transaction(connection, layout, scope, make=True)
+                result = await work(transaction)
+                await transaction.finish()
+                return result
+
+            return await self._database.transact(run)
+
+    async def _transaction(
+        self, connection: asyncpg.Connection, layout: Layout, scope: str | None, *, make: bool
+    ) -> PostgresTransaction:
+        numbers: dict[str, int] = {}
+        if scope is not None:
+            numbers = await scope_ids(connection, layout, visible_from(scope), make=make)
+        return PostgresTransaction(connection, layout, self._database, scope, list(numbers.values()))

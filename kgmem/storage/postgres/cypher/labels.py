@@ -1,0 +1,47 @@
+"""Label expressions as conditions of SQL on rows of the index."""
+
+from kgmem.query.tree.labels import AllLabels, AnyLabel, LabelName, Labels, NotLabel, OneLabel
+from kgmem.storage.postgres.cypher.statement import Parameters
+from kgmem.storage.postgres.layout import EDGE, LABEL_SHIFT, VERTEX, Layout
+
+UNLABELLED = ""  # The name under which kgmem registers the table of nodes that have no label of their own.
+
+
+def node_condition(layout: Layout, labels: Labels, item: str, parameters: Parameters) -> str:
+    """Give the condition that the item under an alias bears these labels: its table's, or further ones."""
+    if isinstance(labels, LabelName):
+        further = f"{item}.labels @> {parameters.add([labels.name], 'text[]')}"
+        held = layout.labels.get((VERTEX, labels.name))
+        return further if held is None else f"({_within(held.id, item)} OR {further})"
+    if isinstance(labels, AnyLabel):
+        held = layout.labels.get((VERTEX, UNLABELLED))
+        return "true" if held is None else f"(NOT {_within(held.id, item)} OR {item}.labels IS NOT NULL)"
+    if isinstance(labels, NotLabel):
+        return f"(({node_condition(layout, labels.operand, item, parameters)}) IS NOT TRUE)"
+    if isinstance(labels, AllLabels | OneLabel):
+        word = " AND " if isinstance(labels, AllLabels) else " OR "
+        return f"({word.join(node_condition(layout, each, item, parameters) for each in labels.operands)})"
+    raise TypeError(f"{type(labels).__name__} is no condition that SQL can hold")
+
+
+def kinds_of(layout: Layout, types: Labels | None) -> list[int] | None:
+    """Give the numbers of the relationship types that an expression allows; None where it allows all."""
+    if types is None or isinstance(types, AnyLabel):
+        return None
+    return sorted(label.id for label in layout.by_id.values() if label.kind == EDGE and _allows(types, label.name))
+
+
+def _within(label: int, item: str) -> str:
+    return f"({item}.id >= {label << LABEL_SHIFT} AND {item}.id < {(label + 1) << LABEL_SHIFT})"
+
+
+def _allows(types: Labels, name: str) -> bool:
+    if isinstance(types, LabelName):
+        return types.name == name
+    if isinstance(types, NotLabel):
+        return not _allows(types.operand, name)
+    if isinstance(types, AllLabels):
+        return all(_allows(each, name) for each in types.operands)
+    if isinstance(types, OneLabel):
+        return any(_allows(each, name) for each in types.operands)
+    return isinstance(types, AnyLabel)

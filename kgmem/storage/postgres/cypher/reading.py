@@ -1,0 +1,74 @@
+"""Nodes and relationships by id, out of AGE's label tables: one statement whatever their labels."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from kgmem.query.planning.steps import Pattern
+from kgmem.query.tree.labels import LabelName, Labels, NotLabel
+from kgmem.query.tree.walking import children
+from kgmem.query.values import Node, Relationship
+from kgmem.storage.postgres.cypher.stored import node_of, relationship_of
+from kgmem.storage.postgres.layout import EDGE, VERTEX, Label, Layout, know_labels, label_id, learn_labels
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads rows of label tables by id."""
+
+    connection: asyncpg.Connection
+    layout: Layout
+
+    async def nodes(self, ids: Collection[int]) -> tuple[dict[int, Node], dict[int, str]]:
+        """Give nodes by id, and the texts of their rows."""
+        found, texts = {}, {}
+        rows = await self._rows("SELECT id, properties FROM {0} WHERE id = ANY ({1}::graphid[])", ids, VERTEX)
+        for row in rows:
+            id_, text = row[0], row[1]
+            found[id_] = node_of(id_, self.layout.by_id[label_id(id_)].name, text)
+            texts[id_] = text
+        return found, texts
+
+    async def relationships(self, ids: Collection[int]) -> tuple[dict[int, Relationship], dict[int, str]]:
+        """Give relationships by id, and the texts of their rows."""
+        found, texts = {}, {}
+        sql = "SELECT id, start_id, end_id, properties FROM {0} WHERE id = ANY ({1}::graphid[])"
+        for id_, start, end, text in await self._rows(sql, ids, EDGE):
+            found[id_] = relationship_of(id_, self.layout.by_id[label_id(id_)].name, (start, end), text)
+            texts[id_] = text
+        return found, texts
+
+    async def _rows(self, sql: str, ids: Collection[int], kind: int) -> list[Any]:
+        groups: dict[int, list[int]] = defaultdict(list)
+        for id_ in ids:
+            groups[label_id(id_)].append(id_)
+        await know_labels(self.connection, self.layout, (group[0] for group in groups.values()))
+        labels: list[tuple[Label, list[int]]] = [
+            (held, group)
+            for label, group in sorted(groups.items())
+            if (held := self.layout.by_id.get(label)) is not None and held.kind == kind
+        ]
+        if not labels:
+            return []
+        parts = (sql.format(self.layout.table(label), f"${n}") for n, (label, _) in enumerate(labels, start=1))
+        return list(await self.connection.fetch(" UNION ALL ".join(parts), *(group for _, group in labels)))
+
+
+async def know_names(connection: asyncpg.Connection, layout: Layout, pattern: Pattern) -> None:
+    """Learn the labels that a pattern names, where another process made some since this one last looked."""
+    asked = [
+        *((VERTEX, each) for node in pattern.nodes for each in node.labels),
+        *((EDGE, link.types) for link in pattern.links if link.types is not None),
+    ]
+    if any(_is_unknown(layout, kind, labels) for kind, labels in asked):
+        await learn_labels(connection, layout)
+
+
+def _is_unknown(layout: Layout, kind: int, labels: Labels) -> bool:
+    if isinstance(labels, LabelName):
+        return (kind, labels.name) not in layout.labels
+    parts = (each for each in children(labels) if isinstance(each, Labels))
+    return isinstance(labels, NotLabel) or any(_is_unknown(layout, kind, each) for each in parts)

@@ -1,0 +1,94 @@
+"""One transaction on one graph, as the execution of Cypher sees it."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import asyncpg
+
+from kgmem.query.execution.graph import Found, Lead, NewNode, NewRelationship
+from kgmem.query.planning.steps import LinkPart, Pattern
+from kgmem.query.values import Node, Relationship
+from kgmem.storage.postgres.cypher.matching import MatchStatement, expansion
+from kgmem.storage.postgres.cypher.reading import Reader, know_names
+from kgmem.storage.postgres.cypher.writing import Writer
+from kgmem.storage.postgres.database import Database
+from kgmem.storage.postgres.layout import Layout
+
+_LOCKS = 256  # How many locks all that is merged under shares, so that a large batch does not use up Postgres' own.
+
+
+class PostgresTransaction:
+    """A transaction; what it wrote is complete when `finish` was called."""
+
+    def __init__(
+        self, connection: asyncpg.Connection, layout: Layout, database: Database, scope: str | None, numbers: list[int]
+    ) -> None:
+        """Take a connection in a transaction, the scope (None: all), and the numbers of those that it sees."""
+        self.connection = connection
+        self.layout = layout
+        self._reader = Reader(connection, layout)
+        self._numbers = None if scope is None else numbers
+        self._writer = Writer(connection, layout, database, scope)
+
+    async def match(
+        self, pattern: Pattern, rows: Sequence[Mapping[str, Any]], most: int
+    ) -> tuple[tuple[str, ...], Sequence[Found]]:
+        """Give each way in which a pattern's nodes and links match."""
+        await know_names(self.connection, self.layout, pattern)
+        statement = MatchStatement(self.layout, pattern, self._numbers)
+        text = statement.text(rows, most)
+        found = await self.connection.fetch(text, *statement.parameters.values)
+        return tuple(part.name for part in pattern.parts), [tuple(row) for row in found]
+
+    async def expand(self, link: LinkPart, nodes: Collection[int], *, backwards: bool) -> Sequence[Lead]:
+        """Give what leads on from nodes along a link."""
+        text = expansion(self.layout, link, self._numbers, backwards=backwards)
+        return [(row[0], row[1], row[2]) for row in await self.connection.fetch(text, list(nodes))]
+
+    async def nodes(self, ids: Collection[int]) -> Mapping[int, Node]:
+        """Give nodes by id; those that are gone are missing."""
+        found, texts = await self._reader.nodes(ids)
+        self._writer.seen |= texts
+        return found
+
+    async def relationships(self, ids: Collection[int]) -> Mapping[int, Relationship]:
+        """Give relationships by id; those that are gone are missing."""
+        found, texts = await self._reader.relationships(ids)
+        self._writer.seen |= texts
+        return found
+
+    async def lock(self, names: Iterable[str]) -> None:
+        """Keep others from merging what has these names, and what happens to share a lock with them."""
+        digests = (int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big") for name in names)
+        for number in sorted({digest % _LOCKS for digest in digests}):
+            await self.connection.execute("SELECT pg_advisory_xact_lock($1, $2)", -self.layout.id - 1, number)
+
+    async def create_nodes(self, nodes: Sequence[NewNode]) -> Sequence[Node]:
+        """Make nodes."""
+        return await self._writer.create_nodes(nodes)
+
+    async def create_relationships(self, relationships: Sequence[NewRelationship]) -> Sequence[Relationship]:
+        """Make relationships."""
+        return await self._writer.create_relationships(relationships)
+
+    async def update_nodes(self, nodes: Sequence[Node]) -> Mapping[int, Node]:
+        """Write the labels and properties of nodes."""
+        return await self._writer.update_nodes(nodes)
+
+    async def update_relationships(self, relationships: Sequence[Relationship]) -> None:
+        """Write the properties of relationships."""
+        await self._writer.update_relationships(relationships)
+
+    async def relationships_of(self, nodes: Collection[int]) -> Collection[int]:
+        """Give the ids of the relationships that nodes have."""
+        rows = await self.connection.fetch(self.layout.sql("absorb", "edges_of"), list(nodes))
+        return {row["id"] for row in rows}
+
+    async def delete(self, nodes: Collection[int], relationships: Collection[int]) -> None:
+        """Delete relationships and then nodes."""
+        await self._writer.delete(nodes, relationships)
+
+    async def finish(self) -> None:
+        """Do what comes last in a transaction that wrote."""
+        await self._writer.finish()

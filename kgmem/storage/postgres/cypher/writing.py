@@ -1,0 +1,233 @@
+"""Writes of Cypher: label tables, retrieval index and change feed, in the transaction of the statement."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from kgmem.domain.entity import ENTITY, EPISODE, RELATIONSHIP
+from kgmem.domain.errors import Forbidden
+from kgmem.query.execution.graph import NewNode, NewRelationship
+from kgmem.query.values import Node, Relationship
+from kgmem.storage.postgres import deleting
+from kgmem.storage.postgres.absorbing import Absorber
+from kgmem.storage.postgres.cypher.labels import UNLABELLED
+from kgmem.storage.postgres.cypher.reading import Reader
+from kgmem.storage.postgres.cypher.stored import node_text, relationship_text
+from kgmem.storage.postgres.database import Database
+from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, label_id, scope_ids
+from kgmem.storage.postgres.passages import Passages
+from kgmem.storage.postgres.records import loads
+from kgmem.storage.postgres.relabelling import relabel
+from kgmem.storage.postgres.vertices import keep_history
+
+_FILE = "cypher"
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes on one connection; `scope` is whose memory it writes (None: what exists stays whose it is).
+
+    `seen` holds the rows as the statement has read them: what somebody else has changed since makes it begin again.
+    """
+
+    connection: asyncpg.Connection
+    layout: Layout
+    database: Database
+    scope: str | None
+    seen: dict[int, str] = field(default_factory=dict)
+    _own: set[int] = field(default_factory=set)  # What this transaction has written, and so holds.
+    _created: set[int] = field(default_factory=set)
+    _passages: Passages | None = None
+
+    @property
+    def passages(self) -> Passages:
+        """What the index shall find of what was written, stored at the end."""
+        if self._passages is None:
+            self._passages = Passages(self.layout)
+        return self._passages
+
+    async def create_nodes(self, nodes: Sequence[NewNode]) -> list[Node]:
+        """Make nodes, each in the table of its first label."""
+        names = [node.labels[0] if node.labels else UNLABELLED for node in nodes]
+        ids = await self._take_ids(VERTEX, names)
+        groups: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        for id_, name, node in zip(ids, names, nodes, strict=True):
+            text = node_text(node.properties, list(node.labels[1:]), self.scope or "")
+            groups[self.layout.labels[VERTEX, name].age_name].append((id_, text))
+        for label, rows in sorted(groups.items()):
+            sql = self.layout.sql("write", "insert_vertices", label=label)
+            await self.connection.execute(sql, *map(list, zip(*rows, strict=True)))
+        self._mark(ids)
+        await self._index(vertices=ids)
+        made = zip(ids, nodes, strict=True)
+        return [Node(id_, tuple(node.labels), dict(node.properties), str(id_)) for id_, node in made]
+
+    async def create_relationships(self, relationships: Sequence[NewRelationship]) -> list[Relationship]:
+        """Make relationships between nodes that are there. Raises what makes the statement begin again otherwise."""
+        ids = await self._take_ids(EDGE, [each.type for each in relationships])
+        ends = {end for each in relationships for end in (each.start, each.end)}
+        rows = await self.connection.fetch(self.layout.sql(_FILE, "hold_ends"), sorted(ends))
+        scopes = {row["id"]: row["path"] for row in rows}
+        if len(scopes) < len(ends):
+            raise asyncpg.SerializationError("a node was deleted while a relationship to it was made")
+        groups: dict[str, list[tuple[int, int, int, str]]] = defaultdict(list)
+        for id_, each in zip(ids, relationships, strict=True):
+            scope = max(scopes[each.start], scopes[each.end], key=len) if self.scope is None else self.scope
+            text = relationship_text(each.properties, scope)
+            groups[self.layout.labels[EDGE, each.type].age_name].append((id_, each.start, each.end, text))
+        for label, edges in sorted(groups.items()):
+            sql = self.layout.sql("write", "insert_label_edges", label=label)
+            await self.connection.execute(sql, *map(list, zip(*edges, strict=True)))
+        self._mark(ids)
+        await self._index(edges=ids)
+        return [
+            Relationship(id_, each.type, each.start, each.end, dict(each.properties), str(id_))
+            for id_, each in zip(ids, relationships, strict=True)
+        ]
+
+    async def update_nodes(self, nodes: Sequence[Node]) -> dict[int, Node]:
+        """Write labels and properties; gives by the former id what moved to another table, since its label went."""
+        locked = await self._locked("lock_nodes", [node.id for node in nodes])
+        stored = await self._unchanged((await Reader(self.connection, self.layout).nodes(list(locked)))[1])
+        await self._keep(locked, stored)
+        moved: dict[int, Node] = {}
+        groups: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        for node in nodes:
+            if node.id not in stored:
+                raise asyncpg.SerializationError("a node was deleted while it was changed")
+            id_ = await self._placed(node)
+            if id_ != node.id:
+                moved[node.id] = Node(id_, node.labels, node.properties, str(id_))
+            label = self.layout.by_id[label_id(id_)]
+            further = [each for each in node.labels if each != label.name]
+            text = node_text(node.properties, further, str(stored[node.id].get("scope") or ""))
+            groups[label.age_name].append((id_, text))
+        for name, rows in sorted(groups.items()):
+            sql = self.layout.sql("write", "update_vertices", label=name)
+            await self.connection.execute(sql, *map(list, zip(*rows, strict=True)))
+        ids = [moved[node.id].id if node.id in moved else node.id for node in nodes]
+        self._own.update(ids)
+        await self._index(vertices=ids)
+        return moved
+
+    async def update_relationships(self, relationships: Sequence[Relationship]) -> None:
+        """Write the properties of relationships."""
+        locked = await self._locked_edges([each.id for each in relationships])
+        stored = await self._unchanged((await Reader(self.connection, self.layout).relationships(list(locked)))[1])
+        ends = {each.id: (each.start, each.end) for each in relationships}
+        await self._keep(locked, stored, ends)
+        groups: dict[str, list[tuple[int, int, int, str]]] = defaultdict(list)
+        for each in relationships:
+            if each.id not in stored:
+                raise asyncpg.SerializationError("a relationship was deleted while it was changed")
+            text = relationship_text(each.properties, str(stored[each.id].get("scope") or ""))
+            label = self.layout.by_id[label_id(each.id)].age_name
+            groups[label].append((each.id, each.start, each.end, text))
+        for label, rows in sorted(groups.items()):
+            sql = self.layout.sql("write", "update_label_edges", label=label)
+            await self.connection.execute(sql, *map(list, zip(*rows, strict=True)))
+        self._own.update(ends)
+        await self._index(edges=list(ends))
+
+    async def delete(self, nodes: Collection[int], relationships: Collection[int]) -> None:
+        """Delete relationships and nodes, with what the index has of them."""
+        await self.connection.execute(self.layout.sql("write", "ends_may_go"))
+        locked = await self._locked("lock_nodes_to_delete", nodes)
+        edges = await self._locked_edges(relationships)
+        await deleting.delete_edges(self.connection, self.layout, list(edges.values()))
+        for kind in (ENTITY, EPISODE):
+            rows = [row for row in locked.values() if row["kind"] == kind]
+            if rows:
+                await deleting.delete_vertices(self.connection, self.layout, kind, rows)
+        self.passages.forget({*nodes, *relationships})
+
+    async def finish(self) -> None:
+        """Store what is searched by; nothing may follow but COMMIT."""
+        if self._passages is not None:
+            await self._passages.store(self.connection)
+
+    async def _take_ids(self, kind: int, names: Sequence[str]) -> list[int]:
+        missing = {name for name in names if (kind, name) not in self.layout.labels}
+        if missing:
+            await ensure_labels(self.database, self.layout, kind, missing)
+        counts: dict[str, int] = defaultdict(int)
+        for name in names:
+            counts[name] += 1
+        taken = {}
+        for name, count in counts.items():
+            label = self.layout.labels[kind, name]
+            rows = await self.connection.fetch(self.layout.sql(_FILE, "take_ids"), label.id, label.sequence, count)
+            taken[name] = iter(row["id"] for row in rows)
+        return [next(taken[name]) for name in names]
+
+    def _mark(self, ids: Iterable[int]) -> None:
+        held = list(ids)
+        self._own.update(held)
+        self._created.update(held)
+
+    async def _index(self, *, vertices: Sequence[int] = (), edges: Sequence[int] = ()) -> None:
+        absorber = Absorber(self.connection, self.layout)
+        try:
+            await absorber.vertices(vertices, self.passages)
+            await absorber.edges(edges, self.passages)
+        except asyncpg.UniqueViolationError as error:
+            raise asyncpg.SerializationError("another writer took a key at the same time") from error
+
+    async def _locked(self, statement: str, ids: Collection[int]) -> dict[int, Any]:
+        if not ids:
+            return {}
+        rows = await self.connection.fetch(self.layout.sql(_FILE, statement), list(ids))
+        await self._check_scope(rows)
+        return {row["id"]: row for row in rows}
+
+    async def _locked_edges(self, ids: Collection[int]) -> dict[int, Any]:
+        if not ids:
+            return {}
+        rows = await self.connection.fetch(self.layout.sql("absorb", "edges"), list(ids))
+        await self._check_scope(rows)
+        return {row["id"]: row for row in rows}
+
+    async def _check_scope(self, rows: Iterable[Any]) -> None:
+        if self.scope is None:
+            return
+        number = (await scope_ids(self.connection, self.layout, [self.scope], make=True))[self.scope]
+        if any(row["scope"] != number for row in rows):
+            raise Forbidden(
+                "The query would change what belongs to another scope.",
+                mend=f"Change only what is of {self.scope!r}, or run the query in the scope that it is of.",
+            )
+
+    async def _unchanged(self, texts: Mapping[int, str]) -> dict[int, dict[str, Any]]:
+        """Give stored properties, when they still are what the statement has read."""
+        for id_, text in texts.items():
+            if id_ not in self._own and self.seen.get(id_, text) != text:
+                raise asyncpg.SerializationError("another writer changed what the statement has read")
+        return {id_: loads(text) for id_, text in texts.items()}
+
+    async def _keep(
+        self,
+        locked: Mapping[int, Any],
+        stored: Mapping[int, Mapping[str, Any]],
+        ends: Mapping[int, tuple[int, int]] | None = None,
+    ) -> None:
+        """Move versions that end now to the history."""
+        groups: dict[int, list[tuple[Any, Mapping[str, Any], tuple[int, int] | None]]] = defaultdict(list)
+        for id_, row in locked.items():
+            if id_ in stored and id_ not in self._created:
+                kind = RELATIONSHIP if ends else row["kind"]
+                groups[kind].append((row, stored[id_], ends[id_] if ends else None))
+        for kind, versions in groups.items():
+            await keep_history(self.connection, self.layout, kind, versions, deleted=False)
+
+    async def _placed(self, node: Node) -> int:
+        """Give the id of a node, which is another one when it has lost the label of its table."""
+        held = self.layout.by_id[label_id(node.id)].name
+        if held == UNLABELLED or held in node.labels:
+            return node.id
+        name = node.labels[0] if node.labels else UNLABELLED
+        if (VERTEX, name) not in self.layout.labels:
+            await ensure_labels(self.database, self.layout, VERTEX, [name])
+        return await relabel(self.connection, self.passages, node.id, name)

@@ -1,0 +1,38 @@
+-- name: take_ids
+SELECT ($1::bigint << 48) | nextval($2::bigint::oid::regclass) AS id FROM generate_series(1, $3)
+
+-- name: lock_nodes
+SELECT id, key, version, scope, kind, known_from FROM {index}.item WHERE id = ANY ($1::bigint[]) AND kind < 3
+ORDER BY id FOR NO KEY UPDATE
+
+-- name: lock_nodes_to_delete
+-- Waits for those who are writing relationships to them.
+SELECT id, key, version, scope, kind, known_from FROM {index}.item WHERE id = ANY ($1::bigint[]) AND kind < 3
+ORDER BY id FOR UPDATE
+
+-- name: hold_ends
+-- So that none is deleted or moved to another id before the relationship is committed.
+SELECT i.id, s.path FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
+WHERE i.id = ANY ($1::bigint[]) AND i.kind < 3 ORDER BY i.id FOR KEY SHARE OF i
+
+-- name: both_ways
+SELECT id, kind, scope, source AS here, target AS there FROM {index}.edge
+UNION ALL SELECT id, kind, scope, target, source FROM {index}.edge WHERE source <> target
+
+-- name: chain
+WITH RECURSIVE walk (here, path, depth) AS (
+    SELECT %(start)s::bigint, '{}'::bigint[], 0
+    UNION ALL SELECT e.there, %(grown)s, w.depth + 1 FROM walk w CROSS JOIN LATERAL (%(edges)s) e WHERE %(goes_on)s)
+SELECT here, path FROM walk WHERE depth >= %(least)s
+
+-- name: next_out
+SELECT x.id, x.target AS there FROM {index}.edge x WHERE x.source = w.here AND NOT x.id = ANY (w.path)%(asked)s
+
+-- name: next_in
+SELECT x.id, x.source AS there FROM {index}.edge x WHERE x.target = w.here AND NOT x.id = ANY (w.path)%(asked)s
+
+-- name: expand_out
+SELECT x.source, x.id, x.target FROM {index}.edge x WHERE x.source = ANY ($1::bigint[])%(asked)s
+
+-- name: expand_in
+SELECT x.target, x.id, x.source FROM {index}.edge x WHERE x.target = ANY ($1::bigint[])%(asked)s
