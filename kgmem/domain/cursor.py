@@ -4,8 +4,9 @@ import base64
 import binascii
 import json
 import zlib
-from collections.abc import Sequence
-from dataclasses import astuple, replace
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
 from hashlib import blake2b
 
 from kgmem.domain.errors import InvalidInput
@@ -43,14 +44,21 @@ def given_before(graph: str, question: Question) -> list[int]:
 
 
 def _digest(graph: str, question: Question) -> str:
-    asked = replace(question, cursor=None, k=0, explain=False, profile=False)
-    return blake2b(repr((graph, _plain(astuple(asked)))).encode(), digest_size=9).hexdigest()
+    # A vector is hundreds of numbers, most of all that a question holds, so its bytes stand for it.
+    vector = b"" if question.what.vector is None else array("d", question.what.vector).tobytes()
+    what = replace(question.what, vector=None)
+    asked = replace(question, what=what, cursor=None, k=0, explain=False, profile=False)
+    return blake2b(repr((graph, _plain(asked))).encode() + vector, digest_size=9).hexdigest()
 
 
 def _plain(value: object) -> object:
     """Give a value in one form however it was given: lists as tuples, mappings in the order of their keys."""
-    if isinstance(value, dict):
+    if isinstance(value, str) or value is None:
+        return value
+    if is_dataclass(value):
+        return tuple(_plain(getattr(value, each.name)) for each in fields(value))
+    if isinstance(value, Mapping):
         return tuple((key, _plain(value[key])) for key in sorted(value))
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
+    if not isinstance(value, Iterable):
         return value
     return tuple(_plain(each) for each in value)

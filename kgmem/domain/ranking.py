@@ -41,14 +41,17 @@ def fuse(
         raise InvalidInput("Weights are at least 0, and one of them is more.", mend="Leave weights out for equal ones.")
     total = math.fsum(asked.values())  # In any order of the arms the same.
     parts: dict[Id, dict[str, tuple[int, float, float]]] = {}
+    scores: dict[Id, float] = {}
     for name, ranking in sorted(arms.items()):
         scaled = _reciprocal(ranking) if method == "rrf" else _minmax(ranking)
         weight = asked[name] / total
         for rank, ((id_, value), part) in enumerate(zip(ranking, scaled, strict=True), start=1):
             parts.setdefault(id_, {})[name] = (rank, value, weight * part)
-    scores = [(-sum(part for _, _, part in told.values()), id_) for id_, told in parts.items()]
+            scores[id_] = scores.get(id_, 0.0) + weight * part
+    # Parts that make a whole may sum to a little more than 1.
+    best = sorted((-min(1.0, score), id_) for id_, score in scores.items())[:most]
     # Only what is kept is spelled out: candidates are several times as many.
-    return [_ranked(id_, -negative, parts[id_]) for negative, id_ in sorted(scores)[:most]]
+    return [_ranked(id_, -negative, parts[id_]) for negative, id_ in best]
 
 
 def _ranked(id_: Id, score: float, told: Mapping[str, tuple[int, float, float]]) -> Ranked[Id]:

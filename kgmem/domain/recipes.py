@@ -30,7 +30,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "multi_hop": Recipe(
             "Answers that lie over several texts: a walk over the graph from what matches.",
             walk=True,
-            weights={"walk": 2.0},
+            weights={"walk": 4.0},
         ),
         "recent": Recipe("What happened lately first; a month halves it.", half_life_days=30.0),
         "timeline": Recipe(

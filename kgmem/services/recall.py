@@ -30,10 +30,10 @@ async def recall(parts: Parts, graph: str, question: Question) -> Answer:
     try:
         answer = await _answer(parts, held, question)
     except KgmemError:
-        if _space_of(present := await parts.graphs.get(graph)) == _space_of(held):
+        if (present := await parts.graphs.get(graph)).space == held.space:
             raise
     else:
-        if _space_of(present := await parts.graphs.get(graph)) == _space_of(held):
+        if (present := await parts.graphs.get(graph)).space == held.space:
             return replace(answer, understood=understood)
     # The graph moved to another embedding space meanwhile, so the vector was of the wrong one.
     return replace(await _answer(parts, present, question), understood=understood)
@@ -53,10 +53,6 @@ async def _answer(parts: Parts, held: Graph, question: Question) -> Answer:
     }
     told = question.explain or question.profile
     return replace(answer, suppressed={**answer.suppressed, **note}, profile=profile if told else {})
-
-
-def _space_of(graph: Graph) -> str | None:
-    return graph.space.id if graph.space else None
 
 
 def _check(question: Question) -> None:

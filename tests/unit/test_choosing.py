@@ -81,6 +81,14 @@ def test_a_cursor_belongs_to_its_question_and_graph() -> None:
             given_before(graph, replace(other, cursor=cursor))
 
 
+def test_a_cursor_belongs_to_its_vector_however_that_is_given() -> None:
+    cursor = next_cursor("g", Question(What(vector=[0.5, 1.0])), [7])
+    assert given_before("g", Question(What(vector=(0.5, 1)), cursor=cursor)) == [7]
+    for other in ([0.5, 1.5], [1.0, 0.5], None):
+        with pytest.raises(InvalidInput, match="another question"):
+            given_before("g", Question(What(vector=other), cursor=cursor))
+
+
 def test_a_bomb_is_no_cursor() -> None:
     bomb = next_cursor("g", Question(), list(range(1, 400_000, 3)))
     with pytest.raises(InvalidInput, match="not a cursor"):

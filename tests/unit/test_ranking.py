@@ -2,7 +2,7 @@
 
 import math
 import random
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -127,3 +127,11 @@ def test_nothing_found_is_an_empty_ranking() -> None:
 def test_weights_that_weigh_nothing_are_refused(weights: dict[str, float]) -> None:
     with pytest.raises(InvalidInput):
         fuse({"words": [(1, 1.0)]}, weights=weights)
+
+
+def test_parts_that_make_a_whole_score_one_and_no_more() -> None:
+    weights = {"a": 0.1, "b": 0.2, "c": 0.3, "d": 0.7, "e": 3.0}
+    for names in combinations(weights, 3):
+        (best,) = fuse({name: [("x", 1.0)] for name in names}, weights={name: weights[name] for name in names})
+        assert best.score == pytest.approx(1)
+        assert best.score <= 1

@@ -14,7 +14,7 @@ from kgmem.storage.postgres.search import causes
 from kgmem.storage.postgres.search.arms import words_note
 from kgmem.storage.postgres.search.request import STANDS, SearchRequest
 from kgmem.storage.postgres.search.standing import HELD_BACK
-from kgmem.storage.postgres.search.statement import compose
+from kgmem.storage.postgres.search.statement import Statement, compose
 from kgmem.storage.postgres.search.walking import Surroundings, walk
 
 # Per arm: twice what is asked, so that fusion sees beyond the k best of each, and at least 40.
@@ -51,7 +51,7 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
         arms["words"] = [pair for pair in arms["words"] if pair[1] > 0]
     arms.pop("nothing", None)
     if request.question.graph.walk:
-        arms["walk"] = walk(Surroundings.of(found.notes), layout.graph, request.question, arms)
+        arms["walk"] = walk(Surroundings.of(found.notes), layout, request.question, arms)
     suppressed = {**Counter(held_back.values()), **words_note(layout, request), **causes.cut_note(found.notes)}
     return Candidates(arms, suppressed, causes.paths_of(found.notes))
 
@@ -66,33 +66,35 @@ async def _ask_widely(
         if statement is None:
             return _Found({}, {}, ())
         rows = await connection.fetch(statement.sql, *statement.values)
-        items: dict[str, set[int]] = {arm: set() for arm in statement.arms}
-        passages = dict.fromkeys(items, 0)
-        for arm, item, *_ in rows:
-            if arm == "refused":
-                raise statement.refusals[item]
-            if arm in items:
-                items[arm].add(item)
-                passages[arm] += 1
-        crowded = any(passages[arm] >= most and len(items[arm]) < request.question.k for arm in items)
+        found, crowded = _read(layout, statement, rows, wanted=request.question.k, most=most)
         if not crowded or most >= _WIDEST:
-            return _best(layout, statement.arms, rows)
+            return found
         most = min(_WIDER * most, _WIDEST)
 
 
-def _best(layout: Layout, arms: Sequence[str], rows: Sequence[Any]) -> _Found:
-    """Give the best value of each item by arm, why items are held back, and what else is told."""
-    found: dict[str, dict[int, float]] = {arm: {} for arm in arms}
+def _read(layout: Layout, statement: Statement, rows: Sequence[Any], *, wanted: int, most: int) -> tuple[_Found, bool]:
+    """Give what a statement told, and whether passages of few items fill an arm, so that others found no room."""
+    found: dict[str, dict[int, float]] = {arm: {} for arm in statement.arms}
+    back: dict[str, set[int]] = {arm: set() for arm in statement.arms}
+    passages = dict.fromkeys(found, 0)
     held_back: dict[int, str] = {}
     notes = []
     for row in rows:
-        arm, item, value, stands = row[:4]
-        if arm == "large":
-            layout.large[item] = time.monotonic()
-        elif arm not in found:
-            notes.append(row)
-        elif stands != STANDS:
-            held_back[item] = HELD_BACK[stands]
-        elif value > found[arm].get(item, float("-inf")):
-            found[arm][item] = value
-    return _Found(found, held_back, notes)
+        arm, item = row[0], row[1]
+        values = found.get(arm)
+        if values is None:
+            if arm == "refused":
+                raise statement.refusals[item]
+            if arm == "large":
+                layout.large[item] = time.monotonic()
+            else:
+                notes.append(row)
+            continue
+        passages[arm] += 1
+        if row[3] != STANDS:
+            held_back[item] = HELD_BACK[row[3]]
+            back[arm].add(item)
+        elif item not in values or row[2] > values[item]:
+            values[item] = row[2]
+    crowded = any(count >= most and len(found[arm]) + len(back[arm]) < wanted for arm, count in passages.items())
+    return _Found(found, held_back, notes), crowded

@@ -75,7 +75,9 @@ def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most
     parts += [part for arm, pieces in texts.items() for part in _of_text(layout, arm, narrow.pieces(pieces), places)]
     parts += [_of_dimension(each, places) for each in ranking if each.candidates]
     if question.graph.walk:
-        tables.append(_seeds(layout, texts, {**names, "filters": _all([stands.condition])}))
+        by_text = texts.keys() <= {"meaning", "words"}
+        wanted = {**names, "filters": _all([stands.condition])}
+        tables.append(_seeds(layout, texts, wanted) if hard or not by_text else layout.sql("walk", "seeds_of_found"))
     refusals = [refusal for each in dimensions for refusal in each.refusals]
     parts += [
         f"SELECT 'refused', {at}::bigint, 0::float8, {STANDS} WHERE {when}" for at, (when, _) in enumerate(refusals)

@@ -6,33 +6,33 @@ steps of the best candidates, bounded in number, so that its time does not grow 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kgmem.domain.entity import EPISODE
 from kgmem.domain.errors import NotFound
-from kgmem.domain.graph import Graph
-from kgmem.domain.question import Question
+from kgmem.domain.question import Fusion, Question
 from kgmem.domain.ranking import fuse
 from kgmem.domain.scope import visible_from
-from kgmem.storage.postgres.layout import Layout
+from kgmem.domain.statement import EPISODE_LABEL
+from kgmem.storage.postgres.layout import LABEL_SHIFT, VERTEX, Layout
 from kgmem.storage.postgres.search import times
-from kgmem.storage.postgres.search.request import STANDS, Dimension, Parameters, SearchRequest
+from kgmem.storage.postgres.search.request import Dimension, Parameters, SearchRequest
 
 NAME = "walk"
 SEEDS = 40  # Candidates of every text arm among entities and facts, of which the best are taken.
 _BEST, _FOUND = 8, 40  # Of every arm: entities and facts each; of all that was found.
-_FAN_NEAR, _FAN_FAR, _BEYOND = 60, 16, 400
+_FAN_NEAR, _FAN_FAR, _BEYOND, _NODES = 60, 16, 150, 200
 # Chosen on MuSiQue, 2WikiMultihopQA and HotpotQA together (bench/multi_hop.py), one setting for all three.
 _DAMPING = 0.85  # The chance of a step; the rest starts again.
 _STEPS = 20
 _MOST = 80
 _FACTS, _ENTITIES = 5, 2  # That the walk starts at.
 _FOUND_SHARE = 0.05  # How much of it starts at what was found, beside an entity or a fact that fits best.
+_MILLION = 1_000_000
 
 
 def walking(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
@@ -44,12 +44,13 @@ def walking(layout: Layout, request: SearchRequest, parameters: Parameters) -> D
     keys = parameters.add(named, "text[]")
     paths = parameters.add(list(visible_from(question.scope)), "text[]")
     conditions = "".join(f" AND {each}" for each in times.of_links(question.when, parameters))
-    weight = "coalesce(e.strength, 1) * coalesce(e.confidence, 1)"
+    weight = f"({_MILLION} * coalesce(e.strength, 1) * coalesce(e.confidence, 1))::bigint"
     links = [
         layout.sql("walk", "links") % {"weight": weight, "conditions": conditions, "fan": str(fan)}
         for fan in (_FAN_NEAR, _FAN_FAR)
     ]
-    numbers = {"seeds": str(_BEST), "found": str(_FOUND), "beyond": str(_BEYOND)}
+    numbers = {"seeds": str(_BEST), "found": str(_FOUND), "beyond": str(_BEYOND), "nodes": str(_NODES)}
+    numbers |= {"share": str(_FOUND_SHARE), "wanted": _wanted(layout, question)}
     later = {name: f"%({name})s" for name in ("filters", "stands")}
     unknown = NotFound(f"Not all of what.start is here: {', '.join(named)[:200]}.", mend="Give keys of entities.")
     return Dimension(
@@ -60,26 +61,32 @@ def walking(layout: Layout, request: SearchRequest, parameters: Parameters) -> D
     )
 
 
+def _wanted(layout: Layout, question: Question) -> str:
+    """Give the condition on the id of a node that one of the wanted kinds of hit meets: its label tells that."""
+    entities, episodes = (not question.what.kinds or kind in question.what.kinds for kind in ("entity", "episode"))
+    label = f"{layout.labels[VERTEX, EPISODE_LABEL].id}"
+    return "true" if entities == episodes else f"o.id >> {LABEL_SHIFT} {'<>' if entities else '='} {label}"
+
+
 @dataclass(slots=True)
 class Surroundings:
     """The part of the graph that a walk goes over."""
 
-    links: list[tuple[int, int, float]] = field(default_factory=list)
+    links: dict[int, Sequence[int]] = field(default_factory=dict)  # The ends at the other side, then their weights.
     ends: dict[int, Sequence[int]] = field(default_factory=dict)  # Of facts.
     starts: list[int] = field(default_factory=list)  # Entities that the question names.
     seeds: dict[str, list[tuple[int, float]]] = field(default_factory=dict)  # By arm, the best first.
-    kinds: dict[int, int] = field(default_factory=dict)
-    stands: dict[int, int] = field(default_factory=dict)  # -1: the question's filters leave it out.
+    standing: set[int] = field(default_factory=set)  # What may be a hit.
 
     @classmethod
     def of(cls, notes: Sequence[Any]) -> "Surroundings":
         """Give what the statement told."""
         around = cls()
-        for arm, item, value, stands, ids in notes:
-            if arm == "link":
-                around.links.append((item, ids[0], value))
-            elif arm == "node":
-                around.kinds[item], around.stands[item] = int(value), stands
+        for arm, item, value, _, ids in notes:
+            if arm == "links":
+                around.links[item] = ids
+            elif arm == "nodes":
+                around.standing.update(ids or ())
             elif arm == "ends":
                 around.ends[item] = ids
             elif arm == "start":
@@ -90,42 +97,58 @@ class Surroundings:
             ranking.sort(key=lambda pair: (-pair[1], pair[0]))
         return around
 
+    def pairs(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Give the links, each once: its two ends in a row, the lesser first, and its weight."""
+        ones = np.repeat(
+            np.fromiter(self.links, np.int64, len(self.links)), [len(told) // 2 for told in self.links.values()]
+        )
+        told = [np.array(each, np.int64).reshape(2, -1) for each in self.links.values()]
+        others, weights = np.concatenate(told, axis=1) if told else np.empty((2, 0), np.int64)
+        ends = np.stack([np.minimum(ones, others), np.maximum(ones, others)], axis=1)
+        order = np.lexsort((-weights, ends[:, 1], ends[:, 0]))
+        ends, weights = ends[order], weights[order]
+        first = np.ones(len(ends), bool)  # Of parallel links the strongest counts.
+        first[1:] = (ends[1:] != ends[:-1]).any(axis=1)
+        return ends[first], weights[first] / _MILLION
+
 
 def walk(
-    around: Surroundings, graph: Graph, question: Question, arms: Mapping[str, Sequence[tuple[int, float]]]
+    around: Surroundings, layout: Layout, question: Question, arms: Mapping[str, Sequence[tuple[int, float]]]
 ) -> list[tuple[int, float]]:
     """Give the nodes that the question may be answered with, the most visited first.
 
     Their value is the logarithm of how often the walk is there: few places have nearly all of its time.
     """
-    start = _starts(around, graph, question, arms)
+    pairs, weights = around.pairs()
+    start = _starts(around, _told_by(layout, pairs), question.fusion or layout.graph.fusion, arms, question.weights)
     if not start:
         return []
-    ids = sorted({*start, *(end for one, other, _ in around.links for end in (one, other))})
-    at = {id_: number for number, id_ in enumerate(ids)}
-    visits = _pagerank(
-        np.fromiter((at[one] for one, _, _ in around.links), np.intp, len(around.links)),
-        np.fromiter((at[other] for _, other, _ in around.links), np.intp, len(around.links)),
-        np.fromiter((weight for _, _, weight in around.links), np.float64, len(around.links)),
-        np.array([start.get(id_, 0.0) for id_ in ids]),
-    )
-    best = sorted((-value, id_) for id_, value in zip(ids, visits.tolist(), strict=True) if value > 0)
-    return [(id_, math.log(-negative)) for negative, id_ in best if around.stands.get(id_, -1) == STANDS][:_MOST]
+    begun = np.fromiter(start, np.int64, len(start))
+    ids, at = np.unique(np.concatenate([pairs.ravel(), begun]), return_inverse=True)
+    begins = np.zeros(len(ids))
+    begins[at[pairs.size :]] = list(start.values())
+    ends = at[: pairs.size].reshape(-1, 2)
+    visits = _pagerank(ends[:, 0], ends[:, 1], weights, begins)
+    told = zip(ids.tolist(), visits.tolist(), strict=True)
+    best = sorted((-value, id_) for id_, value in told if value > 0 and id_ in around.standing)
+    return [(id_, math.log(-negative)) for negative, id_ in best[:_MOST]]
 
 
 def _starts(
-    around: Surroundings, graph: Graph, question: Question, arms: Mapping[str, Sequence[tuple[int, float]]]
+    around: Surroundings,
+    told: Callable[[int], int],
+    method: Fusion,
+    arms: Mapping[str, Sequence[tuple[int, float]]],
+    weights: Mapping[str, float],
 ) -> dict[int, float]:
     """Give where the walk starts, and how often.
 
     What few episodes tell of says more of the question than what many do (node specificity).
     """
-    method = question.fusion or graph.fusion
-    told = _told_by(around)
     start = dict.fromkeys(around.starts, 1.0)
 
     def add(id_: int, value: float) -> None:
-        start[id_] = start.get(id_, 0.0) + value / told.get(id_, 1)
+        start[id_] = start.get(id_, 0.0) + value / max(1, told(id_))
 
     # A fact is known by what it says, an entity by its name: each by the arm that is better at that, where it ran.
     for arm, other, are_facts, most in (("meaning", "words", True, _FACTS), ("words", "meaning", False, _ENTITIES)):
@@ -135,20 +158,19 @@ def _starts(
             for id_ in around.ends.get(seed.id, (seed.id,)):
                 add(id_, seed.score)
     found = {name: ranking for name, ranking in arms.items() if name != "listed"}
-    for hit in fuse(found, method=method, weights=question.weights, most=2 * _FOUND):
-        if hit.id in around.kinds and hit.id not in around.ends:
+    for hit in fuse(found, method=method, weights=weights, most=2 * _FOUND):
+        if hit.id in around.standing and hit.id not in around.ends:
             start[hit.id] = start.get(hit.id, 0.0) + _FOUND_SHARE * hit.score
     return {id_: value for id_, value in start.items() if value > 0}
 
 
-def _told_by(around: Surroundings) -> Mapping[int, int]:
-    """Give how many episodes are linked to each node."""
-    counts: dict[int, int] = {}
-    for pair in around.links:
-        for one, other in (pair[:2], pair[1::-1]):
-            if around.kinds.get(one) == EPISODE:
-                counts[other] = counts.get(other, 0) + 1
-    return counts
+def _told_by(layout: Layout, pairs: npt.NDArray[np.int64]) -> Callable[[int], int]:
+    """Give what gives how many episodes are linked to a node."""
+    label = layout.labels[VERTEX, EPISODE_LABEL].id
+    of_episodes = pairs[:, ::-1][pairs >> LABEL_SHIFT == label]  # The other ends of what is an episode.
+    nodes, counts = np.unique(of_episodes, return_counts=True)
+    told = dict(zip(nodes.tolist(), counts.tolist(), strict=True))
+    return lambda id_: told.get(id_, 1)
 
 
 def _pagerank(

@@ -5,55 +5,74 @@ walk_started AS MATERIALIZED (
     ORDER BY i.key, length(s.path) DESC
 )
 
--- name: note
--- What the walk starts from (the best entities and facts of every arm, whatever kinds of hit are asked for, and the best
--- of all that was found), and the links around it: with their weight, the ends of facts, and every node with its kind;
--- stands is -1 for nodes that the question's filters leave out.
-WITH best AS MATERIALIZED (
-    SELECT arm, item, value FROM (
-        SELECT s.arm, s.item, s.value, row_number() OVER (PARTITION BY s.arm, i.kind ORDER BY s.value DESC, s.item) AS place
-        FROM walk_seeds s JOIN {index}.item i ON i.id = s.item WHERE s.stands = 0) placed
-    WHERE place <= %(seeds)s
-), seeds AS MATERIALIZED (
-    SELECT item FROM best
-    UNION SELECT id FROM walk_started
-    UNION SELECT item FROM (
-        SELECT item, row_number() OVER (PARTITION BY arm ORDER BY value DESC, item) AS place
-        FROM found WHERE stands = 0 AND arm NOT IN ('large', 'refused', 'listed')) placed
-    WHERE place <= %(found)s
-), ends AS MATERIALIZED (
-    SELECT s.item AS fact, e.source, e.target FROM seeds s JOIN {index}.edge e ON e.id = s.item
-), roots AS MATERIALIZED (
-    SELECT item AS id FROM seeds UNION SELECT source FROM ends UNION SELECT target FROM ends
-), near AS MATERIALIZED (
-    SELECT l.source, l.target, l.weight FROM roots r CROSS JOIN LATERAL (%(links_near)s) l
-), beyond AS MATERIALIZED (
-    -- Where most links lead first: what several roots are linked to is what the walk is about.
-    SELECT id FROM (SELECT source AS id FROM near UNION ALL SELECT target FROM near) n
-    WHERE id NOT IN (SELECT id FROM roots)
-    GROUP BY id ORDER BY count(*) DESC, id LIMIT %(beyond)s
-), far AS MATERIALIZED (
-    SELECT l.source, l.target, l.weight FROM beyond r CROSS JOIN LATERAL (%(links_far)s) l
-), links AS MATERIALIZED (
-    SELECT source, target, max(weight) AS weight FROM (SELECT * FROM near UNION ALL SELECT * FROM far) b
-    WHERE source <> target GROUP BY source, target
-), nodes AS MATERIALIZED (
-    SELECT source AS id FROM links UNION SELECT target FROM links UNION SELECT id FROM roots
+-- name: seeds_of_found
+-- Where a question filters by nothing, what its arms found holds the entities and facts that match its text best.
+walk_seeds (arm, item, value, stands) AS MATERIALIZED (
+    SELECT f.arm, f.item, f.value, f.stands FROM found f WHERE f.arm IN ('meaning', 'words')
 )
-SELECT 'link' AS arm, source AS item, weight::float8 AS value, 0 AS stands, ARRAY[target] AS ids FROM links
+
+-- name: note
+-- Where the walk starts (the best entities and facts of each arm, whatever kinds of hit are asked for, and the best of
+-- all that was found), and the links around: of each root, and of those that roots lead to most. What a step of the walk
+-- would carry there decides which these are, so that their number is bounded, however large the graph is. A row of links
+-- has one end in `item`, and in `ids` the other ends and then the weights in millionths. Only of nodes that the walk
+-- reaches most is told whether they may be hits.
+WITH best AS MATERIALIZED (
+    SELECT arm, item, value, is_fact, place FROM (
+        SELECT s.arm, s.item, s.value, i.kind = 3 AS is_fact,
+               row_number() OVER (PARTITION BY s.arm, i.kind ORDER BY s.value DESC, s.item) AS place
+        FROM walk_seeds s JOIN {index}.item i ON i.id = s.item WHERE s.stands = 0 AND i.kind <> 2) placed
+    WHERE place <= %(seeds)s
+), ends AS MATERIALIZED (
+    SELECT s.item AS fact, e.source, e.target, s.mass
+    FROM (SELECT item, max(1.0 / place) AS mass FROM best WHERE is_fact GROUP BY item) s
+    JOIN {index}.edge e ON e.id = s.item
+), roots AS MATERIALIZED (
+    SELECT id, sum(mass)::float8 AS mass FROM (
+        SELECT item AS id, 1.0 / place AS mass FROM best WHERE NOT is_fact
+        UNION ALL SELECT id, 1 FROM walk_started
+        UNION ALL SELECT source, mass FROM ends
+        UNION ALL SELECT target, mass FROM ends
+        UNION ALL SELECT item, %(share)s FROM (
+            SELECT item, row_number() OVER (PARTITION BY arm ORDER BY value DESC, item) AS place
+            FROM found WHERE stands = 0 AND arm NOT IN ('large', 'refused', 'listed')) placed
+        WHERE place <= %(found)s) given
+    GROUP BY id
+), near AS MATERIALIZED (
+    SELECT r.id, r.mass / nullif(l.total, 0) AS mass, l.others, l.weights FROM roots r CROSS JOIN LATERAL (%(links_near)s) l
+), reached AS MATERIALIZED (
+    SELECT o.id, sum(n.mass * o.weight)::float8 AS mass
+    FROM near n CROSS JOIN LATERAL unnest(n.others, n.weights) AS o (id, weight)
+    WHERE o.id NOT IN (SELECT id FROM roots) GROUP BY o.id
+), beyond AS MATERIALIZED (
+    SELECT id, mass FROM reached ORDER BY mass DESC NULLS LAST, id LIMIT %(beyond)s
+), far AS MATERIALIZED (
+    SELECT r.id, r.mass / nullif(l.total, 0) AS mass, l.others, l.weights
+    FROM beyond r CROSS JOIN LATERAL (%(links_far)s) l
+), nodes AS (
+    SELECT id FROM roots
+    UNION SELECT id FROM (SELECT o.id FROM reached o WHERE %(wanted)s ORDER BY mass DESC NULLS LAST, id LIMIT %(nodes)s) most
+    UNION SELECT id FROM (
+        SELECT o.id FROM far n CROSS JOIN LATERAL unnest(n.others, n.weights) AS o (id, weight)
+        WHERE %(wanted)s GROUP BY o.id ORDER BY sum(n.mass * o.weight) DESC NULLS LAST, o.id LIMIT %(nodes)s) most
+)
+SELECT 'links' AS arm, id AS item, 0::float8 AS value, 0 AS stands, others || weights AS ids
+FROM (SELECT * FROM near UNION ALL SELECT * FROM far) n WHERE others IS NOT NULL
 UNION ALL SELECT 'ends', fact, 0, 0, ARRAY[source, target] FROM ends
 UNION ALL SELECT 'start', id, 1, 0, NULL FROM walk_started
 UNION ALL SELECT 'seed_' || arm, item, value, 0, NULL FROM best
 UNION ALL
-SELECT 'node', i.id, i.kind, CASE WHEN true %(filters)s THEN %(stands)s ELSE -1 END, NULL
-FROM nodes n JOIN {index}.item i ON i.id = n.id
+SELECT 'nodes', 0, 0, 0, array_agg(i.id)
+FROM nodes n JOIN {index}.item i ON i.id = n.id WHERE %(stands)s = 0 %(filters)s
 
 -- name: links
 -- In the order of the indexes, so that of a hub's many links the same ones are taken every time.
-(SELECT source, target, %(weight)s AS weight FROM {index}.edge e
- WHERE source = r.id AND scope = ANY (ARRAY(SELECT id FROM seen)) %(conditions)s
- ORDER BY source, kind, target LIMIT %(fan)s)
-UNION ALL
-(SELECT source, target, %(weight)s AS weight FROM {index}.edge e
- WHERE target = r.id AND scope = ANY (ARRAY(SELECT id FROM seen)) %(conditions)s
- ORDER BY target, kind LIMIT %(fan)s)
+SELECT array_agg(other) AS others, array_agg(weight) AS weights, sum(weight)::float8 AS total FROM (
+    (SELECT target AS other, %(weight)s AS weight FROM {index}.edge e
+     WHERE source = r.id AND scope = ANY (ARRAY(SELECT id FROM seen)) %(conditions)s
+     ORDER BY source, kind, target LIMIT %(fan)s)
+    UNION ALL
+    (SELECT source, %(weight)s FROM {index}.edge e
+     WHERE target = r.id AND scope = ANY (ARRAY(SELECT id FROM seen)) %(conditions)s
+     ORDER BY target, kind LIMIT %(fan)s)) both_ways
+WHERE other <> r.id

@@ -1,0 +1,148 @@
+"""The Bolt server: one port for TCP and WebSocket, plain or TLS."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+
+from kgmem.bolt import handshake
+from kgmem.bolt.backend import Backend
+from kgmem.bolt.handshake import Version
+from kgmem.bolt.session import Limits, Session
+from kgmem.bolt.transport import HTTP, Closed, Socket, Wire, answer_http
+from kgmem.domain.errors import ServerError
+
+_HANDSHAKE = 10.0  # Seconds until both sides have agreed on a version.
+_GRACE = 5.0  # Seconds that connections have to end when the server is asked to stop.
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where and how the server listens."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+    advertised: str | None = None  # host:port that routing tells to clients, where it is not the one bound.
+    connections: int = 500
+    limits: Limits = field(default_factory=Limits)
+
+
+@asynccontextmanager
+async def serving(backend: Backend, listening: Listening) -> AsyncIterator[str]:
+    """Serve while the context is open; gives the address (host:port). Raises ServerError where it is not free."""
+    server = _Server(backend, listening)
+    try:
+        accepting = await asyncio.start_server(
+            server.connected, listening.host, listening.port, ssl=listening.tls, backlog=512
+        )
+    except OSError as error:
+        raise ServerError(
+            f"The address {listening.host}:{listening.port} cannot be taken for Bolt: {error.strerror}.",
+            mend="Stop what uses it, or set KGMEM_BOLT_PORT (0 takes any free port).",
+        ) from error
+    host, port = accepting.sockets[0].getsockname()[:2]
+    server.bound = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        yield server.bound
+    finally:
+        accepting.close()
+        await server.stop()
+
+
+class _Server:
+    def __init__(self, backend: Backend, listening: Listening) -> None:
+        self.bound = ""
+        self._backend = backend
+        self._listening = listening
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._names = count(1)
+
+    @property
+    def _address(self) -> str:
+        return self._listening.advertised or self.bound
+
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection to its end, in a task of its own; refuse it where there are enough."""
+        if len(self._tasks) >= self._listening.connections:
+            writer.close()
+            return
+        task = asyncio.create_task(self._to_its_end(Socket(reader, writer)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _to_its_end(self, socket: Socket) -> None:
+        try:
+            await self._serve(socket)
+        except (Closed, TimeoutError):
+            pass  # The client went, or never said what it wants.
+        except Exception as error:
+            self._backend.report(error, socket.peer)
+        finally:
+            await socket.close()
+
+    async def stop(self) -> None:
+        """End all connections; their transactions are rolled back."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_GRACE)
+
+    async def _serve(self, socket: Socket) -> None:
+        wire: Wire = socket
+        async with asyncio.timeout(_HANDSHAKE):
+            begin = await socket.read(4)
+            if begin == HTTP:
+                upgraded = await answer_http(socket, self._discovery)
+                if upgraded is None:
+                    return
+                wire = upgraded
+                begin = await wire.read(4)
+            if begin != handshake.PREAMBLE:
+                raise Closed
+            version = await _agree(wire)
+        if version is None:
+            return
+        name = f"bolt-{next(self._names)}"
+        limits, address = self._listening.limits, self._address
+        await Session(wire, version, self._backend, limits=limits, address=address, name=name).serve()
+        if wire is not socket:
+            await wire.close()
+
+    def _discovery(self, host: str) -> dict[str, object]:
+        """Tell where Bolt is to who asks over HTTP: at the name by which it asked."""
+        secure = "+s" if self._listening.tls else ""
+        address = self._listening.advertised or host or self.bound
+        agent, _, version = self._backend.agent.partition("/")
+        return {
+            "bolt_direct": f"bolt{secure}://{address}",
+            "bolt_routing": f"neo4j{secure}://{address}",
+            "neo4j_version": version,
+            "neo4j_edition": "community",
+            "server": agent,
+        }
+
+
+async def _agree(wire: Wire) -> Version | None:
+    proposed = handshake.proposals(await wire.read(16))
+    for each in proposed:
+        if each == handshake.MANIFEST:
+            await wire.send(handshake.manifest())
+            version = handshake.picked(await wire.read(4))
+            await _varint(wire.read)
+            return version
+        if version := handshake.chosen([each]):
+            await wire.send(version.wire)
+            return version
+    await wire.send(handshake.NONE)
+    return None
+
+
+async def _varint(read: Callable[[int], Awaitable[bytes]]) -> None:
+    """Read the client's capabilities, of which none means anything yet."""
+    for _ in range(10):
+        if (await read(1))[0] < 0x80:
+            return
+    raise Closed

@@ -1,0 +1,418 @@
+"""A session: what a client may ask when, and what it is told.
+
+Two tasks serve a connection. One reads messages, so that RESET and a closed connection are noticed while a query runs,
+and stop it; the other answers them, one after the other.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from kgmem.bolt import requests
+from kgmem.bolt.backend import Asked, Backend, Caller, Result, Summary, Transaction
+from kgmem.bolt.failures import failure
+from kgmem.bolt.handshake import Version
+from kgmem.bolt.messages import Tag, read_message
+from kgmem.bolt.packstream import BadPackStream
+from kgmem.bolt.requests import Request, request_of
+from kgmem.bolt.speech import Speech
+from kgmem.bolt.structures import packer
+from kgmem.bolt.transport import Closed, Wire
+from kgmem.domain.errors import KgmemError, Unauthenticated
+
+_BATCH = 1000  # Rows that are fetched at a time.
+_MOST_WAITING = 4096  # Messages that a client may send ahead.
+_UNKNOWN_SIZE = 65_536  # Bytes of a message of somebody who is not let in yet.
+
+
+class State(Enum):
+    """Where a session stands."""
+
+    CONNECTED = auto()
+    AUTHENTICATION = auto()
+    READY = auto()
+    STREAMING = auto()
+    TX_READY = auto()
+    TX_STREAMING = auto()
+    FAILED = auto()
+    DEFUNCT = auto()
+
+
+_ALLOWED: dict[State, frozenset[Tag]] = {
+    State.CONNECTED: frozenset({Tag.HELLO}),
+    State.AUTHENTICATION: frozenset({Tag.LOGON}),
+    State.READY: frozenset({Tag.RUN, Tag.BEGIN, Tag.ROUTE, Tag.LOGOFF, Tag.TELEMETRY}),
+    State.STREAMING: frozenset({Tag.PULL, Tag.DISCARD}),
+    State.TX_READY: frozenset({Tag.RUN, Tag.COMMIT, Tag.ROLLBACK}),
+    State.TX_STREAMING: frozenset({Tag.RUN, Tag.PULL, Tag.DISCARD, Tag.COMMIT, Tag.ROLLBACK}),
+    State.FAILED: frozenset(),
+    State.DEFUNCT: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one connection may take."""
+
+    message: int = 32 * 1024 * 1024  # Bytes.
+    admission: float = 30.0  # Seconds until a client has said who it is.
+    alive: float = 10.0  # Seconds of work after which the client is told that it goes on.
+
+
+class Session:
+    """Serves one connection."""
+
+    def __init__(
+        self, wire: Wire, version: Version, backend: Backend, *, limits: Limits, address: str, name: str
+    ) -> None:
+        """Take the connection, the version agreed on, and the address and the name that the client is told."""
+        self.version = version
+        self.state = State.CONNECTED
+        self._wire = wire
+        self._backend = backend
+        self._limits = limits
+        self._address = address
+        self._name = name
+        self._speech = Speech(wire, packer(version, backend.element_id, utc=version.major > 4))
+        self._waiting: deque[Request | BadPackStream] = deque()
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._resets = 0
+        self._closed = False
+        self._work: asyncio.Task[None] | None = None
+        self._caller: Caller | None = None
+        self._transaction: Transaction | None = None
+        self._results: dict[int, tuple[Result, float]] = {}
+        self._queries = 0
+
+    async def serve(self) -> None:
+        """Answer until the client goes, or breaks the protocol; a transaction that is left is rolled back."""
+        reading = asyncio.create_task(self._read())
+        admission = asyncio.get_running_loop().call_later(self._limits.admission, self._give_up)
+        try:
+            await self._answer_all()
+        except Closed:
+            pass  # The client went; there is nobody to tell.
+        finally:
+            admission.cancel()
+            reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reading
+            await self._forget()
+
+    def _give_up(self) -> None:
+        if self._caller is None:
+            self._end()
+
+    def _end(self) -> None:
+        self._closed = True
+        self._arrived.set()
+        if self._work:
+            self._work.cancel()
+
+    async def _read(self) -> None:
+        """Read messages ahead; RESET stops what is at work."""
+        uuids = self.version >= Version(6, 1)
+        try:
+            while True:
+                await self._room.wait()
+                data = await read_message(self._wire.read, self._most)
+                request: Request | BadPackStream
+                try:
+                    request = request_of(data, uuids=uuids)
+                except BadPackStream as error:
+                    request = error
+                self._waiting.append(request)
+                if isinstance(request, Request) and request.tag is Tag.RESET:
+                    self._resets += 1
+                    if self._work:
+                        self._work.cancel()
+                if len(self._waiting) >= _MOST_WAITING:
+                    self._room.clear()
+                self._arrived.set()
+        except Closed:
+            self._end()
+        except KgmemError as error:
+            self._waiting.append(BadPackStream(error.message, mend=error.mend))
+            self._arrived.set()
+
+    def _most(self) -> int:
+        return self._limits.message if self._caller else _UNKNOWN_SIZE
+
+    async def _answer_all(self) -> None:
+        while self.state is not State.DEFUNCT:
+            while not self._waiting:
+                await self._speech.flush()
+                if self._closed:
+                    return
+                self._arrived.clear()
+                await self._arrived.wait()
+            if self._closed:
+                return
+            request = self._waiting.popleft()
+            self._room.set()
+            await self._answer(request)
+        await self._speech.flush()
+
+    async def _answer(self, request: Request | BadPackStream) -> None:
+        if isinstance(request, BadPackStream):
+            await self._break(request)
+        elif request.tag is Tag.GOODBYE:
+            self.state = State.DEFUNCT
+        elif request.tag is Tag.RESET:
+            await self._reset()
+        elif self._resets or self.state is State.FAILED:
+            self._speech.ignored()
+        elif request.tag not in _ALLOWED[self.state]:
+            await self._break(BadPackStream(f"{request.tag.name} cannot be asked now ({self.state.name})."))
+        else:
+            await self._perform(request)
+
+    async def _break(self, error: BadPackStream) -> None:
+        """Tell that the client broke the protocol, and end."""
+        self._speech.failure(failure(error, self.version))
+        self.state = State.DEFUNCT
+
+    async def _perform(self, request: Request) -> None:
+        """Do what is asked; a RESET on its way stops it."""
+        self._work = asyncio.create_task(self._do(request))
+        try:
+            await self._watched(self._work)
+        except asyncio.CancelledError:
+            if not self._resets and not self._closed:
+                raise
+            self._speech.ignored()
+        except Closed:
+            raise
+        except Exception as error:
+            await self._fail(error)
+        finally:
+            self._work = None
+
+    async def _watched(self, work: "asyncio.Task[None]") -> None:
+        """Wait for work; tell the client from time to time that it goes on."""
+        try:
+            while not work.done():
+                done, _ = await asyncio.wait({work}, timeout=self._limits.alive)
+                if not done and self.state is not State.CONNECTED:
+                    await self._speech.alive()
+            await work
+        finally:
+            if not work.done():
+                work.cancel()
+                await asyncio.wait({work})
+
+    async def _fail(self, error: Exception) -> None:
+        self._speech.failure(failure(error, self.version))
+        unknown = self.state in (State.CONNECTED, State.AUTHENTICATION)
+        await self._forget()
+        self.state = State.DEFUNCT if unknown else State.FAILED
+        if not isinstance(error, KgmemError):
+            self._backend.report(error, self._name)
+
+    async def _forget(self) -> None:
+        """Roll back what is open."""
+        transaction, self._transaction = self._transaction, None
+        self._results.clear()
+        if transaction:
+            try:
+                await transaction.rollback()
+            except KgmemError as error:
+                # The connection to the database is gone, and with it the transaction.
+                self._backend.report(error, self._name)
+
+    async def _reset(self) -> None:
+        self._resets -= 1
+        if self._resets:
+            self._speech.ignored()
+            return
+        await self._forget()
+        if self._caller is None:
+            self._speech.failure(failure(Unauthenticated("RESET comes before anybody was let in."), self.version))
+            self.state = State.DEFUNCT
+            return
+        self.state = State.READY
+        self._speech.success({})
+
+    async def _do(self, request: Request) -> None:
+        await _ACTIONS[request.tag](self, request)
+
+    async def _hello(self, request: Request) -> None:
+        facts = request.map(0)
+        told: dict[str, Any] = {"server": self._backend.agent, "connection_id": self._name}
+        if self.version < Version(5, 1):
+            await self._admit(facts)
+            if self.version.major == 4 and requests.utc(facts, self.version):
+                self._speech.packer = packer(self.version, self._backend.element_id, utc=True)
+                told["patch_bolt"] = ["utc"]
+        hints: dict[str, Any] = {"connection.recv_timeout_seconds": int(6 * self._limits.alive)}
+        if self.version >= Version(5, 4):
+            hints["telemetry.enabled"] = False
+        if self.version >= Version(5, 8):
+            hints["ssr.enabled"] = False
+        if self.version >= Version(5, 7):
+            told["protocol_version"] = str(self.version)
+        self._speech.success({**told, "hints": hints})
+        self.state = State.READY if self._caller else State.AUTHENTICATION
+
+    async def _admit(self, facts: Mapping[str, Any]) -> None:
+        self._caller = await self._backend.authenticate(requests.credentials(facts))
+
+    async def _logon(self, request: Request) -> None:
+        await self._admit(request.map(0))
+        self.state = State.READY
+        self._speech.success({"advertised_address": self._address} if self.version >= Version(5, 8) else {})
+
+    async def _logoff(self, _request: Request) -> None:
+        self._caller = None
+        self.state = State.AUTHENTICATION
+        asyncio.get_running_loop().call_later(self._limits.admission, self._give_up)
+        self._speech.success({})
+
+    async def _telemetry(self, _request: Request) -> None:
+        self._speech.success({})
+
+    async def _route(self, request: Request) -> None:
+        database = await self._known.home(requests.asked(request.map(2)).database)
+        roles = [{"addresses": [self._address], "role": role} for role in ("ROUTE", "READ", "WRITE")]
+        self._speech.success({"rt": {"ttl": 300, "db": database, "servers": roles}})
+
+    @property
+    def _known(self) -> Caller:
+        if self._caller is None:
+            raise Unauthenticated
+        return self._caller
+
+    @property
+    def _current(self) -> Transaction:
+        if self._transaction is None:
+            raise BadPackStream("There is no open transaction.")
+        return self._transaction
+
+    async def _begin(self, request: Request) -> None:
+        self._transaction = await self._open(requests.asked(request.map(0)))
+        self.state = State.TX_READY
+        self._speech.success({"db": self._transaction.database} if self.version >= Version(5, 8) else {})
+
+    async def _open(self, asked: Asked) -> Transaction:
+        self._queries = 0
+        return await self._known.begin(asked)
+
+    async def _run(self, request: Request) -> None:
+        if not request.fields or not isinstance(request.fields[0], str):
+            raise BadPackStream("RUN has no query.")
+        began = time.monotonic()
+        alone = self.state is State.READY
+        if alone:
+            self._transaction = await self._open(requests.asked(request.map(2)))
+        result = await self._current.run(request.fields[0], request.map(1))
+        self._results[self._queries] = (result, time.monotonic())
+        told: dict[str, Any] = {"fields": list(result.fields), "t_first": _milliseconds(began)}
+        if not alone:
+            told["qid"] = self._queries
+        if self.version >= Version(5, 8):
+            told["db"] = self._current.database
+        self._queries += 1
+        self.state = State.STREAMING if alone else State.TX_STREAMING
+        self._speech.success(told)
+
+    def _asked_result(self, query: int) -> tuple[int, Result, float]:
+        number = self._queries - 1 if query == -1 else query
+        if number not in self._results:
+            raise BadPackStream(f"There is no open query {query}.")
+        return number, *self._results[number]
+
+    async def _pull(self, request: Request) -> None:
+        most, query = requests.amount(request)
+        number, result, began = self._asked_result(query)
+        left = most
+        more = True
+        while more and left:
+            rows, more = await result.take(_BATCH if left < 0 else min(left, _BATCH))
+            await self._speech.records(rows)
+            left -= len(rows) if left > 0 else 0
+        await self._stop(number, result, began, more=more)
+
+    async def _discard(self, request: Request) -> None:
+        most, query = requests.amount(request)
+        number, result, began = self._asked_result(query)
+        more = False
+        if most > 0:
+            _, more = await result.take(most)
+        await self._stop(number, result, began, more=more)
+
+    async def _stop(self, number: int, result: Result, began: float, *, more: bool) -> None:
+        """Say whether there are more rows; after the last, what is known of the query."""
+        if more:
+            self._speech.success({"has_more": True})
+            return
+        summary = await result.summary()
+        del self._results[number]
+        told = _told(summary, self.version)
+        told["t_last"] = _milliseconds(began)
+        transaction = self._current
+        told["db"] = transaction.database
+        if self.state is State.STREAMING:
+            self._transaction = None
+            told["bookmark"] = await transaction.commit()
+            self.state = State.READY
+        elif not self._results:
+            self.state = State.TX_READY
+        self._speech.success(told)
+
+    async def _commit(self, _request: Request) -> None:
+        for result, _ in self._results.values():
+            await result.summary()
+        transaction, self._transaction = self._current, None
+        self._results.clear()
+        bookmark = await transaction.commit()
+        self.state = State.READY
+        self._speech.success({"bookmark": bookmark})
+
+    async def _rollback(self, _request: Request) -> None:
+        transaction, self._transaction = self._current, None
+        self._results.clear()
+        await transaction.rollback()
+        self.state = State.READY
+        self._speech.success({})
+
+
+_ACTIONS = {
+    Tag.HELLO: Session._hello,
+    Tag.LOGON: Session._logon,
+    Tag.LOGOFF: Session._logoff,
+    Tag.TELEMETRY: Session._telemetry,
+    Tag.ROUTE: Session._route,
+    Tag.BEGIN: Session._begin,
+    Tag.RUN: Session._run,
+    Tag.PULL: Session._pull,
+    Tag.DISCARD: Session._discard,
+    Tag.COMMIT: Session._commit,
+    Tag.ROLLBACK: Session._rollback,
+}
+_DONE = {"gql_status": "00000", "status_description": "note: successful completion"}
+
+
+def _milliseconds(began: float) -> int:
+    return int((time.monotonic() - began) * 1000)
+
+
+def _told(summary: Summary, version: Version) -> dict[str, Any]:
+    told: dict[str, Any] = {"type": summary.kind}
+    if summary.counters:
+        told["stats"] = {**summary.counters, "contains-updates": True}
+    if summary.plan:
+        told["plan"] = summary.plan
+    if summary.profile:
+        told["profile"] = summary.profile
+    if version >= Version(5, 6):
+        told["statuses"] = [_DONE, *summary.notifications]
+    elif summary.notifications:
+        told["notifications"] = list(summary.notifications)
+    return told

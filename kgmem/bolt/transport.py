@@ -1,0 +1,166 @@
+"""What carries the bytes: a TCP connection, or a WebSocket over one; both answer on the same port.
+
+A connection that begins with GET is HTTP: one that asks for a WebSocket gets it, any other is told where Bolt is.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Protocol
+
+import orjson
+from websockets.exceptions import WebSocketException
+from websockets.frames import Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+HTTP = b"GET "
+_MOST_UNREAD = 1 << 16  # Bytes of one frame of a WebSocket before the rest of it is there.
+_HEAD = 16_384
+
+
+class Closed(Exception):
+    """The other side is gone."""
+
+
+class Wire(Protocol):
+    """A connection as the session sees it."""
+
+    peer: str
+
+    async def read(self, size: int) -> bytes:
+        """Give so many bytes. Raises Closed."""
+
+    async def send(self, data: bytes | bytearray) -> None:
+        """Send bytes, waiting while the other side does not read. Raises Closed."""
+
+    async def close(self) -> None:
+        """Close the connection; what was sent still arrives."""
+
+
+class Socket:
+    """A plain or TLS connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take the two ends that asyncio gives."""
+        self.reader = reader
+        self.writer = writer
+        peer = writer.get_extra_info("peername")
+        self.peer = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "local"
+
+    async def read(self, size: int) -> bytes:
+        """Give so many bytes. Raises Closed."""
+        try:
+            return await self.reader.readexactly(size)
+        except (asyncio.IncompleteReadError, OSError) as error:
+            raise Closed from error
+
+    async def some(self) -> bytes:
+        """Give what is there, at least one byte. Raises Closed."""
+        try:
+            data = await self.reader.read(1 << 16)
+        except OSError as error:
+            raise Closed from error
+        if not data:
+            raise Closed
+        return data
+
+    async def send(self, data: bytes | bytearray) -> None:
+        """Send bytes, waiting while the other side does not read. Raises Closed."""
+        try:
+            self.writer.write(data)
+            await self.writer.drain()
+        except OSError as error:
+            raise Closed from error
+
+    async def close(self) -> None:
+        """Close the connection."""
+        self.writer.close()
+        try:
+            await self.writer.wait_closed()
+        except OSError:
+            return  # The other side was faster.
+
+
+class WebSocket:
+    """A WebSocket of binary frames over a connection."""
+
+    def __init__(self, socket: Socket, protocol: ServerProtocol) -> None:
+        """Take the connection and the protocol that has accepted it."""
+        self.peer = socket.peer
+        self._socket = socket
+        self._protocol = protocol
+        self._held = bytearray()
+
+    async def read(self, size: int) -> bytes:
+        """Give so many bytes, of as many frames as it takes. Raises Closed."""
+        while len(self._held) < size:
+            await self._more()
+        taken = bytes(self._held[:size])
+        del self._held[:size]
+        return taken
+
+    async def _more(self) -> None:
+        if self._protocol.state is not State.OPEN:
+            raise Closed
+        self._protocol.receive_data(await self._socket.some())
+        for event in self._protocol.events_received():
+            if getattr(event, "opcode", None) in (Opcode.BINARY, Opcode.CONT):
+                self._held += event.data  # type: ignore[union-attr]  # Frames have data, and only frames an opcode.
+        await self._answer()
+
+    async def _answer(self) -> None:
+        """Send what the protocol has to say by itself: pongs, and the answer to a close."""
+        for data in self._protocol.data_to_send():
+            if data:
+                await self._socket.send(data)
+
+    async def send(self, data: bytes | bytearray) -> None:
+        """Send bytes as one frame, waiting while the other side does not read. Raises Closed."""
+        if self._protocol.state is not State.OPEN:
+            raise Closed
+        self._protocol.send_binary(bytes(data))
+        await self._answer()
+
+    async def close(self) -> None:
+        """Say that the WebSocket ends, and close the connection."""
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close(1000)
+            with contextlib.suppress(Closed):
+                await self._answer()
+        await self._socket.close()
+
+
+async def answer_http(socket: Socket, discovery: Callable[[str], dict[str, object]]) -> WebSocket | None:
+    """Answer a connection that began with GET: give a WebSocket, or None after telling `discovery(host)` as JSON."""
+    head = bytearray(HTTP)
+    while b"\r\n\r\n" not in head:
+        if len(head) > _HEAD:
+            raise Closed
+        head += await socket.some()
+    protocol = ServerProtocol(max_size=_MOST_UNREAD * 1024)
+    asked = bytes(head)
+    if b"upgrade: websocket" not in asked.lower():
+        await socket.send(_told(asked, discovery))
+        return None
+    protocol.receive_data(asked)
+    for event in protocol.events_received():
+        if isinstance(event, Request):
+            answer: Response = protocol.accept(event)
+            protocol.send_response(answer)
+    try:
+        for data in protocol.data_to_send():
+            if data:
+                await socket.send(data)
+    except WebSocketException as error:
+        raise Closed from error
+    return WebSocket(socket, protocol) if protocol.state is State.OPEN else None
+
+
+def _told(asked: bytes, discovery: Callable[[str], dict[str, object]]) -> bytes:
+    lines = asked.split(b"\r\n")
+    hosts = [line.partition(b":")[2].strip() for line in lines if line.lower().startswith(b"host:")]
+    body = orjson.dumps(discovery(hosts[0].decode("latin-1") if hosts else ""))
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
+    return head.encode() + b"Access-Control-Allow-Origin: *\r\n\r\n" + body
