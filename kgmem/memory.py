@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from kgmem.beliefs import Beliefs
 from kgmem.domain.access import Key, Right, check_binding
 from kgmem.domain.answer import Answer
 from kgmem.domain.causality import Ancestry, Lineage, Separated, Separation
@@ -34,7 +35,7 @@ DEFAULT_GRAPH = "main"
 _UNSET: Any = object()
 
 
-class Memory(Transfers):
+class Memory(Beliefs, Transfers):
     """A knowledge memory over one database: graphs, what they hold, and recall. Safe to share between tasks."""
 
     # Graphs
@@ -140,7 +141,7 @@ class Memory(Transfers):
         self, graph: str, keys: Sequence[str], *, scope: str = SHARED, version: int | None = None
     ) -> Deleted:
         """Delete entities of exactly this scope, with their relationships. Raises VersionConflict."""
-        return await self.parts.store.delete_entities(graph, keys, check_scope(scope), version)
+        return await remembering.delete_entities(self.parts, graph, keys, check_scope(scope), version)
 
     async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Written:
         """Merge statements of relationships into a graph, in one transaction. Raises UnknownEntities."""
@@ -166,8 +167,8 @@ class Memory(Transfers):
         )
 
     async def delete_relationships(self, graph: str, ids: Sequence[int], *, scope: str = SHARED) -> Deleted:
-        """Delete relationships of exactly this scope."""
-        return await self.parts.store.delete_relationships(graph, ids, check_scope(scope))
+        """Delete relationships of exactly this scope, with the claims that they make."""
+        return await remembering.delete_relationships(self.parts, graph, ids, check_scope(scope))
 
     async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> Written:
         """Store episodes, in one transaction; they are found by their words at once."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from kgmem.consensus.weighing import NumpyConsensus
 from kgmem.domain.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.errors import InvalidInput, KgmemError, Unavailable
 from kgmem.domain.graph import Graph
@@ -19,6 +20,7 @@ from kgmem.services.parts import Parts
 from kgmem.services.remember import schema_of
 from kgmem.settings import Settings
 from kgmem.storage.postgres.catalog import PostgresCatalog
+from kgmem.storage.postgres.claims import PostgresClaims
 from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
 from kgmem.storage.postgres.embedded import EmbeddedPostgres
 from kgmem.storage.postgres.extensions import read_capabilities
@@ -140,6 +142,7 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "build_aside": memory.build_left_indexes,
         "make_facts": memory.make_facts,
         "facts_missing": memory.defer_missing_facts,
+        "weigh": memory.weigh,
         "import": memory.run_upload,
         "undo_import": memory.run_undo,
     }
@@ -174,7 +177,8 @@ async def _parts(
     vitals = PostgresVitals(database, {"main": database, "search": searches})
     imports = PostgresImports(catalog, describe)
     uploads = Uploads(settings.home / "uploads")
-    return Parts(catalog, store, imports, index, keys, queue, embedder, core, vitals, embedders.of, uploads)
+    claims = PostgresClaims(catalog, NumpyConsensus())
+    return Parts(catalog, store, imports, index, keys, queue, embedder, core, vitals, embedders.of, uploads, claims)
 
 
 class _Embedders:

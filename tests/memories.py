@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 
+from kgmem.consensus.weighing import NumpyConsensus
 from kgmem.domain.embedding import Embedder, EmbeddingSpace, Role, Vector
 from kgmem.domain.errors import EmbedderUnavailable
 from kgmem.domain.ports import Job
@@ -21,6 +22,7 @@ from kgmem.services.import_reader import describe
 from kgmem.services.parts import Parts
 from kgmem.services.remember import schema_of
 from kgmem.storage.postgres.catalog import PostgresCatalog
+from kgmem.storage.postgres.claims import PostgresClaims
 from kgmem.storage.postgres.codecs import set_codecs
 from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
 from kgmem.storage.postgres.extensions import read_capabilities
@@ -116,6 +118,7 @@ async def opened_memory(
                 embedder,
                 CORE,
                 vitals,
+                claim_store=PostgresClaims(catalog, NumpyConsensus()),
             )
         )
 

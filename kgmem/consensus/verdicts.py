@@ -33,10 +33,11 @@ def verdicts_of(gathered: Gathered, part: Part, verified: float) -> list[Verdict
         fact = gathered.facts[int(claims.facts[at])]
         options = [
             Alternative(
-                _shown(fact, part.keys[claims.code[value]]),
+                shown_as(fact, part.keys[claims.code[value]]),
                 float(outcome.probability[value]),
-                heard[int(claims.facts[at]), part.keys[claims.code[value]]],
-                float(independent[value]),
+                *_told(
+                    gathered, heard[int(claims.facts[at]), part.keys[claims.code[value]]], float(independent[value])
+                ),
             )
             for value in range(begin, end)
         ]
@@ -109,6 +110,7 @@ def _verdict(
         alternatives=() if fact.mode == MANY else tuple(sorted(others, key=lambda o: -o.probability)),
         method=part.picked.method,
         reason=_reason(part, sure, supporting, opposing, verified),
+        chosen=chosen,
     )
 
 
@@ -121,18 +123,25 @@ def _reason(part: Part, sure: float, supporting: float, opposing: float, verifie
     )
 
 
-def _heard(gathered: Gathered, part: Part) -> dict[tuple[int, str], tuple[str, ...]]:
-    """Give the names of the sources of each value of each fact, outlets by their own names."""
-    told: dict[tuple[int, str], set[str]] = {}
+def _heard(gathered: Gathered, part: Part) -> dict[tuple[int, str], list[int]]:
+    """Give the places of the claims of each value of each fact."""
+    told: dict[tuple[int, str], list[int]] = {}
     for at in part.facts:
         fact = gathered.facts[at]
         for index, keys in zip(fact.claims, fact.keys, strict=True):
             for key in keys:
-                told.setdefault((at, key), set()).add(gathered.claims[index].source)
-    return {place: tuple(sorted(sources)) for place, sources in told.items()}
+                told.setdefault((at, key), []).append(index)
+    return told
 
 
-def _shown(fact: Fact, key: str) -> object:
+def _told(
+    gathered: Gathered, places: Sequence[int], independent: float
+) -> tuple[tuple[str, ...], float, tuple[int, ...]]:
+    """Give the names of the sources of some claims, outlets by their own names; how many count; and the claims."""
+    return tuple(sorted({gathered.claims[index].source for index in places})), independent, tuple(sorted(places))
+
+
+def shown_as(fact: Fact, key: str) -> object:
     """Give a value as it was claimed: the longest way in which it is written, of these the first."""
     ways = [
         shown

@@ -1,18 +1,24 @@
 """Typed claims in, verdicts out: the whole way through gathering, a method for each shape, copies, trust and states."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from kgmem.consensus import accu, alone, calibration
 from kgmem.consensus.claims import SET, arranged
 from kgmem.consensus.gathering import Gathered, Speakers, gather, numbered, stated
 from kgmem.consensus.methods import CROWD_FACTS, Picked, pick, settled
+from kgmem.consensus.segments import Segments
 from kgmem.consensus.standing import Part, copies_of, standings
 from kgmem.consensus.verdicts import superseded, verdicts_of
 from kgmem.domain.consensus import (
     VERIFIED,
     Claim,
     ClaimedSource,
+    KnownSources,
     Method,
+    Setting,
     ValueRule,
     Verdict,
     Weighed,
@@ -36,6 +42,21 @@ class NumpyConsensus:
         """Give what the claims come to. Raises InvalidInput for a value that is not of its rule's kind."""
         return weigh(claims, sources=sources, rules=rules, verified=verified, copies=self.copies)
 
+    def again(
+        self, claims: Sequence[Claim], known: KnownSources, rule: ValueRule, setting: Setting
+    ) -> Sequence[Verdict]:
+        """Give the verdicts on the claims of one subject and predicate, by what is known of their sources."""
+        if not claims:
+            return ()
+        facts = gather(claims, {claims[0].predicate: rule})
+        if rule.method is not Method.AUTO:
+            setting = replace(setting, method=rule.method)
+        if alone.fits(facts, setting):
+            return superseded(alone.weigh_alone(facts, known, setting, rule), facts.rules)
+        asked = {claims[0].predicate: replace(rule, method=setting.method)}
+        sources = [ClaimedSource(name, each, known.houses.get(name)) for name, each in sorted(known.trust.items())]
+        return weigh(claims, sources=sources, rules=asked, verified=rule.verified, copies=False).verdicts
+
 
 def weigh(
     claims: Sequence[Claim],
@@ -50,10 +71,12 @@ def weigh(
     gathered = gather(claims, rules or {})
     speakers = numbered(claims, known)
     parts, reasons = [], {}
+    settings: dict[str, Setting] = {}
     for facts, wanted in _shapes(gathered, speakers):
         arrays, keys = stated(gathered, facts, speakers)
         outcome, picked = settled(arranged(arrays), wanted, copies=copies)
         parts.append(Part(outcome, keys, facts, picked))
+        settings |= _settings(gathered, parts[-1])
         for fact in facts:
             reasons[gathered.facts[fact].predicate] = picked.reason
     told: list[Verdict] = []
@@ -64,7 +87,22 @@ def weigh(
         sources=standings(parts, speakers.names, known, gathered),
         copies=copies_of(parts, speakers.names),
         reasons=dict(sorted(reasons.items())),
+        settings=dict(sorted(settings.items())),
     )
+
+
+def _settings(gathered: Gathered, part: Part) -> dict[str, Setting]:
+    """Give by what each predicate of a part was weighed."""
+    outcome = part.outcome
+    claims = outcome.claims
+    segments = Segments.of(claims)
+    false = accu.false_values(claims)
+    voice = np.ones(len(claims.source)) if outcome.voice is None else outcome.voice
+    alike = calibration.likeness_of_errors(segments, outcome.probability, outcome.trust, voice)
+    return {
+        gathered.facts[int(fact)].predicate: Setting(part.picked.method, part.picked.reason, float(false[at]), alike)
+        for at, fact in enumerate(claims.facts.tolist())
+    }
 
 
 def _shapes(gathered: Gathered, speakers: Speakers) -> list[tuple[list[int], Picked]]:

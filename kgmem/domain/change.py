@@ -9,11 +9,14 @@ Operation = Literal["created", "updated", "deleted"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One batch of one operation on one kind of item; `keys` are given where the items no longer exist."""
+    """One batch of one operation on one kind of item.
+
+    `keys` are given where the items no longer exist, and of facts: the state of each.
+    """
 
     id: int
     operation: Operation
-    kind: Literal["entity", "episode", "relationship", "schema"]
+    kind: Literal["entity", "episode", "relationship", "schema", "claim", "fact"]
     ids: Sequence[int]
     keys: Sequence[str]
     at: str

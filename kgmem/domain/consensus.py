@@ -1,6 +1,6 @@
 """What sources claim of facts, and what is made of it: trust, probability, state.
 
-Words for the mathematics in `kgmem.consensus`; nothing here is reached from a door yet.
+Words for the mathematics in `kgmem.consensus`; what the store holds of it stands in `claim` and `held_fact`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,10 @@ __all__ = [
     "Consensus",
     "Copying",
     "FactState",
+    "KnownSources",
     "Method",
+    "Policy",
+    "Setting",
     "Standing",
     "ValueKind",
     "ValueRule",
@@ -71,6 +74,15 @@ class Method(StrEnum):
     DAWID_SKENE = "dawid_skene"
 
 
+class Policy(StrEnum):
+    """Who decides between values that compete."""
+
+    TRUST = "trust"  # The weight of sources.
+    RECENCY = "recency"  # What became valid last; of what has no time, what was said last.
+    MAJORITY = "majority"  # The number of independent sources.
+    MANUAL = "manual"  # A person; until then it stays open.
+
+
 @dataclass(frozen=True, slots=True)
 class ValueRule:
     """How a predicate's values are read and compared: what a graph schema may declare of it."""
@@ -85,6 +97,9 @@ class ValueRule:
     critical: bool = False  # Contested values are for people to decide.
     method: Method = Method.AUTO
     domain: str | None = None  # Predicates of one domain share the trust that is learned for it.
+    policy: Policy = Policy.TRUST
+    verified: float = VERIFIED
+    held_in: tuple[str, ...] = ()  # Properties of a relationship that hold what is claimed of it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +148,7 @@ class Alternative:
     probability: float
     sources: Sequence[str]
     independent: float
+    claims: Sequence[int] = ()  # Places of its claims among those that were weighed.
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +189,26 @@ class Verdict:
     alternatives: Sequence[Alternative]
     method: Method
     reason: str
+    chosen: Sequence[Alternative] = ()  # The value, or the values that are true at once, as alternatives are told.
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """By what the claims on a predicate were weighed: what weighing a fact of it alone has to know."""
+
+    method: Method = Method.ACCU
+    reason: str = "Too little was claimed so far to tell good sources from bad ones: each counts as it is trusted."
+    wrong: float = 10.0  # How many wrong values there are to choose from.
+    likeness: float = 0.1  # How alike the errors of sources on one fact are.
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSources:
+    """What is known of sources when a fact is weighed alone."""
+
+    trust: Mapping[str, float]
+    houses: Mapping[str, str] = field(default_factory=dict)  # Of an outlet: the source that speaks through it.
+    copies: Sequence[frozenset[str]] = ()  # Sets of sources that share one voice for the same value.
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +219,7 @@ class Weighed:
     sources: Sequence[Standing]
     copies: Sequence[Copying]
     reasons: Mapping[str, str]  # Why each method was picked, by predicate or domain.
+    settings: Mapping[str, Setting] = field(default_factory=dict)  # By predicate.
 
 
 class Consensus(Protocol):
@@ -197,3 +234,8 @@ class Consensus(Protocol):
         verified: float = VERIFIED,
     ) -> Weighed:
         """Give what the claims come to; `rules` go by predicate."""
+
+    def again(
+        self, claims: Sequence[Claim], known: KnownSources, rule: ValueRule, setting: Setting
+    ) -> Sequence[Verdict]:
+        """Give the verdicts on the claims of one subject and predicate, by what is known of their sources."""

@@ -10,7 +10,9 @@ Fusion = Literal["convex", "rrf"]
 HitKind = Literal["entity", "fact", "episode", "path"]
 Mode = Literal["must", "should"]  # A part that filters, and one that ranks.
 Part = Literal["where", "when", "why", "graph"]
-State = Literal["current", "superseded", "not_yet_valid"]
+# In time; and of facts, what consensus makes of them.
+State = Literal["current", "superseded", "not_yet_valid", "verified", "contested", "unverified", "invalidated"]
+TIME_STATES: frozenset[State] = frozenset({"current", "superseded", "not_yet_valid"})
 Tier = Literal["hot", "warm", "cold", "distilled"]
 Allen = Literal[
     "before", "meets", "overlaps", "starts", "during", "finishes", "equals",
@@ -121,7 +123,7 @@ class Question:
     weights: Mapping[str, float] = field(default_factory=dict)  # Per arm, 1 unless given.
     recipe: str | None = None  # A named setting of modes, weights and the like; what the question says itself counts.
     min_consensus: float | None = None  # The least trust in a hit, 0 to 1.
-    states: Sequence[State] = ()  # None: what is current; of what is asked at a time, what was so then.
+    states: Sequence[State] = ()  # None: what is current, or was so at the time asked for, and not invalidated.
     tiers: Sequence[Tier] = ()  # None: all.
     diversity: float = 0.0  # 0: by score alone; towards 1: unlike what stands above it (MMR).
     budget: int | None = None  # Tokens that the texts of the hits may take together.

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.property_type import fits
 from kgmem.domain.schema_document import Section, read_bool, read_names, read_text, read_type, section, sections
+from kgmem.domain.weighing_rule import RULE_KEYS, WeighingRule, read_rule
 
 Rule = Literal["unknown-label", "unknown-kind", "unknown-property", "required", "type", "end"]
 _PROPERTY_KEYS = ("type", "required", "unique", "indexed", "description")
@@ -78,10 +79,11 @@ _ALWAYS = {"name": Property("name", "string"), "text": Property("text", "string"
 
 @dataclass(frozen=True, slots=True)
 class GraphSchema:
-    """The labels and relationship kinds of a graph, by name."""
+    """The labels and relationship kinds of a graph, and how claims are weighed, by name (of kinds and properties)."""
 
     labels: Mapping[str, Label] = field(default_factory=dict)
     kinds: Mapping[str, RelationshipKind] = field(default_factory=dict)
+    rules: Mapping[str, WeighingRule] = field(default_factory=dict)
 
     def line(self, label: str) -> tuple[str, ...]:
         """Give the label and its ancestors, nearest first; a label that is not declared stands alone."""
@@ -106,7 +108,7 @@ class GraphSchema:
         return found
 
 
-_Named = TypeVar("_Named", Property, Label, RelationshipKind)
+_Named = TypeVar("_Named", Property, Label, RelationshipKind, WeighingRule)
 
 
 def merge(base: GraphSchema, extension: GraphSchema) -> GraphSchema:
@@ -116,7 +118,11 @@ def merge(base: GraphSchema, extension: GraphSchema) -> GraphSchema:
     is (its ends, flags and inverse) and what a property is must be said alike wherever it is said. Of two descriptions
     the first counts. Raises InvalidInput that names both sides.
     """
-    return GraphSchema(_union(base.labels, extension.labels, "labels"), _union(base.kinds, extension.kinds, "kinds"))
+    return GraphSchema(
+        _union(base.labels, extension.labels, "labels"),
+        _union(base.kinds, extension.kinds, "kinds"),
+        _union(base.rules, extension.rules, "predicates"),
+    )
 
 
 def _union(base: Mapping[str, _Named], extension: Mapping[str, _Named], path: str) -> dict[str, _Named]:
@@ -178,15 +184,17 @@ def from_mapping(document: Mapping[str, Any]) -> GraphSchema:
         {"labels": {NAME: {"parent"?, "description"?, "properties"?: {NAME: {"type"?, "required"?, "unique"?,
                            "indexed"?, "description"?} or the type alone}}},
          "kinds": {NAME: {"from"?: [labels], "to"?: [labels], "causal"?, "preventing"?, "containment"?,
-                          "functional"?, "symmetric"?, "transitive"?, "inverse"?, "description"?, "properties"?}}}
+                          "functional"?, "symmetric"?, "transitive"?, "inverse"?, "description"?, "properties"?}},
+         "predicates": {NAME of a kind or property: how claims on it are weighed (weighing_rule.RULE_KEYS)}}
 
     A document may refer to what another one declares; `validate` checks the whole. Raises InvalidInput that names the
     place in the document.
     """
-    top = section(document, "", ("labels", "kinds"))
+    top = section(document, "", ("labels", "kinds", "predicates"))
     labels = {name: _label(name, part) for name, part in sections(top, "labels", _LABEL_KEYS)}
     kinds = {name: _kind(name, part) for name, part in sections(top, "kinds", _KIND_KEYS)}
-    return GraphSchema(dict(sorted(labels.items())), dict(sorted(kinds.items())))
+    rules = {name: read_rule(name, part) for name, part in sections(top, "predicates", RULE_KEYS)}
+    return GraphSchema(dict(sorted(labels.items())), dict(sorted(kinds.items())), dict(sorted(rules.items())))
 
 
 def _label(name: str, part: Section) -> Label:
@@ -230,10 +238,11 @@ def to_mapping(schema: GraphSchema) -> dict[str, Any]:
     """Give the document that describes the schema, without what is as it is by default."""
     labels = {name: _stated(label) for name, label in schema.labels.items()}
     kinds = {name: _stated(kind) for name, kind in schema.kinds.items()}
-    return {"labels": labels, "kinds": kinds}
+    rules = {name: _stated(rule) for name, rule in schema.rules.items()}
+    return {"labels": labels, "kinds": kinds, **({"predicates": rules} if rules else {})}
 
 
-def _stated(item: Property | Label | RelationshipKind) -> dict[str, Any]:
+def _stated(item: Property | Label | RelationshipKind | WeighingRule) -> dict[str, Any]:
     words = {"source_labels": "from", "target_labels": "to"}
     stated: dict[str, Any] = {}
     for part in (f.name for f in fields(item) if f.name != "name"):

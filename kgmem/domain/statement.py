@@ -18,12 +18,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 def check_entities(stated: Sequence[Entity]) -> None:
     """Refuse statements of entities that nothing could be made of. Raises InvalidInput."""
-    _check_keys(item.key for item in stated)
+    check_keys(item.key for item in stated)
     _check_scopes(stated)
     labels = {item.label for item in stated if item.label is not None}
     if EPISODE_LABEL in labels:
         raise InvalidInput(f"An entity cannot be an {EPISODE_LABEL}.", mend="Store it as an episode, with its text.")
-    _check_labels(labels.union(*(item.labels for item in stated if item.labels)))
+    check_labels(labels.union(*(item.labels for item in stated if item.labels)))
     for item in stated:
         if item.valid_from is not None or item.valid_to is not None:
             valid_interval(item.valid_from, item.valid_to)
@@ -31,9 +31,9 @@ def check_entities(stated: Sequence[Entity]) -> None:
 
 def check_relationships(stated: Sequence[Relationship]) -> None:
     """Refuse statements of relationships that nothing could be made of. Raises InvalidInput."""
-    _check_keys(item.key for item in stated if item.key is not None)
+    check_keys(item.key for item in stated if item.key is not None)
     _check_scopes(stated)
-    _check_labels({item.kind for item in stated})
+    check_labels({item.kind for item in stated})
     for item in stated:
         if item.valid_from is not None or item.valid_to is not None:
             valid_interval(item.valid_from, item.valid_to)
@@ -44,7 +44,7 @@ def check_relationships(stated: Sequence[Relationship]) -> None:
 
 def check_episodes(stated: Sequence[Episode]) -> None:
     """Refuse episodes that nothing could be made of. Raises InvalidInput."""
-    _check_keys(item.key for item in stated if item.key is not None)
+    check_keys(item.key for item in stated if item.key is not None)
     _check_scopes(stated)
     for item in stated:
         if not item.text.strip():
@@ -53,7 +53,8 @@ def check_episodes(stated: Sequence[Episode]) -> None:
             parse_time(item.occurred_at)
 
 
-def _check_keys(keys: Iterable[str]) -> None:
+def check_keys(keys: Iterable[str]) -> None:
+    """Refuse what cannot be a key. Raises InvalidInput."""
     for key in keys:
         if not key:
             raise InvalidInput("A key is empty.", mend="Give a name that stays the same for the same thing.")
@@ -67,7 +68,8 @@ def _check_scopes(stated: Sequence[Entity] | Sequence[Relationship] | Sequence[E
         check_scope(scope)
 
 
-def _check_labels(names: Iterable[str]) -> None:
+def check_labels(names: Iterable[str]) -> None:
+    """Refuse what cannot be a label or a kind. Raises InvalidInput."""
     for name in names:
         # U+001F joins labels on their way to the database, which takes neither U+0000 nor half a character.
         if not 0 < len(name) <= LONGEST_LABEL or not {"\x00", "\x1f"}.isdisjoint(name) or not _is_utf8(name):

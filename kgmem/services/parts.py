@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kgmem.domain.claim_ports import ClaimStore
 from kgmem.domain.embedding import Embedder, EmbeddingSpace
+from kgmem.domain.errors import Unavailable
 from kgmem.domain.ports import (
     GraphCatalog,
     GraphStore,
@@ -37,3 +39,11 @@ class Parts:
     # Gives the embedder of a space that a graph is (still) in, where it can be had: questions are asked in that space.
     embedder_of: Callable[[EmbeddingSpace], Embedder | None] = _no_other
     uploads: UploadFolder | None = None  # None: no files are taken for a worker to import.
+    claim_store: ClaimStore | None = None  # None: nothing is weighed.
+
+    @property
+    def claims(self) -> ClaimStore:
+        """What stores claims. Raises Unavailable where there is none."""
+        if self.claim_store is None:
+            raise Unavailable("This memory weighs no claims.", mend="Open one by kgmem.open().")
+        return self.claim_store

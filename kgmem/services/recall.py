@@ -11,7 +11,7 @@ from kgmem.domain.graph import Graph
 from kgmem.domain.interval import now
 from kgmem.domain.path import check_why
 from kgmem.domain.predicate import predicates_of
-from kgmem.domain.question import Question, Where, Why
+from kgmem.domain.question import TIME_STATES, Question, Where, Why
 from kgmem.domain.recipes import with_recipe
 from kgmem.services.choosing import MOST_HITS, choose, widened
 from kgmem.services.embed import embedder_in
@@ -65,8 +65,8 @@ def _check(question: Question) -> None:
         raise InvalidInput("what.start is where a walk starts, and none is asked for.", mend="Set graph.walk to true.")
     predicates_of(what.properties)
     when = question.when
-    if question.states and (when.any_time or when.valid_at or when.between or when.relation):
-        raise InvalidInput("states and a time in when exclude each other.", mend="Leave one of them out.")
+    if TIME_STATES & set(question.states) and (when.any_time or when.valid_at or when.between or when.relation):
+        raise InvalidInput("States in time and a time in when exclude each other.", mend="Leave one of them out.")
     if question.min_consensus is not None and not 0 <= question.min_consensus <= 1:
         raise InvalidInput(f"min_consensus is {question.min_consensus}.", mend="Give 0 to 1.")
     if not 0 <= question.diversity <= 1:

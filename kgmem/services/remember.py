@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kgmem.domain.entity import Entity, Written
+from kgmem.domain.entity import Deleted, Entity, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import NotFound
 from kgmem.domain.graph import Graph
@@ -10,6 +10,7 @@ from kgmem.domain.refusal import refuse
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema, Violation, check_entity, check_relationship, from_mapping, merge
 from kgmem.domain.scope import check_scope
+from kgmem.services.claim import adopt
 from kgmem.services.parts import Parts
 
 
@@ -48,9 +49,27 @@ async def put_relationships(parts: Parts, graph: str, relationships: Sequence[Re
             for violation in violations_of(schema, held.strict, stated)
         )
     written = await parts.store.put_relationships(graph, relationships)
+    await adopt(parts, graph, relationships, written.ids)
     if held.facts == "all" or any(stated.text for stated in relationships):
         await _let_vectors_follow(parts, held, written)
     return written
+
+
+async def delete_relationships(parts: Parts, graph: str, ids: Sequence[int], scope: str) -> Deleted:
+    """Delete relationships of exactly this scope, with the claims that they make."""
+    return await _reweighed(parts, graph, await parts.store.delete_relationships(graph, ids, scope))
+
+
+async def delete_entities(parts: Parts, graph: str, keys: Sequence[str], scope: str, version: int | None) -> Deleted:
+    """Delete entities of exactly this scope, with their relationships. Raises VersionConflict."""
+    return await _reweighed(parts, graph, await parts.store.delete_entities(graph, keys, scope, version))
+
+
+async def _reweighed(parts: Parts, graph: str, deleted: Deleted) -> Deleted:
+    """Weigh anew what relationships that went had claimed."""
+    if deleted.relationships and parts.claim_store is not None:
+        await parts.claims.weigh_stale(graph)
+    return deleted
 
 
 async def put_episodes(parts: Parts, graph: str, episodes: Sequence[Episode]) -> Written:

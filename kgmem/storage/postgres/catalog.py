@@ -71,6 +71,8 @@ class PostgresCatalog:
         await connection.execute(statement("graph", "capture", **names) % {"graph_id": int(graph_id)})
         await connection.execute(statement("past", "create", **names) % {"graph_id": int(graph_id)})
         await connection.execute(statement("past", "create_then", then=then_of(names["index"]), **names))
+        await connection.execute(statement("consensus", "create", **names))
+        await connection.execute(statement("consensus", "create_then", then=then_of(names["index"]), **names))
         vectors = await make_vectors(connection, names["index"], graph.space) if graph.space else None
         await connection.execute(
             statement("catalog", "place"),

@@ -86,6 +86,7 @@ async def delete_edges(connection: asyncpg.Connection, layout: Layout, rows: Seq
     passages, vectors = await facts.drop(connection, layout, ids)
     await _delete_rows(connection, layout, ids)
     await connection.execute(layout.sql("write", "delete_edges"), ids)
+    await connection.execute(layout.sql("claims", "withdraw_edges"), ids)
     await connection.execute(layout.sql("write", "change"), DELETED, RELATIONSHIP, ids, [])
     return passages, vectors, kept
 

@@ -24,7 +24,7 @@ _SHOWN = 10  # Unknown keys that an error spells out.
 _BULK, _PROBES = 200, 20  # From how many edges on a batch may be copied, and how many of them are looked up first.
 _INDEX_COLUMNS = (
     "id", "source", "target", "kind", "scope", "origin", "strength", "confidence", "valid", "discriminator", "stated",
-    "key",
+    "key", "trust",
 )  # fmt: skip
 _LABEL_COLUMNS = ("id", "start_id", "end_id", "properties")
 _ALWAYS = range_of(ALWAYS)
@@ -44,6 +44,7 @@ class _Edge(NamedTuple):
     stated: Relationship
     digest: int
     text: str
+    trust: float | None
 
 
 async def write_edges(
@@ -52,18 +53,23 @@ async def write_edges(
     stated: Sequence[Relationship],
     *,
     starts: Sequence[int] | None = None,
+    trust: Sequence[float] | None = None,
 ) -> Outcome:
     """Merge a batch of relationships (each identity once) into the graph.
 
     Raises UnknownEntities, VersionConflict, and SchemaViolation for labels that a strict graph does not let them join.
     `passages` gathers what facts are searched by; the caller stores it at the end of the transaction.
-    `starts` gives the ids of the vertices they leave where those are not entities (an episode's mentions).
+    `starts` gives the ids of the vertices they leave where those are not entities (an episode's mentions); `trust` how
+    far new ones are believed, where claims were weighed.
     """
     outcome, layout = Outcome(), passages.layout
     found = await _resolve(connection, layout, stated, starts)
     if layout.graph.strict and starts is None:
         await ends.check(connection, layout, stated, [(source, target) for _, source, target in found])
-    edges = [_edge(layout, at, ids, item) for at, (ids, item) in enumerate(zip(found, stated, strict=True))]
+    edges = [
+        _edge(layout, at, ids, item, trust[at] if trust else None)
+        for at, (ids, item) in enumerate(zip(found, stated, strict=True))
+    ]
     created = await _insert(connection, layout, [edge for edge in edges if edge.stated.version in (None, 0)])
     for edge in created:
         outcome.ids[edge.at], outcome.versions[edge.at] = edge.id, 1
@@ -133,7 +139,7 @@ def _index_record(layout: Layout) -> Callable[[_Edge], tuple[Any, ...]]:
         origin = layout.sources.get(told.source) if told.source else None
         return (
             edge.id, edge.source, edge.target, edge.kind, edge.scope, origin, told.strength, told.confidence, valid,
-            edge.discriminator, edge.digest, told.key,
+            edge.discriminator, edge.digest, told.key, edge.trust,
         )  # fmt: skip
 
     return record
@@ -191,11 +197,11 @@ async def _resolve(
     return found
 
 
-def _edge(layout: Layout, at: int, ids: tuple[int, int, int], item: Relationship) -> _Edge:
+def _edge(layout: Layout, at: int, ids: tuple[int, int, int], item: Relationship, trust: float | None) -> _Edge:
     text = dumps(merge_relationship({}, item))
     number = discriminator(item.key, item.valid_from)
     kind = layout.labels[EDGE, item.kind].id
-    return _Edge(at, *ids, kind, layout.scopes[item.scope], number, item, _digest(item, text), text)
+    return _Edge(at, *ids, kind, layout.scopes[item.scope], number, item, _digest(item, text), text, trust)
 
 
 def _digest(item: Relationship, text: str) -> int:

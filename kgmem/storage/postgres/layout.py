@@ -77,6 +77,10 @@ class Layout:
         own: dict[str, Any] = {name: dict(getattr(self, name)) for name in ("labels", "by_id", "scopes", "sources")}
         return replace(self, **own, seen=frozenset(self.by_id))
 
+    def with_scopes(self, scopes: dict[str, int]) -> "Layout":
+        """Give a copy that knows these scopes besides."""
+        return replace(self, scopes=self.scopes | scopes)
+
     def adopt(self, copy: "Layout") -> None:
         """Know what a copy has learnt in a transaction that is committed."""
         for id_ in copy.seen - copy.by_id.keys():

@@ -22,7 +22,7 @@ from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, label_id, learn_
 from kgmem.storage.postgres.records import dumps, entity_of, episode_of, relationship_of
 from kgmem.storage.postgres.vertices import existing, read_vertices
 
-_KINDS = {1: "entity", 2: "episode", 3: "relationship", 4: "schema"}
+_KINDS = {1: "entity", 2: "episode", 3: "relationship", 4: "schema", 5: "claim", 6: "fact"}
 _OPERATIONS = {1: "created", 2: "updated", 3: "deleted"}
 MENTIONS = "MENTIONS"
 

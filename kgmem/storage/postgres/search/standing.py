@@ -2,19 +2,25 @@
 
 from dataclasses import dataclass
 
+from kgmem.domain.question import Question
 from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.search import past, times
 from kgmem.storage.postgres.search.request import STANDS, Parameters, SearchRequest
 
-_SUPERSEDED, _NOT_YET_VALID, _BELOW_CONSENSUS, _OTHER_TIER, _CURRENT = 1, 2, 3, 4, 5
+_SUPERSEDED, _NOT_YET_VALID, _BELOW_CONSENSUS, _OTHER_TIER, _CURRENT, _INVALIDATED, _OTHER_STATE = 1, 2, 3, 4, 5, 6, 7
 HELD_BACK = {
     _SUPERSEDED: "superseded",
     _NOT_YET_VALID: "not_yet_valid",
     _BELOW_CONSENSUS: "below_consensus",
     _OTHER_TIER: "other_tier",
     _CURRENT: "current",
+    _INVALIDATED: "invalidated",
+    _OTHER_STATE: "other_state",
 }
 _STATES = {"current": STANDS, "superseded": _SUPERSEDED, "not_yet_valid": _NOT_YET_VALID}
+# What consensus makes of facts, as the table of stances numbers it.
+_BELIEFS = {"verified": 1, "contested": 2, "unverified": 3, "invalidated": 5}
+_UNWEIGHED = _BELIEFS["unverified"]
 _TIERS = {"hot": 0, "warm": 1, "cold": 2, "distilled": 3}
 
 
@@ -27,9 +33,9 @@ class Standing:
 
 
 def standing(layout: Layout, request: SearchRequest, parameters: Parameters) -> Standing:
-    """Give what stands: by time, by trust, by tier."""
+    """Give what stands: by time, by trust, by tier, and of facts by what consensus makes of them."""
     question = request.question
-    checks = []
+    checks = [_believed(layout, question, parameters)]
     if question.tiers:
         numbers = parameters.add([_TIERS[tier] for tier in question.tiers], "smallint[]")
         checks.append((f"i.tier = ANY ({numbers})", str(_OTHER_TIER)))
@@ -41,11 +47,23 @@ def standing(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
     if in_time != "true":
         later = f"lower(i.valid) > {past.present(question.when)}"
         checks.append((in_time, f"CASE WHEN {later} THEN {_NOT_YET_VALID} ELSE {_SUPERSEDED} END"))
-    if question.states and in_time != "true":  # A time that is asked for says itself what is so then.
+    asked = [_STATES[each] for each in question.states if each in _STATES]
+    if asked and in_time != "true":  # A time that is asked for says itself what is so then.
         state = f"CASE WHEN {checks[-1][0]} THEN {STANDS} ELSE {checks[-1][1]} END"
-        wanted = parameters.add([_STATES[each] for each in question.states], "integer[]")
+        wanted = parameters.add(asked, "integer[]")
         checks[-1] = (f"{state} = ANY ({wanted})", f"CASE {state} WHEN {STANDS} THEN {_CURRENT} ELSE {state} END")
-    if not checks:
-        return Standing("true", str(STANDS))
     whens = " ".join(f"WHEN ({condition}) IS NOT TRUE THEN {why}" for condition, why in checks)
     return Standing(" AND ".join(f"({condition})" for condition, _ in checks), f"CASE {whens} ELSE {STANDS} END")
+
+
+def _believed(layout: Layout, question: Question, parameters: Parameters) -> tuple[str, str]:
+    """Give the condition on facts: not invalidated, or in one of the states that are asked for.
+
+    What nobody's claims compete with is unverified; what is no fact has no such state.
+    """
+    asked = [_BELIEFS[each] for each in question.states if each in _BELIEFS]
+    held = layout.sql("recall", "stance")
+    if not asked:
+        return f"(i.kind <> 3 OR ({held}) IS DISTINCT FROM {_BELIEFS['invalidated']})", str(_INVALIDATED)
+    wanted = parameters.add(asked, "smallint[]")
+    return f"(i.kind = 3 AND coalesce(({held}), {_UNWEIGHED}::smallint) = ANY ({wanted}))", str(_OTHER_STATE)

@@ -139,6 +139,9 @@ JOIN {graph}.{label} l ON l.id = n.graphid
 -- Of an item itself, or else in its source; what nobody vouches for is trusted by half.
 coalesce(i.trust, (SELECT o.trust FROM {index}.source o WHERE o.id = i.source), 0.5)
 
+-- name: stance
+SELECT b.state FROM {index}.stance b WHERE b.id = i.id
+
 -- name: likeness
 -- Of an item of many passages only the first few are compared, so that the pairs stay few.
 WITH given AS MATERIALIZED (

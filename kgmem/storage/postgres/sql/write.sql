@@ -150,9 +150,10 @@ SELECT EXISTS (
                        AND e.discriminator = n.discriminator)
 
 -- name: insert_edges
-INSERT INTO {index}.edge (id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, stated, key)
+INSERT INTO {index}.edge (id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, stated, key,
+                          trust)
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::integer[], $6::integer[], $7::real[],
-                     $8::real[], $9::tstzrange[], $10::bigint[], $11::bigint[], $12::text[])
+                     $8::real[], $9::tstzrange[], $10::bigint[], $11::bigint[], $12::text[], $13::real[])
 ON CONFLICT DO NOTHING
 RETURNING id
 

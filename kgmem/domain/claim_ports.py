@@ -1,0 +1,93 @@
+"""The port of claims: what the services need of whoever stores them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from kgmem.domain.claim import (
+    Claimed,
+    ClaimFilter,
+    ClaimStatement,
+    Correlated,
+    Decision,
+    FactFilter,
+    HeldFact,
+    Ruled,
+    Ruling,
+    SourceStanding,
+)
+from kgmem.domain.entity import Page
+
+
+class ClaimStore(Protocol):
+    """Claims, and what is made of them; each write is one transaction."""
+
+    async def put(self, graph: str, claims: Sequence[ClaimStatement]) -> Claimed:
+        """Store claims, and weigh the facts that they speak of."""
+
+    async def withdraw(self, graph: str, ids: Sequence[int], scope: str) -> tuple[int, list[int]]:
+        """Take back claims of exactly this scope; gives how many, and the ids that were not there."""
+
+    async def adopt(self, graph: str, relationships: Sequence[int]) -> int:
+        """Let relationships that were written with a source count as its claims; gives how many are new."""
+
+    async def weigh_stale(self, graph: str) -> int:
+        """Weigh the facts of which claims went with a relationship; gives how many."""
+
+    async def weigh_all(self, graph: str) -> Mapping[str, Any]:
+        """Weigh all claims of a graph together; gives counts."""
+
+    async def due(self, graph: str) -> bool:
+        """Say whether so much was claimed since the last full run that another is worth it."""
+
+    async def fact(self, graph: str, id_: int, scope: str, *, known_at: str | None = None) -> HeldFact:
+        """Give a fact by its id or a relationship's. Raises NotFound."""
+
+    async def facts_by_id(
+        self, graph: str, ids: Sequence[int], scope: str, *, known_at: str | None = None
+    ) -> Mapping[int, HeldFact]:
+        """Give facts by their ids or those of relationships; what there is none of is missing."""
+
+    async def facts(self, graph: str, asked: FactFilter, *, predicates: Sequence[str] | None = None) -> Page[HeldFact]:
+        """Give a page of the facts that a scope sees."""
+
+    async def facts_of(self, graph: str, scope: str, subject: str, predicate: str | None) -> Sequence[HeldFact]:
+        """Give what a scope sees of one subject."""
+
+    async def claims(self, graph: str, asked: ClaimFilter) -> Page[ClaimStatement]:
+        """Give a page of the claims that a scope sees."""
+
+    async def claims_by_id(self, graph: str, ids: Sequence[int]) -> Sequence[ClaimStatement]:
+        """Give claims by id, withdrawn ones too."""
+
+    async def copies(self, graph: str, scope: str, among: Sequence[str] | None) -> Sequence[Mapping[str, Any]]:
+        """Give the pairs of sources that were found to depend on each other."""
+
+    async def standings(self, graph: str, keys: Sequence[str] | None) -> Sequence[SourceStanding]:
+        """Give what was learned of sources."""
+
+    async def standing_history(self, graph: str, key: str) -> Sequence[Mapping[str, Any]]:
+        """Give what was held of a source before."""
+
+    async def put_kinship(self, graph: str, of: Sequence[tuple[str, str | None, str | None]]) -> None:
+        """Write sources' parents and domains (source, parent, domain)."""
+
+    async def rule(self, graph: str, ruling: Ruling, scope: str) -> Sequence[Ruled]:
+        """Take a decision on facts of exactly this scope, or, dry, only say what it would do."""
+
+    async def undo(self, graph: str, decision: int, by: str, reason: str, scope: str) -> Sequence[Ruled]:
+        """Take a decision back. Raises NotFound, Conflict for one that does not hold any more."""
+
+    async def decisions(self, graph: str, scope: str, *, before: int | None, limit: int) -> Sequence[Decision]:
+        """Give the audit trail, the newest first."""
+
+    async def correlate(self, graph: str, correlated: Correlated) -> int:
+        """Declare that facts of one scope hang together; gives the correlation's id."""
+
+    async def correlations(self, graph: str, scope: str) -> Sequence[Correlated]:
+        """Give the correlations that a scope sees."""
+
+    async def end_correlation(self, graph: str, id_: int, scope: str, by: str, reason: str) -> None:
+        """Let facts hang together no more. Raises NotFound."""
+
+    async def log(self, graph: str, action: str, by: str, reason: str, detail: Mapping[str, Any]) -> None:
+        """Note in the audit trail what was done to the whole graph."""

@@ -1,0 +1,48 @@
+"""Claim: store what sources claim, weigh it at once, and let a full run follow when enough is new."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kgmem.domain.claim import Claimed, ClaimStatement
+from kgmem.domain.relationship import Relationship
+from kgmem.services.parts import Parts
+
+
+async def put_claims(parts: Parts, graph: str, claims: Sequence[ClaimStatement]) -> Claimed:
+    """Store claims, each once; their facts are weighed before this returns."""
+    claimed = await parts.claims.put(graph, claims)
+    if claimed.created:
+        await _follow(parts, graph)
+    return claimed
+
+
+async def withdraw(parts: Parts, graph: str, ids: Sequence[int], scope: str) -> tuple[int, list[int]]:
+    """Take claims back; gives how many, and the ids that were not there."""
+    told = await parts.claims.withdraw(graph, ids, scope)
+    if told[0]:
+        await _follow(parts, graph)
+    return told
+
+
+async def adopt(parts: Parts, graph: str, stated: Sequence[Relationship], ids: Sequence[int]) -> int:
+    """Let relationships that were just written count as claims of their sources; gives how many claims are new."""
+    if parts.claim_store is None:
+        return 0
+    wanted = [id_ for each, id_ in zip(stated, ids, strict=True) if each.source]
+    made = await parts.claims.adopt(graph, list(dict.fromkeys(wanted))) if wanted else 0
+    if made:
+        await _follow(parts, graph)
+    return made
+
+
+async def weigh(parts: Parts, graph: str) -> Mapping[str, Any]:
+    """Weigh all claims of a graph together; gives counts."""
+    return await parts.claims.weigh_all(graph)
+
+
+async def _follow(parts: Parts, graph: str) -> None:
+    held = await parts.graphs.get(graph)
+    if parts.embedder and held.space:
+        await parts.jobs.defer("embed", graph=graph)
+    if await parts.claims.due(graph):
+        await parts.jobs.defer("weigh", graph=graph)

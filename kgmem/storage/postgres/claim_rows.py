@@ -1,0 +1,152 @@
+"""Writing claims: their topics, their rows, and the entities that they are about."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import asyncpg
+import orjson
+
+from kgmem.domain.claim import ClaimStatement
+from kgmem.domain.consensus import ValueRule
+from kgmem.domain.entity import ENTITY
+from kgmem.domain.errors import UnknownEntities
+from kgmem.domain.scope import visible_from
+from kgmem.domain.statement import DEFAULT_LABEL
+from kgmem.storage.postgres.layout import Layout
+from kgmem.storage.postgres.passages import Passages
+from kgmem.storage.postgres.records import encoded
+from kgmem.storage.postgres.rows import entity_row
+from kgmem.storage.postgres.vertices import CREATED, Statement, write_vertices
+
+CLAIM, FACT = 5, 6  # Kinds of item in the change feed.
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One subject and predicate in one scope, locked: what competes stands under it."""
+
+    id: int
+    scope: str
+    subject: str
+    predicate: str
+    about: str = ""
+
+
+@dataclass(slots=True)
+class Stored:
+    """What a batch of claims did: the id of each, in its order, and the topics of those that are new."""
+
+    ids: list[int]
+    created: set[int] = field(default_factory=set)
+    changed: dict[int, Topic] = field(default_factory=dict)
+    topics: dict[int, Topic] = field(default_factory=dict)
+
+
+def rule_for(layout: Layout, predicate: str, *, objects: bool) -> ValueRule:
+    """Give the rule by which claims on a predicate are weighed."""
+    schema = layout.schema()
+    declared = schema.rules.get(predicate)
+    kind = schema.kinds.get(predicate)
+    functional = kind is not None and kind.functional
+    if declared is None:
+        return ValueRule(functional=functional or not objects)
+    return declared.of_objects(functional=functional) if objects else declared.of_values()
+
+
+async def write_claims(
+    connection: asyncpg.Connection,
+    passages: Passages,
+    stated: Sequence[ClaimStatement],
+    *,
+    edges: Sequence[int] | None = None,
+) -> Stored:
+    """Store claims, each once; `edges` are the relationships that say them. Raises UnknownEntities if strict."""
+    layout = passages.layout
+    if edges is None:
+        await _ensure_entities(connection, passages, stated)
+    topics = await _topics(connection, layout, stated)
+    rows = [_row(layout, topics[_place(each)].id, each, edges[at] if edges else None) for at, each in enumerate(stated)]
+    columns = list(map(list, zip(*rows, strict=True)))
+    made = await connection.fetch(layout.sql("claims", "insert_claims"), *columns)
+    found = {(row["topic"], row["stated"]): row["id"] for row in made}
+    created = set(found.values())
+    if len(found) < len({(row[0], row[-1]) for row in rows}):
+        held = await connection.fetch(layout.sql("claims", "claims_stated"), columns[0], columns[-1])
+        found |= {(row["topic"], row["stated"]): row["id"] for row in held}
+    ids = [found[row[0], row[-1]] for row in rows]
+    by_id = {topic.id: topic for topic in topics.values()}
+    if created:
+        await connection.execute(layout.sql("write", "change"), CREATED, CLAIM, sorted(created), [])
+    return Stored(ids, created, {row["topic"]: by_id[row["topic"]] for row in made}, by_id)
+
+
+def _place(stated: ClaimStatement) -> tuple[str, str, str, str]:
+    return (stated.scope, stated.subject, stated.predicate, stated.about)
+
+
+async def _topics(
+    connection: asyncpg.Connection, layout: Layout, stated: Sequence[ClaimStatement]
+) -> dict[tuple[str, str, str, str], Topic]:
+    """Make the topics that are missing, and lock all."""
+    places = sorted({_place(each) for each in stated})
+    columns = [[layout.scopes[place[0]] for place in places], *([place[n] for place in places] for n in (1, 2, 3))]
+    await connection.execute(layout.sql("claims", "make_topics"), *columns)
+    rows = await connection.fetch(layout.sql("claims", "lock_topics"), *columns)
+    paths = {layout.scopes[place[0]]: place[0] for place in places}
+    found = [Topic(row["id"], paths[row["scope"]], row["subject"], row["predicate"], row["about"]) for row in rows]
+    return {(topic.scope, topic.subject, topic.predicate, topic.about): topic for topic in found}
+
+
+def _row(layout: Layout, topic: int, stated: ClaimStatement, edge: int | None) -> tuple[Any, ...]:
+    value = None if stated.value is None else encoded(stated.value).decode()
+    begins, ends = stated.span or (None, None)
+    told = encoded(
+        (
+            stated.source, stated.object, stated.value, stated.valid_from, stated.valid_to, stated.confidence,
+            stated.episode, stated.span,
+        ),
+        sort=True,
+    )  # fmt: skip
+    digest = int.from_bytes(blake2b(told, digest_size=8).digest(), "big", signed=True)
+    return (
+        topic, layout.sources[stated.source], stated.object, value, stated.valid_from, stated.valid_to,
+        stated.confidence, stated.episode, begins, ends, edge, digest,
+    )  # fmt: skip
+
+
+async def _ensure_entities(
+    connection: asyncpg.Connection, passages: Passages, stated: Sequence[ClaimStatement]
+) -> None:
+    """Make the entities that claims are about and that their scope does not see, in that scope."""
+    layout = passages.layout
+    wanted: dict[str, set[str]] = {}
+    for each in stated:
+        wanted.setdefault(each.scope, set()).update(key for key in (each.subject, each.object) if key)
+    for scope, keys in sorted(wanted.items()):
+        rows = await connection.fetch(layout.sql("claims", "seen_keys"), list(visible_from(scope)), sorted(keys))
+        missing = sorted(keys - {row["key"] for row in rows})
+        if missing and layout.graph.strict:
+            raise UnknownEntities(
+                f"These entities do not exist: {', '.join(map(repr, missing[:_SHOWN]))}.",
+                mend="Store the entities first; in a graph that is not strict a claim makes those that are missing.",
+                keys=missing[:1000],
+            )
+        if missing:
+            made = [_named(scope, key) for key in missing]
+            await write_vertices(connection, passages, ENTITY, made)
+
+
+def _named(scope: str, key: str) -> Statement:
+    from_key = {"key": key, "name": key, **({"scope": scope} if scope else {})}
+
+    def merge(held: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(held) or dict(from_key)
+
+    digest = int.from_bytes(blake2b(orjson.dumps(from_key), digest_size=8).digest(), "big", signed=True)
+    return Statement(
+        scope=scope, key=key, label=DEFAULT_LABEL, relabels=False, merge=merge, row=entity_row, digest=digest,
+        source=None, version=None, vector=None,
+    )  # fmt: skip

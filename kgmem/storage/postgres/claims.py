@@ -1,0 +1,180 @@
+"""The store of claims: each batch is one transaction over claims, facts, the graph and the change feed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+
+from kgmem.domain.claim import Claimed, ClaimStatement, Correlated, Ruled, Ruling, check_claims
+from kgmem.domain.consensus import Consensus
+from kgmem.domain.statement import DEFAULT_LABEL
+from kgmem.storage.postgres import adopting, correlations, full_run
+from kgmem.storage.postgres import ruling as ruling_
+from kgmem.storage.postgres.catalog import PostgresCatalog
+from kgmem.storage.postgres.claim_rows import CLAIM, Stored, Topic, write_claims
+from kgmem.storage.postgres.deleting import delete_edges
+from kgmem.storage.postgres.fact_reads import FactReads
+from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids, source_ids
+from kgmem.storage.postgres.passages import Passages
+from kgmem.storage.postgres.vertices import DELETED
+from kgmem.storage.postgres.weighing import weigh_topics
+
+_STALE = 200  # Topics that are weighed in one transaction.
+
+
+class PostgresClaims(FactReads):
+    """Claims and what is made of them, in the tables of each graph."""
+
+    def __init__(self, catalog: PostgresCatalog, consensus: Consensus) -> None:
+        """Take the catalog, which knows the database, and what weighs claims."""
+        super().__init__(catalog)
+        self.consensus = consensus
+
+    async def put(self, graph: str, claims: Sequence[ClaimStatement]) -> Claimed:
+        """Store claims and weigh the facts that they speak of. Raises InvalidInput, UnknownEntities."""
+        check_claims(claims)
+        if not claims:
+            return Claimed(0, 0, [], [])
+        async with self.catalog.on(graph) as held:
+            layout = await self._prepare(held, claims)
+
+            async def work(connection: asyncpg.Connection) -> Claimed:
+                passages = Passages(layout)
+                stored = await write_claims(connection, passages, claims)
+                await weigh_topics(connection, passages, self.consensus, stored.changed.values())
+                facts = await self._facts(connection, layout, stored)
+                await passages.store(connection)
+                created = len(stored.created)
+                return Claimed(created, len(claims) - created, stored.ids, facts)
+
+            return await self.database.transact(work)
+
+    async def _facts(self, connection: asyncpg.Connection, layout: Layout, stored: Stored) -> list[int]:
+        rows = await connection.fetch(layout.sql("fact_reads", "ids_of_topics"), list(stored.topics))
+        return [row["id"] for row in rows]
+
+    async def _prepare(self, layout: Layout, claims: Sequence[ClaimStatement]) -> Layout:
+        """Make scopes, sources and labels known before the transaction, since their numbers outlive it."""
+        scopes = {claim.scope for claim in claims}
+        sources = {claim.source for claim in claims}
+        if scopes <= layout.scopes.keys() and sources <= layout.sources.keys():
+            numbers = {scope: layout.scopes[scope] for scope in scopes}
+        else:
+            async with self.database.connection() as connection:
+                numbers = await scope_ids(connection, layout, scopes, make=True)
+                await source_ids(connection, layout, sources, make=True)
+        kinds = {claim.predicate for claim in claims if claim.object is not None}
+        await ensure_labels(self.database, layout, VERTEX, [DEFAULT_LABEL])
+        await ensure_labels(self.database, layout, EDGE, kinds)
+        return replace(layout, scopes=numbers)
+
+    async def withdraw(self, graph: str, ids: Sequence[int], scope: str) -> tuple[int, list[int]]:
+        """Take back claims of exactly this scope, with the relationships that only they say.
+
+        Gives how many, and the ids that were not there.
+        """
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> tuple[int, list[int]]:
+                numbers = await scope_ids(connection, layout, [scope], make=False)
+                number = numbers.get(scope, -1)
+                rows = await connection.fetch(layout.sql("claims", "withdraw_claims"), list(ids), number)
+                gone = [row["id"] for row in rows]
+                if gone:
+                    await connection.execute(layout.sql("write", "change"), DELETED, CLAIM, gone, [])
+                    left = await connection.fetch(layout.sql("claims", "edges_without_claims"), gone)
+                    locked = await connection.fetch(layout.sql("claims", "lock_edges"), [row["id"] for row in left])
+                    await delete_edges(connection, layout, locked)
+                    await self._weigh(connection, layout, sorted({row["topic"] for row in rows}))
+                return len(gone), [id_ for id_ in dict.fromkeys(ids) if id_ not in set(gone)]
+
+            return await self.database.transact(work)
+
+    async def adopt(self, graph: str, relationships: Sequence[int]) -> int:
+        """Let relationships that were written with a source count as its claims; gives how many are new."""
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> int:
+                return await adopting.adopt(connection, layout, self.consensus, relationships)
+
+            return await self.database.transact(work)
+
+    async def weigh_stale(self, graph: str) -> int:
+        """Weigh the facts of which claims went with a relationship; gives how many."""
+        total = 0
+        async with self.catalog.on(graph) as layout:
+            while True:
+
+                async def work(connection: asyncpg.Connection) -> int:
+                    rows = await connection.fetch(layout.sql("claims", "stale"), _STALE)
+                    await self._weigh(connection, layout, [row["id"] for row in rows])
+                    return len(rows)
+
+                done = await self.database.transact(work)
+                total += done
+                if done < _STALE:
+                    return total
+
+    async def weigh_all(self, graph: str) -> Mapping[str, Any]:
+        """Weigh all claims together: trust, copies, methods, and every fact that changes by it; gives counts."""
+        async with self.catalog.on(graph) as layout:
+            await adopting.adopt_all(self.database, layout, self.consensus)
+            await self.weigh_stale(graph)
+            return await full_run.run(self.database, layout, self.consensus)
+
+    async def rule(self, graph: str, ruling: Ruling, scope: str) -> Sequence[Ruled]:
+        """Take a decision on facts of exactly this scope, or, dry, only say what it would do."""
+        async with self.catalog.on(graph) as layout:
+            try:
+                return await self.database.transact(
+                    lambda connection: ruling_.rule(connection, layout, self.consensus, ruling, scope)
+                )
+            except ruling_.DryRun as dry:
+                return dry.ruled
+
+    async def undo(self, graph: str, decision: int, by: str, reason: str, scope: str) -> Sequence[Ruled]:
+        """Take a decision back. Raises NotFound, Conflict for one that does not hold any more."""
+        async with self.catalog.on(graph) as layout:
+            return await self.database.transact(
+                lambda connection: ruling_.undo(connection, layout, self.consensus, (decision, by, reason), scope)
+            )
+
+    async def correlate(self, graph: str, correlated: Correlated) -> int:
+        """Declare that facts of one scope hang together; gives the correlation's id."""
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> int:
+                id_, topics = await correlations.declare(connection, layout, correlated)
+                await self._weigh(connection, layout, topics)
+                return id_
+
+            return await self.database.transact(work)
+
+    async def end_correlation(self, graph: str, id_: int, scope: str, by: str, reason: str) -> None:
+        """Let facts hang together no more. Raises NotFound."""
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> None:
+                await self._weigh(
+                    connection, layout, await correlations.end(connection, layout, (id_, by, reason), scope)
+                )
+
+            await self.database.transact(work)
+
+    async def due(self, graph: str) -> bool:
+        """Say whether so much was claimed since the last full run that another is worth it."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            return bool(await connection.fetchval(layout.sql("full_run", "due"), full_run.DUE_SHARE))
+
+    async def _weigh(self, connection: asyncpg.Connection, layout: Layout, topics: Sequence[int]) -> None:
+        topic_rows = await connection.fetch(layout.sql("claims", "lock_topics_by_id"), list(topics))
+        mine = [topic_of(row) for row in topic_rows]
+        passages = Passages(layout.with_scopes({row["path"]: row["scope"] for row in topic_rows}))
+        await weigh_topics(connection, passages, self.consensus, mine)
+        await passages.store(connection)
+
+
+def topic_of(row: Any) -> Topic:
+    """Give the topic of a row that was locked."""
+    return Topic(row["id"], row["path"], row["subject"], row["predicate"], row["about"])

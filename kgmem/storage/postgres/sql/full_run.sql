@@ -1,0 +1,62 @@
+-- name: due
+-- Of few claims a full run costs next to nothing; of many it waits until a share of them is new.
+SELECT coalesce((SELECT max(id) FROM {index}.claim), 0) > coalesce((SELECT max(claim) FROM {index}.weighed), 0)
+   AND (SELECT count(*) FROM (SELECT 1 FROM {index}.claim c
+                              WHERE c.id > coalesce((SELECT max(claim) FROM {index}.weighed), 0) LIMIT 100000) n)
+       >= $1::float8 * coalesce((SELECT sum(count) FROM {index}.weighed), 0)
+
+-- name: scopes
+-- The scopes with claims, those above first: what is learned there is the prior of those below.
+SELECT p.id, p.path, max(t.id) AS topic FROM {index}.topic t JOIN {index}.scope p ON p.id = t.scope
+GROUP BY p.id, p.path ORDER BY length(p.path), p.path
+
+-- name: claims
+SELECT c.id, c.topic, o.key, c.object, c.value::text AS value, c.valid_from, c.valid_to, c.confidence, t.subject,
+       t.predicate, t.about
+FROM {index}.topic t JOIN {index}.claim c ON c.topic = t.id AND c.known_to IS NULL
+JOIN {index}.source o ON o.id = c.source
+WHERE t.scope = $1
+ORDER BY c.id
+
+-- name: sources
+SELECT o.id, o.key, o.trust AS prior, k.parent,
+       (SELECT s.trust FROM {index}.standing s JOIN {index}.scope p ON p.id = s.scope
+        WHERE s.source = o.id AND p.path = ANY ($2::text[]) ORDER BY length(p.path) DESC LIMIT 1) AS learned
+FROM {index}.source o LEFT JOIN {index}.kinship k ON k.source = o.id
+WHERE o.key = ANY ($1::text[])
+
+-- name: put_standings
+INSERT INTO {index}.standing AS s (scope, source, trust, prior, claims, checked, domains, reason)
+SELECT $1, n.source, n.trust, n.prior, n.claims, n.checked, n.domains::jsonb, n.reason
+FROM unnest($2::integer[], $3::real[], $4::real[], $5::integer[], $6::integer[], $7::text[], $8::text[])
+     AS n (source, trust, prior, claims, checked, domains, reason)
+ON CONFLICT (scope, source) DO UPDATE
+SET trust = excluded.trust, prior = excluded.prior, claims = excluded.claims, checked = excluded.checked,
+    domains = excluded.domains, reason = excluded.reason
+WHERE (s.trust, s.prior, s.claims, s.checked, s.domains) IS DISTINCT FROM
+      (excluded.trust, excluded.prior, excluded.claims, excluded.checked, excluded.domains)
+
+-- name: drop_standings
+DELETE FROM {index}.standing WHERE scope = $1 AND source <> ALL ($2::integer[])
+
+-- name: drop_settings
+DELETE FROM {index}.setting WHERE scope = $1
+
+-- name: put_settings
+INSERT INTO {index}.setting (scope, predicate, method, reason, wrong, likeness)
+SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::real[], $6::real[])
+
+-- name: drop_copies
+DELETE FROM {index}.copying WHERE scope = $1
+
+-- name: put_copies
+INSERT INTO {index}.copying (scope, one, other, probability, shared)
+SELECT $1, * FROM unnest($2::integer[], $3::integer[], $4::real[], $5::integer[])
+
+-- name: put_weighed
+INSERT INTO {index}.weighed (scope, claim, count) VALUES ($1, $2, $3)
+ON CONFLICT (scope) DO UPDATE SET claim = excluded.claim, count = excluded.count, at = now()
+
+-- name: turn
+-- One full run of a graph at a time.
+SELECT pg_advisory_xact_lock(hashtextextended('kgmem weigh', $1))
