@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kgmem.domain.answer import Answer, ArmShare, Hit
+from kgmem.domain.claim import Claimed, ClaimFilter, ClaimStatement, FactFilter, HeldFact, Ruling
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import (
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "ArmShare",
+    "ClaimFilter",
+    "ClaimStatement",
+    "Claimed",
     "Conflict",
     "DataFolderInUse",
     "DatabaseOutdated",
@@ -55,7 +59,9 @@ __all__ = [
     "Episode",
     "ExportOptions",
     "ExportResult",
+    "FactFilter",
     "Forbidden",
+    "HeldFact",
     "Hit",
     "ImportOptions",
     "ImportResult",
@@ -68,6 +74,7 @@ __all__ = [
     "Place",
     "Question",
     "Relationship",
+    "Ruling",
     "SchemaViolation",
     "ServerError",
     "Source",

@@ -24,6 +24,7 @@ from kgmem.domain.vitals import Figures
 from kgmem.formats.sample import Sample
 from kgmem.services import causality
 from kgmem.services import check as checking
+from kgmem.services import claim as claiming
 from kgmem.services import embed as embedding
 from kgmem.services import evaluate as evaluating
 from kgmem.services import make_facts as fact_making
@@ -198,7 +199,7 @@ class Memory(Beliefs, Transfers):
 
     async def put_sources(self, graph: str, sources: Sequence[Source]) -> Written:
         """Write entries of a graph's registry of sources."""
-        return await self.parts.store.put_sources(graph, sources)
+        return await claiming.put_sources(self.parts, graph, sources)
 
     async def list_sources(self, graph: str) -> Sequence[Source]:
         """Give a graph's registered sources, by key."""

@@ -27,8 +27,8 @@ class ClaimStore(Protocol):
     async def withdraw(self, graph: str, ids: Sequence[int], scope: str) -> tuple[int, list[int]]:
         """Take back claims of exactly this scope; gives how many, and the ids that were not there."""
 
-    async def adopt(self, graph: str, relationships: Sequence[int]) -> int:
-        """Let relationships that were written with a source count as its claims; gives how many are new."""
+    async def adopt(self, graph: str, relationships: Mapping[int, str]) -> int:
+        """Let relationships (id, kind) that were written with a source count as its claims; gives how many are new."""
 
     async def weigh_stale(self, graph: str) -> int:
         """Weigh the facts of which claims went with a relationship; gives how many."""
@@ -38,6 +38,9 @@ class ClaimStore(Protocol):
 
     async def due(self, graph: str) -> bool:
         """Say whether so much was claimed since the last full run that another is worth it."""
+
+    async def any(self, graph: str) -> bool:
+        """Say whether anything was claimed."""
 
     async def fact(self, graph: str, id_: int, scope: str, *, known_at: str | None = None) -> HeldFact:
         """Give a fact by its id or a relationship's. Raises NotFound."""
@@ -67,9 +70,6 @@ class ClaimStore(Protocol):
 
     async def standing_history(self, graph: str, key: str) -> Sequence[Mapping[str, Any]]:
         """Give what was held of a source before."""
-
-    async def put_kinship(self, graph: str, of: Sequence[tuple[str, str | None, str | None]]) -> None:
-        """Write sources' parents and domains (source, parent, domain)."""
 
     async def rule(self, graph: str, ruling: Ruling, scope: str) -> Sequence[Ruled]:
         """Take a decision on facts of exactly this scope, or, dry, only say what it would do."""

@@ -14,3 +14,5 @@ class Source:
     kind: str | None = None
     trust: float = PRIOR_TRUST
     note: str | None = None
+    parent: str | None = None  # The source whose outlet or mirror it is: both have one voice.
+    domain: str | None = None  # What it is at home in.

@@ -4,8 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kgmem.domain.claim import Claimed, ClaimStatement
+from kgmem.domain.entity import Written
 from kgmem.domain.relationship import Relationship
+from kgmem.domain.source import Source
 from kgmem.services.parts import Parts
+
+_LOGGED = 100  # Sources that the audit trail names.
 
 
 async def put_claims(parts: Parts, graph: str, claims: Sequence[ClaimStatement]) -> Claimed:
@@ -28,8 +32,8 @@ async def adopt(parts: Parts, graph: str, stated: Sequence[Relationship], ids: S
     """Let relationships that were just written count as claims of their sources; gives how many claims are new."""
     if parts.claim_store is None:
         return 0
-    wanted = [id_ for each, id_ in zip(stated, ids, strict=True) if each.source]
-    made = await parts.claims.adopt(graph, list(dict.fromkeys(wanted))) if wanted else 0
+    wanted = {id_: each.kind for each, id_ in zip(stated, ids, strict=True) if each.source}
+    made = await parts.claims.adopt(graph, wanted) if wanted else 0
     if made:
         await _follow(parts, graph)
     return made
@@ -38,6 +42,17 @@ async def adopt(parts: Parts, graph: str, stated: Sequence[Relationship], ids: S
 async def weigh(parts: Parts, graph: str) -> Mapping[str, Any]:
     """Weigh all claims of a graph together; gives counts."""
     return await parts.claims.weigh_all(graph)
+
+
+async def put_sources(parts: Parts, graph: str, sources: Sequence[Source]) -> Written:
+    """Write the registry's entries of sources; what their claims come to is weighed anew soon after."""
+    written = await parts.store.put_sources(graph, sources)
+    if parts.claim_store is not None and written.created + written.updated:
+        told = {each.key: each.trust for each in sources[:_LOGGED]}
+        await parts.claims.log(graph, "source", "registry", f"{len(sources)} entries were written.", {"trust": told})
+        if await parts.claims.any(graph):
+            await parts.jobs.defer("weigh", graph=graph)
+    return written
 
 
 async def _follow(parts: Parts, graph: str) -> None:

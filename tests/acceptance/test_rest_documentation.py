@@ -50,7 +50,9 @@ async def send(door: Door, words: list[str], variables: dict[str, str]) -> httpx
         else:
             address = word
     headers.pop("Authorization", None)
-    for name, value in variables.items():
+    if isinstance(body, str):
+        body = re.sub(r"\$(\w+)", lambda name: variables[name[1]], body)
+    for name, value in sorted(variables.items(), key=lambda pair: -len(pair[0])):
         address = address.replace(f"${name}", value)
     assert "$" not in address, address
     return await door.client.request(method, address, headers=headers, content=body, files=files or None)
@@ -88,6 +90,14 @@ async def test_the_examples_of_the_page_work_in_their_order(door: Door) -> None:
             variables["KEY_ID"] = answer.json()["id"]
         elif "-X" in words and answer.request.url.path.endswith("/imports"):
             variables["IMPORT"] = str(await imported(door, answer.json()["id"]))
+        elif address.endswith("/claims"):
+            told = answer.json()
+            variables |= {"CLAIM": str(told["ids"][0]), "FACT": str(told["facts"][0])}
+            variables["OTHER_FACT"] = str(told["facts"][1])
+        elif address.endswith("/decisions"):
+            variables["DECISION"] = str(answer.json()["facts"][0]["decision"])
+        elif address.endswith("/correlations") and "-X" in words:
+            variables["CORRELATION"] = str(answer.json()["id"])
         elif address.endswith("/recall"):
             assert AnswerOut.model_validate(answer.json()).hits[0].key in {"log/1", "place/tranquility"}
     assert len(commands()) > 30

@@ -46,13 +46,30 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
         **_scoped(scope),
     },
     ("POST", "/v1/graphs/{graph}/causality/ancestry"): lambda scope: {"of": "ann", **_scoped(scope)},
+    ("POST", "/v1/graphs/{graph}/claims"): lambda scope: {
+        "claims": [{"source": "nasa", "subject": "ann", "predicate": "height", "value": 1.8, **_scoped(scope)}]
+    },
+    ("POST", "/v1/graphs/{graph}/verify"): lambda scope: {"text": "vault", **_scoped(scope)},
+    ("POST", "/v1/graphs/{graph}/decisions"): lambda scope: {
+        "action": "accept",
+        "facts": [1],
+        "reason": "vault",
+        **_scoped(scope),
+    },
+    ("POST", "/v1/graphs/{graph}/decisions/{id}/undo"): lambda scope: {"reason": "vault", **_scoped(scope)},
+    ("POST", "/v1/graphs/{graph}/correlations"): lambda scope: {
+        "kind": "exclusion",
+        "facts": [1, 2],
+        "reason": "vault",
+        **_scoped(scope),
+    },
     ("POST", "/v1/graphs/{graph}/jobs"): lambda _: {"task": "embed"},
     ("POST", "/v1/graphs/{graph}/imports"): lambda scope: {"type": "entity", "key": "new", **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/imports/{id}/undo"): lambda _: None,
     ("POST", "/v1/graphs/{graph}/imports/{id}/resume"): lambda _: None,
     ("POST", "/v1/keys"): lambda _: {"name": "new", "right": "read"},
 }
-ASKING = ("/recall", "/causality/separation", "/causality/ancestry")  # Reads that need a body.
+ASKING = ("/recall", "/causality/separation", "/causality/ancestry", "/verify")  # Reads that need a body.
 NEEDED = {"/v1/graphs/{graph}/entities": "key", "/v1/graphs/{graph}/episodes": "key"}
 # What tells nothing of any scope, so that a key of a scope may ask it.
 WITHOUT_SCOPE = {
@@ -78,13 +95,20 @@ class Route:
         self, client: httpx.AsyncClient, graph: str, headers: dict[str, str], scope: str | None = None
     ) -> Any:
         """Ask it for something in a graph, in a scope, or naming none."""
-        address = self.template.replace("{graph}", graph).replace("{key}", "secret").replace("{id}", "1")
+        address = (
+            self.template.replace("{graph}", graph)
+            .replace("{key}", "secret")
+            .replace("{key:key}", "secret")
+            .replace("{id}", "1")
+        )
         assert "{" not in address, f"no sample for {self}"
         parameters: dict[str, Any] = _scoped(scope) if self.takes_scope else {}
         if self.method == "DELETE" and self.template in NEEDED:
             parameters["key"] = "secret"
-        if self.method == "DELETE" and self.template.endswith("/relationships"):
+        if self.method == "DELETE" and self.template.endswith(("/relationships", "/claims")):
             parameters["id"] = 1
+        if self.method == "DELETE" and self.template.endswith("/correlations/{id}"):
+            parameters["reason"] = "vault"
         if self.method == "POST" and self.template.endswith("/imports"):
             parameters["format"] = "jsonl"
         body = BODIES[self.method, self.template](scope) if self.method in {"PUT", "POST", "PATCH"} else None

@@ -199,7 +199,7 @@ class ChangeOut(BaseModel):
 
     id: int
     operation: Literal["created", "updated", "deleted"]
-    kind: Literal["entity", "episode", "relationship", "schema"]
+    kind: Literal["entity", "episode", "relationship", "schema", "claim", "fact"]
     ids: list[int]
     keys: list[str]
     at: str

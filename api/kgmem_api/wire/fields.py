@@ -72,6 +72,11 @@ def _properties(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def within_limits(value: Any) -> Any:
+    """Give any JSON value back if it is not larger than properties may be, and its numbers are finite."""
+    return value if value is None else _properties({"value": value})["value"]
+
+
 def _leaves(value: Any) -> Iterator[Any]:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
     if inner is None:

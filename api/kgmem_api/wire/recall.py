@@ -244,7 +244,7 @@ class RecallIn(BaseModel):
         | None
     ) = None
     min_consensus: Fraction | None = None
-    states: Annotated[list[State], Field(max_length=3)] = []
+    states: Annotated[list[State], Field(max_length=7)] = []
     tiers: Annotated[list[Tier], Field(max_length=4)] = []
     diversity: Annotated[Fraction, Field(description="0: by score alone; towards 1: unlike what stands above.")] = 0.0
     budget: Annotated[int, Field(ge=1, le=10_000_000, description="Tokens for the texts of all hits.")] | None = None

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Required
 
-from pydantic import BaseModel, ValidationInfo
+from pydantic import BaseModel, Field, ValidationInfo
 from typing_extensions import TypedDict
 
 from kgmem.domain.source import Source
@@ -19,6 +19,8 @@ class SourceEntry(TypedDict, total=False):
     kind: Name | None
     trust: Fraction
     note: Name | None
+    parent: Annotated[Key | None, Field(description="The source whose outlet or mirror it is: both have one voice.")]
+    domain: Name | None
 
 
 def _source(stated: dict[str, Any], _info: ValidationInfo) -> Source:
@@ -35,5 +37,12 @@ class SourceBatch(BaseModel):
 
 def source_out(source: Source) -> dict[str, Any]:
     """Give a source as answers carry it: what has no value is left out."""
-    shape = {"key": source.key, "name": source.name, "kind": source.kind, "trust": source.trust, "note": source.note}
+    shape: dict[str, Any] = {
+        "key": source.key,
+        "name": source.name,
+        "kind": source.kind,
+        "trust": source.trust,
+        "note": source.note,
+    }
+    shape |= {"parent": source.parent, "domain": source.domain}
     return {name: value for name, value in shape.items() if value is not None}

@@ -91,12 +91,16 @@ class PostgresClaims(FactReads):
 
             return await self.database.transact(work)
 
-    async def adopt(self, graph: str, relationships: Sequence[int]) -> int:
-        """Let relationships that were written with a source count as its claims; gives how many are new."""
+    async def adopt(self, graph: str, relationships: Mapping[int, str]) -> int:
+        """Let relationships (id, kind) that were written with a source count as its claims; gives how many are new."""
         async with self.catalog.on(graph) as layout:
+            kinds = set(adopting.weighed_kinds(layout))
+            ids = sorted(id_ for id_, kind in relationships.items() if kind in kinds)
+            if not ids:
+                return 0
 
             async def work(connection: asyncpg.Connection) -> int:
-                return await adopting.adopt(connection, layout, self.consensus, relationships)
+                return await adopting.adopt(connection, layout, self.consensus, ids)
 
             return await self.database.transact(work)
 

@@ -293,20 +293,35 @@ async def copies(
     ]
 
 
-def correlated(row: Any) -> Correlated:
-    """Give a correlation as it is held; its facts are found by the claims of its values."""
-    return Correlated(
-        kind=row["kind"],
-        facts=(),
-        values=(),
-        reason=row["reason"],
-        by=row["by"],
-        strength=round(row["strength"], 4),
-        scope=row["scope"],
-        found=row["found"],
-        id=row["id"],
-        known_from=iso(row["known_from"]),
-    )
+async def correlated(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Correlated]:
+    """Give correlations as they are held: the facts and values of which they mean the claims."""
+    topics = sorted({topic for row in rows for topic in row["topics"]})
+    of_claim: dict[int, tuple[int, Any]] = {}
+    for held in await connection.fetch(layout.sql("claims", "facts_of"), topics) if topics else []:
+        for option in orjson.loads(held["options"]):
+            of_claim |= dict.fromkeys(option["claims"], (held["id"], option["value"]))
+    found = []
+    for row in rows:
+        meant = [
+            next((of_claim[claim] for claim in claims if claim in of_claim), None)
+            for claims in orjson.loads(row["claims"])
+        ]
+        told = [each for each in meant if each is not None]
+        found.append(
+            Correlated(
+                kind=row["kind"],
+                facts=[fact for fact, _ in told],
+                values=[value for _, value in told],
+                reason=row["reason"],
+                by=row["by"],
+                strength=round(row["strength"], 4),
+                scope=row["scope"],
+                found=row["found"],
+                id=row["id"],
+                known_from=iso(row["known_from"]),
+            )
+        )
+    return found
 
 
 def _json(text: str | None) -> Any:

@@ -37,6 +37,11 @@ class FactReads:
                 async with as_known(connection, known_at):
                     yield connection, layout.as_known()
 
+    async def any(self, graph: str) -> bool:
+        """Say whether anything was claimed."""
+        async with self._reading(graph) as (connection, layout):
+            return bool(await connection.fetchval(layout.sql("fact_reads", "any")))
+
     async def fact(self, graph: str, id_: int, scope: str, *, known_at: str | None = None) -> HeldFact:
         """Give a fact by its id or a relationship's. Raises NotFound."""
         async with self._reading(graph, known_at) as (connection, layout):
@@ -84,11 +89,6 @@ class FactReads:
         async with self._reading(graph) as (connection, layout):
             return await fact_reading.standing_history(connection, layout, key)
 
-    async def put_kinship(self, graph: str, of: Sequence[tuple[str, str | None, str | None]]) -> None:
-        """Write sources' parents and domains (source, parent, domain)."""
-        async with self._reading(graph) as (connection, layout):
-            await connection.execute(layout.sql("fact_reads", "put_kinship"), *map(list, zip(*of, strict=True)))
-
     async def decisions(self, graph: str, scope: str, *, before: int | None, limit: int) -> Sequence[Decision]:
         """Give the audit trail, the newest first."""
         async with self._reading(graph) as (connection, layout):
@@ -99,7 +99,7 @@ class FactReads:
         async with self._reading(graph) as (connection, layout):
             sql = layout.sql("fact_reads", "correlations")
             rows = await connection.fetch(sql, list(visible_from(scope)), None, _MOST_CORRELATIONS)
-            return [fact_reading.correlated(row) for row in rows]
+            return await fact_reading.correlated(connection, layout, rows)
 
     async def log(self, graph: str, action: str, by: str, reason: str, detail: Mapping[str, Any]) -> None:
         """Note in the audit trail what was done to the whole graph."""

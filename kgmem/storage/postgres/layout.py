@@ -62,11 +62,14 @@ class Layout:
     large: dict[int, float] = field(default_factory=dict)  # Scope -> when a search last found it large.
     joined: set[int] = field(default_factory=set)  # Labels that ends of facts were seen to have.
     schema_of: Callable[[Graph], GraphSchema] = _own_schema
+    held_schema: GraphSchema | None = None  # Once it was asked for.
     index_properties: IndexProperties = _no_indexes  # Makes what the schema declares for new labels.
 
     def schema(self) -> GraphSchema:
         """Give the schema that holds in the graph."""
-        return self.schema_of(self.graph)
+        if self.held_schema is None:
+            self.held_schema = self.schema_of(self.graph)
+        return self.held_schema
 
     def sql(self, file: str, name: str, **names: str) -> str:
         """Give a statement with this graph's schemas filled in."""

@@ -98,12 +98,6 @@ JOIN {index}.source a ON a.id = c.one JOIN {index}.source b ON b.id = c.other
 WHERE p.path = ANY ($1::text[]) AND ($2::text[] IS NULL OR (a.key = ANY ($2) AND b.key = ANY ($2)))
 ORDER BY c.probability DESC LIMIT 1000
 
--- name: put_kinship
-INSERT INTO {index}.kinship (source, parent, domain)
-SELECT o.id, n.parent, n.domain FROM unnest($1::text[], $2::text[], $3::text[]) AS n (key, parent, domain)
-JOIN {index}.source o ON o.key = n.key
-ON CONFLICT (source) DO UPDATE SET parent = excluded.parent, domain = excluded.domain
-
 -- name: put_correlation
 INSERT INTO {index}.correlation (scope, kind, topics, claims, strength, found, by, reason)
 VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8) RETURNING id
@@ -146,3 +140,6 @@ SELECT $1, 'same_origin', $2, $3::jsonb, 0.9, true, 'kgmem', $4
 WHERE NOT EXISTS (SELECT 1 FROM {index}.correlation c
                   WHERE c.scope = $1 AND c.topics = $2 AND c.kind = 'same_origin' AND c.known_to IS NULL)
 RETURNING 1
+
+-- name: any
+SELECT EXISTS (SELECT 1 FROM {index}.claim)

@@ -51,7 +51,8 @@ SELECT e.source, i.key FROM {index}.edge e JOIN {index}.item i ON i.id = e.targe
 WHERE e.source = ANY ($1::bigint[]) AND e.kind = $2 ORDER BY e.source, i.key
 
 -- name: sources
-SELECT key, name, kind, trust, note FROM {index}.source ORDER BY key
+SELECT o.key, o.name, o.kind, o.trust, o.note, k.parent, k.domain
+FROM {index}.source o LEFT JOIN {index}.kinship k ON k.source = o.id ORDER BY o.key
 
 -- name: all_items
 SELECT i.id, i.key, i.version, i.known_from, i.kind, s.path AS scope

@@ -222,3 +222,12 @@ WHERE (source.name, source.kind, source.trust, source.note) IS DISTINCT FROM
       (coalesce(excluded.name, source.name), coalesce(excluded.kind, source.kind), excluded.trust,
        coalesce(excluded.note, source.note))
 RETURNING id, (xmax = 0) AS created
+
+-- name: put_kinship
+INSERT INTO {index}.kinship AS k (source, parent, domain)
+SELECT o.id, n.parent, n.domain FROM unnest($1::text[], $2::text[], $3::text[]) AS n (key, parent, domain)
+JOIN {index}.source o ON o.key = n.key
+ON CONFLICT (source) DO UPDATE SET parent = coalesce(excluded.parent, k.parent),
+    domain = coalesce(excluded.domain, k.domain)
+WHERE (k.parent, k.domain) IS DISTINCT FROM (coalesce(excluded.parent, k.parent), coalesce(excluded.domain, k.domain))
+RETURNING source AS id, false AS created

@@ -1,0 +1,54 @@
+"""Claims: what sources say; and what is known of these sources."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from kgmem_api.access import Reads, ReadsWhole, Writes
+from kgmem_api.bodies import JSONBody
+from kgmem_api.direct import DirectRoute
+from kgmem_api.keys_in_paths import KEY
+from kgmem_api.replies import reply
+from kgmem_api.routes.parameters import MOST_KEYS, GraphName, ItemKey, ScopeQuery, gives
+from kgmem_api.wire.claims import ClaimBatch, ClaimedOut, ClaimPage, ClaimQuery, SourceTrustOut, WithdrawnOut, claim_out
+
+router = APIRouter(tags=["claims"], route_class=DirectRoute)
+_ALL = "/v1/graphs/{graph}/claims"
+
+
+@router.post(_ALL, responses=gives(ClaimedOut))
+async def post_claims(
+    graph: GraphName, access: Writes, batch: Annotated[ClaimBatch, Depends(JSONBody(ClaimBatch))]
+) -> Response:
+    """Store claims, each once, and weigh the facts that they speak of, in one transaction."""
+    return reply(await access.memory.claim(graph, batch.claims))
+
+
+@router.get(_ALL, responses=gives(ClaimPage))
+async def list_claims(graph: GraphName, access: Reads, asked: Annotated[ClaimQuery, Query()]) -> Response:
+    """List the claims that a scope sees, of a subject, a predicate or a source, a page at a time."""
+    page = await access.memory.list_claims(graph, asked.asked(access.key))
+    return reply({"claims": [claim_out(claim) for claim in page.items], "cursor": page.cursor})
+
+
+@router.delete(_ALL, responses=gives(WithdrawnOut))
+async def withdraw_claims(
+    graph: GraphName,
+    access: Writes,
+    ids: Annotated[
+        list[Annotated[int, Query(ge=0, le=2**63 - 1)]],
+        Query(alias="id", min_length=1, max_length=MOST_KEYS, description="A claim; may be given repeatedly."),
+    ],
+    scope: ScopeQuery = None,
+) -> Response:
+    """Take claims of exactly this scope back, with the relationships that only they say; the history keeps them."""
+    withdrawn, missing = await access.memory.withdraw_claims(graph, ids, scope=access.scope(scope))
+    return reply({"withdrawn": withdrawn, "missing": missing})
+
+
+@router.get("/v1/graphs/{graph}/sources/" + KEY, responses=gives(SourceTrustOut))
+async def get_source(graph: GraphName, key: ItemKey, access: ReadsWhole) -> Response:
+    """Give how far a source is trusted, why, with its history and the copies found."""
+    return reply(asdict(await access.memory.source(graph, key)))

@@ -1,0 +1,85 @@
+"""Decisions: what people, rules and observations settle, the audit trail of it, and facts that hang together."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.responses import Response
+
+from kgmem_api.access import Reads, Writes
+from kgmem_api.bodies import JSONBody
+from kgmem_api.replies import reply
+from kgmem_api.routes.parameters import GraphName, Limit, ScopeQuery, gives
+from kgmem_api.wire.claims import (
+    CorrelationIn,
+    CorrelationList,
+    CorrelationMade,
+    DecisionList,
+    RuledList,
+    RulingIn,
+    UndoIn,
+    told,
+)
+
+router = APIRouter(tags=["decisions"])
+_ALL = "/v1/graphs/{graph}/decisions"
+_CORRELATIONS = "/v1/graphs/{graph}/correlations"
+_MOST = 2**63 - 1
+Id = Annotated[int, Path(alias="id", ge=0, le=_MOST)]
+Reason = Annotated[str, Query(min_length=1, max_length=2000, description="Why.")]
+
+
+@router.post(_ALL, responses=gives(RuledList))
+async def decide(graph: GraphName, access: Writes, asked: Annotated[RulingIn, Depends(JSONBody(RulingIn))]) -> Response:
+    """Accept, reject, defer, collapse or observe values of facts of exactly this scope; dry_run only says what for."""
+    ruled = await access.memory.decide(graph, asked.ruling(access.key), scope=access.scope(asked.scope))
+    return reply({"dry_run": asked.dry_run, "facts": [asdict(each) for each in ruled]})
+
+
+@router.get(_ALL, responses=gives(DecisionList))
+async def list_decisions(
+    graph: GraphName,
+    access: Reads,
+    *,
+    scope: ScopeQuery = None,
+    before: Annotated[int | None, Query(ge=0, le=_MOST, description="Only those with a lesser id.")] = None,
+    limit: Limit = 100,
+) -> Response:
+    """List the audit trail, the newest first."""
+    found = await access.memory.decisions(graph, scope=access.scope(scope), before=before, limit=limit)
+    return reply({"decisions": [told(asdict(each)) for each in found]})
+
+
+@router.post(_ALL + "/{id}/undo", responses=gives(RuledList))
+async def undo_decision(
+    graph: GraphName, id_: Id, access: Writes, asked: Annotated[UndoIn, Depends(JSONBody(UndoIn))]
+) -> Response:
+    """Take a decision back; its facts are again what the claims and the other decisions make of them."""
+    ruled = await access.memory.undo_decision(
+        graph, id_, by=asked.by or access.key.name, reason=asked.reason, scope=access.scope(asked.scope)
+    )
+    return reply({"dry_run": False, "facts": [asdict(each) for each in ruled]})
+
+
+@router.post(_CORRELATIONS, responses=gives(CorrelationMade))
+async def correlate(
+    graph: GraphName, access: Writes, asked: Annotated[CorrelationIn, Depends(JSONBody(CorrelationIn))]
+) -> Response:
+    """Declare that facts hang together: what is seen of one moves the others from now on."""
+    return reply({"id": await access.memory.correlate(graph, asked.correlated(access.key))})
+
+
+@router.get(_CORRELATIONS, responses=gives(CorrelationList))
+async def list_correlations(graph: GraphName, access: Reads, scope: ScopeQuery = None) -> Response:
+    """List what hangs together: declared, or found."""
+    found = await access.memory.correlations(graph, scope=access.scope(scope))
+    return reply({"correlations": [asdict(each) for each in found]})
+
+
+@router.delete(_CORRELATIONS + "/{id}", responses=gives(CorrelationMade))
+async def end_correlation(
+    graph: GraphName, id_: Id, access: Writes, reason: Reason, scope: ScopeQuery = None
+) -> Response:
+    """Let facts hang together no more."""
+    await access.memory.end_correlation(graph, id_, by=access.key.name, reason=reason, scope=access.scope(scope))
+    return reply({"id": id_})

@@ -1,0 +1,434 @@
+"""Claims, facts and decisions on the wire."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal, Required
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationInfo
+from typing_extensions import TypedDict
+
+from kgmem.domain.access import Key as AccessKey
+from kgmem.domain.claim import (
+    MOST_CLAIMS,
+    ClaimFilter,
+    ClaimStatement,
+    Correlated,
+    FactFilter,
+    HeldFact,
+    Judged,
+    Ruling,
+)
+from kgmem.services.why import Explanation
+from kgmem_api.wire.fields import (
+    STRICT,
+    Fraction,
+    From,
+    Key,
+    Label,
+    Name,
+    Scope,
+    Text,
+    Time,
+    own_scope,
+    within_limits,
+)
+
+Value = Annotated[
+    Any,
+    AfterValidator(within_limits),
+    Field(description="Any JSON value; an amount as a number, or as a text with its unit, such as 3 km."),
+]
+FactId = Annotated[int, Field(ge=0, le=2**63 - 1)]
+FactState = Literal["verified", "contested", "unverified", "superseded", "invalidated"]
+
+
+# A TypedDict, because pydantic fills one faster than a model, and the domain's own object follows at once.
+class ClaimIn(TypedDict, total=False):
+    """One source's statement of a relationship (`object`), of a property (`value`), or of a relationship's value."""
+
+    __pydantic_config__ = STRICT  # type: ignore[misc]  # pydantic's way to configure a TypedDict
+
+    source: Required[Key]
+    subject: Required[Key]
+    predicate: Required[Label]
+    object: Key | None
+    value: Value
+    valid_from: Time | None
+    valid_to: Time | None
+    confidence: Fraction
+    episode: Key | None
+    span: Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]], Field(min_length=2, max_length=2)] | None
+    scope: Scope | None
+
+
+def _claim(stated: dict[str, Any], info: ValidationInfo) -> ClaimStatement:
+    stated["scope"] = own_scope(stated.get("scope"), info)
+    span = stated.get("span")
+    stated["span"] = (span[0], span[1]) if span else None
+    return ClaimStatement(**stated)
+
+
+class ClaimBatch(BaseModel):
+    """Claims to store in one transaction."""
+
+    model_config = STRICT
+
+    claims: Annotated[list[Annotated[ClaimStatement, From(ClaimIn, _claim)]], Field(max_length=MOST_CLAIMS)]
+
+
+_Subject = Annotated[Key | None, Field(description="The key of the entity that is spoken of.")]
+_Predicate = Annotated[Label | None, Field(description="A kind of relationship, or a property.")]
+_KnownAt = Annotated[Time | None, Field(description="As it was known then.")]
+
+
+class Listing(BaseModel):
+    """What both listings take."""
+
+    scope: Annotated[str | None, Field(max_length=400, description="The scope to act in; left out: the key's.")] = None
+    subject: _Subject = None
+    predicate: _Predicate = None
+    known_at: _KnownAt = None
+    cursor: Annotated[str | None, Field(max_length=1000, description="Where the last page ended.")] = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="Most items of a page.")] = 100
+
+
+class ClaimQuery(Listing):
+    """Which claims to list."""
+
+    source: Annotated[Key | None, Field(description="Who says so.")] = None
+    withdrawn: Annotated[bool, Field(description="Those too that were taken back.")] = False
+
+    def asked(self, key: AccessKey) -> ClaimFilter:
+        """Give it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
+        scope = key.demand_scope(self.scope)
+        return ClaimFilter(
+            scope, self.subject, self.predicate, self.source, self.withdrawn, self.known_at, self.cursor, self.limit
+        )
+
+
+class FactQuery(Listing):
+    """Which facts to list."""
+
+    state: Annotated[list[FactState], Field(max_length=5, description="May be given repeatedly.")] = []
+
+    def asked(self, key: AccessKey) -> FactFilter:
+        """Give it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
+        scope = key.demand_scope(self.scope)
+        return FactFilter(scope, self.subject, self.predicate, self.state, self.known_at, self.cursor, self.limit)
+
+
+class ClaimedOut(BaseModel):
+    """What a batch of claims did: the claims in the order of the request, and the facts that they speak of."""
+
+    created: int
+    unchanged: int
+    ids: list[int]
+    facts: list[int]
+
+
+class WithdrawnOut(BaseModel):
+    """How many claims were taken back, and which ids were not there."""
+
+    withdrawn: int
+    missing: list[int]
+
+
+class ClaimOut(BaseModel):
+    """A claim as it is held; what has no value is left out."""
+
+    id: int
+    source: str
+    subject: str
+    predicate: str
+    object: str | None = None
+    value: Any = None
+    valid_from: str | None = None
+    valid_to: str | None = None
+    confidence: float
+    episode: str | None = None
+    span: list[int] | None = None
+    scope: str | None = None
+    known_from: str
+    known_to: str | None = None
+    relationship: int | None = None
+
+
+class ClaimPage(BaseModel):
+    """Claims by id; `cursor` continues the listing."""
+
+    claims: list[ClaimOut]
+    cursor: str | None
+
+
+class OptionOut(BaseModel):
+    """One value of a fact: how probable it is, who claims it, and how many of these are independent."""
+
+    value: Any
+    probability: float
+    sources: list[str]
+    independent: float
+    claims: list[int]
+    chosen: bool
+
+
+class DecisionOut(BaseModel):
+    """An entry of the audit trail; what has no value is left out."""
+
+    id: int
+    action: str
+    by: str
+    reason: str
+    at: str
+    scope: str | None = None
+    fact: int | None = None
+    subject: str | None = None
+    predicate: str | None = None
+    value: Any = None
+    claims: list[int] | None = None
+    detail: dict[str, Any] | None = None
+    ended: str | None = None
+    ended_by: int | None = None
+
+
+class FactOut(BaseModel):
+    """What is held of a fact, with all of its values; what has no value is left out."""
+
+    id: int
+    subject: str
+    predicate: str
+    about: str | None = None
+    value: Any = None
+    state: FactState
+    probability: float
+    trust: float
+    supporting: float
+    opposing: float
+    method: str
+    reason: str
+    options: list[OptionOut]
+    unknown: Annotated[float, Field(description="The probability of a value that nobody claims.")]
+    valid_from: str | None = None
+    valid_to: str | None = None
+    known_from: str
+    scope: str | None = None
+    critical: bool
+    relationships: list[int]
+    decision: DecisionOut | None = None
+
+
+class FactPage(BaseModel):
+    """Facts by id; `cursor` continues the listing."""
+
+    facts: list[FactOut]
+    cursor: str | None
+
+
+class SourceTrustOut(BaseModel):
+    """How far a source is trusted, why, and what was held of it before."""
+
+    source: str
+    trust: float
+    prior: float
+    claims: int
+    checked: int
+    domains: dict[str, float]
+    reason: str
+    known_from: str | None
+    parent: str | None
+    domain: str | None
+    copies: list[dict[str, Any]]
+    history: list[dict[str, Any]]
+
+
+class WhyOut(FactOut):
+    """A fact with the claims for and against it, what is known of their sources, and the copies among these."""
+
+    claims: dict[Literal["for", "against"], list[ClaimOut]]
+    sources: list[SourceTrustOut]
+    copies: list[dict[str, Any]]
+
+
+class VerifiedClaim(BaseModel):
+    """A claim without a source: what it says is held against the graph."""
+
+    model_config = STRICT
+
+    subject: Key
+    predicate: Label
+    object: Key | None = None
+    value: Value = None
+
+    def claim(self) -> ClaimStatement:
+        """Give it as the domain knows it."""
+        return ClaimStatement("verify", self.subject, self.predicate, self.object, self.value)
+
+
+class VerifyIn(BaseModel):
+    """A claim, or a text, to hold against the graph."""
+
+    model_config = STRICT
+
+    claim: VerifiedClaim | None = None
+    text: Text | None = None
+    scope: Scope | None = None
+
+
+class JudgedOut(BaseModel):
+    """Whether the graph supports it, contradicts it, or knows nothing of it; and by which facts."""
+
+    verdict: Literal["supports", "contradicts", "unknown"]
+    probability: float | None
+    reason: str
+    claim: dict[str, Any] | None
+    evidence: list[FactOut]
+
+
+class RulingIn(BaseModel):
+    """A decision on facts."""
+
+    model_config = STRICT
+
+    action: Literal["accept", "reject", "defer", "collapse", "observe"]
+    facts: Annotated[list[FactId], Field(min_length=1, max_length=1000)]
+    value: Annotated[Value, Field(description="The value that is meant; left out: the one that is held.")] = None
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    by: Annotated[Name, Field(description="Who decides; left out: the name of the key.")] | None = None
+    rule: Literal["most_probable", "threshold", "margin", "observed", "sample"] | None = None
+    level: Annotated[Fraction, Field(description="Of a collapse: the threshold or the margin; 0.7 unless given.")] = 0.7
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1, description="Of a sample: the same seed draws the same.")] = 0
+    dry_run: bool = False
+    scope: Scope | None = None
+
+    def ruling(self, key: AccessKey) -> Ruling:
+        """Give it as the domain knows it, by the key's name unless somebody is named."""
+        detail: dict[str, Any] = {"key": key.id}
+        if self.action == "collapse":
+            detail |= {"rule": self.rule or "most_probable", "level": self.level, "seed": self.seed}
+        return Ruling(
+            self.action, self.facts, self.by or key.name, self.reason, self.value, detail, dry_run=self.dry_run
+        )
+
+
+class RuledOut(BaseModel):
+    """What a decision does to a fact: before and after; `decision` is null in a dry run."""
+
+    fact: int
+    before: dict[str, Any]
+    after: dict[str, Any]
+    decision: int | None
+
+
+class RuledList(BaseModel):
+    """What a decision does, fact by fact."""
+
+    dry_run: bool
+    facts: list[RuledOut]
+
+
+class UndoIn(BaseModel):
+    """Why a decision is taken back."""
+
+    model_config = STRICT
+
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    by: Name | None = None
+    scope: Scope | None = None
+
+
+class DecisionList(BaseModel):
+    """The audit trail, the newest first; ask again with `before` set to the last id."""
+
+    decisions: list[DecisionOut]
+
+
+class CorrelationIn(BaseModel):
+    """Facts that hang together, each with the value that is meant (null: the one that is held)."""
+
+    model_config = STRICT
+
+    kind: Literal["exclusion", "implication", "same_origin"]
+    facts: Annotated[list[FactId], Field(min_length=2, max_length=50)]
+    values: Annotated[list[Value], Field(max_length=50)] | None = None
+    strength: Fraction = 0.9
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    by: Name | None = None
+    scope: Scope | None = None
+
+    def correlated(self, key: AccessKey) -> Correlated:
+        """Give it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
+        values = self.values if self.values is not None else [None] * len(self.facts)
+        return Correlated(
+            self.kind,
+            self.facts,
+            values,
+            self.reason,
+            self.by or key.name,
+            self.strength,
+            key.demand_scope(self.scope),
+        )
+
+
+class CorrelationMade(BaseModel):
+    """The correlation that was declared."""
+
+    id: int
+
+
+class CorrelationOut(BaseModel):
+    """What hangs together."""
+
+    id: int
+    kind: str
+    facts: list[int]
+    values: list[Any]
+    strength: float
+    found: bool
+    by: str
+    reason: str
+    scope: str
+    known_from: str
+
+
+class CorrelationList(BaseModel):
+    """All correlations that a scope sees."""
+
+    correlations: list[CorrelationOut]
+
+
+def told(shape: dict[str, Any]) -> dict[str, Any]:
+    """Give a shape without what has no value."""
+    return {name: value for name, value in shape.items() if value is not None and value != ""}
+
+
+def claim_out(claim: ClaimStatement) -> dict[str, Any]:
+    """Give a claim as answers carry it."""
+    return told(asdict(claim))
+
+
+def fact_out(fact: HeldFact) -> dict[str, Any]:
+    """Give a fact as answers carry it."""
+    shape = told(asdict(fact))
+    shape["unknown"] = round(max(0.0, 1.0 - sum(option.probability for option in fact.options)), 4)
+    if fact.decision is not None:
+        shape["decision"] = told(asdict(fact.decision))
+    return shape
+
+
+def why_out(why: Explanation) -> dict[str, Any]:
+    """Give an explanation as answers carry it."""
+    return {
+        **fact_out(why.fact),
+        "claims": {"for": [claim_out(c) for c in why.supporting], "against": [claim_out(c) for c in why.opposing]},
+        "sources": [asdict(source) for source in why.sources],
+        "copies": list(why.copies),
+    }
+
+
+def judged_out(judged: Judged) -> dict[str, Any]:
+    """Give a judgement as answers carry it."""
+    return {
+        "verdict": judged.verdict,
+        "probability": judged.probability,
+        "reason": judged.reason,
+        "claim": claim_out(judged.claim) if judged.claim else None,
+        "evidence": [fact_out(fact) for fact in judged.facts],
+    }
