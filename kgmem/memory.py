@@ -20,6 +20,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema, from_mapping, merge, to_mapping, validate
 from kgmem.domain.scope import SHARED, check_scope
 from kgmem.domain.source import Source
+from kgmem.domain.view import Neighbourhood, Subgraph
 from kgmem.domain.vitals import Figures
 from kgmem.formats.sample import Sample
 from kgmem.services import causality
@@ -30,6 +31,7 @@ from kgmem.services import evaluate as evaluating
 from kgmem.services import make_facts as fact_making
 from kgmem.services import recall as recalling
 from kgmem.services import remember as remembering
+from kgmem.services import view as viewing
 from kgmem.transfers import Transfers
 
 DEFAULT_GRAPH = "main"
@@ -236,6 +238,15 @@ class Memory(Beliefs, Transfers):
         """Give all causes and all effects of entities, and the circles among them. Raises NotFound, TooLarge."""
         check_scope(asked.scope)
         return await causality.ancestry(self.parts, graph, asked)
+
+    async def neighbourhood(self, graph: str, asked: Neighbourhood) -> Subgraph:
+        """Give what lies around entities, the nearest first. Raises InvalidInput, NotFound."""
+        return await viewing.neighbourhood(self.parts, graph, asked)
+
+    async def view_of_recall(self, graph: str, question: Question, asked: Neighbourhood) -> Subgraph:
+        """Give what lies around what a question finds. Raises what recall raises."""
+        check_scope(question.scope)
+        return await viewing.view_of_recall(self.parts, graph, question, asked)
 
     async def evaluate(
         self,

@@ -38,6 +38,7 @@ from kgmem_api.routes import (
     relationships,
     schema,
     sources,
+    view,
 )
 
 Opener = Callable[[], AbstractAsyncContextManager[Memory]]
@@ -48,6 +49,7 @@ _ROUTERS = (
     relationships.router,
     recall.router,
     causality.router,
+    view.router,
     episodes.router,
     claims.router,
     facts.router,

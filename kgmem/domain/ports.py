@@ -22,6 +22,7 @@ from kgmem.domain.ranking import Ranked
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.shapes import Shapes
 from kgmem.domain.source import Source
+from kgmem.domain.view import Neighbourhood, Subgraph
 from kgmem.domain.vitals import Figures
 
 
@@ -167,6 +168,9 @@ class RetrievalIndex(Protocol):
 
         Raises NotFound for an entity that the scope does not see, and TooLarge when the part is over its limits.
         """
+
+    async def neighbourhood(self, graph: str, asked: Neighbourhood) -> Subgraph:
+        """Give what lies around entities. Raises NotFound for an entity that the scope does not see."""
 
     async def likeness(
         self, graph: str, ids: Sequence[int], *, known_at: str | None = None

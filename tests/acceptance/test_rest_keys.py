@@ -63,14 +63,19 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
         "reason": "vault",
         **_scoped(scope),
     },
+    ("POST", "/v1/graphs/{graph}/view"): lambda scope: {"keys": ["ann"], **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/jobs"): lambda _: {"task": "embed"},
     ("POST", "/v1/graphs/{graph}/imports"): lambda scope: {"type": "entity", "key": "new", **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/imports/{id}/undo"): lambda _: None,
     ("POST", "/v1/graphs/{graph}/imports/{id}/resume"): lambda _: None,
     ("POST", "/v1/keys"): lambda _: {"name": "new", "right": "read"},
 }
-ASKING = ("/recall", "/causality/separation", "/causality/ancestry", "/verify")  # Reads that need a body.
-NEEDED = {"/v1/graphs/{graph}/entities": "key", "/v1/graphs/{graph}/episodes": "key"}
+ASKING = ("/recall", "/causality/separation", "/causality/ancestry", "/verify", "/view")  # Reads that need a body.
+NEEDED = {
+    "/v1/graphs/{graph}/entities": "key",
+    "/v1/graphs/{graph}/episodes": "key",
+    "/v1/graphs/{graph}/neighbourhood": "key",
+}
 # What tells nothing of any scope, so that a key of a scope may ask it.
 WITHOUT_SCOPE = {
     ("GET", "/v1/graphs"),

@@ -20,6 +20,7 @@ from kgmem.domain.ports import Candidates
 from kgmem.domain.question import Question
 from kgmem.domain.ranking import Ranked
 from kgmem.domain.statement import EPISODE_LABEL
+from kgmem.domain.view import Neighbourhood, Subgraph
 from kgmem.storage.postgres import absorbing, search
 from kgmem.storage.postgres.catalog import PostgresCatalog, make_vectors
 from kgmem.storage.postgres.codecs import encode_halfvec
@@ -110,6 +111,11 @@ class PostgresIndex:
         """Give all causes of entities, what leads from one to another, and their effects if asked. Raises NotFound."""
         async with self._reading(graph, asked.when.known_at) as (layout, connection):
             return await search.causal_graph(connection, layout, asked, effects=effects)
+
+    async def neighbourhood(self, graph: str, asked: Neighbourhood) -> Subgraph:
+        """Give what lies around entities. Raises NotFound for an entity that the scope does not see."""
+        async with self._reading(graph, asked.when.known_at) as (layout, connection):
+            return await search.neighbourhood(connection, layout, asked)
 
     @asynccontextmanager
     async def _reading(self, graph: str, known_at: str | None) -> AsyncIterator[tuple[Layout, asyncpg.Connection]]:

@@ -1,0 +1,42 @@
+"""Views: the part of a graph that a viewer shows, as JSON or as a file of a format for viewers."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.view import Subgraph
+from kgmem.services.view import drawn
+from kgmem_api.access import Reads
+from kgmem_api.bodies import JSONBody
+from kgmem_api.media_types import media_type
+from kgmem_api.replies import reply
+from kgmem_api.routes.parameters import GraphName, gives
+from kgmem_api.wire.view import NeighbourhoodAsked, ViewIn, ViewOut, view_out
+
+router = APIRouter(tags=["views"])
+
+
+@router.get("/v1/graphs/{graph}/neighbourhood", responses=gives(ViewOut))
+async def neighbourhood(graph: GraphName, access: Reads, asked: Annotated[NeighbourhoodAsked, Query()]) -> Response:
+    """Give what lies around entities: other entities, the nearest first, and the relationships between all of them."""
+    return await _given(await access.memory.neighbourhood(graph, asked.neighbourhood(access.key)), asked.format)
+
+
+@router.post("/v1/graphs/{graph}/view", responses=gives(ViewOut))
+async def view(graph: GraphName, access: Reads, asked: Annotated[ViewIn, Depends(JSONBody(ViewIn))]) -> Response:
+    """Give what lies around entities, or around what a question finds."""
+    around = asked.neighbourhood(access.key)
+    if bool(asked.keys) == (asked.recall is not None):
+        raise InvalidInput("A view is of entities, or of what a question finds.", mend="Give either keys or recall.")
+    if asked.recall is None:
+        return await _given(await access.memory.neighbourhood(graph, around), asked.format)
+    question = asked.recall.question(access.key)
+    return await _given(await access.memory.view_of_recall(graph, question, around), asked.format)
+
+
+async def _given(seen: Subgraph, form: str) -> Response:
+    if form == "json":
+        return reply(view_out(seen))
+    return Response(await drawn(seen, form), media_type=media_type(form, several=False, compression=None))

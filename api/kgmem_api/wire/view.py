@@ -1,0 +1,97 @@
+"""Views on the wire: what is looked at, and the part of the graph that is seen."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kgmem.domain.access import Key as AccessKey
+from kgmem.domain.question import When
+from kgmem.domain.view import MOST_ENTITIES, MOST_HOPS, MOST_START, Neighbourhood, Subgraph
+from kgmem_api.wire.answers import EntityOut, RelationshipOut
+from kgmem_api.wire.causality import StandingIn
+from kgmem_api.wire.entities import entity_out
+from kgmem_api.wire.fields import STRICT, Key, Label, Scope, Time
+from kgmem_api.wire.recall import RecallIn
+from kgmem_api.wire.relationships import relationship_out
+
+Direction = Literal["out", "in", "both"]
+Format = Annotated[
+    Literal["json", "cytoscape", "node-link", "graphml", "gexf", "gephi", "dot", "mermaid"],
+    Field(description="json tells entities and relationships; the others are files of graph viewers."),
+]
+Hops = Annotated[int, Field(ge=0, le=MOST_HOPS, description="0: the entities themselves, and what is between them.")]
+Limit = Annotated[int, Field(ge=1, le=MOST_ENTITIES, description="Most entities, the nearest first.")]
+
+
+class NeighbourhoodAsked(BaseModel):
+    """What lies around entities, asked by query parameters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: Annotated[list[Key], Field(min_length=1, max_length=MOST_START, description="A key; may be given repeatedly.")]
+    hops: Hops = 1
+    kind: Annotated[
+        list[Label], Field(max_length=100, description="A kind of relationships to go along; left out: any.")
+    ] = []
+    direction: Direction = "both"
+    limit: Limit = 200
+    valid_at: Annotated[Time | None, Field(description="What holds then; left out: now.")] = None
+    any_time: Annotated[bool, Field(description="What holds at any time.")] = False
+    known_at: Annotated[Time | None, Field(description="As it was known then; left out: now.")] = None
+    scope: Annotated[str | None, Field(max_length=400, description="The scope to look from; left out: the key's.")] = (
+        None
+    )
+    format: Format = "json"
+
+    def neighbourhood(self, key: AccessKey) -> Neighbourhood:
+        """Give it as the domain knows it, in the scope that the key may look from. Raises Forbidden."""
+        when = When(self.valid_at, any_time=self.any_time, known_at=self.known_at)
+        scope = key.demand_scope(self.scope)
+        return Neighbourhood(self.key, self.hops, self.kind, self.direction, when, self.limit, scope)
+
+
+class ViewIn(BaseModel):
+    """What to look at: entities, or what a question finds; and how far around."""
+
+    model_config = STRICT
+
+    keys: Annotated[list[Key], Field(max_length=MOST_START)] = []
+    recall: Annotated[RecallIn | None, Field(description="A question; what it finds is looked at.")] = None
+    hops: Hops = 1
+    kinds: Annotated[list[Label], Field(max_length=100)] = []
+    direction: Direction = "both"
+    limit: Limit = 200
+    when: Annotated[
+        StandingIn, Field(description="What holds then. Of a question, its own times count where it has some.")
+    ] = StandingIn()
+    scope: Scope | None = None
+    format: Format = "json"
+
+    def neighbourhood(self, key: AccessKey) -> Neighbourhood:
+        """Give it as the domain knows it, in the scope that the key may look from. Raises Forbidden."""
+        scope = key.demand_scope(self.scope)
+        when = self.when.when()
+        return Neighbourhood(self.keys, self.hops, self.kinds, self.direction, when, self.limit, scope)
+
+
+class SeenEntityOut(EntityOut):
+    """An entity, and how many relationships away from the start it is."""
+
+    hops: int
+
+
+class ViewOut(BaseModel):
+    """What is seen; `more`: there are entities or relationships that had no room."""
+
+    entities: list[SeenEntityOut]
+    relationships: list[RelationshipOut]
+    more: bool
+
+
+def view_out(seen: Subgraph) -> dict[str, Any]:
+    """Give the shape of a view."""
+    return {
+        "entities": [{**entity_out(each), "hops": seen.hops.get(each.id or 0, 0)} for each in seen.entities],
+        "relationships": [relationship_out(each) for each in seen.relationships],
+        "more": seen.more,
+    }
