@@ -72,9 +72,9 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
 }
 ASKING = ("/recall", "/causality/separation", "/causality/ancestry", "/verify", "/view")  # Reads that need a body.
 NEEDED = {
-    "/v1/graphs/{graph}/entities": "key",
-    "/v1/graphs/{graph}/episodes": "key",
-    "/v1/graphs/{graph}/neighbourhood": "key",
+    ("DELETE", "/v1/graphs/{graph}/entities"): "key",
+    ("DELETE", "/v1/graphs/{graph}/episodes"): "key",
+    ("GET", "/v1/graphs/{graph}/neighbourhood"): "key",
 }
 # What tells nothing of any scope, so that a key of a scope may ask it.
 WITHOUT_SCOPE = {
@@ -108,8 +108,8 @@ class Route:
         )
         assert "{" not in address, f"no sample for {self}"
         parameters: dict[str, Any] = _scoped(scope) if self.takes_scope else {}
-        if self.method == "DELETE" and self.template in NEEDED:
-            parameters["key"] = "secret"
+        if needed := NEEDED.get((self.method, self.template)):
+            parameters[needed] = "secret"
         if self.method == "DELETE" and self.template.endswith(("/relationships", "/claims")):
             parameters["id"] = 1
         if self.method == "DELETE" and self.template.endswith("/correlations/{id}"):
