@@ -25,7 +25,8 @@ from kgmem.storage.postgres.search.request import Dimension, Parameters, SearchR
 NAME = "walk"
 SEEDS = 40  # Candidates of every text arm among entities and facts, of which the best are taken.
 _BEST, _FOUND = 8, 40  # Of every arm: entities and facts each; of all that was found.
-_FAN_NEAR, _FAN_FAR, _BEYOND, _NODES = 60, 16, 150, 200
+_FOUND_BESIDES = 8  # Of every other arm, where meaning and words find something, too.
+_FAN_NEAR, _FAN_FAR, _BEYOND, _NODES = 60, 16, 80, 100
 # Chosen on MuSiQue, 2WikiMultihopQA and HotpotQA together (bench/multi_hop.py), one setting for all three.
 _DAMPING = 0.85  # The chance of a step; the rest starts again.
 _STEPS = 20
@@ -50,6 +51,8 @@ def walking(layout: Layout, request: SearchRequest, parameters: Parameters) -> D
         for fan in (_FAN_NEAR, _FAN_FAR)
     ]
     numbers = {"seeds": str(_BEST), "found": str(_FOUND), "beyond": str(_BEYOND), "nodes": str(_NODES)}
+    by_text = question.what.text is not None or request.vector is not None
+    numbers["found_besides"] = str(_FOUND_BESIDES if by_text else _FOUND)
     numbers |= {"share": str(_FOUND_SHARE), "wanted": _wanted(layout, question)}
     later = {name: f"%({name})s" for name in ("filters", "stands")}
     unknown = NotFound(f"Not all of what.start is here: {', '.join(named)[:200]}.", mend="Give keys of entities.")
@@ -119,6 +122,7 @@ def walk(
 
     Their value is the logarithm of how often the walk is there: few places have nearly all of its time.
     """
+    around.standing.update(id_ for ranking in arms.values() for id_, _ in ranking)
     pairs, weights = around.pairs()
     start = _starts(around, _told_by(layout, pairs), question.fusion or layout.graph.fusion, arms, question.weights)
     if not start:

@@ -16,7 +16,7 @@ walk_seeds (arm, item, value, stands) AS MATERIALIZED (
 -- all that was found), and the links around: of each root, and of those that roots lead to most. What a step of the walk
 -- would carry there decides which these are, so that their number is bounded, however large the graph is. A row of links
 -- has one end in `item`, and in `ids` the other ends and then the weights in millionths. Only of nodes that the walk
--- reaches most is told whether they may be hits.
+-- reaches most is told that they may be hits; what was found may be anyway.
 WITH best AS MATERIALIZED (
     SELECT arm, item, value, is_fact, place FROM (
         SELECT s.arm, s.item, s.value, i.kind = 3 AS is_fact,
@@ -34,9 +34,9 @@ WITH best AS MATERIALIZED (
         UNION ALL SELECT source, mass FROM ends
         UNION ALL SELECT target, mass FROM ends
         UNION ALL SELECT item, %(share)s FROM (
-            SELECT item, row_number() OVER (PARTITION BY arm ORDER BY value DESC, item) AS place
+            SELECT arm, item, row_number() OVER (PARTITION BY arm ORDER BY value DESC, item) AS place
             FROM found WHERE stands = 0 AND arm NOT IN ('large', 'refused', 'listed')) placed
-        WHERE place <= %(found)s) given
+        WHERE place <= CASE WHEN arm IN ('meaning', 'words') THEN %(found)s ELSE %(found_besides)s END) given
     GROUP BY id
 ), near AS MATERIALIZED (
     SELECT r.id, r.mass / nullif(l.total, 0) AS mass, l.others, l.weights FROM roots r CROSS JOIN LATERAL (%(links_near)s) l
@@ -50,7 +50,7 @@ WITH best AS MATERIALIZED (
     SELECT r.id, r.mass / nullif(l.total, 0) AS mass, l.others, l.weights
     FROM beyond r CROSS JOIN LATERAL (%(links_far)s) l
 ), nodes AS (
-    SELECT id FROM roots
+    SELECT id FROM roots WHERE id NOT IN (SELECT item FROM found WHERE stands = 0)
     UNION SELECT id FROM (SELECT o.id FROM reached o WHERE %(wanted)s ORDER BY mass DESC NULLS LAST, id LIMIT %(nodes)s) most
     UNION SELECT id FROM (
         SELECT o.id FROM far n CROSS JOIN LATERAL unnest(n.others, n.weights) AS o (id, weight)
