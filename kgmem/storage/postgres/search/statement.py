@@ -121,8 +121,9 @@ def _valued(
     if not valuing and not notes:
         return f"WITH RECURSIVE {', '.join(tables)} {found}"
     tables = [*tables, f"found (arm, item, value, stands) AS MATERIALIZED ({found})"]
-    parts = [layout.sql("recall", "value_found") % {"arm": each.name, "value": each.value} for each in valuing]
-    told = " UNION ALL ".join(["SELECT * FROM found", *parts])
+    values = ", ".join(f"('{each.name}', ({each.value})::float8)" for each in valuing)
+    valued = f" UNION ALL {layout.sql('recall', 'value_found') % {'values': values}}" if values else ""
+    told = f"SELECT * FROM found{valued}"  # noqa: S608 - no text of callers
     more = "".join(f" UNION ALL ({note})" for note in notes)
     columns = "*, NULL::bigint[] AS ids" if notes else "*"
     return f"WITH RECURSIVE {', '.join(tables)} SELECT {columns} FROM ({told}) told{more}"  # noqa: S608 - no text of callers

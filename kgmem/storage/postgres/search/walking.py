@@ -8,6 +8,7 @@ steps of the best candidates, bounded in number, so that its time does not grow 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -102,11 +103,12 @@ class Surroundings:
 
     def pairs(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """Give the links, each once: its two ends in a row, the lesser first, and its weight."""
-        ones = np.repeat(
-            np.fromiter(self.links, np.int64, len(self.links)), [len(told) // 2 for told in self.links.values()]
-        )
-        told = [np.array(each, np.int64).reshape(2, -1) for each in self.links.values()]
-        others, weights = np.concatenate(told, axis=1) if told else np.empty((2, 0), np.int64)
+        counts = np.fromiter((len(told) // 2 for told in self.links.values()), np.intp, len(self.links))
+        told = np.fromiter(chain.from_iterable(self.links.values()), np.int64, 2 * int(counts.sum()))
+        firsts = np.cumsum(2 * counts) - 2 * counts
+        are_weights = np.arange(len(told)) - np.repeat(firsts, 2 * counts) >= np.repeat(counts, 2 * counts)
+        others, weights = told[~are_weights], told[are_weights]
+        ones = np.repeat(np.fromiter(self.links, np.int64, len(self.links)), counts)
         ends = np.stack([np.minimum(ones, others), np.maximum(ones, others)], axis=1)
         order = np.lexsort((-weights, ends[:, 1], ends[:, 0]))
         ends, weights = ends[order], weights[order]

@@ -95,11 +95,12 @@ ORDER BY i.known_from DESC, i.id LIMIT %(most)s
 SELECT 0::bigint AS item, 0::float8 AS value, 0 AS stands WHERE false LIMIT %(most)s
 
 -- name: value_found
--- What a dimension makes of what the other arms found.
-SELECT '%(arm)s', i.id, (%(value)s)::float8, f.stands
+-- What dimensions make of what the other arms found: each item is looked up once for all of them.
+SELECT v.arm, i.id, v.value, f.stands
 FROM (SELECT item, max(stands) AS stands FROM found WHERE arm NOT IN ('large', 'refused') GROUP BY item) f
 JOIN {index}.item i ON i.id = f.item
-WHERE (%(value)s) IS NOT NULL
+CROSS JOIN LATERAL (VALUES %(values)s) AS v (arm, value)
+WHERE v.value IS NOT NULL
 
 -- name: fetch_items
 SELECT i.id, i.kind, i.key, i.trust, i.known_from, s.path AS scope, o.key AS source, o.name AS source_name,
