@@ -1,6 +1,7 @@
 """The façade: one object with everything that kgmem does. Every door calls only this."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from kgmem.domain.access import Key, Right, check_binding
 from kgmem.domain.answer import Answer
 from kgmem.domain.causality import Ancestry, Lineage, Separated, Separation
 from kgmem.domain.change import Change
+from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode, NamedQuery
 from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, WhichVectors
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
@@ -23,7 +25,7 @@ from kgmem.domain.source import Source
 from kgmem.domain.view import Neighbourhood, Subgraph
 from kgmem.domain.vitals import Figures
 from kgmem.formats.sample import Sample
-from kgmem.services import causality
+from kgmem.services import ask_cypher, causality
 from kgmem.services import check as checking
 from kgmem.services import claim as claiming
 from kgmem.services import embed as embedding
@@ -258,6 +260,42 @@ class Memory(Beliefs, Transfers):
     ) -> list[Verdict]:
         """Ask questions with known answers of a sample, in a temporary graph of its own; gives a verdict for each."""
         return await evaluating.evaluate(self.parts, sample, history, planted, progress=progress)
+
+    # Cypher
+
+    async def cypher(
+        self,
+        graph: str,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        mode: Mode = "read",
+        scope: str | None = None,
+        seconds: float | None = None,
+        rows: int | None = None,
+        asker: str = "",
+    ) -> CypherAnswer:
+        """Answer a Cypher query: about the whole graph, or with a scope about what that scope sees.
+
+        Raises NotFound, TimedOut, and InvalidInput that tells line and column; also where a query writes that was sent
+        in the mode read.
+        """
+        asked = CypherQuery(query, parameters or {}, mode, scope, seconds, rows, asker)
+        return await ask_cypher.ask_cypher(self.parts, graph, asked)
+
+    def cypher_transaction(
+        self, graph: str, *, mode: Mode = "read", scope: str | None = None
+    ) -> AbstractAsyncContextManager[CypherTransaction]:
+        """Begin a transaction of several queries; leaving its block without `commit` undoes what they wrote."""
+        return ask_cypher.cypher_transaction(self.parts, graph, mode=mode, scope=scope)
+
+    def named_queries(self) -> Mapping[str, NamedQuery]:
+        """Give the queries that came with kgmem, by name."""
+        return self.parts.named_queries
+
+    def named_query(self, name: str) -> NamedQuery:
+        """Give a query that came with kgmem. Raises NotFound."""
+        return ask_cypher.named_query(self.parts, name)
 
     # Upkeep
 

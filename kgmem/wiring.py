@@ -12,8 +12,11 @@ from kgmem.domain.errors import InvalidInput, KgmemError, Unavailable
 from kgmem.domain.graph import Graph
 from kgmem.domain.schema import GraphSchema
 from kgmem.embedding.registry import make_embedder
+from kgmem.formats.named_queries import load_named_queries
 from kgmem.formats.toml_schema import load_schema
 from kgmem.memory import Memory
+from kgmem.query.answering import GraphCypher
+from kgmem.query.execution.limits import Limits
 from kgmem.resources import resource
 from kgmem.services.import_reader import describe
 from kgmem.services.parts import Parts
@@ -21,6 +24,7 @@ from kgmem.services.remember import schema_of
 from kgmem.settings import Settings
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.claims import PostgresClaims
+from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
 from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
 from kgmem.storage.postgres.embedded import EmbeddedPostgres
 from kgmem.storage.postgres.extensions import read_capabilities
@@ -178,7 +182,23 @@ async def _parts(
     imports = PostgresImports(catalog, describe)
     uploads = Uploads(settings.home / "uploads")
     claims = PostgresClaims(catalog, NumpyConsensus())
-    return Parts(catalog, store, imports, index, keys, queue, embedder, core, vitals, embedders.of, uploads, claims)
+    cypher = GraphCypher(PostgresGraphs(catalog), limits=Limits(seconds=settings.statement_timeout))
+    return Parts(
+        catalog,
+        store,
+        imports,
+        index,
+        keys,
+        queue,
+        embedder,
+        core,
+        vitals,
+        embedders.of,
+        uploads,
+        claims,
+        cypher,
+        load_named_queries(resource("cypher")),
+    )
 
 
 class _Embedders:

@@ -15,14 +15,17 @@ from kgmem.domain.embedding import Embedder, EmbeddingSpace, Role, Vector
 from kgmem.domain.errors import EmbedderUnavailable
 from kgmem.domain.ports import Job
 from kgmem.embedding.registry import make_embedder
+from kgmem.formats.named_queries import load_named_queries
 from kgmem.formats.toml_schema import load_schema
 from kgmem.memory import Memory
+from kgmem.query.answering import GraphCypher
 from kgmem.resources import resource
 from kgmem.services.import_reader import describe
 from kgmem.services.parts import Parts
 from kgmem.services.remember import schema_of
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.claims import PostgresClaims
+from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
 from kgmem.storage.postgres.codecs import set_codecs
 from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
 from kgmem.storage.postgres.extensions import read_capabilities
@@ -119,6 +122,8 @@ async def opened_memory(
                 CORE,
                 vitals,
                 claim_store=PostgresClaims(catalog, NumpyConsensus()),
+                cypher=GraphCypher(PostgresGraphs(catalog)),
+                named_queries=load_named_queries(resource("cypher")),
             )
         )
 

@@ -1,5 +1,6 @@
 """Access: who asks, whether they may, and in which scope. Every route but the open ones depends on a Demand."""
 
+import base64
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -61,9 +62,20 @@ Administers = Annotated[Access, Depends(Demand("admin"))]
 
 def _secret(request: Request) -> str:
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "basic":
+        secret = _password(secret)
+        kind = "bearer"
     if kind.lower() != "bearer" or not secret.strip():
         raise Unauthenticated(mend="Send the header Authorization: Bearer KEY; kgmem key create makes a key.")
     return secret.strip()
+
+
+def _password(given: str) -> str:
+    """Give the password of basic authentication, which drivers of databases know: the key, whoever the user is."""
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def query_names(route: APIRoute) -> frozenset[str]:

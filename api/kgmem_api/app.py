@@ -19,12 +19,14 @@ from kgmem_api import problems
 from kgmem_api.bodies import Room
 from kgmem_api.document import document
 from kgmem_api.metrics import Metrics
+from kgmem_api.query_sessions import Sessions
 from kgmem_api.requests import Requests
 from kgmem_api.routes import (
     causality,
     changes,
     claims,
     decisions,
+    cypher,
     entities,
     episodes,
     export,
@@ -34,6 +36,7 @@ from kgmem_api.routes import (
     imports,
     jobs,
     keys,
+    query_api,
     recall,
     relationships,
     schema,
@@ -48,6 +51,7 @@ _ROUTERS = (
     entities.router,
     relationships.router,
     recall.router,
+    cypher.router,
     causality.router,
     view.router,
     episodes.router,
@@ -62,6 +66,7 @@ _ROUTERS = (
     graphs.router,
     jobs.router,
     keys.router,
+    query_api.router,
     health.router,
 )
 _GZIP_FROM = 1024  # Bytes; below, packing costs more than it saves.
@@ -88,6 +93,8 @@ def create_app(memory: Memory | Opener | None, *, settings: Settings) -> FastAPI
     state.metrics = Metrics()
     state.stopping = asyncio.Event()
     state.streams = state.exports = 0
+    # Half of the connections at the most: requests of their own need some too.
+    state.sessions = Sessions(max(1, settings.pool_size // 2))
     state.room = Room(settings.max_body * _LARGEST_BODIES)
     if isinstance(memory, Memory):
         state.memory = memory
@@ -106,6 +113,7 @@ async def _lifespan(opener: Opener, app: FastAPI) -> AsyncIterator[None]:
         app.state.memory = await stack.enter_async_context(opener())
         yield
         app.state.stopping.set()
+        await app.state.sessions.aclose()
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "worker": ("kgmem.cli.serve:worker", "Run background jobs, on this machine or on another one."),
     "remember": ("kgmem.cli.remember:remember", "Store a text, a file or standard input as an episode."),
     "recall": ("kgmem.cli.recall:recall", "Ask a question."),
+    "cypher": ("kgmem.cli.cypher:cypher", "Ask a graph in Cypher: one query, a named one, or a shell."),
     "eval": ("kgmem.cli.eval:evaluate", "Ask the sample graph questions whose answers are known."),
     "import": ("kgmem.cli.transfer:import_", "Read entities, relationships and episodes from files."),
     "imports": ("kgmem.cli.imports:app", "List imports, look at what they did, take them back out."),

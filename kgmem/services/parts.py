@@ -1,9 +1,10 @@
 """The ports that the services work with, handed in once by the wiring."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from kgmem.domain.claim_ports import ClaimStore
+from kgmem.domain.cypher import Cypher, NamedQuery
 from kgmem.domain.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.errors import Unavailable
 from kgmem.domain.ports import (
@@ -40,6 +41,8 @@ class Parts:
     embedder_of: Callable[[EmbeddingSpace], Embedder | None] = _no_other
     uploads: UploadFolder | None = None  # None: no files are taken for a worker to import.
     claim_store: ClaimStore | None = None  # None: nothing is weighed.
+    cypher: Cypher | None = None  # None: no Cypher is answered.
+    named_queries: Mapping[str, NamedQuery] = field(default_factory=dict)
 
     @property
     def claims(self) -> ClaimStore:

@@ -10,6 +10,7 @@ from kgmem.domain.errors import DatabaseUnavailable, Unavailable
 from kgmem_api.access import ReadsWhole
 from kgmem_api.docs_page import page
 from kgmem_api.replies import reply
+from kgmem_api.routes.query_api import NEO4J_VERSION
 
 router = APIRouter(tags=["server"])
 _PROBE_SECONDS = 2.0
@@ -25,6 +26,10 @@ async def root() -> Response:
             "docs": "/docs",
             "openapi": "/openapi.json",
             "api": "/v1",
+            # What Neo4j's drivers ask for first: where its Query API is, and of which version the server behaves.
+            "query": "/db/{databaseName}/query/v2",
+            "neo4j_version": NEO4J_VERSION,
+            "neo4j_edition": "community",
         }
     )
 

@@ -1,0 +1,82 @@
+"""Cypher: queries of any kind, and those that came with kgmem."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from kgmem.domain.cypher import CypherAnswer
+from kgmem.query.values.wire import from_json, to_json
+from kgmem_api.access import Access, Reads, ReadsAnywhere
+from kgmem_api.bodies import JSONBody
+from kgmem_api.context import context_of
+from kgmem_api.direct import DirectRoute
+from kgmem_api.replies import reply
+from kgmem_api.routes.parameters import GraphName, gives
+from kgmem_api.wire.cypher import CypherIn, CypherOut, NamedQueriesOut
+
+router = APIRouter(tags=["cypher"], route_class=DirectRoute)
+_LINES = "application/x-ndjson"
+_IN_THREAD = 2_000  # So many rows take about as long to write as a thread takes to be handed them.
+_AT_ONCE = 1_000  # Rows of one chunk of JSON Lines.
+
+
+@router.post("/v1/graphs/{graph}/cypher", responses=gives(CypherOut, text="Columns, rows and counters."))
+async def cypher(
+    graph: GraphName, request: Request, access: Reads, asked: Annotated[CypherIn, Depends(JSONBody(CypherIn))]
+) -> Response:
+    """Answer a Cypher query. It reads only, unless the mode is write, which needs a key that may write.
+
+    With `Accept: application/x-ndjson` the answer comes as JSON Lines: the columns, a line for each row, the counters.
+    """
+    answer = await _answered(graph, access, asked)
+    if _LINES in request.headers.get("accept", ""):
+        context_of(request).unlimited()
+        return StreamingResponse(_lines(answer), media_type=_LINES)
+    if len(answer.rows) > _IN_THREAD:
+        return await asyncio.to_thread(_whole, answer)
+    return _whole(answer)
+
+
+@router.get("/v1/queries", responses=gives(NamedQueriesOut))
+async def list_queries(access: ReadsAnywhere) -> Response:
+    """Give the queries that came with kgmem: what each answers, its parameters and its columns."""
+    return reply({"queries": list(access.memory.named_queries().values())})
+
+
+async def _answered(graph: str, access: Access, asked: CypherIn) -> CypherAnswer:
+    if asked.mode == "write":
+        access.key.demand("write", graph)
+    parameters: dict[str, Any] = {name: from_json(value) for name, value in asked.parameters.items()}
+    text = asked.query or ""
+    if asked.named is not None:
+        named = access.memory.named_query(asked.named)
+        text, parameters = named.text, named.filled(parameters)
+    return await access.memory.cypher(
+        graph,
+        text,
+        parameters,
+        mode=asked.mode,
+        scope=asked.asked_scope(access.key),
+        seconds=asked.timeout,
+        asker=access.key.id,
+    )
+
+
+def _whole(answer: CypherAnswer) -> Response:
+    rows = [[to_json(value) for value in row] for row in answer.rows]
+    told: dict[str, Any] = {"columns": answer.columns, "rows": rows, "counters": answer.counters}
+    return reply(told if answer.plan is None else {**told, "plan": answer.plan})
+
+
+async def _lines(answer: CypherAnswer) -> AsyncIterator[bytes]:
+    yield orjson.dumps({"columns": answer.columns}) + b"\n"
+    for start in range(0, len(answer.rows), _AT_ONCE):
+        part = answer.rows[start : start + _AT_ONCE]
+        yield b"".join(orjson.dumps([to_json(value) for value in row]) + b"\n" for row in part)
+        await asyncio.sleep(0)  # Lets other requests go on between two chunks.
+    yield orjson.dumps({"rows": len(answer.rows), "counters": answer.counters}) + b"\n"

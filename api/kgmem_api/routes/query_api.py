@@ -1,0 +1,146 @@
+"""Neo4j's Query API v2, so that its drivers work over HTTP: GraphDatabase.driver("http://...").
+
+The name of the database is that of the graph. A key is sent as the password of any user, or as a bearer token.
+"""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kgmem.domain.access import Key
+from kgmem.domain.cypher import CypherAnswer, CypherQuery, Mode
+from kgmem.domain.errors import Forbidden
+from kgmem.query.values.query_api import typed, untyped
+from kgmem.query.values.wire import to_json
+from kgmem_api.access import Access, Reads
+from kgmem_api.bodies import JSONBody
+from kgmem_api.query_sessions import Session, Sessions
+from kgmem_api.replies import reply
+from kgmem_api.routes.parameters import GraphName, gives
+from kgmem_api.wire.cypher import demanded_scope
+from kgmem_api.wire.query_api import QueryIn, QueryOut
+
+NEO4J_VERSION = "5.26.0"  # The version whose behaviour drivers may expect.
+TYPED = "application/vnd.neo4j.query"
+_IN_THREAD = 2_000  # So many rows take about as long to write as a thread takes to be handed them.
+
+router = APIRouter(tags=["query api"])
+Asked = Annotated[QueryIn, Depends(JSONBody(QueryIn, optional=True))]
+
+
+@router.post("/db/{graph}/query/v2", status_code=202, responses=gives(QueryOut, 202))
+async def query_api_run(graph: GraphName, request: Request, access: Reads, asked: Asked) -> Response:
+    """Answer a query in a transaction of its own."""
+    mode = asked.mode(_most(access.key, graph))
+    answer = await access.memory.cypher(
+        graph,
+        asked.statement,
+        untyped(asked.parameters),
+        mode=mode,
+        scope=demanded_scope(access.key, None),
+        asker=access.key.id,
+    )
+    return await _told(request, asked, answer, bookmarks=[f"kgmem:{time.time_ns()}"])
+
+
+@router.post("/db/{graph}/query/v2/tx", status_code=202, responses=gives(QueryOut, 202))
+async def query_api_begin(graph: GraphName, request: Request, access: Reads, asked: Asked) -> Response:
+    """Begin a transaction, with its first query where there is one."""
+    mode = asked.mode(_most(access.key, graph))
+    scope = demanded_scope(access.key, None)
+    session = await _sessions(request).begin(access.memory, graph, access.key, mode, scope)
+    return await _next(request, access, session, asked)
+
+
+@router.post("/db/{graph}/query/v2/tx/{id}", status_code=202, responses=gives(QueryOut, 202))
+async def query_api_continue(graph: GraphName, id: str, request: Request, access: Reads, asked: Asked) -> Response:  # noqa: A002 - the name in the address
+    """Answer one more query of a transaction."""
+    return await _next(request, access, _sessions(request).get(id, graph, access.key), asked)
+
+
+@router.post("/db/{graph}/query/v2/tx/{id}/commit", status_code=202, responses=gives(QueryOut, 202))
+async def query_api_commit(graph: GraphName, id: str, request: Request, access: Reads, asked: Asked) -> Response:  # noqa: A002
+    """Keep what a transaction wrote, after a last query where there is one."""
+    sessions = _sessions(request)
+    session = sessions.get(id, graph, access.key)
+    async with session.lock:
+        try:
+            answer = await _run(access, session, asked)
+            await session.transaction.commit()
+        finally:
+            await sessions.end(session)
+    return await _told(request, asked, answer, bookmarks=[f"kgmem:{time.time_ns()}"])
+
+
+@router.delete("/db/{graph}/query/v2/tx/{id}", responses=gives(QueryOut))
+async def query_api_roll_back(graph: GraphName, id: str, request: Request, access: Reads) -> Response:  # noqa: A002
+    """Undo what a transaction wrote."""
+    sessions = _sessions(request)
+    await sessions.end(sessions.get(id, graph, access.key))
+    return reply({})
+
+
+async def _next(request: Request, access: Access, session: Session, asked: QueryIn) -> Response:
+    async with session.lock:
+        try:
+            answer = await _run(access, session, asked)
+        except BaseException:
+            await _sessions(request).end(session)
+            raise
+    expires = datetime.fromtimestamp(session.expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return await _told(request, asked, answer, transaction={"id": session.id, "expires": expires})
+
+
+async def _run(access: Access, session: Session, asked: QueryIn) -> CypherAnswer | None:
+    if not asked.statement:
+        return None
+    query = CypherQuery(asked.statement, untyped(asked.parameters), session.mode, asker=access.key.id)
+    return await session.transaction.run(query)
+
+
+def _most(key: Key, graph: str) -> Mode:
+    """Give the most that a key may do with a graph."""
+    try:
+        key.demand("write", graph)
+    except Forbidden:
+        return "read"
+    return "write"
+
+
+def _sessions(request: Request) -> Sessions:
+    sessions: Sessions = request.app.state.sessions
+    return sessions
+
+
+async def _told(request: Request, asked: QueryIn, answer: CypherAnswer | None, **members: Any) -> Response:
+    as_typed = TYPED in request.headers.get("accept", "")
+    told: dict[str, Any] = dict(members)
+    if answer is not None:
+        encode = _values if len(answer.rows) <= _IN_THREAD else None
+        values = encode(answer, as_typed) if encode else await asyncio.to_thread(_values, answer, as_typed)
+        told["data"] = {"fields": answer.columns, "values": values}
+        if asked.include_counters:
+            told["counters"] = _counters(answer)
+        told["queryType"] = "rw" if answer.writes else "r"
+    response = reply(told, 202)
+    response.headers["Content-Type"] = TYPED if as_typed else "application/json"
+    return response
+
+
+def _values(answer: CypherAnswer, as_typed: bool) -> list[list[Any]]:  # noqa: FBT001
+    if as_typed:
+        return [[typed(value, str) for value in row] for row in answer.rows]
+    return [[to_json(value) for value in row] for row in answer.rows]
+
+
+def _counters(answer: CypherAnswer) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, count in answer.counters.items():
+        first, *rest = name.split("_")
+        found[first + "".join(word.title() for word in rest)] = count
+    return {**found, "containsUpdates": any(answer.counters.values()), "systemUpdates": 0, "containsSystemUpdates": False}

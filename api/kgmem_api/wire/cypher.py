@@ -1,0 +1,73 @@
+"""Cypher on the wire."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from kgmem.domain.access import Key as AccessKey
+from kgmem_api.wire.fields import STRICT, Scope, refused
+
+Values = dict[str, Any]
+_LONGEST = 1_000_000
+
+
+class CypherIn(BaseModel):
+    """A query, or the name of one that came with kgmem, its parameters, and whether it may write."""
+
+    model_config = STRICT
+
+    query: Annotated[str, Field(min_length=1, max_length=_LONGEST)] | None = None
+    named: Annotated[str, Field(max_length=200, description="One of GET /v1/queries.")] | None = None
+    parameters: Annotated[Values, Field(description="Values as JSON; dates and the like as maps with $type.")] = {}
+    mode: Literal["read", "write"] = "read"
+    scope: Annotated[Scope | None, Field(description="Left out: the key's, or else the whole graph.")] = None
+    timeout: Annotated[float, Field(gt=0, description="Seconds; the server's limit is the most.")] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "CypherIn":
+        if (self.query is None) == (self.named is None):
+            raise refused("There is to be either a query or the name of one.", "Give query or named.")
+        return self
+
+    def asked_scope(self, key: AccessKey) -> str | None:
+        """Give the scope to ask in; None is the whole graph. Raises Forbidden."""
+        return demanded_scope(key, self.scope)
+
+
+def demanded_scope(key: AccessKey, asked: str | None) -> str | None:
+    """Give the scope to ask in: the one asked for, or the key's, or for a key of none the whole graph (None)."""
+    return None if asked is None and not key.scope else key.demand_scope(asked)
+
+
+class CypherOut(BaseModel):
+    """Columns, rows of values in the order of the columns, and what was changed."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+    counters: dict[str, int]
+    plan: dict[str, Any] | None = None
+
+
+class NamedParameterOut(BaseModel):
+    """A parameter of a named query."""
+
+    name: str
+    type: str
+    example: Any
+    meaning: str
+
+
+class NamedQueryOut(BaseModel):
+    """A query that came with kgmem."""
+
+    name: str
+    answers: str
+    parameters: list[NamedParameterOut]
+    columns: dict[str, str]
+    text: str
+
+
+class NamedQueriesOut(BaseModel):
+    """The queries that came with kgmem."""
+
+    queries: list[NamedQueryOut]

@@ -1,0 +1,34 @@
+"""Neo4j's Query API v2 on the wire. Its clients send fields that mean nothing here; those are ignored."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kgmem.domain.cypher import Mode
+
+LENIENT = ConfigDict(extra="ignore", strict=True)
+
+
+class QueryIn(BaseModel):
+    """A statement, its parameters in typed JSON, and whether it only reads."""
+
+    model_config = LENIENT
+
+    statement: Annotated[str, Field(max_length=1_000_000)] = ""
+    parameters: dict[str, Any] = {}
+    access_mode: Annotated[Literal["Read", "Write", "READ", "WRITE"] | None, Field(alias="accessMode")] = None
+    include_counters: Annotated[bool, Field(alias="includeCounters")] = False
+    bookmarks: list[str] = []
+
+    def mode(self, allowed: Mode) -> Mode:
+        """Give what it may do: write, unless it says that it reads, or its key can only read."""
+        return "read" if (self.access_mode or "").lower() == "read" else allowed
+
+
+class QueryOut(BaseModel):
+    """Fields and values, in typed JSON where that was asked for."""
+
+    data: dict[str, Any]
+    counters: dict[str, Any] | None = None
+    bookmarks: list[str] = []
+    transaction: dict[str, str] | None = None

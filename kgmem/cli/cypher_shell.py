@@ -1,0 +1,220 @@
+"""The shell of `kgmem cypher`: queries that end in a semicolon, commands that begin with a colon, history, completion."""
+
+import asyncio
+import readline
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import typer
+
+from kgmem.cli.console import OUT, note, report_error
+from kgmem.cli.cypher_output import show
+from kgmem.cli.opening import load_settings, opened
+from kgmem.domain.cypher import Mode
+from kgmem.domain.errors import InvalidInput, KgmemError
+from kgmem.memory import Memory
+from kgmem.query.functions import FUNCTIONS
+from kgmem.query.values.wire import from_json
+
+_KEYWORDS = """
+MATCH OPTIONAL WHERE RETURN WITH UNWIND CREATE MERGE SET REMOVE DELETE DETACH FOREACH CALL YIELD UNION ORDER BY SKIP
+LIMIT DISTINCT AS AND OR XOR NOT IN CONTAINS STARTS ENDS CASE WHEN THEN ELSE END EXISTS COUNT COLLECT EXPLAIN PROFILE
+SHOW true false null
+""".split()
+_HISTORY = 2_000  # Lines that are kept.
+_HELP = """A query ends with ; and may go over several lines. Ctrl-C stops it, Ctrl-D leaves.
+:graph NAME        ask another graph              :graphs      list the graphs
+:scope PATH        see what a scope sees          :scope       the whole graph again
+:param NAME=VALUE  set a parameter (JSON)         :params      show them
+:write on|off      let queries write, or not      :queries     the named queries
+:named NAME        run a named query              :quit        leave"""
+
+
+@dataclass(slots=True)
+class Shell:
+    """What the shell is asked to remember between queries."""
+
+    memory: Memory
+    runner: asyncio.Runner
+    graph: str
+    scope: str | None = None
+    mode: Mode = "read"
+    parameters: dict[str, Any] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)  # Labels and kinds of the graph, for completion.
+
+    def ask(self, text: str) -> None:
+        """Run a query and show its answer."""
+        started = time.perf_counter()
+        work = self.memory.cypher(
+            self.graph, text, self.parameters, mode=self.mode, scope=self.scope, asker="cli"
+        )
+        show(self.runner.run(work), time.perf_counter() - started, as_json=False)
+
+    def command(self, line: str) -> bool:
+        """Run a command; gives whether to go on. Raises KgmemError."""
+        name, _, rest = line[1:].strip().partition(" ")
+        if name in {"quit", "exit", "q"}:
+            return False
+        run = _COMMANDS.get(name)
+        if run is None:
+            OUT.print(_HELP, markup=False)
+        else:
+            run(self, rest.strip().rstrip(";"))
+        return True
+
+    def learn(self) -> None:
+        """Learn what the graph's labels and kinds are."""
+        stats = self.runner.run(self.memory.stats(self.graph))
+        self.names = [*stats.labels, *stats.kinds]
+
+    def completions(self, text: str) -> Sequence[str]:
+        """Give what a word may become."""
+        if text.startswith(":"):
+            return [f":{name}" for name in _COMMANDS if name.startswith(text[1:])]
+        functions = [f"{each.name}(" for each in FUNCTIONS.values()]
+        parameters = [f"${name}" for name in self.parameters]
+        wanted = text.lower()
+        every = (*_KEYWORDS, *self.names, *functions, *parameters)
+        return [each for each in every if each.lower().startswith(wanted)]
+
+
+def _graph(shell: Shell, name: str) -> None:
+    if name:
+        shell.runner.run(shell.memory.graph(name))
+        shell.graph = name
+        shell.learn()
+    note(f"Asking {shell.graph}.")
+
+
+def _graphs(shell: Shell, _rest: str) -> None:
+    for graph in shell.runner.run(shell.memory.graphs()):
+        OUT.print(graph.name)
+
+
+def _scope(shell: Shell, path: str) -> None:
+    shell.scope = path or None
+    note(f"Seeing what {path} sees." if path else "Seeing the whole graph.")
+
+
+def _param(shell: Shell, text: str) -> None:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InvalidInput(f"{text!r} is no parameter.", mend="Write :param NAME=VALUE.")
+    try:
+        shell.parameters[name.strip()] = from_json(orjson.loads(value))
+    except orjson.JSONDecodeError:
+        shell.parameters[name.strip()] = value.strip()
+
+
+def _params(shell: Shell, _rest: str) -> None:
+    for name, value in shell.parameters.items():
+        OUT.print(f"${name} = {value!r}", markup=False)
+
+
+def _write(shell: Shell, word: str) -> None:
+    if word not in {"on", "off", ""}:
+        raise InvalidInput(f"Writing is not {word!r}.", mend="Write :write on, or :write off.")
+    shell.mode = "write" if word == "on" else "read"
+    note("Queries may write." if word == "on" else "Queries only read.")
+
+
+def _queries(shell: Shell, _rest: str) -> None:
+    for name, query in shell.memory.named_queries().items():
+        OUT.print(f"{name}: {query.answers}", markup=False)
+
+
+def _named(shell: Shell, name: str) -> None:
+    query = shell.memory.named_query(name)
+    known = {each.name for each in query.parameters}
+    given = {key: value for key, value in shell.parameters.items() if key in known}
+    started = time.perf_counter()
+    work = shell.memory.cypher(shell.graph, query.text, query.filled(given), scope=shell.scope, asker="cli")
+    show(shell.runner.run(work), time.perf_counter() - started, as_json=False)
+
+
+_COMMANDS: Mapping[str, Callable[[Shell, str], None]] = {
+    "graph": _graph,
+    "graphs": _graphs,
+    "help": lambda _shell, _rest: OUT.print(_HELP, markup=False),
+    "named": _named,
+    "param": _param,
+    "params": _params,
+    "queries": _queries,
+    "scope": _scope,
+    "write": _write,
+}
+
+
+def run_shell(graph: str, *, scope: str | None, mode: Mode, parameters: Mapping[str, Any]) -> None:
+    """Read queries and commands until the end, and answer them."""
+    history = load_settings().home / "cypher_history"
+    with asyncio.Runner() as runner:
+        opening = opened()
+        memory = runner.run(opening.__aenter__())
+        try:
+            shell = Shell(memory, runner, graph, scope, mode, dict(parameters))
+            shell.learn()
+            _prepare(shell, history)
+            note(f"Asking {graph} in Cypher. :help tells more.")
+            _read(shell)
+        finally:
+            _keep(history)
+            runner.run(opening.__aexit__(None, None, None))
+
+
+def _read(shell: Shell) -> None:
+    lines: list[str] = []
+    while True:
+        try:
+            line = input(f"{'  ' if lines else ''}{shell.graph if not lines else ''}> ")
+        except EOFError:
+            typer.echo()
+            return
+        except KeyboardInterrupt:
+            lines = []
+            typer.echo()
+            continue
+        if not lines and line.lstrip().startswith(":"):
+            if not _guarded(lambda line=line: shell.command(line.strip())):
+                return
+            continue
+        lines.append(line)
+        text = "\n".join(lines).strip()
+        if text.endswith(";"):
+            lines = []
+            _guarded(lambda text=text: shell.ask(text.rstrip(";")) or True)
+        elif not text:
+            lines = []
+
+
+def _guarded(work: Callable[[], bool]) -> bool:
+    """Run something of the shell's; an error is told, and the shell goes on."""
+    try:
+        return work()
+    except KgmemError as error:
+        report_error(error)
+    except KeyboardInterrupt:
+        note("Stopped.")
+    return True
+
+
+def _prepare(shell: Shell, history: Path) -> None:
+    def complete(text: str, state: int) -> str | None:
+        found = shell.completions(text)
+        return found[state] if state < len(found) else None
+
+    readline.set_completer(complete)
+    readline.set_completer_delims(" \t\n()[]{},;=<>+-*/|'\"")
+    readline.parse_and_bind("tab: complete")
+    readline.set_history_length(_HISTORY)
+    if history.exists():
+        readline.read_history_file(history)
+
+
+def _keep(history: Path) -> None:
+    history.parent.mkdir(parents=True, exist_ok=True)
+    readline.write_history_file(history)

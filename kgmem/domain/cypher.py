@@ -1,0 +1,93 @@
+"""Cypher from outside: what is asked, what comes back, and the port that answers."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from kgmem.domain.errors import InvalidInput
+
+Mode = Literal["read", "write"]
+
+
+@dataclass(frozen=True, slots=True)
+class CypherQuery:
+    """A query with its parameters (Cypher values), and what it may do.
+
+    `scope` is whose part of the graph it sees and writes into; None is the whole graph. `rows` are the most that it
+    may give, `seconds` the longest that it may take (None: the server's limits).
+    """
+
+    text: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    mode: Mode = "read"
+    scope: str | None = None
+    seconds: float | None = None
+    rows: int | None = None
+    asker: str = ""  # Who asks, for the audit of what is written.
+
+
+@dataclass(frozen=True, slots=True)
+class CypherAnswer:
+    """What a query gave: its columns, rows of Cypher values, and what it changed, counted as Neo4j counts it.
+
+    `plan` is what EXPLAIN and PROFILE tell.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    counters: Mapping[str, int]
+    writes: bool
+    plan: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedParameter:
+    """A parameter of a named query: its type as Cypher names it, a value to try it with, and what it means."""
+
+    name: str
+    type: str
+    example: Any
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedQuery:
+    """A query that came with kgmem: what it answers, its parameters, and what its columns mean."""
+
+    name: str
+    answers: str
+    parameters: Sequence[NamedParameter]
+    columns: Mapping[str, str]
+    text: str
+
+    def filled(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the parameters: those given, and null for the others. Raises InvalidInput for one that it has not."""
+        known = [each.name for each in self.parameters]
+        for name in given:
+            if name not in known:
+                told = f"It has {', '.join(known)}." if known else "It has none."
+                raise InvalidInput(f"{self.name} has no parameter {name!r}.", mend=told)
+        return {name: given.get(name) for name in known}
+
+
+class CypherTransaction(Protocol):
+    """Several queries in one transaction; leaving its block without `commit` undoes what they wrote."""
+
+    async def run(self, query: CypherQuery) -> CypherAnswer:
+        """Answer one more query; its mode and scope are the transaction's."""
+
+    async def commit(self) -> None:
+        """Keep what was written. The transaction ends."""
+
+
+class Cypher(Protocol):
+    """Whatever answers Cypher about graphs."""
+
+    async def run(self, graph: str, query: CypherQuery) -> CypherAnswer:
+        """Answer one query in a transaction of its own. Raises InvalidInput (with the place), NotFound, TimedOut."""
+
+    def transaction(
+        self, graph: str, *, mode: Mode, scope: str | None
+    ) -> AbstractAsyncContextManager[CypherTransaction]:
+        """Begin a transaction of several queries."""

@@ -1,0 +1,136 @@
+"""The engine behind the port: queries as the façade asks them, answered one by one or several in a transaction."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
+
+from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode
+from kgmem.domain.errors import Conflict
+from kgmem.query.execution.graph import Graphs, GraphTransaction
+from kgmem.query.execution.limits import Limits
+from kgmem.query.execution.procedures import Procedure
+from kgmem.query.execution.statements import Asked, Engine, Result
+from kgmem.query.values.native import from_python
+
+
+class GraphCypher:
+    """Answers Cypher about the graphs of one store."""
+
+    def __init__(self, graphs: Graphs, procedures: Iterable[Procedure] = (), *, limits: Limits | None = None) -> None:
+        """Take the graphs, the procedures that can be called, and how much a statement may take."""
+        self._graphs = graphs
+        self._engine = Engine(graphs, procedures)
+        self._limits = limits or Limits()
+
+    async def run(self, graph: str, query: CypherQuery) -> CypherAnswer:
+        """Answer one query in a transaction of its own."""
+        return _answer(await self._engine.run(self._asked(graph, query)))
+
+    @asynccontextmanager
+    async def transaction(self, graph: str, *, mode: Mode, scope: str | None) -> AsyncIterator[CypherTransaction]:
+        """Begin a transaction of several queries; it is undone unless it is committed."""
+        transaction = _Transaction(self, graph, mode, scope)
+        try:
+            yield transaction
+        finally:
+            await transaction.undo()
+
+    def _asked(self, graph: str, query: CypherQuery) -> Asked:
+        seconds = min(query.seconds or self._limits.seconds, self._limits.seconds)
+        rows = min(query.rows or self._limits.rows, self._limits.rows)
+        return Asked(
+            query.text,
+            graph,
+            {name: from_python(value) for name, value in query.parameters.items()},
+            query.scope,
+            query.mode == "write",
+            Limits(seconds, rows, self._limits.depth),
+        )
+
+    async def hold(self, held: "_Transaction") -> None:
+        """Keep a transaction open, and run in it what comes, until it ends."""
+        if held.mode == "read":
+            async with self._graphs.reading(held.graph, held.scope) as transaction:
+                await held.serve(transaction)
+        else:
+            await self._graphs.writing(held.graph, held.scope, held.serve)
+
+    async def within(self, held: "_Transaction", query: CypherQuery, transaction: GraphTransaction) -> CypherAnswer:
+        """Answer one query of a transaction."""
+        asked = self._asked(held.graph, replace(query, mode=held.mode, scope=held.scope))
+        return _answer(await self._engine.run_within(asked, transaction))
+
+
+class _Undone(Exception):
+    """The transaction shall be undone; nobody sees this."""
+
+
+class _Transaction:
+    """A transaction that a task of its own holds open: queries are handed to it, and answers come back."""
+
+    def __init__(self, cypher: GraphCypher, graph: str, mode: Mode, scope: str | None) -> None:
+        self.graph, self.mode, self.scope = graph, mode, scope
+        self._cypher = cypher
+        self._inbox: asyncio.Queue[tuple[CypherQuery, asyncio.Future[CypherAnswer]] | bool] = asyncio.Queue()
+        self._served = False
+        self.task = asyncio.create_task(cypher.hold(self), name="kgmem cypher transaction")
+
+    async def run(self, query: CypherQuery) -> CypherAnswer:
+        """Answer one more query. After an error the transaction is over, and undone."""
+        answer: asyncio.Future[CypherAnswer] = asyncio.get_running_loop().create_future()
+        self._inbox.put_nowait((query, answer))
+        await asyncio.wait({answer, self.task}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            await self._over()
+        return await answer
+
+    async def commit(self) -> None:
+        """Keep what was written."""
+        if self.task.done():
+            await self._over()
+        self._inbox.put_nowait(True)
+        try:
+            await self.task
+        except _Undone as error:
+            raise _ended() from error
+
+    async def undo(self) -> None:
+        """Undo what was written, unless it was committed."""
+        self._inbox.put_nowait(False)
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    async def serve(self, transaction: GraphTransaction) -> None:
+        """Run what comes in, in a transaction, until its end."""
+        if self._served:
+            # Writers met on the same rows. A single statement would be run again; these may depend on each other.
+            mend = "Begin the transaction again."
+            raise Conflict("Others have written meanwhile what this transaction was about to write.", mend=mend)
+        self._served = True
+        while not isinstance(asked := await self._inbox.get(), bool):
+            query, answer = asked
+            try:
+                found = await self._cypher.within(self, query, transaction)
+            except Exception as error:
+                answer.set_exception(error)
+                raise _Undone from error
+            if not answer.cancelled():
+                answer.set_result(found)
+        if not asked:
+            raise _Undone
+
+    async def _over(self) -> None:
+        """Raise what ended the transaction."""
+        try:
+            await self.task
+        except _Undone:
+            pass
+        raise _ended()
+
+
+def _ended() -> Conflict:
+    return Conflict("This transaction is over: it was undone.", mend="Begin another one.")
+
+
+def _answer(result: Result) -> CypherAnswer:
+    return CypherAnswer(result.columns, result.rows, asdict(result.counters), result.writes)

@@ -1,0 +1,77 @@
+"""Cypher values out of what Python programs hold: datetimes, tuples, decimals, and Cypher values themselves."""
+
+import datetime as python
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from kgmem.query.values.durations import Duration, of_clock
+from kgmem.query.values.elements import Node, Path, Relationship
+from kgmem.query.values.instants import DAY, INSTANTS, Date, DateTime, LocalDateTime, LocalTime, Time, zoned
+from kgmem.query.values.points import Point
+from kgmem.query.values.problems import ValueProblem
+
+_EPOCH = python.date(1970, 1, 1)
+_LEAST, _MOST = -(2**63), 2**63 - 1
+_OWN = (*INSTANTS, Duration, Point, Node, Relationship, Path)
+_DEEPEST = 100
+
+
+def from_python(value: Any, depth: int = 0) -> Any:
+    """Give a parameter as a Cypher value. Raises ValueProblem for what is none."""
+    if value is None or isinstance(value, str | bool | float | _OWN):  # type: ignore[arg-type]
+        return value
+    if isinstance(value, int):
+        if _LEAST <= value <= _MOST:
+            return value
+        raise ValueProblem(f"{value} is outside of what an integer of 64 bits can be.", detail="NumberOutOfRange")
+    if depth > _DEEPEST:
+        raise ValueProblem(f"A parameter has lists or maps in each other more than {_DEEPEST} deep.")
+    if isinstance(value, Mapping):
+        return {_name(name): from_python(each, depth + 1) for name, each in value.items()}
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray):
+        return [from_python(each, depth + 1) for each in value]
+    return _other(value)
+
+
+def _name(name: Any) -> str:
+    if isinstance(name, str):
+        return name
+    raise ValueProblem(f"The keys of a map are strings, and {name!r} is none.")
+
+
+def _other(value: Any) -> Any:
+    if isinstance(value, python.datetime):
+        return _date_time(value)
+    if isinstance(value, python.date):
+        return Date((value - _EPOCH).days)
+    if isinstance(value, python.time):
+        offset = value.utcoffset()
+        clock = _clock(value)
+        return LocalTime(clock) if offset is None else Time(clock, round(offset.total_seconds()))
+    if isinstance(value, python.timedelta):
+        return of_clock(0, value.days, value.seconds * 10**9 + value.microseconds * 1000)
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, UUID):
+        return str(value)
+    raise ValueProblem(
+        f"A {type(value).__name__} is no Cypher value.",
+        mend="Give None, bool, int, float, str, list, dict, dates and times, or values of kgmem.query.values.",
+    )
+
+
+def _clock(value: python.datetime | python.time) -> int:
+    seconds = (value.hour * 60 + value.minute) * 60 + value.second
+    return seconds * 10**9 + value.microsecond * 1000
+
+
+def _date_time(value: python.datetime) -> LocalDateTime | DateTime:
+    days, clock = (value.date() - _EPOCH).days, _clock(value) % DAY
+    offset = value.utcoffset()
+    if offset is None:
+        return LocalDateTime(days, clock)
+    zone = value.tzinfo.key if isinstance(value.tzinfo, ZoneInfo) else None
+    return zoned(days, clock, round(offset.total_seconds()), zone)

@@ -1,0 +1,77 @@
+"""Cypher: one query, a named one, or several in a transaction; every write leaves a line in the log."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from kgmem.domain.cypher import Cypher, CypherAnswer, CypherQuery, CypherTransaction, Mode, NamedQuery
+from kgmem.domain.errors import NotFound, Unavailable
+from kgmem.domain.scope import check_scope
+from kgmem.services.parts import Parts
+
+logger = logging.getLogger("kgmem.audit")
+_TOLD = 500  # Characters of a query that the log keeps.
+
+
+async def ask_cypher(parts: Parts, graph: str, query: CypherQuery) -> CypherAnswer:
+    """Answer a query. Raises NotFound, TimedOut, and InvalidInput with the place of what is wrong."""
+    if query.scope is not None:
+        check_scope(query.scope)
+    await parts.graphs.get(graph)
+    answer = await _engine(parts).run(graph, query)
+    _note(graph, query, answer)
+    return answer
+
+
+@asynccontextmanager
+async def cypher_transaction(
+    parts: Parts, graph: str, *, mode: Mode, scope: str | None
+) -> AsyncIterator[CypherTransaction]:
+    """Begin a transaction of several queries; it is undone unless it is committed."""
+    if scope is not None:
+        check_scope(scope)
+    await parts.graphs.get(graph)
+    async with _engine(parts).transaction(graph, mode=mode, scope=scope) as transaction:
+        yield _Audited(transaction, graph)
+
+
+def named_query(parts: Parts, name: str) -> NamedQuery:
+    """Give a named query. Raises NotFound."""
+    found = parts.named_queries.get(name)
+    if found is None:
+        raise NotFound(f"There is no named query {name!r}.", mend=f"There are {', '.join(parts.named_queries)}.")
+    return found
+
+
+class _Audited:
+    """A transaction whose writes are noted as they are made; whether they are kept is noted at its end."""
+
+    def __init__(self, inner: CypherTransaction, graph: str) -> None:
+        self._inner, self._graph, self._wrote = inner, graph, 0
+
+    async def run(self, query: CypherQuery) -> CypherAnswer:
+        """Answer one more query."""
+        answer = await self._inner.run(query)
+        self._wrote += answer.writes
+        _note(self._graph, query, answer)
+        return answer
+
+    async def commit(self) -> None:
+        """Keep what was written."""
+        await self._inner.commit()
+        if self._wrote:
+            logger.info("Cypher: kept what %d queries wrote into %s", self._wrote, self._graph)
+
+
+def _note(graph: str, query: CypherQuery, answer: CypherAnswer) -> None:
+    if answer.writes:
+        changed = ", ".join(f"{name} {count}" for name, count in answer.counters.items() if count) or "nothing"
+        scope = "all scopes" if query.scope is None else f"scope {query.scope!r}"
+        told = " ".join(query.text.split())[:_TOLD]
+        logger.info("Cypher: %s wrote into %s (%s): %s. %s", query.asker or "?", graph, scope, changed, told)
+
+
+def _engine(parts: Parts) -> Cypher:
+    if parts.cypher is None:
+        raise Unavailable("Cypher is not answered here.")
+    return parts.cypher
