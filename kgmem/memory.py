@@ -272,7 +272,6 @@ class Memory(Beliefs, Transfers):
         mode: Mode = "read",
         scope: str | None = None,
         seconds: float | None = None,
-        rows: int | None = None,
         asker: str = "",
     ) -> CypherAnswer:
         """Answer a Cypher query: about the whole graph, or with a scope about what that scope sees.
@@ -280,7 +279,7 @@ class Memory(Beliefs, Transfers):
         Raises NotFound, TimedOut, and InvalidInput that tells line and column; also where a query writes that was sent
         in the mode read.
         """
-        asked = CypherQuery(query, parameters or {}, mode, scope, seconds, rows, asker)
+        asked = CypherQuery(query, parameters or {}, mode, scope, seconds, asker=asker)
         return await ask_cypher.ask_cypher(self.parts, graph, asked)
 
     def cypher_transaction(

@@ -27,6 +27,7 @@ from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.claims import PostgresClaims
 from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
 from kgmem.storage.postgres.codecs import set_codecs
+from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
 from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
 from kgmem.storage.postgres.extensions import read_capabilities
 from kgmem.storage.postgres.imports import PostgresImports

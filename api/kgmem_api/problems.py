@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from kgmem.bolt.failures import failure
+from kgmem.bolt.handshake import Version
 from kgmem.domain import errors
 from kgmem_api.context import context_of
 
@@ -28,6 +30,7 @@ STATUS: Mapping[type[errors.KgmemError], int] = {
     errors.DatabaseOutdated: 503,
 }
 _FACTS_SHOWN = 100
+_PLAIN = Version(5, 0)  # Of which an error is only code and message.
 _RETRY_AFTER_OUTDATED = 30  # Seconds: somebody has to migrate first.
 
 
@@ -62,6 +65,10 @@ def problem(error: Exception, scope: Scope, request_id: str) -> Response:
     # What the facts of other errors name may be another tenant's.
     facts = error.facts if isinstance(error, errors.InvalidInput | errors.Conflict) else {}
     listed = facts.get("errors")
+    if scope["path"].startswith("/db/"):
+        # Clients of Neo4j's Query API know what to do by its codes.
+        told = failure(error, _PLAIN)
+        listed = [{"code": told["code"], "message": told["message"]}]
     return _response(
         status,
         error.code,

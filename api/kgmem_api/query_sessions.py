@@ -60,7 +60,7 @@ class Sessions:
         """Give a transaction, and keep it for longer. Raises NotFound where there is none of this graph and key."""
         session = self._open.get(id_)
         if session is None or (session.graph, session.key) != (graph, key.id):
-            raise NotFound("There is no such transaction.", mend="It was ended, or left alone for too long: begin anew.")
+            raise NotFound("There is no such transaction.", mend="It was ended, or left alone for too long.")
         session.expires = time.time() + IDLE_SECONDS
         return session
 

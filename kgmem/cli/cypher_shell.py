@@ -1,4 +1,4 @@
-"""The shell of `kgmem cypher`: queries that end in a semicolon, commands that begin with a colon, history, completion."""
+"""The shell of `kgmem cypher`: queries that end with ; and commands that begin with : over several lines."""
 
 import asyncio
 import readline
@@ -20,11 +20,12 @@ from kgmem.memory import Memory
 from kgmem.query.functions import FUNCTIONS
 from kgmem.query.values.wire import from_json
 
-_KEYWORDS = """
+_WORDS = """
 MATCH OPTIONAL WHERE RETURN WITH UNWIND CREATE MERGE SET REMOVE DELETE DETACH FOREACH CALL YIELD UNION ORDER BY SKIP
 LIMIT DISTINCT AS AND OR XOR NOT IN CONTAINS STARTS ENDS CASE WHEN THEN ELSE END EXISTS COUNT COLLECT EXPLAIN PROFILE
 SHOW true false null
-""".split()
+"""
+_KEYWORDS = _WORDS.split()
 _HISTORY = 2_000  # Lines that are kept.
 _HELP = """A query ends with ; and may go over several lines. Ctrl-C stops it, Ctrl-D leaves.
 :graph NAME        ask another graph              :graphs      list the graphs
@@ -46,13 +47,12 @@ class Shell:
     parameters: dict[str, Any] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)  # Labels and kinds of the graph, for completion.
 
-    def ask(self, text: str) -> None:
-        """Run a query and show its answer."""
+    def ask(self, text: str) -> bool:
+        """Run a query and show its answer; gives that the shell goes on."""
         started = time.perf_counter()
-        work = self.memory.cypher(
-            self.graph, text, self.parameters, mode=self.mode, scope=self.scope, asker="cli"
-        )
+        work = self.memory.cypher(self.graph, text, self.parameters, mode=self.mode, scope=self.scope, asker="cli")
         show(self.runner.run(work), time.perf_counter() - started, as_json=False)
+        return True
 
     def command(self, line: str) -> bool:
         """Run a command; gives whether to go on. Raises KgmemError."""
@@ -179,22 +179,22 @@ def _read(shell: Shell) -> None:
             typer.echo()
             continue
         if not lines and line.lstrip().startswith(":"):
-            if not _guarded(lambda line=line: shell.command(line.strip())):
+            if not _guarded(shell.command, line.strip()):
                 return
             continue
         lines.append(line)
         text = "\n".join(lines).strip()
         if text.endswith(";"):
             lines = []
-            _guarded(lambda text=text: shell.ask(text.rstrip(";")) or True)
+            _guarded(shell.ask, text.rstrip(";"))
         elif not text:
             lines = []
 
 
-def _guarded(work: Callable[[], bool]) -> bool:
+def _guarded(work: Callable[[str], bool], text: str) -> bool:
     """Run something of the shell's; an error is told, and the shell goes on."""
     try:
-        return work()
+        return work(text)
     except KgmemError as error:
         report_error(error)
     except KeyboardInterrupt:

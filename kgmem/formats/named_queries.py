@@ -1,8 +1,8 @@
 """Named queries: Cypher files whose first comments tell what they answer, their parameters and their columns.
 
-    // answers: Who took part in an event?
-    // parameter event STRING = "landing": the event's key
-    // column person: the name of who took part
+// answers: Who took part in an event?
+// parameter event STRING = "landing": the event's key
+// column person: the name of who took part
 """
 
 import json

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
+from typing import Any
 
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode
 from kgmem.domain.errors import Conflict
@@ -80,7 +81,8 @@ class _Transaction:
         """Answer one more query. After an error the transaction is over, and undone."""
         answer: asyncio.Future[CypherAnswer] = asyncio.get_running_loop().create_future()
         self._inbox.put_nowait((query, answer))
-        await asyncio.wait({answer, self.task}, return_when=asyncio.FIRST_COMPLETED)
+        waited: set[asyncio.Future[Any]] = {answer, self.task}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
             await self._over()
         return await answer
@@ -121,10 +123,8 @@ class _Transaction:
 
     async def _over(self) -> None:
         """Raise what ended the transaction."""
-        try:
+        with suppress(_Undone):
             await self.task
-        except _Undone:
-            pass
         raise _ended()
 
 

@@ -132,7 +132,7 @@ async def _told(request: Request, asked: QueryIn, answer: CypherAnswer | None, *
     return response
 
 
-def _values(answer: CypherAnswer, as_typed: bool) -> list[list[Any]]:  # noqa: FBT001
+def _values(answer: CypherAnswer, as_typed: bool) -> list[list[Any]]:
     if as_typed:
         return [[typed(value, str) for value in row] for row in answer.rows]
     return [[to_json(value) for value in row] for row in answer.rows]
@@ -143,4 +143,5 @@ def _counters(answer: CypherAnswer) -> dict[str, Any]:
     for name, count in answer.counters.items():
         first, *rest = name.split("_")
         found[first + "".join(word.title() for word in rest)] = count
-    return {**found, "containsUpdates": any(answer.counters.values()), "systemUpdates": 0, "containsSystemUpdates": False}
+    updates = any(answer.counters.values())
+    return {**found, "containsUpdates": updates, "systemUpdates": 0, "containsSystemUpdates": False}

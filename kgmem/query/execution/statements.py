@@ -1,7 +1,8 @@
 """A statement from its text to its rows: understood, planned, and run in one transaction."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,17 @@ from kgmem.query.analysis.findings import Analysed
 from kgmem.query.analysis.statements import analyse
 from kgmem.query.errors import CypherError
 from kgmem.query.evaluation.setting import Clock, Setting
-from kgmem.query.execution import creating, deleting, matching, merging, procedures, projecting, subqueries, updating
+from kgmem.query.execution import (
+    creating,
+    deleting,
+    matching,
+    merging,
+    procedures,
+    projecting,
+    showing,
+    subqueries,
+    updating,
+)
 from kgmem.query.execution.counters import Counters
 from kgmem.query.execution.graph import Graphs, GraphTransaction
 from kgmem.query.execution.limits import Limits
@@ -18,8 +29,8 @@ from kgmem.query.execution.procedures import Procedure
 from kgmem.query.execution.run import Run, StepHandler
 from kgmem.query.planning import steps
 from kgmem.query.planning.clauses import Planner
-from kgmem.query.planning.steps import Plan
 from kgmem.query.tree.clauses import Create, Merge, Query
+from kgmem.query.tree.commands import Show
 from kgmem.query.tree.labels import LabelName
 from kgmem.query.tree.located import Located
 from kgmem.query.tree.patterns import NodePattern, RelationshipPattern
@@ -66,30 +77,46 @@ class Result:
 class Engine:
     """Runs statements on graphs."""
 
-    def __init__(self, graphs: Graphs, procedures: Iterable[Procedure] = ()) -> None:
-        """Take the graphs, and the procedures that can be called."""
+    def __init__(
+        self, graphs: Graphs, procedures: Iterable[Procedure] = (), shows: Mapping[str, showing.Rows] | None = None
+    ) -> None:
+        """Take the graphs, the procedures that can be called, and what gives the rows of each kind of SHOW."""
         self._graphs = graphs
         self._procedures = {each.signature.name: each for each in procedures}
+        self._shows = shows or {}
         self._signatures = {name: each.signature for name, each in self._procedures.items()}
 
     async def run(self, asked: Asked) -> Result:
-        """Run a statement. Raises CypherError, TimedOut, and what the graph raises."""
+        """Run a statement in a transaction of its own. Raises CypherError, TimedOut, and what the graph raises."""
+        analysed, work = self._understood(asked)
+        async with _within(asked.limits.seconds):
+            if not analysed.writes:
+                async with self._graphs.reading(asked.graph, asked.scope) as transaction:
+                    return await work(transaction)
+            await self._prepare(asked, analysed)
+            result: Result = await self._graphs.writing(asked.graph, asked.scope, work)
+            return result
+
+    async def run_within(self, asked: Asked, transaction: GraphTransaction) -> Result:
+        """Run a statement in a transaction that is open; whoever opened it ends it."""
+        analysed, work = self._understood(asked)
+        async with _within(asked.limits.seconds):
+            if analysed.writes:
+                await self._prepare(asked, analysed)
+            return await work(transaction)
+
+    def _understood(self, asked: Asked) -> tuple[Analysed, Callable[[GraphTransaction], Awaitable[Result]]]:
+        """Give what a statement means, and what runs it in a transaction. Raises CypherError."""
         analysed = analyse(asked.text, parameters=asked.parameters, procedures=self._signatures)
-        if not isinstance(analysed.statement.body, Query):
-            raise CypherError("NotSupported", "This command cannot be run yet.", query=asked.text, at=0)
         if analysed.writes and not asked.writes:
             problem = "This query writes, and it was sent to read only."
-            raise CypherError("WriteInReadMode", problem, query=asked.text, at=0, mend="Send it in the mode write.")
+            mend = "Send it in the mode write."
+            raise CypherError("WriteInReadMode", problem, query=asked.text, at=0, type="AccessMode", mend=mend)
+        body = analysed.statement.body
+        if not isinstance(body, Query | Show):
+            raise CypherError("NotSupported", "This command cannot be run yet.", query=asked.text, at=0)
         planner = Planner(analysed)
-        plan = planner.query(analysed.statement.body)
-        try:
-            async with asyncio.timeout(asked.limits.seconds):
-                return await self._run(asked, analysed, planner, plan)
-        except TimeoutError as error:
-            problem = f"The query took longer than {asked.limits.seconds:g} seconds and was stopped."
-            raise TimedOut(problem, mend="Ask for less, or allow it more time.") from error
-
-    async def _run(self, asked: Asked, analysed: Analysed, planner: Planner, plan: Plan) -> Result:
+        plan = planner.query(body) if isinstance(body, Query) else None
         clock = Clock.now()
 
         async def work(transaction: GraphTransaction) -> Result:
@@ -103,19 +130,31 @@ class Engine:
                 procedures=self._procedures,
                 answer=subqueries.answer,
             )
-            rows = await subqueries.run_plan(run, plan, [{}])
+            if plan is not None:
+                rows = await subqueries.run_plan(run, plan, [{}])
+            else:
+                rows = await showing.show(run, analysed, self._shows)
             await deleting.check_deleted(run)
             names = analysed.names
             values = [tuple(row[name] for name in names) for row in rows] if names else []
             return Result(names, values, run.counters, analysed.writes)
 
-        if not analysed.writes:
-            async with self._graphs.reading(asked.graph, asked.scope) as transaction:
-                return await work(transaction)
+        return analysed, work
+
+    async def _prepare(self, asked: Asked, analysed: Analysed) -> None:
         labels, types = written(analysed.statement.body)
         await self._graphs.prepare(asked.graph, labels, types)
-        result: Result = await self._graphs.writing(asked.graph, asked.scope, work)
-        return result
+
+
+@asynccontextmanager
+async def _within(seconds: float) -> AsyncIterator[None]:
+    """Stop what takes longer. Raises TimedOut."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        problem = f"The query took longer than {seconds:g} seconds and was stopped."
+        raise TimedOut(problem, mend="Ask for less, or allow it more time.") from error
 
 
 def written(part: Located) -> tuple[Collection[str], Collection[str]]:

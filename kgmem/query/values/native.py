@@ -21,11 +21,13 @@ _DEEPEST = 100
 
 def from_python(value: Any, depth: int = 0) -> Any:
     """Give a parameter as a Cypher value. Raises ValueProblem for what is none."""
-    if value is None or isinstance(value, str | bool | float | _OWN):  # type: ignore[arg-type]
+    if value is None or isinstance(value, (bool, *_OWN)):
         return value
+    if isinstance(value, str | float):
+        return str(value) if isinstance(value, str) else float(value)
     if isinstance(value, int):
         if _LEAST <= value <= _MOST:
-            return value
+            return int(value)
         raise ValueProblem(f"{value} is outside of what an integer of 64 bits can be.", detail="NumberOutOfRange")
     if depth > _DEEPEST:
         raise ValueProblem(f"A parameter has lists or maps in each other more than {_DEEPEST} deep.")

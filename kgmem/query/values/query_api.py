@@ -30,21 +30,25 @@ def _tagged(name: str, value: Any) -> dict[str, Any]:
 
 
 def typed(value: Any, node_ids: ElementIds) -> dict[str, Any]:
-    """Give a value in typed JSON; `node_ids` gives the element ids of the nodes that relationships begin and end at."""
+    """Give a value in typed JSON; `node_ids` gives the element ids of the nodes at the ends of relationships."""
     if isinstance(value, list | tuple):
         return _tagged("List", [typed(each, node_ids) for each in value])
-    if isinstance(value, Node):
-        return _tagged("Node", _node(value, node_ids))
-    if isinstance(value, Relationship):
-        return _tagged("Relationship", _relationship(value, node_ids))
-    if isinstance(value, Path):
-        return _tagged("Path", [typed(each, node_ids) for each in value.elements])
+    if isinstance(value, Node | Relationship | Path):
+        return _element(value, node_ids)
     if isinstance(value, Mapping):
         return _tagged("Map", {name: typed(each, node_ids) for name, each in value.items()})
     if isinstance(value, DateTime):
         return _tagged("ZonedDateTime" if value.zone else "OffsetDateTime", str(value))
     name, write = _WRITERS[type(value)]
     return _tagged(name, write(value))
+
+
+def _element(value: Node | Relationship | Path, node_ids: ElementIds) -> dict[str, Any]:
+    if isinstance(value, Path):
+        return _tagged("Path", [typed(each, node_ids) for each in value.elements])
+    if isinstance(value, Node):
+        return _tagged("Node", _node(value, node_ids))
+    return _tagged("Relationship", _relationship(value, node_ids))
 
 
 def _node(node: Node, node_ids: ElementIds) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """Values as JSON, and back: what JSON has not is a map with the key $type.
 
-    {"$type": "date", "value": "1969-07-20"}            time, localtime, datetime, localdatetime, duration alike
-    {"$type": "point", "srid": 4326, "value": [lon, lat]}
-    {"$type": "float", "value": "NaN"}                  and Infinity, -Infinity
-    {"$type": "node", "id": 1, "element_id": "...", "labels": [...], "properties": {...}}
-    {"$type": "relationship", "id": 2, "element_id": "...", "type": "KNOWS", "start": 1, "end": 3, "properties": {...}}
-    {"$type": "path", "nodes": [...], "relationships": [...]}
-    {"$type": "map", "value": {...}}                    a map that has the key $type itself
+{"$type": "date", "value": "1969-07-20"}            time, localtime, datetime, localdatetime, duration alike
+{"$type": "point", "srid": 4326, "value": [lon, lat]}
+{"$type": "float", "value": "NaN"}                  and Infinity, -Infinity
+{"$type": "node", "id": 1, "element_id": "...", "labels": [...], "properties": {...}}
+{"$type": "relationship", "id": 2, "element_id": "...", "type": "KNOWS", "start": 1, "end": 3, "properties": {...}}
+{"$type": "path", "nodes": [...], "relationships": [...]}
+{"$type": "map", "value": {...}}                    a map that has the key $type itself
 """
 
 import math
@@ -63,7 +63,7 @@ def _of_tagged(plain: dict[str, Any], depth: int) -> Any:
         return _SPECIAL[value]
     found = restored(plain)
     if type(found) is dict:
-        mend = "It is date, time, localtime, datetime, localdatetime, duration, point, float or map, each with its value."
+        mend = "Types are date, time, localtime, datetime, localdatetime, duration, point, float and map."
         raise ValueProblem(f"{str(plain)[:100]} is no value of a type that can be given.", mend=mend)
     return found
 
