@@ -12,6 +12,7 @@ COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY kgmem kgmem
 COPY api api
 
+COPY cypher cypher
 COPY graph_schema graph_schema
 COPY migrations migrations
 COPY sample sample

@@ -25,7 +25,6 @@ from kgmem.services.parts import Parts
 from kgmem.services.remember import schema_of
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.claims import PostgresClaims
-from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
 from kgmem.storage.postgres.codecs import set_codecs
 from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
 from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -68,39 +68,53 @@ class _Undone(Exception):
 
 
 class _Transaction:
-    """A transaction that a task of its own holds open: queries are handed to it, and answers come back."""
+    """A transaction that a task of its own holds open from the first query on: queries and answers go to and fro."""
 
     def __init__(self, cypher: GraphCypher, graph: str, mode: Mode, scope: str | None) -> None:
         self.graph, self.mode, self.scope = graph, mode, scope
         self._cypher = cypher
         self._inbox: asyncio.Queue[tuple[CypherQuery, asyncio.Future[CypherAnswer]] | bool] = asyncio.Queue()
-        self._served = False
-        self.task = asyncio.create_task(cypher.hold(self), name="kgmem cypher transaction")
+        self._served = self._ended = False
+        self._task: asyncio.Task[None] | None = None
 
     async def run(self, query: CypherQuery) -> CypherAnswer:
         """Answer one more query. After an error the transaction is over, and undone."""
+        if self._ended:
+            raise _over()
+        if self._task is None:
+            self._task = asyncio.create_task(self._cypher.hold(self), name="kgmem cypher transaction")
         answer: asyncio.Future[CypherAnswer] = asyncio.get_running_loop().create_future()
         self._inbox.put_nowait((query, answer))
-        waited: set[asyncio.Future[Any]] = {answer, self.task}
+        waited: set[asyncio.Future[Any]] = {answer, self._task}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
-            await self._over()
+            answer.cancel()
+            await self._finish()
+            raise _over()
         return await answer
 
     async def commit(self) -> None:
         """Keep what was written."""
-        if self.task.done():
-            await self._over()
+        if self._ended:
+            raise _over()
         self._inbox.put_nowait(True)
-        try:
-            await self.task
-        except _Undone as error:
-            raise _ended() from error
+        await self._finish()
 
     async def undo(self) -> None:
         """Undo what was written, unless it was committed."""
         self._inbox.put_nowait(False)
-        await asyncio.gather(self.task, return_exceptions=True)
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._ended = True
+
+    async def _finish(self) -> None:
+        """Wait for the end; raises what has undone it."""
+        self._ended = True
+        try:
+            if self._task is not None:
+                await self._task
+        except _Undone as error:
+            raise _over() from error
 
     async def serve(self, transaction: GraphTransaction) -> None:
         """Run what comes in, in a transaction, until its end."""
@@ -121,14 +135,8 @@ class _Transaction:
         if not asked:
             raise _Undone
 
-    async def _over(self) -> None:
-        """Raise what ended the transaction."""
-        with suppress(_Undone):
-            await self.task
-        raise _ended()
 
-
-def _ended() -> Conflict:
+def _over() -> Conflict:
     return Conflict("This transaction is over: it was undone.", mend="Begin another one.")
 
 

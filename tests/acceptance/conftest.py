@@ -55,6 +55,7 @@ async def door(memory: Memory, settings: Settings) -> AsyncIterator[Door]:
     async with httpx.AsyncClient(transport=transport, base_url="http://kgmem") as client:
         client.headers["Authorization"] = f"Bearer {secret}"
         yield Door(client, memory, app)
+        await app.state.sessions.aclose()
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ async def send(door: Door, words: list[str], variables: dict[str, str]) -> httpx
             address = word
     headers.pop("Authorization", None)
     if isinstance(body, str):
-        body = re.sub(r"\$(\w+)", lambda name: variables[name[1]], body)
+        body = re.sub(r"\$(\w+)", lambda name: variables.get(name[1], name[0]), body)
     for name, value in sorted(variables.items(), key=lambda pair: -len(pair[0])):
         address = address.replace(f"${name}", value)
     assert "$" not in address, address
@@ -98,6 +98,8 @@ async def test_the_examples_of_the_page_work_in_their_order(door: Door) -> None:
             variables["DECISION"] = str(answer.json()["facts"][0]["decision"])
         elif address.endswith("/correlations") and "-X" in words:
             variables["CORRELATION"] = str(answer.json()["id"])
+        elif address.endswith("/tx") and "-X" in words:
+            variables["TX"] = answer.json()["transaction"]["id"]
         elif address.endswith("/recall"):
             assert AnswerOut.model_validate(answer.json()).hits[0].key in {"log/1", "place/tranquility"}
     assert len(commands()) > 30
