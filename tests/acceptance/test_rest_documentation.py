@@ -44,6 +44,8 @@ async def send(door: Door, words: list[str], variables: dict[str, str]) -> httpx
             field, _, value = next(rest).partition("=")
             name = value.removeprefix("@")
             files.append((field, (name, FILES[name]) if name != value else (None, value)))
+        elif word == "-o":
+            next(rest)
         elif word == "-H":
             name, _, value = next(rest).partition(": ")
             headers[name] = value

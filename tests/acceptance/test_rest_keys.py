@@ -75,16 +75,14 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("POST", "/v1/graphs/{graph}/imports/{id}/resume"): lambda _: None,
     ("POST", "/v1/keys"): lambda _: {"name": "new", "right": "read"},
 }
-ASKING = ("/recall", "/causality/separation", "/causality/ancestry", "/verify", "/view")  # Reads that need a body.
 NEEDED = {
     ("DELETE", "/v1/graphs/{graph}/entities"): "key",
     ("DELETE", "/v1/graphs/{graph}/episodes"): "key",
     ("GET", "/v1/graphs/{graph}/neighbourhood"): "key",
 }
 # Reads that need a body; of queries it is looked at what they do.
-ASKING = ("/recall", "/causality/separation", "/causality/ancestry", "/verify", "/cypher")
+ASKING = ("/recall", "/causality/separation", "/causality/ancestry", "/verify", "/view", "/cypher")
 QUERY_API = "/db/{graph}/query/v2"
-NEEDED = {"/v1/graphs/{graph}/entities": "key", "/v1/graphs/{graph}/episodes": "key"}
 # What tells nothing of any scope, so that a key of a scope may ask it.
 WITHOUT_SCOPE = {
     ("GET", "/v1/graphs"),
