@@ -214,6 +214,13 @@ def test_what_is_not_declared_is_refused_only_when_strict() -> None:
     assert [(v.rule, v.where) for v in refused] == [("end", "from"), ("unknown-property", "properties.x")]
 
 
+def test_what_weighing_the_claims_writes_is_known_to_every_schema() -> None:
+    schema = from_mapping({"kinds": {"LED_BY": {"functional": True}}, "labels": {"Team": {}}})
+    told = {"consensus": 0.6, "trust": 0.5, "state": "unverified"}
+    assert check_relationship(schema, True, "LED_BY", "Team", "Team", told) == []
+    assert check_entity(schema, True, "Team", {"consensus": {"size": 0.6}}) == []
+
+
 def test_what_is_declared_holds_without_strictness_too() -> None:
     found = check_entity(SCHEMA, False, "Pilot", {"height": "tall", "born": None})
     assert [(v.rule, v.where) for v in found] == [("required", "properties.born"), ("type", "properties.height")]
