@@ -38,10 +38,11 @@ async def import_files(
     check_options(options)
     check_files(files, options)
     held = await parts.graphs.get(graph)
-    if options.dry_run:
-        return await Check(parts, held, options).run(files, progress)
     if options.rejected_to:
         check_target(options.rejected_to)
+        _check_is_no_input(options.rejected_to, files)
+    if options.dry_run:
+        return await Check(parts, held, options).run(files, progress)
     told = await asyncio.to_thread(identity, files)
     id_, anew = None, None
     if options.resume:
@@ -123,6 +124,16 @@ async def write_rejections(parts: Parts, id_: int, path: Path) -> None:
             f"The import is done, but {path} cannot be written: {error.strerror}.",
             mend=f"The rejected records are kept: kgmem imports rejected {id_} writes them.",
         ) from error
+
+
+def _check_is_no_input(target: Path, files: Paths) -> None:
+    """Raise InvalidInput when the file for what is rejected is one of those to be read: it would take its place."""
+    for file in files:
+        if isinstance(file, Path | str) and target.is_file() and Path(file).is_file() and target.samefile(file):
+            raise InvalidInput(
+                f"{target} is a file to import, and what is rejected would take its place.",
+                mend="Name another file for the rejected records.",
+            )
 
 
 async def _hindrance(parts: Parts, graph: str, told: Sequence[Mapping[str, Any]]) -> str | None:

@@ -1,9 +1,12 @@
 """What an import and its dry run have in common: the files' records with the import's defaults, and their faults."""
 
 from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
 
 from kgmem.domain.batch import Rejection, Stated
 from kgmem.domain.entity import Entity
@@ -13,7 +16,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema
 from kgmem.domain.scope import reaches
 from kgmem.domain.source import Source
-from kgmem.formats.files import Paths
+from kgmem.formats.files import Paths, create_file
 from kgmem.formats.jsonl import dump
 from kgmem.formats.records import Located, Record, Rejected, kind_of
 from kgmem.services import remember
@@ -131,14 +134,27 @@ class Check(ImportReader):
     """A dry run: everything is read and checked, nothing is stored."""
 
     async def run(self, files: Paths, progress: OnProgress | None) -> ImportResult:
-        """Check files."""
+        """Check files. What is rejected goes to the file for it, too, which is made when there is something."""
         rejections: list[Rejection] = []
-        async with aclosing(self.chunks(files, progress)) as chunks:
+        async with AsyncExitStack() as stack:
+            chunks = await stack.enter_async_context(aclosing(self.chunks(files, progress)))
+            file: BinaryIO | None = None
             async for chunk in chunks:
                 good, bad = await self.parted(chunk)
                 self.tally.rejected += len(bad)
+                if bad and self.options.rejected_to:
+                    file = file or stack.enter_context(create_file(self.options.rejected_to))
+                    _note_rejected(file, bad, self.options.rejected_to)
                 rejections += bad[: KEPT_REJECTIONS - len(rejections)]
                 for records in good.values():
                     self.tally.checked += len(records)
                     self.tally.kinds[kind_of(records[0].record)] += len(records)
         return self.tally.result(rejections)
+
+
+def _note_rejected(file: BinaryIO, rejections: Sequence[Rejection], path: Path) -> None:
+    """Write rejected records to an open file, one JSON object a line. Raises InvalidInput."""
+    try:
+        file.write(b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in rejections))
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}.", mend="Name another file.") from error

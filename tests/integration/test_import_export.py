@@ -167,6 +167,32 @@ async def test_a_dry_run_finds_what_is_bad_and_stores_nothing(memory: Memory, gr
     assert (await memory.stats(ships)).entities == 0
 
 
+async def test_a_dry_run_writes_what_it_would_reject_and_no_file_where_there_is_nothing(
+    memory: Memory, graph: str, tmp_path: Path
+) -> None:
+    told, none = tmp_path / "told.jsonl.gz", tmp_path / "none.jsonl"
+    records: list[dict[str, Any]] = [{"key": "a"}] + [{"key": ""}] * 150
+    result = await memory.import_files(graph, [lines(*records)], ImportOptions(dry_run=True, rejected_to=told))
+    written = [json.loads(line) for line in gzip.decompress(told.read_bytes()).splitlines()]
+    assert result.rejected == len(written) == 150
+    assert (written[0]["line"], "key" in written[0]["reason"]) == (2, True)
+    await memory.import_files(graph, [lines({"key": "a"})], ImportOptions(dry_run=True, rejected_to=none))
+    assert not none.exists()
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_what_is_rejected_never_takes_the_place_of_a_file_to_import(
+    memory: Memory, graph: str, tmp_path: Path, dry_run: bool
+) -> None:
+    file = tmp_path / "people.jsonl"
+    file.write_text('{"key": "a"}\n{"key": ""}\n')
+    (tmp_path / "link").symlink_to(file)
+    for target in (file, tmp_path / "link"):
+        with pytest.raises(InvalidInput, match="is a file to import"):
+            await memory.import_files(graph, [str(file)], ImportOptions(rejected_to=target, dry_run=dry_run))
+    assert file.read_text() == '{"key": "a"}\n{"key": ""}\n'
+
+
 async def test_source_and_scope_are_filled_in_where_a_record_names_none(memory: Memory, graph: str) -> None:
     stream = lines({"key": "a"}, {"key": "b", "source": "own", "scope": "team/1"})
     await memory.import_files(graph, [stream], ImportOptions(source="file", scope="user/42"))
