@@ -31,6 +31,7 @@ STATUS: Mapping[type[errors.KgmemError], int] = {
 }
 _FACTS_SHOWN = 100
 _PLAIN = Version(5, 0)  # Of which an error is only code and message.
+_MOST_IN_JSON = 2**63 - 1  # What orjson writes.
 _RETRY_AFTER_OUTDATED = 30  # Seconds: somebody has to migrate first.
 
 
@@ -101,7 +102,8 @@ def from_http(error: HTTPException, request: Request) -> Response:
 
 def from_parameters(error: RequestValidationError, request: Request) -> Response:
     """Give the response for path or query parameters that are not what they must be."""
-    found = [{"parameter": str(one["loc"][-1]), "detail": one["msg"]} for one in error.errors()]
+    # A location is ("query", name), and behind it the place inside of a parameter that is a list.
+    found = [{"parameter": str(one["loc"][1]), "detail": one["msg"]} for one in error.errors()]
     told = "; ".join(f"{one['parameter']}: {one['detail']}" for one in found)
     invalid = errors.InvalidInput(f"{told}.", mend="See /docs for what this address takes.", errors=found)
     return problem(invalid, request.scope, context_of(request).id)
@@ -122,7 +124,9 @@ def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Give those facts that JSON can carry, long lists cut."""
     shown: dict[str, Any] = {}
     for name, value in facts.items():
-        if isinstance(value, str | int | float | bool):
+        if isinstance(value, int) and abs(value) > _MOST_IN_JSON:
+            shown[name] = str(value)
+        elif isinstance(value, str | int | float | bool):
             shown[name] = value
         elif isinstance(value, Sequence | set | frozenset):
             shown[name] = [str(part) for part in list(value)[:_FACTS_SHOWN]]

@@ -13,6 +13,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.question import Question
 
 _LARGEST = 100_000  # Bytes of what a cursor unpacks to.
+_HIGHEST = 2**63 - 1  # No id is higher.
 
 
 def next_cursor(graph: str, question: Question, given: Sequence[int]) -> str:
@@ -34,8 +35,10 @@ def given_before(graph: str, question: Question) -> list[int]:
         for step in steps:
             last += int(step)
             ids.append(last)
-    except (ValueError, TypeError, binascii.Error, zlib.error) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error, zlib.error) as error:
         raise InvalidInput("That is not a cursor.", mend="Send the cursor of the last answer as it was.") from error
+    if not all(0 <= id_ <= _HIGHEST for id_ in ids):
+        raise InvalidInput("That is not a cursor.", mend="Send the cursor of the last answer as it was.")
     if digest != _digest(graph, question):
         raise InvalidInput(
             "The cursor is that of another question.", mend="Ask the same question; only k and cursor may change."

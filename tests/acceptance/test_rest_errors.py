@@ -218,3 +218,14 @@ async def test_answers_are_never_html_but_on_the_page_for_people(door: Door) -> 
     document = done(await door.client.get("/openapi.json"))
     assert json.dumps(document).count("$ref") > 50
     assert done(await door.client.get("/"))["docs"] == "/docs"
+
+
+async def test_a_number_that_json_cannot_carry_is_told_all_the_same(door: Door) -> None:
+    done(await door.client.put(f"{GRAPH}/entities", json={"entities": [{"key": "a"}]}))
+    answer = await door.client.put(f"{GRAPH}/entities", json={"entities": [{"key": "a", "version": 2**70}]})
+    assert refused(answer, 412, str(2**70))["type"] == "urn:kgmem:error:version-conflict"
+
+
+async def test_a_wrong_value_of_a_repeated_parameter_is_told_under_its_name(door: Door) -> None:
+    answer = await door.client.delete(f"{GRAPH}/relationships?id=1&id=x")
+    assert refused(answer, 422, "id: ")["errors"][0]["parameter"] == "id"

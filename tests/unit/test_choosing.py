@@ -1,5 +1,7 @@
 """What becomes a hit: diversity, budgets, cursors, recipes and confidence, as rules of their own."""
 
+import base64
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -69,6 +71,13 @@ def test_a_cursor_gives_back_what_it_stands_behind(ids: list[int]) -> None:
 
 @pytest.mark.parametrize("cursor", ["", "x", "eJw=", "AAAA", "é", "bm9uc2Vuc2U="])
 def test_nonsense_is_no_cursor(cursor: str) -> None:
+    with pytest.raises(InvalidInput, match="not a cursor"):
+        given_before("g", Question(What(text="x"), cursor=cursor))
+
+
+@pytest.mark.parametrize("inside", ["[" * 5000, '["x",[1e999]]', f'["x",[{2**70}]]', '["x",[-1]]', '["x",5]'])
+def test_what_no_answer_gave_is_no_cursor_however_well_it_is_packed(inside: str) -> None:
+    cursor = base64.urlsafe_b64encode(zlib.compress(inside.encode())).decode()
     with pytest.raises(InvalidInput, match="not a cursor"):
         given_before("g", Question(What(text="x"), cursor=cursor))
 
