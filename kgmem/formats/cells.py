@@ -45,8 +45,17 @@ def read_cell(cell: str, type_: str, name: str) -> Any:
     listed = _LIST.fullmatch(type_)
     value = _read_list(cell, listed[1]) if listed else _read_scalar(cell, type_)
     if value is None or not fits(value, type_):
-        raise InvalidInput(f"{name} is {cell[:80]!r} and not of type {type_}.", mend=f"Give a {type_}, or nothing.")
+        raise InvalidInput(
+            f"{name} is {cell[:80]!r} and not of type {type_}.", mend=f"Give {a_value(type_)}, or nothing."
+        )
     return value
+
+
+def a_value(type_: str) -> str:
+    """Give what a value of the type is in words: "an integer", "a list[string]", "JSON"."""
+    if type_ == "any":
+        return "JSON"
+    return f"{'an' if type_[:1] in 'aeiou' else 'a'} {type_}"
 
 
 def type_of(value: Any) -> str:

@@ -18,6 +18,7 @@ from kgmem.formats.neo4j_header import read_table_header
 from kgmem.formats.neo4j_rows import record_maker
 from kgmem.formats.records import Format, Located, ReadOptions, Record, Rejected, rejected
 from kgmem.formats.table_options import CSV_OPTIONS, TableOptions, table_options
+from kgmem.formats.table_types import geometry
 from kgmem.formats.wire import from_wire
 
 MOST_COLUMNS = 10_000
@@ -121,8 +122,7 @@ def shape(columns: Sequence[Column], guesses: Sequence[str], row: Sequence[str])
     properties: dict[str, Any] = {}
     for column, guess, cell in zip(columns, guesses, row, strict=True):
         if cell:
-            value = read_cell(cell, column.type, column.name) if column.type else guess_cell(cell, guess)
-            (properties if column.is_property else told)[column.name] = value
+            (properties if column.is_property else told)[column.name] = _value(column, guess, cell)
     if "lat" in told or "lon" in told:
         if not {"lat", "lon"} <= told.keys():
             raise InvalidInput("lat and lon belong together, and one is empty.", mend="Give both or none.")
@@ -130,6 +130,12 @@ def shape(columns: Sequence[Column], guesses: Sequence[str], row: Sequence[str])
     if properties:
         told["properties"] = {**told.get("properties", {}), **properties}
     return told
+
+
+def _value(column: Column, guess: str, cell: str) -> Any:
+    if column.name == "place" and not column.is_property:
+        return geometry(cell)
+    return read_cell(cell, column.type, column.name) if column.type else guess_cell(cell, guess)
 
 
 FORMAT = Format("csv", (".csv", ".tsv"), read, CSVWriter, CSVFiles, CSV_OPTIONS)

@@ -117,6 +117,8 @@ def _settings(dialect: Dialect, first: str) -> dict[str, Any]:
 
 def _broken(line: int, error: csv.Error, text: str, open_: bool) -> Rejected:
     reason = f"The line is not CSV: {error}."
+    if "new-line character" in str(error):
+        reason = "A carriage return stands alone. End lines with line feeds, and quote cells that hold line breaks."
     if open_:
         reason = (
             f"A quoted cell begins in the row of line {line} and does not end ({error}), so what follows cannot be "

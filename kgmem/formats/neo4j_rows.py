@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.formats.cells import a_value
 from kgmem.formats.json_values import read_json
 from kgmem.formats.neo4j_cells import ReadCell, cell_reader
 from kgmem.formats.neo4j_header import TableColumn, TableHeader
@@ -84,7 +85,8 @@ class _Rows:
             except ValueError as error:
                 type_ = column.type + ("[]" if column.listed else "")
                 raise InvalidInput(
-                    f"{column.name} is {cell[:80]!r} and not of type {type_}.", mend=f"Give a {type_}, or nothing."
+                    f"{column.name} is {cell[:80]!r} and not of type {type_}.",
+                    mend=f"Give {a_value(type_)}, or nothing.",
                 ) from error
 
         return told

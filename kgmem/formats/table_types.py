@@ -10,7 +10,7 @@ import orjson
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.interval import iso
 from kgmem.domain.property_type import PROPERTY_TYPES, fits, is_property_type
-from kgmem.formats.cells import read_cell
+from kgmem.formats.cells import a_value, read_cell
 from kgmem.formats.wkt import geojson_of, is_wkt
 
 ReadValue: TypeAlias = Callable[[Any], Any]  # Gives None where there is no value after all. Raises InvalidInput.
@@ -96,7 +96,7 @@ def _read(value: Any, type_: str, name: str) -> Any:
     if type_ == "string":
         return text_of(value)
     if not fits(value, type_):
-        raise InvalidInput(f"{name} is {text_of(value)[:80]} and not of type {type_}.", mend=f"Give a {type_}.")
+        raise InvalidInput(f"{name} is {text_of(value)[:80]} and not of type {type_}.", mend=f"Give {a_value(type_)}.")
     return value
 
 

@@ -70,6 +70,29 @@ def test_fields_and_properties_are_told_apart_by_the_header() -> None:
     assert found == [Entity("bern", "City", "Bern", {"population": 134000}, place=place, valid_from="1191")]
 
 
+def test_a_place_is_geojson_or_well_known_text() -> None:
+    found = records(
+        'key,place\na,POINT (7.45 46.95)\nb,"{""type"":""Point"",""coordinates"":[7.45,46.95]}"\nc,"[7.45, 46.95]"\n'
+    )
+    assert [entity.place.geometry["coordinates"] for entity in found] == [[7.45, 46.95]] * 3
+    (area,) = records('key,place\nd,"POLYGON ((0 0, 2 0, 2 1, 0 0))"\n')
+    assert (area.place.geometry["type"], area.place.box) == ("Polygon", (0, 0, 2, 1))
+    nowhere, outside = rejections("key,place\na,somewhere\nb,POINT (500 46)\n")
+    assert "neither GeoJSON nor well-known text" in nowhere.reason
+    assert "not on the earth" in outside.reason
+
+
+def test_lines_that_end_with_a_carriage_return_alone_are_told_as_that() -> None:
+    with pytest.raises(InvalidInput, match="carriage return stands alone"):
+        read("key,label\ra,T\r")
+    assert "carriage return" in rejections("key,label\na,T\rb,T\n")[0].reason
+
+
+def test_a_value_of_another_type_is_told_in_words() -> None:
+    (found,) = rejections("key,born:integer\na,many\n")
+    assert "Give an integer, or nothing." in found.reason
+
+
 def test_relationships_are_told_by_from_and_to() -> None:
     assert records("from,to,kind,since\na,b,KNOWS,1999\n") == [
         Relationship("KNOWS", "a", "b", properties={"since": 1999})
