@@ -5,7 +5,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, ScopeName, print_json
+from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, ScopeName, note, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.domain.answer import Answer, Hit
 from kgmem.domain.errors import InvalidInput
@@ -176,7 +176,7 @@ def _show(answer: Answer, *, explain: bool) -> None:
     for reason, count in answer.suppressed.items():
         NOTES.print(f"[dim]{reason.replace('_', ' ')}: {count}[/]")
     if answer.cursor:
-        NOTES.print(f"[dim]more: --cursor {answer.cursor}[/]")
+        note(f"more: --cursor {answer.cursor}")
     if answer.profile:
         NOTES.print("[dim]" + ", ".join(f"{name} {value:.1f}" for name, value in answer.profile.items()) + "[/]")
 

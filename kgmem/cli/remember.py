@@ -1,5 +1,6 @@
 """`kgmem remember`: a text, a file or standard input as an episode."""
 
+import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.memory import DEFAULT_GRAPH, Memory
 
 _LONGEST = 10_000_000  # Bytes of one text.
+_PATH = re.compile(r"(~|\.\.?)?/\S+")  # What nobody means as a text.
 
 
 def remember(
@@ -69,8 +71,15 @@ def _text(given: str) -> str:
     except OSError:  # A text that is longer than any path may be.
         is_file = False
     if is_file:
-        with path.open("rb") as stream:
-            return _decoded(stream.read(_LONGEST + 1), path.name)
+        try:
+            with path.open("rb") as stream:
+                return _decoded(stream.read(_LONGEST + 1), path.name)
+        except OSError as error:
+            raise InvalidInput(f"{given} cannot be read: {error.strerror}.", mend="Check its rights.") from error
+    if _PATH.fullmatch(given):
+        raise NotFound(
+            f"There is no file {given}.", mend="Check the path; a text that looks like one comes by standard input (-)."
+        )
     return given
 
 
