@@ -514,6 +514,14 @@ class TestAccounts:
                 assert stranger.first_line.startswith("ServerError")
                 assert "belongs to another user" in stranger.first_line
 
+    def test_a_folder_that_cannot_be_written_to_is_told(self, new_home: Path) -> None:
+        new_home.mkdir(parents=True, exist_ok=True)
+        for folder in (new_home.parent, new_home):
+            folder.chmod(0o755)
+        with other_process(new_home, user=NOBODY) as stranger:
+            assert stranger.first_line.startswith("ServerError")
+            assert f"The data folder {new_home} cannot be written to" in stranger.first_line
+
     async def test_nobody_else_gets_into_the_database(self, own_home: Path) -> None:
         async with server_in(own_home) as server:
             for folder in (own_home.parent, own_home, own_home / "run"):

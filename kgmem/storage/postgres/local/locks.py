@@ -44,6 +44,11 @@ class LockFile:
         try:
             return open_private(self.path, os.O_RDWR)
         except PermissionError as exc:
+            if not os.path.exists(self.path):  # noqa: PTH110 (Path.exists raises where a folder is closed)
+                raise ServerError(
+                    f"The data folder {self.path.parent} cannot be written to.",
+                    mend="Give its user the right to write there, or set KGMEM_HOME to a folder that you may write to.",
+                ) from exc
             raise ServerError(
                 f"{self.path} belongs to another user of this machine.",
                 mend="Run kgmem as that user, or set KGMEM_HOME to a folder of your own.",
