@@ -359,6 +359,10 @@ class Memory(Beliefs, Transfers):
         """Return when the database has answered. Raises DatabaseUnavailable."""
         await self.parts.vitals.ping()
 
+    async def position(self) -> int:
+        """Give how far the database's log is written: what was stored before is seen by whoever sees this position."""
+        return await self.parts.vitals.position()
+
     async def figures(self) -> Figures:
         """Give how busy the parts behind this memory are: connections, jobs, what waits for vectors."""
         return await self.parts.vitals.figures()

@@ -23,7 +23,20 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address that `kgmem serve` binds.")
     port: int = Field(default=8420, ge=0, le=65535, description="Port of the REST server.")
-    bolt_port: int = Field(default=7687, ge=0, le=65535, description="Port of the Bolt server.")
+    bolt: bool = Field(default=True, description="Let `kgmem serve` speak Bolt too.")
+    bolt_port: int = Field(
+        default=7687, ge=0, le=65535, description="Port of the Bolt server. When it is not set and taken, Bolt is off."
+    )
+    bolt_certificate: Path | None = Field(
+        default=None,
+        description="Certificate (PEM) of the Bolt server; with it nothing goes over the wire unencrypted.",
+    )
+    bolt_certificate_key: Path | None = Field(default=None, description="Private key of that certificate (PEM).")
+    bolt_address: str | None = Field(
+        default=None,
+        description="host:port that routing (neo4j://) tells to clients; the one that is bound unless set.",
+    )
+    bolt_connections: int = Field(default=500, ge=1, le=10_000, description="Most open Bolt connections.")
     api_key: SecretStr | None = Field(
         default=None, description="The key that clients (and `kgmem` commands over HTTP) send."
     )

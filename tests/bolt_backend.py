@@ -96,7 +96,7 @@ class Backend:
             raise NotFound(f"There is no graph {database}.")
         return database or "neo4j"
 
-    async def begin(self, asked: Asked) -> Transaction:
+    async def begin(self, asked: Asked, *, alone: bool) -> Transaction:
         if any(not bookmark.startswith("kgmem:") for bookmark in asked.bookmarks):
             raise InvalidInput("The bookmark is none of kgmem's.", detail="InvalidBookmark")
         self.began.append(asked)

@@ -417,6 +417,9 @@ class FakeVitals:
     async def ping(self) -> None:
         return
 
+    async def position(self) -> int:
+        return 1
+
     async def figures(self) -> Figures:
         return Figures({"main": 1}, {"main": 10}, {"waiting": 0, "running": 0, "failed": 0}, 0)
 

@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 
 import uvicorn
 from fastapi import FastAPI
@@ -16,6 +16,7 @@ from kgmem.settings import Settings
 from kgmem_api.app import Opener, create_app
 from kgmem_api.logs import configure
 
+Beside = Callable[[Memory], AbstractAsyncContextManager[object]]
 GRACE = 10  # Seconds that requests under way have when the server is asked to stop.
 
 
@@ -24,11 +25,12 @@ async def serve(
     memory: Memory | Opener,
     *,
     ready: Callable[[str], None] | None = None,
+    beside: Beside | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is under way and close the memory that was opened.
 
-    `ready` is called with the address once requests are taken; port 0 takes any free port. Raises ServerError when
-    the address is not free, and what opening the memory raises.
+    `ready` is called with the address once requests are taken; port 0 takes any free port. `beside` is another door to
+    the same memory, open as long. Raises ServerError when the address is not free, and what opening the memory raises.
     """
     configure(settings)
     async with AsyncExitStack() as stack:
@@ -36,14 +38,22 @@ async def serve(
         bound = stack.enter_context(_bind(settings.host, settings.port))
         held = memory if isinstance(memory, Memory) else await stack.enter_async_context(memory())
         app = create_app(held, settings=settings)
+        if beside:
+            await stack.enter_async_context(beside(held))
         await _Server(app, ready).serve(sockets=[bound])
 
 
-def run(settings: Settings, memory: Memory | Opener, *, ready: Callable[[str], None] | None = None) -> None:
+def run(
+    settings: Settings,
+    memory: Memory | Opener,
+    *,
+    ready: Callable[[str], None] | None = None,
+    beside: Beside | None = None,
+) -> None:
     """Serve in an event loop of its own: uvloop where it is installed."""
     factory = uvicorn.Config(app="", loop="auto").get_loop_factory()
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(serve(settings, memory, ready=ready))
+        runner.run(serve(settings, memory, ready=ready, beside=beside))
 
 
 def _bind(host: str, port: int) -> socket.socket:

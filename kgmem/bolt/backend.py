@@ -59,7 +59,7 @@ class Transaction(Protocol):
         """Begin to run a query."""
 
     async def commit(self) -> str:
-        """Make what was written last; gives the bookmark that later transactions can wait for."""
+        """Make what was written last; gives the bookmark that later transactions can wait for, or none ("")."""
 
     async def rollback(self) -> None:
         """Undo what was written."""
@@ -68,8 +68,8 @@ class Transaction(Protocol):
 class Caller(Protocol):
     """Somebody who was let in."""
 
-    async def begin(self, asked: Asked) -> Transaction:
-        """Open a transaction."""
+    async def begin(self, asked: Asked, *, alone: bool) -> Transaction:
+        """Open a transaction; `alone`: one query follows, and then the commit."""
 
     async def home(self, database: str | None) -> str:
         """Give the name of the database that is meant: the one named, or the caller's own. Raises NotFound."""

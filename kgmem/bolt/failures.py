@@ -102,6 +102,11 @@ _OF_QUERIES = {
     ),
     "ArgumentError": ("Neo.ClientError.Statement.ArgumentError", "22N03", "data exception - invalid argument"),
     "SemanticError": ("Neo.ClientError.Statement.SemanticError", "42001", _SYNTAX[2]),
+    "InvalidBookmark": (
+        "Neo.ClientError.Transaction.InvalidBookmark",
+        "08N13",
+        "connection exception - invalid bookmark",
+    ),
     "AccessMode": (
         "Neo.ClientError.Statement.AccessMode",
         "25G02",

@@ -23,7 +23,7 @@ from kgmem.bolt.requests import Request, request_of
 from kgmem.bolt.speech import Speech
 from kgmem.bolt.structures import packer
 from kgmem.bolt.transport import Closed, Wire
-from kgmem.domain.errors import KgmemError, Unauthenticated
+from kgmem.domain.errors import KgmemError, TimedOut, Unauthenticated
 
 _BATCH = 1000  # Rows that are fetched at a time.
 _MOST_WAITING = 4096  # Messages that a client may send ahead.
@@ -62,6 +62,7 @@ class Limits:
     message: int = 32 * 1024 * 1024  # Bytes.
     admission: float = 30.0  # Seconds until a client has said who it is.
     alive: float = 10.0  # Seconds of work after which the client is told that it goes on.
+    transaction: float = 600.0  # Seconds that a transaction may be open, where the client names no shorter time.
 
 
 class Session:
@@ -90,6 +91,8 @@ class Session:
         self._transaction: Transaction | None = None
         self._results: dict[int, tuple[Result, float]] = {}
         self._queries = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._expired = False
 
     async def serve(self) -> None:
         """Answer until the client goes, or breaks the protocol; a transaction that is left is rolled back."""
@@ -151,6 +154,8 @@ class Session:
                 await self._speech.flush()
                 if self._closed:
                     return
+                if self._expired and self._transaction:
+                    await self._undo()
                 self._arrived.clear()
                 await self._arrived.wait()
             if self._closed:
@@ -169,6 +174,8 @@ class Session:
             await self._reset()
         elif self._resets or self.state is State.FAILED:
             self._speech.ignored()
+        elif self._expired:
+            await self._fail(_too_long())
         elif request.tag not in _ALLOWED[self.state]:
             await self._break(BadPackStream(f"{request.tag.name} cannot be asked now ({self.state.name})."))
         else:
@@ -185,9 +192,12 @@ class Session:
         try:
             await self._watched(self._work)
         except asyncio.CancelledError:
-            if not self._resets and not self._closed:
+            if self._resets or self._closed:
+                self._speech.ignored()
+            elif self._expired:
+                await self._fail(_too_long())
+            else:
                 raise
-            self._speech.ignored()
         except Closed:
             raise
         except Exception as error:
@@ -218,8 +228,11 @@ class Session:
 
     async def _forget(self) -> None:
         """Roll back what is open."""
+        await self._undo()
+        self._ended()
+
+    async def _undo(self) -> None:
         transaction, self._transaction = self._transaction, None
-        self._results.clear()
         if transaction:
             try:
                 await transaction.rollback()
@@ -296,13 +309,32 @@ class Session:
         return self._transaction
 
     async def _begin(self, request: Request) -> None:
-        self._transaction = await self._open(requests.asked(request.map(0)))
+        self._transaction = await self._open(requests.asked(request.map(0)), alone=False)
         self.state = State.TX_READY
         self._speech.success({"db": self._transaction.database} if self.version >= Version(5, 8) else {})
 
-    async def _open(self, asked: Asked) -> Transaction:
+    async def _open(self, asked: Asked, *, alone: bool) -> Transaction:
         self._queries = 0
-        return await self._known.begin(asked)
+        seconds = min(asked.timeout or self._limits.transaction, self._limits.transaction)
+        transaction = await self._known.begin(asked, alone=alone)
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
+        return transaction
+
+    def _expire(self) -> None:
+        """Stop a transaction that is open for too long; whatever is asked next is told so."""
+        self._expired = True
+        if self._work:
+            self._work.cancel()
+        else:
+            self._arrived.set()
+
+    def _ended(self) -> None:
+        """Forget the transaction, which is about to end."""
+        if self._timer:
+            self._timer.cancel()
+        self._timer, self._expired = None, False
+        self._results.clear()
+        self._transaction = None
 
     async def _run(self, request: Request) -> None:
         if not request.fields or not isinstance(request.fields[0], str):
@@ -310,7 +342,7 @@ class Session:
         began = time.monotonic()
         alone = self.state is State.READY
         if alone:
-            self._transaction = await self._open(requests.asked(request.map(2)))
+            self._transaction = await self._open(requests.asked(request.map(2)), alone=True)
         result = await self._current.run(request.fields[0], request.map(1))
         self._results[self._queries] = (result, time.monotonic())
         told: dict[str, Any] = {"fields": list(result.fields), "t_first": _milliseconds(began)}
@@ -359,8 +391,9 @@ class Session:
         transaction = self._current
         told["db"] = transaction.database
         if self.state is State.STREAMING:
-            self._transaction = None
-            told["bookmark"] = await transaction.commit()
+            self._ended()
+            if bookmark := await transaction.commit():
+                told["bookmark"] = bookmark
             self.state = State.READY
         elif not self._results:
             self.state = State.TX_READY
@@ -369,15 +402,15 @@ class Session:
     async def _commit(self, _request: Request) -> None:
         for result, _ in self._results.values():
             await result.summary()
-        transaction, self._transaction = self._current, None
-        self._results.clear()
+        transaction = self._current
+        self._ended()
         bookmark = await transaction.commit()
         self.state = State.READY
-        self._speech.success({"bookmark": bookmark})
+        self._speech.success({"bookmark": bookmark} if bookmark else {})
 
     async def _rollback(self, _request: Request) -> None:
-        transaction, self._transaction = self._current, None
-        self._results.clear()
+        transaction = self._current
+        self._ended()
         await transaction.rollback()
         self.state = State.READY
         self._speech.success({})
@@ -396,6 +429,12 @@ _ACTIONS = {
     Tag.COMMIT: Session._commit,
     Tag.ROLLBACK: Session._rollback,
 }
+
+
+def _too_long() -> TimedOut:
+    return TimedOut("The transaction was open for too long and was undone.", mend="Begin it again; ask for less in it.")
+
+
 _DONE = {"gql_status": "00000", "status_description": "note: successful completion"}
 
 

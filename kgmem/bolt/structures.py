@@ -10,7 +10,7 @@ from typing import Any
 from kgmem.bolt.handshake import Version
 from kgmem.bolt.packstream import BadPackStream, Packer, Structure
 from kgmem.query.values.durations import Duration
-from kgmem.query.values.elements import Node, Path, Relationship
+from kgmem.query.values.elements import Node, Path, Relationship, small_id
 from kgmem.query.values.instants import (
     DAY,
     SECOND,
@@ -65,20 +65,33 @@ _MARKERS = {code: bytes((marker,)) for marker, code in _VECTORS.items()}
 
 
 def _node(node: Node) -> Structure:
-    return Structure(0x4E, (node.id, node.labels, node.properties, node.element_id))
+    return Structure(0x4E, (small_id(node.id), node.labels, node.properties, node.element_id))
 
 
 def _node4(node: Node) -> Structure:
-    return Structure(0x4E, (node.id, node.labels, node.properties))
+    return Structure(0x4E, (small_id(node.id), node.labels, node.properties))
 
 
 def _relationship(element_id: ElementId, value: Relationship) -> Structure:
     ends = (element_id(value.start), element_id(value.end))
-    return Structure(0x52, (value.id, value.start, value.end, value.type, value.properties, value.element_id, *ends))
+    return Structure(
+        0x52,
+        (
+            small_id(value.id),
+            small_id(value.start),
+            small_id(value.end),
+            value.type,
+            value.properties,
+            value.element_id,
+            *ends,
+        ),
+    )
 
 
 def _relationship4(value: Relationship) -> Structure:
-    return Structure(0x52, (value.id, value.start, value.end, value.type, value.properties))
+    return Structure(
+        0x52, (small_id(value.id), small_id(value.start), small_id(value.end), value.type, value.properties)
+    )
 
 
 def _path(named: bool, path: Path) -> Structure:
@@ -92,7 +105,7 @@ def _path(named: bool, path: Path) -> Structure:
         along = relationship.start == before.id and relationship.end == node.id
         steps += (number[relationship.id] if along else -number[relationship.id], place[node.id])
     unbound = [
-        Structure(0x72, (each.id, each.type, each.properties, *([each.element_id] if named else ())))
+        Structure(0x72, (small_id(each.id), each.type, each.properties, *([each.element_id] if named else ())))
         for each in met.values()
     ]
     return Structure(0x50, (list(nodes.values()), unbound, steps))

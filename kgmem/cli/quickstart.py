@@ -10,6 +10,7 @@ import orjson
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from kgmem.bolt.opening import bolt_door
 from kgmem.cli.console import NOTES, OUT, note
 from kgmem.cli.opening import load_settings, with_memory
 from kgmem.cli.serve import say_ready, with_address
@@ -29,7 +30,7 @@ _FURTHER = 2  # Hits that are shown beside the best.
 
 
 def quickstart(
-    serve: Annotated[bool, typer.Option("--serve", help="Serve the REST API afterwards, until interrupted.")] = False,
+    serve: Annotated[bool, typer.Option("--serve", help="Serve REST and Bolt afterwards, until interrupted.")] = False,
     host: Annotated[str | None, typer.Option("--host", help="Address to bind instead of KGMEM_HOST.")] = None,
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port instead of KGMEM_PORT.")] = None,
 ) -> None:
@@ -39,7 +40,8 @@ def quickstart(
     key = with_memory(preparing, partial(open_memory, settings, migrating=True, report=note))
     if serve:
         opening = partial(open_memory, settings, owner=True, worker=settings.worker, report=note)
-        server.run(settings, opening, ready=partial(_say_how, key))
+        door = partial(bolt_door, settings, say=note)
+        server.run(settings, opening, ready=partial(_say_how, key), beside=door)
     else:
         NOTES.print("Serve it with: [bold]kgmem serve[/]")
 

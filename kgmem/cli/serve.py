@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from kgmem.bolt.opening import bolt_door
 from kgmem.cli.console import NOTES, note, run_async
 from kgmem.cli.opening import load_settings
 from kgmem.settings import Settings
@@ -25,7 +26,7 @@ def serve(
     """Serve the REST API until interrupted. Refuses a database of another version, naming the command that mends."""
     settings = with_address(load_settings(), host, port)
     opening = partial(open_memory, settings, owner=True, worker=worker and settings.worker, report=note)
-    server.run(settings, opening, ready=say_ready)
+    server.run(settings, opening, ready=say_ready, beside=partial(bolt_door, settings, say=note))
 
 
 def worker() -> None:

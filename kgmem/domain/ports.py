@@ -225,6 +225,9 @@ class Vitals(Protocol):
     async def figures(self) -> Figures:
         """Give the counts of this moment. Raises DatabaseUnavailable."""
 
+    async def position(self) -> int:
+        """Give how far the database's log is written, or, of a replica, replayed: a number that only grows."""
+
 
 class ImportStore(Protocol):
     """The register of imports, and the loading of what they bring in batches."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode
-from kgmem.domain.errors import Conflict
+from kgmem.domain.errors import Conflict, KgmemError
 from kgmem.query.execution.graph import Graphs, GraphTransaction
 from kgmem.query.execution.limits import Limits
 from kgmem.query.execution.procedures import Procedure
@@ -74,7 +74,7 @@ class _Transaction:
         self.graph, self.mode, self.scope = graph, mode, scope
         self._cypher = cypher
         self._inbox: asyncio.Queue[tuple[CypherQuery, asyncio.Future[CypherAnswer]] | bool] = asyncio.Queue()
-        self._served = self._ended = False
+        self._served = self._ended = self._busy = False
         self._task: asyncio.Task[None] | None = None
 
     async def run(self, query: CypherQuery) -> CypherAnswer:
@@ -104,6 +104,8 @@ class _Transaction:
         """Undo what was written, unless it was committed."""
         self._inbox.put_nowait(False)
         if self._task is not None:
+            if self._busy:  # Nobody waits for the query any more.
+                self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._ended = True
 
@@ -125,11 +127,15 @@ class _Transaction:
         self._served = True
         while not isinstance(asked := await self._inbox.get(), bool):
             query, answer = asked
+            self._busy = True
             try:
                 found = await self._cypher.within(self, query, transaction)
-            except Exception as error:
-                answer.set_exception(error)
+            except KgmemError as error:
+                if not answer.cancelled():
+                    answer.set_exception(error)
                 raise _Undone from error
+            finally:
+                self._busy = False
             if not answer.cancelled():
                 answer.set_result(found)
         if not asked:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from kgmem.query.values.durations import Duration
-from kgmem.query.values.elements import Node, Path, Relationship
+from kgmem.query.values.elements import Node, Path, Relationship, small_id
 from kgmem.query.values.instants import Date, DateTime, LocalDateTime, LocalTime, Time
 from kgmem.query.values.points import Point
 
@@ -21,4 +21,5 @@ __all__ = [
     "Relationship",
     "Time",
     "Value",
+    "small_id",
 ]

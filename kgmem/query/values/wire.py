@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kgmem.query.values.agtype import TAG, restored, stored
-from kgmem.query.values.elements import Node, Path, Relationship
+from kgmem.query.values.elements import Node, Path, Relationship, small_id
 from kgmem.query.values.problems import ValueProblem
 
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -81,14 +81,14 @@ def _element(value: Node | Relationship | Path) -> dict[str, Any]:
         }
     properties = {name: to_json(each) for name, each in value.properties.items()}
     if isinstance(value, Node):
-        head = {TAG: "node", "id": value.id, "element_id": value.element_id, "labels": list(value.labels)}
+        head = {TAG: "node", "id": small_id(value.id), "element_id": value.element_id, "labels": list(value.labels)}
         return {**head, "properties": properties}
     return {
         TAG: "relationship",
-        "id": value.id,
+        "id": small_id(value.id),
         "element_id": value.element_id,
         "type": value.type,
-        "start": value.start,
-        "end": value.end,
+        "start": small_id(value.start),
+        "end": small_id(value.end),
         "properties": properties,
     }

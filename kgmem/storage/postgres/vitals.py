@@ -20,6 +20,11 @@ class PostgresVitals:
         async with self._database.connection() as connection:
             await connection.fetchval(statement("vitals", "ping"))
 
+    async def position(self) -> int:
+        """Give how far the database's log is written, or, of a replica, replayed: a number that only grows."""
+        async with self._database.connection() as connection:
+            return int(await connection.fetchval(statement("vitals", "position")))
+
     async def figures(self) -> Figures:
         """Give the counts of this moment; its own connection counts too. Raises DatabaseUnavailable."""
         async with self._database.connection() as connection:

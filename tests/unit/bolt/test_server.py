@@ -230,6 +230,22 @@ async def test_work_that_takes_long_is_heard_of(talk: Talk) -> None:
         assert [(await client.told())[0] for _ in range(2)] == [Tag.IGNORED, Tag.SUCCESS]
 
 
+async def test_a_transaction_that_is_open_for_too_long_is_undone(address: str, backend: Backend, talk: Talk) -> None:
+    client = await talk(address, Version(5, 4))
+    await client.enter()
+    client.say(Tag.BEGIN, {"tx_timeout": 50})
+    assert (await client.told())[0] is Tag.SUCCESS
+    await asyncio.wait_for(backend.forgotten.wait(), 10)
+    client.say(Tag.RUN, "COUNT", {"n": 1}, {})
+    tag, facts = await client.told()
+    assert tag is Tag.FAILURE
+    assert facts["code"] == "Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration"
+    client.say(Tag.RESET)
+    client.say(Tag.RUN, "WAIT", {}, {"tx_timeout": 50})
+    assert [(await client.told())[0] for _ in range(2)] == [Tag.SUCCESS, Tag.FAILURE]
+    assert (backend.stopped, backend.rolled_back) == (1, 2)
+
+
 @pytest.mark.parametrize("version", VERSIONS, ids=str)
 async def test_every_version_is_spoken(address: str, backend: Backend, version: Version, talk: Talk) -> None:
     backend.values = [Node(1, ("A",), {}, "n1")]

@@ -11,7 +11,7 @@ from kgmem.bolt.handshake import VERSIONS, Version
 from kgmem.bolt.packstream import BadPackStream, Packer, Structure, unpack
 from kgmem.bolt.structures import Vector, hydrate, packer
 from kgmem.query.values.durations import Duration
-from kgmem.query.values.elements import Node, Path, Relationship
+from kgmem.query.values.elements import Node, Path, Relationship, small_id
 from kgmem.query.values.instants import Date, DateTime, LocalDateTime, LocalTime, Time, at_instant
 from kgmem.query.values.points import Point
 
@@ -72,16 +72,20 @@ AB = Relationship(7, "R", 1, 2, {}, "r7")
 
 
 def test_nodes_and_relationships_have_element_ids_from_5_on() -> None:
-    assert seen(A, Version(4, 4)) == Structure(0x4E, [1, ["A"], {"x": 1}])
-    assert seen(A, Version(5, 0)) == Structure(0x4E, [1, ["A"], {"x": 1}, "n1"])
-    assert seen(AB, Version(4, 4)) == Structure(0x52, [7, 1, 2, "R", {}])
-    assert seen(AB, Version(6, 1)) == Structure(0x52, [7, 1, 2, "R", {}, "r7", "n1", "n2"])
+    assert seen(A, Version(4, 4)) == Structure(0x4E, [small_id(1), ["A"], {"x": 1}])
+    assert seen(A, Version(5, 0)) == Structure(0x4E, [small_id(1), ["A"], {"x": 1}, "n1"])
+    assert seen(AB, Version(4, 4)) == Structure(0x52, [small_id(7), small_id(1), small_id(2), "R", {}])
+    assert seen(AB, Version(6, 1)) == Structure(
+        0x52, [small_id(7), small_id(1), small_id(2), "R", {}, "r7", "n1", "n2"]
+    )
 
 
 def test_a_path_tells_each_of_its_parts_once_and_which_way_it_went() -> None:
     path = Path((A, B, A), (AB, AB))
-    nodes = [Structure(0x4E, [1, ["A"], {"x": 1}, "n1"]), Structure(0x4E, [2, [], {}, "n2"])]
-    assert seen(path, Version(5, 4)) == Structure(0x50, [nodes, [Structure(0x72, [7, "R", {}, "r7"])], [1, 1, -1, 0]])
+    nodes = [Structure(0x4E, [small_id(1), ["A"], {"x": 1}, "n1"]), Structure(0x4E, [small_id(2), [], {}, "n2"])]
+    assert seen(path, Version(5, 4)) == Structure(
+        0x50, [nodes, [Structure(0x72, [small_id(7), "R", {}, "r7"])], [1, 1, -1, 0]]
+    )
     assert seen(Path((A,), ()), Version(5, 4)).fields[2] == []
 
 
@@ -116,3 +120,10 @@ def test_vectors_are_their_own_kind_from_6_on_and_lists_before(code: str) -> Non
 def test_structures_that_are_no_value_are_refused(tag: int, fields: list[Any]) -> None:
     with pytest.raises(BadPackStream):
         hydrate(tag, fields)
+
+
+@given(st.integers(1, 2**16 - 1), st.integers(1, 2**37 - 1), st.integers(1, 2**16 - 1), st.integers(1, 2**37 - 1))
+def test_ids_are_small_enough_for_javascript_and_tell_things_apart(a: int, m: int, b: int, n: int) -> None:
+    one, other = small_id(a << 48 | m), small_id(b << 48 | n)
+    assert one < 2**53
+    assert (one == other) == ((a, m) == (b, n))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from kgmem.query.evaluation.access import deleted
 from kgmem.query.evaluation.arithmetic import LONGEST_LIST
 from kgmem.query.evaluation.setting import Setting
-from kgmem.query.values import Node, Path, Point, Relationship, Value
+from kgmem.query.values import Node, Path, Point, Relationship, Value, small_id
 from kgmem.query.values.comparison import equals
 from kgmem.query.values.fields import FIELDS
 from kgmem.query.values.problems import ARGUMENT, TYPE, ValueProblem, shown, wrong_type
@@ -104,7 +104,7 @@ def _coalesce(*values: Value) -> Value:
 PURE: Mapping[str, _Function] = {
     "elementid": lambda value: _element(value).element_id,
     "head": _head,
-    "id": lambda value: _element(value).id,
+    "id": lambda value: small_id(_element(value).id),
     "isempty": _is_empty,
     "last": _last,
     "length": _length,

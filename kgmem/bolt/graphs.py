@@ -1,0 +1,212 @@
+"""kgmem behind the Bolt server: API keys are credentials, graphs are databases."""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+from kgmem.bolt.backend import Asked, Credentials, Row, Summary
+from kgmem.domain.access import Key
+from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode
+from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated, Unavailable
+from kgmem.memory import DEFAULT_GRAPH, Memory
+
+logger = logging.getLogger(__name__)
+
+# Drivers of version 5 speak to servers that call themselves so, and tools read the version: it tells what they may ask.
+AGENT = "Neo4j/5.26.0"
+# What tools ask for where nobody told them a database.
+_USUAL = frozenset({"neo4j", "system"})
+_BOOKMARK = re.compile(r"kgmem:([0-9A-F]{1,8})/([0-9A-F]{1,8})")
+
+
+class MemoryBackend:
+    """Answers sessions out of a memory."""
+
+    agent = AGENT
+
+    def __init__(self, memory: Memory) -> None:
+        """Take the memory."""
+        self.memory = memory
+
+    async def authenticate(self, credentials: Credentials) -> "KeyCaller":
+        """Let in who has an API key: as a password, whoever the user is, or as a bearer's token."""
+        if credentials.scheme not in ("basic", "bearer") or not credentials.secret:
+            raise Unauthenticated(
+                "Say who you are.", mend="Give an API key as the password, or as a bearer token; kgmem key create."
+            )
+        return KeyCaller(self.memory, await self.memory.authenticate(credentials.secret))
+
+    def element_id(self, node: int) -> str:
+        """Give the element id of a node by its id."""
+        return str(node)
+
+    def report(self, error: Exception, connection: str) -> None:
+        """Log an error of which the client was told little."""
+        logger.error("Bolt: %s failed", connection, exc_info=error)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCaller:
+    """Somebody with a key."""
+
+    memory: Memory
+    key: Key
+
+    async def home(self, database: str | None) -> str:
+        """Give the graph that is meant. Raises NotFound."""
+        if database is not None and database not in _USUAL:
+            self.key.demand("read", database)
+            return (await self.memory.graph(database)).name
+        if self.key.graph is not None:
+            return self.key.graph
+        names = [graph.name for graph in await self.memory.graphs()]
+        for name in (database, DEFAULT_GRAPH):
+            if name in names:
+                return name
+        if len(names) == 1:
+            return names[0]
+        raise NotFound(
+            "There is no graph of that name." if names else "There is no graph yet.",
+            mend=f"Name one as the database: {', '.join(names[:10])}." if names else "Make one: kgmem graph create.",
+        )
+
+    async def begin(self, asked: Asked, *, alone: bool) -> "GraphTransaction":
+        """Open a transaction on a graph, in the key's scope. Raises NotFound, Forbidden, InvalidInput."""
+        graph = await self.home(asked.database)
+        self.key.demand("read", graph)
+        await self._reached(asked.bookmarks)
+        may_write = self.key.right != "read"
+        mode: Mode = "write" if asked.write and may_write else "read"
+        transaction = GraphTransaction(self.memory, graph, self.key, asked, mode)
+        if not alone:
+            await transaction.open()
+        return transaction
+
+    async def _reached(self, bookmarks: Sequence[str]) -> None:
+        """Make sure that what the bookmarks tell of is seen from now on. Raises InvalidInput, Unavailable."""
+        told = [_position(bookmark) for bookmark in bookmarks]
+        if told and max(told) > await self.memory.position():
+            raise Unavailable("What the bookmark tells of is not here yet.", mend="Try again in a moment.")
+
+
+@dataclass(slots=True)
+class GraphTransaction:
+    """A transaction. One query that is alone runs by itself, and so again where writers met on the same rows."""
+
+    memory: Memory
+    database: str
+    key: Key
+    asked: Asked
+    mode: Mode
+    _wrote: bool = False
+    _open: CypherTransaction | None = None
+    _leaving: AbstractAsyncContextManager[CypherTransaction] | None = None
+
+    async def open(self) -> None:
+        """Keep what follows together until commit or rollback."""
+        self._leaving = self.memory.cypher_transaction(self.database, mode=self.mode, scope=self._scope)
+        self._open = await self._leaving.__aenter__()
+
+    @property
+    def _scope(self) -> str | None:
+        return self.key.scope or None
+
+    async def run(self, query: str, parameters: Mapping[str, Any]) -> "Rows":
+        """Run a query. Raises CypherError, Forbidden, TimedOut."""
+        who = self.key.name
+        try:
+            if self._open is None:
+                answer = await self.memory.cypher(
+                    self.database,
+                    query,
+                    parameters,
+                    mode=self.mode,
+                    scope=self._scope,
+                    seconds=self.asked.timeout,
+                    asker=who,
+                )
+            else:
+                asked = CypherQuery(query, parameters, self.mode, self._scope, self.asked.timeout, None, who)
+                answer = await self._open.run(asked)
+        except InvalidInput as error:
+            if error.facts.get("type") == "AccessMode" and self.asked.write:
+                self.key.demand("write", self.database)
+            raise
+        self._wrote |= answer.writes
+        return Rows(answer)
+
+    async def commit(self) -> str:
+        """Keep what was written; gives the bookmark that tells of it, none where nothing was."""
+        if self._open is not None:
+            await self._open.commit()
+        await self._leave()
+        return _bookmark(await self.memory.position()) if self._wrote else ""
+
+    async def rollback(self) -> None:
+        """Undo what was written."""
+        await self._leave()
+
+    async def _leave(self) -> None:
+        leaving, self._leaving, self._open = self._leaving, None, None
+        if leaving is not None:
+            await leaving.__aexit__(None, None, None)
+
+
+_WORDS = (  # What of the counters drivers know, by their names.
+    "nodes_created",
+    "nodes_deleted",
+    "relationships_created",
+    "relationships_deleted",
+    "properties_set",
+    "labels_added",
+    "labels_removed",
+    "indexes_added",
+    "indexes_removed",
+    "constraints_added",
+    "constraints_removed",
+)
+
+
+@dataclass(slots=True)
+class Rows:
+    """The rows of an answer, given out as they are asked for."""
+
+    answer: CypherAnswer
+    _taken: int = 0
+    fields: Sequence[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Name the columns."""
+        self.fields = self.answer.columns
+
+    async def take(self, most: int) -> tuple[Sequence[Row], bool]:
+        """Give at most so many further rows, and whether there are more."""
+        rows = self.answer.rows
+        end = len(rows) if most < 0 else min(len(rows), self._taken + most)
+        given = rows[self._taken : end]
+        self._taken = end
+        return given, end < len(rows)
+
+    async def summary(self) -> Summary:
+        """Give what the query did."""
+        counted = self.answer.counters
+        stats = {name.replace("_", "-"): counted[name] for name in _WORDS if counted.get(name)}
+        schema = any(name.startswith(("indexes", "constraints")) for name in stats)
+        kind = "s" if schema else "r" if not self.answer.writes else "rw" if self.fields else "w"
+        return Summary(kind, stats, self.answer.plan)
+
+
+def _bookmark(position: int) -> str:
+    return f"kgmem:{position >> 32:X}/{position & 0xFFFF_FFFF:X}"
+
+
+def _position(bookmark: str) -> int:
+    found = _BOOKMARK.fullmatch(bookmark)
+    if found is None:
+        raise InvalidInput(
+            f"{bookmark[:60]!r} is no bookmark of kgmem.", mend="Begin without it.", detail="InvalidBookmark"
+        )
+    return int(found[1], 16) << 32 | int(found[2], 16)
