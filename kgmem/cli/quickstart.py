@@ -14,8 +14,10 @@ from kgmem.bolt.opening import bolt_door
 from kgmem.cli.console import NOTES, OUT, note
 from kgmem.cli.opening import load_settings, with_memory
 from kgmem.cli.serve import say_ready, with_address
+from kgmem.cli.why import shown, titled
 from kgmem.domain.access import Key
 from kgmem.domain.answer import Answer, Hit
+from kgmem.domain.claim import FactFilter
 from kgmem.domain.errors import NotFound
 from kgmem.domain.question import Question, What, When
 from kgmem.formats.sample import read_sample
@@ -52,6 +54,7 @@ async def _prepare(memory: Memory, settings: Settings, started: float) -> str | 
     await _load(memory)
     key = await _first_key(memory)
     await _ask(memory)
+    await _disagreements(memory)
     note(f"From the start to the answer: {time.perf_counter() - started:.1f} s.")
     if key:
         OUT.print(f"\nYour first API key (it is shown this once): [bold]{key}[/]", soft_wrap=True)
@@ -76,6 +79,7 @@ async def _load(memory: Memory) -> None:
             await memory.put_entities(SAMPLE, sample.entities)
             await memory.put_relationships(SAMPLE, sample.relationships)
             await memory.put_episodes(SAMPLE, sample.episodes)
+            await memory.weigh(SAMPLE)
     waiting = (await memory.stats(SAMPLE)).waiting_for_vectors
     if waiting and held.space:
         await _embed(memory, waiting)
@@ -108,6 +112,24 @@ async def _ask(memory: Memory) -> None:
     OUT.print(f"\nquestion: {question.what.text}")
     _tell(answer)
     note(f"({took:.0f} ms, the embedding of the question included)")
+
+
+async def _disagreements(memory: Memory) -> None:
+    """Tell on what the sample's sources disagree, and who is believed."""
+    facts = (await memory.facts(SAMPLE, FactFilter(limit=1000))).items
+    open_ = [fact for fact in facts if len(fact.options) > 1]
+    if not open_:
+        return
+    OUT.print(f"\nsources disagree on {len(open_)} facts, for example:")
+    told = sorted(open_, key=lambda fact: (fact.state, -len(fact.options), fact.id))
+    for state in ("contested", "verified"):
+        for fact in [each for each in told if each.state == state][:_FURTHER]:
+            values = "; ".join(
+                f"{shown(option.value)} {option.probability:.2f} ({', '.join(option.sources)})"
+                for option in fact.options
+            )
+            OUT.print(f"  {fact.state}: {titled(fact)}: {values}", soft_wrap=True, markup=False)
+    note(f"Why one is believed: kgmem why {told[0].id} --graph {SAMPLE}")
 
 
 def _question(wire: dict[str, Any]) -> Question:

@@ -13,6 +13,7 @@ import orjson
 from kgmem.domain.consensus import ClaimedSource, Consensus, ValueRule, Verdict
 from kgmem.domain.consensus import Weighed as Outcome
 from kgmem.domain.scope import visible_from
+from kgmem.storage.postgres import correlations
 from kgmem.storage.postgres.claim_rows import Topic, rule_for
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import Layout
@@ -62,6 +63,7 @@ async def _run_scope(
     for at in range(0, len(ordered), _BATCH):
         batch = [topics[id_] for id_ in ordered[at : at + _BATCH]]
         await database.transact(partial(_write, layout=layout, consensus=consensus, topics=batch, given=given))
+    await database.transact(lambda connection: correlations.find(connection, layout, number))
     return {
         "claims": len(rows),
         "sources": len(outcome.sources),

@@ -170,7 +170,9 @@ def claim_of(topic: Topic, row: Any) -> Claim:
 
 
 def _plain(value: Any) -> Any:
-    """Give a value as it is compared: of a number with its unit, both in one text."""
+    """Give a value as it is compared: of a number with its unit, both in one text; of coordinates, a point."""
+    if isinstance(value, dict) and set(value) == {"lat", "lon"}:
+        return [value["lon"], value["lat"]]
     if isinstance(value, dict) and set(value) == {"value", "unit"}:
         return f"{value['value']} {value['unit']}" if value["unit"] else value["value"]
     return value

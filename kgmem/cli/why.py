@@ -1,0 +1,108 @@
+"""`kgmem why` and `kgmem conflicts`: what facts rest on, and what sources disagree on."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.table import Table
+
+from kgmem.cli.console import OUT, AsJSON, GraphName, ScopeName, print_json
+from kgmem.cli.opening import with_memory
+from kgmem.domain.claim import FactFilter, HeldFact
+from kgmem.domain.errors import NotFound
+from kgmem.memory import DEFAULT_GRAPH, Memory
+from kgmem.services.why import Explanation
+
+KnownAt = Annotated[str | None, typer.Option("--known-at", help="As it was known then.")]
+
+
+def why(
+    fact: Annotated[str, typer.Argument(help="A fact's id, a relationship's, or the key of what it is about.")],
+    predicate: Annotated[str | None, typer.Argument(help="With a key: the kind or the property.")] = None,
+    graph: GraphName = DEFAULT_GRAPH,
+    scope: ScopeName = "",
+    known_at: KnownAt = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Tell why a fact is believed: its value, the claims for and against it, their sources, and how it was decided."""
+    found = with_memory(lambda memory: _found(memory, graph, (fact, predicate), scope, known_at))
+    if as_json:
+        print_json(found)
+        return
+    for each in found:
+        tell(each)
+
+
+def conflicts(
+    graph: GraphName = DEFAULT_GRAPH,
+    scope: ScopeName = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most facts to list.")] = 50,
+    as_json: AsJSON = False,
+) -> None:
+    """List the facts that sources disagree on and nothing decides."""
+    page = with_memory(lambda memory: memory.conflicts(graph, scope=scope, limit=limit))
+    if as_json:
+        print_json(page.items)
+        return
+    OUT.print(listed(page.items) if page.items else "Sources disagree on nothing that is open.")
+
+
+async def _found(
+    memory: Memory, graph: str, asked: tuple[str, str | None], scope: str, known_at: str | None
+) -> list[Explanation]:
+    key, predicate = asked
+    if key.isdecimal() and predicate is None:
+        return [await memory.why(graph, int(key), scope=scope, known_at=known_at)]
+    page = await memory.facts(graph, FactFilter(scope, key, predicate, known_at=known_at, limit=20))
+    if not page.items:
+        raise NotFound(
+            f"Nothing was weighed of {' '.join(filter(None, asked))}.", mend="Ask kgmem recall for the fact's id."
+        )
+    return [await memory.why(graph, fact.id, scope=scope, known_at=known_at) for fact in page.items]
+
+
+def tell(why: Explanation) -> None:
+    """Print what a fact rests on."""
+    fact = why.fact
+    OUT.print(f"[bold]{_plain(titled(fact))}[/]: {_plain(shown(fact.value))}", soft_wrap=True)
+    OUT.print(f"  {fact.state}, probability {fact.probability:.2f}; fact {fact.id}, method {fact.method}")
+    OUT.print(f"  why: {_plain(fact.reason)}", soft_wrap=True)
+    trust = {source.source: source.trust for source in why.sources}
+    for option in fact.options:
+        sign = "+" if option.chosen else "-"
+        names = ", ".join(f"{name} ({trust[name]:.2f})" if name in trust else name for name in option.sources)
+        OUT.print(f"  {sign} {option.probability:.2f} {_plain(shown(option.value))}: {_plain(names)}", soft_wrap=True)
+    for claim in (*why.supporting, *why.opposing):
+        if claim.episode:
+            OUT.print(f"    claim {claim.id} of {_plain(claim.source)} stands in {_plain(claim.episode)}")
+    for pair in why.copies:
+        OUT.print(f"  {_plain(pair['one'])} and {_plain(pair['other'])} copy: one voice ({pair['probability']:.2f})")
+    if fact.decision:
+        OUT.print(f"  decision {fact.decision.id}: {fact.decision.action} by {_plain(fact.decision.by)}")
+
+
+def listed(facts: Sequence[HeldFact]) -> Table:
+    """Give facts as a table, each value with its probability and its sources."""
+    table = Table("fact", "of", "state", "values")
+    for fact in facts:
+        values = "\n".join(
+            f"{option.probability:.2f} {_plain(shown(option.value))}: {_plain(', '.join(option.sources))}"
+            for option in fact.options
+        )
+        table.add_row(str(fact.id), _plain(titled(fact)), fact.state, values)
+    return table
+
+
+def titled(fact: HeldFact) -> str:
+    """Give what a fact is about: subject, predicate, and the other end of which a value is claimed."""
+    return " ".join(part for part in (fact.subject, fact.predicate, fact.about) if part)
+
+
+def shown(value: Any) -> str:
+    """Give a value as text."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")

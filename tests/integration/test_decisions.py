@@ -1,0 +1,171 @@
+"""What people, rules and observations decide on facts, and facts that hang together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from kgmem.domain.claim import ClaimStatement, Correlated, FactFilter, HeldFact, Ruling
+from kgmem.domain.errors import Conflict, InvalidInput, NotFound
+from kgmem.memory import Memory
+from tests.memories import new_graph
+
+SCHEMA = {"predicates": {"cause": {"critical": True}, "owner": {"policy": "manual"}, "price": {"policy": "recency"}}}
+
+
+@pytest.fixture
+async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
+    """A graph with a critical predicate."""
+    return await new_graph(memory, f"decisions_{abs(hash(request.node.name)):x}"[:40], schema=SCHEMA)
+
+
+async def say(memory: Memory, graph: str, subject: str, predicate: str, *said: tuple[str, Any]) -> HeldFact:
+    """Let sources claim values; gives the fact."""
+    await memory.claim(graph, [ClaimStatement(source, subject, predicate, value=value) for source, value in said])
+    return await held(memory, graph, subject, predicate)
+
+
+async def held(memory: Memory, graph: str, subject: str, predicate: str) -> HeldFact:
+    (fact,) = (await memory.facts(graph, FactFilter(subject=subject, predicate=predicate))).items
+    return fact
+
+
+def ruling(action: Any, facts: Sequence[HeldFact], value: Any = None, **more: Any) -> Ruling:
+    return Ruling(action, [fact.id for fact in facts], "ann", "She looked.", value, **more)
+
+
+async def test_a_contested_fact_of_a_critical_predicate_waits_until_somebody_decides(
+    memory: Memory, graph: str
+) -> None:
+    fact = await say(memory, graph, "fire", "cause", ("a", "cable"), ("b", "spark"))
+    await say(memory, graph, "fire", "colour", ("a", "red"), ("b", "blue"))
+    assert [each.id for each in (await memory.review_queue(graph)).items] == [fact.id]
+
+    (ruled,) = await memory.decide(graph, ruling("accept", [fact], "spark"))
+
+    after = await held(memory, graph, "fire", "cause")
+    assert (after.value, after.state, after.probability) == ("spark", "verified", 1)
+    assert "Accepted by ann: She looked." in after.reason
+    assert after.decision is not None
+    assert after.decision.id == ruled.decision
+    assert not (await memory.review_queue(graph)).items
+    assert (await memory.get_entity(graph, "fire")).properties["cause"] == "spark"
+
+    await memory.undo_decision(graph, after.decision.id, by="bob", reason="A slip.")
+    assert (await held(memory, graph, "fire", "cause")).options == fact.options
+    trail = await memory.decisions(graph)
+    assert [(each.action, each.by) for each in trail] == [("undo", "bob"), ("accept", "ann")]
+    assert trail[1].ended_by == trail[0].id
+    with pytest.raises(Conflict, match="does not hold"):
+        await memory.undo_decision(graph, trail[1].id, by="bob", reason="Again.")
+
+
+async def test_a_decision_holds_against_later_claims_and_each_change_of_state_is_told(
+    memory: Memory, graph: str
+) -> None:
+    fact = await say(memory, graph, "fire", "cause", ("a", "cable"), ("b", "spark"))
+    await memory.decide(graph, ruling("accept", [fact], "spark"))
+    await say(memory, graph, "fire", "cause", *((name, "cable") for name in "cdef"))
+    assert (await held(memory, graph, "fire", "cause")).value == "spark"
+
+    told = [change for change in await memory.changes(graph) if change.kind == "fact"]
+
+    assert [change.keys for change in told] == [["contested"], ["verified"]]
+
+
+async def test_a_rejected_value_makes_room_for_the_next(memory: Memory, graph: str) -> None:
+    fact = await say(memory, graph, "fire", "cause", *((name, "cable") for name in "abc"), ("d", "spark"))
+    assert fact.value == "cable"
+
+    await memory.decide(graph, ruling("reject", [fact], "cable"))
+
+    after = await held(memory, graph, "fire", "cause")
+    assert (after.value, {option.value: option.probability for option in after.options}["cable"]) == ("spark", 0)
+
+
+async def test_a_dry_run_says_what_would_be_and_changes_nothing(memory: Memory, graph: str) -> None:
+    facts = [await say(memory, graph, f"fire{n}", "cause", ("a", "cable"), ("b", "spark")) for n in range(3)]
+    before = await memory.changes(graph)
+
+    ruled = await memory.decide(graph, ruling("accept", facts, "spark", dry_run=True))
+
+    assert [each.after["value"] for each in ruled] == ["spark"] * 3
+    assert all(each.decision is None and each.before["state"] == "contested" for each in ruled)
+    assert await memory.changes(graph) == before
+    assert not await memory.decisions(graph)
+
+
+async def test_a_collapse_tells_its_rule_and_new_evidence_undoes_it(memory: Memory, graph: str) -> None:
+    fact = await say(memory, graph, "fire", "cause", ("a", "cable"), ("b", "spark"))
+    with pytest.raises(Conflict, match="stays open"):
+        await memory.decide(graph, ruling("collapse", [fact], detail={"rule": "threshold", "level": 0.95}))
+
+    await memory.decide(graph, ruling("collapse", [fact], detail={"rule": "sample", "seed": 7}))
+    drawn = await held(memory, graph, "fire", "cause")
+    assert drawn.state == "verified"
+    assert "Collapsed by ann" in drawn.reason
+    (entry,) = await memory.decisions(graph)
+    assert set(entry.detail["before"]) == {"cable", "spark"}
+
+    other = next(option.value for option in fact.options if option.value != drawn.value)
+    again = await say(memory, graph, "fire", "cause", ("c", other))
+    assert again.decision is None
+    assert again.value == other
+    (entry,) = await memory.decisions(graph)
+    assert entry.ended is not None
+
+
+async def test_policies_decide_by_a_person_or_by_recency(memory: Memory, graph: str) -> None:
+    owner = await say(memory, graph, "house", "owner", *((name, "ann") for name in "abcd"))
+    assert owner.state == "unverified"
+    assert "A person decides" in owner.reason
+
+    await say(memory, graph, "bread", "price", ("a", 2), ("b", 2), ("c", 2))
+    price = await say(memory, graph, "bread", "price", ("d", 3))
+    assert (price.value, price.state) == (3, "verified")
+
+
+async def test_what_is_seen_of_one_fact_moves_those_that_hang_together_with_it(memory: Memory, graph: str) -> None:
+    door = await say(memory, graph, "door", "state", ("sensor", "open"), ("log", "shut"))
+    alarm = await say(memory, graph, "alarm", "state", ("sensor", "off"), ("log", "on"))
+    tied = Correlated("implication", [door.id, alarm.id], ["open", "on"], "A door that opens rings.", "ann", 0.95)
+    id_ = await memory.correlate(graph, tied)
+    before = {option.value: option.probability for option in (await held(memory, graph, "alarm", "state")).options}
+
+    await memory.decide(graph, ruling("observe", [door], "open"))
+
+    after = await held(memory, graph, "alarm", "state")
+    assert {option.value: option.probability for option in after.options}["on"] > before["on"] + 0.2
+    assert after.value == "on"
+    assert "hangs together" in after.reason
+    (listed,) = await memory.correlations(graph)
+    assert (listed.facts, listed.values) == ([door.id, alarm.id], ["open", "on"])
+
+    await memory.end_correlation(graph, id_, by="ann", reason="The wire is cut.")
+    alone = await held(memory, graph, "alarm", "state")
+    assert [option.probability for option in alone.options] == [option.probability for option in alarm.options]
+
+
+async def test_facts_of_one_document_are_found_to_hang_together(memory: Memory, graph: str) -> None:
+    claims = [ClaimStatement("s", f"x{n}", "size", value=n, episode="memo") for n in range(3)]
+    await memory.claim(graph, [*claims, ClaimStatement("s", "y", "size", value=9, episode="other")])
+    await memory.weigh(graph)
+    await memory.weigh(graph)
+
+    (found,) = await memory.correlations(graph)
+
+    assert (found.kind, found.found, len(found.facts)) == ("same_origin", True, 3)
+    before = await held(memory, graph, "x2", "size")
+    await memory.decide(graph, ruling("observe", [await held(memory, graph, "x0", "size")], 0))
+    assert (await held(memory, graph, "x2", "size")).probability > before.probability
+
+
+async def test_decisions_that_make_no_sense_are_refused(memory: Memory, graph: str) -> None:
+    fact = await say(memory, graph, "fire", "cause", ("a", "cable"))
+    with pytest.raises(InvalidInput, match="no value"):
+        await memory.decide(graph, ruling("accept", [fact], "arson"))
+    with pytest.raises(InvalidInput, match="by whom"):
+        await memory.decide(graph, Ruling("accept", [fact.id], " ", "why"))
+    with pytest.raises(NotFound):
+        await memory.decide(graph, Ruling("accept", [fact.id + 1000], "ann", "why"))
+    assert not await memory.decisions(graph)
