@@ -120,3 +120,7 @@ class Beliefs:
     async def weigh(self, graph: str) -> Mapping[str, Any]:
         """Weigh all claims of a graph together, now; gives counts."""
         return await claiming.weigh(self.parts, graph)
+
+    async def run_weigh(self, graph: str, *, all: bool = False) -> Mapping[str, Any]:  # noqa: A002 - a job's argument
+        """Do what the job `weigh` asks for: weigh `all` claims, or only if enough is new; gives counts."""
+        return await (claiming.weigh if all else claiming.weigh_due)(self.parts, graph)

@@ -146,7 +146,7 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "build_aside": memory.build_left_indexes,
         "make_facts": memory.make_facts,
         "facts_missing": memory.defer_missing_facts,
-        "weigh": memory.weigh,
+        "weigh": memory.run_weigh,
         "import": memory.run_upload,
         "undo_import": memory.run_undo,
     }

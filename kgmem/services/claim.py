@@ -44,6 +44,11 @@ async def weigh(parts: Parts, graph: str) -> Mapping[str, Any]:
     return await parts.claims.weigh_all(graph)
 
 
+async def weigh_due(parts: Parts, graph: str) -> Mapping[str, Any]:
+    """Weigh all claims of a graph together if enough is new; gives counts."""
+    return await parts.claims.weigh_all(graph) if await parts.claims.due(graph) else {}
+
+
 async def put_sources(parts: Parts, graph: str, sources: Sequence[Source]) -> Written:
     """Write the registry's entries of sources; what their claims come to is weighed anew soon after."""
     written = await parts.store.put_sources(graph, sources)
@@ -51,7 +56,7 @@ async def put_sources(parts: Parts, graph: str, sources: Sequence[Source]) -> Wr
         told = {each.key: each.trust for each in sources[:_LOGGED]}
         await parts.claims.log(graph, "source", "registry", f"{len(sources)} entries were written.", {"trust": told})
         if await parts.claims.any(graph):
-            await parts.jobs.defer("weigh", graph=graph)
+            await parts.jobs.defer("weigh", graph=graph, all=True)
     return written
 
 
@@ -59,5 +64,4 @@ async def _follow(parts: Parts, graph: str) -> None:
     held = await parts.graphs.get(graph)
     if parts.embedder and held.space:
         await parts.jobs.defer("embed", graph=graph)
-    if await parts.claims.due(graph):
-        await parts.jobs.defer("weigh", graph=graph)
+    await parts.jobs.defer("weigh", graph=graph)

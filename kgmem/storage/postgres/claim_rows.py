@@ -1,7 +1,7 @@
 """Writing claims: their topics, their rows, and the entities that they are about."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -18,7 +18,7 @@ from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import encoded
 from kgmem.storage.postgres.rows import entity_row
-from kgmem.storage.postgres.vertices import CREATED, Statement, write_vertices
+from kgmem.storage.postgres.vertices import Statement, write_vertices
 
 CLAIM, FACT = 5, 6  # Kinds of item in the change feed.
 _SHOWN = 10
@@ -33,6 +33,8 @@ class Topic:
     subject: str
     predicate: str
     about: str = ""
+    stale: bool = False  # Claims went that were not weighed since.
+    fresh: bool = False  # Nothing was claimed of it before.
 
 
 @dataclass(slots=True)
@@ -65,9 +67,7 @@ async def write_claims(
 ) -> Stored:
     """Store claims, each once; `edges` are the relationships that say them. Raises UnknownEntities if strict."""
     layout = passages.layout
-    if edges is None:
-        await _ensure_entities(connection, passages, stated)
-    topics = await _topics(connection, layout, stated)
+    topics = await _topics(connection, passages, stated, ensure=edges is None)
     rows = [_row(layout, topics[_place(each)].id, each, edges[at] if edges else None) for at, each in enumerate(stated)]
     columns = list(map(list, zip(*rows, strict=True)))
     made = await connection.fetch(layout.sql("claims", "insert_claims"), *columns)
@@ -78,8 +78,6 @@ async def write_claims(
         found |= {(row["topic"], row["stated"]): row["id"] for row in held}
     ids = [found[row[0], row[-1]] for row in rows]
     by_id = {topic.id: topic for topic in topics.values()}
-    if created:
-        await connection.execute(layout.sql("write", "change"), CREATED, CLAIM, sorted(created), [])
     return Stored(ids, created, {row["topic"]: by_id[row["topic"]] for row in made}, by_id)
 
 
@@ -88,15 +86,35 @@ def _place(stated: ClaimStatement) -> tuple[str, str, str, str]:
 
 
 async def _topics(
-    connection: asyncpg.Connection, layout: Layout, stated: Sequence[ClaimStatement]
+    connection: asyncpg.Connection, passages: Passages, stated: Sequence[ClaimStatement], *, ensure: bool
 ) -> dict[tuple[str, str, str, str], Topic]:
-    """Make the topics that are missing, and lock all."""
+    """Lock the topics of claims; make those that are missing, and, to `ensure` them, the entities they are about."""
+    layout = passages.layout
     places = sorted({_place(each) for each in stated})
-    columns = [[layout.scopes[place[0]] for place in places], *([place[n] for place in places] for n in (1, 2, 3))]
-    await connection.execute(layout.sql("claims", "make_topics"), *columns)
+    columns: list[list[Any]] = [[layout.scopes[place[0]] for place in places]]
+    columns += [[place[n] for place in places] for n in (1, 2, 3)]
+    held = await _lock(connection, layout, places, columns)
+    if ensure:
+        await _ensure_entities(connection, passages, stated, held)
+    if len(held) < len(places):
+        await connection.execute(layout.sql("claims", "make_topics"), *columns)
+        made = await _lock(connection, layout, places, columns)
+        held |= {place: replace(topic, fresh=True) for place, topic in made.items() if place not in held}
+    return held
+
+
+async def _lock(
+    connection: asyncpg.Connection,
+    layout: Layout,
+    places: Sequence[tuple[str, str, str, str]],
+    columns: Sequence[Sequence[Any]],
+) -> dict[tuple[str, str, str, str], Topic]:
     rows = await connection.fetch(layout.sql("claims", "lock_topics"), *columns)
     paths = {layout.scopes[place[0]]: place[0] for place in places}
-    found = [Topic(row["id"], paths[row["scope"]], row["subject"], row["predicate"], row["about"]) for row in rows]
+    found = [
+        Topic(row["id"], paths[row["scope"]], row["subject"], row["predicate"], row["about"], stale=row["stale"])
+        for row in rows
+    ]
     return {(topic.scope, topic.subject, topic.predicate, topic.about): topic for topic in found}
 
 
@@ -118,16 +136,24 @@ def _row(layout: Layout, topic: int, stated: ClaimStatement, edge: int | None) -
 
 
 async def _ensure_entities(
-    connection: asyncpg.Connection, passages: Passages, stated: Sequence[ClaimStatement]
+    connection: asyncpg.Connection,
+    passages: Passages,
+    stated: Sequence[ClaimStatement],
+    held: Collection[tuple[str, str, str, str]],
 ) -> None:
-    """Make the entities that claims are about and that their scope does not see, in that scope."""
+    """Make the entities that claims are about and that their scope does not see, in that scope.
+
+    What a topic that is held is about was there when it was made.
+    """
     layout = passages.layout
     wanted: dict[str, set[str]] = {}
     for each in stated:
-        wanted.setdefault(each.scope, set()).update(key for key in (each.subject, each.object) if key)
-    for scope, keys in sorted(wanted.items()):
-        rows = await connection.fetch(layout.sql("claims", "seen_keys"), list(visible_from(scope)), sorted(keys))
-        missing = sorted(keys - {row["key"] for row in rows})
+        there = _place(each) in held
+        keys = (None if there else each.subject, None if there and each.about else each.object)
+        wanted.setdefault(each.scope, set()).update(key for key in keys if key)
+    for scope, names in sorted((scope, names) for scope, names in wanted.items() if names):
+        rows = await connection.fetch(layout.sql("claims", "seen_keys"), list(visible_from(scope)), sorted(names))
+        missing = sorted(names - {row["key"] for row in rows})
         if missing and layout.graph.strict:
             raise UnknownEntities(
                 f"These entities do not exist: {', '.join(map(repr, missing[:_SHOWN]))}.",

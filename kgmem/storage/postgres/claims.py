@@ -42,11 +42,12 @@ class PostgresClaims(FactReads):
             async def work(connection: asyncpg.Connection) -> Claimed:
                 passages = Passages(layout)
                 stored = await write_claims(connection, passages, claims)
-                await weigh_topics(connection, passages, self.consensus, stored.changed.values())
-                facts = await self._facts(connection, layout, stored)
+                facts = await weigh_topics(connection, passages, self.consensus, stored.changed.values())
+                if len(stored.changed) < len(stored.topics):
+                    facts = await self._facts(connection, layout, stored)
                 await passages.store(connection)
                 created = len(stored.created)
-                return Claimed(created, len(claims) - created, stored.ids, facts)
+                return Claimed(created, len(claims) - created, stored.ids, sorted(facts))
 
             return await self.database.transact(work)
 
@@ -181,4 +182,4 @@ class PostgresClaims(FactReads):
 
 def topic_of(row: Any) -> Topic:
     """Give the topic of a row that was locked."""
-    return Topic(row["id"], row["path"], row["subject"], row["predicate"], row["about"])
+    return Topic(row["id"], row["path"], row["subject"], row["predicate"], row["about"], stale=row["stale"])

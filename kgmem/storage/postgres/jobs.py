@@ -24,7 +24,7 @@ _STATUS: dict[str, Status] = {
     "aborted": "cancelled",
 }
 # Tasks that every write asks for: deferred in the background, many calls as one job.
-_FREQUENT = frozenset({"embed"})
+_FREQUENT = frozenset({"embed", "weigh"})
 _LARGEST_ID = 2**63 - 1
 
 
@@ -59,8 +59,8 @@ class ProcrastinateQueue:
 
         `place` names a folder of files that it needs: only a worker that works for this place does it.
 
-        `embed`, which every write asks for, is sent in the background and gives None: it costs its caller nothing,
-        and a job starts after the last call in any case. Raises DatabaseUnavailable.
+        `embed` and `weigh`, which writes ask for, are sent in the background and give None: they cost their caller
+        nothing, and a job starts after the last call in any case. Raises DatabaseUnavailable.
         """
         if task in _FREQUENT and not arguments:
             self._wakeups.wake((task, graph))

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 import asyncpg
@@ -12,19 +11,18 @@ import orjson
 from kgmem.domain.claim import Option
 from kgmem.domain.consensus import FactState
 from kgmem.domain.deciding import Draft
-from kgmem.domain.entity import ENTITY, RELATIONSHIP
+from kgmem.domain.entity import RELATIONSHIP
 from kgmem.domain.fact import worded
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import visible_from
-from kgmem.domain.statement import DEFAULT_LABEL
 from kgmem.storage.postgres import facts
 from kgmem.storage.postgres.claim_rows import Topic, rule_for
 from kgmem.storage.postgres.edges import read_edges, write_edges
 from kgmem.storage.postgres.layout import label_id
 from kgmem.storage.postgres.passages import Passages
-from kgmem.storage.postgres.records import alike, dumps, encoded, stored_name
+from kgmem.storage.postgres.records import alike, dumps, stored_name
 from kgmem.storage.postgres.rows import entity_row
-from kgmem.storage.postgres.vertices import UPDATED, Statement, keep_history, write_vertices
+from kgmem.storage.postgres.vertices import UPDATED, keep_history, read_vertices
 
 CONSENSUS = "consensus"  # The property of an entity that tells of its other properties how far they are believed.
 _DIGITS = 4
@@ -209,38 +207,59 @@ async def tell_entities(connection: asyncpg.Connection, passages: Passages, tell
         topic = telling.topic
         if not topic.about and all(row["object"] is None for row in telling.rows):
             wanted[topic.scope, topic.subject][topic.predicate].append(telling)
-    statements = []
     for scope in sorted({place[0] for place in wanted}):
-        keys = [key for where, key in wanted if where == scope]
-        number = passages.layout.scopes[scope]
-        rows = await connection.fetch(passages.layout.sql("claims", "own_keys"), number, keys)
-        statements += [_statement(scope, row["key"], wanted[scope, row["key"]]) for row in rows]
-    if statements:
-        await write_vertices(connection, passages, ENTITY, statements)
+        mine = {key: properties for (where, key), properties in wanted.items() if where == scope}
+        await _believe_entities(connection, passages, scope, mine)
 
 
-def _statement(scope: str, key: str, properties: Mapping[str, Sequence[Telling]]) -> Statement:
-    values = {name: _value(tellings) for name, tellings in properties.items()}
-    beliefs = {name: _belief(tellings) for name, tellings in properties.items()}
-
-    def merge(held: Mapping[str, Any]) -> dict[str, Any]:
-        before = held.get(CONSENSUS)
-        merged = dict(held)
-        for name, value in values.items():
-            if value is not None:
-                merged[stored_name(name, "entity")] = value
-        merged[CONSENSUS] = {**(before if isinstance(before, dict) else {}), **beliefs}
-        return merged
-
-    digest = blake2b(encoded((values, beliefs)), digest_size=8).digest()
-    return Statement(
-        scope=scope,
-        key=key,
-        label=DEFAULT_LABEL,
-        merge=merge,
-        row=entity_row,
-        digest=int.from_bytes(digest, "big", signed=True),
+async def _believe_entities(
+    connection: asyncpg.Connection,
+    passages: Passages,
+    scope: str,
+    wanted: Mapping[str, Mapping[str, Sequence[Telling]]],
+) -> None:
+    """Write a new version of the entities of which something else is believed now."""
+    layout = passages.layout
+    number = layout.scopes[scope]
+    rows = await connection.fetch(layout.sql("claims", "lock_entities"), number, sorted(wanted))
+    held = await read_vertices(connection, layout, [row["id"] for row in rows])
+    changed = {}
+    for row in rows:
+        merged = _merged(held.get(row["id"], {}), wanted[row["key"]])
+        if row["id"] in held and not alike(merged, held[row["id"]]):
+            changed[row["id"]] = (row, merged)
+    if not changed:
+        return
+    groups: dict[int, list[int]] = defaultdict(list)
+    for id_, (_, merged) in changed.items():
+        groups[label_id(id_)].append(id_)
+        cut = entity_row(merged).passages
+        if cut != entity_row(held[id_]).passages:
+            passages.want(id_, cut, new=False)
+    for label, ids in groups.items():
+        sql = layout.sql("write", "update_vertices", label=layout.by_id[label].age_name)
+        await connection.execute(sql, ids, [dumps(changed[id_][1]) for id_ in ids])
+    records = [dumps({"label": layout.by_id[label_id(id_)].name, "properties": held[id_]}) for id_ in changed]
+    await connection.execute(
+        layout.sql("claims", "believe_entities"),
+        list(changed),
+        [row["version"] for row, _ in changed.values()],
+        [row["known_from"] for row, _ in changed.values()],
+        records,
     )
+
+
+def _merged(held: Mapping[str, Any], wanted: Mapping[str, Sequence[Telling]]) -> dict[str, Any]:
+    """Give the properties of an entity with the values of facts, and with how far these are believed."""
+    before = held.get(CONSENSUS)
+    merged = dict(held)
+    for name, tellings in wanted.items():
+        value = _value(tellings)
+        if value is not None:
+            merged[stored_name(name, "entity")] = value
+    beliefs = {name: _belief(tellings) for name, tellings in wanted.items()}
+    merged[CONSENSUS] = {**(before if isinstance(before, dict) else {}), **beliefs}
+    return merged
 
 
 def _value(tellings: Sequence[Telling]) -> Any:

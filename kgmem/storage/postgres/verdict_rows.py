@@ -14,7 +14,7 @@ from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import encoded
 from kgmem.storage.postgres.telling_verdicts import STATE_NUMBERS, Telling, tell_entities, tell_relationships
-from kgmem.storage.postgres.vertices import CREATED, DELETED, UPDATED
+from kgmem.storage.postgres.vertices import CREATED, DELETED
 
 STATE_OF = {number: state.value for state, number in STATE_NUMBERS.items()}
 _DIGITS = 4
@@ -34,25 +34,33 @@ async def write_verdicts(connection: asyncpg.Connection, passages: Passages, wei
     layout = passages.layout
     topics = [each.topic.id for each in weighed]
     held: dict[int, list[Any]] = {id_: [] for id_ in topics}
-    for row in await connection.fetch(layout.sql("claims", "facts_of"), topics):
+    known = [each.topic.id for each in weighed if not each.topic.fresh]
+    for row in await connection.fetch(layout.sql("claims", "facts_of"), known) if known else []:
         held[row["topic"]].append(row)
     pairs = [(each, draft, row) for each in weighed for draft, row in _matched(each.drafts, held[each.topic.id])]
     kept = {row["id"] for _, _, row in pairs if row is not None}
     gone = [row["id"] for rows in held.values() for row in rows if row["id"] not in kept]
-    ids = await _write_facts(connection, layout, pairs)
+    ids, changed = await _write_facts(connection, layout, pairs)
     if gone:
         await connection.execute(layout.sql("claims", "delete_facts"), gone)
         await connection.execute(layout.sql("write", "change"), DELETED, FACT, gone, [])
     ended = sorted({decision for _, draft, _ in pairs for decision in draft.ended})
     if ended:
         await connection.execute(layout.sql("claims", "end_decisions"), ended, None)
-    tellings = [Telling(each.topic, draft, id_, each.rows) for (each, draft, _), id_ in zip(pairs, ids, strict=True)]
+    touched = {each.topic.id for at, (each, _, _) in enumerate(pairs) if at in changed}
+    tellings = [
+        Telling(each.topic, draft, id_, each.rows)
+        for (each, draft, _), id_ in zip(pairs, ids, strict=True)
+        if each.topic.id in touched
+    ]
     stances = await tell_relationships(connection, passages, tellings)
     if stances:
         columns = list(map(list, zip(*stances, strict=True)))
         await connection.execute(layout.sql("claims", "put_stances"), *columns)
     await tell_entities(connection, passages, tellings)
-    await connection.execute(layout.sql("claims", "fresh"), topics)
+    stale = [each.topic.id for each in weighed if each.topic.stale]
+    if stale:
+        await connection.execute(layout.sql("claims", "fresh"), stale)
     return ids
 
 
@@ -73,8 +81,11 @@ def _matched(drafts: Sequence[Draft], rows: Sequence[Any]) -> list[tuple[Draft, 
 
 async def _write_facts(
     connection: asyncpg.Connection, layout: Layout, pairs: Sequence[tuple[Weighed, Draft, Any]]
-) -> list[int]:
-    """Insert new facts, and update those that changed; tells of each new state and value."""
+) -> tuple[list[int], set[int]]:
+    """Insert new facts, and update those that changed; tells of each new state and value.
+
+    Gives the ids, and the places of what is new or changed.
+    """
     columns = [_columns(draft) for _, draft, _ in pairs]
     new = [at for at, (_, _, row) in enumerate(pairs) if row is None]
     changed = [at for at, (_, _, row) in enumerate(pairs) if row is not None and _told(columns[at]) != _held(row)]
@@ -88,12 +99,11 @@ async def _write_facts(
         await connection.execute(layout.sql("write", "change"), CREATED, FACT, [ids[at] for at in new], states)
     if changed:
         told = [(ids[at], *columns[at]) for at in changed]
-        await connection.execute(layout.sql("claims", "update_facts"), *map(list, zip(*told, strict=True)))
-    events = [at for at in changed if (columns[at][2], columns[at][1]) != (pairs[at][2]["state"], _json(pairs[at][2]))]
-    if events:
-        states = [STATE_OF[columns[at][2]] for at in events]
-        await connection.execute(layout.sql("write", "change"), UPDATED, FACT, [ids[at] for at in events], states)
-    return ids
+        news = [at for at in changed if columns[at][1:3] != (_json(pairs[at][2]), pairs[at][2]["state"])]
+        events = ([ids[at] for at in news], [STATE_OF[columns[at][2]] for at in news])
+        sql = layout.sql("claims", "update_facts")
+        await connection.execute(sql, *map(list, zip(*told, strict=True)), *events)
+    return ids, {*new, *changed}
 
 
 def _columns(draft: Draft) -> tuple[Any, ...]:

@@ -63,7 +63,7 @@ async def weigh_topics(
     for scope, mine in sorted(by_scope.items()):
         run = _Run(connection, passages.layout, consensus, scope, given or {})
         drafts = await run.draft(mine)
-        after = await entangled(connection, passages.layout, scope, drafts, run.widen)
+        after = await entangled(connection, passages.layout, scope, drafts, run.widen) if run.entangled else drafts
         weighed = [Weighed(run.held[id_].topic, told, run.held[id_].rows) for id_, (told, _) in after.items()]
         facts += await write_verdicts(connection, passages, weighed)
     return facts
@@ -79,36 +79,27 @@ class _Run:
     scope: str
     given: Given
     held: dict[int, Held] = field(default_factory=dict)
+    entangled: bool = False  # Something hangs together with what was drafted.
 
     async def draft(self, topics: Sequence[Topic]) -> Drafts:
         """Give what is held of topics, apart from what hangs together with them."""
         held = await held_topics(self.connection, self.layout, self.scope, topics)
-        drafts = await self._weighed(held)
-        decisions = await decisions_of(self.connection, self.layout, [topic.id for topic in topics])
         self.held |= {each.topic.id: each for each in held}
+        known = await _known(self.connection, self.layout, self.scope, held)
+        self.entangled = self.entangled or known.entangled
         return {
-            each.topic.id: (_decided(drafts[each.topic.id], each, decisions.get(each.topic.id, ())), each.rule)
+            each.topic.id: (_decided(self._weighed(each, known), each, known.decisions[each.topic.id]), each.rule)
             for each in held
         }
 
-    async def _weighed(self, held: Sequence[Held]) -> dict[int, list[Draft]]:
-        """Weigh topics, each by itself unless a full run gave its verdicts."""
-        given, layout = self.given, self.layout
-        alone = [each for each in held if each.topic.id not in given or list(given[each.topic.id][1]) != each.ids]
-        settings = await _settings(self.connection, layout, self.scope, {each.topic.predicate for each in alone})
-        rows = [row for each in alone for row in each.rows]
-        known = await _known(self.connection, layout, self.scope, rows) if rows else KnownSources({})
-        own = {each.topic.id for each in alone}
-        drafts = {
-            each.topic.id: [drafted(verdict, each.ids) for verdict in given[each.topic.id][0]]
-            for each in held
-            if each.topic.id not in own
-        }
-        for each in alone:
-            setting = settings.get(each.topic.predicate, Setting())
-            verdicts = self.consensus.again(each.claims(), known, each.rule, setting)
-            drafts[each.topic.id] = [drafted(verdict, each.ids) for verdict in verdicts]
-        return drafts
+    def _weighed(self, held: Held, known: "_Known") -> list[Draft]:
+        """Weigh a topic by itself unless a full run gave its verdicts."""
+        given = self.given.get(held.topic.id)
+        if given is not None and list(given[1]) == held.ids:
+            return [drafted(verdict, held.ids) for verdict in given[0]]
+        setting = known.settings.get(held.topic.predicate, Setting())
+        verdicts = self.consensus.again(held.claims(), known.sources, held.rule, setting)
+        return [drafted(verdict, held.ids) for verdict in verdicts]
 
     async def widen(self, topics: Sequence[int]) -> Drafts:
         """Lock further topics, and give what is held of them."""
@@ -132,26 +123,6 @@ async def held_topics(
         Held(topic, of_topic[topic.id], rule_for(layout, topic.predicate, objects=_names_entities(of_topic[topic.id])))
         for topic in topics
     ]
-
-
-async def decisions_of(
-    connection: asyncpg.Connection, layout: Layout, topics: Sequence[int]
-) -> dict[int, list[Decision]]:
-    """Give the decisions that stand, by topic."""
-    found: dict[int, list[Decision]] = defaultdict(list)
-    for row in await connection.fetch(layout.sql("claims", "decisions_of"), topics):
-        found[row["topic"]].append(
-            Decision(
-                id=row["id"],
-                action=row["action"],
-                by=row["by"],
-                reason=row["reason"],
-                at="",
-                claims=row["claims"],
-                detail=orjson.loads(row["detail"]),
-            )
-        )
-    return found
 
 
 def claim_of(topic: Topic, row: Any) -> Claim:
@@ -187,25 +158,39 @@ def _decided(drafts: Sequence[Draft], held: Held, decisions: Sequence[Decision])
     return [decided(draft, held.rule, times, decisions) for draft in drafts]
 
 
-async def _settings(
-    connection: asyncpg.Connection, layout: Layout, scope: str, predicates: set[str]
-) -> dict[str, Setting]:
-    if not predicates:
-        return {}
-    sql = layout.sql("claims", "settings")
-    rows = await connection.fetch(sql, sorted(predicates), list(visible_from(scope)))
-    return {
-        row["predicate"]: Setting(Method(row["method"]), row["reason"], row["wrong"], row["likeness"]) for row in rows
-    }
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What weighing has to know besides the claims."""
+
+    sources: KnownSources
+    settings: Mapping[str, Setting]
+    decisions: Mapping[int, Sequence[Decision]]
+    entangled: bool
 
 
-async def _known(connection: asyncpg.Connection, layout: Layout, scope: str, rows: Sequence[Any]) -> KnownSources:
-    """Give what is known of the sources of claims: what was learned in the nearest scope, or else what was given."""
+async def _known(connection: asyncpg.Connection, layout: Layout, scope: str, held: Sequence[Held]) -> _Known:
+    """Read what is known: of sources what was learned in the nearest scope, or else what was given."""
+    rows = [row for each in held for row in each.rows]
     trust = {row["key"]: row["learned"] if row["learned"] is not None else row["prior"] for row in rows}
     houses = {row["key"]: row["parent"] for row in rows if row["parent"]}
-    pairs = await connection.fetch(layout.sql("claims", "copies"), list(visible_from(scope)), list(trust))
+    row = await connection.fetchrow(
+        layout.sql("claims", "known"),
+        [each.topic.id for each in held],
+        sorted({each.topic.predicate for each in held}),
+        list(visible_from(scope)),
+        list(trust),
+    )
+    settings = {
+        each["predicate"]: Setting(Method(each["method"]), each["reason"], each["wrong"], each["likeness"])
+        for each in orjson.loads(row["settings"])
+    }
+    decisions: dict[int, list[Decision]] = defaultdict(list)
+    for each in orjson.loads(row["decisions"]):
+        topic = each.pop("topic")
+        decisions[topic].append(Decision(**each, at=""))
     groups: dict[str, set[str]] = {}
-    for pair in pairs:
-        whole = groups.get(pair["one"], {pair["one"]}) | groups.get(pair["other"], {pair["other"]})
+    for one, other in orjson.loads(row["copies"]):
+        whole = groups.get(one, {one}) | groups.get(other, {other})
         groups |= dict.fromkeys(whole, whole)
-    return KnownSources(trust, houses, [frozenset(group) for group in {id(g): g for g in groups.values()}.values()])
+    copies = [frozenset(group) for group in {id(each): each for each in groups.values()}.values()]
+    return _Known(KnownSources(trust, houses, copies), settings, decisions, row["entangled"])

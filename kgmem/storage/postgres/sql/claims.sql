@@ -5,18 +5,19 @@ ON CONFLICT DO NOTHING
 
 -- name: lock_topics
 -- Whoever weighs the claims of a topic holds it, so that no claim is left out; in one order, so that none wait in a circle.
-SELECT t.id, t.scope, t.subject, t.predicate, t.about
+SELECT t.id, t.scope, t.subject, t.predicate, t.about, t.stale
 FROM {index}.topic t
 JOIN unnest($1::integer[], $2::text[], $3::text[], $4::text[]) AS n (scope, subject, predicate, about)
   ON t.scope = n.scope AND t.subject = n.subject AND t.predicate = n.predicate AND t.about = n.about
 ORDER BY t.id FOR NO KEY UPDATE OF t
 
 -- name: lock_topics_by_id
-SELECT t.id, t.scope, t.subject, t.predicate, t.about, s.path
+SELECT t.id, t.scope, t.subject, t.predicate, t.about, t.stale, s.path
 FROM {index}.topic t JOIN {index}.scope s ON s.id = t.scope
 WHERE t.id = ANY ($1::bigint[]) ORDER BY t.id FOR NO KEY UPDATE OF t
 
 -- name: insert_claims
+WITH made AS (
 INSERT INTO {index}.claim (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends, edge,
                            adopted, stated)
 SELECT n.topic, n.source, n.object, n.value::jsonb, n.valid_from, n.valid_to, n.confidence, n.episode, n.begins, n.ends,
@@ -26,6 +27,11 @@ FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6:
      AS n (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends, edge, stated)
 ON CONFLICT (topic, stated) WHERE known_to IS NULL DO NOTHING
 RETURNING id, topic, stated
+), told AS (
+INSERT INTO {index}.change (operation, kind, ids, keys)
+SELECT 1, 5, array_agg(id ORDER BY id), '{}' FROM made HAVING count(*) > 0
+)
+SELECT id, topic, stated FROM made
 
 -- name: claims_stated
 SELECT c.id, c.topic, c.stated FROM {index}.claim c
@@ -88,17 +94,25 @@ LEFT JOIN {index}.kinship k ON k.source = o.id
 WHERE c.topic = ANY ($1::bigint[]) AND c.known_to IS NULL
 ORDER BY c.id
 
--- name: settings
-SELECT DISTINCT ON (s.predicate) s.predicate, s.method, s.reason, s.wrong, s.likeness
-FROM {index}.setting s JOIN {index}.scope p ON p.id = s.scope
-WHERE s.predicate = ANY ($1::text[]) AND p.path = ANY ($2::text[])
-ORDER BY s.predicate, length(p.path) DESC
-
--- name: copies
-SELECT a.key AS one, b.key AS other
-FROM {index}.copying c JOIN {index}.scope p ON p.id = c.scope
-JOIN {index}.source a ON a.id = c.one JOIN {index}.source b ON b.id = c.other
-WHERE p.path = ANY ($1::text[]) AND (a.key = ANY ($2::text[]) OR b.key = ANY ($2::text[]))
+-- name: known
+-- What weighing a topic has to know besides its claims, in one row: settings and copies that the scope sees, decisions
+-- that stand, what hangs together, and the facts as they are held.
+SELECT
+    (SELECT coalesce(json_agg(x), '[]') FROM (
+        SELECT DISTINCT ON (s.predicate) s.predicate, s.method, s.reason, s.wrong, s.likeness
+        FROM {index}.setting s JOIN {index}.scope p ON p.id = s.scope
+        WHERE s.predicate = ANY ($2::text[]) AND p.path = ANY ($3::text[])
+        ORDER BY s.predicate, length(p.path) DESC) x)::text AS settings,
+    (SELECT coalesce(json_agg(json_build_array(a.key, b.key)), '[]')
+     FROM {index}.copying c JOIN {index}.scope p ON p.id = c.scope
+     JOIN {index}.source a ON a.id = c.one JOIN {index}.source b ON b.id = c.other
+     WHERE p.path = ANY ($3::text[]) AND (a.key = ANY ($4::text[]) OR b.key = ANY ($4::text[])))::text AS copies,
+    (SELECT coalesce(json_agg(x), '[]') FROM (
+        SELECT d.id, d.topic, d.action, d.by, d.reason, d.claims, d.detail FROM {index}.decision d
+        WHERE d.topic = ANY ($1::bigint[]) AND d.ended IS NULL
+          AND d.action = ANY ('{accept,reject,collapse,observe}') ORDER BY d.id) x)::text AS decisions,
+    EXISTS (SELECT 1 FROM {index}.correlation r
+            WHERE r.known_to IS NULL AND r.topics && $1::bigint[]) AS entangled
 
 -- name: facts_of
 SELECT id, topic, valid, value::text AS value, state, probability, trust, supporting, opposing, method, reason,
@@ -117,6 +131,10 @@ ORDER BY n.at
 RETURNING id
 
 -- name: update_facts
+-- The last two tell which of them have another state or value now.
+WITH told AS (
+    INSERT INTO {index}.change (operation, kind, ids, keys) SELECT 2, 6, $13, $14 WHERE cardinality($13::bigint[]) > 0
+)
 UPDATE {index}.fact f
 SET valid = n.valid, value = n.value::jsonb, state = n.state, probability = n.probability, trust = n.trust,
     supporting = n.supporting, opposing = n.opposing, method = n.method, reason = n.reason,
@@ -183,3 +201,22 @@ JOIN {index}.item b ON b.id = e.target AND b.kind = 1
 WHERE e.id = ANY ($1::bigint[])
   AND NOT EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = e.id AND NOT c.adopted AND c.known_to IS NULL)
 ORDER BY e.id
+
+-- name: lock_entities
+SELECT i.id, i.key, i.version, i.known_from FROM {index}.item i
+WHERE i.scope = $1 AND i.kind = 1 AND i.key = ANY ($2::text[]) ORDER BY i.id FOR NO KEY UPDATE OF i
+
+-- name: believe_entities
+-- A new version of entities, of which only what claims say of their properties is new: history, index, change feed.
+WITH kept AS (
+    INSERT INTO {index}.history (id, kind, version, known, deleted, record)
+    SELECT n.id, 1, n.version, tstzrange(n.known_from, greatest(now(), n.known_from + interval '1us')), false,
+           n.record::jsonb
+    FROM unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::text[]) AS n (id, version, known_from, record)
+    ON CONFLICT (id, version) DO NOTHING
+), told AS (
+    INSERT INTO {index}.change (operation, kind, ids, keys) VALUES (2, 1, $1, '{}')
+)
+UPDATE {index}.item i
+SET version = i.version + 1, known_from = greatest(now(), i.known_from + interval '1us'), stated = NULL
+WHERE i.id = ANY ($1::bigint[])
