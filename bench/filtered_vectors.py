@@ -1,10 +1,9 @@
 """How many of the truly nearest vectors a recall finds under filters that pass 50, 10, 1 and 0.1 %.
 
 GloVe (KGMEM_DATA/ann_glove50: 50,000 words, 50 dimensions) and synthetic rows of 384 dimensions; the filters are by
-label, by place (a box) and by time (what was valid in a window), and independent of the vectors. recall@10 is the
-share of the ten nearest that meet the filter, by comparing with every row, that are among the ten hits. The times are
-medians; their baseline is the same recall without a filter. The rows are synthetic rows; the short run leaves GloVe
-out.
+label, by place (a box) and by time (what was valid in a window), and independent of the vectors. recall@10 is the share
+of the ten nearest that meet the filter, by comparing with every row, that are among the ten hits. The times are
+medians; their baseline is the same recall without a filter. The rows are synthetic; the short run leaves GloVe out.
 """
 
 import random
