@@ -1,12 +1,13 @@
 """Rows after a write: wherever a node or relationship stands in them, it is what it has become."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from kgmem.query.evaluation.setting import Row
 from kgmem.query.values import Node, Path, Relationship
 
-Changed = Mapping[int, Node | Relationship]
+Changed = Mapping[int, Any]  # Nodes and relationships by the ids that they had.
 
 
 def renewed(row: Row, changed: Changed) -> Row:
@@ -16,8 +17,12 @@ def renewed(row: Row, changed: Changed) -> Row:
 
 
 def _now(value: Any, changed: Changed) -> Any:
-    if isinstance(value, Node | Relationship):
+    if isinstance(value, Node):
         return changed.get(value.id, value)
+    if isinstance(value, Relationship):
+        held = changed.get(value.id, value)
+        start, end = _moved(held.start, changed), _moved(held.end, changed)
+        return held if (start, end) == (held.start, held.end) else replace(held, start=start, end=end)
     if isinstance(value, Path):
         nodes = tuple(_now(each, changed) for each in value.nodes)
         relationships = tuple(_now(each, changed) for each in value.relationships)
@@ -30,3 +35,9 @@ def _now(value: Any, changed: Changed) -> Any:
         entries = {name: _now(each, changed) for name, each in value.items()}
         return value if all(entries[name] is each for name, each in value.items()) else entries
     return value
+
+
+def _moved(end: int, changed: Changed) -> int:
+    """Give the id of a node, which may have got another one."""
+    held = changed.get(end)
+    return end if held is None else held.id
