@@ -105,6 +105,7 @@ class Links:
 
     walk: bool = False  # Personalized PageRank from what the other arms find, and from what.start.
     hops: Hops | None = None
+    context: bool = False  # Ranks episodes also by what else is found of what was said around them.
 
 
 @dataclass(frozen=True, slots=True)

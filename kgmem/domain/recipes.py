@@ -17,6 +17,7 @@ class Recipe:
     modes: Mapping[Part, Mode] = field(default_factory=dict)
     fusion: Fusion | None = None
     walk: bool = False
+    context: bool = False
     half_life_days: float | None = None
     in_text: bool = False
     diversity: float = 0.0
@@ -31,6 +32,9 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             "Answers that lie over several texts: a walk over the graph from what matches.",
             walk=True,
             weights={"walk": 4.0},
+        ),
+        "conversation": Recipe(
+            "Turns of conversations: what was said just before and after counts, too.", context=True
         ),
         "recent": Recipe("What happened lately first; a month halves it.", half_life_days=30.0),
         "timeline": Recipe(
@@ -57,7 +61,7 @@ def with_recipe(question: Question, default: str | None = None) -> Question:
         weights={**recipe.weights, **question.weights},
         modes={**recipe.modes, **question.modes},
         fusion=question.fusion or recipe.fusion,
-        graph=replace(graph, walk=graph.walk or recipe.walk),
+        graph=replace(graph, walk=graph.walk or recipe.walk, context=graph.context or recipe.context),
         when=replace(
             when,
             half_life_days=when.half_life_days or recipe.half_life_days,

@@ -18,7 +18,7 @@ from kgmem.services.embed import embedder_in
 from kgmem.services.parts import Parts
 from kgmem.services.timing import asks_when, check_when, timed
 
-ARMS = frozenset({"meaning", "words", "where", "when", "recency", "why", "walk", "hops", "listed"})
+ARMS = frozenset({"meaning", "words", "where", "when", "recency", "why", "walk", "hops", "context", "listed"})
 
 
 async def recall(parts: Parts, graph: str, question: Question) -> Answer:
@@ -100,6 +100,7 @@ def _check_weights(question: Question) -> None:
     asked |= {"when", "recency"} if asks_when(question.when) else set()
     asked |= {"hops"} if question.graph.hops else set()
     asked |= {"walk"} if question.graph.walk else set()
+    asked |= {"context"} if question.graph.context else set()
     if not all(0 <= weight < math.inf for weight in weights.values()) or not any(weights.get(arm, 1) for arm in asked):
         raise InvalidInput("Weights are at least 0, and one of them is more.", mend="Leave weights out for equal ones.")
 

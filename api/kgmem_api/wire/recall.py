@@ -219,6 +219,7 @@ class LinksIn(BaseModel):
 
     walk: Annotated[bool, Field(description="Personalized PageRank from what the other arms find.")] = False
     hops: HopsIn | None = None
+    context: bool = False
 
 
 class RecallIn(BaseModel):
@@ -268,7 +269,7 @@ class RecallIn(BaseModel):
             when=self.when.when(),
             where=self.where.where(),
             why=self.why.why(),
-            graph=Links(self.graph.walk, self.graph.hops.hops() if self.graph.hops else None),
+            graph=Links(self.graph.walk, self.graph.hops.hops() if self.graph.hops else None, self.graph.context),
             scope=key.demand_scope(self.scope),
             k=self.k,
             modes=self.modes,

@@ -91,18 +91,21 @@ async def _insert(
     """Insert what is not held yet; gives what was inserted, with ids."""
     if not fresh:
         return []
-    ordered = sorted(fresh, key=lambda w: (w.statement.scope, w.statement.key))  # One order for all writers.
-    labels = [layout.labels[VERTEX, w.statement.label] for w in ordered]
+    # Stored in one order for all writers, so that none waits for another that waits for it.
+    ordered = sorted(range(len(fresh)), key=lambda n: (fresh[n].statement.scope, fresh[n].statement.key))
+    places = sorted(range(len(fresh)), key=ordered.__getitem__)
+    labels = [layout.labels[VERTEX, w.statement.label] for w in fresh]
     rows = await connection.fetch(
         layout.sql("write", "insert_items"),
         kind,
         [label.id for label in labels],
         [label.sequence for label in labels],
-        [layout.scopes[w.statement.scope] for w in ordered],
-        [w.statement.key for w in ordered],
-        *_columns(layout, ordered),
+        [layout.scopes[w.statement.scope] for w in fresh],
+        [w.statement.key for w in fresh],
+        *_columns(layout, fresh),
+        places,
     )
-    by_key = {(layout.scopes[w.statement.scope], w.statement.key): w for w in ordered}
+    by_key = {(layout.scopes[w.statement.scope], w.statement.key): w for w in fresh}
     found = [(by_key[row["scope"], row["key"]], row["id"]) for row in rows]
     return [_Written(w.at, id_, w.statement, w.stored, w.row, w.text) for w, id_ in found]
 

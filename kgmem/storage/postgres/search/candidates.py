@@ -12,6 +12,7 @@ from kgmem.domain.ports import Candidates
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, learn_labels, source_ids
 from kgmem.storage.postgres.search import causes
 from kgmem.storage.postgres.search.arms import words_note
+from kgmem.storage.postgres.search.context import around
 from kgmem.storage.postgres.search.request import STANDS, SearchRequest
 from kgmem.storage.postgres.search.standing import HELD_BACK
 from kgmem.storage.postgres.search.statement import Statement, compose
@@ -50,6 +51,8 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     if "words" in arms:  # BM25 gives 0 to what shares no word with the question.
         arms["words"] = [pair for pair in arms["words"] if pair[1] > 0]
     arms.pop("nothing", None)
+    if request.question.graph.context and not layout.is_past:
+        arms["context"] = around(layout, request.question, found.notes, arms)
     if request.question.graph.walk:
         arms["walk"] = walk(Surroundings.of(found.notes), layout, request.question, arms)
     suppressed = {**Counter(held_back.values()), **words_note(layout, request), **causes.cut_note(found.notes)}

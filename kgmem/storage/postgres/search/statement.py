@@ -10,6 +10,7 @@ from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.search import filters, past, times
 from kgmem.storage.postgres.search.arms import all_large, text_arms
 from kgmem.storage.postgres.search.causes import why
+from kgmem.storage.postgres.search.context import context
 from kgmem.storage.postgres.search.hops import hops
 from kgmem.storage.postgres.search.narrowing import Narrowing, chosen, narrowing
 from kgmem.storage.postgres.search.places import where
@@ -21,7 +22,17 @@ from kgmem.storage.postgres.statements import quote
 
 Build = Callable[[Layout, SearchRequest, Parameters], Dimension | None]
 # None of a dimension of which the question asks nothing.
-_DIMENSIONS: Sequence[Build] = (properties, filters.labelled, where, why, times.when, times.recency, hops, walking)
+_DIMENSIONS: Sequence[Build] = (
+    properties,
+    filters.labelled,
+    where,
+    why,
+    times.when,
+    times.recency,
+    hops,
+    walking,
+    context,
+)
 
 
 @dataclass(frozen=True, slots=True)

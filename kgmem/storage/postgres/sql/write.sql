@@ -1,11 +1,16 @@
 -- name: insert_items
 INSERT INTO {index}.item (id, kind, scope, key, source, valid, place, area, labels, stated)
-SELECT (n.label::bigint << 48) | nextval(n.sequence::oid::regclass), $1, n.scope, n.key, n.source,
+SELECT n.id, $1, n.scope, n.key, n.source,
        tstzrange(n.valid_from, n.valid_to), point(n.lon, n.lat), n.area::text::box,
        CASE WHEN n.labels IS NOT NULL THEN string_to_array(n.labels, E'\x1f') END, n.stated
-FROM unnest($2::integer[], $3::bigint[], $4::integer[], $5::text[], $6::integer[], $7::timestamptz[], $8::timestamptz[],
-            $9::float8[], $10::float8[], $11::text[], $12::text[], $13::bigint[])
-     AS n (label, sequence, scope, key, source, valid_from, valid_to, lon, lat, area, labels, stated)
+FROM (
+    -- Numbered in the order in which they were stated, which tells what was said after what.
+    SELECT (label::bigint << 48) | nextval(sequence::oid::regclass) AS id, u.*
+    FROM unnest($2::integer[], $3::bigint[], $4::integer[], $5::text[], $6::integer[], $7::timestamptz[],
+                $8::timestamptz[], $9::float8[], $10::float8[], $11::text[], $12::text[], $13::bigint[], $14::integer[])
+         AS u (label, sequence, scope, key, source, valid_from, valid_to, lon, lat, area, labels, stated, place)
+    OFFSET 0) n
+ORDER BY n.place
 ON CONFLICT (scope, key, kind) DO NOTHING
 RETURNING id, scope, key
 

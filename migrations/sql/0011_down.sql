@@ -1,0 +1,10 @@
+DO $$
+DECLARE
+    graph record;
+BEGIN
+    FOR graph IN SELECT index_name FROM kgmem.graph
+                 WHERE to_regclass(format('%I.unembedded', index_name)) IS NOT NULL LOOP
+        EXECUTE format('DROP INDEX %I.item_episodes', graph.index_name);
+    END LOOP;
+END
+$$;
