@@ -14,6 +14,7 @@ KgmemError
 ├── Unavailable             a part that kgmem needs is away for the moment; try again
 │   ├── DatabaseUnavailable
 │   ├── EmbedderUnavailable
+│   ├── ExtractorUnavailable
 │   └── OutOfSpace          no room left on the server's disk
 ├── TimedOut                the work took longer than its limit and was stopped
 ├── DatabaseOutdated        the database and this kgmem are of different versions
@@ -122,6 +123,12 @@ class EmbedderUnavailable(Unavailable):
     """The embedding provider is not reachable at the moment."""
 
     code = "embedder-unavailable"
+
+
+class ExtractorUnavailable(Unavailable):
+    """What reads texts is not there at the moment."""
+
+    code = "extractor-unavailable"
 
 
 class OutOfSpace(Unavailable):

@@ -14,8 +14,8 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.interval import FIRST_YEAR, Interval, iso, parse_time
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
-_NUMBERS = ("a", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
+NUMBERS = ("a", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _UNITS = {
     "day": 1,
     "week": 7,
@@ -24,31 +24,31 @@ _UNITS = {
     "decade": 120,
     "century": 1200,
 }  # Days, and from month on months.
-_MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"  # noqa: E501
+MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"  # noqa: E501
 _ERA = r"(?:\s*(?:bce?|b\.c\.)(?![a-z]))"
 # After a number that is a year no noun follows which it could count, but these may.
 _AFTER = r"(?!\s+(?!(?:and|or|the|a|an|did|do|does|was|were|is|are|has|had|who|what|when|where|which|why|how|that|to|in|on|at|by|for|with|from|of|about|until|till|through|onwards?|but|as)\b)[a-z])(?![\w%°])(?!\s*%)(?![.,:/-]\d)"  # noqa: E501
 _YEAR = r"(?:1\d|20)\d\d"
 _TIME = rf"""(?:
     (?P<iso>(?<!\d)\d{{4}}-\d\d-\d\d(?!\d)|(?<!\d)\d{{4}}-(?:0[1-9]|1[0-2])(?![\d-]))
-  | (?P<dmy>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<dmy_month>{_MONTH}),?\s+(?P<dmy_year>\d{{3,4}}){_AFTER}
-  | (?P<mdy_month>{_MONTH})\s+(?P<mdy>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<mdy_year>\d{{4}}){_AFTER}
-  | (?P<month>{_MONTH}),?\s+(?:of\s+)?(?P<month_year>\d{{4}}){_AFTER}
+  | (?P<dmy>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<dmy_month>{MONTH}),?\s+(?P<dmy_year>\d{{3,4}}){_AFTER}
+  | (?P<mdy_month>{MONTH})\s+(?P<mdy>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<mdy_year>\d{{4}}){_AFTER}
+  | (?P<month>{MONTH}),?\s+(?:of\s+)?(?P<month_year>\d{{4}}){_AFTER}
   | (?P<season>spring|summer|autumn|fall|winter)\s+(?:of\s+)?(?P<season_year>\d{{4}}){_AFTER}
   | (?:the\s+)?(?P<decade>\d{{3}})0'?s\b
   | (?:the\s+)?(?P<century>\d{{1,2}})(?:st|nd|rd|th)[\s-]+century(?P<century_bc>{_ERA})?
   | (?P<bc>\d{{1,4}}){_ERA}
   | (?:ad\s+(?P<ad>\d{{1,4}})|(?P<ad_after>\d{{1,4}})\s*(?:ad|ce)\b)
-  | (?P<ago>\d{{1,3}}|{"|".join(_NUMBERS)})\s+(?P<ago_unit>day|week|month|year|decade)s?\s+ago\b
+  | (?P<ago>\d{{1,3}}|{"|".join(NUMBERS)})\s+(?P<ago_unit>day|week|month|year|decade)s?\s+ago\b
   | (?P<relative>last|this|next)\s+(?P<unit>week|month|year|decade|century)\b
   | (?P<day>today|yesterday|tomorrow)\b
   | (?P<year>{_YEAR}){_AFTER}
 )"""
 _FLAGS = re.VERBOSE | re.IGNORECASE
 _LONGEST = 2000  # Characters that are read; a longer text is no question about a time.
-_POINT = re.compile(_TIME, _FLAGS)
+POINT = re.compile(_TIME, _FLAGS)
 _PAST = re.compile(
-    rf"\b(?:in|over|during|within)\s+the\s+(?:last|past)\s+(?P<count>\d{{1,3}}|{'|'.join(_NUMBERS[2:])})\s+"
+    rf"\b(?:in|over|during|within)\s+the\s+(?:last|past)\s+(?P<count>\d{{1,3}}|{'|'.join(NUMBERS[2:])})\s+"
     r"(?P<unit>day|week|month|year|decade)s\b",
     re.IGNORECASE,
 )
@@ -99,7 +99,7 @@ def _times(text: str, today: date) -> Iterator[TimeInText]:
             if not _DENIED.search(rest[: match.start()]):
                 yield TimeInText(rest[match.start() : end].strip(), interval)
             rest = rest[: match.start()] + "\n" * (end - match.start()) + rest[end:]
-    for match in _POINT.finditer(rest):
+    for match in POINT.finditer(rest):
         before = rest[: match.start()]
         lead = _LEAD.search(before)
         word = lead["word"].lower() if lead else ""
@@ -107,7 +107,7 @@ def _times(text: str, today: date) -> Iterator[TimeInText]:
             continue  # A number within a text may count anything.
         if _DENIED.search(before[: lead.start()] if lead else before) or (before and before[-1] in ".,-/" and not word):
             continue
-        interval = _led(word, _point(match, today), rest[match.end() :])
+        interval = _led(word, point(match, today), rest[match.end() :])
         yield TimeInText(text[lead.start() if lead else match.start() : match.end()].strip(), interval)
 
 
@@ -133,26 +133,26 @@ def _past(match: re.Match[str], today: date) -> tuple[int, Interval]:
 def _range(match: re.Match[str], today: date) -> tuple[int, Interval] | None:
     """Give the interval from the first to the last of two times, and where they end; None when they are none."""
     name = next(name for name in ("b", "f", "d") if match[f"{name}1"])
-    one = _POINT.fullmatch(match[f"{name}1"].strip())
-    other = _POINT.match(match[f"{name}2"])
+    one = POINT.fullmatch(match[f"{name}1"].strip())
+    other = POINT.match(match[f"{name}2"])
     if not one or not other:
         return None
-    interval = Interval(_point(one, today).start, _point(other, today).end)
+    interval = Interval(point(one, today).start, point(other, today).end)
     if interval.start is None or interval.end is None or interval.start >= interval.end:
         return None
     return match.start(f"{name}2") + other.end(), interval
 
 
-def _point(match: re.Match[str], today: date) -> Interval:
+def point(match: re.Match[str], today: date) -> Interval:
     """Give the interval that one time names. Raises InvalidInput, ValueError."""
     name = next(name for name, value in match.groupdict().items() if value is not None and name in _READERS)
     return _READERS[name](match, today)
 
 
 def _season(match: re.Match[str], _: date) -> Interval:
-    year, first = int(match["season_year"]), _SEASONS[match["season"].lower()]
+    year, first = int(match["season_year"]), SEASONS[match["season"].lower()]
     last = (year, first + 2) if first < 12 else (year + 1, 2)
-    return Interval(_month_of(year, first).start, _month_of(*last).end)
+    return Interval(month_of(year, first).start, month_of(*last).end)
 
 
 def _century(match: re.Match[str], _: date) -> Interval:
@@ -165,10 +165,10 @@ def _century(match: re.Match[str], _: date) -> Interval:
 
 def _relative(match: re.Match[str], today: date) -> Interval:
     offset = {"last": -1, "this": 0, "next": 1}[match["relative"].lower()]
-    return _unit_of(today, match["unit"].lower(), offset)
+    return unit_of(today, match["unit"].lower(), offset)
 
 
-def _unit_of(today: date, unit: str, offset: int) -> Interval:
+def unit_of(today: date, unit: str, offset: int) -> Interval:
     """Give the day, week, month, ... so many from today's."""
     if unit == "century":
         first = (today.year - 1) // 100 * 100 + 1 + 100 * offset
@@ -180,7 +180,7 @@ def _unit_of(today: date, unit: str, offset: int) -> Interval:
     if unit == "year":
         return _years(moved.year, moved.year)
     if unit == "month":
-        return _month_of(moved.year, moved.month)
+        return month_of(moved.year, moved.month)
     first_day = moved - timedelta(days=moved.weekday()) if unit == "week" else moved
     last_day = first_day + timedelta(days=6 if unit == "week" else 0)
     return Interval(parse_time(first_day.isoformat()).start, parse_time(last_day.isoformat()).end)
@@ -205,36 +205,36 @@ def _padded(year: int) -> str:
     return f"{'-' if year < 0 else ''}{abs(year):04}"
 
 
-def _month_of(year: int, month: int) -> Interval:
+def month_of(year: int, month: int) -> Interval:
     return parse_time(f"{_padded(year)}-{month:02}")
 
 
 def _day_of(year: str, month: str, day: str) -> Interval:
-    return parse_time(f"{_padded(int(year))}-{_month(month):02}-{int(day):02}")
+    return parse_time(f"{_padded(int(year))}-{month_number(month):02}-{int(day):02}")
 
 
-def _month(name: str) -> int:
+def month_number(name: str) -> int:
     return _MONTHS.index(name[:3].lower()) + 1
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdigit() else max(1, _NUMBERS.index(text.lower()))
+    return int(text) if text.isdigit() else max(1, NUMBERS.index(text.lower()))
 
 
 _READERS: dict[str, Callable[[re.Match[str], date], Interval]] = {
     "iso": lambda match, _: parse_time(match["iso"]),
     "dmy": lambda match, _: _day_of(match["dmy_year"], match["dmy_month"], match["dmy"]),
     "mdy": lambda match, _: _day_of(match["mdy_year"], match["mdy_month"], match["mdy"]),
-    "month": lambda match, _: _month_of(int(match["month_year"]), _month(match["month"])),
+    "month": lambda match, _: month_of(int(match["month_year"]), month_number(match["month"])),
     "season": _season,
     "decade": lambda match, _: _years(10 * int(match["decade"]), 10 * int(match["decade"]) + 9),
     "century": _century,
     "bc": lambda match, _: _years(1 - int(match["bc"]), 1 - int(match["bc"])),
     "ad": lambda match, _: _years(int(match["ad"]), int(match["ad"])),
     "ad_after": lambda match, _: _years(int(match["ad_after"]), int(match["ad_after"])),
-    "ago": lambda match, today: _unit_of(today, match["ago_unit"].lower(), -_number(match["ago"])),
+    "ago": lambda match, today: unit_of(today, match["ago_unit"].lower(), -_number(match["ago"])),
     "relative": _relative,
-    "day": lambda match, today: _unit_of(
+    "day": lambda match, today: unit_of(
         today, "day", {"today": 0, "yesterday": -1, "tomorrow": 1}[match["day"].lower()]
     ),
     "year": lambda match, _: _years(int(match["year"]), int(match["year"])),

@@ -1,0 +1,1 @@
+"""Text to candidates for the graph: entities, facts, times, places and causes."""

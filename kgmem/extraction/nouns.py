@@ -1,0 +1,124 @@
+"""Facts that stand in nouns rather than verbs: apposition, possession, titles, places in places, brackets."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from spacy.tokens import Doc, Token
+
+from kgmem.extraction.arguments import bounds, nouns_of
+from kgmem.extraction.facts import Assertion, Phrase, phrase
+
+_PLACES: Final = frozenset({"GPE", "LOC", "FAC"})
+_LINKS: Final = frozenset({"of", "in", "at", "from", "on", "for", "near", "with", "by", "between"})
+_BEFORE_NAMES: Final = frozenset({"compound", "amod", "nmod"})
+_NAMED: Final = frozenset({"PERSON", "ORG", "GPE", "LOC", "FAC", "EVENT", "WORK_OF_ART", "PRODUCT", "NORP", "LAW"})
+
+
+def noun_assertions(doc: Doc) -> Iterator[Assertion]:
+    """Give what the noun phrases of a text assert by themselves."""
+    for token in doc:
+        if token.pos_ not in {"NOUN", "PROPN"}:
+            continue
+        if token.dep_ == "appos":
+            yield from _apposition(token)
+        yield from _possession(token)
+        yield from _title(token)
+        yield from _links(token)
+
+
+def _apposition(noun: Token) -> Iterator[Assertion]:
+    """ "Paris, the capital of France": Paris is the capital, and capital of France; "Paris, Texas": a part of it."""
+    named = noun.head
+    while named.dep_ == "appos" and named.head.i != named.i:
+        named = named.head
+    if named.pos_ not in {"PROPN", "NOUN"}:
+        return
+    for other in nouns_of(noun):
+        one, two = phrase(named, with_prepositions=False), phrase(other, with_prepositions=False)
+        if named.ent_type_ in _PLACES and other.ent_type_ in _PLACES:
+            if any(word.dep_ in {"cc", "conj"} for place in (named, noun) for word in place.children):
+                continue  # A list: "Laos, Malaysia and Japan".
+            yield Assertion(one, "part of", [], two, "place-in-place")
+            continue
+        if other.pos_ == "PROPN" and named.pos_ == "NOUN":
+            one, two = two, one
+        listed = named.ent_type_ == other.ent_type_ and other.pos_ == named.pos_ == "PROPN"
+        if listed or not other.text[0].isalpha() or two.head.ent_type_ in {"DATE", "CARDINAL", "TIME"}:
+            continue
+        yield Assertion(one, "is", [], phrase(two.head), "apposition")
+        for preposition, target in _prepositional(two.head):
+            told = f"is {two.text} {preposition.lower_}"
+            words = [*named.doc[two.first : two.end], preposition]
+            yield Assertion(one, told, words, target, "apposition")
+
+
+def _possession(noun: Token) -> Iterator[Assertion]:
+    """ "France's capital Paris" and "his wife, Mary": whose, and what to whom."""
+    owner = next((child for child in noun.children if child.dep_ == "poss"), None)
+    if owner is None:
+        return
+    first, end = bounds(noun, with_prepositions=False)
+    whose = Phrase(owner, owner.i, owner.i + 1) if owner.pos_ == "PRON" else phrase(owner, with_prepositions=False)
+    # What is owned begins behind the owner.
+    first = max(first, owner.i + 1 + any(child.dep_ == "case" for child in owner.children))
+    if first >= end:
+        return
+    others = [child for child in noun.children if child.dep_ == "appos"]
+    name = next((ent for ent in noun.doc[first:end].ents if ent.label_ in _NAMED and ent.end == end), None)
+    if name is not None and name.start > first:
+        # The name is the head: "his wife Mary Smith".
+        role = noun.doc[first : name.start]
+        yield Assertion(Phrase(noun, name.start, name.end), f"{role.text} of", list(role), whose, "possessive")
+    elif name is not None:
+        yield Assertion(whose, "has", [], Phrase(noun, first, end), "possessive")
+    elif noun.dep_ == "nsubj" and noun.head.lemma_ == "be":
+        for attribute in noun.head.children:
+            if attribute.dep_ == "attr":
+                role = noun.doc[first:end]
+                for other in nouns_of(attribute):
+                    yield Assertion(
+                        whose, f"{role.text} is", [*role, noun.head], phrase(other), "possessive", noun.head
+                    )
+    if name is None and owner.pos_ != "PRON" and owner.ent_type_ in _NAMED and not others and noun.head.lemma_ != "be":
+        yield Assertion(whose, "has", [], Phrase(noun, first, end), "owner")
+    for other in others:
+        role = noun.doc[first:end]
+        yield Assertion(phrase(other, with_prepositions=False), f"{role.text} of", list(role), whose, "possessive")
+
+
+def _title(noun: Token) -> Iterator[Assertion]:
+    """ "American actor Tom Hanks", "director Steven Spielberg": the words before a name say what it is."""
+    if noun.ent_iob_ == "O" or noun.ent_type_ not in {"PERSON", "WORK_OF_ART", "ORG"}:
+        return
+    entity = next((ent for ent in noun.doc.ents if ent.start <= noun.i < ent.end), None)
+    if entity is None or entity.root.i != noun.i:
+        return
+    first = entity.start
+    while first > noun.sent.start and noun.doc[first - 1].dep_ in _BEFORE_NAMES:
+        first -= 1
+    if first == entity.start or noun.doc[entity.start - 1].pos_ not in {"NOUN", "PROPN"}:
+        return
+    title = Phrase(noun.doc[entity.start - 1], first, entity.start)
+    if noun.doc[entity.start - 1].text[0].islower():
+        yield Assertion(Phrase(noun, entity.start, entity.end), "is", [], title, "title")
+
+
+def _links(noun: Token) -> Iterator[Assertion]:
+    """ "the University of X in Y", "the band from Z": names that a preposition joins."""
+    if not (noun.ent_type_ in _NAMED or noun.pos_ == "PROPN"):
+        return
+    for preposition, target in _prepositional(noun):
+        if preposition.lower_ in _LINKS and (target.head.ent_type_ or target.head.pos_ == "PROPN"):
+            one = phrase(noun, with_prepositions=False)
+            if one.first <= target.first < one.end:
+                continue  # One name: "University of Oxford".
+            yield Assertion(one, preposition.lower_, [preposition], target, "noun-link")
+
+
+def _prepositional(noun: Token) -> Iterator[tuple[Token, Phrase]]:
+    for preposition in noun.children:
+        if preposition.dep_ == "prep" and preposition.i > noun.i:
+            for part in preposition.children:
+                if part.dep_ == "pobj":
+                    for other in nouns_of(part):
+                        yield preposition, phrase(other)

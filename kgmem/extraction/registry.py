@@ -1,0 +1,48 @@
+"""From the name of an extractor to the extractor; its module is loaded when it is asked for, not before."""
+
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.extraction import Extractor
+from kgmem.extraction.choice import ExtractorChoice
+
+GROUP: Final = "kgmem.extractors"
+
+
+def make_extractor(name: str, choice: ExtractorChoice | None = None) -> Extractor | None:
+    """Give the extractor of that name; None for `none`.
+
+    `name` is rules, none, or that of an entry point of the group `kgmem.extractors`,
+    which names a function that takes an ExtractorChoice. Nothing is ever downloaded. Raises InvalidInput, which lists
+    what there is.
+    """
+    provider, _, model = name.strip().partition(":")
+    chosen = (choice or ExtractorChoice()).of_model(model)
+    if provider == "none" and not model:
+        return None
+    if provider == "rules" and not model:
+        extractor: Extractor = importlib.import_module("kgmem.extraction.rules").RulesExtractor()
+        return extractor
+    point = _plugins().get(provider)
+    if point is None:
+        there = extractor_names()
+        raise InvalidInput(f"There is no extractor {name!r}.", mend=f"Take one of {', '.join(there)}.", there=there)
+    try:
+        plugged: Extractor = point.load()(chosen)
+    except (ImportError, AttributeError) as exc:
+        raise InvalidInput(
+            f"The extractor {provider} ({point.value}) could not be loaded: {exc}.",
+            mend="Reinstall the package that brings it, or take another one.",
+        ) from exc
+    return plugged
+
+
+def extractor_names() -> list[str]:
+    """Give the names that `make_extractor` takes, those of other packages included."""
+    return ["rules", "none", *sorted(_plugins())]
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}

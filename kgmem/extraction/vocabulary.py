@@ -1,0 +1,6 @@
+"""Lists of words, written as text."""
+
+
+def listed(text: str) -> frozenset[str]:
+    """Give the words of a text, which white space parts."""
+    return frozenset(text.split())
