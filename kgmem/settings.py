@@ -27,6 +27,10 @@ class Settings(BaseSettings):
     bolt_port: int = Field(
         default=7687, ge=0, le=65535, description="Port of the Bolt server. When it is not set and taken, Bolt is off."
     )
+    bolt_graph: str | None = Field(
+        default=None,
+        description="The graph of drivers that name no database; unless set `neo4j`, `main`, or the only one there is.",
+    )
     bolt_certificate: Path | None = Field(
         default=None,
         description="Certificate (PEM) of the Bolt server; with it nothing goes over the wire unencrypted.",

@@ -27,9 +27,10 @@ class MemoryBackend:
 
     agent = AGENT
 
-    def __init__(self, memory: Memory) -> None:
-        """Take the memory."""
+    def __init__(self, memory: Memory, *, home: str | None = None) -> None:
+        """Take the memory, and the graph of those who name none."""
         self.memory = memory
+        self.home = home
 
     async def authenticate(self, credentials: Credentials) -> "KeyCaller":
         """Let in who has an API key: as a password, whoever the user is, or as a bearer's token."""
@@ -37,7 +38,7 @@ class MemoryBackend:
             raise Unauthenticated(
                 "Say who you are.", mend="Give an API key as the password, or as a bearer token; kgmem key create."
             )
-        return KeyCaller(self.memory, await self.memory.authenticate(credentials.secret))
+        return KeyCaller(self.memory, await self.memory.authenticate(credentials.secret), self.home)
 
     def element_id(self, node: int) -> str:
         """Give the element id of a node by its id."""
@@ -54,6 +55,7 @@ class KeyCaller:
 
     memory: Memory
     key: Key
+    usual: str | None = None
 
     async def home(self, database: str | None) -> str:
         """Give the graph that is meant. Raises NotFound."""
@@ -63,14 +65,16 @@ class KeyCaller:
         if self.key.graph is not None:
             return self.key.graph
         names = [graph.name for graph in await self.memory.graphs()]
-        for name in (database, DEFAULT_GRAPH):
+        for name in (database, self.usual, "neo4j", DEFAULT_GRAPH):
             if name in names:
                 return name
         if len(names) == 1:
             return names[0]
         raise NotFound(
             "There is no graph of that name." if names else "There is no graph yet.",
-            mend=f"Name one as the database: {', '.join(names[:10])}." if names else "Make one: kgmem graph create.",
+            mend=f"Name one as the database ({', '.join(names[:10])}), or set KGMEM_BOLT_GRAPH."
+            if names
+            else "Make one: kgmem graph create.",
         )
 
     async def begin(self, asked: Asked, *, alone: bool) -> "GraphTransaction":

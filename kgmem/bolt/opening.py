@@ -31,7 +31,7 @@ async def bolt_door(settings: Settings, memory: Memory, *, say: Callable[[str], 
         connections=settings.bolt_connections,
         limits=Limits(message=settings.max_body),
     )
-    door = serving(MemoryBackend(memory), listening)
+    door = serving(MemoryBackend(memory, home=settings.bolt_graph), listening)
     try:
         address = await door.__aenter__()
     except ServerError as error:

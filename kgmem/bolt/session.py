@@ -6,7 +6,6 @@ and stop it; the other answers them, one after the other.
 
 import asyncio
 import contextlib
-import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from enum import Enum, auto
 from typing import Any
 
 from kgmem.bolt import requests
-from kgmem.bolt.backend import Asked, Backend, Caller, Result, Summary, Transaction
+from kgmem.bolt.backend import Backend, Caller
 from kgmem.bolt.failures import failure
 from kgmem.bolt.handshake import Version
 from kgmem.bolt.messages import Tag, read_message
@@ -23,9 +22,9 @@ from kgmem.bolt.requests import Request, request_of
 from kgmem.bolt.speech import Speech
 from kgmem.bolt.structures import packer
 from kgmem.bolt.transport import Closed, Wire
+from kgmem.bolt.work import Work
 from kgmem.domain.errors import KgmemError, TimedOut, Unauthenticated
 
-_BATCH = 1000  # Rows that are fetched at a time.
 _MOST_WAITING = 4096  # Messages that a client may send ahead.
 _UNKNOWN_SIZE = 65_536  # Bytes of a message of somebody who is not let in yet.
 
@@ -86,13 +85,9 @@ class Session:
         self._room.set()
         self._resets = 0
         self._closed = False
-        self._work: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
         self._caller: Caller | None = None
-        self._transaction: Transaction | None = None
-        self._results: dict[int, tuple[Result, float]] = {}
-        self._queries = 0
-        self._timer: asyncio.TimerHandle | None = None
-        self._expired = False
+        self._work = Work(version, longest=limits.transaction, expire=self._expire)
 
     async def serve(self) -> None:
         """Answer until the client goes, or breaks the protocol; a transaction that is left is rolled back."""
@@ -107,7 +102,7 @@ class Session:
             reading.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await reading
-            await self._forget()
+            await self._undo()
 
     def _give_up(self) -> None:
         if self._caller is None:
@@ -116,8 +111,8 @@ class Session:
     def _end(self) -> None:
         self._closed = True
         self._arrived.set()
-        if self._work:
-            self._work.cancel()
+        if self._task:
+            self._task.cancel()
 
     async def _read(self) -> None:
         """Read messages ahead; RESET stops what is at work."""
@@ -134,8 +129,8 @@ class Session:
                 self._waiting.append(request)
                 if isinstance(request, Request) and request.tag is Tag.RESET:
                     self._resets += 1
-                    if self._work:
-                        self._work.cancel()
+                    if self._task:
+                        self._task.cancel()
                 if len(self._waiting) >= _MOST_WAITING:
                     self._room.clear()
                 self._arrived.set()
@@ -154,8 +149,8 @@ class Session:
                 await self._speech.flush()
                 if self._closed:
                     return
-                if self._expired and self._transaction:
-                    await self._undo()
+                if self._work.expired and self._work.open:
+                    await self._undo(late=True)
                 self._arrived.clear()
                 await self._arrived.wait()
             if self._closed:
@@ -174,7 +169,7 @@ class Session:
             await self._reset()
         elif self._resets or self.state is State.FAILED:
             self._speech.ignored()
-        elif self._expired:
+        elif self._work.expired:
             await self._fail(_too_long())
         elif request.tag not in _ALLOWED[self.state]:
             await self._break(BadPackStream(f"{request.tag.name} cannot be asked now ({self.state.name})."))
@@ -188,13 +183,13 @@ class Session:
 
     async def _perform(self, request: Request) -> None:
         """Do what is asked; a RESET on its way stops it."""
-        self._work = asyncio.create_task(self._do(request))
+        self._task = asyncio.create_task(self._do(request))
         try:
-            await self._watched(self._work)
+            await self._watched(self._task)
         except asyncio.CancelledError:
             if self._resets or self._closed:
                 self._speech.ignored()
-            elif self._expired:
+            elif self._work.expired:
                 await self._fail(_too_long())
             else:
                 raise
@@ -203,7 +198,7 @@ class Session:
         except Exception as error:
             await self._fail(error)
         finally:
-            self._work = None
+            self._task = None
 
     async def _watched(self, work: "asyncio.Task[None]") -> None:
         """Wait for work; tell the client from time to time that it goes on."""
@@ -221,31 +216,25 @@ class Session:
     async def _fail(self, error: Exception) -> None:
         self._speech.failure(failure(error, self.version))
         unknown = self.state in (State.CONNECTED, State.AUTHENTICATION)
-        await self._forget()
+        await self._undo()
         self.state = State.DEFUNCT if unknown else State.FAILED
         if not isinstance(error, KgmemError):
             self._backend.report(error, self._name)
 
-    async def _forget(self) -> None:
+    async def _undo(self, *, late: bool = False) -> None:
         """Roll back what is open."""
-        await self._undo()
-        self._ended()
-
-    async def _undo(self) -> None:
-        transaction, self._transaction = self._transaction, None
-        if transaction:
-            try:
-                await transaction.rollback()
-            except KgmemError as error:
-                # The connection to the database is gone, and with it the transaction.
-                self._backend.report(error, self._name)
+        try:
+            await self._work.rollback(late=late)
+        except KgmemError as error:
+            # The connection to the database is gone, and with it the transaction.
+            self._backend.report(error, self._name)
 
     async def _reset(self) -> None:
         self._resets -= 1
         if self._resets:
             self._speech.ignored()
             return
-        await self._forget()
+        await self._undo()
         if self._caller is None:
             self._speech.failure(failure(Unauthenticated("RESET comes before anybody was let in."), self.version))
             self.state = State.DEFUNCT
@@ -302,118 +291,45 @@ class Session:
             raise Unauthenticated
         return self._caller
 
-    @property
-    def _current(self) -> Transaction:
-        if self._transaction is None:
-            raise BadPackStream("There is no open transaction.")
-        return self._transaction
-
     async def _begin(self, request: Request) -> None:
-        self._transaction = await self._open(requests.asked(request.map(0)), alone=False)
-        self.state = State.TX_READY
-        self._speech.success({"db": self._transaction.database} if self.version >= Version(5, 8) else {})
-
-    async def _open(self, asked: Asked, *, alone: bool) -> Transaction:
-        self._queries = 0
-        seconds = min(asked.timeout or self._limits.transaction, self._limits.transaction)
-        transaction = await self._known.begin(asked, alone=alone)
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
-        return transaction
+        told = await self._work.begin(self._known, requests.asked(request.map(0)), alone=False)
+        self._go_on(told)
 
     def _expire(self) -> None:
         """Stop a transaction that is open for too long; whatever is asked next is told so."""
-        self._expired = True
-        if self._work:
-            self._work.cancel()
+        if self._task:
+            self._task.cancel()
         else:
             self._arrived.set()
 
-    def _ended(self) -> None:
-        """Forget the transaction, which is about to end."""
-        if self._timer:
-            self._timer.cancel()
-        self._timer, self._expired = None, False
-        self._results.clear()
-        self._transaction = None
-
     async def _run(self, request: Request) -> None:
-        if not request.fields or not isinstance(request.fields[0], str):
-            raise BadPackStream("RUN has no query.")
-        began = time.monotonic()
-        alone = self.state is State.READY
-        if alone:
-            self._transaction = await self._open(requests.asked(request.map(2)), alone=True)
-        result = await self._current.run(request.fields[0], request.map(1))
-        self._results[self._queries] = (result, time.monotonic())
-        told: dict[str, Any] = {"fields": list(result.fields), "t_first": _milliseconds(began)}
-        if not alone:
-            told["qid"] = self._queries
-        if self.version >= Version(5, 8):
-            told["db"] = self._current.database
-        self._queries += 1
-        self.state = State.STREAMING if alone else State.TX_STREAMING
-        self._speech.success(told)
-
-    def _asked_result(self, query: int) -> tuple[int, Result, float]:
-        number = self._queries - 1 if query == -1 else query
-        if number not in self._results:
-            raise BadPackStream(f"There is no open query {query}.")
-        return number, *self._results[number]
+        if self.state is State.READY:
+            await self._work.begin(self._known, requests.asked(request.map(2)), alone=True)
+        query = request.fields[0] if request.fields else None
+        self._go_on(await self._work.run(query, request.map(1)))
 
     async def _pull(self, request: Request) -> None:
-        most, query = requests.amount(request)
-        number, result, began = self._asked_result(query)
-        left = most
-        more = True
-        while more and left:
-            rows, more = await result.take(_BATCH if left < 0 else min(left, _BATCH))
-            await self._speech.records(rows)
-            left -= len(rows) if left > 0 else 0
-        await self._stop(number, result, began, more=more)
+        self._go_on(await self._work.pull(request, self._speech))
 
     async def _discard(self, request: Request) -> None:
-        most, query = requests.amount(request)
-        number, result, began = self._asked_result(query)
-        more = False
-        if most > 0:
-            _, more = await result.take(most)
-        await self._stop(number, result, began, more=more)
-
-    async def _stop(self, number: int, result: Result, began: float, *, more: bool) -> None:
-        """Say whether there are more rows; after the last, what is known of the query."""
-        if more:
-            self._speech.success({"has_more": True})
-            return
-        summary = await result.summary()
-        del self._results[number]
-        told = _told(summary, self.version)
-        told["t_last"] = _milliseconds(began)
-        transaction = self._current
-        told["db"] = transaction.database
-        if self.state is State.STREAMING:
-            self._ended()
-            if bookmark := await transaction.commit():
-                told["bookmark"] = bookmark
-            self.state = State.READY
-        elif not self._results:
-            self.state = State.TX_READY
-        self._speech.success(told)
+        self._go_on(await self._work.discard(request))
 
     async def _commit(self, _request: Request) -> None:
-        for result, _ in self._results.values():
-            await result.summary()
-        transaction = self._current
-        self._ended()
-        bookmark = await transaction.commit()
-        self.state = State.READY
-        self._speech.success({"bookmark": bookmark} if bookmark else {})
+        self._go_on(await self._work.commit())
 
     async def _rollback(self, _request: Request) -> None:
-        transaction = self._current
-        self._ended()
-        await transaction.rollback()
-        self.state = State.READY
-        self._speech.success({})
+        await self._work.rollback()
+        self._go_on({})
+
+    def _go_on(self, told: Mapping[str, Any]) -> None:
+        """Say that something is done; what is open tells what may come next."""
+        if not self._work.open:
+            self.state = State.READY
+        elif self._work.alone:
+            self.state = State.STREAMING
+        else:
+            self.state = State.TX_STREAMING if self._work.unread else State.TX_READY
+        self._speech.success(told)
 
 
 _ACTIONS = {
@@ -433,25 +349,3 @@ _ACTIONS = {
 
 def _too_long() -> TimedOut:
     return TimedOut("The transaction was open for too long and was undone.", mend="Begin it again; ask for less in it.")
-
-
-_DONE = {"gql_status": "00000", "status_description": "note: successful completion"}
-
-
-def _milliseconds(began: float) -> int:
-    return int((time.monotonic() - began) * 1000)
-
-
-def _told(summary: Summary, version: Version) -> dict[str, Any]:
-    told: dict[str, Any] = {"type": summary.kind}
-    if summary.counters:
-        told["stats"] = {**summary.counters, "contains-updates": True}
-    if summary.plan:
-        told["plan"] = summary.plan
-    if summary.profile:
-        told["profile"] = summary.profile
-    if version >= Version(5, 6):
-        told["statuses"] = [_DONE, *summary.notifications]
-    elif summary.notifications:
-        told["notifications"] = list(summary.notifications)
-    return told

@@ -138,6 +138,24 @@ async def test_graphs_are_databases_and_a_key_of_one_sees_no_other(bolt: Opened,
         assert caught.value.code == "Neo.ClientError.Database.DatabaseNotFound"
 
 
+async def test_who_names_no_graph_has_the_one_that_the_server_was_given(memory: Memory) -> None:
+    _, secret = await memory.create_key("bolt", "read")
+    for name in ("one", "two"):
+        await memory.create_graph(name)
+    for home, found in (("two", "two"), (None, None), (None, "neo4j")):
+        if found == "neo4j":
+            await memory.create_graph(found)
+        async with (
+            serving(MemoryBackend(memory, home=home), Listening("127.0.0.1", 0)) as bound,
+            neo4j.AsyncGraphDatabase.driver(f"bolt://{bound}", auth=("kgmem", secret)) as driver,
+        ):
+            if found:
+                assert (await driver.execute_query("RETURN 1")).summary.database == found
+                continue
+            with pytest.raises(ClientError, match="KGMEM_BOLT_GRAPH"):
+                await driver.execute_query("RETURN 1")
+
+
 async def test_a_key_of_a_scope_sees_and_writes_only_there(bolt: Opened, memory: Memory) -> None:
     await memory.put_entities("main", [Entity(key="theirs", scope="team/b"), Entity(key="shared")])
     async with bolt.driver(scope="team/a") as driver:
