@@ -272,7 +272,7 @@ class Memory(Beliefs, Transfers):
         mode: Mode = "read",
         scope: str | None = None,
         seconds: float | None = None,
-        asker: str = "",
+        asker: Key | None = None,
     ) -> CypherAnswer:
         """Answer a Cypher query: about the whole graph, or with a scope about what that scope sees.
 

@@ -4,12 +4,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version as version_of
 from typing import Any
 
 from kgmem.consensus.weighing import NumpyConsensus
+from kgmem.domain.answer import Answer
 from kgmem.domain.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.errors import InvalidInput, KgmemError, Unavailable
 from kgmem.domain.graph import Graph
+from kgmem.domain.question import Question
 from kgmem.domain.schema import GraphSchema
 from kgmem.embedding.registry import make_embedder
 from kgmem.formats.named_queries import load_named_queries
@@ -17,9 +20,11 @@ from kgmem.formats.toml_schema import load_schema
 from kgmem.memory import Memory
 from kgmem.query.answering import GraphCypher
 from kgmem.query.execution.limits import Limits
+from kgmem.query.procedures.surroundings import Surroundings
 from kgmem.resources import resource
 from kgmem.services.import_reader import describe
 from kgmem.services.parts import Parts
+from kgmem.services.recall import recall
 from kgmem.services.remember import schema_of
 from kgmem.settings import Settings
 from kgmem.storage.postgres.catalog import PostgresCatalog
@@ -182,8 +187,22 @@ async def _parts(
     imports = PostgresImports(catalog, describe)
     uploads = Uploads(settings.home / "uploads")
     claims = PostgresClaims(catalog, NumpyConsensus())
-    cypher = GraphCypher(PostgresGraphs(catalog), limits=Limits(seconds=settings.statement_timeout))
-    return Parts(
+
+    async def recalled(graph: str, question: Question) -> Answer:
+        return await recall(parts, graph, question)
+
+    graphs = PostgresGraphs(catalog)
+    around = Surroundings(
+        graphs,
+        recalled,
+        claims.facts_of,
+        catalog.get,
+        catalog.list,
+        catalog.stats,
+        lambda graph: schema_of(core, graph),
+        version_of("kgmem"),
+    )
+    parts = Parts(
         catalog,
         store,
         imports,
@@ -196,9 +215,10 @@ async def _parts(
         embedders.of,
         uploads,
         claims,
-        cypher,
+        GraphCypher(graphs, around, limits=Limits(seconds=settings.statement_timeout)),
         load_named_queries(resource("cypher")),
     )
+    return parts
 
 
 class _Embedders:

@@ -120,7 +120,6 @@ class GraphTransaction:
 
     async def run(self, query: str, parameters: Mapping[str, Any]) -> "Rows":
         """Run a query. Raises CypherError, Forbidden, TimedOut."""
-        who = self.key.name
         try:
             if self._open is None:
                 answer = await self.memory.cypher(
@@ -130,10 +129,10 @@ class GraphTransaction:
                     mode=self.mode,
                     scope=self._scope,
                     seconds=self.asked.timeout,
-                    asker=who,
+                    asker=self.key,
                 )
             else:
-                asked = CypherQuery(query, parameters, self.mode, self._scope, self.asked.timeout, None, who)
+                asked = CypherQuery(query, parameters, self.mode, self._scope, self.asked.timeout, None, self.key)
                 answer = await self._open.run(asked)
         except InvalidInput as error:
             if error.facts.get("type") == "AccessMode" and self.asked.write:

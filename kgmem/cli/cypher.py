@@ -56,7 +56,7 @@ def cypher(
             found = memory.named_query(named)
             asked, given = found.text, found.filled(parameters)
         started = time.perf_counter()
-        answer = await memory.cypher(graph, asked, given, mode=mode, scope=scope, seconds=timeout, asker="cli")
+        answer = await memory.cypher(graph, asked, given, mode=mode, scope=scope, seconds=timeout)
         show(answer, time.perf_counter() - started, as_json=as_json)
 
     with_memory(ask)

@@ -50,7 +50,7 @@ class Shell:
     def ask(self, text: str) -> bool:
         """Run a query and show its answer; gives that the shell goes on."""
         started = time.perf_counter()
-        work = self.memory.cypher(self.graph, text, self.parameters, mode=self.mode, scope=self.scope, asker="cli")
+        work = self.memory.cypher(self.graph, text, self.parameters, mode=self.mode, scope=self.scope)
         show(self.runner.run(work), time.perf_counter() - started, as_json=False)
         return True
 
@@ -132,7 +132,7 @@ def _named(shell: Shell, name: str) -> None:
     known = {each.name for each in query.parameters}
     given = {key: value for key, value in shell.parameters.items() if key in known}
     started = time.perf_counter()
-    work = shell.memory.cypher(shell.graph, query.text, query.filled(given), scope=shell.scope, asker="cli")
+    work = shell.memory.cypher(shell.graph, query.text, query.filled(given), scope=shell.scope)
     show(shell.runner.run(work), time.perf_counter() - started, as_json=False)
 
 

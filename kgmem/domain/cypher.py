@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from kgmem.domain.access import Key
 from kgmem.domain.errors import InvalidInput
 
 Mode = Literal["read", "write"]
@@ -24,7 +25,7 @@ class CypherQuery:
     scope: str | None = None
     seconds: float | None = None
     rows: int | None = None
-    asker: str = ""  # Who asks, for the audit of what is written.
+    asker: Key | None = None  # Whose key asks: for the audit of what is written, and for what it may learn of.
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The engine behind the port: queries as the façade asks them, answered one by one or several in a transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from typing import Any
@@ -10,18 +10,19 @@ from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mo
 from kgmem.domain.errors import Conflict, KgmemError
 from kgmem.query.execution.graph import Graphs, GraphTransaction
 from kgmem.query.execution.limits import Limits
-from kgmem.query.execution.procedures import Procedure
 from kgmem.query.execution.statements import Asked, Engine, Result
+from kgmem.query.procedures import procedures, shown
+from kgmem.query.procedures.surroundings import Surroundings
 from kgmem.query.values.native import from_python
 
 
 class GraphCypher:
     """Answers Cypher about the graphs of one store."""
 
-    def __init__(self, graphs: Graphs, procedures: Iterable[Procedure] = (), *, limits: Limits | None = None) -> None:
-        """Take the graphs, the procedures that can be called, and how much a statement may take."""
+    def __init__(self, graphs: Graphs, around: Surroundings | None = None, *, limits: Limits | None = None) -> None:
+        """Take the graphs, what surrounds them (None: no procedures), and how much a statement may take."""
         self._graphs = graphs
-        self._engine = Engine(graphs, procedures)
+        self._engine = Engine(graphs, procedures(around), shown(around)) if around else Engine(graphs)
         self._limits = limits or Limits()
 
     async def run(self, graph: str, query: CypherQuery) -> CypherAnswer:
@@ -47,6 +48,7 @@ class GraphCypher:
             query.scope,
             query.mode == "write",
             Limits(seconds, rows, self._limits.depth),
+            bound=query.scope is not None or (query.asker is not None and query.asker.graph is not None),
         )
 
     async def hold(self, held: "_Transaction") -> None:

@@ -127,6 +127,7 @@ point.withinBBox(ANY, ANY, ANY) BOOLEAN
 """
 
 _OWN = """
+apoc.any.property(NODE|RELATIONSHIP|MAP, STRING) ANY
 kgmem.known_at(NODE|RELATIONSHIP, ANY) BOOLEAN
 kgmem.valid_at(NODE|RELATIONSHIP, ANY) BOOLEAN
 vector.similarity.cosine(ANY, ANY) FLOAT

@@ -68,7 +68,8 @@ def _note(graph: str, query: CypherQuery, answer: CypherAnswer) -> None:
         changed = ", ".join(f"{name} {count}" for name, count in answer.counters.items() if count) or "nothing"
         scope = "all scopes" if query.scope is None else f"scope {query.scope!r}"
         told = " ".join(query.text.split())[:_TOLD]
-        logger.info("Cypher: %s wrote into %s (%s): %s. %s", query.asker or "?", graph, scope, changed, told)
+        who = f"key {query.asker.id}" if query.asker else "the library"
+        logger.info("Cypher: %s wrote into %s (%s): %s. %s", who, graph, scope, changed, told)
 
 
 def _engine(parts: Parts) -> Cypher:

@@ -63,7 +63,7 @@ async def _answered(graph: str, access: Access, asked: CypherIn) -> CypherAnswer
         mode=asked.mode,
         scope=asked.asked_scope(access.key),
         seconds=asked.timeout,
-        asker=access.key.id,
+        asker=access.key,
     )
 
 

@@ -43,7 +43,7 @@ async def query_api_run(graph: GraphName, request: Request, access: Reads, asked
         untyped(asked.parameters),
         mode=mode,
         scope=demanded_scope(access.key, None),
-        asker=access.key.id,
+        asker=access.key,
     )
     return await _told(request, asked, answer, bookmarks=[f"kgmem:{time.time_ns()}"])
 
@@ -99,7 +99,7 @@ async def _next(request: Request, access: Access, session: Session, asked: Query
 async def _run(access: Access, session: Session, asked: QueryIn) -> CypherAnswer | None:
     if not asked.statement:
         return None
-    query = CypherQuery(asked.statement, untyped(asked.parameters), session.mode, asker=access.key.id)
+    query = CypherQuery(asked.statement, untyped(asked.parameters), session.mode, asker=access.key)
     return await session.transaction.run(query)
 
 

@@ -54,6 +54,9 @@ class GraphTransaction(Protocol):
     async def relationships(self, ids: Collection[int]) -> Mapping[int, Relationship]:
         """Give relationships by id; those that are gone are missing."""
 
+    async def known_from(self, identity: int) -> int | None:
+        """Give the microseconds since 1970 since when what has an id is known at all; None where it is not there."""
+
     async def lock(self, names: Iterable[str]) -> None:
         """Keep others from merging what has these names until the transaction ends."""
 

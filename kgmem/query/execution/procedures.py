@@ -8,6 +8,7 @@ from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.run import Rows, Run
 from kgmem.query.planning.steps import Call
 from kgmem.query.signatures import ProcedureSignature
+from kgmem.query.values.problems import ValueProblem
 
 Procedures = Mapping[str, "Procedure"]
 
@@ -28,7 +29,7 @@ async def call(run: Run, step: Call, rows: Rows) -> Rows:
     places = [(outputs.index(name), variable) for name, variable in step.yields]
     result: Rows = []
     for row in rows:
-        found = list(await procedure.run(run, await _arguments(run, step, row)))
+        found = await _found(run, step, procedure, row)
         if not outputs:
             result.append(row)
         elif step.alone or step.clause.yielded is not None:
@@ -40,6 +41,14 @@ async def call(run: Run, step: Call, rows: Rows) -> Rows:
             result.append(row)
         run.check(result, step.at)
     return result if step.clause.where is None else await run.where([step.clause.where], result)
+
+
+async def _found(run: Run, step: Call, procedure: Procedure, row: Row) -> list[Sequence[Any]]:
+    arguments = await _arguments(run, step, row)
+    try:
+        return list(await procedure.run(run, arguments))
+    except ValueProblem as problem:
+        raise run.setting.error(problem, step.at) from problem
 
 
 async def _arguments(run: Run, step: Call, row: Row) -> list[Any]:

@@ -25,7 +25,7 @@ StepHandler = Callable[["Run", Any, Rows], Awaitable[Rows]]
 Answer = Callable[["Run", Expression, Sequence[Row]], Awaitable[Sequence[Any]]]
 
 # Functions that look into the graph.
-_LOOKING = frozenset({"startnode", "endnode"})
+_LOOKING = frozenset({"startnode", "endnode", "kgmem.known_at"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,13 @@ class Run:
         self.planner = planner
         self.limits = limits
         self.counters = Counters()
+        # For procedures: the graph, the scope (None: all), and whether the asker may learn of no other graph.
+        self.graph = ""
+        self.scope: str | None = None
+        self.bound = True
         self.gone: set[int] = set()
         self.deleted_nodes: dict[int, int] = {}  # With the place in the query at which each was deleted.
-        self.setting = replace(setting, nested=self._ask, node=self._node, gone=self.gone)
+        self.setting = replace(setting, nested=self._ask, node=self._node, known_from=self._known_from, gone=self.gone)
         self.kept: dict[int, Any] = {}  # What steps have prepared for themselves, by the identity of its plan.
         self.procedures = procedures
         self._handlers = handlers
@@ -165,6 +169,9 @@ class Run:
 
     async def _one(self, part: Expression, row: Row) -> Sequence[Any]:
         return await self._answered(part, [row])
+
+    def _known_from(self, identity: int) -> int | None:
+        return asyncio.run_coroutine_threadsafe(self.transaction.known_from(identity), self._loop).result()
 
     def _node(self, identity: int) -> Node | None:
         async def look() -> Node | None:

@@ -62,6 +62,7 @@ class Asked:
     scope: str | None = None
     writes: bool = False
     limits: Limits = field(default_factory=Limits)
+    bound: bool = True  # The asker may learn of no other graph.
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ class Engine:
                 procedures=self._procedures,
                 answer=subqueries.answer,
             )
+            run.graph, run.scope, run.bound = asked.graph, asked.scope, asked.bound
             if plan is not None:
                 rows = await subqueries.run_plan(run, plan, [{}])
             else:

@@ -16,6 +16,16 @@ def small_id(id_: int) -> int:
     return (id_ & (1 << _LABEL_SHIFT) - 1) << _LABEL_BITS | id_ >> _LABEL_SHIFT
 
 
+def graph_id(small: int) -> int:
+    """Give the id in the graph of what clients know by a number."""
+    return (small & (1 << _LABEL_BITS) - 1) << _LABEL_SHIFT | small >> _LABEL_BITS
+
+
+def drawn_id(number: int) -> int:
+    """Give the id of what is only drawn and is not in the graph; clients know it by minus its number."""
+    return -number << _LABEL_SHIFT
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
     """A node; two are equal when they are the same node, whatever is known of them."""

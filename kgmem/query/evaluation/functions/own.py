@@ -1,4 +1,4 @@
-"""kgmem's own functions of time: what was true at a time, and what was known by then."""
+"""kgmem's own functions of time: what was true at a time, what was known by then; and what tools expect."""
 
 from collections.abc import Callable, Mapping
 
@@ -55,5 +55,11 @@ def _known_at(setting: Setting) -> Callable[..., Value]:
     return known_at
 
 
-PURE: Mapping[str, Callable[..., Value]] = {"kgmem.valid_at": _valid_at}
+def _any_property(holder: Value, name: Value) -> Value:
+    """Give a property of an element or map, as apoc.any.property does."""
+    held = holder if isinstance(holder, dict) else _element(holder).properties
+    return held.get(name) if isinstance(name, str) else None
+
+
+PURE: Mapping[str, Callable[..., Value]] = {"apoc.any.property": _any_property, "kgmem.valid_at": _valid_at}
 SETTLED: Mapping[str, Callable[[Setting], Callable[..., Value]]] = {"kgmem.known_at": _known_at}

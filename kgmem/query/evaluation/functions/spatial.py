@@ -53,6 +53,12 @@ def _distance_km(left: Value, right: Value) -> float | None:
     return None if one is None or other is None else central_angle(one, other) * EARTH_RADIUS_KM
 
 
+def kilometres(geometry: Value, spot: Point) -> float | None:
+    """Give the distance from a GeoJSON geometry's point to a point on the earth."""
+    found = place(geometry)
+    return None if found is None else central_angle(found, spot) * EARTH_RADIUS_KM
+
+
 def _vector(value: Value) -> list[float]:
     if type(value) is not list or not all(type(each) in {int, float} for each in value):
         raise wrong_type("a list of numbers", value)

@@ -58,6 +58,11 @@ class PostgresTransaction:
         self._writer.seen |= texts
         return found
 
+    async def known_from(self, identity: int) -> int | None:
+        """Give since when what has an id is known at all, in any version."""
+        found: int | None = await self.connection.fetchval(self.layout.sql("cypher", "known_from"), identity)
+        return found
+
     async def lock(self, names: Iterable[str]) -> None:
         """Keep others from merging what has these names, and what happens to share a lock with them."""
         digests = (int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big") for name in names)

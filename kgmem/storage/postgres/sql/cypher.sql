@@ -36,3 +36,10 @@ SELECT x.source, x.id, x.target FROM {index}.edge x WHERE x.source = ANY ($1::bi
 
 -- name: expand_in
 SELECT x.target, x.id, x.source FROM {index}.edge x WHERE x.target = ANY ($1::bigint[])%(asked)s
+
+-- name: known_from
+-- Of any version: a later one changes what is known, not since when.
+SELECT min(known_from) FROM (
+    SELECT known_from FROM {index}.item WHERE id = $1
+    UNION ALL SELECT known_from FROM {index}.edge WHERE id = $1
+    UNION ALL SELECT lower(known) FROM {index}.history WHERE id = $1) held

@@ -1,0 +1,24 @@
+"""The procedures that queries can call, and what SHOW shows."""
+
+from collections.abc import Mapping
+
+from kgmem.query.execution.procedures import Procedure
+from kgmem.query.execution.showing import Rows
+from kgmem.query.procedures import apoc, own, ranking, schema, searching, shows
+from kgmem.query.procedures.surroundings import Surroundings
+
+
+def procedures(around: Surroundings) -> list[Procedure]:
+    """Give all procedures, over what surrounds the engine."""
+    found = [
+        *schema.procedures(around),
+        *apoc.procedures(around),
+        *searching.procedures(around),
+        *own.procedures(around),
+    ]
+    return [*found, *ranking.procedures(around)]
+
+
+def shown(around: Surroundings) -> Mapping[str, Rows]:
+    """Give what each kind of SHOW shows."""
+    return shows.shown(around, procedures(around))

@@ -1,0 +1,134 @@
+"""Recall inside of queries: by words, by vectors, by what a question says, near a place."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kgmem.domain.answer import Answer
+from kgmem.domain.question import HitKind, Question, Spot, What, When, Where
+from kgmem.query.evaluation.functions.spatial import kilometres, place
+from kgmem.query.execution.procedures import Procedure
+from kgmem.query.execution.run import Run
+from kgmem.query.procedures.indexes import TEXTS, VECTORS, check_index
+from kgmem.query.procedures.surroundings import Surroundings, count_of, given, key_of, procedure, scope_of
+from kgmem.query.values import Node, Relationship, Value
+from kgmem.query.values.problems import ValueProblem, wrong_type
+
+_Rows = list[tuple[Value, ...]]
+_MOST = 1000  # Hits of one question.
+_NODES: tuple[HitKind, ...] = ("entity", "episode")
+_OPTIONS = ["k", "labels", "kinds", "scope", "valid_at", "known_at", "any_time", "near", "km"]
+
+
+def procedures(around: Surroundings) -> list[Procedure]:
+    """Give these procedures."""
+
+    async def vectors(run: Run, arguments: Sequence[Any]) -> _Rows:
+        index, count, vector = arguments[:3]
+        check_index(index, VECTORS)
+        if type(vector) is not list or not all(type(each) in {int, float} for each in vector):
+            raise wrong_type("a list of numbers", vector)
+        what = What(vector=[float(each) for each in vector], kinds=_NODES)
+        question = Question(what, When(any_time=True), scope=run.scope or "", k=count_of(count, 1, _MOST))
+        return await _scored(run, await around.found(run, question), "meaning")
+
+    async def texts(run: Run, arguments: Sequence[Any]) -> _Rows:
+        check_index(arguments[0], TEXTS)
+        options = given(arguments, 2, {})
+        count = count_of(options.get("limit", 20) if isinstance(options, dict) else 20, 1, _MOST)
+        what = What(text=str(arguments[1]), kinds=_NODES)
+        question = Question(
+            what, When(any_time=True), scope=run.scope or "", k=count, weights={"meaning": 0.0, "recency": 0.0}
+        )
+        return await _scored(run, await around.found(run, question), "words")
+
+    async def recall(run: Run, arguments: Sequence[Any]) -> _Rows:
+        question = _question(run, str(arguments[0]), given(arguments, 1, {}))
+        answer = await around.found(run, question)
+        nodes, links = await held(run, answer)
+        return [
+            (
+                nodes.get(hit.id),
+                links.get(hit.id),
+                hit.score,
+                hit.kind,
+                hit.key,
+                hit.label,
+                hit.name,
+                hit.text,
+                {name: {"rank": arm.rank, "value": arm.value, "share": arm.share} for name, arm in hit.arms.items()},
+            )
+            for hit in answer.hits
+        ]
+
+    async def nearest(run: Run, arguments: Sequence[Any]) -> _Rows:
+        spot = place(arguments[0])
+        if spot is None:
+            return []
+        labels = given(arguments, 2, [])
+        what = What(labels=[labels] if isinstance(labels, str) else labels, kinds=("entity",))
+        count = count_of(given(arguments, 1, 10), 1, _MOST)
+        where = Where(near=Spot(point=(spot.x, spot.y)), nearest=count)
+        answer = await around.found(run, Question(what, When(any_time=True), where, scope=run.scope or "", k=count))
+        nodes, _ = await held(run, answer)
+        found = [(nodes[hit.id], kilometres(hit.place, spot)) for hit in answer.hits if hit.id in nodes and hit.place]
+        return sorted(found, key=lambda pair: pair[1])
+
+    by_vector = "db.index.vector.queryNodes(indexName STRING, numberOfNearestNeighbours INTEGER, query LIST)"
+    by_text = "db.index.fulltext.queryNodes(indexName STRING, queryString STRING, options MAP?)"
+    columns = "node NODE, relationship RELATIONSHIP, score FLOAT, kind STRING, key STRING, label STRING, name STRING, "
+    columns += "text STRING, arms MAP"
+    near = "kgmem.nearest(to ANY, count INTEGER?, labels ANY?) :: (node NODE, km FLOAT)"
+    return [
+        procedure(f"{by_vector} :: (node NODE, score FLOAT)", "What is nearest to a vector in meaning.", vectors),
+        procedure(f"{by_text} :: (node NODE, score FLOAT)", "What has the words of a text.", texts),
+        procedure(f"kgmem.recall(question STRING, options MAP?) :: ({columns})", "What recall finds.", recall),
+        procedure(near, "The entities nearest to a point or to what has a place.", nearest),
+    ]
+
+
+async def held(run: Run, answer: Answer) -> tuple[Mapping[int, Node], Mapping[int, Relationship]]:
+    """Give the nodes and relationships that hits are about, as the transaction sees them."""
+    nodes = await run.transaction.nodes([hit.id for hit in answer.hits if hit.kind in _NODES])
+    links = await run.transaction.relationships([hit.id for hit in answer.hits if hit.kind == "fact"])
+    return nodes, links
+
+
+async def _scored(run: Run, answer: Answer, arm: str) -> _Rows:
+    nodes, _ = await held(run, answer)
+    return [(nodes[hit.id], float(hit.arms[arm].value)) for hit in answer.hits if hit.id in nodes and arm in hit.arms]
+
+
+def _question(run: Run, text: str, options: Any) -> Question:
+    if not isinstance(options, dict):
+        raise wrong_type("a map of options", options)
+    for name in options:
+        if name not in _OPTIONS:
+            raise ValueProblem(f"Recall has no option {name}.", mend=f"It has {', '.join(_OPTIONS)}.")
+    kinds = tuple(options.get("kinds") or ("entity", "episode", "fact"))
+    when = When(
+        valid_at=_text(options.get("valid_at")),
+        known_at=_text(options.get("known_at")),
+        any_time=bool(options.get("any_time")),
+    )
+    return Question(
+        What(text=text, labels=tuple(options.get("labels") or ()), kinds=kinds),
+        when,
+        _near(options),
+        scope=scope_of(run, options.get("scope")),
+        k=count_of(options.get("k", 20), 1, _MOST),
+    )
+
+
+def _near(options: Mapping[str, Any]) -> Where:
+    near = options.get("near")
+    if near is None:
+        return Where()
+    km = options.get("km")
+    if isinstance(near, str):
+        return Where(near=Spot(entity=key_of(near)), km=km)
+    spot = place(near)
+    return Where() if spot is None else Where(near=Spot(point=(spot.x, spot.y)), km=km)
+
+
+def _text(value: Value) -> str | None:
+    return None if value is None else str(value)

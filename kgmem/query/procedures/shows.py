@@ -1,0 +1,148 @@
+"""What SHOW shows: databases, indexes, constraints, procedures, functions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kgmem.domain.embedding import EmbeddingSpace
+from kgmem.query.execution.procedures import Procedure
+from kgmem.query.execution.run import Run
+from kgmem.query.execution.showing import Rows
+from kgmem.query.functions import FUNCTIONS
+from kgmem.query.procedures.indexes import TEXTS, VECTORS, Declared, declared
+from kgmem.query.procedures.overview import label_counts
+from kgmem.query.procedures.surroundings import Surroundings
+from kgmem.query.signatures import Field, FunctionSignature
+from kgmem.query.tree.commands import Show
+
+_Shown = Iterable[Mapping[str, Any]]
+
+
+def shown(around: Surroundings, procedures: Sequence[Procedure]) -> Mapping[str, Rows]:
+    """Give what each kind of SHOW shows."""
+
+    async def databases(run: Run, asked: Show) -> _Shown:
+        names = [graph.name for graph in await around.all_graphs()] if run.scope is None else [run.graph]
+        # A query that is bound to a graph or scope learns of no other: which graphs there are is for those of all.
+        seen = [name for name in names if name == run.graph or not run.bound]
+        return [_database(name, home=name == run.graph) for name in seen if asked.name in {None, name}]
+
+    async def indexes(run: Run, asked: Show) -> _Shown:
+        graph = await around.graph(run.graph)
+        labels = list(await label_counts(around, run))
+        rows = [_vectors(graph.space, labels), _texts(labels)]
+        rows += [_index(each) for each in declared(around.schema(graph)) if each.indexed or each.unique]
+        wanted = asked.which if asked.which not in {None, "ALL"} else None
+        return [{"id": n, **row} for n, row in enumerate(rows, start=1) if wanted in {None, row["type"]}]
+
+    async def constraints(run: Run, _asked: Show) -> _Shown:
+        graph = await around.graph(run.graph)
+        rows = [row for each in declared(around.schema(graph)) for row in _constraints(each)]
+        return [{"id": n, **row} for n, row in enumerate(rows, start=1)]
+
+    async def listed(_run: Run, _asked: Show) -> _Shown:
+        return [_procedure(each) for each in procedures]
+
+    async def functions(_run: Run, _asked: Show) -> _Shown:
+        return [_function(each) for each in FUNCTIONS.values()]
+
+    return {
+        "DATABASES": databases,
+        "INDEXES": indexes,
+        "CONSTRAINTS": constraints,
+        "PROCEDURES": listed,
+        "FUNCTIONS": functions,
+    }
+
+
+def _database(name: str, *, home: bool) -> dict[str, Any]:
+    return {
+        "name": name,
+        "type": "standard",
+        "aliases": [],
+        "access": "read-write",
+        "address": "",
+        "role": "primary",
+        "writer": True,
+        "requestedStatus": "online",
+        "currentStatus": "online",
+        "statusMessage": "",
+        "default": home,
+        "home": home,
+        "constituents": [],
+    }
+
+
+def _ready(name: str, kind: str, labels: list[str], properties: list[str], **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "state": "ONLINE",
+        "populationPercent": 100.0,
+        "type": kind,
+        "entityType": "NODE",
+        "labelsOrTypes": labels,
+        "properties": properties,
+        "indexProvider": "kgmem",
+        **more,
+    }
+
+
+def _vectors(space: EmbeddingSpace | None, labels: list[str]) -> dict[str, Any]:
+    config = {"vector.dimensions": space.dimension if space else 0, "vector.similarity_function": "COSINE"}
+    return _ready(VECTORS, "VECTOR", labels, ["embedding"], options={"indexConfig": config})
+
+
+def _texts(labels: list[str]) -> dict[str, Any]:
+    return _ready(TEXTS, "FULLTEXT", labels, ["name", "text"], options={"indexConfig": {}})
+
+
+def _index(each: Declared) -> dict[str, Any]:
+    row = _ready(each.name, "RANGE", [each.label], list(each.properties), options={})
+    owner = each.name if each.unique else None
+    return {**row, "entityType": "RELATIONSHIP" if each.of_relationships else "NODE", "owningConstraint": owner}
+
+
+def _constraints(each: Declared) -> Iterable[dict[str, Any]]:
+    entity = "RELATIONSHIP" if each.of_relationships else "NODE"
+    row = {"entityType": entity, "labelsOrTypes": [each.label], "properties": list(each.properties), "options": {}}
+    if each.unique:
+        kind = "UNIQUENESS" if entity == "NODE" else "RELATIONSHIP_UNIQUENESS"
+        yield {"name": each.name, "type": kind, "ownedIndex": each.name, **row}
+    if each.required:
+        name = f"required_{each.label}_{'_'.join(each.properties)}".lower()
+        yield {"name": name, "type": f"{entity}_PROPERTY_EXISTENCE", **row}
+
+
+def _procedure(each: Procedure) -> dict[str, Any]:
+    signature = each.signature
+    taken = ", ".join(f"{field.name} :: {field.type}" for field in signature.inputs)
+    given = ", ".join(f"{field.name} :: {field.type}" for field in signature.outputs)
+    return {
+        "name": signature.name,
+        "description": each.description,
+        "mode": "WRITE" if signature.writes else "READ",
+        "worksOnSystem": False,
+        "signature": f"{signature.name}({taken}) :: ({given})",
+        "argumentDescription": [_told(field) for field in signature.inputs],
+        "returnDescription": [_told(field) for field in signature.outputs],
+        "admin": False,
+        "isDeprecated": False,
+    }
+
+
+def _told(field: Field) -> dict[str, Any]:
+    return {"name": field.name, "type": str(field.type), "description": field.name, "isDeprecated": False}
+
+
+def _function(each: FunctionSignature) -> dict[str, Any]:
+    taken = ", ".join("|".join(sorted(names)) for names in each.parameters)
+    return {
+        "name": each.name,
+        "category": "Aggregating" if each.aggregates else "Scalar",
+        "description": f"Takes {taken}." if taken else "Takes nothing.",
+        "signature": f"{each.name}({taken}) :: {each.result}",
+        "isBuiltIn": True,
+        "argumentDescription": [],
+        "returnDescription": each.result,
+        "aggregating": each.aggregates,
+        "isDeprecated": False,
+    }
