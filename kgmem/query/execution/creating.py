@@ -1,14 +1,17 @@
-"""CREATE: nodes of all rows first, then the relationships between them."""
+"""CREATE: what can be made together is made together: nodes of all rows and patterns, then the relationships."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.graph import NewNode, NewRelationship
-from kgmem.query.execution.matching import build_path
-from kgmem.query.execution.properties import labels_of, properties_of
+from kgmem.query.execution.paths import build_path
+from kgmem.query.execution.properties import all_labels, all_properties
 from kgmem.query.execution.run import Rows, Run
+from kgmem.query.planning.names import names_in
 from kgmem.query.planning.steps import Create
+from kgmem.query.tree.located import Located
 from kgmem.query.tree.patterns import NodePattern, PathPattern, RelationshipPattern
 from kgmem.query.values import Node
 
@@ -16,61 +19,103 @@ from kgmem.query.values import Node
 async def create(run: Run, step: Create, rows: Rows) -> Rows:
     """Give each row with what was made for it."""
     made = [dict(row) for row in rows]
-    for number, pattern in enumerate(step.patterns):
-        await make(run, pattern, made, f"\0{number}.")
+    await make(run, step.patterns, made)
     return [{name: value for name, value in row.items() if name[:1] != "\0"} for row in made]
 
 
-async def make(run: Run, pattern: PathPattern, rows: Rows, prefix: str, *, merging: bool = False) -> None:
-    """Make what a pattern says for each row, and put it into the row; what is not named gets a hidden name."""
-    names = [
-        element.variable.name if element.variable is not None else f"{prefix}{n}"
-        for n, element in enumerate(pattern.elements)
-    ]
-    for name, element in zip(names, pattern.elements, strict=True):
-        if isinstance(element, NodePattern):
-            fresh = [row for row in rows if name not in row]
-            await _make_nodes(run, element, name, fresh, merging=merging)
-    for n, element in enumerate(pattern.elements):
-        if isinstance(element, RelationshipPattern):
-            await _make_relationships(run, element, names[n - 1 : n + 2], rows, merging=merging)
-    if pattern.variable is not None:
-        for row in rows:
-            row[pattern.variable.name] = build_path(row, names, {})
-
-
-async def _make_nodes(run: Run, element: NodePattern, name: str, rows: Rows, *, merging: bool) -> None:
-    wanted = [
-        NewNode(
-            await labels_of(run, element.labels, row),
-            await properties_of(run, element.properties, row, nulls=not merging),
-        )
-        for row in rows
-    ]
-    if not wanted:
+async def make(run: Run, patterns: Sequence[PathPattern], rows: Rows, *, merging: bool = False) -> None:
+    """Make what patterns say for each row, and put it into the row; what is not named gets a hidden name."""
+    if not rows:
         return
-    for row, node in zip(rows, await run.transaction.create_nodes(wanted), strict=True):
-        row[name] = node
+    waiting = _Waiting(run, rows, merging=merging)
+    for number, pattern in enumerate(patterns):
+        names = [
+            element.variable.name if element.variable is not None else f"\0{number}.{n}"
+            for n, element in enumerate(pattern.elements)
+        ]
+        for name, element in zip(names, pattern.elements, strict=True):
+            if isinstance(element, NodePattern) and not waiting.has(name):
+                await waiting.node(name, element)
+        for n, element in enumerate(pattern.elements):
+            if isinstance(element, RelationshipPattern):
+                await waiting.link((names[n - 1], names[n], names[n + 1]), element)
+        if pattern.variable is not None:
+            await waiting.flush()
+            for row in rows:
+                row[pattern.variable.name] = build_path(row, names, {})
+    await waiting.flush()
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What is to be made, until something depends on it."""
+
+    run: Run
+    rows: Rows
+    merging: bool
+    nodes: dict[str, NodePattern] = field(default_factory=dict)
+    links: list[tuple[tuple[str, str, str], RelationshipPattern]] = field(default_factory=list)
+
+    def has(self, name: str) -> bool:
+        """Whether a node is there, or waits."""
+        return name in self.nodes or name in self.rows[0]
+
+    async def node(self, name: str, element: NodePattern) -> None:
+        """Let a node wait."""
+        await self._before(element.labels, element.properties)
+        self.nodes[name] = element
+
+    async def link(self, names: tuple[str, str, str], element: RelationshipPattern) -> None:
+        """Let a relationship wait."""
+        await self._before(element.types, element.properties)
+        self.links.append((names, element))
+
+    async def flush(self) -> None:
+        """Make what waits."""
+        nodes, links = self.nodes, self.links
+        self.nodes, self.links = {}, []
+        if nodes:
+            await _make_nodes(self.run, nodes, self.rows, merging=self.merging)
+        if links:
+            await _make_relationships(self.run, links, self.rows, merging=self.merging)
+
+    async def _before(self, *parts: Located | None) -> None:
+        """Make what waits when something else that is made asks for it."""
+        asked = frozenset().union(*(names_in(part) for part in parts if part is not None))
+        if asked & (self.nodes.keys() | {names[1] for names, _ in self.links}):
+            await self.flush()
+
+
+async def _make_nodes(run: Run, nodes: dict[str, NodePattern], rows: Rows, *, merging: bool) -> None:
+    wanted: list[NewNode] = []
+    for element in nodes.values():
+        labels = await all_labels(run, element.labels, rows)
+        properties = await all_properties(run, element.properties, rows, nulls=not merging)
+        wanted += map(NewNode, labels, properties)
+    made = iter(await run.transaction.create_nodes(wanted))
+    for name in nodes:
+        for row in rows:
+            row[name] = next(made)
     run.counters.nodes_created += len(wanted)
     _count(run, (each.properties for each in wanted), sum(len(each.labels) for each in wanted))
 
 
 async def _make_relationships(
-    run: Run, element: RelationshipPattern, names: Sequence[str], rows: Rows, *, merging: bool
+    run: Run, links: list[tuple[tuple[str, str, str], RelationshipPattern]], rows: Rows, *, merging: bool
 ) -> None:
-    left, name, right = names
     wanted = []
-    for row in rows:
-        (kind,) = await labels_of(run, element.types, row)
-        start, end = _end(run, row, left, element.at), _end(run, row, right, element.at)
-        if element.direction == "in":
-            start, end = end, start
-        held = await properties_of(run, element.properties, row, nulls=not merging)
-        wanted.append(NewRelationship(kind, start.id, end.id, held))
-    if not wanted:
-        return
-    for row, made in zip(rows, await run.transaction.create_relationships(wanted), strict=True):
-        row[name] = made
+    for (left, _, right), element in links:
+        kinds = await all_labels(run, element.types, rows)
+        properties = await all_properties(run, element.properties, rows, nulls=not merging)
+        for row, (kind, *_), held in zip(rows, kinds, properties, strict=True):
+            start, end = _end(run, row, left, element.at), _end(run, row, right, element.at)
+            if element.direction == "in":
+                start, end = end, start
+            wanted.append(NewRelationship(kind, start.id, end.id, held))
+    made = iter(await run.transaction.create_relationships(wanted))
+    for (_, name, _), _ in links:
+        for row in rows:
+            row[name] = next(made)
     run.counters.relationships_created += len(wanted)
     _count(run, (each.properties for each in wanted), 0)
 
@@ -86,6 +131,6 @@ def _end(run: Run, row: Row, name: str, at: int) -> Node:
     return held
 
 
-def _count(run: Run, properties: Iterable[dict[str, Any] | Any], labels: int) -> None:
+def _count(run: Run, properties: Iterable[Any], labels: int) -> None:
     run.counters.properties_set += sum(map(len, properties))
     run.counters.labels_added += labels

@@ -8,11 +8,47 @@ from typing import Any, Protocol
 from kgmem.query.planning.steps import LinkPart, Pattern
 from kgmem.query.values import Node, Relationship
 
-# A way in which a pattern matches: the number of the row, then for each node and link of the pattern an id, or for a
-# link that repeats the ids of its relationships in their order.
-Found = tuple[Any, ...]
 # What leads on: a node, a relationship of it, and the node behind that.
 Lead = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A property of a node of a pattern, compared (= < <= > >= IN) with a constant, or with what each row has."""
+
+    name: str
+    property: str
+    operator: str
+    constant: Any = None
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is to be matched: a pattern for each row, which gives an id (or ids, or None) for each name that is bound.
+
+    `needs` says what of the nodes and relationships is needed (see planning/needs.py). `lean`: all that is given must
+    meet the conditions; else what does not may be given too. With `folded` what is the same may come as one.
+    """
+
+    pattern: Pattern
+    rows: Sequence[Mapping[str, Any]]
+    most: int
+    needs: Mapping[str, frozenset[str]]
+    conditions: Sequence[Condition] = ()
+    lean: bool = False
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Each way in which a pattern matches: the number of the row (from 1), how often, and what its parts are.
+
+    A part is a node, a relationship, or its id; the ids of a link that repeats; or None where it is not needed.
+    """
+
+    names: tuple[str, ...]
+    ways: Sequence[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +69,17 @@ class NewRelationship:
     properties: Mapping[str, Any]
 
 
+class AskedAgain(Exception):
+    """What was to be asked once has to be asked more, and so needs a transaction."""
+
+
 class GraphTransaction(Protocol):
     """One transaction on one graph, as one scope sees it; what it writes belongs to that scope."""
 
-    async def match(
-        self, pattern: Pattern, rows: Sequence[Mapping[str, Any]], most: int
-    ) -> tuple[tuple[str, ...], Sequence[Found]]:
-        """Give the names of a pattern's parts, and each way in which its nodes and links match for each row.
+    async def match(self, sought: Sought) -> Matched | None:
+        """Give each way in which the nodes and links of a pattern match; None where it cannot be `lean`.
 
-        A row gives an id (or for a link that repeats, a list of ids) for each name that is bound, or None. Predicates,
-        paths and searches are left to the caller. At most `most` are given.
+        Predicates but for the conditions, paths and searches are left to the caller.
         """
 
     async def expand(self, link: LinkPart, nodes: Collection[int], *, backwards: bool) -> Sequence[Lead]:
@@ -85,8 +122,13 @@ class Graphs(Protocol):
     async def prepare(self, graph: str, labels: Collection[str], types: Collection[str]) -> None:
         """Make known the labels and types that a query will write, before its transaction."""
 
-    def reading(self, graph: str, scope: str | None) -> AbstractAsyncContextManager[GraphTransaction]:
-        """Begin a transaction that reads one snapshot; with a scope it sees what that scope sees, else all."""
+    def reading(
+        self, graph: str, scope: str | None, *, once: bool = False
+    ) -> AbstractAsyncContextManager[GraphTransaction]:
+        """Begin a transaction that reads one snapshot; with a scope it sees what that scope sees, else all.
+
+        `once`: it will be asked once, which needs no transaction; asked again it raises AskedAgain.
+        """
 
     async def writing(self, graph: str, scope: str | None, work: Callable[[GraphTransaction], Any]) -> Any:
         """Run work in a transaction and commit it; run it again from its start when writers met on the same rows."""

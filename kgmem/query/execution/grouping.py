@@ -7,6 +7,7 @@ from typing import Any
 from kgmem.query.analysis.findings import Column
 from kgmem.query.evaluation.aggregates import AGGREGATES, Accumulator, accumulator
 from kgmem.query.evaluation.setting import Row
+from kgmem.query.execution.candidates import WEIGHT
 from kgmem.query.execution.run import Rows, Run
 from kgmem.query.tree.clauses import Subquery
 from kgmem.query.tree.expressions import Call, CountAll, Expression, Variable
@@ -68,7 +69,7 @@ async def group(run: Run, grouped: Grouped, rows: Rows) -> Rows:
         for each, values, accumulator_ in zip(grouped.aggregations, columns, held.accumulators, strict=True):
             value = True if values is None else values[number]
             if value is not None:
-                _take(run, accumulator_, value, each.call.at)
+                _take(run, accumulator_, value, each.call.at, row.get(WEIGHT, 1))
     if not groups and not grouped.keys:
         groups[()] = _Group({}, await _accumulators(run, grouped, {}))
     made = [_result(run, grouped, held) for held in groups.values()]
@@ -89,9 +90,10 @@ def _result(run: Run, grouped: Grouped, held: _Group) -> Row:
     return row
 
 
-def _take(run: Run, accumulator_: Accumulator, value: Any, at: int) -> None:
+def _take(run: Run, accumulator_: Accumulator, value: Any, at: int, times: int) -> None:
     try:
-        accumulator_.take(value)
+        for _ in range(times):
+            accumulator_.take(value)
     except ValueProblem as problem:
         raise run.setting.error(problem, at) from problem
 

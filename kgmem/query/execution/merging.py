@@ -1,12 +1,13 @@
 """MERGE: what is there, or else is made; of rows that ask for the same, the first makes it and the others find it."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from kgmem.query.evaluation.setting import Row
+from kgmem.query.execution.candidates import Asking
 from kgmem.query.execution.creating import make
 from kgmem.query.execution.matching import matches
-from kgmem.query.execution.properties import labels_of, properties_of
+from kgmem.query.execution.properties import all_labels, all_properties
 from kgmem.query.execution.run import Rows, Run
 from kgmem.query.execution.updating import changed
 from kgmem.query.planning.steps import Merge
@@ -21,7 +22,7 @@ async def merge(run: Run, step: Merge, rows: Rows) -> Rows:
     """Give each row with each match of the pattern, or with what was made for it."""
     if not rows:
         return []
-    identities = [await _identity(run, step, row) for row in rows]
+    identities = await _identities(run, step, rows)
     await run.transaction.lock(repr(identity) for identity in dict.fromkeys(identities))
     if _is_plain(step):
         return await _merge(run, step, rows, identities)
@@ -32,12 +33,12 @@ async def merge(run: Run, step: Merge, rows: Rows) -> Rows:
 
 
 async def _merge(run: Run, step: Merge, rows: Rows, identities: list[Hashable]) -> Rows:
-    groups = await matches(run, step.pattern, rows, step.at)
+    groups = await matches(run, Asking(step.pattern), rows, step.at)
     makers: dict[Hashable, Row] = {}
     for row, found, identity in zip(rows, groups, identities, strict=True):
         if not found and identity not in makers:
             makers[identity] = dict(row)
-    await make(run, step.made, list(makers.values()), "\0made", merging=True)
+    await make(run, [step.made], list(makers.values()), merging=True)
     names = step.pattern.named
     result: Rows = []
     created: list[int] = []
@@ -57,25 +58,31 @@ async def _merge(run: Run, step: Merge, rows: Rows, identities: list[Hashable]) 
     return result
 
 
-async def _identity(run: Run, step: Merge, row: Row) -> Hashable:
-    """Give what tells apart what rows ask for: labels, types, properties, and the ids of what is bound."""
-    found: list[Any] = []
+async def _identities(run: Run, step: Merge, rows: Rows) -> list[Hashable]:
+    """Give for each row what tells apart what rows ask for: labels, types, properties, and the ids of what is bound."""
+    columns: list[Sequence[Any]] = []
     for element in step.made.elements:
         variable = element.variable
         if variable is not None and variable.name in step.bound:
-            held = row[variable.name]
-            found.append(held.id if isinstance(held, Node) else None)
-            if held is None:
-                problem = f"{variable.name} is null, and so nothing can be merged with it."
-                raise run.error("InvalidArgumentType", problem, element.at, type="TypeError")
+            columns.append([_bound_id(run, row[variable.name], variable.name, element.at) for row in rows])
             continue
         assert isinstance(element, NodePattern | RelationshipPattern)  # noqa: S101 - groups are refused
-        labels = await labels_of(run, element.labels if isinstance(element, NodePattern) else element.types, row)
-        held = await properties_of(run, element.properties, row, nulls=False)
-        found.append((labels, tuple(sorted((name, group_key(each)) for name, each in held.items()))))
-    if len(found) == 3 and step.made.elements[1].direction == "both":  # type: ignore[union-attr]
-        found = [found[1], *sorted((found[0], found[2]), key=repr)]
-    return tuple(found)
+        labels = await all_labels(run, element.labels if isinstance(element, NodePattern) else element.types, rows)
+        held = await all_properties(run, element.properties, rows, nulls=False)
+        keys = [tuple(sorted((name, group_key(value)) for name, value in each.items())) for each in held]
+        columns.append(list(zip(labels, keys, strict=True)))
+    elements = step.made.elements
+    found = list(zip(*columns, strict=True))
+    if len(elements) == 3 and elements[1].direction == "both":  # type: ignore[union-attr]
+        return [(link, *sorted((left, right), key=repr)) for left, link, right in found]
+    return list(found)
+
+
+def _bound_id(run: Run, value: Any, name: str, at: int) -> int:
+    if not isinstance(value, Node):
+        problem = f"{name} is null, and so nothing can be merged with it."
+        raise run.error("InvalidArgumentType", problem, at, type="TypeError")
+    return value.id
 
 
 def _is_plain(step: Merge) -> bool:

@@ -1,15 +1,13 @@
 """WITH, RETURN and UNWIND: columns, groups, DISTINCT, ORDER BY, SKIP, LIMIT, WHERE."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from kgmem.query.errors import CypherError
 from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.grouping import group, prepare
+from kgmem.query.execution.numbers import number, wanted
 from kgmem.query.execution.run import Rows, Run
 from kgmem.query.planning.steps import Finish, Project, Unwind
 from kgmem.query.tree.clauses import SortKey
-from kgmem.query.tree.expressions import Expression
 from kgmem.query.values.comparison import group_key, order_key
 
 
@@ -26,11 +24,6 @@ async def unwind(run: Run, step: Unwind, rows: Rows) -> Rows:
     return result
 
 
-async def wanted(run: Run, numbers: Sequence[Expression]) -> int | None:
-    """Give how many rows are asked for: a sum; None for all."""
-    return sum([await _number(run, each) or 0 for each in numbers]) if numbers else None
-
-
 async def finish(_run: Run, _step: Finish, _rows: Rows) -> Rows:
     """Give nothing."""
     return []
@@ -39,8 +32,8 @@ async def finish(_run: Run, _step: Finish, _rows: Rows) -> Rows:
 async def project(run: Run, step: Project, rows: Rows) -> Rows:
     """Give rows of columns."""
     projected = step.projected
-    skip = await _number(run, step.skip) or 0
-    limit = await _number(run, step.limit)
+    skip = await number(run, step.skip) or 0
+    limit = await number(run, step.limit)
     if projected.grouped:
         grouped = run.kept.get(id(projected))
         if grouped is None:
@@ -86,18 +79,3 @@ async def _sorted(run: Run, order: Sequence[SortKey], pairs: list[tuple[Row, Row
     for key, values in zip(reversed(order), reversed(keys), strict=True):
         places.sort(key=values.__getitem__, reverse=key.descending)
     return [pairs[n] for n in places]
-
-
-async def _number(run: Run, part: Expression | None) -> int | None:
-    if part is None:
-        return None
-    value: Any = await run.value(part, {})
-    if type(value) is not int:
-        raise _refused(run, "InvalidArgumentType", "SKIP and LIMIT take an integer.", part.at)
-    if value < 0:
-        raise _refused(run, "NegativeIntegerArgument", "SKIP and LIMIT cannot be negative.", part.at)
-    return int(value)
-
-
-def _refused(run: Run, detail: str, problem: str, at: int) -> CypherError:
-    return run.error(detail, problem, at, type="SyntaxError")

@@ -1,5 +1,6 @@
 """What is written: property maps and labels out of expressions, checked."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from kgmem.query.errors import CypherError
@@ -29,16 +30,34 @@ async def labels_of(run: Run, labels: Labels | None, row: Row) -> tuple[str, ...
     return tuple(dict.fromkeys(names))
 
 
-async def properties_of(run: Run, part: Expression | None, row: Row, *, nulls: bool = True) -> dict[str, Any]:
-    """Give the properties that a map stands for, without nulls; those are refused unless `nulls`."""
+async def all_labels(run: Run, labels: Labels | None, rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Give for each row the labels that are given to something."""
+    if labels is None or _is_fixed(labels):
+        return [await labels_of(run, labels, {})] * len(rows)
+    return [await labels_of(run, labels, row) for row in rows]
+
+
+async def all_properties(
+    run: Run, part: Expression | None, rows: Sequence[Row], *, nulls: bool = True
+) -> list[dict[str, Any]]:
+    """Give for each row the properties that a map stands for, without nulls; those are refused unless `nulls`."""
     if part is None:
-        return {}
-    value = await run.value(part, row)
-    held = as_map(run, value, part.at)
+        return [{} for _ in rows]
+    return [_properties(run, value, part.at, nulls=nulls) for value in await run.values(part, rows)]
+
+
+def _properties(run: Run, value: Any, at: int, *, nulls: bool) -> dict[str, Any]:
+    held = as_map(run, value, at)
     if not nulls and (name := next((name for name, each in held.items() if each is None), None)) is not None:
         problem = f"What is merged cannot have null for {name}."
-        raise run.error("MergeReadOwnWrites", problem, part.at, type="SemanticError", mend="Leave it out.")
-    return {name: storable(run, each, part.at) for name, each in held.items() if each is not None}
+        raise run.error("MergeReadOwnWrites", problem, at, type="SemanticError", mend="Leave it out.")
+    return {name: storable(run, each, at) for name, each in held.items() if each is not None}
+
+
+def _is_fixed(labels: Labels) -> bool:
+    if isinstance(labels, AllLabels):
+        return all(map(_is_fixed, labels.operands))
+    return isinstance(labels, LabelName)
 
 
 def as_map(run: Run, value: Any, at: int) -> dict[str, Any]:

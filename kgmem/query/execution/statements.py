@@ -23,12 +23,13 @@ from kgmem.query.execution import (
     updating,
 )
 from kgmem.query.execution.counters import Counters
-from kgmem.query.execution.graph import Graphs, GraphTransaction
+from kgmem.query.execution.graph import AskedAgain, Graphs, GraphTransaction
 from kgmem.query.execution.limits import Limits
 from kgmem.query.execution.procedures import Procedure
 from kgmem.query.execution.run import Run, StepHandler
 from kgmem.query.planning import steps
 from kgmem.query.planning.clauses import Planner
+from kgmem.query.planning.steps import Plan
 from kgmem.query.tree.clauses import Create, Merge, Query
 from kgmem.query.tree.commands import Show
 from kgmem.query.tree.labels import LabelName
@@ -75,6 +76,15 @@ class Result:
     writes: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Understood:
+    """What a statement means, and what runs it in a transaction; `once` where it asks the graph once at the most."""
+
+    analysed: Analysed
+    work: Callable[[GraphTransaction], Awaitable[Result]]
+    once: bool
+
+
 class Engine:
     """Runs statements on graphs."""
 
@@ -89,24 +99,33 @@ class Engine:
 
     async def run(self, asked: Asked) -> Result:
         """Run a statement in a transaction of its own. Raises CypherError, TimedOut, and what the graph raises."""
-        analysed, work = self._understood(asked)
+        understood = self._understood(asked)
         async with _within(asked.limits.seconds):
-            if not analysed.writes:
-                async with self._graphs.reading(asked.graph, asked.scope) as transaction:
-                    return await work(transaction)
-            await self._prepare(asked, analysed)
-            result: Result = await self._graphs.writing(asked.graph, asked.scope, work)
+            if not understood.analysed.writes:
+                return await self._read(asked, understood)
+            await self._prepare(asked, understood.analysed)
+            result: Result = await self._graphs.writing(asked.graph, asked.scope, understood.work)
             return result
+
+    async def _read(self, asked: Asked, understood: "_Understood") -> Result:
+        if understood.once:
+            try:
+                async with self._graphs.reading(asked.graph, asked.scope, once=True) as transaction:
+                    return await understood.work(transaction)
+            except AskedAgain:
+                pass
+        async with self._graphs.reading(asked.graph, asked.scope) as transaction:
+            return await understood.work(transaction)
 
     async def run_within(self, asked: Asked, transaction: GraphTransaction) -> Result:
         """Run a statement in a transaction that is open; whoever opened it ends it."""
-        analysed, work = self._understood(asked)
+        understood = self._understood(asked)
         async with _within(asked.limits.seconds):
-            if analysed.writes:
-                await self._prepare(asked, analysed)
-            return await work(transaction)
+            if understood.analysed.writes:
+                await self._prepare(asked, understood.analysed)
+            return await understood.work(transaction)
 
-    def _understood(self, asked: Asked) -> tuple[Analysed, Callable[[GraphTransaction], Awaitable[Result]]]:
+    def _understood(self, asked: Asked) -> "_Understood":
         """Give what a statement means, and what runs it in a transaction. Raises CypherError."""
         analysed = analyse(asked.text, parameters=asked.parameters, procedures=self._signatures)
         if analysed.writes and not asked.writes:
@@ -141,7 +160,7 @@ class Engine:
             values = [tuple(row[name] for name in names) for row in rows] if names else []
             return Result(names, values, run.counters, analysed.writes)
 
-        return analysed, work
+        return _Understood(analysed, work, plan is not None and _asks_once(plan))
 
     async def _prepare(self, asked: Asked, analysed: Analysed) -> None:
         labels, types = written(analysed.statement.body)
@@ -157,6 +176,14 @@ async def _within(seconds: float) -> AsyncIterator[None]:
     except TimeoutError as error:
         problem = f"The query took longer than {seconds:g} seconds and was stopped."
         raise TimedOut(problem, mend="Ask for less, or allow it more time.") from error
+
+
+def _asks_once(plan: Plan) -> bool:
+    """Whether a plan asks the graph with one MATCH at the most; what asks more nevertheless begins again."""
+    found = [step for part in plan.parts for step in part]
+    return all(isinstance(step, steps.Match | steps.Unwind | steps.Project) for step in found) and (
+        sum(isinstance(step, steps.Match) for step in found) <= 1
+    )
 
 
 def written(part: Located) -> tuple[Collection[str], Collection[str]]:

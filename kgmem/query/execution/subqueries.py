@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kgmem.query.evaluation.setting import Row
+from kgmem.query.execution.candidates import Asking
 from kgmem.query.execution.matching import matches
 from kgmem.query.execution.run import Rows, Run
 from kgmem.query.execution.searching import shortest
@@ -37,7 +38,7 @@ async def _matches(run: Run, pattern: PathPattern, where: Expression | None, row
     if planned is None:
         planned = plan_pattern((pattern,), where, frozenset(rows[0]), run.setting.text)
         run.kept[id(pattern)] = planned
-    return await matches(run, planned, list(rows), pattern.at)
+    return await matches(run, Asking(planned), list(rows), pattern.at)
 
 
 async def _listed(run: Run, result: Expression, groups: list[Rows]) -> list[list[Any]]:
@@ -77,7 +78,7 @@ async def _groups(run: Run, plan: Plan, rows: Sequence[Row], at: int) -> list[Ro
     """Give for each row what a plan gives for it; one that only matches runs once for all rows."""
     first = plan.parts[0]
     if len(plan.parts) == 1 and len(first) == 1 and isinstance(first[0], Match) and not first[0].optional:
-        return await matches(run, first[0].pattern, list(rows), at)
+        return await matches(run, Asking(first[0].pattern, first[0].needs, first[0].lean), list(rows), at)
     return [await run_plan(run, plan, [row]) for row in rows]
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from kgmem.query.analysis.findings import Analysed
 from kgmem.query.planning import steps
+from kgmem.query.planning.needs import with_needs
 from kgmem.query.planning.patterns import plan_pattern
 from kgmem.query.planning.steps import Plan, Step
 from kgmem.query.tree import clauses as tree
-from kgmem.query.tree.expressions import Expression, Variable
-from kgmem.query.tree.patterns import PathPattern
+from kgmem.query.tree.expressions import Variable
 
 
 class Planner:
@@ -24,11 +24,7 @@ class Planner:
         parts = tuple(self._part(part, known) for part in query.parts)
         last = query.parts[0].clauses[-1]
         columns = self._analysed.projected(last.projection).columns if isinstance(last, tree.Return) else ()
-        return Plan(parts, query.all, columns)
-
-    def predicate(self, pattern: PathPattern, where: Expression | None, known: frozenset[str]) -> steps.Pattern:
-        """Give the plan of a pattern that stands in an expression."""
-        return plan_pattern((pattern,), where, known, self._analysed.text)
+        return with_needs(Plan(parts, query.all, columns))
 
     def _part(self, part: tree.Part, known: frozenset[str]) -> tuple[Step, ...]:
         return tuple(self._steps(part.clauses, known, known))
@@ -43,7 +39,11 @@ class Planner:
             step = _STEPS[type(clause)](self, clause, here, outer)
             if isinstance(step, steps.Call) and alone and self._analysed.columns:
                 step = steps.Call(step.at, step.clause, step.signature, step.yields, alone=True)
-            found.append(step)
+            last = found[-1] if found else None
+            if isinstance(step, steps.Create) and isinstance(last, steps.Create):
+                found[-1] = replace(last, patterns=(*last.patterns, *step.patterns))
+            else:
+                found.append(step)
             here = frozenset(self._analysed.after(clause)) if not isinstance(clause, tree.Return) else here
         return [_bounded(step, after) for step, after in zip(found, [*found[1:], None], strict=True)]
 

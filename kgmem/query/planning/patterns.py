@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from kgmem.query.errors import CypherError
+from kgmem.query.planning.lookups import lookups_in
 from kgmem.query.planning.steps import LinkPart, NodePart, PathPart, Pattern, Search
 from kgmem.query.tree.expressions import (
     And,
@@ -141,6 +142,7 @@ def plan_pattern(
         tuple(builder.searches),
         tuple(builder.predicates),
         tuple(builder.named),
+        lookups_in(builder.predicates, [node.name for node in builder.nodes.values() if not node.bound], known),
     )
 
 

@@ -1,5 +1,6 @@
 """What a plan is made of: frozen values, one a step."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kgmem.query.analysis.findings import Column, Projected
@@ -61,10 +62,22 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """A predicate that a store may answer: a node's property, compared (= < <= > >= IN) with what is known before."""
+
+    name: str
+    property: str
+    operator: str
+    value: Expression
+    predicate: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """What one MATCH looks for: all of it at once, no relationship twice.
 
-    `predicates` are what inline maps and WHERE ask; all must be true. `named` are the variables that it binds.
+    `predicates` are what inline maps and WHERE ask; all must be true; `lookups` are those that a store may answer.
+    `named` are the variables that it binds.
     """
 
     nodes: tuple[NodePart, ...]
@@ -73,6 +86,7 @@ class Pattern:
     searches: tuple[Search, ...]
     predicates: tuple[Expression, ...]
     named: tuple[str, ...]
+    lookups: tuple[Lookup, ...] = ()
 
     @property
     def bound(self) -> tuple[str, ...]:
@@ -96,12 +110,18 @@ class Step:
 class Match(Step):
     """MATCH: each row with each way in which the pattern matches; with `optional` at least once, with nulls.
 
-    No more rows are asked for than the sum of `most`, where that is not empty.
+    No more rows are asked for than the sum of `most`, where that is not empty. `needs` is what is needed of what the
+    pattern binds (None: everything), and `shown` what the rows must have of it; where the store answers all lookups,
+    `lean` is enough. `folded`: rows that are the same in what is needed may come as one, with how many they are.
     """
 
     pattern: Pattern
     optional: bool
     most: tuple[Expression, ...] = ()
+    needs: Mapping[str, frozenset[str]] | None = None
+    lean: Mapping[str, frozenset[str]] | None = None
+    shown: frozenset[str] = frozenset()
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

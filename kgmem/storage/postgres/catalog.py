@@ -202,7 +202,7 @@ class PostgresCatalog:
             if held and held[1].id == layout.id:
                 layout.labels, layout.by_id = held[1].labels, held[1].by_id
                 layout.scopes, layout.sources, layout.large = held[1].scopes, held[1].sources, held[1].large
-                layout.joined = held[1].joined
+                layout.joined, layout.further = held[1].joined, held[1].further
             else:
                 await learn_labels(connection, layout)
         if forgotten == self._forgotten:  # Else it may have been read before the change that others forgot it for.

@@ -61,6 +61,7 @@ class Layout:
     seen: frozenset[int] = frozenset()  # In a copy: the labels that the original knew.
     large: dict[int, float] = field(default_factory=dict)  # Scope -> when a search last found it large.
     joined: set[int] = field(default_factory=set)  # Labels that ends of facts were seen to have.
+    further: bool = False  # A node was seen that has further labels beside its table's.
     schema_of: Callable[[Graph], GraphSchema] = _own_schema
     held_schema: GraphSchema | None = None  # Once it was asked for.
     index_properties: IndexProperties = _no_indexes  # Makes what the schema declares for new labels.

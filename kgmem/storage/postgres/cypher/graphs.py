@@ -28,14 +28,14 @@ class PostgresGraphs:
             await ensure_labels(self._database, layout, EDGE, types)
 
     @asynccontextmanager
-    async def reading(self, graph: str, scope: str | None) -> AsyncIterator[GraphTransaction]:
-        """Begin a transaction that reads one snapshot."""
-        async with (
-            self._catalog.on(graph) as layout,
-            self._database.connection() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            yield await self._transaction(connection, layout, scope, make=False)
+    async def reading(self, graph: str, scope: str | None, *, once: bool = False) -> AsyncIterator[GraphTransaction]:
+        """Begin a transaction that reads one snapshot; none is needed for what is asked `once`."""
+        async with self._catalog.on(graph) as layout, self._database.connection() as connection:
+            if once and scope is None:
+                yield PostgresTransaction(connection, layout, self._database, scope, [], once=True)
+                return
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                yield await self._transaction(connection, layout, scope, make=False)
 
     async def writing(self, graph: str, scope: str | None, work: Callable[[GraphTransaction], Awaitable[Any]]) -> Any:
         """Run work in a transaction and commit it; again from its start when writers met on the same rows."""

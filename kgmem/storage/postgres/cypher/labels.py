@@ -1,8 +1,10 @@
 """Label expressions as conditions of SQL on rows of the index."""
 
+from collections.abc import Iterable
+
 from kgmem.query.tree.labels import AllLabels, AnyLabel, LabelName, Labels, NotLabel, OneLabel
 from kgmem.storage.postgres.cypher.statement import Parameters
-from kgmem.storage.postgres.layout import EDGE, LABEL_SHIFT, VERTEX, Layout
+from kgmem.storage.postgres.layout import EDGE, LABEL_SHIFT, VERTEX, Label, Layout
 
 UNLABELLED = ""  # The name under which kgmem registers the table of nodes that have no label of their own.
 
@@ -22,6 +24,30 @@ def node_condition(layout: Layout, labels: Labels, item: str, parameters: Parame
         word = " AND " if isinstance(labels, AllLabels) else " OR "
         return f"({word.join(node_condition(layout, each, item, parameters) for each in labels.operands)})"
     raise TypeError(f"{type(labels).__name__} is no condition that SQL can hold")
+
+
+def own_label(layout: Layout, labels: Iterable[Labels]) -> Label | None:
+    """Give the label of which all that bears these labels is in the table, where no node has further labels."""
+    names = (each.name for each in labels if isinstance(each, LabelName))
+    return next((held for name in names if (held := layout.labels.get((VERTEX, name))) is not None), None)
+
+
+def lean_condition(layout: Layout, labels: Labels, id_: str) -> str:
+    """Give the condition that a node's table is of one of these labels, where no node has further ones."""
+    held = [label for label in layout.by_id.values() if label.kind == VERTEX and _bears(labels, label.name)]
+    numbers = ",".join(str(label.id) for label in sorted(held, key=lambda label: label.id))
+    return f"({id_}) >> {LABEL_SHIFT} IN ({numbers})" if held else "false"
+
+
+def _bears(labels: Labels, name: str) -> bool:
+    if isinstance(labels, AnyLabel):
+        return name != UNLABELLED
+    if isinstance(labels, NotLabel):
+        return not _bears(labels.operand, name)
+    if isinstance(labels, AllLabels | OneLabel):
+        holds = all if isinstance(labels, AllLabels) else any
+        return holds(_bears(each, name) for each in labels.operands)
+    return isinstance(labels, LabelName) and labels.name == name
 
 
 def kinds_of(layout: Layout, types: Labels | None) -> list[int] | None:

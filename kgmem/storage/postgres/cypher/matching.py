@@ -1,17 +1,23 @@
 """Patterns as one SQL statement over the tables of items and edges: nodes are items, links edges, chains recursive."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
+from kgmem.query.execution.graph import Condition, Sought
 from kgmem.query.planning.steps import LinkPart, NodePart, Pattern
-from kgmem.storage.postgres.cypher.labels import kinds_of, node_condition
+from kgmem.query.tree.labels import LabelName
+from kgmem.query.values.agtype import to_agtype
+from kgmem.storage.postgres.cypher.labels import kinds_of, lean_condition, node_condition, own_label
+from kgmem.storage.postgres.cypher.properties import node_properties, property_of
+from kgmem.storage.postgres.cypher.shapes import Shapes
 from kgmem.storage.postgres.cypher.statement import Parameters
-from kgmem.storage.postgres.layout import Layout
+from kgmem.storage.postgres.layout import LABEL_SHIFT, VERTEX, Label, Layout
 from kgmem.storage.postgres.statements import quote
 
 _SELECT, _NEVER = "SELECT", "false"
+_MOST_LABELS = 12  # How many tables a statement looks into for what may be in any of them.
 _FILE = "cypher"
 
 
@@ -19,38 +25,55 @@ _FILE = "cypher"
 class MatchStatement:
     """Composes the statement that finds the ways in which a pattern matches.
 
-    `scopes` are the numbers of the scopes that may be seen, None for all.
+    `scopes` are the numbers of the scopes that may be seen, None for all. `lean` holds while no node of the graph has
+    further labels, which the statement tells: a node's table then is its label.
     """
 
     layout: Layout
-    pattern: Pattern
+    sought: Sought
     scopes: Sequence[int] | None
+    lean: bool = False
     parameters: Parameters = field(default_factory=Parameters)
     tables: list[str] = field(default_factory=list)
     laterals: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)  # What gives the id of a node or link, by name.
+    rows: dict[str, str] = field(default_factory=dict)  # The aliases of tables that have properties, by name.
+    has_input: bool = False
+    answers: bool = True  # Whether all conditions are in the statement.
+    shapes: Shapes = field(init=False)
 
-    def text(self, rows: Sequence[Mapping[str, Any]], most: int) -> str:
-        """Give the SQL: a column with the number of the row, then one a node and one a link."""
-        bound = self.pattern.bound
-        if bound:
-            self._input(bound, rows)
+    @property
+    def pattern(self) -> Pattern:
+        """The pattern."""
+        return self.sought.pattern
+
+    def text(self) -> str:
+        """Give the SQL: the number of the row, how often, whether it is lean in vain, and what the parts are."""
+        self._input()
         self._nodes_and_links()
         self._unique()
-        columns = [
-            f'{"i.at" if bound else "1"} AS "at"',
-            *(f"{self.ids[part.name]} AS c{n}" for n, part in enumerate(self.pattern.parts)),
-        ]
-        source = ", ".join([*self.tables, *self.laterals])
-        where = f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
-        return f"{_SELECT} {', '.join(columns)}{f' FROM {source}' if source else ''}{where} LIMIT {int(most)}"
+        self.shapes = Shapes(self)
+        columns = ["i.at" if self.has_input else "1", "count(*)" if self.sought.folded else "1"]
+        columns.append(self._part("any_further") if self.lean else "false")
+        columns += self.shapes.columns
+        parts = [_SELECT, ", ".join(columns)]
+        if self.tables or self.laterals:
+            parts += ["FROM", ", ".join([*self.tables, *self.laterals])]
+        if self.conditions:
+            parts += ["WHERE", " AND ".join(self.conditions)]
+        keys = [*([1] if self.has_input else []), *range(4, len(columns) + 1)]
+        if self.sought.folded and keys:
+            parts += ["GROUP BY", ", ".join(map(str, keys))]
+        return " ".join([*parts, "LIMIT", str(int(self.sought.most))])
 
-    def _input(self, bound: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Give the rows as a table: ids in columns, lists of ids as texts of arrays."""
+    def _input(self) -> None:
+        """Give the rows as a table: ids in columns, lists of ids as texts of arrays, values as agtype."""
+        rows = self.sought.rows
         chains = {link.name for link in self.pattern.links if link.repeats}
+        columns = [each.column for each in self.sought.conditions if each.column is not None]
         places, names = [], []
-        for n, name in enumerate(bound):
+        for n, name in enumerate(self.pattern.bound):
             names.append(f"b{n}")
             if name in chains:
                 texts = [None if row[name] is None else "{" + ",".join(map(str, row[name])) + "}" for row in rows]
@@ -59,9 +82,31 @@ class MatchStatement:
             else:
                 places.append(self.parameters.add([row[name] for row in rows], "bigint[]"))
                 self.ids[name] = f"i.b{n}"
-        self.tables.append(f"unnest({', '.join(places)}) WITH ORDINALITY AS i ({', '.join(names)}, at)")
+        for n, name in enumerate(columns):
+            names.append(f"v{n}")
+            places.append(self.parameters.add([_agtype(row[name]) for row in rows], "agtype[]"))
+        if places:
+            self.has_input = True
+            self.tables.append(f"unnest({', '.join(places)}) WITH ORDINALITY AS i ({', '.join(names)}, at)")
+
+    def _asked(self, name: str) -> list[Condition]:
+        return [each for each in self.sought.conditions if each.name == name]
+
+    def meets(self, condition: Condition, properties: str) -> str:
+        """Give the SQL of a condition on a row's properties."""
+        read = property_of(properties, condition.property)
+        if condition.column is not None:
+            columns = [each.column for each in self.sought.conditions if each.column is not None]
+            value = f"i.v{columns.index(condition.column)}"
+        elif condition.operator == "IN":
+            value = self.parameters.add([_agtype(each) for each in condition.constant], "agtype[]")
+            return f"{read} = ANY ({value})"
+        else:
+            value = self.parameters.add(_agtype(condition.constant), "agtype")
+        return f"{read} {condition.operator} {value}"
 
     def _nodes_and_links(self) -> None:
+        self._anchors()
         for number, link in enumerate(self.pattern.links):
             if not link.repeats:
                 self._edge(number, link)
@@ -78,23 +123,90 @@ class MatchStatement:
     def _table(self, name: str) -> str:
         return f"{quote(self.layout.index_name)}.{name}"
 
+    def _anchors(self) -> None:
+        """Begin, in each part of the pattern that nothing bound leads to, at a node of which a property is asked."""
+        reached = {node.name for node in self.pattern.nodes if node.name in self.ids}
+        reached = self._spread(reached)
+        for number, node in enumerate(self.pattern.nodes):
+            if node.name in reached or not any(each.operator in {"=", "IN"} for each in self._asked(node.name)):
+                continue
+            if self._rows_of(number, node):
+                reached = self._spread(reached | {node.name})
+
+    def _spread(self, names: set[str]) -> set[str]:
+        """Give the nodes that links lead to from these."""
+        before = -1
+        while before != len(names):
+            before = len(names)
+            for link in self.pattern.links:
+                if link.left in names or link.right in names or link.bound:
+                    names |= {link.left, link.right}
+        return names
+
+    def _rows_of(self, number: int, node: NodePart) -> bool:
+        """Let a node be a row of its label's table, or of all tables; gives whether that can be told of it."""
+        own = own_label(self.layout, node.labels)
+        labels = [own] if own is not None else self._all_labels() if not node.labels else []
+        if not labels:
+            return False
+        alias = f"n{number}"
+        asked = self._asked(node.name)
+        inside = [each for each in asked if each.column is None or not self.lean]
+        parts = [
+            " AND ".join([self._part("label_rows", label=label.age_name), *self._all_met(inside, "t.properties")])
+            for label in labels
+        ]
+        if not self.lean and own is not None:
+            within = f"(i.id >= {own.id << LABEL_SHIFT} AND i.id < {(own.id + 1) << LABEL_SHIFT})"
+            name = self.parameters.add([own.name], "text[]")
+            parts.append(self._part("further_rows") % {"name": name, "within": within})
+        rows = f"({' UNION ALL '.join(parts)}) {alias}"
+        if any(each.column is not None for each in inside):
+            self.laterals.append(f"LATERAL {rows}")
+        else:
+            self.tables.append(rows)
+        self.conditions += self._all_met([each for each in asked if each not in inside], f"{alias}.properties")
+        self.ids[node.name] = f"{alias}.id"
+        self.rows[node.name] = alias
+        return True
+
+    def _part(self, name: str, **names: str) -> str:
+        return self.layout.sql(_FILE, name, **names).strip()
+
+    def _all_met(self, conditions: Sequence[Condition], properties: str) -> list[str]:
+        return [self.meets(each, properties) for each in conditions]
+
+    def _all_labels(self) -> list[Label]:
+        held = [label for label in self.layout.by_id.values() if label.kind == VERTEX]
+        return sorted(held, key=lambda label: label.id) if len(held) <= _MOST_LABELS else []
+
     def _node(self, number: int, node: NodePart) -> None:
         """Join the item of a node where something is asked of it, or nothing else gives it."""
         known = self.ids.get(node.name)
-        if known is not None and not node.labels and self.scopes is None:
+        if known is None and self.lean and own_label(self.layout, node.labels) and self._rows_of(number, node):
+            known = self.ids[node.name]
+        asked = [
+            each for each in node.labels if not (node.name in self.rows and self.lean and isinstance(each, LabelName))
+        ]
+        if known is not None and self.scopes is None and (self.lean or not asked):
             if node.bound:
                 self.conditions.append(f"{known} IS NOT NULL")
-            return
-        alias = f"n{number}"
-        self.tables.append(f"{self._table('item')} {alias}")
-        if known is None:
-            self.ids[node.name] = f"{alias}.id"
-            self.conditions.append(f"{alias}.kind < 3")
+            self.conditions += (lean_condition(self.layout, each, known) for each in asked)
         else:
-            self.conditions.append(f"{alias}.id = {known}")
-        self.conditions += (node_condition(self.layout, each, alias, self.parameters) for each in node.labels)
-        if self.scopes is not None:
-            self.conditions.append(self._visible(alias))
+            alias = f"m{number}"
+            self.tables.append(f"{self._table('item')} {alias}")
+            self.conditions.append(f"{alias}.kind < 3")
+            if known is None:
+                self.ids[node.name] = f"{alias}.id"
+            else:
+                self.conditions.append(f"{alias}.id = {known}")
+            self.conditions += (node_condition(self.layout, each, alias, self.parameters) for each in node.labels)
+            if self.scopes is not None:
+                self.conditions.append(self._visible(alias))
+        if node.name not in self.rows and self.lean:
+            properties = node_properties(self.layout, node, self.ids[node.name])
+            self.answers = self.answers and (bool(properties) or not self._asked(node.name))
+            self.conditions += (self.meets(each, properties) for each in self._asked(node.name) if properties)
 
     def _visible(self, alias: str) -> str:
         return f"{alias}.scope = ANY ('{{{','.join(str(int(each)) for each in self.scopes or ())}}}'::integer[])"
@@ -109,7 +221,9 @@ class MatchStatement:
     def _edge(self, number: int, link: LinkPart) -> None:
         alias = f"e{number}"
         if link.direction == "both":
-            self.tables.append(f"({self.layout.sql(_FILE, 'both_ways')}) {alias}")
+            self.tables.append(f"({self._part('both_ways')}) {alias}")
+            # Not in the halves: Postgres looks into each by its index only where neither has a WHERE.
+            self.conditions.append(self._part("both_ways_once") % {"edge": alias})
             left, right = f"{alias}.here", f"{alias}.there"
         else:
             self.tables.append(f"{self._table('edge')} {alias}")
@@ -183,7 +297,7 @@ class MatchStatement:
 
 def expansion(layout: Layout, link: LinkPart, scopes: Sequence[int] | None, *, backwards: bool) -> str:
     """Give the SQL of what leads on from nodes ($1) along a link: the node, the edge, and the node behind it."""
-    statement = MatchStatement(layout, Pattern((), (link,), (), (), (), ()), scopes)
+    statement = MatchStatement(layout, Sought(Pattern((), (link,), (), (), (), ()), (), 1, {}), scopes)
     return one_way(layout, link, "expand", statement.asked_of_edge("x", link), backwards=backwards)
 
 
@@ -194,3 +308,7 @@ def one_way(layout: Layout, link: LinkPart, what: str, asked: Sequence[str], *, 
     if link.direction == "both":
         return f"{out} UNION ALL {into} AND x.source <> x.target"
     return out if (link.direction == "out") != backwards else into
+
+
+def _agtype(value: Any) -> str | None:
+    return None if value is None else to_agtype(value)

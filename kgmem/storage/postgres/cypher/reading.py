@@ -7,8 +7,8 @@ from typing import Any
 
 import asyncpg
 
-from kgmem.query.planning.steps import Pattern
-from kgmem.query.tree.labels import LabelName, Labels, NotLabel
+from kgmem.query.execution.graph import Sought
+from kgmem.query.tree.labels import AnyLabel, LabelName, Labels, NotLabel
 from kgmem.query.tree.walking import children
 from kgmem.query.values import Node, Relationship
 from kgmem.storage.postgres.cypher.stored import node_of, relationship_of
@@ -57,13 +57,17 @@ class Reader:
         return list(await self.connection.fetch(" UNION ALL ".join(parts), *(group for _, group in labels)))
 
 
-async def know_names(connection: asyncpg.Connection, layout: Layout, pattern: Pattern) -> None:
+async def know_names(connection: asyncpg.Connection, layout: Layout, sought: Sought) -> None:
     """Learn the labels that a pattern names, where another process made some since this one last looked."""
+    pattern = sought.pattern
     asked = [
         *((VERTEX, each) for node in pattern.nodes for each in node.labels),
         *((EDGE, link.types) for link in pattern.links if link.types is not None),
     ]
-    if any(_is_unknown(layout, kind, labels) for kind, labels in asked):
+    named = {node.name for node in pattern.nodes if node.labels}
+    # A property of a node of any label is looked for in all tables there are.
+    anywhere = any(each.name not in named for each in sought.conditions)
+    if anywhere or any(_is_unknown(layout, kind, labels) for kind, labels in asked):
         await learn_labels(connection, layout)
 
 
@@ -71,4 +75,4 @@ def _is_unknown(layout: Layout, kind: int, labels: Labels) -> bool:
     if isinstance(labels, LabelName):
         return (kind, labels.name) not in layout.labels
     parts = (each for each in children(labels) if isinstance(each, Labels))
-    return isinstance(labels, NotLabel) or any(_is_unknown(layout, kind, each) for each in parts)
+    return isinstance(labels, NotLabel | AnyLabel) or any(_is_unknown(layout, kind, each) for each in parts)

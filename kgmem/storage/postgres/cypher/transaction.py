@@ -2,18 +2,17 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
 
 import asyncpg
 
-from kgmem.query.execution.graph import Found, Lead, NewNode, NewRelationship
-from kgmem.query.planning.steps import LinkPart, Pattern
+from kgmem.query.execution.graph import AskedAgain, Lead, Matched, NewNode, NewRelationship, Sought
+from kgmem.query.planning.steps import LinkPart
 from kgmem.query.values import Node, Relationship
 from kgmem.storage.postgres.cypher.matching import MatchStatement, expansion
 from kgmem.storage.postgres.cypher.reading import Reader, know_names
 from kgmem.storage.postgres.cypher.writing import Writer
 from kgmem.storage.postgres.database import Database
-from kgmem.storage.postgres.layout import Layout
+from kgmem.storage.postgres.layout import Layout, learn_labels
 
 _LOCKS = 256  # How many locks all that is merged under shares, so that a large batch does not use up Postgres' own.
 
@@ -22,44 +21,85 @@ class PostgresTransaction:
     """A transaction; what it wrote is complete when `finish` was called."""
 
     def __init__(
-        self, connection: asyncpg.Connection, layout: Layout, database: Database, scope: str | None, numbers: list[int]
+        self,
+        connection: asyncpg.Connection,
+        layout: Layout,
+        database: Database,
+        scope: str | None,
+        numbers: list[int],
+        *,
+        once: bool = False,
     ) -> None:
-        """Take a connection in a transaction, the scope (None: all), and the numbers of those that it sees."""
+        """Take a connection in a transaction, the scope (None: all), and the numbers of those that it sees.
+
+        `once`: there is no transaction, since the database will be asked only once.
+        """
         self.connection = connection
         self.layout = layout
         self._reader = Reader(connection, layout)
         self._numbers = None if scope is None else numbers
         self._writer = Writer(connection, layout, database, scope)
+        self._once = once
+        self._asked = False
 
-    async def match(
-        self, pattern: Pattern, rows: Sequence[Mapping[str, Any]], most: int
-    ) -> tuple[tuple[str, ...], Sequence[Found]]:
-        """Give each way in which a pattern's nodes and links match."""
-        await know_names(self.connection, self.layout, pattern)
-        statement = MatchStatement(self.layout, pattern, self._numbers)
-        text = statement.text(rows, most)
+    async def match(self, sought: Sought) -> Matched | None:
+        """Give each way in which a pattern's nodes and links match; None where it cannot be lean."""
+        if sought.lean and (self.layout.further or self._numbers is not None):
+            return None
+        await know_names(self.connection, self.layout, sought)
+        statement = MatchStatement(self.layout, sought, self._numbers, lean=sought.lean)
+        text = statement.text()
+        if sought.lean and not statement.answers:
+            return None
+        self._ask()
         found = await self.connection.fetch(text, *statement.parameters.values)
-        return tuple(part.name for part in pattern.parts), [tuple(row) for row in found]
+        if sought.lean and (found[0][2] if found else await self._any_further()):
+            self.layout.further = True
+            return None
+        readers = statement.shapes.readers
+        try:
+            ways = [(row[0], row[1], *(read(row) for read in readers)) for row in found]
+        except KeyError:  # A label that another process made since this one last looked.
+            await learn_labels(self.connection, self.layout)
+            ways = [(row[0], row[1], *(read(row) for read in readers)) for row in found]
+        self._writer.seen |= statement.shapes.texts
+        return Matched(tuple(part.name for part in sought.pattern.parts), ways)
+
+    async def _any_further(self) -> bool:
+        sql = self.layout.sql("cypher", "any_further").strip().removeprefix("(").removesuffix(")")
+        return bool(await self.connection.fetchval(sql))
+
+    def _ask(self) -> None:
+        """Note that the database is asked. Raises AskedAgain where that was to be once."""
+        if self._once and self._asked:
+            raise AskedAgain
+        self._asked = True
 
     async def expand(self, link: LinkPart, nodes: Collection[int], *, backwards: bool) -> Sequence[Lead]:
         """Give what leads on from nodes along a link."""
+        self._ask()
         text = expansion(self.layout, link, self._numbers, backwards=backwards)
         return [(row[0], row[1], row[2]) for row in await self.connection.fetch(text, list(nodes))]
 
     async def nodes(self, ids: Collection[int]) -> Mapping[int, Node]:
         """Give nodes by id; those that are gone are missing."""
+        if ids:
+            self._ask()
         found, texts = await self._reader.nodes(ids)
         self._writer.seen |= texts
         return found
 
     async def relationships(self, ids: Collection[int]) -> Mapping[int, Relationship]:
         """Give relationships by id; those that are gone are missing."""
+        if ids:
+            self._ask()
         found, texts = await self._reader.relationships(ids)
         self._writer.seen |= texts
         return found
 
     async def known_from(self, identity: int) -> int | None:
         """Give since when what has an id is known at all, in any version."""
+        self._ask()
         found: int | None = await self.connection.fetchval(self.layout.sql("cypher", "known_from"), identity)
         return found
 
@@ -87,6 +127,7 @@ class PostgresTransaction:
 
     async def relationships_of(self, nodes: Collection[int]) -> Collection[int]:
         """Give the ids of the relationships that nodes have."""
+        self._ask()
         rows = await self.connection.fetch(self.layout.sql("absorb", "edges_of"), list(nodes))
         return {row["id"] for row in rows}
 

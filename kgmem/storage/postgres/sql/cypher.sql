@@ -16,8 +16,11 @@ SELECT i.id, s.path FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
 WHERE i.id = ANY ($1::bigint[]) AND i.kind < 3 ORDER BY i.id FOR KEY SHARE OF i
 
 -- name: both_ways
-SELECT id, kind, scope, source AS here, target AS there FROM {index}.edge
-UNION ALL SELECT id, kind, scope, target, source FROM {index}.edge WHERE source <> target
+SELECT id, kind, scope, source, target, source AS here, target AS there, true AS ahead FROM {index}.edge
+UNION ALL SELECT id, kind, scope, source, target, target, source, false FROM {index}.edge
+
+-- name: both_ways_once
+(%(edge)s.ahead OR %(edge)s.source <> %(edge)s.target)
 
 -- name: chain
 WITH RECURSIVE walk (here, path, depth) AS (
@@ -43,3 +46,15 @@ SELECT min(known_from) FROM (
     SELECT known_from FROM {index}.item WHERE id = $1
     UNION ALL SELECT known_from FROM {index}.edge WHERE id = $1
     UNION ALL SELECT lower(known) FROM {index}.history WHERE id = $1) held
+
+-- name: any_further
+(SELECT true FROM {index}.item WHERE labels IS NOT NULL LIMIT 1)
+
+-- name: label_rows
+SELECT t.id::text::bigint AS id, t.properties FROM {graph}.{label} t WHERE true
+
+-- name: further_rows
+SELECT i.id, NULL::agtype FROM {index}.item i WHERE i.kind < 3 AND i.labels @> %(name)s AND NOT %(within)s
+
+-- name: properties_by_id
+(SELECT t.properties FROM {graph}.{label} t WHERE t.id = (%(id)s)::text::graphid)
