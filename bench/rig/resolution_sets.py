@@ -1,0 +1,79 @@
+"""Labelled sets of records of which some are one thing: tables of two catalogues, and a register with duplicates."""
+
+import csv
+import lzma
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+Pair = tuple[int, int]
+Row = Mapping[str, str]
+
+_SPLITS = ("train", "valid", "test")
+# Which column a record is called by. A column that names the thing itself in both tables is left out: it is the truth.
+_CALLED = {"Beer": "Beer_Name", "Fodors-Zagats": "name", "DBLP-ACM": "title"}
+_TRUTH = {"Fodors-Zagats": "class"}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSet:
+    """Two tables (or one: then both are the same object), pairs that people judged, and which are one thing.
+
+    `tested` are the judged pairs that figures are told of; nothing was chosen by them. Where no pairs were judged, all
+    pairs that are one thing are known.
+    """
+
+    name: str
+    left: Sequence[Row]
+    right: Sequence[Row]
+    judged: Sequence[Pair]
+    same: frozenset[Pair]
+    tested: frozenset[Pair]
+
+    @property
+    def all_pairs(self) -> int:
+        """How many pairs there are to compare."""
+        count = len(self.left)
+        return count * (count - 1) // 2 if self.left is self.right else count * len(self.right)
+
+
+def catalogues(folder: Path, name: str) -> LabelledSet:
+    """Give a set of the Magellan collection; its tables are made of the records that stand in its pairs."""
+    places: tuple[dict[tuple[tuple[str, str], ...], int], ...] = ({}, {})
+    judged: list[tuple[Pair, bool, str]] = []
+    for split in _SPLITS:
+        for *sides, label in _pairs(folder / "Structured" / name / f"{split}.txt.xz"):
+            rows = [tuple(_record(side, name).items()) for side in sides]
+            left, right = (known.setdefault(row, len(known)) for known, row in zip(places, rows, strict=True))
+            judged.append(((left, right), label == "1", split))
+    tables = [[dict(row) for row in known] for known in places]
+    same = frozenset(pair for pair, one, _ in judged if one)
+    tested = frozenset(pair for pair, _, split in judged if split == "test")
+    return LabelledSet(name, tables[0], tables[1], [pair for pair, _, _ in judged], same, tested)
+
+
+def register(file: Path) -> LabelledSet:
+    """Give a register of people in which some stand twice (FEBRL), and all such pairs."""
+    rows = list(csv.DictReader(lzma.decompress(file.read_bytes()).decode("utf-8").splitlines(), skipinitialspace=True))
+    people: dict[str, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        people[row.pop("rec_id").split("-")[1]].append(place)
+    table = [{"name": f"{row.pop('given_name')} {row.pop('surname')}", **row} for row in rows]
+    same = frozenset((one, other) for found in people.values() for one in found for other in found if one < other)
+    return LabelledSet("FEBRL-1", table, table, [], same, same)
+
+
+def _pairs(file: Path) -> Iterator[list[str]]:
+    for line in lzma.decompress(file.read_bytes()).decode("utf-8").splitlines():
+        yield line.rsplit("\t", 2)
+
+
+def _record(text: str, name: str) -> Row:
+    found: dict[str, str] = {}
+    for part in re.split(r"\s*COL ", f" {text.strip()}")[1:]:
+        column, _, value = part.partition(" VAL")
+        if column != _TRUTH.get(name):
+            found["name" if column == _CALLED[name] else column] = value.strip()
+    return found
