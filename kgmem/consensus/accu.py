@@ -4,8 +4,8 @@ X. L. Dong, L. Berti-Equille, D. Srivastava, "Integrating Conflicting Data: The 
 sections 3 and 4 (votes, accuracy, similarity); `FALSE_VALUES` is the paper's n. Two things differ, so that a source
 cannot buy trust by saying much:
 
-- what nobody else speaks of says nothing of its source: such claims count as right with the source's prior, so that a
-  source with many of them stays near it;
+- what nobody else speaks of says nothing of its source: such claims count as right with the source's prior, each
+  `UNCHECKED` of one that others check, so that a source with very many of them stays near it;
 - trust stays within `LEAST` and `MOST`, and a source has one voice a fact. No number of claims outweighs two or three
   sources that were found right elsewhere.
 
@@ -26,6 +26,7 @@ ROUNDS = 30
 TOLERANCE = 1e-4
 LEAST, MOST = 0.1, 0.98
 PRIOR_CLAIMS = 1.0  # So many claims a source's prior weighs.
+UNCHECKED = 0.2  # So much of a claim counts one that nobody else speaks of.
 GROUP_CLAIMS = 10.0  # So many checked claims of a group weigh as much as all that a source said elsewhere.
 INFLUENCE = 0.5  # How far a like value's score counts (AccuSim's rho).
 _COPY_ROUNDS = 3
@@ -131,10 +132,10 @@ def _weighed(
     start, voice, false = setting
     weight = claims.weight * voice
     spoken = checked(segments)
-    given = segments.per_source(claims.weight) + PRIOR_CLAIMS
-    # Unchecked claims count with the prior, in each round alike.
-    steady = segments.per_source(np.where(spoken, 0.0, claims.weight)) * claims.prior + PRIOR_CLAIMS * claims.prior
     counted = np.where(spoken, claims.weight, 0.0)
+    given = segments.per_source(np.where(spoken, claims.weight, UNCHECKED * claims.weight)) + PRIOR_CLAIMS
+    # Unchecked claims count with the prior, in each round alike.
+    steady = (given - segments.per_source(counted)) * claims.prior
     # Begun with what the shares of voices say of sources: with two possible values, priors of a half say nothing.
     even = segments.divided(segments.per_value(weight))
     right = segments.per_source(counted * even[claims.value])
@@ -170,9 +171,10 @@ def trust_by_group(claims: Claims, probability: Numbers, counted: Numbers, trust
     groups = int(claims.group.max()) + 1
     cell = claims.source * groups + claims.group[claims.fact_of_claim]
     # As overall, what nobody else speaks of counts as right with the source's prior.
-    alone = (claims.weight - counted) * claims.prior[claims.source]
-    right = tally(cell, counted * probability[claims.value] + alone, len(trust) * groups).reshape(-1, groups)
-    count = tally(cell, claims.weight, len(trust) * groups).reshape(-1, groups)
+    alone = UNCHECKED * (claims.weight - counted)
+    earned = counted * probability[claims.value] + alone * claims.prior[claims.source]
+    right = tally(cell, earned, len(trust) * groups).reshape(-1, groups)
+    count = tally(cell, counted + alone, len(trust) * groups).reshape(-1, groups)
     return np.clip((right + GROUP_CLAIMS * trust[:, None]) / (count + GROUP_CLAIMS), LEAST, MOST)
 
 

@@ -106,8 +106,9 @@ def _probabilities(fact: Fact, options: Mapping[str, _Option], setting: Setting)
     complete = setting.method is Method.DAWID_SKENE
     hidden = 0.0 if complete else max(wrong + 1 - len(options), 0.0) * exp(-top)
     whole = sum(raised.values()) + hidden
+    part = PLAIN * (1 - 1 / max(heard, 1.0))
     return {
-        key: (1 - PLAIN) * raised[key] / whole + PLAIN * (option.voices / heard if heard else 0.0)
+        key: (1 - part) * raised[key] / whole + part * (option.voices / heard if heard else 0.0)
         for key, option in options.items()
     }
 

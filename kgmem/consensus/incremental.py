@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, log
 
+import numpy as np
+
 from kgmem.consensus import accu
 from kgmem.consensus.outcome import Outcome
 from kgmem.consensus.segments import Segments
@@ -63,7 +65,8 @@ def sums_of(outcome: Outcome) -> dict[int, Sums]:
     """Give the sums of every source after a full run of Accu, by the caller's codes."""
     claims = outcome.claims
     segments = Segments.of(claims)
-    claimed = segments.per_source(claims.weight) + accu.PRIOR_CLAIMS
+    part = np.where(accu.checked(segments), 1.0, accu.UNCHECKED)
+    claimed = segments.per_source(part * claims.weight) + accu.PRIOR_CLAIMS
     return {
         code: Sums(float(outcome.trust[at] * claimed[at]), float(claimed[at]))
         for code, at in enumerate(claims.sources.tolist())
@@ -142,7 +145,9 @@ def _earned(
     earned: dict[int, tuple[float, float]] = {}
     for told in claims:
         share = told.confidence / sum(other.source == told.source for other in claims)
-        right = probability[told.value] if len(speakers) > 1 else priors.get(told.source, PRIOR_TRUST)
+        right = probability[told.value]
+        if len(speakers) == 1:
+            share, right = accu.UNCHECKED * share, priors.get(told.source, PRIOR_TRUST)
         so_far = earned.get(told.source, (0.0, 0.0))
         earned[told.source] = (so_far[0] + share * right, so_far[1] + share)
     return earned

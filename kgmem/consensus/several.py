@@ -10,7 +10,7 @@ A source denies, of a SET, what others list and it does not; of MANY it denies n
 
 import numpy as np
 
-from kgmem.consensus.calibration import PLAIN
+from kgmem.consensus.calibration import plain_part
 from kgmem.consensus.claims import MANY, SET, Claims, Integers, Numbers, Stated, arranged, tally
 from kgmem.consensus.copying import detect, independence
 from kgmem.consensus.outcome import Outcome, Pairs
@@ -74,7 +74,8 @@ def _calibrated(segments: Segments, probability: Numbers, voice: Numbers, speaks
     fact, heard = speaks
     there = np.maximum(tally(fact, heard, len(claims.facts)), 1e-12)
     share = np.minimum(segments.per_value(claims.weight * voice) / there[claims.fact], 1.0)
-    return (1 - PLAIN) * probability + PLAIN * share
+    part = plain_part(there)[claims.fact]
+    return np.asarray((1 - part) * probability + part * share)
 
 
 def _speakers(claims: Claims, voice: Numbers) -> tuple[Integers, Integers, Numbers]:
