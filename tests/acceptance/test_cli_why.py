@@ -1,0 +1,58 @@
+"""What the commands tell of facts: why one is believed, what sources disagree on, and what people decide."""
+
+import json
+import re
+from pathlib import Path
+
+from tests.cli import Command
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "consensus.md").read_text()
+GRAPH = ("--graph", "apollo")
+
+
+def test_quickstart_and_why_tell_what_the_page_shows(kgmem: Command) -> None:
+    quickstart = kgmem("quickstart")
+    assert (quickstart.code, quickstart.err) == (0, quickstart.err)
+    assert "sources disagree on" in quickstart.out
+    assert re.search(r"contested: \S+ \w+: .*; ", quickstart.out)
+    assert re.search(r"verified: \S+ \w+: .*; ", quickstart.out)
+
+    shown = re.findall(r"```console\n\$ kgmem (.*?)\n(.*?)```", PAGE, re.DOTALL)
+
+    assert len(shown) == 2
+    for command, printed in shown:
+        assert _without_ids(kgmem(*command.split()).out) == _without_ids(printed)
+
+
+def test_a_contested_fact_is_listed_explained_decided_on_and_undone(kgmem: Command) -> None:
+    kgmem("quickstart")
+    listed = json.loads(kgmem("conflicts", *GRAPH, "--json").out)
+    fact = next(each for each in listed if each["subject"] == "gagarin-landing")
+    told = json.loads(kgmem("why", str(fact["id"]), *GRAPH, "--json").out)[0]
+    assert {claim["source"] for claim in told["opposing"]} == {"press-notes", "soviet-announcements"}
+    by = ("--by", "ann", "--reason", "He said so himself.")
+
+    dry = kgmem("review", "accept", str(fact["id"]), *GRAPH, *by, "--dry-run")
+    assert "(dry run)" in dry.out
+    assert "accept" not in kgmem("review", "trail", *GRAPH).out
+
+    (ruled,) = json.loads(kgmem("review", "accept", str(fact["id"]), *GRAPH, *by, "--json").out)
+    assert (ruled["before"]["state"], ruled["after"]["state"]) == ("contested", "verified")
+    assert fact["id"] not in {each["id"] for each in json.loads(kgmem("conflicts", *GRAPH, "--json").out)}
+
+    kgmem("review", "undo", str(ruled["decision"]), *GRAPH, "--by", "bob", "--reason", "A slip.")
+    assert fact["id"] in {each["id"] for each in json.loads(kgmem("conflicts", *GRAPH, "--json").out)}
+    trail = json.loads(kgmem("review", "trail", *GRAPH, "--json").out)
+    assert [(each["action"], each["by"]) for each in trail][:2] == [("undo", "bob"), ("accept", "ann")]
+
+
+def test_a_fact_that_is_not_there_is_told_as_that(kgmem: Command) -> None:
+    assert kgmem("graph", "create", "main").code == 0
+    missing = kgmem("why", "nobody", "BORN_IN", "--graph", "main")
+    assert missing.code != 0
+    assert "Nothing was weighed of nobody BORN_IN" in missing.err
+
+
+def _without_ids(text: str) -> str:
+    """Give the text with its facts unnumbered: they are numbered in the order in which they were first weighed."""
+    return re.sub(r"fact \d+", "fact N", text)
