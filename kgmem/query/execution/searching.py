@@ -1,16 +1,36 @@
-"""Shortest paths: breadth first, one level of all searches in one statement."""
+"""Shortest paths: breadth first from both ends, one level in one statement."""
 
 from collections import defaultdict
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from kgmem.query.evaluation.setting import Row
+from kgmem.query.execution.graph import Lead
 from kgmem.query.execution.run import Run
 from kgmem.query.planning.steps import LinkPart, Search
 from kgmem.query.tree.expressions import Expression, ListPredicate
-from kgmem.query.values import Path, Relationship
+from kgmem.query.values import Node, Path, Relationship
 
 # For each node that was reached, at its least distance: the relationships that lead there, and from where.
 _Reached = dict[int, list[tuple[int, int]]]
+
+
+@dataclass(slots=True)
+class _Side:
+    """What is reached from one end of a search: all of it, what the last level found, and how deep that is."""
+
+    backwards: bool
+    reached: _Reached
+    frontier: set[int]
+    depth: int = 0
+
+    def chains(self, node: int) -> Iterator[tuple[int, ...]]:
+        """Give all chains of relationships between the end and a node, in the order in which they are followed."""
+        if not self.reached[node]:
+            yield ()
+        for id_, before in sorted(self.reached[node]):
+            for chain in self.chains(before):
+                yield (id_, *chain) if self.backwards else (*chain, id_)
 
 
 async def search(run: Run, asked: Search, rows: list[tuple[int, Row]], at: int) -> list[tuple[int, Row]]:
@@ -38,20 +58,24 @@ async def shortest(run: Run, asked: Search, row: Row, count: int, at: int) -> li
         return []
     if first.id == last.id:
         return [Path((first,), ())]
-    reached = await _reach(run, asked, row, at)
-    if last.id not in reached:
-        return []
-    chains = _chains(reached, first.id, last.id)
-    if not asked.all:
-        chains = chains[:count]
+    chains = await _chains(run, asked, row, None if asked.all else count, at)
     wanted = {id_ for chain in chains for id_ in chain}
     relationships = await run.transaction.relationships(wanted)
     between = {end for each in relationships.values() for end in (each.start, each.end)}
     nodes = {**await run.transaction.nodes(between), first.id: first, last.id: last}
-    return [_path(first.id, chain, relationships, nodes) for chain in chains]
+    # What another client has deleted meanwhile is no path.
+    there = [chain for chain in chains if _is_there(chain, relationships, nodes)]
+    return [_path(first.id, chain, relationships, nodes) for chain in there]
 
 
-def _path(first: int, chain: list[int], relationships: Any, nodes: Any) -> Path:
+def _is_there(chain: Sequence[int], relationships: Mapping[int, Relationship], nodes: Mapping[int, Node]) -> bool:
+    held = [relationships.get(id_) for id_ in chain]
+    return all(each is not None and each.start in nodes and each.end in nodes for each in held)
+
+
+def _path(
+    first: int, chain: Sequence[int], relationships: Mapping[int, Relationship], nodes: Mapping[int, Node]
+) -> Path:
     here, along = first, [nodes[first]]
     for id_ in chain:
         each = relationships[id_]
@@ -60,26 +84,43 @@ def _path(first: int, chain: list[int], relationships: Any, nodes: Any) -> Path:
     return Path(tuple(along), tuple(relationships[id_] for id_ in chain))
 
 
-async def _reach(run: Run, asked: Search, row: Row, at: int) -> _Reached:
-    """Go from the first node level by level until the last one is reached, or nothing new is."""
+async def _chains(run: Run, asked: Search, row: Row, count: int | None, at: int) -> list[tuple[int, ...]]:
+    """Give the shortest chains of relationships, at most `count`: from both ends, level by level, until they meet."""
     link = asked.link
-    last = row[link.right].id
-    reached: _Reached = {row[link.left].id: []}
-    frontier, depth = {row[link.left].id}, 0
-    while frontier and last not in reached and (link.most is None or depth < link.most):
-        depth += 1
-        level: _Reached = defaultdict(list)
-        for here, id_, there in await _expanded(run, asked, row, frontier):
-            if there not in reached:
-                level[there].append((id_, here))
-        reached |= level
-        run.check(list(reached), at)
-        frontier = set(level)
-    return reached
+    first, last = row[link.left].id, row[link.right].id
+    ahead, back = _Side(False, {first: []}, {first}), _Side(True, {last: []}, {last})
+    found: list[tuple[int, ...]] = []
+    while ahead.frontier and back.frontier and (link.most is None or ahead.depth + back.depth < link.most):
+        side, other = (ahead, back) if len(ahead.frontier) <= len(back.frontier) else (back, ahead)
+        await _expand(run, asked, row, side, at)
+        # Nothing met before: whatever meets now lies in the last level of the other side, all of it equally far.
+        meeting = sorted(side.frontier & other.frontier)
+        for node in meeting:
+            for chain in ahead.chains(node):
+                for rest in back.chains(node):
+                    found.append((*chain, *rest))
+                    if len(found) == count:
+                        return found
+                run.check(found, at)
+        if meeting:
+            break
+    return found
 
 
-async def _expanded(run: Run, asked: Search, row: Row, frontier: set[int]) -> list[tuple[int, int, int]]:
-    found = list(await run.transaction.expand(asked.link, frontier, backwards=False))
+async def _expand(run: Run, asked: Search, row: Row, side: _Side, at: int) -> None:
+    """Go one level further."""
+    level: _Reached = defaultdict(list)
+    for here, id_, there in await _leads(run, asked, row, side):
+        if there not in side.reached:
+            level[there].append((id_, here))
+    side.reached |= level
+    run.check(list(side.reached), at)
+    side.frontier = set(level)
+    side.depth += 1
+
+
+async def _leads(run: Run, asked: Search, row: Row, side: _Side) -> list[Lead]:
+    found = list(await run.transaction.expand(asked.link, side.frontier, backwards=side.backwards))
     if not asked.conditions:
         return found
     relationships = await run.transaction.relationships({id_ for _, id_, _ in found})
@@ -94,13 +135,3 @@ async def allowed(
     rows = [{**row, link.name: [each]} for each in relationships]
     kept = await run.where([each for each in conditions if isinstance(each, ListPredicate)], rows)
     return {each[link.name][0].id for each in kept}
-
-
-def _chains(reached: _Reached, first: int, last: int) -> list[list[int]]:
-    """Give all chains of relationships from the first node to the last, in the order of their ids."""
-    if last == first:
-        return [[]]
-    found = []
-    for id_, here in sorted(reached[last]):
-        found += [[*chain, id_] for chain in _chains(reached, first, here)]
-    return found

@@ -1,14 +1,12 @@
 """A statement from its text to its rows: understood, planned, and run in one transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from kgmem.domain.errors import TimedOut
-from kgmem.query.analysis.findings import Analysed
-from kgmem.query.analysis.statements import analyse
 from kgmem.query.errors import CypherError
 from kgmem.query.evaluation.setting import Clock, Setting
 from kgmem.query.execution import (
@@ -27,15 +25,10 @@ from kgmem.query.execution.graph import AskedAgain, Graphs, GraphTransaction
 from kgmem.query.execution.limits import Limits
 from kgmem.query.execution.procedures import Procedure
 from kgmem.query.execution.run import Run, StepHandler
+from kgmem.query.execution.understanding import Understanding, Understood
 from kgmem.query.planning import steps
-from kgmem.query.planning.clauses import Planner
-from kgmem.query.planning.steps import Plan
-from kgmem.query.tree.clauses import Create, Merge, Query
+from kgmem.query.tree.clauses import Query
 from kgmem.query.tree.commands import Show
-from kgmem.query.tree.labels import LabelName
-from kgmem.query.tree.located import Located
-from kgmem.query.tree.patterns import NodePattern, RelationshipPattern
-from kgmem.query.tree.walking import children
 
 HANDLERS: Mapping[type, StepHandler] = {
     steps.Match: matching.match,
@@ -76,13 +69,7 @@ class Result:
     writes: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Understood:
-    """What a statement means, and what runs it in a transaction; `once` where it asks the graph once at the most."""
-
-    analysed: Analysed
-    work: Callable[[GraphTransaction], Awaitable[Result]]
-    once: bool
+Work = Callable[[GraphTransaction], Awaitable[Result]]
 
 
 class Engine:
@@ -95,56 +82,58 @@ class Engine:
         self._graphs = graphs
         self._procedures = {each.signature.name: each for each in procedures}
         self._shows = shows or {}
-        self._signatures = {name: each.signature for name, each in self._procedures.items()}
+        self._understanding = Understanding({name: each.signature for name, each in self._procedures.items()})
 
     async def run(self, asked: Asked) -> Result:
         """Run a statement in a transaction of its own. Raises CypherError, TimedOut, and what the graph raises."""
         understood = self._understood(asked)
+        work = self._work(asked, understood)
         async with _within(asked.limits.seconds):
             if not understood.analysed.writes:
-                return await self._read(asked, understood)
-            await self._prepare(asked, understood.analysed)
-            result: Result = await self._graphs.writing(asked.graph, asked.scope, understood.work)
+                return await self._read(asked, work, once=understood.once)
+            await self._graphs.prepare(asked.graph, understood.labels, understood.types)
+            result: Result = await self._graphs.writing(asked.graph, asked.scope, work)
             return result
-
-    async def _read(self, asked: Asked, understood: "_Understood") -> Result:
-        if understood.once:
-            try:
-                async with self._graphs.reading(asked.graph, asked.scope, once=True) as transaction:
-                    return await understood.work(transaction)
-            except AskedAgain:
-                pass
-        async with self._graphs.reading(asked.graph, asked.scope) as transaction:
-            return await understood.work(transaction)
 
     async def run_within(self, asked: Asked, transaction: GraphTransaction) -> Result:
         """Run a statement in a transaction that is open; whoever opened it ends it."""
         understood = self._understood(asked)
         async with _within(asked.limits.seconds):
             if understood.analysed.writes:
-                await self._prepare(asked, understood.analysed)
-            return await understood.work(transaction)
+                await self._graphs.prepare(asked.graph, understood.labels, understood.types)
+            return await self._work(asked, understood)(transaction)
 
-    def _understood(self, asked: Asked) -> "_Understood":
-        """Give what a statement means, and what runs it in a transaction. Raises CypherError."""
-        analysed = analyse(asked.text, parameters=asked.parameters, procedures=self._signatures)
-        if analysed.writes and not asked.writes:
+    async def _read(self, asked: Asked, work: Work, *, once: bool) -> Result:
+        if once:
+            try:
+                async with self._graphs.reading(asked.graph, asked.scope, once=True) as transaction:
+                    return await work(transaction)
+            except AskedAgain:
+                pass
+        async with self._graphs.reading(asked.graph, asked.scope) as transaction:
+            return await work(transaction)
+
+    def _understood(self, asked: Asked) -> Understood:
+        """Give what a statement means. Raises CypherError."""
+        understood = self._understanding.of(asked.text, asked.parameters)
+        if understood.analysed.writes and not asked.writes:
             problem = "This query writes, and it was sent to read only."
             mend = "Send it in the mode write."
             raise CypherError("WriteInReadMode", problem, query=asked.text, at=0, type="AccessMode", mend=mend)
-        body = analysed.statement.body
-        if not isinstance(body, Query | Show):
+        if not isinstance(understood.analysed.statement.body, Query | Show):
             raise CypherError("NotSupported", "This command cannot be run yet.", query=asked.text, at=0)
-        planner = Planner(analysed)
-        plan = planner.query(body) if isinstance(body, Query) else None
-        clock = Clock.now()
+        return understood
+
+    def _work(self, asked: Asked, understood: Understood) -> Work:
+        """Give what runs a statement in a transaction."""
+        analysed, plan = understood.analysed, understood.plan
+        setting = Setting(text=asked.text, parameters=asked.parameters, clock=Clock.now())
 
         async def work(transaction: GraphTransaction) -> Result:
-            setting = Setting(text=asked.text, parameters=asked.parameters, clock=clock)
             run = Run(
                 transaction,
                 setting,
-                planner,
+                understood.planner,
                 limits=asked.limits,
                 handlers=HANDLERS,
                 procedures=self._procedures,
@@ -160,11 +149,7 @@ class Engine:
             values = [tuple(row[name] for name in names) for row in rows] if names else []
             return Result(names, values, run.counters, analysed.writes)
 
-        return _Understood(analysed, work, plan is not None and _asks_once(plan))
-
-    async def _prepare(self, asked: Asked, analysed: Analysed) -> None:
-        labels, types = written(analysed.statement.body)
-        await self._graphs.prepare(asked.graph, labels, types)
+        return work
 
 
 @asynccontextmanager
@@ -176,40 +161,3 @@ async def _within(seconds: float) -> AsyncIterator[None]:
     except TimeoutError as error:
         problem = f"The query took longer than {seconds:g} seconds and was stopped."
         raise TimedOut(problem, mend="Ask for less, or allow it more time.") from error
-
-
-def _asks_once(plan: Plan) -> bool:
-    """Whether a plan asks the graph with one MATCH at the most; what asks more nevertheless begins again."""
-    found = [step for part in plan.parts for step in part]
-    return all(isinstance(step, steps.Match | steps.Unwind | steps.Project) for step in found) and (
-        sum(isinstance(step, steps.Match) for step in found) <= 1
-    )
-
-
-def written(part: Located) -> tuple[Collection[str], Collection[str]]:
-    """Give the labels (with an empty one for nodes that have none) and types that a query may write into."""
-    labels: set[str] = set()
-    types: set[str] = set()
-    for each in _written(part):
-        if isinstance(each, RelationshipPattern):
-            types.update(_names(each.types))
-        else:
-            names = list(_names(each.labels))
-            labels.add(names[0] if names else "")
-    return labels, types
-
-
-def _written(part: Located, *, made: bool = False) -> Iterator[NodePattern | RelationshipPattern]:
-    made = made or isinstance(part, Create | Merge)
-    if made and isinstance(part, NodePattern | RelationshipPattern):
-        yield part
-    for child in children(part):
-        yield from _written(child, made=made)
-
-
-def _names(part: Located | None) -> Iterator[str]:
-    if isinstance(part, LabelName):
-        yield part.name
-    elif part is not None:
-        for child in children(part):
-            yield from _names(child)

@@ -9,6 +9,7 @@ import asyncpg
 from kgmem.domain.scope import visible_from
 from kgmem.query.execution.graph import GraphTransaction
 from kgmem.storage.postgres.catalog import PostgresCatalog
+from kgmem.storage.postgres.cypher.composed import Statements
 from kgmem.storage.postgres.cypher.transaction import PostgresTransaction
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids
 
@@ -20,6 +21,7 @@ class PostgresGraphs:
         """Take the catalog, which knows the database."""
         self._catalog = catalog
         self._database = catalog.database
+        self._statements = Statements()
 
     async def prepare(self, graph: str, labels: Collection[str], types: Collection[str]) -> None:
         """Make the labels and types that a query will write, before its transaction."""
@@ -32,7 +34,7 @@ class PostgresGraphs:
         """Begin a transaction that reads one snapshot; none is needed for what is asked `once`."""
         async with self._catalog.on(graph) as layout, self._database.connection() as connection:
             if once and scope is None:
-                yield PostgresTransaction(connection, layout, self._database, scope, [], once=True)
+                yield self._opened(connection, layout, scope, [], once=True)
                 return
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 yield await self._transaction(connection, layout, scope, make=False)
@@ -55,4 +57,11 @@ class PostgresGraphs:
         numbers: dict[str, int] = {}
         if scope is not None:
             numbers = await scope_ids(connection, layout, visible_from(scope), make=make)
-        return PostgresTransaction(connection, layout, self._database, scope, list(numbers.values()))
+        return self._opened(connection, layout, scope, list(numbers.values()))
+
+    def _opened(
+        self, connection: asyncpg.Connection, layout: Layout, scope: str | None, seen: list[int], *, once: bool = False
+    ) -> PostgresTransaction:
+        return PostgresTransaction(
+            connection, layout, self._database, scope, seen, statements=self._statements, once=once
+        )

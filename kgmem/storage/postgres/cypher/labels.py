@@ -12,7 +12,7 @@ UNLABELLED = ""  # The name under which kgmem registers the table of nodes that 
 def node_condition(layout: Layout, labels: Labels, item: str, parameters: Parameters) -> str:
     """Give the condition that the item under an alias bears these labels: its table's, or further ones."""
     if isinstance(labels, LabelName):
-        further = f"{item}.labels @> {parameters.add([labels.name], 'text[]')}"
+        further = f"{item}.labels @> {parameters.add_names([labels.name])}"
         held = layout.labels.get((VERTEX, labels.name))
         return further if held is None else f"({_within(held.id, item)} OR {further})"
     if isinstance(labels, AnyLabel):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -69,22 +70,19 @@ class MatchStatement:
 
     def _input(self) -> None:
         """Give the rows as a table: ids in columns, lists of ids as texts of arrays, values as agtype."""
-        rows = self.sought.rows
         chains = {link.name for link in self.pattern.links if link.repeats}
-        columns = [each.column for each in self.sought.conditions if each.column is not None]
         places, names = [], []
         for n, name in enumerate(self.pattern.bound):
             names.append(f"b{n}")
             if name in chains:
-                texts = [None if row[name] is None else "{" + ",".join(map(str, row[name])) + "}" for row in rows]
-                places.append(self.parameters.add(texts, "text[]"))
+                places.append(self.parameters.add(partial(_chains_of, name), "text[]"))
                 self.ids[name] = f"i.b{n}::bigint[]"
             else:
-                places.append(self.parameters.add([row[name] for row in rows], "bigint[]"))
+                places.append(self.parameters.add(partial(_ids_of, name), "bigint[]"))
                 self.ids[name] = f"i.b{n}"
-        for n, name in enumerate(columns):
+        for n, name in enumerate(self._columns()):
             names.append(f"v{n}")
-            places.append(self.parameters.add([_agtype(row[name]) for row in rows], "agtype[]"))
+            places.append(self.parameters.add(partial(_values_of, name), "agtype[]"))
         if places:
             self.has_input = True
             self.tables.append(f"unnest({', '.join(places)}) WITH ORDINALITY AS i ({', '.join(names)}, at)")
@@ -96,14 +94,15 @@ class MatchStatement:
         """Give the SQL of a condition on a row's properties."""
         read = property_of(properties, condition.property)
         if condition.column is not None:
-            columns = [each.column for each in self.sought.conditions if each.column is not None]
-            value = f"i.v{columns.index(condition.column)}"
-        elif condition.operator == "IN":
-            value = self.parameters.add([_agtype(each) for each in condition.constant], "agtype[]")
-            return f"{read} = ANY ({value})"
-        else:
-            value = self.parameters.add(_agtype(condition.constant), "agtype")
-        return f"{read} {condition.operator} {value}"
+            return f"{read} {condition.operator} i.v{self._columns().index(condition.column)}"
+        place = self.sought.conditions.index(condition)
+        if condition.operator == "IN":
+            return f"{read} = ANY ({self.parameters.add(partial(_list_of, place), 'agtype[]')})"
+        return f"{read} {condition.operator} {self.parameters.add(partial(_constant_of, place), 'agtype')}"
+
+    def _columns(self) -> list[str]:
+        """Give the names of what is compared and differs by row."""
+        return [each.column for each in self.sought.conditions if each.column is not None]
 
     def _nodes_and_links(self) -> None:
         self._anchors()
@@ -158,7 +157,7 @@ class MatchStatement:
         ]
         if not self.lean and own is not None:
             within = f"(i.id >= {own.id << LABEL_SHIFT} AND i.id < {(own.id + 1) << LABEL_SHIFT})"
-            name = self.parameters.add([own.name], "text[]")
+            name = self.parameters.add_names([own.name])
             parts.append(self._part("further_rows") % {"name": name, "within": within})
         rows = f"({' UNION ALL '.join(parts)}) {alias}"
         if any(each.column is not None for each in inside):
@@ -308,6 +307,27 @@ def one_way(layout: Layout, link: LinkPart, what: str, asked: Sequence[str], *, 
     if link.direction == "both":
         return f"{out} UNION ALL {into} AND x.source <> x.target"
     return out if (link.direction == "out") != backwards else into
+
+
+def _ids_of(name: str, sought: Sought) -> list[int | None]:
+    return [row[name] for row in sought.rows]
+
+
+def _chains_of(name: str, sought: Sought) -> list[str | None]:
+    """Give lists of ids as texts of arrays, since arrays of arrays would have to be equally long."""
+    return [None if row[name] is None else "{" + ",".join(map(str, row[name])) + "}" for row in sought.rows]
+
+
+def _values_of(name: str, sought: Sought) -> list[str | None]:
+    return [_agtype(row[name]) for row in sought.rows]
+
+
+def _list_of(place: int, sought: Sought) -> list[str | None]:
+    return [_agtype(each) for each in sought.conditions[place].constant]
+
+
+def _constant_of(place: int, sought: Sought) -> str | None:
+    return _agtype(sought.conditions[place].constant)
 
 
 def _agtype(value: Any) -> str | None:

@@ -1,6 +1,7 @@
 """What a statement gives of each part of a pattern, and how it becomes nodes and relationships."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kgmem.query.planning.needs import ALL, IDENTITY
@@ -14,7 +15,16 @@ from kgmem.storage.postgres.layout import Layout, label_id
 if TYPE_CHECKING:
     from kgmem.storage.postgres.cypher.matching import MatchStatement
 
-Reader = Callable[[Sequence[Any]], Any]
+
+@dataclass(slots=True)
+class Seen:
+    """What the rows of one answer have told: the texts of the rows of label tables, and nodes, by id."""
+
+    texts: dict[int, str] = field(default_factory=dict)
+    nodes: dict[int, Node] = field(default_factory=dict)
+
+
+Reader = Callable[[Sequence[Any], Seen], Any]
 _FIRST = 3  # The columns before those of the parts.
 
 
@@ -25,7 +35,6 @@ class Shapes:
         """Take a statement whose tables and conditions are complete."""
         self.columns: list[str] = []
         self.readers: list[Reader] = []
-        self.texts: dict[int, str] = {}  # The rows that were read, by id.
         self._statement = statement
         self._layout = statement.layout
         for part in statement.pattern.parts:
@@ -35,7 +44,7 @@ class Shapes:
         sought = self._statement.sought
         need = sought.needs.get(part.name)
         if part.bound or need is None:
-            return lambda _row: None
+            return lambda _row, _seen: None
         id_ = self._statement.ids[part.name]
         asked = sorted(need - {IDENTITY})
         if isinstance(part, LinkPart) and part.repeats:
@@ -43,7 +52,7 @@ class Shapes:
         if sought.folded and ALL not in need and IDENTITY not in need and isinstance(part, NodePart):
             return self._folded(part, id_, asked)
         if not asked or not self._statement.lean:
-            return self._plain(id_) if asked or IDENTITY in need or not sought.folded else lambda _row: None
+            return self._plain(id_) if asked or IDENTITY in need or not sought.folded else lambda _row, _seen: None
         if isinstance(part, LinkPart):
             return self._link(part, id_)
         return self._node(part, id_)
@@ -54,7 +63,7 @@ class Shapes:
 
     def _plain(self, id_: str) -> Reader:
         at = self._add(id_)
-        return lambda row: row[at]
+        return lambda row, _seen: row[at]
 
     def _properties(self, part: NodePart, id_: str) -> str:
         alias = self._statement.rows.get(part.name)
@@ -67,7 +76,7 @@ class Shapes:
         # As text, since 1 and 1.0 are equal to AGE.
         places = [(name, self._add(f"agtype_out({property_of(properties, name)})::text")) for name in asked]
 
-        def read(row: Sequence[Any]) -> Node:
+        def read(row: Sequence[Any], _seen: Seen) -> Node:
             held = {name: from_agtype(row[at]) for name, at in places if row[at] is not None}
             return Node(0, (), held, "0")
 
@@ -77,19 +86,17 @@ class Shapes:
         properties = self._properties(part, id_)
         at = self._add(id_)
         if not properties:
-            return lambda row: row[at]
+            return lambda row, _seen: row[at]
         text, layout = self._add(properties), self._layout
-        made: dict[int, Any] = {}
-        texts = self.texts
 
-        def read(row: Sequence[Any]) -> Any:
+        def read(row: Sequence[Any], seen: Seen) -> Any:
             found, told = row[at], row[text]
             if told is None:
                 return found
-            held = made.get(found)
+            held = seen.nodes.get(found)
             if held is None:
-                held = made[found] = node_of(found, _name(layout, found), told)
-                texts[found] = told
+                held = seen.nodes[found] = node_of(found, _name(layout, found), told)
+                seen.texts[found] = told
             return held
 
         return read
@@ -98,16 +105,16 @@ class Shapes:
         properties = link_properties(self._layout, part, id_)
         at = self._add(id_)
         if not properties:
-            return lambda row: row[at]
+            return lambda row, _seen: row[at]
         alias = id_.partition(".")[0]
         start, end = self._add(f"{alias}.source"), self._add(f"{alias}.target")
-        text, layout, texts = self._add(properties), self._layout, self.texts
+        text, layout = self._add(properties), self._layout
 
-        def read(row: Sequence[Any]) -> Any:
+        def read(row: Sequence[Any], seen: Seen) -> Any:
             found, told = row[at], row[text]
             if told is None:
                 return found
-            texts[found] = told
+            seen.texts[found] = told
             return relationship_of(found, _name(layout, found), (row[start], row[end]), told)
 
         return read

@@ -2,14 +2,17 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import blake2b
+from typing import Any
 
 import asyncpg
 
 from kgmem.query.execution.graph import AskedAgain, Lead, Matched, NewNode, NewRelationship, Sought
 from kgmem.query.planning.steps import LinkPart
 from kgmem.query.values import Node, Relationship
-from kgmem.storage.postgres.cypher.matching import MatchStatement, expansion
+from kgmem.storage.postgres.cypher.composed import Composed, Statements
+from kgmem.storage.postgres.cypher.matching import expansion
 from kgmem.storage.postgres.cypher.reading import Reader, know_names
+from kgmem.storage.postgres.cypher.shapes import Seen
 from kgmem.storage.postgres.cypher.writing import Writer
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import Layout, learn_labels
@@ -28,9 +31,10 @@ class PostgresTransaction:
         scope: str | None,
         numbers: list[int],
         *,
+        statements: Statements,
         once: bool = False,
     ) -> None:
-        """Take a connection in a transaction, the scope (None: all), and the numbers of those that it sees.
+        """Take a connection in a transaction, the scope (None: all), the numbers of those that it sees, and statements.
 
         `once`: there is no transaction, since the database will be asked only once.
         """
@@ -39,6 +43,7 @@ class PostgresTransaction:
         self._reader = Reader(connection, layout)
         self._numbers = None if scope is None else numbers
         self._writer = Writer(connection, layout, database, scope)
+        self._statements = statements
         self._once = once
         self._asked = False
 
@@ -47,22 +52,21 @@ class PostgresTransaction:
         if sought.lean and (self.layout.further or self._numbers is not None):
             return None
         await know_names(self.connection, self.layout, sought)
-        statement = MatchStatement(self.layout, sought, self._numbers, lean=sought.lean)
-        text = statement.text()
+        statement = self._statements.of(self.layout, sought, self._numbers)
         if sought.lean and not statement.answers:
             return None
         self._ask()
-        found = await self.connection.fetch(text, *statement.parameters.values)
+        found = await self.connection.fetch(statement.text, *[value(sought) for value in statement.values])
         if sought.lean and (found[0][2] if found else await self._any_further()):
             self.layout.further = True
             return None
-        readers = statement.shapes.readers
+        seen = Seen()
         try:
-            ways = [(row[0], row[1], *(read(row) for read in readers)) for row in found]
+            ways = _ways(statement, found, seen)
         except KeyError:  # A label that another process made since this one last looked.
             await learn_labels(self.connection, self.layout)
-            ways = [(row[0], row[1], *(read(row) for read in readers)) for row in found]
-        self._writer.seen |= statement.shapes.texts
+            ways = _ways(statement, found, seen)
+        self._writer.seen |= seen.texts
         return Matched(tuple(part.name for part in sought.pattern.parts), ways)
 
     async def _any_further(self) -> bool:
@@ -138,3 +142,8 @@ class PostgresTransaction:
     async def finish(self) -> None:
         """Do what comes last in a transaction that wrote."""
         await self._writer.finish()
+
+
+def _ways(statement: Composed, rows: Sequence[Any], seen: Seen) -> list[tuple[Any, ...]]:
+    readers = statement.readers
+    return [(row[0], row[1], *[read(row, seen) for read in readers]) for row in rows]

@@ -1,0 +1,65 @@
+"""Statements for patterns, kept: what a query asks again is not put together again."""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kgmem.query.execution.graph import Sought
+from kgmem.storage.postgres.cypher.matching import MatchStatement
+from kgmem.storage.postgres.cypher.shapes import Reader
+from kgmem.storage.postgres.cypher.statement import Value
+from kgmem.storage.postgres.layout import Layout
+
+_KEPT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """The SQL for a pattern, what gives its parameters, and what reads its rows.
+
+    `answers`: all conditions are in it. `of` is what its key names by identity, kept so that nothing takes its place.
+    """
+
+    text: str
+    values: Sequence[Value]
+    readers: Sequence[Reader]
+    answers: bool
+    of: tuple[Any, ...]
+
+
+class Statements:
+    """Puts statements together, each once."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._kept: OrderedDict[Hashable, Composed] = OrderedDict()
+
+    def of(self, layout: Layout, sought: Sought, scopes: Sequence[int] | None) -> Composed:
+        """Give the statement for what is sought."""
+        key = (
+            layout.index_name,
+            tuple(layout.by_id),
+            id(sought.pattern),
+            id(sought.needs),
+            tuple((each.name, each.property, each.operator, each.column) for each in sought.conditions),
+            sought.most,
+            sought.lean,
+            sought.folded,
+            None if scopes is None else tuple(scopes),
+        )
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+            return found
+        found = self._kept[key] = _composed(layout, sought, scopes)
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return found
+
+
+def _composed(layout: Layout, sought: Sought, scopes: Sequence[int] | None) -> Composed:
+    statement = MatchStatement(layout, sought, scopes, lean=sought.lean)
+    text = statement.text()
+    of = (sought.pattern, sought.needs)
+    return Composed(text, statement.parameters.values, statement.shapes.readers, statement.answers, of)
