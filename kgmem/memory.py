@@ -15,7 +15,7 @@ from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, WhichVectors
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.evaluation import Planted, Step, Verdict
-from kgmem.domain.graph import Facts, Graph, GraphStats, check_graph_name
+from kgmem.domain.graph import Extraction, Facts, Graph, GraphStats, check_graph_name
 from kgmem.domain.ports import Job
 from kgmem.domain.question import Fusion, Question
 from kgmem.domain.relationship import Relationship
@@ -34,13 +34,14 @@ from kgmem.services import make_facts as fact_making
 from kgmem.services import recall as recalling
 from kgmem.services import remember as remembering
 from kgmem.services import view as viewing
+from kgmem.texts import Texts
 from kgmem.transfers import Transfers
 
 DEFAULT_GRAPH = "main"
 _UNSET: Any = object()
 
 
-class Memory(Beliefs, Transfers):
+class Memory(Beliefs, Texts, Transfers):
     """A knowledge memory over one database: graphs, what they hold, and recall. Safe to share between tasks."""
 
     # Graphs
@@ -54,14 +55,23 @@ class Memory(Beliefs, Transfers):
         space: EmbeddingSpace | None = _UNSET,
         fusion: Fusion = "convex",
         facts: Facts = "text",
+        extraction: Extraction = "asked",
     ) -> Graph:
         """Create a graph in the embedder's space unless another (or None) is given. Raises Conflict, InvalidInput."""
         own = to_mapping(from_mapping(schema)) if schema else {}
-        validate(merge(self.parts.core_schema, from_mapping(own)))
+        validate(remembering.extended(self.parts.core_schema, from_mapping(own)))
         if space is _UNSET:
             space = self.parts.embedder.space if self.parts.embedder else None
         return await self.parts.graphs.create(
-            Graph(check_graph_name(name), strict=strict, schema=own, space=space, fusion=fusion, facts=facts)
+            Graph(
+                check_graph_name(name),
+                strict=strict,
+                schema=own,
+                space=space,
+                fusion=fusion,
+                facts=facts,
+                extraction=extraction,
+            )
         )
 
     async def graph(self, name: str) -> Graph:
@@ -81,6 +91,7 @@ class Memory(Beliefs, Transfers):
         replacing: bool = False,
         fusion: Fusion | None = None,
         facts: Facts | None = None,
+        extraction: Extraction | None = None,
     ) -> Graph:
         """Change a graph's settings; a schema extends the graph's own, or takes its place if `replacing`.
 
@@ -92,13 +103,14 @@ class Memory(Beliefs, Transfers):
         own = held.schema
         if schema is not None:
             own = to_mapping(merge(from_mapping({} if replacing else own), from_mapping(schema)))
-            validate(merge(self.parts.core_schema, from_mapping(own)))
+            validate(remembering.extended(self.parts.core_schema, from_mapping(own)))
         changed = replace(
             held,
             strict=held.strict if strict is None else strict,
             schema=own,
             fusion=fusion or held.fusion,
             facts=facts or held.facts,
+            extraction=extraction or held.extraction,
         )
         updated = await self.parts.graphs.update(changed)
         if updated.facts != held.facts:
@@ -174,32 +186,6 @@ class Memory(Beliefs, Transfers):
     async def delete_relationships(self, graph: str, ids: Sequence[int], *, scope: str = SHARED) -> Deleted:
         """Delete relationships of exactly this scope, with the claims that they make."""
         return await remembering.delete_relationships(self.parts, graph, ids, check_scope(scope))
-
-    async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> Written:
-        """Store episodes, in one transaction; they are found by their words at once."""
-        return await remembering.put_episodes(self.parts, graph, episodes)
-
-    async def get_episode(self, graph: str, key: str, *, scope: str = SHARED) -> Episode:
-        """Give the episode that a scope sees under a key. Raises NotFound."""
-        return await self.parts.store.get_episode(graph, key, check_scope(scope))
-
-    async def list_episodes(
-        self,
-        graph: str,
-        *,
-        scope: str = SHARED,
-        session: str | None = None,
-        cursor: str | None = None,
-        limit: int = 100,
-    ) -> Page[Episode]:
-        """Give a page of the episodes that a scope sees."""
-        return await self.parts.store.list_episodes(
-            graph, scope=check_scope(scope), session=session, cursor=cursor, limit=limit
-        )
-
-    async def delete_episodes(self, graph: str, keys: Sequence[str], *, scope: str = SHARED) -> Deleted:
-        """Delete episodes of exactly this scope, with their passages."""
-        return await self.parts.store.delete_episodes(graph, keys, check_scope(scope))
 
     async def put_sources(self, graph: str, sources: Sequence[Source]) -> Written:
         """Write entries of a graph's registry of sources."""

@@ -68,6 +68,12 @@ class Settings(BaseSettings):
         default=None, ge=1, le=4000, description="Dimension of the endpoint's vectors, where it is not known to kgmem."
     )
     embedder_timeout: float = Field(default=30.0, gt=0, description="Seconds that one embedding request may take.")
+    extractor: str = Field(
+        default="rules", description="What reads texts for entities and facts: rules (offline) or none."
+    )
+    extractor_processes: int = Field(
+        default=1, ge=0, le=64, description="Processes that read texts; 0 reads in the process that stores them."
+    )
     neo4j_password: SecretStr | None = Field(
         default=None, description="Password for the Bolt server that `kgmem import` and `kgmem export` are given."
     )

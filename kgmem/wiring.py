@@ -11,10 +11,13 @@ from kgmem.consensus.weighing import NumpyConsensus
 from kgmem.domain.answer import Answer
 from kgmem.domain.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.errors import InvalidInput, KgmemError, Unavailable
+from kgmem.domain.extraction import Extractor
 from kgmem.domain.graph import Graph
 from kgmem.domain.question import Question
 from kgmem.domain.schema import GraphSchema
 from kgmem.embedding.registry import make_embedder
+from kgmem.extraction.choice import ExtractorChoice
+from kgmem.extraction.registry import make_extractor
 from kgmem.formats.named_queries import load_named_queries
 from kgmem.formats.toml_schema import load_schema
 from kgmem.memory import Memory
@@ -38,6 +41,7 @@ from kgmem.storage.postgres.index import PostgresIndex
 from kgmem.storage.postgres.jobs import ProcrastinateQueue, open_queue
 from kgmem.storage.postgres.keys import PostgresKeyRing
 from kgmem.storage.postgres.migrate import migrate, require_current
+from kgmem.storage.postgres.readings import PostgresReadings
 from kgmem.storage.postgres.store import AgeGraphStore
 from kgmem.storage.postgres.vitals import PostgresVitals
 from kgmem.storage.postgres.worker import WorkerOptions
@@ -152,6 +156,8 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "make_facts": memory.make_facts,
         "facts_missing": memory.defer_missing_facts,
         "weigh": memory.run_weigh,
+        "read": memory.read_waiting,
+        "reads_missing": memory.defer_unread,
         "import": memory.run_upload,
         "undo_import": memory.run_undo,
     }
@@ -217,8 +223,18 @@ async def _parts(
         claims,
         GraphCypher(graphs, around, limits=Limits(seconds=settings.statement_timeout)),
         load_named_queries(resource("cypher")),
+        _extractor(settings, stack),
+        PostgresReadings(catalog),
     )
     return parts
+
+
+def _extractor(settings: Settings, stack: AsyncExitStack) -> Extractor | None:
+    """Give what reads texts, closed with the stack; nothing is loaded before the first text."""
+    extractor = make_extractor(settings.extractor, ExtractorChoice(processes=settings.extractor_processes))
+    if extractor:
+        stack.push_async_callback(extractor.aclose)
+    return extractor
 
 
 class _Embedders:

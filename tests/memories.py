@@ -13,6 +13,7 @@ import asyncpg
 from kgmem.consensus.weighing import NumpyConsensus
 from kgmem.domain.embedding import Embedder, EmbeddingSpace, Role, Vector
 from kgmem.domain.errors import EmbedderUnavailable
+from kgmem.domain.extraction import Extractor
 from kgmem.domain.ports import Job
 from kgmem.embedding.registry import make_embedder
 from kgmem.formats.named_queries import load_named_queries
@@ -32,6 +33,7 @@ from kgmem.storage.postgres.extensions import read_capabilities
 from kgmem.storage.postgres.imports import PostgresImports
 from kgmem.storage.postgres.index import PostgresIndex
 from kgmem.storage.postgres.keys import PostgresKeyRing
+from kgmem.storage.postgres.readings import LEASE, PostgresReadings
 from kgmem.storage.postgres.store import AgeGraphStore
 from kgmem.storage.postgres.vitals import PostgresVitals
 from tests.postgres import run_on
@@ -97,7 +99,13 @@ def hashing(dimension: int = DIMENSION, name: str = "") -> SwitchableEmbedder:
 
 @asynccontextmanager
 async def opened_memory(
-    url: str, *, embedder: Embedder | None = None, words: bool | None = None, size: int = 10
+    url: str,
+    *,
+    embedder: Embedder | None = None,
+    words: bool | None = None,
+    size: int = 10,
+    extractor: Extractor | None = None,
+    lease: float = LEASE,
 ) -> AsyncIterator[Memory]:
     """A memory over a database; `words` is whether to use pg_textsearch, by default where the database has it."""
     async with Database(url, size=size) as database, Database(url, size=size, settings=SEARCH_SETTINGS) as searches:
@@ -124,6 +132,8 @@ async def opened_memory(
                 claim_store=PostgresClaims(catalog, NumpyConsensus()),
                 cypher=GraphCypher(PostgresGraphs(catalog)),
                 named_queries=load_named_queries(resource("cypher")),
+                extractor=extractor,
+                readings_store=PostgresReadings(catalog, lease=lease),
             )
         )
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from kgmem.cli.console import OUT, AsJSON, note, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.graph import Facts, Graph
+from kgmem.domain.graph import Extraction, Facts, Graph
 from kgmem.domain.schema import to_mapping
 from kgmem.formats.toml_schema import read_schema
 
@@ -31,6 +31,9 @@ def create(
     facts: Annotated[
         str, typer.Option("--facts", help="Which relationships recall finds: text (those with one), all, none.")
     ] = "text",
+    extraction: Annotated[
+        str, typer.Option("--extraction", help="Which episodes are read: asked (those that ask), all, off.")
+    ] = "asked",
     as_json: AsJSON = False,
 ) -> None:
     """Create a graph, in the embedding space of KGMEM_EMBEDDER."""
@@ -38,8 +41,11 @@ def create(
         raise InvalidInput(f"There is no fusion {fusion!r}.", mend="Give convex or rrf.")
     if facts not in get_args(Facts):
         raise InvalidInput(f"Facts are not {facts!r}.", mend=f"Give one of {', '.join(get_args(Facts))}.")
+    if extraction not in get_args(Extraction):
+        raise InvalidInput(f"Extraction is not {extraction!r}.", mend=f"Give one of {', '.join(get_args(Extraction))}.")
     own = to_mapping(read_schema(schema)) if schema else None
     settings: dict[str, Any] = {"strict": strict, "schema": own, "fusion": fusion, "facts": facts}
+    settings["extraction"] = extraction
     graph = with_memory(lambda m: m.create_graph(name, **settings))
     if as_json:
         print_json(_told(graph))
@@ -166,6 +172,7 @@ def _told(graph: Graph) -> dict[str, Any]:
         "strict": graph.strict,
         "fusion": graph.fusion,
         "facts": graph.facts,
+        "extraction": graph.extraction,
         "embedding": graph.space,
         "created_at": graph.created_at,
     }

@@ -76,6 +76,8 @@ class Violation:
 # What the wire gives every entity beside its own properties; a schema may still require it.
 # What weighing the claims writes into a graph: known to every schema, so that it can be exported and taken in again.
 WEIGHED = frozenset({"consensus", "trust", "state"})
+# What reading texts writes, on entities and on relationships.
+READ = frozenset({"found_by", "aliases", "geonames", "predicate"})
 _ALWAYS = {"name": Property("name", "string"), "text": Property("text", "string")}
 
 
@@ -313,7 +315,7 @@ def _check_properties(
     for name, value in given.items():
         where = f"properties.{name}"
         if name not in declared:
-            if strict and name not in WEIGHED:
+            if strict and name not in WEIGHED | READ:
                 found.append(Violation("unknown-property", where, f"the property {name!r} is not declared for {of}"))
         elif value is not None and not fits(value, declared[name].type):
             found.append(Violation("type", where, f"{name} is {_short(value)}, not of type {declared[name].type}"))

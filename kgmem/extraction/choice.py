@@ -1,12 +1,16 @@
-"""What may be set about an extractor that asks a model."""
+"""What may be set about an extractor."""
 
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Final, Self
+
+RULES: Final = "rules:1"  # The offline rules, with a number that changes when what they find does.
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractorChoice:
-    """Where the model is, what it may take, and what its tokens cost."""
+    """Where the model is, what it may take, and what its tokens cost; and how the offline rules run."""
+
+    processes: int = 0  # That read texts beside this one; 0: this one does, on a thread.
 
     model: str = ""
     url: str | None = None

@@ -9,6 +9,7 @@ from kgmem.domain.extraction import Argument, Extraction, FoundCause, FoundFact,
 from kgmem.domain.interval import parse_time
 from kgmem.extraction.bracketed import bracketed
 from kgmem.extraction.causes import causal_words
+from kgmem.extraction.choice import RULES
 from kgmem.extraction.clauses import Aspect, aspect_of, is_question
 from kgmem.extraction.coreference import Reference
 from kgmem.extraction.entities import entities_of, plain_name
@@ -19,7 +20,6 @@ from kgmem.extraction.places import places_of
 from kgmem.extraction.times import times_of
 from kgmem.extraction.topic import mark_topic, trim_names
 
-NAME: Final = "rules:1"
 _HEDGED, _REPORTED, _PRONOUN, _NAMELESS = 0.5, 0.8, 0.9, 0.4  # What confidence is multiplied with.
 _MOST_STEPS: Final = 8
 _SUBJECTS: Final = frozenset({"nsubj", "nsubjpass"})
@@ -60,7 +60,7 @@ class Reading:
             times=self._times,
             places=places,
             causes=[cause for cause in self._causes() if cause.confidence >= least],
-            extractor=NAME,
+            extractor=RULES,
         )
 
     def _facts(self) -> list[FoundFact]:

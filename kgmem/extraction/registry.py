@@ -23,7 +23,7 @@ def make_extractor(name: str, choice: ExtractorChoice | None = None) -> Extracto
     if provider == "none" and not model:
         return None
     if provider == "rules" and not model:
-        extractor: Extractor = importlib.import_module("kgmem.extraction.rules").RulesExtractor()
+        extractor: Extractor = importlib.import_module("kgmem.extraction.offline").OfflineExtractor(chosen.processes)
         return extractor
     point = _plugins().get(provider)
     if point is None:

@@ -96,9 +96,11 @@ def version(value: Any, name: str) -> int:
 
 
 def no_extraction(value: Any, name: str) -> bool:
-    """Read the wish for extraction, which only false grants in this release."""
+    """Read the wish for extraction, which imports do not grant."""
     if value is not False:
-        raise InvalidInput(f"{name} is not in this release.", mend="Leave it out, or give false.")
+        raise InvalidInput(
+            f"Imports read no texts, so {name} cannot be granted.", mend="Leave it out, or store such episodes by REST."
+        )
     return False
 
 

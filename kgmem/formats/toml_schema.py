@@ -10,7 +10,7 @@ from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.schema import GraphSchema, from_mapping, merge, validate
 
 # What every graph knows: the labels that all share, then what each dimension adds.
-ONTOLOGY = ("core", "space", "time", "cause", "meaning")
+ONTOLOGY = ("core", "space", "time", "cause", "meaning", "said")
 
 
 def load_schema(folder: Path | Traversable, names: Sequence[str] = ONTOLOGY) -> GraphSchema:

@@ -7,6 +7,7 @@ from kgmem.domain.claim_ports import ClaimStore
 from kgmem.domain.cypher import Cypher, NamedQuery
 from kgmem.domain.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.errors import Unavailable
+from kgmem.domain.extraction import Extractor
 from kgmem.domain.ports import (
     GraphCatalog,
     GraphStore,
@@ -17,6 +18,7 @@ from kgmem.domain.ports import (
     UploadFolder,
     Vitals,
 )
+from kgmem.domain.reading import Readings
 from kgmem.domain.schema import GraphSchema
 
 
@@ -43,6 +45,8 @@ class Parts:
     claim_store: ClaimStore | None = None  # None: nothing is weighed.
     cypher: Cypher | None = None  # None: no Cypher is answered.
     named_queries: Mapping[str, NamedQuery] = field(default_factory=dict)
+    extractor: Extractor | None = None  # None: nothing is read out of texts.
+    readings_store: Readings | None = None
 
     @property
     def claims(self) -> ClaimStore:
@@ -50,3 +54,10 @@ class Parts:
         if self.claim_store is None:
             raise Unavailable("This memory weighs no claims.", mend="Open one by kgmem.open().")
         return self.claim_store
+
+    @property
+    def readings(self) -> Readings:
+        """What keeps which texts were read. Raises Unavailable where there is none."""
+        if self.readings_store is None:
+            raise Unavailable("This memory reads no texts.", mend="Open one by kgmem.open().")
+        return self.readings_store

@@ -1,11 +1,13 @@
 """Remember: check what is stated against the graph's schema, store it, and let its vectors follow."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kgmem.domain.entity import Deleted, Entity, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import NotFound
 from kgmem.domain.graph import Graph
+from kgmem.domain.predicates import SAID
 from kgmem.domain.refusal import refuse
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema, Violation, check_entity, check_relationship, from_mapping, merge
@@ -16,7 +18,14 @@ from kgmem.services.parts import Parts
 
 def schema_of(core: GraphSchema, graph: Graph) -> GraphSchema:
     """Give the schema that holds in a graph: the core and the graph's own."""
-    return merge(core, from_mapping(graph.schema)) if graph.schema else core
+    return extended(core, from_mapping(graph.schema)) if graph.schema else core
+
+
+def extended(core: GraphSchema, own: GraphSchema) -> GraphSchema:
+    """Give the core schema with a graph's own; of the kinds that texts often say, the graph's own word counts."""
+    taken = own.kinds.keys() & SAID
+    yielding = taken | {name for name in SAID & core.kinds.keys() if core.kinds[name].inverse in taken}
+    return merge(replace(core, kinds={name: kind for name, kind in core.kinds.items() if name not in yielding}), own)
 
 
 async def put_entities(parts: Parts, graph: str, entities: Sequence[Entity]) -> Written:
@@ -78,6 +87,9 @@ async def put_episodes(parts: Parts, graph: str, episodes: Sequence[Episode]) ->
     _check_scopes(episodes)
     written = await parts.store.put_episodes(graph, episodes)
     await _let_vectors_follow(parts, held, written)
+    asked = held.extraction == "all" or any(episode.extract for episode in episodes)
+    if parts.extractor and asked and held.extraction != "off":
+        await parts.jobs.defer("read", graph=graph)
     return written
 
 

@@ -190,9 +190,10 @@ async def test_episodes_are_stored_listed_and_deleted(door: Door) -> None:
     assert done(await door.client.delete(f"{GRAPH}/episodes", params={"key": "e/1"}))["missing"] == ["e/1"]
 
 
-async def test_extraction_is_refused_as_not_in_this_release(door: Door) -> None:
-    body = {"episodes": [{"text": "Ann met Bob.", "extract": True}]}
-    refused(await door.client.post(f"{GRAPH}/episodes", json=body), 422, "not in this release", "/episodes/0")
+async def test_episode_that_asks_for_it_waits_to_be_read(door: Door) -> None:
+    body = {"episodes": [{"text": "Ann met Bob.", "extract": True}, {"text": "Ann met Tom."}]}
+    done(await door.client.post(f"{GRAPH}/episodes", json=body))
+    assert (await door.memory.waiting_to_be_read("main")).waiting == 1
 
 
 async def test_sources_are_registered_with_their_trust(door: Door) -> None:

@@ -75,7 +75,7 @@ def test_an_own_field_is_refused_with_where_it_belongs() -> None:
         ("relationship", {"kind": "knows", "from": "a", "to": "b", "strength": 2}, "strength is 2"),
         ("episode", {"text": ""}, "text is empty"),
         ("episode", {"text": "x", "occurred_at": "1969-13"}, "no month"),
-        ("episode", {"text": "x", "extract": True}, "not in this release"),
+        ("episode", {"text": "x", "extract": True}, "Imports read no texts"),
         ("source", {"key": "a", "trust": "high"}, "trust is a text"),
     ],
 )

@@ -37,6 +37,7 @@ async def put_graph(
         "schema": asked.graph_schema,
         "fusion": asked.fusion,
         "facts": asked.facts,
+        "extraction": asked.extraction,
     }
     if "embedding" in asked.model_fields_set:
         given["space"] = asked.embedding.space() if asked.embedding else None
@@ -64,7 +65,12 @@ async def patch_graph(
 ) -> Response:
     """Change a graph's settings; what is left out stays, a schema extends what is there."""
     changed = await access.memory.update_graph(
-        graph, strict=asked.strict, schema=asked.graph_schema, fusion=asked.fusion, facts=asked.facts
+        graph,
+        strict=asked.strict,
+        schema=asked.graph_schema,
+        fusion=asked.fusion,
+        facts=asked.facts,
+        extraction=asked.extraction,
     )
     return reply(graph_out(changed))
 
@@ -87,5 +93,6 @@ def _departing(held: Graph, asked: GraphIn) -> list[str]:
         "embedding": "embedding" in given and (space and space.id) != (held.space and held.space.id),
         "fusion": "fusion" in given and asked.fusion != held.fusion,
         "facts": "facts" in given and asked.facts != held.facts,
+        "extraction": "extraction" in given and asked.extraction != held.extraction,
     }
     return [name for name, departs in differs.items() if departs]

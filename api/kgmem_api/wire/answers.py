@@ -145,6 +145,7 @@ class GraphOut(BaseModel):
     embedding: EmbeddingSpaceOut | None
     fusion: Literal["convex", "rrf"]
     facts: Literal["text", "all", "none"]
+    extraction: Literal["asked", "all", "off"]
     created_at: str | None
 
 

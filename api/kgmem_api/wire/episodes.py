@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, ValidationInfo
 from typing_extensions import TypedDict
 
 from kgmem.domain.episode import Episode
-from kgmem_api.wire.fields import STRICT, From, Key, Name, Properties, Scope, Text, Time, own_scope, refused
+from kgmem_api.wire.fields import STRICT, From, Key, Name, Properties, Scope, Text, Time, own_scope
 
 
 class EpisodeStatement(TypedDict, total=False):
@@ -24,12 +24,10 @@ class EpisodeStatement(TypedDict, total=False):
     mentions: Annotated[list[Key], Field(max_length=1000, description="Keys of entities.")]
     properties: Properties
     scope: Scope | None
-    extract: Annotated[bool, Field(description="Only false in this release.")]
+    extract: Annotated[bool, Field(description="Read it for entities, facts, times, places, causes.")]
 
 
 def _episode(stated: dict[str, Any], info: ValidationInfo) -> Episode:
-    if stated.get("extract"):
-        raise refused("extract is not in this release.", "Leave it out, and state entities and relationships yourself.")
     stated["scope"] = own_scope(stated.get("scope"), info)
     return Episode(**stated)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from kgmem.domain.embedding import EmbeddingSpace
-from kgmem.domain.graph import Graph
+from kgmem.domain.graph import Extraction, Graph
 from kgmem_api.wire.fields import STRICT, FreeForm
 
 Fusion = Literal["convex", "rrf"]
@@ -37,6 +37,7 @@ class GraphIn(BaseModel):
     embedding: Annotated[EmbeddingSpaceIn | None, Field(description="null: no vectors but those of the words.")] = None
     fusion: Fusion = "convex"
     facts: Annotated[Facts, Field(description="Which relationships recall finds: with a text, all, none.")] = "text"
+    extraction: Annotated[Extraction, Field(description="Which episodes are read for entities and facts.")] = "asked"
 
 
 class GraphChange(BaseModel):
@@ -48,6 +49,7 @@ class GraphChange(BaseModel):
     graph_schema: Annotated[FreeForm | None, Field(alias="schema")] = None
     fusion: Fusion | None = None
     facts: Annotated[Facts | None, Field(description="Another setting is put into effect by a job.")] = None
+    extraction: Extraction | None = None
 
 
 class SchemaChange(BaseModel):
@@ -76,5 +78,6 @@ def graph_out(graph: Graph) -> dict[str, Any]:
         else None,
         "fusion": graph.fusion,
         "facts": graph.facts,
+        "extraction": graph.extraction,
         "created_at": graph.created_at,
     }

@@ -61,12 +61,19 @@ class PostgresCatalog:
 
     async def _create(self, connection: asyncpg.Connection, graph: Graph) -> None:
         row = await connection.fetchrow(
-            statement("catalog", "register"), graph.name, graph.strict, _json(graph.schema), graph.fusion, graph.facts
+            statement("catalog", "register"),
+            graph.name,
+            graph.strict,
+            _json(graph.schema),
+            graph.fusion,
+            graph.facts,
+            graph.extraction,
         )
         graph_id = row["id"]
         names = {"index": f"kgm_{graph_id}", "graph": await self._free_name(connection, graph.name, graph_id)}
         await connection.execute("SELECT ag_catalog.create_graph($1::name)", names["graph"])
         await connection.execute(statement("graph", "create_index", **names))
+        await connection.execute(statement("graph", "create_reading", **names))
         await connection.execute(statement("graph", "words_bm25" if self.words else "words_gin", **names))
         await connection.execute(statement("graph", "capture", **names) % {"graph_id": int(graph_id)})
         await connection.execute(statement("past", "create", **names) % {"graph_id": int(graph_id)})
@@ -99,7 +106,7 @@ class PostgresCatalog:
             return [_graph_of(row) for row in await connection.fetch(statement("catalog", "list"))]
 
     async def update(self, graph: Graph) -> Graph:
-        """Write strict, schema, fusion and facts of a graph, and make the indexes that its schema declares.
+        """Write the settings of a graph, and make the indexes that its schema declares.
 
         Raises NotFound, and Conflict when values are not unique that shall be.
         """
@@ -108,7 +115,13 @@ class PostgresCatalog:
         async def change(connection: asyncpg.Connection) -> int:
             await connection.execute("SET LOCAL statement_timeout = 0")
             id_: int | None = await connection.fetchval(
-                statement("catalog", "update"), graph.name, graph.strict, _json(graph.schema), graph.fusion, graph.facts
+                statement("catalog", "update"),
+                graph.name,
+                graph.strict,
+                _json(graph.schema),
+                graph.fusion,
+                graph.facts,
+                graph.extraction,
             )
             if id_ is None:
                 raise no_such_graph(graph.name)
@@ -244,6 +257,7 @@ def _graph_of(row: Any) -> Graph:
         space=EmbeddingSpace(**orjson.loads(row["space"])) if row["space"] else None,
         fusion=row["fusion"],
         facts=row["facts"],
+        extraction=row["extraction"],
         created_at=iso(row["created_at"]),
         id=row["id"],
     )

@@ -9,6 +9,7 @@ from kgmem.domain.entity import EPISODE
 from kgmem.domain.episode import Episode
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.statement import EPISODE_LABEL
+from kgmem.storage.postgres import unread
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.edges import write_edges
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels
@@ -25,6 +26,7 @@ async def write_episodes(connection: asyncpg.Connection, passages: Passages, epi
     statements = [_statement(episode) for episode in episodes]
     outcome = await write_vertices(connection, passages, EPISODE, statements)
     await _mention(connection, passages, episodes, outcome)
+    await unread.ask(connection, passages.layout, episodes, outcome.ids)
     return outcome
 
 

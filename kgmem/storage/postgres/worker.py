@@ -27,6 +27,7 @@ Handler = Callable[..., Awaitable[Any]]
 _PERIODIC = {
     "embed_missing": "* * * * *",
     "facts_missing": "* * * * *",
+    "reads_missing": "* * * * *",
     "build_aside": "*/3 * * * *",
     "tidy": "17 * * * *",
 }

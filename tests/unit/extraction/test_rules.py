@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from kgmem.domain.extraction import Extraction, FoundCause, TextToRead
 from kgmem.domain.interval import iso
-from kgmem.extraction.rules import RulesExtractor, read_texts
+from kgmem.extraction.offline import OfflineExtractor
+from kgmem.extraction.rules import read_texts
 
 
 def read(text: str, **known: str) -> Extraction:
@@ -170,8 +171,9 @@ def test_spans_lie_in_the_text_whatever_it_is(words: list[str]) -> None:
     assert all(0 <= each.confidence <= 1 for each in (*found.facts, *found.causes))
 
 
-async def test_extractor_gives_one_result_a_text_in_their_order() -> None:
-    extractor = RulesExtractor()
+@pytest.mark.parametrize("processes", [0, 2])
+async def test_extractor_gives_one_result_a_text_in_their_order(processes: int) -> None:
+    extractor = OfflineExtractor(processes)
     one, none, two = await extractor.extract(
         [TextToRead("Anna met Ben."), TextToRead(""), TextToRead("Tom left Acme.")]
     )

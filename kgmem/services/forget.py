@@ -1,0 +1,78 @@
+"""Forget: episodes with everything that only they brought, told in a report; on request out of the history too."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from kgmem.domain.entity import Deleted
+from kgmem.domain.reading import Forgotten, Provenance
+from kgmem.services.parts import Parts
+from kgmem.services.read import take_back, withdraw
+from kgmem.services.succeed import succeed
+
+_MOST_TOLD: Final = 1_000_000  # Things that an episode brought.
+_SHOWN: Final = 1000  # Names that a report spells out, of each kind.
+
+
+async def provenance(
+    parts: Parts, graph: str, keys: Sequence[str], scope: str, *, limit: int = 1000
+) -> Sequence[Provenance]:
+    """Give what episodes of exactly this scope brought into the graph, and where in their texts that stands."""
+    await parts.graphs.get(graph)
+    return await parts.readings.told(graph, keys, scope, limit)
+
+
+async def forget(
+    parts: Parts, graph: str, keys: Sequence[str], scope: str, *, dry_run: bool = False, erase: bool = False
+) -> Forgotten:
+    """Delete episodes of exactly this scope with the claims, relationships and entities that only they brought.
+
+    `erase` takes what went out of the history as well, so that no earlier time shows it. A dry run only counts.
+    """
+    wanted = list(dict.fromkeys(keys))
+    told = await provenance(parts, graph, wanted, scope, limit=_MOST_TOLD)
+    own = [each for each in told if not each.shared]
+    removed = {
+        kind: [each.key for each in own if each.kind == kind][:_SHOWN] for kind in ("entity", "relationship", "claim")
+    }
+    kept = {each.kind: 0 for each in told} | {"entity": 0, "relationship": 0}
+    for each in told:
+        kept[each.kind] += each.shared
+    if dry_run:
+        held = await parts.readings.there(graph, wanted, scope)
+        return Forgotten(
+            episodes=len(held), entities=_count(own, "entity"), relationships=_count(own, "relationship"),
+            claims=_count(own, "claim"), kept_entities=kept["entity"], kept_relationships=kept["relationship"],
+            missing=[key for key in wanted if key not in held], dry_run=True, removed=removed,
+        )  # fmt: skip
+    ids = await parts.readings.ids(graph, own, wanted, scope) if erase else []
+    claims = [int(each.key) for each in own if each.kind == "claim"]
+    topics = await withdraw(parts, graph, claims, scope)
+    settled = await parts.readings.drop(graph, wanted, scope)
+    deleted = await parts.store.delete_episodes(graph, wanted, scope)
+    entities = await take_back(parts, graph, settled)
+    await succeed(parts, graph, topics)
+    if deleted.relationships and parts.claim_store is not None:
+        await parts.claims.weigh_stale(graph)
+    erased = await parts.readings.erase(graph, ids) if erase else 0
+    return Forgotten(
+        episodes=deleted.episodes, passages=deleted.passages, vectors=deleted.vectors, entities=entities,
+        relationships=settled.created + deleted.relationships, claims=len(claims),
+        kept_entities=kept["entity"] + _count(own, "entity") - entities, kept_relationships=kept["relationship"],
+        kept_in_history=0 if erase else deleted.kept_in_history, erased_from_history=erased,
+        missing=deleted.missing, removed=removed,
+    )  # fmt: skip
+
+
+async def delete_episodes(parts: Parts, graph: str, keys: Sequence[str], scope: str) -> Deleted:
+    """Delete episodes of exactly this scope with all that only they brought, and count it."""
+    if parts.readings_store is None:
+        return await parts.store.delete_episodes(graph, keys, scope)
+    gone = await forget(parts, graph, keys, scope)
+    return Deleted(
+        gone.entities, gone.episodes, gone.relationships, gone.passages, gone.vectors, gone.missing,
+        gone.kept_in_history,
+    )  # fmt: skip
+
+
+def _count(told: Sequence[Provenance], kind: str) -> int:
+    return sum(each.kind == kind for each in told)

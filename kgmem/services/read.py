@@ -1,0 +1,341 @@
+"""Read: take what episodes say into the graph, batch by batch, so that it can be stopped and begun again anywhere.
+
+Each step may be done twice: entities are made once, a claim that was made is the same claim, and what an episode
+brought is written in one transaction with the note that it was read.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from kgmem.domain.bringing import FOUND_BY, Brought, brought, mentions_of
+from kgmem.domain.claim import ClaimStatement
+from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import DatabaseUnavailable, KgmemError, NotFound, Unavailable, VersionConflict
+from kgmem.domain.extraction import Extraction, Extractor, Span, TextToRead
+from kgmem.domain.naming import Mention, chosen, new_key
+from kgmem.domain.reading import BroughtClaim, ReadEpisode, ReadSoFar, Settled, Unread, WouldBring
+from kgmem.domain.schema import GraphSchema, check_relationship
+from kgmem.services import claim as claiming
+from kgmem.services import succeed as succeeding
+from kgmem.services.parts import Parts
+from kgmem.services.remember import schema_of, violations_of
+
+BATCH: Final = 32
+_TRIES: Final = 8  # Times that entities are resolved anew since somebody else has just made one of them.
+_OURS: Final = frozenset({"aliases", FOUND_BY, "geonames", "born", "died", "consensus"})
+_MOST_TOLD: Final = 1_000_000
+
+logger = logging.getLogger(__name__)
+Progress = Callable[[ReadSoFar], None]
+
+
+async def read_waiting(parts: Parts, graph: str, *, progress: Progress | None = None) -> ReadSoFar:
+    """Read the episodes of a graph that wait, until none does. Raises ExtractorUnavailable."""
+    await parts.graphs.get(graph)
+    extractor, done = parts.extractor, ReadSoFar()
+    if extractor is None:
+        return done
+    taken = await parts.readings.take(graph, BATCH)
+    found = await _found(parts, graph, extractor, taken)
+    while taken:
+        # What was read is stored while the next batch is read.
+        following = await parts.readings.take(graph, BATCH)
+        ahead = asyncio.create_task(_found(parts, graph, extractor, following))
+        try:
+            done = _sum(done, await _store(parts, graph, list(zip(taken, found, strict=True))))
+        except BaseException:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+            await _give_back(parts, graph, [*taken, *following])
+            raise
+        if progress:
+            progress(done)
+        taken, found = following, await ahead
+    return done
+
+
+async def defer_missing(parts: Parts) -> int:
+    """Ask for reading in every graph where episodes wait that nobody reads; gives in how many."""
+    asked = 0
+    for held in await parts.graphs.list() if parts.extractor else []:
+        try:
+            waits = await parts.readings.waits(held.name)
+        except NotFound:  # Dropped meanwhile.
+            continue
+        if waits.free:
+            await parts.jobs.defer("read", graph=held.name)
+            asked += 1
+    return asked
+
+
+async def would_bring(parts: Parts, graph: str, episodes: Sequence[Episode]) -> list[WouldBring]:
+    """Say what reading episodes would bring, with nothing stored. Raises ExtractorUnavailable, Unavailable."""
+    if parts.extractor is None:
+        raise Unavailable("No extractor is set.", mend="Set KGMEM_EXTRACTOR to rules, or to a model.")
+    schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
+    answers = await parts.extractor.extract([_text_of(episode) for episode in episodes])
+    told = []
+    for number, (given, found) in enumerate(zip(episodes, answers, strict=True)):
+        episode = given if given.key else replace(given, key=f"episode-{number}")
+        mentions = mentions_of(found)
+        held = dict(await parts.readings.held(graph, episode.scope, mentions))
+        keys, new = _keys(mentions, held, schema)
+        told.append(_told(episode, brought(episode, found, keys, schema), found.extractor, new))
+    return told
+
+
+def _told(episode: Episode, what: Brought, extractor: str, new: Mapping[Mention, str]) -> WouldBring:
+    entities = [
+        {"key": entity.key, "label": entity.label, "name": entity.name, "new": mention in new}
+        for mention, entity, _ in what.entities
+    ]
+    claims = [
+        {
+            "subject": each.subject, "predicate": each.predicate, "object": each.object, "value": each.value,
+            "valid_from": each.valid_from, "valid_to": each.valid_to, "confidence": each.confidence, "span": each.span,
+        }
+        for each in what.claims
+    ]  # fmt: skip
+    relationships = [
+        {
+            "kind": each.kind, "from": each.start, "to": each.end, "text": each.text, "confidence": each.confidence,
+            "span": (span.start, span.end),
+        }
+        for each, span in what.relationships
+    ]  # fmt: skip
+    return WouldBring(episode.key or "", entities, claims, relationships, extractor)
+
+
+async def _found(
+    parts: Parts, graph: str, extractor: Extractor, taken: Sequence[Unread]
+) -> Sequence[Extraction | KgmemError]:
+    """Read texts; one that cannot be read gives its error. A part that is away is raised, and the texts given back."""
+    if not taken:
+        return []
+    keeping = asyncio.create_task(_keep(parts, graph, [each.id for each in taken]))
+    try:
+        return await extractor.extract([_text_of(each.episode) for each in taken])
+    except Unavailable:
+        await _give_back(parts, graph, taken)
+        raise
+    except KgmemError as error:
+        if len(taken) == 1:
+            return [error]
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+    halves = taken[: len(taken) // 2], taken[len(taken) // 2 :]
+    return [one for half in halves for one in await _found(parts, graph, extractor, half)]
+
+
+async def _keep(parts: Parts, graph: str, ids: Sequence[int]) -> None:
+    """Say again and again that episodes are being read, until cancelled."""
+    while True:
+        await asyncio.sleep(parts.readings.lease / 3)
+        try:
+            await parts.readings.renew(graph, ids)
+        except (DatabaseUnavailable, NotFound):
+            logger.debug("What is being read could not be kept; another may read it too, which changes nothing.")
+
+
+async def _give_back(parts: Parts, graph: str, taken: Sequence[Unread]) -> None:
+    try:
+        await parts.readings.give_back(graph, [each.id for each in taken])
+    except DatabaseUnavailable:
+        logger.debug("What was taken to be read is given again when its time is over.")
+
+
+def _text_of(episode: Episode) -> TextToRead:
+    listener = episode.properties.get("listener")
+    return TextToRead(
+        episode.text,
+        episode.occurred_at,
+        episode.speaker,
+        listener if isinstance(listener, str) else None,
+        episode.title,
+    )
+
+
+async def _store(parts: Parts, graph: str, read: Sequence[tuple[Unread, Extraction | KgmemError]]) -> ReadSoFar:
+    """Store what a batch of episodes says; where that is refused, one by one, so that one stops no other."""
+    refused = {each.id: (each.digest, str(found)) for each, found in read if isinstance(found, KgmemError)}
+    good = [(each, found) for each, found in read if isinstance(found, Extraction)]
+    done = ReadSoFar()
+    try:
+        done = await _bring(parts, graph, good) if good else done
+    except (Unavailable, NotFound):
+        raise
+    except KgmemError as error:
+        if len(good) > 1:
+            for one in good:
+                done = _sum(done, await _store(parts, graph, [one]))
+        else:
+            refused[good[0][0].id] = (good[0][0].digest, str(error))
+    if refused:
+        await parts.readings.refuse(graph, refused)
+    return replace(done, refused=done.refused + len(refused))
+
+
+async def _bring(parts: Parts, graph: str, read: Sequence[tuple[Unread, Extraction]]) -> ReadSoFar:
+    schema = schema_of(parts.core_schema, held := await parts.graphs.get(graph))
+    plain = await _brought(parts, graph, read, schema, strict=held.strict)
+    if held.strict:
+        plain = [_within(what, schema) for what in plain]
+    trust = {source.key: source.trust for source in await parts.store.list_sources(graph)}
+    told = await succeeding.ended(parts, graph, plain, schema, trust)
+    claims = [claim for what in told for claim in what.claims]
+    ids = iter((await claiming.put_claims(parts, graph, claims)).ids if claims else [])
+    episodes = []
+    for (unread, found), stated, what in zip(read, plain, told, strict=True):
+        made = [
+            BroughtClaim(next(ids), Span(*(claim.span or (0, 0))), succeeding.lasts(claim, schema))
+            for claim in stated.claims
+        ]
+        named = [(entity.key, span) for _, entity, span in what.entities]
+        episodes.append(
+            ReadEpisode(
+                unread, found.extractor, named, made, what.relationships, what.together,
+                found.tokens, found.cost, found.problem,
+            )
+        )  # fmt: skip
+    former = await _withdraw_former(parts, graph, episodes)
+    await take_back(parts, graph, await parts.readings.settle(graph, episodes))
+    await succeeding.succeed(parts, graph, succeeding.topics_of(told, schema) | former)
+    await parts.readings.done(graph, [unread for unread, _ in read])
+    if parts.embedder and held.space:
+        await parts.jobs.defer("embed", graph=graph)
+    return ReadSoFar(
+        len(episodes), sum(len(what.entities) for what in told), len(claims),
+        sum(len(each.relationships) for each in episodes), 0,
+        sum(each.tokens for each in episodes), sum(each.cost for each in episodes),
+    )  # fmt: skip
+
+
+def _within(what: Brought, schema: GraphSchema) -> Brought:
+    """Give of what an episode brings that which a strict graph's schema declares."""
+    related = [
+        each
+        for each in what.relationships
+        if not check_relationship(schema, True, each[0].kind, None, None, each[0].properties)
+    ]
+    return replace(what, claims=[each for each in what.claims if _declared(schema, each)], relationships=related)
+
+
+def _declared(schema: GraphSchema, claim: ClaimStatement) -> bool:
+    """Say whether a claim is about a relationship, or about a property that some label of a schema has."""
+    return claim.object is not None or any(claim.predicate in label.properties for label in schema.labels.values())
+
+
+async def _withdraw_former(parts: Parts, graph: str, episodes: Sequence[ReadEpisode]) -> set[succeeding.Topic]:
+    """Take back what episodes claimed when they were read before, and do not claim now; gives what that was about."""
+    by_scope: dict[str, list[ReadEpisode]] = {}
+    for each in episodes:
+        by_scope.setdefault(each.unread.episode.scope, []).append(each)
+    topics: set[succeeding.Topic] = set()
+    for scope, mine in by_scope.items():
+        keys = [each.unread.episode.key or "" for each in mine]
+        now = {claim.id for each in mine for claim in each.claims}
+        before = await parts.readings.told(graph, keys, scope, _MOST_TOLD)
+        gone = [int(each.key) for each in before if each.kind == "claim" and int(each.key) not in now]
+        topics |= await withdraw(parts, graph, gone, scope)
+    return topics
+
+
+async def withdraw(parts: Parts, graph: str, claims: Sequence[int], scope: str) -> set[succeeding.Topic]:
+    """Take claims back; gives what they were about, where others may hold on longer now."""
+    if not claims:
+        return set()
+    topics = await parts.readings.topics(graph, claims)
+    await claiming.withdraw(parts, graph, claims, scope)
+    return {(scope, subject, predicate) for subject, predicate in topics}
+
+
+async def _brought(
+    parts: Parts, graph: str, read: Sequence[tuple[Unread, Extraction]], schema: GraphSchema, *, strict: bool
+) -> list[Brought]:
+    """Give what episodes bring, once the entities that they name are there."""
+    for attempt in range(_TRIES):
+        try:
+            return await _named(parts, graph, read, schema, strict=strict)
+        except VersionConflict:  # Somebody else has just made one of them; it is known now.
+            if attempt == _TRIES - 1:
+                raise
+            await asyncio.sleep(0.01 * (attempt + 1))
+    raise AssertionError("the loop returns or raises")
+
+
+async def _named(
+    parts: Parts, graph: str, read: Sequence[tuple[Unread, Extraction]], schema: GraphSchema, *, strict: bool
+) -> list[Brought]:
+    held: dict[str, dict[str, str]] = {}
+    by_scope: dict[str, list[Mention]] = {}
+    for unread, found in read:
+        by_scope.setdefault(unread.episode.scope, []).extend(mentions_of(found))
+    for scope, mentions in by_scope.items():
+        held[scope] = dict(await parts.readings.held(graph, scope, mentions))
+    told: list[Brought] = []
+    made: dict[tuple[str, str], Entity] = {}
+    for unread, found in read:
+        episode = unread.episode
+        keys, new = _keys(mentions_of(found), held[episode.scope], schema)
+        what = brought(episode, found, keys, schema)
+        wrong = {m.name for m, entity, _ in what.entities if m in new and violations_of(schema, strict, entity)}
+        if wrong:
+            allowed = {name: key for name, key in keys.items() if name not in wrong}
+            what = brought(episode, found, allowed, schema)
+        for mention, entity, _ in what.entities:
+            if mention in new:
+                made.setdefault((entity.scope, entity.key), replace(entity, version=0))
+        told.append(what)
+    if made:
+        await parts.store.put_entities(graph, list(made.values()))
+    return told
+
+
+def _keys(
+    mentions: Sequence[Mention], held: dict[str, str], schema: GraphSchema
+) -> tuple[dict[str, str], dict[Mention, str]]:
+    """Give the keys of mentions by name, and of those that are new; these are held from now on."""
+    keys, new = {}, {}
+    for mention in mentions:
+        known = chosen(mention, held, schema)
+        key = known.key if known else new_key(mention, held)
+        if known is None:
+            held[key] = mention.label
+            new[mention] = key
+        keys[mention.name] = key
+    return keys, new
+
+
+async def take_back(parts: Parts, graph: str, settled: Settled) -> int:
+    """Delete the entities that only reading made and that nothing says or is joined to any more; gives how many."""
+    gone = 0
+    for scope in sorted({scope for scope, _ in settled.left_entities}):
+        keys = [key for each, key in settled.left_entities if each == scope]
+        ours = [
+            key for key in await parts.readings.lonely(graph, scope, keys) if await _is_ours(parts, graph, key, scope)
+        ]
+        if ours:
+            gone += (await parts.store.delete_entities(graph, ours, scope, None)).entities
+    return gone
+
+
+async def _is_ours(parts: Parts, graph: str, key: str, scope: str) -> bool:
+    """Say whether an entity is what reading made of it and nothing else."""
+    try:
+        held = await parts.store.get_entity(graph, key, scope)
+    except NotFound:
+        return False
+    return held.text is None and FOUND_BY in held.properties and set(held.properties) <= _OURS
+
+
+def _sum(one: ReadSoFar, other: ReadSoFar) -> ReadSoFar:
+    return ReadSoFar(
+        one.episodes + other.episodes, one.entities + other.entities, one.claims + other.claims,
+        one.relationships + other.relationships, one.refused + other.refused,
+        one.tokens + other.tokens, one.cost + other.cost,
+    )  # fmt: skip

@@ -1,0 +1,83 @@
+"""Succeed: end what later texts superseded, whatever the order in which the texts came."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from kgmem.domain.bringing import Brought
+from kgmem.domain.claim import ClaimStatement
+from kgmem.domain.reading import HeldClaim
+from kgmem.domain.schema import GraphSchema
+from kgmem.domain.succession import OpenClaim, ends
+from kgmem.services import claim as claiming
+from kgmem.services.parts import Parts
+
+Topic = tuple[str, str, str]  # Scope, subject and predicate.
+
+
+async def ended(
+    parts: Parts, graph: str, told: Sequence[Brought], schema: GraphSchema, trust: dict[str, float]
+) -> list[Brought]:
+    """Give what episodes bring with the ends that other texts give their claims, as far as is known by now."""
+    fresh = [claim for what in told for claim in what.claims if lasts(claim, schema)]
+    if not fresh:
+        return list(told)
+    held = await _held(parts, graph, {_topic(claim) for claim in fresh})
+    by_topic: dict[Topic, list[ClaimStatement]] = defaultdict(list)
+    for claim in fresh:
+        by_topic[_topic(claim)].append(claim)
+    closed: dict[int, ClaimStatement] = {}
+    for topic, claims in by_topic.items():
+        mine = [OpenClaim(each.object or "", each.valid_from, trust.get(each.source, 0.5)) for each in claims]
+        others = [_open(each) for each in held.get(topic, [])]
+        for claim, end in zip(claims, ends([*mine, *others]), strict=False):
+            closed[id(claim)] = replace(claim, valid_to=end)
+    return [replace(what, claims=[closed.get(id(claim), claim) for claim in what.claims]) for what in told]
+
+
+async def succeed(parts: Parts, graph: str, topics: Iterable[Topic]) -> int:
+    """End or reopen claims that were made before, now that others are there; gives how many changed."""
+    wanted = set(topics)
+    if not wanted:
+        return 0
+    changed: list[tuple[HeldClaim, str | None]] = []
+    for claims in (await _held(parts, graph, wanted)).values():
+        new = ends([_open(each) for each in claims])
+        changed += [(each, end) for each, end in zip(claims, new, strict=True) if end != each.statement.valid_to]
+    if not changed:
+        return 0
+    stated = [replace(each.statement, valid_to=end, id=None, known_from=None) for each, end in changed]
+    made = await claiming.put_claims(parts, graph, stated)
+    await parts.readings.rename(graph, {each.id: new for (each, _), new in zip(changed, made.ids, strict=True)})
+    for scope in {each.statement.scope for each, _ in changed}:
+        gone = [each.id for each, _ in changed if each.statement.scope == scope]
+        await claiming.withdraw(parts, graph, [id_ for id_ in gone if id_ not in set(made.ids)], scope)
+    return len(changed)
+
+
+def lasts(claim: ClaimStatement, schema: GraphSchema) -> bool:
+    """Say whether a claim is of a kind of which one holds at a time, and was told no end."""
+    kind = schema.kinds.get(claim.predicate)
+    return claim.object is not None and claim.valid_to is None and kind is not None and kind.functional
+
+
+def topics_of(told: Iterable[Brought], schema: GraphSchema) -> set[Topic]:
+    """Give the topics of which claims may end each other."""
+    kinds = {name for name, kind in schema.kinds.items() if kind.functional}
+    return {_topic(claim) for what in told for claim in what.claims if claim.object and claim.predicate in kinds}
+
+
+async def _held(parts: Parts, graph: str, topics: set[Topic]) -> dict[Topic, list[HeldClaim]]:
+    found: dict[Topic, list[HeldClaim]] = defaultdict(list)
+    for each in await parts.readings.open_claims(graph, sorted(topics)):
+        found[_topic(each.statement)].append(each)
+    return found
+
+
+def _topic(claim: ClaimStatement) -> Topic:
+    return claim.scope, claim.subject, claim.predicate
+
+
+def _open(each: HeldClaim) -> OpenClaim:
+    told = each.statement
+    return OpenClaim(told.object or "", told.valid_from, each.trust, told.valid_to, each.id)

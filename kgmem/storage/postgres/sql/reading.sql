@@ -1,0 +1,179 @@
+-- name: ask
+-- Let episodes be read, unless the same was read of them before.
+INSERT INTO {index}.unread AS u (episode, digest)
+SELECT n.episode, n.digest FROM unnest($1::bigint[], $2::bigint[]) AS n (episode, digest)
+WHERE NOT EXISTS (SELECT 1 FROM {index}.reading r WHERE r.episode = n.episode AND r.digest = n.digest)
+ON CONFLICT (episode) DO UPDATE SET digest = excluded.digest, taken = NULL, attempts = 0, problem = NULL
+WHERE u.digest <> excluded.digest OR u.problem IS NOT NULL
+
+-- name: ask_again
+WITH again AS (
+    SELECT r.episode, r.digest FROM {index}.reading r JOIN {index}.item i ON i.id = r.episode
+    WHERE r.episode = ANY ($1::bigint[])
+)
+INSERT INTO {index}.unread AS u (episode, digest) SELECT episode, digest FROM again
+ON CONFLICT (episode) DO UPDATE SET taken = NULL, attempts = 0, problem = NULL
+
+-- name: take
+-- The next episodes that nobody reads, the oldest first; a reader that died loses what it took.
+WITH next AS (
+    SELECT u.episode FROM {index}.unread u
+    WHERE u.problem IS NULL AND (u.taken IS NULL OR u.taken < now() - make_interval(secs => $2))
+    ORDER BY u.episode LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+UPDATE {index}.unread u SET taken = now(), attempts = u.attempts + 1
+FROM next WHERE u.episode = next.episode
+RETURNING u.episode, u.digest, u.attempts
+
+-- name: renew
+UPDATE {index}.unread SET taken = now() WHERE episode = ANY ($1::bigint[]) AND taken IS NOT NULL
+
+-- name: give_back
+UPDATE {index}.unread SET taken = NULL WHERE episode = ANY ($1::bigint[])
+
+-- name: refuse
+UPDATE {index}.unread u SET problem = n.problem, taken = NULL
+FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS n (episode, digest, problem)
+WHERE u.episode = n.episode AND u.digest = n.digest
+
+-- name: waiting
+SELECT count(*) FILTER (WHERE problem IS NULL) AS waiting, count(*) FILTER (WHERE problem IS NOT NULL) AS refused,
+       count(*) FILTER (WHERE problem IS NULL AND (taken IS NULL OR taken < now() - make_interval(secs => $1))) AS free
+FROM {index}.unread
+
+-- name: episodes
+SELECT i.id, i.key, s.path AS scope, i.version, i.known_from, i.valid FROM {index}.item i
+JOIN {index}.scope s ON s.id = i.scope
+WHERE i.id = ANY ($1::bigint[]) AND i.kind = 2
+
+-- name: episode_ids
+SELECT i.id, i.key FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
+WHERE i.kind = 2 AND s.path = $1 AND i.key = ANY ($2::text[]) ORDER BY i.id
+
+-- name: known
+-- Entities that a scope sees under any of these keys, the nearest scope first.
+SELECT DISTINCT ON (i.key) i.key, l.name AS label
+FROM {index}.scope s JOIN {index}.item i ON i.scope = s.id AND i.kind = 1
+JOIN {index}.label l ON l.id = i.id >> 48
+WHERE s.path = ANY ($1::text[]) AND i.key = ANY ($2::text[])
+ORDER BY i.key, length(s.path) DESC
+
+-- name: lock_episodes
+-- One reader at a time brings what an episode says; one that is gone brings nothing.
+SELECT i.id FROM {index}.item i WHERE i.id = ANY ($1::bigint[]) AND i.kind = 2 ORDER BY i.id FOR KEY SHARE
+
+-- name: brought_before
+DELETE FROM {index}.brought WHERE episode = ANY ($1::bigint[]) RETURNING episode, kind, item, key
+
+-- name: bring
+INSERT INTO {index}.brought (episode, kind, item, key, begins, ends, lasting)
+SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::text[], $5::integer[], $6::integer[], $7::boolean[])
+ON CONFLICT (episode, kind, item, key) DO UPDATE
+SET begins = excluded.begins, ends = excluded.ends, lasting = excluded.lasting
+
+-- name: left_items
+-- Which of these relationships and claims nothing that was read says any more.
+SELECT n.item FROM unnest($1::bigint[]) AS n (item)
+WHERE NOT EXISTS (SELECT 1 FROM {index}.brought b WHERE b.item = n.item AND b.item <> 0)
+
+-- name: left_keys
+-- Which of these entities no text of their scope brings any more.
+SELECT n.scope, n.key FROM unnest($1::text[], $2::text[]) AS n (scope, key)
+WHERE NOT EXISTS (SELECT 1 FROM {index}.brought b JOIN {index}.item i ON i.id = b.episode
+                  JOIN {index}.scope s ON s.id = i.scope WHERE b.item = 0 AND b.key = n.key AND s.path = n.scope)
+
+-- name: counts
+-- How many texts bring a relationship.
+SELECT b.item, count(*) AS n FROM {index}.brought b WHERE b.item = ANY ($1::bigint[]) AND b.kind = 3 GROUP BY 1
+
+-- name: mentions_gone
+SELECT e.id, e.kind, e.version, e.known_from, e.source, e.target
+FROM unnest($1::bigint[], $2::text[]) AS n (episode, key)
+JOIN {index}.edge e ON e.source = n.episode AND e.kind = $3
+JOIN {index}.item i ON i.id = e.target AND i.key = n.key
+ORDER BY e.id FOR UPDATE OF e
+
+-- name: edges_by_id
+SELECT e.id, e.kind, e.version, e.known_from, e.source, e.target FROM {index}.edge e
+WHERE e.id = ANY ($1::bigint[]) ORDER BY e.id FOR UPDATE
+
+-- name: read
+INSERT INTO {index}.reading AS r (episode, digest, extractor, tokens, cost, problem)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::float8[], $6::text[])
+ON CONFLICT (episode) DO UPDATE SET digest = excluded.digest, extractor = excluded.extractor, at = now(),
+    tokens = r.tokens + excluded.tokens, cost = r.cost + excluded.cost, problem = excluded.problem
+
+-- name: done
+DELETE FROM {index}.unread u USING unnest($1::bigint[], $2::bigint[]) AS n (episode, digest)
+WHERE u.episode = n.episode AND u.digest = n.digest
+
+-- name: told
+-- What episodes brought, with what it is now.
+SELECT b.episode, b.kind, b.item, b.key, b.begins, b.ends,
+       EXISTS (SELECT 1 FROM {index}.brought o WHERE o.item = b.item AND o.key = b.key AND o.kind = b.kind
+                 AND o.episode <> ALL ($1::bigint[])) AS shared
+FROM {index}.brought b WHERE b.episode = ANY ($1::bigint[]) ORDER BY b.episode, b.kind, b.begins, b.item, b.key
+LIMIT $2
+
+-- name: lonely
+-- Which of these entities of one scope nothing is joined to but what is given.
+SELECT i.key FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
+WHERE s.path = $1 AND i.kind = 1 AND i.key = ANY ($2::text[])
+  AND NOT EXISTS (SELECT 1 FROM {index}.edge e WHERE e.source = i.id OR e.target = i.id)
+
+-- name: drop_reading
+WITH gone AS (DELETE FROM {index}.reading WHERE episode = ANY ($1::bigint[]))
+DELETE FROM {index}.unread WHERE episode = ANY ($1::bigint[])
+
+-- name: pairs
+SELECT e.id, s.key AS start_key, t.key AS end_key, e.scope, p.path FROM {index}.edge e
+JOIN {index}.item s ON s.id = e.source JOIN {index}.item t ON t.id = e.target JOIN {index}.scope p ON p.id = e.scope
+WHERE e.id = ANY ($1::bigint[])
+
+-- name: ids
+-- Ids of entities and episodes of a scope, and of the relationships that claims made.
+SELECT i.id FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
+WHERE s.path = $1 AND ((i.kind = 1 AND i.key = ANY ($2::text[])) OR (i.kind = 2 AND i.key = ANY ($3::text[])))
+UNION
+SELECT c.edge FROM {index}.claim c WHERE c.id = ANY ($4::bigint[]) AND c.edge IS NOT NULL
+
+-- name: gone
+-- Which of these are neither items nor edges any more.
+SELECT n.id FROM unnest($1::bigint[]) AS n (id)
+WHERE NOT EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = n.id)
+  AND NOT EXISTS (SELECT 1 FROM {index}.edge e WHERE e.id = n.id)
+
+-- name: erase
+WITH passages AS (
+    DELETE FROM {index}.past_passage WHERE item = ANY ($1::bigint[]) RETURNING id
+), vectors AS (
+    DELETE FROM {index}.past_vector WHERE passage IN (SELECT id FROM passages)
+), items AS (
+    DELETE FROM {index}.past_item WHERE id = ANY ($1::bigint[]) OR thing = ANY ($1::bigint[])
+), edges AS (
+    DELETE FROM {index}.past_edge
+    WHERE id = ANY ($1::bigint[]) OR source = ANY ($1::bigint[]) OR target = ANY ($1::bigint[])
+), versions AS (
+    DELETE FROM {index}.history WHERE id = ANY ($1::bigint[]) RETURNING id
+)
+SELECT count(*) FROM versions
+
+-- name: open_claims
+SELECT c.id, p.path AS scope, t.subject, t.predicate, c.object, c.valid_from, c.valid_to, c.confidence, c.episode,
+       c.begins, c.ends, o.key AS source, o.trust
+FROM unnest($1::text[], $2::text[], $3::text[]) AS n (scope, subject, predicate)
+JOIN {index}.scope p ON p.path = n.scope
+JOIN {index}.topic t ON t.scope = p.id AND t.subject = n.subject AND t.predicate = n.predicate
+JOIN {index}.claim c ON c.topic = t.id AND c.known_to IS NULL AND c.object IS NOT NULL
+JOIN {index}.source o ON o.id = c.source
+WHERE EXISTS (SELECT 1 FROM {index}.brought b WHERE b.item = c.id AND b.kind = 5 AND b.lasting)
+ORDER BY c.id LIMIT 100000
+
+-- name: rename
+UPDATE {index}.brought b SET item = n.new FROM unnest($1::bigint[], $2::bigint[]) AS n (old, new)
+WHERE b.item = n.old AND b.kind = 5
+  AND NOT EXISTS (SELECT 1 FROM {index}.brought o WHERE o.episode = b.episode AND o.kind = 5 AND o.item = n.new)
+
+-- name: topics
+SELECT DISTINCT t.subject, t.predicate FROM {index}.claim c JOIN {index}.topic t ON t.id = c.topic
+WHERE c.id = ANY ($1::bigint[])

@@ -1,0 +1,307 @@
+"""Texts are read into the graph: at once stored, later read, and taken back with all that they brought."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from kgmem.domain.claim import FactFilter
+from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import ExtractorUnavailable, InvalidInput, NotFound
+from kgmem.domain.extraction import Extraction, TextToRead
+from kgmem.domain.question import Question, What
+from kgmem.domain.source import Source
+from kgmem.extraction.offline import OfflineExtractor
+from kgmem.memory import Memory
+from tests.memories import hashing, index_schema, new_graph, opened_memory, query
+
+STREAM = [
+    Episode("I am Clara and I live in Munich.", "t1", "2024-01-05", speaker="Clara", session="s", extract=True),
+    Episode("I work for Siemens with Tom Baker.", "t2", "2024-01-06", speaker="Clara", session="s", extract=True),
+    Episode("Heavy rain caused the flood in Passau in June 2013.", "t3", "2024-01-07", source="news", extract=True),
+    Episode("Smoking does not cause headaches.", "t4", "2024-01-08", source="news", extract=True),
+    Episode("I moved to Hamburg last month.", "t5", "2024-06-10", speaker="Clara", session="s", extract=True),
+]
+
+
+@dataclass
+class Faulty:
+    """The offline rules with faults: away for some calls, refusing some texts."""
+
+    inner: OfflineExtractor = field(default_factory=OfflineExtractor)
+    away: int = 0
+    refuses: str = ""
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    async def extract(self, texts: Sequence[TextToRead]) -> Sequence[Extraction]:
+        if self.away:
+            self.away -= 1
+            raise ExtractorUnavailable("It is away.", mend="Wait.")
+        if self.refuses and any(self.refuses in each.text for each in texts):
+            raise InvalidInput(f"It cannot read {self.refuses}.", mend="Leave it out.")
+        self.asked += [each.text for each in texts]
+        return await self.inner.extract(texts)
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+@pytest.fixture
+async def memory(database_url: str) -> AsyncIterator[Memory]:
+    async with opened_memory(database_url, embedder=hashing(), extractor=Faulty()) as opened:
+        yield opened
+
+
+async def read(memory: Memory, graph: str, episodes: Sequence[Episode] = STREAM) -> None:
+    await memory.put_episodes(graph, episodes)
+    await memory.read_waiting(graph)
+
+
+async def held(memory: Memory, graph: str, scope: str = "") -> dict[str, Any]:
+    """All that a graph holds, by what is said and not by ids."""
+    entities = (await memory.list_entities(graph, scope=scope, limit=1000)).items
+    edges = (await memory.list_relationships(graph, scope=scope, limit=1000)).items
+    facts = (await memory.facts(graph, FactFilter(scope=scope, limit=1000))).items
+    return {
+        "entities": sorted((each.key, each.label) for each in entities),
+        "edges": sorted((each.kind, each.start, each.end, each.strength or 0) for each in edges),
+        "facts": sorted((each.subject, each.predicate, str(each.value), each.state) for each in facts),
+    }
+
+
+def edges(state: dict[str, Any]) -> set[tuple[str, str, str]]:
+    return {(kind, start, end) for kind, start, end, _ in state["edges"]}
+
+
+async def test_episode_is_found_at_once_and_read_later(memory: Memory) -> None:
+    graph = await new_graph(memory, "soon")
+    await memory.put_episodes(graph, STREAM)
+    hits = (await memory.recall(graph, Question(What(text="flood in Passau")))).hits
+    assert hits[0].key == "t3"
+    assert not (await memory.list_entities(graph)).items
+    assert (await memory.waiting_to_be_read(graph)).waiting == len(STREAM)
+    assert ("read", graph) in memory.parts.jobs.asked  # type: ignore[attr-defined]
+    done = await memory.read_waiting(graph)
+    assert done.episodes == len(STREAM)
+    assert (await memory.waiting_to_be_read(graph)).waiting == 0
+
+
+async def test_what_a_text_says_stands_in_the_graph(memory: Memory) -> None:
+    graph = await new_graph(memory, "says")
+    await read(memory, graph)
+    state = await held(memory, graph)
+    assert ("Clara", "Person") in state["entities"]
+    assert ("WORKS_FOR", "Clara", "Siemens") in edges(state)
+    assert ("CAUSES", "Heavy rain", "the flood in Passau") in edges(state)
+    assert ("DOES_NOT_CAUSE", "Smoking", "headaches") in edges(state)
+    assert not any(kind == "CAUSES" and start == "Smoking" for kind, start, _ in edges(state))
+    assert any(kind == "CO_MENTIONED" for kind, _, _ in edges(state))
+    assert "Clara" in (await memory.get_episode(graph, "t1")).mentions
+
+
+async def test_later_home_ends_the_earlier_one(memory: Memory) -> None:
+    graph = await new_graph(memory, "moved")
+    await read(memory, graph)
+    facts = (await memory.facts(graph, FactFilter(subject="Clara", predicate="LIVES_IN"))).items
+    valid = {str(each.value): (each.valid_from, each.valid_to) for each in facts}
+    assert valid["Munich"] == ("2024-01-05T00:00:00Z", "2024-05-01T00:00:00Z")
+    assert valid["Hamburg"] == ("2024-05-01T00:00:00Z", None)
+    hits = (await memory.recall(graph, Question(What(text="where Clara lives", kinds=["fact"]), k=20))).hits
+    told = {(hit.label, hit.text) for hit in hits}
+    assert ("LIVES_IN", "Clara lives in Hamburg") in told
+    assert ("LIVES_IN", "Clara lives in Munich") not in told
+
+
+async def test_forgetting_the_later_home_brings_the_earlier_one_back(memory: Memory) -> None:
+    graph = await new_graph(memory, "back")
+    await read(memory, graph)
+    await memory.forget(graph, ["t5"])
+    facts = (await memory.facts(graph, FactFilter(subject="Clara", predicate="LIVES_IN"))).items
+    assert [(each.value, each.valid_to) for each in facts] == [("Munich", None)]
+
+
+async def test_same_stream_twice_grows_nothing(memory: Memory) -> None:
+    graph = await new_graph(memory, "twice")
+    await read(memory, graph)
+    before, stats = await held(memory, graph), await memory.stats(graph)
+    await read(memory, graph)
+    await memory.read_again(graph, [each.key or "" for each in STREAM])
+    await memory.read_waiting(graph)
+    assert await held(memory, graph) == before
+    after = await memory.stats(graph)
+    assert (after.entities, after.relationships, after.episodes) == (
+        stats.entities,
+        stats.relationships,
+        stats.episodes,
+    )
+    assert after.last_change == stats.last_change
+
+
+async def test_shuffled_arrival_ends_in_the_same_facts(memory: Memory) -> None:
+    states = []
+    for number in range(3):
+        graph = await new_graph(memory, f"shuffled{number}")
+        stream = random.Random(number).sample(STREAM, len(STREAM))
+        for episode in stream:
+            await read(memory, graph, [episode])
+        states.append(await held(memory, graph))
+    assert states[0] == states[1] == states[2]
+
+
+async def test_eight_writers_of_one_stream_end_as_one(memory: Memory) -> None:
+    alone, many = await new_graph(memory, "alone"), await new_graph(memory, "many")
+    await read(memory, alone)
+    await asyncio.gather(*(read(memory, many, random.Random(n).sample(STREAM, len(STREAM))) for n in range(8)))
+    await memory.read_waiting(many)
+    assert await held(memory, many) == await held(memory, alone)
+
+
+async def test_reader_that_died_loses_what_it_took(memory: Memory) -> None:
+    graph = await new_graph(memory, "died")
+    memory.parts.readings.lease = 1.0  # type: ignore[attr-defined]
+    await memory.put_episodes(graph, STREAM)
+    taken = await memory.parts.readings.take(graph, 3)
+    assert len(taken) == 3
+    assert (await memory.read_waiting(graph)).episodes == len(STREAM) - 3
+    async with asyncio.timeout(20):
+        while (await memory.waiting_to_be_read(graph)).waiting:
+            await memory.read_waiting(graph)
+            await asyncio.sleep(0.1)
+    alone = await new_graph(memory, "notdied")
+    await read(memory, alone)
+    assert await held(memory, graph) == await held(memory, alone)
+
+
+async def test_extractor_that_is_away_loses_nothing(memory: Memory) -> None:
+    graph = await new_graph(memory, "away")
+    memory.parts.extractor.away = 1  # type: ignore[union-attr]
+    await memory.put_episodes(graph, STREAM)
+    with pytest.raises(ExtractorUnavailable):
+        await memory.read_waiting(graph)
+    assert (await memory.waiting_to_be_read(graph)).free == len(STREAM)
+    assert (await memory.read_waiting(graph)).episodes == len(STREAM)
+
+
+async def test_text_that_cannot_be_read_stops_no_other(memory: Memory) -> None:
+    graph = await new_graph(memory, "refused")
+    memory.parts.extractor.refuses = "Passau"  # type: ignore[union-attr]
+    await memory.put_episodes(graph, STREAM)
+    done = await memory.read_waiting(graph)
+    assert (done.episodes, done.refused) == (len(STREAM) - 1, 1)
+    assert (await memory.waiting_to_be_read(graph)).refused == 1
+
+
+async def test_text_that_is_sent_again_otherwise_replaces_what_it_said(memory: Memory) -> None:
+    graph = await new_graph(memory, "replaced")
+    await read(memory, graph)
+    await read(memory, graph, [replace(STREAM[1], text="I work for Bosch.")])
+    state = await held(memory, graph)
+    assert ("WORKS_FOR", "Clara", "Siemens") not in edges(state)
+    assert ("WORKS_FOR", "Clara", "Bosch") in edges(state)
+    assert "Tom Baker" not in dict(state["entities"])
+
+
+async def test_forgetting_all_texts_leaves_nothing_of_theirs(memory: Memory) -> None:
+    graph = await new_graph(memory, "forgotten")
+    await memory.put_entities(graph, [Entity("Siemens", "Organization", "Siemens", text="A company.")])
+    before = await held(memory, graph)
+    await read(memory, graph)
+    planned = await memory.forget(graph, [each.key or "" for each in STREAM], dry_run=True)
+    report = await memory.forget(graph, [each.key or "" for each in STREAM], erase=True)
+    assert await held(memory, graph) == before
+    assert planned.episodes == report.episodes == len(STREAM)
+    assert report.claims == planned.claims > 0
+    assert report.entities > 0
+    assert report.erased_from_history > 0
+    schema = await index_schema(memory, graph)
+    for table in ("past_passage", "history", "passage"):
+        column = "record::text" if table == "history" else "body"
+        rows = await query(memory, f"SELECT 1 FROM {schema}.{table} WHERE {column} LIKE '%Passau%'")
+        assert not rows, table
+
+
+async def test_forgetting_one_text_keeps_what_another_says(memory: Memory) -> None:
+    graph = await new_graph(memory, "kept")
+    again = replace(STREAM[1], key="t9", text="I work for Siemens.", source="other")
+    await read(memory, graph, [*STREAM, again])
+    report = await memory.forget(graph, ["t2"])
+    state = await held(memory, graph)
+    assert ("WORKS_FOR", "Clara", "Siemens") in edges(state)
+    assert "Tom Baker" not in dict(state["entities"])
+    assert report.kept_entities > 0
+    with pytest.raises(NotFound):
+        await memory.get_episode(graph, "t2")
+
+
+async def test_provenance_tells_the_words_of_what_was_brought(memory: Memory) -> None:
+    graph = await new_graph(memory, "whence")
+    await read(memory, graph)
+    told = await memory.provenance(graph, ["t3"])
+    text = STREAM[2].text
+    assert {each.kind for each in told} >= {"entity", "relationship"}
+    spans = {each.key: text[slice(*each.span)] for each in told if each.kind == "entity"}
+    assert spans["Passau"] == "Passau"
+
+
+async def test_same_name_of_another_type_stays_apart(memory: Memory) -> None:
+    graph = await new_graph(memory, "apart")
+    await memory.put_entities(graph, [Entity("Hamburg", "Person", "Hamburg")])
+    await read(memory, graph, STREAM[4:])
+    state = await held(memory, graph)
+    assert ("Hamburg", "Person") in state["entities"]
+    assert ("Hamburg (Place)", "Place") in state["entities"]
+    assert ("LIVES_IN", "Clara", "Hamburg (Place)") in edges(state)
+
+
+async def test_low_trust_does_not_replace_high_trust(memory: Memory) -> None:
+    graph = await new_graph(memory, "trust")
+    await memory.put_sources(graph, [Source("registry", trust=0.95), Source("rumour", trust=0.2)])
+    sure = Episode("Ada Lovelace was born in London.", "a", source="registry", title="Ada Lovelace", extract=True)
+    rumour = Episode("Ada Lovelace was born in Paris.", "b", source="rumour", title="Ada Lovelace", extract=True)
+    await read(memory, graph, [sure])
+    await read(memory, graph, [rumour])
+    facts = (await memory.facts(graph, FactFilter(subject="Ada Lovelace", predicate="BORN_IN"))).items
+    assert [each.value for each in facts] == ["London"]
+
+
+async def test_dry_run_says_what_would_come_and_stores_nothing(memory: Memory) -> None:
+    graph = await new_graph(memory, "dry")
+    before = await memory.stats(graph)
+    told = await memory.would_bring(graph, STREAM)
+    assert [each.episode for each in told] == [each.key for each in STREAM]
+    assert any(claim["predicate"] == "WORKS_FOR" for each in told for claim in each.claims)
+    assert await memory.stats(graph) == before
+
+
+@pytest.mark.parametrize(("setting", "expected"), [("asked", 1), ("all", 2), ("off", 0)])
+async def test_setting_of_the_graph_says_what_is_read(memory: Memory, setting: Any, expected: int) -> None:
+    graph = await new_graph(memory, f"set_{setting}", extraction=setting)
+    await memory.put_episodes(graph, [STREAM[0], replace(STREAM[1], extract=False)])
+    assert (await memory.waiting_to_be_read(graph)).waiting == expected
+
+
+async def test_scopes_keep_what_their_texts_say_to_themselves(memory: Memory) -> None:
+    graph = await new_graph(memory, "scoped")
+    await read(memory, graph, [replace(each, scope="user/1") for each in STREAM])
+    await read(memory, graph, [replace(each, scope="user/2") for each in STREAM[:2]])
+    assert not (await held(memory, graph))["entities"]
+    assert ("LIVES_IN", "Clara", "Hamburg") not in edges(await held(memory, graph, "user/2"))
+    await memory.forget(graph, [each.key or "" for each in STREAM], scope="user/1")
+    assert not (await held(memory, graph, "user/1"))["entities"]
+    assert (await held(memory, graph, "user/2"))["entities"]
+
+
+async def test_strict_graph_takes_what_its_schema_allows(memory: Memory) -> None:
+    graph = await new_graph(memory, "strict", strict=True)
+    await memory.put_episodes(graph, STREAM)
+    done = await memory.read_waiting(graph)
+    assert done.refused == 0
+    assert ("WORKS_FOR", "Clara", "Siemens") in edges(await held(memory, graph))
