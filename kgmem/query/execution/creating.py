@@ -1,6 +1,6 @@
 """CREATE: what can be made together is made together: nodes of all rows and patterns, then the relationships."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,19 +15,31 @@ from kgmem.query.tree.located import Located
 from kgmem.query.tree.patterns import NodePattern, PathPattern, RelationshipPattern
 from kgmem.query.values import Node
 
+# For what has a name, and for each row, further properties.
+More = Mapping[str, Sequence[Mapping[str, Any]]]
+
 
 async def create(run: Run, step: Create, rows: Rows) -> Rows:
     """Give each row with what was made for it."""
     made = [dict(row) for row in rows]
     await make(run, step.patterns, made)
-    return [{name: value for name, value in row.items() if name[:1] != "\0"} for row in made]
+    hidden = [name for name in made[0] if name[:1] == "\0"] if made else []
+    for row in made if hidden else ():
+        for name in hidden:
+            del row[name]
+    return made
 
 
-async def make(run: Run, patterns: Sequence[PathPattern], rows: Rows, *, merging: bool = False) -> None:
-    """Make what patterns say for each row, and put it into the row; what is not named gets a hidden name."""
+async def make(
+    run: Run, patterns: Sequence[PathPattern], rows: Rows, *, merging: bool = False, more: More | None = None
+) -> None:
+    """Make what patterns say for each row, and put it into the row; what is not named gets a hidden name.
+
+    `more` has for each row further properties of what has a name.
+    """
     if not rows:
         return
-    waiting = _Waiting(run, rows, merging=merging)
+    waiting = _Waiting(run, rows, merging=merging, more=more or {})
     for number, pattern in enumerate(patterns):
         names = [
             element.variable.name if element.variable is not None else f"\0{number}.{n}"
@@ -53,6 +65,7 @@ class _Waiting:
     run: Run
     rows: Rows
     merging: bool
+    more: More = field(default_factory=dict)
     nodes: dict[str, NodePattern] = field(default_factory=dict)
     links: list[tuple[tuple[str, str, str], RelationshipPattern]] = field(default_factory=list)
 
@@ -75,9 +88,9 @@ class _Waiting:
         nodes, links = self.nodes, self.links
         self.nodes, self.links = {}, []
         if nodes:
-            await _make_nodes(self.run, nodes, self.rows, merging=self.merging)
+            await _make_nodes(self.run, nodes, self.rows, merging=self.merging, more=self.more)
         if links:
-            await _make_relationships(self.run, links, self.rows, merging=self.merging)
+            await _make_relationships(self.run, links, self.rows, merging=self.merging, more=self.more)
 
     async def _before(self, *parts: Located | None) -> None:
         """Make what waits when something else that is made asks for it."""
@@ -86,11 +99,12 @@ class _Waiting:
             await self.flush()
 
 
-async def _make_nodes(run: Run, nodes: dict[str, NodePattern], rows: Rows, *, merging: bool) -> None:
+async def _make_nodes(run: Run, nodes: dict[str, NodePattern], rows: Rows, *, merging: bool, more: More) -> None:
     wanted: list[NewNode] = []
-    for element in nodes.values():
+    for name, element in nodes.items():
         labels = await all_labels(run, element.labels, rows)
         properties = await all_properties(run, element.properties, rows, nulls=not merging)
+        _add(properties, more.get(name))
         wanted += map(NewNode, labels, properties)
     made = iter(await run.transaction.create_nodes(wanted))
     for name in nodes:
@@ -101,12 +115,18 @@ async def _make_nodes(run: Run, nodes: dict[str, NodePattern], rows: Rows, *, me
 
 
 async def _make_relationships(
-    run: Run, links: list[tuple[tuple[str, str, str], RelationshipPattern]], rows: Rows, *, merging: bool
+    run: Run,
+    links: list[tuple[tuple[str, str, str], RelationshipPattern]],
+    rows: Rows,
+    *,
+    merging: bool,
+    more: More,
 ) -> None:
     wanted = []
-    for (left, _, right), element in links:
+    for (left, name, right), element in links:
         kinds = await all_labels(run, element.types, rows)
         properties = await all_properties(run, element.properties, rows, nulls=not merging)
+        _add(properties, more.get(name))
         for row, (kind, *_), held in zip(rows, kinds, properties, strict=True):
             start, end = _end(run, row, left, element.at), _end(run, row, right, element.at)
             if element.direction == "in":
@@ -118,6 +138,11 @@ async def _make_relationships(
             row[name] = next(made)
     run.counters.relationships_created += len(wanted)
     _count(run, (each.properties for each in wanted), 0)
+
+
+def _add(properties: Sequence[dict[str, Any]], more: Sequence[Mapping[str, Any]] | None) -> None:
+    for held, further in zip(properties, more or (), strict=False):
+        held.update(further)
 
 
 def _end(run: Run, row: Row, name: str, at: int) -> Node:

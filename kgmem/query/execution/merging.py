@@ -5,14 +5,15 @@ from typing import Any
 
 from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.candidates import Asking
-from kgmem.query.execution.creating import make
+from kgmem.query.execution.creating import More, make
 from kgmem.query.execution.matching import matches
-from kgmem.query.execution.properties import all_labels, all_properties
+from kgmem.query.execution.properties import all_labels, all_properties, storable
 from kgmem.query.execution.run import Rows, Run
 from kgmem.query.execution.updating import changed
+from kgmem.query.planning.names import names_in, nested_in
 from kgmem.query.planning.steps import Merge
 from kgmem.query.tree.clauses import SetProperties, SetProperty
-from kgmem.query.tree.expressions import Property
+from kgmem.query.tree.expressions import Expression, Property, Variable
 from kgmem.query.tree.patterns import NodePattern, RelationshipPattern
 from kgmem.query.values import Node
 from kgmem.query.values.comparison import group_key
@@ -38,7 +39,9 @@ async def _merge(run: Run, step: Merge, rows: Rows, identities: list[Hashable]) 
     for row, found, identity in zip(rows, groups, identities, strict=True):
         if not found and identity not in makers:
             makers[identity] = dict(row)
-    await make(run, [step.made], list(makers.values()), merging=True)
+    making = list(makers.values())
+    told = await _told_before(run, step, making)
+    await make(run, [step.made], making, merging=True, more=told)
     names = step.pattern.named
     result: Rows = []
     created: list[int] = []
@@ -52,10 +55,34 @@ async def _merge(run: Run, step: Merge, rows: Rows, identities: list[Hashable]) 
         (matched if identity in seen else created).append(len(result))
         seen.add(identity)
         result.append({**row, **{name: makers[identity][name] for name in names}})
-    for places, items in ((created, step.on_create), (matched, step.on_match)):
+    on_create = step.on_create if told is None else ()
+    for places, items in ((created, on_create), (matched, step.on_match)):
         if items and places:
             result = await changed(run, items, result, places=places)
     return result
+
+
+async def _told_before(run: Run, step: Merge, rows: Rows) -> More | None:
+    """Give what ON CREATE sets, where it can be told before anything is made; None where that depends on it."""
+    made = {each.variable.name for each in step.made.elements if each.variable is not None} - step.bound
+    plain: list[tuple[str, str, Expression]] = []
+    for item in step.on_create:
+        target = item.target if isinstance(item, SetProperty) else None
+        subject = target.subject if isinstance(target, Property) else None
+        if not (isinstance(item, SetProperty) and isinstance(target, Property) and isinstance(subject, Variable)):
+            return None
+        if subject.name not in made or names_in(item.value) & made or any(nested_in(item.value)):
+            return None
+        plain.append((subject.name, target.name, item.value))
+    if len({each[:2] for each in plain}) < len(plain):
+        return None
+    found: dict[str, list[dict[str, Any]]] = {}
+    for subject_name, name, expression in plain:
+        held = found.setdefault(subject_name, [{} for _ in rows])
+        for each, value in zip(held, await run.values(expression, rows), strict=True):
+            if value is not None:
+                each[name] = storable(run, value, expression.at)
+    return found
 
 
 async def _identities(run: Run, step: Merge, rows: Rows) -> list[Hashable]:

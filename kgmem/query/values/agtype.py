@@ -66,11 +66,13 @@ def from_agtype(text: str) -> Any:
 def stored(value: Any) -> Any:
     """Give a value in the types of JSON, those that JSON has not as tagged maps."""
     kind = type(value)
-    if value is None or kind in {bool, str, int, float}:
+    if kind is bool or value is None:
+        return value
+    if kind is str or kind is int or kind is float:
         return _plain(value)
     if kind is list or kind is tuple:
         return [stored(each) for each in value]
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         plain = {_storable(name): stored(each) for name, each in value.items()}
         return {TAG: "map", "value": plain} if TAG in plain else plain
     if kind is Point:

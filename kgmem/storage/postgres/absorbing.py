@@ -26,6 +26,8 @@ from kgmem.storage.postgres.passages import Passages, drop_passages_of
 from kgmem.storage.postgres.rows import entity_row, episode_row, number_of, valid_of
 from kgmem.storage.postgres.vertices import CREATED, DELETED, UPDATED, existing, read_vertices
 
+StoredEdge = tuple[tuple[int, int], Mapping[str, Any]]  # The ends of an edge, and its properties.
+_PLAIN = (None,) * 7  # Of an item that is always valid: no source, times, place and further labels.
 _SEPARATOR = "\x1f"
 _LONGEST_NAME = 2000  # Bytes of a key or a source that still fit into an index entry of Postgres.
 
@@ -75,26 +77,50 @@ class Absorber:
         # Locked before they are read, so that what a writer of kgmem's changes meanwhile is not overwritten by older.
         held = {row["id"]: row for row in await self._fetch("items", list(ids))}
         stored = await read_vertices(self.connection, self.layout, ids)
+        versions = await self._versions(held, stored)
+        gone = [id_ for id_ in held if id_ not in stored]
+        await self._put_vertices(stored, passages, held, versions)
+        return len(stored) + await remove(self.connection, self.layout, gone)
+
+    async def new_vertices(self, stored: Mapping[int, Mapping[str, Any]], passages: Passages) -> None:
+        """Index vertices that this transaction has made, given their properties as they are stored."""
+        if stored:
+            await self._put_vertices(stored, passages, {}, dict.fromkeys(stored, 1), made=True)
+
+    async def _put_vertices(
+        self,
+        stored: Mapping[int, Mapping[str, Any]],
+        passages: Passages,
+        held: Mapping[int, Any],
+        versions: Mapping[int, int],
+        *,
+        made: bool = False,
+    ) -> None:
         scopes = await self._learn(stored.values())
         rows = []
         for id_, properties in sorted(stored.items()):
             kind = EPISODE if self.layout.by_id[label_id(id_)].name == EPISODE_LABEL else ENTITY
             row = episode_row(properties) if kind == EPISODE else entity_row(properties)
-            passages.want(id_, row.passages, new=False)
+            passages.want(id_, row.passages, new=made)
             place = row.place
             where = (place.lon, place.lat, place.area) if place else (None, None, None)
             labels = _SEPARATOR.join(row.labels) if row.labels else None
             source = self.layout.sources.get(_name(properties.get("source")))
             scope, key = scopes[scope_of(properties)], _name(properties.get("key")) or f"_{id_}"
             rows.append((id_, kind, scope, key, source, row.valid.start, row.valid.end, *where, labels))
-        taken = await self._taken("keys_taken", [(row[0], row[2], row[3], row[1]) for row in rows])
-        versions = await self._versions(held, stored)
+        # A key of kgmem's own making has its id in it, which nothing else has.
+        named = [(row[0], row[2], row[3], row[1]) for row in rows if row[3] != f"_{row[0]}"]
+        taken = await self._taken("keys_taken", named)
         # Another client may store a second vertex under a key; both stay to be seen.
         told = [(*row[:3], f"{row[3]}#{row[0]}" if row[0] in taken else row[3], *row[4:]) for row in rows]
-        await self._put("put_items", [(*row, versions[row[0]]) for row in told])
+        plain = [row for row in told if made and row[4:] == _PLAIN]
+        if plain:
+            sql = self.layout.sql("absorb", "put_plain_items")
+            await self.connection.execute(sql, *map(list, zip(*(row[:4] for row in plain), strict=True)))
+        others = told if not plain else [row for row in told if row[4:] != _PLAIN]
+        await self._put("put_items", [(*row, versions[row[0]]) for row in others])
         for kind in (ENTITY, EPISODE):
             await self._tell(kind, [row[0] for row in rows if row[1] == kind], held)
-        return len(rows) + await remove(self.connection, self.layout, [id_ for id_ in held if id_ not in stored])
 
     async def edges(self, ids: Sequence[int], passages: Passages) -> int:
         """Index these edges, of which the ends are indexed; `passages` gathers what facts are searched by."""
@@ -105,6 +131,21 @@ class Absorber:
         # One that leads to a vertex which is gone, as another client can leave it, is not indexed.
         there = await existing(self.connection, self.layout, {end for both, _ in stored.values() for end in both})
         stored = {id_: told for id_, told in stored.items() if there.issuperset(told[0])}
+        versions = await self._versions(held, stored)
+        gone = [id_ for id_ in held if id_ not in stored]
+        await self._put_edges(stored, held, versions)
+        await facts.keep(self.connection, passages, stored, anew=self.anew)
+        return len(stored) + await remove(self.connection, self.layout, gone)
+
+    async def new_edges(self, stored: Mapping[int, StoredEdge], passages: Passages) -> None:
+        """Index edges that this transaction has made between vertices that it holds: their ends and properties."""
+        if stored:
+            await self._put_edges(stored, {}, dict.fromkeys(stored, 1))
+            await facts.put(self.connection, passages, stored, new=True)
+
+    async def _put_edges(
+        self, stored: Mapping[int, StoredEdge], held: Mapping[int, Any], versions: Mapping[int, int]
+    ) -> None:
         scopes = await self._learn(properties for _, properties in stored.values())
         rows = []
         for id_, ((source, target), told) in sorted(stored.items()):
@@ -117,7 +158,6 @@ class Absorber:
         # AGE allows parallel edges that kgmem would call the same; its id tells such a one apart.
         parallel = await self._taken("edges_taken", [row[:6] for row in rows])
         named = await self._taken("edge_keys_taken", [(row[0], row[4], row[6]) for row in rows if row[6]])
-        versions = await self._versions(held, stored)
         told_apart = [
             (
                 *row[:5],
@@ -129,9 +169,7 @@ class Absorber:
             for row in rows
         ]
         await self._put("put_edges", told_apart)
-        await facts.keep(self.connection, passages, stored, anew=self.anew)
         await self._tell(RELATIONSHIP, list(stored), held)
-        return len(rows) + await remove(self.connection, self.layout, [id_ for id_ in held if id_ not in stored])
 
     async def _unindexed(self, ids: Iterable[int]) -> set[int]:
         return {row["id"] for row in await self._fetch("unindexed", list(ids))}

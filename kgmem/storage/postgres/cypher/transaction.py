@@ -110,8 +110,8 @@ class PostgresTransaction:
     async def lock(self, names: Iterable[str]) -> None:
         """Keep others from merging what has these names, and what happens to share a lock with them."""
         digests = (int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big") for name in names)
-        for number in sorted({digest % _LOCKS for digest in digests}):
-            await self.connection.execute("SELECT pg_advisory_xact_lock($1, $2)", -self.layout.id - 1, number)
+        numbers = sorted({digest % _LOCKS for digest in digests})
+        await self.connection.execute(self.layout.sql("cypher", "lock_names"), -self.layout.id - 1, numbers)
 
     async def create_nodes(self, nodes: Sequence[NewNode]) -> Sequence[Node]:
         """Make nodes."""

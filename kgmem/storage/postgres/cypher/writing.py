@@ -1,7 +1,8 @@
 """Writes of Cypher: label tables, retrieval index and change feed, in the transaction of the statement."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +62,9 @@ class Writer:
             sql = self.layout.sql("write", "insert_vertices", label=label)
             await self.connection.execute(sql, *map(list, zip(*rows, strict=True)))
         self._mark(ids)
-        await self._index(vertices=ids)
+        told = {id_: loads(text) for rows in groups.values() for id_, text in rows}
+        async with self._indexing() as absorber:
+            await absorber.new_vertices(told, self.passages)
         made = zip(ids, nodes, strict=True)
         return [Node(id_, tuple(node.labels), dict(node.properties), str(id_)) for id_, node in made]
 
@@ -82,7 +85,9 @@ class Writer:
             sql = self.layout.sql("write", "insert_label_edges", label=label)
             await self.connection.execute(sql, *map(list, zip(*edges, strict=True)))
         self._mark(ids)
-        await self._index(edges=ids)
+        told = {id_: ((start, end), loads(text)) for rows in groups.values() for id_, start, end, text in rows}
+        async with self._indexing() as absorber:
+            await absorber.new_edges(told, self.passages)
         return [
             Relationship(id_, each.type, each.start, each.end, dict(each.properties), str(id_))
             for id_, each in zip(ids, relationships, strict=True)
@@ -110,7 +115,8 @@ class Writer:
             await self.connection.execute(sql, *map(list, zip(*rows, strict=True)))
         ids = [moved[node.id].id if node.id in moved else node.id for node in nodes]
         self._own.update(ids)
-        await self._index(vertices=ids)
+        async with self._indexing() as absorber:
+            await absorber.vertices(ids, self.passages)
         return moved
 
     async def update_relationships(self, relationships: Sequence[Relationship]) -> None:
@@ -130,7 +136,8 @@ class Writer:
             sql = self.layout.sql("write", "update_label_edges", label=label)
             await self.connection.execute(sql, *map(list, zip(*rows, strict=True)))
         self._own.update(ends)
-        await self._index(edges=list(ends))
+        async with self._indexing() as absorber:
+            await absorber.edges(list(ends), self.passages)
 
     async def delete(self, nodes: Collection[int], relationships: Collection[int]) -> None:
         """Delete relationships and nodes, with what the index has of them."""
@@ -150,12 +157,10 @@ class Writer:
             await self._passages.store(self.connection)
 
     async def _take_ids(self, kind: int, names: Sequence[str]) -> list[int]:
-        missing = {name for name in names if (kind, name) not in self.layout.labels}
+        counts = Counter(names)
+        missing = [name for name in counts if (kind, name) not in self.layout.labels]
         if missing:
             await ensure_labels(self.database, self.layout, kind, missing)
-        counts: dict[str, int] = defaultdict(int)
-        for name in names:
-            counts[name] += 1
         taken = {}
         for name, count in counts.items():
             label = self.layout.labels[kind, name]
@@ -168,11 +173,11 @@ class Writer:
         self._own.update(held)
         self._created.update(held)
 
-    async def _index(self, *, vertices: Sequence[int] = (), edges: Sequence[int] = ()) -> None:
-        absorber = Absorber(self.connection, self.layout)
+    @asynccontextmanager
+    async def _indexing(self) -> AsyncIterator[Absorber]:
+        """Lend what brings the index in line. Raises what makes the statement begin again."""
         try:
-            await absorber.vertices(vertices, self.passages)
-            await absorber.edges(edges, self.passages)
+            yield Absorber(self.connection, self.layout)
         except asyncpg.UniqueViolationError as error:
             raise asyncpg.SerializationError("another writer took a key at the same time") from error
 

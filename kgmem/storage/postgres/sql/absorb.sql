@@ -53,6 +53,11 @@ ON CONFLICT (id) DO UPDATE SET scope = excluded.scope, key = excluded.key, sourc
     version = excluded.version, stated = NULL,
     known_from = CASE WHEN $13 THEN i.known_from ELSE greatest(now(), i.known_from + interval '1us') END
 
+-- name: put_plain_items
+INSERT INTO {index}.item (id, kind, scope, key, valid, version)
+SELECT n.id, n.kind, n.scope, n.key, tstzrange(NULL, NULL), 1
+FROM unnest($1::bigint[], $2::smallint[], $3::integer[], $4::text[]) AS n (id, kind, scope, key)
+
 -- name: keys_taken
 SELECT n.id FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::smallint[]) AS n (id, scope, key, kind)
 JOIN {index}.item i ON i.scope = n.scope AND i.key = n.key AND i.kind = n.kind AND i.id <> n.id

@@ -58,3 +58,7 @@ SELECT i.id, NULL::agtype FROM {index}.item i WHERE i.kind < 3 AND i.labels @> %
 
 -- name: properties_by_id
 (SELECT t.properties FROM {graph}.{label} t WHERE t.id = (%(id)s)::text::graphid)
+
+-- name: lock_names
+-- In the order given, so that no two transactions wait for each other.
+SELECT pg_advisory_xact_lock($1, n.number) FROM unnest($2::integer[]) AS n (number)
