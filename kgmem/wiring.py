@@ -40,6 +40,7 @@ from kgmem.storage.postgres.imports import PostgresImports
 from kgmem.storage.postgres.index import PostgresIndex
 from kgmem.storage.postgres.jobs import ProcrastinateQueue, open_queue
 from kgmem.storage.postgres.keys import PostgresKeyRing
+from kgmem.storage.postgres.merges import PostgresMerges
 from kgmem.storage.postgres.migrate import migrate, require_current
 from kgmem.storage.postgres.readings import PostgresReadings
 from kgmem.storage.postgres.store import AgeGraphStore
@@ -225,6 +226,7 @@ async def _parts(
         load_named_queries(resource("cypher")),
         _extractor(settings, stack),
         PostgresReadings(catalog),
+        merge_store=PostgresMerges(catalog),
     )
     return parts
 

@@ -33,6 +33,7 @@ from kgmem.storage.postgres.extensions import read_capabilities
 from kgmem.storage.postgres.imports import PostgresImports
 from kgmem.storage.postgres.index import PostgresIndex
 from kgmem.storage.postgres.keys import PostgresKeyRing
+from kgmem.storage.postgres.merges import PostgresMerges
 from kgmem.storage.postgres.readings import LEASE, PostgresReadings
 from kgmem.storage.postgres.store import AgeGraphStore
 from kgmem.storage.postgres.vitals import PostgresVitals
@@ -134,6 +135,7 @@ async def opened_memory(
                 named_queries=load_named_queries(resource("cypher")),
                 extractor=extractor,
                 readings_store=PostgresReadings(catalog, lease=lease),
+                merge_store=PostgresMerges(catalog),
             )
         )
 

@@ -21,7 +21,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "cypher": ("kgmem.cli.cypher:cypher", "Ask a graph in Cypher: one query, a named one, or a shell."),
     "why": ("kgmem.cli.why:why", "Tell why a fact is believed: who says so, who disagrees, and what came of it."),
     "conflicts": ("kgmem.cli.why:conflicts", "List the facts that sources disagree on."),
-    "review": ("kgmem.cli.review:app", "Decide on contested facts, look at decisions, take them back."),
+    "review": (
+        "kgmem.cli.review:app",
+        "Decide on contested facts and on entities that may be one; take decisions back.",
+    ),
     "eval": ("kgmem.cli.eval:evaluate", "Ask the sample graph questions whose answers are known."),
     "import": ("kgmem.cli.transfer:import_", "Read entities, relationships and episodes from files."),
     "imports": ("kgmem.cli.imports:app", "List imports, look at what they did, take them back out."),

@@ -7,11 +7,15 @@ from rich.table import Table
 
 from kgmem.cli.console import OUT, AsJSON, GraphName, ScopeName, print_json
 from kgmem.cli.opening import with_memory
+from kgmem.cli.review_pairs import add_commands
 from kgmem.cli.why import listed, shown
 from kgmem.domain.claim import Action, Ruling
 from kgmem.memory import DEFAULT_GRAPH
 
-app = typer.Typer(help="Decide on contested facts, look at decisions, take them back.", no_args_is_help=True)
+app = typer.Typer(
+    help="Decide on contested facts and on entities that may be one; take decisions back.", no_args_is_help=True
+)
+add_commands(app)
 
 Facts = Annotated[list[int], typer.Argument(help="Ids of facts.")]
 By = Annotated[str, typer.Option("--by", help="Who decides.")]

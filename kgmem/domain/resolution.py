@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from kgmem.domain.embedding import Vector
+from kgmem.domain.entity import Page
 
 Decision = Literal["same", "candidate", "different"]
 
@@ -56,3 +57,135 @@ class Matched:
     left: int
     right: int
     likeness: Likeness
+
+
+@dataclass(frozen=True, slots=True)
+class MergeAsked:
+    """Two entities of one scope that are one: which stays, which goes, who says so and why."""
+
+    keep: str
+    gone: str
+    by: str
+    reason: str
+    scope: str = ""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A merge as it is recorded: what it did, and whether it was undone.
+
+    `moved` counts relationships that lead to the kept entity now, `doubled` those that it had already, `dropped` those
+    between the two. `filled` are properties that the kept entity did not have; `contested` are those of which both
+    values are kept as claims; `aliases` the names that it is known by besides. `id` is None of a dry run.
+    """
+
+    id: int | None
+    kept: str
+    gone: str
+    scope: str
+    by: str
+    reason: str
+    moved: int
+    doubled: int
+    dropped: int
+    aliases: Sequence[str]
+    filled: Sequence[str]
+    contested: Mapping[str, Any]
+    at: str | None = None
+    undone_at: str | None = None
+    undone_by: str | None = None
+    undone_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Two held entities that may be one, on the review list; `one` is the key that sorts first."""
+
+    one: str
+    other: str
+    evidence: float
+    parts: Mapping[str, float]
+    vetoed: str | None = None
+    scope: str = ""
+    id: int | None = None
+    at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """What two entities' stored properties come to as one."""
+
+    stored: Mapping[str, Any]
+    aliases: Sequence[str]
+    filled: Sequence[str]
+    contested: Mapping[str, Any]  # What the one that goes says otherwise.
+
+
+# Names are put together; what consensus came to is told anew.
+_NAMING = ("key", "scope", "name", "aliases", "labels", "consensus")
+_TIMES = ("valid_from", "valid_to")
+
+
+def combined(kept: Mapping[str, Any], gone: Mapping[str, Any]) -> Combined:
+    """Give the properties of an entity that takes another in: it keeps what it says, and gains what it did not.
+
+    The names of the other become aliases. Of times both ends are one statement, so they are gained together.
+    """
+    aliases = _aliases(kept, gone)
+    after = {**kept, **({"aliases": aliases} if aliases else {})}
+    further = [label for stored in (kept, gone) for label in stored.get("labels") or []]
+    if further:
+        after["labels"] = list(dict.fromkeys(further))
+    if not kept.get("name") and gone.get("name"):
+        after["name"] = gone["name"]
+    timed = any(kept.get(name) is not None for name in _TIMES)
+    filled, contested = [], {}
+    for name, value in gone.items():
+        if name in _NAMING or value is None or (timed and name in _TIMES):
+            continue
+        if kept.get(name) is None:
+            after[name] = value
+            filled.append(name)
+        elif kept[name] != value and name not in ("text", "place", "source"):
+            contested[name] = value
+    held = set(_texts(kept.get("aliases")))
+    return Combined(after, [name for name in aliases if name not in held], filled, contested)
+
+
+def _aliases(kept: Mapping[str, Any], gone: Mapping[str, Any]) -> list[str]:
+    called = gone.get("name") or gone.get("key")
+    every = [*_texts(kept.get("aliases")), *_texts(called), *_texts(gone.get("aliases"))]
+    own = kept.get("name") or gone.get("name")
+    return [name for name in dict.fromkeys(every) if name != own]
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str) and each.strip()]
+
+
+def pair(one: str, other: str) -> tuple[str, str]:
+    """Give two keys in the order in which the review list has them."""
+    return (one, other) if one <= other else (other, one)
+
+
+class MergeStore(Protocol):
+    """Merges of entities, and the pairs that may be one; each write is one transaction."""
+
+    async def merge(self, graph: str, asked: MergeAsked) -> Merge:
+        """Merge one entity into another of the same scope, or, dry, only say what it would do."""
+
+    async def undo(self, graph: str, id_: int, by: str, reason: str, scope: str) -> Merge:
+        """Undo a merge: the entity that went is there again, with what led to it."""
+
+    async def merges(self, graph: str, scope: str, before: int | None, limit: int) -> Sequence[Merge]:
+        """Give the merges that a scope sees, the newest first."""
+
+    async def put_candidates(self, graph: str, candidates: Sequence[Candidate], scope: str) -> int:
+        """Put pairs on the review list, but those that a person has decided; gives how many are there."""
+
+    async def candidates(self, graph: str, scope: str, cursor: str | None, limit: int) -> Page[Candidate]:
+        """Give a page of the pairs that wait for a decision, the likeliest first."""
+
+    async def settle(self, graph: str, id_: int, by: str, reason: str, scope: str) -> Candidate:
+        """Say that a pair is two things, for good. Raises NotFound."""

@@ -19,6 +19,7 @@ from kgmem.domain.ports import (
     Vitals,
 )
 from kgmem.domain.reading import Readings
+from kgmem.domain.resolution import MergeStore
 from kgmem.domain.schema import GraphSchema
 
 
@@ -47,6 +48,7 @@ class Parts:
     named_queries: Mapping[str, NamedQuery] = field(default_factory=dict)
     extractor: Extractor | None = None  # None: nothing is read out of texts.
     readings_store: Readings | None = None
+    merge_store: MergeStore | None = None  # None: no entities are merged.
 
     @property
     def claims(self) -> ClaimStore:
@@ -61,3 +63,10 @@ class Parts:
         if self.readings_store is None:
             raise Unavailable("This memory reads no texts.", mend="Open one by kgmem.open().")
         return self.readings_store
+
+    @property
+    def merges(self) -> MergeStore:
+        """What merges entities. Raises Unavailable where there is none."""
+        if self.merge_store is None:
+            raise Unavailable("This memory merges no entities.", mend="Open one by kgmem.open().")
+        return self.merge_store

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from kgmem.domain.resolution import Candidate
 from kgmem_api.wire.recall import AnswerOut
 from tests.rest import Door
 
@@ -76,11 +77,28 @@ async def failed_import(door: Door) -> str:
     return str(id_)
 
 
+async def proposed_pair(door: Door) -> str:
+    """Give a pair on the review list."""
+    await door.memory.propose_merges("space", [Candidate("person/armstrong", "person/n-armstrong", 1.5, {"name": 2.0})])
+    (pair,) = (await door.memory.merge_candidates("space")).items
+    return str(pair.id)
+
+
+# What an example needs that no other makes.
+PREPARED = {"FAILED": failed_import, "PAIR": proposed_pair}
+
+
+async def prepared(door: Door, words: list[str]) -> dict[str, str]:
+    """Give the variables of an example that no other example sets."""
+    return {
+        name: await prepare(door) for name, prepare in PREPARED.items() if any(f"${name}" in word for word in words)
+    }
+
+
 async def test_the_examples_of_the_page_work_in_their_order(door: Door) -> None:
     variables = {"KGMEM": ""}
     for words in commands():
-        if any("$FAILED" in word for word in words):
-            variables["FAILED"] = await failed_import(door)
+        variables |= await prepared(door, words)
         answer = await send(door, words, variables)
         assert answer.status_code < 400, (words, answer.text)
         address = str(answer.request.url)
@@ -98,8 +116,8 @@ async def test_the_examples_of_the_page_work_in_their_order(door: Door) -> None:
             variables["OTHER_FACT"] = str(told["facts"][1])
         elif address.endswith("/decisions"):
             variables["DECISION"] = str(answer.json()["facts"][0]["decision"])
-        elif address.endswith("/correlations") and "-X" in words:
-            variables["CORRELATION"] = str(answer.json()["id"])
+        elif "-X" in words and address.endswith(("/correlations", "/merges")):
+            variables[address.rpartition("/")[2].removesuffix("s").upper()] = str(answer.json()["id"])
         elif address.endswith("/tx") and "-X" in words:
             variables["TX"] = answer.json()["transaction"]["id"]
         elif address.endswith("/recall"):

@@ -63,6 +63,17 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
         "reason": "vault",
         **_scoped(scope),
     },
+    ("POST", "/v1/graphs/{graph}/merges"): lambda scope: {
+        "keep": "ann",
+        "merge": "secret",
+        "reason": "vault",
+        **_scoped(scope),
+    },
+    ("POST", "/v1/graphs/{graph}/merges/{id}/undo"): lambda scope: {"reason": "vault", **_scoped(scope)},
+    ("POST", "/v1/graphs/{graph}/merge-candidates/{id}/different"): lambda scope: {
+        "reason": "vault",
+        **_scoped(scope),
+    },
     ("POST", "/v1/graphs/{graph}/view"): lambda scope: {"keys": ["ann"], **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/cypher"): lambda scope: {"query": "MATCH (n) RETURN n", **_scoped(scope)},
     ("POST", "/db/{graph}/query/v2"): lambda _: {"statement": "MATCH (n) RETURN n"},

@@ -1,0 +1,48 @@
+"""The part of the façade that is about which entities are one: merges, their undoing, and what waits for review."""
+
+from collections.abc import Sequence
+
+from kgmem.domain.entity import Page
+from kgmem.domain.resolution import Candidate, Merge, MergeAsked
+from kgmem.domain.scope import SHARED, check_scope
+from kgmem.services import merge as merging
+from kgmem.services.parts import Parts
+
+
+class Resolving:
+    """Whether entities are one, and what becomes of them."""
+
+    parts: Parts
+
+    async def merge_entities(self, graph: str, asked: MergeAsked) -> Merge:
+        """Merge an entity into another of exactly the same scope, in one transaction; of a dry run nothing is written.
+
+        Relationships, claims and names move to the one that stays, values on which they differ are kept as claims.
+        Raises NotFound, and InvalidInput for entities of types that cannot be one thing.
+        """
+        check_scope(asked.scope)
+        return await merging.merge(self.parts, graph, asked)
+
+    async def undo_merge(self, graph: str, merge: int, *, by: str, reason: str, scope: str = SHARED) -> Merge:
+        """Undo a merge: both entities are there again, each with what it had. Raises NotFound, Conflict."""
+        return await merging.undo(self.parts, graph, merge, (by, reason), check_scope(scope))
+
+    async def merges(
+        self, graph: str, *, scope: str = SHARED, before: int | None = None, limit: int = 100
+    ) -> Sequence[Merge]:
+        """Give the merges that a scope sees, undone ones too, the newest first."""
+        return await self.parts.merges.merges(graph, check_scope(scope), before, limit)
+
+    async def propose_merges(self, graph: str, candidates: Sequence[Candidate], *, scope: str = SHARED) -> int:
+        """Put pairs of entities that may be one on the review list; gives how many of them wait for a decision."""
+        return await merging.propose(self.parts, graph, list(candidates), check_scope(scope))
+
+    async def merge_candidates(
+        self, graph: str, *, scope: str = SHARED, cursor: str | None = None, limit: int = 100
+    ) -> Page[Candidate]:
+        """Give a page of the pairs that wait for a person to say whether they are one, the likeliest first."""
+        return await self.parts.merges.candidates(graph, check_scope(scope), cursor, limit)
+
+    async def tell_apart(self, graph: str, candidate: int, *, by: str, reason: str, scope: str = SHARED) -> Candidate:
+        """Say that a pair on the review list is two things; it does not come back. Raises NotFound."""
+        return await merging.tell_apart(self.parts, graph, candidate, (by, reason), check_scope(scope))
