@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kgmem.domain.claim import Option
 from kgmem.domain.path import CausalPath
 from kgmem.domain.question import HitKind
 
@@ -49,6 +50,7 @@ class Hit:
     start: End | None = None  # Of a fact, as its end and its strength; its label is the relationship's kind.
     end: End | None = None
     strength: float | None = None
+    alternatives: Sequence[Option] = ()  # Of a fact that sources disagree on, when the question asks for them.
 
 
 @dataclass(frozen=True, slots=True)

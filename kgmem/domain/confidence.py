@@ -17,5 +17,10 @@ def confidence(
     what only one of several dimensions speaks for is worth less than what all do.
     """
     agreement = len(found) / len(asked) if asked else 1.0
-    believed = UNKNOWN_TRUST if trust is None else trust
-    return believed * (1.0 if extraction is None else extraction) * (1 + min(agreement, 1.0)) / 2
+    believed = UNKNOWN_TRUST if trust is None else _within(trust)
+    return believed * (1.0 if extraction is None else _within(extraction)) * (1 + min(agreement, 1.0)) / 2
+
+
+def _within(value: float) -> float:
+    """Give a value that another client may have written, from 0 to 1."""
+    return min(max(value, 0.0), 1.0)

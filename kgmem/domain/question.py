@@ -109,6 +109,15 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
+class Superposed:
+    """How an answer tells facts that sources disagree on: as distributions, drawn from these, or made one by a rule."""
+
+    rule: Literal["distribution", "sample", "most_probable", "threshold", "margin"] = "distribution"
+    seed: int = 0  # Of the draw: the same seed draws the same values.
+    level: float = 0.7  # The threshold, or the margin, below which a fact stays open.
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """One recall request."""
 
@@ -126,6 +135,7 @@ class Question:
     min_consensus: float | None = None  # The least trust in a hit, 0 to 1.
     states: Sequence[State] = ()  # None: what is current, or was so at the time asked for, and not invalidated.
     tiers: Sequence[Tier] = ()  # None: all.
+    superposition: Superposed | None = None  # None: each hit for itself, whatever else is claimed.
     diversity: float = 0.0  # 0: by score alone; towards 1: unlike what stands above it (MMR).
     budget: int | None = None  # Tokens that the texts of the hits may take together.
     cursor: str | None = None  # Of an answer: go on behind its last hit.

@@ -42,6 +42,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         ),
         "nearby": Recipe("The nearer the better, and nothing is too far.", modes={"where": "should"}),
         "root_cause": Recipe("Causes rank what is found, and nothing else is left out.", modes={"why": "should"}),
+        "trusted": Recipe("What is believed before what is doubted; nothing is left out.", weights={"trust": 1.0}),
         "overview": Recipe("Hits that differ from each other.", diversity=0.5),
     }
 )

@@ -16,9 +16,10 @@ from kgmem.domain.recipes import with_recipe
 from kgmem.services.choosing import MOST_HITS, choose, widened
 from kgmem.services.embed import embedder_in
 from kgmem.services.parts import Parts
+from kgmem.services.superposing import check_superposed, superpose
 from kgmem.services.timing import asks_when, check_when, timed
 
-ARMS = frozenset({"meaning", "words", "where", "when", "recency", "why", "walk", "hops", "context", "listed"})
+ARMS = frozenset({"meaning", "words", "where", "when", "recency", "why", "walk", "hops", "context", "trust", "listed"})
 
 
 async def recall(parts: Parts, graph: str, question: Question) -> Answer:
@@ -34,9 +35,10 @@ async def recall(parts: Parts, graph: str, question: Question) -> Answer:
             raise
     else:
         if (present := await parts.graphs.get(graph)).space == held.space:
-            return replace(answer, understood=understood)
+            return replace(await superpose(parts, graph, question, answer), understood=understood)
     # The graph moved to another embedding space meanwhile, so the vector was of the wrong one.
-    return replace(await _answer(parts, present, question), understood=understood)
+    answer = await _answer(parts, present, question)
+    return replace(await superpose(parts, graph, question, answer), understood=understood)
 
 
 async def _answer(parts: Parts, held: Graph, question: Question) -> Answer:
@@ -74,6 +76,7 @@ def _check(question: Question) -> None:
     if question.budget is not None and question.budget < 1:
         raise InvalidInput(f"budget is {question.budget}.", mend="Give a number of tokens of at least 1.")
     _check_weights(question)
+    check_superposed(question.superposition)
     check_why(question.why)
     check_when(question.when)
     if not 1 <= question.k <= MOST_HITS:

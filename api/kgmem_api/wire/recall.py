@@ -16,12 +16,14 @@ from kgmem.domain.question import (
     Relation,
     Spot,
     State,
+    Superposed,
     Tier,
     What,
     When,
     Where,
     Why,
 )
+from kgmem_api.wire.claims import OptionOut
 from kgmem_api.wire.fields import STRICT, Fraction, Key, Label, Properties, Scope, Time, Vector, refused
 from kgmem_api.wire.graphs import Fusion
 
@@ -222,6 +224,16 @@ class LinksIn(BaseModel):
     context: bool = False
 
 
+class SuperpositionIn(BaseModel):
+    """How facts that sources disagree on are told: as distributions, drawn from these, or made one value by a rule."""
+
+    model_config = STRICT
+
+    rule: Literal["distribution", "sample", "most_probable", "threshold", "margin"] = "distribution"
+    seed: Annotated[int, Field(ge=0, le=2**53, description="Of the draw: the same seed draws the same.")] = 0
+    level: Annotated[Fraction, Field(description="The threshold, or the margin.")] = 0.7
+
+
 class RecallIn(BaseModel):
     """One question. Every part is optional; at least one asks something."""
 
@@ -247,6 +259,7 @@ class RecallIn(BaseModel):
     min_consensus: Fraction | None = None
     states: Annotated[list[State], Field(max_length=7)] = []
     tiers: Annotated[list[Tier], Field(max_length=4)] = []
+    superposition: SuperpositionIn | None = None
     diversity: Annotated[Fraction, Field(description="0: by score alone; towards 1: unlike what stands above.")] = 0.0
     budget: Annotated[int, Field(ge=1, le=10_000_000, description="Tokens for the texts of all hits.")] | None = None
     cursor: Annotated[str, Field(max_length=20_000)] | None = None
@@ -279,6 +292,7 @@ class RecallIn(BaseModel):
             min_consensus=self.min_consensus,
             states=self.states,
             tiers=self.tiers,
+            superposition=Superposed(**self.superposition.model_dump()) if self.superposition else None,
             diversity=self.diversity,
             budget=self.budget,
             cursor=self.cursor,
@@ -348,6 +362,7 @@ class HitOut(BaseModel):
     arms: dict[str, ArmShareOut]
     provenance: list[dict[str, object]]
     paths: list[PathOut]
+    alternatives: Annotated[list[OptionOut], Field(description="Of a fact that sources disagree on, where asked for.")]
 
 
 class AnswerOut(BaseModel):

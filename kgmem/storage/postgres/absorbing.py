@@ -23,7 +23,7 @@ from kgmem.storage.postgres.layout import (
     source_ids,
 )
 from kgmem.storage.postgres.passages import Passages, drop_passages_of
-from kgmem.storage.postgres.rows import entity_row, episode_row, number_of, valid_of
+from kgmem.storage.postgres.rows import entity_row, episode_row, fraction_of, valid_of
 from kgmem.storage.postgres.vertices import CREATED, DELETED, UPDATED, existing, read_vertices
 
 StoredEdge = tuple[tuple[int, int], Mapping[str, Any]]  # The ends of an edge, and its properties.
@@ -152,7 +152,7 @@ class Absorber:
             valid = valid_of(told.get("valid_from"), told.get("valid_to"))
             key, origin = _name(told.get("key")) or None, self.layout.sources.get(_name(told.get("source")))
             number = discriminator(key, _name(told.get("valid_from")) or None)
-            numbers = (number_of(told.get("strength")), number_of(told.get("confidence")))
+            numbers = (fraction_of(told.get("strength")), fraction_of(told.get("confidence")))
             ends = (source, target, label_id(id_), scopes[scope_of(told)])
             rows.append((id_, *ends, number, key, origin, *numbers, valid.start, valid.end))
         # AGE allows parallel edges that kgmem would call the same; its id tells such a one apart.

@@ -17,7 +17,7 @@ from kgmem.storage.postgres.codecs import range_of
 from kgmem.storage.postgres.layout import EDGE, Layout, know_labels, label_id
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import alike, dumps, loads, merge_relationship
-from kgmem.storage.postgres.rows import number_of, valid_of
+from kgmem.storage.postgres.rows import fraction_of, valid_of
 from kgmem.storage.postgres.vertices import CREATED, UPDATED, Outcome, existing, keep_history
 
 _SHOWN = 10  # Unknown keys that an error spells out.
@@ -305,7 +305,7 @@ async def _merge_changed(
 def _update_row(layout: Layout, edge: _Edge, row: Any, merged: Mapping[str, Any]) -> tuple[Any, ...]:
     valid = valid_of(merged.get("valid_from"), merged.get("valid_to"))
     source = layout.sources.get(edge.stated.source or "")
-    numbers = (number_of(merged.get("strength")), number_of(merged.get("confidence")))
+    numbers = (fraction_of(merged.get("strength")), fraction_of(merged.get("confidence")))
     return (row["id"], edge.source, edge.target, source, *numbers, valid.start, valid.end, edge.digest)
 
 

@@ -1,5 +1,6 @@
 """What the index keeps of a vertex, made of nothing but its stored properties, so that it can be made again."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,6 @@ from kgmem.domain.interval import ALWAYS, Interval, valid_interval
 from kgmem.domain.place import Place
 from kgmem.domain.statement import LONGEST_LABEL
 from kgmem.storage.postgres.records import entity_body, place_of
-
-_LARGEST_REAL = 3e38
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +50,10 @@ def episode_row(stored: Mapping[str, Any]) -> VertexRow:
     return VertexRow(valid_of(occurred, occurred), None, None, cut)
 
 
-def number_of(value: Any) -> float | None:
-    """Give a stored number as the index's columns hold it; another client may have written anything."""
+def fraction_of(value: Any) -> float | None:
+    """Give a stored strength or confidence as the index holds it, within 0 and 1; others may have written anything."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and abs(value) < _LARGEST_REAL else None
+    return float(min(max(value, 0), 1)) if is_number and not math.isnan(value) else None
 
 
 def valid_of(valid_from: Any, valid_to: Any) -> Interval:

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import orjson
 
-from kgmem.consensus import superposition
+from kgmem.domain import superposition
 from kgmem.domain.claim import LASTING, HeldFact, Option, Ruled, Ruling
 from kgmem.domain.consensus import Consensus
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound

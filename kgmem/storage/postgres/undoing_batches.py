@@ -16,7 +16,7 @@ from kgmem.storage.postgres.layout import Layout, know_labels, label_id, source_
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import dumps
 from kgmem.storage.postgres.relabelling import relabel
-from kgmem.storage.postgres.rows import entity_row, episode_row, number_of, valid_of
+from kgmem.storage.postgres.rows import entity_row, episode_row, fraction_of, valid_of
 from kgmem.storage.postgres.vertices import DELETED, keep_history, read_vertices
 
 _SEPARATOR = "\x1f"
@@ -189,7 +189,7 @@ async def _restore_edges(batch: Batch, group: Sequence[tuple[dict[str, Any], dic
 def _edge_row(batch: Batch, id_: int, record: Mapping[str, Any]) -> tuple[Any, ...]:
     told = record["properties"]
     valid = valid_of(told.get("valid_from"), told.get("valid_to"))
-    numbers = (number_of(told.get("strength")), number_of(told.get("confidence")))
+    numbers = (fraction_of(told.get("strength")), fraction_of(told.get("confidence")))
     origin = batch.layout.sources.get(_source(told) or "")
     return (id_, record["start"], record["end"], origin, *numbers, valid.start, valid.end)
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from kgmem.consensus import joint
 from kgmem.consensus.joint import Factor, exclusion, implication, infer, same_origin
-from kgmem.consensus.superposition import CollapseRule, collapse, sample, superposed
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.superposition import CollapseRule, collapse, sample, superposed
 
 EVEN = {"no": 0.5, "yes": 0.5}
 

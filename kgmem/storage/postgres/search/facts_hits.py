@@ -70,7 +70,7 @@ def hit(layout: Layout, row: Any, ranked: Ranked[int]) -> Hit:
         name=sentence,
         text=text_of(stored, "text") or sentence,
         score=ranked.score,
-        confidence=told["confidence"] if told["confidence"] is not None else trust_of(row),
+        confidence=_believed(row, told["confidence"]),
         valid_from=text_of(stored, "valid_from"),
         valid_to=text_of(stored, "valid_to"),
         scope=row["scope"],
@@ -87,6 +87,13 @@ def _end(layout: Layout, told: Mapping[str, Any], which: str) -> End:
     id_ = told[which]
     label = layout.by_id.get(label_id(id_))
     return End(told[f"{which}_key"] or f"_{id_}", told[f"{which}_name"], label.name if label else None)
+
+
+def _believed(row: Any, stated: float | None) -> float | None:
+    """Give the consensus on a fact times its own confidence; where nobody's claims were weighed, one of the two."""
+    if stated is None:
+        return trust_of(row)
+    return stated if row["trust"] is None else stated * float(row["trust"])
 
 
 def trust_of(row: Any) -> float | None:

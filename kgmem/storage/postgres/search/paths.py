@@ -8,7 +8,7 @@ from kgmem.domain.path import LABEL, CausalPath, FoundPath, PathEntity, PathLink
 from kgmem.domain.ranking import Ranked
 from kgmem.storage.postgres.layout import Layout, label_id
 from kgmem.storage.postgres.records import loads, text_of
-from kgmem.storage.postgres.rows import number_of
+from kgmem.storage.postgres.rows import fraction_of
 
 
 def entities_of(found: Iterable[Sequence[FoundPath]]) -> list[int]:
@@ -69,8 +69,8 @@ def _link(layout: Layout, row: Any) -> PathLink:
     return PathLink(
         row["id"],
         layout.by_id[label_id(row["id"])].name,
-        number_of(stored.get("strength")),
-        number_of(stored.get("confidence")),
+        fraction_of(stored.get("strength")),
+        fraction_of(stored.get("confidence")),
         text_of(stored, "text"),
         row["source"],
     )

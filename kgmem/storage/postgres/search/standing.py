@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from kgmem.domain.question import Question
 from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.search import past, times
-from kgmem.storage.postgres.search.request import STANDS, Parameters, SearchRequest
+from kgmem.storage.postgres.search.request import STANDS, Dimension, Parameters, SearchRequest
 
 _SUPERSEDED, _NOT_YET_VALID, _BELOW_CONSENSUS, _OTHER_TIER, _CURRENT, _INVALIDATED, _OTHER_STATE = 1, 2, 3, 4, 5, 6, 7
 HELD_BACK = {
@@ -54,6 +54,13 @@ def standing(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
         checks[-1] = (f"{state} = ANY ({wanted})", f"CASE {state} WHEN {STANDS} THEN {_CURRENT} ELSE {state} END")
     whens = " ".join(f"WHEN ({condition}) IS NOT TRUE THEN {why}" for condition, why in checks)
     return Standing(" AND ".join(f"({condition})" for condition, _ in checks), f"CASE {whens} ELSE {STANDS} END")
+
+
+def trusted(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension | None:
+    """Give the dimension of trust, which ranks what the other arms find; only of a question that gives it a weight."""
+    if not request.question.weights.get("trust"):
+        return None
+    return Dimension("trust", value=layout.sql("recall", "trust"))
 
 
 def _believed(layout: Layout, question: Question, parameters: Parameters) -> tuple[str, str]:

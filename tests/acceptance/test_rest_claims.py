@@ -1,0 +1,165 @@
+"""Claims and facts over REST: why one is believed, who decides, what is open, and what hangs together."""
+
+from typing import Any
+
+from tests.rest import GRAPH, Door, done, refused
+
+SCHEMA = {"kinds": {"BORN_IN": {"functional": True}}, "predicates": {"cause": {"critical": True}}}
+
+
+async def say(door: Door, subject: str, predicate: str, *said: tuple[str, Any]) -> dict[str, Any]:
+    """Let sources claim values; gives the fact."""
+    claims = [{"source": who, "subject": subject, "predicate": predicate, "value": value} for who, value in said]
+    (id_,) = set(done(await door.client.post(f"{GRAPH}/claims", json={"claims": claims}))["facts"])
+    return await told(door, id_)
+
+
+async def told(door: Door, id_: int) -> dict[str, Any]:
+    fact: dict[str, Any] = done(await door.client.get(f"{GRAPH}/facts/{id_}"))
+    return fact
+
+
+async def decide(door: Door, action: str, *facts: dict[str, Any], **more: Any) -> Any:
+    asked = {"action": action, "facts": [fact["id"] for fact in facts], "reason": "She looked.", **more}
+    return done(await door.client.post(f"{GRAPH}/decisions", json=asked))["facts"]
+
+
+def sure(fact: dict[str, Any]) -> dict[Any, float]:
+    return {option["value"]: option["probability"] for option in fact["options"]}
+
+
+async def with_schema(door: Door) -> None:
+    done(await door.client.patch(GRAPH, json={"schema": SCHEMA}))
+
+
+async def test_a_fact_tells_who_is_for_it_and_against_it_and_how_it_was_decided(door: Door) -> None:
+    fact = await say(door, "bridge", "opened", ("a", 1902), ("b", 1902), ("c", 1902), ("d", 1907))
+
+    assert (fact["value"], fact["state"], fact["supporting"], fact["opposing"]) == (1902, "verified", 3, 1)
+    sides = {side: sorted(claim["source"] for claim in fact["claims"][side]) for side in ("for", "against")}
+    assert sides == {"for": ["a", "b", "c"], "against": ["d"]}
+    assert {source["source"] for source in fact["sources"]} == set("abcd")
+    assert fact["method"]
+    assert "3.0 independent sources for it, 1.0 against" in fact["reason"]
+    assert fact["unknown"] + sum(sure(fact).values()) == round(fact["unknown"] + sum(sure(fact).values()), 4)
+    again = await say(door, "bridge", "opened", ("a", 1902))
+    assert again == fact
+    source = done(await door.client.get(f"{GRAPH}/sources/d"))
+    assert source["trust"] <= source["prior"]
+    assert source["reason"]
+
+
+async def test_a_claim_or_a_text_is_supported_contradicted_or_unknown(door: Door) -> None:
+    await with_schema(door)
+    await door.people("Ada")
+    places = [{"key": key, "label": "Place", "name": key.title()} for key in ("bern", "basel", "chur")]
+    done(await door.client.put(f"{GRAPH}/entities", json={"entities": places}))
+    born = [{"source": who, "subject": "ada", "predicate": "BORN_IN", "object": "bern"} for who in "abc"]
+    done(await door.client.post(f"{GRAPH}/claims", json={"claims": born}))
+
+    async def verify(**asked: Any) -> Any:
+        return done(await door.client.post(f"{GRAPH}/verify", json=asked))
+
+    claim = {"subject": "ada", "predicate": "BORN_IN"}
+    for place, verdict in (("bern", "supports"), ("basel", "contradicts")):
+        answer = await verify(claim={**claim, "object": place})
+        assert (answer["verdict"], answer["evidence"][0]["value"]) == (verdict, "bern")
+        assert answer["reason"]
+    assert (await verify(claim={**claim, "predicate": "DIED_IN", "object": "bern"}))["verdict"] == "unknown"
+    assert (await verify(text="Ada was born in Bern."))["verdict"] == "supports"
+    assert (await verify(text="Ada was born in Chur."))["verdict"] == "contradicts"
+    assert (await verify(text="Bob sang all night."))["verdict"] == "unknown"
+    refused(await door.client.post(f"{GRAPH}/verify", json={}), 422)
+
+
+async def test_what_is_contested_and_critical_is_reviewed_audited_and_undone(door: Door) -> None:
+    await with_schema(door)
+    fire = await say(door, "fire", "cause", ("a", "cable"), ("b", "spark"))
+    await say(door, "fire", "colour", ("a", "red"), ("b", "blue"))
+    conflicts = done(await door.client.get(f"{GRAPH}/conflicts"))["facts"]
+    assert {each["predicate"] for each in conflicts} == {"cause", "colour"}
+    (waiting,) = done(await door.client.get(f"{GRAPH}/review"))["facts"]
+    assert waiting["id"] == fire["id"]
+
+    (dry,) = await decide(door, "accept", fire, value="spark", dry_run=True)
+    assert (dry["before"]["state"], dry["after"]["state"], dry["decision"]) == ("contested", "verified", None)
+    assert await told(door, fire["id"]) == fire
+
+    (ruled,) = await decide(door, "accept", fire, value="spark", by="ann")
+    after = await told(door, fire["id"])
+    assert (after["value"], after["state"], after["decision"]["by"]) == ("spark", "verified", "ann")
+    assert not done(await door.client.get(f"{GRAPH}/review"))["facts"]
+
+    undo = f"{GRAPH}/decisions/{ruled['decision']}/undo"
+    done(await door.client.post(undo, json={"reason": "A slip.", "by": "bob"}))
+    assert sure(await told(door, fire["id"])) == sure(fire)
+    trail = done(await door.client.get(f"{GRAPH}/decisions"))["decisions"]
+    assert [(each["action"], each["by"], each["reason"]) for each in trail[:2]] == [
+        ("undo", "bob", "A slip."),
+        ("accept", "ann", "She looked."),
+    ]
+    refused(await door.client.post(undo, json={"reason": "Again."}), 409, "does not hold")
+
+    changes = done(await door.client.get(f"{GRAPH}/changes", headers={"Accept": "application/json"}))["changes"]
+    states = [change["keys"][0] for change in changes if change["kind"] == "fact"]
+    assert [state for state in states if state != "contested"] == ["verified"]
+    assert states[-1] == "contested"
+
+
+async def test_an_open_fact_is_sampled_collapsed_and_opened_again_by_new_evidence(door: Door) -> None:
+    fact = await say(door, "fire", "cause", ("a", "cable"), ("b", "spark"))
+    open_ = {"action": "collapse", "facts": [fact["id"]], "reason": "x", "rule": "threshold", "level": 0.95}
+    refused(await door.client.post(f"{GRAPH}/decisions", json=open_), 409, "stays open")
+
+    drawn = [(await decide(door, "collapse", fact, rule="sample", seed=7, dry_run=True))[0]["after"] for _ in range(3)]
+    assert drawn[0]["value"] in sure(fact)
+    assert drawn[1:] == drawn[:1] * 2
+    await decide(door, "collapse", fact, rule="sample", seed=7)
+    taken = await told(door, fact["id"])
+    assert (taken["value"], taken["state"]) == (drawn[0]["value"], "verified")
+
+    other = next(value for value in sure(fact) if value != taken["value"])
+    again = await say(door, "fire", "cause", ("c", other))
+    assert (again["value"], again.get("decision")) == (other, None)
+    (entry,) = done(await door.client.get(f"{GRAPH}/decisions"))["decisions"]
+    assert set(entry["detail"]["before"]) == set(sure(fact))
+    assert entry["ended"]
+
+
+async def test_what_is_observed_of_one_fact_moves_those_that_hang_together_with_it(door: Door) -> None:
+    ill = await say(door, "ann", "flu", ("a", "yes"), ("b", "no"))
+    cold = await say(door, "ann", "cold", ("a", "yes"), ("b", "no"))
+    tied = {"kind": "exclusion", "facts": [ill["id"], cold["id"]], "values": ["yes", "yes"], "reason": "One at a time."}
+    id_ = done(await door.client.post(f"{GRAPH}/correlations", json=tied))["id"]
+
+    (ruled,) = await decide(door, "observe", ill, value="yes")
+
+    after = await told(door, cold["id"])
+    assert sure(after)["yes"] < sure(cold)["yes"] / 2
+    assert sure(after)["no"] > sure(cold)["no"]
+    undo = f"{GRAPH}/decisions/{ruled['decision']}/undo"
+    done(await door.client.post(undo, json={"reason": "The test was for something else."}))
+    assert sure(await told(door, ill["id"]))["yes"] < 1
+    done(await door.client.delete(f"{GRAPH}/correlations/{id_}", params={"reason": "Both may be."}))
+    assert not done(await door.client.get(f"{GRAPH}/correlations"))["correlations"]
+    assert sure(await told(door, cold["id"])) == sure(cold)
+
+
+async def test_recall_gives_the_alternatives_of_a_fact_or_draws_among_them(door: Door) -> None:
+    done(await door.client.patch(GRAPH, json={"schema": SCHEMA, "facts": "all"}))
+    born = [("a", "bern"), ("b", "bern"), ("c", "basel")]
+    claims = [{"source": who, "subject": "ada", "predicate": "BORN_IN", "object": place} for who, place in born]
+    done(await door.client.post(f"{GRAPH}/claims", json={"claims": claims}))
+    asked = {"what": {"text": "ada born", "kinds": ["fact"]}, "states": ["verified", "contested", "invalidated"]}
+
+    async def hits(**more: Any) -> Any:
+        return done(await door.client.post(f"{GRAPH}/recall", json={**asked, "superposition": more}))["hits"]
+
+    for hit in await hits():
+        assert {option["value"] for option in hit["alternatives"]} == {"bern", "basel"}
+    assert [hit["end"]["key"] for hit in await hits(rule="most_probable")] == ["bern"]
+    drawn = [hit["key"] for hit in await hits(rule="sample", seed=4)]
+    assert len(drawn) <= 1
+    assert drawn == [hit["key"] for hit in await hits(rule="sample", seed=4)]
+    wrong = await door.client.post(f"{GRAPH}/recall", json={**asked, "superposition": {"rule": "guess"}})
+    refused(wrong, 422, "superposition")
