@@ -87,7 +87,7 @@ def episodes(draw: st.DrawFn) -> Episode:
     )
 
 
-sources = st.builds(Source, texts, _maybe_text, _maybe_text, st.floats(0, 1), _maybe_text)
+sources = st.builds(Source, texts, _maybe_text, _maybe_text, st.floats(0, 1), _maybe_text, _maybe_text, _maybe_text)
 of_kind: dict[str, st.SearchStrategy[Any]] = {
     "entity": entities(),
     "relationship": relationships(),

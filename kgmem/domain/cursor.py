@@ -37,7 +37,7 @@ def given_before(graph: str, question: Question) -> list[int]:
             ids.append(last)
     except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error, zlib.error) as error:
         raise InvalidInput("That is not a cursor.", mend="Send the cursor of the last answer as it was.") from error
-    if not all(0 <= id_ <= _HIGHEST for id_ in ids):
+    if not all(abs(id_) <= _HIGHEST for id_ in ids):  # Ids of paths may be negative.
         raise InvalidInput("That is not a cursor.", mend="Send the cursor of the last answer as it was.")
     if digest != _digest(graph, question):
         raise InvalidInput(

@@ -68,6 +68,8 @@ FIELDS: Final[dict[Kind, dict[str, tuple[str, _Read]]]] = {
         "kind": ("kind", _NAME),
         "trust": ("trust", fields.fraction),
         "note": ("note", _NAME),
+        "parent": ("parent", _KEY),
+        "domain": ("domain", _NAME),
     },
 }
 REQUIRED: Final[dict[Kind, tuple[str, ...]]] = {

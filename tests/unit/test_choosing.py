@@ -75,7 +75,7 @@ def test_nonsense_is_no_cursor(cursor: str) -> None:
         given_before("g", Question(What(text="x"), cursor=cursor))
 
 
-@pytest.mark.parametrize("inside", ["[" * 5000, '["x",[1e999]]', f'["x",[{2**70}]]', '["x",[-1]]', '["x",5]'])
+@pytest.mark.parametrize("inside", ["[" * 5000, '["x",[1e999]]', f'["x",[{2**70}]]', f'["x",[{-(2**63)}]]', '["x",5]'])
 def test_what_no_answer_gave_is_no_cursor_however_well_it_is_packed(inside: str) -> None:
     cursor = base64.urlsafe_b64encode(zlib.compress(inside.encode())).decode()
     with pytest.raises(InvalidInput, match="not a cursor"):
