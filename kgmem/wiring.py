@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -194,21 +195,6 @@ async def _parts(
     imports = PostgresImports(catalog, describe)
     uploads = Uploads(settings.home / "uploads")
     claims = PostgresClaims(catalog, NumpyConsensus())
-
-    async def recalled(graph: str, question: Question) -> Answer:
-        return await recall(parts, graph, question)
-
-    graphs = PostgresGraphs(catalog)
-    around = Surroundings(
-        graphs,
-        recalled,
-        claims.facts_of,
-        catalog.get,
-        catalog.list,
-        catalog.stats,
-        lambda graph: schema_of(core, graph),
-        version_of("kgmem"),
-    )
     parts = Parts(
         catalog,
         store,
@@ -222,13 +208,33 @@ async def _parts(
         embedders.of,
         uploads,
         claims,
-        GraphCypher(graphs, around, limits=Limits(seconds=settings.statement_timeout)),
-        load_named_queries(resource("cypher")),
-        _extractor(settings, stack),
-        PostgresReadings(catalog),
+        extractor=_extractor(settings, stack),
+        readings_store=PostgresReadings(catalog),
         merge_store=PostgresMerges(catalog),
     )
-    return parts
+    return with_cypher(parts, catalog, Limits(seconds=settings.statement_timeout))
+
+
+def with_cypher(parts: Parts, catalog: PostgresCatalog, limits: Limits | None = None) -> Parts:
+    """Give parts that answer Cypher too, by an engine whose procedures ask the parts in turn."""
+
+    async def recalled(graph: str, question: Question) -> Answer:
+        return await recall(answering, graph, question)
+
+    graphs = PostgresGraphs(catalog)
+    around = Surroundings(
+        graphs,
+        recalled,
+        parts.claims.facts_of,
+        catalog.get,
+        catalog.list,
+        catalog.stats,
+        lambda graph: schema_of(parts.core_schema, graph),
+        version_of("kgmem"),
+    )
+    cypher = GraphCypher(graphs, around, limits=limits)
+    answering = replace(parts, cypher=cypher, named_queries=load_named_queries(resource("cypher")))
+    return answering
 
 
 def _extractor(settings: Settings, stack: AsyncExitStack) -> Extractor | None:

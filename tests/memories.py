@@ -16,10 +16,8 @@ from kgmem.domain.errors import EmbedderUnavailable
 from kgmem.domain.extraction import Extractor
 from kgmem.domain.ports import Job
 from kgmem.embedding.registry import make_embedder
-from kgmem.formats.named_queries import load_named_queries
 from kgmem.formats.toml_schema import load_schema
 from kgmem.memory import Memory
-from kgmem.query.answering import GraphCypher
 from kgmem.resources import resource
 from kgmem.services.import_reader import describe
 from kgmem.services.parts import Parts
@@ -27,7 +25,6 @@ from kgmem.services.remember import schema_of
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.claims import PostgresClaims
 from kgmem.storage.postgres.codecs import set_codecs
-from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
 from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
 from kgmem.storage.postgres.extensions import read_capabilities
 from kgmem.storage.postgres.imports import PostgresImports
@@ -37,6 +34,7 @@ from kgmem.storage.postgres.merges import PostgresMerges
 from kgmem.storage.postgres.readings import LEASE, PostgresReadings
 from kgmem.storage.postgres.store import AgeGraphStore
 from kgmem.storage.postgres.vitals import PostgresVitals
+from kgmem.wiring import with_cypher
 from tests.postgres import run_on
 
 DIMENSION = 64  # Small, so that building HNSW indexes takes no time.
@@ -119,25 +117,22 @@ async def opened_memory(
         )
         keys = PostgresKeyRing(database)
         vitals = PostgresVitals(database, {"main": database, "search": searches})
-        yield Memory(
-            Parts(
-                catalog,
-                AgeGraphStore(catalog),
-                PostgresImports(catalog, describe),
-                index,
-                keys,
-                RecordedJobs(),
-                embedder,
-                CORE,
-                vitals,
-                claim_store=PostgresClaims(catalog, NumpyConsensus()),
-                cypher=GraphCypher(PostgresGraphs(catalog)),
-                named_queries=load_named_queries(resource("cypher")),
-                extractor=extractor,
-                readings_store=PostgresReadings(catalog, lease=lease),
-                merge_store=PostgresMerges(catalog),
-            )
+        parts = Parts(
+            catalog,
+            AgeGraphStore(catalog),
+            PostgresImports(catalog, describe),
+            index,
+            keys,
+            RecordedJobs(),
+            embedder,
+            CORE,
+            vitals,
+            claim_store=PostgresClaims(catalog, NumpyConsensus()),
+            extractor=extractor,
+            readings_store=PostgresReadings(catalog, lease=lease),
+            merge_store=PostgresMerges(catalog),
         )
+        yield Memory(with_cypher(parts, catalog))
 
 
 async def new_graph(memory: Memory, name: str, **settings: Any) -> str:

@@ -97,7 +97,7 @@ class Player:
         return PASS, ""
 
     async def _run(self, engine: Engine, scenario: tck.Scenario, query: str) -> Result:
-        limits = Limits(seconds=20)
+        limits = Limits(seconds=60)
         return await engine.run(Asked(query, _GRAPH, scenario.parameters, writes=True, limits=limits))
 
     async def _reset(self) -> None:
@@ -159,7 +159,7 @@ def _fits(one: Any, other: Any) -> bool:
 @asynccontextmanager
 async def player(url: str) -> AsyncIterator[Player]:
     """A player on a database that is migrated."""
-    async with Database(url, size=4, statement_timeout=20) as database:
+    async with Database(url, size=4, statement_timeout=60) as database:
         yield Player(database)
 
 

@@ -93,6 +93,22 @@ _OF_QUERIES = {
         "22N80",
         "data exception - index entry conflict",
     ),
+    "IndexAlreadyExists": (
+        "Neo.ClientError.Schema.IndexAlreadyExists",
+        "22N71",
+        "data exception - index already exists",
+    ),
+    "ConstraintAlreadyExists": (
+        "Neo.ClientError.Schema.ConstraintAlreadyExists",
+        "22N66",
+        "data exception - constraint already exists",
+    ),
+    "IndexNotFound": ("Neo.ClientError.Schema.IndexNotFound", "22N69", "data exception - index does not exist"),
+    "ConstraintNotFound": (
+        "Neo.ClientError.Schema.ConstraintNotFound",
+        "22N68",
+        "data exception - constraint does not exist",
+    ),
     "EntityNotFound": ("Neo.ClientError.Statement.EntityNotFound", "22N28", "data exception - entity not found"),
     "TypeError": ("Neo.ClientError.Statement.TypeError", "22G03", "data exception - invalid value type"),
     "ArithmeticError": (

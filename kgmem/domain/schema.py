@@ -4,13 +4,14 @@ A schema is merged from documents (see `from_mapping` for their shape): the onto
 graph's own. Merging only ever adds; whatever would mean two things is an error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.property_type import fits
 from kgmem.domain.schema_document import Section, read_bool, read_names, read_text, read_type, section, sections
+from kgmem.domain.schema_index import INDEX_KEYS, NamedIndex, demanded, read_index
 from kgmem.domain.weighing_rule import RULE_KEYS, WeighingRule, read_rule
 
 Rule = Literal["unknown-label", "unknown-kind", "unknown-property", "required", "type", "end"]
@@ -73,21 +74,22 @@ class Violation:
         return self.message
 
 
-# What the wire gives every entity beside its own properties; a schema may still require it.
 # What weighing the claims writes into a graph: known to every schema, so that it can be exported and taken in again.
 WEIGHED = frozenset({"consensus", "trust", "state"})
 # What reading texts writes, on entities and on relationships.
 READ = frozenset({"found_by", "aliases", "geonames", "predicate"})
+# What the wire gives every entity beside its own properties; a schema may still require it.
 _ALWAYS = {"name": Property("name", "string"), "text": Property("text", "string")}
 
 
 @dataclass(frozen=True, slots=True)
 class GraphSchema:
-    """The labels and relationship kinds of a graph, and how claims are weighed, by name (of kinds and properties)."""
+    """The labels, relationship kinds and named indexes of a graph, and how claims on a kind or property are weighed."""
 
     labels: Mapping[str, Label] = field(default_factory=dict)
     kinds: Mapping[str, RelationshipKind] = field(default_factory=dict)
     rules: Mapping[str, WeighingRule] = field(default_factory=dict)
+    indexes: Mapping[str, NamedIndex] = field(default_factory=dict)
 
     def line(self, label: str) -> tuple[str, ...]:
         """Give the label and its ancestors, nearest first; a label that is not declared stands alone."""
@@ -109,10 +111,26 @@ class GraphSchema:
         found = dict(_ALWAYS)
         for name in reversed(self.line(label)):
             found.update(self.labels[name].properties if name in self.labels else {})
-        return found
+        return _demanding(found, self.indexes.values(), self.line(label), of_relationships=False)
+
+    def properties_of_kind(self, kind: str) -> Mapping[str, Property]:
+        """Give the properties declared for a kind of relationships."""
+        held = self.kinds.get(kind)
+        return _demanding(dict(held.properties if held else {}), self.indexes.values(), [kind], of_relationships=True)
 
 
-_Named = TypeVar("_Named", Property, Label, RelationshipKind, WeighingRule)
+def _demanding(
+    held: dict[str, Property], indexes: Iterable[NamedIndex], names: Iterable[str], *, of_relationships: bool
+) -> dict[str, Property]:
+    """Give properties as they are declared, and as constraints demand."""
+    for name, (required, type_) in demanded((i for i in indexes if bool(i.to) == of_relationships), names).items():
+        declared = held.get(name) or Property(name)
+        known = declared.type if declared.type != "any" else type_
+        held[name] = replace(declared, required=declared.required or required, type=known)
+    return held
+
+
+_Named = TypeVar("_Named", Property, Label, RelationshipKind, WeighingRule, NamedIndex)
 
 
 def merge(base: GraphSchema, extension: GraphSchema) -> GraphSchema:
@@ -126,6 +144,7 @@ def merge(base: GraphSchema, extension: GraphSchema) -> GraphSchema:
         _union(base.labels, extension.labels, "labels"),
         _union(base.kinds, extension.kinds, "kinds"),
         _union(base.rules, extension.rules, "predicates"),
+        _union(base.indexes, extension.indexes, "indexes"),
     )
 
 
@@ -141,7 +160,7 @@ def _join(first: _Named, second: _Named, path: str) -> _Named:
     joined: dict[str, Any] = {"description": first.description or second.description}
     for part in (f.name for f in fields(first)):
         one, other = getattr(first, part), getattr(second, part)
-        if part == "properties":
+        if part == "properties" and isinstance(one, Mapping):
             joined[part] = _union(one, other, f"{path}.properties")
         elif part == "parent" and None in (one, other):
             joined[part] = one or other
@@ -189,16 +208,19 @@ def from_mapping(document: Mapping[str, Any]) -> GraphSchema:
                            "indexed"?, "description"?} or the type alone}}},
          "kinds": {NAME: {"from"?: [labels], "to"?: [labels], "causal"?, "preventing"?, "containment"?,
                           "functional"?, "symmetric"?, "transitive"?, "inverse"?, "description"?, "properties"?}},
-         "predicates": {NAME of a kind or property: how claims on it are weighed (weighing_rule.RULE_KEYS)}}
+         "predicates": {NAME of a kind or property: how claims on it are weighed (weighing_rule.RULE_KEYS)},
+         "indexes": {NAME: {"index": a kind of schema_index, "of": [labels] or "to": [kinds], "properties": [names],
+                            "type"?, "dimension"?, "similarity"?, "description"?}}}
 
     A document may refer to what another one declares; `validate` checks the whole. Raises InvalidInput that names the
     place in the document.
     """
-    top = section(document, "", ("labels", "kinds", "predicates"))
+    top = section(document, "", ("labels", "kinds", "predicates", "indexes"))
     labels = {name: _label(name, part) for name, part in sections(top, "labels", _LABEL_KEYS)}
     kinds = {name: _kind(name, part) for name, part in sections(top, "kinds", _KIND_KEYS)}
     rules = {name: read_rule(name, part) for name, part in sections(top, "predicates", RULE_KEYS)}
-    return GraphSchema(dict(sorted(labels.items())), dict(sorted(kinds.items())), dict(sorted(rules.items())))
+    indexes = {name: read_index(name, part) for name, part in sections(top, "indexes", INDEX_KEYS)}
+    return GraphSchema(*(dict(sorted(each.items())) for each in (labels, kinds, rules, indexes)))  # type: ignore[arg-type]
 
 
 def _label(name: str, part: Section) -> Label:
@@ -243,15 +265,17 @@ def to_mapping(schema: GraphSchema) -> dict[str, Any]:
     labels = {name: _stated(label) for name, label in schema.labels.items()}
     kinds = {name: _stated(kind) for name, kind in schema.kinds.items()}
     rules = {name: _stated(rule) for name, rule in schema.rules.items()}
-    return {"labels": labels, "kinds": kinds, **({"predicates": rules} if rules else {})}
+    indexes = {name: _stated(index) for name, index in schema.indexes.items()}
+    more = {"predicates": rules, "indexes": indexes}
+    return {"labels": labels, "kinds": kinds, **{name: part for name, part in more.items() if part}}
 
 
-def _stated(item: Property | Label | RelationshipKind | WeighingRule) -> dict[str, Any]:
+def _stated(item: Property | Label | RelationshipKind | WeighingRule | NamedIndex) -> dict[str, Any]:
     words = {"source_labels": "from", "target_labels": "to"}
     stated: dict[str, Any] = {}
     for part in (f.name for f in fields(item) if f.name != "name"):
         value = getattr(item, part)
-        if part == "properties":
+        if isinstance(value, Mapping):
             value = {name: _stated(inner) for name, inner in value.items()}
         elif isinstance(value, tuple):
             value = list(value)
@@ -267,7 +291,8 @@ def check_entity(schema: GraphSchema, strict: bool, label: str, properties: Mapp
     """
     if label not in schema.labels:
         unknown = Violation("unknown-label", "label", f"the label {label!r} is not declared")
-        return [unknown] if strict else []
+        asked = _demanding({}, schema.indexes.values(), [label], of_relationships=False)
+        return [unknown] if strict else _check_properties(asked, properties, False, label)
     return _check_properties(schema.properties_of(label), properties, strict, label)
 
 
@@ -283,12 +308,11 @@ def check_relationship(  # noqa: PLR0917 (the order of a triple: kind, from, to)
 
     An end of None is not checked, and one whose label is not declared only if strict.
     """
-    declared = schema.kinds.get(kind)
-    if declared is None:
+    if kind not in schema.kinds:
         unknown = Violation("unknown-kind", "kind", f"the relationship kind {kind!r} is not declared")
-        return [unknown] if strict else []
+        return [unknown] if strict else _check_properties(schema.properties_of_kind(kind), properties, False, kind)
     found = check_ends(schema, strict, kind, source_label, target_label)
-    return found + _check_properties(declared.properties, properties, strict, kind)
+    return found + _check_properties(schema.properties_of_kind(kind), properties, strict, kind)
 
 
 def check_ends(

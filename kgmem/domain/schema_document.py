@@ -76,6 +76,13 @@ def read_names(part: Section, key: str) -> tuple[str, ...]:
     return tuple(sorted(set(value)))
 
 
+def read_ordered(part: Section, key: str) -> tuple[str, ...]:
+    """Give the names under the key in their order. Raises InvalidInput, also where one stands there twice."""
+    if len(read_names(part, key)) != len(part.values.get(key, ())):
+        raise part.wrong(key, "a name stands there twice", "Give each once.")
+    return tuple(part.values.get(key, ()))
+
+
 def read_type(part: Section, key: str) -> str:
     """Give the property type under the key, or any. Raises InvalidInput."""
     value = part.values.get(key, "any")

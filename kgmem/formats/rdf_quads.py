@@ -12,23 +12,23 @@ from typing import Final
 import numpy as np
 
 # IRIs that pyoxigraph would surely take as they are; what is not of this form is left to it. No ports, no brackets.
-_PART = r"[!$&-;=?-Z_a-z~\u00a1-\ud7ff\uf900-\ufdcf\ufdf0-\uffef]*+(?:%[0-9A-Fa-f]{2}[!$&-;=?-Z_a-z~]*+)*+"
-_IRI = rf"<[A-Za-z][A-Za-z0-9+.-]*+:(?://[A-Za-z0-9.-]*+(?=[/?#>])|(?!//)){_PART}(?:\#{_PART})?+>"
+_PART = r"[!$&-;=?-Z_a-z~\u00a1-\ud7ff\uf900-\ufdcf\ufdf0-\uffef]*+(?:%[0-9A-Fa-f]{2}[!$&-;=?-Z_a-z~]*+)*"
+_IRI = rf"<[A-Za-z][A-Za-z0-9+.-]*+:(?://[A-Za-z0-9.-]*+(?=[/?#>])|(?!//)){_PART}(?:\#{_PART})?>"
 _BLANK = "_:[A-Za-z0-9_]++"
 _LITERAL = (
-    rf'"[^"\\\x00-\x1f\x7f]*+(?:\\[tbnrf"\\][^"\\\x00-\x1f\x7f]*+)*+"(?:@[a-z]{{2,3}}(?:-[a-z]{{2}})?+|\^\^{_IRI})?+'
+    rf'"[^"\\\x00-\x1f\x7f]*+(?:\\[tbnrf"\\][^"\\\x00-\x1f\x7f]*+)*"(?:@[a-z]{{2,3}}(?:-[a-z]{{2}})?|\^\^{_IRI})?'
 )
 _REST = rf" {_IRI} (?:{_IRI}|{_BLANK}|{_LITERAL})"
-_RUN = r"({node}){rest} \.\n(?:\1{rest} \.\n)*+"
+_RUN = r"({node}){rest} \.\n(?:\1{rest} \.\n)*"
 # Lines of one subject that are canonical, and surely right: a subject, and the text of all its lines.
 PLAIN_TRIPLES: Final = re.compile(_RUN.format(node=f"{_IRI}|{_BLANK}", rest=_REST))
-PLAIN_QUADS: Final = re.compile(_RUN.format(node=f"{_IRI}|{_BLANK}", rest=rf"{_REST}(?: (?:{_IRI}|{_BLANK}))?+"))
+PLAIN_QUADS: Final = re.compile(_RUN.format(node=f"{_IRI}|{_BLANK}", rest=rf"{_REST}(?: (?:{_IRI}|{_BLANK}))?"))
 # The same of lines that are known to be right.
-_SUBJECTS = re.compile(r"^(<[^>]*+>|_:[^ ]*+) [^\n]*+\n(?:\1 [^\n]*+\n)*+", re.MULTILINE)
+_SUBJECTS = re.compile(r"^(<[^>]*+>|_:[^ ]*+) [^\n]*+\n(?:\1 [^\n]*+\n)*", re.MULTILINE)
 # subject, predicate, object that is a node, text, tail, triple term, graph
 ROW: Final = re.compile(
-    r'(<[^>]*+>|_:[^ ]*+) <([^>]*+)> (?:(<(?!<)[^>]*+>|_:[^ ]*+)|"([^"\\]*+(?:\\.[^"\\]*+)*+)"(@[^ ]*+|\^\^<[^>]*+>)?+'
-    r"|(<<\(.*?\)>>))(?: (<(?!<)[^>]*+>|_:[^ ]*+))?+ \.\n"
+    r'(<[^>]*+>|_:[^ ]*+) <([^>]*+)> (?:(<(?!<)[^>]*+>|_:[^ ]*+)|"([^"\\]*+(?:\\.[^"\\]*+)*)"(@[^ ]*+|\^\^<[^>]*+>)?'
+    r"|(<<\(.*?\)>>))(?: (<(?!<)[^>]*+>|_:[^ ]*+))? \.\n"
 )
 Row = tuple[str, str, str, str, str, str, str]
 # pyoxigraph names blank nodes that have no label by 128 random bits, such that the first digit but zero is a letter.

@@ -11,8 +11,8 @@ from kgmem.domain.errors import InvalidInput
 _TOKEN = re.compile(
     rb"""(?P<space>\s+|\#[^\n\r]*)
       |(?P<iri><[^<>"{}|^`\\\x00-\x20]*>)
-      |(?P<string>\"{3}(?:[^"\\]|\\.|"(?!""))*+\"{3}|'{3}(?:[^'\\]|\\.|'(?!''))*+'{3}
-        |"(?:[^"\\\n\r]|\\.)*+"|'(?:[^'\\\n\r]|\\.)*+')
+      |(?P<string>\"{3}[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*\"{3}|'{3}[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'{3}
+        |"[^"\\\n\r]*(?:\\.[^"\\\n\r]*)*"|'[^'\\\n\r]*(?:\\.[^'\\\n\r]*)*')
       |(?P<sign>[{}.;,()\[\]])
       |(?P<name>(?:[^\s<>"'{}.;,()\[\]\\\#]|\\.|\.(?=[^\s<>"'{}.;,()\[\]\#]))+)
       |(?P<other>.)""",
@@ -93,7 +93,7 @@ class _Update:
 
     def _skip_dot(self) -> None:
         at = self._last_start + 1
-        following = re.compile(rb"(?:\s+|#[^\n\r]*)*+\.").match(self._update, at)
+        following = re.compile(rb"(?:\s|#[^\n\r]*+)*\.").match(self._update, at)
         if following:
             self._out.append(following[0][:-1])
             self._tokens = _TOKEN.finditer(self._update, following.end())

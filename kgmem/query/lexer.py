@@ -46,7 +46,7 @@ class Token(NamedTuple):
     end: int
 
 
-_SPACE = r"(?:[\s\u180e\ufeff]|//[^\n\r]*+|/\*(?s:.*?)\*/)++"
+_SPACE = r"(?:[\s\u180e\ufeff]|//[^\n\r]*+|/\*(?s:.*?)\*/)+"
 _TOKEN = re.compile(
     rf"""(?P<space>{_SPACE})
     | (?P<WORD>[^\W\d]\w*+)
@@ -55,9 +55,9 @@ _TOKEN = re.compile(
     | (?P<FLOAT>(?:(?:\d[\d_]*+)?\.\d[\d_]*+(?:[eE][+-]?\d++)?|\d[\d_]*+[eE][+-]?\d++)(?!\w))
     | (?P<INTEGER>(?:0[xX][0-9a-fA-F][0-9a-fA-F_]*+|0[oO][0-7][0-7_]*+|0|[1-9][\d_]*+)(?!\w))
     | (?P<MALFORMED_NUMBER>\.?\d[\w.]*+)
-    | (?P<STRING>'[^'\\]*+(?:\\.[^'\\]*+)*+'|"[^"\\]*+(?:\\.[^"\\]*+)*+")
-    | (?P<PARAMETER>\$(?:\w++|`(?:[^`]|``)*+`))
-    | (?P<QUOTED>`(?:[^`]|``)*+`)
+    | (?P<STRING>'[^'\\]*+(?:\\.[^'\\]*+)*'|"[^"\\]*+(?:\\.[^"\\]*+)*")
+    | (?P<PARAMETER>\$(?:\w++|`[^`]*+(?:``[^`]*+)*`(?!`)))
+    | (?P<QUOTED>`[^`]*+(?:``[^`]*+)*`(?!`))
     | (?P<dollar>\$)
     | (?P<FOREIGN>[{DASHES}{LEFT_HEADS}{RIGHT_HEADS}])
     """,

@@ -173,14 +173,6 @@ class TestLife:
         async with server_in(own_home) as server:
             assert await value(server.url, "SELECT count(*) FROM kept") == 1
 
-    async def test_an_existing_folder_is_up_in_well_under_a_second(self, home: Path) -> None:
-        taken = []
-        for _ in range(3):
-            begun = time.perf_counter()
-            async with server_in(home):
-                taken.append(time.perf_counter() - begun)
-        assert min(taken) < 0.8, taken
-
     async def test_stop_does_not_wait_for_sessions(self, home: Path) -> None:
         server = server_in(home)
         url = await server.start()
@@ -377,9 +369,7 @@ class TestCrashes:
             await execute(server.url, "INSERT INTO kept VALUES (1)")
             url, pid = server.url, (await server.status()).pid
             kill_postmaster(own_home)
-            killed = time.monotonic()
             assert await eventually(lambda: value(url, "SELECT count(*) FROM kept")) == 1
-            assert time.monotonic() - killed < 5
             assert server.url == url
             assert (await server.status()).pid != pid
         assert processes(own_home) == []

@@ -46,7 +46,8 @@ async def test_a_value_that_another_entity_has_is_refused_with_its_key(memory: M
         Conflict, match="isbn is unique among Book of one scope, and 'emma' has the value \"1\""
     ) as told:
         await memory.put_entities(library, [book("other", "1")])
-    assert told.value.facts == {"property": "isbn", "value": '"1"', "label": "Book", "keys": ["emma"]}
+    facts = {"property": "isbn", "value": '"1"', "label": "Book", "keys": ["emma"]}
+    assert told.value.facts == {"type": "ConstraintValidationFailed", **facts}
     with pytest.raises(Conflict, match="'emma'"):
         await memory.put_entities(library, [book("dune", "1")])
     with pytest.raises(Conflict, match="written at the same time"):

@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from kgmem.domain.schema import GraphSchema
+from kgmem.domain.schema_index import NamedIndex
 from kgmem.query.planning.steps import LinkPart, Pattern
 from kgmem.query.values import Node, Relationship
 
@@ -94,6 +96,12 @@ class GraphTransaction(Protocol):
     async def known_from(self, identity: int) -> int | None:
         """Give the microseconds since 1970 since when what has an id is known at all; None where it is not there."""
 
+    async def nearest(self, index: NamedIndex, vector: Sequence[float], most: int) -> Sequence[tuple[int, float]]:
+        """Give the nodes (or relationships) whose vectors are nearest by an index, each with its likeness (0 to 1)."""
+
+    async def worded(self, index: NamedIndex, query: str, most: int) -> Sequence[tuple[int, float]]:
+        """Give the nodes (or relationships) that have the words of a query by an index, the best first."""
+
     async def lock(self, names: Iterable[str]) -> None:
         """Keep others from merging what has these names until the transaction ends."""
 
@@ -121,6 +129,12 @@ class Graphs(Protocol):
 
     async def prepare(self, graph: str, labels: Collection[str], types: Collection[str]) -> None:
         """Make known the labels and types that a query will write, before its transaction."""
+
+    async def schema(self, graph: str) -> GraphSchema:
+        """Give the schema that holds in a graph."""
+
+    async def change_schema(self, graph: str, change: Callable[[GraphSchema], GraphSchema]) -> None:
+        """Change a graph's own schema, and make or drop the indexes that it declares, at once and for good."""
 
     def reading(
         self, graph: str, scope: str | None, *, once: bool = False

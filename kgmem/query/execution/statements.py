@@ -8,8 +8,9 @@ from typing import Any
 
 from kgmem.domain.errors import TimedOut
 from kgmem.query.errors import CypherError
-from kgmem.query.evaluation.setting import Clock, Setting
+from kgmem.query.evaluation.setting import Clock, Row, Setting
 from kgmem.query.execution import (
+    commands,
     creating,
     deleting,
     matching,
@@ -120,13 +121,12 @@ class Engine:
             problem = "This query writes, and it was sent to read only."
             mend = "Send it in the mode write."
             raise CypherError("WriteInReadMode", problem, query=asked.text, at=0, type="AccessMode", mend=mend)
-        if not isinstance(understood.analysed.statement.body, Query | Show):
-            raise CypherError("NotSupported", "This command cannot be run yet.", query=asked.text, at=0)
         return understood
 
     def _work(self, asked: Asked, understood: Understood) -> Work:
         """Give what runs a statement in a transaction."""
         analysed, plan = understood.analysed, understood.plan
+        body = analysed.statement.body
         setting = Setting(text=asked.text, parameters=asked.parameters, clock=Clock.now())
 
         async def work(transaction: GraphTransaction) -> Result:
@@ -140,10 +140,13 @@ class Engine:
                 answer=subqueries.answer,
             )
             run.graph, run.scope, run.bound = asked.graph, asked.scope, asked.bound
+            rows: list[Row] = []
             if plan is not None:
                 rows = await subqueries.run_plan(run, plan, [{}])
-            else:
+            elif isinstance(body, Show):
                 rows = await showing.show(run, analysed, self._shows)
+            elif not isinstance(body, Query):
+                await commands.command(run, body, self._graphs)
             await deleting.check_deleted(run)
             names = analysed.names
             values = [tuple(row[name] for name in names) for row in rows] if names else []

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kgmem.domain.schema import GraphSchema
+from kgmem.domain.schema_index import NamedIndex
 from kgmem.query.errors import closest
 from kgmem.query.values import Value
 from kgmem.query.values.problems import ValueProblem
@@ -11,13 +12,16 @@ from kgmem.query.values.problems import ValueProblem
 VECTORS, TEXTS = "kgmem_vectors", "kgmem_texts"  # The indexes that every graph has: meaning and words.
 
 
-def check_index(asked: Value, name: str) -> None:
-    """Refuse another index than the one that there is. Raises ValueProblem."""
-    if asked != name:
-        mend = closest(str(asked), [name]) or f"Ask {name}."
-        raise ValueProblem(
-            f"There is no such index: {asked}.", detail="IndexNotFound", type="ProcedureError", mend=mend
-        )
+def named_index(schema: GraphSchema, asked: Value, kind: str, usual: str) -> NamedIndex | None:
+    """Give the index of a kind that is asked; None for the one that every graph has. Raises ValueProblem."""
+    if asked == usual:
+        return None
+    found = schema.indexes.get(str(asked))
+    if found is not None and found.index == kind:
+        return found
+    known = [usual, *(name for name, each in schema.indexes.items() if each.index == kind)]
+    mend = closest(str(asked), known) or f"Ask {' or '.join(known[:10])}."
+    raise ValueProblem(f"There is no such index: {asked}.", detail="IndexNotFound", type="ProcedureError", mend=mend)
 
 
 @dataclass(frozen=True, slots=True)

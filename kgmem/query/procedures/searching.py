@@ -5,10 +5,11 @@ from typing import Any
 
 from kgmem.domain.answer import Answer
 from kgmem.domain.question import HitKind, Question, Spot, What, When, Where
+from kgmem.domain.schema import GraphSchema
 from kgmem.query.evaluation.functions.spatial import kilometres, place
 from kgmem.query.execution.procedures import Procedure
 from kgmem.query.execution.run import Run
-from kgmem.query.procedures.indexes import TEXTS, VECTORS, check_index
+from kgmem.query.procedures.indexes import TEXTS, VECTORS, named_index
 from kgmem.query.procedures.surroundings import Surroundings, count_of, given, key_of, procedure, scope_of
 from kgmem.query.values import Node, Relationship, Value
 from kgmem.query.values.problems import ValueProblem, wrong_type
@@ -24,17 +25,22 @@ def procedures(around: Surroundings) -> list[Procedure]:
 
     async def vectors(run: Run, arguments: Sequence[Any]) -> _Rows:
         index, count, vector = arguments[:3]
-        check_index(index, VECTORS)
+        named = named_index(await schema_of(around, run), index, "vector", VECTORS)
         if type(vector) is not list or not all(type(each) in {int, float} for each in vector):
             raise wrong_type("a list of numbers", vector)
+        if named is not None:
+            return await _by_index(run, await run.transaction.nearest(named, vector, count_of(count, 1, _MOST)))
         what = What(vector=[float(each) for each in vector], kinds=_NODES)
         question = Question(what, When(any_time=True), scope=run.scope or "", k=count_of(count, 1, _MOST))
         return await _scored(run, await around.found(run, question), "meaning")
 
     async def texts(run: Run, arguments: Sequence[Any]) -> _Rows:
-        check_index(arguments[0], TEXTS)
+        named = named_index(await schema_of(around, run), arguments[0], "fulltext", TEXTS)
         options = given(arguments, 2, {})
-        count = count_of(options.get("limit", 20) if isinstance(options, dict) else 20, 1, _MOST)
+        options = options if isinstance(options, dict) else {}
+        count = count_of(options.get("limit", 100 if named else 20), 1, _MOST)
+        if named is not None:
+            return await _by_index(run, await run.transaction.worded(named, str(arguments[1]), count))
         what = What(text=str(arguments[1]), kinds=_NODES)
         question = Question(
             what, When(any_time=True), scope=run.scope or "", k=count, weights={"meaning": 0.0, "recency": 0.0}
@@ -75,11 +81,14 @@ def procedures(around: Surroundings) -> list[Procedure]:
 
     by_vector = "db.index.vector.queryNodes(indexName STRING, numberOfNearestNeighbours INTEGER, query LIST)"
     by_text = "db.index.fulltext.queryNodes(indexName STRING, queryString STRING, options MAP?)"
+    by_link_vector, by_link_text = (each.replace("queryNodes", "queryRelationships") for each in (by_vector, by_text))
     columns = "node NODE, relationship RELATIONSHIP, score FLOAT, kind STRING, key STRING, label STRING, name STRING, "
     columns += "text STRING, arms MAP"
     near = "kgmem.nearest(to ANY, count INTEGER?, labels ANY?) :: (node NODE, km FLOAT)"
     return [
         procedure(f"{by_vector} :: (node NODE, score FLOAT)", "What is nearest to a vector in meaning.", vectors),
+        procedure(f"{by_link_vector} :: (relationship RELATIONSHIP, score FLOAT)", "Nearest relationships.", vectors),
+        procedure(f"{by_link_text} :: (relationship RELATIONSHIP, score FLOAT)", "Relationships by words.", texts),
         procedure(f"{by_text} :: (node NODE, score FLOAT)", "What has the words of a text.", texts),
         procedure(f"kgmem.recall(question STRING, options MAP?) :: ({columns})", "What recall finds.", recall),
         procedure(near, "The entities nearest to a point or to what has a place.", nearest),
@@ -91,6 +100,20 @@ async def held(run: Run, answer: Answer) -> tuple[Mapping[int, Node], Mapping[in
     nodes = await run.transaction.nodes([hit.id for hit in answer.hits if hit.kind in _NODES])
     links = await run.transaction.relationships([hit.id for hit in answer.hits if hit.kind == "fact"])
     return nodes, links
+
+
+async def schema_of(around: Surroundings, run: Run) -> GraphSchema:
+    """Give the schema of the graph that is asked."""
+    return around.schema(await around.graph(run.graph))
+
+
+async def _by_index(run: Run, found: Sequence[tuple[int, float]]) -> _Rows:
+    ids = [id_ for id_, _ in found]
+    held: Mapping[int, Node | Relationship] = {
+        **await run.transaction.nodes(ids),
+        **await run.transaction.relationships(ids),
+    }
+    return [(held[id_], score) for id_, score in found if id_ in held]
 
 
 async def _scored(run: Run, answer: Answer, arm: str) -> _Rows:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kgmem.domain.embedding import EmbeddingSpace
+from kgmem.domain.schema_index import NamedIndex
 from kgmem.query.execution.procedures import Procedure
 from kgmem.query.execution.run import Run
 from kgmem.query.execution.showing import Rows
@@ -30,13 +31,17 @@ def shown(around: Surroundings, procedures: Sequence[Procedure]) -> Mapping[str,
         graph = await around.graph(run.graph)
         labels = list(await label_counts(around, run))
         rows = [_vectors(graph.space, labels), _texts(labels)]
-        rows += [_index(each) for each in declared(around.schema(graph)) if each.indexed or each.unique]
+        schema = around.schema(graph)
+        rows += [_index(each) for each in declared(schema) if each.indexed or each.unique]
+        rows += [_named(each) for each in schema.indexes.values() if each.unique or not each.constrains]
         wanted = asked.which if asked.which not in {None, "ALL"} else None
         return [{"id": n, **row} for n, row in enumerate(rows, start=1) if wanted in {None, row["type"]}]
 
     async def constraints(run: Run, _asked: Show) -> _Shown:
         graph = await around.graph(run.graph)
-        rows = [row for each in declared(around.schema(graph)) for row in _constraints(each)]
+        schema = around.schema(graph)
+        rows = [row for each in declared(schema) for row in _constraints(each)]
+        rows += [_named_constraint(each) for each in schema.indexes.values() if each.constrains]
         return [{"id": n, **row} for n, row in enumerate(rows, start=1)]
 
     async def listed(_run: Run, _asked: Show) -> _Shown:
@@ -99,6 +104,37 @@ def _index(each: Declared) -> dict[str, Any]:
     row = _ready(each.name, "RANGE", [each.label], list(each.properties), options={})
     owner = each.name if each.unique else None
     return {**row, "entityType": "RELATIONSHIP" if each.of_relationships else "NODE", "owningConstraint": owner}
+
+
+def _named(each: NamedIndex) -> dict[str, Any]:
+    kind = "RANGE" if each.unique else each.index.upper()
+    config: dict[str, Any] = {}
+    if each.index == "vector":
+        config = {"vector.dimensions": each.dimension, "vector.similarity_function": each.similarity.upper()}
+    row = _ready(each.name, kind, list(each.about), list(each.properties), options={"indexConfig": config})
+    owner = each.name if each.unique else None
+    return {**row, "entityType": "RELATIONSHIP" if each.to else "NODE", "owningConstraint": owner}
+
+
+_OF_CONSTRAINTS = {
+    "unique": ("UNIQUENESS", "RELATIONSHIP_UNIQUENESS"),
+    "key": ("NODE_KEY", "RELATIONSHIP_KEY"),
+    "required": ("NODE_PROPERTY_EXISTENCE", "RELATIONSHIP_PROPERTY_EXISTENCE"),
+    "typed": ("NODE_PROPERTY_TYPE", "RELATIONSHIP_PROPERTY_TYPE"),
+}
+
+
+def _named_constraint(each: NamedIndex) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "type": _OF_CONSTRAINTS[each.index][bool(each.to)],
+        "entityType": "RELATIONSHIP" if each.to else "NODE",
+        "labelsOrTypes": list(each.about),
+        "properties": list(each.properties),
+        "ownedIndex": each.name if each.unique else None,
+        "propertyType": each.type.upper() if each.index == "typed" else None,
+        "options": {},
+    }
 
 
 def _constraints(each: Declared) -> Iterable[dict[str, Any]]:

@@ -114,28 +114,51 @@ class PostgresCatalog:
         layout = await self.layout(graph.name)
 
         async def change(connection: asyncpg.Connection) -> int:
-            await connection.execute("SET LOCAL statement_timeout = 0")
-            id_: int | None = await connection.fetchval(
-                statement("catalog", "update"),
-                graph.name,
-                graph.strict,
-                _json(graph.schema),
-                graph.fusion,
-                graph.facts,
-                graph.extraction,
-            )
-            if id_ is None:
-                raise no_such_graph(graph.name)
-            own = layout.apart()
-            await lock_labels(connection, own)
-            await learn_labels(connection, own)
-            await self.index_properties(connection, own, own.by_id.values())
-            return id_
+            return await self._update(connection, layout, graph)
 
         try:
             return replace(graph, id=await self.database.transact(change))
         finally:
             self.forget(graph.name)
+
+    async def change_schema(self, name: str, change: Callable[[Graph], Graph]) -> None:
+        """Change a graph's own schema as it stands when nobody else changes it. Raises as `update` does."""
+        layout = await self.layout(name)
+
+        async def work(connection: asyncpg.Connection) -> None:
+            # A transaction of the caller's own may be what holds the tables: it would wait for itself.
+            await connection.execute("SET LOCAL lock_timeout = '5s'")
+            row = await connection.fetchrow(f"{statement('catalog', 'get')} FOR UPDATE OF graph", name)
+            if row is None:
+                raise no_such_graph(name)
+            held = _graph_of(row)
+            changed = change(held)
+            if changed.schema != held.schema:
+                await self._update(connection, layout, changed)
+
+        try:
+            await self.database.transact(work)
+        finally:
+            self.forget(name)
+
+    async def _update(self, connection: asyncpg.Connection, layout: Layout, graph: Graph) -> int:
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        id_: int | None = await connection.fetchval(
+            statement("catalog", "update"),
+            graph.name,
+            graph.strict,
+            _json(graph.schema),
+            graph.fusion,
+            graph.facts,
+            graph.extraction,
+        )
+        if id_ is None:
+            raise no_such_graph(graph.name)
+        own = layout.apart()
+        await lock_labels(connection, own)
+        await learn_labels(connection, own)
+        await self.index_properties(connection, own, own.by_id.values())
+        return id_
 
     async def index_properties(
         self, connection: asyncpg.Connection, layout: Layout, labels: Iterable[Label], *, lenient: bool = False

@@ -4,7 +4,7 @@ They stand on the expression with which AGE reads a property, so that every AGE 
 values as well.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -12,14 +12,18 @@ import asyncpg
 import orjson
 
 from kgmem.domain.schema import GraphSchema
+from kgmem.domain.schema_index import NamedIndex
 from kgmem.domain.statement import EPISODE_LABEL
 from kgmem.storage.postgres.layout import EDGE, Label, Layout
 from kgmem.storage.postgres.records import stored_name
 from kgmem.storage.postgres.statements import statement
-from kgmem.storage.postgres.unique_values import UNIQUE, places, taken
+from kgmem.storage.postgres.unique_values import UNIQUE, access, places, taken
 
 _FILE = "property_indexes"
 _INDEXED = "kgmem_indexed_"
+_VECTORS = "kgmem_vectors_"
+_WORDS = "kgmem_words_"
+_HALVED_FROM = 2001  # Dimensions from which an index holds numbers of half the size.
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +31,20 @@ class PropertyIndex:
     """One index: on which label table, and what of it."""
 
     label: Label
-    declared: str  # The property, as the schema names it.
-    stored: str  # The property's name in the label table.
-    unique: bool
+    declared: tuple[str, ...]  # The properties, as the schema names them.
+    stored: tuple[str, ...]  # Their names in the label table.
+    start: str = _INDEXED
+    dimension: int = 0
+    similarity: str = ""
 
     @property
     def name(self) -> str:
-        """The index's name, which tells the label's number and a hash of the property."""
-        digest = blake2b(self.declared.encode(), digest_size=8).hexdigest()
-        return f"{_start(self.label, self.unique)}{digest}"
+        """The index's name, which tells the label's number and a hash of the properties."""
+        what = "\0".join(self.declared)
+        if self.dimension:
+            what += f"\0{self.dimension}\0{self.similarity}"
+        digest = blake2b(what.encode(), digest_size=8).hexdigest()
+        return f"{self.start}{self.label.id}_{digest}"
 
 
 async def sync(
@@ -47,7 +56,7 @@ async def sync(
     """
     labels = list(labels)
     wanted = {index.name: index for label in labels for index in _declared(schema, label)}
-    starts = tuple(_start(label, unique) for label in labels for unique in (True, False))
+    starts = tuple(f"{start}{label.id}_" for label in labels for start in (UNIQUE, _INDEXED, _VECTORS, _WORDS))
     rows = await connection.fetch(statement(_FILE, "held"), layout.age_name)
     held = {row["name"] for row in rows if row["name"].startswith(starts)}
     for name in sorted(held - wanted.keys()):
@@ -59,31 +68,68 @@ async def sync(
 def _declared(schema: GraphSchema, label: Label) -> Iterator[PropertyIndex]:
     """Give what the schema declares for a label; a label has what its ancestors have."""
     if label.kind == EDGE:
-        kind = schema.kinds.get(label.name)
-        properties, what = kind.properties if kind else {}, "relationship"
+        properties, what = schema.properties_of_kind(label.name), "relationship"
     else:
         properties, what = schema.properties_of(label.name), "episode" if label.name == EPISODE_LABEL else "entity"
     for declared in properties.values():
         if declared.unique or declared.indexed:
-            yield PropertyIndex(label, declared.name, stored_name(declared.name, what), declared.unique)
+            stored = stored_name(declared.name, what)
+            yield PropertyIndex(label, (declared.name,), (stored,), UNIQUE if declared.unique else _INDEXED)
+    names = {label.name} if label.kind == EDGE else set(schema.line(label.name))
+    for index in schema.indexes.values():
+        about = index.to if label.kind == EDGE else index.of
+        if index.index not in {"required", "typed"} and names & set(about):
+            yield _named(label, index, tuple(stored_name(name, what) for name in index.properties))
+
+
+def _named(label: Label, index: NamedIndex, stored: tuple[str, ...]) -> PropertyIndex:
+    start = UNIQUE if index.unique else _STARTS.get(index.index, _INDEXED)
+    return PropertyIndex(label, index.properties, stored, start, index.dimension, index.similarity)
+
+
+_STARTS = {"vector": _VECTORS, "fulltext": _WORDS}
+
+
+def vector_of(stored: str, dimension: int) -> str:
+    """Give the SQL of a stored property as a vector, as its index has it; NULL where it is no vector of that size."""
+    kind = "halfvec" if dimension >= _HALVED_FROM else "vector"
+    return f"kgmem.vector_of({access(stored)}, {int(dimension)})::public.{kind}({int(dimension)})"
+
+
+def words_of(stored: Sequence[str]) -> str:
+    """Give the SQL of the words of stored properties, as their index has them."""
+    return f"kgmem.words_of({', '.join(access(name) for name in stored)})"
+
+
+def operator_of(similarity: str) -> str:
+    """Give the operator by which vectors are compared."""
+    return "<->" if similarity == "euclidean" else "<=>"
 
 
 async def _make(connection: asyncpg.Connection, layout: Layout, index: PropertyIndex, *, lenient: bool) -> None:
     names = {"graph": layout.age_name, "label": index.label.age_name}
     parts = places(index.stored)
-    if index.unique:
+    if index.start == UNIQUE:
         await connection.execute(statement(_FILE, "keep_writers_out", **names))
         double = await connection.fetchrow(statement(_FILE, "duplicate", **names) % parts)
         if double and lenient:
             return
         if double:
-            raise taken(index.label.name, index.declared, double["value"], [key for key in double["keys"] if key])
-    make = statement(_FILE, "make_unique" if index.unique else "make_plain", made=index.name, **names)
-    await connection.execute(make % parts)
-    told = orjson.dumps({"label": index.label.name, "property": index.declared, "stored": index.stored}).decode()
-    literal = "'" + told.replace("'", "''") + "'"
+            keys = [key for key in double["keys"] if key]
+            raise taken(index.label.name, index.declared, double["value"], keys)
+    await connection.execute(_making(index, names, parts))
+    told = {"label": index.label.name, "property": index.declared, "stored": index.stored}
+    literal = "'" + orjson.dumps(told).decode().replace("'", "''") + "'"
     await connection.execute(statement(_FILE, "describe", graph=layout.age_name, made=index.name) % {"told": literal})
 
 
-def _start(label: Label, unique: bool) -> str:
-    return f"{UNIQUE if unique else _INDEXED}{label.id}_"
+def _making(index: PropertyIndex, names: dict[str, str], parts: dict[str, str]) -> str:
+    if index.start == _WORDS:
+        return statement(_FILE, "make_words", made=index.name, **names) % {"words": words_of(index.stored)}
+    if index.start == _VECTORS:
+        kind = "halfvec" if index.dimension >= _HALVED_FROM else "vector"
+        operators = f"{kind}_{'l2' if index.similarity == 'euclidean' else 'cosine'}_ops"
+        sql = statement(_FILE, "make_vectors", made=index.name, operators=operators, **names)
+        return sql % {"vector": vector_of(index.stored[0], index.dimension)}
+    make = statement(_FILE, "make_unique" if index.start == UNIQUE else "make_plain", made=index.name, **names)
+    return make % parts

@@ -25,6 +25,7 @@ _OWN = {
     "episode": ("key", "text", "title", "occurred_at", "session", "speaker", "source", "scope"),
     "relationship": ("key", "text", "valid_from", "valid_to", "strength", "confidence", "source", "scope"),
 }
+OWN_NAMES = {what: frozenset(names) for what, names in _OWN.items()}  # What kgmem gives them itself.
 _ANNOTATION = re.compile(r'("(?:[^"\\]|\\.)*")|::(?:vertex|edge|path|numeric)|(-?\b(?:NaN|Infinity)\b)')
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _LARGEST = 2**63 - 1

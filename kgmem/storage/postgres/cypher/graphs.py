@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
 
+from kgmem.domain.schema import GraphSchema, from_mapping, to_mapping
 from kgmem.domain.scope import visible_from
 from kgmem.query.execution.graph import GraphTransaction
 from kgmem.storage.postgres.catalog import PostgresCatalog
@@ -28,6 +30,16 @@ class PostgresGraphs:
         async with self._catalog.on(graph) as layout:
             await ensure_labels(self._database, layout, VERTEX, labels)
             await ensure_labels(self._database, layout, EDGE, types)
+
+    async def schema(self, graph: str) -> GraphSchema:
+        """Give the schema that holds in a graph."""
+        return (await self._catalog.layout(graph)).schema()
+
+    async def change_schema(self, graph: str, change: Callable[[GraphSchema], GraphSchema]) -> None:
+        """Change a graph's own schema, and make or drop the indexes that it declares. Raises Conflict."""
+        await self._catalog.change_schema(
+            graph, lambda held: replace(held, schema=to_mapping(change(from_mapping(held.schema))))
+        )
 
     @asynccontextmanager
     async def reading(self, graph: str, scope: str | None, *, once: bool = False) -> AsyncIterator[GraphTransaction]:

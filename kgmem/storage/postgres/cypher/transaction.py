@@ -6,12 +6,14 @@ from typing import Any
 
 import asyncpg
 
+from kgmem.domain.schema_index import NamedIndex
 from kgmem.query.execution.graph import AskedAgain, Lead, Matched, NewNode, NewRelationship, Sought
 from kgmem.query.planning.steps import LinkPart
 from kgmem.query.values import Node, Relationship
 from kgmem.storage.postgres.cypher.composed import Composed, Statements
 from kgmem.storage.postgres.cypher.matching import expansion
 from kgmem.storage.postgres.cypher.reading import Reader, know_names
+from kgmem.storage.postgres.cypher.searching import Searcher
 from kgmem.storage.postgres.cypher.shapes import Seen
 from kgmem.storage.postgres.cypher.writing import Writer
 from kgmem.storage.postgres.database import Database
@@ -106,6 +108,16 @@ class PostgresTransaction:
         self._ask()
         found: int | None = await self.connection.fetchval(self.layout.sql("cypher", "known_from"), identity)
         return found
+
+    async def nearest(self, index: NamedIndex, vector: Sequence[float], most: int) -> Sequence[tuple[int, float]]:
+        """Give what is nearest to a vector by an index."""
+        self._ask()
+        return await Searcher(self.connection, self.layout, index, self._numbers).nearest(vector, most)
+
+    async def worded(self, index: NamedIndex, query: str, most: int) -> Sequence[tuple[int, float]]:
+        """Give what has the words of a query by an index."""
+        self._ask()
+        return await Searcher(self.connection, self.layout, index, self._numbers).worded(query, most)
 
     async def lock(self, names: Iterable[str]) -> None:
         """Keep others from merging what has these names, and what happens to share a lock with them."""

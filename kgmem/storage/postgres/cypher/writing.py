@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -15,6 +15,7 @@ from kgmem.query.values import Node, Relationship
 from kgmem.storage.postgres import deleting
 from kgmem.storage.postgres.absorbing import Absorber
 from kgmem.storage.postgres.cypher.labels import UNLABELLED
+from kgmem.storage.postgres.cypher.obeying import check
 from kgmem.storage.postgres.cypher.reading import Reader
 from kgmem.storage.postgres.cypher.stored import node_text, relationship_text
 from kgmem.storage.postgres.database import Database
@@ -25,6 +26,7 @@ from kgmem.storage.postgres.relabelling import relabel
 from kgmem.storage.postgres.vertices import keep_history
 
 _FILE = "cypher"
+_Item = TypeVar("_Item", Node, Relationship)
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class Writer:
     seen: dict[int, str] = field(default_factory=dict)
     _own: set[int] = field(default_factory=set)  # What this transaction has written, and so holds.
     _created: set[int] = field(default_factory=set)
+    _stated: dict[int, Node | Relationship] = field(default_factory=dict)
     _passages: Passages | None = None
 
     @property
@@ -66,7 +69,7 @@ class Writer:
         async with self._indexing() as absorber:
             await absorber.new_vertices(told, self.passages)
         made = zip(ids, nodes, strict=True)
-        return [Node(id_, tuple(node.labels), dict(node.properties), str(id_)) for id_, node in made]
+        return self._state([Node(id_, tuple(node.labels), dict(node.properties), str(id_)) for id_, node in made])
 
     async def create_relationships(self, relationships: Sequence[NewRelationship]) -> list[Relationship]:
         """Make relationships between nodes that are there. Raises what makes the statement begin again otherwise."""
@@ -88,10 +91,10 @@ class Writer:
         told = {id_: ((start, end), loads(text)) for rows in groups.values() for id_, start, end, text in rows}
         async with self._indexing() as absorber:
             await absorber.new_edges(told, self.passages)
-        return [
-            Relationship(id_, each.type, each.start, each.end, dict(each.properties), str(id_))
-            for id_, each in zip(ids, relationships, strict=True)
-        ]
+        made = zip(ids, relationships, strict=True)
+        return self._state(
+            [Relationship(id_, each.type, each.start, each.end, dict(each.properties), str(id_)) for id_, each in made]
+        )
 
     async def update_nodes(self, nodes: Sequence[Node]) -> dict[int, Node]:
         """Write labels and properties; gives by the former id what moved to another table, since its label went."""
@@ -113,7 +116,8 @@ class Writer:
         for name, rows in sorted(groups.items()):
             sql = self.layout.sql("write", "update_vertices", label=name)
             await self.connection.execute(sql, *map(list, zip(*rows, strict=True)))
-        ids = [moved[node.id].id if node.id in moved else node.id for node in nodes]
+        held = self._state([moved.get(node.id, node) for node in nodes])
+        ids = [node.id for node in held]
         self._own.update(ids)
         async with self._indexing() as absorber:
             await absorber.vertices(ids, self.passages)
@@ -136,6 +140,7 @@ class Writer:
             sql = self.layout.sql("write", "update_label_edges", label=label)
             await self.connection.execute(sql, *map(list, zip(*rows, strict=True)))
         self._own.update(ends)
+        self._state(relationships)
         async with self._indexing() as absorber:
             await absorber.edges(list(ends), self.passages)
 
@@ -150,9 +155,12 @@ class Writer:
             if rows:
                 await deleting.delete_vertices(self.connection, self.layout, kind, rows)
         self.passages.forget({*nodes, *relationships})
+        for gone in (*nodes, *relationships):
+            self._stated.pop(gone, None)
 
     async def finish(self) -> None:
-        """Store what is searched by; nothing may follow but COMMIT."""
+        """Check what holds at the end, and store what is searched by; nothing may follow but COMMIT."""
+        check(self.layout, self._stated.values())
         if self._passages is not None:
             await self._passages.store(self.connection)
 
@@ -167,6 +175,12 @@ class Writer:
             rows = await self.connection.fetch(self.layout.sql(_FILE, "take_ids"), label.id, label.sequence, count)
             taken[name] = iter(row["id"] for row in rows)
         return [next(taken[name]) for name in names]
+
+    def _state(self, items: Sequence[_Item]) -> list[_Item]:
+        """Keep in mind what shall meet the schema at the end, after all that the transaction changes of it."""
+        if self.layout.graph.strict or self.layout.graph.schema:
+            self._stated.update((item.id, item) for item in items)
+        return list(items)
 
     def _mark(self, ids: Iterable[int]) -> None:
         held = list(ids)

@@ -15,7 +15,7 @@ from kgmem.storage.postgres.layout import EDGE, VERTEX, Label, Layout
 from kgmem.storage.postgres.records import asked_name
 from kgmem.storage.postgres.search.request import Dimension, Parameters, SearchRequest
 from kgmem.storage.postgres.statements import quote
-from kgmem.storage.postgres.unique_values import places
+from kgmem.storage.postgres.unique_values import access
 
 _MOST_TABLES = 200  # That a statement names one by one; the rest is read through the table that they all inherit from.
 _FROM_INDEX = {"eq", "gt", "gte", "lt", "lte", "in"}
@@ -103,7 +103,7 @@ class _Conditions:
         what = "relationship" if label and label.kind == EDGE else "entity"
         stored = asked_name(name, "episode" if label and label.name == EPISODE_LABEL else what)
         if label and self._declared(name, label):
-            return places(stored)["value"]
+            return access(stored)
         plain = f"ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, {self._bind(stored)}])"
         if "." not in name:
             return plain

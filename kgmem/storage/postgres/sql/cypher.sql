@@ -62,3 +62,14 @@ SELECT i.id, NULL::agtype FROM {index}.item i WHERE i.kind < 3 AND i.labels @> %
 -- name: lock_names
 -- In the order given, so that no two transactions wait for each other.
 SELECT pg_advisory_xact_lock($1, n.number) FROM unnest($2::integer[]) AS n (number)
+
+-- name: nearest_by_index
+SELECT t.id, %(distance)s AS rank FROM {graph}.{label} t WHERE (%(held)s) IS NOT NULL%(seen)s
+ORDER BY %(distance)s LIMIT %(most)s
+
+-- name: worded_by_index
+SELECT t.id, ts_rank(%(words)s, a.asked, 1) AS rank FROM {graph}.{label} t, to_tsquery('simple', $1) AS a (asked)
+WHERE %(words)s @@ a.asked%(seen)s ORDER BY rank DESC, t.id LIMIT %(most)s
+
+-- name: best_of_parts
+SELECT id, rank FROM (%(parts)s) AS part ORDER BY rank %(order)s, id LIMIT $2

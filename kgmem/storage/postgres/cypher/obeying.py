@@ -1,0 +1,60 @@
+"""What a graph's schema demands of nodes and relationships that Cypher writes."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.schema import WEIGHED, GraphSchema, Violation, check_entity, check_relationship
+from kgmem.query.values import Node, Relationship
+from kgmem.query.values.agtype import stored
+from kgmem.storage.postgres.layout import Layout, label_id
+from kgmem.storage.postgres.records import OWN_NAMES
+
+_NO_PROPERTIES = OWN_NAMES["entity"] - {"name", "text"}
+
+
+def check(layout: Layout, items: Iterable[Node | Relationship]) -> None:
+    """Raise InvalidInput for nodes and relationships that the graph's schema refuses."""
+    schema, strict = layout.schema(), layout.graph.strict
+    for item in items:
+        if isinstance(item, Relationship):
+            start, end = (layout.by_id[label_id(end)].name for end in (item.start, item.end))
+            held = _plain(item.properties, OWN_NAMES["relationship"])
+            _refuse(check_relationship(schema, strict, item.type, start, end, held))
+            continue
+        held = _plain(item.properties, _NO_PROPERTIES)
+        _refuse(found for label in item.labels for found in check_entity(schema, False, label, held))
+        if strict:
+            _refuse(_undeclared(schema, item.labels, held))
+
+
+def _undeclared(schema: GraphSchema, labels: Iterable[str], held: Mapping[str, Any]) -> Iterable[Violation]:
+    """Give what a strict graph refuses of a node: labels that it does not know, properties that no label declares."""
+    known = set(WEIGHED)
+    for label in labels:
+        yield from (found for found in check_entity(schema, True, label, {}) if found.rule == "unknown-label")
+        known |= schema.properties_of(label).keys()
+    for name in held.keys() - known:
+        told = f"the property {name!r} is not declared for {' or '.join(labels) or 'what has no label'}"
+        yield Violation("unknown-property", f"properties.{name}", told)
+
+
+def _plain(properties: Mapping[str, Any], own: frozenset[str]) -> dict[str, Any]:
+    """Give the properties that are the caller's own as JSON has them; times as texts, as over REST."""
+    return {name: _value(stored(value)) for name, value in properties.items() if name not in own}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_value(each) for each in value]
+    return value["value"] if isinstance(value, dict) and isinstance(value.get("value"), str) else value
+
+
+def _refuse(violations: Iterable[Violation]) -> None:
+    found = list(dict.fromkeys(map(str, violations)))
+    if found:
+        raise InvalidInput(
+            f"The graph's schema refuses it: {'; '.join(found)}.",
+            mend="Write what it allows, or extend it; kgmem graph schema tells it.",
+            type="ConstraintValidationFailed",
+        )
