@@ -123,14 +123,18 @@ def _content(query: str, name: str, text: str, at: int) -> str:
     if name == "STRING":
         return _string(query, text, at)
     if name == "QUOTED":
-        return _unquoted(text)
+        return _unquoted(query, text, at)
     if name == "PARAMETER":
-        return _unquoted(text[1:]) if text[1] == "`" else text[1:]
+        return _unquoted(query, text[1:], at) if text[1] == "`" else text[1:]
     return text
 
 
-def _unquoted(text: str) -> str:
-    return text[1:-1].replace("``", "`")
+def _unquoted(query: str, text: str, at: int) -> str:
+    inner = text[1:-1].replace("``", "`")
+    if "\0" in inner or any("\ud800" <= letter <= "\udfff" for letter in inner):
+        problem = "A name has no character U+0000, and no half of a surrogate pair."
+        raise CypherError("InvalidUnicodeCharacter", problem, query=query, at=at)
+    return inner
 
 
 def _string(query: str, text: str, at: int) -> str:

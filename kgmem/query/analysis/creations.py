@@ -28,8 +28,9 @@ class CreationAnalyser(PatternAnalyser):
                     grown = self._new_relationship(element, grown, merge=merge)
             if pattern.variable is not None:
                 grown = self.bind_new(pattern.variable, PATH, grown)
+        made = scope
         for pattern in patterns:
-            self._new_contents(pattern, grown, merge=merge)
+            made = self._new_contents(pattern, made, grown, merge=merge)
         return grown
 
     def _new_node(self, node: NodePattern, scope: Scope, *, lone: bool) -> Scope:
@@ -55,15 +56,25 @@ class CreationAnalyser(PatternAnalyser):
             self.fail("RequiresDirectedRelationship", problem, made.at, mend=mend)
         return scope
 
-    def _new_contents(self, pattern: PathPattern, scope: Scope, *, merge: bool) -> None:
-        for element in pattern.elements:
+    def _new_contents(self, pattern: PathPattern, made: Scope, grown: Scope, *, merge: bool) -> Scope:
+        """Check what is said of each element, which may ask for those made before it: nodes, then relationships.
+
+        Gives the scope with what the pattern makes. What MERGE looks for can ask for none of its own variables.
+        """
+        around = made
+        for element in sorted(pattern.elements, key=lambda each: isinstance(each, RelationshipPattern)):
             if isinstance(element, GroupPattern):
                 continue  # It was refused before.
             if element.where is not None:
                 self.fail("UnexpectedSyntax", "WHERE has no meaning in what is made.", element.where.at)
             if merge and isinstance(element.properties, Parameter):
                 self._refuse_parameter(element.properties)
-            self.contents(element, scope)
+            self.contents(element, around if merge else made)
+            if element.variable is not None and element.variable.name not in made:
+                made = made.bound(element.variable.name, grown[element.variable.name])
+        if pattern.variable is not None:
+            made = made.bound(pattern.variable.name, PATH)
+        return made
 
     def plain_labels(self, labels: Labels) -> None:
         """Check that these are labels to give: A, A&B, $(name). Raises CypherError."""

@@ -79,7 +79,10 @@ class Run:
     async def steps(self, steps: Iterable[Step], rows: Rows) -> Rows:
         """Run steps one after another, each over all rows that the one before gave."""
         for step in steps:
-            rows = await self._handlers[type(step)](self, step, rows)
+            try:
+                rows = await self._handlers[type(step)](self, step, rows)
+            except ValueProblem as problem:
+                raise self.setting.error(problem, step.at) from problem
             self.check(rows, step.at)
         return rows
 
