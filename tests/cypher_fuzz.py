@@ -31,7 +31,7 @@ from tests.memories import cypher, other_client
 from tests.query_grammar import PARAMETERS, random_query
 
 GRAPH = "fuzz"
-SECONDS = 5.0  # That a query may take;
+SECONDS = 2.0  # That a query may take;
 GRACE = 10.0  # and that a busy machine may add before it is told to hang.
 _ANEW = 2000  # Queries after which the graph is made anew, so that it stays small.
 _SEED = """

@@ -47,7 +47,7 @@ class GraphCypher:
             {name: from_python(value) for name, value in query.parameters.items()},
             query.scope,
             query.mode == "write",
-            Limits(seconds, rows, self._limits.depth),
+            replace(self._limits, seconds=seconds, rows=rows),
             bound=query.scope is not None or (query.asker is not None and query.asker.graph is not None),
         )
 

@@ -65,6 +65,8 @@ class ListCompiler(Compiler):
                 check()
             inner[name] = item
             yield inner
+        # Short lists in each other add up as well.
+        check()
 
     def _comprehension(self, part: tree.ListComprehension) -> Compute:
         source, name = self._items(part.source), part.variable.name

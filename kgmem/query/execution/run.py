@@ -13,8 +13,9 @@ from kgmem.query.evaluation.setting import Compute, Row, Setting
 from kgmem.query.execution.counters import Counters
 from kgmem.query.execution.graph import GraphTransaction
 from kgmem.query.execution.limits import Limits
+from kgmem.query.execution.watch import Watch
 from kgmem.query.planning.clauses import Planner
-from kgmem.query.planning.names import calls_in, nested_in
+from kgmem.query.planning.names import calls_in, loops_in, nested_in
 from kgmem.query.planning.steps import Step
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.values import Node
@@ -24,6 +25,7 @@ Rows = list[Row]
 StepHandler = Callable[["Run", Any, Rows], Awaitable[Rows]]
 Answer = Callable[["Run", Expression, Sequence[Row]], Awaitable[Sequence[Any]]]
 
+_AT_ONCE = 4096  # Rows for which an expression is computed without a pause.
 # Functions that look into the graph.
 _LOOKING = frozenset({"startnode", "endnode", "kgmem.known_at"})
 
@@ -32,7 +34,7 @@ _LOOKING = frozenset({"startnode", "endnode", "kgmem.known_at"})
 class Prepared:
     """An expression that is compiled: `nested` are the queries in it that a row can be asked for beforehand.
 
-    `bridged`: it asks the graph while it is computed, so that it has to run beside the event loop.
+    `bridged`: it asks the graph while it is computed, or may compute for long, so that it runs beside the event loop.
     """
 
     expression: Expression
@@ -66,7 +68,15 @@ class Run:
         self.bound = True
         self.gone: set[int] = set()
         self.deleted_nodes: dict[int, int] = {}  # With the place in the query at which each was deleted.
-        self.setting = replace(setting, nested=self._ask, node=self._node, known_from=self._known_from, gone=self.gone)
+        self._watch = Watch(limits)
+        self.setting = replace(
+            setting,
+            nested=self._ask,
+            node=self._node,
+            known_from=self._known_from,
+            gone=self.gone,
+            check=self._watch,
+        )
         self.kept: dict[int, Any] = {}  # What steps have prepared for themselves, by the identity of its plan.
         self.procedures = procedures
         self._handlers = handlers
@@ -107,6 +117,7 @@ class Run:
         if found is None:
             nested = tuple(nested_in(expression))
             bridged = any(local for _, local in nested) or not _LOOKING.isdisjoint(calls_in(expression))
+            bridged = bridged or loops_in(expression)
             compute = compile_expression(expression, self.setting)
             asked = tuple(part for part, local in nested if not local)
             found = self._prepared[id(expression)] = Prepared(expression, compute, asked, bridged)
@@ -116,19 +127,29 @@ class Run:
         """Give the value of an expression for each row."""
         prepared = self.prepared(expression)
         if not prepared.nested and not prepared.bridged:
-            compute = prepared.compute
-            return [compute(row) for row in rows]
+            return await self._computed(prepared.compute, rows)
         for part in prepared.nested:
             answers = await self._answered(part, rows)
             self._answers |= {(id(part), id(row)): answer for row, answer in zip(rows, answers, strict=True)}
         try:
             if prepared.bridged:
                 return await _beside(lambda: [prepared.compute(row) for row in rows])
-            return [prepared.compute(row) for row in rows]
+            return await self._computed(prepared.compute, rows)
         finally:
             for part in prepared.nested:
                 for row in rows:
                     self._answers.pop((id(part), id(row)), None)
+
+    async def _computed(self, compute: Compute, rows: Sequence[Row]) -> list[Any]:
+        """Compute a value for each row, and let others have their turn in between."""
+        if len(rows) <= _AT_ONCE:
+            return [compute(row) for row in rows]
+        found: list[Any] = []
+        for first in range(0, len(rows), _AT_ONCE):
+            self._watch()
+            found += [compute(row) for row in rows[first : first + _AT_ONCE]]
+            await asyncio.sleep(0)
+        return found
 
     async def value(self, expression: Expression, row: Row) -> Any:
         """Give the value of an expression for one row."""

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from kgmem.domain.errors import TimedOut
 from kgmem.query.errors import CypherError
 from kgmem.query.evaluation.setting import Clock, Row, Setting
 from kgmem.query.execution import (
@@ -27,6 +26,7 @@ from kgmem.query.execution.limits import Limits
 from kgmem.query.execution.procedures import Procedure
 from kgmem.query.execution.run import Run, StepHandler
 from kgmem.query.execution.understanding import Understanding, Understood
+from kgmem.query.execution.watch import out_of_time
 from kgmem.query.planning import steps
 from kgmem.query.tree.clauses import Query
 from kgmem.query.tree.commands import Show
@@ -162,5 +162,4 @@ async def _within(seconds: float) -> AsyncIterator[None]:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError as error:
-        problem = f"The query took longer than {seconds:g} seconds and was stopped."
-        raise TimedOut(problem, mend="Ask for less, or allow it more time.") from error
+        raise out_of_time(seconds) from error

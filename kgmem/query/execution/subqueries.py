@@ -36,7 +36,7 @@ async def answer(run: Run, part: Expression, rows: Sequence[Row]) -> Sequence[An
 async def _matches(run: Run, pattern: PathPattern, where: Expression | None, rows: Sequence[Row]) -> list[Rows]:
     planned: Pattern | None = run.kept.get(id(pattern))
     if planned is None:
-        planned = plan_pattern((pattern,), where, frozenset(rows[0]), run.setting.text)
+        planned = plan_pattern((pattern,), where, _known(rows[0]), run.setting.text)
         run.kept[id(pattern)] = planned
     return await matches(run, Asking(planned), list(rows), pattern.at)
 
@@ -49,7 +49,7 @@ async def _listed(run: Run, result: Expression, groups: list[Rows]) -> list[list
 async def _shortest(run: Run, part: ShortestPath, row: Row) -> Any:
     planned: Pattern | None = run.kept.get(id(part))
     if planned is None:
-        planned = run.kept[id(part)] = plan_pattern((part.pattern,), None, frozenset(row), run.setting.text)
+        planned = run.kept[id(part)] = plan_pattern((part.pattern,), None, _known(row), run.setting.text)
     asked = planned.searches[0]
     ends = (row.get(asked.link.left), row.get(asked.link.right))
     if None in ends:
@@ -64,7 +64,7 @@ async def _shortest(run: Run, part: ShortestPath, row: Row) -> Any:
 async def _subquery(run: Run, part: Subquery, rows: Sequence[Row]) -> list[Any]:
     plan: Plan | None = run.kept.get(id(part))
     if plan is None:
-        plan = run.kept[id(part)] = run.planner.query(part.body, frozenset(rows[0]))
+        plan = run.kept[id(part)] = run.planner.query(part.body, _known(rows[0]))
     groups = await _groups(run, plan, rows, part.at)
     if part.kind == "EXISTS":
         return [bool(group) for group in groups]
@@ -72,6 +72,11 @@ async def _subquery(run: Run, part: Subquery, rows: Sequence[Row]) -> list[Any]:
         return [len(group) for group in groups]
     name = plan.names[0]
     return [[row[name] for row in group] for group in groups]
+
+
+def _known(row: Row) -> frozenset[str]:
+    """Give the variables that a query inside may speak of; what has no name around it is none of them."""
+    return frozenset(name for name in row if name[:1] != "\0")
 
 
 async def _groups(run: Run, plan: Plan, rows: Sequence[Row], at: int) -> list[Rows]:

@@ -40,3 +40,10 @@ def calls_in(part: Located) -> Iterator[str]:
         yield part.name.lower()
     for child in children(part):
         yield from calls_in(child)
+
+
+def loops_in(part: Located) -> bool:
+    """Whether computing it may take long for one row: it goes through a list; queries of its own do not count."""
+    if isinstance(part, NESTED):
+        return False
+    return isinstance(part, ListComprehension | ListPredicate | Reduce) or any(map(loops_in, children(part)))

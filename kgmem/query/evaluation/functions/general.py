@@ -110,7 +110,6 @@ PURE: Mapping[str, _Function] = {
     "length": _length,
     "nodes": _nodes,
     "randomuuid": lambda: str(uuid.uuid4()),
-    "range": _range,
     "relationships": _relationships,
     "reverse": _reverse,
     "size": _size,
@@ -161,6 +160,14 @@ def _labels(setting: Setting) -> _Function:
     return labels
 
 
+def _ranging(setting: Setting) -> _Function:
+    def ranging(start: Value, end: Value, step: Value = 1) -> list[int]:
+        setting.check()
+        return _range(start, end, step)
+
+    return ranging
+
+
 def _end(setting: Setting, *, start: bool) -> _Function:
     def end(value: Value) -> Value:
         relationship = _relationship(value)
@@ -177,5 +184,6 @@ SETTLED: Mapping[str, Callable[[Setting], _Function]] = {
     "keys": _keys,
     "labels": _labels,
     "properties": _properties,
+    "range": _ranging,
     "startnode": lambda setting: _end(setting, start=True),
 }
