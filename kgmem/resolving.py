@@ -1,11 +1,12 @@
 """The part of the façade that is about which entities are one: merges, their undoing, and what waits for review."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kgmem.domain.entity import Page
-from kgmem.domain.resolution import Candidate, Merge, MergeAsked
+from kgmem.domain.resolution import Candidate, Described, Merge, MergeAsked, Resolved
 from kgmem.domain.scope import SHARED, check_scope
 from kgmem.services import merge as merging
+from kgmem.services import resolve as resolving
 from kgmem.services.parts import Parts
 
 
@@ -13,6 +14,22 @@ class Resolving:
     """Whether entities are one, and what becomes of them."""
 
     parts: Parts
+
+    async def resolve(self, graph: str, described: Sequence[Described], *, scope: str = SHARED) -> list[Resolved]:
+        """Say for each description whether it is an entity that a scope sees: the same, candidates, or none.
+
+        Entities of other types are never meant. Nothing is written. Raises NotFound, InvalidInput.
+        """
+        return await resolving.resolve(self.parts, graph, described, check_scope(scope))
+
+    async def find_duplicates(
+        self, graph: str, *, scope: str = SHARED, progress: Callable[[int, int], None] | None = None
+    ) -> tuple[int, int]:
+        """Put the pairs of entities of exactly one scope that may be one on the review list; nothing is merged.
+
+        Gives how many entities were looked at, and how many pairs wait for a decision.
+        """
+        return await resolving.find_duplicates(self.parts, graph, check_scope(scope), progress=progress)
 
     async def merge_entities(self, graph: str, asked: MergeAsked) -> Merge:
         """Merge an entity into another of exactly the same scope, in one transaction; of a dry run nothing is written.

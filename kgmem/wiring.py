@@ -25,6 +25,7 @@ from kgmem.memory import Memory
 from kgmem.query.answering import GraphCypher
 from kgmem.query.execution.limits import Limits
 from kgmem.query.procedures.surroundings import Surroundings
+from kgmem.resolution.described import DescribedComparer
 from kgmem.resources import resource
 from kgmem.services.import_reader import describe
 from kgmem.services.parts import Parts
@@ -43,6 +44,7 @@ from kgmem.storage.postgres.jobs import ProcrastinateQueue, open_queue
 from kgmem.storage.postgres.keys import PostgresKeyRing
 from kgmem.storage.postgres.merges import PostgresMerges
 from kgmem.storage.postgres.migrate import migrate, require_current
+from kgmem.storage.postgres.naming import PostgresNames
 from kgmem.storage.postgres.readings import PostgresReadings
 from kgmem.storage.postgres.store import AgeGraphStore
 from kgmem.storage.postgres.vitals import PostgresVitals
@@ -211,6 +213,8 @@ async def _parts(
         extractor=_extractor(settings, stack),
         readings_store=PostgresReadings(catalog),
         merge_store=PostgresMerges(catalog),
+        names=PostgresNames(catalog),
+        comparer=DescribedComparer(),
     )
     return with_cypher(parts, catalog, Limits(seconds=settings.statement_timeout))
 

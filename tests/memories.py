@@ -18,6 +18,7 @@ from kgmem.domain.ports import Job
 from kgmem.embedding.registry import make_embedder
 from kgmem.formats.toml_schema import load_schema
 from kgmem.memory import Memory
+from kgmem.resolution.described import DescribedComparer
 from kgmem.resources import resource
 from kgmem.services.import_reader import describe
 from kgmem.services.parts import Parts
@@ -31,6 +32,7 @@ from kgmem.storage.postgres.imports import PostgresImports
 from kgmem.storage.postgres.index import PostgresIndex
 from kgmem.storage.postgres.keys import PostgresKeyRing
 from kgmem.storage.postgres.merges import PostgresMerges
+from kgmem.storage.postgres.naming import PostgresNames
 from kgmem.storage.postgres.readings import LEASE, PostgresReadings
 from kgmem.storage.postgres.store import AgeGraphStore
 from kgmem.storage.postgres.vitals import PostgresVitals
@@ -131,6 +133,8 @@ async def opened_memory(
             extractor=extractor,
             readings_store=PostgresReadings(catalog, lease=lease),
             merge_store=PostgresMerges(catalog),
+            names=PostgresNames(catalog),
+            comparer=DescribedComparer(),
         )
         yield Memory(with_cypher(parts, catalog))
 

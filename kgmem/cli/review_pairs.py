@@ -17,8 +17,17 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most to li
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to the group of reviews."""
-    for command in (pairs, different, merge, merges, unmerge):
+    for command in (find, pairs, different, merge, merges, unmerge):
         app.command()(command)
+
+
+def find(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSON = False) -> None:
+    """Look for entities of one scope that may be one thing, and put them on the list of pairs; nothing is merged."""
+    seen, waiting = with_memory(lambda memory: memory.find_duplicates(graph, scope=scope))
+    if as_json:
+        print_json({"entities": seen, "pairs": waiting})
+        return
+    OUT.print(f"Of {seen} entities {waiting} pairs may be one: see kgmem review pairs.")
 
 
 def pairs(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", limit: Limit = 50, as_json: AsJSON = False) -> None:

@@ -189,3 +189,47 @@ class MergeStore(Protocol):
 
     async def settle(self, graph: str, id_: int, by: str, reason: str, scope: str) -> Candidate:
         """Say that a pair is two things, for good. Raises NotFound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """What is held that may be what is described: its key and label, and the evidence."""
+
+    key: str
+    label: str
+    likeness: Likeness
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Whether something described is known: `key` of the entity that it is, or candidates where that is not sure."""
+
+    decision: Decision
+    key: str | None = None
+    candidates: Sequence[Alike] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What is held under names like those described, for each; and how common words are among names."""
+
+    found: Sequence[Sequence[Described]]
+    common: Mapping[str, float]  # By word: the share of names that have it; what is missing is rare.
+    count: int
+
+
+class NameIndex(Protocol):
+    """Finds held entities by their names, whole or in part."""
+
+    async def look_up(self, graph: str, described: Sequence[Described], scope: str, limit: int) -> LookedUp:
+        """Give for each what the scope sees that may be it: by key, name, alias, rare words, trigrams, vector."""
+
+    async def describe(self, graph: str, keys: Sequence[str], scope: str) -> Sequence[Described]:
+        """Give descriptions of held entities of exactly this scope; those that are gone are missing."""
+
+
+class Comparer(Protocol):
+    """Compares descriptions."""
+
+    def likeness(self, asked: Described, held: Described, looked_up: LookedUp) -> Likeness:
+        """Give how far two descriptions are of one thing."""

@@ -97,6 +97,12 @@ def kilometres(left: tuple[float, float], right: tuple[float, float]) -> float:
     return 2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(square)))
 
 
+def cosine(left: Sequence[float], right: Sequence[float]) -> float:
+    """Give the cosine of two vectors of one dimension; 0 where one has no length."""
+    lengths = math.hypot(*left) * math.hypot(*right)
+    return sum(a * b for a, b in zip(left, right, strict=True)) / lengths if lengths else 0.0
+
+
 def number_in(text: str) -> float | None:
     """Give the first number in a text such as "5.60 %"; None where there is none."""
     found = _NUMBER.search(text)

@@ -19,7 +19,7 @@ from kgmem.domain.ports import (
     Vitals,
 )
 from kgmem.domain.reading import Readings
-from kgmem.domain.resolution import MergeStore
+from kgmem.domain.resolution import Comparer, MergeStore, NameIndex
 from kgmem.domain.schema import GraphSchema
 
 
@@ -49,6 +49,8 @@ class Parts:
     extractor: Extractor | None = None  # None: nothing is read out of texts.
     readings_store: Readings | None = None
     merge_store: MergeStore | None = None  # None: no entities are merged.
+    names: NameIndex | None = None  # None, as comparer: nothing is resolved.
+    comparer: Comparer | None = None
 
     @property
     def claims(self) -> ClaimStore:

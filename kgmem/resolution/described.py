@@ -1,0 +1,135 @@
+"""Two descriptions compared without a table to learn from: by documented evidence alone."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from kgmem.domain.interval import Interval, valid_interval
+from kgmem.domain.resolution import Described, Likeness, LookedUp
+from kgmem.resolution import alike
+from kgmem.resolution.evidence import AGREEING, DIFFERING, Kind, added, level, names_apart
+from kgmem.resolution.rarity import Rarity
+from kgmem.resolution.words import words
+
+# Before anything is compared: that two things which blocking found are one has odds of one in seven. Equal names alone
+# then come to 4.4, which is the same unless something speaks against it; near ones alone wait for review.
+BEFORE = -2.0
+PERSON = "Person"
+_SURNAME = 0.79  # The likeness of names of which only one word, which is not all of the name, is shared.
+_NAMES_DIFFER = "Their names have nothing in common."
+_ADDED = {kind: added(AGREEING[kind], DIFFERING[kind]) for kind in Kind}
+_MOST_OF_VALUES, _LEAST_OF_VALUES = 6.0, -8.0  # Values hang together; a dozen that agree are not a dozen witnesses.
+_DATE = re.compile(r"\d{4}(?:-\d\d){0,2}(?:[T ].*)?")
+_CODE = re.compile(r"(?=(?:\D*\d){5})[\d\s()+/.-]+")
+# Up to so many kilometres apart two places add so much; what is further apart takes away.
+_KILOMETRES = ((1.0, 2.5), (10.0, 1.0), (50.0, 0.0), (500.0, -2.0))
+_FAR = -4.0
+_LIVES_APART = -2.0
+_NEAREST, _NEAR, _UNRELATED = (0.9, 1.5), (0.75, 0.7), (0.2, -1.0)  # Cosines of vectors, and what they add.
+_MOST_VALUES = 50
+
+
+class DescribedComparer:
+    """Compares what is described with what is held, by documented evidence."""
+
+    def __init__(self) -> None:
+        """Remember how rare words were in what was looked up last."""
+        self._last: tuple[LookedUp, Rarity] | None = None
+
+    def likeness(self, asked: Described, held: Described, looked_up: LookedUp) -> Likeness:
+        """Give how far two descriptions are of one thing."""
+        rarity = self._rarity(looked_up)
+        named = _names(asked, held, rarity)
+        parts = {"name": _ADDED[Kind.NAME][level(named)]} if named is not None else {}
+        values = dict(_values(asked, held, rarity))
+        total = sum(values.values())
+        bounded = min(max(total, _LEAST_OF_VALUES), _MOST_OF_VALUES)
+        parts |= {name: value * bounded / total if total else value for name, value in values.items()}
+        parts |= dict(_around(asked, held))
+        vetoed = _NAMES_DIFFER if names_apart(named) else None
+        return Likeness(BEFORE + sum(parts.values()), parts, vetoed)
+
+    def _rarity(self, looked_up: LookedUp) -> Rarity:
+        if self._last is None or self._last[0] is not looked_up:
+            frequency = {word: round(share * looked_up.count) for word, share in looked_up.common.items()}
+            self._last = looked_up, Rarity(looked_up.count, frequency)
+        return self._last[1]
+
+
+def _names(asked: Described, held: Described, rarity: Rarity) -> float | None:
+    """Give the likeness of the two names that are most alike."""
+    told = _rest(asked), _rest(held)
+    pairs = [(words(one), words(other)) for one in asked.names for other in held.names]
+    best = max((alike.names(one, other, rarity, told) for one, other in pairs if one and other), default=None)
+    if best is None or PERSON not in (asked.label, held.label):
+        return best
+    shared = {words(name) for name in asked.names} & {words(name) for name in held.names}
+    primary = [words(each.names[0]) for each in (asked, held)]
+    # Many have the surname by which a text calls one of them: it is no name to know somebody by.
+    by_surname = all(len(name) == 1 for name in shared) and any(len(name) > 1 for name in primary)
+    return min(best, _SURNAME) if shared and by_surname else best
+
+
+def _rest(described: Described) -> set[str]:
+    texts = [value for value in described.values.values() if isinstance(value, str)]
+    return {word for text in texts for word in words(text[:200])}
+
+
+def _values(asked: Described, held: Described, rarity: Rarity) -> Iterator[tuple[str, float]]:
+    shared = sorted(asked.values.keys() & held.values.keys())[:_MOST_VALUES]
+    for name in shared:
+        pairs = [
+            _compared(one, other, rarity) for one in _each(asked.values[name]) for other in _each(held.values[name])
+        ]
+        found = [pair for pair in pairs if pair is not None]
+        if found:
+            likeness, kind = max(found)
+            yield f"value of {name}", _ADDED[kind][level(likeness)]
+
+
+def _each(value: Any) -> Sequence[Any]:
+    return value[:20] if isinstance(value, list | tuple) else [value]
+
+
+def _compared(one: Any, other: Any, rarity: Rarity) -> tuple[float, Kind] | None:
+    """Give the likeness of two values and the kind of both; None for what cannot be compared."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return (float(one is other), Kind.CATEGORY) if isinstance(one, bool) and isinstance(other, bool) else None
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return alike.numbers(float(one), float(other)), Kind.NUMBER
+    one, other = (str(each) if isinstance(each, str | int | float) else None for each in (one, other))
+    if not one or not other:
+        return None
+    if _DATE.fullmatch(one) and _DATE.fullmatch(other):
+        return alike.dates(one, other), Kind.DATE
+    if _CODE.fullmatch(one) and _CODE.fullmatch(other):
+        return alike.codes(one, other), Kind.CODE
+    left, right = words(one), words(other)
+    return (alike.texts(left, right, rarity), Kind.TEXT) if left and right else None
+
+
+def _around(asked: Described, held: Described) -> Iterator[tuple[str, float]]:
+    """Give what neighbours, places, times and vectors add."""
+    if asked.neighbours and held.neighbours:
+        share = len(asked.neighbours & held.neighbours) / min(len(asked.neighbours), len(held.neighbours))
+        yield "neighbours", 2.5 if share >= 0.5 else 1.5 if share >= 0.2 else 0.7 if share else -0.3
+    if asked.place and held.place:
+        apart = alike.kilometres(asked.place, held.place)
+        yield "place", next((told for most, told in _KILOMETRES if apart <= most), _FAR)
+    if (asked.valid_from or asked.valid_to) and (held.valid_from or held.valid_to):
+        one, other = (valid_interval(each.valid_from, each.valid_to) for each in (asked, held))
+        if _ends_before(one, other) or _ends_before(other, one):
+            yield "time", _LIVES_APART
+    if asked.vector is not None and held.vector is not None and len(asked.vector) == len(held.vector):
+        cosine = alike.cosine(asked.vector, held.vector)
+        yield "meaning", _of_cosine(cosine)
+
+
+def _ends_before(one: Interval, other: Interval) -> bool:
+    return one.end is not None and other.start is not None and one.end <= other.start
+
+
+def _of_cosine(cosine: float) -> float:
+    if cosine >= _NEAREST[0]:
+        return _NEAREST[1]
+    return _NEAR[1] if cosine >= _NEAR[0] else _UNRELATED[1] if cosine < _UNRELATED[0] else 0.0

@@ -1,0 +1,82 @@
+-- name: until
+SELECT change FROM {index}.named_until
+
+-- name: take_turn
+SELECT change FROM {index}.named_until FOR UPDATE
+
+-- name: is_behind
+SELECT EXISTS (
+    SELECT 1 FROM (SELECT coalesce(max(xid), '0') AS xid, coalesce(max(id), 0) AS id
+                   FROM (SELECT xid, id FROM {index}.change
+                         WHERE id <= (SELECT change FROM {index}.named_until) ORDER BY id DESC LIMIT 1) last) seen
+    JOIN {index}.change c ON (c.xid, c.id) > (seen.xid, seen.id))
+
+-- name: unsettled
+-- What is committed after the cursor, but not in an order that can be relied upon yet; it is read again later.
+SELECT h.ids FROM (SELECT coalesce(max(xid), '0') AS xid, coalesce(max(id), 0) AS id
+                   FROM (SELECT xid, id FROM {index}.change WHERE id <= $1 ORDER BY id DESC LIMIT 1) last) seen
+JOIN {index}.change h ON (h.xid, h.id) > (seen.xid, seen.id) AND h.kind = 1
+LIMIT 10000
+
+-- name: advance
+UPDATE {index}.named_until SET change = $1
+
+-- name: forget
+DELETE FROM {index}.named WHERE item = ANY ($1::bigint[])
+
+-- name: put
+INSERT INTO {index}.named (item, folded, parts)
+SELECT n.item, n.folded, string_to_array(n.parts, E'\x1f')
+FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n (item, folded, parts)
+ON CONFLICT DO NOTHING
+
+-- name: analyze
+ANALYZE {index}.named
+
+-- name: common
+-- The commonest words and trigrams of names, each with the share of names that have it.
+SELECT most_common_elems::text::text[] AS parts, most_common_elem_freqs AS shares,
+       (SELECT greatest(reltuples, 1)::bigint FROM pg_class WHERE oid = '{index}.named'::regclass) AS count
+FROM pg_stats WHERE schemaname = $1 AND tablename = 'named' AND attname = 'parts'
+
+-- name: like
+-- For each that is asked for: who bears one of its names, then who shares most of the words and trigrams of one, found
+-- by its rarest; only what the scopes see, and only so many.
+SELECT a.at, f.item FROM unnest($2::integer[], $3::text[], $4::text[], $5::text[]) AS a (at, folded, rare, every)
+CROSS JOIN LATERAL (
+    SELECT c.item, max(c.shared) AS shared FROM (
+        (SELECT n.item, 1.0 AS shared FROM {index}.named n JOIN {index}.item i ON i.id = n.item
+         WHERE n.folded = ANY (string_to_array(a.folded, E'\x1f')) AND i.scope = ANY ($1::integer[]) LIMIT 50)
+        UNION ALL
+        (SELECT r.item, (SELECT count(*) FROM unnest(r.parts) AS p (part)
+                         WHERE p.part = ANY (string_to_array(a.every, E'\x1f')))::numeric
+                        / greatest(cardinality(r.parts), cardinality(string_to_array(a.every, E'\x1f')))
+         FROM (SELECT n.item, n.parts FROM {index}.named n JOIN {index}.item i ON i.id = n.item
+               WHERE n.parts && string_to_array(a.rare, E'\x1f') AND i.scope = ANY ($1::integer[]) LIMIT 500) r)) c
+    GROUP BY c.item ORDER BY max(c.shared) DESC, c.item LIMIT $6) f
+
+-- name: near
+SELECT v.item FROM {index}.{table} v JOIN {index}.item i ON i.id = v.item
+WHERE i.kind = 1 AND i.scope = ANY ($1::integer[]) ORDER BY v.embedding <#> $2::halfvec LIMIT $3
+
+-- name: merged
+-- Where the entities went that were known by these keys, in scopes that are seen.
+SELECT m.gone_key, i.id FROM {index}.merge m JOIN {index}.item i
+    ON i.scope = m.scope AND i.key = m.kept_key AND i.kind = 1
+WHERE m.undone_at IS NULL AND m.scope = ANY ($1::integer[]) AND m.gone_key = ANY ($2::text[])
+
+-- name: items
+SELECT i.id, i.key, i.scope, l.name AS label FROM {index}.item i JOIN {index}.label l ON l.id = i.id >> 48
+WHERE i.id = ANY ($1::bigint[]) AND i.kind = 1
+
+-- name: neighbours
+SELECT n.item, array_agg(DISTINCT b.key) AS keys FROM unnest($1::bigint[]) AS n (item)
+CROSS JOIN LATERAL (
+    (SELECT e.target AS other FROM {index}.edge e WHERE e.source = n.item LIMIT 50)
+    UNION ALL
+    (SELECT e.source FROM {index}.edge e WHERE e.target = n.item LIMIT 50)) o
+JOIN {index}.item b ON b.id = o.other AND b.kind = 1
+GROUP BY n.item
+
+-- name: ids
+SELECT i.id FROM {index}.item i WHERE i.scope = $1 AND i.kind = 1 AND i.key = ANY ($2::text[])
