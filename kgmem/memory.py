@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 from kgmem.beliefs import Beliefs
 from kgmem.domain.access import Key, Right, check_binding
@@ -15,9 +15,10 @@ from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, WhichVectors
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.evaluation import Planted, Step, Verdict
-from kgmem.domain.graph import Extraction, Facts, Graph, GraphStats, check_graph_name
+from kgmem.domain.graph import Asking, Extraction, Facts, Graph, GraphStats, check_graph_name
 from kgmem.domain.ports import Job
-from kgmem.domain.question import Fusion, Question
+from kgmem.domain.question import Question
+from kgmem.domain.recipes import check_recipe
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema, from_mapping, merge, to_mapping, validate
 from kgmem.domain.scope import SHARED, check_scope
@@ -54,9 +55,9 @@ class Memory(Beliefs, Resolving, Texts, Transfers):
         strict: bool = False,
         schema: Mapping[str, Any] | None = None,
         space: EmbeddingSpace | None = _UNSET,
-        fusion: Fusion = "convex",
         facts: Facts = "text",
         extraction: Extraction = "asked",
+        **asking: Unpack[Asking],
     ) -> Graph:
         """Create a graph in the embedder's space unless another (or None) is given. Raises Conflict, InvalidInput."""
         own = to_mapping(from_mapping(schema)) if schema else {}
@@ -69,9 +70,10 @@ class Memory(Beliefs, Resolving, Texts, Transfers):
                 strict=strict,
                 schema=own,
                 space=space,
-                fusion=fusion,
+                fusion=asking.get("fusion") or "convex",
                 facts=facts,
                 extraction=extraction,
+                recipe=check_recipe(asking.get("recipe")),
             )
         )
 
@@ -90,9 +92,9 @@ class Memory(Beliefs, Resolving, Texts, Transfers):
         strict: bool | None = None,
         schema: Mapping[str, Any] | None = None,
         replacing: bool = False,
-        fusion: Fusion | None = None,
         facts: Facts | None = None,
         extraction: Extraction | None = None,
+        **asking: Unpack[Asking],
     ) -> Graph:
         """Change a graph's settings; a schema extends the graph's own, or takes its place if `replacing`.
 
@@ -109,9 +111,10 @@ class Memory(Beliefs, Resolving, Texts, Transfers):
             held,
             strict=held.strict if strict is None else strict,
             schema=own,
-            fusion=fusion or held.fusion,
+            fusion=asking.get("fusion") or held.fusion,
             facts=facts or held.facts,
             extraction=extraction or held.extraction,
+            recipe=check_recipe(asking.get("recipe")) or held.recipe,
         )
         updated = await self.parts.graphs.update(changed)
         if updated.facts != held.facts:

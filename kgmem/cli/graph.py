@@ -34,6 +34,9 @@ def create(
     extraction: Annotated[
         str, typer.Option("--extraction", help="Which episodes are read: asked (those that ask), all, off.")
     ] = "asked",
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="Of questions that name none, such as multi_hop.")
+    ] = None,
     as_json: AsJSON = False,
 ) -> None:
     """Create a graph, in the embedding space of KGMEM_EMBEDDER."""
@@ -45,7 +48,7 @@ def create(
         raise InvalidInput(f"Extraction is not {extraction!r}.", mend=f"Give one of {', '.join(get_args(Extraction))}.")
     own = to_mapping(read_schema(schema)) if schema else None
     settings: dict[str, Any] = {"strict": strict, "schema": own, "fusion": fusion, "facts": facts}
-    settings["extraction"] = extraction
+    settings |= {"extraction": extraction, "recipe": recipe}
     graph = with_memory(lambda m: m.create_graph(name, **settings))
     if as_json:
         print_json(_told(graph))
@@ -173,6 +176,7 @@ def _told(graph: Graph) -> dict[str, Any]:
         "fusion": graph.fusion,
         "facts": graph.facts,
         "extraction": graph.extraction,
+        "recipe": graph.recipe,
         "embedding": graph.space,
         "created_at": graph.created_at,
     }

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from kgmem.domain.embedding import EmbeddingSpace
 from kgmem.domain.errors import InvalidInput, NotFound
@@ -27,8 +27,16 @@ class Graph:
     fusion: Fusion = "convex"
     facts: Facts = "text"
     extraction: Extraction = "asked"
+    recipe: str | None = None  # What questions that name none are asked by.
     created_at: str | None = None
     id: int | None = None
+
+
+class Asking(TypedDict, total=False):
+    """How questions of a graph are asked that do not say it themselves; None leaves a setting as it is."""
+
+    fusion: Fusion | None
+    recipe: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,10 @@ ARMS = frozenset({"meaning", "words", "where", "when", "recency", "why", "walk",
 
 async def recall(parts: Parts, graph: str, question: Question) -> Answer:
     """Answer a question from one graph. Raises InvalidInput when it asks nothing, or more than is held."""
-    question = with_recipe(question)
+    held = await parts.graphs.get(graph)
+    question = with_recipe(question, held.recipe)
     _check(question)
     question, understood = timed(question, now())
-    held = await parts.graphs.get(graph)
     try:
         answer = await _answer(parts, held, question)
     except KgmemError:

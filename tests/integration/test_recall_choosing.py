@@ -10,6 +10,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.question import Question, State, What, When
 from kgmem.domain.source import Source
 from kgmem.memory import Memory
+from tests.memories import new_graph
 
 TEXTS = [f"The eagle number {n} flies over the {'sea' if n % 2 else 'moon'} {'again ' * (n % 7)}" for n in range(60)]
 
@@ -117,3 +118,19 @@ async def test_a_cursor_of_another_question_is_refused(memory: Memory, graph: st
 async def test_an_unknown_recipe_is_refused(memory: Memory, graph: str) -> None:
     with pytest.raises(InvalidInput, match="no recipe 'soup'"):
         await memory.recall(graph, Question(What(text="moon"), recipe="soup"))
+
+
+async def test_a_graph_has_a_recipe_for_questions_that_name_none(memory: Memory) -> None:
+    graph = await new_graph(memory, "with_a_recipe", recipe="recent")
+    born = {"old": "1900", "new": "2020"}
+    await memory.put_entities(graph, [Entity(key, text="a bridge", valid_from=year) for key, year in born.items()])
+    await memory.embed_waiting(graph)
+    asked = Question(What(text="bridge"))
+
+    assert "recency" in (await memory.recall(graph, asked)).hits[0].arms
+    assert "recency" not in (await memory.recall(graph, replace(asked, recipe="balanced"))).hits[0].arms
+    assert (await memory.update_graph(graph, recipe="exact_words")).recipe == "exact_words"
+    assert "recency" not in (await memory.recall(graph, asked)).hits[0].arms
+    assert (await memory.graph(graph)).recipe == "exact_words"
+    with pytest.raises(InvalidInput, match="no recipe 'guess'"):
+        await memory.update_graph(graph, recipe="guess")

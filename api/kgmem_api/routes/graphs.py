@@ -38,6 +38,7 @@ async def put_graph(
         "fusion": asked.fusion,
         "facts": asked.facts,
         "extraction": asked.extraction,
+        "recipe": asked.recipe,
     }
     if "embedding" in asked.model_fields_set:
         given["space"] = asked.embedding.space() if asked.embedding else None
@@ -71,6 +72,7 @@ async def patch_graph(
         fusion=asked.fusion,
         facts=asked.facts,
         extraction=asked.extraction,
+        recipe=asked.recipe,
     )
     return reply(graph_out(changed))
 
@@ -94,5 +96,6 @@ def _departing(held: Graph, asked: GraphIn) -> list[str]:
         "fusion": "fusion" in given and asked.fusion != held.fusion,
         "facts": "facts" in given and asked.facts != held.facts,
         "extraction": "extraction" in given and asked.extraction != held.extraction,
+        "recipe": "recipe" in given and asked.recipe != held.recipe,
     }
     return [name for name, departs in differs.items() if departs]

@@ -146,6 +146,7 @@ class GraphOut(BaseModel):
     fusion: Literal["convex", "rrf"]
     facts: Literal["text", "all", "none"]
     extraction: Literal["asked", "all", "off"]
+    recipe: str | None
     created_at: str | None
 
 

@@ -38,6 +38,7 @@ class GraphIn(BaseModel):
     fusion: Fusion = "convex"
     facts: Annotated[Facts, Field(description="Which relationships recall finds: with a text, all, none.")] = "text"
     extraction: Annotated[Extraction, Field(description="Which episodes are read for entities and facts.")] = "asked"
+    recipe: Annotated[str | None, Field(max_length=100, description="Of questions that name none.")] = None
 
 
 class GraphChange(BaseModel):
@@ -50,6 +51,7 @@ class GraphChange(BaseModel):
     fusion: Fusion | None = None
     facts: Annotated[Facts | None, Field(description="Another setting is put into effect by a job.")] = None
     extraction: Extraction | None = None
+    recipe: Annotated[str | None, Field(max_length=100, description="balanced sets nothing.")] = None
 
 
 class SchemaChange(BaseModel):
@@ -79,5 +81,6 @@ def graph_out(graph: Graph) -> dict[str, Any]:
         "fusion": graph.fusion,
         "facts": graph.facts,
         "extraction": graph.extraction,
+        "recipe": graph.recipe,
         "created_at": graph.created_at,
     }

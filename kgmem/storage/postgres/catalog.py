@@ -68,6 +68,7 @@ class PostgresCatalog:
             graph.fusion,
             graph.facts,
             graph.extraction,
+            graph.recipe,
         )
         graph_id = row["id"]
         names = {"index": f"kgm_{graph_id}", "graph": await self._free_name(connection, graph.name, graph_id)}
@@ -151,6 +152,7 @@ class PostgresCatalog:
             graph.fusion,
             graph.facts,
             graph.extraction,
+            graph.recipe,
         )
         if id_ is None:
             raise no_such_graph(graph.name)
@@ -282,6 +284,7 @@ def _graph_of(row: Any) -> Graph:
         fusion=row["fusion"],
         facts=row["facts"],
         extraction=row["extraction"],
+        recipe=row["recipe"],
         created_at=iso(row["created_at"]),
         id=row["id"],
     )

@@ -1,6 +1,6 @@
 -- name: register
-INSERT INTO kgmem.graph (name, age_name, index_name, strict, schema, fusion, facts, facts_made, extraction)
-VALUES ($1, gen_random_uuid()::text, gen_random_uuid()::text, $2, $3::text::jsonb, $4, $5, $5, $6)
+INSERT INTO kgmem.graph (name, age_name, index_name, strict, schema, fusion, facts, facts_made, extraction, recipe)
+VALUES ($1, gen_random_uuid()::text, gen_random_uuid()::text, $2, $3::text::jsonb, $4, $5, $5, $6, $7)
 RETURNING id
 
 -- name: place
@@ -8,15 +8,16 @@ UPDATE kgmem.graph SET age_name = $2, index_name = $3, space = $4::text::jsonb, 
 
 -- name: get
 SELECT id, name, age_name, index_name, strict, schema::text, space::text, space_table, next_space::text,
-       next_space_table, fusion, facts, extraction, created_at,
+       next_space_table, fusion, facts, extraction, recipe, created_at,
        EXISTS (SELECT 1 FROM kgmem.set_aside a WHERE a.graph = graph.id AND a.name LIKE '%passage_words') AS wordless
 FROM kgmem.graph WHERE name = $1
 
 -- name: list
-SELECT id, name, strict, schema::text, space::text, fusion, facts, extraction, created_at FROM kgmem.graph ORDER BY name
+SELECT id, name, strict, schema::text, space::text, fusion, facts, extraction, recipe, created_at
+FROM kgmem.graph ORDER BY name
 
 -- name: update
-UPDATE kgmem.graph SET strict = $2, schema = $3::text::jsonb, fusion = $4, facts = $5, extraction = $6,
+UPDATE kgmem.graph SET strict = $2, schema = $3::text::jsonb, fusion = $4, facts = $5, extraction = $6, recipe = $7,
     facts_made = CASE WHEN facts = $5 THEN facts_made END
 WHERE name = $1 RETURNING id
 
