@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
+from kgmem.domain.document import Document, Remembered
 from kgmem.domain.entity import Deleted, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.reading import Forgotten, Provenance, ReadSoFar, Waits, WouldBring
 from kgmem.domain.scope import SHARED, check_scope
+from kgmem.services import documents
 from kgmem.services import forget as forgetting
 from kgmem.services import read as reading
 from kgmem.services import remember as remembering
@@ -23,6 +25,14 @@ class Texts:
         Those that ask for it (`extract`), or all where the graph says so, are read soon after by a job.
         """
         return await remembering.put_episodes(self.parts, graph, episodes)
+
+    async def put_document(self, graph: str, document: Document, *, extract: bool = True) -> Remembered:
+        """Store a document in parts, as episodes of the session that its key names, and let them be read.
+
+        Sent again, only what changed is written and read, and what the document has no more is forgotten.
+        """
+        check_scope(document.scope)
+        return await documents.put_document(self.parts, graph, document, extract=extract)
 
     async def get_episode(self, graph: str, key: str, *, scope: str = SHARED) -> Episode:
         """Give the episode that a scope sees under a key. Raises NotFound."""

@@ -98,6 +98,14 @@ class ReadSoFar:
     tokens: int = 0
     cost: float = 0.0
 
+    def __add__(self, other: "ReadSoFar") -> "ReadSoFar":
+        """Give the counts of both."""
+        return ReadSoFar(
+            self.episodes + other.episodes, self.entities + other.entities, self.claims + other.claims,
+            self.relationships + other.relationships, self.refused + other.refused, self.tokens + other.tokens,
+            self.cost + other.cost,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class WouldBring:

@@ -46,7 +46,7 @@ async def read_waiting(parts: Parts, graph: str, *, progress: Progress | None = 
         following = await parts.readings.take(graph, BATCH)
         ahead = asyncio.create_task(_found(parts, graph, extractor, following))
         try:
-            done = _sum(done, await _store(parts, graph, list(zip(taken, found, strict=True))))
+            done = done + await _store(parts, graph, list(zip(taken, found, strict=True)))
         except BaseException:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
@@ -172,7 +172,7 @@ async def _store(parts: Parts, graph: str, read: Sequence[tuple[Unread, Extracti
     except KgmemError as error:
         if len(good) > 1:
             for one in good:
-                done = _sum(done, await _store(parts, graph, [one]))
+                done = done + await _store(parts, graph, [one])
         else:
             refused[good[0][0].id] = (good[0][0].digest, str(error))
     if refused:
@@ -331,11 +331,3 @@ async def _is_ours(parts: Parts, graph: str, key: str, scope: str) -> bool:
     except NotFound:
         return False
     return held.text is None and FOUND_BY in held.properties and set(held.properties) <= _OURS
-
-
-def _sum(one: ReadSoFar, other: ReadSoFar) -> ReadSoFar:
-    return ReadSoFar(
-        one.episodes + other.episodes, one.entities + other.entities, one.claims + other.claims,
-        one.relationships + other.relationships, one.refused + other.refused,
-        one.tokens + other.tokens, one.cost + other.cost,
-    )  # fmt: skip

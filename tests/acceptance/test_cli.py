@@ -16,7 +16,8 @@ from tests.cli import COMMAND, Command
 
 
 def test_what_is_remembered_is_recalled(kgmem: Command, tmp_path: Path) -> None:
-    assert "Created the graph main" in kgmem("remember", "Ada prefers tea.", "--speaker", "Ada", "--key", "tea").err
+    tea = ("remember", "Ada prefers tea.", "--speaker", "Ada", "--key", "tea", "--no-extract")
+    assert "Created the graph main" in kgmem(*tea).err
     file = tmp_path / "note.txt"
     file.write_text("Grace drinks coffee.")
     assert kgmem("remember", file).code == 0
@@ -24,7 +25,7 @@ def test_what_is_remembered_is_recalled(kgmem: Command, tmp_path: Path) -> None:
         missed = kgmem("remember", path)
         assert (missed.code, f"There is no file {path}" in missed.err) == (3, True)
     assert kgmem("remember", "-", "--scope", "user/42", given=b"Alan runs at night.").code == 0
-    assert kgmem("remember", "Ada prefers tea.", "--speaker", "Ada", "--key", "tea").out.startswith("That is known")
+    assert kgmem(*tea).out.startswith("That is known")
     found = kgmem("recall", "tea", "--json").json
     assert found["hits"][0]["key"] == "tea"
     assert found["hits"][0]["arms"]["words"]["rank"] == 1
@@ -216,3 +217,23 @@ def test_whoever_has_read_enough_may_close_the_pipe(kgmem: Command) -> None:
         env=dict(os.environ), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "Traceback" not in done.stderr
+
+
+def test_what_a_file_says_comes_into_the_graph_and_goes_with_it(kgmem: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "people.md").write_text("# People\n\nClara Weber works for Siemens.\n")
+    (folder / "turns.jsonl").write_text('{"key": "t1", "text": "I met Tom Baker.", "speaker": "Clara Weber"}\n')
+    dry = kgmem("remember", "Clara Weber works for Siemens.", "--dry-run", "-g", "notes")
+    assert dry.code == 3  # There is no such graph.
+    assert kgmem("graph", "create", "notes").code == 0
+    dry = kgmem("remember", folder, "--dry-run", "-g", "notes")
+    assert "Clara Weber WORKS_FOR Siemens" in dry.out
+    assert kgmem("graph", "stats", "notes", "--json").json["stats"]["episodes"] == 0
+    done = kgmem("remember", folder, "-g", "notes", "--json").json
+    assert (done["stored"]["created"], done["read"]["episodes"]) == (2, 2)
+    assert kgmem("remember", folder, "-g", "notes").out.startswith("That is known already.")
+    gone = kgmem("forget", "--session", "people.md", "t1", "-g", "notes", "--erase", "--json").json
+    assert (gone["episodes"], gone["claims"]) == (2, 2)
+    assert kgmem("graph", "stats", "notes", "--json").json["stats"]["entities"] == 0
+    assert kgmem("forget", "-g", "notes").code == 2

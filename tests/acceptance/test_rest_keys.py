@@ -38,6 +38,9 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
         "relationships": [{"kind": "KNOWS", "from": "ann", "to": "bob", **_scoped(scope)}]
     },
     ("POST", "/v1/graphs/{graph}/episodes"): lambda scope: {"episodes": [{"text": "Hello.", **_scoped(scope)}]},
+    ("POST", "/v1/graphs/{graph}/reading/dry-run"): lambda scope: {"episodes": [{"text": "Hello.", **_scoped(scope)}]},
+    ("POST", "/v1/graphs/{graph}/reading"): lambda scope: {"keys": ["secret"], **_scoped(scope)},
+    ("POST", "/v1/graphs/{graph}/forget"): lambda scope: {"keys": ["secret"], **_scoped(scope)},
     ("PUT", "/v1/graphs/{graph}/sources"): lambda _: {"sources": [{"key": "nasa"}]},
     ("POST", "/v1/graphs/{graph}/recall"): lambda scope: {"what": {"text": "vault"}, **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/causality/separation"): lambda scope: {
@@ -90,9 +93,10 @@ NEEDED = {
     ("DELETE", "/v1/graphs/{graph}/entities"): "key",
     ("DELETE", "/v1/graphs/{graph}/episodes"): "key",
     ("GET", "/v1/graphs/{graph}/neighbourhood"): "key",
+    ("GET", "/v1/graphs/{graph}/provenance"): "key",
 }
 # Reads that need a body; of queries it is looked at what they do.
-ASKING = ("/recall", "/causality/separation", "/causality/ancestry", "/verify", "/view", "/cypher")
+ASKING = ("/recall", "/causality/separation", "/causality/ancestry", "/verify", "/view", "/cypher", "/dry-run")
 QUERY_API = "/db/{graph}/query/v2"
 # What tells nothing of any scope, so that a key of a scope may ask it.
 WITHOUT_SCOPE = {

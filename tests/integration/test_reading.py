@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kgmem.domain.claim import FactFilter
+from kgmem.domain.document import Document, Remembered, Section
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import ExtractorUnavailable, InvalidInput, NotFound
@@ -305,3 +306,20 @@ async def test_strict_graph_takes_what_its_schema_allows(memory: Memory) -> None
     done = await memory.read_waiting(graph)
     assert done.refused == 0
     assert ("WORKS_FOR", "Clara", "Siemens") in edges(await held(memory, graph))
+
+
+async def test_document_sent_again_costs_only_what_changed(memory: Memory) -> None:
+    graph = await new_graph(memory, "document")
+    texts = ["Ada Lovelace was born in London.", "Clara works for Siemens.", "Tom Baker met Anna Smith."]
+    document = Document("doc.md", [Section(("Part",), text) for text in texts], title="Notes")
+    assert await memory.put_document(graph, document) == Remembered(created=3)
+    await memory.read_waiting(graph)
+    assert ("WORKS_FOR", "Clara", "Siemens") in edges(await held(memory, graph))
+    assert await memory.put_document(graph, document) == Remembered(unchanged=3)
+    other = replace(document, sections=[Section(("Part",), "New here."), document.sections[0], document.sections[2]])
+    done = await memory.put_document(graph, other)
+    assert (done.created, done.forgotten) == (1, 1)
+    assert (await memory.waiting_to_be_read(graph)).waiting == 1
+    state = await held(memory, graph)
+    assert ("WORKS_FOR", "Clara", "Siemens") not in edges(state)
+    assert "Siemens" not in dict(state["entities"])

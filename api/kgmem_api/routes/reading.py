@@ -1,0 +1,71 @@
+"""Reading: what episodes would bring, what they brought, and forgetting them with it."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from kgmem_api.access import Reads, ReadsWhole, Writes
+from kgmem_api.bodies import JSONBody
+from kgmem_api.direct import DirectRoute
+from kgmem_api.replies import reply
+from kgmem_api.routes.parameters import GraphName, Keys, ScopeQuery, gives
+from kgmem_api.wire.episodes import EpisodeBatch
+from kgmem_api.wire.reading import (
+    ForgetIn,
+    ForgottenOut,
+    ProvenanceList,
+    ReadAgainIn,
+    ReadAgainOut,
+    WaitsOut,
+    WouldBringList,
+)
+
+router = APIRouter(tags=["reading"], route_class=DirectRoute)
+_READING = "/v1/graphs/{graph}/reading"
+
+
+@router.post(f"{_READING}/dry-run", responses=gives(WouldBringList))
+async def would_bring(
+    graph: GraphName, access: Reads, batch: Annotated[EpisodeBatch, Depends(JSONBody(EpisodeBatch))]
+) -> Response:
+    """Tell what reading episodes would bring into the graph; nothing is stored."""
+    told = await access.memory.would_bring(graph, batch.episodes)
+    return reply({"episodes": [asdict(each) for each in told]})
+
+
+@router.get(_READING, responses=gives(WaitsOut))
+async def waiting(graph: GraphName, access: ReadsWhole) -> Response:
+    """Count the episodes of all scopes that wait to be read, and those that cannot be."""
+    return reply(asdict(await access.memory.waiting_to_be_read(graph)))
+
+
+@router.post(_READING, responses=gives(ReadAgainOut))
+async def read_again(
+    graph: GraphName, access: Writes, asked: Annotated[ReadAgainIn, Depends(JSONBody(ReadAgainIn))]
+) -> Response:
+    """Let episodes that were read be read again, say by another extractor."""
+    return reply({"asked": await access.memory.read_again(graph, asked.keys, scope=access.scope(asked.scope))})
+
+
+@router.get("/v1/graphs/{graph}/provenance", responses=gives(ProvenanceList))
+async def provenance(
+    graph: GraphName,
+    access: Reads,
+    keys: Keys,
+    scope: ScopeQuery = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+) -> Response:
+    """Tell what episodes of exactly this scope brought, and where in their texts that stands."""
+    told = await access.memory.provenance(graph, keys, scope=access.scope(scope), limit=limit)
+    return reply({"items": [asdict(each) for each in told]})
+
+
+@router.post("/v1/graphs/{graph}/forget", responses=gives(ForgottenOut))
+async def forget(graph: GraphName, access: Writes, asked: Annotated[ForgetIn, Depends(JSONBody(ForgetIn))]) -> Response:
+    """Delete episodes of exactly this scope with all that only they brought; gives the report of it."""
+    report = await access.memory.forget(
+        graph, asked.keys, scope=access.scope(asked.scope), dry_run=asked.dry_run, erase=asked.erase
+    )
+    return reply(asdict(report))

@@ -1,0 +1,1 @@
+"""Files with texts to sections: plain text, Markdown, HTML, PDF and Word."""

@@ -1,0 +1,36 @@
+"""PDF: the text of each page; what is a picture of text has none."""
+
+import io
+import re
+
+from pypdf import PdfReader
+from pypdf.errors import PyPdfError
+
+from kgmem.documents.reading import damaged
+from kgmem.domain.document import Section
+from kgmem.domain.errors import InvalidInput
+
+_MOST_PAGES = 20_000
+_HYPHEN = re.compile(r"(?<=\w)-\n(?=[a-z])")
+_WRAPPED = re.compile(r"(?<![.!?:])\n(?=\S)")
+
+
+def sections(name: str, data: bytes) -> list[Section]:
+    """Give the text of a PDF's pages. Raises InvalidInput."""
+    try:
+        pages = PdfReader(io.BytesIO(data)).pages
+        if len(pages) > _MOST_PAGES:
+            raise InvalidInput(f"{name} has {len(pages)} pages.", mend=f"Send {_MOST_PAGES} at the most.")
+        texts = [page.extract_text() for page in pages]
+    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+        raise damaged(name, "PDF", error) from error
+    if not any(text.strip() for text in texts):
+        raise InvalidInput(
+            f"{name} holds no text, only pictures of it.", mend="Recognize its text with another program first."
+        )
+    return [Section((f"page {number}",), _flowing(text)) for number, text in enumerate(texts, start=1)]
+
+
+def _flowing(text: str) -> str:
+    """Give a page's text with the words and lines put together that the layout parted."""
+    return _WRAPPED.sub(" ", _HYPHEN.sub("", text.replace("\x00", "")))
