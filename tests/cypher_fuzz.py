@@ -145,7 +145,8 @@ class Fuzzer:
     async def compare(self, count: int) -> None:
         """Ask AGE the same of what both can answer, and it without harm: patterns of one direction, whole numbers.
 
-        Names that AGE cannot have, such as that of a type with a space, are left out.
+        Left out are names that AGE cannot have, such as that of a type with a space, and two comparisons of one
+        property: AGE 1.8 finds nothing for a.num >= 1 AND a.num <= 1.
         """
         async with other_client(self._url) as client:
             for _ in range(count):
@@ -166,9 +167,8 @@ class Fuzzer:
             pattern += f"{link}({name}{choose(('', '', ':A', ':B'))})"
             names.append(name)
         held = [f"{name}.num" for name in names] + [f"r{name}.num" for name in names[1:]]
-        tests = [
-            f"{choose(held)} {choose(_COMPARED)} {choose((*held, '1', '2', '5'))}" for _ in range(choose((0, 1, 2)))
-        ]
+        subjects = self._random.sample(held, min(choose((0, 1, 2)), len(held)))
+        tests = [f"{each} {choose(_COMPARED)} {choose((*held, '1', '2', '5'))}" for each in subjects]
         where = f" WHERE {choose((' AND ', ' OR ')).join(tests)}" if tests else ""
         if choose((True, False)):
             return f"MATCH {pattern}{where} RETURN count(*) AS x, max({choose(held)}) AS y", 2

@@ -74,6 +74,18 @@ async def test_what_a_stopped_statement_wrote_is_undone(memory: Memory) -> None:
     assert await rows(memory, "MATCH (n:Left) RETURN count(n)") == [0]
 
 
+async def test_what_is_stopped_in_a_list_leaves_its_connection_in_order(
+    memory: Memory, caplog: pytest.LogCaptureFixture
+) -> None:
+    await asked(memory, "UNWIND range(1, 40) AS n CREATE (:N {n: n})")
+    text = "RETURN [x IN range(1, 2000) WHERE EXISTS { MATCH (a:N), (b:N), (c:N) WHERE a.n + b.n + c.n = x * 1000 }]"
+    for seconds in (0.3, 0.5, 0.7, 0.9):
+        with pytest.raises(TimedOut):
+            await asked(memory, text, limits=Limits(seconds=seconds))
+        assert await rows(memory, "MATCH (n:N) RETURN count(n)") == [40]
+    assert not [record for record in caplog.records if "active transaction" in record.getMessage()]
+
+
 async def test_a_step_holds_only_so_many_rows(memory: Memory) -> None:
     with pytest.raises(CypherError, match="more than 1,000 rows") as caught:
         await asked(memory, "UNWIND range(1, 40) AS x UNWIND range(1, 40) AS y RETURN x, y", limits=Limits(rows=1000))

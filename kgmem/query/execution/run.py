@@ -1,7 +1,6 @@
 """One run of a plan: its transaction, what its expressions are computed with, and what it has changed so far."""
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +9,7 @@ from kgmem.query.errors import RUNTIME, CypherError
 from kgmem.query.evaluation.base import truth
 from kgmem.query.evaluation.compiling import compile_expression
 from kgmem.query.evaluation.setting import Compute, Row, Setting
+from kgmem.query.execution.beside import Beside
 from kgmem.query.execution.counters import Counters
 from kgmem.query.execution.graph import GraphTransaction
 from kgmem.query.execution.limits import Limits
@@ -68,7 +68,8 @@ class Run:
         self.bound = True
         self.gone: set[int] = set()
         self.deleted_nodes: dict[int, int] = {}  # With the place in the query at which each was deleted.
-        self._watch = Watch(limits)
+        self._beside = Beside()
+        self._watch = Watch(limits, self._beside)
         self.setting = replace(
             setting,
             nested=self._ask,
@@ -83,7 +84,6 @@ class Run:
         self._answer = answer
         self._prepared: dict[int, Prepared] = {}
         self._answers: dict[tuple[int, int], Any] = {}
-        self._loop = asyncio.get_running_loop()
         self._depth = 0
 
     async def steps(self, steps: Iterable[Step], rows: Rows) -> Rows:
@@ -133,7 +133,7 @@ class Run:
             self._answers |= {(id(part), id(row)): answer for row, answer in zip(rows, answers, strict=True)}
         try:
             if prepared.bridged:
-                return await _beside(lambda: [prepared.compute(row) for row in rows])
+                return await self._beside.run(lambda: [prepared.compute(row) for row in rows])
             return await self._computed(prepared.compute, rows)
         finally:
             for part in prepared.nested:
@@ -188,38 +188,20 @@ class Run:
         key = (id(part), id(row))
         if key in self._answers:
             return self._answers[key]
-        answers: Sequence[Any] = asyncio.run_coroutine_threadsafe(self._one(part, row), self._loop).result()
-        return answers[0]
 
-    async def _one(self, part: Expression, row: Row) -> Sequence[Any]:
-        return await self._answered(part, [row])
+        async def one() -> Any:
+            return (await self._answered(part, [row]))[0]
+
+        return self._beside.ask(one)
 
     def _known_from(self, identity: int) -> int | None:
-        return asyncio.run_coroutine_threadsafe(self.transaction.known_from(identity), self._loop).result()
+        async def look() -> int | None:
+            return await self.transaction.known_from(identity)
+
+        return self._beside.ask(look)
 
     def _node(self, identity: int) -> Node | None:
         async def look() -> Node | None:
             return (await self.transaction.nodes([identity])).get(identity)
 
-        return asyncio.run_coroutine_threadsafe(look(), self._loop).result()
-
-
-async def _beside(work: Callable[[], list[Any]]) -> list[Any]:
-    """Run work in a thread of its own: one of a pool could wait for another of it that never comes free."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[list[Any]] = loop.create_future()
-
-    def settle(set_it: Callable[[Any], None], value: Any) -> None:
-        if not done.done():
-            set_it(value)
-
-    def run() -> None:
-        try:
-            result = work()
-        except BaseException as error:
-            loop.call_soon_threadsafe(settle, done.set_exception, error)
-        else:
-            loop.call_soon_threadsafe(settle, done.set_result, result)
-
-    threading.Thread(target=run, name="kgmem cypher", daemon=True).start()
-    return await done
+        return self._beside.ask(look)

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from kgmem.domain.errors import TimedOut
+from kgmem.query.execution.beside import Beside
 from kgmem.query.execution.limits import Limits
 from kgmem.query.values.problems import ValueProblem
 
@@ -18,11 +19,11 @@ _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # Of ru_maxrss, in bytes.
 class Watch:
     """Looks at the clock and the memory when it is called, as long computations do every so often."""
 
-    __slots__ = ("_deadline", "_limits", "_look", "_start")
+    __slots__ = ("_beside", "_deadline", "_limits", "_look", "_start")
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, beside: Beside) -> None:
         """Begin with the statement. The memory is the whole process's: what others take meanwhile counts as well."""
-        self._limits = limits
+        self._limits, self._beside = limits, beside
         self._deadline = time.monotonic() + limits.seconds
         self._look = 0.0
         self._start: int | None = None
@@ -30,7 +31,7 @@ class Watch:
     def __call__(self) -> None:
         """Go on, or raise TimedOut, or ValueProblem where too much memory is taken."""
         now = time.monotonic()
-        if now > self._deadline:
+        if now > self._deadline or self._beside.ended:
             raise out_of_time(self._limits.seconds)
         if now < self._look:
             return
