@@ -4,6 +4,7 @@ The table follows the change feed and is brought up to date when somebody asks, 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -22,10 +23,31 @@ from kgmem.storage.postgres.vertices import read_vertices
 _SEPARATOR = "\x1f"
 _CHANGES = 200  # Of the feed, read at once.
 _ANALYZED = 500  # Names that are new before statistics are made anew.
-_RAREST = 6  # Words and trigrams that find others; more would find the common.
+# Words and trigrams that find others, the rarest first: so many, or as many as together find so many names.
+_RAREST, _MOST_FOUND = 8, 600
 _LONGEST = 500  # Characters of a name.
 _MOST_NAMES = 20  # Of one entity.
 _NEAR = 10  # Found by vector.
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """How common words and trigrams are among names: the shares of the commonest, and how many names there are."""
+
+    shares: Mapping[str, float]
+    count: int
+
+    def rarest(self, parts: Sequence[str]) -> list[str]:
+        """Give the rarest few of parts, words before trigrams: at least two, and no more than find many names."""
+        ordered = sorted(parts, key=lambda part: (self.shares.get(part, 0.0), part[0] != "=", part))
+        kept: list[str] = []
+        expected = 0.0
+        for part in ordered[:_RAREST]:
+            expected += self.shares.get(part, 0.0) * self.count
+            if len(kept) >= 2 and expected > _MOST_FOUND:
+                break
+            kept.append(part)
+        return kept
 
 
 class PostgresNames:
@@ -40,19 +62,17 @@ class PostgresNames:
         """Give for each what the scope sees that may be it; at most `limit` by name, and some by vector."""
         async with self.catalog.on(graph) as layout:
             await self._catch_up(layout)
-            async with self.database.connection() as connection:
+            async with self.database.connection() as connection, connection.transaction(readonly=True):
+                await connection.execute(layout.sql("naming", "by_index"))
                 scopes = list((await scope_ids(connection, layout, visible_from(scope), make=False)).values())
-                row = await connection.fetchrow(layout.sql("naming", "common"), layout.held_name)
-                shares = zip(row["parts"], row["shares"], strict=False) if row and row["parts"] else ()
-                common = {part: float(share) for part, share in shares}
+                common = await _common(connection, layout)
                 ids = await _by_name(connection, layout, described, (scopes, common, limit))
                 await _add_merged(connection, layout, described, scopes, ids)
                 await _add_near(connection, layout, described, scopes, ids)
                 held = await _described(connection, layout, {id_ for found in ids for id_ in found})
         found = [[held[id_] for id_ in each if id_ in held] for each in ids]
-        return LookedUp(
-            found, {part[1:]: s for part, s in common.items() if part[0] == "="}, row["count"] if row else 1
-        )
+        of_words = {part[1:]: share for part, share in common.shares.items() if part[0] == "="}
+        return LookedUp(found, of_words, common.count)
 
     async def describe(self, graph: str, keys: Sequence[str], scope: str) -> Sequence[Described]:
         """Give descriptions of held entities of exactly this scope."""
@@ -77,6 +97,15 @@ class PostgresNames:
         if new >= _ANALYZED:
             async with self.database.connection() as connection:
                 await connection.execute(layout.sql("naming", "analyze"))
+                await connection.execute(layout.sql("naming", "clean"))
+
+
+async def _common(connection: asyncpg.Connection, layout: Layout) -> Common:
+    row = await connection.fetchrow(layout.sql("naming", "common"), layout.held_name)
+    if row is None or not row["parts"]:
+        return Common({}, 1)
+    shares = zip(row["parts"], row["shares"], strict=False)
+    return Common({part: float(share) for part, share in shares}, row["count"])
 
 
 async def _follow(connection: asyncpg.Connection, layout: Layout) -> tuple[int, bool]:
@@ -123,21 +152,20 @@ async def _by_name(
     connection: asyncpg.Connection,
     layout: Layout,
     described: Sequence[Described],
-    asked: tuple[Sequence[int], Mapping[str, float], int],
+    asked: tuple[Sequence[int], Common, int],
 ) -> list[dict[int, None]]:
+    """Give the ids of who bears a name, or shares most of what is rare in it, for each description."""
     scopes, common, limit = asked
-    rows = []
-    for at, each in enumerate(described):
-        for name in [name[:_LONGEST] for name in each.names if normal(name)][:_MOST_NAMES]:
+    sql = layout.sql("naming", "like")
+    found: list[dict[int, None]] = []
+    for each in described:
+        ids: dict[int, None] = {}
+        for name in {normal(name): name[:_LONGEST] for name in each.names if normal(name)}.values():
             every = parts_of(name)
-            rarest = sorted(every, key=lambda part: (common.get(part, 0.0), part[0] != "=", part))[:_RAREST]
-            rows.append((at, normal(name), _SEPARATOR.join(rarest), _SEPARATOR.join(every)))
-    ids: list[dict[int, None]] = [{} for _ in described]
-    if rows:
-        columns = list(map(list, zip(*rows, strict=True)))
-        for row in await connection.fetch(layout.sql("naming", "like"), scopes, *columns, limit):
-            ids[row["at"]][row["item"]] = None
-    return ids
+            rows = await connection.fetch(sql, scopes, normal(name), common.rarest(every), every, limit)
+            ids.update({row["item"]: None for row in rows})
+        found.append(ids)
+    return found
 
 
 async def _add_merged(

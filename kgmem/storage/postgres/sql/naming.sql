@@ -33,27 +33,34 @@ ON CONFLICT DO NOTHING
 -- name: analyze
 ANALYZE {index}.named
 
+-- name: clean
+-- What is new in the index is in a list that every search reads, until it is put in its place.
+SELECT gin_clean_pending_list('{index}.named_parts')
+
 -- name: common
 -- The commonest words and trigrams of names, each with the share of names that have it.
 SELECT most_common_elems::text::text[] AS parts, most_common_elem_freqs AS shares,
        (SELECT greatest(reltuples, 1)::bigint FROM pg_class WHERE oid = '{index}.named'::regclass) AS count
 FROM pg_stats WHERE schemaname = $1 AND tablename = 'named' AND attname = 'parts'
 
+-- name: by_index
+-- What is looked up is little, whatever the planner makes of arrays that it does not know yet.
+SET LOCAL enable_seqscan = off;
+SET LOCAL plan_cache_mode = force_custom_plan
+
 -- name: like
--- For each that is asked for: who bears one of its names, then who shares most of the words and trigrams of one, found
--- by its rarest; only what the scopes see, and only so many.
-SELECT a.at, f.item FROM unnest($2::integer[], $3::text[], $4::text[], $5::text[]) AS a (at, folded, rare, every)
-CROSS JOIN LATERAL (
-    SELECT c.item, max(c.shared) AS shared FROM (
-        (SELECT n.item, 1.0 AS shared FROM {index}.named n JOIN {index}.item i ON i.id = n.item
-         WHERE n.folded = ANY (string_to_array(a.folded, E'\x1f')) AND i.scope = ANY ($1::integer[]) LIMIT 50)
-        UNION ALL
-        (SELECT r.item, (SELECT count(*) FROM unnest(r.parts) AS p (part)
-                         WHERE p.part = ANY (string_to_array(a.every, E'\x1f')))::numeric
-                        / greatest(cardinality(r.parts), cardinality(string_to_array(a.every, E'\x1f')))
-         FROM (SELECT n.item, n.parts FROM {index}.named n JOIN {index}.item i ON i.id = n.item
-               WHERE n.parts && string_to_array(a.rare, E'\x1f') AND i.scope = ANY ($1::integer[]) LIMIT 500) r)) c
-    GROUP BY c.item ORDER BY max(c.shared) DESC, c.item LIMIT $6) f
+-- Who bears a name, then who shares most of the words and trigrams of it, found by its rarest; what the scopes see.
+SELECT c.item FROM (
+    (SELECT n.item, 2.0 AS shared FROM {index}.named n
+     WHERE n.folded = $2 AND (SELECT i.scope FROM {index}.item i WHERE i.id = n.item) = ANY ($1::integer[]) LIMIT $5)
+    UNION ALL
+    (SELECT r.item, r.shared FROM (
+        SELECT n.item, (SELECT count(*) FROM unnest(n.parts) AS p (part) WHERE p.part = ANY ($4::text[]))::numeric
+                       / greatest(cardinality(n.parts), cardinality($4::text[])) AS shared
+        FROM {index}.named n WHERE n.parts && $3::text[] OFFSET 0) r
+     WHERE (SELECT i.scope FROM {index}.item i WHERE i.id = r.item) = ANY ($1::integer[])
+     ORDER BY r.shared DESC LIMIT $5)) c
+GROUP BY c.item ORDER BY max(c.shared) DESC, c.item LIMIT $5
 
 -- name: near
 SELECT v.item FROM {index}.{table} v JOIN {index}.item i ON i.id = v.item
