@@ -69,8 +69,20 @@ class Settings(BaseSettings):
     )
     embedder_timeout: float = Field(default=30.0, gt=0, description="Seconds that one embedding request may take.")
     extractor: str = Field(
-        default="rules", description="What reads texts for entities and facts: rules (offline) or none."
+        default="rules",
+        description="What reads texts for entities and facts: rules (offline), none, ollama:<model> or openai:<model>.",
     )
+    extractor_url: str | None = Field(default=None, description="Base URL of the model's OpenAI-compatible endpoint.")
+    extractor_key: SecretStr | None = Field(default=None, description="API key of that endpoint.")
+    extractor_timeout: float = Field(default=120.0, gt=0, description="Seconds that the model may take for one text.")
+    extractor_parallel: int = Field(default=4, ge=1, le=256, description="Requests to the model at the same time.")
+    extractor_per_minute: int = Field(default=0, ge=0, description="Most requests to the model a minute; 0: no limit.")
+    extractor_tokens: int = Field(
+        default=0, ge=0, description="Most tokens that one process may spend on the model; 0: no limit."
+    )
+    extractor_cost: float = Field(default=0.0, ge=0, description="Most that one process may spend; 0: no limit.")
+    extractor_price_in: float = Field(default=0.0, ge=0, description="Price of a million tokens sent to the model.")
+    extractor_price_out: float = Field(default=0.0, ge=0, description="Price of a million tokens it answers.")
     extractor_processes: int = Field(
         default=1, ge=0, le=64, description="Processes that read texts; 0 reads in the process that stores them."
     )

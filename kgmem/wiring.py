@@ -243,7 +243,19 @@ def with_cypher(parts: Parts, catalog: PostgresCatalog, limits: Limits | None = 
 
 def _extractor(settings: Settings, stack: AsyncExitStack) -> Extractor | None:
     """Give what reads texts, closed with the stack; nothing is loaded before the first text."""
-    extractor = make_extractor(settings.extractor, ExtractorChoice(processes=settings.extractor_processes))
+    choice = ExtractorChoice(
+        processes=settings.extractor_processes,
+        url=settings.extractor_url,
+        key=settings.extractor_key.get_secret_value() if settings.extractor_key else None,
+        timeout=settings.extractor_timeout,
+        parallel=settings.extractor_parallel,
+        per_minute=settings.extractor_per_minute,
+        most_tokens=settings.extractor_tokens,
+        most_cost=settings.extractor_cost,
+        price_in=settings.extractor_price_in,
+        price_out=settings.extractor_price_out,
+    )
+    extractor = make_extractor(settings.extractor, choice)
     if extractor:
         stack.push_async_callback(extractor.aclose)
     return extractor

@@ -40,6 +40,8 @@ class TextToRead:
     listener: str | None = None
     title: str | None = None
     country: str | None = None
+    labels: Sequence[str] = ()  # Of the graph, for extractors that can be told them.
+    kinds: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

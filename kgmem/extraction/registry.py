@@ -14,7 +14,7 @@ GROUP: Final = "kgmem.extractors"
 def make_extractor(name: str, choice: ExtractorChoice | None = None) -> Extractor | None:
     """Give the extractor of that name; None for `none`.
 
-    `name` is rules, none, or that of an entry point of the group `kgmem.extractors`,
+    `name` is rules, none, openai:<model>, ollama:<model>, or that of an entry point of the group `kgmem.extractors`,
     which names a function that takes an ExtractorChoice. Nothing is ever downloaded. Raises InvalidInput, which lists
     what there is.
     """
@@ -25,6 +25,9 @@ def make_extractor(name: str, choice: ExtractorChoice | None = None) -> Extracto
     if provider == "rules" and not model:
         extractor: Extractor = importlib.import_module("kgmem.extraction.offline").OfflineExtractor(chosen.processes)
         return extractor
+    if provider in {"openai", "ollama"}:
+        made: Extractor = importlib.import_module("kgmem.extraction.chat").chat_extractor(provider, chosen)
+        return made
     point = _plugins().get(provider)
     if point is None:
         there = extractor_names()
@@ -41,7 +44,7 @@ def make_extractor(name: str, choice: ExtractorChoice | None = None) -> Extracto
 
 def extractor_names() -> list[str]:
     """Give the names that `make_extractor` takes, those of other packages included."""
-    return ["rules", "none", *sorted(_plugins())]
+    return ["rules", "none", "openai:<model>", "ollama:<model>", *sorted(_plugins())]
 
 
 def _plugins() -> dict[str, EntryPoint]:

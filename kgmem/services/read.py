@@ -29,6 +29,12 @@ _TRIES: Final = 8  # Times that entities are resolved anew since somebody else h
 _OURS: Final = frozenset({"aliases", FOUND_BY, "geonames", "born", "died", "consensus"})
 _MOST_TOLD: Final = 1_000_000
 
+_NO_ENTITIES: Final = frozenset({"Episode", "Source"})
+# What kgmem itself writes, and what causes are told by.
+_NO_FACTS: Final = frozenset(
+    {"STATES", "CO_MENTIONED", "DOES_NOT_CAUSE", "MENTIONS", "CAUSES", "ENABLES", "CONTRIBUTES_TO", "PREVENTS"}
+)
+
 logger = logging.getLogger(__name__)
 Progress = Callable[[ReadSoFar], None]
 
@@ -77,7 +83,7 @@ async def would_bring(parts: Parts, graph: str, episodes: Sequence[Episode]) -> 
     if parts.extractor is None:
         raise Unavailable("No extractor is set.", mend="Set KGMEM_EXTRACTOR to rules, or to a model.")
     schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
-    answers = await parts.extractor.extract([_text_of(episode) for episode in episodes])
+    answers = await parts.extractor.extract([_text_of(episode, schema) for episode in episodes])
     told = []
     for number, (given, found) in enumerate(zip(episodes, answers, strict=True)):
         episode = given if given.key else replace(given, key=f"episode-{number}")
@@ -118,7 +124,8 @@ async def _found(
         return []
     keeping = asyncio.create_task(_keep(parts, graph, [each.id for each in taken]))
     try:
-        return await extractor.extract([_text_of(each.episode) for each in taken])
+        schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
+        return await extractor.extract([_text_of(each.episode, schema) for each in taken])
     except Unavailable:
         await _give_back(parts, graph, taken)
         raise
@@ -149,7 +156,7 @@ async def _give_back(parts: Parts, graph: str, taken: Sequence[Unread]) -> None:
         logger.debug("What was taken to be read is given again when its time is over.")
 
 
-def _text_of(episode: Episode) -> TextToRead:
+def _text_of(episode: Episode, schema: GraphSchema) -> TextToRead:
     listener = episode.properties.get("listener")
     return TextToRead(
         episode.text,
@@ -157,6 +164,8 @@ def _text_of(episode: Episode) -> TextToRead:
         episode.speaker,
         listener if isinstance(listener, str) else None,
         episode.title,
+        labels=sorted(schema.labels.keys() - _NO_ENTITIES),
+        kinds=sorted(schema.kinds.keys() - _NO_FACTS),
     )
 
 

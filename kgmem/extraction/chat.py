@@ -1,0 +1,157 @@
+"""Extraction by a model behind an OpenAI-compatible endpoint (Ollama, vLLM, llama.cpp, ...), within a budget.
+
+Each text is one request with a JSON schema for the answer. What the text does not bear out is refused, and where the
+model is away, too dear or talks nonsense, the offline rules read the text instead and say why.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import orjson
+
+from kgmem.domain.errors import EmbedderUnavailable, InvalidInput
+from kgmem.domain.extraction import Extraction, Extractor, TextToRead
+from kgmem.embedding.endpoint import Endpoint
+from kgmem.extraction.answers import Checked, messages_of, schema_of
+from kgmem.extraction.choice import ExtractorChoice
+from kgmem.extraction.offline import OfflineExtractor
+
+_URLS: Final = {"openai": "https://api.openai.com/v1", "ollama": "http://127.0.0.1:11434/v1"}
+_MINUTE: Final = 60.0
+_MILLION: Final = 1_000_000
+_FEWEST: Final = 4  # Characters of a token, at the least, where the endpoint counts none.
+
+
+def chat_extractor(provider: str, choice: ExtractorChoice) -> "ChatExtractor":
+    """Give the extractor that asks a model of a provider. Raises InvalidInput for a choice that cannot work."""
+    if not choice.model:
+        raise InvalidInput(f"{provider} needs a model.", mend=f"Say {provider}:<model> in KGMEM_EXTRACTOR.")
+    try:
+        endpoint = Endpoint(choice.url or _URLS[provider], key=choice.key, timeout=choice.timeout, name=provider)
+    except InvalidInput as error:
+        raise InvalidInput(_told(error.message), mend=_told(error.mend)) from error
+    return ChatExtractor(f"{provider}:{choice.model}", endpoint, choice, OfflineExtractor(choice.processes))
+
+
+class ChatExtractor:
+    """Asks a model, and falls back on the offline rules."""
+
+    def __init__(self, name: str, endpoint: Endpoint, choice: ExtractorChoice, fallback: Extractor) -> None:
+        """Take the name, where the model is, what it may take, and what reads where it cannot."""
+        self._name = name
+        self._endpoint = endpoint
+        self._choice = choice
+        self._fallback = fallback
+        self._turns = asyncio.Semaphore(choice.parallel)
+        self._begun: deque[float] = deque()
+        self._plain = False  # The endpoint knows no JSON schemas, only JSON.
+        self.tokens = 0
+        self.cost = 0.0
+
+    @property
+    def name(self) -> str:
+        """What stands in `extractor`."""
+        return self._name
+
+    async def extract(self, texts: Sequence[TextToRead]) -> list[Extraction]:
+        """Give what was found in each text, in their order. Raises ExtractorUnavailable."""
+        answers = await asyncio.gather(*(self._asked(text) for text in texts))
+        failed = {at: answer for at, answer in enumerate(answers) if isinstance(answer, str)}
+        read = await self._fallback.extract([texts[at] for at in failed])
+        instead = {
+            at: replace(found, problem=problem) for (at, problem), found in zip(failed.items(), read, strict=True)
+        }
+        return [instead[at] if isinstance(answer, str) else answer for at, answer in enumerate(answers)]
+
+    async def aclose(self) -> None:
+        """Close the connections and end the processes of the fallback."""
+        await self._endpoint.aclose()
+        await self._fallback.aclose()
+
+    async def _asked(self, text: TextToRead) -> Extraction | str:
+        """Give what a model finds in a text that the text bears out; else why there is nothing."""
+        async with self._turns:
+            if spent := self._spent():
+                return spent
+            await self._wait_for_rate()
+            try:
+                status, data, problem = await self._post(text)
+            except EmbedderUnavailable as error:
+                return _told(error.message)
+        if status >= 400:
+            return f"{self._name} refused the request: {problem}"
+        tokens, cost = self._count(text, data)
+        answer = _answer(data)
+        if answer is None:
+            return f"{self._name} answered without the JSON that was asked for."
+        return Checked(text, self._name).extraction(answer, tokens=tokens, cost=cost)
+
+    async def _post(self, text: TextToRead) -> tuple[int, Any, str]:
+        body: dict[str, Any] = {"model": self._choice.model, "messages": messages_of(text), "temperature": 0}
+        if not self._plain:
+            described = {"name": "extraction", "strict": True, "schema": schema_of(text)}
+            shape: dict[str, Any] = {"type": "json_schema", "json_schema": described}
+            reply = await self._endpoint.post("/chat/completions", {**body, "response_format": shape}, _never)
+            if reply.status != 400 or ("response_format" not in reply.problem and "schema" not in reply.problem):
+                return reply.status, reply.data, reply.problem
+            self._plain = True
+        hint = {"role": "system", "content": f"The schema: {orjson.dumps(schema_of(text)).decode()}"}
+        body["messages"] = [hint, *messages_of(text)]
+        reply = await self._endpoint.post(
+            "/chat/completions", {**body, "response_format": {"type": "json_object"}}, _never
+        )
+        return reply.status, reply.data, reply.problem
+
+    def _spent(self) -> str | None:
+        choice = self._choice
+        if choice.most_tokens and self.tokens >= choice.most_tokens:
+            return f"The budget of {choice.most_tokens} tokens is spent."
+        if choice.most_cost and self.cost >= choice.most_cost:
+            return f"The budget of {choice.most_cost:g} is spent."
+        return None
+
+    def _count(self, text: TextToRead, data: Any) -> tuple[int, float]:
+        """Count tokens and cost: as the endpoint tells, or else by the length of what was said."""
+        usage = data.get("usage") if isinstance(data, Mapping) else None
+        told = usage if isinstance(usage, Mapping) else {}
+        counts = [told.get(name) for name in ("prompt_tokens", "completion_tokens")]
+        asked, answered = (count if isinstance(count, int) and count >= 0 else None for count in counts)
+        asked = len(text.text) // _FEWEST if asked is None else asked
+        answered = len(str(data)) // _FEWEST if answered is None else answered
+        cost = (asked * self._choice.price_in + answered * self._choice.price_out) / _MILLION
+        self.tokens += asked + answered
+        self.cost += cost
+        return asked + answered, cost
+
+    async def _wait_for_rate(self) -> None:
+        """Wait until another request may begin within the minute."""
+        most, clock = self._choice.per_minute, asyncio.get_running_loop().time
+        while most:
+            while self._begun and clock() - self._begun[0] >= _MINUTE:
+                self._begun.popleft()
+            if len(self._begun) < most:
+                break
+            await asyncio.sleep(_MINUTE - (clock() - self._begun[0]))
+        self._begun.append(clock())
+
+
+def _answer(data: Any) -> Mapping[str, Any] | None:
+    """Give the JSON object of a completion, also where a model fenced it; None where there is none."""
+    try:
+        content = data["choices"][0]["message"]["content"]
+        begin, end = content.find("{"), content.rfind("}")
+        told = orjson.loads(content[begin : end + 1])
+    except (KeyError, IndexError, TypeError, AttributeError, orjson.JSONDecodeError):
+        return None
+    return told if isinstance(told, Mapping) else None
+
+
+def _never(_: str) -> bool:
+    return False
+
+
+def _told(text: str) -> str:
+    return text.replace("embedding provider", "model").replace("KGMEM_EMBEDDER", "KGMEM_EXTRACTOR")

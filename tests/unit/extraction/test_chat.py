@@ -1,0 +1,181 @@
+"""Extraction by a model, against a server on loopback that answers as OpenAI-compatible ones do."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.extraction import TextToRead
+from kgmem.domain.interval import iso
+from kgmem.embedding.endpoint import Backoff, Endpoint
+from kgmem.extraction.chat import ChatExtractor, chat_extractor
+from kgmem.extraction.choice import ExtractorChoice
+from kgmem.extraction.offline import OfflineExtractor
+from tests.embedding_server import EmbeddingServer, Request, Scripted, embedding_server
+
+TEXT = TextToRead(
+    "Clara moved to  Hamburg last year. Coffee does not cause cancer.", "2024-06-10", labels=("Person", "Place"),
+    kinds=("LIVES_IN",),
+)  # fmt: skip
+FACT = {
+    "subject": "Clara", "predicate": "lives in", "object": "Hamburg", "words": "Clara moved to Hamburg last year",
+    "when": "last year", "denied": False, "uncertain": False,
+}  # fmt: skip
+ANSWER: dict[str, Any] = {
+    "entities": [
+        {"name": "Clara", "label": "Person", "words": "Clara"},
+        {"name": "Hamburg", "label": "Place", "words": "Hamburg"},
+    ],
+    "facts": [FACT],
+    "causes": [
+        {"cause": "Coffee", "effect": "cancer", "words": "does not cause", "denied": True, "kind": "CAUSES"},
+    ],
+}
+CHOICE = ExtractorChoice("small", price_in=1.0, price_out=2.0)
+
+
+def said(answer: Any, *, fenced: bool = False, **more: Any) -> Scripted:
+    content = orjson.dumps(answer).decode()
+    content = f"Here it is:\n```json\n{content}\n```" if fenced else content
+    usage = {"prompt_tokens": 100, "completion_tokens": 50}
+    return Scripted(body={"choices": [{"message": {"role": "assistant", "content": content}}], "usage": usage, **more})
+
+
+@asynccontextmanager
+async def asking(choice: ExtractorChoice = CHOICE) -> AsyncIterator[tuple[ChatExtractor, EmbeddingServer]]:
+    async with embedding_server() as server:
+        server.rule = lambda _: said(ANSWER)
+        endpoint = Endpoint(server.url + "/v1", key="secret", timeout=5, name="openai", backoff=Backoff(3, 0.01, 0.02))
+        extractor = ChatExtractor("openai:small", endpoint, choice, OfflineExtractor())
+        yield extractor, server
+        await extractor.aclose()
+
+
+async def test_what_the_text_bears_out_is_found_with_its_words() -> None:
+    async with asking() as (extractor, _):
+        found = (await extractor.extract([TEXT]))[0]
+    fact = found.facts[0]
+    assert (fact.subject.name, fact.predicate, fact.object.name) == ("Clara", "lives in", "Hamburg")
+    assert TEXT.text[fact.predicate_span.start : fact.predicate_span.end] == "Clara moved to  Hamburg last year"
+    assert fact.time is not None
+    assert iso(fact.time.interval.start or 0)[:4] == "2023"
+    assert [(cause.denied, cause.cause.name) for cause in found.causes] == [(True, "Coffee")]
+    assert (found.extractor, found.refused, found.problem) == ("openai:small", 0, None)
+    assert (found.tokens, found.cost) == (150, pytest.approx(200 / 1e6))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"words": "Clara moved to Rome"},
+        {"object": "Rome"},
+        {"subject": "She"},
+        {"predicate": ""},
+        {"words": 3},
+        {"object": None},
+    ],
+)
+async def test_what_the_text_does_not_say_is_refused(wrong: dict[str, Any]) -> None:
+    async with asking() as (extractor, server):
+        server.rule = lambda _: said({**ANSWER, "facts": [FACT, {**FACT, **wrong}, "nonsense"]})
+        found = (await extractor.extract([TEXT]))[0]
+    assert (len(found.facts), found.refused) == (1, 1)
+
+
+async def test_label_that_the_graph_has_not_is_refused() -> None:
+    async with asking() as (extractor, server):
+        server.rule = lambda _: said({**ANSWER, "entities": [{"name": "Clara", "label": "Robot", "words": "Clara"}]})
+        found = (await extractor.extract([TEXT]))[0]
+    assert (list(found.entities), found.refused) == ([], 1)
+
+
+async def test_model_is_told_the_schema_of_the_graph_and_of_the_answer() -> None:
+    async with asking() as (extractor, server):
+        await extractor.extract([TEXT])
+        body = server.requests[0].body
+    assert server.requests[0].path == "/v1/chat/completions"
+    assert server.requests[0].headers["authorization"] == "Bearer secret"
+    assert "lives in" in body["messages"][0]["content"]
+    assert body["messages"][1]["content"] == TEXT.text
+    schema = body["response_format"]["json_schema"]["schema"]
+    assert schema["properties"]["entities"]["items"]["properties"]["label"]["enum"] == ["Person", "Place"]
+
+
+async def test_endpoint_without_json_schemas_is_asked_for_json() -> None:
+    def rule(request: Request) -> Scripted:
+        if request.body["response_format"]["type"] == "json_schema":
+            return Scripted(400, {"error": {"message": "response_format json_schema is not supported"}})
+        return said(ANSWER, fenced=True)
+
+    async with asking() as (extractor, server):
+        server.rule = rule
+        found = await extractor.extract([TEXT])
+        await extractor.extract([TEXT])
+    assert found[0].facts
+    assert len(server.requests) == 3
+
+
+async def test_passing_fault_is_tried_again() -> None:
+    async with asking() as (extractor, server):
+        server.script.append(Scripted(503, {"error": "loading"}))
+        assert (await extractor.extract([TEXT]))[0].problem is None
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (Scripted(503, {"error": "loading"}), "503"),
+        (Scripted(401, {"error": {"message": "no such key"}}), "no such key"),
+        (Scripted(200, {"choices": []}), "without the JSON"),
+        (Scripted(200, b"not json"), "without the JSON"),
+        (Scripted(200, {"choices": [{"message": {"content": "I cannot help."}}]}), "without the JSON"),
+    ],
+)
+async def test_rules_stand_in_where_the_model_gives_nothing(reply: Scripted, says: str) -> None:
+    async with asking() as (extractor, server):
+        server.rule = lambda _: reply
+        found = (await extractor.extract([TEXT]))[0]
+    assert found.extractor.startswith("rules:")
+    assert any(fact.object.name == "Hamburg" for fact in found.facts)
+    assert found.problem is not None
+    assert says in found.problem
+    assert "secret" not in found.problem
+
+
+@pytest.mark.parametrize("budget", [{"most_tokens": 100}, {"most_cost": 0.0001}])
+async def test_budget_that_is_spent_leaves_the_rest_to_the_rules(budget: dict[str, Any]) -> None:
+    async with asking(replace(CHOICE, parallel=1, **budget)) as (extractor, server):
+        found = await extractor.extract([TEXT, TEXT, TEXT])
+        assert len(server.requests) == 1
+    assert [each.extractor.split(":")[0] for each in found] == ["openai", "rules", "rules"]
+    assert "budget" in (found[1].problem or "")
+
+
+async def test_rate_is_kept() -> None:
+    async with asking(replace(CHOICE, per_minute=2)) as (extractor, server):
+        waits: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            extractor._begun.clear()  # As if the minute were over.
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("kgmem.extraction.chat.asyncio.sleep", sleep)
+            await extractor.extract([TEXT, TEXT, TEXT])
+        assert len(server.requests) == 3
+    assert len(waits) == 1
+    assert 59 < waits[0] <= 60
+
+
+@pytest.mark.parametrize(
+    "choice", [ExtractorChoice(""), ExtractorChoice("m", url="ftp://x"), ExtractorChoice("m", url="http://a:b@x")]
+)
+def test_choice_that_cannot_work_is_refused(choice: ExtractorChoice) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        chat_extractor("openai", choice)
+    assert "KGMEM_EXTRACTOR" in refused.value.mend
