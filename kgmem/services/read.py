@@ -16,12 +16,13 @@ from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import DatabaseUnavailable, KgmemError, NotFound, Unavailable, VersionConflict
 from kgmem.domain.extraction import Extraction, Extractor, Span, TextToRead
-from kgmem.domain.naming import Mention, chosen, new_key
+from kgmem.domain.naming import Mention
 from kgmem.domain.reading import BroughtClaim, ReadEpisode, ReadSoFar, Settled, Unread, WouldBring
 from kgmem.domain.schema import GraphSchema, check_relationship
 from kgmem.services import claim as claiming
 from kgmem.services import succeed as succeeding
 from kgmem.services.parts import Parts
+from kgmem.services.recognize import propose, recognize
 from kgmem.services.remember import schema_of, violations_of
 
 BATCH: Final = 32
@@ -88,8 +89,7 @@ async def would_bring(parts: Parts, graph: str, episodes: Sequence[Episode]) -> 
     for number, (given, found) in enumerate(zip(episodes, answers, strict=True)):
         episode = given if given.key else replace(given, key=f"episode-{number}")
         mentions = mentions_of(found)
-        held = dict(await parts.readings.held(graph, episode.scope, mentions))
-        keys, new = _keys(mentions, held, schema)
+        keys, new = (await recognize(parts, graph, episode.scope, mentions, schema)).keys(mentions)
         told.append(_told(episode, brought(episode, found, keys, schema), found.extractor, new))
     return told
 
@@ -280,17 +280,16 @@ async def _brought(
 async def _named(
     parts: Parts, graph: str, read: Sequence[tuple[Unread, Extraction]], schema: GraphSchema, *, strict: bool
 ) -> list[Brought]:
-    held: dict[str, dict[str, str]] = {}
     by_scope: dict[str, list[Mention]] = {}
     for unread, found in read:
         by_scope.setdefault(unread.episode.scope, []).extend(mentions_of(found))
-    for scope, mentions in by_scope.items():
-        held[scope] = dict(await parts.readings.held(graph, scope, mentions))
+    known = {scope: await recognize(parts, graph, scope, each, schema) for scope, each in by_scope.items()}
     told: list[Brought] = []
     made: dict[tuple[str, str], Entity] = {}
+    fresh: dict[str, dict[Mention, str]] = {scope: {} for scope in known}
     for unread, found in read:
         episode = unread.episode
-        keys, new = _keys(mentions_of(found), held[episode.scope], schema)
+        keys, new = known[episode.scope].keys(mentions_of(found))
         what = brought(episode, found, keys, schema)
         wrong = {m.name for m, entity, _ in what.entities if m in new and violations_of(schema, strict, entity)}
         if wrong:
@@ -299,25 +298,13 @@ async def _named(
         for mention, entity, _ in what.entities:
             if mention in new:
                 made.setdefault((entity.scope, entity.key), replace(entity, version=0))
+                fresh[episode.scope][mention] = entity.key
         told.append(what)
     if made:
         await parts.store.put_entities(graph, list(made.values()))
+    for scope, new in fresh.items():
+        await propose(parts, graph, known[scope], new)
     return told
-
-
-def _keys(
-    mentions: Sequence[Mention], held: dict[str, str], schema: GraphSchema
-) -> tuple[dict[str, str], dict[Mention, str]]:
-    """Give the keys of mentions by name, and of those that are new; these are held from now on."""
-    keys, new = {}, {}
-    for mention in mentions:
-        known = chosen(mention, held, schema)
-        key = known.key if known else new_key(mention, held)
-        if known is None:
-            held[key] = mention.label
-            new[mention] = key
-        keys[mention.name] = key
-    return keys, new
 
 
 async def take_back(parts: Parts, graph: str, settled: Settled) -> int:

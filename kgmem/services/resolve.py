@@ -84,7 +84,7 @@ async def find_duplicates(
                 ends = pair(each.key or "", one.key)
                 told = one.likeness
                 pairs[ends] = Candidate(*ends, told.evidence, told.parts, told.vetoed, scope)
-        own = await _of_scope(parts, graph, pairs, scope)
+        own = await of_scope(parts, graph, pairs, scope)
         proposed += await propose(parts, graph, own, scope) if own else 0
         seen += len(described)
         if progress:
@@ -94,7 +94,7 @@ async def find_duplicates(
             return seen, proposed
 
 
-async def _of_scope(parts: Parts, graph: str, pairs: dict[tuple[str, str], Candidate], scope: str) -> list[Candidate]:
+async def of_scope(parts: Parts, graph: str, pairs: dict[tuple[str, str], Candidate], scope: str) -> list[Candidate]:
     """Give the pairs of which both are of exactly this scope, since only these can be merged."""
     if parts.names is None or not pairs:
         return []

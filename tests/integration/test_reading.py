@@ -15,6 +15,7 @@ from kgmem.domain.episode import Episode
 from kgmem.domain.errors import ExtractorUnavailable, InvalidInput, NotFound
 from kgmem.domain.extraction import Extraction, TextToRead
 from kgmem.domain.question import Question, What
+from kgmem.domain.resolution import MergeAsked
 from kgmem.domain.source import Source
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
@@ -323,3 +324,23 @@ async def test_document_sent_again_costs_only_what_changed(memory: Memory) -> No
     state = await held(memory, graph)
     assert ("WORKS_FOR", "Clara", "Siemens") not in edges(state)
     assert "Siemens" not in dict(state["entities"])
+
+
+async def test_other_name_of_a_known_entity_means_it(memory: Memory) -> None:
+    graph = await new_graph(memory, "spelled")
+    await memory.put_entities(graph, [Entity("org/1", "Organization", "Siemens AG", {"aliases": ["Siemens"]})])
+    await read(memory, graph, [STREAM[1]])
+    state = await held(memory, graph)
+    assert ("WORKS_FOR", "Clara", "org/1") in edges(state)
+    assert "Siemens" not in dict(state["entities"])
+
+
+async def test_text_of_a_merged_name_reaches_what_it_was_merged_into(memory: Memory) -> None:
+    graph = await new_graph(memory, "merged")
+    await read(memory, graph, [STREAM[1]])
+    await memory.put_entities(graph, [Entity("Siemens AG", "Organization", "Siemens AG")])
+    await memory.merge_entities(graph, MergeAsked("Siemens AG", "Siemens", by="Ann", reason="One company."))
+    await read(memory, graph, [replace(STREAM[1], key="t8", text="I work for Siemens.")])
+    state = await held(memory, graph)
+    assert "Siemens" not in dict(state["entities"])
+    assert ("WORKS_FOR", "Clara", "Siemens AG") in edges(state)
