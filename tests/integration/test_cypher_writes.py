@@ -157,3 +157,19 @@ async def test_removing_the_first_label_keeps_the_rest_of_a_node(memory: Memory)
     assert found == [(["B"], 1, True)]
     assert await rows(memory, "MATCH (b:B)-[:R]->(c) RETURN b.key, labels(c)") == [("n", ["C"])]
     assert await rows(memory, "MATCH (a:A) RETURN a") == []
+
+
+async def test_what_another_client_has_just_made_can_be_linked_changed_and_deleted(
+    memory: Memory, database_url: str
+) -> None:
+    await asked(memory, "CREATE (:Person {name: 'Ada'})")
+    async with other_client(database_url) as client:
+        await cypher(client, GRAPH, "CREATE (:Person {name: 'Bob'})-[:OWNS]->(:Person {name: 'Cid'})", 1)
+    await asked(memory, "MATCH (a {name: 'Ada'}), (b:Person {name: 'Bob'}) CREATE (a)-[:KNOWS]->(b)")
+    assert await rows(memory, "MATCH (a)-[:KNOWS]->(b) RETURN b.name") == ["Bob"]
+    await asked(memory, "MATCH (c:Person {name: 'Cid'}) SET c.age = 3")
+    assert await rows(memory, "MATCH (c:Person {name: 'Cid'}) RETURN c.age") == [3]
+    async with other_client(database_url) as client:
+        await cypher(client, GRAPH, "CREATE (:Person {name: 'Dan'})", 1)
+    await asked(memory, "MATCH (d:Person {name: 'Dan'}) DELETE d")
+    assert await rows(memory, "MATCH (d:Person {name: 'Dan'}) RETURN d.name") == []

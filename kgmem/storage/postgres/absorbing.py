@@ -17,6 +17,7 @@ from kgmem.storage.postgres.layout import (
     EDGE,
     VERTEX,
     Layout,
+    know_labels,
     label_id,
     register_foreign_labels,
     scope_ids,
@@ -69,6 +70,18 @@ class Absorber:
         except asyncpg.UniqueViolationError as error:
             raise asyncpg.SerializationError("another writer took a key at the same time") from error
         return changed
+
+    async def catch_up(self, ids: Sequence[int], passages: Passages) -> None:
+        """Index vertices and edges that others made and nobody has absorbed yet, with the vertices these lead to."""
+        await know_labels(self.connection, self.layout, ids)
+        groups: dict[int, list[int]] = defaultdict(list)
+        for id_ in ids:
+            if label_id(id_) in self.layout.by_id:
+                groups[self.layout.by_id[label_id(id_)].kind].append(id_)
+        edges = await read_edges(self.connection, self.layout, groups[EDGE])
+        ends = await self._unindexed({end for both, _ in edges.values() for end in both})
+        await self.vertices(sorted({*groups[VERTEX], *ends}), passages)
+        await self.edges(groups[EDGE], passages)
 
     async def vertices(self, ids: Sequence[int], passages: Passages) -> int:
         """Index these vertices; `passages` gathers what they are searched by, for the caller to store."""

@@ -75,7 +75,7 @@ class Writer:
         """Make relationships between nodes that are there. Raises what makes the statement begin again otherwise."""
         ids = await self._take_ids(EDGE, [each.type for each in relationships])
         ends = {end for each in relationships for end in (each.start, each.end)}
-        rows = await self.connection.fetch(self.layout.sql(_FILE, "hold_ends"), sorted(ends))
+        rows = await self._rows_of("hold_ends", sorted(ends))
         scopes = {row["id"]: row["path"] for row in rows}
         if len(scopes) < len(ends):
             raise asyncpg.SerializationError("a node was deleted while a relationship to it was made")
@@ -198,16 +198,27 @@ class Writer:
     async def _locked(self, statement: str, ids: Collection[int]) -> dict[int, Any]:
         if not ids:
             return {}
-        rows = await self.connection.fetch(self.layout.sql(_FILE, statement), list(ids))
+        rows = await self._rows_of(statement, list(ids))
         await self._check_scope(rows)
         return {row["id"]: row for row in rows}
 
     async def _locked_edges(self, ids: Collection[int]) -> dict[int, Any]:
         if not ids:
             return {}
-        rows = await self.connection.fetch(self.layout.sql("absorb", "edges"), list(ids))
+        rows = await self._rows_of("edges", list(ids), file="absorb")
         await self._check_scope(rows)
         return {row["id"]: row for row in rows}
+
+    async def _rows_of(self, statement: str, ids: Sequence[int], *, file: str = _FILE) -> list[Any]:
+        """Give the rows of the index for what was read; what another AGE client has made is taken into it before."""
+        sql = self.layout.sql(file, statement)
+        rows = list(await self.connection.fetch(sql, ids))
+        if len(rows) == len(ids):
+            return rows
+        missing = sorted(set(ids) - {row["id"] for row in rows} - self._own)
+        async with self._indexing() as absorber:
+            await absorber.catch_up(missing, self.passages)
+        return list(await self.connection.fetch(sql, ids))
 
     async def _check_scope(self, rows: Iterable[Any]) -> None:
         if self.scope is None:
