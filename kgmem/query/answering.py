@@ -149,4 +149,4 @@ def _over() -> Conflict:
 
 
 def _answer(result: Result) -> CypherAnswer:
-    return CypherAnswer(result.columns, result.rows, asdict(result.counters), result.writes)
+    return CypherAnswer(result.columns, result.rows, asdict(result.counters), result.writes, result.plan)

@@ -196,6 +196,7 @@ async def answer(engine: Engine, asked: Asked) -> Any:
 
 @settings(
     max_examples=30,
+    deadline=None,
     phases=[Phase.explicit, Phase.generate],  # Shrinking asks a database for minutes.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

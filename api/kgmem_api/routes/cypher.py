@@ -79,4 +79,5 @@ async def _lines(answer: CypherAnswer) -> AsyncIterator[bytes]:
         part = answer.rows[start : start + _AT_ONCE]
         yield b"".join(orjson.dumps([to_json(value) for value in row]) + b"\n" for row in part)
         await asyncio.sleep(0)  # Lets other requests go on between two chunks.
-    yield orjson.dumps({"rows": len(answer.rows), "counters": answer.counters}) + b"\n"
+    plan = {} if answer.plan is None else {"plan": answer.plan}
+    yield orjson.dumps({"rows": len(answer.rows), "counters": answer.counters, **plan}) + b"\n"

@@ -8,7 +8,7 @@ from typing import Any
 from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.graph import Condition, Matched, Sought
 from kgmem.query.execution.paths import build_path
-from kgmem.query.execution.run import Rows, Run
+from kgmem.query.execution.run import WEIGHT, Rows, Run
 from kgmem.query.execution.searching import search
 from kgmem.query.planning.names import names_in
 from kgmem.query.planning.needs import ALL, IDENTITY
@@ -16,7 +16,6 @@ from kgmem.query.planning.steps import LinkPart, Lookup, Pattern
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.values import Node, Relationship
 
-WEIGHT = "\0weight"  # How many equal rows a row stands for.
 _EXACT = 2**53  # Up to here integers and floats compare alike, whatever compares them.
 Found = list[tuple[int, Row]]
 
@@ -63,6 +62,7 @@ async def candidates(run: Run, asking: Asking, rows: Rows, at: int) -> tuple[Fou
         matched = await run.transaction.match(Sought(pattern, asked.rows, most, needs, asked.conditions))
         lean = needs
     assert matched is not None  # noqa: S101 - only what is asked to be lean can be refused
+    run.given += len(matched.ways)
     run.check(matched.ways, at)
     found = _bound(run, await _binder(run, asking, lean, matched), matched, asked, at)
     if asking.most is not None and bounded < most and len(matched.ways) == bounded and len(found) < bounded:
@@ -71,6 +71,22 @@ async def candidates(run: Run, asking: Asking, rows: Rows, at: int) -> tuple[Fou
     for each in pattern.searches:
         found = await search(run, each, found, at)
     return found, predicates
+
+
+async def constant_conditions(run: Run, pattern: Pattern) -> tuple[list[Condition], dict[str, Any]]:
+    """Give the conditions of a pattern for a row that is not known yet, and what stands for its values."""
+    conditions: list[Condition] = []
+    row: dict[str, Any] = {}
+    for number, lookup in enumerate(pattern.lookups):
+        if names_in(lookup.value):
+            if lookup.operator != "IN":
+                row[f"\0{number}"] = 0
+                conditions.append(Condition(lookup.name, lookup.property, lookup.operator, column=f"\0{number}"))
+            continue
+        value = await run.value(lookup.value, {})
+        if _can_be_asked(lookup.operator, value):
+            conditions.append(_constant(lookup, value))
+    return conditions, row
 
 
 def _unbounded(asking: Asking) -> Asking:

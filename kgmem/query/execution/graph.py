@@ -84,6 +84,9 @@ class GraphTransaction(Protocol):
         Predicates but for the conditions, paths and searches are left to the caller.
         """
 
+    async def estimate(self, sought: Sought) -> float:
+        """Give how many matches are expected, without looking for them."""
+
     async def expand(self, link: LinkPart, nodes: Collection[int], *, backwards: bool) -> Sequence[Lead]:
         """Give what leads on from nodes along a link, or against it if `backwards`."""
 

@@ -7,8 +7,7 @@ from typing import Any
 from kgmem.query.analysis.findings import Column
 from kgmem.query.evaluation.aggregates import AGGREGATES, Accumulator, accumulator
 from kgmem.query.evaluation.setting import Row
-from kgmem.query.execution.candidates import WEIGHT
-from kgmem.query.execution.run import Rows, Run
+from kgmem.query.execution.run import WEIGHT, Rows, Run
 from kgmem.query.tree.clauses import Subquery
 from kgmem.query.tree.expressions import Call, CountAll, Expression, Variable
 from kgmem.query.tree.walking import rebuilt

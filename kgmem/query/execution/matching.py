@@ -1,8 +1,8 @@
 """MATCH: the ways in which a pattern matches, as rows with nodes, relationships and paths."""
 
-from kgmem.query.execution.candidates import WEIGHT, Asking, candidates
+from kgmem.query.execution.candidates import Asking, candidates
 from kgmem.query.execution.numbers import wanted
-from kgmem.query.execution.run import Rows, Run
+from kgmem.query.execution.run import WEIGHT, Rows, Run
 from kgmem.query.planning.steps import Match
 
 _BATCH = 5000  # Rows whose ids are sent at once.

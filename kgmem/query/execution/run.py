@@ -1,6 +1,7 @@
 """One run of a plan: its transaction, what its expressions are computed with, and what it has changed so far."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +27,7 @@ StepHandler = Callable[["Run", Any, Rows], Awaitable[Rows]]
 Answer = Callable[["Run", Expression, Sequence[Row]], Awaitable[Sequence[Any]]]
 
 _AT_ONCE = 4096  # Rows for which an expression is computed without a pause.
+WEIGHT = "\0weight"  # How many equal rows a row stands for.
 # Functions that look into the graph.
 _LOOKING = frozenset({"startnode", "endnode", "kgmem.known_at"})
 
@@ -78,6 +80,8 @@ class Run:
             gone=self.gone,
             check=self._watch,
         )
+        self.given = 0  # How much the store has given so far: ways to match, and what leads on in searches.
+        self.profile: dict[int, tuple[int, int, float]] | None = None  # By step: rows, what was given for it, seconds.
         self.kept: dict[int, Any] = {}  # What steps have prepared for themselves, by the identity of its plan.
         self.procedures = procedures
         self._handlers = handlers
@@ -89,11 +93,20 @@ class Run:
     async def steps(self, steps: Iterable[Step], rows: Rows) -> Rows:
         """Run steps one after another, each over all rows that the one before gave."""
         for step in steps:
+            given, began = self.given, time.perf_counter()
             try:
                 rows = await self._handlers[type(step)](self, step, rows)
             except ValueProblem as problem:
                 raise self.setting.error(problem, step.at) from problem
             self.check(rows, step.at)
+            if self.profile is not None:
+                before = self.profile.get(id(step), (0, 0, 0.0))
+                seconds = time.perf_counter() - began
+                self.profile[id(step)] = (
+                    before[0] + sum(row.get(WEIGHT, 1) for row in rows),
+                    before[1] + self.given - given,
+                    before[2] + seconds,
+                )
         return rows
 
     def check(self, rows: Sequence[Any], at: int) -> None:

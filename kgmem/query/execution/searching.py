@@ -121,6 +121,7 @@ async def _expand(run: Run, asked: Search, row: Row, side: _Side, at: int) -> No
 
 async def _leads(run: Run, asked: Search, row: Row, side: _Side) -> list[Lead]:
     found = list(await run.transaction.expand(asked.link, side.frontier, backwards=side.backwards))
+    run.given += len(found)
     if not asked.conditions:
         return found
     relationships = await run.transaction.relationships({id_ for _, id_, _ in found})

@@ -21,6 +21,7 @@ from kgmem.query.execution import (
     updating,
 )
 from kgmem.query.execution.counters import Counters
+from kgmem.query.execution.explaining import EXPLAIN, PROFILE, explained
 from kgmem.query.execution.graph import AskedAgain, Graphs, GraphTransaction
 from kgmem.query.execution.limits import Limits
 from kgmem.query.execution.procedures import Procedure
@@ -62,12 +63,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a statement gave: columns, rows of values, and what it changed."""
+    """What a statement gave: columns, rows of values, what it changed, and its plan where that was asked for."""
 
     columns: tuple[str, ...]
     rows: Sequence[Sequence[Any]]
     counters: Counters
     writes: bool
+    plan: Mapping[str, Any] | None = None  # Of EXPLAIN and PROFILE; see explaining.py.
 
 
 Work = Callable[[GraphTransaction], Awaitable[Result]]
@@ -90,7 +92,7 @@ class Engine:
         understood = self._understood(asked)
         work = self._work(asked, understood)
         async with _within(asked.limits.seconds):
-            if not understood.analysed.writes:
+            if not understood.writes:
                 return await self._read(asked, work, once=understood.once)
             await self._graphs.prepare(asked.graph, understood.labels, understood.types)
             result: Result = await self._graphs.writing(asked.graph, asked.scope, work)
@@ -100,7 +102,7 @@ class Engine:
         """Run a statement in a transaction that is open; whoever opened it ends it."""
         understood = self._understood(asked)
         async with _within(asked.limits.seconds):
-            if understood.analysed.writes:
+            if understood.writes:
                 await self._graphs.prepare(asked.graph, understood.labels, understood.types)
             return await self._work(asked, understood)(transaction)
 
@@ -117,7 +119,7 @@ class Engine:
     def _understood(self, asked: Asked) -> Understood:
         """Give what a statement means. Raises CypherError."""
         understood = self._understanding.of(asked.text, asked.parameters)
-        if understood.analysed.writes and not asked.writes:
+        if understood.writes and not asked.writes:
             problem = "This query writes, and it was sent to read only."
             mend = "Send it in the mode write."
             raise CypherError("WriteInReadMode", problem, query=asked.text, at=0, type="AccessMode", mend=mend)
@@ -141,6 +143,10 @@ class Engine:
             )
             run.graph, run.scope, run.bound = asked.graph, asked.scope, asked.bound
             rows: list[Row] = []
+            names, mode = analysed.names, understood.mode
+            if mode == EXPLAIN:
+                return Result(names, [], run.counters, writes=False, plan=await _plan(run, understood))
+            run.profile = {} if mode == PROFILE else None
             if plan is not None:
                 rows = await subqueries.run_plan(run, plan, [{}])
             elif isinstance(body, Show):
@@ -148,11 +154,23 @@ class Engine:
             elif not isinstance(body, Query):
                 await commands.command(run, body, self._graphs)
             await deleting.check_deleted(run)
-            names = analysed.names
             values = [tuple(row[name] for name in names) for row in rows] if names else []
-            return Result(names, values, run.counters, analysed.writes)
+            told = None if mode is None else await _plan(run, understood)
+            return Result(names, values, run.counters, analysed.writes, told)
 
         return work
+
+
+async def _plan(run: Run, understood: Understood) -> Mapping[str, Any]:
+    if understood.plan is not None and understood.mode is not None:
+        return await explained(run, understood.plan, understood.mode)
+    told = {"operator": type(understood.analysed.statement.body).__name__, "details": run.setting.text.strip()}
+    return {
+        "mode": str(understood.mode).lower(),
+        **told,
+        "identifiers": list(understood.analysed.names),
+        "children": [],
+    }
 
 
 @asynccontextmanager

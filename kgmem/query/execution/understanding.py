@@ -34,6 +34,16 @@ class Understood:
     labels: Collection[str]
     types: Collection[str]
 
+    @property
+    def mode(self) -> str | None:
+        """EXPLAIN or PROFILE, where one of these stands before the query."""
+        return self.analysed.statement.mode
+
+    @property
+    def writes(self) -> bool:
+        """Whether the statement writes when it is run; what is only explained does not."""
+        return self.analysed.writes and self.mode != "EXPLAIN"
+
 
 class Understanding:
     """Understands statements, each once."""
@@ -62,7 +72,7 @@ class Understanding:
         body = analysed.statement.body
         planner = Planner(analysed)
         plan = planner.query(body) if isinstance(body, Query) else None
-        once = plan is not None and _asks_once(plan)
+        once = plan is not None and analysed.statement.mode is None and _asks_once(plan)
         return Understood(analysed, planner, plan, once, *written(body))
 
 

@@ -1,10 +1,12 @@
 """One transaction on one graph, as the execution of Cypher sees it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
 import asyncpg
+import orjson
 
 from kgmem.domain.schema_index import NamedIndex
 from kgmem.query.execution.graph import AskedAgain, Lead, Matched, NewNode, NewRelationship, Sought
@@ -19,6 +21,7 @@ from kgmem.storage.postgres.cypher.writing import Writer
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import Layout, learn_labels
 
+_EXPLAIN = "EXPLAIN (FORMAT JSON) "
 _LOCKS = 256  # How many locks all that is merged under shares, so that a large batch does not use up Postgres' own.
 
 
@@ -70,6 +73,19 @@ class PostgresTransaction:
             ways = _ways(statement, found, seen)
         self._writer.seen |= seen.texts
         return Matched(tuple(part.name for part in sought.pattern.parts), ways)
+
+    async def estimate(self, sought: Sought) -> float:
+        """Give how many matches Postgres expects."""
+        await know_names(self.connection, self.layout, sought)
+        lean = not self.layout.further and self._numbers is None
+        sought = replace(sought, lean=lean)
+        statement = self._statements.of(self.layout, sought, self._numbers)
+        if lean and not statement.answers:
+            statement = self._statements.of(self.layout, replace(sought, lean=False), self._numbers)
+        values = [value(sought) for value in statement.values]
+        self._ask()
+        found = await self.connection.fetchval(_EXPLAIN + statement.text, *values)
+        return float(orjson.loads(found)[0]["Plan"]["Plan Rows"])
 
     async def _any_further(self) -> bool:
         sql = self.layout.sql("cypher", "any_further").strip().removeprefix("(").removesuffix(")")
