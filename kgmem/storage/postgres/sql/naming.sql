@@ -68,9 +68,15 @@ WHERE i.kind = 1 AND i.scope = ANY ($1::integer[]) ORDER BY v.embedding <#> $2::
 
 -- name: merged
 -- Where the entities went that were known by these keys, in scopes that are seen.
-SELECT m.gone_key, i.id FROM {index}.merge m JOIN {index}.item i
-    ON i.scope = m.scope AND i.key = m.kept_key AND i.kind = 1
-WHERE m.undone_at IS NULL AND m.scope = ANY ($1::integer[]) AND m.gone_key = ANY ($2::text[])
+WITH RECURSIVE went AS (
+    SELECT m.gone_key AS asked, m.scope, m.kept_key AS key FROM {index}.merge m
+    WHERE m.undone_at IS NULL AND m.scope = ANY ($1::integer[]) AND m.gone_key = ANY ($2::text[])
+    UNION
+    SELECT w.asked, m.scope, m.kept_key FROM went w JOIN {index}.merge m
+        ON m.scope = w.scope AND m.gone_key = w.key AND m.undone_at IS NULL
+)
+SELECT w.asked AS gone_key, i.id FROM went w
+JOIN {index}.item i ON i.scope = w.scope AND i.key = w.key AND i.kind = 1
 
 -- name: items
 SELECT i.id, i.key, i.scope, l.name AS label FROM {index}.item i JOIN {index}.label l ON l.id = i.id >> 48
