@@ -38,6 +38,8 @@ QUESTIONS = (
     Question(What(text="garden lamp"), When(valid_at="1969"), k=3, diversity=0.5),
     Question(What(vector=stable_vector("x", DIMENSION)), When(any_time=True), fusion="rrf"),
     Question(What(labels=["Thing"]), scope="team/1"),
+    Question(What(properties={"crew": {"gte": 2}}), When(any_time=True), scope="team/1"),
+    Question(What(text="apple river stone", properties={"crew": 1})),
     Question(What(labels=["Thing", "Place"], sources=["nasa"]), When(any_time=True)),
     Question(What(), When(relation=Relation("overlaps", of=("1961", "1972"))), scope="team/1"),
     Question(What(), When(between=("1960", "1965"))),

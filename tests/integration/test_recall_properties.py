@@ -7,7 +7,9 @@ import pytest
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.interval import iso, now
 from kgmem.domain.question import Question, What, When
+from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
 from tests.memories import cypher, other_client
 
@@ -134,6 +136,28 @@ async def test_what_is_no_predicate_is_refused_by_name(
     assert raised.value.mend
 
 
-async def test_properties_as_they_were_known_are_refused(memory: Memory, graph: str) -> None:
-    with pytest.raises(InvalidInput, match="known_at"):
-        await memory.recall(graph, Question(What(properties={"size": 5}), When(known_at="2020")))
+async def test_properties_count_as_they_were_known(memory: Memory, graph: str) -> None:
+    await memory.update_graph(graph, schema=SCHEMA)
+    await memory.put_entities(graph, [Entity(key, "Town", properties={"size": 5, "n": 1}) for key in "abcd"])
+    await memory.put_entities(graph, [Entity("old", "Town", properties={"size": 1})])
+    facts = [Relationship("KNOWS", "a", end, text="a knows", properties={"since": 1960}) for end in "bc"]
+    await memory.put_relationships(graph, facts)
+    then = iso(now())
+    await memory.put_entities(graph, [Entity("b", "Town", properties={"size": 7}), Entity("c", "Rock")])
+    await memory.put_relationships(graph, [Relationship("KNOWS", "a", "b", properties={"since": 1970})])
+    await memory.delete_entities(graph, ["d"])
+    await memory.put_entities(graph, [Entity("e", "Town", properties={"size": 5})])
+
+    async def of(properties: dict[str, Any], known_at: str | None, **what: Any) -> list[str]:
+        asked = Question(What(properties=properties, **what), When(known_at=known_at), k=100)
+        hits = (await memory.recall(graph, asked)).hits
+        return sorted(hit.end.key if hit.end else hit.key for hit in hits)
+
+    assert await of({"size": 5}, then) == ["a", "b", "c", "d"]
+    assert await of({"size": 5}, None) == ["a", "c", "e"]
+    assert await of({"size": {"gt": 5}}, then) == []
+    assert await of({"size": {"gt": 5}}, None) == ["b"]
+    assert await of({"size": 5}, then, labels=["Town"]) == ["a", "b", "c", "d"]
+    assert await of({"n": {"exists": False}}, then, labels=["Town"]) == ["old"]
+    assert await of({"since": 1960}, then, kinds=["fact"]) == ["b", "c"]
+    assert await of({"since": 1960}, None, kinds=["fact"]) == ["c"]

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 
-from kgmem.domain.errors import InvalidInput
 from kgmem.domain.predicate import Predicate, predicates_of
 from kgmem.domain.statement import EPISODE_LABEL
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Label, Layout
@@ -38,11 +37,6 @@ def properties(layout: Layout, request: SearchRequest, parameters: Parameters) -
     if not what.properties:
         return None
     asked = predicates_of(what.properties)
-    if request.question.when.known_at is not None:
-        raise InvalidInput(
-            "what.properties and when.known_at do not go together.",
-            mend="Leave one of them out: properties are compared as they are known now.",
-        )
     conditions = _Conditions(layout, asked, parameters)
     named = set(what.labels)
     known = sorted(layout.labels.values(), key=lambda label: (label.name not in named, label.kind, label.id))
@@ -51,13 +45,17 @@ def properties(layout: Layout, request: SearchRequest, parameters: Parameters) -
     rest = _read(layout, None, conditions.of(None))
     return Dimension(
         "properties",
-        condition=f"CASE i.id >> 48 {whens} ELSE {rest} END",
-        reads=_reads(layout, [label for label in tables if label.name in named], conditions),
+        condition=f"CASE {'i.thing' if layout.is_past else 'i.id'} >> 48 {whens} ELSE {rest} END",
+        # An index knows the present only.
+        reads="" if layout.is_past else _reads(layout, [each for each in tables if each.name in named], conditions),
     )
 
 
 def _read(layout: Layout, label: Label | None, condition: str) -> str:
     table = layout.table(label) if label else f"{quote(layout.age_name)}._ag_label_vertex"
+    if layout.is_past:
+        table = layout.sql("when", "properties_then", held=layout.held_name) % {"table": table}
+        return f"(SELECT {condition} FROM ({table}) l)"  # noqa: S608 - no text of callers
     return f"(SELECT {condition} FROM {table} l WHERE l.id = i.id::text::ag_catalog.graphid)"  # noqa: S608 - no text of callers
 
 

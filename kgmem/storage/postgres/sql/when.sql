@@ -79,6 +79,17 @@ LEFT JOIN {index}.source o ON o.id = e.origin
 LEFT JOIN {held}.history h ON h.id = e.id AND h.version = e.version AND e.certain
 WHERE e.id = ANY ($1::bigint[])
 
+-- name: properties_then
+-- The properties of an item `i` as they were: those of the history, or of the label table where that version still is.
+SELECT coalesce(
+    (SELECT (h.record->'properties')::text::ag_catalog.agtype FROM {held}.history h
+     WHERE h.id = i.thing AND h.version = i.version AND i.certain),
+    (SELECT v.properties FROM %(table)s v
+     WHERE v.id = i.thing::text::ag_catalog.graphid
+       AND EXISTS (SELECT 1 FROM {held}.item n WHERE n.id = i.thing AND n.version = i.version
+                   AND {held}.is_certain(n.id)))) AS properties
+OFFSET 0
+
 -- name: when_of
 -- The interval of the entity (or episode) that a key names: in the nearest scope, entities first.
 when_of AS MATERIALIZED (
