@@ -51,6 +51,9 @@ class Settings(BaseSettings):
         default=10, ge=2, le=200, description="Database connections that one process keeps at the most."
     )
     statement_timeout: float = Field(default=30.0, gt=0, description="Seconds after which a statement is stopped.")
+    cypher_length: int = Field(
+        default=1_000_000, ge=1000, le=10_000_000, description="Longest query in Cypher, in characters."
+    )
     max_body: int = Field(default=32 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
     max_upload: int = Field(
         default=64 * 1024**3, ge=1024, description="Largest upload of files to import, in bytes, as it is sent."

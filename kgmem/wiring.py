@@ -216,7 +216,7 @@ async def _parts(
         names=PostgresNames(catalog),
         comparer=DescribedComparer(),
     )
-    return with_cypher(parts, catalog, Limits(seconds=settings.statement_timeout))
+    return with_cypher(parts, catalog, Limits(seconds=settings.statement_timeout, length=settings.cypher_length))
 
 
 def with_cypher(parts: Parts, catalog: PostgresCatalog, limits: Limits | None = None) -> Parts:

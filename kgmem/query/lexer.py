@@ -13,7 +13,7 @@ from typing import NamedTuple
 from kgmem.query.errors import CypherError
 
 # A text beyond this is refused: data belongs into parameters, which have no such limit.
-MAX_LENGTH = 1_000_000
+MAX_LENGTH = 10_000_000
 
 # What openCypher takes for a dash or an arrow's head in a pattern besides the ASCII ones.
 DASHES = "\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
@@ -76,16 +76,17 @@ _OPEN = {
 }
 
 
+def check_length(query: str, most: int) -> None:
+    """Refuse a query of more characters. Raises CypherError."""
+    if len(query) > most:
+        problem = f"The query has {len(query):,} characters, and the limit is {most:,}."
+        mend = "Give data as parameters: UNWIND $rows AS row ..."
+        raise CypherError("QueryTooLong", problem, query=query, at=0, mend=mend)
+
+
 def tokens(query: str) -> list[Token]:
     """Give the tokens of a query, the last of kind END. Raises CypherError."""
-    if len(query) > MAX_LENGTH:
-        raise CypherError(
-            "QueryTooLong",
-            f"The query has {len(query):,} characters, and the limit is {MAX_LENGTH:,}.",
-            query=query,
-            at=0,
-            mend="Give data as parameters: UNWIND $rows AS row ...",
-        )
+    check_length(query, MAX_LENGTH)
     found: list[Token] = []
     at, length, match, plain = 0, len(query), _TOKEN.match, query.isascii()
     while at < length:

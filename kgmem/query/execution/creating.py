@@ -95,7 +95,7 @@ class _Waiting:
     async def _before(self, *parts: Located | None) -> None:
         """Make what waits when something else that is made asks for it."""
         asked = frozenset().union(*(names_in(part) for part in parts if part is not None))
-        if asked & (self.nodes.keys() | {names[1] for names, _ in self.links}):
+        if asked and asked & (self.nodes.keys() | {names[1] for names, _ in self.links}):
             await self.flush()
 
 

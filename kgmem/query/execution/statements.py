@@ -26,8 +26,9 @@ from kgmem.query.execution.graph import AskedAgain, Graphs, GraphTransaction
 from kgmem.query.execution.limits import Limits
 from kgmem.query.execution.procedures import Procedure
 from kgmem.query.execution.run import Run, StepHandler
-from kgmem.query.execution.understanding import Understanding, Understood
+from kgmem.query.execution.understanding import LONGEST_KEPT, Understanding, Understood
 from kgmem.query.execution.watch import out_of_time
+from kgmem.query.lexer import check_length
 from kgmem.query.planning import steps
 from kgmem.query.tree.clauses import Query
 from kgmem.query.tree.commands import Show
@@ -89,9 +90,9 @@ class Engine:
 
     async def run(self, asked: Asked) -> Result:
         """Run a statement in a transaction of its own. Raises CypherError, TimedOut, and what the graph raises."""
-        understood = self._understood(asked)
-        work = self._work(asked, understood)
         async with _within(asked.limits.seconds):
+            understood = await self._understood(asked)
+            work = self._work(asked, understood)
             if not understood.writes:
                 return await self._read(asked, work, once=understood.once)
             await self._graphs.prepare(asked.graph, understood.labels, understood.types)
@@ -100,8 +101,8 @@ class Engine:
 
     async def run_within(self, asked: Asked, transaction: GraphTransaction) -> Result:
         """Run a statement in a transaction that is open; whoever opened it ends it."""
-        understood = self._understood(asked)
         async with _within(asked.limits.seconds):
+            understood = await self._understood(asked)
             if understood.writes:
                 await self._graphs.prepare(asked.graph, understood.labels, understood.types)
             return await self._work(asked, understood)(transaction)
@@ -116,9 +117,13 @@ class Engine:
         async with self._graphs.reading(asked.graph, asked.scope) as transaction:
             return await work(transaction)
 
-    def _understood(self, asked: Asked) -> Understood:
+    async def _understood(self, asked: Asked) -> Understood:
         """Give what a statement means. Raises CypherError."""
-        understood = self._understanding.of(asked.text, asked.parameters)
+        check_length(asked.text, asked.limits.length)
+        if len(asked.text) > LONGEST_KEPT:  # It takes a while to read: others shall have their turn.
+            understood = await asyncio.to_thread(self._understanding.of, asked.text, asked.parameters)
+        else:
+            understood = self._understanding.of(asked.text, asked.parameters)
         if understood.writes and not asked.writes:
             problem = "This query writes, and it was sent to read only."
             mend = "Send it in the mode write."

@@ -17,7 +17,7 @@ from kgmem.query.tree.patterns import NodePattern, RelationshipPattern
 from kgmem.query.tree.walking import children
 
 _KEPT = 500
-_LONGEST = 20_000  # Characters of a text that is kept; one that is longer was made by a program, with values in it.
+LONGEST_KEPT = 20_000  # Characters of a text that is kept; one that is longer was made by a program, with values in it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Understanding:
         found = self._kept.get((text, names))
         if found is None:
             found = self._understood(text, names)
-            if len(text) <= _LONGEST:
+            if len(text) <= LONGEST_KEPT:
                 self._kept[text, names] = found
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
