@@ -32,6 +32,13 @@ WEIGHT = "\0weight"  # How many equal rows a row stands for.
 _LOOKING = frozenset({"startnode", "endnode", "kgmem.known_at"})
 
 
+def _looked_at(expression: Expression) -> tuple[tuple[Expression, ...], bool]:
+    """Give the queries in an expression that a row can be asked for beforehand, and whether it must be bridged."""
+    nested = tuple(nested_in(expression))
+    bridged = any(local for _, local in nested) or not _LOOKING.isdisjoint(calls_in(expression))
+    return tuple(part for part, local in nested if not local), bridged or loops_in(expression)
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """An expression that is compiled: `nested` are the queries in it that a row can be asked for beforehand.
@@ -128,11 +135,8 @@ class Run:
         """Give an expression compiled, once for the whole run."""
         found = self._prepared.get(id(expression))
         if found is None:
-            nested = tuple(nested_in(expression))
-            bridged = any(local for _, local in nested) or not _LOOKING.isdisjoint(calls_in(expression))
-            bridged = bridged or loops_in(expression)
+            asked, bridged = self.planner.remembered(expression, _looked_at)
             compute = compile_expression(expression, self.setting)
-            asked = tuple(part for part, local in nested if not local)
             found = self._prepared[id(expression)] = Prepared(expression, compute, asked, bridged)
         return found
 

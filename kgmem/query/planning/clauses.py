@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from kgmem.query.analysis.findings import Analysed
 from kgmem.query.planning import steps
@@ -9,7 +10,10 @@ from kgmem.query.planning.needs import with_needs
 from kgmem.query.planning.patterns import plan_pattern
 from kgmem.query.planning.steps import Plan, Step
 from kgmem.query.tree import clauses as tree
-from kgmem.query.tree.expressions import Variable
+from kgmem.query.tree.expressions import Expression, Variable
+
+T = TypeVar("T")
+_REMEMBERED = 500  # Expressions of one statement; some are made anew for each run.
 
 
 class Planner:
@@ -18,6 +22,17 @@ class Planner:
     def __init__(self, analysed: Analysed) -> None:
         """Take what the analysis found."""
         self._analysed = analysed
+        self._remembered: dict[int, tuple[Expression, Any]] = {}
+
+    def remembered(self, expression: Expression, look: Callable[[Expression], T]) -> T:
+        """Give what looking at an expression of the statement has found; it is looked at once, for all runs."""
+        held = self._remembered.get(id(expression))
+        if held is None or held[0] is not expression:
+            held = (expression, look(expression))
+            if len(self._remembered) < _REMEMBERED:
+                self._remembered[id(expression)] = held
+        found: T = held[1]
+        return found
 
     def query(self, query: tree.Query, known: frozenset[str] = frozenset()) -> Plan:
         """Give the plan of a query that sees the variables `known` of the query around it."""
