@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from kgmem.domain.answer import Answer
-from kgmem.domain.claim import ClaimStatement
+from kgmem.domain.claim import ClaimStatement, FactFilter
 from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.question import Question, Superposed, What, When
@@ -59,7 +59,7 @@ async def test_a_distribution_stands_with_each_hit_of_the_fact(memory: Memory, g
 async def test_a_draw_is_repeatable_and_as_frequent_as_it_is_probable(memory: Memory, graph: str) -> None:
     fact = next(hit.alternatives for hit in (await born(memory, graph, Superposed())).hits if hit.alternatives)
     sure = {option.value: option.probability for option in fact}
-    before = await memory.changes(graph)
+    before = (await memory.facts(graph, FactFilter())).items
 
     drawn = [places(await born(memory, graph, Superposed("sample", seed=seed))) for seed in range(60)]
 
@@ -68,7 +68,7 @@ async def test_a_draw_is_repeatable_and_as_frequent_as_it_is_probable(memory: Me
     assert all(len(each) <= 1 for each in drawn)
     for place, probability in sure.items():
         assert abs(count[place] / 60 - probability) < 0.2
-    assert await memory.changes(graph) == before
+    assert (await memory.facts(graph, FactFilter())).items == before
 
 
 async def test_a_rule_decides_for_this_answer_only(memory: Memory, graph: str) -> None:
