@@ -180,9 +180,15 @@ async def _plan(run: Run, understood: Understood) -> Mapping[str, Any]:
 
 @asynccontextmanager
 async def _within(seconds: float) -> AsyncIterator[None]:
-    """Stop what takes longer. Raises TimedOut."""
+    """Stop what takes longer. Raises TimedOut, also where what was stopped fails in another way."""
+    limit = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds):
+        async with limit:
             yield
     except TimeoutError as error:
         raise out_of_time(seconds) from error
+    except Exception as error:
+        # A database that is told to stop may fail in ways of its own.
+        if limit.expired():
+            raise out_of_time(seconds) from error
+        raise
