@@ -230,3 +230,37 @@ async def test_indexes_are_a_part_of_the_schema_over_every_door(asked: Asked) ->
     assert await asked.values(shown) == [["RANGE", ["Worker"]]]
     await asked.ask("CREATE INDEX names FOR (p:Worker) ON (p.name)")
     assert (await asked.memory.graph(asked.name)).schema["indexes"].keys() == {"ages", "names"}
+
+
+async def test_what_procedures_write_is_what_the_rows_then_hold(asked: Asked) -> None:
+    await asked.ask("CREATE (:Chunk {n: 1}), (:Chunk {n: 2})")
+    text = (
+        "MATCH (c:Chunk) CALL db.create.setNodeVectorProperty(c, 'vector', [c.n, 0]) "
+        "SET c.said = 'x' RETURN c {.n, .vector, .said} ORDER BY c.n"
+    )
+    assert await asked.values(text) == [
+        {"n": 1, "vector": [1.0, 0.0], "said": "x"},
+        {"n": 2, "vector": [2.0, 0.0], "said": "x"},
+    ]
+    assert await asked.values("MATCH (c:Chunk) RETURN c.vector[0] + c.said ORDER BY c.n") == ["1.0x", "2.0x"]
+
+
+async def test_apoc_merges_and_creates(asked: Asked) -> None:
+    node = (
+        "UNWIND ['a', 'b', 'a'] AS id CALL apoc.merge.node(['A b', 'Thing'], {id: id}, {made: true}, {met: true}) "
+        "YIELD node RETURN node.met"
+    )
+    answer = await asked.ask(node)
+    assert ([row[0] for row in answer.rows], answer.counters["nodes_created"]) == ([True, None, True], 2)
+    link = (
+        "MATCH (a:Thing {id: 'a'}), (b:Thing {id: 'b'}) UNWIND [1, 2] AS again "
+        "CALL apoc.merge.relationship(a, 'IS BESIDE', {k: 1}, {n: again}, b, {m: again}) YIELD rel "
+        "RETURN [type(rel), rel.k, rel.n, rel.m]"
+    )
+    assert await asked.values(link) == [["IS BESIDE", 1, 1, 2]] * 2
+    more = "MATCH (a:Thing {id: 'a'}) CALL apoc.create.addLabels(a, ['Extra']) YIELD node RETURN labels(node)"
+    assert await asked.values(more) == [["A b", "Thing", "Extra"]]
+    with pytest.raises(CypherError, match="read only"):
+        await asked.memory.cypher(asked.name, more)
+    with pytest.raises(InvalidInput, match=r"NODE .for startNode. is needed"):
+        await asked.ask("CALL apoc.merge.relationship(1, 'X', {}, {}, 2) YIELD rel RETURN rel")

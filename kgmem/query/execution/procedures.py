@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kgmem.query.evaluation.setting import Row
+from kgmem.query.execution.replacing import renewed
 from kgmem.query.execution.run import Rows, Run
 from kgmem.query.planning.steps import Call
 from kgmem.query.signatures import ProcedureSignature
@@ -40,6 +41,9 @@ async def call(run: Run, step: Call, rows: Rows) -> Rows:
         else:
             result.append(row)
         run.check(result, step.at)
+    if run.changed:
+        changed, run.changed = run.changed, {}
+        result = [renewed(row, changed) for row in result]
     return result if step.clause.where is None else await run.where([step.clause.where], result)
 
 

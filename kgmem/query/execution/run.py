@@ -76,6 +76,7 @@ class Run:
         self.scope: str | None = None
         self.bound = True
         self.gone: set[int] = set()
+        self.changed: dict[int, Any] = {}  # What a procedure has written, until the rows know of it.
         self.deleted_nodes: dict[int, int] = {}  # With the place in the query at which each was deleted.
         self._beside = Beside()
         self._watch = Watch(limits, self._beside)

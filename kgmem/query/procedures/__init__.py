@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from kgmem.query.execution.procedures import Procedure
 from kgmem.query.execution.showing import Rows
-from kgmem.query.procedures import apoc, own, ranking, schema, searching, shows
+from kgmem.query.procedures import apoc, own, ranking, schema, searching, shows, writing
 from kgmem.query.procedures.surroundings import Surroundings
 
 
@@ -15,6 +15,7 @@ def procedures(around: Surroundings) -> list[Procedure]:
         *apoc.procedures(around),
         *searching.procedures(around),
         *own.procedures(around),
+        *writing.procedures(around),
     ]
     return [*found, *ranking.procedures(around)]
 

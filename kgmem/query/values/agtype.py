@@ -4,6 +4,7 @@ A date is {"$type": "date", "value": "1984-10-11"}: any AGE client can read it, 
 caller's that has the key $type itself is wrapped, so that what comes back is what was stored.
 """
 
+import base64
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from kgmem.query.values.reading import (
 )
 
 TAG = "$type"
+_BYTES = "bytes"
 # Stands before the name of a number that JSON has not, on its way through JSON; Postgres can store it in no text.
 _MARKED = "\x00"
 _ESCAPED = "\\u0000"
@@ -36,6 +38,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "localdatetime": parse_local_date_time,
     "datetime": parse_date_time,
     "duration": parse_duration,
+    _BYTES: lambda text: base64.b64decode(text, validate=True),
 }
 _ANNOTATION = re.compile(r'("(?:[^"\\]|\\.)*")|::(?:vertex|edge|path|numeric)|(-?\b(?:NaN|Infinity)\b)')
 _UNUSUAL = re.compile(r"::|NaN|Infinity")
@@ -77,8 +80,9 @@ def stored(value: Any) -> Any:
         return {TAG: "map", "value": plain} if TAG in plain else plain
     if kind is Point:
         return {TAG: "point", "srid": value.srid, "value": list(value.coordinates)}
-    if kind in _NAMES:
-        return {TAG: _NAMES[kind], "value": str(value)}
+    if kind is bytes or kind in _NAMES:
+        told = base64.b64encode(value).decode() if kind is bytes else str(value)
+        return {TAG: _NAMES.get(kind, _BYTES), "value": told}
     raise ValueProblem(
         "Nodes, relationships and paths cannot be stored in a property.", type="TypeError", detail="InvalidPropertyType"
     )

@@ -30,9 +30,10 @@ _RANKS: dict[type, int] = {
     bool: 13,
     int: 14,
     float: 14,
+    bytes: 16,
 }
 _NAN = (15,)
-_NULL = (16,)
+_NULL = (17,)
 
 
 def equals(left: Any, right: Any) -> bool | None:
@@ -148,12 +149,12 @@ _INSTANT_KEYS: dict[type, Callable[[Any], Any]] = {
 def order_key(value: Any) -> tuple[Any, ...]:
     """Give what sorts values of all types as ORDER BY does, ascending, null last."""
     kind = type(value)
-    rank = _RANKS.get(kind, 16)
+    rank = _RANKS.get(kind, 17)
     if rank == 14:
         return (14, value) if value == value else _NAN  # noqa: PLR0124 - NaN does not equal itself
-    if rank in {12, 13}:
+    if rank in {12, 13, 16}:
         return (rank, value)
-    if rank == 16:
+    if rank == 17:
         return _NULL
     if rank == 3:
         return (3, tuple(map(order_key, value)))

@@ -55,8 +55,8 @@ def _other(value: Any) -> Any:
         return LocalTime(clock) if offset is None else Time(clock, round(offset.total_seconds()))
     if isinstance(value, python.timedelta):
         return of_clock(0, value.days, value.seconds * 10**9 + value.microseconds * 1000)
-    if isinstance(value, Decimal):
-        return float(value)
+    if isinstance(value, Decimal | bytes | bytearray):
+        return float(value) if isinstance(value, Decimal) else bytes(value)
     if isinstance(value, UUID):
         return str(value)
     raise ValueProblem(

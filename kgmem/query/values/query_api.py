@@ -91,6 +91,7 @@ _WRITERS: Mapping[type, tuple[str, Callable[[Any], Any]]] = {
     LocalDateTime: ("LocalDateTime", str),
     Duration: ("Duration", str),
     Point: ("Point", _point),
+    bytes: ("Base64", lambda value: base64.b64encode(value).decode()),
 }
 
 
@@ -136,7 +137,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "Integer": _integer,
     "Float": float,
     "String": str,
-    "Base64": lambda value: list(base64.b64decode(value, validate=True)),
+    "Base64": lambda value: base64.b64decode(value, validate=True),
     "Date": parse_date,
     "Time": parse_time,
     "LocalTime": parse_local_time,

@@ -24,6 +24,7 @@ _NAMES: dict[type, str] = {
     DateTime: "ZONED DATETIME",
     Duration: "DURATION",
     Point: "POINT",
+    bytes: "BYTEARRAY",
 }
 _STORABLE = frozenset(_NAMES.values()) - {"MAP", "NODE", "RELATIONSHIP", "PATH"}
 _SYNONYMS = {

@@ -2,6 +2,7 @@
 
 {"$type": "date", "value": "1969-07-20"}            time, localtime, datetime, localdatetime, duration alike
 {"$type": "point", "srid": 4326, "value": [lon, lat]}
+{"$type": "bytes", "value": "AAECAw=="}             in Base64
 {"$type": "float", "value": "NaN"}                  and Infinity, -Infinity
 {"$type": "node", "id": 1, "element_id": "...", "labels": [...], "properties": {...}}
 {"$type": "relationship", "id": 2, "element_id": "...", "type": "KNOWS", "start": 1, "end": 3, "properties": {...}}
@@ -63,7 +64,7 @@ def _of_tagged(plain: dict[str, Any], depth: int) -> Any:
         return _SPECIAL[value]
     found = restored(plain)
     if type(found) is dict:
-        mend = "Types are date, time, localtime, datetime, localdatetime, duration, point, float and map."
+        mend = "Types are date, time, localtime, datetime, localdatetime, duration, point, bytes, float and map."
         raise ValueProblem(f"{str(plain)[:100]} is no value of a type that can be given.", mend=mend)
     return found
 

@@ -1,0 +1,1 @@
+"""What analysts already use, each in an environment of its own, against kgmem's Bolt server."""

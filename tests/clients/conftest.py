@@ -1,0 +1,47 @@
+"""A Bolt server over a memory of the test's own database, and a key to it."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pytest
+
+from kgmem.bolt.graphs import MemoryBackend
+from kgmem.bolt.server import Listening, serving
+from kgmem.memory import Memory
+from tests.clients.environments import WANTED
+from tests.memories import opened_memory
+
+
+@pytest.fixture
+async def memory(database_url: str) -> AsyncIterator[Memory]:
+    async with opened_memory(database_url) as memory:
+        yield memory
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the server is, and how to get in."""
+
+    address: str
+    key: str
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What scripts are told."""
+        return asdict(self)
+
+    @property
+    def json(self) -> str:
+        return json.dumps(self.told)
+
+
+@pytest.fixture
+async def server(memory: Memory) -> AsyncIterator[Server]:
+    if not WANTED:
+        pytest.skip("KGMEM_TEST_CLIENTS=0")
+    await memory.create_graph("neo4j", space=None)
+    _, key = await memory.create_key("clients", "admin")
+    async with serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address:
+        yield Server(address, key)
