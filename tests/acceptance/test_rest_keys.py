@@ -66,6 +66,7 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
         "reason": "vault",
         **_scoped(scope),
     },
+    ("POST", "/v1/graphs/{graph}/resolve"): lambda scope: {"described": [{"names": ["vault"]}], **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/merges"): lambda scope: {
         "keep": "ann",
         "merge": "secret",
@@ -96,7 +97,16 @@ NEEDED = {
     ("GET", "/v1/graphs/{graph}/provenance"): "key",
 }
 # Reads that need a body; of queries it is looked at what they do.
-ASKING = ("/recall", "/causality/separation", "/causality/ancestry", "/verify", "/view", "/cypher", "/dry-run")
+ASKING = (
+    "/recall",
+    "/causality/separation",
+    "/causality/ancestry",
+    "/verify",
+    "/view",
+    "/resolve",
+    "/cypher",
+    "/dry-run",
+)
 QUERY_API = "/db/{graph}/query/v2"
 # What tells nothing of any scope, so that a key of a scope may ask it.
 WITHOUT_SCOPE = {

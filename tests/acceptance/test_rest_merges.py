@@ -36,6 +36,25 @@ async def test_entities_are_merged_and_parted_again(door: Door) -> None:
     refused(await door.client.post(f"{GRAPH}/merges", json={**asked, "merge": "london"}), 422)
 
 
+async def test_what_is_described_is_known_or_not(door: Door) -> None:
+    await _ada(door)
+    told = [
+        {"names": ["ada lovelace"], "label": "Person"},
+        {"names": ["Ada Lovelacee"], "label": "Person", "place": [-0.1, 51.5]},
+        {"names": ["Charles Babbage"]},
+        {"names": ["London"], "label": "Person"},
+    ]
+    found = done(await door.client.post(f"{GRAPH}/resolve", json={"described": told}))["resolved"]
+    assert [each["decision"] for each in found] == ["same", "candidate", "different", "different"]
+    assert found[0]["key"] == "ada"
+    assert {each["key"] for each in found[1]["candidates"]} == {"ada", "a-l"}
+    (near,) = done(
+        await door.client.post(f"{GRAPH}/resolve", json={"described": [{**told[1], "neighbours": ["london"]}]})
+    )["resolved"]
+    assert (near["decision"], near["key"]) == ("same", "a-l")  # Who lived in London.
+    refused(await door.client.post(f"{GRAPH}/resolve", json={"described": [{"names": []}]}), 422)
+
+
 async def test_pairs_are_listed_and_told_apart(door: Door) -> None:
     await _ada(door)
     await door.memory.propose_merges("space", [Candidate("ada", "a-l", 1.25, {"name": 2.5})])

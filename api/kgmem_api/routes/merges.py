@@ -1,4 +1,4 @@
-"""Merges: entities that are one, pairs that may be, and what is undone."""
+"""Resolution: whether things are known; entities that are one, pairs that may be, and what is undone."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -13,12 +13,23 @@ from kgmem_api.routes.decisions import Id
 from kgmem_api.routes.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.wire.claims import told
 from kgmem_api.wire.merges import MergeCandidateOut, MergeCandidatePage, MergeDecidedIn, MergeIn, MergeList, MergeOut
+from kgmem_api.wire.resolving import ResolvedList, ResolveIn, resolved_out
 
 router = APIRouter(tags=["merges"])
 _ALL = "/v1/graphs/{graph}/merges"
 _CANDIDATES = "/v1/graphs/{graph}/merge-candidates"
 _MOST = 2**63 - 1
 Decided = Annotated[MergeDecidedIn, Depends(JSONBody(MergeDecidedIn))]
+
+
+@router.post("/v1/graphs/{graph}/resolve", responses=gives(ResolvedList))
+async def resolve(
+    graph: GraphName, access: Reads, asked: Annotated[ResolveIn, Depends(JSONBody(ResolveIn))]
+) -> Response:
+    """Say of each thing that is described whether it is an entity that the scope sees; nothing is written."""
+    described = [each.described() for each in asked.described]
+    found = await access.memory.resolve(graph, described, scope=access.scope(asked.scope))
+    return reply({"resolved": [resolved_out(each) for each in found]})
 
 
 @router.post(_ALL, responses=gives(MergeOut))
