@@ -44,10 +44,10 @@ async def test_what_other_doors_store_is_seen_and_changed_by_cypher(memory: Memo
 
 async def test_age_clients_see_what_cypher_makes(memory: Memory, database_url: str) -> None:
     await asked(
-        memory, "CREATE (:City {name: 'Rome', on: date('2024-01-02')})-[:IN {x: 1}]->(:Country {name: 'Italy'})"
+        memory, "CREATE (:City {name: 'Rome', day: date('2024-01-02')})-[:IN {x: 1}]->(:Country {name: 'Italy'})"
     )
     async with other_client(database_url) as client:
-        found = await cypher(client, GRAPH, "MATCH (a:City)-[r:IN]->(b) RETURN a.name, a.on.value, r.x, b.name", 4)
+        found = await cypher(client, GRAPH, "MATCH (a:City)-[r:IN]->(b) RETURN a.name, a.day.value, r.x, b.name", 4)
     assert found == [['"Rome"', '"2024-01-02"', "1", '"Italy"']]
 
 
