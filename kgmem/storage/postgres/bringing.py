@@ -1,5 +1,6 @@
 """Writing what episodes brought: their relationships, and which text says what; taking that back."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -77,7 +78,7 @@ class Bringing:
     async def _write(self, read: Sequence[ReadEpisode]) -> tuple["_Written", list[int]]:
         """Write the edges of episodes, each once; gives their ids by identity, and those of what stands together."""
         stated = {identity(each): each for episode in read for each, _ in episode.relationships}
-        pairs = {identity(each): each for episode in read for each in _pairs(episode)}
+        pairs = await self._with_strength([each for episode in read for each in _pairs(episode)])
         wanted = [*stated.values(), *pairs.values()]
         outcome = await write_edges(self._connection, self._passages, wanted) if wanted else Outcome()
         written = {identity(each): outcome.ids[at] for at, each in enumerate(wanted)}
@@ -90,6 +91,23 @@ class Bringing:
             starts = [id_ for id_, _ in mentions]
             await write_edges(self._connection, self._passages, [edge for _, edge in mentions], starts=starts)
         return _Written(outcome, written), sorted(written[name] for name in pairs)
+
+    async def _with_strength(self, found: Sequence[Relationship]) -> dict[tuple[str, ...], Relationship]:
+        """Give pairs, each once; those that are new with the strength that this batch alone gives them."""
+        counts = Counter(identity(each) for each in found)
+        pairs = {identity(each): each for each in found}
+        label = self._layout.labels.get((EDGE, CO_MENTIONED))
+        if not pairs or label is None:
+            return pairs
+        columns = zip(*((each.scope, each.start, each.end) for each in pairs.values()), strict=True)
+        rows = await self._connection.fetch(self._sql("held_pairs"), *map(list, columns), label.id)
+        held = {(row["path"], row["one"], row["other"]) for row in rows}
+        return {
+            name: each
+            if (each.scope, each.start, each.end) in held
+            else replace(each, strength=_strength(counts[name]))
+            for name, each in pairs.items()
+        }
 
     def _rows(self, read: Sequence[ReadEpisode], written: "_Written") -> list[tuple[Any, ...]]:
         rows: dict[tuple[Any, ...], tuple[Any, ...]] = {}
@@ -123,7 +141,7 @@ class Bringing:
         rows = await self._connection.fetch(self._sql("edges_by_id"), list(edges))
         ours = {row["id"]: row for row in rows if row["kind"] == label.id}
         counted = await self._connection.fetch(self._sql("counts"), list(ours))
-        strengths = {row["item"]: round(1 - 1 / (1 + row["n"]), _DIGITS) for row in counted}
+        strengths = {row["item"]: _strength(row["n"]) for row in counted}
         held = await read_edges(self._connection, layout, list(strengths))
         keys = await self._ends(ours)
         changed = [
@@ -165,6 +183,10 @@ class _Written:
 
     outcome: Outcome
     ids: Mapping[tuple[str, ...], int]
+
+
+def _strength(texts: int) -> float:
+    return round(1 - 1 / (1 + texts), _DIGITS)
 
 
 def _pairs(read: ReadEpisode) -> list[Relationship]:

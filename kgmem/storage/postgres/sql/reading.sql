@@ -177,3 +177,11 @@ WHERE b.item = n.old AND b.kind = 5
 -- name: topics
 SELECT DISTINCT t.subject, t.predicate FROM {index}.claim c JOIN {index}.topic t ON t.id = c.topic
 WHERE c.id = ANY ($1::bigint[])
+
+-- name: held_pairs
+SELECT n.path, n.one, n.other
+FROM unnest($1::text[], $2::text[], $3::text[]) AS n (path, one, other)
+JOIN {index}.scope p ON p.path = n.path
+JOIN {index}.item s ON s.key = n.one AND s.kind = 1 AND s.scope = p.id
+JOIN {index}.edge e ON e.source = s.id AND e.kind = $4 AND e.scope = p.id
+JOIN {index}.item t ON t.id = e.target AND t.key = n.other
