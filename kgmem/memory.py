@@ -240,6 +240,10 @@ class Memory(Beliefs, Resolving, Texts, Transfers):
         check_scope(question.scope)
         return await viewing.view_of_recall(self.parts, graph, question, asked)
 
+    async def view_of_cypher(self, graph: str, query: CypherQuery, asked: Neighbourhood) -> Subgraph:
+        """Give what lies around what a query gives, which only reads. Raises what `cypher` raises."""
+        return await viewing.view_of_cypher(self.parts, graph, query, asked)
+
     async def evaluate(
         self,
         sample: Sample,

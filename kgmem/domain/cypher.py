@@ -72,6 +72,14 @@ class NamedQuery:
         return {name: given.get(name) for name in known}
 
 
+@dataclass(frozen=True, slots=True)
+class FoundInRows:
+    """What rows hold of the graph: the keys of nodes, and the element ids of nodes that only relationships tell of."""
+
+    keys: Sequence[str]
+    ends: Sequence[str]
+
+
 class CypherTransaction(Protocol):
     """Several queries in one transaction; leaving its block without `commit` undoes what they wrote."""
 
@@ -87,6 +95,9 @@ class Cypher(Protocol):
 
     async def run(self, graph: str, query: CypherQuery) -> CypherAnswer:
         """Answer one query in a transaction of its own. Raises InvalidInput (with the place), NotFound, TimedOut."""
+
+    def found_in(self, answer: CypherAnswer) -> "FoundInRows":
+        """Give what rows hold of the graph."""
 
     def transaction(
         self, graph: str, *, mode: Mode, scope: str | None

@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
-from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode
+from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, FoundInRows, Mode
 from kgmem.domain.errors import Conflict, KgmemError
 from kgmem.query.execution.graph import Graphs, GraphTransaction
 from kgmem.query.execution.limits import Limits
 from kgmem.query.execution.statements import Asked, Engine, Result
 from kgmem.query.procedures import procedures, shown
 from kgmem.query.procedures.surroundings import Surroundings
+from kgmem.query.values.finding import found_in
 from kgmem.query.values.native import from_python
 
 
@@ -28,6 +29,10 @@ class GraphCypher:
     async def run(self, graph: str, query: CypherQuery) -> CypherAnswer:
         """Answer one query in a transaction of its own."""
         return _answer(await self._engine.run(self._asked(graph, query)))
+
+    def found_in(self, answer: CypherAnswer) -> FoundInRows:
+        """Give what rows hold of the graph."""
+        return found_in(answer.rows)
 
     @asynccontextmanager
     async def transaction(self, graph: str, *, mode: Mode, scope: str | None) -> AsyncIterator[CypherTransaction]:

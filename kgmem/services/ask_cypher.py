@@ -4,8 +4,8 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from kgmem.domain.cypher import Cypher, CypherAnswer, CypherQuery, CypherTransaction, Mode, NamedQuery
-from kgmem.domain.errors import NotFound, Unavailable
+from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode, NamedQuery
+from kgmem.domain.errors import NotFound
 from kgmem.domain.scope import check_scope
 from kgmem.services.parts import Parts
 
@@ -18,7 +18,7 @@ async def ask_cypher(parts: Parts, graph: str, query: CypherQuery) -> CypherAnsw
     if query.scope is not None:
         check_scope(query.scope)
     await parts.graphs.get(graph)
-    answer = await _engine(parts).run(graph, query)
+    answer = await parts.engine.run(graph, query)
     _note(graph, query, answer)
     return answer
 
@@ -31,7 +31,7 @@ async def cypher_transaction(
     if scope is not None:
         check_scope(scope)
     await parts.graphs.get(graph)
-    async with _engine(parts).transaction(graph, mode=mode, scope=scope) as transaction:
+    async with parts.engine.transaction(graph, mode=mode, scope=scope) as transaction:
         yield _Audited(transaction, graph)
 
 
@@ -70,9 +70,3 @@ def _note(graph: str, query: CypherQuery, answer: CypherAnswer) -> None:
         told = " ".join(query.text.split())[:_TOLD]
         who = f"key {query.asker.id}" if query.asker else "the library"
         logger.info("Cypher: %s wrote into %s (%s): %s. %s", who, graph, scope, changed, told)
-
-
-def _engine(parts: Parts) -> Cypher:
-    if parts.cypher is None:
-        raise Unavailable("Cypher is not answered here.")
-    return parts.cypher

@@ -53,6 +53,13 @@ class Parts:
     comparer: Comparer | None = None
 
     @property
+    def engine(self) -> Cypher:
+        """What answers Cypher. Raises Unavailable where nothing does."""
+        if self.cypher is None:
+            raise Unavailable("Cypher is not answered here.")
+        return self.cypher
+
+    @property
     def claims(self) -> ClaimStore:
         """What stores claims. Raises Unavailable where there is none."""
         if self.claim_store is None:

@@ -5,14 +5,17 @@ import io
 from dataclasses import replace
 
 from kgmem.domain.answer import Answer
+from kgmem.domain.cypher import CypherQuery
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.question import Question
 from kgmem.domain.view import MOST_START, Neighbourhood, Subgraph
 from kgmem.formats.records import WriteOptions
 from kgmem.formats.registry import format_of
+from kgmem.services.ask_cypher import ask_cypher
 from kgmem.services.parts import Parts
 from kgmem.services.recall import recall
 
+_ENDS = "MATCH (n) WHERE elementId(n) IN $ids RETURN n"
 FORMATS = ("cytoscape", "dot", "gephi", "gexf", "graphml", "mermaid", "node-link")
 
 
@@ -36,6 +39,26 @@ async def view_of_recall(parts: Parts, graph: str, question: Question, asked: Ne
         when = replace(when, valid_at=same.valid_at, between=same.between, any_time=same.any_time)
     most = max(asked.most, len(keys))
     return await parts.index.neighbourhood(graph, replace(asked, start=keys, when=when, most=most).checked())
+
+
+async def view_of_cypher(parts: Parts, graph: str, query: CypherQuery, asked: Neighbourhood) -> Subgraph:
+    """Give what lies around what a query gives: around its nodes, the ends of its relationships, and along its paths.
+
+    The query only reads. Of `asked`, everything counts but the entities to start from.
+    """
+    query = replace(query, mode="read")
+    engine = parts.engine
+    found = engine.found_in(await ask_cypher(parts, graph, query))
+    keys = list(found.keys)
+    if found.ends:
+        ends = replace(query, text=_ENDS, parameters={"ids": list(found.ends)})
+        keys += engine.found_in(await ask_cypher(parts, graph, ends)).keys
+    keys = list(dict.fromkeys(keys))
+    if not keys:
+        return Subgraph([], [], {}, more=False)
+    most = max(asked.most, min(len(keys), MOST_START))
+    seen = await parts.index.neighbourhood(graph, replace(asked, start=keys[:MOST_START], most=most).checked())
+    return replace(seen, more=seen.more or len(keys) > MOST_START)
 
 
 def _keys(answer: Answer) -> list[str]:

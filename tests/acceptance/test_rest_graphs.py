@@ -64,7 +64,8 @@ async def test_a_value_that_is_taken_is_a_conflict_that_names_who_has_it(door: D
     ship = {"label": "Ship", "properties": {"imo": 9074729}}
     done(await door.client.put(f"{GRAPH}/entities/ann", json=ship), 201)
     problem = refused(await door.client.put(f"{GRAPH}/entities/bea", json=ship), 409, "'ann' has the value 9074729")
-    assert problem["facts"] == {"property": "imo", "value": "9074729", "label": "Ship", "keys": ["ann"]}
+    facts = {"property": "imo", "value": "9074729", "label": "Ship", "keys": ["ann"]}
+    assert problem["facts"] == {"type": "ConstraintValidationFailed", **facts}
 
 
 async def test_a_check_names_what_departs_from_the_schema(door: Door) -> None:

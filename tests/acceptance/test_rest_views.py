@@ -36,6 +36,31 @@ async def test_a_view_of_a_question_is_around_what_it_finds(filled: Door) -> Non
     assert {each["key"] for each in told["entities"]} == {"zurich", "bern"}
 
 
+@pytest.mark.parametrize(
+    ("query", "hops", "found"),
+    [
+        ("MATCH (n {key: $key}) RETURN n", None, {"zurich"}),
+        ("MATCH (n {key: $key}) RETURN {deep: [n]} AS n", 1, {"zurich", "bern"}),
+        ("MATCH ({key: $key})-[r:LEADS_TO]->() RETURN r", None, {"zurich", "bern"}),
+        ("MATCH p = ({key: $key})-[*2]->() RETURN p", None, {"zurich", "bern", "thun"}),
+        ("RETURN 1 AS n, $key AS key", None, set()),
+    ],
+)
+async def test_a_view_of_a_query_is_what_it_gives(filled: Door, query: str, hops: int | None, found: set[str]) -> None:
+    asked: dict[str, Any] = {"cypher": {"query": query, "parameters": {"key": "zurich"}}}
+    told = done(await filled.client.post(f"{GRAPH}/view", json={**asked, **({"hops": hops} if hops else {})}))
+    assert {each["key"] for each in told["entities"]} == found
+    assert len(told["relationships"]) == max(len(found) - 1, 0)
+
+
+async def test_a_view_of_a_query_that_writes_or_names_nothing_of_kgmems_own(filled: Door) -> None:
+    refused(await filled.client.post(f"{GRAPH}/view", json={"cypher": {"query": "CREATE (n) RETURN n"}}), 422, "writes")
+    made = {"query": "CREATE (:Bare {n: 1})", "mode": "write"}
+    done(await filled.client.post(f"{GRAPH}/cypher", json=made))
+    told = done(await filled.client.post(f"{GRAPH}/view", json={"cypher": {"query": "MATCH (b:Bare) RETURN b"}}))
+    assert [each["label"] for each in told["entities"]] == ["Bare"]
+
+
 async def test_graph_viewers_get_files_that_they_read(filled: Door) -> None:
     async def given(form: str) -> bytes:
         answer = await filled.client.get(f"{GRAPH}/neighbourhood?key=zurich&hops=2&format={form}")
@@ -57,8 +82,8 @@ async def test_graph_viewers_get_files_that_they_read(filled: Door) -> None:
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        ({}, "either keys or recall"),
-        ({"keys": ["bern"], "recall": {"what": {"text": "x"}}}, "either keys or recall"),
+        ({}, "either keys or recall or cypher"),
+        ({"keys": ["bern"], "recall": {"what": {"text": "x"}}}, "either keys or recall or cypher"),
         ({"keys": ["bern"], "hops": 9}, "hops"),
         ({"keys": ["bern"], "format": "pdf"}, "format"),
     ],

@@ -26,10 +26,14 @@ async def neighbourhood(graph: GraphName, access: Reads, asked: Annotated[Neighb
 
 @router.post("/v1/graphs/{graph}/view", responses=gives(ViewOut))
 async def view(graph: GraphName, access: Reads, asked: Annotated[ViewIn, Depends(JSONBody(ViewIn))]) -> Response:
-    """Give what lies around entities, or around what a question finds."""
+    """Give what lies around entities, or around what a question finds or a query gives."""
     around = asked.neighbourhood(access.key)
-    if bool(asked.keys) == (asked.recall is not None):
-        raise InvalidInput("A view is of entities, or of what a question finds.", mend="Give either keys or recall.")
+    if sum(each is not None for each in (asked.keys or None, asked.recall, asked.cypher)) != 1:
+        problem = "A view is of entities, or of what a question finds, or of what a query gives."
+        raise InvalidInput(problem, mend="Give either keys or recall or cypher.")
+    if asked.cypher is not None:
+        query = asked.cypher.asked(access.key, around.scope)
+        return await _given(await access.memory.view_of_cypher(graph, query, around), asked.format)
     if asked.recall is None:
         return await _given(await access.memory.neighbourhood(graph, around), asked.format)
     question = asked.recall.question(access.key)

@@ -8,7 +8,7 @@ from kgmem.domain.access import Key as AccessKey
 from kgmem_api.wire.fields import STRICT, Scope, refused
 
 Values = dict[str, Any]
-_LONGEST = 1_000_000
+LONGEST_QUERY = 1_000_000
 
 
 class CypherIn(BaseModel):
@@ -16,7 +16,7 @@ class CypherIn(BaseModel):
 
     model_config = STRICT
 
-    query: Annotated[str, Field(min_length=1, max_length=_LONGEST)] | None = None
+    query: Annotated[str, Field(min_length=1, max_length=LONGEST_QUERY)] | None = None
     named: Annotated[str, Field(max_length=200, description="One of GET /v1/queries.")] | None = None
     parameters: Annotated[Values, Field(description="Values as JSON; dates and the like as maps with $type.")] = {}
     mode: Literal["read", "write"] = "read"

@@ -5,10 +5,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kgmem.domain.access import Key as AccessKey
+from kgmem.domain.cypher import CypherQuery
 from kgmem.domain.question import When
 from kgmem.domain.view import MOST_ENTITIES, MOST_HOPS, MOST_START, Neighbourhood, Subgraph
+from kgmem.query.values.wire import from_json
 from kgmem_api.wire.answers import EntityOut, RelationshipOut
 from kgmem_api.wire.causality import StandingIn
+from kgmem_api.wire.cypher import LONGEST_QUERY, Values
 from kgmem_api.wire.entities import entity_out
 from kgmem_api.wire.fields import STRICT, Key, Label, Scope, Time
 from kgmem_api.wire.recall import RecallIn
@@ -50,6 +53,20 @@ class NeighbourhoodAsked(BaseModel):
         return Neighbourhood(self.key, self.hops, self.kind, self.direction, when, self.limit, scope)
 
 
+class CypherAsked(BaseModel):
+    """A query that reads, with its parameters."""
+
+    model_config = STRICT
+
+    query: Annotated[str, Field(min_length=1, max_length=LONGEST_QUERY)]
+    parameters: Annotated[Values, Field(description="Values as JSON; dates and the like as maps with $type.")] = {}
+
+    def asked(self, key: AccessKey, scope: str) -> CypherQuery:
+        """Give it as the domain knows it, in a scope that the key may look from. Raises ValueProblem."""
+        held = {name: from_json(value) for name, value in self.parameters.items()}
+        return CypherQuery(self.query, held, scope=scope, asker=key)
+
+
 class ViewIn(BaseModel):
     """What to look at: entities, or what a question finds; and how far around."""
 
@@ -57,7 +74,8 @@ class ViewIn(BaseModel):
 
     keys: Annotated[list[Key], Field(max_length=MOST_START)] = []
     recall: Annotated[RecallIn | None, Field(description="A question; what it finds is looked at.")] = None
-    hops: Hops = 1
+    cypher: Annotated[CypherAsked | None, Field(description="A query; nodes, relationships and paths it gives.")] = None
+    hops: Annotated[Hops | None, Field(description="How far around; left out: 1, and of a query 0.")] = None
     kinds: Annotated[list[Label], Field(max_length=100)] = []
     direction: Direction = "both"
     limit: Limit = 200
@@ -70,8 +88,10 @@ class ViewIn(BaseModel):
     def neighbourhood(self, key: AccessKey) -> Neighbourhood:
         """Give it as the domain knows it, in the scope that the key may look from. Raises Forbidden."""
         scope = key.demand_scope(self.scope)
-        when = self.when.when()
-        return Neighbourhood(self.keys, self.hops, self.kinds, self.direction, when, self.limit, scope)
+        # What a query gives is looked at whenever it held, unless a time is told.
+        when = When(any_time=True) if self.cypher and self.when == StandingIn() else self.when.when()
+        hops = (0 if self.cypher else 1) if self.hops is None else self.hops
+        return Neighbourhood(self.keys, hops, self.kinds, self.direction, when, self.limit, scope)
 
 
 class SeenEntityOut(EntityOut):
