@@ -1,8 +1,10 @@
 """A Bolt server for tests: the one that KGMEM_TEST_BOLT_URL names, or an embedded ArcadeDB; and a wire that breaks."""
 
+import asyncio
 import contextlib
 import importlib.util
 import os
+import queue
 import socket
 import subprocess
 import sys
@@ -17,7 +19,10 @@ from urllib.parse import unquote, urlsplit
 import neo4j
 import pytest
 
+from kgmem.bolt.graphs import MemoryBackend
+from kgmem.bolt.server import Listening, serving
 from kgmem.bridges.servers import Server
+from tests.memories import opened_memory
 
 # Such as bolt://neo4j:password@host:7687/database. What the database holds is deleted.
 EXTERNAL_URL = os.environ.get("KGMEM_TEST_BOLT_URL")
@@ -49,6 +54,36 @@ def running_server() -> Iterator[Server]:
         pytest.skip("no Bolt server: neither KGMEM_TEST_BOLT_URL nor the package arcadedb-embedded is there")
     with tempfile.TemporaryDirectory(prefix="kgt-") as folder, _arcadedb(Path(folder)) as server:
         yield server
+
+
+@contextmanager
+def kgmem_server(url: str) -> Iterator[Server]:
+    """A graph that is empty, over a database of kgmem's, on a Bolt server of kgmem's in a thread of its own."""
+    started: queue.Queue[Server | BaseException] = queue.Queue()
+    ended = threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(_serve(url, started, ended)), daemon=True)
+    thread.start()
+    server = started.get(timeout=60)
+    if isinstance(server, BaseException):
+        raise server
+    try:
+        yield server
+    finally:
+        ended.set()
+        thread.join(30)
+
+
+async def _serve(url: str, started: "queue.Queue[Server | BaseException]", ended: threading.Event) -> None:
+    try:
+        async with opened_memory(url) as memory:
+            await memory.create_graph("tests", space=None)
+            _, key = await memory.create_key("tests", "admin")
+            async with serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address:
+                started.put(Server(f"bolt://{address}", "tests", "kgmem", key))
+                await asyncio.to_thread(ended.wait)
+    except BaseException as error:
+        started.put(error)
+        raise
 
 
 @contextmanager

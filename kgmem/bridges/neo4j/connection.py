@@ -79,25 +79,21 @@ class Connection:
 
     def read(self, work: "Work[T]", *, rows: int = _ROWS) -> T:
         """Do work in a transaction that only reads, with so many rows at a time; it may be done more than once."""
-        with self._session(READ_ACCESS, rows) as session:
-            return session.execute_read(work)
+
+        def once() -> T:
+            with self._session(READ_ACCESS, rows) as session:
+                return session.execute_read(work)
+
+        return _heard(once)
 
     def write(self, work: "Work[T]") -> T:
-        """Do work in a transaction; it may be done more than once, also when it was committed before.
+        """Do work in a transaction; it may be done more than once, also when it was committed before."""
 
-        The driver does not repeat a commit of which nothing was heard. What is written here merges, so this does.
-        """
-        for _ in range(_UNHEARD_COMMITS):
-            try:
-                return self._write(work)
-            except Unavailable as error:
-                if not isinstance(error.__cause__, IncompleteCommit):
-                    raise
-        return self._write(work)
+        def once() -> T:
+            with self._session(WRITE_ACCESS, _ROWS) as session:
+                return session.execute_write(work)
 
-    def _write(self, work: "Work[T]") -> T:
-        with self._session(WRITE_ACCESS, _ROWS) as session:
-            return session.execute_write(work)
+        return _heard(once)
 
     @contextmanager
     def _session(self, mode: str, rows: int) -> Iterator[Session]:
@@ -122,6 +118,20 @@ class Connection:
             raise InvalidInput(
                 f"{self._server.url} sends what cannot be read: {error}.", mend="Is it a Bolt server?"
             ) from error
+
+
+def _heard(once: Callable[[], T]) -> T:
+    """Do what may be done more than once until its commit was heard of: the driver does not repeat one that was not.
+
+    What only reads can be repeated, and what is written here merges.
+    """
+    for _ in range(_UNHEARD_COMMITS):
+        try:
+            return once()
+        except Unavailable as error:
+            if not isinstance(error.__cause__, IncompleteCommit):
+                raise
+    return once()
 
 
 def run(transaction: ManagedTransaction, statement: str, **parameters: Any) -> Any:
