@@ -15,6 +15,7 @@ from kgmem.domain.claim import (
     Ruled,
     Ruling,
     SourceStanding,
+    Withdrawn,
 )
 from kgmem.domain.entity import Page
 from kgmem.domain.scope import SHARED, check_scope
@@ -34,9 +35,11 @@ class Beliefs:
         """Store what sources claim, each claim once, and weigh the facts that they speak of, in one transaction."""
         return await claiming.put_claims(self.parts, graph, claims)
 
-    async def withdraw_claims(self, graph: str, ids: Sequence[int], *, scope: str = SHARED) -> tuple[int, list[int]]:
-        """Take claims of exactly this scope back; gives how many, and the ids that were not there."""
-        return await claiming.withdraw(self.parts, graph, ids, check_scope(scope))
+    async def withdraw_claims(
+        self, graph: str, ids: Sequence[int], *, scope: str = SHARED, dry_run: bool = False
+    ) -> Withdrawn:
+        """Take claims of exactly this scope back; if dry, only say what that would do."""
+        return await claiming.withdraw(self.parts, graph, ids, check_scope(scope), dry_run=dry_run)
 
     async def list_claims(self, graph: str, asked: ClaimFilter) -> Page[ClaimStatement]:
         """Give a page of the claims that a scope sees; withdrawn ones too, or as they were known at a time."""

@@ -48,6 +48,19 @@ class ClaimStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Claims taken back: how many, ids that were not there, and the relationships (ids) that went with them.
+
+    `dry_run`: nothing was taken back; this is what would be.
+    """
+
+    withdrawn: int
+    missing: Sequence[int]
+    relationships: Sequence[int] = ()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """What a batch of claims did."""
 

@@ -14,6 +14,7 @@ from kgmem.domain.claim import (
     Ruled,
     Ruling,
     SourceStanding,
+    Withdrawn,
 )
 from kgmem.domain.entity import Page
 
@@ -24,8 +25,8 @@ class ClaimStore(Protocol):
     async def put(self, graph: str, claims: Sequence[ClaimStatement]) -> Claimed:
         """Store claims, and weigh the facts that they speak of."""
 
-    async def withdraw(self, graph: str, ids: Sequence[int], scope: str) -> tuple[int, list[int]]:
-        """Take back claims of exactly this scope; gives how many, and the ids that were not there."""
+    async def withdraw(self, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
+        """Take back claims of exactly this scope; if dry, only say what that would do."""
 
     async def adopt(self, graph: str, relationships: Mapping[int, str]) -> int:
         """Let relationships (id, kind) that were written with a source count as its claims; gives how many are new."""

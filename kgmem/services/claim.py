@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kgmem.domain.claim import Claimed, ClaimStatement
+from kgmem.domain.claim import Claimed, ClaimStatement, Withdrawn
 from kgmem.domain.entity import Written
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
@@ -20,10 +20,10 @@ async def put_claims(parts: Parts, graph: str, claims: Sequence[ClaimStatement])
     return claimed
 
 
-async def withdraw(parts: Parts, graph: str, ids: Sequence[int], scope: str) -> tuple[int, list[int]]:
-    """Take claims back; gives how many, and the ids that were not there."""
-    told = await parts.claims.withdraw(graph, ids, scope)
-    if told[0]:
+async def withdraw(parts: Parts, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
+    """Take claims back; if dry, only say what that would do."""
+    told = await parts.claims.withdraw(graph, ids, scope, dry_run=dry_run)
+    if told.withdrawn and not dry_run:
         await _follow(parts, graph)
     return told
 

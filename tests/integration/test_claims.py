@@ -1,5 +1,6 @@
 """Claims in the store: what is made of them, where it is seen, and what is kept."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -178,7 +179,12 @@ async def test_later_values_supersede_only_where_time_says_so(memory: Memory, gr
 async def test_a_claim_that_is_taken_back_counts_no_more(memory: Memory, graph: str) -> None:
     claimed = await memory.claim(graph, [born("a", "glen"), born("b", "montclair")])
 
-    assert await memory.withdraw_claims(graph, [claimed.ids[1], 10**9]) == (1, [10**9])
+    dry = await memory.withdraw_claims(graph, [claimed.ids[1], 10**9], dry_run=True)
+    assert (dry.withdrawn, dry.missing, len(dry.relationships), dry.dry_run) == (1, [10**9], 1, True)
+    assert len((await one(memory, graph)).options) == 2
+
+    done = await memory.withdraw_claims(graph, [claimed.ids[1], 10**9])
+    assert done == replace(dry, dry_run=False)
 
     fact = await one(memory, graph)
     assert (fact.value, len(fact.options)) == ("glen", 1)

@@ -42,10 +42,11 @@ async def withdraw_claims(
         Query(alias="id", min_length=1, max_length=MOST_KEYS, description="A claim; may be given repeatedly."),
     ],
     scope: ScopeQuery = None,
+    dry_run: Annotated[bool, Query(description="Only say what that would do.")] = False,
 ) -> Response:
     """Take claims of exactly this scope back, with the relationships that only they say; the history keeps them."""
-    withdrawn, missing = await access.memory.withdraw_claims(graph, ids, scope=access.scope(scope))
-    return reply({"withdrawn": withdrawn, "missing": missing})
+    done = await access.memory.withdraw_claims(graph, ids, scope=access.scope(scope), dry_run=dry_run)
+    return reply(asdict(done))
 
 
 @router.get("/v1/graphs/{graph}/sources/" + KEY, responses=gives(SourceTrustOut))

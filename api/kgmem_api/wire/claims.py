@@ -126,10 +126,12 @@ class ClaimedOut(BaseModel):
 
 
 class WithdrawnOut(BaseModel):
-    """How many claims were taken back, and which ids were not there."""
+    """How many claims were taken back, ids that were not there, and the relationships that went with them."""
 
     withdrawn: int
     missing: list[int]
+    relationships: list[int]
+    dry_run: bool
 
 
 class ClaimOut(BaseModel):

@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from kgmem.domain.claim import Claimed, ClaimStatement, Correlated, Ruled, Ruling, check_claims
+from kgmem.domain.claim import Claimed, ClaimStatement, Correlated, Ruled, Ruling, Withdrawn, check_claims
 from kgmem.domain.consensus import Consensus
 from kgmem.domain.statement import DEFAULT_LABEL
 from kgmem.storage.postgres import adopting, correlations, full_run
@@ -21,6 +21,13 @@ from kgmem.storage.postgres.vertices import DELETED
 from kgmem.storage.postgres.weighing import weigh_topics
 
 _STALE = 200  # Topics that are weighed in one transaction.
+
+
+class _Rehearsed(Exception):
+    """What would have been taken back; raised so that nothing of it is."""
+
+    def __init__(self, done: Withdrawn) -> None:
+        self.done = done
 
 
 class PostgresClaims(FactReads):
@@ -70,27 +77,35 @@ class PostgresClaims(FactReads):
         await ensure_labels(self.database, layout, EDGE, kinds)
         return replace(layout, scopes=numbers)
 
-    async def withdraw(self, graph: str, ids: Sequence[int], scope: str) -> tuple[int, list[int]]:
-        """Take back claims of exactly this scope, with the relationships that only they say.
+    async def withdraw(self, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
+        """Take back claims of exactly this scope, with the relationships that only they say; if dry, say only what for.
 
-        Gives how many, and the ids that were not there.
+        Facts that are locked meanwhile wait for a dry run as for a real one.
         """
         async with self.catalog.on(graph) as layout:
 
-            async def work(connection: asyncpg.Connection) -> tuple[int, list[int]]:
+            async def work(connection: asyncpg.Connection) -> Withdrawn:
                 numbers = await scope_ids(connection, layout, [scope], make=False)
                 number = numbers.get(scope, -1)
                 rows = await connection.fetch(layout.sql("claims", "withdraw_claims"), list(ids), number)
                 gone = [row["id"] for row in rows]
+                left: Sequence[Any] = []
                 if gone:
                     await connection.execute(layout.sql("write", "change"), DELETED, CLAIM, gone, [])
                     left = await connection.fetch(layout.sql("claims", "edges_without_claims"), gone)
                     locked = await connection.fetch(layout.sql("claims", "lock_edges"), [row["id"] for row in left])
                     await delete_edges(connection, layout, locked)
                     await self._weigh(connection, layout, sorted({row["topic"] for row in rows}))
-                return len(gone), [id_ for id_ in dict.fromkeys(ids) if id_ not in set(gone)]
+                missing = [id_ for id_ in dict.fromkeys(ids) if id_ not in set(gone)]
+                done = Withdrawn(len(gone), missing, [row["id"] for row in left], dry_run)
+                if dry_run:
+                    raise _Rehearsed(done)
+                return done
 
-            return await self.database.transact(work)
+            try:
+                return await self.database.transact(work)
+            except _Rehearsed as rehearsed:
+                return rehearsed.done
 
     async def adopt(self, graph: str, relationships: Mapping[int, str]) -> int:
         """Let relationships (id, kind) that were written with a source count as its claims; gives how many are new."""
