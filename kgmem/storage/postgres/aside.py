@@ -53,6 +53,8 @@ class Aside:
             try:
                 found = list(await connection.fetch(statement("aside", "indexes"), layout.index_name, tables))
                 found += await connection.fetch(statement("aside", "indexes"), layout.age_name, edges)
+                # What another process dropped while this was read has no text any more.
+                found = [row for row in found if row["definition"] is not None]
                 if found:
                     await _set_aside(connection, layout, found)
             except (asyncpg.InternalServerError, *RETRYABLE):
