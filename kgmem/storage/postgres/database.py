@@ -11,6 +11,7 @@ import asyncpg
 
 from kgmem.domain.errors import DatabaseUnavailable
 from kgmem.storage.postgres.codecs import set_codecs
+from kgmem.storage.postgres.connection import Connection
 from kgmem.storage.postgres.errors import RETRYABLE, translating
 from kgmem.storage.postgres.unique_values import explain
 
@@ -81,6 +82,7 @@ class Database:
                 self.url,
                 min_size=1,
                 max_size=self.size,
+                connection_class=Connection,
                 init=self._prepare,
                 reset=_keep_session,
                 server_settings=settings,
@@ -106,9 +108,10 @@ class Database:
         """How many connections are lent at this moment."""
         return self._pool.get_size() - self._pool.get_idle_size() if self._pool else 0
 
-    async def _prepare(self, connection: asyncpg.Connection) -> None:
+    async def _prepare(self, connection: Connection) -> None:
         """Make a new connection ready; none outlives a restart of Postgres, so the newest tells of the present one."""
         await set_codecs(connection)
+        await connection.prepare_rollback()
         self.started = await connection.fetchval(_ON_CONNECT)
 
     @asynccontextmanager

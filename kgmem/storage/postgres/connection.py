@@ -1,0 +1,45 @@
+"""A connection that ends failed transactions without having Postgres look anything up.
+
+AGE's hook asks in each statement that is parsed, a ROLLBACK too, whether AGE is installed. It keeps the answer until
+the catalogs change; asked anew in a transaction that has failed, it makes Postgres look where it must not. Postgres 18
+then refuses the ROLLBACK with "ResourceOwnerEnlarge called after release started", and the session leaves a lock behind
+by which the server refuses later sessions until it restarts ("failed to re-find shared lock object"). A statement that
+was prepared while all was well is not parsed again.
+"""
+
+import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
+
+_SAVEPOINT = "kgmem_savepoint"
+
+
+class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg brings no types.
+    """asyncpg's connection, whose transactions and savepoints are rolled back by prepared statements."""
+
+    _rollback: PreparedStatement | None = None
+    _rollback_to: PreparedStatement | None = None
+
+    async def prepare_rollback(self) -> None:
+        """Prepare for transactions that fail; once, before the first."""
+        self._rollback = await self.prepare("ROLLBACK")
+
+    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
+        """As asyncpg's, which sends the statements of its transactions through it too.
+
+        All savepoints have one name, so that one statement rolls back to the innermost, which that also releases.
+        """
+        if not args:
+            if query.startswith("SAVEPOINT "):
+                if self._rollback_to is None:
+                    self._rollback_to = await self.prepare(f"ROLLBACK TO {_SAVEPOINT}")
+                query = f"SAVEPOINT {_SAVEPOINT}"
+            elif query.startswith("RELEASE SAVEPOINT "):
+                query = f"RELEASE SAVEPOINT {_SAVEPOINT}"
+            elif query.startswith("ROLLBACK TO ") and self._rollback_to is not None:
+                await self._rollback_to.fetch(timeout=timeout)
+                query = f"RELEASE SAVEPOINT {_SAVEPOINT}"
+            elif query.rstrip(";") == "ROLLBACK" and self._rollback is not None:
+                await self._rollback.fetch(timeout=timeout)
+                return "ROLLBACK"
+        status: str = await super().execute(query, *args, timeout=timeout)
+        return status
