@@ -36,6 +36,7 @@ async def test_a_transaction_that_failed_is_rolled_back_without_a_look_at_the_ca
 
         async with database.connection() as connection:
             process = connection.get_server_pid()
+        async with database.connection() as connection:
             if nested:
                 async with connection.transaction():
                     with pytest.raises(LookupError):

@@ -36,10 +36,14 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg brings no
             elif query.startswith("RELEASE SAVEPOINT "):
                 query = f"RELEASE SAVEPOINT {_SAVEPOINT}"
             elif query.startswith("ROLLBACK TO ") and self._rollback_to is not None:
-                await self._rollback_to.fetch(timeout=timeout)
+                await self._run(self._rollback_to, timeout)
                 query = f"RELEASE SAVEPOINT {_SAVEPOINT}"
             elif query.rstrip(";") == "ROLLBACK" and self._rollback is not None:
-                await self._rollback.fetch(timeout=timeout)
+                await self._run(self._rollback, timeout)
                 return "ROLLBACK"
         status: str = await super().execute(query, *args, timeout=timeout)
         return status
+
+    async def _run(self, prepared: PreparedStatement, timeout: float | None) -> None:
+        # A statement may be used only until its connection goes back to the pool; what it stands for stays.
+        await PreparedStatement(self, prepared._state.query, prepared._state).fetch(timeout=timeout)
