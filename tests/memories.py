@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 
 from kgmem.consensus.weighing import NumpyConsensus
+from kgmem.domain.change import Change
 from kgmem.domain.embedding import Embedder, EmbeddingSpace, Role, Vector
 from kgmem.domain.errors import EmbedderUnavailable
 from kgmem.domain.extraction import Extractor
@@ -207,3 +208,15 @@ async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 20.0) -> N
     while not await holds():
         assert time.monotonic() < deadline, "it never came about"
         await asyncio.sleep(0.01)
+
+
+async def change_feed(memory: Memory, graph: str) -> list[Change]:
+    """All of the change feed, which tells a change once no transaction of anybody's on the whole server is older."""
+    schema = await index_schema(memory, graph)
+    waiting = f"SELECT 1 FROM {schema}.change WHERE xid >= pg_snapshot_xmin(pg_current_snapshot()) LIMIT 1"
+
+    async def heard() -> bool:
+        return not await query(memory, waiting)
+
+    await until(heard)
+    return list(await memory.changes(graph))

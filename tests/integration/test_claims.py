@@ -12,7 +12,7 @@ from kgmem.domain.interval import iso, now
 from kgmem.domain.question import Question, What, When
 from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
-from tests.memories import new_graph, query
+from tests.memories import change_feed, new_graph, query
 
 
 def born(source: str, place: str, **more: Any) -> ClaimStatement:
@@ -70,13 +70,13 @@ async def test_a_claimed_value_becomes_a_property_of_its_entity(memory: Memory, 
 async def test_the_same_claims_again_change_nothing(memory: Memory, graph: str) -> None:
     claims = [born("a", "glen"), born("b", "montclair"), born("a", "glen")]
     first = await memory.claim(graph, claims)
-    before = await memory.changes(graph)
+    before = await change_feed(memory, graph)
 
     again = await memory.claim(graph, claims)
 
     assert (first.created, first.unchanged) == (2, 1)
     assert (again.created, again.unchanged, again.ids) == (0, 3, first.ids)
-    assert await memory.changes(graph) == before
+    assert await change_feed(memory, graph) == before
 
 
 async def test_a_strict_graph_makes_no_entities_of_claims(memory: Memory, graph: str) -> None:

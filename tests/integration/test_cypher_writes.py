@@ -12,7 +12,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
 from kgmem.query.errors import CypherError
 from tests.cypher import GRAPH, asked, rows
-from tests.memories import cypher, new_graph, opened_memory, other_client, query
+from tests.memories import change_feed, cypher, new_graph, opened_memory, other_client, query
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def test_every_change_is_told_and_every_version_kept(memory: Memory) -> No
     await asked(memory, "CREATE (:Person {key: 'ada', age: 1})")
     await asked(memory, "MATCH (n:Person) SET n.age = 2")
     await asked(memory, "MATCH (n:Person) DELETE n")
-    changes = await memory.changes(GRAPH)
+    changes = await change_feed(memory, GRAPH)
     assert [(each.operation, each.kind) for each in changes] == [
         ("created", "entity"),
         ("updated", "entity"),

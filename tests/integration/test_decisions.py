@@ -8,7 +8,7 @@ import pytest
 from kgmem.domain.claim import ClaimStatement, Correlated, FactFilter, HeldFact, Ruling
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.memory import Memory
-from tests.memories import new_graph
+from tests.memories import change_feed, new_graph
 
 SCHEMA = {"predicates": {"cause": {"critical": True}, "owner": {"policy": "manual"}, "price": {"policy": "recency"}}}
 
@@ -68,9 +68,9 @@ async def test_a_decision_holds_against_later_claims_and_each_change_of_state_is
     await say(memory, graph, "fire", "cause", *((name, "cable") for name in "cdef"))
     assert (await held(memory, graph, "fire", "cause")).value == "spark"
 
-    told = [change for change in await memory.changes(graph) if change.kind == "fact"]
+    changes = [change for change in await change_feed(memory, graph) if change.kind == "fact"]
 
-    assert [change.keys for change in told] == [["contested"], ["verified"]]
+    assert [change.keys for change in changes] == [["contested"], ["verified"]]
 
 
 async def test_a_rejected_value_makes_room_for_the_next(memory: Memory, graph: str) -> None:
@@ -85,13 +85,13 @@ async def test_a_rejected_value_makes_room_for_the_next(memory: Memory, graph: s
 
 async def test_a_dry_run_says_what_would_be_and_changes_nothing(memory: Memory, graph: str) -> None:
     facts = [await say(memory, graph, f"fire{n}", "cause", ("a", "cable"), ("b", "spark")) for n in range(3)]
-    before = await memory.changes(graph)
+    before = await change_feed(memory, graph)
 
     ruled = await memory.decide(graph, ruling("accept", facts, "spark", dry_run=True))
 
     assert [each.after["value"] for each in ruled] == ["spark"] * 3
     assert all(each.decision is None and each.before["state"] == "contested" for each in ruled)
-    assert await memory.changes(graph) == before
+    assert await change_feed(memory, graph) == before
     assert not await memory.decisions(graph)
 
 

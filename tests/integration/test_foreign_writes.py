@@ -17,7 +17,17 @@ from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
 from kgmem.storage.postgres.local.binaries import find_binaries
 from tests.invariants import assert_index_matches_labels
-from tests.memories import cypher, hashing, index_schema, new_graph, opened_memory, other_client, query, until
+from tests.memories import (
+    change_feed,
+    cypher,
+    hashing,
+    index_schema,
+    new_graph,
+    opened_memory,
+    other_client,
+    query,
+    until,
+)
 
 
 @pytest.fixture
@@ -133,7 +143,7 @@ async def test_what_is_deleted_by_cypher_is_gone_from_recall_at_once_and_from_th
     assert (stats.entities, stats.episodes, stats.relationships) == (2, 1, 0)
     assert (await memory.get_episode(graph, "e")).mentions == []
     await assert_index_matches_labels(memory, graph)
-    operations = [(c.operation, c.kind) for c in await memory.changes(graph)]
+    operations = [(c.operation, c.kind) for c in await change_feed(memory, graph)]
     assert operations[-2:] == [("deleted", "entity"), ("deleted", "relationship")]
 
 

@@ -12,7 +12,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
 from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
-from tests.memories import SwitchableEmbedder, index_schema, query, stable_vector, truncate
+from tests.memories import SwitchableEmbedder, change_feed, index_schema, query, stable_vector, truncate
 
 QUESTIONS = [
     Question(What(text="apple river")),
@@ -78,11 +78,11 @@ async def state(memory: Memory, graph: str) -> list[Any]:
 async def test_a_whole_index_is_the_same_after_it_was_made_anew(
     memory: Memory, full: str, embedder: SwitchableEmbedder
 ) -> None:
-    before = (await answers(memory, full), await state(memory, full), await memory.changes(full))
+    before = (await answers(memory, full), await state(memory, full), await change_feed(memory, full))
     embedder.seen.clear()
     stats = await memory.rebuild_index(full)
     assert stats.waiting_for_vectors == 0
-    assert (await answers(memory, full), await state(memory, full), await memory.changes(full)) == before
+    assert (await answers(memory, full), await state(memory, full), await change_feed(memory, full)) == before
     assert not set(embedder.seen) - {question.what.text for question in QUESTIONS}
     await assert_index_matches_labels(memory, full)
     assert (await memory.put_entities(full, [Entity("k1", properties={"turn": 2})])).unchanged == 1

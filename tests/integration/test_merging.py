@@ -12,7 +12,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.resolution import Candidate, MergeAsked
 from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
-from tests.memories import until
+from tests.memories import change_feed
 
 SAID = {"by": "ada", "reason": "They are one person."}
 
@@ -150,14 +150,11 @@ async def test_what_was_stated_since_stays_when_a_merge_is_undone(memory: Memory
 async def test_the_history_and_the_change_feed_tell_of_a_merge(memory: Memory, graph: str) -> None:
     await moon(memory, graph)
     known = (await memory.get_entity(graph, "n-a")).known_from
-    last = max((change.id for change in await memory.changes(graph)), default=0)
+    last = (await change_feed(memory, graph))[-1].id
     await memory.merge_entities(graph, asked())
     wanted = {("deleted", "entity"), ("updated", "entity"), ("updated", "relationship")}
-
-    async def told() -> bool:
-        return wanted <= {(change.operation, change.kind) for change in await memory.changes(graph, after=last)}
-
-    await until(told)
+    changes = [change for change in await change_feed(memory, graph) if change.id > last]
+    assert wanted <= {(change.operation, change.kind) for change in changes}
     (recorded,) = await memory.merges(graph)
     assert (recorded.kept, recorded.gone, recorded.by, recorded.undone_at) == ("neil", "n-a", "ada", None)
     assert known

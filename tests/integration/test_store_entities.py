@@ -14,7 +14,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
 from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
-from tests.memories import index_schema, opened_memory, query
+from tests.memories import change_feed, index_schema, opened_memory, query
 
 MANY_NAMES = [
     "Person",
@@ -195,13 +195,13 @@ async def test_what_is_none_stays_and_a_property_of_none_is_removed(memory: Memo
 async def test_the_same_statement_again_changes_nothing(memory: Memory, graph: str) -> None:
     stated = Entity("x", "Person", "Ada", {"a": [1, {"b": None}]}, text="T", place=parse_place([1, 2]))
     first = await memory.put_entities(graph, [stated])
-    feed = len(await memory.changes(graph))
+    feed = len(await change_feed(memory, graph))
     again = await memory.put_entities(graph, [stated])
     partial = await memory.put_entities(graph, [Entity("x", name="Ada")])
     assert (again.unchanged, partial.unchanged) == (1, 1)
     assert first.ids == again.ids == partial.ids
     assert (await memory.get_entity(graph, "x")).version == 1
-    assert len(await memory.changes(graph)) == feed
+    assert len(await change_feed(memory, graph)) == feed
 
 
 async def test_a_value_that_is_equal_in_python_but_of_another_type_is_a_change(memory: Memory, graph: str) -> None:
