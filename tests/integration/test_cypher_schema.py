@@ -174,6 +174,28 @@ async def test_large_vectors_are_indexed_too(asked: Asked, dimension: int) -> No
         await asked.ask(VECTORS.replace("near", "far"), config={"vector.dimensions": 4001})
 
 
+@pytest.mark.parametrize(
+    ("dimension", "value"),
+    [
+        (2, [0.5] * 20_000),
+        (2, [1e300, 1.0]),
+        (2, [float("inf"), 1.0]),
+        (2001, [1e5] * 2001),
+        (2001, [float("nan")] * 2001),
+    ],
+    ids=["too long", "too large", "infinite", "too large for a half", "no number"],
+)
+async def test_what_no_vector_can_hold_is_stored_and_not_found(
+    asked: Asked, dimension: int, value: list[float]
+) -> None:
+    await asked.ask(VECTORS, config={"vector.dimensions": dimension})
+    await asked.ask("CREATE (:Chunk {n: 1, vector: $v}), (:Chunk {n: 2, vector: $w})", v=value, w=[1.0] * dimension)
+    assert await asked.values("MATCH (c:Chunk {n: 1}) RETURN size(c.vector)") == [len(value)]
+    assert [n for n, _ in await asked.values(NEAREST, k=5, v=[1.0] * dimension)] == [2]
+    with pytest.raises(InvalidInput, match=r"can hold|dimensions"):
+        await asked.ask(NEAREST, k=1, v=value)
+
+
 async def test_a_scope_finds_by_an_index_what_it_sees(asked: Asked) -> None:
     await asked.ask(VECTORS, config={"vector.dimensions": 2})
     await asked.ask("CREATE FULLTEXT INDEX words FOR (c:Chunk) ON EACH [c.text]")

@@ -96,6 +96,11 @@ def vector_of(stored: str, dimension: int) -> str:
     return f"kgmem.vector_of({access(stored)}, {int(dimension)})::public.{kind}({int(dimension)})"
 
 
+def largest_of(dimension: int) -> float:
+    """Give the largest number that a vector of so many dimensions can hold."""
+    return 65504.0 if dimension >= _HALVED_FROM else 3.4028234663852886e38
+
+
 def words_of(stored: Sequence[str]) -> str:
     """Give the SQL of the words of stored properties, as their index has them."""
     return f"kgmem.words_of({', '.join(access(name) for name in stored)})"

@@ -11,7 +11,7 @@ import asyncpg
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.schema_index import NamedIndex
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Label, Layout
-from kgmem.storage.postgres.property_indexes import operator_of, vector_of, words_of
+from kgmem.storage.postgres.property_indexes import largest_of, operator_of, vector_of, words_of
 from kgmem.storage.postgres.records import stored_name
 from kgmem.storage.postgres.statements import quote
 
@@ -38,6 +38,13 @@ class Searcher:
             raise InvalidInput(
                 f"The vector has {len(vector)} dimensions, and those of {index.name} have {index.dimension}.",
                 mend="Ask with a vector that was made as they were.",
+                type="ArgumentError",
+            )
+        largest = largest_of(index.dimension)
+        if not all(abs(each) <= largest for each in vector):
+            raise InvalidInput(
+                f"The vector has NaN or a number beyond {largest:.6g}, the largest that {index.name} can hold.",
+                mend="Ask with a vector that was made as those of the index were.",
                 type="ArgumentError",
             )
         parts = []
