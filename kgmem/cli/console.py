@@ -47,6 +47,9 @@ EXIT_CODES: tuple[tuple[type[KgmemError], int], ...] = (
 debugging = False  # Set by KGMEM_LOG_LEVEL=debug: then errors come with their traceback.
 
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+By = Annotated[str, typer.Option("--by", help="Who decides.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most to list.")]
 GraphName = Annotated[str, typer.Option("--graph", "-g", help="The graph.")]
 ScopeName = Annotated[str, typer.Option("--scope", help="Whose memory: a path such as user/42; without one, shared.")]
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from kgmem.cli.console import OUT, AsJSON, GraphName, ScopeName, print_json
+from kgmem.cli.console import OUT, AsJSON, By, GraphName, Limit, Reason, ScopeName, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.cli.review_pairs import add_commands
 from kgmem.cli.why import listed, shown
@@ -18,8 +18,6 @@ app = typer.Typer(
 add_commands(app)
 
 Facts = Annotated[list[int], typer.Argument(help="Ids of facts.")]
-By = Annotated[str, typer.Option("--by", help="Who decides.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why.")]
 Value = Annotated[str | None, typer.Option("--value", help="The value that is meant; left out: the one that is held.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would become of the facts.")]
 
@@ -28,7 +26,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be
 def list_(
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most facts to list.")] = 50,
+    limit: Limit = 50,
     as_json: AsJSON = False,
 ) -> None:
     """List the contested facts of predicates that the schema marks critical."""

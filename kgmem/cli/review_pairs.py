@@ -5,14 +5,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from kgmem.cli.console import OUT, AsJSON, GraphName, ScopeName, print_json
+from kgmem.cli.console import OUT, AsJSON, By, GraphName, Limit, Reason, ScopeName, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.domain.resolution import Merge, MergeAsked
 from kgmem.memory import DEFAULT_GRAPH
-
-By = Annotated[str, typer.Option("--by", help="Who decides.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most to list.")]
 
 
 def add_commands(app: typer.Typer) -> None:
