@@ -13,6 +13,7 @@ from kgmem.services.parts import Parts
 
 # Only names of these are compared with others; what is a phrase of a text ("heavy rain") is known by its words alone.
 _NAMED: Final = frozenset({"Person", "Organization", "Place", "Object", "Document"})
+_COMPARED: Final = 8  # Held entities that a name is compared with; of a name alone, those are the ones most like it.
 
 
 @dataclass(slots=True)
@@ -51,7 +52,8 @@ async def recognize(
     for at in range(0, len(unknown), resolving.MOST_DESCRIBED):
         part = unknown[at : at + resolving.MOST_DESCRIBED]
         described = [Described((each.name, *each.aliases), each.label) for each in part]
-        for each, found in zip(part, await resolving.resolve(parts, graph, described, scope), strict=True):
+        answers = await resolving.resolve(parts, graph, described, scope, compared=_COMPARED)
+        for each, found in zip(part, answers, strict=True):
             if found.key is not None:
                 told.same[each] = found.key
             elif found.candidates:

@@ -19,8 +19,13 @@ _CLEAR: Final = 1.5
 _PAGE: Final = 200
 
 
-async def resolve(parts: Parts, graph: str, described: Sequence[Described], scope: str) -> list[Resolved]:
-    """Say for each description whether it is a known entity; nothing is written. Raises InvalidInput."""
+async def resolve(
+    parts: Parts, graph: str, described: Sequence[Described], scope: str, *, compared: int = _LOOKED_UP
+) -> list[Resolved]:
+    """Say for each description whether it is a known entity; nothing is written. Raises InvalidInput.
+
+    `compared` is how many held entities each is compared with, those first whose names have most in common with its.
+    """
     if parts.names is None or parts.comparer is None:
         raise Unavailable("This memory resolves nothing.", mend="Open one by kgmem.open().")
     if len(described) > MOST_DESCRIBED:
@@ -28,7 +33,7 @@ async def resolve(parts: Parts, graph: str, described: Sequence[Described], scop
     if not described:
         return []
     schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
-    found = await parts.names.look_up(graph, described, scope, _LOOKED_UP)
+    found = await parts.names.look_up(graph, described, scope, compared)
     return [
         decided(alike_ones(parts, each, held, found, schema)) for each, held in zip(described, found.found, strict=True)
     ]

@@ -22,9 +22,10 @@ from kgmem.storage.postgres.vertices import read_vertices
 
 _SEPARATOR = "\x1f"
 _CHANGES = 200  # Of the feed, read at once.
-_ANALYZED = 500  # Names that are new before statistics are made anew.
+_ANALYZED = 500  # Names that are new at the least before statistics are made anew.
+_ASKED = 100  # Names that are looked up in one statement.
 # Words and trigrams that find others, the rarest first: so many, or as many as together find so many names.
-_RAREST, _MOST_FOUND = 8, 600
+_RAREST, _MOST_FOUND = 8, 300
 _LONGEST = 500  # Characters of a name.
 _MOST_NAMES = 20  # Of one entity.
 _NEAR = 10  # Found by vector.
@@ -69,7 +70,8 @@ class PostgresNames:
                 ids = await _by_name(connection, layout, described, (scopes, common, limit))
                 await _add_merged(connection, layout, described, scopes, ids)
                 await _add_near(connection, layout, described, scopes, ids)
-                held = await _described(connection, layout, {id_ for found in ids for id_ in found})
+                around = any(each.neighbours for each in described)
+                held = await _described(connection, layout, {id_ for found in ids for id_ in found}, around=around)
         found = [[held[id_] for id_ in each if id_ in held] for each in ids]
         of_words = {part[1:]: share for part, share in common.shares.items() if part[0] == "="}
         return LookedUp(found, of_words, common.count)
@@ -94,9 +96,10 @@ class PostgresNames:
 
             made, more = await self.database.transact(work)
             new += made
-        if new >= _ANALYZED:
+        if new:
             async with self.database.connection() as connection:
-                await connection.execute(layout.sql("naming", "analyze"))
+                if await connection.fetchval(layout.sql("naming", "has_grown"), _ANALYZED):
+                    await connection.execute(layout.sql("naming", "analyze"))
                 await connection.execute(layout.sql("naming", "clean"))
 
 
@@ -157,15 +160,20 @@ async def _by_name(
     """Give the ids of who bears a name, or shares most of what is rare in it, for each description."""
     scopes, common, limit = asked
     sql = layout.sql("naming", "like")
-    found: list[dict[int, None]] = []
-    for each in described:
-        ids: dict[int, None] = {}
-        for name in {normal(name): name[:_LONGEST] for name in each.names if normal(name)}.values():
+    found: list[dict[int, None]] = [{} for _ in described]
+    named = [(at, folded, name) for at, each in enumerate(described) for folded, name in _folded(each.names).items()]
+    for first in range(0, len(named), _ASKED):
+        rows = []
+        for at, folded, name in named[first : first + _ASKED]:
             every = parts_of(name)
-            rows = await connection.fetch(sql, scopes, normal(name), common.rarest(every), every, limit)
-            ids.update({row["item"]: None for row in rows})
-        found.append(ids)
+            rows.append((at, folded, _SEPARATOR.join(common.rarest(every)), _SEPARATOR.join(every)))
+        for row in await connection.fetch(sql, scopes, *map(list, zip(*rows, strict=True)), limit):
+            found[row["at"]][row["item"]] = None
     return found
+
+
+def _folded(names: Iterable[str]) -> dict[str, str]:
+    return {normal(name): name[:_LONGEST] for name in names if normal(name)}
 
 
 async def _add_merged(
@@ -203,15 +211,17 @@ async def _add_near(
         ids[at].update({row["item"]: None for row in rows})
 
 
-async def _described(connection: asyncpg.Connection, layout: Layout, ids: Iterable[int]) -> dict[int, Described]:
-    """Give held entities as descriptions, by id."""
+async def _described(
+    connection: asyncpg.Connection, layout: Layout, ids: Iterable[int], *, around: bool = True
+) -> dict[int, Described]:
+    """Give held entities as descriptions, by id; `around`: with what stands around them."""
     wanted = sorted(ids)
     if not wanted:
         return {}
     rows = await connection.fetch(layout.sql("naming", "items"), wanted)
     await know_labels(connection, layout, [row["id"] for row in rows])
     stored = await read_vertices(connection, layout, [row["id"] for row in rows])
-    beside = await connection.fetch(layout.sql("naming", "neighbours"), wanted)
+    beside = await connection.fetch(layout.sql("naming", "neighbours"), wanted) if around else []
     neighbours = {row["item"]: frozenset(row["keys"]) for row in beside}
     return {
         row["id"]: described_as(row["key"], row["label"], stored[row["id"]], neighbours.get(row["id"], frozenset()))

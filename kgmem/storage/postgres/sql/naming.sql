@@ -30,6 +30,11 @@ SELECT n.item, n.folded, string_to_array(n.parts, E'\x1f')
 FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n (item, folded, parts)
 ON CONFLICT DO NOTHING
 
+-- name: has_grown
+-- Whether so many names are new since statistics were made that which of their parts are rare is not known any more.
+SELECT pg_stat_get_mod_since_analyze(c.oid) > greatest($1, c.reltuples / 5)
+FROM pg_class c WHERE c.oid = '{index}.named'::regclass
+
 -- name: analyze
 ANALYZE {index}.named
 
@@ -46,21 +51,29 @@ FROM pg_stats WHERE schemaname = $1 AND tablename = 'named' AND attname = 'parts
 -- name: by_index
 -- What is looked up is little, whatever the planner makes of arrays that it does not know yet.
 SET LOCAL enable_seqscan = off;
+SET LOCAL enable_mergejoin = off;
 SET LOCAL plan_cache_mode = force_custom_plan
 
 -- name: like
--- Who bears a name, then who shares most of the words and trigrams of it, found by its rarest; what the scopes see.
-SELECT c.item FROM (
+-- Who bears each of these names, then who shares most of the words and trigrams of it, found by its rarest; what the
+-- scopes see. The best of each name come first. Whether a scope sees one is asked of the best only, in their order.
+SELECT a.at, c.item
+FROM (SELECT n.at, n.folded, string_to_array(n.rarest, E'\x1f') AS rarest, string_to_array(n.parts, E'\x1f') AS parts
+      FROM unnest($2::integer[], $3::text[], $4::text[], $5::text[]) AS n (at, folded, rarest, parts) OFFSET 0) a
+CROSS JOIN LATERAL (
     (SELECT n.item, 2.0 AS shared FROM {index}.named n
-     WHERE n.folded = $2 AND (SELECT i.scope FROM {index}.item i WHERE i.id = n.item) = ANY ($1::integer[]) LIMIT $5)
+     WHERE n.folded = a.folded AND (SELECT i.scope FROM {index}.item i WHERE i.id = n.item) = ANY ($1::integer[])
+     LIMIT $6)
     UNION ALL
     (SELECT r.item, r.shared FROM (
-        SELECT n.item, (SELECT count(*) FROM unnest(n.parts) AS p (part) WHERE p.part = ANY ($4::text[]))::numeric
-                       / greatest(cardinality(n.parts), cardinality($4::text[])) AS shared
-        FROM {index}.named n WHERE n.parts && $3::text[] OFFSET 0) r
+        SELECT x.item, count(*)::float8 / greatest(x.size, cardinality(a.parts)) AS shared
+        FROM (SELECT n.item, n.folded, cardinality(n.parts) AS size, unnest(n.parts) AS part
+              FROM {index}.named n WHERE n.parts && a.rarest OFFSET 0) x
+        JOIN unnest(a.parts) AS p (part) ON p.part = x.part
+        GROUP BY x.item, x.folded, x.size ORDER BY shared DESC, x.item OFFSET 0) r
      WHERE (SELECT i.scope FROM {index}.item i WHERE i.id = r.item) = ANY ($1::integer[])
-     ORDER BY r.shared DESC LIMIT $5)) c
-GROUP BY c.item ORDER BY max(c.shared) DESC, c.item LIMIT $5
+     LIMIT $6)) c
+GROUP BY a.at, c.item ORDER BY a.at, max(c.shared) DESC, c.item
 
 -- name: near
 SELECT v.item FROM {index}.{table} v JOIN {index}.item i ON i.id = v.item

@@ -179,9 +179,12 @@ SELECT DISTINCT t.subject, t.predicate FROM {index}.claim c JOIN {index}.topic t
 WHERE c.id = ANY ($1::bigint[])
 
 -- name: held_pairs
+-- Each is looked up by itself: one end may have thousands of edges, and joins are planned by what the tables held once.
 SELECT n.path, n.one, n.other
-FROM unnest($1::text[], $2::text[], $3::text[]) AS n (path, one, other)
-JOIN {index}.scope p ON p.path = n.path
-JOIN {index}.item s ON s.key = n.one AND s.kind = 1 AND s.scope = p.id
-JOIN {index}.edge e ON e.source = s.id AND e.kind = $4 AND e.scope = p.id
-JOIN {index}.item t ON t.id = e.target AND t.key = n.other
+FROM (SELECT n.path, n.one, n.other, p.id AS scope,
+             (SELECT s.id FROM {index}.item s WHERE s.scope = p.id AND s.key = n.one AND s.kind = 1) AS source,
+             (SELECT t.id FROM {index}.item t WHERE t.scope = p.id AND t.key = n.other AND t.kind = 1) AS target
+      FROM unnest($1::text[], $2::text[], $3::text[]) AS n (path, one, other)
+      JOIN {index}.scope p ON p.path = n.path OFFSET 0) n
+WHERE (SELECT true FROM {index}.edge e
+       WHERE e.source = n.source AND e.kind = $4 AND e.target = n.target AND e.scope = n.scope LIMIT 1)
