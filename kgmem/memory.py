@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Unpack
 
 from kgmem.beliefs import Beliefs
+from kgmem.connecting import Connecting
 from kgmem.domain.access import Key, Right, check_binding
 from kgmem.domain.answer import Answer
 from kgmem.domain.causality import Ancestry, Lineage, Separated, Separation
@@ -43,7 +44,7 @@ DEFAULT_GRAPH = "main"
 _UNSET: Any = object()
 
 
-class Memory(Beliefs, Resolving, Texts, Transfers):
+class Memory(Beliefs, Connecting, Resolving, Texts, Transfers):
     """A knowledge memory over one database: graphs, what they hold, and recall. Safe to share between tasks."""
 
     # Graphs

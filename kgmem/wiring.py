@@ -34,6 +34,7 @@ from kgmem.services.remember import schema_of
 from kgmem.settings import Settings
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.claims import PostgresClaims
+from kgmem.storage.postgres.connecting import PostgresConnections
 from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
 from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
 from kgmem.storage.postgres.embedded import EmbeddedPostgres
@@ -162,6 +163,8 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "weigh": memory.run_weigh,
         "read": memory.read_waiting,
         "reads_missing": memory.defer_unread,
+        "connect": memory.keep_connected,
+        "connects_missing": memory.defer_connecting,
         "import": memory.run_upload,
         "undo_import": memory.run_undo,
     }
@@ -215,6 +218,7 @@ async def _parts(
         merge_store=PostgresMerges(catalog),
         names=PostgresNames(catalog),
         comparer=DescribedComparer(),
+        connection_store=PostgresConnections(catalog),
     )
     return with_cypher(parts, catalog, Limits(seconds=settings.statement_timeout, length=settings.cypher_length))
 

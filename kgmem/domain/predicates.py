@@ -57,11 +57,14 @@ _PAST: Final = re.compile(r"^(?:lived|worked|resided|owned|was|were|led)\b")
 _LASTING: Final = frozenset({"LIVES_IN", "WORKS_FOR", "LEADS", "OWNS", "MARRIED_TO", "MEMBER_OF", "PLAYED_FOR"})
 
 
+# Kinds that kgmem derives: what a text says in their words is no instance of them.
+DERIVED: Final = frozenset({"CO_MENTIONED", "SIMILAR_TO"})
+
 # The kinds of graph_schema/said.toml, which yield to what a graph declares.
 SAID: Final = frozenset(
-    """STATES CO_MENTIONED DOES_NOT_CAUSE BORN_IN DIED_IN LIVES_IN WORKS_FOR STUDIED_AT FOUNDED LEADS OWNS ACQUIRED
-    MARRIED_TO PARENT_OF CHILD_OF SIBLING_OF WROTE DIRECTOR_OF PRODUCED COMPOSED PLAYED_IN PLAYED_FOR WON BASED_ON
-    CAPITAL_OF MET""".split()  # noqa: SIM905
+    """STATES CO_MENTIONED SIMILAR_TO DOES_NOT_CAUSE BORN_IN DIED_IN LIVES_IN WORKS_FOR STUDIED_AT FOUNDED LEADS OWNS
+    ACQUIRED MARRIED_TO PARENT_OF CHILD_OF SIBLING_OF WROTE DIRECTOR_OF PRODUCED COMPOSED PLAYED_IN PLAYED_FOR WON
+    BASED_ON CAPITAL_OF MET""".split()  # noqa: SIM905
 )
 
 
@@ -85,4 +88,4 @@ def meaning(predicate: str, kinds: Iterable[str] | Mapping[str, object]) -> Mean
             bare_kind = kind.lstrip("-")
             lasting = bare_kind in _LASTING
             return Meaning(bare_kind, kind.startswith("-"), lasting, lasting and _PAST.match(told) is not None)
-    return next((Meaning(kind) for kind in known if kind_in_words(kind) in (told, bare)), None)
+    return next((Meaning(kind) for kind in known if kind not in DERIVED and kind_in_words(kind) in (told, bare)), None)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from kgmem.domain.embedding import Embedder, EmbeddingSpace, Vector
 from kgmem.domain.errors import Conflict, EmbedderUnavailable
+from kgmem.services import connect as connecting
 from kgmem.services.parts import Parts
 
 BATCH = 64
@@ -31,6 +32,8 @@ async def embed_waiting(parts: Parts, graph: str, *, progress: Progress | None =
         done += batch.embedded
         if progress:
             progress(done)
+    if done:
+        await connecting.follow(parts, graph)
     return done
 
 
@@ -73,6 +76,7 @@ async def reembed(parts: Parts, graph: str, *, progress: Progress | None = None)
         else:
             break
     await move.advance(await parts.index.last_passage(graph))
+    await connecting.follow(parts, graph)
     return move.done
 
 

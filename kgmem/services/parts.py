@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from kgmem.domain.claim_ports import ClaimStore
+from kgmem.domain.connecting import Connections
 from kgmem.domain.cypher import Cypher, NamedQuery
 from kgmem.domain.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.errors import Unavailable
@@ -51,6 +52,7 @@ class Parts:
     merge_store: MergeStore | None = None  # None: no entities are merged.
     names: NameIndex | None = None  # None, as comparer: nothing is resolved.
     comparer: Comparer | None = None
+    connection_store: Connections | None = None  # None: no entities are joined that are alike.
 
     @property
     def engine(self) -> Cypher:
@@ -79,3 +81,10 @@ class Parts:
         if self.merge_store is None:
             raise Unavailable("This memory merges no entities.", mend="Open one by kgmem.open().")
         return self.merge_store
+
+    @property
+    def connections(self) -> Connections:
+        """What joins entities that are alike. Raises Unavailable where nothing does."""
+        if self.connection_store is None:
+            raise Unavailable("This memory joins no entities that are alike.", mend="Open one by kgmem.open().")
+        return self.connection_store

@@ -33,7 +33,17 @@ _MOST_TOLD: Final = 1_000_000
 _NO_ENTITIES: Final = frozenset({"Episode", "Source"})
 # What kgmem itself writes, and what causes are told by.
 _NO_FACTS: Final = frozenset(
-    {"STATES", "CO_MENTIONED", "DOES_NOT_CAUSE", "MENTIONS", "CAUSES", "ENABLES", "CONTRIBUTES_TO", "PREVENTS"}
+    {
+        "STATES",
+        "CO_MENTIONED",
+        "SIMILAR_TO",
+        "DOES_NOT_CAUSE",
+        "MENTIONS",
+        "CAUSES",
+        "ENABLES",
+        "CONTRIBUTES_TO",
+        "PREVENTS",
+    }
 )
 
 logger = logging.getLogger(__name__)

@@ -82,6 +82,7 @@ class PostgresCatalog:
         await connection.execute(statement("consensus", "create", **names))
         await connection.execute(statement("consensus", "create_then", then=then_of(names["index"]), **names))
         await connection.execute(statement("merge", "create", **names))
+        await connection.execute(statement("connect", "create", **names))
         vectors = await make_vectors(connection, names["index"], graph.space) if graph.space else None
         await connection.execute(
             statement("catalog", "place"),

@@ -1,8 +1,8 @@
 """Facts: relationships as items of the retrieval index, found by what they say like entities and episodes.
 
 A relationship is a fact as its graph's setting says: with a text of its own, or worded of the names of its ends. What
-leaves an episode (a mention) is none. The item bears the edge's id and what the edge's row tells, and whoever writes an
-edge writes its fact in the same transaction, under the lock on the edge.
+leaves an episode (a mention) is none, nor is a likeness, which is derived of vectors. The item bears the edge's id and
+what the edge's row tells; whoever writes an edge writes its fact in the same transaction, under the lock on the edge.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,10 +10,11 @@ from typing import Any
 
 import asyncpg
 
+from kgmem.domain.connecting import SIMILAR_TO
 from kgmem.domain.episode import PASSAGE_CHARACTERS, Passage, passages
 from kgmem.domain.fact import worded
 from kgmem.domain.statement import EPISODE_LABEL
-from kgmem.storage.postgres.layout import VERTEX, Layout, know_labels, label_id
+from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, know_labels, label_id
 from kgmem.storage.postgres.passages import Passages, drop_passages_of
 from kgmem.storage.postgres.records import text_of
 from kgmem.storage.postgres.vertices import read_vertices
@@ -70,6 +71,7 @@ def cut(text: str) -> list[Passage]:
 async def _bodies(connection: asyncpg.Connection, layout: Layout, edges: Edges) -> dict[int, list[Passage]]:
     """Give the passages of those edges that are facts."""
     setting, episodes = layout.graph.facts, layout.labels.get((VERTEX, EPISODE_LABEL))
+    derived = layout.labels.get((EDGE, SIMILAR_TO))
     if setting == "none" or not edges:
         return {}
     bodies, wordless = {}, []
@@ -78,7 +80,7 @@ async def _bodies(connection: asyncpg.Connection, layout: Layout, edges: Edges) 
             continue
         if found := cut(text_of(stored, "text") or ""):
             bodies[id_] = found
-        elif setting == "all":
+        elif setting == "all" and (derived is None or label_id(id_) != derived.id):
             wordless.append(id_)
     if wordless:
         await know_labels(connection, layout, wordless)

@@ -28,6 +28,7 @@ _PERIODIC = {
     "embed_missing": "* * * * *",
     "facts_missing": "* * * * *",
     "reads_missing": "* * * * *",
+    "connects_missing": "*/2 * * * *",
     "build_aside": "*/3 * * * *",
     "tidy": "17 * * * *",
 }

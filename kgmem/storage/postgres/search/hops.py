@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kgmem.domain.connecting import SIMILAR_TO
 from kgmem.domain.errors import NotFound
 from kgmem.domain.question import Hops
 from kgmem.domain.scope import visible_from
@@ -49,7 +50,8 @@ def _ring(layout: Layout, hops: Hops, number: int, names: dict[str, str]) -> str
 
 
 def _of_kinds(layout: Layout, hops: Hops, parameters: Parameters) -> list[str]:
-    if not hops.kinds:
-        return []
+    if not hops.kinds:  # Likenesses are derived: they are followed where they are asked for.
+        alike = layout.labels.get((EDGE, SIMILAR_TO))
+        return [f"e.kind <> {alike.id}"] if alike else []
     known: Sequence[int] = [layout.labels[EDGE, kind].id for kind in hops.kinds if (EDGE, kind) in layout.labels]
     return [f"e.kind = ANY ({parameters.add(known, 'integer[]')})"]

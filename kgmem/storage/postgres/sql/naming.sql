@@ -96,11 +96,15 @@ SELECT i.id, i.key, i.scope, l.name AS label FROM {index}.item i JOIN {index}.la
 WHERE i.id = ANY ($1::bigint[]) AND i.kind = 1
 
 -- name: neighbours
+-- What an entity is joined to otherwise than by being alike, which would be told twice.
+WITH alike AS MATERIALIZED (SELECT id FROM {index}.label WHERE kind = 2 AND name = 'SIMILAR_TO')
 SELECT n.item, array_agg(DISTINCT b.key) AS keys FROM unnest($1::bigint[]) AS n (item)
 CROSS JOIN LATERAL (
-    (SELECT e.target AS other FROM {index}.edge e WHERE e.source = n.item LIMIT 50)
+    (SELECT e.target AS other FROM {index}.edge e
+     WHERE e.source = n.item AND e.kind <> ALL (ARRAY(SELECT l.id FROM alike l)) LIMIT 50)
     UNION ALL
-    (SELECT e.source FROM {index}.edge e WHERE e.target = n.item LIMIT 50)) o
+    (SELECT e.source FROM {index}.edge e
+     WHERE e.target = n.item AND e.kind <> ALL (ARRAY(SELECT l.id FROM alike l)) LIMIT 50)) o
 JOIN {index}.item b ON b.id = o.other AND b.kind = 1
 GROUP BY n.item
 

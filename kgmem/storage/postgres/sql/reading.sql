@@ -116,10 +116,11 @@ FROM {index}.brought b WHERE b.episode = ANY ($1::bigint[]) ORDER BY b.episode, 
 LIMIT $2
 
 -- name: lonely
--- Which of these entities of one scope nothing is joined to but what is given.
+-- Which of these entities of one scope nothing is joined to but by being alike.
 SELECT i.key FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
 WHERE s.path = $1 AND i.kind = 1 AND i.key = ANY ($2::text[])
-  AND NOT EXISTS (SELECT 1 FROM {index}.edge e WHERE e.source = i.id OR e.target = i.id)
+  AND NOT EXISTS (SELECT 1 FROM {index}.edge e WHERE (e.source = i.id OR e.target = i.id)
+                    AND e.kind NOT IN (SELECT l.id FROM {index}.label l WHERE l.kind = 2 AND l.name = 'SIMILAR_TO'))
 
 -- name: drop_reading
 WITH gone AS (DELETE FROM {index}.reading WHERE episode = ANY ($1::bigint[]))
@@ -152,9 +153,11 @@ WITH passages AS (
     DELETE FROM {index}.past_item WHERE id = ANY ($1::bigint[]) OR thing = ANY ($1::bigint[])
 ), edges AS (
     DELETE FROM {index}.past_edge
-    WHERE id = ANY ($1::bigint[]) OR source = ANY ($1::bigint[]) OR target = ANY ($1::bigint[])
+    WHERE id = ANY ($1::bigint[]) OR source = ANY ($1::bigint[]) OR target = ANY ($1::bigint[]) RETURNING id
 ), versions AS (
-    DELETE FROM {index}.history WHERE id = ANY ($1::bigint[]) RETURNING id
+    DELETE FROM {index}.history h
+    WHERE h.id = ANY ($1::bigint[])
+       OR (h.id IN (SELECT id FROM edges) AND NOT EXISTS (SELECT FROM {index}.edge e WHERE e.id = h.id)) RETURNING id
 )
 SELECT count(*) FROM versions
 

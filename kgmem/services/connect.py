@@ -1,0 +1,65 @@
+"""Connect: join the entities of a graph that are alike, and keep that up as the graph changes."""
+
+from collections.abc import Callable
+
+from kgmem.domain.connecting import ALIKE, Connected
+from kgmem.domain.errors import InvalidInput, NotFound
+from kgmem.services.parts import Parts
+
+Progress = Callable[[Connected], None]
+
+
+async def connect(parts: Parts, graph: str, least: float = ALIKE, *, progress: Progress | None = None) -> Connected:
+    """Join entities of one scope whose vectors are at least so alike, now and from now on; gives what that did.
+
+    Raises NotFound, and InvalidInput for a likeness that is none.
+    """
+    if not 0 < least <= 1:
+        raise InvalidInput(f"{least} is no likeness.", mend="Give a number above 0, and 1 at the most; 0.8 is usual.")
+    await parts.graphs.get(graph)
+    await parts.connections.ask(graph, least)
+    return await keep(parts, graph, progress=progress)
+
+
+async def disconnect(parts: Parts, graph: str) -> int:
+    """Part what was joined since it is alike, and join no more; gives how many relationships went."""
+    await parts.graphs.get(graph)
+    return await parts.connections.stop(graph)
+
+
+async def keep(parts: Parts, graph: str, *, progress: Progress | None = None) -> Connected:
+    """Bring the likenesses of a graph in line with its entities, where somebody asked for them once."""
+    done = Connected()
+    if await parts.connections.asked(graph) is None:
+        return done
+    mark = await parts.connections.begin(graph)
+    while (parted := await parts.connections.part(graph)).parted:
+        done = done + parted
+    after: int | None = 0
+    while after is not None:
+        joined, after = await parts.connections.join(graph, after)
+        done = done + joined
+        if progress:
+            progress(done)
+    await parts.connections.finish(graph, mark)
+    return done
+
+
+async def follow(parts: Parts, graph: str) -> None:
+    """Ask for a graph's likenesses soon, where they are kept at all: its vectors have just changed."""
+    if parts.connection_store is not None and await parts.connections.asked(graph) is not None:
+        await parts.jobs.defer("connect", graph=graph)
+
+
+async def defer_missing(parts: Parts) -> int:
+    """Ask for the likenesses of every graph that was written to since; gives in how many."""
+    asked = 0
+    for held in await parts.graphs.list() if parts.connection_store else []:
+        try:
+            behind = await parts.connections.is_behind(held.name)
+        except NotFound:  # Dropped meanwhile.
+            continue
+        if behind:
+            await parts.jobs.defer("connect", graph=held.name)
+            asked += 1
+    return asked

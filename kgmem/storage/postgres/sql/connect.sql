@@ -1,0 +1,161 @@
+-- name: create
+-- Whether entities that are alike are joined, and up to where that was done. One row, or none: nobody has asked for it.
+CREATE TABLE {index}.connecting (
+    one   boolean PRIMARY KEY DEFAULT true CHECK (one),
+    since xid8 NOT NULL DEFAULT '0',          -- what was written before this was looked at
+    waits boolean NOT NULL DEFAULT true,      -- vectors were missing then
+    least real NOT NULL                       -- the likeness from which entities are joined
+);
+
+-- Which passages of entities were compared with those before them, by which vector (its row's transaction).
+CREATE TABLE {index}.compared (
+    passage bigint PRIMARY KEY,
+    item    bigint NOT NULL,
+    vector  bigint NOT NULL
+);
+CREATE INDEX compared_item ON {index}.compared (item);
+
+-- Scopes of which the communities are kept, and up to where that was done.
+CREATE TABLE {index}.grouped (
+    scope integer PRIMARY KEY,
+    since xid8 NOT NULL DEFAULT '0',
+    at    timestamptz
+);
+
+-- Communities of the entities of one scope. What keeps its members keeps its id.
+CREATE TABLE {index}.community (
+    id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    scope   integer NOT NULL,
+    level   smallint NOT NULL,                -- 0 the finest
+    parent  bigint,                           -- of the next level
+    size    integer NOT NULL,
+    made_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX community_scope ON {index}.community (scope, level, size DESC, id);
+CREATE TABLE {index}.community_member (
+    community  bigint NOT NULL,
+    item       bigint NOT NULL,
+    centrality real NOT NULL,                 -- its share of the community's links
+    PRIMARY KEY (community, item)
+);
+CREATE INDEX community_member_item ON {index}.community_member (item);
+
+-- What is said of a community or an entity in short: a version of it, and what it was made of.
+CREATE TABLE {index}.summary (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind       smallint NOT NULL,             -- 1 entity, 2 community
+    subject    bigint NOT NULL,
+    scope      integer NOT NULL,
+    sentences  jsonb NOT NULL,
+    maker      text NOT NULL,                 -- rules, or the model
+    digest     bigint NOT NULL,               -- of what it was made of
+    problem    text,                          -- why the rules stood in for the model
+    known_from timestamptz NOT NULL DEFAULT now(),
+    known_to   timestamptz
+);
+CREATE UNIQUE INDEX summary_current ON {index}.summary (kind, subject) WHERE known_to IS NULL;
+CREATE TABLE {index}.summary_of (
+    summary bigint NOT NULL,
+    thing   bigint NOT NULL,                  -- an item or a relationship
+    version integer NOT NULL,
+    PRIMARY KEY (summary, thing)
+);
+CREATE INDEX summary_of_thing ON {index}.summary_of (thing);
+
+-- name: ask
+INSERT INTO {index}.connecting AS c (least) VALUES ($1)
+ON CONFLICT (one) DO UPDATE SET least = excluded.least, since = '0' WHERE c.least <> excluded.least
+
+-- name: forget_compared
+DELETE FROM {index}.compared
+
+-- name: stop
+DELETE FROM {index}.connecting
+
+-- name: asked
+SELECT least FROM {index}.connecting
+
+-- name: take_turn
+SELECT least FROM {index}.connecting FOR UPDATE
+
+-- name: is_behind
+SELECT EXISTS (
+    SELECT FROM {index}.connecting c
+    WHERE c.waits OR EXISTS (SELECT FROM {index}.change h WHERE h.xid >= c.since))
+
+-- name: now
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS since,
+       EXISTS (SELECT FROM {index}.unembedded u WHERE u.refused IS NULL) AS waits
+
+-- name: done
+UPDATE {index}.connecting SET since = $1::text::xid8, waits = $2
+
+-- name: gone
+-- Passages that were compared and are gone, or have another vector now.
+SELECT c.passage, c.item FROM {index}.compared c LEFT JOIN {index}.{table} v ON v.passage = c.passage
+WHERE v.passage IS NULL OR v.item <> c.item OR v.xmin::text::bigint <> c.vector
+ORDER BY c.passage LIMIT $1
+
+-- name: strays
+-- Likenesses of which an end was led over to another entity, by a merge or under another label.
+SELECT e.id, e.kind, e.version, e.known_from, e.source, e.target
+FROM {graph}.{label} l JOIN {index}.edge e ON e.id = l.id::text::bigint
+WHERE e.key LIKE 'similar-%' AND e.key <> 'similar-' || e.source || '-' || e.target
+ORDER BY e.id LIMIT $1 FOR UPDATE OF e
+
+-- name: of_items
+SELECT e.id, e.kind, e.version, e.known_from, e.source, e.target FROM {index}.edge e
+WHERE (e.source = ANY ($1::bigint[]) OR e.target = ANY ($1::bigint[])) AND e.kind = $2 AND e.key LIKE 'similar-%'
+ORDER BY e.id FOR UPDATE
+
+-- name: every
+SELECT e.id, e.kind, e.version, e.known_from, e.source, e.target
+FROM {graph}.{label} l JOIN {index}.edge e ON e.id = l.id::text::bigint
+WHERE e.key LIKE 'similar-%' ORDER BY e.id LIMIT $1 FOR UPDATE OF e
+
+-- name: uncompare
+DELETE FROM {index}.compared WHERE item = ANY ($1::bigint[]) OR passage = ANY ($2::bigint[])
+
+-- name: next
+-- Entities that were not compared yet, by their first passage.
+SELECT v.passage, v.item, v.xmin::text::bigint AS vector, i.scope, s.path, i.key
+FROM {index}.{table} v
+JOIN {index}.passage p ON p.id = v.passage AND p.ordinal = 0
+JOIN {index}.item i ON i.id = v.item AND i.kind = 1
+JOIN {index}.scope s ON s.id = i.scope
+WHERE v.passage > $1 AND NOT EXISTS (SELECT FROM {index}.compared c WHERE c.passage = v.passage)
+ORDER BY v.passage LIMIT $2
+
+-- name: is_small
+SELECT count(*) <= $2 FROM (SELECT FROM {index}.item i WHERE i.scope = $1 AND i.kind = 1 LIMIT $2 + 1) first
+
+-- name: near_few
+-- The entities of a small scope that were there before this one, the likest first: read one by one.
+SELECT i.id, i.key, -(v.embedding <#> q.embedding) AS likeness
+FROM {index}.{table} q
+CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE scope = $1 AND kind = 1 OFFSET 0) i
+CROSS JOIN LATERAL (SELECT id FROM {index}.passage WHERE item = i.id AND ordinal = 0 AND id < $2 OFFSET 0) p
+CROSS JOIN LATERAL (SELECT embedding FROM {index}.{table} WHERE passage = p.id OFFSET 0) v
+WHERE q.passage = $2 AND -(v.embedding <#> q.embedding) >= $3
+ORDER BY 3 DESC, 1 LIMIT $4
+
+-- name: near_many
+-- The same of a large scope, by the index on vectors.
+SELECT id, key, likeness FROM (
+    SELECT i.id, i.key, -(v.embedding <#> (SELECT q.embedding FROM {index}.{table} q WHERE q.passage = $2)) AS likeness
+    FROM {index}.{table} v
+    CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = v.item OFFSET 0) i
+    CROSS JOIN LATERAL (SELECT ordinal FROM {index}.passage WHERE id = v.passage OFFSET 0) p
+    WHERE v.passage < $2 AND i.scope = $1 AND i.kind = 1 AND p.ordinal = 0
+    ORDER BY v.embedding <#> (SELECT q.embedding FROM {index}.{table} q WHERE q.passage = $2)
+    LIMIT $4) nearest
+WHERE likeness >= $3
+
+-- name: by_index
+SELECT set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', '100', true),
+       set_config('hnsw.max_scan_tuples', '20000', true), set_config('enable_seqscan', 'off', true),
+       set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)
+
+-- name: compare
+INSERT INTO {index}.compared (passage, item, vector)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) ON CONFLICT (passage) DO NOTHING

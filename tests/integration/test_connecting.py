@@ -1,0 +1,219 @@
+"""Entities that are alike: joined by a job, kept up, and taken back."""
+
+import math
+from collections.abc import Sequence
+
+import pytest
+
+from kgmem.domain.connecting import SIMILAR_TO, Connected
+from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.question import Hops, Links, Question, What
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.resolution import MergeAsked
+from kgmem.memory import Memory
+from kgmem.storage.postgres import connecting
+from tests.memories import DIMENSION, hashing, new_graph, opened_memory, query
+
+GRAPH = "alike"
+
+
+def turned(degrees: float) -> list[float]:
+    """A unit vector so far from the first axis."""
+    angle = math.radians(degrees)
+    return [math.cos(angle), math.sin(angle), *[0.0] * (DIMENSION - 2)]
+
+
+def at(key: str, degrees: float, scope: str = "", name: str | None = None) -> Entity:
+    return Entity(key, "Thing", name or key, embedding=turned(degrees), scope=scope)
+
+
+async def joined(memory: Memory, graph: str = GRAPH, scope: str = "") -> dict[tuple[str, str], float]:
+    page = await memory.list_relationships(graph, scope=scope, kind=SIMILAR_TO, limit=1000)
+    return {(each.start, each.end): each.strength or 0.0 for each in page.items}
+
+
+@pytest.fixture
+async def memory(database_url: str):
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        await new_graph(memory, GRAPH)
+        yield memory
+
+
+async def test_what_is_alike_is_joined_with_its_likeness_and_nothing_else(memory: Memory) -> None:
+    await memory.put_entities(GRAPH, [at("a", 0), at("b", 10), at("c", 80)])
+
+    assert await memory.connect(GRAPH, least=0.8) == Connected(3, 1)
+
+    assert await joined(memory) == {("b", "a"): pytest.approx(math.cos(math.radians(10)), abs=0.01)}
+    assert (await memory.stats(GRAPH)).facts == 0
+
+
+async def test_doing_it_again_changes_nothing(memory: Memory) -> None:
+    await memory.put_entities(GRAPH, [at(str(n), n) for n in range(10)])
+    await memory.connect(GRAPH)
+    before, last = await joined(memory), (await memory.stats(GRAPH)).last_change
+
+    assert await memory.connect(GRAPH) == Connected()
+
+    assert await joined(memory) == before
+    assert (await memory.stats(GRAPH)).last_change == last
+
+
+async def test_one_by_one_joins_what_all_at_once_joins(memory: Memory) -> None:
+    await new_graph(memory, "other")
+    angles = [(f"e{n}", 7.0 * n % 60) for n in range(24)]
+    await memory.put_entities("other", [at(*each) for each in angles])
+    await memory.connect("other", least=0.95)
+    for each in angles:
+        await memory.put_entities(GRAPH, [at(*each)])
+        await memory.connect(GRAPH, least=0.95)
+
+    assert await joined(memory) == await joined(memory, "other") != {}
+
+
+@pytest.mark.parametrize("small", [1000, 0], ids=["read one by one", "by the index"])
+async def test_each_is_joined_to_a_few_before_it_at_the_most(
+    memory: Memory, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting, "_SMALL", small)
+    await memory.put_entities(GRAPH, [at(f"e{n:02}", n / 10) for n in range(30)])
+
+    await memory.connect(GRAPH)
+
+    pairs = await joined(memory)
+    assert max(sum(start == key for start, _ in pairs) for key, _ in pairs) == 5
+    assert {end for start, end in pairs if start == "e29"} == {f"e{n}" for n in range(24, 29)}
+
+
+async def test_scopes_are_never_joined_with_each_other(memory: Memory) -> None:
+    scopes = ["", "user/1", "user/1/a", "user/2"]
+    await memory.put_entities(GRAPH, [at(f"{n}-{scope}", n, scope) for scope in scopes for n in range(3)])
+
+    await memory.connect(GRAPH)
+
+    rows = await query(memory, f'SELECT start_id, end_id FROM {GRAPH}."{SIMILAR_TO}"')
+    assert len(rows) == 3 * len(scopes)
+    for scope in scopes:
+        own = {(each.start, each.end) for each in await of_scope(memory, scope)}
+        assert len(own) == 3
+        assert all(key.endswith(f"-{scope}") for pair in own for key in pair)
+
+
+async def of_scope(memory: Memory, scope: str) -> Sequence[Relationship]:
+    page = await memory.list_relationships(GRAPH, scope=scope, kind=SIMILAR_TO, limit=1000)
+    return [each for each in page.items if each.scope == scope]
+
+
+async def test_another_vector_parts_and_joins_anew(memory: Memory) -> None:
+    await memory.put_entities(GRAPH, [at("a", 0), at("b", 5), at("c", 90)])
+    await memory.connect(GRAPH)
+    await memory.put_entities(GRAPH, [at("b", 88)])
+
+    assert await memory.defer_connecting() == 1
+    assert await memory.keep_connected(GRAPH) == Connected(1, 1, 1)
+
+    # What was there before decides: c came after b, and b is where it was in the order.
+    assert set(await joined(memory)) in ({("c", "b")}, {("b", "c")})
+
+
+async def test_another_name_parts_at_once_and_joins_when_its_vector_is_there(memory: Memory) -> None:
+    await memory.put_entities(GRAPH, [Entity("a", name="Ann Lee"), Entity("b", name="Ann Lee")])
+    await memory.embed_waiting(GRAPH)
+    await memory.connect(GRAPH, least=0.99)
+    assert set(await joined(memory)) == {("b", "a")}
+
+    await memory.put_entities(GRAPH, [Entity("a", name="Robert Fitzgerald")])
+    await memory.keep_connected(GRAPH)
+    assert await joined(memory) == {}
+
+    await memory.put_entities(GRAPH, [Entity("a", name="Ann Lee")])
+    await memory.embed_waiting(GRAPH)
+    jobs = memory.parts.jobs.asked  # type: ignore[attr-defined]
+    assert ("connect", GRAPH) in jobs
+    await memory.keep_connected(GRAPH)
+    assert set(await joined(memory)) == {("a", "b")}
+
+
+async def test_a_merge_leaves_no_likeness_of_what_went_and_can_be_undone(memory: Memory) -> None:
+    await memory.put_entities(GRAPH, [at("a", 0), at("b", 5), at("c", 6)])
+    await memory.connect(GRAPH)
+    merged = await memory.merge_entities(GRAPH, MergeAsked("a", "b", "me", "one"))
+    await memory.keep_connected(GRAPH)
+    assert set(await joined(memory)) == {("c", "a")}
+
+    await memory.undo_merge(GRAPH, merged.id or 0, by="me", reason="two")
+    await memory.keep_connected(GRAPH)
+    assert {frozenset(pair) for pair in await joined(memory)} == {frozenset(p) for p in ("ab", "ac", "bc")}
+
+
+async def test_what_is_deleted_takes_its_likenesses_along(memory: Memory) -> None:
+    await memory.put_entities(GRAPH, [at("a", 0), at("b", 5)])
+    await memory.connect(GRAPH)
+
+    assert (await memory.delete_entities(GRAPH, ["a"])).relationships == 1
+    assert await joined(memory) == {}
+    assert (await memory.keep_connected(GRAPH)).joined == 0
+    assert not await query(memory, "SELECT FROM kgm_1.compared WHERE item NOT IN (SELECT id FROM kgm_1.item)")
+
+
+async def test_likenesses_are_no_facts_whatever_the_graph_calls_facts(memory: Memory) -> None:
+    await memory.update_graph(GRAPH, facts="all")
+    await memory.put_entities(GRAPH, [at("a", 0), at("b", 5)])
+    await memory.put_relationships(GRAPH, [Relationship("KNOWS", "a", "b")])
+    await memory.connect(GRAPH)
+    await memory.rebuild_index(GRAPH)
+
+    answer = await memory.recall(GRAPH, Question(What(text="a b knows similar", kinds=["fact"])))
+    assert [hit.label for hit in answer.hits] == ["KNOWS"]
+    assert (await memory.stats(GRAPH)).facts == 1
+
+
+async def test_hops_follow_likenesses_only_where_they_are_named(memory: Memory) -> None:
+    await memory.put_entities(GRAPH, [at("a", 0), at("b", 5)])
+    await memory.connect(GRAPH)
+
+    async def reached(*kinds: str) -> set[str]:
+        hops = Hops(["a"], kinds=kinds)
+        answer = await memory.recall(GRAPH, Question(What(kinds=["entity"]), graph=Links(hops=hops)))
+        return {hit.key for hit in answer.hits}
+
+    assert await reached() == {"a"}
+    assert await reached(SIMILAR_TO) == {"a", "b"}
+    rows = (await memory.cypher(GRAPH, "MATCH (x)-[r:SIMILAR_TO]->(y) RETURN x.key, y.key, r.strength > 0.9")).rows
+    assert [list(row) for row in rows] == [["b", "a", True]]
+
+
+async def test_the_walk_goes_over_likenesses(memory: Memory) -> None:
+    await memory.put_entities(GRAPH, [at("a", 0, name="Zanzibar"), at("b", 20, name="Quito")])
+    await memory.put_episodes(GRAPH, [Episode("It rains.", "rain", mentions=["b"])])
+    question = Question(What(text="Zanzibar", kinds=["episode"]), graph=Links(walk=True), weights={"meaning": 0})
+    assert not (await memory.recall(GRAPH, question)).hits
+
+    await memory.connect(GRAPH)
+
+    assert [hit.key for hit in (await memory.recall(GRAPH, question)).hits] == ["rain"]
+
+
+async def test_disconnecting_parts_all_and_another_threshold_begins_anew(memory: Memory) -> None:
+    await memory.put_entities(GRAPH, [at("a", 0), at("b", 20)])
+    await memory.put_relationships(GRAPH, [Relationship(SIMILAR_TO, "a", "b", text="somebody says so")])
+    await memory.connect(GRAPH, least=0.9)
+    await memory.connect(GRAPH, least=0.99)
+    assert set(await joined(memory)) == {("a", "b")}
+
+    await memory.connect(GRAPH, least=0.9)
+    assert await memory.disconnect(GRAPH) == 1
+    assert set(await joined(memory)) == {("a", "b")}
+    assert await memory.keep_connected(GRAPH) == Connected()
+    with pytest.raises(InvalidInput, match="no likeness"):
+        await memory.connect(GRAPH, least=1.5)
+
+
+async def test_nothing_is_joined_where_nobody_asked(memory: Memory) -> None:
+    await memory.put_entities(GRAPH, [at("a", 0), at("b", 5)])
+
+    assert await memory.defer_connecting() == 0
+    assert await memory.keep_connected(GRAPH) == Connected()
+    assert await joined(memory) == {}
