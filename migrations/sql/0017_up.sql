@@ -11,11 +11,12 @@ CREATE TABLE {index}.connecting (
     least real NOT NULL                       -- the likeness from which entities are joined
 );
 
--- Which passages of entities were compared with those before them, by which vector (its row's transaction).
+-- Which passages of entities were compared with those whose turn was before, by which vector (its row's transaction).
 CREATE TABLE {index}.compared (
     passage bigint PRIMARY KEY,
     item    bigint NOT NULL,
-    vector  bigint NOT NULL
+    vector  bigint NOT NULL,
+    turn    bigint GENERATED ALWAYS AS IDENTITY
 );
 CREATE INDEX compared_item ON {index}.compared (item);
 

@@ -1,7 +1,7 @@
-"""Joining entities that are alike: each with the few that were there before it and are likest, by the vector index.
+"""Joining entities that are alike: each with the few that are likest of those whose turn was before, by the vector index.
 
-Whom an entity is joined to depends on the vectors before its own alone, so what comes later changes nothing of it, and
-whatever order the batches come in, the same relationships come out.
+What comes later changes nothing of whom an entity is joined to, so that each is compared once; one whose vector changed
+loses what joins it and gets a new turn.
 """
 
 from typing import Any, Final
@@ -129,6 +129,9 @@ async def _join(
     rows = await connection.fetch(layout.sql("connect", "next", table=layout.vectors or ""), after, _BATCH)
     if not rows:
         return Connected(), None
+    columns = zip(*((row["passage"], row["item"], row["vector"]) for row in rows), strict=True)
+    made = await connection.fetch(layout.sql("connect", "compare"), *map(list, columns))
+    turns = {row["passage"]: row["turn"] for row in made}
     near: list[Relationship] = []
     small = {}
     for scope in sorted({row["scope"] for row in rows}):
@@ -137,12 +140,11 @@ async def _join(
     for row in rows:
         name = "near_few" if small[row["scope"]] else "near_many"
         sql = layout.sql("connect", name, table=layout.vectors or "")
-        found = await connection.fetch(sql, row["scope"], row["passage"], least, _NEAREST)
+        turn = turns[row["passage"]]
+        found = await connection.fetch(sql, row["scope"], row["passage"], least, _NEAREST, turn)
         near += [_likeness(row, other) for other in found]
     mine = layout.with_scopes({row["path"]: row["scope"] for row in rows})
     written = await write_edges(connection, Passages(mine), near) if near else None
-    columns = zip(*((row["passage"], row["item"], row["vector"]) for row in rows), strict=True)
-    await connection.execute(layout.sql("connect", "compare"), *map(list, columns))
     joined = len(written.created) + len(written.updated) if written else 0
     return Connected(len(rows), joined), rows[-1]["passage"] if len(rows) == _BATCH else None
 

@@ -7,11 +7,12 @@ CREATE TABLE {index}.connecting (
     least real NOT NULL                       -- the likeness from which entities are joined
 );
 
--- Which passages of entities were compared with those before them, by which vector (its row's transaction).
+-- Which passages of entities were compared with those whose turn was before, by which vector (its row's transaction).
 CREATE TABLE {index}.compared (
     passage bigint PRIMARY KEY,
     item    bigint NOT NULL,
-    vector  bigint NOT NULL
+    vector  bigint NOT NULL,
+    turn    bigint GENERATED ALWAYS AS IDENTITY
 );
 CREATE INDEX compared_item ON {index}.compared (item);
 
@@ -130,12 +131,12 @@ ORDER BY v.passage LIMIT $2
 SELECT count(*) <= $2 FROM (SELECT FROM {index}.item i WHERE i.scope = $1 AND i.kind = 1 LIMIT $2 + 1) first
 
 -- name: near_few
--- The entities of a small scope that were there before this one, the likest first: read one by one.
+-- The entities of a small scope whose turn was before $5, the likest to this one first: read one by one.
 SELECT i.id, i.key, -(v.embedding <#> q.embedding) AS likeness
 FROM {index}.{table} q
 CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE scope = $1 AND kind = 1 OFFSET 0) i
-CROSS JOIN LATERAL (SELECT id FROM {index}.passage WHERE item = i.id AND ordinal = 0 AND id < $2 OFFSET 0) p
-CROSS JOIN LATERAL (SELECT embedding FROM {index}.{table} WHERE passage = p.id OFFSET 0) v
+CROSS JOIN LATERAL (SELECT passage FROM {index}.compared WHERE item = i.id AND turn < $5 OFFSET 0) c
+CROSS JOIN LATERAL (SELECT embedding FROM {index}.{table} WHERE passage = c.passage OFFSET 0) v
 WHERE q.passage = $2 AND -(v.embedding <#> q.embedding) >= $3
 ORDER BY 3 DESC, 1 LIMIT $4
 
@@ -144,9 +145,9 @@ ORDER BY 3 DESC, 1 LIMIT $4
 SELECT id, key, likeness FROM (
     SELECT i.id, i.key, -(v.embedding <#> (SELECT q.embedding FROM {index}.{table} q WHERE q.passage = $2)) AS likeness
     FROM {index}.{table} v
+    CROSS JOIN LATERAL (SELECT turn FROM {index}.compared WHERE passage = v.passage OFFSET 0) c
     CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = v.item OFFSET 0) i
-    CROSS JOIN LATERAL (SELECT ordinal FROM {index}.passage WHERE id = v.passage OFFSET 0) p
-    WHERE v.passage < $2 AND i.scope = $1 AND i.kind = 1 AND p.ordinal = 0
+    WHERE c.turn < $5 AND i.scope = $1 AND i.kind = 1
     ORDER BY v.embedding <#> (SELECT q.embedding FROM {index}.{table} q WHERE q.passage = $2)
     LIMIT $4) nearest
 WHERE likeness >= $3
@@ -158,4 +159,4 @@ SELECT set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw
 
 -- name: compare
 INSERT INTO {index}.compared (passage, item, vector)
-SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) ON CONFLICT (passage) DO NOTHING
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) RETURNING passage, turn
