@@ -22,6 +22,10 @@ class Connecting:
         """
         return await joining.connect(self.parts, graph, least, progress=progress)
 
+    async def defer_connect(self, graph: str, *, least: float = ALIKE) -> int | None:
+        """Let a job do what `connect` does; None when it waits already. Raises NotFound, InvalidInput."""
+        return await joining.defer(self.parts, graph, least)
+
     async def disconnect(self, graph: str) -> int:
         """Part what was joined since it is alike, and join no more; gives how many relationships went."""
         return await joining.disconnect(self.parts, graph)

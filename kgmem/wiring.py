@@ -164,6 +164,7 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "read": memory.read_waiting,
         "reads_missing": memory.defer_unread,
         "connect": memory.keep_connected,
+        "disconnect": memory.disconnect,
         "connects_missing": memory.defer_connecting,
         "import": memory.run_upload,
         "undo_import": memory.run_undo,

@@ -128,6 +128,7 @@ class Forgotten:
     entities: int = 0
     relationships: int = 0
     claims: int = 0
+    likenesses: int = 0  # That were derived of the vectors of entities which went.
     kept_entities: int = 0
     kept_relationships: int = 0
     kept_in_history: int = 0  # Versions that known_at still shows; none after an erasure.

@@ -14,11 +14,21 @@ async def connect(parts: Parts, graph: str, least: float = ALIKE, *, progress: P
 
     Raises NotFound, and InvalidInput for a likeness that is none.
     """
+    await _ask(parts, graph, least)
+    return await keep(parts, graph, progress=progress)
+
+
+async def defer(parts: Parts, graph: str, least: float = ALIKE) -> int | None:
+    """Let a job join what is at least so alike, now and from now on; None when it waits already."""
+    await _ask(parts, graph, least)
+    return await parts.jobs.defer("connect", graph=graph)
+
+
+async def _ask(parts: Parts, graph: str, least: float) -> None:
     if not 0 < least <= 1:
         raise InvalidInput(f"{least} is no likeness.", mend="Give a number above 0, and 1 at the most; 0.8 is usual.")
     await parts.graphs.get(graph)
     await parts.connections.ask(graph, least)
-    return await keep(parts, graph, progress=progress)
 
 
 async def disconnect(parts: Parts, graph: str) -> int:

@@ -49,15 +49,17 @@ async def forget(
     topics = await withdraw(parts, graph, claims, scope)
     settled = await parts.readings.drop(graph, wanted, scope)
     deleted = await parts.store.delete_episodes(graph, wanted, scope)
-    entities = await take_back(parts, graph, settled)
+    taken = await take_back(parts, graph, settled)
     await succeed(parts, graph, topics)
     if deleted.relationships and parts.claim_store is not None:
         await parts.claims.weigh_stale(graph)
     erased = await parts.readings.erase(graph, ids) if erase else 0
     return Forgotten(
-        episodes=deleted.episodes, passages=deleted.passages, vectors=deleted.vectors, entities=entities,
+        episodes=deleted.episodes, passages=deleted.passages, vectors=deleted.vectors, entities=taken.entities,
         relationships=settled.created + deleted.relationships, claims=len(claims),
-        kept_entities=kept["entity"] + _count(own, "entity") - entities, kept_relationships=kept["relationship"],
+        likenesses=taken.relationships,
+        kept_entities=kept["entity"] + _count(own, "entity") - taken.entities,
+        kept_relationships=kept["relationship"],
         kept_in_history=0 if erase else deleted.kept_in_history, erased_from_history=erased,
         missing=deleted.missing, removed=removed,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Final
 
 from kgmem.domain.bringing import FOUND_BY, Brought, brought, mentions_of
 from kgmem.domain.claim import ClaimStatement
-from kgmem.domain.entity import Entity
+from kgmem.domain.entity import Deleted, Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import DatabaseUnavailable, KgmemError, NotFound, Unavailable, VersionConflict
 from kgmem.domain.extraction import Extraction, Extractor, Span, TextToRead
@@ -317,17 +317,21 @@ async def _named(
     return told
 
 
-async def take_back(parts: Parts, graph: str, settled: Settled) -> int:
-    """Delete the entities that only reading made and that nothing says or is joined to any more; gives how many."""
-    gone = 0
+async def take_back(parts: Parts, graph: str, settled: Settled) -> Deleted:
+    """Delete the entities that only reading made and that nothing says or is joined to any more; gives what went.
+
+    Relationships that go with them are likenesses, which are derived of their vectors.
+    """
+    entities = likenesses = 0
     for scope in sorted({scope for scope, _ in settled.left_entities}):
         keys = [key for each, key in settled.left_entities if each == scope]
         ours = [
             key for key in await parts.readings.lonely(graph, scope, keys) if await _is_ours(parts, graph, key, scope)
         ]
         if ours:
-            gone += (await parts.store.delete_entities(graph, ours, scope, None)).entities
-    return gone
+            gone = await parts.store.delete_entities(graph, ours, scope, None)
+            entities, likenesses = entities + gone.entities, likenesses + gone.relationships
+    return Deleted(entities, relationships=likenesses)
 
 
 async def _is_ours(parts: Parts, graph: str, key: str, scope: str) -> bool:

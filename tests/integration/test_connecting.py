@@ -1,7 +1,8 @@
 """Entities that are alike: joined by a job, kept up, and taken back."""
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -9,14 +10,32 @@ from kgmem.domain.connecting import SIMILAR_TO, Connected
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.extraction import Extraction, FoundEntity, Span, TextToRead
 from kgmem.domain.question import Hops, Links, Question, What
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.resolution import MergeAsked
 from kgmem.memory import Memory
 from kgmem.storage.postgres import connecting
-from tests.memories import DIMENSION, hashing, new_graph, opened_memory, query
+from tests.memories import DIMENSION, hashing, index_schema, new_graph, opened_memory, query
 
 GRAPH = "alike"
+
+
+class Capitals:
+    """An extractor to which every two capitalized words are a concept."""
+
+    name = "capitals"
+
+    async def extract(self, texts: Sequence[TextToRead]) -> Sequence[Extraction]:
+        found = []
+        for each in texts:
+            words = re.finditer(r"[A-Z]\w+ [A-Z]\w+", each.text)
+            entities = [FoundEntity(m[0], "Concept", [Span(*m.span())]) for m in words]
+            found.append(Extraction(entities, extractor=self.name))
+        return found
+
+    async def aclose(self) -> None:
+        """Let go of nothing."""
 
 
 def turned(degrees: float) -> list[float]:
@@ -35,8 +54,8 @@ async def joined(memory: Memory, graph: str = GRAPH, scope: str = "") -> dict[tu
 
 
 @pytest.fixture
-async def memory(database_url: str):
-    async with opened_memory(database_url, embedder=hashing()) as memory:
+async def memory(database_url: str) -> AsyncIterator[Memory]:
+    async with opened_memory(database_url, embedder=hashing(), extractor=Capitals()) as memory:
         await new_graph(memory, GRAPH)
         yield memory
 
@@ -216,3 +235,20 @@ async def test_nothing_is_joined_where_nobody_asked(memory: Memory) -> None:
     assert await memory.defer_connecting() == 0
     assert await memory.keep_connected(GRAPH) == Connected()
     assert await joined(memory) == {}
+
+
+async def test_forgetting_texts_takes_what_is_alike_along_and_tells_it(memory: Memory) -> None:
+    texts = [Episode("Ann Lee came.", "one", extract=True), Episode("Ann Leeds came.", "two", extract=True)]
+    await memory.put_episodes(GRAPH, texts)
+    await memory.read_waiting(GRAPH)
+    await memory.embed_waiting(GRAPH)
+    await memory.connect(GRAPH, least=0.1)
+    assert len(await joined(memory)) == 1
+
+    report = await memory.forget(GRAPH, ["one"], erase=True)
+
+    assert (report.entities, report.likenesses) == (1, 1)
+    assert await joined(memory) == {}
+    schema = await index_schema(memory, GRAPH)
+    assert not await query(memory, f"SELECT FROM {schema}.history WHERE record->>'label' = '{SIMILAR_TO}'")
+    assert not await query(memory, f"SELECT FROM {schema}.past_edge")

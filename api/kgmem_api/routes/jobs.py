@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from kgmem.domain.connecting import ALIKE
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem_api.access import Administers, ReadsWholeAnywhere
 from kgmem_api.bodies import JSONBody
@@ -23,8 +24,11 @@ class JobIn(BaseModel):
 
     model_config = STRICT
 
-    task: Literal["embed", "reembed", "rebuild"]
+    task: Literal["embed", "reembed", "rebuild", "connect", "disconnect"]
     retry: Annotated[bool, Field(description="With embed: also the texts that the embedder refused.")] = False
+    least: Annotated[
+        float | None, Field(gt=0, le=1, description="With connect: the likeness from which entities are joined.")
+    ] = None
 
 
 @router.get("/v1/jobs", responses=gives(JobList))
@@ -62,13 +66,20 @@ async def get_job(id_: Annotated[int, Path(alias="id", ge=0, le=2**63 - 1)], acc
 async def post_job(
     graph: GraphName, access: Administers, asked: Annotated[JobIn, Depends(JSONBody(JobIn))]
 ) -> Response:
-    """Ask for background work: embed what waits, reembed with the present embedder, rebuild the retrieval index."""
+    """Ask for background work: embed what waits, reembed with the present embedder, rebuild the retrieval index,
+    connect entities that are alike and keep that up, or disconnect them.
+    """
     await access.memory.graph(graph)
+    if asked.least is not None and asked.task != "connect":
+        raise InvalidInput("least goes with the task connect.", mend="Leave least out.")
     if asked.retry:
         if asked.task != "embed":
             raise InvalidInput("retry goes with the task embed.", mend="Leave retry out.")
         await access.memory.retry_refused(graph)
-    job = await access.memory.defer(asked.task, graph=graph)
+    if asked.task == "connect":
+        job = await access.memory.defer_connect(graph, least=ALIKE if asked.least is None else asked.least)
+    else:
+        job = await access.memory.defer(asked.task, graph=graph)
     if job is None:
         return reply({"job": None})
     return reply({"job": job}, 202, {"Location": f"/v1/jobs/{job}"})

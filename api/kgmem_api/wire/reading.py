@@ -59,6 +59,7 @@ class ForgottenOut(BaseModel):
     entities: int
     relationships: int
     claims: int
+    likenesses: Annotated[int, Field(description="Derived of the vectors of entities which went.")]
     kept_entities: int
     kept_relationships: int
     kept_in_history: int

@@ -1,4 +1,4 @@
-"""Joining entities that are alike: each with the few that are likest of those whose turn was before, by the vector index.
+"""Joining entities that are alike: each with the few likest of those whose turn was before, by the index on vectors.
 
 What comes later changes nothing of whom an entity is joined to, so that each is compared once; one whose vector changed
 loses what joins it and gets a new turn.
