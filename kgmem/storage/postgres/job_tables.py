@@ -25,12 +25,18 @@ def make_app(url: str, size: int) -> App:
         connector=PsycopgConnector(
             # procrastinate names its tables without a schema.
             conninfo=conninfo(url, application="kgmem jobs", settings={"search_path": "kgmem_jobs"}),
+            configure=_commit_each,
             min_size=0,
             max_size=size,
             timeout=10,
             max_idle=60,
         )
     )
+
+
+async def _commit_each(connection: psycopg.AsyncConnection[Any]) -> None:
+    # Each call is one statement, so that none has to be rolled back (connection.py tells why that matters).
+    await connection.set_autocommit(True)
 
 
 async def select(app: App, name: str, **arguments: Any) -> Sequence[dict[str, Any]]:
