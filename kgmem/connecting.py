@@ -1,9 +1,13 @@
-"""The part of the façade that is about what is derived of entities: which are alike."""
+"""The part of the façade that is about what is derived of entities: which are alike, and their communities."""
 
 from collections.abc import Callable
 
+from kgmem.domain.communities import Community, Grouped
 from kgmem.domain.connecting import ALIKE, Connected
+from kgmem.domain.entity import Page
+from kgmem.domain.scope import SHARED, check_scope
 from kgmem.services import connect as joining
+from kgmem.services import group as grouping
 from kgmem.services.parts import Parts
 
 
@@ -37,3 +41,36 @@ class Connecting:
     async def defer_connecting(self) -> int:
         """Ask for the likenesses of every graph that was written to since; gives in how many."""
         return await joining.defer_missing(self.parts)
+
+    async def group(self, graph: str, *, scope: str = SHARED) -> Grouped:
+        """Find the communities of the entities of exactly this scope, now; from then on a job keeps that up.
+
+        Raises NotFound, and TooLarge for a scope with more links than are taken into memory.
+        """
+        return await grouping.group(self.parts, graph, check_scope(scope))
+
+    async def defer_group(self, graph: str, *, scope: str = SHARED) -> int | None:
+        """Let a job do what `group` does; None when it waits already. Raises NotFound."""
+        return await grouping.defer(self.parts, graph, check_scope(scope))
+
+    async def ungroup(self, graph: str, *, scope: str = SHARED) -> int:
+        """Keep the communities of a scope no more; gives how many went."""
+        return await grouping.ungroup(self.parts, graph, check_scope(scope))
+
+    async def communities(
+        self, graph: str, *, scope: str = SHARED, level: int | None = None, cursor: str | None = None, limit: int = 100
+    ) -> Page[Community]:
+        """Give a page of the communities of exactly this scope, the finest level and the largest first."""
+        return await self.parts.communities.list(graph, check_scope(scope), level=level, cursor=cursor, limit=limit)
+
+    async def community(self, graph: str, id_: int, *, scope: str = SHARED, limit: int = 1000) -> Community:
+        """Give a community of exactly this scope with its most central members. Raises NotFound."""
+        return await self.parts.communities.get(graph, id_, check_scope(scope), limit)
+
+    async def keep_communities(self, graph: str) -> Grouped:
+        """Find communities anew in the scopes where they are kept and something was written since."""
+        return await grouping.keep(self.parts, graph)
+
+    async def defer_grouping(self) -> int:
+        """Ask for the communities of every graph that was written to since, but not too often; gives in how many."""
+        return await grouping.defer_missing(self.parts)

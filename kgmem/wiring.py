@@ -34,6 +34,7 @@ from kgmem.services.remember import schema_of
 from kgmem.settings import Settings
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.claims import PostgresClaims
+from kgmem.storage.postgres.communities import PostgresCommunities
 from kgmem.storage.postgres.connecting import PostgresConnections
 from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
 from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
@@ -164,6 +165,8 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "read": memory.read_waiting,
         "reads_missing": memory.defer_unread,
         "connect": memory.keep_connected,
+        "group": memory.keep_communities,
+        "groups_missing": memory.defer_grouping,
         "disconnect": memory.disconnect,
         "connects_missing": memory.defer_connecting,
         "import": memory.run_upload,
@@ -220,6 +223,7 @@ async def _parts(
         names=PostgresNames(catalog),
         comparer=DescribedComparer(),
         connection_store=PostgresConnections(catalog),
+        community_store=PostgresCommunities(catalog),
     )
     return with_cypher(parts, catalog, Limits(seconds=settings.statement_timeout, length=settings.cypher_length))
 

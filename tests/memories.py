@@ -27,6 +27,7 @@ from kgmem.services.remember import schema_of
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.claims import PostgresClaims
 from kgmem.storage.postgres.codecs import set_codecs
+from kgmem.storage.postgres.communities import PostgresCommunities
 from kgmem.storage.postgres.connecting import PostgresConnections
 from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
 from kgmem.storage.postgres.extensions import read_capabilities
@@ -138,6 +139,7 @@ async def opened_memory(
             names=PostgresNames(catalog),
             comparer=DescribedComparer(),
             connection_store=PostgresConnections(catalog),
+            community_store=PostgresCommunities(catalog),
         )
         yield Memory(with_cypher(parts, catalog))
 

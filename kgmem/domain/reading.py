@@ -129,6 +129,8 @@ class Forgotten:
     relationships: int = 0
     claims: int = 0
     likenesses: int = 0  # That were derived of the vectors of entities which went.
+    communities: int = 0  # That lost a member.
+    summaries: int = 0  # That were made of what went; earlier ones too.
     kept_entities: int = 0
     kept_relationships: int = 0
     kept_in_history: int = 0  # Versions that known_at still shows; none after an erasure.

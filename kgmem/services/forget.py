@@ -44,7 +44,8 @@ async def forget(
             claims=_count(own, "claim"), kept_entities=kept["entity"], kept_relationships=kept["relationship"],
             missing=[key for key in wanted if key not in held], dry_run=True, removed=removed,
         )  # fmt: skip
-    ids = await parts.readings.ids(graph, own, wanted, scope) if erase else []
+    ids = await parts.readings.ids(graph, own, wanted, scope)
+    derived = await _derived(parts, graph, ids)
     claims = [int(each.key) for each in own if each.kind == "claim"]
     topics = await withdraw(parts, graph, claims, scope)
     settled = await parts.readings.drop(graph, wanted, scope)
@@ -53,16 +54,35 @@ async def forget(
     await succeed(parts, graph, topics)
     if deleted.relationships and parts.claim_store is not None:
         await parts.claims.weigh_stale(graph)
+    communities, summaries = await _undone(parts, graph, ids, derived)
     erased = await parts.readings.erase(graph, ids) if erase else 0
     return Forgotten(
         episodes=deleted.episodes, passages=deleted.passages, vectors=deleted.vectors, entities=taken.entities,
         relationships=settled.created + deleted.relationships, claims=len(claims),
-        likenesses=taken.relationships,
+        likenesses=taken.relationships, communities=communities, summaries=summaries,
         kept_entities=kept["entity"] + _count(own, "entity") - taken.entities,
         kept_relationships=kept["relationship"],
         kept_in_history=0 if erase else deleted.kept_in_history, erased_from_history=erased,
         missing=deleted.missing, removed=removed,
     )  # fmt: skip
+
+
+async def _derived(parts: Parts, graph: str, ids: Sequence[int]) -> tuple[set[tuple[int, int]], Sequence[int]]:
+    """Give what is derived of things: who is in which community, and the summaries."""
+    if parts.community_store is None:
+        return set(), ()
+    return await parts.communities.derived(graph, ids)
+
+
+async def _undone(
+    parts: Parts, graph: str, ids: Sequence[int], before: tuple[set[tuple[int, int]], Sequence[int]]
+) -> tuple[int, int]:
+    """Give how many communities have lost one of these things, and how many summaries are gone."""
+    if parts.community_store is None:
+        return 0, 0
+    memberships, _ = await parts.communities.derived(graph, ids)
+    left = await parts.communities.there(graph, before[1])
+    return len({community for _, community in before[0] - memberships}), len(before[1]) - left
 
 
 async def delete_episodes(parts: Parts, graph: str, keys: Sequence[str], scope: str) -> Deleted:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from kgmem.domain.claim_ports import ClaimStore
+from kgmem.domain.communities import Communities
 from kgmem.domain.connecting import Connections
 from kgmem.domain.cypher import Cypher, NamedQuery
 from kgmem.domain.embedding import Embedder, EmbeddingSpace
@@ -53,6 +54,7 @@ class Parts:
     names: NameIndex | None = None  # None, as comparer: nothing is resolved.
     comparer: Comparer | None = None
     connection_store: Connections | None = None  # None: no entities are joined that are alike.
+    community_store: Communities | None = None  # None: no communities are kept.
 
     @property
     def engine(self) -> Cypher:
@@ -88,3 +90,10 @@ class Parts:
         if self.connection_store is None:
             raise Unavailable("This memory joins no entities that are alike.", mend="Open one by kgmem.open().")
         return self.connection_store
+
+    @property
+    def communities(self) -> Communities:
+        """What keeps communities. Raises Unavailable where nothing does."""
+        if self.community_store is None:
+            raise Unavailable("This memory keeps no communities.", mend="Open one by kgmem.open().")
+        return self.community_store

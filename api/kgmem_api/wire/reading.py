@@ -60,6 +60,8 @@ class ForgottenOut(BaseModel):
     relationships: int
     claims: int
     likenesses: Annotated[int, Field(description="Derived of the vectors of entities which went.")]
+    communities: Annotated[int, Field(description="That lost a member.")]
+    summaries: Annotated[int, Field(description="That were made of what went; earlier ones too.")]
     kept_entities: int
     kept_relationships: int
     kept_in_history: int

@@ -1,0 +1,58 @@
+"""Communities: asked for, listed, and looked at."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from kgmem_api.access import Reads, Writes
+from kgmem_api.bodies import JSONBody
+from kgmem_api.replies import reply
+from kgmem_api.routes.decisions import Id
+from kgmem_api.routes.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
+from kgmem_api.wire.answers import JobDeferred
+from kgmem_api.wire.communities import CommunityOut, CommunityPage, GroupIn, UngroupedOut
+
+router = APIRouter(tags=["communities"])
+_ALL = "/v1/graphs/{graph}/communities"
+
+
+@router.post(
+    _ALL,
+    status_code=202,
+    responses={**gives(JobDeferred, 202, "They will be found."), **gives(JobDeferred, 200, "The job waits already.")},
+)
+async def group(graph: GraphName, access: Writes, asked: Annotated[GroupIn, Depends(JSONBody(GroupIn))]) -> Response:
+    """Let a job find the communities of exactly this scope, and keep them up from then on."""
+    job = await access.memory.defer_group(graph, scope=access.scope(asked.scope))
+    return reply({"job": job}, 200) if job is None else reply({"job": job}, 202, {"Location": f"/v1/jobs/{job}"})
+
+
+@router.delete(_ALL, responses=gives(UngroupedOut))
+async def ungroup(graph: GraphName, access: Writes, scope: ScopeQuery = None) -> Response:
+    """Delete the communities of exactly this scope, and keep them no more."""
+    return reply({"gone": await access.memory.ungroup(graph, scope=access.scope(scope))})
+
+
+@router.get(_ALL, responses=gives(CommunityPage))
+async def list_communities(
+    graph: GraphName,
+    access: Reads,
+    *,
+    scope: ScopeQuery = None,
+    level: Annotated[int | None, Query(ge=0, le=10, description="0 is the finest.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """List the communities of exactly this scope, the finest level and the largest first."""
+    page = await access.memory.communities(graph, scope=access.scope(scope), level=level, cursor=cursor, limit=limit)
+    return reply({"communities": [asdict(each) for each in page.items], "cursor": page.cursor})
+
+
+@router.get(_ALL + "/{id}", responses=gives(CommunityOut))
+async def get_community(
+    graph: GraphName, id_: Id, access: Reads, scope: ScopeQuery = None, limit: Limit = 100
+) -> Response:
+    """Give a community of exactly this scope with its most central members."""
+    return reply(asdict(await access.memory.community(graph, id_, scope=access.scope(scope), limit=limit)))
