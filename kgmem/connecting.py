@@ -1,4 +1,4 @@
-"""The part of the façade that is about what is derived of entities: which are alike, and their communities."""
+"""The part of the façade about what is derived of entities: which are alike, communities, summaries."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,10 @@ from kgmem.domain.communities import Community, Grouped
 from kgmem.domain.connecting import ALIKE, Connected
 from kgmem.domain.entity import Page
 from kgmem.domain.scope import SHARED, check_scope
+from kgmem.domain.summaries import Summary
 from kgmem.services import connect as joining
 from kgmem.services import group as grouping
+from kgmem.services import summarize as summarizing
 from kgmem.services.parts import Parts
 
 
@@ -74,3 +76,30 @@ class Connecting:
     async def defer_grouping(self) -> int:
         """Ask for the communities of every graph that was written to since, but not too often; gives in how many."""
         return await grouping.defer_missing(self.parts)
+
+    async def summarize(self, graph: str, key: str, *, scope: str = SHARED) -> Summary:
+        """Say in short what is so of an entity of exactly this scope; from then on a job keeps that up.
+
+        Raises NotFound.
+        """
+        return await summarizing.summarize(self.parts, graph, key, check_scope(scope))
+
+    async def summary(self, graph: str, key: str, *, scope: str = SHARED, known_at: str | None = None) -> Summary:
+        """Give the summary of an entity of exactly this scope, as it is or as it was known at a time.
+
+        One of which something has changed is stale, and says only what is so still. Raises NotFound.
+        """
+        return await summarizing.of_entity(self.parts, graph, key, check_scope(scope), known_at)
+
+    async def community_summary(
+        self, graph: str, id_: int, *, scope: str = SHARED, known_at: str | None = None
+    ) -> Summary | None:
+        """Give the summary of a community, as it is or as it was known; None where none was made yet.
+
+        Raises NotFound.
+        """
+        return await summarizing.of_community(self.parts, graph, id_, check_scope(scope), known_at)
+
+    async def keep_summaries(self, graph: str) -> int:
+        """Sum up anew what changed: communities, and entities that were summed up once; gives how many."""
+        return await summarizing.keep(self.parts, graph)

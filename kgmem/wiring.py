@@ -49,6 +49,7 @@ from kgmem.storage.postgres.migrate import migrate, require_current
 from kgmem.storage.postgres.naming import PostgresNames
 from kgmem.storage.postgres.readings import PostgresReadings
 from kgmem.storage.postgres.store import AgeGraphStore
+from kgmem.storage.postgres.summaries import PostgresSummaries
 from kgmem.storage.postgres.vitals import PostgresVitals
 from kgmem.storage.postgres.worker import WorkerOptions
 from kgmem.storage.uploads import Uploads
@@ -166,6 +167,7 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "reads_missing": memory.defer_unread,
         "connect": memory.keep_connected,
         "group": memory.keep_communities,
+        "summarize": memory.keep_summaries,
         "groups_missing": memory.defer_grouping,
         "disconnect": memory.disconnect,
         "connects_missing": memory.defer_connecting,
@@ -224,6 +226,7 @@ async def _parts(
         comparer=DescribedComparer(),
         connection_store=PostgresConnections(catalog),
         community_store=PostgresCommunities(catalog),
+        summary_store=PostgresSummaries(catalog),
     )
     return with_cypher(parts, catalog, Limits(seconds=settings.statement_timeout, length=settings.cypher_length))
 

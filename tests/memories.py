@@ -38,6 +38,7 @@ from kgmem.storage.postgres.merges import PostgresMerges
 from kgmem.storage.postgres.naming import PostgresNames
 from kgmem.storage.postgres.readings import LEASE, PostgresReadings
 from kgmem.storage.postgres.store import AgeGraphStore
+from kgmem.storage.postgres.summaries import PostgresSummaries
 from kgmem.storage.postgres.vitals import PostgresVitals
 from kgmem.wiring import with_cypher
 from tests.postgres import run_on
@@ -140,6 +141,7 @@ async def opened_memory(
             comparer=DescribedComparer(),
             connection_store=PostgresConnections(catalog),
             community_store=PostgresCommunities(catalog),
+            summary_store=PostgresSummaries(catalog),
         )
         yield Memory(with_cypher(parts, catalog))
 

@@ -37,6 +37,7 @@ async def keep(parts: Parts, graph: str) -> Grouped:
             done.communities + found.communities, done.made + found.made, done.changed + found.changed,
             done.gone + found.gone,
         )  # fmt: skip
+    await parts.jobs.defer("summarize", graph=graph)
     return done
 
 

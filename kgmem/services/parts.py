@@ -23,6 +23,7 @@ from kgmem.domain.ports import (
 from kgmem.domain.reading import Readings
 from kgmem.domain.resolution import Comparer, MergeStore, NameIndex
 from kgmem.domain.schema import GraphSchema
+from kgmem.domain.summaries import Summaries
 
 
 def _no_other(space: EmbeddingSpace) -> None:
@@ -55,6 +56,7 @@ class Parts:
     comparer: Comparer | None = None
     connection_store: Connections | None = None  # None: no entities are joined that are alike.
     community_store: Communities | None = None  # None: no communities are kept.
+    summary_store: Summaries | None = None  # None: nothing is summed up.
 
     @property
     def engine(self) -> Cypher:
@@ -97,3 +99,10 @@ class Parts:
         if self.community_store is None:
             raise Unavailable("This memory keeps no communities.", mend="Open one by kgmem.open().")
         return self.community_store
+
+    @property
+    def summaries(self) -> Summaries:
+        """What keeps summaries. Raises Unavailable where nothing does."""
+        if self.summary_store is None:
+            raise Unavailable("This memory sums nothing up.", mend="Open one by kgmem.open().")
+        return self.summary_store

@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 
+from kgmem.domain.entity import Entity
+from kgmem.domain.relationship import Relationship
 from kgmem.domain.resolution import Candidate
 from kgmem_api.wire.recall import AnswerOut
 from tests.rest import Door
@@ -84,8 +86,16 @@ async def proposed_pair(door: Door) -> str:
     return str(pair.id)
 
 
+async def found_community(door: Door) -> str:
+    """Give a community."""
+    await door.memory.put_entities("space", [Entity("stage/1"), Entity("stage/2")])
+    await door.memory.put_relationships("space", [Relationship("BEFORE", "stage/1", "stage/2")])
+    await door.memory.group("space")
+    return str((await door.memory.communities("space")).items[0].id)
+
+
 # What an example needs that no other makes.
-PREPARED = {"FAILED": failed_import, "PAIR": proposed_pair}
+PREPARED = {"FAILED": failed_import, "PAIR": proposed_pair, "COMMUNITY": found_community}
 
 
 async def prepared(door: Door, words: list[str]) -> dict[str, str]:

@@ -66,7 +66,7 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
         "reason": "vault",
         **_scoped(scope),
     },
-    ("POST", "/v1/graphs/{graph}/communities"): lambda scope: _scoped(scope),
+    ("POST", "/v1/graphs/{graph}/communities"): _scoped,
     ("POST", "/v1/graphs/{graph}/resolve"): lambda scope: {"described": [{"names": ["vault"]}], **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/merges"): lambda scope: {
         "keep": "ann",

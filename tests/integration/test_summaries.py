@@ -1,0 +1,146 @@
+"""Summaries of entities and communities: made of facts, kept up, and never ahead of what was known."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from kgmem.domain.entity import Entity
+from kgmem.domain.errors import NotFound
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.summaries import Material, Said, Thing, sentences_of
+from kgmem.memory import Memory
+from tests.memories import index_schema, new_graph, opened_memory, query
+
+GRAPH = "short"
+
+
+@pytest.fixture
+async def memory(database_url: str) -> AsyncIterator[Memory]:
+    async with opened_memory(database_url) as memory:
+        await new_graph(memory, GRAPH)
+        yield memory
+
+
+async def crew(memory: Memory, scope: str = "") -> None:
+    await memory.put_entities(
+        GRAPH,
+        [
+            Entity("ann", "Person", "Ann Lee", {"aliases": ["Annie"]}, scope=scope),
+            Entity("bob", "Person", "Bob Day", scope=scope),
+            Entity("ship", "Object", "The ship", scope=scope),
+        ],
+    )
+    await memory.put_relationships(
+        GRAPH,
+        [
+            Relationship("LEADS", "ann", "ship", text="Ann Lee leads the ship", confidence=0.9, scope=scope),
+            Relationship("KNOWS", "ann", "bob", confidence=0.5, scope=scope),
+            Relationship("BUILT", "bob", "ship", valid_to="1990", text="Bob Day was building the ship", scope=scope),
+        ],
+    )
+
+
+async def test_an_entity_is_summed_up_by_its_current_facts_the_surest_first(memory: Memory) -> None:
+    await crew(memory)
+
+    summary = await memory.summarize(GRAPH, "ann")
+
+    assert summary.text == "Ann Lee (Person), also called Annie. Ann Lee leads the ship. Ann Lee knows Bob Day."
+    assert (summary.subject, summary.maker, summary.stale) == ("ann", "rules", False)
+    edges = {each.kind: each.id for each in (await memory.list_relationships(GRAPH)).items}
+    assert [list(each.says) for each in summary.sentences[1:]] == [[edges["LEADS"]], [edges["KNOWS"]]]
+    assert (await memory.summarize(GRAPH, "bob")).text == "Bob Day (Person). Ann Lee knows Bob Day."
+
+
+async def test_what_changed_is_said_no_more_until_the_job_says_it_anew(memory: Memory) -> None:
+    await crew(memory)
+    first = await memory.summarize(GRAPH, "ann")
+    await memory.put_relationships(
+        GRAPH, [Relationship("LEADS", "ann", "ship", text="Ann Lee led the ship", valid_to="2020")]
+    )
+    await memory.put_relationships(GRAPH, [Relationship("OWNS", "ann", "ship", text="Ann Lee owns the ship")])
+
+    stale = await memory.summary(GRAPH, "ann")
+    assert stale.stale
+    assert "leads" not in stale.text
+
+    assert await memory.keep_summaries(GRAPH) == 1
+    fresh = await memory.summary(GRAPH, "ann")
+    assert not fresh.stale
+    assert fresh.text.startswith("Ann Lee (Person), also called Annie. Ann Lee ")
+    assert "owns the ship" in fresh.text
+    assert await memory.keep_summaries(GRAPH) == 0
+    assert (await memory.summary(GRAPH, "ann", known_at=first.known_from)).text == first.text
+    with pytest.raises(NotFound, match="known then"):
+        await memory.summary(GRAPH, "ann", known_at="2001-01-01")
+
+
+async def test_making_it_twice_keeps_one_version(memory: Memory) -> None:
+    await crew(memory)
+    assert await memory.summarize(GRAPH, "ann") == await memory.summarize(GRAPH, "ann")
+
+    schema = await index_schema(memory, GRAPH)
+    assert len(await query(memory, f"SELECT FROM {schema}.summary")) == 1
+
+
+async def test_a_community_is_summed_up_by_the_job(memory: Memory) -> None:
+    await crew(memory)
+    await memory.group(GRAPH)
+    (community,) = (await memory.communities(GRAPH)).items
+    assert await memory.community_summary(GRAPH, community.id) is None
+
+    assert await memory.keep_summaries(GRAPH) == 1
+
+    summary = await memory.community_summary(GRAPH, community.id)
+    assert summary is not None
+    assert summary.text.startswith("3 entities around ")
+    assert "(2 Person, 1 Object)" in summary.text
+    assert summary.text.endswith("Ann Lee leads the ship. Ann Lee knows Bob Day.")
+    assert await memory.keep_summaries(GRAPH) == 0
+
+
+async def test_nothing_of_another_scope_is_said(memory: Memory) -> None:
+    await crew(memory)
+    await crew(memory, "user/1")
+    await memory.put_relationships(
+        GRAPH, [Relationship("LIKES", "ann", "ship", text="Ann Lee likes secrets", scope="user/1")]
+    )
+    await memory.put_entities(GRAPH, [Entity("own", "Person", "Own One", scope="user/2")])
+    await memory.put_relationships(GRAPH, [Relationship("KNOWS", "own", "ann", scope="user/2")])
+
+    assert "secrets" not in (await memory.summarize(GRAPH, "ann")).text
+    assert "secrets" in (await memory.summarize(GRAPH, "ann", scope="user/1")).text
+    assert (await memory.summarize(GRAPH, "own", scope="user/2")).text == "Own One (Person)."
+    with pytest.raises(NotFound):
+        await memory.summarize(GRAPH, "ann", scope="user/2")
+
+
+async def test_what_is_deleted_takes_every_summary_along_that_told_of_it(memory: Memory) -> None:
+    await crew(memory)
+    await memory.group(GRAPH)
+    await memory.keep_summaries(GRAPH)
+    for key in ("ann", "bob", "ship"):
+        await memory.summarize(GRAPH, key)
+    (fact,) = (await memory.list_relationships(GRAPH, kind="KNOWS")).items
+    await memory.delete_relationships(GRAPH, [fact.id or 0])
+
+    schema = await index_schema(memory, GRAPH)
+    assert len(await query(memory, f"SELECT FROM {schema}.summary")) == 1  # The ship's says nothing of it.
+    with pytest.raises(NotFound, match="no summary"):
+        await memory.summary(GRAPH, "ann")
+
+    await memory.delete_entities(GRAPH, ["ann"])
+    assert not await query(memory, f"SELECT FROM {schema}.summary")
+    assert not await query(memory, f"SELECT FROM {schema}.summary_of")
+
+
+def test_sentences_are_told_once_and_no_more_than_are_read() -> None:
+    thing = Thing(1, 1, "a", "Person", "Ann", text="A pilot\nof note")
+    facts = [Said(n, 1, f"Ann does  thing {n // 2}", n / 100, ["t2", "t1"]) for n in range(100)]
+
+    told = sentences_of(Material("entity", 1, "", [thing], facts))
+
+    assert [told[0].text, told[1].text] == ["Ann (Person). A pilot.", "Ann does thing 49."]
+    assert len(told) == len({each.text for each in told}) == 11
+    assert list(told[1].episodes) == ["t1", "t2"]
+    assert sentences_of(Material("community", 1, "", [], facts)) == []
