@@ -289,11 +289,16 @@ def check_entity(schema: GraphSchema, strict: bool, label: str, properties: Mapp
 
     `properties` may hold the entity's name and text too. A property of None counts as absent.
     """
-    if label not in schema.labels:
-        unknown = Violation("unknown-label", "label", f"the label {label!r} is not declared")
-        asked = _demanding({}, schema.indexes.values(), [label], of_relationships=False)
-        return [unknown] if strict else _check_properties(asked, properties, False, label)
-    return _check_properties(schema.properties_of(label), properties, strict, label)
+    if strict and label not in schema.labels:
+        return [Violation("unknown-label", "label", f"the label {label!r} is not declared")]
+    return check_properties(asked_of_entity(schema, label), properties, strict, label)
+
+
+def asked_of_entity(schema: GraphSchema, label: str) -> Mapping[str, Property]:
+    """Give the properties declared for a label; of one that is not declared itself, what constraints demand."""
+    if label in schema.labels:
+        return schema.properties_of(label)
+    return _demanding({}, schema.indexes.values(), [label], of_relationships=False)
 
 
 def check_relationship(  # noqa: PLR0917 (the order of a triple: kind, from, to)
@@ -310,9 +315,9 @@ def check_relationship(  # noqa: PLR0917 (the order of a triple: kind, from, to)
     """
     if kind not in schema.kinds:
         unknown = Violation("unknown-kind", "kind", f"the relationship kind {kind!r} is not declared")
-        return [unknown] if strict else _check_properties(schema.properties_of_kind(kind), properties, False, kind)
+        return [unknown] if strict else check_properties(schema.properties_of_kind(kind), properties, False, kind)
     found = check_ends(schema, strict, kind, source_label, target_label)
-    return found + _check_properties(schema.properties_of_kind(kind), properties, strict, kind)
+    return found + check_properties(schema.properties_of_kind(kind), properties, strict, kind)
 
 
 def check_ends(
@@ -328,9 +333,10 @@ def check_ends(
     ]
 
 
-def _check_properties(
+def check_properties(
     declared: Mapping[str, Property], given: Mapping[str, Any], strict: bool, of: str
 ) -> list[Violation]:
+    """Give what declared properties refuse of those that something has; if strict, also what is not declared."""
     found = [
         Violation("required", f"properties.{name}", f"{of} needs the property {name!r}")
         for name, property_ in declared.items()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kgmem.domain.entity import Entity
-from kgmem.domain.errors import Forbidden
+from kgmem.domain.errors import Conflict, Forbidden
 from kgmem.domain.question import Question, What
 from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
@@ -173,3 +173,30 @@ async def test_what_another_client_has_just_made_can_be_linked_changed_and_delet
         await cypher(client, GRAPH, "CREATE (:Person {name: 'Dan'})", 1)
     await asked(memory, "MATCH (d:Person {name: 'Dan'}) DELETE d")
     assert await rows(memory, "MATCH (d:Person {name: 'Dan'}) RETURN d.name") == []
+
+
+async def test_many_rows_at_once_are_what_few_are(memory: Memory) -> None:
+    """From some hundred rows on, what is made goes in by COPY."""
+    made = "UNWIND range(1, $last) AS n MERGE (p:Person {uid: n % 300}) ON CREATE SET p.name = 'Number ' + (n % 300)"
+    counted = await asked(memory, made + " ON MATCH SET p.again = coalesce(p.again, 0) + 1", {"last": 600})
+    assert counted.counters.nodes_created == 300
+    assert await rows(memory, "MATCH (p:Person) RETURN count(*), count(DISTINCT p.uid), sum(p.again)") == [
+        (300, 300, 300)
+    ]
+    joined = "UNWIND range(0, 299) AS n MATCH (a:Person {uid: n}), (b:Person {uid: (n + 1) % 300}) "
+    await asked(memory, joined + "CREATE (a)-[:NEXT {valid_from: '1990'}]->(b) CREATE (a)-[:NEXT]->(b)")
+    merged = await asked(memory, joined + "MERGE (a)-[r:NEXT {x: n % 2}]->(b) ON CREATE SET r.new = true")
+    assert merged.counters.relationships_created == 300
+    told = "MATCH (a {uid: 7})-[r:NEXT]->(b {uid: 8}) RETURN count(r.x), count(r.valid_from), count(*)"
+    assert await rows(memory, told) == [(1, 1, 3)]
+    changes = await change_feed(memory, GRAPH)
+    assert sum(len(each.ids) for each in changes if each.operation == "created") == 300 + 900
+    answer = await memory.recall(GRAPH, Question(What(text="Number 217"), k=1))
+    assert [hit.name for hit in answer.hits] == ["Number 217"]
+
+
+async def test_of_many_rows_none_is_made_where_one_may_not_be(memory: Memory) -> None:
+    await asked(memory, "CREATE CONSTRAINT uid FOR (p:Person) REQUIRE p.uid IS UNIQUE")
+    with pytest.raises(Conflict, match="uid"):
+        await asked(memory, "UNWIND range(1, 400) AS n CREATE (:Person {uid: n % 399})")
+    assert await rows(memory, "MATCH (p:Person) RETURN count(*)") == [0]

@@ -111,8 +111,12 @@ class _Question:
         for number, lookup in enumerate(pattern.lookups):
             per_row = bool(names_in(lookup.value)) and len(rows) > 1
             values = await run.values(lookup.value, rows if per_row else rows[:1])
-            if not all(_can_be_asked(lookup.operator, value) for value in values) or (
-                per_row and lookup.operator == "IN"
+            whole = lookup.operator == "=" and all(
+                type(value) is int and -_EXACT <= value <= _EXACT for value in values
+            )
+            if not whole and (
+                not all(_can_be_asked(lookup.operator, value) for value in values)
+                or (per_row and lookup.operator == "IN")
             ):
                 continue
             if per_row:
@@ -121,15 +125,20 @@ class _Question:
                 conditions.append(Condition(lookup.name, lookup.property, lookup.operator, column=name))
             else:
                 conditions.append(_constant(lookup, values[0]))
-            if all(_is_sure(lookup.operator, value) for value in values):
+            if whole or all(_is_sure(lookup.operator, value) for value in values):
                 answered.add(id(lookup.predicate))
-        keys = (
-            [tuple(map(_hashable, key)) for key in zip(*columns.values(), strict=True)] if columns else [()] * len(rows)
-        )
-        distinct = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        first = {distinct[key]: number for number, key in reversed(list(enumerate(keys)))}
-        asked = [{name: column[first[n]] for name, column in columns.items()} for n in range(len(distinct))]
-        return cls(rows, asked, [distinct[key] for key in keys], conditions, frozenset(answered))
+        if not columns:
+            return cls(rows, [{}] if rows else [], [0] * len(rows), conditions, frozenset(answered))
+        number_of: dict[Any, int] = {}
+        asked: list[Mapping[str, Any]] = []
+        places = []
+        names = tuple(columns)
+        for held in zip(*columns.values(), strict=True):
+            place = number_of.setdefault(tuple(map(_hashable, held)), len(asked))
+            if place == len(asked):
+                asked.append(dict(zip(names, held, strict=True)))
+            places.append(place)
+        return cls(rows, asked, places, conditions, frozenset(answered))
 
 
 def _constant(lookup: Lookup, value: Any) -> Condition:

@@ -1,7 +1,8 @@
 """MATCH: the ways in which a pattern matches, as rows with nodes, relationships and paths."""
 
-from kgmem.query.execution.candidates import Asking, candidates
+from kgmem.query.execution.candidates import Asking
 from kgmem.query.execution.numbers import wanted
+from kgmem.query.execution.repeating import plain, staged
 from kgmem.query.execution.run import WEIGHT, Rows, Run
 from kgmem.query.planning.steps import Match
 
@@ -34,14 +35,9 @@ async def matches(run: Run, asking: Asking, rows: Rows, at: int) -> list[Rows]:
     groups: list[Rows] = [[] for _ in rows]
     if not rows:
         return groups
-    found, predicates = await candidates(run, asking, rows, at)
-    if predicates:
-        origins = {id(new): origin for origin, new in found}
-        for new in await run.where(predicates, [new for _, new in found]):
-            groups[origins[id(new)]].append(new)
-    else:
-        for origin, new in found:
-            groups[origin].append(new)
+    found = await (staged(run, asking.pattern, rows, at) if asking.pattern.stages else plain(run, asking, rows, at))
+    for origin, new in found:
+        groups[origin].append(new)
     for group in groups:
         for new in group:
             for name in [name for name in new if name[:1] == "\0" and name != WEIGHT]:

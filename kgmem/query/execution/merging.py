@@ -96,7 +96,7 @@ async def _identities(run: Run, step: Merge, rows: Rows) -> list[Hashable]:
         assert isinstance(element, NodePattern | RelationshipPattern)  # noqa: S101 - groups are refused
         labels = await all_labels(run, element.labels if isinstance(element, NodePattern) else element.types, rows)
         held = await all_properties(run, element.properties, rows, nulls=False)
-        keys = [tuple(sorted((name, group_key(value)) for name, value in each.items())) for each in held]
+        keys = [tuple((name, group_key(each[name])) for name in sorted(each)) for each in held]
         columns.append(list(zip(labels, keys, strict=True)))
     elements = step.made.elements
     found = list(zip(*columns, strict=True))

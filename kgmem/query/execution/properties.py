@@ -10,6 +10,9 @@ from kgmem.query.tree.expressions import Expression
 from kgmem.query.tree.labels import AllLabels, DynamicLabel, LabelName, Labels
 from kgmem.query.values import Node, Path, Relationship
 
+# Values that a property may have, whatever they are.
+_SIMPLE = frozenset({bool, int, float, str})
+
 
 async def labels_of(run: Run, labels: Labels | None, row: Row) -> tuple[str, ...]:
     """Give the labels that are given to something, each once."""
@@ -48,6 +51,8 @@ async def all_properties(
 
 def _properties(run: Run, value: Any, at: int, *, nulls: bool) -> dict[str, Any]:
     held = as_map(run, value, at)
+    if _SIMPLE.issuperset(map(type, held.values())):
+        return dict(held)
     if not nulls and (name := next((name for name, each in held.items() if each is None), None)) is not None:
         problem = f"What is merged cannot have null for {name}."
         raise run.error("MergeReadOwnWrites", problem, at, type="SemanticError", mend="Leave it out.")

@@ -9,7 +9,7 @@ from kgmem.query.execution.matching import matches
 from kgmem.query.execution.run import Rows, Run
 from kgmem.query.execution.searching import shortest
 from kgmem.query.execution.union import united
-from kgmem.query.planning.patterns import plan_pattern
+from kgmem.query.planning.groups import plan_pattern
 from kgmem.query.planning.steps import Match, Pattern, Plan, Subcall
 from kgmem.query.tree.clauses import Subquery
 from kgmem.query.tree.expressions import Expression

@@ -79,7 +79,7 @@ class Understanding:
 def _asks_once(plan: Plan) -> bool:
     found = [step for part in plan.parts for step in part]
     return all(isinstance(step, steps.Match | steps.Unwind | steps.Project) for step in found) and (
-        sum(isinstance(step, steps.Match) for step in found) <= 1
+        sum(2 if step.pattern.stages else 1 for step in found if isinstance(step, steps.Match)) <= 1
     )
 
 

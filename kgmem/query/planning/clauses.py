@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from kgmem.query.analysis.findings import Analysed
 from kgmem.query.planning import steps
+from kgmem.query.planning.groups import plan_pattern
 from kgmem.query.planning.needs import with_needs
-from kgmem.query.planning.patterns import plan_pattern
 from kgmem.query.planning.steps import Plan, Step
 from kgmem.query.tree import clauses as tree
 from kgmem.query.tree.expressions import Expression, Variable

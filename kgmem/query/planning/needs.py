@@ -96,6 +96,7 @@ def _folded(steps: tuple[Step, ...]) -> tuple[Step, ...]:
         replace(step, folded=True)
         if isinstance(step, plan.Match)
         and not step.optional
+        and not step.pattern.stages
         and isinstance(after, plan.Project)
         and (after.projected.grouped or (after.distinct and not after.projected.order))
         and all(_can_be_folded(column.value) for column in after.projected.columns)
@@ -140,6 +141,8 @@ def _step(step: Step, needs: Needs) -> tuple[Step, Needs]:
 
 def _match(step: plan.Match, needs: Needs) -> tuple[Step, Needs]:
     pattern = step.pattern
+    if pattern.stages:
+        return step, _staged(step, needs)
     looked_up = {id(each.predicate) for each in pattern.lookups}
     lean = _of_pattern(pattern, needs, [each for each in pattern.predicates if id(each) not in looked_up])
     asked = _of_pattern(pattern, needs, pattern.predicates)
@@ -147,6 +150,25 @@ def _match(step: plan.Match, needs: Needs) -> tuple[Step, Needs]:
     new = replace(step, needs=asked, lean=lean, shown=frozenset(needs))
     own = {part.name for part in pattern.parts if not part.bound} | set(pattern.named)
     return new, merged(_without(asked, own), bound)
+
+
+def _staged(step: plan.Match, needs: Needs) -> Needs:
+    """Give what a pattern of several stages needs of the rows before it, all of what it speaks of."""
+    pattern = step.pattern
+    own = {*pattern.named, *(part.name for part in pattern.parts if not part.bound)}
+    speaks = _of_step(step)
+    for each in _located_patterns(pattern):
+        speaks = merged(speaks, dict.fromkeys(each.bound, _ALL))
+    return _without(merged(needs, dict.fromkeys(speaks, _ALL)), own)
+
+
+def _located_patterns(pattern: plan.Pattern) -> Iterable[plan.Pattern]:
+    yield pattern
+    for stage in pattern.stages:
+        if stage.repeat is not None:
+            yield stage.repeat.inner
+        if stage.pattern is not None:
+            yield stage.pattern
 
 
 def _of_pattern(pattern: plan.Pattern, needs: Needs, predicates: Iterable[Expression]) -> Needs:

@@ -26,15 +26,16 @@ from kgmem.query.tree.patterns import (
 )
 
 _ALL = {"allShortestPaths", "ALL SHORTEST"}
-_HIDDEN = "\0"  # Begins the names of what has none in the query.
+HIDDEN = "\0"  # Begins the names of what has none in the query.
 
 
 @dataclass(slots=True)
-class _Builder:
-    """What is gathered from the parts of one pattern."""
+class PatternBuilder:
+    """What is gathered from the parts of one pattern; `mark` begins the names of what has none."""
 
     text: str
     known: frozenset[str]
+    mark: str = HIDDEN
     nodes: dict[str, NodePart] = field(default_factory=dict)
     links: list[LinkPart] = field(default_factory=list)
     paths: list[PathPart] = field(default_factory=list)
@@ -49,7 +50,7 @@ class _Builder:
     def name(self, variable: Variable | None) -> str:
         if variable is None:
             self.hidden += 1
-            return f"{_HIDDEN}{self.hidden}"
+            return f"{self.mark}{self.hidden}"
         if variable.name not in self.known:
             self.named[variable.name] = None
         return variable.name
@@ -65,10 +66,13 @@ class _Builder:
         waiting: RelationshipPattern | None = None
         for element in elements:
             if isinstance(element, GroupPattern):
-                if element.quantifier is not None or element.variable is not None or len(pattern.elements) > 1:
-                    raise self.refuse("A group of a pattern that repeats, or has a name,", element.at)
+                if element.quantifier is not None or len(pattern.elements) > 1:
+                    raise self.refuse("A group inside of a group", element.at)
                 self.elements(pattern, element.elements, names)
                 self.ask(element.where)
+                if element.variable is not None:
+                    self.named[element.variable.name] = None
+                    self.paths.append(PathPart(element.variable.name, tuple(names)))
             elif isinstance(element, RelationshipPattern):
                 waiting = element
             else:
@@ -112,38 +116,41 @@ class _Builder:
 
     def asked_of_link(self, element: RelationshipPattern, name: str, *, repeats: bool) -> Iterator[Expression]:
         at = element.at
-        own = element.variable.name if element.variable is not None else f"{_HIDDEN}each"
+        own = element.variable.name if element.variable is not None else f"{HIDDEN}each"
         inner = own if repeats else name
         asked = _entries(inner, element.properties, at)
         if element.types is not None and not _is_static(element.types):
             asked.append(HasLabels(at, Variable(at, inner), element.types))
         if element.where is not None:
-            asked += _conjuncts(element.where)
+            asked += conjuncts(element.where)
         for each in asked:
             yield ListPredicate(at, "all", Variable(at, inner), Variable(at, name), each) if repeats else each
 
     def ask(self, where: Expression | None) -> None:
         if where is not None:
-            self.predicates += _conjuncts(where)
+            self.predicates += conjuncts(where)
+
+    def pattern(self) -> Pattern:
+        """Give the plan of what was gathered."""
+        sought = [node.name for node in self.nodes.values() if not node.bound]
+        return Pattern(
+            tuple(self.nodes.values()),
+            tuple(self.links),
+            tuple(self.paths),
+            tuple(self.searches),
+            tuple(self.predicates),
+            tuple(self.named),
+            lookups_in(self.predicates, sought, self.known),
+        )
 
 
-def plan_pattern(
-    patterns: Iterable[PathPattern], where: Expression | None, known: frozenset[str], text: str
-) -> Pattern:
-    """Give the plan of what one MATCH looks for; `known` are the variables that are there before it."""
-    builder = _Builder(text, known)
+def plan_plain(patterns: Iterable[PathPattern], where: Expression | None, known: frozenset[str], text: str) -> Pattern:
+    """Give the plan of what one MATCH looks for in which no group repeats."""
+    builder = PatternBuilder(text, known)
     for pattern in patterns:
         builder.path(pattern)
     builder.ask(where)
-    return Pattern(
-        tuple(builder.nodes.values()),
-        tuple(builder.links),
-        tuple(builder.paths),
-        tuple(builder.searches),
-        tuple(builder.predicates),
-        tuple(builder.named),
-        lookups_in(builder.predicates, [node.name for node in builder.nodes.values() if not node.bound], known),
-    )
+    return builder.pattern()
 
 
 def _search(pattern: PathPattern, link: LinkPart, conditions: list[Expression]) -> Search:
@@ -168,9 +175,10 @@ def _entries(name: str, properties: Expression | None, at: int) -> list[Expressi
     return [Comparison(at, Property(at, subject, key), (("=", value),)) for key, value in properties.entries]
 
 
-def _conjuncts(part: Expression) -> list[Expression]:
+def conjuncts(part: Expression) -> list[Expression]:
+    """Give what must all be true for a condition to be."""
     if isinstance(part, And):
-        return [each for operand in part.operands for each in _conjuncts(operand)]
+        return [each for operand in part.operands for each in conjuncts(operand)]
     return [part]
 
 

@@ -77,7 +77,8 @@ class Pattern:
     """What one MATCH looks for: all of it at once, no relationship twice.
 
     `predicates` are what inline maps and WHERE ask; all must be true; `lookups` are those that a store may answer.
-    `named` are the variables that it binds.
+    `named` are the variables that it binds. What groups that repeat lead to is looked for in `stages`, one after
+    another; `wholes` are paths through several of them, by the names of their parts: paths, or lists of paths.
     """
 
     nodes: tuple[NodePart, ...]
@@ -87,6 +88,8 @@ class Pattern:
     predicates: tuple[Expression, ...]
     named: tuple[str, ...]
     lookups: tuple[Lookup, ...] = ()
+    stages: "tuple[Stage, ...]" = ()
+    wholes: tuple[PathPart, ...] = ()
 
     @property
     def bound(self) -> tuple[str, ...]:
@@ -97,6 +100,37 @@ class Pattern:
     def parts(self) -> "tuple[NodePart | LinkPart, ...]":
         """The nodes, then the links."""
         return (*self.nodes, *self.links)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A group of a pattern, gone through `least` to `most` times (None: no end), from the node `left` to `right`.
+
+    Each repetition is what `inner` finds from `first`, which is where the one before ended, to `last`. `path` is the
+    name of its path in there, and outside that of the list of all; `lists` are the variables that become lists, unless
+    the group has no quantifier, and so stands there `once`.
+    """
+
+    at: int
+    left: str
+    right: str
+    first: str
+    last: str
+    inner: Pattern
+    path: str
+    lists: tuple[str, ...]
+    least: int
+    most: int | None
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What of a pattern is looked for after other parts of it: a group, a plain pattern behind it, then predicates."""
+
+    repeat: Repeat | None
+    pattern: Pattern | None
+    predicates: tuple[Expression, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,10 +69,10 @@ def from_agtype(text: str) -> Any:
 def stored(value: Any) -> Any:
     """Give a value in the types of JSON, those that JSON has not as tagged maps."""
     kind = type(value)
+    if kind is str or kind is int or kind is float:
+        return _storable(value) if kind is str else _number(value)
     if kind is bool or value is None:
         return value
-    if kind is str or kind is int or kind is float:
-        return _plain(value)
     if kind is list or kind is tuple:
         return [stored(each) for each in value]
     if kind is dict or isinstance(value, Mapping):
@@ -88,9 +88,7 @@ def stored(value: Any) -> Any:
     )
 
 
-def _plain(value: Any) -> Any:
-    if type(value) is str:
-        return _storable(value)
+def _number(value: Any) -> Any:
     if type(value) is int and not -_MOST <= value < _MOST:
         raise ValueProblem(f"{value} is outside of what an integer of 64 bits can be.", detail="NumberOutOfRange")
     return _MARKED + _special(value) if type(value) is float and not math.isfinite(value) else value

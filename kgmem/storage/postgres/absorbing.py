@@ -9,9 +9,11 @@ import asyncpg
 
 from kgmem.domain.entity import ENTITY, EPISODE, RELATIONSHIP
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.interval import ALWAYS, Interval
 from kgmem.domain.scope import check_scope
 from kgmem.domain.statement import EPISODE_LABEL
 from kgmem.storage.postgres import facts
+from kgmem.storage.postgres.codecs import range_of
 from kgmem.storage.postgres.edges import discriminator, read_edges
 from kgmem.storage.postgres.layout import (
     EDGE,
@@ -23,12 +25,16 @@ from kgmem.storage.postgres.layout import (
     scope_ids,
     source_ids,
 )
-from kgmem.storage.postgres.passages import Passages, drop_passages_of
+from kgmem.storage.postgres.passages import COPIED, Passages, drop_passages_of
 from kgmem.storage.postgres.rows import entity_row, episode_row, fraction_of, valid_of
 from kgmem.storage.postgres.vertices import CREATED, DELETED, UPDATED, existing, read_vertices
 
 StoredEdge = tuple[tuple[int, int], Mapping[str, Any]]  # The ends of an edge, and its properties.
 _PLAIN = (None,) * 7  # Of an item that is always valid: no source, times, place and further labels.
+_EDGE_COLUMNS = (
+    "id", "source", "target", "kind", "scope", "discriminator", "key", "origin", "strength", "confidence", "valid",
+)  # fmt: skip
+_ALWAYS = range_of(ALWAYS)
 _SEPARATOR = "\x1f"
 _LONGEST_NAME = 2000  # Bytes of a key or a source that still fit into an index entry of Postgres.
 
@@ -127,7 +133,9 @@ class Absorber:
         # Another client may store a second vertex under a key; both stay to be seen.
         told = [(*row[:3], f"{row[3]}#{row[0]}" if row[0] in taken else row[3], *row[4:]) for row in rows]
         plain = [row for row in told if made and row[4:] == _PLAIN]
-        if plain:
+        if len(plain) >= COPIED:
+            await self._copy("item", ("id", "kind", "scope", "key"), (row[:4] for row in plain))
+        elif plain:
             sql = self.layout.sql("absorb", "put_plain_items")
             await self.connection.execute(sql, *map(list, zip(*(row[:4] for row in plain), strict=True)))
         others = told if not plain else [row for row in told if row[4:] != _PLAIN]
@@ -153,11 +161,16 @@ class Absorber:
     async def new_edges(self, stored: Mapping[int, StoredEdge], passages: Passages) -> None:
         """Index edges that this transaction has made between vertices that it holds: their ends and properties."""
         if stored:
-            await self._put_edges(stored, {}, dict.fromkeys(stored, 1))
+            await self._put_edges(stored, {}, dict.fromkeys(stored, 1), made=True)
             await facts.put(self.connection, passages, stored, new=True)
 
     async def _put_edges(
-        self, stored: Mapping[int, StoredEdge], held: Mapping[int, Any], versions: Mapping[int, int]
+        self,
+        stored: Mapping[int, StoredEdge],
+        held: Mapping[int, Any],
+        versions: Mapping[int, int],
+        *,
+        made: bool = False,
     ) -> None:
         scopes = await self._learn(properties for _, properties in stored.values())
         rows = []
@@ -181,8 +194,15 @@ class Absorber:
             )
             for row in rows
         ]
-        await self._put("put_edges", told_apart)
+        if made and len(told_apart) >= COPIED:
+            await self._copy("edge", _EDGE_COLUMNS, map(_edge_record, told_apart))
+        else:
+            await self._put("put_edges", told_apart)
         await self._tell(RELATIONSHIP, list(stored), held)
+
+    async def _copy(self, table: str, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+        schema = self.layout.index_name
+        await self.connection.copy_records_to_table(table, schema_name=schema, columns=columns, records=rows)
 
     async def _unindexed(self, ids: Iterable[int]) -> set[int]:
         return {row["id"] for row in await self._fetch("unindexed", list(ids))}
@@ -248,6 +268,12 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
         await connection.execute(layout.sql("write", "delete_edges"), gone)
         await connection.execute(layout.sql("write", "change"), DELETED, RELATIONSHIP, gone, [])
     return len(held) + len(edges)
+
+
+def _edge_record(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Give a row of put_edges as COPY takes it, without the version: it is the first."""
+    *before, start, end, _ = row
+    return (*before, _ALWAYS if start is None and end is None else range_of(Interval(start, end)))
 
 
 async def edges_at(connection: asyncpg.Connection, layout: Layout, ids: Iterable[int]) -> set[int]:

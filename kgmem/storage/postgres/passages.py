@@ -17,6 +17,8 @@ from kgmem.domain.episode import Passage
 from kgmem.storage.postgres.codecs import encode_halfvec
 from kgmem.storage.postgres.layout import Layout
 
+COPIED = 200  # From how many rows on COPY costs less than INSERT.
+
 
 @dataclass(slots=True)
 class Passages:
@@ -106,6 +108,9 @@ class Passages:
         """Insert passages; each waits for its vector in every space unless the caller gave it."""
         if not changed:
             return
+        if len(changed) >= COPIED and not self._given and self._new.issuperset(vertex for vertex, _ in changed):
+            await self._copy(connection, changed)
+            return
         given = self._given if self.layout.vectors else {}
         ready = [vertex for vertex, passage in changed if vertex in given and not passage.ordinal]
         taken: dict[int, int] = {}
@@ -116,6 +121,19 @@ class Passages:
         told = [(None if p.ordinal else taken.get(vertex), vertex, p.ordinal, p.start, p.body) for vertex, p in changed]
         sql = self.layout.sql("write", "insert_passages")
         await connection.execute(sql, *map(list, zip(*told, strict=True)), self.layout.id)
+
+    async def _copy(self, connection: asyncpg.Connection, changed: Sequence[tuple[int, Passage]]) -> None:
+        """Insert many passages of new vertices, all of which wait for their vectors, by COPY: half of INSERT's cost."""
+        taken = await connection.fetch(self.layout.sql("write", "take_passage_ids"), len(changed))
+        ids = [row["id"] for row in taken]
+        await connection.execute(self.layout.sql("write", "passages_wait"), ids, self.layout.id)
+        records = [(id_, vertex, p.ordinal, p.start, p.body) for id_, (vertex, p) in zip(ids, changed, strict=True)]
+        await connection.copy_records_to_table(
+            "passage",
+            schema_name=self.layout.index_name,
+            columns=("id", "item", "ordinal", "start", "body"),
+            records=records,
+        )
 
     async def _put_given(self, connection: asyncpg.Connection, vectors: Sequence[tuple[int, int, Vector]]) -> None:
         if not vectors or not self.layout.vectors or not self.layout.graph.space:

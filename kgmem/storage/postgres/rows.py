@@ -58,6 +58,8 @@ def fraction_of(value: Any) -> float | None:
 
 def valid_of(valid_from: Any, valid_to: Any) -> Interval:
     """Give the interval of stored times; always, where another client wrote what is none."""
+    if valid_from is None and valid_to is None:
+        return ALWAYS
     try:
         return valid_interval(valid_from, valid_to)
     except (InvalidInput, AttributeError, TypeError):

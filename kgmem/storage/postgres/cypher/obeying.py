@@ -1,10 +1,21 @@
 """What a graph's schema demands of nodes and relationships that Cypher writes."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache, partial
+from itertools import chain
 from typing import Any
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.schema import WEIGHED, GraphSchema, Violation, check_entity, check_relationship
+from kgmem.domain.schema import (
+    WEIGHED,
+    GraphSchema,
+    Property,
+    Violation,
+    asked_of_entity,
+    check_entity,
+    check_properties,
+    check_relationship,
+)
 from kgmem.query.values import Node, Relationship
 from kgmem.query.values.agtype import stored
 from kgmem.storage.postgres.layout import Layout, label_id
@@ -16,16 +27,30 @@ _NO_PROPERTIES = OWN_NAMES["entity"] - {"name", "text"}
 def check(layout: Layout, items: Iterable[Node | Relationship]) -> None:
     """Raise InvalidInput for nodes and relationships that the graph's schema refuses."""
     schema, strict = layout.schema(), layout.graph.strict
+    # What is asked of a label, or of a kind that is not declared itself, looked up once.
+    of_label = cache(partial(asked_of_entity, schema))
+    of_kind = cache(schema.properties_of_kind)
     for item in items:
         if isinstance(item, Relationship):
+            if not strict and item.type not in schema.kinds:
+                _refuse(_unfit(of_kind(item.type), item.properties, OWN_NAMES["relationship"], item.type))
+                continue
             start, end = (layout.by_id[label_id(end)].name for end in (item.start, item.end))
             held = _plain(item.properties, OWN_NAMES["relationship"])
             _refuse(check_relationship(schema, strict, item.type, start, end, held))
             continue
-        held = _plain(item.properties, _NO_PROPERTIES)
-        _refuse(found for label in item.labels for found in check_entity(schema, False, label, held))
+        unfit = [_unfit(of_label(label), item.properties, _NO_PROPERTIES, label) for label in item.labels]
+        _refuse(chain.from_iterable(unfit))
         if strict:
-            _refuse(_undeclared(schema, item.labels, held))
+            _refuse(_undeclared(schema, item.labels, _plain(item.properties, _NO_PROPERTIES)))
+
+
+def _unfit(
+    asked: Mapping[str, Property], properties: Mapping[str, Any], own: frozenset[str], of: str
+) -> list[Violation]:
+    """Give what is refused by what is asked; what nothing is asked of is not looked at."""
+    held = {name: properties[name] for name in asked if name in properties}
+    return check_properties(asked, _plain(held, own), False, of)
 
 
 def _undeclared(schema: GraphSchema, labels: Iterable[str], held: Mapping[str, Any]) -> Iterable[Violation]:

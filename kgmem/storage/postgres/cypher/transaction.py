@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from hashlib import blake2b
 from typing import Any
+from zlib import crc32
 
 import asyncpg
 import orjson
@@ -137,9 +137,13 @@ class PostgresTransaction:
 
     async def lock(self, names: Iterable[str]) -> None:
         """Keep others from merging what has these names, and what happens to share a lock with them."""
-        digests = (int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big") for name in names)
-        numbers = sorted({digest % _LOCKS for digest in digests})
-        await self.connection.execute(self.layout.sql("cypher", "lock_names"), -self.layout.id - 1, numbers)
+        numbers: set[int] = set()
+        for name in names:
+            numbers.add(crc32(name.encode(errors="surrogatepass")) % _LOCKS)
+            if len(numbers) == _LOCKS:
+                break
+        sql = self.layout.sql("cypher", "lock_names")
+        await self.connection.execute(sql, -self.layout.id - 1, sorted(numbers))
 
     async def create_nodes(self, nodes: Sequence[NewNode]) -> Sequence[Node]:
         """Make nodes."""

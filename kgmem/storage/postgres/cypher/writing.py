@@ -20,7 +20,7 @@ from kgmem.storage.postgres.cypher.reading import Reader
 from kgmem.storage.postgres.cypher.stored import node_text, relationship_text
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, label_id, scope_ids
-from kgmem.storage.postgres.passages import Passages
+from kgmem.storage.postgres.passages import COPIED, Passages
 from kgmem.storage.postgres.records import loads
 from kgmem.storage.postgres.relabelling import relabel
 from kgmem.storage.postgres.vertices import keep_history
@@ -62,8 +62,7 @@ class Writer:
             text = node_text(node.properties, list(node.labels[1:]), self.scope or "")
             groups[self.layout.labels[VERTEX, name].age_name].append((id_, text))
         for label, rows in sorted(groups.items()):
-            sql = self.layout.sql("write", "insert_vertices", label=label)
-            await self.connection.execute(sql, *map(list, zip(*rows, strict=True)))
+            await self._insert(label, "insert_vertices", ("id", "properties"), rows)
         self._mark(ids)
         told = {id_: loads(text) for rows in groups.values() for id_, text in rows}
         async with self._indexing() as absorber:
@@ -85,8 +84,7 @@ class Writer:
             text = relationship_text(each.properties, scope)
             groups[self.layout.labels[EDGE, each.type].age_name].append((id_, each.start, each.end, text))
         for label, edges in sorted(groups.items()):
-            sql = self.layout.sql("write", "insert_label_edges", label=label)
-            await self.connection.execute(sql, *map(list, zip(*edges, strict=True)))
+            await self._insert(label, "insert_label_edges", ("id", "start_id", "end_id", "properties"), edges)
         self._mark(ids)
         told = {id_: ((start, end), loads(text)) for rows in groups.values() for id_, start, end, text in rows}
         async with self._indexing() as absorber:
@@ -163,6 +161,16 @@ class Writer:
         check(self.layout, self._stated.values())
         if self._passages is not None:
             await self._passages.store(self.connection)
+
+    async def _insert(self, label: str, sql: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Put rows into a label's table: many by COPY, which costs half of INSERT."""
+        if len(rows) < COPIED:
+            sql = self.layout.sql("write", sql, label=label)
+            await self.connection.execute(sql, *map(list, zip(*rows, strict=True)))
+            return
+        await self.connection.copy_records_to_table(
+            label, schema_name=self.layout.age_name, columns=columns, records=rows
+        )
 
     async def _take_ids(self, kind: int, names: Sequence[str]) -> list[int]:
         counts = Counter(names)

@@ -110,6 +110,14 @@ SELECT m.id, m.item, m.ordinal, m.start, m.body, (SELECT greatest(i.known_from, 
                                                   WHERE i.id = m.item AND i.version > 1)
 FROM made m
 
+-- name: passages_wait
+-- Passages without vectors wait for one in each space that the graph ($2) has, as insert_passages has it.
+INSERT INTO {index}.unembedded (passage, space)
+SELECT n.id, substr(s.vectors, length('vector_') + 1)
+FROM unnest($1::bigint[]) AS n (id) CROSS JOIN kgmem.graph g
+CROSS JOIN LATERAL (VALUES (g.space_table), (g.next_space_table)) AS s (vectors)
+WHERE g.id = $2 AND s.vectors IS NOT NULL
+
 -- name: insert_vectors
 INSERT INTO {index}.{table} (passage, item, given, embedding)
 SELECT n.passage, n.item, $1, n.embedding

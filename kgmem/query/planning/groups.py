@@ -1,0 +1,183 @@
+"""Patterns with groups that repeat, as stages: a plain pattern, then a group, what stands behind it, and so on."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from kgmem.query.errors import CypherError
+from kgmem.query.planning.names import names_in
+from kgmem.query.planning.patterns import HIDDEN, PatternBuilder, conjuncts, plan_plain
+from kgmem.query.planning.steps import PathPart, Pattern, Repeat, Stage
+from kgmem.query.tree.expressions import Expression, Variable
+from kgmem.query.tree.patterns import GroupPattern, NodePattern, PathElement, PathPattern
+
+
+def plan_pattern(
+    patterns: Iterable[PathPattern], where: Expression | None, known: frozenset[str], text: str
+) -> Pattern:
+    """Give the plan of what one MATCH looks for; `known` are the variables that are there before it."""
+    patterns = tuple(patterns)
+    if not any(_is_staged(pattern) for pattern in patterns):
+        return plan_plain(patterns, where, known, text)
+    return _Stages(text, known, known).plan(patterns, where)
+
+
+def _is_staged(pattern: PathPattern) -> bool:
+    groups = [each for each in pattern.elements if isinstance(each, GroupPattern)]
+    return any(group.quantifier is not None or len(pattern.elements) > 1 for group in groups)
+
+
+@dataclass(slots=True)
+class _Stages:
+    """Plans stages; each knows what those before it bind, and a predicate waits for the stage that knows all of it."""
+
+    text: str
+    given: frozenset[str]
+    known: frozenset[str]
+    later: frozenset[str] = frozenset()  # All that the patterns bind.
+    first: Pattern | None = None
+    stages: list[Stage] = field(default_factory=list)
+    wholes: list[PathPart] = field(default_factory=list)
+    named: dict[str, None] = field(default_factory=dict)
+    waiting: list[Expression] = field(default_factory=list)
+    count: int = 0
+
+    def plan(self, patterns: Sequence[PathPattern], where: Expression | None) -> Pattern:
+        self.waiting = conjuncts(where) if where is not None else []
+        self.later = frozenset(_variables(each for pattern in patterns for each in pattern.elements))
+        plain = [pattern for pattern in patterns if not _is_staged(pattern)]
+        if plain:
+            builder = self.builder()
+            for pattern in plain:
+                builder.path(pattern)
+            self.add(None, builder)
+        for pattern in patterns:
+            if _is_staged(pattern):
+                self.path(pattern)
+        if self.waiting:
+            self.stages.append(Stage(None, None, tuple(self.waiting)))
+        assert self.first is not None  # noqa: S101 - there is at least one path
+        named = tuple(name for name in self.named if name[:1] != HIDDEN and name not in self.given)
+        return replace(self.first, named=named, stages=tuple(self.stages), wholes=tuple(self.wholes))
+
+    def hidden(self) -> str:
+        self.count += 1
+        return f"{HIDDEN}g{self.count}"
+
+    def builder(self) -> PatternBuilder:
+        return PatternBuilder(self.text, self.known, f"{self.hidden()}.")
+
+    def path(self, pattern: PathPattern) -> None:
+        if pattern.selector is not None and pattern.selector.kind != "ALL":
+            raise self.refused("NotSupported", "Shortest paths through groups cannot be searched yet.", pattern.at)
+        parts: list[str] = []
+        group: GroupPattern | None = None
+        left = ""
+        for segment, after in self.segments(pattern):
+            right = _named(segment[0])
+            repeat = None if group is None else self.repeat(group, left, right)
+            if repeat is not None:
+                parts.append(repeat.path)
+                self.know((*repeat.lists, repeat.path, right))
+                self.named |= dict.fromkeys((*repeat.lists, right))
+            parts.append(self.segment(pattern, segment, repeat))
+            left, group = _named(segment[-1]), after
+        if pattern.variable is not None:
+            self.named[pattern.variable.name] = None
+            self.know((pattern.variable.name,))
+            self.wholes.append(PathPart(pattern.variable.name, tuple(parts)))
+
+    def segment(self, pattern: PathPattern, elements: Sequence[PathElement], repeat: Repeat | None) -> str:
+        """Add what stands between two groups; gives the name of its path."""
+        builder, path = self.builder(), self.hidden()
+        names: list[str] = []
+        builder.elements(replace(pattern, elements=tuple(elements), selector=None), elements, names)
+        builder.paths.append(PathPart(path, tuple(names)))
+        self.know((path,))
+        self.add(repeat, builder)
+        return path
+
+    def repeat(self, group: GroupPattern, left: str, right: str) -> Repeat:
+        quantifier = group.quantifier
+        if any(isinstance(each, GroupPattern) for each in group.elements):
+            raise self.refused("NotSupported", "A group inside of a group cannot be run yet.", group.at)
+        elements = self.ended(group.elements)
+        ends = _named(elements[0]), _named(elements[-1])
+        builder = PatternBuilder(self.text, self.known | {ends[0]}, f"{self.hidden()}.")
+        names: list[str] = []
+        builder.elements(PathPattern(group.at, None, None, tuple(elements)), elements, names)
+        builder.ask(group.where)
+        if not builder.links:
+            problem = "A group that repeats needs a relationship."
+            raise self.refused("InvalidRelationshipPattern", problem, group.at)
+        path = self.hidden()
+        builder.paths.append(PathPart(path, tuple(names)))
+        lists = [name for name in (ends[0], *builder.named) if name[:1] != HIDDEN]
+        if group.variable is not None:
+            builder.paths.append(PathPart(group.variable.name, tuple(names)))
+            lists.append(group.variable.name)
+        least = 1 if quantifier is None else 0 if quantifier.least is None else quantifier.least
+        most = 1 if quantifier is None else quantifier.most
+        inner = builder.pattern()
+        ahead = self.later - self.known - set(lists)
+        for each in inner.predicates:
+            if names_in(each) & ahead:
+                problem = "A group that repeats can speak only of what is inside of it, and of what is known before it."
+                raise self.refused("UndefinedVariable", problem, each.at)
+        once = quantifier is None
+        names_outside = tuple(dict.fromkeys(lists))
+        return Repeat(group.at, left, right, *ends, inner, path, names_outside, least, most, once)
+
+    def segments(self, pattern: PathPattern) -> Iterable[tuple[list[PathElement], GroupPattern | None]]:
+        """Give what stands between groups, each with the group behind it; a node of no name where nothing stands."""
+        segment: list[PathElement] = []
+        for element in pattern.elements:
+            if isinstance(element, GroupPattern):
+                yield self.ended(segment or [_node(element.at)]), element
+                segment = []
+            else:
+                segment.append(element)
+        yield self.ended(segment or [_node(pattern.at)]), None
+
+    def ended(self, elements: Sequence[PathElement]) -> list[PathElement]:
+        """Give elements of which the first and the last have names."""
+        found = list(elements)
+        for place in (0, -1):
+            if found[place].variable is None:
+                found[place] = replace(found[place], variable=Variable(found[place].at, self.hidden()))
+        return found
+
+    def add(self, repeat: Repeat | None, builder: PatternBuilder) -> None:
+        """Add a stage, with those predicates of which everything is known by then."""
+        self.named |= builder.named
+        self.know((*builder.named, *builder.nodes, *(link.name for link in builder.links)))
+        asked = [*builder.predicates, *self.waiting]
+        builder.predicates[:] = [each for each in asked if names_in(each) <= self.known]
+        self.waiting = [each for each in asked if not names_in(each) <= self.known]
+        pattern = builder.pattern()
+        if self.first is None:
+            self.first = pattern
+        else:
+            self.stages.append(Stage(repeat, pattern))
+
+    def know(self, names: Iterable[str]) -> None:
+        self.known |= frozenset(names)
+
+    def refused(self, detail: str, problem: str, at: int) -> CypherError:
+        return CypherError(detail, problem, query=self.text, at=at)
+
+
+def _node(at: int) -> NodePattern:
+    return NodePattern(at, None, None, None, None)
+
+
+def _named(element: PathElement) -> str:
+    assert element.variable is not None  # noqa: S101 - it is an end, and ends have been given names
+    return element.variable.name
+
+
+def _variables(elements: Iterable[PathElement]) -> Iterable[str]:
+    for element in elements:
+        if element.variable is not None:
+            yield element.variable.name
+        if isinstance(element, GroupPattern):
+            yield from _variables(element.elements)

@@ -1,0 +1,222 @@
+"""Groups of patterns that repeat, held to what a brute force over the same graph in networkx finds."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from random import Random
+from typing import Any
+
+import networkx as nx
+import pytest
+
+from kgmem.memory import Memory
+from kgmem.query.errors import CypherError
+from kgmem.query.execution.limits import Limits
+from kgmem.query.values import Path
+from tests.cypher import GRAPH, asked, rows
+from tests.memories import new_graph, opened_memory
+
+# A step from a node: what it found (nodes and relationships by their numbers), where it ends, relationships it took.
+Step = tuple[dict[str, int], int, tuple[int, ...]]
+Steps = Callable[[int], Iterator[Step]]
+
+
+def _graph() -> "nx.MultiDiGraph[int]":
+    random = Random(7)
+    graph: nx.MultiDiGraph[int] = nx.MultiDiGraph()
+    for n in range(8):
+        graph.add_node(n, x=random.randrange(5))
+    for e in range(18):
+        graph.add_edge(random.randrange(8), random.randrange(8), e, kind=random.choice("RRS"), w=random.randrange(4))
+    return graph
+
+
+WORLD = _graph()
+
+
+@pytest.fixture
+async def memory(database_url: str) -> AsyncIterator[Memory]:
+    async with opened_memory(database_url) as opened:
+        await new_graph(opened, GRAPH)
+        nodes = [{"n": n, "x": told["x"]} for n, told in WORLD.nodes(data=True)]
+        await asked(opened, "UNWIND $nodes AS each CREATE (:N {n: each.n, x: each.x})", {"nodes": nodes})
+        for kind in "RS":
+            edges = [
+                {"a": a, "b": b, "e": e, "w": told["w"]}
+                for a, b, e, told in WORLD.edges(keys=True, data=True)
+                if told["kind"] == kind
+            ]
+            made = f"MATCH (a:N {{n: each.a}}), (b:N {{n: each.b}}) CREATE (a)-[:{kind} {{e: each.e, w: each.w}}]->(b)"
+            await asked(opened, f"UNWIND $edges AS each {made}", {"edges": edges})
+        yield opened
+
+
+def _edges(kind: str = "", *, both: bool = False) -> Callable[[int], Iterator[tuple[int, int, dict[str, Any]]]]:
+    def leading(here: int) -> Iterator[tuple[int, int, dict[str, Any]]]:
+        for a, b, e, told in WORLD.edges(keys=True, data=True):
+            if told["kind"] not in (kind or "RS"):
+                continue
+            if a == here:
+                yield e, b, told
+            elif both and b == here:
+                yield e, a, told
+
+    return leading
+
+
+def _hop(kind: str = "", *, both: bool = False, allowed: Callable[[int, int, int], bool] | None = None) -> Steps:
+    def steps(here: int) -> Iterator[Step]:
+        for e, there, told in _edges(kind, both=both)(here):
+            if allowed is None or allowed(WORLD.nodes[here]["x"], told["w"], WORLD.nodes[there]["x"]):
+                yield {"a": here, "r": e, "b": there}, there, (e,)
+
+    return steps
+
+
+def _trails(steps: Steps, start: int, least: int, most: int, used: frozenset[int] = frozenset()) -> Iterator[Any]:
+    """Give each way through a group: what each repetition found, where it ends, and what it went along."""
+    if least <= 0:
+        yield [], start, used
+    if most == 0:
+        return
+    for found, there, gone in steps(start):
+        if used.isdisjoint(gone) and len(set(gone)) == len(gone):
+            for rest, end, taken in _trails(steps, there, least - 1, most - 1, used.union(gone)):
+                yield [found, *rest], end, taken
+
+
+def _told(found: list[dict[str, int]], *names: str) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(each[name] for each in found) for name in names)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
+async def _asked(memory: Memory, query: str) -> Counter[Any]:
+    return Counter(map(_frozen, await rows(memory, query, writes=False)))
+
+
+_LISTS = "[v IN a | v.n], [v IN r | v.e], [v IN b | v.n]"
+
+
+async def test_a_group_goes_along_each_trail(memory: Memory) -> None:
+    groups = {
+        "(a)-[r:R]->(b) WHERE a.x < b.x": _hop("R", allowed=lambda a, _, b: a < b),
+        "(a)-[r:R]->(b) WHERE r.w > 0 AND a.x <> b.x": _hop("R", allowed=lambda a, w, b: w > 0 and a != b),
+        "(a)-[r]-(b)": _hop(both=True),
+        "(a:N)-[r:S|R {w: 1}]->(b:N)": _hop(allowed=lambda _a, w, _b: w == 1),
+    }
+    for group, steps in groups.items():
+        for quantifier, least, most in (("{1,3}", 1, 3), ("{,2}", 0, 2), ("{2}", 2, 2)):
+            found = await _asked(memory, f"MATCH (s:N) ({group}){quantifier} (t) RETURN s.n, {_LISTS}, t.n")
+            ways = ((s, way) for s in WORLD for way in _trails(steps, s, least, most))
+            expected = Counter((s, *_told(trail, "a", "r", "b"), end) for s, (trail, end, _) in ways)
+            assert expected, "the brute force finds some"
+            assert found == expected, (group, quantifier)
+
+
+async def test_a_group_without_an_end_stops_where_all_was_gone_along(memory: Memory) -> None:
+    steps = _hop("R", allowed=lambda a, _, b: a < b)
+    expected = Counter((*_told(t, "a", "r", "b"), end) for t, end, _ in _trails(steps, 3, 1, 99))
+    query = f"MATCH (s:N {{n: 3}}) ((a)-[r:R]->(b) WHERE a.x < b.x)+ (t) RETURN {_LISTS}, t.n"
+    assert await _asked(memory, query) == expected
+
+
+async def test_a_repetition_may_have_several_relationships(memory: Memory) -> None:
+    def steps(here: int) -> Iterator[Step]:
+        for e, m, _ in _edges("R")(here):
+            for a, b, f, told in WORLD.edges(keys=True, data=True):
+                if b == m and told["kind"] == "R" and e != f:
+                    yield {"a": here, "r": e, "m": m, "q": f, "b": a}, a, (e, f)
+
+    lists = "[v IN a | v.n], [v IN r | v.e], [v IN m | v.n], [v IN q | v.e], [v IN b | v.n]"
+    found = await _asked(memory, f"MATCH ((a)-[r:R]->(m)<-[q:R]-(b)){{1,2}} RETURN {lists}")
+    names = ("a", "r", "m", "q", "b")
+    assert found == Counter(_told(t, *names) for s in WORLD for t, _, _ in _trails(steps, s, 1, 2))
+
+
+async def test_groups_follow_each_other_and_share_no_relationship(memory: Memory) -> None:
+    found = await _asked(
+        memory,
+        "MATCH p = (s:N)-[f]->(u) ((a)-[r]->(b)){1,2} ((c)-[q:R]->(d)){0,1} (t) WHERE t.x > size(r) "
+        "RETURN f.e, [v IN r | v.e], [v IN q | v.e], t.n, [v IN nodes(p) | v.n], [v IN relationships(p) | v.e]",
+    )
+    expected: Counter[Any] = Counter()
+    for s in WORLD:
+        for f, u, _ in _edges()(s):
+            for first, m, used in _trails(_hop(), u, 1, 2, frozenset({f})):
+                for second, t, _ in _trails(_hop("R"), m, 0, 1, used):
+                    if WORLD.nodes[t]["x"] > len(first):
+                        (r,), (q,) = _told(first, "r"), _told(second, "r")
+                        nodes = (s, u, *(each["b"] for each in (*first, *second)))
+                        expected[f, r, q, t, nodes, (f, *r, *q)] += 1
+    assert expected.total() > 5
+    assert found == expected
+
+
+async def test_ends_that_are_known_before_are_kept(memory: Memory) -> None:
+    expected = Counter(
+        (s, end, len(t)) for s in (1, 2) for t, end, _ in _trails(_hop(both=True), s, 1, 3) if end in (2, 5)
+    )
+    asking = "MATCH (s:N), (t:N) WHERE s.n IN [1, 2] AND t.n IN [2, 5] "
+    found = await _asked(memory, asking + "MATCH (s) ((a)-[r]-(b)){1,3} (t) RETURN s.n, t.n, size(r)")
+    assert found == expected
+    exists = await _asked(memory, asking + "RETURN s.n, t.n, EXISTS { (s) ((a)-[r]-(b)){1,3} (t) }")
+    assert exists == Counter((s, t, any(x[:2] == (s, t) for x in expected)) for s in (1, 2) for t in (2, 5))
+    counted = await _asked(memory, asking + "RETURN s.n, t.n, COUNT { MATCH (s) ((a)-[r]-(b)){1,3} (t) RETURN r }")
+    sums = {(s, t): sum(n for x, n in expected.items() if x[:2] == (s, t)) for s in (1, 2) for t in (2, 5)}
+    assert counted == Counter((*ends, n) for ends, n in sums.items())
+
+
+async def test_what_is_optional_gives_nulls_where_no_way_leads(memory: Memory) -> None:
+    found = await _asked(
+        memory,
+        "MATCH (s:N) OPTIONAL MATCH p = (s) ((a)-[r:R]->(b) WHERE a.x < b.x){3} (t) "
+        "RETURN s.n, size(r), t.n, a IS NULL",
+    )
+    expected: Counter[Any] = Counter()
+    for s in WORLD:
+        ways = list(_trails(_hop("R", allowed=lambda a, _, b: a < b), s, 3, 3))
+        expected.update([(s, 3, end, False) for _, end, _ in ways] or [(s, None, None, True)])
+    assert found == expected
+
+
+async def test_paths_of_groups_have_names(memory: Memory) -> None:
+    [(each, whole)] = await rows(
+        memory,
+        "MATCH whole = (s:N {n: $n}) (part = (a)-[r]->(b)){2} (t) RETURN part, whole ORDER BY r[0].e, r[1].e LIMIT 1",
+        {"n": next(s for s in WORLD if any(_trails(_hop(), s, 2, 2)))},
+    )
+    assert [type(part) for part in each] == [Path, Path]
+    assert [r.id for part in each for r in part.relationships] == [r.id for r in whole.relationships]
+    assert each[0].nodes[-1].id == each[1].nodes[0].id == whole.nodes[1].id
+    found = await _asked(memory, "MATCH (part = (a:N)-[r:R]->(b) WHERE a.x < b.x) RETURN length(part), r.e")
+    assert found == Counter((1, e) for s in WORLD for _, _, (e,) in _ones(s))
+    once = await _asked(
+        memory, "MATCH (s:N {n: 1})-[f]-(u) (part = (a)-[r]-(b)) (t) RETURN f.e, r.e, u = a, b = t, length(part)"
+    )
+    expected = [(f, e) for f, u, _ in _edges(both=True)(1) for e, _, _ in _edges(both=True)(u) if e != f]
+    assert once == Counter((f, e, True, True, 1) for f, e in expected)
+
+
+def _ones(start: int) -> Iterator[Step]:
+    yield from _hop("R", allowed=lambda a, _, b: a < b)(start)
+
+
+async def test_groups_are_held_to_the_limits(memory: Memory) -> None:
+    with pytest.raises(CypherError, match="more than 50 rows"):
+        await asked(memory, "MATCH ((a)-[r]-(b))+ RETURN count(*)", writes=False, limits=Limits(rows=50))
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("MATCH ((a)){1,2} RETURN a", "needs a relationship"),
+        ("MATCH (((a)-->(b)){2}){1,2} RETURN a", "group"),
+        ("MATCH ((a)-->(b) WHERE b.x < t.x)+ (t) RETURN a", "speak only of"),
+        ("MATCH p = SHORTEST 1 (s) ((a)-->(b))+ (t) RETURN p", "Shortest paths through groups"),
+    ],
+)
+async def test_what_groups_cannot_do_is_told(memory: Memory, query: str, told: str) -> None:
+    with pytest.raises(CypherError, match=told):
+        await asked(memory, query, writes=False)
