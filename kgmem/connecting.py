@@ -103,3 +103,7 @@ class Connecting:
     async def keep_summaries(self, graph: str) -> int:
         """Sum up anew what changed: communities, and entities that were summed up once; gives how many."""
         return await summarizing.keep(self.parts, graph)
+
+    async def defer_summaries(self) -> int:
+        """Ask for the summaries of every graph where entities that were summed up have changed; gives in how many."""
+        return await summarizing.defer_missing(self.parts)

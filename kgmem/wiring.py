@@ -168,6 +168,7 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "connect": memory.keep_connected,
         "group": memory.keep_communities,
         "summarize": memory.keep_summaries,
+        "summaries_missing": memory.defer_summaries,
         "groups_missing": memory.defer_grouping,
         "disconnect": memory.disconnect,
         "connects_missing": memory.defer_connecting,

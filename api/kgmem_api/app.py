@@ -44,6 +44,7 @@ from kgmem_api.routes import (
     relationships,
     schema,
     sources,
+    summaries,
     view,
 )
 
@@ -64,6 +65,7 @@ _ROUTERS = (
     decisions.router,
     merges.router,
     communities.router,
+    summaries.router,
     sources.router,
     changes.router,
     imports.router,

@@ -14,9 +14,10 @@ app = typer.Typer(help="Find, list and show the communities of a scope's entitie
 
 @app.command()
 def find(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSON = False) -> None:
-    """Find the communities of exactly this scope, now, and let workers keep them up."""
+    """Find the communities of exactly this scope and sum them up, now, and let workers keep that up."""
     with NOTES.status(f"Finding communities in {graph}"):
         done = with_memory(lambda m: m.group(graph, scope=scope))
+        with_memory(lambda m: m.keep_summaries(graph))
     if as_json:
         print_json(done)
         return
@@ -51,14 +52,17 @@ def show(
     limit: Limit = 20,
     as_json: AsJSON = False,
 ) -> None:
-    """Show a community with its most central members."""
+    """Show a community with its most central members, and its summary once that is made."""
     found = with_memory(lambda m: m.community(graph, community, scope=scope, limit=limit))
+    summary = with_memory(lambda m: m.community_summary(graph, community, scope=scope))
     if as_json:
-        print_json(found)
+        print_json({"community": found, "summary": summary})
         return
     OUT.print(f"Community {found.id} (level {found.level}): {found.size:,} entities.")
     for member in found.members:
         OUT.print(f"  {member.name} ({member.label}) {member.centrality:.3f}", markup=False)
+    if summary:
+        OUT.print(summary.text, markup=False)
 
 
 @app.command()

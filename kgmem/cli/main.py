@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "forget": ("kgmem.cli.remember:forget", "Delete episodes with all that only they brought."),
     "connect": ("kgmem.cli.connect:connect", "Join entities that are alike, and keep that up."),
     "communities": ("kgmem.cli.communities:app", "Find, list and show the communities of a scope's entities."),
+    "summarize": ("kgmem.cli.summarize:summarize", "Say in short what is so of an entity."),
     "recall": ("kgmem.cli.recall:recall", "Ask a question."),
     "cypher": ("kgmem.cli.cypher:cypher", "Ask a graph in Cypher: one query, a named one, or a shell."),
     "why": ("kgmem.cli.why:why", "Tell why a fact is believed: who says so, who disagrees, and what came of it."),

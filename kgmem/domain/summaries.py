@@ -153,6 +153,9 @@ class Summaries(Protocol):
     async def put(self, graph: str, material: Material, made: "Made") -> bool:
         """Store a summary as the one that is known from now on, unless what it is made of is the same."""
 
+    async def is_behind(self, graph: str) -> bool:
+        """Say whether entities that were summed up once have changed since."""
+
     async def wanting(self, graph: str, after: int) -> Sequence[tuple[SubjectKind, int, str, str]]:
         """Give what has or shall have a summary that may not be up to date: kind, id, key, scope; by id."""
 

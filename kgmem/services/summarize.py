@@ -58,6 +58,20 @@ async def keep(parts: Parts, graph: str) -> int:
     return made
 
 
+async def defer_missing(parts: Parts) -> int:
+    """Ask for the summaries of every graph where entities that were summed up have changed; gives in how many."""
+    asked = 0
+    for held in await parts.graphs.list() if parts.summary_store else []:
+        try:
+            behind = await parts.summaries.is_behind(held.name)
+        except NotFound:  # Dropped meanwhile.
+            continue
+        if behind:
+            await parts.jobs.defer("summarize", graph=held.name)
+            asked += 1
+    return asked
+
+
 def _made(material: Material) -> Made:
     return Made(sentences_of(material))
 

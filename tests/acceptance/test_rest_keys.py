@@ -66,6 +66,7 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
         "reason": "vault",
         **_scoped(scope),
     },
+    ("POST", "/v1/graphs/{graph}/summaries"): lambda scope: {"key": "secret", **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/communities"): _scoped,
     ("POST", "/v1/graphs/{graph}/resolve"): lambda scope: {"described": [{"names": ["vault"]}], **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/merges"): lambda scope: {
@@ -96,6 +97,7 @@ NEEDED = {
     ("DELETE", "/v1/graphs/{graph}/episodes"): "key",
     ("GET", "/v1/graphs/{graph}/neighbourhood"): "key",
     ("GET", "/v1/graphs/{graph}/provenance"): "key",
+    ("GET", "/v1/graphs/{graph}/summaries"): "key",
 }
 # Reads that need a body; of queries it is looked at what they do.
 ASKING = (

@@ -64,7 +64,9 @@ async def test_what_changed_is_said_no_more_until_the_job_says_it_anew(memory: M
     assert stale.stale
     assert "leads" not in stale.text
 
+    assert await memory.defer_summaries() == 1
     assert await memory.keep_summaries(GRAPH) == 1
+    assert await memory.defer_summaries() == 0
     fresh = await memory.summary(GRAPH, "ann")
     assert not fresh.stale
     assert fresh.text.startswith("Ann Lee (Person), also called Annie. Ann Lee ")

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from kgmem_api.wire.fields import STRICT, Scope
+from kgmem_api.wire.summaries import SummaryOut
 
 
 class GroupIn(BaseModel):
@@ -34,6 +35,9 @@ class CommunityOut(BaseModel):
     made_at: str
     members: Annotated[list[MemberOut], Field(description="The most central first; in listings at most five.")]
     scope: str
+    summary: Annotated[SummaryOut | None, Field(description="Of one community, once it is made; not in listings.")] = (
+        None
+    )
 
 
 class CommunityPage(BaseModel):

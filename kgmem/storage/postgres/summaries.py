@@ -81,11 +81,21 @@ class PostgresSummaries:
 
             return await self.database.transact(work)
 
+    async def is_behind(self, graph: str) -> bool:
+        """Say whether entities that were summed up once have changed since."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            behind: bool = await connection.fetchval(layout.sql("summary", "is_behind") % self._changed(layout))
+            return behind
+
     async def wanting(self, graph: str, after: int) -> Sequence[tuple[SubjectKind, int, str, str]]:
         """Give what has or shall have a summary that may not be up to date: kind, id, key, scope; by id."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            rows = await connection.fetch(layout.sql("summary", "wanting"), after, _PAGE)
+            rows = await connection.fetch(layout.sql("summary", "wanting") % self._changed(layout), after, _PAGE)
         return [(_OF_NUMBER[row["kind"]], row["id"], row["key"], row["path"]) for row in rows]
+
+    @staticmethod
+    def _changed(layout: Layout) -> dict[str, str]:
+        return {"changed": layout.sql("summary", "changed")}
 
 
 async def _is_there(connection: asyncpg.Connection, layout: Layout, material: Material) -> bool:

@@ -29,6 +29,7 @@ _PERIODIC = {
     "facts_missing": "* * * * *",
     "reads_missing": "* * * * *",
     "connects_missing": "*/2 * * * *",
+    "summaries_missing": "*/5 * * * *",
     "groups_missing": "*/5 * * * *",
     "build_aside": "*/3 * * * *",
     "tidy": "17 * * * *",

@@ -82,11 +82,20 @@ UNION ALL
 (SELECT 1::smallint, i.id, i.key, p.path FROM {index}.summary s JOIN {index}.item i ON i.id = s.subject
  JOIN {index}.scope p ON p.id = s.scope
  WHERE $1 = 0 AND s.kind = 1 AND s.known_to IS NULL
-   AND (i.known_from > s.known_from
+   AND %(changed)s
+ ORDER BY i.id LIMIT 10000)
+ORDER BY kind DESC, id
+
+-- name: is_behind
+SELECT EXISTS (
+    SELECT FROM {index}.summary s JOIN {index}.item i ON i.id = s.subject
+    WHERE s.kind = 1 AND s.known_to IS NULL AND %(changed)s)
+
+-- name: changed
+-- Something was written to the entity or its relationships since it was summed up, or is so no more.
+(i.known_from > s.known_from
         OR EXISTS (SELECT FROM {index}.edge e WHERE e.source = i.id AND e.known_from > s.known_from)
         OR EXISTS (SELECT FROM {index}.edge e WHERE e.target = i.id AND e.known_from > s.known_from)
         OR EXISTS (SELECT FROM {index}.summary_of o JOIN {index}.edge e ON e.id = o.thing
                    LEFT JOIN {index}.stance t ON t.id = e.id
                    WHERE o.summary = s.id AND (e.version <> o.version OR NOT e.valid @> now() OR t.state IN (4, 5))))
- ORDER BY i.id LIMIT 10000)
-ORDER BY kind DESC, id
