@@ -61,6 +61,14 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class BroughtBy:
+    """The episode (its id) that brings a claim; a lasting claim was told no end."""
+
+    episode: int
+    lasting: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """What a batch of claims did."""
 

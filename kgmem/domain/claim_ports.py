@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from kgmem.domain.claim import (
+    BroughtBy,
     Claimed,
     ClaimFilter,
     ClaimStatement,
@@ -22,8 +23,16 @@ from kgmem.domain.entity import Page
 class ClaimStore(Protocol):
     """Claims, and what is made of them; each write is one transaction."""
 
-    async def put(self, graph: str, claims: Sequence[ClaimStatement]) -> Claimed:
-        """Store claims, and weigh the facts that they speak of."""
+    async def put(
+        self, graph: str, claims: Sequence[ClaimStatement], *, brought: Sequence[BroughtBy] | None = None
+    ) -> Claimed:
+        """Store claims, and weigh the facts that they speak of; `brought` notes of each which episode brought it."""
+
+    async def replace(self, graph: str, claims: Sequence[ClaimStatement], former: Sequence[int]) -> Claimed:
+        """Let claims take the place of others of their scopes, subjects and predicates, in one transaction.
+
+        The episodes that brought these brought them. The facts of all are weighed.
+        """
 
     async def withdraw(self, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
         """Take back claims of exactly this scope; if dry, only say what that would do."""

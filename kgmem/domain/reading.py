@@ -162,6 +162,12 @@ class Readings(Resolver, Protocol):
     async def held(self, graph: str, scope: str, mentions: Sequence[Mention]) -> Mapping[str, str]:
         """Give the labels of the entities that a scope sees under any key that these mentions may have."""
 
+    async def expect(self, graph: str, entities: Sequence[tuple[int, str]]) -> None:
+        """Note that episodes (ids) are about to bring new entities (keys), for who reads them if this reader dies."""
+
+    async def expect_no_more(self, graph: str, keys: Sequence[str], scope: str) -> None:
+        """Say that what episodes of exactly this scope brought, and do not any more, is taken back."""
+
     async def settle(self, graph: str, read: Sequence[ReadEpisode]) -> Settled:
         """Store the relationships of episodes, and what they brought, in one transaction."""
 
@@ -174,9 +180,6 @@ class Readings(Resolver, Protocol):
     async def topics(self, graph: str, claims: Sequence[int]) -> Collection[tuple[str, str]]:
         """Give the subjects and predicates that claims are about."""
 
-    async def rename(self, graph: str, claims: Mapping[int, int]) -> None:
-        """Let claims that took the place of others have been brought by the same episodes."""
-
     async def waits(self, graph: str) -> Waits:
         """Count what waits."""
 
@@ -184,10 +187,13 @@ class Readings(Resolver, Protocol):
         """Let episodes of exactly this scope be read again; gives how many."""
 
     async def told(self, graph: str, keys: Sequence[str], scope: str, limit: int) -> Sequence[Provenance]:
-        """Give what episodes of exactly this scope brought."""
+        """Give what episodes of exactly this scope brought; with a span of -1 what is to be taken back still."""
 
     async def drop(self, graph: str, keys: Sequence[str], scope: str) -> Settled:
-        """Forget that episodes of exactly this scope were read; gives what nothing says any more."""
+        """Forget that episodes of exactly this scope were read; gives what nothing says any more.
+
+        What they brought is told still, until the caller has taken it back and says `expect_no_more`.
+        """
 
     async def lonely(self, graph: str, scope: str, keys: Sequence[str]) -> Sequence[str]:
         """Give those of these entities that nothing is joined to."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kgmem.domain.claim import Claimed, ClaimStatement, Withdrawn
+from kgmem.domain.claim import BroughtBy, Claimed, ClaimStatement, Withdrawn
 from kgmem.domain.entity import Written
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
@@ -12,11 +12,20 @@ from kgmem.services.parts import Parts
 _LOGGED = 100  # Sources that the audit trail names.
 
 
-async def put_claims(parts: Parts, graph: str, claims: Sequence[ClaimStatement]) -> Claimed:
+async def put_claims(
+    parts: Parts, graph: str, claims: Sequence[ClaimStatement], *, brought: Sequence[BroughtBy] | None = None
+) -> Claimed:
     """Store claims, each once; their facts are weighed before this returns."""
-    claimed = await parts.claims.put(graph, claims)
+    claimed = await parts.claims.put(graph, claims, brought=brought)
     if claimed.created:
         await _follow(parts, graph)
+    return claimed
+
+
+async def replace(parts: Parts, graph: str, claims: Sequence[ClaimStatement], former: Sequence[int]) -> Claimed:
+    """Let claims take the place of others (ids, in their order), whatever breaks off: all of it or nothing."""
+    claimed = await parts.claims.replace(graph, claims, former)
+    await _follow(parts, graph)
     return claimed
 
 

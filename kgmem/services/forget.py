@@ -18,7 +18,8 @@ async def provenance(
 ) -> Sequence[Provenance]:
     """Give what episodes of exactly this scope brought into the graph, and where in their texts that stands."""
     await parts.graphs.get(graph)
-    return await parts.readings.told(graph, keys, scope, limit)
+    told = await parts.readings.told(graph, keys, scope, limit)
+    return [each for each in told if each.span[0] >= 0]
 
 
 async def forget(
@@ -26,10 +27,12 @@ async def forget(
 ) -> Forgotten:
     """Delete episodes of exactly this scope with the claims, relationships and entities that only they brought.
 
-    `erase` takes what went out of the history as well, so that no earlier time shows it. A dry run only counts.
+    `erase` takes what went out of the history as well, so that no earlier time shows it. A dry run only counts. What is
+    broken off is done by asking again: the episodes go last, and till then what they brought is told of them.
     """
     wanted = list(dict.fromkeys(keys))
-    told = await provenance(parts, graph, wanted, scope, limit=_MOST_TOLD)
+    await parts.graphs.get(graph)
+    told = await parts.readings.told(graph, wanted, scope, _MOST_TOLD)
     own = [each for each in told if not each.shared]
     removed = {
         kind: [each.key for each in own if each.kind == kind][:_SHOWN] for kind in ("entity", "relationship", "claim")
@@ -47,15 +50,16 @@ async def forget(
     ids = await parts.readings.ids(graph, own, wanted, scope)
     derived = await _derived(parts, graph, ids)
     claims = [int(each.key) for each in own if each.kind == "claim"]
-    topics = await withdraw(parts, graph, claims, scope)
+    await succeed(parts, graph, await withdraw(parts, graph, claims, scope))
     settled = await parts.readings.drop(graph, wanted, scope)
-    deleted = await parts.store.delete_episodes(graph, wanted, scope)
     taken = await take_back(parts, graph, settled)
-    await succeed(parts, graph, topics)
-    if deleted.relationships and parts.claim_store is not None:
+    erased = await parts.readings.erase(graph, ids) if erase else 0
+    await parts.readings.expect_no_more(graph, wanted, scope)
+    deleted = await parts.store.delete_episodes(graph, wanted, scope)
+    if parts.claim_store is not None:
         await parts.claims.weigh_stale(graph)
     communities, summaries = await _undone(parts, graph, ids, derived)
-    erased = await parts.readings.erase(graph, ids) if erase else 0
+    erased += await parts.readings.erase(graph, ids) if erase else 0
     return Forgotten(
         episodes=deleted.episodes, passages=deleted.passages, vectors=deleted.vectors, entities=taken.entities,
         relationships=settled.created + deleted.relationships, claims=len(claims),

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from kgmem.domain.bringing import FOUND_BY, Brought, brought, mentions_of
-from kgmem.domain.claim import ClaimStatement
+from kgmem.domain.claim import BroughtBy, ClaimStatement
 from kgmem.domain.entity import Deleted, Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import DatabaseUnavailable, KgmemError, NotFound, Unavailable, VersionConflict
@@ -207,7 +207,12 @@ async def _bring(parts: Parts, graph: str, read: Sequence[tuple[Unread, Extracti
     trust = {source.key: source.trust for source in await parts.store.list_sources(graph)}
     told = await succeeding.ended(parts, graph, plain, schema, trust)
     claims = [claim for what in told for claim in what.claims]
-    ids = iter((await claiming.put_claims(parts, graph, claims)).ids if claims else [])
+    by = [
+        BroughtBy(unread.id, succeeding.lasts(claim, schema))
+        for (unread, _), what in zip(read, plain, strict=True)
+        for claim in what.claims
+    ]
+    ids = iter((await claiming.put_claims(parts, graph, claims, brought=by)).ids if claims else [])
     episodes = []
     for (unread, found), stated, what in zip(read, plain, told, strict=True):
         made = [
@@ -222,8 +227,8 @@ async def _bring(parts: Parts, graph: str, read: Sequence[tuple[Unread, Extracti
             )
         )  # fmt: skip
     former = await _withdraw_former(parts, graph, episodes)
-    await take_back(parts, graph, await parts.readings.settle(graph, episodes))
     await succeeding.succeed(parts, graph, succeeding.topics_of(told, schema) | former)
+    await _settle(parts, graph, episodes)
     await parts.readings.done(graph, [unread for unread, _ in read])
     if parts.embedder and held.space:
         await parts.jobs.defer("embed", graph=graph)
@@ -247,6 +252,15 @@ def _within(what: Brought, schema: GraphSchema) -> Brought:
 def _declared(schema: GraphSchema, claim: ClaimStatement) -> bool:
     """Say whether a claim is about a relationship, or about a property that some label of a schema has."""
     return claim.object is not None or any(claim.predicate in label.properties for label in schema.labels.values())
+
+
+async def _settle(parts: Parts, graph: str, episodes: Sequence[ReadEpisode]) -> None:
+    """Store what episodes brought; of those that were forgotten meanwhile, take back what was made of them."""
+    settled = await parts.readings.settle(graph, episodes)
+    for scope in sorted({scope for scope, _ in settled.left_claims}):
+        gone = [id_ for each, id_ in settled.left_claims if each == scope]
+        await succeeding.succeed(parts, graph, await withdraw(parts, graph, gone, scope))
+    await take_back(parts, graph, settled)
 
 
 async def _withdraw_former(parts: Parts, graph: str, episodes: Sequence[ReadEpisode]) -> set[succeeding.Topic]:
@@ -297,6 +311,7 @@ async def _named(
     told: list[Brought] = []
     made: dict[tuple[str, str], Entity] = {}
     fresh: dict[str, dict[Mention, str]] = {scope: {} for scope in known}
+    expected: list[tuple[int, str]] = []
     for unread, found in read:
         episode = unread.episode
         keys, new = known[episode.scope].keys(mentions_of(found))
@@ -309,8 +324,10 @@ async def _named(
             if mention in new:
                 made.setdefault((entity.scope, entity.key), replace(entity, version=0))
                 fresh[episode.scope][mention] = entity.key
+                expected.append((unread.id, entity.key))
         told.append(what)
     if made:
+        await parts.readings.expect(graph, expected)
         await parts.store.put_entities(graph, list(made.values()))
     for scope, new in fresh.items():
         await propose(parts, graph, known[scope], new)

@@ -47,11 +47,7 @@ async def succeed(parts: Parts, graph: str, topics: Iterable[Topic]) -> int:
     if not changed:
         return 0
     stated = [replace(each.statement, valid_to=end, id=None, known_from=None) for each, end in changed]
-    made = await claiming.put_claims(parts, graph, stated)
-    await parts.readings.rename(graph, {each.id: new for (each, _), new in zip(changed, made.ids, strict=True)})
-    for scope in {each.statement.scope for each, _ in changed}:
-        gone = [each.id for each, _ in changed if each.statement.scope == scope]
-        await claiming.withdraw(parts, graph, [id_ for id_ in gone if id_ not in set(made.ids)], scope)
+    await claiming.replace(parts, graph, stated, [each.id for each, _ in changed])
     return len(changed)
 
 

@@ -41,13 +41,16 @@ class Bringing:
         self._layout = passages.layout
 
     async def settle(self, read: Sequence[ReadEpisode]) -> Settled:
-        """Store what episodes brought; what they brought before and do not any more is taken back."""
-        ids = [each.unread.id for each in read]
+        """Store what episodes brought; what they brought before and do not any more is taken back.
+
+        Of episodes that are gone all is taken back.
+        """
+        scopes = {each.unread.id: each.unread.episode.scope for each in read}
+        ids = list(scopes)
         rows = await self._connection.fetch(self._sql("lock_episodes"), ids)
         there = {row["id"] for row in rows}
         read = [each for each in read if each.unread.id in there]
         written, together = await self._write(read)
-        scopes = {each.unread.id: each.unread.episode.scope for each in read}
         left = await self.take_back(scopes, self._rows(read, written))
         await self._strengthen(together)
         await self._note(read)
@@ -55,12 +58,17 @@ class Bringing:
         return Settled(len(created), len(updated) + left.relationships, left.claims, left.entities)
 
     async def take_back(self, scopes: Mapping[int, str], rows: Sequence[tuple[Any, ...]] = ()) -> Left:
-        """Let episodes (id to scope) have brought these rows and nothing else."""
+        """Let episodes (id to scope) have brought these rows and nothing else.
+
+        What they brought before is expected of them, until the caller has taken it back and says `expect_no_more`.
+        """
         before = await self._connection.fetch(self._sql("brought_before"), list(scopes))
         if rows:
             await self._connection.execute(self._sql("bring"), *map(list, zip(*rows, strict=True)))
         now = {(row[0], row[1], row[2], row[3]) for row in rows}
         gone = [row for row in before if tuple(row) not in now]
+        if gone:
+            await self._connection.execute(self._sql("expect"), *map(list, zip(*map(tuple, gone), strict=True)))
         await self._unmention([row for row in gone if row["kind"] == ENTITY])
         items = sorted({row["item"] for row in gone if row["kind"] != ENTITY})
         left = {row["item"] for row in await self._connection.fetch(self._sql("left_items"), items)} if items else set()

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import orjson
 
-from kgmem.domain.claim import ClaimStatement
+from kgmem.domain.claim import BroughtBy, ClaimStatement
 from kgmem.domain.consensus import ValueRule
 from kgmem.domain.entity import ENTITY
 from kgmem.domain.errors import UnknownEntities
@@ -79,6 +79,21 @@ async def write_claims(
     ids = [found[row[0], row[-1]] for row in rows]
     by_id = {topic.id: topic for topic in topics.values()}
     return Stored(ids, created, {row["topic"]: by_id[row["topic"]] for row in made}, by_id)
+
+
+async def note_brought(
+    connection: asyncpg.Connection,
+    layout: Layout,
+    stated: Sequence[ClaimStatement],
+    ids: Sequence[int],
+    brought: Sequence[BroughtBy],
+) -> None:
+    """Note which episode brought each claim, where taking back what a reader that died did will find it."""
+    rows = {
+        (by.episode, id_): (by.episode, CLAIM, id_, "", *(each.span or (0, 0)), by.lasting)
+        for each, id_, by in zip(stated, ids, brought, strict=True)
+    }
+    await connection.execute(layout.sql("reading", "bring"), *map(list, zip(*rows.values(), strict=True)))
 
 
 def _place(stated: ClaimStatement) -> tuple[str, str, str, str]:

@@ -6,13 +6,13 @@ from typing import Any
 
 import asyncpg
 
-from kgmem.domain.claim import Claimed, ClaimStatement, Correlated, Ruled, Ruling, Withdrawn, check_claims
+from kgmem.domain.claim import BroughtBy, Claimed, ClaimStatement, Correlated, Ruled, Ruling, Withdrawn, check_claims
 from kgmem.domain.consensus import Consensus
 from kgmem.domain.statement import DEFAULT_LABEL
 from kgmem.storage.postgres import adopting, correlations, full_run
 from kgmem.storage.postgres import ruling as ruling_
 from kgmem.storage.postgres.catalog import PostgresCatalog
-from kgmem.storage.postgres.claim_rows import CLAIM, Stored, Topic, write_claims
+from kgmem.storage.postgres.claim_rows import CLAIM, Stored, Topic, note_brought, write_claims
 from kgmem.storage.postgres.deleting import delete_edges
 from kgmem.storage.postgres.fact_reads import FactReads
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids, source_ids
@@ -38,8 +38,13 @@ class PostgresClaims(FactReads):
         super().__init__(catalog)
         self.consensus = consensus
 
-    async def put(self, graph: str, claims: Sequence[ClaimStatement]) -> Claimed:
-        """Store claims and weigh the facts that they speak of. Raises InvalidInput, UnknownEntities."""
+    async def put(
+        self, graph: str, claims: Sequence[ClaimStatement], *, brought: Sequence[BroughtBy] | None = None
+    ) -> Claimed:
+        """Store claims and weigh the facts that they speak of. Raises InvalidInput, UnknownEntities.
+
+        `brought` notes of each which episode brought it.
+        """
         check_claims(claims)
         if not claims:
             return Claimed(0, 0, [], [])
@@ -49,6 +54,8 @@ class PostgresClaims(FactReads):
             async def work(connection: asyncpg.Connection) -> Claimed:
                 passages = Passages(layout)
                 stored = await write_claims(connection, passages, claims)
+                if brought:
+                    await note_brought(connection, layout, claims, stored.ids, brought)
                 facts = await weigh_topics(connection, passages, self.consensus, stored.changed.values())
                 if len(stored.changed) < len(stored.topics):
                     facts = await self._facts(connection, layout, stored)
@@ -57,6 +64,43 @@ class PostgresClaims(FactReads):
                 return Claimed(created, len(claims) - created, stored.ids, sorted(facts))
 
             return await self.database.transact(work)
+
+    async def replace(self, graph: str, claims: Sequence[ClaimStatement], former: Sequence[int]) -> Claimed:
+        """Let claims take the place of others of their scopes, subjects and predicates, in one transaction."""
+        check_claims(claims)
+        async with self.catalog.on(graph) as held:
+            layout = await self._prepare(held, claims)
+
+            async def work(connection: asyncpg.Connection) -> Claimed:
+                passages = Passages(layout)
+                stored = await write_claims(connection, passages, claims)
+                await connection.execute(layout.sql("reading", "rename"), list(former), stored.ids)
+                by_scope: dict[str, list[int]] = {}
+                for id_, claim in zip(former, claims, strict=True):
+                    if id_ not in set(stored.ids):
+                        by_scope.setdefault(claim.scope, []).append(id_)
+                for scope, ids in sorted(by_scope.items()):
+                    await self._end(connection, layout, ids, layout.scopes[scope])
+                facts = await weigh_topics(connection, passages, self.consensus, stored.topics.values())
+                await passages.store(connection)
+                created = len(stored.created)
+                return Claimed(created, len(claims) - created, stored.ids, sorted(facts))
+
+            return await self.database.transact(work)
+
+    async def _end(
+        self, connection: asyncpg.Connection, layout: Layout, ids: Sequence[int], scope: int
+    ) -> tuple[Sequence[Any], list[int]]:
+        """End claims of a scope, with the relationships that only they say; gives their rows and these."""
+        rows = await connection.fetch(layout.sql("claims", "withdraw_claims"), list(ids), scope)
+        gone = [row["id"] for row in rows]
+        if not gone:
+            return [], []
+        await connection.execute(layout.sql("write", "change"), DELETED, CLAIM, gone, [])
+        left = await connection.fetch(layout.sql("claims", "edges_without_claims"), gone)
+        locked = await connection.fetch(layout.sql("claims", "lock_edges"), [row["id"] for row in left])
+        await delete_edges(connection, layout, locked)
+        return rows, [row["id"] for row in left]
 
     async def _facts(self, connection: asyncpg.Connection, layout: Layout, stored: Stored) -> list[int]:
         rows = await connection.fetch(layout.sql("fact_reads", "ids_of_topics"), list(stored.topics))
@@ -87,17 +131,12 @@ class PostgresClaims(FactReads):
             async def work(connection: asyncpg.Connection) -> Withdrawn:
                 numbers = await scope_ids(connection, layout, [scope], make=False)
                 number = numbers.get(scope, -1)
-                rows = await connection.fetch(layout.sql("claims", "withdraw_claims"), list(ids), number)
-                gone = [row["id"] for row in rows]
-                left: Sequence[Any] = []
-                if gone:
-                    await connection.execute(layout.sql("write", "change"), DELETED, CLAIM, gone, [])
-                    left = await connection.fetch(layout.sql("claims", "edges_without_claims"), gone)
-                    locked = await connection.fetch(layout.sql("claims", "lock_edges"), [row["id"] for row in left])
-                    await delete_edges(connection, layout, locked)
+                rows, left = await self._end(connection, layout, ids, number)
+                if rows:
                     await self._weigh(connection, layout, sorted({row["topic"] for row in rows}))
-                missing = [id_ for id_ in dict.fromkeys(ids) if id_ not in set(gone)]
-                done = Withdrawn(len(gone), missing, [row["id"] for row in left], dry_run)
+                gone = {row["id"] for row in rows}
+                missing = [id_ for id_ in dict.fromkeys(ids) if id_ not in gone]
+                done = Withdrawn(len(gone), missing, left, dry_run)
                 if dry_run:
                     raise _Rehearsed(done)
                 return done

@@ -7,6 +7,7 @@ import asyncpg
 
 from kgmem.domain.bringing import CO_MENTIONED
 from kgmem.domain.claim import ClaimStatement
+from kgmem.domain.entity import ENTITY
 from kgmem.domain.naming import Known, Mention, chosen, keys_of
 from kgmem.domain.reading import BroughtKind, HeldClaim, Provenance, ReadEpisode, Settled, Unread, Waits
 from kgmem.domain.scope import visible_from
@@ -102,6 +103,21 @@ class PostgresReadings:
 
             return await self.database.transact(work)
 
+    async def expect(self, graph: str, entities: Sequence[tuple[int, str]]) -> None:
+        """Note that episodes (ids) are about to bring new entities (keys), for who reads them if this reader dies."""
+        columns = [
+            [episode for episode, _ in entities], [ENTITY] * len(entities), [0] * len(entities),
+            [key for _, key in entities],
+        ]  # fmt: skip
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            await connection.execute(layout.sql("reading", "expect"), *columns)
+
+    async def expect_no_more(self, graph: str, keys: Sequence[str], scope: str) -> None:
+        """Say that what episodes of exactly this scope brought, and do not any more, is taken back."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            ids = await self._ids(connection, layout, keys, scope)
+            await connection.execute(layout.sql("reading", "expect_no_more"), list(ids.values()))
+
     async def drop(self, graph: str, keys: Sequence[str], scope: str) -> Settled:
         """Forget that episodes of exactly this scope were read; gives what nothing says any more."""
         async with self.catalog.on(graph) as held:
@@ -122,6 +138,7 @@ class PostgresReadings:
         """Let episodes wait no more, unless they changed while they were read."""
         ids, digests = [each.id for each in read], [each.digest for each in read]
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            await connection.execute(layout.sql("reading", "expect_no_more"), ids)
             await connection.execute(layout.sql("reading", "done"), ids, digests)
 
     async def open_claims(self, graph: str, topics: Sequence[tuple[str, str, str]]) -> list[HeldClaim]:
@@ -136,11 +153,6 @@ class PostgresReadings:
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("reading", "topics"), list(claims))
         return {(row["subject"], row["predicate"]) for row in rows}
-
-    async def rename(self, graph: str, claims: Mapping[int, int]) -> None:
-        """Let claims that took the place of others have been brought by the same episodes."""
-        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            await connection.execute(layout.sql("reading", "rename"), list(claims), list(claims.values()))
 
     async def waits(self, graph: str) -> Waits:
         """Count what waits."""

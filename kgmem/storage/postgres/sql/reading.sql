@@ -71,20 +71,33 @@ SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::text[], $5:
 ON CONFLICT (episode, kind, item, key) DO UPDATE
 SET begins = excluded.begins, ends = excluded.ends, lasting = excluded.lasting
 
+-- name: expect
+-- What episodes may have brought, or did and do not any more; who takes it back is done, removes it. So what a reader
+-- that died has made is found by the next one.
+INSERT INTO {index}.brought (episode, kind, item, key, begins, ends)
+SELECT n.episode, n.kind, n.item, n.key, -1, -1
+FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::text[]) AS n (episode, kind, item, key)
+ON CONFLICT DO NOTHING
+
+-- name: expect_no_more
+DELETE FROM {index}.brought WHERE episode = ANY ($1::bigint[]) AND begins = -1
+
 -- name: left_items
 -- Which of these relationships and claims nothing that was read says any more.
 SELECT n.item FROM unnest($1::bigint[]) AS n (item)
-WHERE NOT EXISTS (SELECT 1 FROM {index}.brought b WHERE b.item = n.item AND b.item <> 0)
+WHERE NOT EXISTS (SELECT 1 FROM {index}.brought b WHERE b.item = n.item AND b.item <> 0 AND b.begins >= 0)
 
 -- name: left_keys
 -- Which of these entities no text of their scope brings any more.
 SELECT n.scope, n.key FROM unnest($1::text[], $2::text[]) AS n (scope, key)
 WHERE NOT EXISTS (SELECT 1 FROM {index}.brought b JOIN {index}.item i ON i.id = b.episode
-                  JOIN {index}.scope s ON s.id = i.scope WHERE b.item = 0 AND b.key = n.key AND s.path = n.scope)
+                  JOIN {index}.scope s ON s.id = i.scope
+                  WHERE b.item = 0 AND b.key = n.key AND b.begins >= 0 AND s.path = n.scope)
 
 -- name: counts
 -- How many texts bring a relationship.
-SELECT b.item, count(*) AS n FROM {index}.brought b WHERE b.item = ANY ($1::bigint[]) AND b.kind = 3 GROUP BY 1
+SELECT b.item, count(*) AS n FROM {index}.brought b WHERE b.item = ANY ($1::bigint[]) AND b.kind = 3
+  AND b.begins >= 0 GROUP BY 1
 
 -- name: mentions_gone
 SELECT e.id, e.kind, e.version, e.known_from, e.source, e.target
@@ -111,7 +124,7 @@ WHERE u.episode = n.episode AND u.digest = n.digest
 -- What episodes brought, with what it is now.
 SELECT b.episode, b.kind, b.item, b.key, b.begins, b.ends,
        EXISTS (SELECT 1 FROM {index}.brought o WHERE o.item = b.item AND o.key = b.key AND o.kind = b.kind
-                 AND o.episode <> ALL ($1::bigint[])) AS shared
+                 AND o.begins >= 0 AND o.episode <> ALL ($1::bigint[])) AS shared
 FROM {index}.brought b WHERE b.episode = ANY ($1::bigint[]) ORDER BY b.episode, b.kind, b.begins, b.item, b.key
 LIMIT $2
 
@@ -132,9 +145,12 @@ JOIN {index}.item s ON s.id = e.source JOIN {index}.item t ON t.id = e.target JO
 WHERE e.id = ANY ($1::bigint[])
 
 -- name: ids
--- Ids of entities and episodes of a scope, and of the relationships that claims made.
+-- Ids of entities and episodes of a scope, former ones too, and of the relationships that claims made.
 SELECT i.id FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
 WHERE s.path = $1 AND ((i.kind = 1 AND i.key = ANY ($2::text[])) OR (i.kind = 2 AND i.key = ANY ($3::text[])))
+UNION
+SELECT p.id FROM {index}.past_item p JOIN {index}.scope s ON s.id = p.scope
+WHERE s.path = $1 AND p.kind = 2 AND p.key = ANY ($3::text[])
 UNION
 SELECT c.edge FROM {index}.claim c WHERE c.id = ANY ($4::bigint[]) AND c.edge IS NOT NULL
 
