@@ -16,6 +16,7 @@ from kgmem.domain.extraction import Extractor
 from kgmem.domain.graph import Graph
 from kgmem.domain.question import Question
 from kgmem.domain.schema import GraphSchema
+from kgmem.domain.summaries import Wording
 from kgmem.embedding.registry import make_embedder
 from kgmem.extraction.choice import ExtractorChoice
 from kgmem.extraction.registry import make_extractor
@@ -207,6 +208,7 @@ async def _parts(
     imports = PostgresImports(catalog, describe)
     uploads = Uploads(settings.home / "uploads")
     claims = PostgresClaims(catalog, NumpyConsensus())
+    extractor = _extractor(settings, stack)
     parts = Parts(
         catalog,
         store,
@@ -220,7 +222,7 @@ async def _parts(
         embedders.of,
         uploads,
         claims,
-        extractor=_extractor(settings, stack),
+        extractor=extractor,
         readings_store=PostgresReadings(catalog),
         merge_store=PostgresMerges(catalog),
         names=PostgresNames(catalog),
@@ -228,6 +230,7 @@ async def _parts(
         connection_store=PostgresConnections(catalog),
         community_store=PostgresCommunities(catalog),
         summary_store=PostgresSummaries(catalog),
+        wording=extractor if isinstance(extractor, Wording) else None,
     )
     return with_cypher(parts, catalog, Limits(seconds=settings.statement_timeout, length=settings.cypher_length))
 

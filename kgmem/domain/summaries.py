@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
 RULES: Final = "rules"
 _MOST_FACTS: Final = 10  # That a summary tells.
@@ -167,3 +167,15 @@ class Made:
     sentences: Sequence[Sentence]
     maker: str = RULES
     problem: str | None = None
+
+
+@runtime_checkable
+class Wording(Protocol):
+    """Says the sentences of a summary in better words."""
+
+    @property
+    def name(self) -> str:
+        """What stands as the maker of such summaries."""
+
+    async def word(self, sentences: Sequence[Sentence]) -> Made:
+        """Give them in better words, each with what it says; else as they are, with the problem."""

@@ -1,7 +1,8 @@
 """Extraction by a model behind an OpenAI-compatible endpoint (Ollama, vLLM, llama.cpp, ...), within a budget.
 
 Each text is one request with a JSON schema for the answer. What the text does not bear out is refused, and where the
-model is away, too dear or talks nonsense, the offline rules read the text instead and say why.
+model is away, too dear or talks nonsense, the offline rules read the text instead and say why. The same model words
+summaries, by the same budget.
 """
 
 import asyncio
@@ -14,7 +15,9 @@ import orjson
 
 from kgmem.domain.errors import EmbedderUnavailable, InvalidInput
 from kgmem.domain.extraction import Extraction, Extractor, TextToRead
+from kgmem.domain.summaries import Made, Sentence
 from kgmem.embedding.endpoint import Endpoint
+from kgmem.extraction import wording
 from kgmem.extraction.answers import Checked, messages_of, schema_of
 from kgmem.extraction.choice import ExtractorChoice
 from kgmem.extraction.offline import OfflineExtractor
@@ -22,6 +25,7 @@ from kgmem.extraction.offline import OfflineExtractor
 _URLS: Final = {"openai": "https://api.openai.com/v1", "ollama": "http://127.0.0.1:11434/v1"}
 _MINUTE: Final = 60.0
 _MILLION: Final = 1_000_000
+_Shape = tuple[str, Mapping[str, Any]]  # The name and the JSON schema of an answer.
 _FEWEST: Final = 4  # Characters of a token, at the least, where the endpoint counts none.
 
 
@@ -71,35 +75,57 @@ class ChatExtractor:
         await self._endpoint.aclose()
         await self._fallback.aclose()
 
+    async def word(self, sentences: Sequence[Sentence]) -> Made:
+        """Give the sentences of a summary in a model's words, as far as they bear these out; else as they are."""
+        length = sum(len(each.text) for each in sentences)
+        found = await self._ask(wording.messages_of(sentences), ("summary", wording.SCHEMA), length)
+        if isinstance(found, str):
+            return Made(sentences, problem=found)
+        kept = wording.checked(found[0], sentences)
+        if not kept:
+            return Made(sentences, problem=f"{self._name} said nothing that the facts bear out.")
+        return Made(kept, self._name)
+
     async def _asked(self, text: TextToRead) -> Extraction | str:
         """Give what a model finds in a text that the text bears out; else why there is nothing."""
+        found = await self._ask(messages_of(text), ("extraction", schema_of(text)), len(text.text))
+        if isinstance(found, str):
+            return found
+        answer, tokens, cost = found
+        return Checked(text, self._name).extraction(answer, tokens=tokens, cost=cost)
+
+    async def _ask(
+        self, messages: Sequence[Mapping[str, str]], shape: _Shape, length: int
+    ) -> tuple[Mapping[str, Any], int, float] | str:
+        """Give a model's answer, its tokens and cost; else why there is none. `length` is that of what it is told."""
         async with self._turns:
             if spent := self._spent():
                 return spent
             await self._wait_for_rate()
             try:
-                status, data, problem = await self._post(text)
+                status, data, problem = await self._post(messages, shape)
             except EmbedderUnavailable as error:
                 return _told(error.message)
         if status >= 400:
             return f"{self._name} refused the request: {problem}"
-        tokens, cost = self._count(text, data)
+        tokens, cost = self._count(length, data)
         answer = _answer(data)
         if answer is None:
             return f"{self._name} answered without the JSON that was asked for."
-        return Checked(text, self._name).extraction(answer, tokens=tokens, cost=cost)
+        return answer, tokens, cost
 
-    async def _post(self, text: TextToRead) -> tuple[int, Any, str]:
-        body: dict[str, Any] = {"model": self._choice.model, "messages": messages_of(text), "temperature": 0}
+    async def _post(self, messages: Sequence[Mapping[str, str]], shape: _Shape) -> tuple[int, Any, str]:
+        body: dict[str, Any] = {"model": self._choice.model, "messages": list(messages), "temperature": 0}
+        name, schema = shape
         if not self._plain:
-            described = {"name": "extraction", "strict": True, "schema": schema_of(text)}
-            shape: dict[str, Any] = {"type": "json_schema", "json_schema": described}
-            reply = await self._endpoint.post("/chat/completions", {**body, "response_format": shape}, _never)
+            described = {"name": name, "strict": True, "schema": schema}
+            form: dict[str, Any] = {"type": "json_schema", "json_schema": described}
+            reply = await self._endpoint.post("/chat/completions", {**body, "response_format": form}, _never)
             if reply.status != 400 or ("response_format" not in reply.problem and "schema" not in reply.problem):
                 return reply.status, reply.data, reply.problem
             self._plain = True
-        hint = {"role": "system", "content": f"The schema: {orjson.dumps(schema_of(text)).decode()}"}
-        body["messages"] = [hint, *messages_of(text)]
+        hint = {"role": "system", "content": f"The schema: {orjson.dumps(schema).decode()}"}
+        body["messages"] = [hint, *messages]
         reply = await self._endpoint.post(
             "/chat/completions", {**body, "response_format": {"type": "json_object"}}, _never
         )
@@ -113,13 +139,13 @@ class ChatExtractor:
             return f"The budget of {choice.most_cost:g} is spent."
         return None
 
-    def _count(self, text: TextToRead, data: Any) -> tuple[int, float]:
+    def _count(self, length: int, data: Any) -> tuple[int, float]:
         """Count tokens and cost: as the endpoint tells, or else by the length of what was said."""
         usage = data.get("usage") if isinstance(data, Mapping) else None
         told = usage if isinstance(usage, Mapping) else {}
         counts = [told.get(name) for name in ("prompt_tokens", "completion_tokens")]
         asked, answered = (count if isinstance(count, int) and count >= 0 else None for count in counts)
-        asked = len(text.text) // _FEWEST if asked is None else asked
+        asked = length // _FEWEST if asked is None else asked
         answered = len(str(data)) // _FEWEST if answered is None else answered
         cost = (asked * self._choice.price_in + answered * self._choice.price_out) / _MILLION
         self.tokens += asked + answered

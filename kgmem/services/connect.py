@@ -26,7 +26,7 @@ async def defer(parts: Parts, graph: str, least: float = ALIKE) -> int | None:
 
 async def _ask(parts: Parts, graph: str, least: float) -> None:
     if not 0 < least <= 1:
-        raise InvalidInput(f"{least} is no likeness.", mend="Give a number above 0, and 1 at the most; 0.8 is usual.")
+        raise InvalidInput(f"{least} is no likeness.", mend="Give a number above 0, and 1 at the most; 0.85 is usual.")
     await parts.graphs.get(graph)
     await parts.connections.ask(graph, least)
 

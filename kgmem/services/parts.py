@@ -23,7 +23,7 @@ from kgmem.domain.ports import (
 from kgmem.domain.reading import Readings
 from kgmem.domain.resolution import Comparer, MergeStore, NameIndex
 from kgmem.domain.schema import GraphSchema
-from kgmem.domain.summaries import Summaries
+from kgmem.domain.summaries import Summaries, Wording
 
 
 def _no_other(space: EmbeddingSpace) -> None:
@@ -57,6 +57,7 @@ class Parts:
     connection_store: Connections | None = None  # None: no entities are joined that are alike.
     community_store: Communities | None = None  # None: no communities are kept.
     summary_store: Summaries | None = None  # None: nothing is summed up.
+    wording: Wording | None = None  # None: summaries are in the words of the facts.
 
     @property
     def engine(self) -> Cypher:

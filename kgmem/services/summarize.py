@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 from kgmem.domain.errors import NotFound
-from kgmem.domain.summaries import Made, Material, Summary, sentences_of, standing
+from kgmem.domain.summaries import RULES, Made, Material, Summary, sentences_of, standing
 from kgmem.services.parts import Parts
 
 
 async def summarize(parts: Parts, graph: str, key: str, scope: str) -> Summary:
     """Sum up an entity of exactly this scope, now and from now on. Raises NotFound."""
     material = await parts.summaries.of_entity(graph, key, scope)
-    await parts.summaries.put(graph, material, _made(material))
+    await _put(parts, graph, material)
     return await of_entity(parts, graph, key, scope)
 
 
@@ -50,7 +50,7 @@ async def keep(parts: Parts, graph: str) -> int:
                     material = await parts.summaries.of_community(graph, id_, scope)
             except NotFound:  # Gone meanwhile.
                 continue
-            made += await parts.summaries.put(graph, material, _made(material))
+            made += await _put(parts, graph, material)
         communities = [id_ for kind, id_, _, _ in wanting if kind == "community"]
         if not communities:
             break
@@ -72,8 +72,15 @@ async def defer_missing(parts: Parts) -> int:
     return asked
 
 
-def _made(material: Material) -> Made:
-    return Made(sentences_of(material))
+async def _put(parts: Parts, graph: str, material: Material) -> bool:
+    """Make and store a summary unless what it would be made of is the same; a model is asked only where it is not."""
+    found = await parts.summaries.get(graph, material.kind, material.subject, None)
+    maker = parts.wording.name if parts.wording else RULES
+    if found and found[1] == material.digest() and (found[0].maker == maker or found[0].problem):
+        return False
+    sentences = sentences_of(material)
+    made = await parts.wording.word(sentences) if parts.wording and len(sentences) > 1 else Made(sentences)
+    return await parts.summaries.put(graph, material, made)
 
 
 def _as_it_stands(summary: Summary, material: Material, made_of: tuple[int, dict[int, int]]) -> Summary:

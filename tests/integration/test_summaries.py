@@ -1,13 +1,14 @@
 """Summaries of entities and communities: made of facts, kept up, and never ahead of what was known."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 
 from kgmem.domain.entity import Entity
 from kgmem.domain.errors import NotFound
 from kgmem.domain.relationship import Relationship
-from kgmem.domain.summaries import Material, Said, Thing, sentences_of
+from kgmem.domain.summaries import Made, Material, Said, Sentence, Thing, sentences_of
 from kgmem.memory import Memory
 from tests.memories import index_schema, new_graph, opened_memory, query
 
@@ -134,6 +135,33 @@ async def test_what_is_deleted_takes_every_summary_along_that_told_of_it(memory:
     await memory.delete_entities(GRAPH, ["ann"])
     assert not await query(memory, f"SELECT FROM {schema}.summary")
     assert not await query(memory, f"SELECT FROM {schema}.summary_of")
+
+
+class Loud:
+    """A model that shouts, and counts how often it is asked."""
+
+    name = "test:loud"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def word(self, sentences: Sequence[Sentence]) -> Made:
+        self.asked += 1
+        return Made([replace(each, text=each.text.upper()) for each in sentences], self.name)
+
+
+async def test_a_model_words_what_is_new_once(memory: Memory) -> None:
+    loud = Loud()
+    worded = Memory(replace(memory.parts, wording=loud))
+    await crew(memory)
+    plain = await memory.summarize(GRAPH, "ann")
+
+    summary = await worded.summarize(GRAPH, "ann")
+    await worded.summarize(GRAPH, "ann")
+    await worded.keep_summaries(GRAPH)
+
+    assert (summary.text, summary.maker, loud.asked) == (plain.text.upper(), "test:loud", 1)
+    assert (await memory.summary(GRAPH, "ann", known_at=plain.known_from)).maker == "rules"
 
 
 def test_sentences_are_told_once_and_no_more_than_are_read() -> None:

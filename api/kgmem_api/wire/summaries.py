@@ -32,7 +32,7 @@ class SummaryOut(BaseModel):
     scope: str
     text: str
     sentences: list[SentenceOut]
-    maker: Annotated[str, Field(description="Who made it: rules.")]
+    maker: Annotated[str, Field(description="Who made it: rules, or a model.")]
     known_from: str
     known_to: str | None = None
     stale: Annotated[
