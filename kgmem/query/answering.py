@@ -54,6 +54,7 @@ class GraphCypher:
             query.mode == "write",
             replace(self._limits, seconds=seconds, rows=rows),
             bound=query.scope is not None or (query.asker is not None and query.asker.graph is not None),
+            asker=query.asker,
         )
 
     async def hold(self, held: "_Transaction") -> None:

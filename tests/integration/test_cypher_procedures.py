@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kgmem.domain.access import Key
 from kgmem.domain.cypher import CypherAnswer, CypherQuery
 from kgmem.domain.errors import Conflict, InvalidInput
 from kgmem.formats.named_queries import load_named_queries, read_named_query
@@ -154,6 +155,15 @@ async def test_show_shows_with_yield_where_and_return(apollo: Memory) -> None:
     assert vector.rows[0][:2] == ("kgmem_vectors", "VECTOR")
     assert vector.rows[0][2]["indexConfig"]["vector.dimensions"] > 0
     await ask(apollo, "SHOW CONSTRAINTS")
+
+
+async def test_show_current_user_tells_whose_key_asks(apollo: Memory) -> None:
+    key = Key("k1", "reports", "read")
+    columns = ["user", "roles", "passwordChangeRequired", "suspended", "home"]
+    mine = await apollo.cypher(GRAPH, "SHOW CURRENT USER", asker=key)
+    assert list(mine.columns) == columns
+    assert mine.rows == [("reports", ["PUBLIC", "reader"], False, False, "apollo")]
+    assert (await ask(apollo, "SHOW CURRENT USER YIELD user, roles")).rows == [("kgmem", ["PUBLIC", "admin"])]
 
 
 async def test_recall_is_a_part_of_a_query(apollo: Memory) -> None:

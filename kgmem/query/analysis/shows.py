@@ -38,6 +38,7 @@ SHOWN: Mapping[str, Shown] = {
         "id:INTEGER name type entityType labelsOrTypes:LIST<STRING> properties:LIST<STRING> ownedIndex propertyType",
         "options:MAP createStatement",
     ),
+    "CURRENT USER": _shown("user roles:LIST<STRING> passwordChangeRequired:BOOLEAN suspended:BOOLEAN home", ""),
     "PROCEDURES": _shown(
         "name description mode worksOnSystem:BOOLEAN",
         "signature argumentDescription:LIST<MAP> returnDescription:LIST<MAP> admin:BOOLEAN rolesExecution:LIST<STRING> "

@@ -217,11 +217,11 @@ async def _binder(run: Run, asking: Asking, needs: Mapping[str, frozenset[str]],
             wanted_links |= _ids(matched, at, repeats=part.repeats)
         else:
             wanted_nodes |= _ids(matched, at, repeats=False)
-    relationships = await run.transaction.relationships(wanted_links)
+    relationships = await run.transaction.relationships(wanted_links) if wanted_links else {}
     if any(isinstance(part, LinkPart) and part.repeats and part.name in along for part in pattern.parts):
         # A path shows the nodes between as well.
         wanted_nodes |= {end for each in relationships.values() for end in (each.start, each.end)}
-    read = await run.transaction.nodes(wanted_nodes)
+    read = await run.transaction.nodes(wanted_nodes) if wanted_nodes else {}
     makers = [(part.name, at, _maker(part, needs[part.name], relationships, read)) for part, at in fresh]
     folded = asking.folded
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from kgmem.domain.access import Key
 from kgmem.query.errors import CypherError
 from kgmem.query.evaluation.setting import Clock, Row, Setting
 from kgmem.query.execution import (
@@ -60,6 +61,7 @@ class Asked:
     writes: bool = False
     limits: Limits = field(default_factory=Limits)
     bound: bool = True  # The asker may learn of no other graph.
+    asker: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ class Engine:
                 procedures=self._procedures,
                 answer=subqueries.answer,
             )
-            run.graph, run.scope, run.bound = asked.graph, asked.scope, asked.bound
+            run.graph, run.scope, run.bound, run.asker = asked.graph, asked.scope, asked.bound, asked.asker
             rows: list[Row] = []
             names, mode = analysed.names, understood.mode
             if mode == EXPLAIN:

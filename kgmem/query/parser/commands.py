@@ -47,9 +47,12 @@ class CommandParser(QueryParser):
 
     def _show(self, at: int) -> Show:
         which: list[str] = []
-        while self.token.upper in _WHICH:
-            which.append(self.advance().upper)
-        what = _SHOWN[self.one_of(*_SHOWN)]
+        if self.take_all("CURRENT", "USER"):
+            what = "CURRENT USER"
+        else:
+            while self.token.upper in _WHICH:
+                which.append(self.advance().upper)
+            what = _SHOWN[self.one_of(*_SHOWN)]
         name = self.any_name("a name") if what == "DATABASES" and self._database_named() else None
         if self.take("EXECUTABLE") and self.take("BY"):
             self.any_name("a user")

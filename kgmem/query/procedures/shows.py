@@ -1,4 +1,4 @@
-"""What SHOW shows: databases, indexes, constraints, procedures, functions."""
+"""What SHOW shows: databases, indexes, constraints, procedures, functions, and who asks."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,6 +16,7 @@ from kgmem.query.signatures import Field, FunctionSignature
 from kgmem.query.tree.commands import Show
 
 _Shown = Iterable[Mapping[str, Any]]
+_ROLES = {"read": "reader", "write": "publisher", "admin": "admin"}  # As Neo4j calls them.
 
 
 def shown(around: Surroundings, procedures: Sequence[Procedure]) -> Mapping[str, Rows]:
@@ -50,7 +51,14 @@ def shown(around: Surroundings, procedures: Sequence[Procedure]) -> Mapping[str,
     async def functions(_run: Run, _asked: Show) -> _Shown:
         return [_function(each) for each in FUNCTIONS.values()]
 
+    async def current_user(run: Run, _asked: Show) -> _Shown:
+        role = _ROLES[run.asker.right] if run.asker is not None else "admin"
+        name = run.asker.name if run.asker is not None else "kgmem"
+        told = {"passwordChangeRequired": False, "suspended": False, "home": run.graph}
+        return [{"user": name, "roles": ["PUBLIC", role], **told}]
+
     return {
+        "CURRENT USER": current_user,
         "DATABASES": databases,
         "INDEXES": indexes,
         "CONSTRAINTS": constraints,

@@ -9,7 +9,7 @@ from kgmem.query.tree.located import Located
 
 @dataclass(frozen=True, slots=True)
 class Show(Located):
-    """SHOW DATABASES, INDEXES, CONSTRAINTS, PROCEDURES, FUNCTIONS (`what`).
+    """SHOW DATABASES, INDEXES, CONSTRAINTS, PROCEDURES, FUNCTIONS, CURRENT USER (`what`).
 
     `which` are the words before that: ALL, VECTOR. `name` is the database's in SHOW DATABASE name.
     """

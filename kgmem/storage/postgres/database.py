@@ -19,6 +19,7 @@ T = TypeVar("T")
 Work = Callable[[asyncpg.Connection], Awaitable[T]]
 
 _TRIES = 8
+_PATIENCE = 10.0  # Seconds to wait for a connection, or for one to be given back.
 _SETTINGS = {
     "search_path": "ag_catalog,public",
     "jit": "off",
@@ -121,13 +122,14 @@ class Database:
             raise DatabaseUnavailable("The database is not open.", mend="Use it inside of its async with.")
         with translating():
             try:
-                connection = await self._pool.acquire(timeout=10)
+                # Where one is free there is nothing to wait for, and a timer costs time too.
+                connection = await self._pool.acquire(timeout=None if self._pool.get_idle_size() else _PATIENCE)
             except TimeoutError as error:
                 raise DatabaseUnavailable("All database connections are busy.", mend="Try again.") from error
             try:
                 yield connection
             finally:
-                await self._pool.release(connection)
+                await _give_back(self._pool, connection)
 
     async def transact(self, work: Work[T], *, isolation: str | None = None) -> T:
         """Run work in a transaction and commit it; run it again from its start when writers met on the same rows."""
@@ -161,6 +163,19 @@ async def transact_on(connection: asyncpg.Connection, work: Work[T]) -> T:
             await asyncio.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 - jitter, no secret
     async with connection.transaction():
         return await work(connection)
+
+
+async def _give_back(pool: asyncpg.Pool, connection: asyncpg.Connection) -> None:
+    """Give a connection back to its pool.
+
+    For that asyncpg starts a task, which nobody can cancel, and which costs as much as a short query. A connection on
+    which nothing is left to be done has nothing to wait for, and goes back at once.
+    """
+    held = connection._con  # None where it was lost, and so is the pool's again.
+    if held is None or held.is_closed() or held.is_in_transaction() or held._protocol._is_cancelling():
+        await pool.release(connection, timeout=_PATIENCE)
+    else:
+        await connection._holder.release(None)
 
 
 async def _keep_session(connection: asyncpg.Connection) -> None:

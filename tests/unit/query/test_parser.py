@@ -209,6 +209,7 @@ def test_what_stands_before_a_query_is_known() -> None:
 def test_commands_are_no_queries() -> None:
     kinds = {
         "SHOW INDEXES": Show,
+        "SHOW CURRENT USER YIELD user": Show,
         "CREATE INDEX FOR (n:A) ON (n.x)": CreateIndex,
         "CREATE CONSTRAINT FOR (n:A) REQUIRE n.x IS UNIQUE": CreateConstraint,
         "DROP INDEX i IF EXISTS": Drop,

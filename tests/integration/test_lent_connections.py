@@ -1,0 +1,43 @@
+"""Connections go back to the pool, whatever became of them while they were lent."""
+
+import asyncio
+
+import pytest
+
+from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.storage.postgres.database import Database
+
+
+async def test_a_connection_that_is_lost_while_it_is_lent_is_replaced(database_url: str) -> None:
+    async with Database(database_url, size=1) as database, Database(database_url, size=1) as other:
+
+        async def lose() -> None:
+            async with database.connection() as connection, other.connection() as killer:
+                await killer.execute("SELECT pg_terminate_backend($1, 5000)", connection.get_server_pid())
+                await connection.fetchval("SELECT 1")
+
+        with pytest.raises(DatabaseUnavailable):
+            await lose()
+        assert database.in_use == 0
+        async with database.connection() as connection:
+            assert await connection.fetchval("SELECT 2") == 2
+
+
+async def test_connections_whose_borrowers_were_stopped_serve_on(database_url: str) -> None:
+    async with Database(database_url, size=2) as database:
+
+        async def borrow() -> None:
+            async with database.connection() as connection, connection.transaction():
+                await connection.fetchval("SELECT pg_sleep(0.01)")
+
+        for turns in (0, 1, 3, 7, 20):
+            tasks = [asyncio.create_task(borrow()) for _ in range(8)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for task in tasks[::2]:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            assert [each for each in ended if each is not None and not isinstance(each, asyncio.CancelledError)] == []
+            assert database.in_use == 0
+        async with database.connection() as connection:
+            assert await connection.fetchval("SELECT 3") == 3
