@@ -237,6 +237,8 @@ class _Writer:
         if variable and self._one(*range(4)) == 0:
             shortest = self._one("shortestPath({})", "allShortestPaths({})", "SHORTEST 1 {}", "ALL SHORTEST {}")
             found = shortest.format(f"{self._node()}-[:R*..3]->{self._node()}")
+        elif self._one(*range(6)) == 0:
+            found = f"{self._node()} {self._group()} {self._node()}"
         else:
             steps = self._some(lambda: self._relationship() + self._node(), least=0, most=2, between="")
             found = self._node() + steps
@@ -244,6 +246,17 @@ class _Writer:
             return found
         self._scope.names[variable] = "path"
         return f"{variable} = {found}"
+
+    def _group(self) -> str:
+        left, link, right = self._new("node"), self._new("relationship"), self._new("node")
+        asked, end = self._property(), self._one("->", "-")
+        where = self._one("", f" WHERE {left}.{asked} <> {right}.{asked}", f" WHERE {link}.{asked} = $number")
+        # Outside of the group they are lists.
+        self._scope.names |= dict.fromkeys((left, link, right), "list")
+        return f"(({left})-[{link}{self._one('', ':R', ':R|KNOWS')}]{end}({right}){where}){self._quantifier()}"
+
+    def _quantifier(self) -> str:
+        return self._one("{1,2}", "{0,2}", "{2}", "{,1}", "+", "*")
 
     def _new_path(self) -> str:
         # What is made asks for nothing that is made with it.
