@@ -54,10 +54,12 @@ class Material:
     scope: str
     things: Sequence[Thing]
     facts: Sequence[Said]
+    size: int = 1  # Of a community; of a large one not all things are here.
 
     def digest(self) -> int:
         """Give a number that changes when anything of it does."""
         told = [f"{each.id}.{each.version}.{each.name}" for each in self.things]
+        told.append(str(self.size))
         told += sorted(f"{each.id}.{each.version}.{','.join(sorted(each.episodes))}" for each in self.facts)
         return int.from_bytes(blake2b("\x1f".join(told).encode(), digest_size=8).digest(), "big", signed=True)
 
@@ -99,7 +101,7 @@ def sentences_of(material: Material) -> list[Sentence]:
     """Give what the rules say of it: what it is, then the facts, those believed most and most in the middle first."""
     if not material.things:
         return []
-    first = _entity(material.things[0]) if material.kind == "entity" else _community(material.things)
+    first = _entity(material.things[0]) if material.kind == "entity" else _community(material)
     told: dict[str, Sentence] = {}
     for fact in sorted(material.facts, key=lambda each: (-each.weight, each.id)):
         sentence = _sentence(fact.text)
@@ -119,11 +121,12 @@ def _entity(thing: Thing) -> Sentence:
     return Sentence(f"{thing.name} ({thing.label}){others}.{own}", [thing.id])
 
 
-def _community(things: Sequence[Thing]) -> Sentence:
-    counts = Counter(each.label for each in things).most_common(_MOST_LABELS)
+def _community(material: Material) -> Sentence:
+    counts = Counter(each.label for each in material.things).most_common(_MOST_LABELS)
     kinds = ", ".join(f"{count} {label}" for label, count in counts)
-    named = things[:_MOST_NAMED]
-    text = f"{len(things)} entities around {_listed([each.name for each in named])} ({kinds})."
+    named = material.things[:_MOST_NAMED]
+    told = f" ({kinds})" if len(material.things) == material.size else ""
+    text = f"{material.size} entities around {_listed([each.name for each in named])}{told}."
     return Sentence(text, [each.id for each in named])
 
 

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,10 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.resolution import MergeAsked
 from kgmem.memory import Memory
 from kgmem.storage.postgres import connecting
-from tests.memories import DIMENSION, hashing, index_schema, new_graph, opened_memory, query
+from kgmem.storage.postgres.jobs import open_queue
+from kgmem.storage.postgres.worker import WorkerOptions
+from kgmem.wiring import handlers
+from tests.memories import DIMENSION, hashing, index_schema, new_graph, opened_memory, query, until
 
 GRAPH = "alike"
 
@@ -244,11 +248,41 @@ async def test_forgetting_texts_takes_what_is_alike_along_and_tells_it(memory: M
     await memory.embed_waiting(GRAPH)
     await memory.connect(GRAPH, least=0.1)
     assert len(await joined(memory)) == 1
+    await memory.group(GRAPH)
+    assert await memory.keep_summaries(GRAPH) == 1
+    named = {each.name: each.key for each in (await memory.list_entities(GRAPH)).items}
+    gone, kept = named["Ann Lee"], named["Ann Leeds"]
+    await memory.summarize(GRAPH, gone)
+    await memory.summarize(GRAPH, kept)
 
     report = await memory.forget(GRAPH, ["one"], erase=True)
 
     assert (report.entities, report.likenesses) == (1, 1)
+    assert (report.communities, report.summaries) == (1, 2)
     assert await joined(memory) == {}
     schema = await index_schema(memory, GRAPH)
+    assert not await query(memory, f"SELECT FROM {schema}.summary WHERE sentences::text ~ 'Lee\\M'")
+    assert (await memory.summary(GRAPH, kept)).text == "Ann Leeds (Concept)."
     assert not await query(memory, f"SELECT FROM {schema}.history WHERE record->>'label' = '{SIMILAR_TO}'")
     assert not await query(memory, f"SELECT FROM {schema}.past_edge")
+
+
+async def test_a_worker_joins_groups_and_sums_up_what_was_asked_for(memory: Memory, database_url: str) -> None:
+    await memory.put_entities(GRAPH, [at("a", 0), at("b", 5)])
+    async with open_queue(database_url) as queue:
+        working = Memory(replace(memory.parts, jobs=queue))
+        await working.defer_connect(GRAPH)
+        await working.defer_group(GRAPH)
+        async with queue.worker(handlers(working), WorkerOptions(poll=0.1, grace=0.2)):
+            await until(lambda: joined(memory))
+
+            async def is_told() -> bool:
+                await working.keep_communities(GRAPH)  # Which may have been looked for before anything was joined.
+                found = (await memory.communities(GRAPH)).items
+                return bool(found) and await memory.community_summary(GRAPH, found[0].id) is not None
+
+            await until(is_told)
+    (community,) = (await memory.communities(GRAPH)).items
+    summary = await memory.community_summary(GRAPH, community.id)
+    assert summary is not None
+    assert summary.text == "2 entities around a and b (2 Thing)."

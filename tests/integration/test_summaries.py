@@ -174,3 +174,12 @@ def test_sentences_are_told_once_and_no_more_than_are_read() -> None:
     assert len(told) == len({each.text for each in told}) == 11
     assert list(told[1].episodes) == ["t1", "t2"]
     assert sentences_of(Material("community", 1, "", [], facts)) == []
+
+
+def test_a_large_community_is_told_by_its_size_alone() -> None:
+    things = [Thing(n, 1, str(n), "Person", f"P{n}") for n in range(4)]
+
+    assert sentences_of(Material("community", 1, "", things, [], 4))[0].text == (
+        "4 entities around P0, P1 and P2 (4 Person)."
+    )
+    assert sentences_of(Material("community", 1, "", things, [], 9))[0].text == "9 entities around P0, P1 and P2."

@@ -49,13 +49,12 @@ class PostgresSummaries:
         """Give what the summary of a community is made of. Raises NotFound."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = await _number(connection, layout, scope)
-            things = await _things(
-                connection, layout, await connection.fetch(layout.sql("summary", "members"), id_, number)
-            )
+            rows = await connection.fetch(layout.sql("summary", "members"), id_, number)
+            things = await _things(connection, layout, rows)
             if not things:
                 raise NotFound(f"There is no community {id_} of this scope.", mend="List the communities.")
             facts = await _facts(connection, layout, [each.id for each in things], number, between=True)
-        return Material("community", id_, scope, things, facts)
+        return Material("community", id_, scope, things, facts, rows[0]["size"])
 
     async def get(
         self, graph: str, kind: SubjectKind, subject: int, known_at: str | None

@@ -4,7 +4,7 @@ JOIN {index}.label l ON l.id = i.id >> 48
 WHERE i.scope = $1 AND i.key = $2 AND i.kind = 1
 
 -- name: members
-SELECT i.id, i.version, i.key, l.name AS label, m.centrality::float8 AS centrality
+SELECT i.id, i.version, i.key, l.name AS label, m.centrality::float8 AS centrality, c.size
 FROM {index}.community c
 JOIN {index}.community_member m ON m.community = c.id
 JOIN {index}.item i ON i.id = m.item AND i.scope = c.scope
