@@ -43,6 +43,7 @@ class Said:
     text: str
     weight: float
     episodes: Sequence[str] = ()
+    texts: Sequence[int] = ()  # The ids of the episodes.
 
 
 @dataclass(frozen=True, slots=True)

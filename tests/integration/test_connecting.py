@@ -11,7 +11,7 @@ from kgmem.domain.connecting import SIMILAR_TO, Connected
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.extraction import Extraction, FoundEntity, Span, TextToRead
+from kgmem.domain.extraction import Argument, Extraction, FoundEntity, FoundFact, Span, TextToRead
 from kgmem.domain.question import Hops, Links, Question, What
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.resolution import MergeAsked
@@ -35,7 +35,11 @@ class Capitals:
         for each in texts:
             words = re.finditer(r"[A-Z]\w+ [A-Z]\w+", each.text)
             entities = [FoundEntity(m[0], "Concept", [Span(*m.span())]) for m in words]
-            found.append(Extraction(entities, extractor=self.name))
+            facts = []
+            if (at := each.text.find(" met ")) > 0:
+                ends = [Argument(one.name, one.spans[0]) for one in entities]
+                facts = [FoundFact(ends[0], "waved at", Span(at + 1, at + 4), ends[1], 1.0, self.name)]
+            found.append(Extraction(entities, facts, extractor=self.name))
         return found
 
     async def aclose(self) -> None:
@@ -265,6 +269,23 @@ async def test_forgetting_texts_takes_what_is_alike_along_and_tells_it(memory: M
     assert (await memory.summary(GRAPH, kept)).text == "Ann Leeds (Concept)."
     assert not await query(memory, f"SELECT FROM {schema}.history WHERE record->>'label' = '{SIMILAR_TO}'")
     assert not await query(memory, f"SELECT FROM {schema}.past_edge")
+
+
+async def test_a_text_that_is_forgotten_is_named_by_no_summary(memory: Memory) -> None:
+    texts = [Episode("Ann Lee met Bob Day.", key, extract=True) for key in ("one", "two")]
+    await memory.put_episodes(GRAPH, texts)
+    await memory.read_waiting(GRAPH)
+    named = {each.name: each.key for each in (await memory.list_entities(GRAPH)).items}
+    (edge,) = (await memory.list_relationships(GRAPH, kind="STATES")).items
+    summary = await memory.summarize(GRAPH, named["Ann Lee"])
+    assert [list(each.episodes) for each in summary.sentences] == [[], ["one", "two"]]
+
+    report = await memory.forget(GRAPH, ["one"])
+
+    assert report.summaries == 1
+    assert [each.id for each in (await memory.list_relationships(GRAPH, kind="STATES")).items] == [edge.id]
+    again = await memory.summarize(GRAPH, named["Ann Lee"])
+    assert [list(each.episodes) for each in again.sentences] == [[], ["two"]]
 
 
 async def test_a_worker_joins_groups_and_sums_up_what_was_asked_for(memory: Memory, database_url: str) -> None:

@@ -164,6 +164,22 @@ async def test_a_model_words_what_is_new_once(memory: Memory) -> None:
     assert (await memory.summary(GRAPH, "ann", known_at=plain.known_from)).maker == "rules"
 
 
+async def test_what_cypher_deletes_or_gets_another_type_leaves_no_summary_behind(memory: Memory) -> None:
+    await crew(memory)
+    await memory.group(GRAPH)
+    await memory.keep_summaries(GRAPH)
+    for key in ("ann", "ship"):
+        await memory.summarize(GRAPH, key)
+    await memory.put_entities(GRAPH, [Entity("ship", "Place")])
+    await memory.cypher(GRAPH, "MATCH (n {key: 'ann'}) DETACH DELETE n", mode="write")
+
+    schema = await index_schema(memory, GRAPH)
+    assert not await query(memory, f"SELECT FROM {schema}.summary")
+    assert not await query(memory, f"SELECT FROM {schema}.summary_of")
+    left = f"SELECT FROM {schema}.community_member m WHERE m.item NOT IN (SELECT id FROM {schema}.item)"
+    assert not await query(memory, left)
+
+
 def test_sentences_are_told_once_and_no_more_than_are_read() -> None:
     thing = Thing(1, 1, "a", "Person", "Ann", text="A pilot\nof note")
     facts = [Said(n, 1, f"Ann does  thing {n // 2}", n / 100, ["t2", "t1"]) for n in range(100)]

@@ -258,6 +258,7 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
             gone = [row["id"] for row in rows]
             await drop_passages_of(connection, layout, gone)
             await connection.execute(layout.sql("write", "delete_items"), gone)
+            await connection.execute(layout.sql("group", "leave"), gone)
             await connection.execute(layout.sql("write", "change"), DELETED, kind, gone, [row["key"] for row in rows])
     # Behind the vertices, since now nobody makes an edge to them any more.
     joined = await connection.fetch(layout.sql("absorb", "edges_of"), [row["id"] for row in held])
@@ -266,6 +267,7 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
         gone = [row["id"] for row in edges]
         await facts.drop(connection, layout, gone)
         await connection.execute(layout.sql("write", "delete_edges"), gone)
+        await connection.execute(layout.sql("group", "unsay"), gone)
         await connection.execute(layout.sql("write", "change"), DELETED, RELATIONSHIP, gone, [])
     return len(held) + len(edges)
 

@@ -23,6 +23,7 @@ async def relabel(connection: asyncpg.Connection, passages: Passages, old: int, 
     await _move_edges(connection, layout, old, new)
     await connection.execute(layout.sql("write", "delete_vertices", label=former.age_name), [old])
     await connection.execute(layout.sql("relabel", "move_history"), new, old)
+    await connection.execute(layout.sql("relabel", "move_derived"), new, old)
     passages.move(old, new)
     return new
 

@@ -103,7 +103,7 @@ async def _is_there(connection: asyncpg.Connection, layout: Layout, material: Ma
     if await connection.fetchval(layout.sql("summary", name), material.subject) is None:
         return False
     for what, ids in (
-        ("things_there", [each.id for each in material.things]),
+        ("things_there", sorted({each.id for each in material.things} | _texts(material))),
         ("edges_there", [each.id for each in material.facts]),
     ):
         if len(await connection.fetch(layout.sql("summary", what), ids)) < len(ids):
@@ -123,9 +123,14 @@ async def _put(connection: asyncpg.Connection, layout: Layout, scope: int, mater
     id_ = await connection.fetchval(
         layout.sql("summary", "put"), *subject, scope, encoded(told).decode(), made.maker, digest, made.problem
     )
-    versions = material.versions()
+    # The texts too, so that one that is forgotten is named by no summary; they have no part in what is stale.
+    versions = dict.fromkeys(_texts(material), 0) | dict(material.versions())
     await connection.execute(layout.sql("summary", "put_sources"), id_, list(versions), list(versions.values()))
     return True
+
+
+def _texts(material: Material) -> set[int]:
+    return {text for fact in material.facts for text in fact.texts}
 
 
 async def _number(connection: asyncpg.Connection, layout: Layout, scope: str) -> int:
@@ -162,14 +167,14 @@ async def _facts(
     ends = await read_vertices(connection, layout, {row[end] for row in rows for end in ("source", "target")})
     names = {id_: text_of(held, "name") or text_of(held, "key") or "" for id_, held in ends.items()}
     found = await connection.fetch(layout.sql("summary", "episodes"), ids, scope)
-    episodes = {row["id"]: row["keys"] for row in found}
+    episodes = {row["id"]: (row["keys"], row["texts"]) for row in found}
     told = []
     for row in rows:
         if row["id"] in stored and names.get(row["source"]) and names.get(row["target"]):
             kind = layout.by_id[label_id(row["id"])].name
             text = text_of(stored[row["id"]][1], "text") or worded(names[row["source"]], kind, names[row["target"]])
-            keys = episodes.get(row["id"], [])
-            told.append(Said(row["id"], row["version"], text[:_LONGEST], round(row["weight"], 4), keys))
+            keys, texts = episodes.get(row["id"], ((), ()))
+            told.append(Said(row["id"], row["version"], text[:_LONGEST], round(row["weight"], 4), keys, texts))
     return told
 
 

@@ -21,3 +21,11 @@ UPDATE {index}.item SET id = $1 WHERE id = $2
 
 -- name: move_history
 UPDATE {index}.history SET id = $1 WHERE id = $2
+
+-- name: move_derived
+WITH members AS (
+    UPDATE {index}.community_member SET item = $1 WHERE item = $2
+), said AS (
+    UPDATE {index}.summary SET subject = $1 WHERE kind = 1 AND subject = $2
+)
+UPDATE {index}.summary_of SET thing = $1 WHERE thing = $2

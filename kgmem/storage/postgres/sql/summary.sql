@@ -29,7 +29,7 @@ ORDER BY weight DESC, e.id LIMIT 300
 
 -- name: episodes
 -- Which texts of the scope say a relationship, by themselves or by claims.
-SELECT n.id, array_agg(DISTINCT i.key ORDER BY i.key) AS keys FROM unnest($1::bigint[]) AS n (id)
+SELECT n.id, array_agg(DISTINCT i.key ORDER BY i.key) AS keys, array_agg(DISTINCT i.id) AS texts FROM unnest($1::bigint[]) AS n (id)
 CROSS JOIN LATERAL (
     SELECT b.episode FROM {index}.brought b WHERE b.item = n.id AND b.kind = 3
     UNION SELECT b.episode FROM {index}.claim c JOIN {index}.brought b ON b.item = c.id AND b.kind = 5
