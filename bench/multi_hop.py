@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.contract import Figure, alone, compared
-from bench.rig.database import fresh_database, memory_on
+from bench.rig.database import GRAPH, fresh_database, memory_on
 from bench.rig.multi_hop import QuestionSet, graph_of, read
 from bench.rig.rows import batches
 from kgmem.domain.question import Links, Question, What
@@ -43,7 +43,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     for name in _SETS if rows > SHORT else _SETS[:1]:
         asked = read(name)
         async with fresh_database() as url, memory_on(url, embedder="minilm") as memory:
-            await memory.create_graph(name)
+            await memory.create_graph(GRAPH)
             await _store(memory, asked)
             scores = {way: await _score(memory, asked, question, rows) for way, question in _WAYS.items()}
         best = max(scores["words"].recall, scores["meaning"].recall)
@@ -64,12 +64,12 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 async def _store(memory: Memory, asked: QuestionSet) -> None:
     entities, facts, episodes = graph_of(asked.passages)
     for batch in batches(iter(entities), 2000):
-        await memory.put_entities(asked.name, batch)
+        await memory.put_entities(GRAPH, batch)
     for batch in batches(iter(facts), 2000):
-        await memory.put_relationships(asked.name, batch)
+        await memory.put_relationships(GRAPH, batch)
     for batch in batches(iter(episodes), 1000):
-        await memory.put_episodes(asked.name, batch)
-    await memory.embed_waiting(asked.name)
+        await memory.put_episodes(GRAPH, batch)
+    await memory.embed_waiting(GRAPH)
 
 
 async def _score(memory: Memory, asked: QuestionSet, way: Question, rows: int) -> _Score:
@@ -78,7 +78,7 @@ async def _score(memory: Memory, asked: QuestionSet, way: Question, rows: int) -
         question = Question(
             What(text=text, kinds=["episode"]), weights=way.weights, graph=way.graph, recipe=way.recipe, k=_DEPTH
         )
-        hits = {int(hit.key) for hit in (await memory.recall(asked.name, question)).hits}
+        hits = {int(hit.key) for hit in (await memory.recall(GRAPH, question)).hits}
         shares.append(len(gold & hits) / len(gold))
     mean = sum(shares) / len(shares)
     spread = sum((share - mean) ** 2 for share in shares) / max(1, len(shares) - 1)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bench.rig.database import GRAPH
 from bench.rig.multi_hop import QuestionSet
 from kgmem.domain.question import Question, What
 from kgmem.memory import Memory
@@ -25,7 +26,7 @@ async def scored(memory: Memory, asked: QuestionSet, way: Question, rows: int) -
     shares: list[float] = []
     for text, gold in asked.questions[:rows]:
         question = replace(way, what=What(text=text, kinds=["episode"]), k=DEPTH)
-        hits = {int(hit.key) for hit in (await memory.recall(asked.name, question)).hits}
+        hits = {int(hit.key) for hit in (await memory.recall(GRAPH, question)).hits}
         shares.append(len(gold & hits) / len(gold))
     mean = sum(shares) / len(shares)
     spread = sum((share - mean) ** 2 for share in shares) / max(1, len(shares) - 1)
