@@ -1,0 +1,108 @@
+"""Texts read into a graph by the offline rules: how fast, whether again grows it, whether their order matters.
+
+2WikiMultihopQA's passages and turns of two of LoCoMo's conversations (KGMEM_DATA: hipporag, locomo). Passages a second
+count all with two processes that read: storing, reading, resolving, claims and relationships, but no vectors; the
+baseline is bare spaCy on the same texts in one process, before and after. What the same passages bring when they are
+sent and read again is set against what they brought first; the facts of turns that came in any order, against those of
+turns that came in theirs. The rows are passages; a third as many turns are read of each conversation.
+"""
+
+import json
+import lzma
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+from bench.contract import Figure, alone, compared, within
+from bench.rig.database import data_folder, fresh_database, memory_on
+from bench.rig.multi_hop import read
+from kgmem.domain.claim import FactFilter
+from kgmem.domain.episode import Episode
+from kgmem.extraction.parser import language
+from kgmem.memory import Memory
+
+ROWS = 600
+SHORT = 60
+_CONVERSATIONS = 2
+_LEAST = 0.6  # Of bare spaCy's speed.
+
+
+async def measure(rows: int) -> AsyncIterator[Figure]:
+    """Give passages a second, growth by the same texts, and facts that another order changes."""
+    passages = read("2wiki").passages[:rows]
+    episodes = [
+        Episode(f"{each.title}\n{each.text}", str(n), title=each.title, extract=True) for n, each in enumerate(passages)
+    ]
+    texts = [each.text for each in episodes]
+    async with fresh_database() as url, memory_on(url, extractor_processes=2) as memory:
+        await memory.create_graph("warm")
+        await _read(memory, "warm", episodes[:4])
+        before = _bare(texts)
+        await memory.create_graph("passages")
+        rate = await _read(memory, "passages", episodes)
+        bare = (before + _bare(texts)) / 2
+        yield compared("passages read into the graph", rate, bare, "passages/s", at_least=_LEAST)
+        first = await _size(memory, "passages")
+        await memory.read_again("passages", [each.key or "" for each in episodes])
+        await _read(memory, "passages", episodes)
+        yield compared("items after the same texts again", await _size(memory, "passages"), first, "items", at_most=1)
+        for name, turns in _conversations(rows // 3):
+            held = [await _facts(memory, f"{name}-{way}", turns, way) for way in ("ordered", "shuffled")]
+            told = alone(f"{name}: facts that another order changes", len(held[0] ^ held[1]), "facts", "none may.")
+            yield within(told, 0)
+
+
+async def _read(memory: Memory, graph: str, episodes: Sequence[Episode]) -> float:
+    started = time.perf_counter()
+    await memory.put_episodes(graph, episodes)
+    await memory.read_waiting(graph)
+    return len(episodes) / (time.perf_counter() - started)
+
+
+async def _size(memory: Memory, graph: str) -> int:
+    stats = await memory.stats(graph)
+    return stats.entities + stats.relationships + stats.episodes
+
+
+def _bare(texts: Sequence[str]) -> float:
+    language()
+    started = time.perf_counter()
+    for _ in language().pipe(texts, batch_size=32):
+        pass
+    return len(texts) / (time.perf_counter() - started)
+
+
+async def _facts(memory: Memory, graph: str, turns: Sequence[Episode], way: str) -> set[tuple[object, ...]]:
+    """Give the facts of turns that come ten at a time, in their order or in any."""
+    await memory.create_graph(graph)
+    order = list(turns) if way == "ordered" else random.Random(7).sample(turns, len(turns))
+    for at in range(0, len(order), 10):
+        await _read(memory, graph, order[at : at + 10])
+    found: set[tuple[object, ...]] = set()
+    cursor = None
+    while True:
+        page = await memory.facts(graph, FactFilter(limit=1000, cursor=cursor))
+        found |= {(f.subject, f.predicate, str(f.value), f.state, f.valid_from, f.valid_to) for f in page.items}
+        cursor = page.cursor
+        if cursor is None:
+            return found
+
+
+def _conversations(turns: int) -> list[tuple[str, list[Episode]]]:
+    file = min(data_folder("locomo").glob("*.json.xz"))
+    told = json.loads(lzma.decompress(file.read_bytes()))[:_CONVERSATIONS]
+    return [(f"locomo-{n}", _turns(each["conversation"])[:turns]) for n, each in enumerate(told)]
+
+
+def _turns(conversation: dict[str, object]) -> list[Episode]:
+    found = []
+    for name, session in conversation.items():
+        if isinstance(session, list):
+            said = str(conversation[f"{name}_date_time"])
+            at = datetime.strptime(said, "%I:%M %p on %d %B, %Y").replace(tzinfo=UTC).isoformat()
+            found += [
+                Episode(turn["text"], turn["dia_id"], at, session=name, speaker=turn["speaker"], extract=True)
+                for turn in session
+            ]
+    return found
