@@ -47,8 +47,10 @@ class Resolver(Protocol):
 
 
 def is_name(text: str) -> bool:
-    """Say whether a phrase may name an entity: with letters, not too long, no pronoun, no bare number."""
+    """Say whether a phrase may name an entity: with letters, not too long, on one line, no pronoun, no bare number."""
     words = _WORD.findall(text)
+    if any(unicodedata.category(sign) == "Cc" for sign in text):  # No key may have one.
+        return False
     if not words or len(text) > LONGEST or len(words) > _MOST_WORDS or not any(letter.isalpha() for letter in text):
         return False
     return any(word.lower() not in _NO_NAMES and not word.isdigit() and len(word) > 1 for word in words)
