@@ -114,9 +114,16 @@ QUERIES: list[tuple[str, str, str, float, bool]] = [
         3,
         True,
     ),
+    (
+        "the first 10 by name",
+        "MATCH (a:Person) RETURN a.name ORDER BY a.name LIMIT 10",
+        f'SELECT {_NAME % "a"} AS name FROM bench."Person" a ORDER BY name LIMIT 10',
+        3,
+        True,
+    ),
     ("25 nodes", "MATCH (a:Person) RETURN a LIMIT 25", 'SELECT id, properties FROM bench."Person" LIMIT 25', 3, True),
 ]
-_SLOW = {"aggregation over all", "groups over all", "shortest path"}
+_SLOW = {"aggregation over all", "groups over all", "the first 10 by name", "shortest path"}
 
 
 async def fill(memory: Memory, rows: int) -> None:

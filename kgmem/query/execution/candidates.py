@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kgmem.query.evaluation.setting import Row
@@ -12,7 +12,7 @@ from kgmem.query.execution.run import WEIGHT, Rows, Run
 from kgmem.query.execution.searching import search
 from kgmem.query.planning.names import names_in
 from kgmem.query.planning.needs import ALL, IDENTITY
-from kgmem.query.planning.steps import LinkPart, Lookup, Pattern
+from kgmem.query.planning.steps import LinkPart, Lookup, Order, Pattern
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.values import Node, Relationship
 
@@ -30,6 +30,7 @@ class Asking:
     shown: frozenset[str] = frozenset()
     most: int | None = None
     folded: bool = False
+    order: Order | None = None  # By which `most` counts.
 
     def full(self) -> Mapping[str, frozenset[str]]:
         """Give what is needed where the store leaves all predicates to be computed."""
@@ -55,8 +56,12 @@ async def candidates(run: Run, asking: Asking, rows: Rows, at: int) -> tuple[Fou
     enough = asking.lean is not None and len(asked.answered) == len(pattern.lookups)
     lean = asking.lean if enough and asking.lean is not None else needs
     folded = asking.folded and sure and len(rows) == 1
-    sought = Sought(pattern, asked.rows, bounded, lean, asked.conditions, lean=True, folded=folded)
+    order = asking.order if bounded < most else None
+    sought = Sought(pattern, asked.rows, bounded, lean, asked.conditions, lean=True, folded=folded, order=order)
     matched = await run.transaction.match(sought)
+    if matched is None and order is not None:
+        bounded = most
+        matched = await run.transaction.match(replace(sought, most=most, order=None))
     if matched is None:
         predicates = pattern.predicates
         matched = await run.transaction.match(Sought(pattern, asked.rows, most, needs, asked.conditions))
@@ -65,7 +70,7 @@ async def candidates(run: Run, asking: Asking, rows: Rows, at: int) -> tuple[Fou
     run.given += len(matched.ways)
     run.check(matched.ways, at)
     found = _bound(run, await _binder(run, asking, lean, matched), matched, asked, at)
-    if asking.most is not None and bounded < most and len(matched.ways) == bounded and len(found) < bounded:
+    if asking.most is not None and bounded < most and len(found) < bounded <= len(matched.ways):
         # Something was found that is gone: others may stand in its place.
         return await candidates(run, _unbounded(asking), rows, at)
     for each in pattern.searches:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from kgmem.domain.schema import GraphSchema
 from kgmem.domain.schema_index import NamedIndex
-from kgmem.query.planning.steps import LinkPart, Pattern
+from kgmem.query.planning.steps import LinkPart, Order, Pattern
 from kgmem.query.values import Node, Relationship
 
 # What leads on: a node, a relationship of it, and the node behind that.
@@ -30,7 +30,8 @@ class Sought:
     """What is to be matched: a pattern for each row, which gives an id (or ids, or None) for each name that is bound.
 
     `needs` says what of the nodes and relationships is needed (see planning/needs.py). `lean`: all that is given must
-    meet the conditions; else what does not may be given too. With `folded` what is the same may come as one.
+    meet the conditions; else what does not may be given too. With `folded` what is the same may come as one. What is
+    lean may have an `order`: the `most` that come first by it are given, and all that come level with the last.
     """
 
     pattern: Pattern
@@ -40,6 +41,7 @@ class Sought:
     conditions: Sequence[Condition] = ()
     lean: bool = False
     folded: bool = False
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class GraphTransaction(Protocol):
     """One transaction on one graph, as one scope sees it; what it writes belongs to that scope."""
 
     async def match(self, sought: Sought) -> Matched | None:
-        """Give each way in which the nodes and links of a pattern match; None where it cannot be `lean`.
+        """Give each way in which the nodes and links of a pattern match; None where it cannot be `lean`, or in `order`.
 
         Predicates but for the conditions, paths and searches are left to the caller.
         """

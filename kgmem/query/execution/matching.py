@@ -13,8 +13,9 @@ async def match(run: Run, step: Match, rows: Rows) -> Rows:
     """Give each row with each way in which the pattern matches for it."""
     pattern = step.pattern
     nothing = dict.fromkeys(pattern.named)
-    most = None if step.optional else await wanted(run, step.most)
-    asking = Asking(pattern, step.needs, step.lean, step.shown, most=most, folded=step.folded)
+    # What comes first of all rows is not what comes first of each.
+    most = None if step.optional or (step.order and len(rows) != 1) else await wanted(run, step.most)
+    asking = Asking(pattern, step.needs, step.lean, step.shown, most=most, folded=step.folded, order=step.order)
     result: Rows = []
     for first in range(0, len(rows), _BATCH):
         batch = rows[first : first + _BATCH]

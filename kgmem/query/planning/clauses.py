@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from kgmem.query.analysis.findings import Analysed
+from kgmem.query.analysis.findings import Analysed, Projected
 from kgmem.query.planning import steps
 from kgmem.query.planning.groups import plan_pattern
 from kgmem.query.planning.needs import with_needs
 from kgmem.query.planning.steps import Plan, Step
 from kgmem.query.tree import clauses as tree
-from kgmem.query.tree.expressions import Expression, Variable
+from kgmem.query.tree.expressions import Expression, Property, Variable
 
 T = TypeVar("T")
 _REMEMBERED = 500  # Expressions of one statement; some are made anew for each run.
@@ -126,12 +126,31 @@ class Planner:
 
 def _bounded(step: Step, after: Step | None) -> Step:
     """Give the step, which need not give more rows than the one after it takes of them."""
-    plain = isinstance(after, steps.Project) and not (
-        after.distinct or after.projected.grouped or after.projected.order or after.limit is None
-    )
-    if plain and isinstance(after, steps.Project) and isinstance(step, steps.Unwind | steps.Match):
-        return replace(step, most=tuple(each for each in (after.skip, after.limit) if each is not None))
-    return step
+    if not isinstance(after, steps.Project) or after.distinct or after.projected.grouped or after.limit is None:
+        return step
+    most = tuple(each for each in (after.skip, after.limit) if each is not None)
+    if after.projected.order:
+        order = _order(step, after.projected) if isinstance(step, steps.Match) else None
+        return replace(step, most=most, order=order) if isinstance(step, steps.Match) and order else step
+    return replace(step, most=most) if isinstance(step, steps.Unwind | steps.Match) else step
+
+
+def _order(step: steps.Match, projected: Projected) -> steps.Order | None:
+    """Give the first part of ORDER BY where it is a property of a node that the step binds; else None."""
+    if step.optional or step.pattern.stages:
+        return None
+    first = projected.order[0]
+    columns = {column.name: column.value for column in projected.columns}
+    value = columns.get(first.value.name) if isinstance(first.value, Variable) else first.value
+    if not isinstance(value, Property) or not isinstance(value.subject, Variable):
+        return None
+    subject: Expression | None = value.subject
+    if value is first.value:  # Where a column has the name of the variable, ORDER BY sees the column.
+        subject = columns.get(value.subject.name, value.subject)
+    if not isinstance(subject, Variable):
+        return None
+    bound = {node.name for node in step.pattern.nodes if not node.bound}
+    return steps.Order(subject.name, value.name, first.descending) if subject.name in bound else None
 
 
 def _imports(clause: tree.With) -> bool:

@@ -134,6 +134,15 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """What comes first of what a MATCH finds: by a property of one of its nodes."""
+
+    name: str
+    property: str
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step of a plan; `at` is where its clause stands in the query."""
 
@@ -144,8 +153,9 @@ class Step:
 class Match(Step):
     """MATCH: each row with each way in which the pattern matches; with `optional` at least once, with nulls.
 
-    No more rows are asked for than the sum of `most`, where that is not empty. `needs` is what is needed of what the
-    pattern binds (None: everything), and `shown` what the rows must have of it; where the store answers all lookups,
+    No more rows are asked for than the sum of `most`, where that is not empty: with `order` those that come first by
+    it, and all that come level with the last of them. `needs` is what is needed of what the pattern binds (None:
+    everything), and `shown` what the rows must have of it; where the store answers all lookups,
     `lean` is enough. `folded`: rows that are the same in what is needed may come as one, with how many they are.
     """
 
@@ -156,6 +166,7 @@ class Match(Step):
     lean: Mapping[str, frozenset[str]] | None = None
     shown: frozenset[str] = frozenset()
     folded: bool = False
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)

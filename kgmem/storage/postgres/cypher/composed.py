@@ -46,6 +46,7 @@ class Statements:
             sought.most,
             sought.lean,
             sought.folded,
+            sought.order,
             None if scopes is None else tuple(scopes),
         )
         found = self._kept.get(key)

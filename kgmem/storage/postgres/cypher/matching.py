@@ -7,10 +7,11 @@ from itertools import combinations
 from typing import Any
 
 from kgmem.query.execution.graph import Condition, Sought
-from kgmem.query.planning.steps import LinkPart, NodePart, Pattern
+from kgmem.query.planning.steps import LinkPart, NodePart, Order, Pattern
 from kgmem.query.tree.labels import LabelName
 from kgmem.query.values.agtype import to_agtype
 from kgmem.storage.postgres.cypher.labels import kinds_of, lean_condition, node_condition, own_label
+from kgmem.storage.postgres.cypher.ordering import ordered
 from kgmem.storage.postgres.cypher.properties import node_properties, property_of
 from kgmem.storage.postgres.cypher.shapes import Shapes
 from kgmem.storage.postgres.cypher.statement import Parameters
@@ -66,7 +67,19 @@ class MatchStatement:
         keys = [*([1] if self.has_input else []), *range(4, len(columns) + 1)]
         if self.sought.folded and keys:
             parts += ["GROUP BY", ", ".join(map(str, keys))]
+        if self.sought.order is not None:
+            value = self._ordering(self.sought.order)
+            if value:
+                return ordered(self.layout, columns, parts[2:], value, (self.sought.order, self.sought.most))
+            self.answers = False
         return " ".join([*parts, "LIMIT", str(int(self.sought.most))])
+
+    def _ordering(self, order: Order) -> str:
+        """Give the SQL of the value that it is ordered by, as text; empty where it cannot be told."""
+        node = next(each for each in self.pattern.nodes if each.name == order.name)
+        alias = self.rows.get(node.name)
+        properties = f"{alias}.properties" if alias else node_properties(self.layout, node, self.ids[node.name])
+        return f"agtype_out({property_of(properties, order.property)})::text" if properties else ""
 
     def _input(self) -> None:
         """Give the rows as a table: ids in columns, lists of ids as texts of arrays, values as agtype."""

@@ -53,7 +53,7 @@ class PostgresTransaction:
         self._asked = False
 
     async def match(self, sought: Sought) -> Matched | None:
-        """Give each way in which a pattern's nodes and links match; None where it cannot be lean."""
+        """Give each way in which a pattern's nodes and links match; None where it cannot be lean, or in order."""
         if sought.lean and (self.layout.further or self._numbers is not None):
             return None
         await know_names(self.connection, self.layout, sought)
@@ -64,6 +64,8 @@ class PostgresTransaction:
         found = await self.connection.fetch(statement.text, *[value(sought) for value in statement.values])
         if sought.lean and (found[0][2] if found else await self._any_further()):
             self.layout.further = True
+            return None
+        if sought.order is not None and found and found[0][-1]:
             return None
         seen = Seen()
         try:
