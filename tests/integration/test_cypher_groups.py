@@ -199,6 +199,16 @@ async def test_paths_of_groups_have_names(memory: Memory) -> None:
     assert once == Counter((f, e, True, True, 1) for f, e in expected)
 
 
+async def test_a_path_through_groups_may_be_asked_for_in_where(memory: Memory) -> None:
+    path = "MATCH p = (a:N)((x)-->(y)){1,2}(b), q = (a {x: 1}), ((v)-[:S]->(w)){1}"
+    every = await rows(memory, f"{path} RETURN length(p), b.n, length(q)")
+    some = await rows(memory, f"{path} WHERE length(p) + length(q) = 2 AND b.n > 1 RETURN length(p), b.n, length(q)")
+    assert Counter(map(_frozen, some)) == Counter(_frozen(row) for row in every if row[0] == 2 and row[1] > 1)
+    assert some
+    with pytest.raises(CypherError, match="can speak only of"):
+        await rows(memory, "MATCH p = (a:N)((x)-->(y)){1,2}(b), ((v)-->(w) WHERE length(p) = 1){1} RETURN p")
+
+
 def _ones(start: int) -> Iterator[Step]:
     yield from _hop("R", allowed=lambda a, _, b: a < b)(start)
 

@@ -36,11 +36,19 @@ async def staged(run: Run, pattern: Pattern, rows: Rows, at: int) -> Found:
             rows = await _repeated(run, stage.repeat, rows)
         if stage.pattern is not None:
             rows = await _matched(run, stage.pattern, rows, at)
+        if stage.pattern is None:  # The last, whose predicates may ask for whole paths.
+            _tell_wholes(pattern, rows)
         rows = await run.where(stage.predicates, rows)
+    if pattern.stages[-1].pattern is not None:
+        _tell_wholes(pattern, rows)
+    return [(row[_ORIGIN], row) for row in rows]
+
+
+def _tell_wholes(pattern: Pattern, rows: Rows) -> None:
+    """Put the paths that go through several stages into rows."""
     for whole in pattern.wholes:
         for row in rows:
             row[whole.name] = _whole([row[name] for name in whole.elements])
-    return [(row[_ORIGIN], row) for row in rows]
 
 
 async def _matched(run: Run, pattern: Pattern, rows: Rows, at: int) -> Rows:

@@ -33,7 +33,7 @@ class _Stages:
     text: str
     given: frozenset[str]
     known: frozenset[str]
-    later: frozenset[str] = frozenset()  # All that the patterns bind.
+    later: frozenset[str] = frozenset()  # All that the patterns bind, and the paths through groups.
     first: Pattern | None = None
     stages: list[Stage] = field(default_factory=list)
     wholes: list[PathPart] = field(default_factory=list)
@@ -43,7 +43,9 @@ class _Stages:
 
     def plan(self, patterns: Sequence[PathPattern], where: Expression | None) -> Pattern:
         self.waiting = conjuncts(where) if where is not None else []
+        paths = (pattern.variable for pattern in patterns if _is_staged(pattern))
         self.later = frozenset(_variables(each for pattern in patterns for each in pattern.elements))
+        self.later |= {each.name for each in paths if each is not None}
         plain = [pattern for pattern in patterns if not _is_staged(pattern)]
         if plain:
             builder = self.builder()
@@ -82,8 +84,8 @@ class _Stages:
             parts.append(self.segment(pattern, segment, repeat))
             left, group = _named(segment[-1]), after
         if pattern.variable is not None:
+            # Known when all stages are through, and not before.
             self.named[pattern.variable.name] = None
-            self.know((pattern.variable.name,))
             self.wholes.append(PathPart(pattern.variable.name, tuple(parts)))
 
     def segment(self, pattern: PathPattern, elements: Sequence[PathElement], repeat: Repeat | None) -> str:
