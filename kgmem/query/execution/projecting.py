@@ -15,10 +15,11 @@ async def unwind(run: Run, step: Unwind, rows: Rows) -> Rows:
     """Give each row with each item of its list; null is no item, and what is no list is one."""
     result: Rows = []
     most = await wanted(run, step.most)
+    # One more than may be is enough to tell that there are too many.
+    most = run.limits.rows + 1 if most is None else min(most, run.limits.rows + 1)
     for row, value in zip(rows, await run.values(step.source, rows), strict=True):
         items = value if isinstance(value, list) else [] if value is None else [value]
-        if most is not None:
-            items = items[: max(most - len(result), 0)]
+        items = items[: max(most - len(result), 0)]
         result += [{**row, step.name: item} for item in items]
         run.check(result, step.at)
     return result
