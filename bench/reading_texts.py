@@ -3,8 +3,9 @@
 2WikiMultihopQA's passages and turns of two of LoCoMo's conversations (KGMEM_DATA: hipporag, locomo). Passages a second
 count all with two processes that read: storing, reading, resolving, claims and relationships, but no vectors; the
 baseline is bare spaCy on the same texts in one process, before and after. What the same passages bring when they are
-sent and read again is set against what they brought first; the facts of turns that came in any order, against those of
-turns that came in theirs. The rows are passages; a third as many turns are read of each conversation.
+sent and read again is set against what they brought first; what turns tell that came in any order, against what they
+tell in theirs. The same is asked of the sample's texts, without the entities that they come with. The rows
+are passages; a third as many turns are read of each conversation.
 """
 
 import json
@@ -18,9 +19,13 @@ from bench.contract import Figure, alone, compared, within
 from bench.rig.database import data_folder, fresh_database, memory_on
 from bench.rig.multi_hop import read
 from kgmem.domain.claim import FactFilter
+from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
+from kgmem.domain.relationship import Relationship
 from kgmem.extraction.parser import language
+from kgmem.formats.sample import read_sample
 from kgmem.memory import Memory
+from kgmem.resources import resource
 
 ROWS = 600
 SHORT = 60
@@ -43,14 +48,24 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         rate = await _read(memory, "passages", episodes)
         bare = (before + _bare(texts)) / 2
         yield compared("passages read into the graph", rate, bare, "passages/s", at_least=_LEAST)
-        first = await _size(memory, "passages")
-        await memory.read_again("passages", [each.key or "" for each in episodes])
-        await _read(memory, "passages", episodes)
-        yield compared("items after the same texts again", await _size(memory, "passages"), first, "items", at_most=1)
-        for name, turns in _conversations(rows // 3):
-            held = [await _facts(memory, f"{name}-{way}", turns, way) for way in ("ordered", "shuffled")]
-            told = alone(f"{name}: facts that another order changes", len(held[0] ^ held[1]), "facts", "none may.")
+        yield await _again(memory, "passages", episodes)
+        for name, stream in [*_conversations(rows // 3), ("sample", _sample())]:
+            ordered = await _told(memory, f"{name}-ordered", stream)
+            yield await _again(memory, f"{name}-ordered", stream)
+            shuffled = await _told(memory, f"{name}-shuffled", random.Random(7).sample(stream, len(stream)))
+            note = f"of {len(ordered)} entities, relationships and facts of {name}, none may."
+            changed = max(len(ordered - shuffled), len(shuffled - ordered))
+            told = alone(f"{name}: what another order changes", changed, "items", note)
             yield within(told, 0)
+
+
+async def _again(memory: Memory, graph: str, episodes: Sequence[Episode]) -> Figure:
+    """Send and read texts again; gives what the graph holds then beside what it held."""
+    first = await _size(memory, graph)
+    await memory.read_again(graph, [each.key or "" for each in episodes])
+    await _read(memory, graph, episodes)
+    name = f"{graph}: items after the same texts again"
+    return compared(name, await _size(memory, graph), first, "items", at_most=1)
 
 
 async def _read(memory: Memory, graph: str, episodes: Sequence[Episode]) -> float:
@@ -73,20 +88,35 @@ def _bare(texts: Sequence[str]) -> float:
     return len(texts) / (time.perf_counter() - started)
 
 
-async def _facts(memory: Memory, graph: str, turns: Sequence[Episode], way: str) -> set[tuple[object, ...]]:
-    """Give the facts of turns that come ten at a time, in their order or in any."""
+async def _told(memory: Memory, graph: str, stream: Sequence[Episode]) -> set[tuple[object, ...]]:
+    """Give what a graph tells of texts that come ten at a time, by names: keys are given in the order of texts."""
     await memory.create_graph(graph)
-    order = list(turns) if way == "ordered" else random.Random(7).sample(turns, len(turns))
-    for at in range(0, len(order), 10):
-        await _read(memory, graph, order[at : at + 10])
-    found: set[tuple[object, ...]] = set()
+    for at in range(0, len(stream), 10):
+        await _read(memory, graph, stream[at : at + 10])
+    held = [each async for each in memory.export(graph, embeddings="none")]
+    named = {each.key: each.name or each.key for each in held if isinstance(each, Entity)}
+    told: set[tuple[object, ...]] = {(each.label, each.name) for each in held if isinstance(each, Entity)}
+    told |= {
+        (each.kind, named.get(each.start, each.start), named.get(each.end, each.end), each.valid_from, each.valid_to)
+        for each in held
+        if isinstance(each, Relationship)
+    }
     cursor = None
     while True:
         page = await memory.facts(graph, FactFilter(limit=1000, cursor=cursor))
-        found |= {(f.subject, f.predicate, str(f.value), f.state, f.valid_from, f.valid_to) for f in page.items}
+        told |= {
+            (named.get(f.subject, f.subject), f.predicate, str(f.value), f.state, f.valid_from, f.valid_to)
+            for f in page.items
+        }
         cursor = page.cursor
         if cursor is None:
-            return found
+            return told
+
+
+def _sample() -> list[Episode]:
+    """Give the texts of the sample as if nothing were known of them but when they were said."""
+    told = read_sample(resource("sample") / "apollo", resource("graph_schema") / "apollo.toml").episodes
+    return [Episode(each.text, each.key, each.occurred_at, title=each.title, extract=True) for each in told]
 
 
 def _conversations(turns: int) -> list[tuple[str, list[Episode]]]:

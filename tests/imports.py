@@ -13,7 +13,7 @@ from kgmem.formats.jsonl import dump
 from kgmem.formats.records import Record
 from kgmem.memory import Memory
 from kgmem.services.importing import ImportResult
-from tests.memories import index_schema, query, until
+from tests.memories import feed_settled, index_schema, query
 
 _HELD = {"id": None, "version": None, "known_from": None, "extract": False}
 
@@ -64,15 +64,12 @@ def counts(result: ImportResult) -> dict[str, Any]:
 async def assert_changes_tell_all(memory: Memory, graph: str) -> None:
     """Follow the change feed from its beginning: it has to end with just what the graph holds."""
     schema = await index_schema(memory, graph)
-    (last,) = await query(memory, f"SELECT count(*) AS changes FROM {schema}.change")
+    await feed_settled(memory, graph)
     feed: list[Change] = []
-
-    async def complete() -> bool:  # A change is told when no transaction of the whole server is older.
-        while changes := await memory.changes(graph, after=feed[-1].id if feed else 0, limit=1000):
-            feed.extend(changes)
-        return len(feed) == last["changes"]
-
-    await until(complete)
+    while changes := await memory.changes(graph, after=feed[-1].id if feed else 0, limit=1000):
+        feed.extend(changes)
+    (last,) = await query(memory, f"SELECT count(*) AS changes FROM {schema}.change")
+    assert len(feed) == last["changes"]
     told: set[int] = set()
     for change in feed:
         if change.kind != "schema":

@@ -216,13 +216,18 @@ async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 20.0) -> N
         await asyncio.sleep(0.01)
 
 
-async def change_feed(memory: Memory, graph: str) -> list[Change]:
-    """All of the change feed, which tells a change once no transaction of anybody's on the whole server is older."""
+async def feed_settled(memory: Memory, graph: str) -> None:
+    """Wait until the change feed tells all: a change is told once no transaction of its database is older."""
     schema = await index_schema(memory, graph)
-    waiting = f"SELECT 1 FROM {schema}.change WHERE xid >= pg_snapshot_xmin(pg_current_snapshot()) LIMIT 1"
+    waiting = f"SELECT 1 FROM {schema}.change WHERE xid >= kgmem.settled_below() LIMIT 1"
 
     async def heard() -> bool:
         return not await query(memory, waiting)
 
     await until(heard)
+
+
+async def change_feed(memory: Memory, graph: str) -> list[Change]:
+    """All of the change feed, once it tells all."""
+    await feed_settled(memory, graph)
     return list(await memory.changes(graph))

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from kgmem.domain.connecting import ALIKE, Connected
-from kgmem.domain.errors import InvalidInput, NotFound
+from kgmem.domain.errors import InvalidInput
+from kgmem.services.deferring import defer_where
 from kgmem.services.parts import Parts
 
 Progress = Callable[[Connected], None]
@@ -63,13 +64,6 @@ async def follow(parts: Parts, graph: str) -> None:
 
 async def defer_missing(parts: Parts) -> int:
     """Ask for the likenesses of every graph that was written to since; gives in how many."""
-    asked = 0
-    for held in await parts.graphs.list() if parts.connection_store else []:
-        try:
-            behind = await parts.connections.is_behind(held.name)
-        except NotFound:  # Dropped meanwhile.
-            continue
-        if behind:
-            await parts.jobs.defer("connect", graph=held.name)
-            asked += 1
-    return asked
+    if parts.connection_store is None:
+        return 0
+    return await defer_where(parts, "connect", lambda graph: parts.connections.is_behind(graph.name))

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from kgmem.domain.embedding import Embedder, EmbeddingSpace, Vector
 from kgmem.domain.errors import Conflict, EmbedderUnavailable
+from kgmem.domain.graph import Graph
 from kgmem.services import connect as connecting
+from kgmem.services.deferring import defer_where
 from kgmem.services.parts import Parts
 
 BATCH = 64
@@ -39,13 +41,13 @@ async def embed_waiting(parts: Parts, graph: str, *, progress: Progress | None =
 
 async def defer_missing(parts: Parts) -> int:
     """Defer the embedding of every graph in which passages wait for a vector that can be made here; gives how many."""
-    asked = 0
-    for held in await parts.graphs.list() if parts.embedder else []:
-        waits = held.space is not None and await parts.index.unembedded(held.name, held.space.id, 1)
-        if waits and embedder_in(parts, held.space):
-            await parts.jobs.defer("embed", graph=held.name)
-            asked += 1
-    return asked
+
+    async def waits(graph: Graph) -> bool:
+        if graph.space is None or not embedder_in(parts, graph.space):
+            return False
+        return bool(await parts.index.unembedded(graph.name, graph.space.id, 1))
+
+    return await defer_where(parts, "embed", waits) if parts.embedder else 0
 
 
 async def reembed(parts: Parts, graph: str, *, progress: Progress | None = None) -> int:

@@ -5,7 +5,7 @@ import importlib
 from collections.abc import Sequence
 
 from kgmem.domain.communities import MOST_LINKS, Grouped, Members
-from kgmem.domain.errors import NotFound
+from kgmem.services.deferring import defer_where
 from kgmem.services.parts import Parts
 
 _LEAST_AGE = 600.0  # Seconds for which communities stay as they are, whatever is written.
@@ -43,16 +43,9 @@ async def keep(parts: Parts, graph: str) -> Grouped:
 
 async def defer_missing(parts: Parts) -> int:
     """Ask for the communities of every graph that was written to since, but not too often; gives in how many."""
-    asked = 0
-    for held in await parts.graphs.list() if parts.community_store else []:
-        try:
-            behind = await parts.communities.behind(held.name, _LEAST_AGE)
-        except NotFound:  # Dropped meanwhile.
-            continue
-        if behind:
-            await parts.jobs.defer("group", graph=held.name)
-            asked += 1
-    return asked
+    if parts.community_store is None:
+        return 0
+    return await defer_where(parts, "group", lambda graph: parts.communities.behind(graph.name, _LEAST_AGE))
 
 
 async def ungroup(parts: Parts, graph: str, scope: str) -> int:

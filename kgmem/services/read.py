@@ -16,11 +16,13 @@ from kgmem.domain.entity import Deleted, Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import DatabaseUnavailable, KgmemError, NotFound, Unavailable, VersionConflict
 from kgmem.domain.extraction import Extraction, Extractor, Span, TextToRead
+from kgmem.domain.graph import Graph
 from kgmem.domain.naming import Mention
 from kgmem.domain.reading import BroughtClaim, ReadEpisode, ReadSoFar, Settled, Unread, WouldBring
 from kgmem.domain.schema import GraphSchema, check_relationship
 from kgmem.services import claim as claiming
 from kgmem.services import succeed as succeeding
+from kgmem.services.deferring import defer_where
 from kgmem.services.parts import Parts
 from kgmem.services.recognize import propose, recognize
 from kgmem.services.remember import schema_of, violations_of
@@ -77,16 +79,11 @@ async def read_waiting(parts: Parts, graph: str, *, progress: Progress | None = 
 
 async def defer_missing(parts: Parts) -> int:
     """Ask for reading in every graph where episodes wait that nobody reads; gives in how many."""
-    asked = 0
-    for held in await parts.graphs.list() if parts.extractor else []:
-        try:
-            waits = await parts.readings.waits(held.name)
-        except NotFound:  # Dropped meanwhile.
-            continue
-        if waits.free:
-            await parts.jobs.defer("read", graph=held.name)
-            asked += 1
-    return asked
+
+    async def waits(graph: Graph) -> bool:
+        return (await parts.readings.waits(graph.name)).free > 0
+
+    return await defer_where(parts, "read", waits) if parts.extractor else 0
 
 
 async def would_bring(parts: Parts, graph: str, episodes: Sequence[Episode]) -> list[WouldBring]:

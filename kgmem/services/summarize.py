@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from kgmem.domain.errors import NotFound
 from kgmem.domain.summaries import RULES, Made, Material, Summary, sentences_of, standing
+from kgmem.services.deferring import defer_where
 from kgmem.services.parts import Parts
 
 
@@ -60,16 +61,9 @@ async def keep(parts: Parts, graph: str) -> int:
 
 async def defer_missing(parts: Parts) -> int:
     """Ask for the summaries of every graph where entities that were summed up have changed; gives in how many."""
-    asked = 0
-    for held in await parts.graphs.list() if parts.summary_store else []:
-        try:
-            behind = await parts.summaries.is_behind(held.name)
-        except NotFound:  # Dropped meanwhile.
-            continue
-        if behind:
-            await parts.jobs.defer("summarize", graph=held.name)
-            asked += 1
-    return asked
+    if parts.summary_store is None:
+        return 0
+    return await defer_where(parts, "summarize", lambda graph: parts.summaries.is_behind(graph.name))
 
 
 async def _put(parts: Parts, graph: str, material: Material) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.memories import feed_settled
 from tests.rest import GRAPH, Door, done, refused
 
 SCHEMA = {"kinds": {"BORN_IN": {"functional": True}}, "predicates": {"cause": {"critical": True}}}
@@ -100,6 +101,7 @@ async def test_what_is_contested_and_critical_is_reviewed_audited_and_undone(doo
     ]
     refused(await door.client.post(undo, json={"reason": "Again."}), 409, "does not hold")
 
+    await feed_settled(door.memory, "main")
     changes = done(await door.client.get(f"{GRAPH}/changes", headers={"Accept": "application/json"}))["changes"]
     states = [change["keys"][0] for change in changes if change["kind"] == "fact"]
     assert [state for state in states if state != "contested"] == ["verified"]

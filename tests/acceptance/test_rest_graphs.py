@@ -1,6 +1,5 @@
 """Graphs, schemas, figures, jobs, keys and exports over REST."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 
 from kgmem_api.wire.answers import StatsOut
 from tests.acceptance.conftest import FAKES
+from tests.memories import feed_settled
 from tests.rest import GRAPH, Door, done, refused
 
 SHIPS = {"labels": {"Ship": {"properties": {"tonnage": {"type": "integer", "required": True}}}}}
@@ -136,12 +136,11 @@ async def test_an_export_gives_every_item_as_one_line(door: Door) -> None:
 
 async def test_changes_are_read_from_a_cursor(door: Door) -> None:
     async def changes(after: str | None = None) -> dict[str, Any]:
-        """What changed; a change is told once no transaction of anybody's is older than it."""
-        asked = {"params": {"after": after}} if after else {}
-        async with asyncio.timeout(30):
-            while not (found := done(await door.client.get(f"{GRAPH}/changes", **asked)))["changes"]:  # noqa: ASYNC110 - of others
-                await asyncio.sleep(0.05)
-        return dict(found)
+        await feed_settled(door.memory, "main")
+        found: dict[str, Any] = done(
+            await door.client.get(f"{GRAPH}/changes", params={"after": after} if after else {})
+        )
+        return found
 
     await door.people("Ann")
     first = await changes()
@@ -150,5 +149,4 @@ async def test_changes_are_read_from_a_cursor(door: Door) -> None:
     more = await changes(first["cursor"])
     assert more["changes"][0]["operation"] == "deleted"
     assert more["changes"][0]["keys"] == ["ann"]
-    end = done(await door.client.get(f"{GRAPH}/changes", params={"after": more["cursor"]}))
-    assert end == {"changes": [], "cursor": more["cursor"]}
+    assert await changes(more["cursor"]) == {"changes": [], "cursor": more["cursor"]}

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from itertools import pairwise
 
+import asyncpg
 import pytest
 
 from kgmem.domain.change import Change
@@ -17,7 +18,8 @@ from kgmem.domain.errors import Conflict, NotFound, UnknownEntities, VersionConf
 from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
-from tests.memories import hashing, index_schema, opened_memory, other_client, query, until
+from tests.memories import feed_settled, hashing, index_schema, opened_memory, other_client, query, until
+from tests.postgres import with_database
 
 
 @pytest.fixture
@@ -263,6 +265,39 @@ async def test_the_feed_loses_no_change_whose_transaction_is_younger_than_its_id
     assert [change.id for change in seen] == [high, low]
 
 
+async def test_the_feed_waits_for_writers_of_its_own_database_alone(
+    memory: Memory, graph: str, shared_database_url: str
+) -> None:
+    await feed_settled(memory, graph)
+    start = (await memory.stats(graph)).last_change
+    async with (
+        asyncpg.create_pool(with_database(shared_database_url, "postgres"), min_size=1, max_size=1) as pool,
+        pool.acquire() as foreign,
+        foreign.transaction(),
+    ):
+        await foreign.execute("CREATE TEMPORARY TABLE foreign_work (id integer) ON COMMIT DROP")
+        async with other_client(shared_database_url) as own, own.transaction():
+            await own.execute("SELECT pg_current_xact_id()")
+            await memory.put_entities(graph, [Entity("told late")])
+            assert not await memory.changes(graph, after=start)
+            assert (await memory.stats(graph)).last_change == start
+        await feed_settled(memory, graph)
+        (change,) = await memory.changes(graph, after=start)
+        assert (await memory.stats(graph)).last_change == change.id
+
+
+async def test_a_transaction_is_not_told_what_it_has_not_committed(
+    memory: Memory, graph: str, shared_database_url: str
+) -> None:
+    schema = await index_schema(memory, graph)
+    async with other_client(shared_database_url) as client:
+        writing = client.transaction()
+        await writing.start()
+        await client.execute(f"INSERT INTO {schema}.change (operation, kind, ids) VALUES (1, 1, '{{1}}')")
+        assert await client.fetchval(f"SELECT max(xid) >= kgmem.settled_below() FROM {schema}.change")
+        await writing.rollback()
+
+
 async def test_changes_say_what_was_done_to_what(memory: Memory, graph: str) -> None:
     start = (await memory.stats(graph)).last_change
     x, y = (await memory.put_entities(graph, [Entity("x"), Entity("y")])).ids
@@ -270,9 +305,8 @@ async def test_changes_say_what_was_done_to_what(memory: Memory, graph: str) -> 
     (edge,) = (await memory.put_relationships(graph, [Relationship("K", "x", "y")])).ids
     (episode,) = (await memory.put_episodes(graph, [Episode("T", "e")])).ids
     await memory.delete_entities(graph, ["x"])
-    changes: list[Change] = []
-    while len(changes) < 6:  # A transaction of anybody's on this server holds the feed back.
-        changes += await memory.changes(graph, after=changes[-1].id if changes else start)
+    await feed_settled(memory, graph)
+    changes = await memory.changes(graph, after=start)
     told = [(c.operation, c.kind, sorted(c.ids), list(c.keys)) for c in changes]
     assert told == [
         ("created", "entity", sorted([x, y]), []),

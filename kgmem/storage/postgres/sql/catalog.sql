@@ -47,7 +47,7 @@ SELECT (SELECT count(*) FROM {index}.item WHERE kind = 1) AS entities,
        (SELECT count(DISTINCT passage) FROM {index}.unembedded WHERE refused IS NOT NULL) AS refused,
        (SELECT count(*) FROM {index}.scope) AS scopes,
        (SELECT count(*) FROM {index}.source) AS sources,
-       coalesce((SELECT id FROM {index}.change WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
+       coalesce((SELECT id FROM {index}.change WHERE xid < (SELECT kgmem.settled_below())
                  ORDER BY xid DESC, id DESC LIMIT 1), 0) AS last_change,
        (SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
          JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -88,7 +88,7 @@ CREATE INDEX edge_id ON {index}.edge (id);
 CREATE UNIQUE INDEX edge_key ON {index}.edge (scope, key) WHERE key IS NOT NULL;
 
 -- The change feed: one row a batch of one operation. Ids are given before commit, so readers stop below the oldest
--- running transaction, and read in the order of transactions (column xid).
+-- running transaction of the database, and read in the order of transactions (column xid).
 CREATE TABLE {index}.change (
     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     xid       xid8 NOT NULL DEFAULT pg_current_xact_id(),

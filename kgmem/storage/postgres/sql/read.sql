@@ -83,6 +83,6 @@ FROM (SELECT coalesce(max(xid), '0') AS xid, coalesce(max(id), 0) AS id
       FROM (SELECT xid, id FROM {index}.change WHERE id <= $1 ORDER BY id DESC LIMIT 1) last) seen
 CROSS JOIN LATERAL (
     SELECT * FROM {index}.change c
-    WHERE (c.xid, c.id) > (seen.xid, seen.id) AND c.xid < pg_snapshot_xmin(pg_current_snapshot())
+    WHERE (c.xid, c.id) > (seen.xid, seen.id) AND c.xid < (SELECT kgmem.settled_below())
     ORDER BY c.xid, c.id LIMIT $2) h
 ORDER BY h.xid, h.id

@@ -1,0 +1,1 @@
+DROP FUNCTION kgmem.settled_below();
