@@ -15,7 +15,7 @@ from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.extraction import Extraction, FoundCause, FoundFact, FoundTime, Span
 from kgmem.domain.interval import Interval, iso
-from kgmem.domain.naming import Mention, is_name
+from kgmem.domain.naming import UNNAMED, Mention, is_name
 from kgmem.domain.place import parse_place
 from kgmem.domain.predicates import Meaning, meaning
 from kgmem.domain.relationship import Relationship
@@ -26,7 +26,6 @@ CO_MENTIONED: Final = "CO_MENTIONED"
 DOES_NOT_CAUSE: Final = "DOES_NOT_CAUSE"
 BEFORE: Final = "BEFORE"
 FOUND_BY: Final = "found_by"  # The property that marks what a text brought.
-_UNNAMED: Final = "Concept"  # The label of what a text speaks of and does not name.
 _DATES: Final = {"born in": "born", "born on": "born", "died in": "died", "died on": "died"}
 _NEAR: Final = 160  # Characters between two names that are mentioned together.
 _MOST_TOGETHER: Final = 12  # Entities of a text whose pairs are told.
@@ -52,7 +51,7 @@ def mentions_of(found: Extraction) -> list[Mention]:
     }
     ends = [end for fact in _facts(found) for end in (fact.subject, fact.object)]
     for end in ends:
-        named.setdefault(end.name, Mention(end.name, _UNNAMED))
+        named.setdefault(end.name, Mention(end.name, UNNAMED))
     for cause in _causes(found):
         for end in (cause.cause, cause.effect):
             named.setdefault(end.name, Mention(end.name, "Event"))
@@ -166,7 +165,7 @@ class _Bringing:
         kind = self._schema.kinds[meant.kind]
         names = (fact.object.name, fact.subject.name) if meant.reverse else (fact.subject.name, fact.object.name)
         for name, allowed in zip(names, (kind.source_labels, kind.target_labels), strict=True):
-            label = self._labels.get(name, _UNNAMED)
+            label = self._labels.get(name, UNNAMED)
             if allowed and not any(self._schema.is_a(label, each) for each in allowed):
                 return False
         return True

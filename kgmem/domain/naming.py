@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from kgmem.domain.schema import GraphSchema
 
+UNNAMED: Final = "Concept"  # The label of what a text speaks of and does not name.
 LONGEST: Final = 120  # Characters of a name; what is longer is no name.
 _MOST_WORDS: Final = 10
 # What texts call things that are no entity of their own.
@@ -87,6 +88,11 @@ def fits(label: str, held: str, schema: GraphSchema) -> bool:
     """Say whether what a text takes for one label may be a thing that is held under another."""
     one, other = _type(label, schema), _type(held, schema)
     return one is None or other is None or one == other
+
+
+def has_type(label: str, schema: GraphSchema) -> bool:
+    """Say whether a label tells what a thing is, so that it is nothing of another type."""
+    return _type(label, schema) is not None
 
 
 def _type(label: str, schema: GraphSchema) -> int | None:

@@ -6,7 +6,7 @@ brought is written in one transaction with the note that it was read.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -17,14 +17,14 @@ from kgmem.domain.episode import Episode
 from kgmem.domain.errors import DatabaseUnavailable, KgmemError, NotFound, Unavailable, VersionConflict
 from kgmem.domain.extraction import Extraction, Extractor, Span, TextToRead
 from kgmem.domain.graph import Graph
-from kgmem.domain.naming import Mention
+from kgmem.domain.naming import UNNAMED, Mention
 from kgmem.domain.reading import BroughtClaim, ReadEpisode, ReadSoFar, Settled, Unread, WouldBring
 from kgmem.domain.schema import GraphSchema, check_relationship
 from kgmem.services import claim as claiming
 from kgmem.services import succeed as succeeding
 from kgmem.services.deferring import defer_where
 from kgmem.services.parts import Parts
-from kgmem.services.recognize import propose, recognize
+from kgmem.services.recognize import Recognized, propose, recognize
 from kgmem.services.remember import schema_of, violations_of
 
 BATCH: Final = 32
@@ -323,12 +323,40 @@ async def _named(
                 fresh[episode.scope][mention] = entity.key
                 expected.append((unread.id, entity.key))
         told.append(what)
+    better = await _better_typed(parts, graph, known.values(), made, strict=strict)
+    if better:
+        await parts.store.put_entities(graph, better)
     if made:
         await parts.readings.expect(graph, expected)
         await parts.store.put_entities(graph, list(made.values()))
     for scope, new in fresh.items():
         await propose(parts, graph, known[scope], new)
     return told
+
+
+async def _better_typed(
+    parts: Parts, graph: str, known: Iterable[Recognized], made: dict[tuple[str, str], Entity], *, strict: bool
+) -> list[Entity]:
+    """Label what texts only spoke of by the type that another text tells, so that their order does not matter.
+
+    Changes those of `made`, and gives statements of those that are held, as far as reading made them.
+    """
+    better = []
+    for told in known:
+        for key, label in told.typed.items():
+            new = made.get((told.scope, key))
+            try:
+                entity = new or await parts.store.get_entity(graph, key, told.scope)
+            except NotFound:  # Forgotten meanwhile.
+                continue
+            made_by_reading = entity.label == UNNAMED and entity.scope == told.scope and FOUND_BY in entity.properties
+            if not made_by_reading or violations_of(told.schema, strict, replace(entity, label=label)):
+                continue
+            if new:
+                made[told.scope, key] = replace(new, label=label)
+            else:
+                better.append(Entity(key, label, scope=told.scope, version=entity.version))
+    return better
 
 
 async def take_back(parts: Parts, graph: str, settled: Settled) -> Deleted:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from kgmem.domain.naming import Mention, chosen, new_key
+from kgmem.domain.naming import UNNAMED, Mention, chosen, has_type, new_key
 from kgmem.domain.resolution import Candidate, Described, pair
 from kgmem.domain.schema import GraphSchema
 from kgmem.services import merge as merging
@@ -25,6 +25,7 @@ class Recognized:
     held: dict[str, str]  # Labels by key.
     same: dict[Mention, str] = field(default_factory=dict)
     doubtful: dict[Mention, Candidate] = field(default_factory=dict)  # Its other end is the entity that it may be.
+    typed: dict[str, str] = field(default_factory=dict)  # Labels by key of what texts only spoke of until now.
 
     def keys(self, mentions: Sequence[Mention]) -> tuple[dict[str, str], dict[Mention, str]]:
         """Give the keys of mentions by name, and of those that are new; these are held from now on."""
@@ -32,6 +33,8 @@ class Recognized:
         for mention in mentions:
             known = chosen(mention, self.held, self.schema)
             key = known.key if known else self.same.get(mention)
+            if known and known.label == UNNAMED and has_type(mention.label, self.schema):
+                self.typed[known.key] = self.held[known.key] = mention.label
             if key is None:
                 key = new[mention] = new_key(mention, self.held)
                 self.held[key] = mention.label

@@ -158,6 +158,35 @@ async def test_shuffled_arrival_ends_in_the_same_facts(memory: Memory) -> None:
     assert states[0] == states[1] == states[2]
 
 
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("order", [1, -1])
+async def test_one_text_that_tells_what_a_thing_is_suffices_in_any_order(
+    memory: Memory, order: int, together: bool
+) -> None:
+    """Of Borman one of these tells that he is a person; the other only speaks of him."""
+    graph = await new_graph(memory, f"typed{order + 1}")
+    told = "Laid over a map of the Moon, the tape shows that Anders, and not Borman, took the colour picture Earthrise."
+    speaks = "Borman seized the camera and took the picture of the century, over Anders's joke about it."
+    texts = [Episode(told, "told", extract=True), Episode(speaks, "speaks", extract=True)][::order]
+    for some in [texts] if together else [[text] for text in texts]:
+        await read(memory, graph, some)
+    assert ("Borman", "Person") in (await held(memory, graph))["entities"]
+    assert "Borman" in (await memory.get_episode(graph, "speaks")).mentions
+    report = await memory.forget(graph, ["told", "speaks"], erase=True)
+    assert report.entities > 0
+    assert not (await memory.list_entities(graph)).items
+    schema = await index_schema(memory, graph)
+    left = await query(memory, f"SELECT record FROM {schema}.history WHERE record::text LIKE '%Borman%'")
+    assert not left
+
+
+async def test_a_label_that_somebody_gave_stays_whatever_texts_tell(memory: Memory) -> None:
+    graph = await new_graph(memory, "given")
+    await memory.put_entities(graph, [Entity("Siemens", "Concept")])
+    await read(memory, graph)
+    assert ("Siemens", "Concept") in (await held(memory, graph))["entities"]
+
+
 async def test_eight_writers_of_one_stream_end_as_one(memory: Memory) -> None:
     alone, many = await new_graph(memory, "alone"), await new_graph(memory, "many")
     await read(memory, alone)
