@@ -33,6 +33,7 @@ from kgmem.services.parts import Parts
 from kgmem.services.recall import recall
 from kgmem.services.remember import schema_of
 from kgmem.settings import Settings
+from kgmem.stopping import told_to_stop
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.claims import PostgresClaims
 from kgmem.storage.postgres.communities import PostgresCommunities
@@ -137,7 +138,7 @@ async def _tending(memory: Memory) -> AsyncIterator[None]:
     """Look after the uploads of this machine beside a block: at its start, and now and then."""
 
     async def tend() -> None:
-        while True:
+        while not told_to_stop():
             try:
                 await memory.tend_uploads()
             except KgmemError as error:

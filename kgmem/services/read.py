@@ -26,6 +26,7 @@ from kgmem.services.deferring import defer_where
 from kgmem.services.parts import Parts
 from kgmem.services.recognize import Recognized, propose, recognize
 from kgmem.services.remember import schema_of, violations_of
+from kgmem.stopping import told_to_stop
 
 BATCH: Final = 32
 _TRIES: Final = 8  # Times that entities are resolved anew since somebody else has just made one of them.
@@ -148,7 +149,7 @@ async def _found(
 
 async def _keep(parts: Parts, graph: str, ids: Sequence[int]) -> None:
     """Say again and again that episodes are being read, until cancelled."""
-    while True:
+    while not told_to_stop():
         await asyncio.sleep(parts.readings.lease / 3)
         try:
             await parts.readings.renew(graph, ids)

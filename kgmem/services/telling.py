@@ -8,6 +8,7 @@ from typing import Any
 
 from kgmem.domain.errors import KgmemError
 from kgmem.services.parts import Parts
+from kgmem.stopping import told_to_stop
 
 _PAUSE = 1.0
 
@@ -26,7 +27,7 @@ async def signs_of_life(parts: Parts, id_: int) -> AsyncIterator[Callable[[Mappi
             await parts.imports.tell(id_, newest)
 
     async def regularly() -> None:
-        while True:
+        while not told_to_stop():
             await tell()
             await asyncio.sleep(_PAUSE)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from procrastinate.exceptions import ConnectorException
 
 from kgmem.domain.errors import DatabaseUnavailable, EmbedderUnavailable, InvalidInput, NotFound
 from kgmem.storage.postgres.job_tables import select
@@ -267,6 +268,25 @@ async def test_the_worker_goes_on_when_all_its_connections_break(database_url: s
         await until(deferred)
         (job,) = await queue.list(graph="after", status=None, limit=1)
         assert await ended(queue, job.id) == "succeeded"
+
+
+async def test_the_worker_stops_when_it_is_told_to_while_its_connections_are_broken(
+    queue: ProcrastinateQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error takes the place of the cancellation then; the worker must not begin again."""
+
+    async def broken(worker_id: int) -> None:
+        raise ConnectorException
+
+    monkeypatch.setattr(queue.app.job_manager, "unregister_worker", broken)
+    called = asyncio.Event()
+
+    async def embed_missing() -> None:
+        called.set()
+
+    async with asyncio.timeout(15):
+        async with queue.worker({"embed_missing": embed_missing}, FAST):
+            await called.wait()
 
 
 async def test_a_job_whose_end_could_not_be_written_is_run_again(database_url: str, queue: ProcrastinateQueue) -> None:

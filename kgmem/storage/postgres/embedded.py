@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from kgmem.domain.errors import DataFolderInUse, ServerError
+from kgmem.stopping import told_to_stop
 from kgmem.storage.postgres.local import log
 from kgmem.storage.postgres.local.access import open_private
 from kgmem.storage.postgres.local.binaries import USE_ANOTHER_POSTGRES, find_binaries
@@ -184,7 +185,7 @@ class EmbeddedPostgres:
     async def keep_running(self) -> None:
         """Start Postgres again whenever it dies, until `stop`; a crash of one session Postgres mends by itself."""
         pause = WATCH_INTERVAL
-        while True:
+        while not told_to_stop():
             await asyncio.sleep(pause)
             if self._found is None:
                 return

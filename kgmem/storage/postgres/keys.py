@@ -16,6 +16,7 @@ from kgmem.domain.errors import InvalidInput, KgmemError, NotFound, Unauthentica
 from kgmem.domain.graph import check_graph_name
 from kgmem.domain.interval import iso, now, parse_time
 from kgmem.domain.scope import check_scope
+from kgmem.stopping import told_to_stop
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.key_tokens import SecretHasher, Token, new_token, parse_token
 from kgmem.storage.postgres.statements import load
@@ -161,7 +162,7 @@ class PostgresKeyRing:
             self._writing = asyncio.create_task(self._write_uses_in_time())
 
     async def _write_uses_in_time(self) -> None:
-        while self._used:
+        while self._used and not told_to_stop():
             await asyncio.sleep(max(0.0, self._written_at + _USES - time.monotonic()))
             await self._write_uses()
 

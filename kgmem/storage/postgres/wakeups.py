@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 from kgmem.domain.errors import KgmemError
+from kgmem.stopping import told_to_stop
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Wakeups(Generic[K]):
     async def _keep_sending(self, key: K) -> None:
         failures = 0
         try:
-            while key in self._due:
+            while key in self._due and not told_to_stop():
                 self._due.discard(key)
                 try:
                     await self._send(key)

@@ -17,6 +17,7 @@ from procrastinate.exceptions import JobAborted, ProcrastinateException
 from procrastinate.jobs import Job as QueuedJob
 
 from kgmem.domain.errors import KgmemError, NotFound, Unavailable
+from kgmem.stopping import told_to_stop
 from kgmem.storage.postgres.job_tables import QUEUE, insert, select, translating
 
 logger = logging.getLogger(__name__)
@@ -144,7 +145,7 @@ def _task_of(handler: Handler, known: _Known) -> Handler:
 
 
 async def _keep_working(app: App, options: WorkerOptions) -> None:
-    while True:
+    while not told_to_stop():
         try:
             with translating():
                 await app.run_worker_async(
@@ -160,7 +161,8 @@ async def _keep_working(app: App, options: WorkerOptions) -> None:
             logger.warning("The worker stopped and starts again: %s", error)
         except Exception:
             logger.exception("The worker stopped on an error that it does not know, and starts again.")
-        await asyncio.sleep(1)
+        if not told_to_stop():
+            await asyncio.sleep(1)
 
 
 async def _put_back_lost(app: App, known: _Known, options: WorkerOptions) -> None:
@@ -186,7 +188,7 @@ async def _tidy(app: App) -> None:
 
 async def _regularly(seconds: float, step: Callable[[], Awaitable[None]]) -> None:
     """Take a step again and again; a part that is away is waited for."""
-    while True:
+    while not told_to_stop():
         await asyncio.sleep(seconds)
         try:
             await step()
