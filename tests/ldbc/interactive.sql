@@ -1,22 +1,32 @@
 -- The same questions asked of the files as they are, in SQLite: tables bear the files' names, columns of ends are a and b.
 
--- name: views
-CREATE VIEW message AS
+-- name: derived
+CREATE TABLE message AS
     SELECT id, creationDate, CASE content WHEN '' THEN imageFile ELSE content END AS content, 1 AS post FROM post
     UNION ALL SELECT id, creationDate, content, 0 FROM comment;
-CREATE VIEW creator AS
+CREATE TABLE creator AS
     SELECT a AS message, b AS person FROM post_hasCreator_person
     UNION ALL SELECT a, b FROM comment_hasCreator_person;
-CREATE VIEW located AS
+CREATE TABLE located AS
     SELECT a AS message, b AS place FROM post_isLocatedIn_place
     UNION ALL SELECT a, b FROM comment_isLocatedIn_place;
-CREATE VIEW reply AS
+CREATE TABLE reply AS
     SELECT a AS comment, b AS message FROM comment_replyOf_post
     UNION ALL SELECT a, b FROM comment_replyOf_comment;
-CREATE VIEW knows AS
+CREATE TABLE knows AS
     SELECT a, b, creationDate FROM person_knows_person UNION ALL SELECT b, a, creationDate FROM person_knows_person;
-CREATE VIEW circle AS
+CREATE TABLE circle AS
     SELECT a, b FROM knows UNION SELECT x.a, y.b FROM knows x JOIN knows y ON y.a = x.b WHERE x.a <> y.b;
+CREATE INDEX message_id ON message (id);
+CREATE INDEX creator_message ON creator (message);
+CREATE INDEX creator_person ON creator (person);
+CREATE INDEX located_message ON located (message);
+CREATE INDEX reply_comment ON reply (comment);
+CREATE INDEX reply_message ON reply (message);
+CREATE INDEX knows_a ON knows (a);
+CREATE INDEX knows_b ON knows (b);
+CREATE INDEX circle_a ON circle (a);
+ANALYZE;
 
 -- name: short_1
 SELECT firstName, lastName, birthday, locationIP, browserUsed, l.b, gender, creationDate
