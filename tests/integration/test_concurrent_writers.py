@@ -275,7 +275,7 @@ async def test_the_feed_waits_for_writers_of_its_own_database_alone(
         pool.acquire() as foreign,
         foreign.transaction(),
     ):
-        await foreign.execute("CREATE TEMPORARY TABLE foreign_work (id integer) ON COMMIT DROP")
+        await foreign.execute("SELECT pg_current_xact_id()")
         async with other_client(shared_database_url) as own, own.transaction():
             await own.execute("SELECT pg_current_xact_id()")
             await memory.put_entities(graph, [Entity("told late")])
@@ -299,6 +299,7 @@ async def test_a_transaction_is_not_told_what_it_has_not_committed(
 
 
 async def test_changes_say_what_was_done_to_what(memory: Memory, graph: str) -> None:
+    await feed_settled(memory, graph)
     start = (await memory.stats(graph)).last_change
     x, y = (await memory.put_entities(graph, [Entity("x"), Entity("y")])).ids
     await memory.put_entities(graph, [Entity("x", text="T"), Entity("y")])

@@ -20,7 +20,7 @@ from kgmem.storage.postgres import connecting
 from kgmem.storage.postgres.jobs import open_queue
 from kgmem.storage.postgres.worker import WorkerOptions
 from kgmem.wiring import handlers
-from tests.memories import DIMENSION, hashing, index_schema, new_graph, opened_memory, query, until
+from tests.memories import DIMENSION, change_feed, hashing, index_schema, new_graph, opened_memory, query, until
 
 GRAPH = "alike"
 
@@ -80,12 +80,12 @@ async def test_what_is_alike_is_joined_with_its_likeness_and_nothing_else(memory
 async def test_doing_it_again_changes_nothing(memory: Memory) -> None:
     await memory.put_entities(GRAPH, [at(str(n), n) for n in range(10)])
     await memory.connect(GRAPH)
-    before, last = await joined(memory), (await memory.stats(GRAPH)).last_change
+    before, feed = await joined(memory), await change_feed(memory, GRAPH)
 
     assert await memory.connect(GRAPH) == Connected()
 
     assert await joined(memory) == before
-    assert (await memory.stats(GRAPH)).last_change == last
+    assert await change_feed(memory, GRAPH) == feed
 
 
 async def test_one_by_one_joins_what_all_at_once_joins(memory: Memory) -> None:

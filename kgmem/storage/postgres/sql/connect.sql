@@ -85,7 +85,7 @@ SELECT EXISTS (
     WHERE c.waits OR EXISTS (SELECT FROM {index}.change h WHERE h.xid >= c.since))
 
 -- name: now
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS since,
+SELECT kgmem.settled_below()::text AS since,
        EXISTS (SELECT FROM {index}.unembedded u WHERE u.refused IS NULL) AS waits
 
 -- name: done

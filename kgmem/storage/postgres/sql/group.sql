@@ -14,7 +14,7 @@ WHERE (g.at IS NULL OR g.at <= now() - make_interval(secs => $1))
 ORDER BY g.at NULLS FIRST LIMIT 1000
 
 -- name: now
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text
+SELECT kgmem.settled_below()::text
 
 -- name: links
 -- What joins entities of exactly this scope, and how much; parallel relationships count together.
