@@ -1,7 +1,7 @@
 """The façade: one object with everything that kgmem does. Every door calls only this."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -202,11 +202,12 @@ class Memory(Beliefs, Connecting, Resolving, Texts, Transfers):
 
     async def export(
         self, graph: str, *, scope: str | None = None, embeddings: WhichVectors = "given"
-    ) -> AsyncIterator[Entity | Relationship | Episode | Source]:
+    ) -> AsyncGenerator[Entity | Relationship | Episode | Source, None]:
         """Give all that a graph holds (of one scope, or of all), sources and entities first, from one snapshot."""
-        async for page in self.parts.store.export(graph, scope, embeddings):
-            for item in page:
-                yield item
+        async with aclosing(self.parts.store.export(graph, scope, embeddings)) as pages:
+            async for page in pages:
+                for item in page:
+                    yield item
 
     async def changes(self, graph: str, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
         """Give the changes of a graph after a cursor, in the order in which they may be relied upon."""

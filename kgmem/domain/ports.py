@@ -1,6 +1,6 @@
 """The ports: what the services need of the technology. Implementations live in storage, embedding and formats."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,7 +126,7 @@ class GraphStore(Protocol):
 
     def export(
         self, graph: str, scope: str | None, embeddings: WhichVectors = "none"
-    ) -> AsyncIterator[Sequence[Entity | Relationship | Episode | Source]]:
+    ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source], None]:
         """Give all that the graph holds (None: of every scope) in pages, sources and entities first; one snapshot.
 
         `embeddings` says which entities come with their vectors; a long text's is that of its first passage.
@@ -134,7 +134,7 @@ class GraphStore(Protocol):
 
     def export_shapes(
         self, graph: str, embeddings: WhichVectors = "none"
-    ) -> AsyncIterator[Sequence[Entity | Relationship | Episode | Source] | Shapes]:
+    ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source] | Shapes, None]:
         """Give what `export` gives of all scopes, as shapes where that is faster: kind by kind, in no other order."""
 
     async def dangling(self, graph: str) -> Sequence[Dangling]:

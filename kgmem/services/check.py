@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -30,12 +31,13 @@ async def check_graph(parts: Parts, graph: str) -> Sequence[Departure]:
     Also edges that another client has left without an end: kgmem never answers with them.
     """
     look = _Look(schema_of(parts.core_schema, await parts.graphs.get(graph)))
-    async for page in parts.store.export(graph, None):
-        for item in page:
-            if isinstance(item, Entity):
-                look.at_entity(item)
-            elif isinstance(item, Relationship):
-                look.at_relationship(item)
+    async with aclosing(parts.store.export(graph, None)) as pages:
+        async for page in pages:
+            for item in page:
+                if isinstance(item, Entity):
+                    look.at_entity(item)
+                elif isinstance(item, Relationship):
+                    look.at_relationship(item)
     departures = [Departure(text, count, look.examples[text]) for text, count in look.counts.most_common()]
     return departures + [
         Departure(f"{each.kind}: an end is gone, deleted by another client", each.count, f"edge {each.example}")

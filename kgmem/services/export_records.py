@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -66,15 +66,16 @@ async def export_file(
     with _writer(target, options, held.space) as writer:
         writing: asyncio.Task[dict[str, int]] | None = None
         try:
-            async for page in _pages(parts, graph, writer, options):
-                kind = _kind_of(page)
-                if kind is None or options.kind not in {None, kind} or (kind == "source" and not options.sources):
-                    continue
-                if writing:
-                    counts.update(await writing)
-                    if progress:
-                        progress(counts.total())
-                writing = asyncio.create_task(asyncio.to_thread(_write, writer, kind, page))
+            async with aclosing(_pages(parts, graph, writer, options)) as pages:
+                async for page in pages:
+                    kind = _kind_of(page)
+                    if kind is None or options.kind not in {None, kind} or (kind == "source" and not options.sources):
+                        continue
+                    if writing:
+                        counts.update(await writing)
+                        if progress:
+                            progress(counts.total())
+                    writing = asyncio.create_task(asyncio.to_thread(_write, writer, kind, page))
         finally:
             if writing:
                 counts.update(await writing)
@@ -87,7 +88,7 @@ async def export_file(
 
 def _pages(
     parts: Parts, graph: str, writer: Writer, options: ExportOptions
-) -> AsyncIterator[Sequence[Record] | Shapes]:
+) -> AsyncGenerator[Sequence[Record] | Shapes, None]:
     """Give what the store holds, as shapes where the writer takes them."""
     if isinstance(writer, ShapeWriter) and options.scope is None:
         return parts.store.export_shapes(graph, options.embeddings)

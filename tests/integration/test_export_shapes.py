@@ -1,5 +1,6 @@
 """What goes out without an object for any record is what goes out as records, line for line."""
 
+import asyncio
 import io
 from collections.abc import Sequence
 from dataclasses import replace
@@ -135,7 +136,10 @@ async def test_a_graph_of_more_items_than_are_held_goes_out_as_records(
     assert found == expected
 
 
-async def test_an_export_that_is_given_up_leaves_nothing_behind(memory: Memory, graph: str) -> None:
+async def test_an_export_that_is_given_up_leaves_nothing_behind(
+    memory: Memory, graph: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shapes, "_BLOCK", 10_000)  # So that more is read than anybody takes.
     await memory.put_entities(graph, [Entity(f"k{n}", properties={"p": "x" * 4000}) for n in range(500)])
     for _ in range(12):  # More often than there are connections.
         stream = memory.stream_export(graph)
@@ -143,6 +147,21 @@ async def test_an_export_that_is_given_up_leaves_nothing_behind(memory: Memory, 
         await stream.aclose()
     assert (await memory.stats(graph)).entities == 500
     store: Any = memory.parts.store
+    assert store.database.in_use == 0
+
+
+async def test_an_export_that_is_given_up_while_more_is_read_ends(
+    memory: Memory, graph: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shapes, "_BLOCK", 10_000)
+    await memory.put_entities(graph, [Entity(f"k{n}", properties={"p": "x" * 4000}) for n in range(500)])
+    store: Any = memory.parts.store
+    given = store.export_shapes(graph, "none")
+    async with asyncio.timeout(20):
+        await anext(given)  # Sources go first.
+        assert (await anext(given)).kind == "entity"
+        await asyncio.sleep(0.5)  # So that as much waits as may.
+        await given.aclose()
     assert store.database.in_use == 0
 
 

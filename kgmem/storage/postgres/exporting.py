@@ -43,8 +43,9 @@ async def shapes(
     table = await _vector_table(connection, layout, embeddings)
     keys = await read_keys(connection, layout)
     if keys is None:
-        async for page in everything(connection, layout, None, embeddings):
-            yield page
+        async with aclosing(everything(connection, layout, None, embeddings)) as records:
+            async for page in records:
+                yield page
         return
     yield await sources(connection, layout)
     found = _entities(connection, layout, None, embeddings) if table else entity_shapes(connection, layout, keys)

@@ -6,6 +6,7 @@ longer than all the rest.
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -88,8 +89,9 @@ async def entity_shapes(connection: asyncpg.Connection, layout: Layout, keys: Ke
     """Give all entities, label by label."""
     for label in await _labels(connection, layout, VERTEX):
         if label.name != EPISODE_LABEL:
-            async for block in _blocks(connection, layout.sql("shapes", "vertices", label=label.age_name)):
-                yield Shapes("entity", partial(_entities, block, label.name, keys))
+            async with aclosing(_blocks(connection, layout.sql("shapes", "vertices", label=label.age_name))) as blocks:
+                async for block in blocks:
+                    yield Shapes("entity", partial(_entities, block, label.name, keys))
 
 
 async def relationship_shapes(
@@ -97,8 +99,9 @@ async def relationship_shapes(
 ) -> AsyncGenerator[Shapes, None]:
     """Give all relationships between entities, kind by kind."""
     for label in await _labels(connection, layout, EDGE):
-        async for block in _blocks(connection, layout.sql("shapes", "edges", label=label.age_name)):
-            yield Shapes("relationship", partial(_relationships, block, label.name, keys))
+        async with aclosing(_blocks(connection, layout.sql("shapes", "edges", label=label.age_name))) as blocks:
+            async for block in blocks:
+                yield Shapes("relationship", partial(_relationships, block, label.name, keys))
 
 
 async def _labels(connection: asyncpg.Connection, layout: Layout, kind: int) -> list[Label]:
@@ -123,8 +126,10 @@ async def _blocks(connection: asyncpg.Connection, sql: str) -> AsyncGenerator[by
             await connection.copy_from_query(sql, output=take, **_COPY)
             if held:
                 await queue.put(bytes(held))
-        finally:
-            await queue.put(None)
+        except Exception:
+            await queue.put(None)  # Whoever takes the blocks raises it.
+            raise
+        await queue.put(None)
 
     task = asyncio.create_task(copy())
     try:

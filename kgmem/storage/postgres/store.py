@@ -1,7 +1,7 @@
 """The graph store on AGE: every write is one transaction over label tables, retrieval index and change feed."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -204,18 +204,24 @@ class AgeGraphStore:
 
     async def export(
         self, graph: str, scope: str | None, embeddings: WhichVectors = "none"
-    ) -> AsyncIterator[Sequence[Entity | Relationship | Episode | Source]]:
+    ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source], None]:
         """Give all that the graph holds in pages, from one snapshot, in constant memory."""
-        async with self._snapshot(graph) as (connection, layout):
-            async for page in exporting.everything(connection, layout, scope, embeddings):
+        async with (
+            self._snapshot(graph) as (connection, layout),
+            aclosing(exporting.everything(connection, layout, scope, embeddings)) as pages,
+        ):
+            async for page in pages:
                 yield page
 
     async def export_shapes(
         self, graph: str, embeddings: WhichVectors = "none"
-    ) -> AsyncIterator[Sequence[Entity | Relationship | Episode | Source] | Shapes]:
+    ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source] | Shapes, None]:
         """Give what `export` gives of all scopes, most of it as shapes, label by label."""
-        async with self._snapshot(graph) as (connection, layout):
-            async for page in exporting.shapes(connection, layout, embeddings):
+        async with (
+            self._snapshot(graph) as (connection, layout),
+            aclosing(exporting.shapes(connection, layout, embeddings)) as pages,
+        ):
+            async for page in pages:
                 yield page
 
     @asynccontextmanager
