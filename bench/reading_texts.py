@@ -89,13 +89,13 @@ def _bare(texts: Sequence[str]) -> float:
 
 
 async def _told(memory: Memory, graph: str, stream: Sequence[Episode]) -> set[tuple[object, ...]]:
-    """Give what a graph tells of texts that come ten at a time, by names: keys are given in the order of texts."""
+    """Give what a graph tells of texts that come ten at a time, by names; these are spelled as the first text does."""
     await memory.create_graph(graph)
     for at in range(0, len(stream), 10):
         await _read(memory, graph, stream[at : at + 10])
     held = [each async for each in memory.export(graph, embeddings="none")]
-    named = {each.key: each.name or each.key for each in held if isinstance(each, Entity)}
-    told: set[tuple[object, ...]] = {(each.label, each.name) for each in held if isinstance(each, Entity)}
+    named = {each.key: (each.name or each.key).casefold() for each in held if isinstance(each, Entity)}
+    told: set[tuple[object, ...]] = {(each.label, named[each.key]) for each in held if isinstance(each, Entity)}
     told |= {
         (each.kind, named.get(each.start, each.start), named.get(each.end, each.end), each.valid_from, each.valid_to)
         for each in held
@@ -105,7 +105,7 @@ async def _told(memory: Memory, graph: str, stream: Sequence[Episode]) -> set[tu
     while True:
         page = await memory.facts(graph, FactFilter(limit=1000, cursor=cursor))
         told |= {
-            (named.get(f.subject, f.subject), f.predicate, str(f.value), f.state, f.valid_from, f.valid_to)
+            (named.get(f.subject, f.subject), f.predicate, str(f.value).casefold(), f.state, f.valid_from, f.valid_to)
             for f in page.items
         }
         cursor = page.cursor

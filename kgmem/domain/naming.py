@@ -67,7 +67,8 @@ def keys_of(mention: Mention) -> list[str]:
     """Give the keys under which a mentioned thing may be held, the likeliest first."""
     keys = []
     for name in (mention.name, *mention.aliases):
-        keys += [name, apart(name, mention.label), name.title(), name.upper(), name.lower(), slug(name)]
+        first = name[:1].upper() + name[1:]  # As it stands at the beginning of a sentence.
+        keys += [name, apart(name, mention.label), first, name.title(), name.upper(), name.lower(), slug(name)]
     return list(dict.fromkeys(key for key in keys if key))
 
 
