@@ -50,6 +50,21 @@ class Settings(BaseSettings):
     pool_size: int = Field(
         default=10, ge=2, le=200, description="Database connections that one process keeps at the most."
     )
+    pool_share: int | None = Field(
+        default=None, ge=1, le=200, description="How many of them one key has at once on one graph; a third unless set."
+    )
+    transaction_pool_size: int = Field(
+        default=10,
+        ge=1,
+        le=200,
+        description="Database connections that interactive transactions share, apart from those.",
+    )
+    transactions_per_key: int = Field(
+        default=5, ge=1, le=200, description="How many of these one key has at once; its further transactions wait."
+    )
+    transaction_idle: float = Field(
+        default=60.0, gt=0, description="Seconds after which an interactive transaction without a query is rolled back."
+    )
     statement_timeout: float = Field(default=30.0, gt=0, description="Seconds after which a statement is stopped.")
     cypher_length: int = Field(
         default=1_000_000, ge=1000, le=10_000_000, description="Longest query in Cypher, in characters."

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -23,7 +23,7 @@ from kgmem.extraction.registry import make_extractor
 from kgmem.formats.named_queries import load_named_queries
 from kgmem.formats.toml_schema import load_schema
 from kgmem.memory import Memory
-from kgmem.query.answering import GraphCypher
+from kgmem.query.answering import IDLE, GraphCypher
 from kgmem.query.execution.limits import Limits
 from kgmem.query.procedures.surroundings import Surroundings
 from kgmem.resolution.described import DescribedComparer
@@ -39,7 +39,7 @@ from kgmem.storage.postgres.claims import PostgresClaims
 from kgmem.storage.postgres.communities import PostgresCommunities
 from kgmem.storage.postgres.connecting import PostgresConnections
 from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
-from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
+from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database, Lending
 from kgmem.storage.postgres.embedded import EmbeddedPostgres
 from kgmem.storage.postgres.extensions import read_capabilities
 from kgmem.storage.postgres.imports import PostgresImports
@@ -181,16 +181,46 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
 
 async def _build(settings: Settings, url: str, stack: AsyncExitStack) -> tuple[Memory, ProcrastinateQueue]:
     """Build the façade over a database that is up to date; the stack closes what it opens."""
-    limits: dict[str, Any] = {"size": settings.pool_size, "statement_timeout": settings.statement_timeout}
-    database = await stack.enter_async_context(Database(url, **limits))
-    searches = await stack.enter_async_context(Database(url, settings=SEARCH_SETTINGS, **limits))
+    pools = await _open_pools(settings, url, stack)
     queue = await stack.enter_async_context(open_queue(url))
-    return Memory(await _parts(settings, database, searches, queue, stack)), queue
+    return Memory(await _parts(settings, pools, queue, stack)), queue
 
 
-async def _parts(
-    settings: Settings, database: Database, searches: Database, queue: ProcrastinateQueue, stack: AsyncExitStack
-) -> Parts:
+@dataclass(frozen=True, slots=True)
+class _Pools:
+    """Connections for requests, for searches, and for interactive transactions, which may stay open while idle."""
+
+    main: Database
+    search: Database
+    transaction: Database
+
+
+async def _open_pools(settings: Settings, url: str, stack: AsyncExitStack) -> _Pools:
+    timeout, size = settings.statement_timeout, settings.pool_size
+    lending = Lending(settings.pool_share)
+    # Should this process ever lose sight of a transaction, Postgres ends it.
+    forgotten = {"idle_in_transaction_session_timeout": str(int(settings.transaction_idle * 2000))}
+    apart = Lending(settings.transactions_per_key, patience=30.0, by_graph=False)
+    return _Pools(
+        await stack.enter_async_context(Database(url, size=size, statement_timeout=timeout, lending=lending)),
+        await stack.enter_async_context(
+            Database(url, size=size, statement_timeout=timeout, settings=SEARCH_SETTINGS, lending=lending)
+        ),
+        await stack.enter_async_context(
+            Database(
+                url,
+                size=settings.transaction_pool_size,
+                statement_timeout=timeout,
+                settings=forgotten,
+                lending=apart,
+                probe=False,
+            )
+        ),
+    )
+
+
+async def _parts(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, stack: AsyncExitStack) -> Parts:
+    database = pools.main
     embedders = _Embedders(settings, stack)
     embedder = embedders.named(settings.embedder, settings.embedder_dimension)
     core = load_schema(resource("graph_schema"))
@@ -200,12 +230,12 @@ async def _parts(
     keys = await stack.enter_async_context(PostgresKeyRing(database))
     index = PostgresIndex(
         catalog,
-        searches,
+        pools.search,
         occurrences=_occurrences(core),
         mends_words=capabilities.bm25 and not capabilities.bm25_outlives_restarts,
     )
     store = AgeGraphStore(catalog)
-    vitals = PostgresVitals(database, {"main": database, "search": searches})
+    vitals = PostgresVitals(database, {"main": pools.main, "search": pools.search, "transaction": pools.transaction})
     imports = PostgresImports(catalog, describe)
     uploads = Uploads(settings.home / "uploads")
     claims = PostgresClaims(catalog, NumpyConsensus())
@@ -233,16 +263,28 @@ async def _parts(
         summary_store=PostgresSummaries(catalog),
         wording=extractor if isinstance(extractor, Wording) else None,
     )
-    return with_cypher(parts, catalog, Limits(seconds=settings.statement_timeout, length=settings.cypher_length))
+    limits = Limits(seconds=settings.statement_timeout, length=settings.cypher_length)
+    return with_cypher(parts, catalog, limits, Interactive(pools.transaction, settings.transaction_idle))
 
 
-def with_cypher(parts: Parts, catalog: PostgresCatalog, limits: Limits | None = None) -> Parts:
+@dataclass(frozen=True, slots=True)
+class Interactive:
+    """What interactive transactions run on, and the seconds that one of them may be idle."""
+
+    database: Database
+    idle: float = IDLE
+
+
+def with_cypher(
+    parts: Parts, catalog: PostgresCatalog, limits: Limits | None = None, interactive: Interactive | None = None
+) -> Parts:
     """Give parts that answer Cypher too, by an engine whose procedures ask the parts in turn."""
 
     async def recalled(graph: str, question: Question) -> Answer:
         return await recall(answering, graph, question)
 
     graphs = PostgresGraphs(catalog)
+    interactive = interactive or Interactive(catalog.database)
     around = Surroundings(
         graphs,
         recalled,
@@ -253,7 +295,9 @@ def with_cypher(parts: Parts, catalog: PostgresCatalog, limits: Limits | None = 
         lambda graph: schema_of(parts.core_schema, graph),
         version_of("kgmem"),
     )
-    cypher = GraphCypher(graphs, around, limits=limits)
+    cypher = GraphCypher(
+        graphs, around, limits=limits, transactions=graphs.on(interactive.database), idle=interactive.idle
+    )
     answering = replace(parts, cypher=cypher, named_queries=load_named_queries(resource("cypher")))
     return answering
 

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import Request
 
+from kgmem.callers import act_for
 from kgmem.domain.access import Key, Right
 from kgmem.domain.errors import InvalidInput, Unauthenticated
 from kgmem.memory import Memory
@@ -45,6 +46,7 @@ class Demand:
         key = await memory.authenticate(_secret(request))
         context_of(request).key = key
         graph = request.path_params.get("graph")
+        act_for(key.id, graph)
         key.demand(self.right, key.graph if self.anywhere else graph, whole=self.whole)
         if request.scope["query_string"]:
             _refuse_unknown(request)

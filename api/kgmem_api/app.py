@@ -101,8 +101,7 @@ def create_app(memory: Memory | Opener | None, *, settings: Settings) -> FastAPI
     state.metrics = Metrics()
     state.stopping = asyncio.Event()
     state.streams = state.exports = 0
-    # Half of the connections at the most: requests of their own need some too.
-    state.sessions = Sessions(max(1, settings.pool_size // 2))
+    state.sessions = Sessions(settings.transaction_idle)
     state.room = Room(settings.max_body * _LARGEST_BODIES)
     if isinstance(memory, Memory):
         state.memory = memory

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from collections import Counter, OrderedDict
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
@@ -11,8 +12,12 @@ from kgmem.domain.cypher import CypherTransaction, Mode
 from kgmem.domain.errors import NotFound, Unavailable
 from kgmem.memory import Memory
 
-IDLE_SECONDS = 60.0  # A transaction that nobody uses for so long is undone.
+# Open transactions of one server, and of one key. They cost memory alone: only those that have run a query have a
+# connection to the database, and of these each key has its share.
+MOST, MOST_PER_KEY = 2000, 500
+_REMEMBERED = 1000  # Transactions that were idle for too long, so that their owners are told.
 _ID_BYTES = 12
+_END_SOME = "Commit some of them, or roll them back."
 
 
 @dataclass(slots=True)
@@ -32,25 +37,31 @@ class Session:
 class Sessions:
     """The open transactions of one server."""
 
-    def __init__(self, most: int) -> None:
-        """Take how many there may be at once: each holds a connection to the database."""
-        self._most = most
+    def __init__(self, idle: float) -> None:
+        """Take the seconds after which a transaction that nobody uses is rolled back."""
+        self._idle = idle
         self._open: dict[str, Session] = {}
-        self._opening = 0
+        self._of_key: Counter[str] = Counter()
+        self._expired: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self._sweeper: asyncio.Task[None] | None = None
 
     async def begin(self, memory: Memory, graph: str, key: Key, mode: Mode, scope: str | None) -> Session:
         """Begin a transaction. Raises Unavailable where there are too many."""
-        if len(self._open) + self._opening >= self._most:
+        if self._of_key[key.id] >= MOST_PER_KEY:
+            raise Unavailable(
+                f"This API key has {MOST_PER_KEY} open transactions, the most it may have.", mend=_END_SOME
+            )
+        if self._of_key.total() >= MOST:
             raise Unavailable("The server is at its limit of open transactions.", mend="Try again in a moment.")
-        self._opening += 1
+        self._of_key[key.id] += 1
         try:
             leaving = memory.cypher_transaction(graph, mode=mode, scope=scope)
             transaction = await leaving.__aenter__()
-        finally:
-            self._opening -= 1
+        except BaseException:
+            self._left(key.id)
+            raise
         id_ = secrets.token_hex(_ID_BYTES)
-        session = Session(id_, graph, key.id, mode, transaction, leaving, time.time() + IDLE_SECONDS)
+        session = Session(id_, graph, key.id, mode, transaction, leaving, time.time() + self._idle)
         self._open[id_] = session
         if self._sweeper is None or self._sweeper.done():
             self._sweeper = asyncio.create_task(self._sweep(), name="kgmem open transactions")
@@ -60,14 +71,29 @@ class Sessions:
         """Give a transaction, and keep it for longer. Raises NotFound where there is none of this graph and key."""
         session = self._open.get(id_)
         if session is None or (session.graph, session.key) != (graph, key.id):
-            raise NotFound("There is no such transaction.", mend="It was ended, or left alone for too long.")
-        session.expires = time.time() + IDLE_SECONDS
+            if (id_, graph, key.id) in self._expired:
+                raise NotFound(
+                    f"This transaction was idle for {self._idle:g} seconds and was rolled back.",
+                    mend="Begin another one, and commit it without long pauses; KGMEM_TRANSACTION_IDLE sets the limit.",
+                )
+            raise NotFound("There is no such transaction.", mend="It was committed or rolled back; begin another one.")
+        return self.keep(session)
+
+    def keep(self, session: Session) -> Session:
+        """Keep a transaction that is in use for as long as one may be idle from now on."""
+        session.expires = time.time() + self._idle
         return session
 
     async def end(self, session: Session) -> None:
         """Let go of a transaction; what was not committed is undone."""
         if self._open.pop(session.id, None) is not None:
+            self._left(session.key)
             await session.leaving.__aexit__(None, None, None)
+
+    def _left(self, key: str) -> None:
+        self._of_key[key] -= 1
+        if not self._of_key[key]:
+            del self._of_key[key]
 
     async def aclose(self) -> None:
         """End all transactions."""
@@ -78,7 +104,10 @@ class Sessions:
 
     async def _sweep(self) -> None:
         while self._open:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(min(1.0, self._idle / 2))
             now = time.time()
             for session in [each for each in self._open.values() if each.expires < now and not each.lock.locked()]:
+                self._expired[session.id, session.graph, session.key] = None
+                if len(self._expired) > _REMEMBERED:
+                    self._expired.popitem(last=False)
                 await self.end(session)

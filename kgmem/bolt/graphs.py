@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kgmem.bolt.backend import Asked, Credentials, Row, Summary
+from kgmem.callers import act_for
 from kgmem.domain.access import Key
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode
 from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated, Unavailable
@@ -81,6 +82,7 @@ class KeyCaller:
         """Open a transaction on a graph, in the key's scope. Raises NotFound, Forbidden, InvalidInput."""
         graph = await self.home(asked.database)
         self.key.demand("read", graph)
+        act_for(self.key.id, graph)
         await self._reached(asked.bookmarks)
         may_write = self.key.right != "read"
         mode: Mode = "write" if asked.write and may_write else "read"
@@ -120,6 +122,7 @@ class GraphTransaction:
 
     async def run(self, query: str, parameters: Mapping[str, Any]) -> "Rows":
         """Run a query. Raises CypherError, Forbidden, TimedOut."""
+        act_for(self.key.id, self.database)
         try:
             if self._open is None:
                 answer = await self.memory.cypher(

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, FoundInRows, Mode
-from kgmem.domain.errors import Conflict, KgmemError
+from kgmem.domain.errors import Conflict, KgmemError, TimedOut
 from kgmem.query.execution.graph import Graphs, GraphTransaction
 from kgmem.query.execution.limits import Limits
 from kgmem.query.execution.statements import Asked, Engine, Result
@@ -16,13 +16,27 @@ from kgmem.query.procedures.surroundings import Surroundings
 from kgmem.query.values.finding import found_in
 from kgmem.query.values.native import from_python
 
+IDLE = 60.0  # Seconds without a query after which a transaction of several queries is rolled back.
+
 
 class GraphCypher:
     """Answers Cypher about the graphs of one store."""
 
-    def __init__(self, graphs: Graphs, around: Surroundings | None = None, *, limits: Limits | None = None) -> None:
-        """Take the graphs, what surrounds them (None: no procedures), and how much a statement may take."""
-        self._graphs = graphs
+    def __init__(
+        self,
+        graphs: Graphs,
+        around: Surroundings | None = None,
+        *,
+        limits: Limits | None = None,
+        transactions: Graphs | None = None,
+        idle: float = IDLE,
+    ) -> None:
+        """Take the graphs, what surrounds them (None: no procedures), and how much a statement may take.
+
+        `transactions` are the same graphs for transactions of several queries, which may be `idle` for so many seconds.
+        """
+        self._transactions = transactions or graphs
+        self.idle = idle
         self._engine = Engine(graphs, procedures(around), shown(around)) if around else Engine(graphs)
         self._limits = limits or Limits()
 
@@ -60,10 +74,10 @@ class GraphCypher:
     async def hold(self, held: "_Transaction") -> None:
         """Keep a transaction open, and run in it what comes, until it ends."""
         if held.mode == "read":
-            async with self._graphs.reading(held.graph, held.scope) as transaction:
+            async with self._transactions.reading(held.graph, held.scope) as transaction:
                 await held.serve(transaction)
         else:
-            await self._graphs.writing(held.graph, held.scope, held.serve)
+            await self._transactions.writing(held.graph, held.scope, held.serve)
 
     async def within(self, held: "_Transaction", query: CypherQuery, transaction: GraphTransaction) -> CypherAnswer:
         """Answer one query of a transaction."""
@@ -73,6 +87,10 @@ class GraphCypher:
 
 class _Undone(Exception):
     """The transaction shall be undone; nobody sees this."""
+
+
+class _Idle(_Undone):
+    """It shall be undone because nobody used it for too long."""
 
 
 class _Transaction:
@@ -123,8 +141,17 @@ class _Transaction:
         try:
             if self._task is not None:
                 await self._task
+        except _Idle as error:
+            raise _idle(self._cypher.idle) from error
         except _Undone as error:
             raise _over() from error
+
+    async def _next(self) -> "tuple[CypherQuery, asyncio.Future[CypherAnswer]] | bool":
+        try:
+            async with asyncio.timeout(self._cypher.idle):
+                return await self._inbox.get()
+        except TimeoutError as error:
+            raise _Idle from error
 
     async def serve(self, transaction: GraphTransaction) -> None:
         """Run what comes in, in a transaction, until its end."""
@@ -133,7 +160,7 @@ class _Transaction:
             mend = "Begin the transaction again."
             raise Conflict("Others have written meanwhile what this transaction was about to write.", mend=mend)
         self._served = True
-        while not isinstance(asked := await self._inbox.get(), bool):
+        while not isinstance(asked := await self._next(), bool):
             query, answer = asked
             self._busy = True
             try:
@@ -148,6 +175,13 @@ class _Transaction:
                 answer.set_result(found)
         if not asked:
             raise _Undone
+
+
+def _idle(seconds: float) -> TimedOut:
+    return TimedOut(
+        f"This transaction was idle for {seconds:g} seconds and was rolled back.",
+        mend="Begin another one, and commit it without long pauses; KGMEM_TRANSACTION_IDLE sets the limit.",
+    )
 
 
 def _over() -> Conflict:

@@ -164,16 +164,6 @@ async def test_a_transaction_belongs_to_its_key(door: Door) -> None:
     assert told["data"]["values"] == [[2]]
 
 
-async def test_only_so_many_transactions_are_open_at_once(door: Door) -> None:
-    most = door.app.state.settings.pool_size // 2
-    for _ in range(most):
-        done(await door.client.post(f"{RUN}/tx"), 202)
-    refused(await door.client.post(f"{RUN}/tx"), 503, "limit")
-    await door.app.state.sessions.aclose()
-    done(await door.client.post(f"{RUN}/tx"), 202)
-    await door.app.state.sessions.aclose()
-
-
 async def test_a_key_that_only_reads_is_let_read(door: Door) -> None:
     reader = await door.key("read")
     done(await door.client.post(RUN, json={"statement": "RETURN 1"}, headers=reader), 202)

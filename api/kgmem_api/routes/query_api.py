@@ -92,6 +92,7 @@ async def _next(request: Request, access: Access, session: Session, asked: Query
         except BaseException:
             await _sessions(request).end(session)
             raise
+        _sessions(request).keep(session)
     expires = datetime.fromtimestamp(session.expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return await _told(request, asked, answer, transaction={"id": session.id, "expires": expires})
 

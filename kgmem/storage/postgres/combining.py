@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from kgmem.callers import for_nobody
 from kgmem.domain.entity import Written
 from kgmem.domain.errors import Unavailable
 
@@ -42,7 +43,7 @@ class Combiner(Generic[Item]):
         queue.waiting.append((items, future))
         if not queue.running:
             queue.running = True
-            task = asyncio.create_task(self._drain(graph, queue))
+            task = asyncio.create_task(self._drain(graph, queue), context=for_nobody())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return tally(await future)

@@ -23,6 +23,13 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg brings no
         """Prepare for transactions that fail; once, before the first."""
         self._rollback = await self.prepare("ROLLBACK")
 
+    def get_reset_query(self) -> str:
+        """Return what `reset` runs after it has ended an open transaction: proof that nothing is running any more.
+
+        kgmem sets nothing that outlives a transaction, so that there is nothing to set back.
+        """
+        return "SELECT 1"
+
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
         """As asyncpg's, which sends the statements of its transactions through it too.
 
@@ -36,14 +43,10 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg brings no
             elif query.startswith("RELEASE SAVEPOINT "):
                 query = f"RELEASE SAVEPOINT {_SAVEPOINT}"
             elif query.startswith("ROLLBACK TO ") and self._rollback_to is not None:
-                await self._run(self._rollback_to, timeout)
+                await self._rollback_to.fetch(timeout=timeout)
                 query = f"RELEASE SAVEPOINT {_SAVEPOINT}"
             elif query.rstrip(";") == "ROLLBACK" and self._rollback is not None:
-                await self._run(self._rollback, timeout)
+                await self._rollback.fetch(timeout=timeout)
                 return "ROLLBACK"
         status: str = await super().execute(query, *args, timeout=timeout)
         return status
-
-    async def _run(self, prepared: PreparedStatement, timeout: float | None) -> None:
-        # A statement may be used only until its connection goes back to the pool; what it stands for stays.
-        await PreparedStatement(self, prepared._state.query, prepared._state).fetch(timeout=timeout)

@@ -1,25 +1,32 @@
-"""The database: one asyncpg pool that heals by itself, transactions that are tried again when writers meet."""
+"""The database: a pool of connections that heals by itself, transactions that are tried again when writers meet."""
 
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeVar
 
 import asyncpg
 
-from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.callers import caller
+from kgmem.domain.errors import DatabaseUnavailable, KgmemError
 from kgmem.storage.postgres.codecs import set_codecs
 from kgmem.storage.postgres.connection import Connection
 from kgmem.storage.postgres.errors import RETRYABLE, translating
+from kgmem.storage.postgres.pool import Pool
+from kgmem.storage.postgres.shares import Shares
 from kgmem.storage.postgres.unique_values import explain
 
 T = TypeVar("T")
 Work = Callable[[asyncpg.Connection], Awaitable[T]]
 
 _TRIES = 8
-_PATIENCE = 10.0  # Seconds to wait for a connection, or for one to be given back.
+_CONNECTING = 10.0  # Seconds in which Postgres has to let a connection in.
+# How many connections, of any pool, the task holds: what waits for one more while it holds one goes first.
+_HELD: ContextVar[int] = ContextVar("kgmem_connections_held", default=0)
 _SETTINGS = {
     "search_path": "ag_catalog,public",
     "jit": "off",
@@ -56,6 +63,23 @@ SEARCH_SETTINGS = {
 }
 
 
+def share_of(size: int) -> int:
+    """Return how many of so many connections one caller may have at once, unless a setting says it."""
+    return max(2, size // 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Lending:
+    """How connections are lent: the share of one caller (None: a third), and the seconds that one waits for one.
+
+    A caller is a key on a graph, or with `by_graph` off a key on all graphs.
+    """
+
+    share: int | None = None
+    patience: float = 10.0
+    by_graph: bool = True
+
+
 class Database:
     """A pool of connections to one database. Connections are made on demand, so that it opens at once."""
 
@@ -66,70 +90,85 @@ class Database:
         size: int = 10,
         statement_timeout: float = 30.0,
         settings: Mapping[str, str] | None = None,
+        lending: Lending | None = None,
+        probe: bool = True,
     ) -> None:
-        """Take the URL, the most connections, the seconds after which a statement is stopped, and more settings."""
+        """Take the URL, the most connections, the seconds after which a statement is stopped, and more settings.
+
+        `probe`: opening it makes a connection, to prove that the database answers.
+        """
         self.url = url
         self.settings = dict(settings or {})
         self.statement_timeout = statement_timeout
         self.started: int | None = None  # When the Postgres started that the newest connection leads to.
         self.size = size
-        self._pool: asyncpg.Pool | None = None
+        self._lending = lending or Lending()
+        self._probe = probe
+        self._pool: Pool | None = None
 
     async def __aenter__(self) -> "Database":
-        """Open the pool and prove that the database answers. Raises DatabaseUnavailable."""
-        settings = {**_SETTINGS, **self.settings, "statement_timeout": str(int(self.statement_timeout * 1000))}
-        with translating():
-            self._pool = await asyncpg.create_pool(
-                self.url,
-                min_size=1,
-                max_size=self.size,
-                connection_class=Connection,
-                init=self._prepare,
-                reset=_keep_session,
-                server_settings=settings,
-                statement_cache_size=400,
-                max_cacheable_statement_size=500_000,  # A recall of all dimensions is a long text, and long to plan.
-                max_inactive_connection_lifetime=300,
-                timeout=10,
-            )
+        """Open the pool. Raises DatabaseUnavailable where the database does not answer a probe."""
+        lending = self._lending
+        shares = Shares(self.size, share=lending.share or share_of(self.size), kept=min(2, self.size // 4))
+        pool = Pool(self._connect, shares, patience=lending.patience)
+        if self._probe:
+            with translating():
+                await pool.release(await pool.acquire(None, further=False), None, clean=True)
+        self._pool = pool
         return self
+
+    async def _connect(self) -> Connection:
+        """Make a connection; none outlives a restart of Postgres, so the newest tells of the present one."""
+        settings = {**_SETTINGS, **self.settings, "statement_timeout": str(int(self.statement_timeout * 1000))}
+        connection: Connection = await asyncpg.connect(
+            self.url,
+            connection_class=Connection,
+            server_settings=settings,
+            statement_cache_size=400,
+            max_cacheable_statement_size=500_000,  # A recall of all dimensions is a long text, and long to plan.
+            timeout=_CONNECTING,
+        )
+        try:
+            await set_codecs(connection)
+            await connection.prepare_rollback()
+            self.started = await connection.fetchval(_ON_CONNECT)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the pool; what still runs has five seconds."""
         if self._pool:
-            try:
-                await asyncio.wait_for(self._pool.close(), 5)
-            except TimeoutError:
-                self._pool.terminate()
+            await self._pool.close(within=5)
 
     @property
     def in_use(self) -> int:
         """How many connections are lent at this moment."""
-        return self._pool.get_size() - self._pool.get_idle_size() if self._pool else 0
-
-    async def _prepare(self, connection: Connection) -> None:
-        """Make a new connection ready; none outlives a restart of Postgres, so the newest tells of the present one."""
-        await set_codecs(connection)
-        await connection.prepare_rollback()
-        self.started = await connection.fetchval(_ON_CONNECT)
+        return self._pool.shares.lent if self._pool else 0
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """Lend a connection for reads. Raises DatabaseUnavailable when there is none to be had in time."""
+        """Lend a connection, to each caller at most its share. Raises DatabaseUnavailable when none comes in time."""
         if self._pool is None:
             raise DatabaseUnavailable("The database is not open.", mend="Use it inside of its async with.")
+        asker = caller()
+        who = asker.key if asker and not self._lending.by_graph else asker
         with translating():
-            try:
-                # Where one is free there is nothing to wait for, and a timer costs time too.
-                connection = await self._pool.acquire(timeout=None if self._pool.get_idle_size() else _PATIENCE)
-            except TimeoutError as error:
-                raise DatabaseUnavailable("All database connections are busy.", mend="Try again.") from error
+            connection = await self._pool.acquire(who, further=_HELD.get() > 0)
+            # Counted up and down rather than set back: a generator may end in another task than the one it began in.
+            _HELD.set(_HELD.get() + 1)
+            clean = True
             try:
                 yield connection
+            except BaseException as error:
+                clean = isinstance(error, KgmemError)  # Others may have stopped a statement on its way.
+                raise
             finally:
-                await _give_back(self._pool, connection)
+                _HELD.set(max(0, _HELD.get() - 1))
+                await self._pool.release(connection, who, clean=clean)
 
     async def transact(self, work: Work[T], *, isolation: str | None = None) -> T:
         """Run work in a transaction and commit it; run it again from its start when writers met on the same rows."""
@@ -163,20 +202,3 @@ async def transact_on(connection: asyncpg.Connection, work: Work[T]) -> T:
             await asyncio.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 - jitter, no secret
     async with connection.transaction():
         return await work(connection)
-
-
-async def _give_back(pool: asyncpg.Pool, connection: asyncpg.Connection) -> None:
-    """Give a connection back to its pool.
-
-    For that asyncpg starts a task, which nobody can cancel, and which costs as much as a short query. A connection on
-    which nothing is left to be done has nothing to wait for, and goes back at once.
-    """
-    held = connection._con  # None where it was lost, and so is the pool's again.
-    if held is None or held.is_closed() or held.is_in_transaction() or held._protocol._is_cancelling():
-        await pool.release(connection, timeout=_PATIENCE)
-    else:
-        await connection._holder.release(None)
-
-
-async def _keep_session(connection: asyncpg.Connection) -> None:
-    """Leave a returned connection as it is: kgmem sets nothing that outlives a transaction; a RESET costs a trip."""

@@ -13,23 +13,30 @@ from kgmem.query.execution.graph import GraphTransaction
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.cypher.composed import Statements
 from kgmem.storage.postgres.cypher.transaction import PostgresTransaction
+from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids
 
 
 class PostgresGraphs:
     """The graphs of one database, for queries."""
 
-    def __init__(self, catalog: PostgresCatalog) -> None:
-        """Take the catalog, which knows the database."""
+    def __init__(
+        self, catalog: PostgresCatalog, database: Database | None = None, statements: Statements | None = None
+    ) -> None:
+        """Take the catalog, the pool that transactions run on (the catalog's unless given), and statements composed."""
         self._catalog = catalog
-        self._database = catalog.database
-        self._statements = Statements()
+        self._database = database or catalog.database
+        self._statements = statements or Statements()
+
+    def on(self, database: Database) -> "PostgresGraphs":
+        """Return the same graphs, with transactions on the connections of another pool."""
+        return PostgresGraphs(self._catalog, database, self._statements)
 
     async def prepare(self, graph: str, labels: Collection[str], types: Collection[str]) -> None:
         """Make the labels and types that a query will write, before its transaction."""
         async with self._catalog.on(graph) as layout:
-            await ensure_labels(self._database, layout, VERTEX, labels)
-            await ensure_labels(self._database, layout, EDGE, types)
+            await ensure_labels(self._catalog.database, layout, VERTEX, labels)
+            await ensure_labels(self._catalog.database, layout, EDGE, types)
 
     async def schema(self, graph: str) -> GraphSchema:
         """Give the schema that holds in a graph."""
@@ -75,5 +82,5 @@ class PostgresGraphs:
         self, connection: asyncpg.Connection, layout: Layout, scope: str | None, seen: list[int], *, once: bool = False
     ) -> PostgresTransaction:
         return PostgresTransaction(
-            connection, layout, self._database, scope, seen, statements=self._statements, once=once
+            connection, layout, self._catalog.database, scope, seen, statements=self._statements, once=once
         )
