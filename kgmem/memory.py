@@ -385,3 +385,11 @@ class Memory(Beliefs, Connecting, Resolving, Texts, Transfers):
     async def authenticate(self, secret: str) -> Key:
         """Give the key that a secret belongs to. Raises Unauthenticated."""
         return await self.parts.keys.authenticate(secret)
+
+    async def check_key(self, id_: str) -> None:
+        """Raise Unauthenticated unless a key is in force: for what goes on after it was let in."""
+        await self.parts.keys.check(id_)
+
+    def watch_key(self, id_: str, ended: Callable[[], None]) -> Callable[[], None]:
+        """Call `ended` once, within a second after a key was revoked or has expired; returns what ends the watch."""
+        return self.parts.keys.watch(id_, ended)

@@ -1,7 +1,7 @@
 """A backend for tests of the Bolt server: it answers what a query names, and remembers what it was asked."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +85,8 @@ class Backend:
     committed: int = 0
     rolled_back: int = 0
     stopped: int = 0
+    revoked: bool = False
+    watchers: list[Callable[[], None]] = field(default_factory=list)
 
     async def authenticate(self, credentials: Credentials) -> "Backend":
         if credentials.secret != "secret":
@@ -101,6 +103,14 @@ class Backend:
             raise InvalidInput("The bookmark is none of kgmem's.", detail="InvalidBookmark")
         self.began.append(asked)
         return Transaction(self, asked, await self.home(asked.database))
+
+    async def check(self) -> None:
+        if self.revoked:
+            raise Unauthenticated("The key is no longer valid.")
+
+    def watch(self, ended: Callable[[], None]) -> Callable[[], None]:
+        self.watchers.append(ended)
+        return lambda: self.watchers.remove(ended)
 
     def element_id(self, node: int) -> str:
         return f"n{node}"

@@ -2,7 +2,7 @@
 
 import itertools
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -409,6 +409,12 @@ class FakeKeyRing:
         if key is None or key.revoked_at or (expires is not None and expires <= now()):
             raise Unauthenticated("The API key is not valid.")
         return key
+
+    async def check(self, id_: str) -> None:
+        await self.authenticate(next(secret for secret, key in self.held.items() if key.id == id_))
+
+    def watch(self, id_: str, ended: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
 
 
 class FakeVitals:

@@ -44,7 +44,7 @@ class Demand:
         """Give the access. Raises Unauthenticated, Forbidden, NotFound, and InvalidInput for unknown parameters."""
         memory: Memory = request.app.state.memory
         key = await memory.authenticate(_secret(request))
-        context_of(request).key = key
+        context_of(request).watch(memory, key)
         graph = request.path_params.get("graph")
         act_for(key.id, graph)
         key.demand(self.right, key.graph if self.anywhere else graph, whole=self.whole)

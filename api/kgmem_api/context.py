@@ -4,6 +4,7 @@ import asyncio
 import re
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,8 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from kgmem.domain.access import Key
+from kgmem.domain.errors import Unauthenticated
+from kgmem.memory import Memory
 
 _SCOPE_NAME = "kgmem"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -24,11 +27,40 @@ class Context:
     started: float = field(default_factory=time.perf_counter)
     key: Key | None = None
     clock: asyncio.Timeout | None = None
+    stopped: Exception | None = None  # Why it was stopped before its end.
+    ending: asyncio.Event | None = None  # Of a stream that ends by itself when it is told to.
+    unwatch: Callable[[], None] | None = None
 
     def unlimited(self) -> None:
         """Let the request take as long as its client reads: for streams."""
-        if self.clock is not None:
+        if self.clock is not None and self.stopped is None:
             self.clock.reschedule(None)
+
+    def stop(self, reason: Exception) -> None:
+        """End the request, wherever it is; it fails for that reason unless its answer has begun."""
+        if self.stopped is not None:
+            return
+        self.stopped = reason
+        if self.ending is not None:
+            self.ending.set()
+        elif self.clock is not None:
+            self.clock.reschedule(asyncio.get_running_loop().time())
+
+    def watch(self, memory: Memory, key: Key) -> None:
+        """Note whose key the request bears, and stop the request when the key is no longer in force."""
+        self.key = key
+        self.unwatch = memory.watch_key(key.id, lambda: self.stop(_over()))
+
+    def leave(self) -> None:
+        """Note that the request has ended."""
+        self.clock = None
+        if self.unwatch is not None:
+            self.unwatch()
+            self.unwatch = None
+
+
+def _over() -> Unauthenticated:
+    return Unauthenticated("The API key is no longer valid: it was revoked, or it has expired.")
 
 
 def begin(scope: Scope) -> Context:

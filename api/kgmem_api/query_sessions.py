@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
@@ -31,6 +32,7 @@ class Session:
     transaction: CypherTransaction
     leaving: AbstractAsyncContextManager[CypherTransaction]
     expires: float
+    unwatch: Callable[[], None]
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -42,6 +44,7 @@ class Sessions:
         self._idle = idle
         self._open: dict[str, Session] = {}
         self._of_key: Counter[str] = Counter()
+        self._ending: set[asyncio.Task[None]] = set()
         self._expired: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -61,7 +64,9 @@ class Sessions:
             self._left(key.id)
             raise
         id_ = secrets.token_hex(_ID_BYTES)
-        session = Session(id_, graph, key.id, mode, transaction, leaving, time.time() + self._idle)
+        unwatch = memory.watch_key(key.id, lambda: self._bar(id_))
+        expires = time.time() + self._idle
+        session = Session(id_, graph, key.id, mode, transaction, leaving, expires, unwatch)
         self._open[id_] = session
         if self._sweeper is None or self._sweeper.done():
             self._sweeper = asyncio.create_task(self._sweep(), name="kgmem open transactions")
@@ -87,8 +92,17 @@ class Sessions:
     async def end(self, session: Session) -> None:
         """Let go of a transaction; what was not committed is undone."""
         if self._open.pop(session.id, None) is not None:
+            session.unwatch()
             self._left(session.key)
             await session.leaving.__aexit__(None, None, None)
+
+    def _bar(self, id_: str) -> None:
+        """Roll a transaction back whose key is no longer in force."""
+        session = self._open.get(id_)
+        if session is not None:
+            task = asyncio.create_task(self.end(session), name="kgmem transaction of a revoked key")
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
     def _left(self, key: str) -> None:
         self._of_key[key] -= 1
@@ -101,6 +115,8 @@ class Sessions:
             self._sweeper.cancel()
         for session in list(self._open.values()):
             await self.end(session)
+        if self._ending:
+            await asyncio.wait(self._ending)
 
     async def _sweep(self) -> None:
         while self._open:

@@ -56,6 +56,9 @@ class Requests:
                 status = status or _CLIENT_WENT_AWAY
             except Exception as error:
                 if status:  # The answer is under way already: all that is left is to break it off.
+                    if error is context.stopped:
+                        log.info("broken off", route=template_of(scope), reason=str(error))
+                        return
                     raise
                 response = problem(error, scope, context.id)
                 if response.status_code == 500:
@@ -64,6 +67,7 @@ class Requests:
                     log.error("failed", route=template_of(scope), exception=told)  # noqa: TRY400 - see above
                 await response(scope, receive, sending)
         finally:
+            context.leave()
             self._leave(context, scope, status)
 
     async def _limited(self, context: Context, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,6 +81,8 @@ class Requests:
             async with asyncio.timeout(self._seconds) as context.clock:
                 await self._app(scope, receive, send)
         except TimeoutError as error:
+            if context.stopped is not None:
+                raise context.stopped from error
             if context.clock is None or not context.clock.expired():
                 raise
             raise TimedOut(

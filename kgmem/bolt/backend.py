@@ -1,6 +1,6 @@
 """What a Bolt session asks of kgmem: who a caller is, and transactions that run queries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -70,6 +70,12 @@ class Caller(Protocol):
 
     async def begin(self, asked: Asked, *, alone: bool) -> Transaction:
         """Open a transaction; `alone`: one query follows, and then the commit."""
+
+    async def check(self) -> None:
+        """Raise Unauthenticated where what the caller was let in with is no longer in force."""
+
+    def watch(self, ended: Callable[[], None]) -> Callable[[], None]:
+        """Call `ended` once, within a second after that is no longer in force; returns what ends the watch."""
 
     async def home(self, database: str | None) -> str:
         """Give the name of the database that is meant: the one named, or the caller's own. Raises NotFound."""

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +57,14 @@ class KeyCaller:
     memory: Memory
     key: Key
     usual: str | None = None
+
+    async def check(self) -> None:
+        """Raise Unauthenticated where the key was revoked or has expired."""
+        await self.memory.check_key(self.key.id)
+
+    def watch(self, ended: Callable[[], None]) -> Callable[[], None]:
+        """Call `ended` once when the key was revoked or has expired; returns what ends the watch."""
+        return self.memory.watch_key(self.key.id, ended)
 
     async def home(self, database: str | None) -> str:
         """Give the graph that is meant. Raises NotFound."""

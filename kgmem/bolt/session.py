@@ -7,7 +7,7 @@ and stop it; the other answers them, one after the other.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -87,6 +87,8 @@ class Session:
         self._closed = False
         self._task: asyncio.Task[None] | None = None
         self._caller: Caller | None = None
+        self._barred = False  # Whether the caller's key is no longer in force.
+        self._unwatch: Callable[[], None] = _nothing
         self._work = Work(version, longest=limits.transaction, expire=self._expire)
 
     async def serve(self) -> None:
@@ -99,6 +101,7 @@ class Session:
             pass  # The client went; there is nobody to tell.
         finally:
             admission.cancel()
+            self._unwatch()
             reading.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await reading
@@ -107,6 +110,13 @@ class Session:
     def _give_up(self) -> None:
         if self._caller is None:
             self._end()
+
+    def _bar(self) -> None:
+        """Stop what is at work and close the connection: the caller's key is no longer in force."""
+        self._barred = True
+        self._arrived.set()
+        if self._task:
+            self._task.cancel()
 
     def _end(self) -> None:
         self._closed = True
@@ -147,7 +157,7 @@ class Session:
         while self.state is not State.DEFUNCT:
             while not self._waiting:
                 await self._speech.flush()
-                if self._closed:
+                if self._closed or self._barred:
                     return
                 if self._work.expired and self._work.open:
                     await self._undo(late=True)
@@ -155,6 +165,9 @@ class Session:
                 await self._arrived.wait()
             if self._closed:
                 return
+            if self._barred:
+                await self._fail(_barred())
+                break
             request = self._waiting.popleft()
             self._room.set()
             await self._answer(request)
@@ -189,6 +202,8 @@ class Session:
         except asyncio.CancelledError:
             if self._resets or self._closed:
                 self._speech.ignored()
+            elif self._barred:
+                await self._fail(_barred())
             elif self._work.expired:
                 await self._fail(_too_long())
             else:
@@ -215,7 +230,7 @@ class Session:
 
     async def _fail(self, error: Exception) -> None:
         self._speech.failure(failure(error, self.version))
-        unknown = self.state in (State.CONNECTED, State.AUTHENTICATION)
+        unknown = self.state in (State.CONNECTED, State.AUTHENTICATION) or isinstance(error, Unauthenticated)
         await self._undo()
         self.state = State.DEFUNCT if unknown else State.FAILED
         if not isinstance(error, KgmemError):
@@ -265,6 +280,8 @@ class Session:
 
     async def _admit(self, facts: Mapping[str, Any]) -> None:
         self._caller = await self._backend.authenticate(requests.credentials(facts))
+        self._unwatch()
+        self._unwatch = self._caller.watch(self._bar)
 
     async def _logon(self, request: Request) -> None:
         await self._admit(request.map(0))
@@ -273,6 +290,8 @@ class Session:
 
     async def _logoff(self, _request: Request) -> None:
         self._caller = None
+        self._unwatch()
+        self._unwatch = _nothing
         self.state = State.AUTHENTICATION
         asyncio.get_running_loop().call_later(self._limits.admission, self._give_up)
         self._speech.success({})
@@ -292,6 +311,7 @@ class Session:
         return self._caller
 
     async def _begin(self, request: Request) -> None:
+        await self._known.check()
         told = await self._work.begin(self._known, requests.asked(request.map(0)), alone=False)
         self._go_on(told)
 
@@ -303,6 +323,7 @@ class Session:
             self._arrived.set()
 
     async def _run(self, request: Request) -> None:
+        await self._known.check()
         if self.state is State.READY:
             await self._work.begin(self._known, requests.asked(request.map(2)), alone=True)
         query = request.fields[0] if request.fields else None
@@ -315,6 +336,7 @@ class Session:
         self._go_on(await self._work.discard(request))
 
     async def _commit(self, _request: Request) -> None:
+        await self._known.check()
         self._go_on(await self._work.commit())
 
     async def _rollback(self, _request: Request) -> None:
@@ -345,6 +367,14 @@ _ACTIONS = {
     Tag.COMMIT: Session._commit,
     Tag.ROLLBACK: Session._rollback,
 }
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _barred() -> Unauthenticated:
+    return Unauthenticated("The API key is no longer valid: it was revoked, or it has expired.")
 
 
 def _too_long() -> TimedOut:

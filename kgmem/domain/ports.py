@@ -381,6 +381,12 @@ class KeyRing(Protocol):
     async def authenticate(self, secret: str) -> Key:
         """Give the key of a secret. Raises Unauthenticated."""
 
+    async def check(self, id_: str) -> None:
+        """Raise Unauthenticated unless a key is in force, as read less than a second ago."""
+
+    def watch(self, id_: str, ended: Callable[[], None]) -> Callable[[], None]:
+        """Call `ended` once, within a second after a key was revoked or has expired; returns what ends the watch."""
+
 
 class JobQueue(Protocol):
     """Background work that survives the process which asked for it."""

@@ -48,7 +48,9 @@ async def list_changes(
         raise Unavailable("The server is at its limit of event streams.", mend="Ask for pages.", retry_after=10)
     start = _last_event(request, after)
     first = await access.memory.changes(graph, after=start, limit=limit)
-    context_of(request).unlimited()
+    context = context_of(request)
+    context.unlimited()
+    context.ending = asyncio.Event()
     events = _events(request, access.memory, graph, start, first)
     return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
@@ -65,14 +67,15 @@ def _last_event(request: Request, after: int) -> int:
 async def _events(
     request: Request, memory: Memory, graph: str, after: int, changes: Sequence[Change]
 ) -> AsyncIterator[bytes]:
-    """Give events until the client goes, the server stops, or the stream has lasted long enough."""
+    """Give events until the client goes, its key ends, the server stops, or the stream has lasted long enough."""
     state = request.app.state
+    over = context_of(request).ending or asyncio.Event()
     state.streams += 1
     try:
         yield b"retry: 2000\n\n"
         ending = told = time.monotonic()
         ending += LONGEST_STREAM
-        while not state.stopping.is_set() and time.monotonic() < ending:
+        while not state.stopping.is_set() and not over.is_set() and time.monotonic() < ending:
             for change in changes:
                 after = change.id
                 yield b"id: %d\nevent: change\ndata: %b\n\n" % (after, orjson.dumps(change))
@@ -82,14 +85,16 @@ async def _events(
                 yield b": still here\n\n"
                 told = time.monotonic()
             if not changes:
-                await _pause(state.stopping)
+                await _pause(over)
+                if over.is_set():
+                    break
             changes = await memory.changes(graph, after=after, limit=1000)
     finally:
         state.streams -= 1
 
 
-async def _pause(stopping: asyncio.Event) -> None:
+async def _pause(over: asyncio.Event) -> None:
     try:
-        await asyncio.wait_for(stopping.wait(), POLL)
+        await asyncio.wait_for(over.wait(), POLL)
     except TimeoutError:
         return

@@ -5,7 +5,7 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from types import TracebackType
@@ -19,12 +19,11 @@ from kgmem.domain.scope import check_scope
 from kgmem.stopping import told_to_stop
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.key_tokens import SecretHasher, Token, new_token, parse_token
+from kgmem.storage.postgres.key_watch import FRESH, KeyWatch
 from kgmem.storage.postgres.statements import load
 
 logger = logging.getLogger(__name__)
 
-# Seconds for which what was read of a key counts: revocation and expiry act within them in every process.
-_FRESH = 1.0
 # Seconds between two writes of when keys were last used.
 _USES = 60.0
 _MOST_TOKENS = 10_000
@@ -47,6 +46,7 @@ class PostgresKeyRing:
         """Take the database; it is used while the ring is."""
         self._database = database
         self._hasher = SecretHasher()
+        self._watch = KeyWatch(database, self._forget)
         # Tokens are held as digests under a key of this process, so that a memory dump holds none of them.
         self._pepper = secrets.token_bytes(32)
         self._seen: OrderedDict[bytes, _Seen] = OrderedDict()
@@ -68,6 +68,7 @@ class PostgresKeyRing:
 
     async def aclose(self) -> None:
         """Write when keys were last used, as far as the database can be reached."""
+        await self._watch.aclose()
         if self._writing:
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)
@@ -104,10 +105,22 @@ class PostgresKeyRing:
             row = await connection.fetchrow(load("keys")["revoke"], id_)
         if row is None:
             raise NotFound(f"There is no API key {id_[:40]!r}.", mend="kgmem key list shows their ids.")
+        self._watch.end(id_)
+        return _key_of(row)
+
+    def _forget(self, id_: str) -> None:
+        """Forget what was read of a key; what is being read at this moment is read again."""
         self._revocations += 1
         for digest in [digest for digest, seen in self._seen.items() if seen.key and seen.key.id == id_]:
             del self._seen[digest]
-        return _key_of(row)
+
+    def watch(self, id_: str, ended: Callable[[], None]) -> Callable[[], None]:
+        """Call `ended` once, within a second after a key was revoked or has expired; returns what ends the watch."""
+        return self._watch.watch(id_, ended)
+
+    async def check(self, id_: str) -> None:
+        """Raise Unauthenticated unless a key is in force."""
+        await self._watch.check(id_)
 
     async def authenticate(self, secret: str) -> Key:
         """Give the key of a token. Raises Unauthenticated, in the same words whatever is wrong with it."""
@@ -116,7 +129,7 @@ class PostgresKeyRing:
             raise _not_valid()
         digest = blake2b(secret.encode(), key=self._pepper, digest_size=32).digest()
         seen = self._seen.get(digest)
-        if seen is None or time.monotonic() - seen.read_at >= _FRESH:
+        if seen is None or time.monotonic() - seen.read_at >= FRESH:
             seen = await self._look_once(token, digest)
         if seen.key is None:
             raise _not_valid()
