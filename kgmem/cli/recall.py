@@ -20,6 +20,7 @@ from kgmem.domain.question import (
     Question,
     Relation,
     Spot,
+    State,
     What,
     When,
     Where,
@@ -49,7 +50,12 @@ def recall(
     between: Annotated[
         tuple[str, str] | None, typer.Option("--between", help="What was true at some time between two.")
     ] = None,
-    any_time: Annotated[bool, typer.Option("--any-time", help="Also what is over, or yet to come.")] = False,
+    any_time: Annotated[
+        bool, typer.Option("--any-time", help="Whatever its time: also superseded, or yet to come.")
+    ] = False,
+    state: Annotated[
+        Many, typer.Option("--state", help="Only current, past, superseded, verified and the like (may be repeated).")
+    ] = None,
     relation: Annotated[
         tuple[str, str] | None,
         typer.Option("--relation", help="Allen's relation and a time or an entity: during 1969, before apollo-11."),
@@ -121,6 +127,7 @@ def recall(
         scope=scope,
         k=k,
         modes={_one_of("part", each, Part): "should" for each in should or ()},
+        states=tuple(_one_of("state", each, State) for each in state or ()),
         fusion=_one_of("fusion", fusion, Fusion) if fusion else None,
         recipe=recipe,
         diversity=diversity,
@@ -183,6 +190,8 @@ def _show(answer: Answer, *, explain: bool) -> None:
 
 def _origin(hit: Hit) -> str:
     told = [hit.label, hit.key, f"score {hit.score:.2f}"]
+    if hit.state not in {None, "current"}:
+        told.append(str(hit.state).replace("_", " "))
     if hit.valid_from or hit.valid_to:
         told.append(f"{hit.valid_from or '...'} to {hit.valid_to or '...'}")
     told += [f"source {each['source']}" for each in hit.provenance if "source" in each]

@@ -6,7 +6,7 @@ from typing import Any
 
 from kgmem.domain.claim import Option
 from kgmem.domain.path import CausalPath
-from kgmem.domain.question import HitKind
+from kgmem.domain.question import HitKind, TimeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Hit:
     start: End | None = None  # Of a fact, as its end and its strength; its label is the relationship's kind.
     end: End | None = None
     strength: float | None = None
+    state: TimeState | None = None  # As of now, or of when.known_at; of an entity or a fact.
     alternatives: Sequence[Option] = ()  # Of a fact that sources disagree on, when the question asks for them.
 
 

@@ -156,11 +156,12 @@ class RetrievalIndex(Protocol):
         best: Sequence[Ranked[int]],
         paths: Mapping[int, Sequence[FoundPath]] | None = None,
         *,
-        known_at: str | None = None,
+        question: Question,
     ) -> Sequence[Hit]:
         """Give the hits of these, in their order, that still stand in the label tables, by one statement.
 
-        `paths` are those of the candidates; with `known_at` the hits say what they said then.
+        `paths` are those of the candidates. Of the question its scope counts and `known_at`: hits say what they said
+        then.
         """
 
     async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from kgmem.domain.embedding import Vector
 
@@ -10,9 +10,11 @@ Fusion = Literal["convex", "rrf"]
 HitKind = Literal["entity", "fact", "episode", "path"]
 Mode = Literal["must", "should"]  # A part that filters, and one that ranks.
 Part = Literal["where", "when", "why", "graph"]
+# Past is what ended by itself, superseded what a later statement of a one-valued kind replaced.
+TimeState = Literal["current", "past", "superseded", "not_yet_valid"]
 # In time; and of facts, what consensus makes of them.
-State = Literal["current", "superseded", "not_yet_valid", "verified", "contested", "unverified", "invalidated"]
-TIME_STATES: frozenset[State] = frozenset({"current", "superseded", "not_yet_valid"})
+State = Literal[TimeState, "verified", "contested", "unverified", "invalidated"]
+TIME_STATES: frozenset[State] = frozenset(get_args(TimeState))
 Tier = Literal["hot", "warm", "cold", "distilled"]
 Allen = Literal[
     "before", "meets", "overlaps", "starts", "during", "finishes", "equals",
@@ -69,7 +71,7 @@ class When:
 
     valid_at: str | None = None
     between: tuple[str | None, str | None] | None = None
-    any_time: bool = False  # Past and future validity too; the default is what is valid now.
+    any_time: bool = False  # Whatever its time; the default is what is current or past.
     relation: Relation | None = None
     known_at: str | None = None  # As kgmem knew it then: nothing that it learned later plays any part.
     half_life_days: float | None = None  # Ranks the recent above the old: after so many days by a half.
@@ -133,7 +135,7 @@ class Question:
     weights: Mapping[str, float] = field(default_factory=dict)  # Per arm, 1 unless given.
     recipe: str | None = None  # A named setting of modes, weights and the like; what the question says itself counts.
     min_consensus: float | None = None  # The least trust in a hit, 0 to 1.
-    states: Sequence[State] = ()  # None: what is current, or was so at the time asked for, and not invalidated.
+    states: Sequence[State] = ()  # None: current and past, or true at the time asked for; not invalidated.
     tiers: Sequence[Tier] = ()  # None: all.
     superposition: Superposed | None = None  # None: each hit for itself, whatever else is claimed.
     diversity: float = 0.0  # 0: by score alone; towards 1: unlike what stands above it (MMR).

@@ -51,8 +51,8 @@ async def _hits(
         return []
     then = question.when.known_at
     if not question.diversity:
-        return await parts.index.fetch(graph.name, ranked[: question.k], found.paths, known_at=then)
-    hits = await parts.index.fetch(graph.name, ranked, found.paths, known_at=then)
+        return await parts.index.fetch(graph.name, ranked[: question.k], found.paths, question=question)
+    hits = await parts.index.fetch(graph.name, ranked, found.paths, question=question)
     near = await parts.index.likeness(graph.name, [hit.id for hit in hits], known_at=then)
 
     def alike(one: Hit, other: Hit) -> float:

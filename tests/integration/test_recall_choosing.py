@@ -78,10 +78,11 @@ async def test_states_say_which_side_of_now_is_asked_for(memory: Memory, graph: 
         answer = await memory.recall(graph, Question(What(text="mayor"), states=states))
         return {hit.key for hit in answer.hits}, dict(answer.suppressed)
 
-    assert await asked() == ({"is"}, {"superseded": 1, "not_yet_valid": 1})
-    assert await asked("superseded") == ({"was"}, {"current": 1, "not_yet_valid": 1})
-    assert await asked("current", "not_yet_valid") == ({"is", "will"}, {"superseded": 1})
-    assert await asked("current", "superseded", "not_yet_valid") == ({"was", "is", "will"}, {})
+    assert await asked() == ({"was", "is"}, {"not_yet_valid": 1})
+    assert await asked("past") == ({"was"}, {"current": 1, "not_yet_valid": 1})
+    assert await asked("superseded") == (set(), {"past": 1, "current": 1, "not_yet_valid": 1})
+    assert await asked("current", "not_yet_valid") == ({"is", "will"}, {"past": 1})
+    assert await asked("current", "past", "not_yet_valid") == ({"was", "is", "will"}, {})
     with pytest.raises(InvalidInput, match="exclude"):
         await memory.recall(graph, Question(What(text="mayor"), When(valid_at="1980"), states=("current",)))
 

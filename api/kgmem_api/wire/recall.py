@@ -18,6 +18,7 @@ from kgmem.domain.question import (
     State,
     Superposed,
     Tier,
+    TimeState,
     What,
     When,
     Where,
@@ -148,13 +149,13 @@ class RelationIn(BaseModel):
 
 
 class WhenIn(BaseModel):
-    """When it was true in the world, left out: now; and as of when kgmem knew it, left out: now."""
+    """When it was true in the world, left out: what is current or past; and as of when kgmem knew it, left out: now."""
 
     model_config = STRICT
 
     valid_at: Time | None = None
     between: Interval | None = None
-    any_time: Annotated[bool, Field(description="Past and future validity too.")] = False
+    any_time: Annotated[bool, Field(description="Whatever its time: also superseded and yet to come.")] = False
     relation: RelationIn | None = None
     known_at: Annotated[Time, Field(description="As it was known then; nothing learned later counts.")] | None = None
     half_life_days: Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)] | None = None
@@ -257,7 +258,9 @@ class RecallIn(BaseModel):
         | None
     ) = None
     min_consensus: Fraction | None = None
-    states: Annotated[list[State], Field(max_length=7)] = []
+    states: Annotated[
+        list[State], Field(max_length=8, description="Of time or of consensus; left out: current and past.")
+    ] = []
     tiers: Annotated[list[Tier], Field(max_length=4)] = []
     superposition: SuperpositionIn | None = None
     diversity: Annotated[Fraction, Field(description="0: by score alone; towards 1: unlike what stands above.")] = 0.0
@@ -356,6 +359,7 @@ class HitOut(BaseModel):
     confidence: float | None
     valid_from: str | None
     valid_to: str | None
+    state: Annotated[TimeState | None, Field(description="Of an entity or a fact, now or at known_at.")]
     scope: str
     properties: dict[str, object]
     place: dict[str, object] | None

@@ -1,10 +1,10 @@
 """Recall inside of queries: by words, by vectors, by what a question says, near a place."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast, get_args
 
 from kgmem.domain.answer import Answer
-from kgmem.domain.question import HitKind, Question, Spot, What, When, Where
+from kgmem.domain.question import HitKind, Question, Spot, State, What, When, Where
 from kgmem.domain.schema import GraphSchema
 from kgmem.query.evaluation.functions.spatial import kilometres, place
 from kgmem.query.execution.procedures import Procedure
@@ -15,9 +15,10 @@ from kgmem.query.values import Node, Relationship, Value
 from kgmem.query.values.problems import ValueProblem, wrong_type
 
 _Rows = list[tuple[Value, ...]]
+_STATES = get_args(State)
 _MOST = 1000  # Hits of one question.
 _NODES: tuple[HitKind, ...] = ("entity", "episode")
-_OPTIONS = ["k", "labels", "kinds", "scope", "valid_at", "known_at", "any_time", "near", "km"]
+_OPTIONS = ["k", "labels", "kinds", "scope", "valid_at", "known_at", "any_time", "states", "near", "km"]
 
 
 def procedures(around: Surroundings) -> list[Procedure]:
@@ -62,6 +63,9 @@ def procedures(around: Surroundings) -> list[Procedure]:
                 hit.name,
                 hit.text,
                 {name: {"rank": arm.rank, "value": arm.value, "share": arm.share} for name, arm in hit.arms.items()},
+                hit.state,
+                hit.valid_from,
+                hit.valid_to,
             )
             for hit in answer.hits
         ]
@@ -83,7 +87,7 @@ def procedures(around: Surroundings) -> list[Procedure]:
     by_text = "db.index.fulltext.queryNodes(indexName STRING, queryString STRING, options MAP?)"
     by_link_vector, by_link_text = (each.replace("queryNodes", "queryRelationships") for each in (by_vector, by_text))
     columns = "node NODE, relationship RELATIONSHIP, score FLOAT, kind STRING, key STRING, label STRING, name STRING, "
-    columns += "text STRING, arms MAP"
+    columns += "text STRING, arms MAP, state STRING, valid_from STRING, valid_to STRING"
     near = "kgmem.nearest(to ANY, count INTEGER?, labels ANY?) :: (node NODE, km FLOAT)"
     return [
         procedure(f"{by_vector} :: (node NODE, score FLOAT)", "What is nearest to a vector in meaning.", vectors),
@@ -138,8 +142,17 @@ def _question(run: Run, text: str, options: Any) -> Question:
         when,
         _near(options),
         scope=scope_of(run, options.get("scope")),
+        states=_states(options.get("states")),
         k=count_of(options.get("k", 20), 1, _MOST),
     )
+
+
+def _states(named: Value) -> tuple[State, ...]:
+    """Give the states that are asked for. Raises ValueProblem for one that is none."""
+    names = [named] if isinstance(named, str) else named or []
+    if not isinstance(names, list) or not all(name in _STATES for name in names):
+        raise ValueProblem("states names no states of recall.", mend=f"Give a list of {', '.join(_STATES)}.")
+    return tuple(cast(list[State], names))
 
 
 def _near(options: Mapping[str, Any]) -> Where:

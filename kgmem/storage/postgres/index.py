@@ -101,11 +101,11 @@ class PostgresIndex:
         best: Sequence[Ranked[int]],
         paths: Mapping[int, Sequence[FoundPath]] | None = None,
         *,
-        known_at: str | None = None,
+        question: Question,
     ) -> Sequence[Hit]:
         """Give the hits of these, in their order, that still stand in the label tables, by one statement."""
-        async with self._reading(graph, known_at) as (layout, connection):
-            return await search.fetch(connection, layout, best, paths or {})
+        async with self._reading(graph, question.when.known_at) as (layout, connection):
+            return await search.fetch(connection, layout, best, paths or {}, question)
 
     async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
         """Give all causes of entities, what leads from one to another, and their effects if asked. Raises NotFound."""

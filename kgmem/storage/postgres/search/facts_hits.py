@@ -12,7 +12,7 @@ from kgmem.domain.interval import iso
 from kgmem.domain.ranking import Ranked
 from kgmem.storage.postgres.layout import Layout, label_id
 from kgmem.storage.postgres.records import loads, others_of, text_of
-from kgmem.storage.postgres.search import past
+from kgmem.storage.postgres.search import past, states
 
 _COLUMNS = {"start": "source", "end": "target"}
 
@@ -74,6 +74,7 @@ def hit(layout: Layout, row: Any, ranked: Ranked[int]) -> Hit:
         valid_from=text_of(stored, "valid_from"),
         valid_to=text_of(stored, "valid_to"),
         scope=row["scope"],
+        state=states.NAMES[row["state"]],
         properties=others_of(stored, "relationship"),
         arms=ranked.arms,
         provenance=[without_none(provenance(layout, row))],

@@ -9,10 +9,12 @@ import asyncpg
 from kgmem.domain.answer import Hit
 from kgmem.domain.entity import EPISODE
 from kgmem.domain.path import CausalPath, FoundPath
+from kgmem.domain.question import Question
 from kgmem.domain.ranking import Ranked
+from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres.layout import EDGE, Layout, know_labels, label_id
 from kgmem.storage.postgres.records import loads, others_of, text_of
-from kgmem.storage.postgres.search import facts_hits, past
+from kgmem.storage.postgres.search import facts_hits, past, states
 from kgmem.storage.postgres.search.paths import causal_paths, entities_of, links_of, path_hit
 from kgmem.storage.postgres.search.request import Parameters
 
@@ -22,6 +24,7 @@ async def fetch(
     layout: Layout,
     best: Sequence[Ranked[int]],
     paths: Mapping[int, Sequence[FoundPath]],
+    question: Question,
 ) -> list[Hit]:
     """Give hits in their order, as the label tables hold them now; what is gone there is left out."""
     told = {ranked.id: paths[ranked.id] for ranked in best if ranked.id in paths}
@@ -30,10 +33,10 @@ async def fetch(
     edges = {label.id for label in layout.by_id.values() if label.kind == EDGE}
     facts = [id_ for id_ in ids if label_id(id_) in edges]
     others = [*(id_ for id_ in ids if label_id(id_) not in edges), *entities_of(told.values())]
-    rows, of_facts = await _rows(connection, layout, others, links_of(told.values()), facts)
+    rows, of_facts = await _rows(connection, layout, others, links_of(told.values()), facts, question=question)
     if not layout.is_past and (unread := facts_hits.learn_ends(layout, of_facts.values())):
         await know_labels(connection, layout, unread)
-        rows, of_facts = await _rows(connection, layout, others, links_of(told.values()), facts)
+        rows, of_facts = await _rows(connection, layout, others, links_of(told.values()), facts, question=question)
     hits = []
     for ranked in best:
         found = causal_paths(layout, rows, told.get(ranked.id, ()))
@@ -47,19 +50,39 @@ async def fetch(
 
 
 async def _rows(
-    connection: asyncpg.Connection, layout: Layout, ids: Sequence[int], links: Sequence[int], facts: Sequence[int]
+    connection: asyncpg.Connection,
+    layout: Layout,
+    ids: Sequence[int],
+    links: Sequence[int],
+    facts: Sequence[int],
+    *,
+    question: Question,
 ) -> tuple[dict[int, Any], dict[int, Any]]:
     """Read vertices and edges of paths, and facts, by one statement; those that are gone are missing."""
+    parameters = Parameters()
+    paths = parameters.add(list(visible_from(question.scope)), "text[]")
+    seen = f"WITH RECURSIVE {layout.sql('recall', 'scopes_seen') % {'paths': paths}} "
+    state = states.state_of(layout, parameters, past.present(question.when))
     if layout.is_past:
         rows_then = await past.rows(connection, layout, ids, links)
-        return rows_then, await facts_hits.then(connection, layout, facts) if facts else {}
+        facts_then = await facts_hits.then(connection, layout, facts) if facts else {}
+        places = {"state": state, "ids": parameters.add([*ids, *facts], "bigint[]")}
+        sql = parameters.complete(seen + layout.sql("recall", "states_then") % places)
+        for row in await connection.fetch(sql, *parameters.values):
+            for rows in (rows_then, facts_then):
+                if row["id"] in rows:
+                    rows[row["id"]]["state"] = row["state"]
+        return rows_then, facts_then
     await know_labels(connection, layout, (*ids, *links))
-    parameters = Parameters()
     vertices, edges, told = (_by_label(layout, group, parameters) for group in (ids, links, facts))
-    parts = [layout.sql("recall", "fetch_items") % {"vertices": vertices}] if vertices else []
+    names = {"state": state, **facts_hits.end_names(layout)}
+    parts = [layout.sql("recall", "fetch_items") % {"vertices": vertices, **names}] if vertices else []
     parts += [layout.sql("why", "fetch_links") % {"links": edges}] if edges else []
-    parts += [layout.sql("recall", "fetch_facts") % {"facts": told, **facts_hits.end_names(layout)}] if told else []
-    rows = await connection.fetch(" UNION ALL ".join(parts), *parameters.values) if parts else []
+    parts += [layout.sql("recall", "fetch_facts") % {"facts": told, **names}] if told else []
+    if not parts:
+        return {}, {}
+    sql = parameters.complete(seen + " UNION ALL ".join(parts))
+    rows = await connection.fetch(sql, *parameters.values)
     read = {row["id"]: row for row in rows if row["told"] is None}
     return read, {row["id"]: row for row in rows if row["told"] is not None}
 
@@ -98,6 +121,7 @@ def _hit(layout: Layout, row: Any, ranked: Ranked[int], paths: Sequence[CausalPa
         valid_from=when,
         valid_to=when if is_episode else text_of(stored, "valid_to"),
         scope=row["scope"],
+        state=None if is_episode else states.NAMES[row["state"]],
         properties=others_of(stored, "episode" if is_episode else "entity"),
         place=stored["place"] if isinstance(stored.get("place"), dict) else None,
         arms=ranked.arms,

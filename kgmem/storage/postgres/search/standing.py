@@ -4,20 +4,23 @@ from dataclasses import dataclass
 
 from kgmem.domain.question import Question
 from kgmem.storage.postgres.layout import Layout
-from kgmem.storage.postgres.search import past, times
+from kgmem.storage.postgres.search import past, states, times
 from kgmem.storage.postgres.search.request import STANDS, Dimension, Parameters, SearchRequest
 
-_SUPERSEDED, _NOT_YET_VALID, _BELOW_CONSENSUS, _OTHER_TIER, _CURRENT, _INVALIDATED, _OTHER_STATE = 1, 2, 3, 4, 5, 6, 7
+_BELOW_CONSENSUS, _OTHER_TIER, _CURRENT, _INVALIDATED, _OTHER_STATE = 3, 4, 5, 6, 7
 HELD_BACK = {
-    _SUPERSEDED: "superseded",
-    _NOT_YET_VALID: "not_yet_valid",
+    states.SUPERSEDED: "superseded",
+    states.NOT_YET_VALID: "not_yet_valid",
+    states.PAST: "past",
     _BELOW_CONSENSUS: "below_consensus",
     _OTHER_TIER: "other_tier",
     _CURRENT: "current",
     _INVALIDATED: "invalidated",
     _OTHER_STATE: "other_state",
 }
-_STATES = {"current": STANDS, "superseded": _SUPERSEDED, "not_yet_valid": _NOT_YET_VALID}
+_STATES = {name: number for number, name in states.NAMES.items()}
+# What merely ended is an answer; what a later statement replaced is not, and what is yet to come.
+_BY_DEFAULT = [states.CURRENT, states.PAST]
 # What consensus makes of facts, as the table of stances numbers it.
 _BELIEFS = {"verified": 1, "contested": 2, "unverified": 3, "invalidated": 5}
 _UNWEIGHED = _BELIEFS["unverified"]
@@ -43,17 +46,23 @@ def standing(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
         least = parameters.add(question.min_consensus, "float8")
         trust = layout.sql("recall", "trust")
         checks.append((f"{trust} >= {least}", str(_BELOW_CONSENSUS)))
-    in_time = times.stands(layout, request, parameters)
-    if in_time != "true":
-        later = f"lower(i.valid) > {past.present(question.when)}"
-        checks.append((in_time, f"CASE WHEN {later} THEN {_NOT_YET_VALID} ELSE {_SUPERSEDED} END"))
-    asked = [_STATES[each] for each in question.states if each in _STATES]
-    if asked and in_time != "true":  # A time that is asked for says itself what is so then.
-        state = f"CASE WHEN {checks[-1][0]} THEN {STANDS} ELSE {checks[-1][1]} END"
-        wanted = parameters.add(asked, "integer[]")
-        checks[-1] = (f"{state} = ANY ({wanted})", f"CASE {state} WHEN {STANDS} THEN {_CURRENT} ELSE {state} END")
+    if times.asks_now(question):  # A time that is asked for says itself what is so then.
+        checks.append(_in_time(layout, request, parameters))
     whens = " ".join(f"WHEN ({condition}) IS NOT TRUE THEN {why}" for condition, why in checks)
     return Standing(" AND ".join(f"({condition})" for condition, _ in checks), f"CASE {whens} ELSE {STANDS} END")
+
+
+def _in_time(layout: Layout, request: SearchRequest, parameters: Parameters) -> tuple[str, str]:
+    """Give the condition on time: the states that are asked for, else what is current or past, or tells of occurrences.
+
+    An occurrence may be yet to come: it is told as an appointment is.
+    """
+    asked = [_STATES[each] for each in request.question.states if each in _STATES]
+    state = states.state_of(layout, parameters, past.present(request.question.when))
+    wanted = parameters.add(asked or _BY_DEFAULT, "integer[]")
+    exempt = "" if asked else times.of_occurrences(layout, request, parameters)
+    why = f"CASE {state} WHEN {states.CURRENT} THEN {_CURRENT} ELSE {state} END" if asked else state
+    return f"{state} = ANY ({wanted}){exempt}", why
 
 
 def trusted(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension | None:

@@ -1,4 +1,4 @@
-"""When: the valid time that a question asks for, how it ranks, and what stands when the question asks for none.
+"""When: the valid time that a question asks for, how it ranks, and along which links a question goes.
 
 What has no valid time at all is true at any time: it passes valid_at and between, and stands in no relation (allen.py).
 """
@@ -59,14 +59,15 @@ def recency(layout: Layout, request: SearchRequest, parameters: Parameters) -> D
     return Dimension("recency", candidates=found, value=value)
 
 
-def stands(layout: Layout, request: SearchRequest, parameters: Parameters) -> str:
-    """Give the default's condition: valid now, unless the question names a time or the label tells of occurrences."""
-    when = request.question.when
-    if when.any_time or span_asked(request.question):
-        return "true"
+def asks_now(question: Question) -> bool:
+    """Say whether a question asks for no time, so that now counts."""
+    return not (question.when.any_time or span_asked(question))
+
+
+def of_occurrences(layout: Layout, request: SearchRequest, parameters: Parameters) -> str:
+    """Give a condition, to be put after another, that also passes items whose labels tell of occurrences."""
     known = [layout.labels[VERTEX, name].id for name in request.occurrences if (VERTEX, name) in layout.labels]
-    exempt = f" OR (i.id >> 48) = ANY ({parameters.add(known, 'bigint[]')})" if known else ""
-    return f"(i.kind = 2 OR i.valid @> {past.present(when)}{exempt})"
+    return f" OR (i.id >> 48) = ANY ({parameters.add(known, 'bigint[]')})" if known else ""
 
 
 def of_links(when: When, parameters: Parameters) -> list[str]:

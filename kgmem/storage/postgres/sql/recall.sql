@@ -104,7 +104,7 @@ WHERE v.value IS NOT NULL
 
 -- name: fetch_items
 SELECT i.id, i.kind, i.key, i.trust, i.known_from, s.path AS scope, o.key AS source, o.name AS source_name,
-       o.trust AS source_trust, v.properties, NULL::text AS told
+       o.trust AS source_trust, v.properties, NULL::text AS told, %(state)s AS state
 FROM (%(vertices)s) v
 JOIN {index}.item i ON i.id = v.id
 JOIN {index}.scope s ON s.id = i.scope
@@ -117,7 +117,8 @@ SELECT i.id, i.kind, i.key, i.trust, i.known_from, s.path AS scope, o.key AS sou
        jsonb_build_object(
            'confidence', e.confidence, 'strength', e.strength,
            'start', e.source, 'start_key', a.key, 'start_name', CASE e.source >> 48 %(starts)s END,
-           'end', e.target, 'end_key', b.key, 'end_name', CASE e.target >> 48 %(ends)s END)::text AS told
+           'end', e.target, 'end_key', b.key, 'end_name', CASE e.target >> 48 %(ends)s END)::text AS told,
+       %(state)s AS state
 FROM (%(facts)s) v
 JOIN {index}.item i ON i.id = v.id
 JOIN {index}.edge e ON e.id = i.id
@@ -139,6 +140,28 @@ JOIN {graph}.{label} l ON l.id = n.graphid
 -- name: trust
 -- Of an item itself, or else in its source; what nobody vouches for is trusted by half.
 coalesce(i.trust, (SELECT o.trust FROM {index}.source o WHERE o.id = i.source), 0.5)
+
+-- name: state
+-- How an item stands in time: 2 yet to come, 0 current, 1 superseded, 8 past. An episode was said; it does not end.
+CASE WHEN i.kind = 2 THEN 0 WHEN lower(i.valid) > %(now)s THEN 2 WHEN i.valid @> %(now)s THEN 0
+     WHEN %(replaced)s THEN 1 ELSE 8 END
+
+-- name: replaced
+-- A fact of a one-valued kind that is over, where another one of its start began later: a later statement replaced it.
+-- One that was invalidated replaces nothing.
+i.kind = 3 AND (i.id >> 48) = ANY (%(functional)s) AND EXISTS (
+    SELECT 1 FROM {index}.edge was
+    JOIN {index}.edge later ON later.source = was.source AND later.kind = was.kind AND later.target <> was.target
+    WHERE was.id = i.id AND later.scope = ANY (ARRAY(SELECT id FROM seen)) AND lower(later.valid) <= %(now)s
+      AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
+      AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
+      AND NOT EXISTS (SELECT 1 FROM {index}.stance b WHERE b.id = later.id AND b.state = 5))
+
+-- name: scopes_seen
+seen AS MATERIALIZED (SELECT s.id FROM {index}.scope s WHERE s.path = ANY (%(paths)s))
+
+-- name: states_then
+SELECT i.id, %(state)s AS state FROM {index}.item i WHERE i.id = ANY (%(ids)s)
 
 -- name: stance
 SELECT b.state FROM {index}.stance b WHERE b.id = i.id

@@ -153,7 +153,7 @@ FROM (
 
 -- name: fetch_links
 -- The relationships of paths, with the columns of fetch_items.
-SELECT e.id, 3::smallint, e.key, e.trust, e.known_from, s.path, o.key, o.name, o.trust, v.properties, NULL
+SELECT e.id, 3::smallint, e.key, e.trust, e.known_from, s.path, o.key, o.name, o.trust, v.properties, NULL, NULL
 FROM (%(links)s) v
 JOIN {index}.edge e ON e.id = v.id
 JOIN {index}.scope s ON s.id = e.scope
