@@ -271,7 +271,12 @@ class FakeIndex:
         return Candidates({"words": sorted([(i, v) for i, v in found if v], key=lambda p: -p[1])}, {})
 
     async def fetch(
-        self, graph: str, best: Sequence[Ranked[int]], paths: Mapping[int, Sequence[FoundPath]] | None = None
+        self,
+        graph: str,
+        best: Sequence[Ranked[int]],
+        paths: Mapping[int, Sequence[FoundPath]] | None = None,
+        *,
+        question: Question,
     ) -> Sequence[Hit]:
         held = await self.store._held(graph)
         hits = {item.id: _hit(kind, item) for (kind, _, _), item in held.items()}

@@ -179,7 +179,7 @@ async def test_a_fact_is_seen_where_its_relationship_is(memory: Memory, people: 
     await assert_index_matches_labels(memory, people)
 
 
-async def test_a_superseded_fact_is_hidden_unless_any_time_is_asked_for(memory: Memory, people: str) -> None:
+async def test_a_fact_that_is_closed_is_past_and_hidden_once_it_is_replaced(memory: Memory, people: str) -> None:
     fact = Relationship("LIVES_IN", "neil", "moon", "home", text="He lives there.", valid_from="1960")
     await memory.put_relationships(people, [fact])
     assert len(await ask(memory, people, "lives")) == 1
@@ -188,9 +188,10 @@ async def test_a_superseded_fact_is_hidden_unless_any_time_is_asked_for(memory: 
         people, [Relationship("LIVES_IN", "neil", "moon", "home", valid_from="1960", valid_to="1970")]
     )
 
-    assert await ask(memory, people, "lives") == []
+    assert [(hit.state, hit.valid_to) for hit in await ask(memory, people, "lives")] == [("past", "1970")]
+    await memory.put_relationships(people, [Relationship("LIVES_IN", "neil", "nameless", valid_from="1970")])
     answer = await memory.recall(people, Question(What(text="lives", kinds=("fact",))))
-    assert answer.suppressed["superseded"] == 1
+    assert (answer.hits, answer.suppressed["superseded"]) == ([], 1)
     assert [hit.valid_to for hit in await ask(memory, people, "lives", any_time=True)] == ["1970"]
     assert [hit.key for hit in await ask(memory, people, "lives", valid_at="1965")] == ["home"]
     await assert_index_matches_labels(memory, people)

@@ -12,9 +12,9 @@ from kgmem.domain.episode import Episode
 from kgmem.domain.errors import EmbeddingMismatch, InvalidInput, KgmemError, NotFound
 from kgmem.domain.question import Question, What, When
 from kgmem.domain.ranking import fuse
+from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
 from kgmem.memory import Memory
-from tests.integration.test_concurrent_writers import Relationship
 from tests.invariants import assert_index_matches_labels
 from tests.memories import (
     DIMENSION,
@@ -220,7 +220,7 @@ async def test_another_process_filters_by_what_it_never_wrote(
         assert sorted(keys(await ask(other, graph, "apple"))) == ["a", "b"]
 
 
-async def test_the_default_is_what_is_valid_now_and_tells_how_much_it_held_back(memory: Memory, graph: str) -> None:
+async def test_the_default_is_what_has_begun_and_tells_how_much_it_held_back(memory: Memory, graph: str) -> None:
     await memory.put_entities(
         graph,
         [
@@ -237,23 +237,25 @@ async def test_the_default_is_what_is_valid_now_and_tells_how_much_it_held_back(
     await memory.update_graph(graph, schema={"labels": {"Activity": {"parent": "Event"}}})
     await memory.embed_waiting(graph)
     answer = await ask(memory, graph, "apple")
-    assert set(keys(answer)) == {"always", "still", "happened", "battle", "told"}
-    assert answer.suppressed == {"superseded": 2, "not_yet_valid": 1}
+    assert set(keys(answer)) == {"always", "still", "over", "undescribed", "happened", "battle", "told"}
+    assert answer.suppressed == {"not_yet_valid": 1}
     everything = await ask(memory, graph, "apple", any_time=True)
     assert len(everything.hits) == 8
     assert everything.suppressed == {}
     listed = await ask(memory, graph, labels=["Thing"])
-    assert (set(keys(listed)), listed.suppressed) == ({"always", "still"}, {"superseded": 1, "not_yet_valid": 1})
+    assert (set(keys(listed)), listed.suppressed) == ({"always", "still", "over"}, {"not_yet_valid": 1})
 
 
 async def test_what_is_superseded_does_not_crowd_out_what_stands(memory: Memory, graph: str) -> None:
-    past = [Entity(f"past {n}", text="apple apple apple", valid_to="2000") for n in range(150)]
-    present = [Entity(f"now {n}", text=f"apple and other things {n}") for n in range(30)]
-    await memory.put_entities(graph, [*past, *present])
+    await memory.put_entities(graph, [Entity("home"), *(Entity(f"e{n}") for n in range(180))])
+    seats = [Relationship("LIVES_IN", f"e{n}", "home", text="apple apple apple", valid_to="2000") for n in range(150)]
+    seats += [Relationship("LIVES_IN", f"e{n}", "e179", f"now {n}", valid_from="2000") for n in range(150)]
+    seats += [Relationship("MET", "home", f"e{n}", text=f"apple and other things {n}") for n in range(30)]
+    await memory.put_relationships(graph, seats)
     await memory.embed_waiting(graph)
     answer = await ask(memory, graph, "apple", k=20)
     assert len(answer.hits) == 20
-    assert all(key.startswith("now") for key in keys(answer))
+    assert all(hit.label == "MET" for hit in answer.hits)
     assert answer.suppressed["superseded"] >= 40
 
 
