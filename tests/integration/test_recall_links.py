@@ -1,6 +1,7 @@
 """The graph around what is found: neighbourhoods that limit, and walks that rank."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import networkx
@@ -149,7 +150,9 @@ async def test_a_walk_keeps_to_filters_scopes_and_times(memory: Memory, graph: s
         ],
     )
     start = Question(What(start=["a"], labels=["Node"]), graph=Links(walk=True))
-    assert set(keys(await memory.recall(graph, start))) == {"a", "b"}
+    assert set(keys(await memory.recall(graph, start))) == {"a", "b", "over"}
+    current = replace(start, states=["current"])
+    assert set(keys(await memory.recall(graph, current))) == {"a", "b"}
 
 
 async def test_a_hub_holds_no_walk_up(memory: Memory, graph: str) -> None:
