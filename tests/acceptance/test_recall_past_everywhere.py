@@ -11,7 +11,8 @@ FLOWN = {
     "valid_from": "1969-07-16", "valid_to": "1969-07-24",
 }  # fmt: skip
 ASKED = {"text": "Who piloted Eagle?", "kinds": ["fact"]}
-CALL = """CALL kgmem.recall('Who piloted Eagle?', {kinds: ['fact'], states: $states}) YIELD key, state, valid_from, valid_to
+CALL = """CALL kgmem.recall('Who piloted Eagle?', {kinds: ['fact'], states: $states})
+YIELD key, state, valid_from, valid_to
 RETURN key, state, valid_from, valid_to"""
 
 
