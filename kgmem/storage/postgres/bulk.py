@@ -78,9 +78,10 @@ async def take_numbers(connection: asyncpg.Connection, labels: Mapping[Label, in
     """Take as many ids of each label as asked; what is not used is lost.
 
     `alone` keeps other loads out until the caller's transaction ends, so that the ids follow each other more often.
+    All loads lock the labels in one order: two that met in different orders would wait for each other.
     """
     taken = Numbers()
-    for label, count in labels.items():
+    for label, count in sorted(labels.items(), key=lambda pair: pair[0].sequence):
         if alone:
             await connection.execute(statement("bulk", "one_at_a_time"), label.sequence)
         row = await connection.fetchrow(statement("bulk", "take_numbers"), label.sequence, count)
