@@ -80,20 +80,6 @@ CREATE TABLE kgmem.import_relationship (
 );
 
 DO $$
-DECLARE
-    graph record;
-BEGIN
-    FOR graph IN SELECT index_name FROM kgmem.graph
-                 WHERE to_regclass(format('%I.change', index_name)) IS NOT NULL LOOP
-        EXECUTE format('ALTER TABLE %I.change ADD COLUMN import integer', graph.index_name);
-        EXECUTE format('CREATE INDEX ON %I.change (import, id) WHERE import IS NOT NULL', graph.index_name);
-    END LOOP;
-END
-$$;
-
-DO $$
-DECLARE
-    graph record;
 BEGIN
     IF to_regclass('kgmem.parked_import') IS NULL THEN
         RETURN;
@@ -103,11 +89,6 @@ BEGIN
     INSERT INTO kgmem.import_rejection OVERRIDING SYSTEM VALUE SELECT * FROM kgmem.parked_import_rejection;
     INSERT INTO kgmem.import_episode OVERRIDING SYSTEM VALUE SELECT * FROM kgmem.parked_import_episode;
     INSERT INTO kgmem.import_relationship OVERRIDING SYSTEM VALUE SELECT * FROM kgmem.parked_import_relationship;
-    FOR graph IN SELECT id, index_name FROM kgmem.graph
-                 WHERE to_regclass(format('%I.change', index_name)) IS NOT NULL LOOP
-        EXECUTE format('UPDATE %I.change c SET import = p.import FROM kgmem.parked_change_import p '
-                       'WHERE p.graph = %s AND p.id = c.id', graph.index_name, graph.id);
-    END LOOP;
     PERFORM setval(pg_get_serial_sequence('kgmem.import', 'id'), coalesce(max(id), 0) + 1, false) FROM kgmem.import;
     PERFORM setval(pg_get_serial_sequence('kgmem.import_rejection', 'id'), coalesce(max(id), 0) + 1, false)
     FROM kgmem.import_rejection;
@@ -116,6 +97,6 @@ BEGIN
     PERFORM setval(pg_get_serial_sequence('kgmem.import_episode', 'id'), coalesce(max(id), 0) + 1, false)
     FROM kgmem.import_episode;
     DROP TABLE kgmem.parked_import, kgmem.parked_import_batch, kgmem.parked_import_rejection,
-               kgmem.parked_import_episode, kgmem.parked_import_relationship, kgmem.parked_change_import;
+               kgmem.parked_import_episode, kgmem.parked_import_relationship;
 END
 $$;

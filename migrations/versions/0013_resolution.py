@@ -1,16 +1,12 @@
 """Entities that are one: merges with what undoing them needs, pairs for review, names as they are looked up."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
-
 revision = "0013"
 down_revision = "0012"
 
 
 def upgrade() -> None:
     """Make the tables of every graph, or take those back that were parked."""
-    run_sql("0013_up")
 
 
 def downgrade() -> None:
     """Park merges and pairs of every graph; names are derived, and go."""
-    run_sql("0013_down")

@@ -48,6 +48,7 @@ def test_programs_get_json_and_may_go_one_step_up_and_back_to_nothing() -> None:
     assert json.loads(output("--to", "0001", "--json")) == {
         "before": None,
         "current": "0001",
+        "graphs_left": 0,
         "head": HEAD,
         "state": "older",
         "steps": ["up to 0001"],

@@ -227,7 +227,7 @@ async def test_a_migration_that_waits_for_another_says_so(empty_database_url: st
     [(Limits(lock=0.1), DatabaseUnavailable), (Limits(lock=60, statement=0.1), TimedOut)],
     ids=["lock timeout", "statement timeout"],
 )
-async def test_a_table_in_use_ends_the_migration_with_all_as_it_was(
+async def test_a_table_in_use_ends_the_migration_and_the_next_run_goes_on_from_there(
     database_url: str, limits: Limits, error: type[Exception]
 ) -> None:
     tables = await catalog_of(database_url)
@@ -237,8 +237,10 @@ async def test_a_table_in_use_ends_the_migration_with_all_as_it_was(
             await other.execute("LOCK TABLE kgmem.key IN ACCESS SHARE MODE")
             with pytest.raises(error):
                 await downgrade(database_url, "0001", limits=limits)
+            assert (await revision_state(database_url)).current == "0002"
     finally:
         await other.close()
+    await migrate(database_url)
     assert await catalog_of(database_url) == tables
 
 

@@ -19,7 +19,7 @@ from kgmem.domain.statement import EPISODE_LABEL
 from kgmem.storage.postgres import property_indexes
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import VERTEX, Label, Layout, ensure_labels, learn_labels, lock_labels, then_of
-from kgmem.storage.postgres.statements import statement
+from kgmem.storage.postgres.statements import forget_statements, statement
 
 _AGE_NAME = re.compile(r"(?!pg_|kgm|kgraph_)[A-Za-z][A-Za-z0-9_]{2,61}")
 _RESERVED = {"public", "ag_catalog", "information_schema"}
@@ -175,7 +175,7 @@ class PostgresCatalog:
     async def drop(self, name: str) -> None:
         """Delete a graph with all that it holds. Raises NotFound."""
 
-        async def undo(connection: asyncpg.Connection) -> None:
+        async def undo(connection: asyncpg.Connection) -> str:
             await connection.execute("SET LOCAL statement_timeout = 0")
             row = await connection.fetchrow(statement("catalog", "unregister"), name)
             if row is None:
@@ -187,10 +187,13 @@ class PostgresCatalog:
             for forget in ("forget_imports", "forget_set_aside"):
                 await connection.execute(statement("catalog", forget), row["id"])
             # Last, since a text index that is dropped and then is not may end the sessions that used it.
-            await connection.execute(statement("catalog", "drop_index", index=row["index_name"]))
+            index: str = row["index_name"]
+            await connection.execute(statement("catalog", "drop_index", index=index))
+            return index
 
-        await self.database.transact(undo)
+        index = await self.database.transact(undo)
         self.forget(name)
+        forget_statements(index)
 
     async def stats(self, name: str) -> GraphStats:
         """Count what a graph holds."""
@@ -224,6 +227,8 @@ class PostgresCatalog:
         forgotten = self._forgotten
         async with self.database.connection() as connection:
             row = await connection.fetchrow(statement("catalog", "get"), name)
+            if held and (row is None or row["id"] != held[1].id):  # Another process dropped it.
+                forget_statements(held[1].index_name)
             if row is None:
                 self.forget(name)
                 raise no_such_graph(name)

@@ -15,6 +15,7 @@ from kgmem.domain.errors import (
     TimedOut,
     TooLarge,
 )
+from kgmem.storage.postgres.shortages import shortage
 
 # Errors after which the same transaction, run again from its start, can succeed.
 RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError)
@@ -25,7 +26,6 @@ _AWAY = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
@@ -67,10 +67,6 @@ _TABLE: tuple[tuple[tuple[type[BaseException], ...], Callable[[], KgmemError]], 
         _know(NotFound, "What it belongs to was deleted meanwhile.", "Look whether the graph is still there."),
     ),
     (
-        (asyncpg.DiskFullError, asyncpg.OutOfMemoryError),
-        _know(DatabaseUnavailable, "The database has no room left.", "Free disk or memory on its machine."),
-    ),
-    (
         (asyncpg.ProgramLimitExceededError,),
         _know(TooLarge, "A value is larger than the database can hold.", "Send it in smaller parts."),
     ),
@@ -90,6 +86,9 @@ def translated(error: BaseException) -> KgmemError | None:
         )
     if isinstance(error, asyncpg.InternalServerError) and _DROPPED in str(error):
         return DatabaseOutdated("A table of the graph was dropped meanwhile.", mend="Look whether it is still there.")
+    if isinstance(error, asyncpg.InsufficientResourcesError):
+        message, mend = shortage(error.sqlstate or "", getattr(error, "hint", None))
+        return DatabaseUnavailable(message, mend=mend)
     return next((make() for kinds, make in _TABLE if isinstance(error, kinds)), None)
 
 

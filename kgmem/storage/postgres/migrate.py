@@ -21,14 +21,23 @@ from kgmem.storage.postgres.psycopg_errors import conninfo, translating
 
 Report = Callable[[str], None]
 
+_TABLES = """
+    SELECT to_regclass('kgmem.alembic_version') IS NOT NULL, to_regclass('kgmem.graph_revision') IS NOT NULL
+"""
+_GRAPHS_LEFT = "SELECT count(*) FROM kgmem.graph_revision r JOIN kgmem.graph g ON g.id = r.graph"
+
 
 @dataclass(frozen=True, slots=True)
 class MigrationState:
-    """The version of a database's tables (None: it has none) beside the one that this kgmem works with."""
+    """The version of a database's tables (None: it has none) beside the one that this kgmem works with.
+
+    `graphs_left` counts the graphs that a migration which was broken off has not reached; then it is "unfinished".
+    """
 
     current: str | None
     head: str
-    state: Literal["current", "empty", "older", "newer"]
+    state: Literal["current", "empty", "older", "newer", "unfinished"]
+    graphs_left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +54,28 @@ def revisions() -> tuple[str, ...]:
     return tuple(sorted(path.name[:4] for path in (resource("migrations") / "versions").glob("[0-9]*.py")))
 
 
-def state_of(current: str | None) -> MigrationState:
+def state_of(current: str | None, graphs_left: int = 0) -> MigrationState:
     """Compare a revision with those that this kgmem knows."""
     known = revisions()
     if current is None:
         return MigrationState(None, known[-1], "empty")
-    if current == known[-1]:
-        return MigrationState(current, known[-1], "current")
-    return MigrationState(current, known[-1], "older" if current in known else "newer")
+    if current not in known:
+        return MigrationState(current, known[-1], "newer", graphs_left)
+    if graphs_left:
+        return MigrationState(current, known[-1], "unfinished", graphs_left)
+    return MigrationState(current, known[-1], "current" if current == known[-1] else "older")
 
 
 async def revision_state(url: str) -> MigrationState:
     """Give the state of a database. Raises DatabaseUnavailable."""
     with translating():
         async with await psycopg.AsyncConnection.connect(conninfo(url, application="kgmem migrate")) as connection:
-            cursor = await connection.execute("SELECT to_regclass('kgmem.alembic_version') IS NOT NULL")
-            row = await cursor.fetchone()
-            if row and row[0]:
+            cursor = await connection.execute(_TABLES)
+            versions, behind = await cursor.fetchone() or (False, False)
+            if versions:
                 row = await (await connection.execute("SELECT version_num FROM kgmem.alembic_version")).fetchone()
-                return state_of(row[0] if row else None)
+                left = await (await connection.execute(_GRAPHS_LEFT)).fetchone() if behind else None
+                return state_of(row[0] if row else None, left[0] if left else 0)
     return state_of(None)
 
 
@@ -87,6 +99,10 @@ def outdated(found: MigrationState) -> DatabaseOutdated:
             f"The database is of revision {found.current}, which is newer than this kgmem ({found.head}).",
             "Upgrade kgmem: pip install --upgrade kgmem.",
         ),
+        "unfinished": (
+            f"A migration was broken off at revision {found.current}: {found.graphs_left:,} graphs are left.",
+            "Run kgmem db migrate; it goes on where it was.",
+        ),
     }[found.state]
     return DatabaseOutdated(message, mend=mend, current=found.current, head=found.head, state=found.state)
 
@@ -94,7 +110,10 @@ def outdated(found: MigrationState) -> DatabaseOutdated:
 async def migrate(
     url: str, revision: str = "head", *, report: Report | None = None, limits: Limits | None = None
 ) -> MigrationState:
-    """Bring a database up to a revision, in one transaction; whoever comes second waits and finds it done.
+    """Bring a database up to a revision; whoever comes second waits and finds it done.
+
+    Each revision is one transaction for the tables of the server and one for each graph. A run that fails or is killed
+    keeps what it has done, and the next run goes on from there.
 
     `report` is told each step, from a worker thread. Raises DatabaseOutdated for a database newer than this kgmem or
     without the extensions, InvalidInput for an unknown revision, Forbidden where the role lacks a right,
@@ -102,7 +121,7 @@ async def migrate(
     """
     target = _checked(revision, "head")
     found = await revision_state(url)
-    if found.current == target:
+    if found.current == target and not found.graphs_left:
         return found
     if found.state == "newer":
         raise outdated(found)
@@ -114,7 +133,7 @@ async def migrate(
 async def downgrade(
     url: str, revision: str, *, report: Report | None = None, limits: Limits | None = None
 ) -> MigrationState:
-    """Take a database back to a revision, in one transaction, keeping all data; "base" removes kgmem from it.
+    """Take a database back to a revision, keeping all data; "base" removes kgmem from it. Transactions as of `migrate`.
 
     Raises what `migrate` raises, and Conflict when the way to "base" would remove graphs.
     """

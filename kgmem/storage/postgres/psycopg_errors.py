@@ -14,6 +14,7 @@ from kgmem.domain.errors import (
     KgmemError,
     TimedOut,
 )
+from kgmem.storage.postgres.shortages import shortage
 
 _AWAY = "It is restarting or out of reach; try again in a moment."
 # By SQLSTATE, the longest prefix that fits first (Postgres manual, appendix A).
@@ -30,7 +31,6 @@ _TABLE: tuple[tuple[str, type[KgmemError], str, str], ...] = (
     ("42P01", DatabaseOutdated, "A table of kgmem is missing.", "Run kgmem db migrate."),
     ("42883", DatabaseOutdated, "A function of kgmem is missing.", "Run kgmem db migrate."),
     ("3F000", DatabaseOutdated, "A schema of kgmem is missing.", "Run kgmem db migrate."),
-    ("53", DatabaseUnavailable, "The database has no room left.", "Free disk, memory or connections on its machine."),
     ("57P", DatabaseUnavailable, "", _AWAY),
     ("08", DatabaseUnavailable, "", _AWAY),
 )
@@ -39,6 +39,9 @@ _TABLE: tuple[tuple[str, type[KgmemError], str, str], ...] = (
 def translated(error: psycopg.Error) -> KgmemError | None:
     """Give kgmem's error for one of psycopg's, or None when it is not one that people can do something about."""
     state = error.sqlstate or ""
+    if state.startswith("53"):
+        message, mend = shortage(state, error.diag.message_hint)
+        return DatabaseUnavailable(message, mend=mend)
     for prefix, kind, message, mend in _TABLE:
         if state.startswith(prefix):
             return kind(message, mend=mend)

@@ -5,7 +5,8 @@ DECLARE
     gone  name;
 BEGIN
     FOR graph IN SELECT index_name FROM kgmem.graph
-                 WHERE to_regclass(format('%I.past_standing', index_name)) IS NOT NULL LOOP
+                 WHERE id = current_setting('kgmem.graph_in_turn')::integer
+                   AND to_regclass(format('%I.past_standing', index_name)) IS NOT NULL LOOP
         FOREACH gone IN ARRAY ARRAY['topic', 'claim', 'fact', 'stance', 'standing', 'decision'] LOOP
             EXECUTE format('DROP VIEW %I.%I', graph.index_name || '_then', gone);
         END LOOP;

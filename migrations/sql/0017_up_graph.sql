@@ -69,7 +69,8 @@ CREATE INDEX summary_of_thing ON {index}.summary_of (thing);
 $ddl$;
 BEGIN
     FOR graph IN SELECT index_name FROM kgmem.graph
-                 WHERE to_regclass(format('%I.unembedded', index_name)) IS NOT NULL LOOP
+                 WHERE id = current_setting('kgmem.graph_in_turn')::integer
+                   AND to_regclass(format('%I.unembedded', index_name)) IS NOT NULL LOOP
         EXECUTE replace(tables, '{index}', quote_ident(graph.index_name));
         IF to_regclass(format('%I.parked_connecting', graph.index_name)) IS NOT NULL THEN
             EXECUTE format('INSERT INTO %1$I.connecting (least) SELECT least FROM %1$I.parked_connecting', graph.index_name);

@@ -3,7 +3,8 @@ DECLARE
     graph record;
 BEGIN
     FOR graph IN SELECT index_name FROM kgmem.graph
-                 WHERE to_regclass(format('%I.unembedded', index_name)) IS NOT NULL LOOP
+                 WHERE id = current_setting('kgmem.graph_in_turn')::integer
+                   AND to_regclass(format('%I.unembedded', index_name)) IS NOT NULL LOOP
         EXECUTE format('DROP INDEX %I.item_labelled', graph.index_name);
     END LOOP;
 END

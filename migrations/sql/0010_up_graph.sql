@@ -213,7 +213,8 @@ FROM {index}.decision WHERE at <= (SELECT current_setting('kgmem.known_at')::tim
 $ddl$;
 BEGIN
     FOR graph IN SELECT index_name, '"' || index_name || '"' AS index, '"' || index_name || '_then"' AS later
-                 FROM kgmem.graph WHERE to_regclass(format('%I.past_item', index_name)) IS NOT NULL LOOP
+                 FROM kgmem.graph WHERE id = current_setting('kgmem.graph_in_turn')::integer
+                   AND to_regclass(format('%I.past_item', index_name)) IS NOT NULL LOOP
         EXECUTE replace(tables, '{index}', graph.index);
         EXECUTE replace(replace(views, '{index}', graph.index), '{then}', graph.later);
         IF to_regclass(format('%I.consensus_parked_claim', graph.index_name)) IS NOT NULL THEN

@@ -54,7 +54,8 @@ INSERT INTO {index}.named_until VALUES (0);
 $ddl$;
 BEGIN
     FOR graph IN SELECT index_name FROM kgmem.graph
-                 WHERE to_regclass(format('%I.unembedded', index_name)) IS NOT NULL LOOP
+                 WHERE id = current_setting('kgmem.graph_in_turn')::integer
+                   AND to_regclass(format('%I.unembedded', index_name)) IS NOT NULL LOOP
         EXECUTE replace(tables, '{index}', quote_ident(graph.index_name));
         FOREACH parked IN ARRAY ARRAY['merge', 'likeness'] LOOP
             IF to_regclass(format('%I.%I', graph.index_name, 'resolution_parked_' || parked)) IS NOT NULL THEN

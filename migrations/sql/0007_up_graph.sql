@@ -1,0 +1,323 @@
+DO $migration$
+DECLARE
+    graph   record;
+    vectors name;
+    columns text := $ddl$
+ALTER TABLE {index}.item ADD COLUMN since timestamptz;
+ALTER TABLE {index}.edge ADD COLUMN since timestamptz;
+ALTER TABLE {index}.source ADD COLUMN since timestamptz;
+ALTER TABLE {index}.passage ADD COLUMN since timestamptz;
+CREATE INDEX item_timeless ON {index}.item (id) WHERE lower_inf(valid) AND upper_inf(valid);
+$ddl$;
+    tables  text := $ddl$
+CREATE TABLE {index}.past_item (
+    id         bigint NOT NULL,
+    kind       smallint NOT NULL,
+    scope      integer NOT NULL,
+    version    integer NOT NULL,
+    source     integer,
+    tier       smallint NOT NULL,
+    trust      real,
+    known_from timestamptz NOT NULL,
+    valid      tstzrange NOT NULL,
+    place      point,
+    area       box,
+    labels     text[],
+    key        text COLLATE "C" NOT NULL,
+    known      tstzrange NOT NULL,
+    thing      bigint NOT NULL,           -- the id under which history holds it: a vertex may get another label, and id
+    certain    boolean NOT NULL           -- no other client had written to it, so that history tells what it was
+);
+CREATE INDEX past_item_id ON {index}.past_item (id);
+CREATE INDEX past_item_thing ON {index}.past_item (thing);
+CREATE INDEX past_item_key ON {index}.past_item (scope, key, kind);
+
+CREATE TABLE {index}.past_passage (
+    id      bigint NOT NULL,
+    item    bigint NOT NULL,
+    ordinal integer NOT NULL,
+    start   integer NOT NULL,
+    body    text NOT NULL,
+    known   tstzrange NOT NULL
+);
+CREATE INDEX past_passage_item ON {index}.past_passage (item);
+
+-- A vector is made of its text, so it counts as known since the text is; only until when it was held is kept.
+CREATE TABLE {index}.past_vector (
+    passage   bigint NOT NULL,
+    vectors   name NOT NULL,              -- the table of its embedding space
+    until     timestamptz NOT NULL,
+    embedding halfvec NOT NULL
+);
+CREATE INDEX past_vector_passage ON {index}.past_vector (passage, vectors, until);
+
+CREATE TABLE {index}.past_edge (
+    id            bigint NOT NULL,
+    source        bigint NOT NULL,
+    target        bigint NOT NULL,
+    kind          integer NOT NULL,
+    scope         integer NOT NULL,
+    version       integer NOT NULL,
+    origin        integer,
+    strength      real,
+    confidence    real,
+    trust         real,
+    known_from    timestamptz NOT NULL,
+    valid         tstzrange NOT NULL,
+    discriminator bigint NOT NULL,
+    key           text COLLATE "C",
+    known         tstzrange NOT NULL,
+    certain       boolean NOT NULL
+);
+CREATE INDEX past_edge_id ON {index}.past_edge (id);
+CREATE INDEX past_edge_out ON {index}.past_edge (source, kind, target);
+CREATE INDEX past_edge_in ON {index}.past_edge (target, kind) INCLUDE (source);
+
+CREATE TABLE {index}.past_source (
+    id    integer NOT NULL,
+    key   text COLLATE "C" NOT NULL,
+    name  text,
+    kind  text,
+    trust double precision NOT NULL,
+    note  text,
+    known tstzrange NOT NULL
+);
+$ddl$;
+    keeping text := $ddl$
+CREATE FUNCTION {index}.is_certain(thing bigint) RETURNS boolean LANGUAGE sql STABLE AS $body$
+    SELECT NOT EXISTS (SELECT 1 FROM kgmem.captured c WHERE c.graph = %(graph_id)s AND c.id = thing)
+$body$;
+
+CREATE FUNCTION {index}.keep_item() RETURNS trigger LANGUAGE plpgsql AS $body$
+DECLARE
+    held  timestamptz := greatest(OLD.known_from, OLD.since);
+    until timestamptz;
+BEGIN
+    IF (NEW.id, NEW.known_from, NEW.scope, NEW.key, NEW.source, NEW.trust, NEW.valid)
+       IS NOT DISTINCT FROM (OLD.id, OLD.known_from, OLD.scope, OLD.key, OLD.source, OLD.trust, OLD.valid) THEN
+        RETURN NEW;
+    END IF;
+    until := greatest(CASE WHEN NEW.known_from > OLD.known_from THEN NEW.known_from ELSE now() END, held + interval '1us');
+    IF until > NEW.known_from THEN
+        NEW.since := until;
+    END IF;
+    INSERT INTO {index}.past_item (id, kind, scope, version, source, tier, trust, known_from, valid, place, area,
+                                   labels, key, known, thing, certain)
+    VALUES (OLD.id, OLD.kind, OLD.scope, OLD.version, OLD.source, OLD.tier, OLD.trust, OLD.known_from, OLD.valid,
+            OLD.place, OLD.area, OLD.labels, OLD.key, tstzrange(held, until), NEW.id, {index}.is_certain(OLD.id));
+    IF NEW.id <> OLD.id THEN
+        UPDATE {index}.past_item SET thing = NEW.id WHERE thing = OLD.id;
+    END IF;
+    RETURN NEW;
+END
+$body$;
+CREATE TRIGGER keep BEFORE UPDATE ON {index}.item FOR EACH ROW EXECUTE FUNCTION {index}.keep_item();
+
+CREATE FUNCTION {index}.keep_items() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    INSERT INTO {index}.past_item (id, kind, scope, version, source, tier, trust, known_from, valid, place, area,
+                                   labels, key, known, thing, certain)
+    SELECT g.id, g.kind, g.scope, g.version, g.source, g.tier, g.trust, g.known_from, g.valid, g.place, g.area,
+           g.labels, g.key, tstzrange(h.held, greatest(now(), h.held + interval '1us')), g.id, {index}.is_certain(g.id)
+    FROM gone g CROSS JOIN LATERAL (SELECT greatest(g.known_from, g.since) AS held) h;
+    RETURN NULL;
+END
+$body$;
+CREATE TRIGGER keep_gone AFTER DELETE ON {index}.item REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION {index}.keep_items();
+
+CREATE FUNCTION {index}.keep_edge() RETURNS trigger LANGUAGE plpgsql AS $body$
+DECLARE
+    held  timestamptz := greatest(OLD.known_from, OLD.since);
+    until timestamptz;
+BEGIN
+    IF (NEW.source, NEW.target, NEW.known_from, NEW.scope, NEW.key, NEW.origin, NEW.strength, NEW.confidence,
+        NEW.trust, NEW.valid)
+       IS NOT DISTINCT FROM (OLD.source, OLD.target, OLD.known_from, OLD.scope, OLD.key, OLD.origin, OLD.strength,
+                             OLD.confidence, OLD.trust, OLD.valid) THEN
+        RETURN NEW;
+    END IF;
+    until := greatest(CASE WHEN NEW.known_from > OLD.known_from THEN NEW.known_from ELSE now() END, held + interval '1us');
+    IF until > NEW.known_from THEN
+        NEW.since := until;
+    END IF;
+    INSERT INTO {index}.past_edge (id, source, target, kind, scope, version, origin, strength, confidence, trust,
+                                   known_from, valid, discriminator, key, known, certain)
+    VALUES (OLD.id, OLD.source, OLD.target, OLD.kind, OLD.scope, OLD.version, OLD.origin, OLD.strength, OLD.confidence,
+            OLD.trust, OLD.known_from, OLD.valid, OLD.discriminator, OLD.key, tstzrange(held, until),
+            {index}.is_certain(OLD.id));
+    RETURN NEW;
+END
+$body$;
+CREATE TRIGGER keep BEFORE UPDATE ON {index}.edge FOR EACH ROW EXECUTE FUNCTION {index}.keep_edge();
+
+CREATE FUNCTION {index}.keep_edges() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    INSERT INTO {index}.past_edge (id, source, target, kind, scope, version, origin, strength, confidence, trust,
+                                   known_from, valid, discriminator, key, known, certain)
+    SELECT g.id, g.source, g.target, g.kind, g.scope, g.version, g.origin, g.strength, g.confidence, g.trust,
+           g.known_from, g.valid, g.discriminator, g.key,
+           tstzrange(h.held, greatest(now(), h.held + interval '1us')), {index}.is_certain(g.id)
+    FROM gone g CROSS JOIN LATERAL (SELECT greatest(g.known_from, g.since) AS held) h;
+    RETURN NULL;
+END
+$body$;
+CREATE TRIGGER keep_gone AFTER DELETE ON {index}.edge REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION {index}.keep_edges();
+
+-- A passage gets another item when a vertex gets another label.
+CREATE FUNCTION {index}.keep_passage() RETURNS trigger LANGUAGE plpgsql AS $body$
+DECLARE
+    until timestamptz;
+BEGIN
+    IF NEW.item = OLD.item THEN
+        RETURN NEW;
+    END IF;
+    until := coalesce((SELECT greatest(i.known_from, i.since) FROM {index}.item i WHERE i.id = NEW.item), now());
+    INSERT INTO {index}.past_passage (id, item, ordinal, start, body, known)
+    VALUES (OLD.id, OLD.item, OLD.ordinal, OLD.start, OLD.body, tstzrange(OLD.since, greatest(until, OLD.since)));
+    NEW.since := until;
+    RETURN NEW;
+END
+$body$;
+CREATE TRIGGER keep BEFORE UPDATE ON {index}.passage FOR EACH ROW EXECUTE FUNCTION {index}.keep_passage();
+
+-- When the text changed, its item has its new version already.
+CREATE FUNCTION {index}.keep_passages() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    INSERT INTO {index}.past_passage (id, item, ordinal, start, body, known)
+    SELECT g.id, g.item, g.ordinal, g.start, g.body,
+           tstzrange(g.since, greatest(now(), g.since, i.known_from, i.since))
+    FROM gone g LEFT JOIN {index}.item i ON i.id = g.item;
+    RETURN NULL;
+END
+$body$;
+CREATE TRIGGER keep_gone AFTER DELETE ON {index}.passage REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION {index}.keep_passages();
+
+CREATE FUNCTION {index}.keep_vector() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    IF NEW.embedding <> OLD.embedding THEN
+        INSERT INTO {index}.past_vector (passage, vectors, until, embedding)
+        SELECT OLD.passage, TG_TABLE_NAME, greatest(now(), max(greatest(i.known_from, i.since))), OLD.embedding
+        FROM {index}.item i WHERE i.id = NEW.item;
+    END IF;
+    RETURN NEW;
+END
+$body$;
+
+CREATE FUNCTION {index}.keep_vectors() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    INSERT INTO {index}.past_vector (passage, vectors, until, embedding)
+    SELECT g.passage, TG_TABLE_NAME, 'infinity', g.embedding FROM gone g;
+    RETURN NULL;
+END
+$body$;
+
+CREATE FUNCTION {index}.keep_source() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    NEW.since := greatest(now(), OLD.since + interval '1us');
+    INSERT INTO {index}.past_source (id, key, name, kind, trust, note, known)
+    VALUES (OLD.id, OLD.key, OLD.name, OLD.kind, OLD.trust, OLD.note, tstzrange(OLD.since, NEW.since));
+    RETURN NEW;
+END
+$body$;
+CREATE TRIGGER keep BEFORE UPDATE ON {index}.source FOR EACH ROW EXECUTE FUNCTION {index}.keep_source();
+$ddl$;
+    views   text := $ddl$
+-- The index as it was known at kgmem.known_at, a setting of the transaction: the same names in a schema of its own, so
+-- that what is asked of the one can be asked of the other.
+CREATE SCHEMA {then};
+
+CREATE VIEW {then}.label AS SELECT * FROM {index}.label;
+CREATE VIEW {then}.scope AS SELECT * FROM {index}.scope;
+
+CREATE VIEW {then}.item AS
+SELECT id, kind, scope, version, source, tier, trust, known_from, valid, place, area, labels, key,
+       NULL::timestamptz AS known_to, id AS thing, true AS held, true AS certain
+FROM {index}.item
+WHERE known_from <= (SELECT current_setting('kgmem.known_at')::timestamptz)
+  AND (since IS NULL OR since <= (SELECT current_setting('kgmem.known_at')::timestamptz))
+UNION ALL
+SELECT id, kind, scope, version, source, tier, trust, known_from, valid, place, area, labels, key,
+       upper(known), thing, false, certain
+FROM {index}.past_item WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
+
+CREATE VIEW {then}.edge AS
+SELECT id, source, target, kind, scope, version, origin, strength, confidence, trust, known_from, valid, discriminator,
+       key, NULL::timestamptz AS known_to, true AS held, true AS certain
+FROM {index}.edge
+WHERE known_from <= (SELECT current_setting('kgmem.known_at')::timestamptz)
+  AND (since IS NULL OR since <= (SELECT current_setting('kgmem.known_at')::timestamptz))
+UNION ALL
+SELECT id, source, target, kind, scope, version, origin, strength, confidence, trust, known_from, valid, discriminator,
+       key, upper(known), false, certain
+FROM {index}.past_edge WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
+
+-- Those of an item that was not known then are among them: join them with the items.
+CREATE VIEW {then}.passage AS
+SELECT id, item, ordinal, start, body FROM {index}.passage
+WHERE since IS NULL OR since <= (SELECT current_setting('kgmem.known_at')::timestamptz)
+UNION ALL
+SELECT id, item, ordinal, start, body FROM {index}.past_passage
+WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
+
+CREATE VIEW {then}.source AS
+SELECT id, key, name, kind, trust, note FROM {index}.source
+WHERE since IS NULL OR since <= (SELECT current_setting('kgmem.known_at')::timestamptz)
+UNION ALL
+SELECT id, key, name, kind, trust, note FROM {index}.past_source
+WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
+$ddl$;
+    of_vectors text := $ddl$
+CREATE TRIGGER keep BEFORE UPDATE ON {index}.{table} FOR EACH ROW EXECUTE FUNCTION {index}.keep_vector();
+CREATE TRIGGER keep_gone AFTER DELETE ON {index}.{table} REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION {index}.keep_vectors();
+
+CREATE VIEW {then}.{table} AS
+SELECT p.id AS passage, p.item, v.embedding
+FROM {index}.{table} v JOIN {then}.passage p ON p.id = v.passage
+WHERE NOT EXISTS (SELECT 1 FROM {index}.past_vector o WHERE o.passage = v.passage AND o.vectors = %(vectors)s
+                  AND o.until > (SELECT current_setting('kgmem.known_at')::timestamptz))
+UNION ALL
+SELECT p.id, p.item, o.embedding
+FROM (SELECT DISTINCT ON (passage) passage, embedding FROM {index}.past_vector
+      WHERE vectors = %(vectors)s AND until > (SELECT current_setting('kgmem.known_at')::timestamptz)
+      ORDER BY passage, until) o
+JOIN {then}.passage p ON p.id = o.passage;
+$ddl$;
+BEGIN
+    FOR graph IN SELECT id, '"' || index_name || '"' AS index, '"' || index_name || '_then"' AS later,
+                        space_table, next_space_table
+                 FROM kgmem.graph WHERE id = current_setting('kgmem.graph_in_turn')::integer
+                   AND to_regclass(format('%I.unembedded', index_name)) IS NOT NULL LOOP
+        EXECUTE replace(columns, '{index}', graph.index);
+        IF to_regclass(graph.index || '.parked_since') IS NULL THEN
+            EXECUTE replace(tables, '{index}', graph.index);
+        ELSE
+            EXECUTE replace($ddl$
+                ALTER TABLE {index}.parked_past_item RENAME TO past_item;
+                ALTER TABLE {index}.parked_past_passage RENAME TO past_passage;
+                ALTER TABLE {index}.parked_past_vector RENAME TO past_vector;
+                ALTER TABLE {index}.parked_past_edge RENAME TO past_edge;
+                ALTER TABLE {index}.parked_past_source RENAME TO past_source;
+                UPDATE {index}.item t SET since = p.since FROM {index}.parked_since p WHERE p.kind = 'item' AND p.id = t.id;
+                UPDATE {index}.edge t SET since = p.since FROM {index}.parked_since p WHERE p.kind = 'edge' AND p.id = t.id;
+                UPDATE {index}.source t SET since = p.since FROM {index}.parked_since p WHERE p.kind = 'source' AND p.id = t.id;
+                UPDATE {index}.passage t SET since = p.since FROM {index}.parked_since p
+                WHERE p.kind = 'passage' AND p.id = t.id;
+                -- What came meanwhile for an item that was there before is as old as the item's version.
+                UPDATE {index}.passage t SET since = i.known_from FROM {index}.item i, {index}.parked_since p
+                WHERE p.kind = 'last' AND t.id > p.id AND i.id = t.item AND i.version > 1;
+                DROP TABLE {index}.parked_since;
+            $ddl$, '{index}', graph.index);
+        END IF;
+        EXECUTE replace(replace(keeping, '{index}', graph.index), '%(graph_id)s', graph.id::text);
+        EXECUTE replace(replace(views, '{index}', graph.index), '{then}', graph.later);
+        FOREACH vectors IN ARRAY array_remove(ARRAY[graph.space_table, graph.next_space_table], NULL) LOOP
+            EXECUTE replace(replace(replace(replace(of_vectors, '{index}', graph.index), '{then}', graph.later),
+                                    '{table}', quote_ident(vectors)), '%(vectors)s', quote_literal(vectors));
+        END LOOP;
+    END LOOP;
+END
+$migration$;

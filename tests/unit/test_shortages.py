@@ -1,0 +1,38 @@
+"""What Postgres lacks is told apart: a disk, memory, locks, connections."""
+
+import asyncpg
+import psycopg
+import pytest
+
+from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.storage.postgres import errors, psycopg_errors
+
+LOCKS = 'You might need to increase "max_locks_per_transaction".'
+
+
+@pytest.mark.parametrize(
+    ("state", "hint", "message", "mend"),
+    [
+        ("53100", None, "disk", "disk"),
+        ("53200", None, "memory", "work_mem"),
+        ("53200", LOCKS, "lock table", "max_locks_per_transaction"),
+        ("53300", None, "connection", "max_connections"),
+        ("53400", None, "limit", "log of Postgres"),
+        ("53000", None, "resource", "log of Postgres"),
+    ],
+)
+def test_each_lack_is_told_as_itself_by_both_drivers(state: str, hint: str | None, message: str, mend: str) -> None:
+    by_asyncpg = asyncpg.PostgresError.new({"C": state, "M": "x"} | ({"H": hint} if hint else {}))
+    kind = psycopg.errors.lookup(state)
+
+    class WithHint(kind):  # type: ignore[misc, valid-type]
+        class Diag:
+            message_hint = hint
+
+        diag = Diag()
+
+    for told in (errors.translated(by_asyncpg), psycopg_errors.translated(WithHint())):
+        assert isinstance(told, DatabaseUnavailable)
+        assert message in str(told)
+        assert mend in told.mend
+        assert ("disk" in str(told)) == (state == "53100")
