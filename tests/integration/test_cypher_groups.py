@@ -224,7 +224,6 @@ async def test_groups_are_held_to_the_limits(memory: Memory) -> None:
         ("MATCH ((a)){1,2} RETURN a", "needs a relationship"),
         ("MATCH (((a)-->(b)){2}){1,2} RETURN a", "group"),
         ("MATCH ((a)-->(b) WHERE b.x < t.x)+ (t) RETURN a", "speak only of"),
-        ("MATCH p = SHORTEST 1 (s) ((a)-->(b))+ (t) RETURN p", "Shortest paths through groups"),
     ],
 )
 async def test_what_groups_cannot_do_is_told(memory: Memory, query: str, told: str) -> None:

@@ -9,7 +9,6 @@ from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.graph import Condition, Matched, Sought
 from kgmem.query.execution.paths import build_path
 from kgmem.query.execution.run import WEIGHT, Rows, Run
-from kgmem.query.execution.searching import search
 from kgmem.query.planning.names import names_in
 from kgmem.query.planning.needs import ALL, IDENTITY
 from kgmem.query.planning.steps import LinkPart, Lookup, Order, Pattern
@@ -40,7 +39,6 @@ class Asking:
         asked = frozenset().union(pattern.named, *map(names_in, pattern.predicates))
         asked |= {path.name for path in pattern.paths}
         asked |= {name for path in pattern.paths for name in path.elements}
-        asked |= {end for each in pattern.searches for end in (each.link.left, each.link.right)}
         return dict.fromkeys(asked, frozenset({ALL}))
 
 
@@ -49,7 +47,7 @@ async def candidates(run: Run, asking: Asking, rows: Rows, at: int) -> tuple[Fou
     pattern = asking.pattern
     asked = await _Question.of(run, pattern, rows, at)
     predicates: Sequence[Expression] = [each for each in pattern.predicates if id(each) not in asked.answered]
-    sure = not predicates and not pattern.searches
+    sure = not predicates
     most = run.limits.rows + 1
     bounded = asking.most if sure and asking.most is not None and asking.most < most else most
     needs = asking.full()
@@ -73,8 +71,6 @@ async def candidates(run: Run, asking: Asking, rows: Rows, at: int) -> tuple[Fou
     if asking.most is not None and bounded < most and len(found) < bounded <= len(matched.ways):
         # Something was found that is gone: others may stand in its place.
         return await candidates(run, _unbounded(asking), rows, at)
-    for each in pattern.searches:
-        found = await search(run, each, found, at)
     return found, predicates
 
 
@@ -210,8 +206,7 @@ async def _binder(run: Run, asking: Asking, needs: Mapping[str, frozenset[str]],
     """Read what the store has named by its id only, and give what makes a row of a row and a way."""
     pattern = asking.pattern
     fresh = [(part, at) for at, part in enumerate(pattern.parts, start=2) if not part.bound and part.name in needs]
-    searched = {each.link.name for each in pattern.searches}
-    paths = [path for path in pattern.paths if path.name in needs and searched.isdisjoint(path.elements)]
+    paths = [path for path in pattern.paths if path.name in needs]
     along = {name for path in paths for name in path.elements}
     wanted_links: set[int] = set()
     wanted_nodes: set[int] = set()

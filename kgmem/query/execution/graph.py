@@ -83,7 +83,7 @@ class GraphTransaction(Protocol):
     async def match(self, sought: Sought) -> Matched | None:
         """Give each way in which the nodes and links of a pattern match; None where it cannot be `lean`, or in `order`.
 
-        Predicates but for the conditions, paths and searches are left to the caller.
+        Predicates but for the conditions, and paths, are left to the caller.
         """
 
     async def estimate(self, sought: Sought) -> float:

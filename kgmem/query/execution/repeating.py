@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.candidates import Asking, Found, candidates
 from kgmem.query.execution.run import Rows, Run
+from kgmem.query.execution.searching import search
+from kgmem.query.execution.selecting import select
 from kgmem.query.planning.needs import ALL
-from kgmem.query.planning.steps import Pattern, Repeat
+from kgmem.query.planning.steps import Pattern, Repeat, Stage
 from kgmem.query.values import Node, Path, Relationship
 
 _ORIGIN, _USED = (
@@ -32,16 +34,29 @@ async def staged(run: Run, pattern: Pattern, rows: Rows, at: int) -> Found:
     rows = [{**row, _ORIGIN: number, _USED: frozenset()} for number, row in enumerate(rows)]
     rows = await _matched(run, pattern, rows, at)
     for stage in pattern.stages:
-        if stage.repeat is not None:
-            rows = await _repeated(run, stage.repeat, rows)
-        if stage.pattern is not None:
-            rows = await _matched(run, stage.pattern, rows, at)
-        if stage.pattern is None:  # The last, whose predicates may ask for whole paths.
+        rows = await _stage(run, stage, rows, at)
+        last = stage is pattern.stages[-1]
+        if last and stage.pattern is None:  # Its predicates may ask for whole paths.
             _tell_wholes(pattern, rows)
         rows = await run.where(stage.predicates, rows)
-    if pattern.stages[-1].pattern is not None:
-        _tell_wholes(pattern, rows)
+        if last and stage.pattern is not None:
+            _tell_wholes(pattern, rows)
     return [(row[_ORIGIN], row) for row in rows]
+
+
+async def _stage(run: Run, stage: Stage, rows: Rows, at: int) -> Rows:
+    """Give what a stage makes of rows, before its predicates."""
+    if stage.mark is not None:
+        rows = [{**row, stage.mark: number} for number, row in enumerate(rows)]
+    if stage.repeat is not None:
+        rows = await _repeated(run, stage.repeat, rows)
+    if stage.pattern is not None:
+        rows = await _matched(run, stage.pattern, rows, at)
+    if stage.search is not None:
+        rows = await search(run, stage.search, rows, at)
+    if stage.selection is not None:
+        rows = await select(run, stage.selection, rows)
+    return rows
 
 
 def _tell_wholes(pattern: Pattern, rows: Rows) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,7 +123,7 @@ class Run:
                 )
         return rows
 
-    def check(self, rows: Sequence[Any], at: int) -> None:
+    def check(self, rows: Sized, at: int) -> None:
         """Raise an error where there are more rows than a step may hold."""
         if len(rows) > self.limits.rows:
             raise self.error(

@@ -1,66 +1,40 @@
-"""Shortest paths: breadth first from both ends, one level in one statement."""
+"""Shortest paths: breadth first from both ends until they meet; what is longer than that, in the order of lengths."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from kgmem.query.evaluation.setting import Row
-from kgmem.query.execution.graph import Lead
-from kgmem.query.execution.run import Run
-from kgmem.query.planning.steps import LinkPart, Search
-from kgmem.query.tree.expressions import Expression, ListPredicate
+from kgmem.query.execution.reach import Reach, Side
+from kgmem.query.execution.run import Rows, Run
+from kgmem.query.execution.selecting import Wanted, wanted
+from kgmem.query.execution.trails import Chain, Trails
+from kgmem.query.planning.steps import Search
 from kgmem.query.values import Node, Path, Relationship
 
-# For each node that was reached, at its least distance: the relationships that lead there, and from where.
-_Reached = dict[int, list[tuple[int, int]]]
 
-
-@dataclass(slots=True)
-class _Side:
-    """What is reached from one end of a search: all of it, what the last level found, and how deep that is."""
-
-    backwards: bool
-    reached: _Reached
-    frontier: set[int]
-    depth: int = 0
-
-    def chains(self, node: int) -> Iterator[tuple[int, ...]]:
-        """Give all chains of relationships between the end and a node, in the order in which they are followed."""
-        if not self.reached[node]:
-            yield ()
-        for id_, before in sorted(self.reached[node]):
-            for chain in self.chains(before):
-                yield (id_, *chain) if self.backwards else (*chain, id_)
-
-
-async def search(run: Run, asked: Search, rows: list[tuple[int, Row]], at: int) -> list[tuple[int, Row]]:
+async def search(run: Run, asked: Search, rows: Rows, at: int) -> Rows:
     """Give each row with each of the shortest paths between its two nodes; none where there is no path."""
-    count = 1 if asked.count is None else await run.value(asked.count, {})
-    result: list[tuple[int, Row]] = []
-    for origin, row in rows:
-        for path in await shortest(run, asked, row, count, at):
-            new = dict(row)
-            new[asked.link.name] = list(path.relationships)
+    number = await wanted(run, asked)
+    result: Rows = []
+    for row in rows:
+        for path in await shortest(run, asked, row, number, at):
+            new = {**row, asked.link.name: list(path.relationships)}
             if asked.path is not None:
                 new[asked.path] = path
-            result.append((origin, new))
-            run.check(result, at)
+            result.append(new)
+        run.check(result, at)
     return result
 
 
-async def shortest(run: Run, asked: Search, row: Row, count: int, at: int) -> list[Path]:
-    """Give the shortest paths between the two nodes of a link: one, `count`, or all of the least length."""
+async def shortest(run: Run, asked: Search, row: Row, number: Wanted, at: int) -> list[Path]:
+    """Give the shortest paths between the two nodes of a link, as many as are wanted."""
     link = asked.link
     first, last = row[link.left], row[link.right]
     if first is None or last is None:
         return []
-    if first.id == last.id and link.least > 0:
+    if first.id == last.id and link.least > 0 and not asked.cycles:
         return []
-    if first.id == last.id:
-        return [Path((first,), ())]
-    chains = await _chains(run, asked, row, None if asked.all else count, at)
-    wanted = {id_ for chain in chains for id_ in chain}
-    relationships = await run.transaction.relationships(wanted)
+    chains = await _chains(Reach.between(run, asked, row, at), number)
+    relationships = await run.transaction.relationships({id_ for chain in chains for id_ in chain})
     between = {end for each in relationships.values() for end in (each.start, each.end)}
     nodes = {**await run.transaction.nodes(between), first.id: first, last.id: last}
     # What another client has deleted meanwhile is no path.
@@ -68,14 +42,12 @@ async def shortest(run: Run, asked: Search, row: Row, count: int, at: int) -> li
     return [_path(first.id, chain, relationships, nodes) for chain in there]
 
 
-def _is_there(chain: Sequence[int], relationships: Mapping[int, Relationship], nodes: Mapping[int, Node]) -> bool:
+def _is_there(chain: Chain, relationships: Mapping[int, Relationship], nodes: Mapping[int, Node]) -> bool:
     held = [relationships.get(id_) for id_ in chain]
     return all(each is not None and each.start in nodes and each.end in nodes for each in held)
 
 
-def _path(
-    first: int, chain: Sequence[int], relationships: Mapping[int, Relationship], nodes: Mapping[int, Node]
-) -> Path:
+def _path(first: int, chain: Chain, relationships: Mapping[int, Relationship], nodes: Mapping[int, Node]) -> Path:
     here, along = first, [nodes[first]]
     for id_ in chain:
         each = relationships[id_]
@@ -84,55 +56,65 @@ def _path(
     return Path(tuple(along), tuple(relationships[id_] for id_ in chain))
 
 
-async def _chains(run: Run, asked: Search, row: Row, count: int | None, at: int) -> list[tuple[int, ...]]:
-    """Give the shortest chains of relationships, at most `count`: from both ends, level by level, until they meet."""
-    link = asked.link
-    first, last = row[link.left].id, row[link.right].id
-    ahead, back = _Side(False, {first: []}, {first}), _Side(True, {last: []}, {last})
-    found: list[tuple[int, ...]] = []
-    while ahead.frontier and back.frontier and (link.most is None or ahead.depth + back.depth < link.most):
-        side, other = (ahead, back) if len(ahead.frontier) <= len(back.frontier) else (back, ahead)
-        await _expand(run, asked, row, side, at)
-        # Nothing met before: whatever meets now lies in the last level of the other side, all of it equally far.
-        meeting = sorted(side.frontier & other.frontier)
-        for node in meeting:
-            for chain in ahead.chains(node):
-                for rest in back.chains(node):
-                    found.append((*chain, *rest))
-                    if len(found) == count:
-                        return found
-                run.check(found, at)
-        if meeting:
+async def _chains(reach: Reach, number: Wanted) -> Sequence[Chain]:
+    """Give the relationships of the shortest paths."""
+    link = reach.asked.link
+    first, last = reach.row[link.left].id, reach.row[link.right].id
+    if first == last and link.least == 0 and 1 in {number.paths, number.lengths}:
+        return [()]
+    if first != last and link.least <= 1 and 1 in {number.paths, number.lengths}:
+        return await _least(reach, number.paths)
+    found: list[Chain] = []
+    lengths: set[int] = set()
+    async for chain in Trails(reach, first, last)():
+        lengths.add(len(chain))
+        if number.lengths is not None and len(lengths) > number.lengths:
             break
+        found.append(chain)
+        if len(found) == number.paths:
+            break
+        reach.run.check(found, reach.at)
     return found
 
 
-async def _expand(run: Run, asked: Search, row: Row, side: _Side, at: int) -> None:
-    """Go one level further."""
-    level: _Reached = defaultdict(list)
-    for here, id_, there in await _leads(run, asked, row, side):
-        if there not in side.reached:
-            level[there].append((id_, here))
-    side.reached |= level
-    run.check(list(side.reached), at)
-    side.frontier = set(level)
-    side.depth += 1
-
-
-async def _leads(run: Run, asked: Search, row: Row, side: _Side) -> list[Lead]:
-    found = list(await run.transaction.expand(asked.link, side.frontier, backwards=side.backwards))
-    run.given += len(found)
-    if not asked.conditions:
+async def _least(reach: Reach, most: int | None) -> Sequence[Chain]:
+    """Give the chains of the least length, at most `most`: from both ends, level by level, until they meet."""
+    ahead, back, longest = reach.ahead, reach.back, reach.asked.link.most
+    while not reach.closed and (longest is None or reach.depth < longest):
+        side = await reach.grow()
+        other = back if side is ahead else ahead
+        # Nothing met before: whatever meets now lies in the last level of the other side, all of it equally far.
+        meeting = sorted(side.frontier & other.frontier)
+        if not meeting:
+            continue
+        found: list[Chain] = []
+        for node in meeting:
+            for before in _ways(ahead, node):
+                for behind in _ways(back, node):
+                    found.append((*reversed(before), *behind))
+                    if len(found) == most:
+                        return found
+                    await reach.pause()
+                reach.run.check(found, reach.at)
         return found
-    relationships = await run.transaction.relationships({id_ for _, id_, _ in found})
-    kept = await allowed(run, asked.link, asked.conditions, row, list(relationships.values()))
-    return [each for each in found if each[1] in kept]
+    return []
 
 
-async def allowed(
-    run: Run, link: LinkPart, conditions: tuple[Expression, ...], row: Row, relationships: list[Relationship]
-) -> set[int]:
-    """Give the ids of the relationships that may be part of a chain."""
-    rows = [{**row, link.name: [each]} for each in relationships]
-    kept = await run.where([each for each in conditions if isinstance(each, ListPredicate)], rows)
-    return {each[link.name][0].id for each in kept}
+def _ways(side: Side, node: int) -> Iterator[Chain]:
+    """Give all shortest chains of relationships from a node to the end of a side."""
+    gone: list[int] = []
+    waiting = [iter(sorted(side.before[node]))]
+    if not side.before[node]:
+        yield ()
+    while waiting:
+        step = next(waiting[-1], None)
+        if step is None:
+            waiting.pop()
+            del gone[-1:]
+            continue
+        gone.append(step[0])
+        if side.before[step[1]]:
+            waiting.append(iter(sorted(side.before[step[1]])))
+        else:
+            yield tuple(gone)
+            del gone[-1:]

@@ -8,9 +8,12 @@ from kgmem.query.execution.candidates import Asking
 from kgmem.query.execution.matching import matches
 from kgmem.query.execution.run import Rows, Run
 from kgmem.query.execution.searching import shortest
+from kgmem.query.execution.selecting import wanted
 from kgmem.query.execution.union import united
 from kgmem.query.planning.groups import plan_pattern
-from kgmem.query.planning.steps import Match, Pattern, Plan, Subcall
+from kgmem.query.planning.patterns import PatternBuilder
+from kgmem.query.planning.selectors import search_of
+from kgmem.query.planning.steps import Match, Pattern, Plan, Search, Subcall
 from kgmem.query.tree.clauses import Subquery
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.tree.patterns import PathPattern, PatternComprehension, PatternPredicate, ShortestPath
@@ -47,17 +50,16 @@ async def _listed(run: Run, result: Expression, groups: list[Rows]) -> list[list
 
 
 async def _shortest(run: Run, part: ShortestPath, row: Row) -> Any:
-    planned: Pattern | None = run.kept.get(id(part))
-    if planned is None:
-        planned = run.kept[id(part)] = plan_pattern((part.pattern,), None, _known(row), run.setting.text)
-    asked = planned.searches[0]
+    asked: Search | None = run.kept.get(id(part))
+    if asked is None:
+        asked = run.kept[id(part)] = search_of(part.pattern, PatternBuilder(run.setting.text, _known(row)))
     ends = (row.get(asked.link.left), row.get(asked.link.right))
     if None in ends:
         return [] if asked.all else None
     if not all(isinstance(end, Node) for end in ends):
         problem = "shortestPath is between two nodes that are known before it."
         raise run.error("InvalidArgumentType", problem, part.at, type="TypeError")
-    found = await shortest(run, asked, row, 1, part.at)
+    found = await shortest(run, asked, row, await wanted(run, asked), part.at)
     return found if asked.all else (found[0] if found else None)
 
 

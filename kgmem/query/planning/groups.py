@@ -1,4 +1,4 @@
-"""Patterns with groups that repeat, as stages: a plain pattern, then a group, what stands behind it, and so on."""
+"""Patterns with groups that repeat, or with shortest paths, as stages that are looked for one after another."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from kgmem.query.errors import CypherError
 from kgmem.query.planning.names import names_in
 from kgmem.query.planning.patterns import HIDDEN, PatternBuilder, conjuncts, plan_plain
+from kgmem.query.planning.selectors import is_searched, name_of, search_of, selection_of, selects
 from kgmem.query.planning.steps import PathPart, Pattern, Repeat, Stage
 from kgmem.query.tree.expressions import Expression, Variable
 from kgmem.query.tree.patterns import GroupPattern, NodePattern, PathElement, PathPattern
@@ -22,6 +23,8 @@ def plan_pattern(
 
 
 def _is_staged(pattern: PathPattern) -> bool:
+    if selects(pattern):
+        return True
     groups = [each for each in pattern.elements if isinstance(each, GroupPattern)]
     return any(group.quantifier is not None or len(pattern.elements) > 1 for group in groups)
 
@@ -56,7 +59,7 @@ class _Stages:
             if _is_staged(pattern):
                 self.path(pattern)
         if self.waiting:
-            self.stages.append(Stage(None, None, tuple(self.waiting)))
+            self.stages.append(Stage(predicates=tuple(self.waiting)))
         assert self.first is not None  # noqa: S101 - there is at least one path
         named = tuple(name for name in self.named if name[:1] != HIDDEN and name not in self.given)
         return replace(self.first, named=named, stages=tuple(self.stages), wholes=tuple(self.wholes))
@@ -69,30 +72,76 @@ class _Stages:
         return PatternBuilder(self.text, self.known, f"{self.hidden()}.")
 
     def path(self, pattern: PathPattern) -> None:
-        if pattern.selector is not None and pattern.selector.kind != "ALL":
-            raise self.refused("NotSupported", "Shortest paths through groups cannot be searched yet.", pattern.at)
+        if not selects(pattern):
+            self.groups(pattern)
+            return
+        before = () if isinstance(pattern.elements[0], NodePattern) else (_node(pattern.at),)
+        after = () if isinstance(pattern.elements[-1], NodePattern) else (_node(pattern.at),)
+        pattern = replace(pattern, elements=tuple(self.ended((*before, *pattern.elements, *after))))
+        if is_searched(pattern, self.known):
+            self.search(pattern)
+        else:
+            self.selected(pattern)
+
+    def search(self, pattern: PathPattern) -> None:
+        """Plan shortest paths along one link: both ends for themselves, then what is between them."""
+        first, link, last = pattern.elements
+        for end in (first, last):
+            builder = self.builder()
+            builder.elements((end,), [])
+            self.add(None, builder)
+        search = search_of(pattern, self.builder())
+        self.named |= {each.name: None for each in (link.variable, pattern.variable) if each is not None}
+        self.know(name for name in (search.link.name, search.path) if name is not None)
+        self.stages.append(Stage(search=search, predicates=self.ready()))
+
+    def selected(self, pattern: PathPattern) -> None:
+        """Plan all paths of a pattern, and then the choice of the shortest.
+
+        What WHERE asks of more than the ends is asked of what was chosen.
+        """
+        ends = frozenset(map(name_of, (pattern.elements[0], pattern.elements[-1])))
+        later = [each for each in self.waiting if not names_in(each) <= self.known | ends]
+        self.waiting = [each for each in self.waiting if each not in later]
+        mark = self.hidden()
+        if self.first is None:
+            self.first = self.builder().pattern()
+        self.stages.append(Stage(mark=mark))
+        parts = self.groups(pattern)
+        self.waiting += later
+        self.stages.append(Stage(selection=selection_of(pattern, parts, mark), predicates=self.ready()))
+
+    def ready(self) -> tuple[Expression, ...]:
+        """Give the predicates of which everything is known by now, which wait no more."""
+        found = tuple(each for each in self.waiting if names_in(each) <= self.known)
+        self.waiting = [each for each in self.waiting if each not in found]
+        return found
+
+    def groups(self, pattern: PathPattern) -> tuple[str, ...]:
+        """Plan all paths of a pattern; gives the names of their parts."""
         parts: list[str] = []
         group: GroupPattern | None = None
         left = ""
         for segment, after in self.segments(pattern):
-            right = _named(segment[0])
+            right = name_of(segment[0])
             repeat = None if group is None else self.repeat(group, left, right)
             if repeat is not None:
                 parts.append(repeat.path)
                 self.know((*repeat.lists, repeat.path, right))
                 self.named |= dict.fromkeys((*repeat.lists, right))
-            parts.append(self.segment(pattern, segment, repeat))
-            left, group = _named(segment[-1]), after
+            parts.append(self.segment(segment, repeat))
+            left, group = name_of(segment[-1]), after
         if pattern.variable is not None:
             # Known when all stages are through, and not before.
             self.named[pattern.variable.name] = None
             self.wholes.append(PathPart(pattern.variable.name, tuple(parts)))
+        return tuple(parts)
 
-    def segment(self, pattern: PathPattern, elements: Sequence[PathElement], repeat: Repeat | None) -> str:
+    def segment(self, elements: Sequence[PathElement], repeat: Repeat | None) -> str:
         """Add what stands between two groups; gives the name of its path."""
         builder, path = self.builder(), self.hidden()
         names: list[str] = []
-        builder.elements(replace(pattern, elements=tuple(elements), selector=None), elements, names)
+        builder.elements(elements, names)
         builder.paths.append(PathPart(path, tuple(names)))
         self.know((path,))
         self.add(repeat, builder)
@@ -103,10 +152,10 @@ class _Stages:
         if any(isinstance(each, GroupPattern) for each in group.elements):
             raise self.refused("NotSupported", "A group inside of a group cannot be run yet.", group.at)
         elements = self.ended(group.elements)
-        ends = _named(elements[0]), _named(elements[-1])
+        ends = name_of(elements[0]), name_of(elements[-1])
         builder = PatternBuilder(self.text, self.known | {ends[0]}, f"{self.hidden()}.")
         names: list[str] = []
-        builder.elements(PathPattern(group.at, None, None, tuple(elements)), elements, names)
+        builder.elements(elements, names)
         builder.ask(group.where)
         if not builder.links:
             problem = "A group that repeats needs a relationship."
@@ -170,11 +219,6 @@ class _Stages:
 
 def _node(at: int) -> NodePattern:
     return NodePattern(at, None, None, None, None)
-
-
-def _named(element: PathElement) -> str:
-    assert element.variable is not None  # noqa: S101 - it is an end, and ends have been given names
-    return element.variable.name
 
 
 def _variables(elements: Iterable[PathElement]) -> Iterable[str]:

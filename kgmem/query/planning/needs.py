@@ -174,9 +174,6 @@ def _located_patterns(pattern: plan.Pattern) -> Iterable[plan.Pattern]:
 def _of_pattern(pattern: plan.Pattern, needs: Needs, predicates: Iterable[Expression]) -> Needs:
     """Give what is needed of what a pattern binds, for what comes later and for these predicates."""
     asked = merged(needs, of_all(predicates))
-    for search in pattern.searches:
-        asked = merged(asked, {search.link.left: _ALL, search.link.right: _ALL})
-        asked = merged(asked, of_all((search.count, *search.conditions)))
     for path in pattern.paths:
         if path.name in asked:
             asked = merged(asked, dict.fromkeys(path.elements, _ALL))

@@ -1,11 +1,11 @@
 """From the patterns of a MATCH to the nodes, links and predicates of which its plan is made."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from kgmem.query.errors import CypherError
 from kgmem.query.planning.lookups import lookups_in
-from kgmem.query.planning.steps import LinkPart, NodePart, PathPart, Pattern, Search
+from kgmem.query.planning.steps import LinkPart, NodePart, PathPart, Pattern
 from kgmem.query.tree.expressions import (
     And,
     Comparison,
@@ -25,7 +25,6 @@ from kgmem.query.tree.patterns import (
     RelationshipPattern,
 )
 
-_ALL = {"allShortestPaths", "ALL SHORTEST"}
 HIDDEN = "\0"  # Begins the names of what has none in the query.
 
 
@@ -39,7 +38,6 @@ class PatternBuilder:
     nodes: dict[str, NodePart] = field(default_factory=dict)
     links: list[LinkPart] = field(default_factory=list)
     paths: list[PathPart] = field(default_factory=list)
-    searches: list[Search] = field(default_factory=list)
     predicates: list[Expression] = field(default_factory=list)
     named: dict[str, None] = field(default_factory=dict)
     hidden: int = 0
@@ -57,18 +55,18 @@ class PatternBuilder:
 
     def path(self, pattern: PathPattern) -> None:
         names: list[str] = []
-        self.elements(pattern, pattern.elements, names)
+        self.elements(pattern.elements, names)
         if pattern.variable is not None:
             self.named[pattern.variable.name] = None
             self.paths.append(PathPart(pattern.variable.name, tuple(names)))
 
-    def elements(self, pattern: PathPattern, elements: Iterable[PathElement], names: list[str]) -> None:
+    def elements(self, elements: Sequence[PathElement], names: list[str]) -> None:
         waiting: RelationshipPattern | None = None
         for element in elements:
             if isinstance(element, GroupPattern):
-                if element.quantifier is not None or len(pattern.elements) > 1:
+                if element.quantifier is not None or len(elements) > 1:
                     raise self.refuse("A group inside of a group", element.at)
-                self.elements(pattern, element.elements, names)
+                self.elements(element.elements, names)
                 self.ask(element.where)
                 if element.variable is not None:
                     self.named[element.variable.name] = None
@@ -78,7 +76,7 @@ class PatternBuilder:
             else:
                 node = self.node(element)
                 if waiting is not None:
-                    names.append(self.link(waiting, names[-1], node, pattern))
+                    names.append(self.link(waiting, names[-1], node))
                     waiting = None
                 if not names or len(names) % 2 == 0:
                     names.append(node)
@@ -95,7 +93,14 @@ class PatternBuilder:
         self.ask(element.where)
         return name
 
-    def link(self, element: RelationshipPattern, left: str, right: str, pattern: PathPattern) -> str:
+    def link(self, element: RelationshipPattern, left: str, right: str) -> str:
+        part, conditions = self.part(element, left, right)
+        self.links.append(part)
+        self.predicates += conditions
+        return part.name
+
+    def part(self, element: RelationshipPattern, left: str, right: str) -> tuple[LinkPart, list[Expression]]:
+        """Give a relationship of the pattern, and what else is asked of it."""
         name = self.name(element.variable)
         types = element.types if element.types is None or _is_static(element.types) else None
         length = element.quantifier or element.length
@@ -103,16 +108,10 @@ class PatternBuilder:
         conditions = list(self.asked_of_link(element, name, repeats=length is not None))
         direction = element.direction
         if length is None:
-            part = LinkPart(name, bound, left, right, direction, types)
-        else:
-            least, most = _ends(length)
-            part = LinkPart(name, bound, left, right, direction, types, repeats=True, least=least, most=most)
-        if pattern.selector is None:
-            self.links.append(part)
-            self.predicates += conditions
-        else:
-            self.searches.append(_search(pattern, part, conditions))
-        return name
+            return LinkPart(name, bound, left, right, direction, types), conditions
+        least, most = _ends(length)
+        part = LinkPart(name, bound, left, right, direction, types, repeats=True, least=least, most=most)
+        return part, conditions
 
     def asked_of_link(self, element: RelationshipPattern, name: str, *, repeats: bool) -> Iterator[Expression]:
         at = element.at
@@ -137,7 +136,6 @@ class PatternBuilder:
             tuple(self.nodes.values()),
             tuple(self.links),
             tuple(self.paths),
-            tuple(self.searches),
             tuple(self.predicates),
             tuple(self.named),
             lookups_in(self.predicates, sought, self.known),
@@ -151,17 +149,6 @@ def plan_plain(patterns: Iterable[PathPattern], where: Expression | None, known:
         builder.path(pattern)
     builder.ask(where)
     return builder.pattern()
-
-
-def _search(pattern: PathPattern, link: LinkPart, conditions: list[Expression]) -> Search:
-    selector = pattern.selector
-    assert selector is not None  # noqa: S101 - the caller has looked
-    path = pattern.variable.name if pattern.variable is not None else None
-    if not link.repeats:
-        link = LinkPart(link.name, link.bound, link.left, link.right, link.direction, link.types, repeats=True)
-    everything = selector.kind in _ALL
-    groups = "GROUP" in selector.kind
-    return Search(link, path, selector.count, everything, groups, tuple(conditions))
 
 
 def _ends(length: Length) -> tuple[int, int | None]:

@@ -48,9 +48,10 @@ class PathPart:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Shortest paths between two nodes of a pattern, along one link that repeats.
+    """Shortest paths between two nodes that are known, along one link that repeats; no relationship twice.
 
-    `groups` asks for all paths of the `count` least lengths, otherwise for `count` paths (None: all of the least).
+    `groups` asks for all paths of the `count` least lengths, otherwise for `count` paths; without `count` for one, or
+    with `all` for all of the least length. `cycles`: a path may lead from a node back to itself.
     """
 
     link: LinkPart
@@ -58,7 +59,25 @@ class Search:
     count: Expression | None
     all: bool = False
     groups: bool = False
+    cycles: bool = False
     conditions: tuple[Expression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The shortest of the paths that a pattern has found, for each row before it and each pair of ends.
+
+    `parts` are the names of the paths, or of the lists of paths, of which each path consists; `count`, `all` and
+    `groups` are those of a search. `mark` is the name under which rows keep the number of the row before.
+    """
+
+    first: str
+    last: str
+    parts: tuple[str, ...]
+    mark: str
+    count: Expression | None
+    all: bool = False
+    groups: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +96,13 @@ class Pattern:
     """What one MATCH looks for: all of it at once, no relationship twice.
 
     `predicates` are what inline maps and WHERE ask; all must be true; `lookups` are those that a store may answer.
-    `named` are the variables that it binds. What groups that repeat lead to is looked for in `stages`, one after
+    `named` are the variables that it binds. Groups that repeat and shortest paths are looked for in `stages`, one after
     another; `wholes` are paths through several of them, by the names of their parts: paths, or lists of paths.
     """
 
     nodes: tuple[NodePart, ...]
     links: tuple[LinkPart, ...]
     paths: tuple[PathPart, ...]
-    searches: tuple[Search, ...]
     predicates: tuple[Expression, ...]
     named: tuple[str, ...]
     lookups: tuple[Lookup, ...] = ()
@@ -126,11 +144,18 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What of a pattern is looked for after other parts of it: a group, a plain pattern behind it, then predicates."""
+    """What of a pattern is looked for after other parts of it, in the order of its fields.
 
-    repeat: Repeat | None
-    pattern: Pattern | None
+    That is: a group that repeats and a plain pattern behind it, shortest paths between nodes that are known, the
+    shortest of the paths found since `mark` was set; what is left must meet the predicates.
+    """
+
+    repeat: Repeat | None = None
+    pattern: Pattern | None = None
+    search: Search | None = None
+    selection: Selection | None = None
     predicates: tuple[Expression, ...] = ()
+    mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,122 @@
+"""What a search for paths knows of the graph: how far it has come from each end, one level in one statement."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from kgmem.query.evaluation.setting import Row
+from kgmem.query.execution.graph import Lead
+from kgmem.query.execution.run import Run
+from kgmem.query.planning.steps import Search
+from kgmem.query.tree.expressions import ListPredicate
+
+_PAUSE = 256  # Calls of `pause` after which others have their turn.
+
+
+@dataclass(slots=True)
+class Side:
+    """What is reached from one end: the distance of each node, what the last level found, and how deep that is.
+
+    `before` holds for each node the relationships that lead there from the level before it, and from where.
+    """
+
+    backwards: bool
+    frontier: set[int]
+    distance: dict[int, int]
+    before: dict[int, list[tuple[int, int]]]
+    depth: int = 0
+
+    @classmethod
+    def of(cls, end: int, *, backwards: bool) -> "Side":
+        """Give a side that has not gone anywhere yet."""
+        return cls(backwards, {end}, {end: 0}, {end: []})
+
+
+@dataclass(slots=True)
+class Reach:
+    """Both sides of a search between two nodes, and all relationships that they have found.
+
+    `onward` holds, for each node, where its relationships lead in the direction of the path, by their ids.
+    """
+
+    run: Run
+    asked: Search
+    row: Row
+    at: int
+    ahead: Side
+    back: Side
+    onward: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
+    complete: set[int] = field(default_factory=set)  # Nodes of which all relationships onward are known.
+    met: bool = False  # Whether a node is reached from both ends, and so a path known.
+    _paused: int = 0
+
+    @classmethod
+    def between(cls, run: Run, asked: Search, row: Row, at: int) -> "Reach":
+        """Begin at the two nodes that the search is between."""
+        first, last = row[asked.link.left].id, row[asked.link.right].id
+        sides = Side.of(first, backwards=False), Side.of(last, backwards=True)
+        return cls(run, asked, row, at, *sides, met=first == last)
+
+    @property
+    def closed(self) -> bool:
+        """Whether all is known that can lie on a path: one of the sides goes no further."""
+        return not self.ahead.frontier or not self.back.frontier
+
+    @property
+    def depth(self) -> int:
+        """How long a path may be so that all its relationships are known; there is no end where all is known."""
+        return self.ahead.depth + self.back.depth
+
+    async def grow(self) -> Side:
+        """Go one level further from the end that has less before it; gives its side."""
+        side = self.ahead if len(self.ahead.frontier) <= len(self.back.frontier) else self.back
+        level: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for here, id_, there in await self._leads(side.frontier, backwards=side.backwards):
+            if there not in side.distance:
+                level[there].append((id_, here))
+        side.depth += 1
+        side.before |= level
+        side.distance |= dict.fromkeys(level, side.depth)
+        side.frontier = set(level)
+        other = self.back if side is self.ahead else self.ahead
+        self.met = self.met or not other.distance.keys().isdisjoint(level)
+        self.run.check(side.distance, self.at)
+        return side
+
+    async def fill(self, nodes: Collection[int]) -> None:
+        """Learn all relationships that lead onward from nodes."""
+        missing = set(nodes) - self.complete
+        if missing:
+            await self._leads(missing, backwards=False)
+
+    async def pause(self) -> None:
+        """Stop where the time is over, and let others have their turn every so often."""
+        self._paused += 1
+        if self._paused % _PAUSE == 0:
+            self.run.setting.check()
+            await asyncio.sleep(0)
+
+    async def _leads(self, nodes: Collection[int], *, backwards: bool) -> Sequence[Lead]:
+        found = list(await self.run.transaction.expand(self.asked.link, nodes, backwards=backwards))
+        self.run.given += len(found)
+        self.run.check(found, self.at)
+        if self.asked.conditions:
+            kept = await self._allowed({id_ for _, id_, _ in found})
+            found = [each for each in found if each[1] in kept]
+        for here, id_, there in found:
+            if backwards:
+                self.onward[there][id_] = here
+            else:
+                self.onward[here][id_] = there
+        if not backwards:
+            self.complete |= set(nodes)
+        return found
+
+    async def _allowed(self, ids: Collection[int]) -> set[int]:
+        """Give those relationships that may be part of a path."""
+        name = self.asked.link.name
+        relationships = await self.run.transaction.relationships(ids)
+        rows = [{**self.row, name: [each]} for each in relationships.values()]
+        conditions = [each for each in self.asked.conditions if isinstance(each, ListPredicate)]
+        return {each[name][0].id for each in await self.run.where(conditions, rows)}

@@ -1,0 +1,260 @@
+"""Selectors of paths (SHORTEST k, GROUPS, ANY, shortestPath, ...), held to a brute force that enumerates all trails."""
+
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import pytest
+
+from kgmem.memory import Memory
+from kgmem.query.errors import CypherError
+from kgmem.query.values import Path
+from tests.cypher import GRAPH, asked, rows
+from tests.memories import new_graph, opened_memory
+
+Edge = tuple[int, int, int, str, int]  # Its number, the nodes that it leads from and to, its type and a property.
+Trail = tuple[int, ...]  # The numbers of its edges.
+
+
+@dataclass(frozen=True)
+class World:
+    """A small graph among others: the values of its nodes, and its edges."""
+
+    number: int
+    values: tuple[int, ...]
+    edges: tuple[Edge, ...]
+
+
+@dataclass(frozen=True)
+class Hop:
+    """A part of a path: edges of a type (empty: any), one way (1, -1) or both (0), `least` to `most` of them."""
+
+    kind: str = ""
+    way: int = 1
+    least: int = 1
+    most: int | None = 1
+    weight: int | None = None
+    rising: bool = False  # Each edge leads from a node to one whose value is not less.
+
+    def along(self, world: World, here: int) -> Iterator[tuple[int, int]]:
+        for number, start, end, kind, weight in world.edges:
+            if (self.kind and kind != self.kind) or (self.weight is not None and weight != self.weight):
+                continue
+            ends = [(start, end)] * (self.way >= 0) + [(end, start)] * (self.way <= 0 and start != end)
+            if self.way < 0 and start == end:
+                ends = [(start, end)]
+            for one, other in ends:
+                if one == here and (not self.rising or world.values[one] <= world.values[other]):
+                    yield number, other
+
+
+def _world(random: Random, number: int) -> World:
+    nodes = random.randint(2, 5)
+    values = tuple(random.randrange(3) for _ in range(nodes))
+    edges = tuple(
+        (e, random.randrange(nodes), random.randrange(nodes), random.choice("RRS"), random.randrange(2))
+        for e in range(random.randint(1, 8))
+    )
+    return World(number, values, edges)
+
+
+def _trails(world: World, hops: Sequence[Hop], here: int, gone: Trail = (), taken: int = 0) -> Iterator[tuple[Trail, int]]:
+    """Give each trail from a node, with the node at its end."""
+    if not hops:
+        yield gone, here
+        return
+    hop = hops[0]
+    if taken >= hop.least:
+        yield from _trails(world, hops[1:], here, gone)
+    if hop.most is None or taken < hop.most:
+        for number, there in hop.along(world, here):
+            if number not in gone:
+                yield from _trails(world, hops, there, (*gone, number), taken + 1)
+
+
+# What may stand between two nodes, and what it means.
+_ONE_LINK: list[tuple[str, Hop]] = [
+    ("-[r]->+", Hop(most=None)),
+    ("-[r:R]->*", Hop("R", least=0, most=None)),
+    ("-[r]-+", Hop(way=0, most=None)),
+    ("-[r]-{0,3}", Hop(way=0, least=0, most=3)),
+    ("<-[r:R]-{2,4}", Hop("R", way=-1, least=2, most=4)),
+    ("-[r]->{3,}", Hop(least=3, most=None)),
+    ("-[r*..3]-", Hop(way=0, most=3)),
+    ("-[r*0..]->", Hop(least=0, most=None)),
+    ("-[r* {w: 1}]-", Hop(way=0, most=None, weight=1)),
+    ("-[r:S WHERE r.w = 0]-+", Hop("S", way=0, most=None, weight=0)),
+    ("-[r:R|S*2..]->", Hop(least=2, most=None)),
+]
+_OTHERS: list[tuple[str, list[Hop]]] = [
+    ("-[{w: 1}]->", [Hop(weight=1)]),
+    ("-[:R]->()-[]-+", [Hop("R"), Hop(way=0, most=None)]),
+    ("-[:R]-()<-[:S]-()", [Hop("R", way=0), Hop("S", way=-1)]),
+    (" ((x)-[]->(y) WHERE x.v <= y.v)+ ", [Hop(most=None, rising=True)]),
+    (" ((x)-[:R]-(y)){0,3} ", [Hop("R", way=0, least=0, most=3)]),
+]
+# How each selector is written, how many paths it gives and of how many lengths.
+_SELECTORS: list[tuple[str, int | None, int | None]] = [
+    ("SHORTEST 1", 1, None),
+    ("SHORTEST 3 PATHS", 3, None),
+    ("SHORTEST 50", 50, None),
+    ("ANY SHORTEST", 1, None),
+    ("ALL SHORTEST", None, 1),
+    ("SHORTEST GROUP", None, 1),
+    ("SHORTEST 2 GROUPS", None, 2),
+    ("SHORTEST 4 PATH GROUPS", None, 4),
+    ("ANY", 1, None),
+    ("ANY 2", 2, None),
+    ("ANY 5 PATHS", 5, None),
+    ("ALL", None, None),
+    ("ALL PATHS", None, None),
+]
+
+
+@pytest.fixture
+async def memory(database_url: str) -> AsyncIterator[Memory]:
+    async with opened_memory(database_url) as opened:
+        await new_graph(opened, GRAPH)
+        yield opened
+
+
+async def _store(memory: Memory, worlds: Sequence[World]) -> None:
+    nodes = [{"w": world.number, "n": n, "v": v} for world in worlds for n, v in enumerate(world.values)]
+    keyed = "CREATE (:N {at: each.w * 10 + each.n, w: each.w, n: each.n, v: each.v})"
+    await asked(memory, f"UNWIND $nodes AS each {keyed}", {"nodes": nodes})
+    for kind in "RS":
+        edges = [
+            {"a": world.number * 10 + start, "b": world.number * 10 + end, "e": e, "w": weight}
+            for world in worlds
+            for e, start, end, held, weight in world.edges
+            if held == kind
+        ]
+        made = f"MATCH (a:N {{at: each.a}}), (b:N {{at: each.b}}) CREATE (a)-[:{kind} {{e: each.e, w: each.w}}]->(b)"
+        await asked(memory, f"UNWIND $edges AS each {made}", {"edges": edges})
+
+
+def _expected(found: Sequence[Trail], paths: int | None, lengths: int | None) -> list[int]:
+    """Give the lengths of the trails that a selector chooses."""
+    ordered = sorted(map(len, found))
+    if lengths is not None:
+        kept = sorted(set(ordered))[:lengths]
+        ordered = [length for length in ordered if length in kept]
+    return ordered[:paths]
+
+
+async def _compare(memory: Memory, world: World, written: str, hops: Sequence[Hop], selector: tuple[Any, ...]) -> None:
+    """Hold the paths from the first node of a world to each other node to what a brute force finds."""
+    word, paths, lengths = selector
+    query = (
+        f"MATCH p = {word} (a:N {{at: $at}}){written}(b:N {{w: $w}})"
+        " RETURN b.n, [r IN relationships(p) | r.e], [n IN nodes(p) | n.n]"
+    )
+    every: dict[int, list[Trail]] = defaultdict(list)
+    for trail, end in _trails(world, hops, 0):
+        every[end].append(trail)
+    got: dict[int, list[Trail]] = defaultdict(list)
+    for end, edges, nodes in await rows(memory, query, {"at": world.number * 10, "w": world.number}, writes=False):
+        got[end].append(tuple(edges))
+        assert (nodes[0], nodes[-1]) == (0, end)
+    for end in range(len(world.values)):
+        shown = (query, world, end, got[end], every[end])
+        assert sorted(map(len, got[end])) == _expected(every[end], paths, lengths), shown
+        assert not Counter(got[end]) - Counter(every[end]), shown  # Each is a trail, and none is there twice.
+
+
+async def _compare_worlds(memory: Memory, count: int, seed: int) -> None:
+    random = Random(seed)
+    worlds = [_world(random, number) for number in range(count)]
+    await _store(memory, worlds)
+    for number, world in enumerate(worlds):
+        if number % 3:
+            written, hop = _ONE_LINK[random.randrange(len(_ONE_LINK))]
+            hops = [hop]
+        else:
+            written, hops = _OTHERS[random.randrange(len(_OTHERS))]
+        for selector in _SELECTORS:
+            await _compare(memory, world, written, hops, selector)
+
+
+async def test_each_selector_gives_what_a_brute_force_finds(memory: Memory) -> None:
+    await _compare_worlds(memory, 10, seed=5)
+
+
+@pytest.mark.slow
+async def test_each_selector_gives_what_a_brute_force_finds_in_1000_graphs(memory: Memory) -> None:
+    await _compare_worlds(memory, 1000, seed=11)
+
+
+async def test_the_functions_give_what_a_brute_force_finds(memory: Memory) -> None:
+    random = Random(3)
+    worlds = [_world(random, number) for number in range(8)]
+    await _store(memory, worlds)
+    for world in worlds:
+        for written, hop in (("-[*]-", Hop(way=0, most=None)), ("-[:R*..3]->", Hop("R", most=3))):
+            every: dict[int, list[Trail]] = defaultdict(list)
+            for trail, end in _trails(world, [hop], 0):
+                every[end].append(trail)
+            for word, paths, lengths in (("shortestPath", 1, None), ("allShortestPaths", None, 1)):
+                path = f"{word}((a){written}(b))"
+                ends = "MATCH (a:N {at: $at}), (b:N {w: $w}) WHERE a <> b "
+                for query in (
+                    f"MATCH p = {word}((a:N {{at: $at}}){written}(b:N {{w: $w}})) WHERE a <> b",
+                    f"{ends} MATCH p = {path}",
+                    f"{ends} UNWIND {path} AS p WITH a, b, p WHERE p IS NOT NULL",
+                ):
+                    told = f"{query} RETURN b.n, length(p)"
+                    got: dict[int, list[int]] = defaultdict(list)
+                    for end, length in await rows(memory, told, {"at": world.number * 10, "w": world.number}):
+                        got[end].append(length)
+                    for end in range(1, len(world.values)):
+                        assert got[end] == _expected(every[end], paths, lengths), (told, world)
+
+
+async def test_lengths_1_1_2_are_three_shortest_paths(memory: Memory) -> None:
+    made = "CREATE (a:A)-[:R]->(b:B), (a)-[:R]->(b), (a)-[:R]->(:C)-[:R]->(b)"
+    await asked(memory, made)
+    assert await rows(memory, "MATCH p = SHORTEST 3 (a:A)-[]->+(b:B) RETURN length(p) AS n ORDER BY n") == [1, 1, 2]
+    assert await rows(memory, "MATCH p = ANY 3 (:A)-->+(:B) RETURN length(p) AS n ORDER BY n") == [1, 1, 2]
+    groups = "MATCH p = SHORTEST 2 GROUPS (:A)-[]->+(:B) RETURN length(p) AS n ORDER BY n"
+    assert await rows(memory, groups) == [1, 1, 2]
+    assert await rows(memory, "MATCH p = SHORTEST $k (:A)-->+(:B) RETURN length(p)", {"k": 1}) == [1]
+
+
+async def test_where_is_asked_of_the_paths_that_were_chosen(memory: Memory) -> None:
+    await asked(memory, "CREATE (a:A)-[:R {w: 1}]->(b:B), (a)-[:R {w: 2}]->(c:C {x: 1})-[:R {w: 2}]->(b)")
+    longer = "RETURN length(p)"
+    assert await rows(memory, f"MATCH p = SHORTEST 1 (:A)-->+(:B) WHERE length(p) > 1 {longer}") == []
+    assert await rows(memory, f"MATCH p = SHORTEST 1 (:A)-[{{w: 2}}]->+(:B) {longer}") == [2]
+    assert await rows(memory, f"MATCH p = SHORTEST 1 (:A)-[r WHERE r.w = 2]->+(:B) {longer}") == [2]
+    inside = "MATCH p = SHORTEST 1 (:A) ((x)-[r]->(y) WHERE r.w = 2)+ (:B)"
+    assert await rows(memory, f"{inside} {longer}") == [2]
+    behind = "MATCH p = SHORTEST 1 (a:A)-->(c)-->(b:B) WHERE c.x = 2"
+    assert await rows(memory, f"{behind} {longer}") == []
+
+
+async def test_a_long_chain_is_searched_without_end_of_the_stack(memory: Memory) -> None:
+    await asked(memory, "UNWIND range(0, 2100) AS i CREATE (:L {i: i})")
+    pairs = {"pairs": [{"a": i, "b": i + 1} for i in range(2100)]}
+    made = "MATCH (a:L {i: each.a}), (b:L {i: each.b}) CREATE (a)-[:NEXT]->(b)"
+    await asked(memory, f"UNWIND $pairs AS each {made}", pairs)
+    ends = "MATCH (a:L {i: 0}), (b:L {i: 2100}) "
+    assert await rows(memory, f"{ends} MATCH p = shortestPath((a)-[*]-(b)) RETURN length(p)", writes=False) == [2100]
+    assert await rows(memory, f"{ends} MATCH p = SHORTEST 2 (a)-->+(b) RETURN length(p)", writes=False) == [2100]
+
+
+async def test_a_number_of_paths_that_is_none_is_refused(memory: Memory) -> None:
+    for count in (0, -1, "2", 1.5, None):
+        with pytest.raises(CypherError, match="paths|path"):
+            await rows(memory, "MATCH p = SHORTEST $k (:A)-->+(:B) RETURN p", {"k": count})
+
+
+async def test_paths_are_given_whole(memory: Memory) -> None:
+    await asked(memory, "CREATE (:A {n: 1})-[:R {e: 1}]->(:C {n: 2})<-[:R {e: 2}]-(:B {n: 3})")
+    found = await rows(memory, "MATCH p = SHORTEST 2 (:A)-[r]-+(:B) RETURN p, r")
+    assert len(found) == 1
+    path, relationships = found[0]
+    assert isinstance(path, Path)
+    assert [node.properties["n"] for node in path.nodes] == [1, 2, 3]
+    assert [each.properties["e"] for each in relationships] == [1, 2]
