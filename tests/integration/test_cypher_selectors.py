@@ -91,7 +91,7 @@ _ONE_LINK: list[tuple[str, Hop]] = [
 _OTHERS: list[tuple[str, list[Hop]]] = [
     ("-[{w: 1}]->", [Hop(weight=1)]),
     ("-[:R]->()-[]-+", [Hop("R"), Hop(way=0, most=None)]),
-    ("-[:R]-()<-[:S]-()", [Hop("R", way=0), Hop("S", way=-1)]),
+    ("-[:R]-()<-[:S]-", [Hop("R", way=0), Hop("S", way=-1)]),
     (" ((x)-[]->(y) WHERE x.v <= y.v)+ ", [Hop(most=None, rising=True)]),
     (" ((x)-[:R]-(y)){0,3} ", [Hop("R", way=0, least=0, most=3)]),
 ]

@@ -1,0 +1,125 @@
+"""Shortest paths by Cypher beside hand-written SQL: ends with labels and without, bound in the same MATCH and before.
+
+On the sample graph (772 entities) and on a random graph with three relationships a person, with pairs that have a path
+and pairs that have none, since one end stands alone. The baseline is a recursive query over kgmem's own edge index,
+breadth first, which stops at the end; where there is no path, one that gathers all that is reached, each node once. Both
+give only how long the path is; kgmem reads all that lies on it.
+"""
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from bench.contract import Figure, compared
+from bench.rig.clock import interleave
+from bench.rig.database import GRAPH, fresh_database, memory_on, raw_connection
+from bench.rig.machine import tell_database
+from kgmem.domain.entity import Entity
+from kgmem.domain.relationship import Relationship
+from kgmem.memory import Memory
+
+ROWS = 20_000
+SHORT = 2_000
+_AT_MOST = 3
+_REPEATS = 20
+_SAMPLE = Path(__file__).parents[1] / "sample" / "apollo"
+_PAIRS = [
+    ("neil-armstrong", "apollo-13"),
+    ("neil-armstrong", "wernher-von-braun"),
+    ("kennedy-space-center", "buzz-aldrin"),
+    ("apollo-11", "apollo-17"),
+]
+_ALONE = "stands-alone"
+_QUERIES = {
+    "no labels": "MATCH p = shortestPath((a {key: $a})-[*]-(b {key: $b})) RETURN length(p)",
+    "labels": "MATCH p = shortestPath((a:%(one)s {key: $a})-[*]-(b:%(other)s {key: $b})) RETURN length(p)",
+    "no labels, bound before": (
+        "MATCH (a {key: $a}), (b {key: $b}) MATCH p = shortestPath((a)-[*]-(b)) RETURN length(p)"
+    ),
+    "all of the least length": "MATCH p = allShortestPaths((a {key: $a})-[*]-(b {key: $b})) RETURN count(p)",
+    "SHORTEST 1": "MATCH p = SHORTEST 1 (a {key: $a})-[]-+(b {key: $b}) RETURN length(p)",
+}
+_ENDS = """
+    SELECT (SELECT id FROM kgm.item WHERE key = $1 AND kind = 1) AS a,
+           (SELECT id FROM kgm.item WHERE key = $2 AND kind = 1) AS b
+"""
+_NEXT = """
+    CROSS JOIN LATERAL (SELECT target FROM kgm.edge WHERE source = w.here
+                        UNION ALL SELECT source FROM kgm.edge WHERE target = w.here) AS e (there)
+"""
+_PATH = f"""
+    WITH RECURSIVE ends AS ({_ENDS}), walk (here, depth) AS (
+        SELECT a, 0 FROM ends UNION SELECT e.there, w.depth + 1 FROM walk w {_NEXT} WHERE w.depth < 30)
+    SELECT w.depth FROM walk w WHERE w.here = (SELECT b FROM ends) LIMIT 1
+"""
+_NO_PATH = f"""
+    WITH RECURSIVE ends AS ({_ENDS}), walk (here) AS (SELECT a FROM ends UNION SELECT e.there FROM walk w {_NEXT})
+    SELECT 1 FROM walk w WHERE w.here = (SELECT b FROM ends) LIMIT 1
+"""
+
+
+async def measure(rows: int) -> AsyncIterator[Figure]:
+    """Give the median of each query beside that of SQL."""
+    async with fresh_database() as url, memory_on(url) as memory:
+        await memory.create_graph(GRAPH, space=None)
+        await memory.import_files(GRAPH, [_SAMPLE / "entities.jsonl", _SAMPLE / "relationships.jsonl"])
+        await memory.put_entities(GRAPH, [Entity(_ALONE, "Organization", "Stands alone")])
+        async with raw_connection(url) as raw:
+            labels = dict(await _labels(raw))
+            async for figure in _compare(memory, raw, "sample", _PAIRS * 5, labels):
+                yield figure
+            await memory.delete_graph(GRAPH)
+            await _fill(memory, rows)
+            chance = random.Random(7)
+            pairs = [(f"p{chance.randrange(rows)}", f"p{chance.randrange(rows)}") for _ in range(_REPEATS)]
+            people = {f"p{n}": "Person" for n in range(rows)} | {_ALONE: "Person"}
+            async for figure in _compare(memory, raw, f"{rows:,} people", pairs, people):
+                yield figure
+
+
+async def _fill(memory: Memory, rows: int) -> None:
+    await memory.create_graph(GRAPH, space=None)
+    chance = random.Random(5)
+    names = [_ALONE, *(f"p{n}" for n in range(rows))]
+    for first in range(0, rows, 2000):
+        await memory.put_entities(GRAPH, [Entity(key, "Person", key) for key in names[first : first + 2000]])
+    await memory.put_entities(GRAPH, [Entity(names[-1], "Person", names[-1])])
+    for first in range(0, rows, 2000):
+        people = range(first, min(first + 2000, rows))
+        known = [Relationship("KNOWS", f"p{n}", f"p{m}") for n in people for m in chance.sample(range(rows), 3)]
+        await memory.put_relationships(GRAPH, known)
+
+
+async def _labels(raw: asyncpg.Connection) -> Sequence[tuple[str, str]]:
+    schema = await _schema(raw)
+    sql = f"SELECT i.key, l.name FROM {schema}.item i JOIN {schema}.label l ON l.id = i.id >> 48 WHERE i.kind = 1"
+    return [(row[0], row[1]) for row in await raw.fetch(sql)]
+
+
+async def _schema(raw: asyncpg.Connection) -> str:
+    number = await raw.fetchval("SELECT id FROM kgmem.graph WHERE name = $1", GRAPH)
+    return f"kgm_{int(number)}"
+
+
+async def _compare(
+    memory: Memory, raw: asyncpg.Connection, world: str, pairs: Sequence[tuple[str, str]], labels: dict[str, str]
+) -> AsyncIterator[Figure]:
+    await tell_database(raw)
+    await raw.execute("VACUUM ANALYZE")
+    schema = await _schema(raw)
+    for there, chosen, sql in (("", pairs, _PATH), (", no path", [(a, _ALONE) for a, _ in pairs], _NO_PATH)):
+        plain = sql.replace("kgm.", f"{schema}.")
+        for name, text in _QUERIES.items():
+
+            async def ours(pair: tuple[str, str], text: str = text) -> Any:
+                told = text % {"one": labels[pair[0]], "other": labels[pair[1]]} if "%(" in text else text
+                return await memory.cypher(GRAPH, told, {"a": pair[0], "b": pair[1]})
+
+            async def theirs(pair: tuple[str, str], plain: str = plain) -> Any:
+                return await raw.fetch(plain, *pair)
+
+            mine, base = await interleave(chosen, ours, theirs, warm_up=8)
+            yield compared(f"{world}: {name}{there}", mine.p50, base.p50, "ms", at_most=_AT_MOST)
