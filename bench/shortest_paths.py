@@ -2,8 +2,8 @@
 
 On the sample graph (772 entities) and on a random graph with three relationships a person, with pairs that have a path
 and pairs that have none, since one end stands alone. The baseline is a recursive query over kgmem's own edge index,
-breadth first, which stops at the end; where there is no path, one that gathers all that is reached, each node once. Both
-give only how long the path is; kgmem reads all that lies on it.
+breadth first, which stops at the end; where there is no path, one that gathers all that is reached, each node once.
+Both give only how long the path is; kgmem reads all that lies on it.
 """
 
 import random

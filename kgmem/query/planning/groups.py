@@ -75,6 +75,7 @@ class _Stages:
         if not selects(pattern):
             self.groups(pattern)
             return
+        pattern = self.unwrapped(pattern)
         before = () if isinstance(pattern.elements[0], NodePattern) else (_node(pattern.at),)
         after = () if isinstance(pattern.elements[-1], NodePattern) else (_node(pattern.at),)
         pattern = replace(pattern, elements=tuple(self.ended((*before, *pattern.elements, *after))))
@@ -83,13 +84,34 @@ class _Stages:
         else:
             self.selected(pattern)
 
+    def unwrapped(self, pattern: PathPattern) -> PathPattern:
+        """Give a pattern that stands in parentheses without them, where what is asked inside is asked of its ends."""
+        group = pattern.elements[0]
+        if len(pattern.elements) > 1 or not isinstance(group, GroupPattern) or group.quantifier or group.variable:
+            return pattern
+        ends = {each.variable.name for each in (group.elements[0], group.elements[-1]) if each.variable is not None}
+        if group.where is not None:
+            if not names_in(group.where) <= self.known | ends:
+                return pattern
+            self.waiting += conjuncts(group.where)
+        return replace(pattern, elements=group.elements)
+
     def search(self, pattern: PathPattern) -> None:
-        """Plan shortest paths along one link: both ends for themselves, then what is between them."""
+        """Plan shortest paths along one link: both ends for themselves, then what is between them.
+
+        Ends that are both looked up are few, and found together; else each is held to its predicates alone.
+        """
         first, link, last = pattern.elements
+        both = self.builder()
         for end in (first, last):
-            builder = self.builder()
-            builder.elements((end,), [])
-            self.add(None, builder)
+            both.elements((end,), [])
+        if len({each.name for each in both.pattern().lookups if each.operator in {"=", "IN"}}) == len(both.nodes):
+            self.add(None, both)
+        else:
+            for end in (first, last):
+                builder = self.builder()
+                builder.elements((end,), [])
+                self.add(None, builder)
         search = search_of(pattern, self.builder())
         self.named |= {each.name: None for each in (link.variable, pattern.variable) if each is not None}
         self.know(name for name in (search.link.name, search.path) if name is not None)

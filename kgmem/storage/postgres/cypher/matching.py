@@ -13,13 +13,14 @@ from kgmem.query.values.agtype import to_agtype
 from kgmem.storage.postgres.cypher.labels import kinds_of, lean_condition, node_condition, own_label
 from kgmem.storage.postgres.cypher.ordering import ordered
 from kgmem.storage.postgres.cypher.properties import node_properties, property_of
+from kgmem.storage.postgres.cypher.reading import BEGINS
 from kgmem.storage.postgres.cypher.shapes import Shapes
 from kgmem.storage.postgres.cypher.statement import Parameters
-from kgmem.storage.postgres.layout import LABEL_SHIFT, VERTEX, Label, Layout
+from kgmem.storage.postgres.layout import LABEL_SHIFT, Layout
 from kgmem.storage.postgres.statements import quote
 
 _SELECT, _NEVER = "SELECT", "false"
-_MOST_LABELS = 12  # How many tables a statement looks into for what may be in any of them.
+_EVERY_VERTEX = "_ag_label_vertex"  # AGE's table of all vertices, which those of the labels inherit from.
 _FILE = "cypher"
 
 
@@ -140,7 +141,7 @@ class MatchStatement:
         reached = {node.name for node in self.pattern.nodes if node.name in self.ids}
         reached = self._spread(reached)
         for number, node in enumerate(self.pattern.nodes):
-            if node.name in reached or not any(each.operator in {"=", "IN"} for each in self._asked(node.name)):
+            if node.name in reached or not any(each.operator in BEGINS for each in self._asked(node.name)):
                 continue
             if self._rows_of(number, node):
                 reached = self._spread(reached | {node.name})
@@ -158,15 +159,15 @@ class MatchStatement:
     def _rows_of(self, number: int, node: NodePart) -> bool:
         """Let a node be a row of its label's table, or of all tables; gives whether that can be told of it."""
         own = own_label(self.layout, node.labels)
-        labels = [own] if own is not None else self._all_labels() if not node.labels else []
-        if not labels:
+        if own is None and node.labels:
             return False
+        tables = [_EVERY_VERTEX] if own is None else [own.age_name]
         alias = f"n{number}"
         asked = self._asked(node.name)
         inside = [each for each in asked if each.column is None or not self.lean]
         parts = [
-            " AND ".join([self._part("label_rows", label=label.age_name), *self._all_met(inside, "t.properties")])
-            for label in labels
+            " AND ".join([self._part("label_rows", label=table), *self._all_met(inside, "t.properties")])
+            for table in tables
         ]
         if not self.lean and own is not None:
             within = f"(i.id >= {own.id << LABEL_SHIFT} AND i.id < {(own.id + 1) << LABEL_SHIFT})"
@@ -187,10 +188,6 @@ class MatchStatement:
 
     def _all_met(self, conditions: Sequence[Condition], properties: str) -> list[str]:
         return [self.meets(each, properties) for each in conditions]
-
-    def _all_labels(self) -> list[Label]:
-        held = [label for label in self.layout.by_id.values() if label.kind == VERTEX]
-        return sorted(held, key=lambda label: label.id) if len(held) <= _MOST_LABELS else []
 
     def _node(self, number: int, node: NodePart) -> None:
         """Join the item of a node where something is asked of it, or nothing else gives it."""

@@ -14,6 +14,8 @@ from kgmem.query.values import Node, Relationship
 from kgmem.storage.postgres.cypher.stored import node_of, relationship_of
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Label, Layout, know_labels, label_id, learn_labels
 
+BEGINS = frozenset({"=", "IN"})  # Operators of conditions at whose nodes a statement begins.
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -65,8 +67,10 @@ async def know_names(connection: asyncpg.Connection, layout: Layout, sought: Sou
         *((EDGE, link.types) for link in pattern.links if link.types is not None),
     ]
     named = {node.name for node in pattern.nodes if node.labels}
-    # A property of a node of any label is looked for in all tables there are.
-    anywhere = any(each.name not in named for each in sought.conditions)
+    # A property of a node of any label is looked for in the tables of all labels; where the search begins at the node,
+    # AGE's parent table stands for them.
+    begun = set() if pattern.links else {each.name for each in sought.conditions if each.operator in BEGINS}
+    anywhere = any(each.name not in named | begun for each in sought.conditions)
     if anywhere or any(_is_unknown(layout, kind, labels) for kind, labels in asked):
         await learn_labels(connection, layout)
 
