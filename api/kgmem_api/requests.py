@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from kgmem.domain.errors import InvalidInput, TimedOut, Unavailable
 from kgmem.settings import Settings
 from kgmem_api.context import Context, begin, template_of
+from kgmem_api.departures import Departures
 from kgmem_api.metrics import Metrics
 from kgmem_api.problems import problem
 
@@ -39,10 +40,13 @@ class Requests:
             return
         context = begin(scope)
         structlog.contextvars.bind_contextvars(request_id=context.id)
+        departures = Departures(receive, context)
         status = 0
 
         async def sending(message: Message) -> None:
             nonlocal status
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                departures.answered()
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)["X-Request-ID"] = context.id
@@ -51,7 +55,7 @@ class Requests:
         self._enter()
         try:
             try:
-                await self._limited(context, scope, receive, sending)
+                await self._limited(context, scope, departures.receive, sending)
             except ClientDisconnect:
                 status = status or _CLIENT_WENT_AWAY
             except Exception as error:
@@ -67,6 +71,7 @@ class Requests:
                     log.error("failed", route=template_of(scope), exception=told)  # noqa: TRY400 - see above
                 await response(scope, receive, sending)
         finally:
+            departures.leave()
             context.leave()
             self._leave(context, scope, status)
 
