@@ -27,6 +27,7 @@ from kgmem.domain.source import Source
 from kgmem.domain.view import Neighbourhood, Subgraph
 from kgmem.domain.vitals import Figures
 from kgmem.formats.sample import Sample
+from kgmem.integrity import Integrity
 from kgmem.resolving import Resolving
 from kgmem.services import ask_cypher, causality
 from kgmem.services import check as checking
@@ -44,7 +45,7 @@ DEFAULT_GRAPH = "main"
 _UNSET: Any = object()
 
 
-class Memory(Beliefs, Connecting, Resolving, Texts, Transfers):
+class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
     """A knowledge memory over one database: graphs, what they hold, and recall. Safe to share between tasks."""
 
     # Graphs

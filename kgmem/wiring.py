@@ -44,6 +44,7 @@ from kgmem.storage.postgres.embedded import EmbeddedPostgres
 from kgmem.storage.postgres.extensions import read_capabilities
 from kgmem.storage.postgres.imports import PostgresImports
 from kgmem.storage.postgres.index import PostgresIndex
+from kgmem.storage.postgres.integrity.reports import PostgresInspector
 from kgmem.storage.postgres.jobs import ProcrastinateQueue, open_queue
 from kgmem.storage.postgres.keys import PostgresKeyRing
 from kgmem.storage.postgres.merges import PostgresMerges
@@ -176,6 +177,8 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "connects_missing": memory.defer_connecting,
         "import": memory.run_upload,
         "undo_import": memory.run_undo,
+        "check_integrity": memory.run_integrity_check,
+        "integrity_due": memory.defer_integrity_checks,
     }
 
 
@@ -261,6 +264,7 @@ async def _parts(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, s
         connection_store=PostgresConnections(catalog),
         community_store=PostgresCommunities(catalog),
         summary_store=PostgresSummaries(catalog),
+        inspector=PostgresInspector(index),
         wording=extractor if isinstance(extractor, Wording) else None,
     )
     limits = Limits(seconds=settings.statement_timeout, length=settings.cypher_length)

@@ -33,6 +33,7 @@ from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
 from kgmem.storage.postgres.extensions import read_capabilities
 from kgmem.storage.postgres.imports import PostgresImports
 from kgmem.storage.postgres.index import PostgresIndex
+from kgmem.storage.postgres.integrity.reports import PostgresInspector
 from kgmem.storage.postgres.keys import PostgresKeyRing
 from kgmem.storage.postgres.merges import PostgresMerges
 from kgmem.storage.postgres.naming import PostgresNames
@@ -142,6 +143,7 @@ async def opened_memory(
             connection_store=PostgresConnections(catalog),
             community_store=PostgresCommunities(catalog),
             summary_store=PostgresSummaries(catalog),
+            inspector=PostgresInspector(index),
         )
         yield Memory(with_cypher(parts, catalog))
 

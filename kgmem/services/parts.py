@@ -10,6 +10,7 @@ from kgmem.domain.cypher import Cypher, NamedQuery
 from kgmem.domain.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.errors import Unavailable
 from kgmem.domain.extraction import Extractor
+from kgmem.domain.integrity import Inspector
 from kgmem.domain.ports import (
     GraphCatalog,
     GraphStore,
@@ -58,6 +59,7 @@ class Parts:
     community_store: Communities | None = None  # None: no communities are kept.
     summary_store: Summaries | None = None  # None: nothing is summed up.
     wording: Wording | None = None  # None: summaries are in the words of the facts.
+    inspector: Inspector | None = None  # None: no graph is checked for damage.
 
     @property
     def engine(self) -> Cypher:
@@ -79,6 +81,13 @@ class Parts:
         if self.readings_store is None:
             raise Unavailable("This memory reads no texts.", mend="Open one by kgmem.open().")
         return self.readings_store
+
+    @property
+    def integrity(self) -> Inspector:
+        """What checks graphs for damage. Raises Unavailable where nothing does."""
+        if self.inspector is None:
+            raise Unavailable("This memory checks no graphs.", mend="Open one by kgmem.open().")
+        return self.inspector
 
     @property
     def merges(self) -> MergeStore:

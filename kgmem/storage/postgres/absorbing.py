@@ -124,8 +124,8 @@ class Absorber:
             place = row.place
             where = (place.lon, place.lat, place.area) if place else (None, None, None)
             labels = _SEPARATOR.join(row.labels) if row.labels else None
-            source = self.layout.sources.get(_name(properties.get("source")))
-            scope, key = scopes[scope_of(properties)], _name(properties.get("key")) or f"_{id_}"
+            source = self.layout.sources.get(name_of(properties.get("source")))
+            scope, key = scopes[scope_of(properties)], name_of(properties.get("key")) or f"_{id_}"
             rows.append((id_, kind, scope, key, source, row.valid.start, row.valid.end, *where, labels))
         # A key of kgmem's own making has its id in it, which nothing else has.
         named = [(row[0], row[2], row[3], row[1]) for row in rows if row[3] != f"_{row[0]}"]
@@ -176,8 +176,8 @@ class Absorber:
         rows = []
         for id_, ((source, target), told) in sorted(stored.items()):
             valid = valid_of(told.get("valid_from"), told.get("valid_to"))
-            key, origin = _name(told.get("key")) or None, self.layout.sources.get(_name(told.get("source")))
-            number = discriminator(key, _name(told.get("valid_from")) or None)
+            key, origin = name_of(told.get("key")) or None, self.layout.sources.get(name_of(told.get("source")))
+            number = discriminator(key, name_of(told.get("valid_from")) or None)
             numbers = (fraction_of(told.get("strength")), fraction_of(told.get("confidence")))
             ends = (source, target, label_id(id_), scopes[scope_of(told)])
             rows.append((id_, *ends, number, key, origin, *numbers, valid.start, valid.end))
@@ -239,7 +239,7 @@ class Absorber:
     async def _learn(self, stored: Iterable[Mapping[str, Any]]) -> dict[str, int]:
         """Make the sources known that are named, and give the numbers of the scopes."""
         properties = list(stored)
-        await source_ids(self.connection, self.layout, [_name(p.get("source")) for p in properties], make=True)
+        await source_ids(self.connection, self.layout, [name_of(p.get("source")) for p in properties], make=True)
         return await scope_ids(self.connection, self.layout, {scope_of(p) for p in properties}, make=True)
 
     async def _fetch(self, query: str, *arguments: Any) -> list[Any]:
@@ -288,7 +288,7 @@ async def edges_at(connection: asyncpg.Connection, layout: Layout, ids: Iterable
     return found
 
 
-def _name(value: Any) -> str:
+def name_of(value: Any) -> str:
     """Give a text that can be a key or name a source, else an empty one."""
     return value if isinstance(value, str) and len(value.encode()) <= _LONGEST_NAME else ""
 
@@ -296,6 +296,6 @@ def _name(value: Any) -> str:
 def scope_of(stored: Mapping[str, Any]) -> str:
     """Give the scope of what another client may have written: shared where it names none that can be one."""
     try:
-        return check_scope(_name(stored.get("scope")))
+        return check_scope(name_of(stored.get("scope")))
     except InvalidInput:
         return ""

@@ -73,17 +73,9 @@ class PostgresCatalog:
         graph_id = row["id"]
         names = {"index": f"kgm_{graph_id}", "graph": await self._free_name(connection, graph.name, graph_id)}
         await connection.execute("SELECT ag_catalog.create_graph($1::name)", names["graph"])
-        await connection.execute(statement("graph", "create_index", **names))
-        await connection.execute(statement("graph", "create_reading", **names))
+        vectors = await make_tables(connection, names["index"], graph_id, graph.space)
         await connection.execute(statement("graph", "words_bm25" if self.words else "words_gin", **names))
         await connection.execute(statement("graph", "capture", **names) % {"graph_id": int(graph_id)})
-        await connection.execute(statement("past", "create", **names) % {"graph_id": int(graph_id)})
-        await connection.execute(statement("past", "create_then", then=then_of(names["index"]), **names))
-        await connection.execute(statement("consensus", "create", **names))
-        await connection.execute(statement("consensus", "create_then", then=then_of(names["index"]), **names))
-        await connection.execute(statement("merge", "create", **names))
-        await connection.execute(statement("connect", "create", **names))
-        vectors = await make_vectors(connection, names["index"], graph.space) if graph.space else None
         await connection.execute(
             statement("catalog", "place"),
             graph_id,
@@ -269,6 +261,22 @@ class PostgresCatalog:
         """Read the graph's settings anew at the next use."""
         self._layouts.pop(name, None)
         self._forgotten += 1
+
+
+async def make_tables(
+    connection: asyncpg.Connection, index: str, graph_id: int, space: EmbeddingSpace | None
+) -> str | None:
+    """Make the tables of a graph's retrieval index, without the keyword index; return the table of its vectors."""
+    names = {"index": index, "then": then_of(index)}
+    await connection.execute(statement("graph", "create_index", **names))
+    await connection.execute(statement("graph", "create_reading", **names))
+    await connection.execute(statement("past", "create", **names) % {"graph_id": int(graph_id)})
+    await connection.execute(statement("past", "create_then", **names))
+    await connection.execute(statement("consensus", "create", **names))
+    await connection.execute(statement("consensus", "create_then", **names))
+    await connection.execute(statement("merge", "create", **names))
+    await connection.execute(statement("connect", "create", **names))
+    return await make_vectors(connection, index, space) if space else None
 
 
 async def make_vectors(connection: asyncpg.Connection, index: str, space: EmbeddingSpace) -> str:

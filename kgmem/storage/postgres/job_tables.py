@@ -13,7 +13,7 @@ from kgmem.storage.postgres.psycopg_errors import conninfo, translated
 from kgmem.storage.postgres.statements import load
 
 # Tasks that may run beside the others of a graph. The rest, each of which rewrites a graph's index, run one at a time.
-_BESIDE = frozenset({"embed", "read", "connect", "disconnect", "group", "summarize"})
+_BESIDE = frozenset({"embed", "read", "connect", "disconnect", "group", "summarize", "check_integrity"})
 # Tasks of which several may wait for one graph, each about an import.
 _EACH = frozenset({"import", "undo_import"})
 QUEUE = "default"

@@ -55,7 +55,7 @@ async def sync(
     Raises Conflict where values that shall be unique are not; if lenient, such an index is left out.
     """
     labels = list(labels)
-    wanted = {index.name: index for label in labels for index in _declared(schema, label)}
+    wanted = expected(labels, schema)
     starts = tuple(f"{start}{label.id}_" for label in labels for start in (UNIQUE, _INDEXED, _VECTORS, _WORDS))
     rows = await connection.fetch(statement(_FILE, "held"), layout.age_name)
     held = {row["name"] for row in rows if row["name"].startswith(starts)}
@@ -63,6 +63,11 @@ async def sync(
         await connection.execute(statement(_FILE, "drop", graph=layout.age_name, made=name))
     for name in sorted(wanted.keys() - held):
         await _make(connection, layout, wanted[name], lenient=lenient)
+
+
+def expected(labels: Iterable[Label], schema: GraphSchema) -> dict[str, PropertyIndex]:
+    """Return the indexes that the schema declares for these labels, by name."""
+    return {index.name: index for label in labels for index in _declared(schema, label)}
 
 
 def _declared(schema: GraphSchema, label: Label) -> Iterator[PropertyIndex]:

@@ -33,6 +33,7 @@ _PERIODIC = {
     "summaries_missing": "*/5 * * * *",
     "groups_missing": "*/5 * * * *",
     "build_aside": "*/3 * * * *",
+    "integrity_due": "41 * * * *",
     "tidy": "17 * * * *",
 }
 _MOST_ATTEMPTS = 100
