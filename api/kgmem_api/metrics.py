@@ -28,6 +28,10 @@ class Metrics:
         self._connections = self._gauge("pool_connections_in_use", "Connections to the database in use.", "pool")
         self._most_connections = self._gauge("pool_connections_most", "The most connections of a pool.", "pool")
         self._passages = self._gauge("passages_waiting", "Passages that wait for a vector, about.")
+        self._damages = self._gauge("integrity_damages", "Kinds of damage in the newest integrity checks.", "state")
+        self._unchecked = self._gauge(
+            "integrity_unchecked_seconds", "Since the integrity check of the graph whose check is the oldest."
+        )
         # Looking a child up by its labels takes as long as the rest of the counting, so it is done once.
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._clocks: dict[tuple[str, str], Histogram] = {}
@@ -50,10 +54,12 @@ class Metrics:
             (self._jobs, figures.jobs),
             (self._connections, figures.connections),
             (self._most_connections, figures.most_connections),
+            (self._damages, figures.damages),
         ):
             for name, count in counts.items():
                 gauge.labels(name).set(count)
         self._passages.set(figures.passages_waiting)
+        self._unchecked.set(figures.unchecked_seconds)
         return generate_latest(self._registry)
 
     def _gauge(self, name: str, told: str, *labels: str) -> Gauge:

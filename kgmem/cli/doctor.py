@@ -1,33 +1,55 @@
-"""`kgmem doctor`: whether kgmem can work here, and what mends it where it cannot."""
+"""`kgmem doctor`: whether kgmem can work here, whether its graphs are whole, and how to fix what is not."""
 
 import asyncio
 import dataclasses
 from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated
 
 import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kgmem.cli.opening import load_settings
-from kgmem.domain.errors import KgmemError
+from kgmem.cli.console import NOTES, OUT
+from kgmem.cli.opening import load_settings, with_memory
+from kgmem.domain.errors import InvalidInput, KgmemError
+from kgmem.domain.integrity import Damage, IntegrityReport
 from kgmem.settings import Settings
 from kgmem.storage.postgres.doctor import Finding, examine
 from kgmem.wiring import open_database
 
-_COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
+_COLOURS = {"ok": "green", "warning": "yellow", "problem": "red", "repaired": "green", "skipped": "dim"}
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
-    """Look at the database, its extensions, rights and settings; say what mends what. Exit code 1 on a problem."""
+def doctor(
+    deep: Annotated[bool, typer.Option("--deep", help="Check also what each graph stores; reads all of it.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="With --deep: repair what is derivable.")] = False,
+    graph: Annotated[str | None, typer.Option("--graph", "-g", help="With --deep: check this graph alone.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Look at the database, its extensions, rights and settings, and say what fixes what. Exit code 1 on a problem.
+
+    With --deep compare what each graph stores with what it is derived from.
+    """
+    if (repair or graph is not None) and not deep:
+        option = "--repair" if repair else "--graph"
+        raise InvalidInput(f"{option} goes with --deep.", mend=f"Run kgmem doctor --deep {option}.")
     findings = asyncio.run(_examine(load_settings()))
+    reports: Sequence[IntegrityReport] = []
+    usable = not any(each.state == "problem" and each.area in {"database", "connection", "tables"} for each in findings)
+    if deep and usable:
+        with NOTES.status("Checking what is stored"):
+            reports = with_memory(lambda memory: memory.check_integrity(graph, repair=repair))
     if as_json:
-        typer.echo(orjson.dumps([dataclasses.asdict(finding) for finding in findings], option=orjson.OPT_INDENT_2))
+        told = [dataclasses.asdict(finding) for finding in findings]
+        whole = {"findings": told, "reports": [dataclasses.asdict(report) for report in reports]} if deep else told
+        typer.echo(orjson.dumps(whole, option=orjson.OPT_INDENT_2))
     else:
         _show(findings)
-    if any(finding.state == "problem" for finding in findings):
+        for report in reports:
+            _show_report(report)
+    if any(finding.state == "problem" for finding in findings) or not all(report.sound for report in reports):
         raise typer.Exit(1)
 
 
@@ -43,16 +65,50 @@ async def _examine(settings: Settings) -> list[Finding]:
 
 
 def _show(findings: list[Finding]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for name in ("", "Area", "Finding"):
-        table.add_column(name, overflow="fold")
+    table = _table("Area")
     for finding in findings:
-        # Text and not a string: what servers say may look like rich's markup.
-        said = Text(finding.what)
-        if finding.mend:
-            said.append(f"\n{finding.mend}", style="bold")
-        table.add_row(Text(finding.state, style=_COLOURS[finding.state]), finding.area, said)
-    console = Console(highlight=False)
-    console.print(table)
+        table.add_row(*_row(finding.state, finding.area, finding.what, finding.mend))
+    OUT.print(table)
     counted = Counter(finding.state for finding in findings)
-    console.print(f"{counted['problem']} problems, {counted['warning']} warnings, {counted['ok']} well.")
+    OUT.print(f"{counted['problem']} problems, {counted['warning']} warnings, {counted['ok']} checks passed.")
+
+
+def _show_report(report: IntegrityReport) -> None:
+    OUT.print()
+    what = "Database" if report.graph is None else f"Graph {report.graph}"
+    counted = Counter(damage.state for damage in report.damages)
+    wrong = {damage.check for damage in (*report.damages, *report.repaired)}
+    passed = sum(check not in wrong for check in report.checks)
+    OUT.print(
+        f"{what}: {counted['problem']} problems, {counted['warning']} warnings, {len(report.repaired)} repaired, "
+        f"{passed} checks passed, {len(report.skipped)} skipped ({report.seconds:.1f} s).",
+        markup=False,
+    )
+    table = _table("Check")
+    for damage in report.damages:
+        table.add_row(*_row(damage.state, damage.check, _told(damage), damage.hint))
+    for damage in report.repaired:
+        table.add_row(*_row("repaired", damage.check, _told(damage), ""))
+    for check, reason in sorted(report.skipped.items()):
+        table.add_row(*_row("skipped", check, reason, ""))
+    if table.row_count:
+        OUT.print(table)
+
+
+def _table(what: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("", what, "Finding"):
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _row(state: str, area: str, what: str, hint: str) -> tuple[Text, str, Text]:
+    # Text and not a string: what servers say may look like rich's markup.
+    said = Text(what)
+    if hint:
+        said.append(f"\n{hint}", style="bold")
+    return Text(state, style=_COLOURS[state]), area, said
+
+
+def _told(damage: Damage) -> str:
+    return f"{damage.what} First: {damage.example}" if damage.example else damage.what

@@ -12,3 +12,5 @@ class Figures:
     most_connections: Mapping[str, int]
     jobs: Mapping[str, int]  # By status: waiting, running, failed.
     passages_waiting: int  # For a vector, in all graphs; about.
+    damages: Mapping[str, int]  # Kinds of damage in the newest integrity reports, by state: warning, problem.
+    unchecked_seconds: float  # Since the check of the graph whose check is the oldest.

@@ -1,7 +1,10 @@
-"""The integrity check: every kind of damage is found and named, what is derivable is repaired, health gives no alarm."""
+"""The integrity check: every kind of damage is named, what is derivable is repaired, health gives no alarm."""
 
 import asyncio
+import re
 from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,7 +42,7 @@ async def fill(memory: Memory, graph: str) -> None:
         graph,
         [
             Relationship("NEXT", one, other, source="nasa", confidence=0.7, text=f"{one} comes before {other}")
-            for one, other in zip(shared, shared[1:], strict=False)
+            for one, other in pairwise(shared)
         ],
     )
     await memory.put_relationships(graph, [Relationship("LED_BY", "k0", "k1", source=name) for name in ("a", "b")])
@@ -144,65 +147,15 @@ async def fill_bare(memory: Memory, graph: str) -> None:
     await memory.put_entities(graph, [Entity("k2", "Pilot")])
 
 
-# Each plants one kind of damage in {i}, the schema of the index, or {g}, that of AGE: the check that must name it.
-DERIVABLE: Sequence[tuple[str, str]] = [
-    ("nodes-unindexed", "DELETE FROM {i}.item WHERE key = 'k7'"),
-    ("nodes-differ", "UPDATE {i}.item SET valid = tstzrange('1999-01-01', NULL) WHERE key = 'k8'"),
-    ("nodes-differ", "UPDATE {i}.item SET scope = 77 WHERE key = 'k9'"),
-    ("nodes-differ", "UPDATE {i}.item SET place = point(1, 2) WHERE key = 'k12'"),
-    ("nodes-gone", "INSERT INTO {i}.item (id, kind, scope, key) SELECT max(id) + 900, 1, 0, 'ghost' FROM {i}.item"),
-    ("relationships-unindexed", "DELETE FROM {i}.edge WHERE source = (SELECT id FROM {i}.item WHERE key = 'k15')"),
-    (
-        "relationships-differ",
-        "UPDATE {i}.edge SET confidence = 0.1 WHERE source = (SELECT id FROM {i}.item WHERE key = 'k16')",
-    ),
-    (
-        "relationships-gone",
-        "INSERT INTO {i}.edge (id, source, target, kind, scope, discriminator) "
-        "SELECT max(id) + 900, min(source), min(target), min(kind), 0, 7 FROM {i}.edge GROUP BY id >> 48 LIMIT 1",
-    ),
-    (
-        "facts-differ",
-        "DELETE FROM {i}.item WHERE kind = 3 AND id = "
-        "(SELECT e.id FROM {i}.edge e JOIN {i}.item i ON i.id = e.source WHERE i.key = 'k21' LIMIT 1)",
-    ),
-    ("passages-differ", "UPDATE {i}.passage SET body = 'wrong' WHERE body LIKE '%number22%'"),
-    ("passages-differ", "DELETE FROM {i}.passage WHERE body LIKE '%number23%'"),
-    ("passages-gone", "INSERT INTO {i}.passage (item, ordinal, start, body) VALUES (12345, 0, 0, 'nobody')"),
-    ("vectors-missing", "DELETE FROM {i}.{v} WHERE passage IN (SELECT id FROM {i}.passage WHERE body LIKE '%number24%')"),
-    ("vectors-gone", "INSERT INTO {i}.{v} SELECT 987654, 12345, false, embedding FROM {i}.{v} LIMIT 1"),
-    ("vectors-gone", "UPDATE {i}.{v} SET item = 1 WHERE passage = (SELECT min(passage) FROM {i}.{v})"),
-    ("waiting-gone", "INSERT INTO {i}.unembedded (passage, space) VALUES (987655, 'no-such-space')"),
-    ("extraction-gone", "INSERT INTO {i}.unread (episode, digest) VALUES (12345, 1)"),
-    ("topics-unweighed", "DELETE FROM {i}.fact WHERE topic = (SELECT id FROM {i}.topic WHERE predicate = 'age')"),
-    ("facts-lost", "UPDATE {i}.fact SET topic = 987654 WHERE id = (SELECT max(id) FROM {i}.fact)"),
-    ("states-lost", "INSERT INTO {i}.stance (id, fact, state, probability) VALUES (5, 987654, 1, 0.5)"),
-    ("feed", "INSERT INTO {i}.change (xid, operation, kind, ids) VALUES ('9000000000', 2, 1, '{{1}}')"),
-    ("indexes", "DROP INDEX {i}.edge_in"),
-    ("indexes", "DROP INDEX {i}.passage_words"),
-    ("indexes", "DROP INDEX {i}.{v}_hnsw"),
-    ("indexes", "ALTER TABLE {i}.item DROP CONSTRAINT item_scope_key_kind_key"),
-    ("indexes", "UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{i}.item_labelled'::regclass"),
-    ("indexes", 'ALTER TABLE {g}."Person" DROP CONSTRAINT "Person_pkey"'),
-    ("triggers", "DROP TRIGGER keep ON {i}.item"),
-    ("triggers", "ALTER TABLE {i}.edge DISABLE TRIGGER keep_gone"),
-    ("triggers", "CREATE OR REPLACE FUNCTION {i}.keep_edge() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"),
-    ("triggers", "DROP VIEW {i}_then.decision"),
-    ("capture", "ALTER TABLE {g}._ag_label_vertex DROP CONSTRAINT kgmem_capture"),
-    ("property-indexes", "DO $$ DECLARE n text; BEGIN FOR n IN SELECT indexname FROM pg_indexes WHERE schemaname = '{g}' "
-     "AND indexname LIKE 'kgmem_indexed_%' LOOP EXECUTE format('DROP INDEX {g}.%I', n); END LOOP; END $$"),
-    ("sequences", "SELECT setval('{g}.\"Person_id_seq\"', 1)"),
-    ("sequences", "SELECT setval(pg_get_serial_sequence('{i}.change', 'id'), 1)"),
-]  # fmt: skip
-LOST: Sequence[tuple[str, str]] = [
-    ("ends-gone", 'DELETE FROM {g}."Person" WHERE id = (SELECT id::text::ag_catalog.graphid FROM {i}.item WHERE key = \'k30\')'),
-    ("claims-lost", "DELETE FROM {i}.topic WHERE predicate = 'BORN_IN'"),
-    ("decisions-lost", "INSERT INTO {i}.decision (scope, topic, action, by, reason) VALUES (0, 987654, 'accept', 'x', 'y')"),
-    ("history", "UPDATE {i}.history SET known = tstzrange(lower(known), 'infinity') WHERE version = 1 AND id = "
-     "(SELECT id FROM {i}.item WHERE key = 'k1')"),
-    ("history-gaps", "DELETE FROM {i}.history WHERE version = 2 AND id = (SELECT id FROM {i}.item WHERE key = 'k2')"),
-    ("feed-gaps", "DELETE FROM {i}.change WHERE id = (SELECT min(id) FROM {i}.change)"),
-]  # fmt: skip
+def planted(file: str) -> list[tuple[str, str]]:
+    """The damages of a file: the check that must name each, and the SQL that plants it."""
+    text = (Path(__file__).parents[1] / file).read_text()
+    _, *parts = re.split(r"^-- (.+)\n", text, flags=re.MULTILINE)
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+DERIVABLE = planted("damages_derivable.sql")
+LOST = planted("damages_lost.sql")
 
 
 async def plant(memory: Memory, graph: str, damages: Sequence[tuple[str, str]]) -> None:
@@ -210,7 +163,8 @@ async def plant(memory: Memory, graph: str, damages: Sequence[tuple[str, str]]) 
     catalog: Any = memory.parts.graphs
     layout = await catalog.layout(graph)
     for _, sql in damages:
-        await query(memory, sql.format(i=layout.index_name, g=layout.age_name, v=layout.vectors))
+        placed = sql.replace("<i>", layout.index_name).replace("<g>", layout.age_name)
+        await query(memory, placed.replace("<v>", layout.vectors or ""))
 
 
 async def recalled(memory: Memory, graph: str) -> list[Any]:
@@ -261,14 +215,14 @@ class TestDamage:
         assert names(await check(memory, full)) == set()
 
     async def test_missing_tables_are_named_and_do_not_stop_the_other_checks(self, memory: Memory, full: str) -> None:
-        await plant(memory, full, [("", "DROP TABLE {i}.unread"), ("", "UPDATE {i}.passage SET body = 'wrong'")])
+        await plant(memory, full, [("", "DROP TABLE <i>.unread"), ("", "UPDATE <i>.passage SET body = 'wrong'")])
         found = await check(memory, full)
         assert {"tables", "passages-differ"} <= names(found)
         assert "unread" in next(each for each in found.damages if each.check == "tables").example
         assert "extraction-gone" in found.skipped
 
     async def test_a_label_that_was_forgotten_comes_back(self, memory: Memory, full: str) -> None:
-        await plant(memory, full, [("labels", "DELETE FROM {i}.label WHERE name = 'Person'")])
+        await plant(memory, full, [("labels", "DELETE FROM <i>.label WHERE name = 'Person'")])
         memory.parts.graphs.forget(full)  # type: ignore[attr-defined]
         assert "labels" in names(await check(memory, full))
         await check(memory, full, repair=True)
@@ -292,3 +246,26 @@ class TestDamage:
         assert names(await check(memory, full)) == set()
         answer = await memory.recall(full, Question(What(text="later 3 xxx")))
         assert "late 3" in [hit.key for hit in answer.hits]
+
+
+async def test_a_rebuild_makes_missing_indexes_and_triggers_too(memory: Memory, full: str) -> None:
+    before = await recalled(memory, full)
+    structure = [each for each in DERIVABLE if each[0] in {"indexes", "triggers", "property-indexes", "capture"}]
+    await plant(memory, full, [*structure, ("nodes-unindexed", "DELETE FROM <i>.item WHERE key = 'k7'")])
+    await memory.rebuild_index(full)
+    await memory.embed_waiting(full)
+    report = await check(memory, full)
+    assert report.damages == []
+    assert await recalled(memory, full) == before
+
+
+async def test_figures_count_damage_of_the_newest_reports(memory: Memory, full: str) -> None:
+    await check(memory, full)
+    before = (await memory.figures()).damages
+    await plant(
+        memory, full, [("passages-gone", "INSERT INTO <i>.passage (item, ordinal, start, body) VALUES (1, 0, 0, 'x')")]
+    )
+    await check(memory, full)
+    assert (await memory.figures()).damages["problem"] >= before["problem"] + 1
+    await memory.delete_graph(full)
+    assert (await memory.figures()).damages["problem"] == before["problem"]

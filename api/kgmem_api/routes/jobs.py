@@ -24,7 +24,7 @@ class JobIn(BaseModel):
 
     model_config = STRICT
 
-    task: Literal["embed", "reembed", "rebuild", "connect", "disconnect"]
+    task: Literal["embed", "reembed", "rebuild", "check_integrity", "connect", "disconnect"]
     retry: Annotated[bool, Field(description="With embed: also the texts that the embedder refused.")] = False
     least: Annotated[
         float | None, Field(gt=0, le=1, description="With connect: the likeness from which entities are joined.")
@@ -67,7 +67,7 @@ async def post_job(
     graph: GraphName, access: Administers, asked: Annotated[JobIn, Depends(JSONBody(JobIn))]
 ) -> Response:
     """Ask for background work: embed what waits, reembed with the present embedder, rebuild the retrieval index,
-    connect entities that are alike and keep that up, or disconnect them.
+    check the graph for damage, connect entities that are alike and keep that up, or disconnect them.
     """
     await access.memory.graph(graph)
     if asked.least is not None and asked.task != "connect":

@@ -176,7 +176,7 @@ class PostgresCatalog:
             await connection.execute(statement("catalog", "imports_wait"), row["id"])
             await connection.fetch("SELECT ag_catalog.drop_graph($1::name, true)", row["age_name"])
             await connection.execute("DELETE FROM kgmem.captured WHERE graph = $1", row["id"])
-            for forget in ("forget_imports", "forget_set_aside"):
+            for forget in ("forget_imports", "forget_set_aside", "forget_integrity"):
                 await connection.execute(statement("catalog", forget), row["id"])
             # Last, since a text index that is dropped and then is not may end the sessions that used it.
             index: str = row["index_name"]

@@ -25,6 +25,7 @@ from kgmem.storage.postgres import absorbing, search
 from kgmem.storage.postgres.catalog import PostgresCatalog, make_vectors
 from kgmem.storage.postgres.codecs import encode_halfvec
 from kgmem.storage.postgres.database import Database
+from kgmem.storage.postgres.integrity.structure import make_missing
 from kgmem.storage.postgres.layout import (
     EDGE,
     LABEL_SHIFT,
@@ -286,16 +287,21 @@ class PostgresIndex:
     async def rebuild(self, graph: str) -> GraphStats:
         """Make the index of a graph anew from its label tables, keeping the vectors that still fit.
 
+        Missing indexes, constraints, triggers and functions of its tables are made first.
+
         Recall answers throughout: rows are brought in line in batches, then the search indexes are built anew.
         """
         layout = await self.catalog.layout(graph)
         await ensure_labels(self.database, layout, VERTEX, [EPISODE_LABEL])
+        complete = await make_missing(self.catalog, layout)
         await self.remove_orphans(layout)
         # First too, since a damaged text index may refuse what is written.
         await self._build_words(layout)
         for label in sorted(layout.by_id.values(), key=lambda each: (each.kind, each.id)):
             await self._rebuild_label(layout, label)
         await tell_made(self.catalog, layout)
+        if not complete:  # Rows that stood twice kept a unique index from being made.
+            await make_missing(self.catalog, layout)
         await self._build_property_indexes(layout)
         await self._build_words(layout)
         await self._build_vectors(layout)
@@ -330,7 +336,8 @@ class PostgresIndex:
             if self.catalog.words:
                 await build_anew(connection, layout)
             else:
-                await _reindex(connection, layout, "passage_words")
+                await connection.execute(layout.sql("index", "drop_words"))
+                await connection.execute(layout.sql("graph", "words_gin"))
 
         await self.database.transact(work)
 

@@ -29,9 +29,12 @@ class PostgresVitals:
         """Give the counts of this moment; its own connection counts too. Raises DatabaseUnavailable."""
         async with self._database.connection() as connection:
             jobs = await connection.fetchrow(statement("vitals", "jobs"))
+            integrity = await connection.fetchrow(statement("vitals", "integrity"))
             return Figures(
                 connections={name: pool.in_use for name, pool in self._pools.items()},
                 most_connections={name: pool.size for name, pool in self._pools.items()},
                 jobs=dict(jobs),
                 passages_waiting=await connection.fetchval(statement("vitals", "passages_waiting")),
+                damages={state: integrity[state] for state in ("warning", "problem")},
+                unchecked_seconds=integrity["unchecked"],
             )

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import asyncpg
@@ -60,7 +61,7 @@ class Look:
 
     async def everything(self) -> Findings:
         """Make all checks. A check that damage elsewhere makes impossible is skipped, with the reason."""
-        layout, found = self.found.layout, self.found
+        found = self.found
         await self._attempt(("labels", "nodes-gone", "relationships-gone"), self._labels)
         if await self._attempt((), lambda connection: connection.fetchval(statement("integrity", "replica"))):
             found.skipped |= dict.fromkeys(_STRUCTURE, "a replica: the tables of a new graph cannot be made beside it")
@@ -70,7 +71,7 @@ class Look:
         await self._attempt(("relationships-gone",), self._ends)
         await self._attempt(_VECTORS, self._vectors)
         for check in references.LISTS:
-            await self._attempt((check,), lambda connection, check=check: self._list(connection, check))
+            await self._attempt((check,), partial(self._list, check))
         await self._attempt(("sequences",), self._sequences)
         await self._attempt(("left-indexes",), self._left_indexes)
         await self._search_indexes()
@@ -153,7 +154,7 @@ class Look:
         for check, ids in (await references.compare_vectors(connection, self.found.layout)).items():
             self._add(check, ids)
 
-    async def _list(self, connection: asyncpg.Connection, check: str) -> None:
+    async def _list(self, check: str, connection: asyncpg.Connection) -> None:
         self._add(check, await references.compare_list(connection, self.found.layout, check))
 
     async def _sequences(self, connection: asyncpg.Connection) -> None:

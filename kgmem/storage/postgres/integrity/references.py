@@ -6,7 +6,7 @@ from typing import Final
 import asyncpg
 
 from kgmem.domain.integrity import Damage
-from kgmem.storage.postgres.integrity.checks import damage, of_ids
+from kgmem.storage.postgres.integrity.checks import damage
 from kgmem.storage.postgres.layout import EDGE, LABEL_SHIFT, VERTEX, Layout
 from kgmem.storage.postgres.statements import statement
 

@@ -1,16 +1,19 @@
-"""Repair: what was found is made again from what it is derived from, in an order in which each step finds its ground."""
+"""Repair: what was found is made again from what it is derived from, the ground of each step before the step."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
 
 import asyncpg
 
 from kgmem.domain.errors import KgmemError
-from kgmem.storage.postgres import absorbing
+from kgmem.storage.postgres import absorbing, facts
 from kgmem.storage.postgres.aside import Aside
 from kgmem.storage.postgres.index import PostgresIndex
 from kgmem.storage.postgres.integrity import references
 from kgmem.storage.postgres.integrity.inspector import Findings
+from kgmem.storage.postgres.integrity.structure import make
 from kgmem.storage.postgres.layout import Layout, lock_labels, register_foreign_labels
 from kgmem.storage.postgres.passages import drop_passages
 from kgmem.storage.postgres.statements import statement
@@ -37,12 +40,7 @@ class Repair:
 
     async def everything(self) -> None:
         """Repair what is derivable. A step that fails is logged, and what it left is found again by the next look."""
-        for make in self.found.structure.statements:
-            await self._step(make, lambda connection, make=make: _execute(connection, make))
-        if self.found.structure.keyword_index_gone or self.found.has("keyword-index"):
-            await self._step("keyword-index", self._keyword_index)
-        if self.found.has("sequences"):
-            await self._step("sequences", self._sequences)
+        await self._structure()
         if self.found.has("labels"):
             await self._step("labels", self._labels)
         if self.found.has("nodes-gone", "relationships-gone"):
@@ -50,19 +48,31 @@ class Repair:
             await self._step("relationships-gone", self._gone)
         await self._absorb()
         await self._texts()
+        await self._tables()
+        await self._indexes()
+
+    async def _structure(self) -> None:
+        for sql in self.found.structure.statements:
+            await make(self.index.database, sql)
+        if self.found.structure.keyword_index_gone or self.found.has("keyword-index"):
+            await self._step("keyword-index", self._keyword_index)
+        if self.found.has("sequences"):
+            await self._step("sequences", self._sequences)
+
+    async def _tables(self) -> None:
         for check in ("extraction-gone", "facts-lost", "states-lost"):
             if self.found.has(check):
-                await self._step(check, lambda connection, check=check: self._run(connection, check))
+                await self._step(check, partial(self._run, check, ()))
         for check in ("topics-unweighed", "feed"):
             if ids := self.found.ids.get(check):
-                await self._step(check, lambda connection, check=check, ids=ids: self._run(connection, check, ids))
+                await self._step(check, partial(self._run, check, (ids,)))
+
+    async def _indexes(self) -> None:
         for name in self.found.btrees:
-            await self._step(
-                f"REINDEX {name}", lambda connection, name=name: _execute(connection, f"REINDEX INDEX {name}")
-            )
+            await self._step(f"REINDEX {name}", partial(_execute, f"REINDEX INDEX {name}"))
         if self.found.has("vector-index"):
             sql = self.layout.sql("index", "reindex", which=f"{self.layout.vectors}_hnsw")
-            await self._step("vector-index", lambda connection: _execute(connection, sql))
+            await self._step("vector-index", partial(_execute, sql))
         if self.found.has("property-indexes"):
             await self._step("property-indexes", self._property_indexes)
         if self.found.has("left-indexes"):
@@ -84,7 +94,7 @@ class Repair:
         except (KgmemError, asyncpg.PostgresError) as error:
             logger.warning("integrity_repair_failed graph=%s step=%r: %s", self.layout.graph.name, name, error)
 
-    async def _run(self, connection: asyncpg.Connection, check: str, *arguments: object) -> None:
+    async def _run(self, check: str, arguments: Sequence[Any], connection: asyncpg.Connection) -> None:
         await connection.execute(self.layout.sql("integrity", f"repair_{check.replace('-', '_')}"), *arguments)
 
     async def _keyword_index(self, connection: asyncpg.Connection) -> None:
@@ -112,7 +122,7 @@ class Repair:
         # What is still there in the label tables is indexed again by the step that follows.
         await absorbing.remove(connection, self.layout, gone)
         strays = [row["id"] for row in await connection.fetch(self.layout.sql("integrity", "stray_facts"))]
-        await absorbing.facts.drop(connection, self.layout, strays)
+        await facts.drop(connection, self.layout, strays)
 
     async def _absorb(self) -> None:
         wanted = {id_ for check in _ABSORBED for id_ in self.found.ids.get(check, [])}
@@ -125,25 +135,28 @@ class Repair:
                 await absorbing.Absorber(connection, own, anew=True).absorb(part)
                 return own
 
-            await self._whole("contents", lambda work=work: self.index.database.transact(work))
+            await self._whole("contents", partial(self.index.database.transact, work))
 
     async def _texts(self) -> None:
         layout, space = self.layout, self.layout.graph.space
-        if gone := self.found.ids.get("passages-gone"):
-            await self._step("passages-gone", lambda connection: _drop(connection, layout, gone))
+        if self.found.has("passages-gone"):
+            await self._step("passages-gone", self._passages)
         if self.found.has("vectors-gone"):
             for table in layout.vector_tables():
                 lost = layout.sql("absorb", "lost_vectors", table=table)
                 moved = layout.sql("integrity", "repair_vectors_gone", table=table)
-                await self._step("vectors-gone", lambda connection, lost=lost: _execute(connection, lost))
-                await self._step("vectors-gone", lambda connection, moved=moved: _execute(connection, moved))
+                await self._step("vectors-gone", partial(_execute, lost))
+                await self._step("vectors-gone", partial(_execute, moved))
         if self.found.has("waiting-gone"):
             known = [each for each in (space.id if space else None, layout.next_space) if each]
-            await self._step("waiting-gone", lambda connection: self._run(connection, "waiting-gone", known))
+            await self._step("waiting-gone", partial(self._run, "waiting-gone", (known,)))
         if space and (missing := self.found.ids.get("vectors-missing")):
-            await self._step(
-                "vectors-missing", lambda connection: self._run(connection, "vectors-missing", missing, space.id)
-            )
+            await self._step("vectors-missing", partial(self._run, "vectors-missing", (missing, space.id)))
+
+    async def _passages(self, connection: asyncpg.Connection) -> None:
+        # Read again: those of a node that was only missing from the index belong to it again by now.
+        gone = await references.compare_list(connection, self.layout, "passages-gone")
+        await drop_passages(connection, self.layout, gone)
 
     async def _property_indexes(self, connection: asyncpg.Connection) -> None:
         await lock_labels(connection, self.layout)
@@ -151,9 +164,5 @@ class Repair:
         await self.index.catalog.index_properties(connection, self.layout, labels, lenient=True)
 
 
-async def _execute(connection: asyncpg.Connection, sql: str) -> None:
+async def _execute(sql: str, connection: asyncpg.Connection) -> None:
     await connection.execute(sql)
-
-
-async def _drop(connection: asyncpg.Connection, layout: Layout, passages: Sequence[int]) -> None:
-    await drop_passages(connection, layout, passages)

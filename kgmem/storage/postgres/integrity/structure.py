@@ -4,6 +4,7 @@ What a new graph gets is made in a schema of another name, read from the catalog
 listed twice, and a definition that is missing can be made from the one that was read.
 """
 
+import logging
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -11,13 +12,17 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
+from kgmem.domain.errors import KgmemError
 from kgmem.domain.integrity import Damage
 from kgmem.domain.schema import GraphSchema
 from kgmem.storage.postgres import property_indexes
-from kgmem.storage.postgres.catalog import make_tables
+from kgmem.storage.postgres.catalog import PostgresCatalog, make_tables
+from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.integrity.checks import damage
-from kgmem.storage.postgres.layout import EDGE, Label, Layout, then_of
+from kgmem.storage.postgres.layout import EDGE, Label, Layout, learn_labels, then_of
 from kgmem.storage.postgres.statements import quote, statement
+
+logger = logging.getLogger(__name__)
 
 Renamed = Callable[[str], str]  # From the text about the tables of a new graph to the same about the graph's own.
 KEYWORD_INDEX = "passage_words"  # Has a maker of its own (words.py), and a test of its own: keyword_index.
@@ -51,10 +56,6 @@ class _Expected:
     code: Mapping[tuple[str, str], str]
 
 
-class _Undo(Exception):
-    """Ends the transaction in which the tables of a new graph were made."""
-
-
 async def compare_structure(
     connection: asyncpg.Connection, layout: Layout, schema: GraphSchema, *, words: bool
 ) -> Structure:
@@ -71,18 +72,44 @@ async def compare_structure(
     return found
 
 
+async def make_missing(catalog: PostgresCatalog, layout: Layout) -> bool:
+    """Make the indexes, constraints, triggers and functions that a graph lacks; say whether all could be made."""
+
+    async def compare(connection: asyncpg.Connection) -> Structure:
+        await learn_labels(connection, layout)
+        return await compare_structure(connection, layout, layout.schema(), words=catalog.words)
+
+    found = await catalog.database.transact(compare)
+    return all([await make(catalog.database, sql) for sql in found.statements])
+
+
+async def make(database: Database, sql: str) -> bool:
+    """Make one thing that is missing, in a transaction of its own; say whether it could be made."""
+
+    async def work(connection: asyncpg.Connection) -> None:
+        await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'")
+        await connection.execute(sql)
+
+    try:
+        await database.transact(work)
+    except (KgmemError, asyncpg.PostgresError) as error:
+        logger.warning("integrity_repair_failed statement=%r: %s", sql, error)
+        return False
+    return True
+
+
 async def _expected(connection: asyncpg.Connection, layout: Layout) -> _Expected:
     scratch = f"kgm_check_{secrets.token_hex(6)}"
     rows: dict[str, list[asyncpg.Record]] = {}
+    undone = connection.transaction()
+    await undone.start()
     try:
-        async with connection.transaction():
-            await make_tables(connection, scratch, layout.id, layout.graph.space)
-            for name in ("columns", "indexes"):
-                rows[name] = await connection.fetch(statement("integrity", name), scratch)
-            rows["code"] = await connection.fetch(statement("integrity", "code"), scratch, then_of(scratch))
-            raise _Undo
-    except _Undo:
-        pass
+        await make_tables(connection, scratch, layout.id, layout.graph.space)
+        for name in ("columns", "indexes"):
+            rows[name] = await connection.fetch(statement("integrity", name), scratch)
+        rows["code"] = await connection.fetch(statement("integrity", "code"), scratch, then_of(scratch))
+    finally:
+        await undone.rollback()
 
     def named(text: str) -> str:
         return text.replace(scratch, layout.index_name)

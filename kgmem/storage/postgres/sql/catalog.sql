@@ -34,6 +34,9 @@ DELETE FROM kgmem.import WHERE graph = $1
 -- name: forget_set_aside
 DELETE FROM kgmem.set_aside WHERE graph = $1
 
+-- name: forget_integrity
+DELETE FROM kgmem.integrity WHERE graph = $1
+
 -- name: drop_index
 DROP SCHEMA {index} CASCADE
 

@@ -13,3 +13,15 @@ FROM kgmem_jobs.procrastinate_jobs WHERE status IN ('todo', 'doing', 'failed')
 -- From the statistics, which are about right: counting would read a table a graph.
 SELECT coalesce(sum(s.n_live_tup), 0)::bigint AS n
 FROM kgmem.graph g JOIN pg_stat_user_tables s ON s.schemaname = g.index_name AND s.relname = 'unembedded'
+
+-- name: integrity
+-- Reports of graphs that were dropped count no more.
+WITH newest AS (
+    SELECT i.graph, i.checked_at, i.report FROM kgmem.integrity i
+    WHERE i.graph = 0 OR EXISTS (SELECT 1 FROM kgmem.graph g WHERE g.id = i.graph)
+)
+SELECT count(*) FILTER (WHERE d ->> 'state' = 'warning') AS warning,
+       count(*) FILTER (WHERE d ->> 'state' = 'problem') AS problem,
+       coalesce((SELECT extract(epoch FROM now() - min(coalesce(n.checked_at, g.created_at)))
+                 FROM kgmem.graph g LEFT JOIN newest n ON n.graph = g.id), 0)::float8 AS unchecked
+FROM newest CROSS JOIN LATERAL jsonb_array_elements(newest.report -> 'damages') AS d

@@ -1,0 +1,42 @@
+"""Integrity: whether what a graph stores is what it is derived from; for admins."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from kgmem.domain.errors import NotFound
+from kgmem_api.access import Administers
+from kgmem_api.bodies import JSONBody
+from kgmem_api.replies import reply
+from kgmem_api.routes.parameters import GraphName, gives
+from kgmem_api.wire.integrity import IntegrityCheckRequest, IntegrityReportList, IntegrityReportOut
+
+router = APIRouter(tags=["integrity"])
+_ONE = "/v1/graphs/{graph}/integrity-check"
+_Asked = Annotated[IntegrityCheckRequest, Depends(JSONBody(IntegrityCheckRequest, optional=True))]
+
+
+@router.post(_ONE, responses=gives(IntegrityReportOut))
+async def post_integrity_check(graph: GraphName, access: Administers, asked: _Asked) -> Response:
+    """Check a graph for damage, and repair what is derivable if asked. It reads all of the graph: for a large one ask
+    for the job `check_integrity` instead, and read its report here.
+    """
+    (report,) = await access.memory.check_integrity(graph, repair=asked.repair)
+    return reply(report)
+
+
+@router.get(_ONE, responses=gives(IntegrityReportOut))
+async def get_integrity_check(graph: GraphName, access: Administers) -> Response:
+    """Return the newest report of a graph; a job makes one every day."""
+    await access.memory.graph(graph)
+    reports = await access.memory.integrity_reports(graph)
+    if not reports:
+        raise NotFound(f"The graph {graph!r} was not checked yet.", mend="POST to the same address checks it.")
+    return reply(reports[-1])
+
+
+@router.get("/v1/integrity-checks", responses=gives(IntegrityReportList))
+async def list_integrity_checks(access: Administers) -> Response:
+    """List the newest report of every graph and of the database, oldest first."""
+    return reply({"reports": await access.memory.integrity_reports()})
