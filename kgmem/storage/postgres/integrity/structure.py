@@ -20,7 +20,7 @@ from kgmem.storage.postgres.catalog import PostgresCatalog, make_tables
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.integrity.checks import damage
 from kgmem.storage.postgres.layout import EDGE, Label, Layout, learn_labels, then_of
-from kgmem.storage.postgres.statements import quote, statement
+from kgmem.storage.postgres.statements import forget_statements, quote, statement
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +110,7 @@ async def _expected(connection: asyncpg.Connection, layout: Layout) -> _Expected
         rows["code"] = await connection.fetch(statement("integrity", "code"), scratch, then_of(scratch))
     finally:
         await undone.rollback()
+        forget_statements(scratch)
 
     def named(text: str) -> str:
         return text.replace(scratch, layout.index_name)
