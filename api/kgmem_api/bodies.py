@@ -2,25 +2,21 @@
 
 import asyncio
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import from_json
 from starlette.requests import Request
 
-from kgmem.domain.access import Key
 from kgmem.domain.errors import InvalidInput, TooLarge, Unavailable
 from kgmem.settings import Settings
 from kgmem_api.context import context_of
-from kgmem_api.invalid import wrong
-from kgmem_api.problems import InvalidBody, MalformedBody
+from kgmem_api.parsing import BodyParser
+from kgmem_api.problems import MalformedBody
 
 M = TypeVar("M")
+A = TypeVar("A")
+T = TypeVar("T")
 
-# A body of this size takes about as long to parse as a thread takes to be handed one (0.2 ms).
-IN_THREAD = 64 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -46,10 +42,10 @@ class Room:
 class JSONBody(Generic[M]):
     """A dependency that gives a request's body as a model; the OpenAPI document shows the model as the body."""
 
-    def __init__(self, model: type[M], *, optional: bool = False) -> None:
-        """Take the model, and whether the body may be empty."""
+    def __init__(self, model: type[M], *, optional: bool = False, free: str = "") -> None:
+        """Take the model, whether the body may be empty, and which member holds values of any kind."""
         self.optional = optional
-        self.adapter: TypeAdapter[M] = TypeAdapter(model)
+        self.parser: BodyParser[M] = BodyParser(model, free=free)
 
     async def __call__(self, request: Request) -> M:
         """Read and parse the body. Raises TooLarge, MalformedBody, InvalidInput, and Forbidden for its scopes."""
@@ -60,32 +56,19 @@ class JSONBody(Generic[M]):
             raw = await _read(request, settings.max_body, state.room, taken)
             if self.optional and not raw:
                 raw = b"{}"
-            key = context_of(request).key
-            if len(raw) > IN_THREAD:
-                return await asyncio.to_thread(self._parse, raw, key, settings.max_batch)
-            return self._parse(raw, key, settings.max_batch)
+            context = context_of(request)
+            key = context.key
+            if self.parser.is_quick(raw):
+                return self.parser.parse(raw, key, settings.max_batch)
+            context.large = True
+            return await asyncio.to_thread(self.parser.parse, raw, key, settings.max_batch)
         finally:
             state.room.give_back(sum(taken))
 
-    @cached_property
-    def schema(self) -> Mapping[str, Any]:
-        """The body's JSON Schema."""
-        return self.adapter.json_schema()
 
-    def _parse(self, raw: bytes, key: Key | None, max_batch: int) -> M:
-        try:
-            model = self.adapter.validate_json(raw, context=key)
-        except ValidationError as error:
-            raise wrong(error, raw, self.schema) from error
-        if b"\\u0000" in raw:
-            _refuse_nul(from_json(raw))
-        for name, value in model if isinstance(model, BaseModel) else ():
-            if isinstance(value, list) and len(value) > max_batch:
-                raise TooLarge(
-                    f"{name} has {len(value)} items, and {max_batch} is the most in one request.",
-                    mend="Send several requests; KGMEM_MAX_BATCH sets the limit.",
-                )
-        return model
+async def in_turn(request: Request, convert: Callable[[A], T], value: A) -> T:
+    """Convert a part of a body: in a thread where the body is large, so that others have their turn."""
+    return await asyncio.to_thread(convert, value) if context_of(request).large else convert(value)
 
 
 async def _read(request: Request, limit: int, room: Room, taken: list[int]) -> bytes:
@@ -124,23 +107,3 @@ def _too_large(limit: int) -> TooLarge:
     return TooLarge(
         f"The body is larger than {limit} bytes.", mend="Send several requests; KGMEM_MAX_BODY sets the limit."
     )
-
-
-def _refuse_nul(data: Any) -> None:
-    """Raise InvalidBody when a text has a NUL character, which Postgres cannot hold."""
-    for path in _nul_paths(data, ()):
-        pointer = "".join(f"/{part}" for part in path)
-        detail = "A text holds the character U+0000, which kgmem cannot keep."
-        raise InvalidBody(f"{pointer}: {detail}", mend="Remove it.", errors=[{"pointer": pointer, "detail": detail}])
-
-
-def _nul_paths(data: Any, path: Sequence[str | int]) -> Iterator[Sequence[str | int]]:
-    if isinstance(data, str):
-        if "\0" in data:
-            yield path
-        return
-    parts = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    for name, part in parts:
-        if isinstance(name, str) and "\0" in name:
-            yield path
-        yield from _nul_paths(part, (*path, name))

@@ -30,6 +30,7 @@ class Context:
     stopped: Exception | None = None  # Why it was stopped before its end.
     ending: asyncio.Event | None = None  # Of a stream that ends by itself when it is told to.
     unwatch: Callable[[], None] | None = None
+    large: bool = False  # Its body takes so long to go through that a thread shall.
 
     def unlimited(self) -> None:
         """Let the request take as long as its client reads: for streams."""

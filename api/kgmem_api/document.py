@@ -57,7 +57,7 @@ def _complete(operation: dict[str, Any], route: APIRoute, schemas: dict[str, Any
             told = f"Needs a key that may {needed.right}{whole}."
             operation["description"] = f"{operation.get('description', '')}\n\n{told}".strip()
         if isinstance(needed, JSONBody):
-            schema = _defined(needed.adapter, schemas)
+            schema = _defined(needed.parser.adapter, schemas)
             content = {"application/json": {"schema": schema}}
             operation["requestBody"] = {"required": not needed.optional, "content": content}
 

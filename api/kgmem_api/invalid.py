@@ -8,41 +8,92 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
-from kgmem.domain.errors import InvalidInput
-from kgmem_api.problems import InvalidBody, MalformedBody
+from kgmem_api.json_structure import NotJSON
+from kgmem_api.problems import InvalidBody
 
 SHOWN = 20
+_MOST_DETAILED = 5_000
 
 
-def wrong(error: ValidationError, raw: bytes, schema: Mapping[str, Any]) -> InvalidInput:
-    """Give the error for a body that is not JSON, or not of the shape that the schema describes.
+class Faults:
+    """What is wrong with a body: the first things are listed, each with its pointer, and the others counted."""
 
-    Of all that is wrong the first things are listed, each with its pointer.
-    """
-    details = error.errors(include_url=False, include_input=False)
-    if details[0]["type"] == "json_invalid":
-        return _malformed(details[0], raw)
-    data = _Lazy(raw)
-    found: dict[str, dict[str, str]] = {}
-    for detail in details:
-        path = _path(detail, schema, data)
+    def __init__(self, schema: Mapping[str, Any], items: str = "") -> None:
+        """Take the schema of the body, and the name of its list where it is looked through in slices."""
+        self.first = 0  # Where in that list the slice begins.
+        self._schema = schema
+        self._items = items
+        self._listed: dict[str, dict[str, str]] = {}
+        self._count = 0
+
+    @property
+    def enough(self) -> bool:
+        """Whether there is no more to list."""
+        return len(self._listed) >= SHOWN
+
+    def note(self, error: ValidationError, raw: bytes) -> None:
+        """Take the errors of a body, or of a slice. Raises NotJSON when it is none."""
+        if error.error_count() > _MOST_DETAILED:
+            # Each of them would become a mapping only to be counted.
+            self._put((), {"detail": f"{error.error_count()} of its fields are not what they must be."})
+            return
+        details = error.errors(include_url=False, include_input=False)
+        if details[0]["type"] == "json_invalid":
+            raise NotJSON(details[0]["ctx"]["error"])
+        data = _Lazy(raw)
+        for detail in details:
+            path = _path(detail, self._schema, data)
+            self._put(path, _told(detail, path, self._schema))
+
+    def note_one(self, path: Sequence[str | int], detail: str, mend: str) -> None:
+        """Take one error at a path of the body, or of a slice."""
+        self._put(path, {"detail": detail, "mend": mend})
+
+    def _put(self, path: Sequence[str | int], told: dict[str, str]) -> None:
+        if path[:1] == (self._items,) and len(path) > 1 and isinstance(path[1], int):
+            path = (path[0], path[1] + self.first, *path[2:])
         pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
-        told = _told(detail, path, schema)
-        if pointer in found:
+        if pointer in self._listed:
             # A value that may be of several types brings one error for each of them.
-            found[pointer]["detail"] += " Or: " + told["detail"]
-        elif len(found) == SHOWN:
-            break
-        else:
-            found[pointer] = {"pointer": pointer, **told}
-    listed = list(found.values())
-    first = listed[0]
-    others = (len(details) if len(listed) == SHOWN else len(listed)) - 1
-    more = f" ({others} more)" if others else ""
-    where = first["pointer"] or "The body"
-    return InvalidBody(
-        f"{where}: {first['detail']}{more}", mend=first.get("mend", "See /docs for the shape."), errors=listed
-    )
+            self._listed[pointer]["detail"] += " Or: " + told["detail"]
+            return
+        self._count += 1
+        if not self.enough:
+            self._listed[pointer] = {"pointer": pointer, **told}
+
+    def refuse(self) -> None:
+        """Raise InvalidBody where anything is wrong."""
+        if not self._listed:
+            return
+        listed = list(self._listed.values())
+        first = listed[0]
+        more = f" ({self._count - 1} more)" if self._count > 1 else ""
+        where = first["pointer"] or "The body"
+        raise InvalidBody(
+            f"{where}: {first['detail']}{more}", mend=first.get("mend", "See /docs for the shape."), errors=listed
+        )
+
+
+def refuse_nul(data: Any, faults: Faults | None = None) -> None:
+    """Raise InvalidBody when a text has a NUL character, which Postgres cannot hold, or note it with other faults."""
+    for path in _nul_paths(data, ()):
+        noted = faults or Faults({})
+        noted.note_one(path, "A text holds the character U+0000, which kgmem cannot keep.", "Remove it.")
+        if faults is None:
+            noted.refuse()
+        return
+
+
+def _nul_paths(data: Any, path: Sequence[str | int]) -> Iterator[Sequence[str | int]]:
+    if isinstance(data, str):
+        if "\0" in data:
+            yield path
+        return
+    parts = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for name, part in parts:
+        if isinstance(name, str) and "\0" in name:
+            yield path
+        yield from _nul_paths(part, (*path, name))
 
 
 class _Lazy:
@@ -54,14 +105,6 @@ class _Lazy:
     @cached_property
     def value(self) -> Any:
         return from_json(self._raw)
-
-
-def _malformed(detail: ErrorDetails, raw: bytes) -> MalformedBody:
-    if not raw.strip():
-        return MalformedBody("The body is empty.", mend="Send a JSON object; /docs shows its shape.")
-    return MalformedBody(
-        f"The body is not JSON: {detail['ctx']['error']}.", mend="Check the body at that line and column."
-    )
 
 
 def _path(detail: ErrorDetails, schema: Mapping[str, Any], data: _Lazy) -> Sequence[str | int]:

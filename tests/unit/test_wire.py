@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from kgmem.domain.access import Key
 from kgmem.domain.errors import Forbidden
 from kgmem.domain.question import Hops, Links, Question, Relation, Spot, What, When, Where, Why
-from kgmem_api.bodies import JSONBody
+from kgmem_api.parsing import BodyParser
 from kgmem_api.problems import InvalidBody
 from kgmem_api.wire import answers
 from kgmem_api.wire.entities import EntityBatch, EntityStatement, entity_out
@@ -81,7 +81,7 @@ def parse(model: Any, body: Any, key: Key = FREE) -> Any:
 def errors(model: Any, body: str) -> list[dict[str, str]]:
     """Give what is said to be wrong with a body."""
     with pytest.raises(InvalidBody) as caught:
-        JSONBody(model)._parse(body.encode(), FREE, 1000)
+        BodyParser(model).parse(body.encode(), FREE, 1000)
     return caught.value.facts["errors"]
 
 

@@ -1,7 +1,7 @@
 """Cypher: queries of any kind, and those that came with kgmem."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
 import orjson
@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from kgmem.domain.cypher import CypherAnswer
 from kgmem.query.values.wire import from_json, to_json
 from kgmem_api.access import Access, Reads, ReadsAnywhere
-from kgmem_api.bodies import JSONBody
+from kgmem_api.bodies import JSONBody, in_turn
 from kgmem_api.context import context_of
 from kgmem_api.direct import DirectRoute
 from kgmem_api.replies import reply
@@ -27,13 +27,17 @@ _AT_ONCE = 1_000  # Rows of one chunk of JSON Lines.
 
 @router.post("/v1/graphs/{graph}/cypher", responses=gives(CypherOut, text="Columns, rows and counters."))
 async def cypher(
-    graph: GraphName, request: Request, access: Reads, asked: Annotated[CypherIn, Depends(JSONBody(CypherIn))]
+    graph: GraphName,
+    request: Request,
+    access: Reads,
+    asked: Annotated[CypherIn, Depends(JSONBody(CypherIn, free="parameters"))],
 ) -> Response:
     """Answer a Cypher query. It reads only, unless the mode is write, which needs a key that may write.
 
     With `Accept: application/x-ndjson` the answer comes as JSON Lines: the columns, a line for each row, the counters.
     """
-    answer = await _answered(graph, access, asked)
+    parameters = await in_turn(request, _parameters, asked.parameters)
+    answer = await _answered(graph, access, asked, parameters)
     if _LINES in request.headers.get("accept", ""):
         context_of(request).unlimited()
         return StreamingResponse(_lines(answer), media_type=_LINES)
@@ -48,10 +52,13 @@ async def list_queries(access: ReadsAnywhere) -> Response:
     return reply({"queries": list(access.memory.named_queries().values())})
 
 
-async def _answered(graph: str, access: Access, asked: CypherIn) -> CypherAnswer:
+def _parameters(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: from_json(value) for name, value in plain.items()}
+
+
+async def _answered(graph: str, access: Access, asked: CypherIn, parameters: dict[str, Any]) -> CypherAnswer:
     if asked.mode == "write":
         access.key.demand("write", graph)
-    parameters: dict[str, Any] = {name: from_json(value) for name, value in asked.parameters.items()}
     text = asked.query or ""
     if asked.named is not None:
         named = access.memory.named_query(asked.named)

@@ -18,7 +18,7 @@ from kgmem.domain.errors import Forbidden
 from kgmem.query.values.query_api import typed, untyped
 from kgmem.query.values.wire import to_json
 from kgmem_api.access import Access, Reads
-from kgmem_api.bodies import JSONBody
+from kgmem_api.bodies import JSONBody, in_turn
 from kgmem_api.query_sessions import Session, Sessions
 from kgmem_api.replies import reply
 from kgmem_api.routes.parameters import GraphName, gives
@@ -30,7 +30,7 @@ TYPED = "application/vnd.neo4j.query"
 _IN_THREAD = 2_000  # So many rows take about as long to write as a thread takes to be handed them.
 
 router = APIRouter(tags=["query api"])
-Asked = Annotated[QueryIn, Depends(JSONBody(QueryIn, optional=True))]
+Asked = Annotated[QueryIn, Depends(JSONBody(QueryIn, optional=True, free="parameters"))]
 
 
 @router.post("/db/{graph}/query/v2", status_code=202, responses=gives(QueryOut, 202))
@@ -40,7 +40,7 @@ async def query_api_run(graph: GraphName, request: Request, access: Reads, asked
     answer = await access.memory.cypher(
         graph,
         asked.statement,
-        untyped(asked.parameters),
+        await in_turn(request, untyped, asked.parameters),
         mode=mode,
         scope=demanded_scope(access.key, None),
         asker=access.key,
@@ -70,7 +70,7 @@ async def query_api_commit(graph: GraphName, id: str, request: Request, access: 
     session = sessions.get(id, graph, access.key)
     async with session.lock:
         try:
-            answer = await _run(access, session, asked)
+            answer = await _run(request, access, session, asked)
             await session.transaction.commit()
         finally:
             await sessions.end(session)
@@ -88,7 +88,7 @@ async def query_api_roll_back(graph: GraphName, id: str, request: Request, acces
 async def _next(request: Request, access: Access, session: Session, asked: QueryIn) -> Response:
     async with session.lock:
         try:
-            answer = await _run(access, session, asked)
+            answer = await _run(request, access, session, asked)
         except BaseException:
             await _sessions(request).end(session)
             raise
@@ -97,10 +97,11 @@ async def _next(request: Request, access: Access, session: Session, asked: Query
     return await _told(request, asked, answer, transaction={"id": session.id, "expires": expires})
 
 
-async def _run(access: Access, session: Session, asked: QueryIn) -> CypherAnswer | None:
+async def _run(request: Request, access: Access, session: Session, asked: QueryIn) -> CypherAnswer | None:
     if not asked.statement:
         return None
-    query = CypherQuery(asked.statement, untyped(asked.parameters), session.mode, asker=access.key)
+    parameters = await in_turn(request, untyped, asked.parameters)
+    query = CypherQuery(asked.statement, parameters, session.mode, asker=access.key)
     return await session.transaction.run(query)
 
 
