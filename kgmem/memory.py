@@ -29,6 +29,7 @@ from kgmem.domain.vitals import Figures
 from kgmem.formats.sample import Sample
 from kgmem.integrity import Integrity
 from kgmem.resolving import Resolving
+from kgmem.services import absorb as absorbing
 from kgmem.services import ask_cypher, causality
 from kgmem.services import check as checking
 from kgmem.services import claim as claiming
@@ -338,7 +339,7 @@ class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
 
     async def absorb_foreign_writes(self, graph: str | None = None) -> int:
         """Index what other AGE clients wrote; gives how many items changed."""
-        return await self.parts.index.absorb_foreign_writes(graph)
+        return await absorbing.absorb(self.parts, graph)
 
     async def job(self, id_: int) -> Job:
         """Give a background job. Raises NotFound."""

@@ -37,11 +37,16 @@ class ClaimStore(Protocol):
     async def withdraw(self, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
         """Take back claims of exactly this scope; if dry, only say what that would do."""
 
-    async def adopt(self, graph: str, relationships: Mapping[int, str]) -> int:
-        """Let relationships (id, kind) that were written with a source count as its claims; gives how many are new."""
+    async def claims_by(
+        self, graph: str, scope: str, *, source: str | None, episode: str | None, after: int, limit: int
+    ) -> Sequence[int]:
+        """Give the next current claims (ids above `after`) that a source, or a text, states in exactly this scope."""
 
-    async def weigh_stale(self, graph: str) -> int:
-        """Weigh the facts of which claims went with a relationship; gives how many."""
+    async def weigh_edges(self, graph: str, relationships: Sequence[int]) -> int:
+        """Weigh the facts of which relationships that were just written state something new; gives how many."""
+
+    async def weigh_stale(self, graph: str, most: int | None = None) -> int:
+        """Weigh the facts of which claims came or went and were not weighed since, at most so many; gives how many."""
 
     async def weigh_all(self, graph: str) -> Mapping[str, Any]:
         """Weigh all claims of a graph together; gives counts."""

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode, NamedQuery
 from kgmem.domain.errors import NotFound
 from kgmem.domain.scope import check_scope
+from kgmem.services.claim import weigh_new
 from kgmem.services.parts import Parts
 
 logger = logging.getLogger("kgmem.audit")
@@ -20,6 +21,8 @@ async def ask_cypher(parts: Parts, graph: str, query: CypherQuery) -> CypherAnsw
     await parts.graphs.get(graph)
     answer = await parts.engine.run(graph, query)
     _note(graph, query, answer)
+    if answer.writes:
+        await weigh_new(parts, graph)
     return answer
 
 
@@ -32,7 +35,7 @@ async def cypher_transaction(
         check_scope(scope)
     await parts.graphs.get(graph)
     async with parts.engine.transaction(graph, mode=mode, scope=scope) as transaction:
-        yield _Audited(transaction, graph)
+        yield _Audited(parts, transaction, graph)
 
 
 def named_query(parts: Parts, name: str) -> NamedQuery:
@@ -46,8 +49,8 @@ def named_query(parts: Parts, name: str) -> NamedQuery:
 class _Audited:
     """A transaction whose writes are noted as they are made; whether they are kept is noted at its end."""
 
-    def __init__(self, inner: CypherTransaction, graph: str) -> None:
-        self._inner, self._graph, self._wrote = inner, graph, 0
+    def __init__(self, parts: Parts, inner: CypherTransaction, graph: str) -> None:
+        self._parts, self._inner, self._graph, self._wrote = parts, inner, graph, 0
 
     async def run(self, query: CypherQuery) -> CypherAnswer:
         """Answer one more query."""
@@ -61,6 +64,7 @@ class _Audited:
         await self._inner.commit()
         if self._wrote:
             logger.info("Cypher: kept what %d queries wrote into %s", self._wrote, self._graph)
+            await weigh_new(self._parts, self._graph)
 
 
 def _note(graph: str, query: CypherQuery, answer: CypherAnswer) -> None:

@@ -9,7 +9,9 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
 from kgmem.services.parts import Parts
 
+MOST_AT_ONCE = 1000  # Facts that a writer weighs before it returns; a job weighs the rest.
 _LOGGED = 100  # Sources that the audit trail names.
+_PAGE = 1000  # Claims of one source that are withdrawn in one transaction.
 
 
 async def put_claims(
@@ -37,15 +39,38 @@ async def withdraw(parts: Parts, graph: str, ids: Sequence[int], scope: str, *, 
     return told
 
 
-async def adopt(parts: Parts, graph: str, stated: Sequence[Relationship], ids: Sequence[int]) -> int:
-    """Let relationships that were just written count as claims of their sources; gives how many claims are new."""
-    if parts.claim_store is None:
-        return 0
-    wanted = {id_: each.kind for each, id_ in zip(stated, ids, strict=True) if each.source}
-    made = await parts.claims.adopt(graph, wanted) if wanted else 0
-    if made:
+async def withdraw_all(
+    parts: Parts,
+    graph: str,
+    scope: str,
+    *,
+    source: str | None = None,
+    episode: str | None = None,
+    dry_run: bool = False,
+) -> Withdrawn:
+    """Take back all that a source, or a text, states in exactly this scope, a part at a time; if dry, only count it."""
+    withdrawn, relationships, after = 0, list[int](), 0
+    while ids := await parts.claims.claims_by(graph, scope, source=source, episode=episode, after=after, limit=_PAGE):
+        done = await parts.claims.withdraw(graph, ids, scope, dry_run=dry_run)
+        withdrawn += done.withdrawn
+        relationships += done.relationships
+        after = ids[-1]
+    if withdrawn and not dry_run:
         await _follow(parts, graph)
-    return made
+    return Withdrawn(withdrawn, (), relationships, dry_run)
+
+
+async def weigh_written(parts: Parts, graph: str, stated: Sequence[Relationship], ids: Sequence[int]) -> None:
+    """Weigh what relationships that were just written state for their sources."""
+    wanted = [id_ for each, id_ in zip(stated, ids, strict=True) if each.source]
+    if parts.claim_store is not None and wanted and await parts.claims.weigh_edges(graph, sorted(set(wanted))):
+        await _follow(parts, graph)
+
+
+async def weigh_new(parts: Parts, graph: str, most: int = MOST_AT_ONCE) -> None:
+    """Weigh what was stated and not weighed since: some of it now, the rest by a job."""
+    if parts.claim_store is not None and await parts.claims.weigh_stale(graph, most):
+        await _follow(parts, graph)
 
 
 async def weigh(parts: Parts, graph: str) -> Mapping[str, Any]:
@@ -54,7 +79,8 @@ async def weigh(parts: Parts, graph: str) -> Mapping[str, Any]:
 
 
 async def weigh_due(parts: Parts, graph: str) -> Mapping[str, Any]:
-    """Weigh all claims of a graph together if enough is new; gives counts."""
+    """Weigh what was not weighed since it was stated, and all claims together if enough is new; gives counts."""
+    await parts.claims.weigh_stale(graph)
     return await parts.claims.weigh_all(graph) if await parts.claims.due(graph) else {}
 
 

@@ -16,6 +16,7 @@ from kgmem.domain.errors import InvalidInput, KgmemError
 from kgmem.domain.graph import Graph
 from kgmem.domain.scope import check_scope, reaches
 from kgmem.formats.files import Paths, check_target, create_file
+from kgmem.services.claim import weigh_new
 from kgmem.services.import_reader import Check
 from kgmem.services.import_records import ImportRun
 from kgmem.services.importing import KEPT_REJECTIONS, ImportOptions, ImportProgress, ImportResult, OnProgress, Tally
@@ -77,6 +78,7 @@ async def run_import(
             await patiently(lambda: parts.imports.build_indexes(graph.name))
             raise
         await patiently(lambda: parts.imports.build_indexes(graph.name))
+    await patiently(lambda: weigh_new(parts, graph.name))
     await patiently(lambda: parts.imports.finish(id_, "done"))
     return run.tally
 

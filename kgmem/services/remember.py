@@ -12,7 +12,7 @@ from kgmem.domain.refusal import refuse
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema, Violation, check_entity, check_relationship, from_mapping, merge
 from kgmem.domain.scope import check_scope
-from kgmem.services.claim import adopt
+from kgmem.services.claim import weigh_written
 from kgmem.services.parts import Parts
 
 
@@ -58,7 +58,7 @@ async def put_relationships(parts: Parts, graph: str, relationships: Sequence[Re
             for violation in violations_of(schema, held.strict, stated)
         )
     written = await parts.store.put_relationships(graph, relationships)
-    await adopt(parts, graph, relationships, written.ids)
+    await weigh_written(parts, graph, relationships, written.ids)
     if held.facts == "all" or any(stated.text for stated in relationships):
         await _let_vectors_follow(parts, held, written)
     return written

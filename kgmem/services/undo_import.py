@@ -5,6 +5,8 @@ from collections.abc import Callable
 from kgmem.domain.errors import Conflict
 from kgmem.domain.imports import Import, Undone
 from kgmem.domain.interval import SECOND, now, parse_time
+from kgmem.services.absorb import absorb
+from kgmem.services.claim import weigh_new
 from kgmem.services.parts import Parts
 from kgmem.services.telling import signs_of_life
 from kgmem.services.write_batch import patiently
@@ -33,7 +35,7 @@ async def undo_import(
     """
     _check(await parts.imports.get(graph, id_))
     # What other clients changed counts as changed only once it was noticed.
-    await parts.index.absorb_foreign_writes(graph)
+    await absorb(parts, graph)
     if dry_run:
         return await parts.imports.undo(graph, id_, dry_run=True)
     async with signs_of_life(parts, id_) as tell:
@@ -44,6 +46,7 @@ async def undo_import(
                 progress(done, total)
 
         undone = await patiently(lambda: parts.imports.undo(graph, id_, progress=told))
+    await weigh_new(parts, graph)
     held = await parts.graphs.get(graph)
     if undone.restored and parts.embedder and held.space:
         await parts.jobs.defer("embed", graph=graph)

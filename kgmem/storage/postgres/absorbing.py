@@ -12,7 +12,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.interval import ALWAYS, Interval
 from kgmem.domain.scope import check_scope
 from kgmem.domain.statement import EPISODE_LABEL
-from kgmem.storage.postgres import facts
+from kgmem.storage.postgres import claims_from_edges, facts
 from kgmem.storage.postgres.codecs import range_of
 from kgmem.storage.postgres.edges import discriminator, read_edges
 from kgmem.storage.postgres.layout import (
@@ -199,6 +199,9 @@ class Absorber:
         else:
             await self._put("put_edges", told_apart)
         await self._tell(RELATIONSHIP, list(stored), held)
+        if not self.anew:
+            written = {id_: properties for id_, (_, properties) in stored.items()}
+            await claims_from_edges.record_stored(self.connection, self.layout, written)
 
     async def _copy(self, table: str, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
         schema = self.layout.index_name
@@ -268,6 +271,7 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
         await facts.drop(connection, layout, gone)
         await connection.execute(layout.sql("write", "delete_edges"), gone)
         await connection.execute(layout.sql("group", "unsay"), gone)
+        await connection.execute(layout.sql("claims", "withdraw_edges"), gone)
         await connection.execute(layout.sql("write", "change"), DELETED, RELATIONSHIP, gone, [])
     return len(held) + len(edges)
 

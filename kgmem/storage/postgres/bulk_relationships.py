@@ -7,6 +7,14 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres import ends, facts
 from kgmem.storage.postgres.bulk import Load, merge_rows, staged, stated_properties
+from kgmem.storage.postgres.claims_from_edges import (
+    record,
+    record_former,
+    record_said,
+    said_by,
+    valued_kinds,
+    weighed_kinds,
+)
 from kgmem.storage.postgres.edges import identity, read_edges, write_edges
 from kgmem.storage.postgres.layout import know_labels, label_id, source_ids
 from kgmem.storage.postgres.passages import Passages
@@ -29,6 +37,9 @@ async def load_relationships(load: Load, count: int, *, last: bool) -> None:
         found -= await _wait_behind(load, missing=found < count)
     if found < count:
         await _set_aside(load, count - found, last=last)
+    said = await load.connection.fetchval(load.sql("any_said"))
+    if said:
+        await load.execute(load.sql("lock_staged_topics"), weighed_kinds(load.layout))
     created = 0 if load.careful else await load.execute(load.sql("insert_edges"))
     load.result.created += created
     fresh = created == found
@@ -44,8 +55,38 @@ async def load_relationships(load: Load, count: int, *, last: bool) -> None:
         await merge_rows(load, changed, lambda rows: _merge(load, rows, passages), relationship_at)
     if created and (load.worded or load.layout.graph.facts == "all"):
         await _make_facts(load, "" if fresh else load.sql("only_new_edges"), passages)
+    if said:
+        await _record_claims(load, fresh=fresh, recorded=[row["at"] for row in changed])
     for wanted in passages:
         await wanted.store(load.connection)
+
+
+async def _record_claims(load: Load, *, fresh: bool, recorded: Sequence[int]) -> None:
+    """Record what sources state by the relationships of a batch, but for those of which that is `recorded` already.
+
+    What a source had not stated of a relationship that says nothing else anew counts as an update.
+    """
+    connection, layout = load.connection, load.layout
+    valued = valued_kinds(layout)
+    if fresh:
+        await record_said(connection, layout, load.sql("said_anew"), (valued,), fresh=True)
+    else:
+        former = await connection.fetch(load.sql("said_before"))
+        await record_former(connection, layout, {(row["edge"], row["source"]) for row in former})
+        new = await record_said(connection, layout, load.sql("said_again"), (valued, recorded), fresh=False)
+        _count_updates(load, sum(not row["fresh"] for row in new))
+    rows = await connection.fetch(load.sql("said_values"), valued, list(recorded)) if valued else []
+    if rows:
+        await source_ids(connection, layout, [row["source"] for row in rows], make=False)
+        stated = [said_by(layout, row["edge"], relationship_at(row), fresh=row["fresh"]) for row in rows]
+        said = [each for each in stated if each is not None]
+        _count_updates(load, sum(not said[at].fresh for at in await record(connection, layout, said)))
+    await load.execute(load.sql("mark_changes"), load.import_id)
+
+
+def _count_updates(load: Load, count: int) -> None:
+    load.result.unchanged -= count
+    load.result.updated += count
 
 
 async def _make_facts(load: Load, only_new: str, passages: list[Passages]) -> None:
@@ -139,8 +180,10 @@ async def _merge(load: Load, rows: Sequence[Any], passages: list[Passages]) -> N
     wanted = Passages(load.layout)
     for places in rounds_of(items, identity):
         outcome = await write_edges(load.connection, wanted, [items[at] for at in places])
-        created += len(outcome.created)
-        updated += len(outcome.updated)
+        new = set(outcome.created)
+        altered = set(outcome.updated)
+        created += len(new)
+        updated += sum(id_ not in new and (id_ in altered or n in outcome.claimed) for n, id_ in outcome.ids.items())
     load.result.created += created
     load.result.updated += updated
     load.result.unchanged += len(rows) - created - updated

@@ -58,27 +58,20 @@ def rule_for(layout: Layout, predicate: str, *, objects: bool) -> ValueRule:
     return declared.of_objects(functional=functional) if objects else declared.of_values()
 
 
-async def write_claims(
-    connection: asyncpg.Connection,
-    passages: Passages,
-    stated: Sequence[ClaimStatement],
-    *,
-    edges: Sequence[int] | None = None,
-) -> Stored:
-    """Store claims, each once; `edges` are the relationships that say them. Raises UnknownEntities if strict."""
+async def write_claims(connection: asyncpg.Connection, passages: Passages, stated: Sequence[ClaimStatement]) -> Stored:
+    """Store claims, each once. Raises UnknownEntities if strict."""
     layout = passages.layout
-    topics = await _topics(connection, passages, stated, ensure=edges is None)
-    rows = [_row(layout, topics[_place(each)].id, each, edges[at] if edges else None) for at, each in enumerate(stated)]
-    columns = list(map(list, zip(*rows, strict=True)))
-    made = await connection.fetch(layout.sql("claims", "insert_claims"), *columns)
-    found = {(row["topic"], row["stated"]): row["id"] for row in made}
-    created = set(found.values())
-    if len(found) < len({(row[0], row[-1]) for row in rows}):
-        held = await connection.fetch(layout.sql("claims", "claims_stated"), columns[0], columns[-1])
-        found |= {(row["topic"], row["stated"]): row["id"] for row in held}
-    ids = [found[row[0], row[-1]] for row in rows]
+    topics = await _topics(connection, passages, stated)
+    rows = [_row(layout, topics[_place(each)].id, each) for each in stated]
+    made = await connection.fetch(layout.sql("claims", "insert_claims"), *map(list, zip(*rows, strict=True)))
     by_id = {topic.id: topic for topic in topics.values()}
-    return Stored(ids, created, {row["topic"]: by_id[row["topic"]] for row in made}, by_id)
+    new = [row for row in made if row["created"]]
+    return Stored(
+        [row["id"] for row in made],
+        {row["id"] for row in new},
+        {row["topic"]: by_id[row["topic"]] for row in new},
+        by_id,
+    )
 
 
 async def note_brought(
@@ -101,16 +94,15 @@ def _place(stated: ClaimStatement) -> tuple[str, str, str, str]:
 
 
 async def _topics(
-    connection: asyncpg.Connection, passages: Passages, stated: Sequence[ClaimStatement], *, ensure: bool
+    connection: asyncpg.Connection, passages: Passages, stated: Sequence[ClaimStatement]
 ) -> dict[tuple[str, str, str, str], Topic]:
-    """Lock the topics of claims; make those that are missing, and, to `ensure` them, the entities they are about."""
+    """Lock the topics of claims; make those that are missing, and the entities that they are about."""
     layout = passages.layout
     places = sorted({_place(each) for each in stated})
     columns: list[list[Any]] = [[layout.scopes[place[0]] for place in places]]
     columns += [[place[n] for place in places] for n in (1, 2, 3)]
     held = await _lock(connection, layout, places, columns)
-    if ensure:
-        await _ensure_entities(connection, passages, stated, held)
+    await _ensure_entities(connection, passages, stated, held)
     if len(held) < len(places):
         await connection.execute(layout.sql("claims", "make_topics"), *columns)
         made = await _lock(connection, layout, places, columns)
@@ -133,20 +125,12 @@ async def _lock(
     return {(topic.scope, topic.subject, topic.predicate, topic.about): topic for topic in found}
 
 
-def _row(layout: Layout, topic: int, stated: ClaimStatement, edge: int | None) -> tuple[Any, ...]:
+def _row(layout: Layout, topic: int, stated: ClaimStatement) -> tuple[Any, ...]:
     value = None if stated.value is None else encoded(stated.value).decode()
     begins, ends = stated.span or (None, None)
-    told = encoded(
-        (
-            stated.source, stated.object, stated.value, stated.valid_from, stated.valid_to, stated.confidence,
-            stated.episode, stated.span,
-        ),
-        sort=True,
-    )  # fmt: skip
-    digest = int.from_bytes(blake2b(told, digest_size=8).digest(), "big", signed=True)
     return (
         topic, layout.sources[stated.source], stated.object, value, stated.valid_from, stated.valid_to,
-        stated.confidence, stated.episode, begins, ends, edge, digest,
+        stated.confidence, stated.episode, begins, ends,
     )  # fmt: skip
 
 

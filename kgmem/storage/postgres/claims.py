@@ -9,15 +9,14 @@ import asyncpg
 from kgmem.domain.claim import BroughtBy, Claimed, ClaimStatement, Correlated, Ruled, Ruling, Withdrawn, check_claims
 from kgmem.domain.consensus import Consensus
 from kgmem.domain.statement import DEFAULT_LABEL
-from kgmem.storage.postgres import adopting, correlations, full_run
+from kgmem.storage.postgres import claims_from_edges, correlations, full_run
 from kgmem.storage.postgres import ruling as ruling_
 from kgmem.storage.postgres.catalog import PostgresCatalog
-from kgmem.storage.postgres.claim_rows import CLAIM, Stored, Topic, note_brought, write_claims
-from kgmem.storage.postgres.deleting import delete_edges
+from kgmem.storage.postgres.claim_rows import Stored, Topic, note_brought, write_claims
+from kgmem.storage.postgres.claim_withdrawal import end_claims
 from kgmem.storage.postgres.fact_reads import FactReads
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids, source_ids
 from kgmem.storage.postgres.passages import Passages
-from kgmem.storage.postgres.vertices import DELETED
 from kgmem.storage.postgres.weighing import weigh_topics
 
 _STALE = 200  # Topics that are weighed in one transaction.
@@ -80,27 +79,13 @@ class PostgresClaims(FactReads):
                     if id_ not in set(stored.ids):
                         by_scope.setdefault(claim.scope, []).append(id_)
                 for scope, ids in sorted(by_scope.items()):
-                    await self._end(connection, layout, ids, layout.scopes[scope])
+                    await end_claims(connection, layout, ids, layout.scopes[scope])
                 facts = await weigh_topics(connection, passages, self.consensus, stored.topics.values())
                 await passages.store(connection)
                 created = len(stored.created)
                 return Claimed(created, len(claims) - created, stored.ids, sorted(facts))
 
             return await self.database.transact(work)
-
-    async def _end(
-        self, connection: asyncpg.Connection, layout: Layout, ids: Sequence[int], scope: int
-    ) -> tuple[Sequence[Any], list[int]]:
-        """End claims of a scope, with the relationships that only they say; gives their rows and these."""
-        rows = await connection.fetch(layout.sql("claims", "withdraw_claims"), list(ids), scope)
-        gone = [row["id"] for row in rows]
-        if not gone:
-            return [], []
-        await connection.execute(layout.sql("write", "change"), DELETED, CLAIM, gone, [])
-        left = await connection.fetch(layout.sql("claims", "edges_without_claims"), gone)
-        locked = await connection.fetch(layout.sql("claims", "lock_edges"), [row["id"] for row in left])
-        await delete_edges(connection, layout, locked)
-        return rows, [row["id"] for row in left]
 
     async def _facts(self, connection: asyncpg.Connection, layout: Layout, stored: Stored) -> list[int]:
         rows = await connection.fetch(layout.sql("fact_reads", "ids_of_topics"), list(stored.topics))
@@ -121,6 +106,15 @@ class PostgresClaims(FactReads):
         await ensure_labels(self.database, layout, EDGE, kinds)
         return replace(layout, scopes=numbers)
 
+    async def claims_by(
+        self, graph: str, scope: str, *, source: str | None, episode: str | None, after: int, limit: int
+    ) -> Sequence[int]:
+        """Give the next current claims (ids above `after`) that a source, or a text, states in exactly this scope."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
+            sql = layout.sql("claims", "claims_by")
+            return [row["id"] for row in await connection.fetch(sql, number, after, source, episode, limit)]
+
     async def withdraw(self, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
         """Take back claims of exactly this scope, with the relationships that only they say; if dry, say only what for.
 
@@ -131,7 +125,7 @@ class PostgresClaims(FactReads):
             async def work(connection: asyncpg.Connection) -> Withdrawn:
                 numbers = await scope_ids(connection, layout, [scope], make=False)
                 number = numbers.get(scope, -1)
-                rows, left = await self._end(connection, layout, ids, number)
+                rows, left = await end_claims(connection, layout, ids, number)
                 if rows:
                     await self._weigh(connection, layout, sorted({row["topic"] for row in rows}))
                 gone = {row["id"] for row in rows}
@@ -146,39 +140,42 @@ class PostgresClaims(FactReads):
             except _Rehearsed as rehearsed:
                 return rehearsed.done
 
-    async def adopt(self, graph: str, relationships: Mapping[int, str]) -> int:
-        """Let relationships (id, kind) that were written with a source count as its claims; gives how many are new."""
+    async def weigh_edges(self, graph: str, relationships: Sequence[int]) -> int:
+        """Weigh the facts of which relationships that were just written state something new; gives how many."""
+        if not relationships:
+            return 0
         async with self.catalog.on(graph) as layout:
-            kinds = set(adopting.weighed_kinds(layout))
-            ids = sorted(id_ for id_, kind in relationships.items() if kind in kinds)
-            if not ids:
-                return 0
 
             async def work(connection: asyncpg.Connection) -> int:
-                return await adopting.adopt(connection, layout, self.consensus, ids)
+                rows = await connection.fetch(layout.sql("claims", "stale_of_edges"), list(relationships))
+                if rows:
+                    await self._weigh(connection, layout, [row["id"] for row in rows], stale=True)
+                return len(rows)
 
             return await self.database.transact(work)
 
-    async def weigh_stale(self, graph: str) -> int:
-        """Weigh the facts of which claims went with a relationship; gives how many."""
+    async def weigh_stale(self, graph: str, most: int | None = None) -> int:
+        """Weigh the facts of which claims came or went and were not weighed since, at most so many; gives how many."""
         total = 0
         async with self.catalog.on(graph) as layout:
-            while True:
+            while most is None or total < most:
+                count = _STALE if most is None else min(_STALE, most - total)
 
-                async def work(connection: asyncpg.Connection) -> int:
-                    rows = await connection.fetch(layout.sql("claims", "stale"), _STALE)
-                    await self._weigh(connection, layout, [row["id"] for row in rows])
+                async def work(connection: asyncpg.Connection, count: int = count) -> int:
+                    rows = await connection.fetch(layout.sql("claims", "stale"), count)
+                    await self._weigh(connection, layout, [row["id"] for row in rows], stale=True)
                     return len(rows)
 
                 done = await self.database.transact(work)
                 total += done
-                if done < _STALE:
-                    return total
+                if done < count:
+                    break
+        return total
 
     async def weigh_all(self, graph: str) -> Mapping[str, Any]:
         """Weigh all claims together: trust, copies, methods, and every fact that changes by it; gives counts."""
         async with self.catalog.on(graph) as layout:
-            await adopting.adopt_all(self.database, layout, self.consensus)
+            await claims_from_edges.adopt_all(self.database, layout)
             await self.weigh_stale(graph)
             return await full_run.run(self.database, layout, self.consensus)
 
@@ -224,13 +221,25 @@ class PostgresClaims(FactReads):
     async def due(self, graph: str) -> bool:
         """Say whether so much was claimed since the last full run that another is worth it."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            return bool(await connection.fetchval(layout.sql("full_run", "due"), full_run.DUE_SHARE))
+            kinds = claims_from_edges.weighed_kinds(layout)
+            return bool(await connection.fetchval(layout.sql("full_run", "due"), full_run.DUE_SHARE, kinds))
 
-    async def _weigh(self, connection: asyncpg.Connection, layout: Layout, topics: Sequence[int]) -> None:
-        topic_rows = await connection.fetch(layout.sql("claims", "lock_topics_by_id"), list(topics))
-        mine = [topic_of(row) for row in topic_rows]
-        passages = Passages(layout.with_scopes({row["path"]: row["scope"] for row in topic_rows}))
-        await weigh_topics(connection, passages, self.consensus, mine)
+    async def _weigh(
+        self, connection: asyncpg.Connection, layout: Layout, topics: Sequence[int], *, stale: bool = False
+    ) -> None:
+        """Weigh topics, only those still `stale` if so; what is not weighed at all is stale no more."""
+        if not topics:
+            return
+        rows = await connection.fetch(layout.sql("claims", "lock_topics_by_id"), list(topics))
+        kinds = claims_from_edges.weighed_kinds(layout)
+        found = await connection.fetch(layout.sql("claims", "weighable"), [row["id"] for row in rows], kinds)
+        weighed = {row["id"] for row in found}
+        rest = [row["id"] for row in rows if row["id"] not in weighed]
+        if rest:
+            await connection.execute(layout.sql("claims", "fresh"), rest)
+        rows = [row for row in rows if row["id"] in weighed and (row["stale"] or not stale)]
+        passages = Passages(layout.with_scopes({row["path"]: row["scope"] for row in rows}))
+        await weigh_topics(connection, passages, self.consensus, [topic_of(row) for row in rows])
         await passages.store(connection)
 
 

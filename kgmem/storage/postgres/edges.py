@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -12,11 +13,11 @@ from kgmem.domain.errors import Conflict, UnknownEntities, VersionConflict
 from kgmem.domain.interval import ALWAYS, valid_interval
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import visible_from
-from kgmem.storage.postgres import ends, facts
+from kgmem.storage.postgres import claims_from_edges, ends, facts
 from kgmem.storage.postgres.codecs import range_of
 from kgmem.storage.postgres.layout import EDGE, Layout, know_labels, label_id
 from kgmem.storage.postgres.passages import Passages
-from kgmem.storage.postgres.records import alike, dumps, loads, merge_relationship
+from kgmem.storage.postgres.records import alike, dumps, loads, merge_relationship, stored_name
 from kgmem.storage.postgres.rows import fraction_of, valid_of
 from kgmem.storage.postgres.vertices import CREATED, UPDATED, Outcome, existing, keep_history
 
@@ -29,6 +30,7 @@ _INDEX_COLUMNS = (
 _LABEL_COLUMNS = ("id", "start_id", "end_id", "properties")
 _ALWAYS = range_of(ALWAYS)
 _SEPARATOR = "\x1f"
+_CLAIMED = frozenset({"source", "valid_from", "valid_to", "confidence"})  # What claims tell, beside a value.
 
 
 class _Edge(NamedTuple):
@@ -63,6 +65,8 @@ async def write_edges(
     far new ones are believed, where claims were weighed.
     """
     outcome, layout = Outcome(), passages.layout
+    if starts is None:
+        await claims_from_edges.lock_topics(connection, layout, stated)
     found = await _resolve(connection, layout, stated, starts)
     if layout.graph.strict and starts is None:
         await ends.check(connection, layout, stated, [(source, target) for _, source, target in found])
@@ -83,7 +87,22 @@ async def write_edges(
     for operation, changed in ((CREATED, outcome.created), (UPDATED, outcome.updated)):
         if changed:
             await connection.execute(layout.sql("write", "change"), operation, RELATIONSHIP, changed, [])
+    if starts is None:
+        await _record_claims(connection, layout, stated, outcome)
     return outcome
+
+
+async def _record_claims(
+    connection: asyncpg.Connection, layout: Layout, stated: Sequence[Relationship], outcome: Outcome
+) -> None:
+    """Record what the sources of statements state by them; notes the places of what is new."""
+    new = set(outcome.created)
+    said: dict[int, claims_from_edges.Said] = {}
+    for at, id_ in outcome.ids.items():
+        if (each := claims_from_edges.said_by(layout, id_, stated[at], fresh=id_ in new)) is not None:
+            said[at] = each
+    ats = list(said)
+    outcome.claimed |= {ats[n] for n in await claims_from_edges.record(connection, layout, list(said.values()))}
 
 
 async def _insert(connection: asyncpg.Connection, layout: Layout, fresh: list[_Edge]) -> list[_Edge]:
@@ -199,9 +218,11 @@ async def _resolve(
 
 def _edge(layout: Layout, at: int, ids: tuple[int, int, int], item: Relationship, trust: float | None) -> _Edge:
     text = dumps(merge_relationship({}, item))
+    # Who states it is a claim of its own, and so makes no difference to what is stated.
+    sourceless = dumps(merge_relationship({}, replace(item, source=None))) if item.source else text
     number = discriminator(item.key, item.valid_from)
     kind = layout.labels[EDGE, item.kind].id
-    return _Edge(at, *ids, kind, layout.scopes[item.scope], number, item, _digest(item, text), text, trust)
+    return _Edge(at, *ids, kind, layout.scopes[item.scope], number, item, _digest(item, sourceless), text, trust)
 
 
 def _digest(item: Relationship, text: str) -> int:
@@ -234,6 +255,7 @@ async def _merge(connection: asyncpg.Connection, passages: Passages, rest: Seque
             )
         outcome.ids[edge.at], outcome.versions[edge.at] = row["id"], row["version"]
         says_no_more = row["stated"] == edge.digest and (row["source"], row["target"]) == (edge.source, edge.target)
+        says_no_more = says_no_more and not (row["origin"] is None and edge.stated.source)
         (repeated if says_no_more else changed)[row["id"]] = (edge, row)
     # What another client deleted is stored anew, also by a statement that says nothing new.
     there = await existing(connection, layout, repeated)
@@ -269,7 +291,7 @@ async def _merge_changed(
     same: list[tuple[int, int]] = []
     for id_, (edge, row) in changed.items():
         ends, stored = before.get(id_, (None, {}))
-        merged = merge_relationship(stored, edge.stated)
+        merged = _merged(layout, stored, edge.stated)
         if alike(merged, stored) and ends == (edge.source, edge.target):
             same.append((id_, edge.digest))
         else:
@@ -302,9 +324,24 @@ async def _merge_changed(
         outcome.updated.append(row["id"])
 
 
+def _merged(layout: Layout, stored: Mapping[str, Any], stated: Relationship) -> dict[str, Any]:
+    """Give what a relationship holds after a statement.
+
+    The statement of another source than the first leaves what the first one claims: source, value, times, confidence.
+    What it states instead is a claim of its own.
+    """
+    merged = merge_relationship(stored, stated)
+    first = stored.get("source")
+    if not isinstance(first, str) or stated.source in (None, first):
+        return merged
+    rule = layout.schema().rules.get(stated.kind)
+    claimed = {stored_name(name, "relationship") for name in (rule.value if rule else ())} | _CLAIMED
+    return merged | {name: stored[name] for name in claimed & stored.keys()}
+
+
 def _update_row(layout: Layout, edge: _Edge, row: Any, merged: Mapping[str, Any]) -> tuple[Any, ...]:
     valid = valid_of(merged.get("valid_from"), merged.get("valid_to"))
-    source = layout.sources.get(edge.stated.source or "")
+    source = layout.sources.get(edge.stated.source or "") if merged.get("source") == edge.stated.source else None
     numbers = (fraction_of(merged.get("strength")), fraction_of(merged.get("confidence")))
     return (row["id"], edge.source, edge.target, source, *numbers, valid.start, valid.end, edge.digest)
 

@@ -15,6 +15,7 @@ from kgmem.domain.consensus import Weighed as Outcome
 from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres import correlations
 from kgmem.storage.postgres.claim_rows import Topic, rule_for
+from kgmem.storage.postgres.claims_from_edges import weighed_kinds
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.passages import Passages
@@ -41,7 +42,7 @@ async def _run_scope(
     number, path = scope
     async with database.connection() as connection, connection.transaction(readonly=True):
         await connection.execute("SET LOCAL statement_timeout = 0")
-        rows = await connection.fetch(layout.sql("full_run", "claims"), number)
+        rows = await connection.fetch(layout.sql("full_run", "claims"), number, weighed_kinds(layout))
         keys = sorted({row["key"] for row in rows})
         # What was learned in the scope itself is what this run learns anew.
         above = list(visible_from(path)[:-1]) if path else []

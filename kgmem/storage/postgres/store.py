@@ -290,7 +290,8 @@ async def _in_rounds(
         created, updated = set(outcome.created), set(outcome.updated)
         for n, at in enumerate(places):
             id_ = outcome.ids[n]
-            became = "created" if id_ in created else "updated" if id_ in updated else "unchanged"
+            news = id_ in updated or n in outcome.claimed
+            became = "created" if id_ in created else "updated" if news else "unchanged"
             outcomes[at] = (id_, outcome.versions[n], became)
     return outcomes
 

@@ -22,7 +22,7 @@ from kgmem.storage.postgres.layout import label_id
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import alike, dumps, stored_name
 from kgmem.storage.postgres.rows import entity_row
-from kgmem.storage.postgres.vertices import UPDATED, keep_history, read_vertices
+from kgmem.storage.postgres.vertices import keep_history, read_vertices
 
 CONSENSUS = "consensus"  # The property of an entity that tells of its other properties how far they are believed.
 _DIGITS = 4
@@ -89,6 +89,7 @@ async def tell_relationships(
             mine = [rows[claim] for claim in option.claims if claim in rows]
             if any(row["object"] is not None for row in mine):
                 told.append(_Told(telling, option, mine))
+    await _tie(connection, passages, told)
     made = await _make(connection, passages, [each for each in told if not each.edges])
     await _believe(connection, passages, {edge: each for each in told for edge in each.edges})
     stances = [(edge, each) for each in told for edge in each.edges] + [(edge, each) for edge, each in made.items()]
@@ -105,6 +106,19 @@ STATE_NUMBERS = {
     FactState.SUPERSEDED: 4,
     FactState.INVALIDATED: 5,
 }
+
+
+async def _tie(connection: asyncpg.Connection, passages: Passages, told: Sequence[_Told]) -> None:
+    """Let claims that name no relationship be stated by the one that other claims of the same object are stated by."""
+    ties = [
+        (row["id"], each.edges[0])
+        for each in told
+        if each.edges
+        for row in each.rows
+        if row["edge"] is None and row["value"] is None
+    ]
+    if ties:
+        await connection.execute(passages.layout.sql("claims", "tie_claims"), *map(list, zip(*ties, strict=True)))
 
 
 async def _make(connection: asyncpg.Connection, passages: Passages, told: Sequence[_Told]) -> dict[int, _Told]:
@@ -197,7 +211,7 @@ async def _believe(connection: asyncpg.Connection, passages: Passages, told: Map
     trust = [told[id_].option.probability for id_ in changed]
     await connection.execute(layout.sql("claims", "believe_edges"), list(changed), trust)
     await facts.put(connection, passages, {id_: (held[id_][0], stored) for id_, stored in changed.items()}, new=False)
-    await connection.execute(layout.sql("write", "change"), UPDATED, RELATIONSHIP, list(changed), [])
+    await connection.execute(layout.sql("claims", "tell_weighed"), list(changed))
 
 
 async def tell_entities(connection: asyncpg.Connection, passages: Passages, tellings: Sequence[Telling]) -> None:

@@ -14,6 +14,7 @@ from kgmem.domain.entity import ENTITY, EPISODE, RELATIONSHIP
 from kgmem.domain.errors import Conflict
 from kgmem.domain.imports import KeptItem, Undone
 from kgmem.storage.postgres.catalog import PostgresCatalog
+from kgmem.storage.postgres.claim_withdrawal import end_claims
 from kgmem.storage.postgres.database import transact_on
 from kgmem.storage.postgres.layout import VERTEX, Layout, ensure_labels
 from kgmem.storage.postgres.statements import statement
@@ -92,6 +93,25 @@ async def _work(connection: asyncpg.Connection, layout: Layout, import_id: int, 
             done += len(rows)
             if progress:
                 progress(done, total)
+    # Last, since a relationship that names another source now would count as changed by others.
+    await _withdraw(connection, layout, import_id)
+
+
+async def _withdraw(connection: asyncpg.Connection, layout: Layout, import_id: int) -> None:
+    """Take the claims of the import back: what their sources stated before counts again, and topics become stale."""
+    spared = {row["id"] for row in await connection.fetch(statement("undo", "spared"))}
+    after = 0
+    while rows := await connection.fetch(layout.sql("undo", "next_claims"), import_id, after, _BATCH):
+        after = rows[-1]["id"]
+
+        async def work(connection: asyncpg.Connection, rows: list[Any] = rows) -> None:
+            await connection.execute("SET LOCAL statement_timeout = '10min'")
+            former = [row["former"] for row in rows if row["former"] is not None]
+            await connection.execute(layout.sql("undo", "claim_again"), former)
+            ended, _ = await end_claims(connection, layout.apart(), [row["id"] for row in rows], spared=spared)
+            await connection.execute(layout.sql("claims", "mark_stale"), sorted({row["topic"] for row in ended}))
+
+        await transact_on(connection, work)
 
 
 async def _planned(connection: asyncpg.Connection) -> dict[tuple[str, int], int]:

@@ -43,6 +43,7 @@ class Outcome:
     versions: dict[int, int] = field(default_factory=dict)
     created: list[int] = field(default_factory=list)
     updated: list[int] = field(default_factory=list)
+    claimed: set[int] = field(default_factory=set)  # Places of what its source had not stated before.
 
 
 @dataclass(frozen=True, slots=True)

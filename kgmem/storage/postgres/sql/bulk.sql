@@ -176,11 +176,13 @@ SELECT pg_relation_size('{index}.item') / 150 > 10 * $1
 
 -- name: find_ends
 -- Every row finds its label, scope and source; these are outer joins so that the planner, which knows nothing of a
--- temporary table but its size, does not take the rows for few.
+-- temporary table but its size, does not take the rows for few. Who states a relationship is a claim of its own, and
+-- makes no difference to what is stated.
 INSERT INTO kgmem_found
 SELECT s.at, s.place, l.base + s.number, a.id, b.id, l.id, 0, o.id, s.strength, s.confidence,
        tstzrange(s.valid_from, s.valid_to), s.discriminator,
-       hashtextextended(concat(s.stored, s.removed), hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
+       hashtextextended(concat(CASE WHEN s.source IS NULL THEN s.stored ELSE (s.stored::jsonb - 'source')::text END, s.removed),
+                        hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
        s.removed IS NULL
 FROM kgmem_relationships s
 LEFT JOIN unnest($1::text[], $2::bigint[], $3::integer[]) AS l (kind, base, id) ON l.kind = s.kind COLLATE "C"
@@ -192,7 +194,8 @@ LEFT JOIN {index}.source o ON o.key = s.source
 INSERT INTO kgmem_found
 SELECT s.at, s.place, l.base + s.number, a.id, b.id, l.id, 0, o.id, s.strength, s.confidence,
        tstzrange(s.valid_from, s.valid_to), s.discriminator,
-       hashtextextended(concat(s.stored, s.removed), hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
+       hashtextextended(concat(CASE WHEN s.source IS NULL THEN s.stored ELSE (s.stored::jsonb - 'source')::text END, s.removed),
+                        hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
        s.removed IS NULL
 FROM kgmem_relationships s
 LEFT JOIN unnest($1::text[], $2::bigint[], $3::integer[]) AS l (kind, base, id) ON l.kind = s.kind COLLATE "C"
@@ -204,7 +207,8 @@ LEFT JOIN {index}.source o ON o.key = s.source
 INSERT INTO kgmem_found
 SELECT s.at, s.place, l.base + s.number, a.id, b.id, l.id, c.id, o.id, s.strength, s.confidence,
        tstzrange(s.valid_from, s.valid_to), s.discriminator,
-       hashtextextended(concat(s.stored, s.removed), hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
+       hashtextextended(concat(CASE WHEN s.source IS NULL THEN s.stored ELSE (s.stored::jsonb - 'source')::text END, s.removed),
+                        hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
        s.removed IS NULL
 FROM kgmem_relationships s
 LEFT JOIN unnest($1::text[], $2::bigint[], $3::integer[]) AS l (kind, base, id) ON l.kind = s.kind COLLATE "C"
@@ -306,7 +310,8 @@ ORDER BY f.id
 -- name: held_edges
 SELECT f.at, coalesce(k.id, e.id) AS id,
        bool_and(coalesce((coalesce(k.stated, e.stated), coalesce(k.source, e.source), coalesce(k.target, e.target))
-                         = (f.stated, f.source, f.target), false))
+                         = (f.stated, f.source, f.target), false)
+                AND (f.origin IS NULL OR coalesce(k.origin, e.origin) IS NOT NULL))
        OVER (PARTITION BY coalesce(k.id, e.id)) AS same
 FROM kgmem_found f
 LEFT JOIN {index}.edge k ON k.scope = f.scope AND k.key = f.key AND f.key IS NOT NULL
@@ -329,6 +334,60 @@ WHERE e.source = f.source AND e.kind = f.kind AND e.target = f.target
 INSERT INTO {index}.change (operation, kind, ids, import)
 SELECT 1, 3, array_agg(f.id ORDER BY f.at), $1 FROM kgmem_found f WHERE true %(new)s
 HAVING count(*) > 0
+
+-- name: any_said
+SELECT EXISTS (SELECT 1 FROM kgmem_found WHERE origin IS NOT NULL)
+
+-- name: lock_staged_topics
+-- Of kinds that are weighed, before the relationships are locked, as whoever weighs them does.
+SELECT count(*) FROM (
+    SELECT 1 FROM {index}.topic t
+    JOIN (SELECT DISTINCT f.scope, s.start_key, s.kind FROM kgmem_found f JOIN kgmem_relationships s ON s.at = f.at
+          WHERE f.origin IS NOT NULL AND s.kind = ANY ($1::text[])) n
+      ON t.scope = n.scope AND t.subject = n.start_key AND t.predicate = n.kind
+    ORDER BY t.id FOR NO KEY UPDATE OF t) locked
+
+-- name: said_anew
+-- What sources state by new relationships, but for kinds that hold a value ($3). See claims.sql, said_of_edges.
+SELECT f.at, f.id AS item, f.scope, s.start_key AS subject, s.kind AS predicate, s.end_key AS object,
+       NULL::jsonb AS value, '' COLLATE "C" AS about, f.origin AS source,
+       CASE WHEN s.stored LIKE '%%"valid_%%' THEN s.stored::jsonb ->> 'valid_from' END AS valid_from,
+       CASE WHEN s.stored LIKE '%%"valid_%%' THEN s.stored::jsonb ->> 'valid_to' END AS valid_to,
+       f.confidence, NULL::text AS episode, true AS tied, true AS fresh, $2::boolean AS partial
+FROM kgmem_found f JOIN kgmem_relationships s ON s.at = f.at
+WHERE f.origin IS NOT NULL AND s.kind <> ALL ($3::text[])
+
+-- name: said_again
+-- The same where some of the relationships were there before; those of $4 are recorded already.
+SELECT f.at, coalesce(k.id, e.id) AS item, f.scope, s.start_key AS subject, s.kind AS predicate, s.end_key AS object,
+       NULL::jsonb AS value, '' COLLATE "C" AS about, f.origin AS source,
+       CASE WHEN s.stored LIKE '%%"valid_%%' THEN s.stored::jsonb ->> 'valid_from' END AS valid_from,
+       CASE WHEN s.stored LIKE '%%"valid_%%' THEN s.stored::jsonb ->> 'valid_to' END AS valid_to,
+       f.confidence, NULL::text AS episode, true AS tied, coalesce(k.id, e.id) = f.id AS fresh, $2::boolean AS partial
+FROM kgmem_found f JOIN kgmem_relationships s ON s.at = f.at
+LEFT JOIN {index}.edge k ON k.scope = f.scope AND k.key = f.key AND f.key IS NOT NULL
+LEFT JOIN {index}.edge e ON e.source = f.source AND e.kind = f.kind AND e.target = f.target AND e.scope = f.scope
+                        AND e.discriminator = f.discriminator AND k.id IS NULL
+WHERE f.origin IS NOT NULL AND s.kind <> ALL ($3::text[]) AND f.at <> ALL ($4::integer[])
+  AND coalesce(k.id, e.id) IS NOT NULL
+
+-- name: said_values
+-- Statements of kinds that hold a value ($1), which are recorded one by one; those of $2 are already.
+SELECT s.*, coalesce(k.id, e.id) AS edge, coalesce(k.id, e.id) = f.id AS fresh
+FROM kgmem_found f JOIN kgmem_relationships s ON s.at = f.at
+LEFT JOIN {index}.edge k ON k.scope = f.scope AND k.key = f.key AND f.key IS NOT NULL
+LEFT JOIN {index}.edge e ON e.source = f.source AND e.kind = f.kind AND e.target = f.target AND e.scope = f.scope
+                        AND e.discriminator = f.discriminator AND k.id IS NULL
+WHERE f.origin IS NOT NULL AND s.kind = ANY ($1::text[]) AND f.at <> ALL ($2::integer[])
+  AND coalesce(k.id, e.id) IS NOT NULL
+ORDER BY f.place, f.at
+
+-- name: said_before
+-- Relationships that other sources state already, which may have been written before every statement became a claim.
+SELECT DISTINCT e.id AS edge, f.origin AS source FROM kgmem_found f
+JOIN {index}.edge e ON e.source = f.source AND e.kind = f.kind AND e.target = f.target AND e.scope = f.scope
+                   AND e.discriminator = f.discriminator
+WHERE f.origin IS NOT NULL AND e.id <> f.id AND e.origin <> f.origin
 
 -- name: endless
 -- Relationships of which an end is missing.

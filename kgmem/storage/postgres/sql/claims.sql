@@ -17,32 +17,158 @@ FROM {index}.topic t JOIN {index}.scope s ON s.id = t.scope
 WHERE t.id = ANY ($1::bigint[]) ORDER BY t.id FOR NO KEY UPDATE OF t
 
 -- name: insert_claims
-WITH made AS (
-INSERT INTO {index}.claim (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends, edge,
-                           adopted, stated)
-SELECT n.topic, n.source, n.object, n.value::jsonb, n.valid_from, n.valid_to, n.confidence, n.episode, n.begins, n.ends,
-       n.edge, n.edge IS NOT NULL, n.stated
+-- One row a statement, in its order: the claim that states it, and whether that is new.
+WITH said AS MATERIALIZED (
+SELECT n.at, n.topic, n.source, n.object, n.value::jsonb AS value, n.valid_from, n.valid_to, n.confidence, n.episode,
+       n.begins, n.ends,
+       kgmem.claim_digest(n.source, n.object, n.value::jsonb, n.valid_from, n.valid_to, n.confidence, n.episode,
+                          n.begins, n.ends) AS stated
 FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::real[], $8::text[],
-            $9::integer[], $10::integer[], $11::bigint[], $12::bigint[])
-     AS n (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends, edge, stated)
+            $9::integer[], $10::integer[])
+     WITH ORDINALITY AS n (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends, at)
+), made AS (
+INSERT INTO {index}.claim (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends,
+                           adopted, stated)
+SELECT topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends, false, stated
+FROM said ORDER BY at
 ON CONFLICT (topic, stated) WHERE known_to IS NULL DO NOTHING
 RETURNING id, topic, stated
 ), told AS (
 INSERT INTO {index}.change (operation, kind, ids, keys)
 SELECT 1, 5, array_agg(id ORDER BY id), '{}' FROM made HAVING count(*) > 0
 )
-SELECT id, topic, stated FROM made
+SELECT coalesce(m.id, c.id) AS id, s.topic, m.id IS NOT NULL AS created
+FROM said s
+LEFT JOIN made m ON m.topic = s.topic AND m.stated = s.stated
+LEFT JOIN {index}.claim c ON m.id IS NULL AND c.topic = s.topic AND c.stated = s.stated AND c.known_to IS NULL
+ORDER BY s.at
 
--- name: claims_stated
-SELECT c.id, c.topic, c.stated FROM {index}.claim c
-JOIN unnest($1::bigint[], $2::bigint[]) AS n (topic, stated) ON c.topic = n.topic AND c.stated = n.stated
-WHERE c.known_to IS NULL
+-- name: said_of_edges
+-- What sources state by relationships that are written: one row a statement. What is `tied` is stated by the
+-- relationship itself; of a `fresh` one nothing was claimed before; a `partial` statement names what it sets alone.
+SELECT n.at, e.id AS item, e.scope, a.key AS subject, l.name AS predicate, b.key AS object, n.value::jsonb AS value,
+       CASE WHEN n.value IS NULL THEN '' ELSE b.key END AS about, n.source, n.valid_from, n.valid_to, n.confidence,
+       n.episode, n.tied, n.fresh, $2::boolean AS partial
+FROM unnest($3::bigint[], $4::integer[], $5::text[], $6::text[], $7::real[], $8::text[], $9::text[], $10::boolean[],
+            $11::boolean[])
+     WITH ORDINALITY AS n (item, source, valid_from, valid_to, confidence, value, episode, tied, fresh, at)
+JOIN {index}.edge e ON e.id = n.item
+JOIN {index}.item a ON a.id = e.source AND a.kind = 1
+JOIN {index}.item b ON b.id = e.target AND b.kind = 1
+JOIN {index}.label l ON l.id = e.kind
 
--- name: supersede_claims
--- A relationship that says something else now says no more what it said.
-UPDATE {index}.claim c SET known_to = greatest(now(), c.known_from + interval '1us')
-WHERE c.edge = ANY ($1::bigint[]) AND c.adopted AND c.known_to IS NULL AND c.id <> ALL ($2::bigint[])
-RETURNING c.topic
+-- name: make_said_topics
+WITH said AS MATERIALIZED (%(said)s)
+INSERT INTO {index}.topic (scope, subject, predicate, about, stale)
+SELECT DISTINCT s.scope, s.subject, s.predicate, s.about, s.predicate = ANY ($1::text[])
+FROM said s
+WHERE NOT EXISTS (SELECT 1 FROM {index}.topic t WHERE t.scope = s.scope AND t.subject = s.subject
+                  AND t.predicate = s.predicate AND t.about = s.about)
+ORDER BY 1, 2, 3, 4
+ON CONFLICT DO NOTHING
+
+-- name: lock_said_topics
+-- Of kinds that are weighed ($1), before the relationships are locked, as whoever weighs them does.
+SELECT t.id FROM {index}.topic t
+JOIN (SELECT DISTINCT * FROM unnest($2::integer[], $3::text[], $4::text[]) AS u (scope, subject, predicate)
+      WHERE u.predicate = ANY ($1::text[])) n
+  ON t.scope = n.scope AND t.subject = n.subject AND t.predicate = n.predicate
+ORDER BY t.id FOR NO KEY UPDATE OF t
+
+-- name: claim_new
+-- Claims of relationships that are new, of which nothing can have been claimed before.
+WITH said AS MATERIALIZED (%(said)s),
+named AS MATERIALIZED (
+    SELECT t.id AS topic, s.*,
+           kgmem.claim_digest(s.source, s.object, s.value, s.valid_from, s.valid_to, coalesce(s.confidence, 1),
+                              s.episode, NULL, NULL) AS stated
+    FROM said s
+    JOIN {index}.topic t ON t.scope = s.scope AND t.subject = s.subject AND t.predicate = s.predicate
+                        AND t.about = s.about
+), made AS (
+    INSERT INTO {index}.claim (topic, source, object, value, valid_from, valid_to, confidence, episode, edge, adopted,
+                               stated)
+    SELECT topic, source, object, value, valid_from, valid_to, coalesce(confidence, 1), episode, item, true, stated
+    FROM named
+    ON CONFLICT (topic, stated) WHERE known_to IS NULL DO NOTHING
+    RETURNING id, topic
+), told AS (
+    INSERT INTO {index}.change (operation, kind, ids, keys)
+    SELECT 1, 5, array_agg(id ORDER BY id), '{}' FROM made HAVING count(*) > 0
+)
+UPDATE {index}.topic t SET stale = true
+WHERE t.id IN (SELECT topic FROM made) AND NOT t.stale
+  AND (t.predicate = ANY ($1::text[]) OR EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = t.id))
+
+-- name: claim_said
+-- Claims of relationships that were there before. A source's newer statement replaces its older one of the same
+-- relationship; what a `partial` one does not name stays as the source stated it. Gives the places of what is new.
+WITH said AS MATERIALIZED (%(said)s),
+latest AS MATERIALIZED (
+    SELECT DISTINCT ON (item, source, tied, CASE WHEN tied THEN NULL ELSE value END) * FROM said
+    ORDER BY item, source, tied, CASE WHEN tied THEN NULL ELSE value END, at DESC
+), full_said AS MATERIALIZED (
+    SELECT s.at, s.item, s.scope, s.subject, s.predicate, s.object, s.value, s.about, s.source, s.tied, s.fresh,
+           coalesce(s.valid_from, CASE WHEN s.partial THEN p.valid_from END) AS valid_from,
+           coalesce(s.valid_to, CASE WHEN s.partial THEN p.valid_to END) AS valid_to,
+           coalesce(s.confidence, CASE WHEN s.partial THEN p.confidence END, 1)::real AS confidence,
+           coalesce(s.episode, p.episode) AS episode, p.id AS held,
+           (p.object, p.about, p.value, p.valid_from, p.valid_to, p.confidence) AS before
+    FROM latest s
+    LEFT JOIN LATERAL (
+        SELECT c.*, t.about FROM {index}.claim c JOIN {index}.topic t ON t.id = c.topic
+        WHERE s.tied AND c.edge = s.item AND c.source = s.source AND c.known_to IS NULL
+          AND (s.episode IS NULL OR c.episode = s.episode)
+        ORDER BY c.adopted DESC, c.id DESC LIMIT 1) p ON true
+), named AS MATERIALIZED (
+    SELECT t.id AS topic, s.*,
+           kgmem.claim_digest(s.source, s.object, s.value, s.valid_from, s.valid_to, s.confidence, s.episode, NULL,
+                              NULL) AS stated
+    FROM full_said s
+    JOIN {index}.topic t ON t.scope = s.scope AND t.subject = s.subject AND t.predicate = s.predicate
+                        AND t.about = s.about
+    WHERE s.held IS NULL
+       OR (s.object, s.about, s.value, s.valid_from, s.valid_to, s.confidence) IS DISTINCT FROM s.before
+), ended AS (
+    UPDATE {index}.claim c SET known_to = greatest(now(), c.known_from + interval '1us')
+    FROM named n WHERE n.held IS NOT NULL AND c.id = n.held AND c.adopted AND c.known_to IS NULL
+    RETURNING c.id, c.topic
+), made AS (
+    INSERT INTO {index}.claim (topic, source, object, value, valid_from, valid_to, confidence, episode, edge, adopted,
+                               stated)
+    SELECT topic, source, object, value, valid_from, valid_to, confidence, episode, CASE WHEN tied THEN item END,
+           tied, stated
+    FROM named ORDER BY at
+    ON CONFLICT (topic, stated) WHERE known_to IS NULL DO NOTHING
+    RETURNING id, topic, stated
+), told AS (
+    INSERT INTO {index}.change (operation, kind, ids, keys)
+    SELECT 1, 5, array_agg(id ORDER BY id), '{}' FROM made HAVING count(*) > 0
+), gone AS (
+    INSERT INTO {index}.change (operation, kind, ids, keys)
+    SELECT 3, 5, array_agg(id ORDER BY id), '{}' FROM ended HAVING count(*) > 0
+), stale AS (
+    UPDATE {index}.topic t SET stale = true
+    WHERE t.id IN (SELECT topic FROM made UNION SELECT topic FROM ended) AND NOT t.stale
+      AND (t.predicate = ANY ($1::text[]) OR EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = t.id))
+)
+SELECT n.at, n.item, n.fresh FROM named n JOIN made m ON m.topic = n.topic AND m.stated = n.stated
+
+-- name: unclaimed
+-- Relationships with a source of which no claim tells, as they were written before every statement became one.
+SELECT e.id, e.origin, o.key AS source FROM {index}.edge e JOIN {index}.source o ON o.id = e.origin
+WHERE e.id = ANY ($1::bigint[])
+  AND NOT EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = e.id AND c.source = e.origin)
+
+-- name: untie_claims
+-- Claims of values that the relationship does not show any more: they are told of apart from it.
+WITH untied AS (
+    UPDATE {index}.claim c SET edge = NULL, adopted = false
+    FROM unnest($1::bigint[], $2::text[]) AS n (edge, value)
+    WHERE c.edge = n.edge AND c.known_to IS NULL AND c.value <> n.value::jsonb
+    RETURNING c.topic
+)
+UPDATE {index}.topic t SET stale = true WHERE t.id IN (SELECT topic FROM untied)
 
 -- name: withdraw_edges
 WITH gone AS (
@@ -53,23 +179,52 @@ WITH gone AS (
 )
 UPDATE {index}.topic SET stale = true WHERE id IN (SELECT topic FROM gone)
 
+-- name: claims_by
+-- The next claims that one source states ($3), or one text ($4), in one scope.
+SELECT c.id FROM {index}.claim c JOIN {index}.topic t ON t.id = c.topic JOIN {index}.source o ON o.id = c.source
+WHERE c.known_to IS NULL AND t.scope = $1 AND c.id > $2 AND ($3::text IS NULL OR o.key = $3)
+  AND ($4::text IS NULL OR c.episode = $4)
+ORDER BY c.id LIMIT $5
+
 -- name: withdraw_claims
 UPDATE {index}.claim c SET known_to = greatest(now(), c.known_from + interval '1us')
 FROM {index}.topic t
-WHERE c.id = ANY ($1::bigint[]) AND c.known_to IS NULL AND t.id = c.topic AND t.scope = $2
+WHERE c.id = ANY ($1::bigint[]) AND c.known_to IS NULL AND t.id = c.topic AND ($2::integer IS NULL OR t.scope = $2)
 RETURNING c.id, c.topic
 
 -- name: edges_without_claims
 -- Relationships of claims that were taken back, which no other claim says.
+-- What was written without a source at first is stated by nobody in particular, and stays.
 SELECT DISTINCT c.edge AS id FROM {index}.claim c
 WHERE c.id = ANY ($1::bigint[]) AND c.edge IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM {index}.claim o WHERE o.edge = c.edge AND o.known_to IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM {index}.history h WHERE h.id = c.edge AND h.version = 1
+                  AND NOT (h.record -> 'properties') ?| '{source,consensus}')
+
+-- name: edges_to_hand_over
+-- Relationships that name a source which does not state them any more, each with the one that states them longest.
+SELECT e.id, (SELECT o.key FROM {index}.claim c JOIN {index}.source o ON o.id = c.source
+              WHERE c.edge = e.id AND c.known_to IS NULL ORDER BY c.id LIMIT 1) AS source
+FROM {index}.edge e
+WHERE e.id = ANY ($1::bigint[]) AND e.origin IS NOT NULL
+  AND EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = e.id AND c.source = e.origin)
+  AND NOT EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = e.id AND c.source = e.origin AND c.known_to IS NULL)
+
+-- name: edges_of_claims
+SELECT DISTINCT edge AS id FROM {index}.claim WHERE id = ANY ($1::bigint[]) AND edge IS NOT NULL
+
+-- name: hand_over
+UPDATE {index}.edge e SET version = e.version + 1, known_from = greatest(now(), e.known_from + interval '1us'),
+    origin = (SELECT c.source FROM {index}.claim c WHERE c.edge = e.id AND c.known_to IS NULL ORDER BY c.id LIMIT 1),
+    stated = NULL
+WHERE e.id = ANY ($1::bigint[])
 
 -- name: withdraw_lost
 -- Relationships that went by other ways, such as an import that was taken back.
 WITH gone AS (
     UPDATE {index}.claim c SET known_to = greatest(now(), c.known_from + interval '1us')
-    WHERE c.adopted AND c.known_to IS NULL AND NOT EXISTS (SELECT 1 FROM {index}.edge e WHERE e.id = c.edge)
+    WHERE c.adopted AND c.edge IS NOT NULL AND c.known_to IS NULL
+      AND NOT EXISTS (SELECT 1 FROM {index}.edge e WHERE e.id = c.edge)
     RETURNING c.topic
 )
 UPDATE {index}.topic SET stale = true WHERE id IN (SELECT topic FROM gone)
@@ -77,8 +232,19 @@ UPDATE {index}.topic SET stale = true WHERE id IN (SELECT topic FROM gone)
 -- name: mark_stale
 UPDATE {index}.topic SET stale = true WHERE id = ANY ($1::bigint[])
 
+-- name: weighable
+-- Those of topics that are weighed: of kinds that are ($2), of claims that are no relationship's, or weighed before.
+SELECT t.id FROM {index}.topic t
+WHERE t.id = ANY ($1::bigint[]) AND (
+    t.predicate = ANY ($2::text[]) OR EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = t.id)
+    OR EXISTS (SELECT 1 FROM {index}.claim c WHERE c.topic = t.id AND NOT c.adopted AND c.known_to IS NULL))
+
 -- name: stale
 SELECT id FROM {index}.topic WHERE stale ORDER BY id LIMIT $1
+
+-- name: stale_of_edges
+SELECT DISTINCT t.id FROM {index}.claim c JOIN {index}.topic t ON t.id = c.topic
+WHERE c.edge = ANY ($1::bigint[]) AND t.stale ORDER BY t.id
 
 -- name: fresh
 UPDATE {index}.topic SET stale = false WHERE id = ANY ($1::bigint[]) AND stale
@@ -163,6 +329,10 @@ UPDATE {index}.edge e SET version = e.version + 1, known_from = greatest(now(), 
     trust = n.trust
 FROM unnest($1::bigint[], $2::real[]) AS n (id, trust) WHERE e.id = n.id
 
+-- name: tell_weighed
+-- Import 0: what weighing changes is nobody's change, and hinders no import from being taken back out.
+INSERT INTO {index}.change (operation, kind, ids, import) VALUES (2, 3, $1, 0)
+
 -- name: lock_edges
 SELECT e.id, e.kind, e.version, e.known_from, e.source, e.target FROM {index}.edge e
 WHERE e.id = ANY ($1::bigint[]) ORDER BY e.id FOR UPDATE
@@ -185,22 +355,11 @@ WHERE s.path = ANY ($1::text[]) AND i.key = ANY ($2::text[])
 SELECT i.key FROM {index}.item i WHERE i.scope = $1 AND i.kind = 1 AND i.key = ANY ($2::text[])
 
 -- name: adoptable
--- Relationships with a source, of kinds that are weighed, which are no claim yet or say something new.
-SELECT e.id FROM {index}.edge e
-WHERE e.id > $1 AND e.kind = ANY ($2::integer[]) AND e.origin IS NOT NULL
+-- Relationships with a source, of kinds that are weighed, of which no claim tells.
+SELECT e.id, e.origin, o.key AS source FROM {index}.edge e JOIN {index}.source o ON o.id = e.origin
+WHERE e.id > $1 AND e.kind = ANY ($2::integer[])
   AND NOT EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = e.id AND c.known_to IS NULL)
 ORDER BY e.id LIMIT $3
-
--- name: edges_to_adopt
-SELECT e.id, e.kind, e.confidence, s.path AS scope, o.key AS source, a.key AS start_key, b.key AS end_key
-FROM {index}.edge e
-JOIN {index}.scope s ON s.id = e.scope
-JOIN {index}.source o ON o.id = e.origin
-JOIN {index}.item a ON a.id = e.source AND a.kind = 1
-JOIN {index}.item b ON b.id = e.target AND b.kind = 1
-WHERE e.id = ANY ($1::bigint[])
-  AND NOT EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = e.id AND NOT c.adopted AND c.known_to IS NULL)
-ORDER BY e.id
 
 -- name: lock_entities
 SELECT i.id, i.key, i.version, i.known_from FROM {index}.item i
@@ -215,7 +374,7 @@ WITH kept AS (
     FROM unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::text[]) AS n (id, version, known_from, record)
     ON CONFLICT (id, version) DO NOTHING
 ), told AS (
-    INSERT INTO {index}.change (operation, kind, ids, keys) VALUES (2, 1, $1, '{}')
+    INSERT INTO {index}.change (operation, kind, ids, keys, import) VALUES (2, 1, $1, '{}', 0)
 )
 UPDATE {index}.item i
 SET version = i.version + 1, known_from = greatest(now(), i.known_from + interval '1us'), stated = NULL

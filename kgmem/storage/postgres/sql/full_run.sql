@@ -1,9 +1,9 @@
 -- name: due
 -- Of few claims a full run costs next to nothing; of many it waits until a share of them is new.
-SELECT coalesce((SELECT max(id) FROM {index}.claim), 0) > coalesce((SELECT max(claim) FROM {index}.weighed), 0)
-   AND (SELECT count(*) FROM (SELECT 1 FROM {index}.claim c
-                              WHERE c.id > coalesce((SELECT max(claim) FROM {index}.weighed), 0) LIMIT 100000) n)
-       >= $1::float8 * coalesce((SELECT sum(count) FROM {index}.weighed), 0)
+SELECT n.count > 0 AND n.count >= $1::float8 * coalesce((SELECT sum(count) FROM {index}.weighed), 0)
+FROM (SELECT count(*) FROM (SELECT 1 FROM {index}.claim c JOIN {index}.topic t ON t.id = c.topic
+                            WHERE c.id > coalesce((SELECT max(claim) FROM {index}.weighed), 0)
+                              AND (NOT c.adopted OR t.predicate = ANY ($2::text[])) LIMIT 100000) new) n
 
 -- name: scopes
 -- The scopes with claims, those above first: what is learned there is the prior of those below.
@@ -11,11 +11,14 @@ SELECT p.id, p.path, max(t.id) AS topic FROM {index}.topic t JOIN {index}.scope 
 GROUP BY p.id, p.path ORDER BY length(p.path), p.path
 
 -- name: claims
+-- Of what is weighed: kinds that are ($2), claims that are no relationship's, and what was weighed before.
 SELECT c.id, c.topic, o.key, c.object, c.value::text AS value, c.valid_from, c.valid_to, c.confidence, t.subject,
        t.predicate, t.about
 FROM {index}.topic t JOIN {index}.claim c ON c.topic = t.id AND c.known_to IS NULL
 JOIN {index}.source o ON o.id = c.source
 WHERE t.scope = $1
+  AND (t.predicate = ANY ($2::text[]) OR EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = t.id)
+       OR EXISTS (SELECT 1 FROM {index}.claim o WHERE o.topic = t.id AND NOT o.adopted AND o.known_to IS NULL))
 ORDER BY c.id
 
 -- name: sources

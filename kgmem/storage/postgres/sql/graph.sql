@@ -97,7 +97,7 @@ CREATE TABLE {index}.change (
     kind      smallint NOT NULL,          -- 1 entity, 2 episode, 3 relationship, 4 schema
     ids       bigint[] NOT NULL,
     keys      text[] NOT NULL DEFAULT '{}',
-    import    integer                      -- the import that it came with; below zero, that it went with
+    import    integer                      -- the import that it came with; below zero, that it went with; 0: by weighing
 );
 CREATE INDEX ON {index}.change (xid, id);
 CREATE INDEX ON {index}.change (import, id) WHERE import IS NOT NULL;

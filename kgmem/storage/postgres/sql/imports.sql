@@ -73,7 +73,7 @@ SELECT c.id AS change, u.at, c.operation, c.kind, u.now, coalesce(i.key, e.key, 
        coalesce(b.key, hb.record->'properties'->>'key') AS end_key
 FROM (SELECT c.id, c.operation, c.kind, n.at, n.id AS was
       FROM {index}.change c CROSS JOIN LATERAL unnest(c.ids) WITH ORDINALITY AS n (id, at)
-      WHERE c.import = $1 AND c.operation < 3 AND (c.id, n.at) > ($2, $3)
+      WHERE c.import = $1 AND c.operation < 3 AND c.kind <= 3 AND (c.id, n.at) > ($2, $3)
       ORDER BY c.id, n.at LIMIT $4) c
 CROSS JOIN LATERAL (
     SELECT c.at, coalesce((SELECT m.now FROM kgmem.import_move m WHERE m.import = $1 AND m.former = c.was), c.was) AS now) u

@@ -15,8 +15,11 @@ WITH own AS MATERIALIZED (
     SELECT coalesce(m.now, u.id) AS id, c.kind, min(c.id) AS first, bool_or(c.operation = 1) AS created
     FROM {index}.change c CROSS JOIN LATERAL unnest(c.ids) AS u (id)
     LEFT JOIN kgmem.import_move m ON m.import = $1 AND m.former = u.id
-    WHERE c.import = $1 AND c.operation < 3
+    WHERE c.import = $1 AND c.operation < 3 AND c.kind <= 3
     GROUP BY 1, 2
+), claims AS MATERIALIZED (
+    SELECT u.id FROM {index}.change c CROSS JOIN LATERAL unnest(c.ids) AS u (id)
+    WHERE c.import = $1 AND c.operation = 1 AND c.kind = 5
 ), done AS MATERIALIZED (
     SELECT DISTINCT u.id FROM {index}.change c CROSS JOIN LATERAL unnest(c.ids) AS u (id)
     WHERE c.import = -($1::integer) AND c.operation < 3
@@ -31,13 +34,17 @@ WITH own AS MATERIALIZED (
     JOIN own o ON o.id = coalesce(m.now, u.id)
     LEFT JOIN undone n ON n.import = c.import AND n.id = u.id
     WHERE c.id >= (SELECT min(first) FROM own) AND c.id >= o.first AND c.import IS DISTINCT FROM -($1::integer)
-      AND NOT (c.operation = 3 AND c.import = $1)
+      AND NOT (c.operation = 3 AND c.import = $1) AND c.kind <= 3
     GROUP BY o.id
 )
 INSERT INTO kgmem_undo (id, kind, version, before, act)
 SELECT o.id, o.kind, coalesce(i.version, e.version), coalesce(i.version, e.version) - l.updates,
        CASE WHEN coalesce(i.id, e.id) IS NULL AND x.key IS NULL THEN 'gone'
             WHEN l.others THEN 'changed'
+            -- Others state it too, so that it stays, and names one of them.
+            WHEN o.created AND o.kind = 3 AND EXISTS (
+                SELECT 1 FROM {index}.claim c WHERE c.edge = o.id AND c.known_to IS NULL
+                AND NOT EXISTS (SELECT 1 FROM claims k WHERE k.id = c.id)) THEN 'changed'
             WHEN o.created THEN 'delete'
             WHEN h.id IS NULL THEN 'unknown'
             ELSE 'restore' END
@@ -149,7 +156,30 @@ ON CONFLICT (import, former) DO UPDATE SET now = excluded.now
 
 -- name: came_undone
 SELECT CASE WHEN operation = 3 THEN kind ELSE 0 END AS kind, sum(cardinality(ids))::bigint AS count
-FROM {index}.change WHERE import = -($1::integer) GROUP BY 1
+FROM {index}.change WHERE import = -($1::integer) AND kind <= 3 GROUP BY 1
+
+-- name: next_claims
+-- Current claims that came with the import, each with the one of the same source that it replaced.
+SELECT k.id, (SELECT o.id FROM {index}.claim o WHERE o.edge = k.edge AND o.source = k.source AND o.known_to = k.known_from
+              ORDER BY o.id DESC LIMIT 1) AS former
+FROM {index}.claim k
+WHERE k.known_to IS NULL AND k.id > $2 AND k.id IN (
+    SELECT u.id FROM {index}.change c CROSS JOIN LATERAL unnest(c.ids) AS u (id)
+    WHERE c.import = $1 AND c.operation = 1 AND c.kind = 5)
+ORDER BY k.id LIMIT $3
+
+-- name: claim_again
+-- What a source had stated before counts again.
+INSERT INTO {index}.claim (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends, edge,
+                           adopted, stated)
+SELECT c.topic, c.source, c.object, c.value, c.valid_from, c.valid_to, c.confidence, c.episode, c.begins, c.ends, c.edge,
+       c.adopted, c.stated
+FROM {index}.claim c WHERE c.id = ANY ($1::bigint[]) AND EXISTS (SELECT 1 FROM {index}.edge e WHERE e.id = c.edge)
+ORDER BY c.id
+ON CONFLICT (topic, stated) WHERE known_to IS NULL DO NOTHING
+
+-- name: spared
+SELECT id FROM kgmem_undo WHERE kind = 3
 
 -- name: forget_waiting
 WITH relationships AS (DELETE FROM kgmem.import_relationship WHERE import = $1)

@@ -171,7 +171,7 @@ ON CONFLICT DO NOTHING
 RETURNING id
 
 -- name: lock_edges
-SELECT n.at, e.id, e.source, e.target, e.kind, e.version, e.stated, e.known_from
+SELECT n.at, e.id, e.source, e.target, e.kind, e.version, e.stated, e.known_from, e.origin
 FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[], $5::bigint[])
      WITH ORDINALITY AS n (source, target, kind, scope, discriminator, at)
 JOIN {index}.edge e ON e.source = n.source AND e.target = n.target AND e.kind = n.kind AND e.scope = n.scope
@@ -180,7 +180,7 @@ ORDER BY e.id
 FOR UPDATE OF e
 
 -- name: lock_keyed_edges
-SELECT n.at, e.id, e.source, e.target, e.kind, e.version, e.stated, e.known_from
+SELECT n.at, e.id, e.source, e.target, e.kind, e.version, e.stated, e.known_from, e.origin
 FROM unnest($1::integer[], $2::text[]) WITH ORDINALITY AS n (scope, key, at)
 JOIN {index}.edge e ON e.scope = n.scope AND e.key = n.key
 ORDER BY e.id
