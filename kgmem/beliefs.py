@@ -18,6 +18,7 @@ from kgmem.domain.claim import (
     Withdrawn,
 )
 from kgmem.domain.entity import Page
+from kgmem.domain.errors import InvalidInput
 from kgmem.domain.scope import SHARED, check_scope
 from kgmem.services import claim as claiming
 from kgmem.services import judge as judging
@@ -36,10 +37,26 @@ class Beliefs:
         return await claiming.put_claims(self.parts, graph, claims)
 
     async def withdraw_claims(
-        self, graph: str, ids: Sequence[int], *, scope: str = SHARED, dry_run: bool = False
+        self,
+        graph: str,
+        ids: Sequence[int] = (),
+        *,
+        source: str | None = None,
+        episode: str | None = None,
+        scope: str = SHARED,
+        dry_run: bool = False,
     ) -> Withdrawn:
-        """Take claims of exactly this scope back; if dry, only say what that would do."""
-        return await claiming.withdraw(self.parts, graph, ids, check_scope(scope), dry_run=dry_run)
+        """Take claims of exactly this scope back: some by id, or all of a source or of a text (the key of an episode).
+
+        Relationships that only they state go too; if dry, only say what that would do. Raises InvalidInput unless
+        exactly one of the three is given.
+        """
+        check_scope(scope)
+        if sum((bool(ids), source is not None, episode is not None)) != 1:
+            raise InvalidInput("It is not clear which claims to take back.", mend="Give one of id, source and episode.")
+        if ids:
+            return await claiming.withdraw(self.parts, graph, ids, scope, dry_run=dry_run)
+        return await claiming.withdraw_all(self.parts, graph, scope, source=source, episode=episode, dry_run=dry_run)
 
     async def list_claims(self, graph: str, asked: ClaimFilter) -> Page[ClaimStatement]:
         """Give a page of the claims that a scope sees; withdrawn ones too, or as they were known at a time."""

@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "recall": ("kgmem.cli.recall:recall", "Ask a question."),
     "cypher": ("kgmem.cli.cypher:cypher", "Ask a graph in Cypher: one query, a named one, or a shell."),
     "why": ("kgmem.cli.why:why", "Tell why a fact is believed: who says so, who disagrees, and what came of it."),
+    "withdraw": ("kgmem.cli.withdraw:withdraw", "Take claims back: some, or all of a source or a text."),
     "conflicts": ("kgmem.cli.why:conflicts", "List the facts that sources disagree on."),
     "review": (
         "kgmem.cli.review:app",

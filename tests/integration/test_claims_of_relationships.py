@@ -9,9 +9,10 @@ import pytest
 
 from kgmem.domain.claim import ClaimFilter, FactFilter, HeldFact
 from kgmem.domain.entity import Entity
+from kgmem.domain.errors import InvalidInput
 from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
-from tests.memories import change_feed, cypher, new_graph, other_client
+from tests.memories import change_feed, cypher, index_schema, new_graph, other_client, query
 
 SCHEMA = {
     "kinds": {"LED_BY": {"functional": True}},
@@ -122,3 +123,135 @@ async def test_three_sources_against_one_weigh_three_to_one_however_they_come(
         await way(memory, graph, shared_database_url, tmp_path)
         assert await change_feed(memory, graph) == before
     assert (await claimed(memory, graph), await the_fact(memory, graph)) == (claims, fact)
+
+
+async def test_a_kind_that_is_not_weighed_keeps_all_its_sources(memory: Memory, graph: str) -> None:
+    for source in ("a", "b", "a"):
+        await memory.put_relationships(graph, [Relationship("KNOWS", "alice", "bob", source=source)])
+
+    (edge,) = (await memory.list_relationships(graph, kind="KNOWS")).items
+    assert (edge.source, edge.version, edge.properties) == ("a", 1, {})
+    assert await claimed(memory, graph) == [("a", "bob"), ("b", "bob")]
+    assert not (await memory.facts(graph, FactFilter(predicate="KNOWS"))).items
+
+
+async def test_a_source_replaces_its_own_statement_alone(memory: Memory, graph: str) -> None:
+    await memory.put_relationships(graph, [led("a", "alice", confidence=0.9), led("b", "alice", confidence=0.8)])
+    written = await memory.put_relationships(graph, [led("b", "alice", confidence=0.5)])
+
+    assert written.updated == 1
+    claims = (await memory.list_claims(graph, ClaimFilter())).items
+    assert {(claim.source, claim.confidence) for claim in claims} == {("a", 0.9), ("b", 0.5)}
+    partial = await memory.put_relationships(graph, [led("b", "alice")])
+    assert partial.unchanged == 1
+    assert (await memory.list_claims(graph, ClaimFilter())).items == claims
+
+
+async def test_what_a_source_takes_back_stays_while_others_state_it(memory: Memory, graph: str) -> None:
+    await memory.put_relationships(graph, [led(source, who) for source, who in SAID])
+    before = (await the_fact(memory, graph)).relationships
+
+    dry = await memory.withdraw_claims(graph, source="a", dry_run=True)
+    done = await memory.withdraw_claims(graph, source="a")
+    other = await memory.withdraw_claims(graph, source="d")
+
+    assert (dry.withdrawn, done.withdrawn, done.relationships, len(other.relationships)) == (1, 1, [], 1)
+    fact = await the_fact(memory, graph)
+    assert (fact.value, fact.supporting, fact.opposing) == ("alice", 2, 0)
+    (edge,) = (await memory.list_relationships(graph, kind="LED_BY")).items
+    assert (edge.end, edge.source, edge.id in before) == ("alice", "b", True)
+    await memory.withdraw_claims(graph, source="b")
+    await memory.withdraw_claims(graph, source="c")
+    assert not (await memory.list_relationships(graph, kind="LED_BY")).items
+    assert not (await memory.facts(graph, FactFilter())).items
+
+
+async def test_what_was_written_without_a_source_stays_when_its_source_goes(memory: Memory, graph: str) -> None:
+    await memory.put_relationships(graph, [Relationship("LED_BY", "acme", "alice")])
+    await memory.put_relationships(graph, [led("a", "alice")])
+
+    done = await memory.withdraw_claims(graph, source="a")
+
+    (edge,) = (await memory.list_relationships(graph, kind="LED_BY")).items
+    assert (done.withdrawn, list(done.relationships), edge.source) == (1, [], None)
+
+
+async def test_one_of_id_source_and_episode_is_asked_for(memory: Memory, graph: str) -> None:
+    for wrong in ({}, {"source": "a", "episode": "e"}, {"ids": [1], "source": "a"}):
+        with pytest.raises(InvalidInput, match="not clear"):
+            await memory.withdraw_claims(graph, **wrong)
+
+
+def lines(folder: Path, source: str, *who: str) -> Path:
+    path = folder / f"{source}.csv"
+    path.write_text("from,to,kind,source\n" + "".join(f"acme,{each},LED_BY,{source}\n" for each in who))
+    return path
+
+
+async def test_an_import_that_is_undone_takes_its_claims_along(memory: Memory, graph: str, tmp_path: Path) -> None:
+    first = await memory.import_files(graph, [lines(tmp_path, "a", "alice")])
+    second = await memory.import_files(graph, [lines(tmp_path, "b", "alice", "bob")])
+    third = await memory.import_files(graph, [lines(tmp_path, "b", "alice", "bob")])
+    assert (second.created, second.updated, third.unchanged) == (1, 1, 2)
+
+    await memory.undo_import(graph, second.id)
+
+    assert await claimed(memory, graph) == [("a", "alice")]
+    (edge,) = (await memory.list_relationships(graph, kind="LED_BY")).items
+    assert (edge.end, edge.source) == ("alice", "a")
+    await memory.put_relationships(graph, [led("c", "alice")])
+    await memory.undo_import(graph, first.id)
+    assert await claimed(memory, graph) == [("c", "alice")]
+    (edge,) = (await memory.list_relationships(graph, kind="LED_BY")).items
+    assert (edge.end, edge.source) == ("alice", "c")
+    fact = await the_fact(memory, graph)
+    assert (fact.value, fact.supporting, fact.relationships) == ("alice", 1, [edge.id])
+
+
+async def test_what_an_import_replaced_is_claimed_again_when_it_is_undone(
+    memory: Memory, graph: str, tmp_path: Path
+) -> None:
+    await memory.put_relationships(graph, [led("a", "alice", confidence=0.5)])
+    path = tmp_path / "sure.csv"
+    path.write_text("from,to,kind,source,confidence\nacme,alice,LED_BY,a,0.9\n")
+    done = await memory.import_files(graph, [path])
+
+    await memory.undo_import(graph, done.id)
+
+    (claim,) = (await memory.list_claims(graph, ClaimFilter())).items
+    assert (claim.source, claim.confidence) == ("a", 0.5)
+
+
+@pytest.mark.parametrize("imported", [False, True])
+async def test_values_of_a_relationship_stand_side_by_side(
+    memory: Memory, graph: str, tmp_path: Path, imported: bool
+) -> None:
+    said = [("a", 5), ("b", 7), ("c", 7), ("b", 7)]
+    for at, (source, value) in enumerate(said):
+        stated = Relationship("HAS_FIGURE", "acme", "alice", source=source, properties={"value": value, "unit": "km"})
+        if imported:
+            path = tmp_path / f"{at}.csv"
+            path.write_text(f"from,to,kind,source,value:integer,unit\nacme,alice,HAS_FIGURE,{source},{value},km\n")
+            await memory.import_files(graph, [path])
+        else:
+            await memory.put_relationships(graph, [stated])
+
+    (fact,) = (await memory.facts(graph, FactFilter(predicate="HAS_FIGURE"))).items
+    assert {option.value: set(option.sources) for option in fact.options} == {"7 km": {"b", "c"}, "5 km": {"a"}}
+    edges = (await memory.list_relationships(graph, kind="HAS_FIGURE")).items
+    assert sorted(edge.properties["value"] for edge in edges) == [5, 7]
+    before = await change_feed(memory, graph)
+    await memory.put_relationships(graph, [stated])
+    assert await change_feed(memory, graph) == before
+
+
+async def test_a_relationship_of_before_keeps_the_claim_of_the_source_that_it_names(memory: Memory, graph: str) -> None:
+    await memory.put_relationships(graph, [led("a", "alice")])
+    schema = await index_schema(memory, graph)
+    for table in ("claim", "topic", "fact", "stance"):
+        await query(memory, f"DELETE FROM {schema}.{table}")
+
+    await memory.put_relationships(graph, [led("b", "alice")])
+
+    assert await claimed(memory, graph) == [("a", "alice"), ("b", "alice")]
+    assert (await the_fact(memory, graph)).supporting == 2

@@ -13,6 +13,7 @@ from kgmem_api.keys_in_paths import KEY
 from kgmem_api.replies import reply
 from kgmem_api.routes.parameters import MOST_KEYS, GraphName, ItemKey, ScopeQuery, gives
 from kgmem_api.wire.claims import ClaimBatch, ClaimedOut, ClaimPage, ClaimQuery, SourceTrustOut, WithdrawnOut, claim_out
+from kgmem_api.wire.fields import Key
 
 router = APIRouter(tags=["claims"], route_class=DirectRoute)
 _ALL = "/v1/graphs/{graph}/claims"
@@ -38,14 +39,21 @@ async def withdraw_claims(
     graph: GraphName,
     access: Writes,
     ids: Annotated[
-        list[Annotated[int, Query(ge=0, le=2**63 - 1)]],
-        Query(alias="id", min_length=1, max_length=MOST_KEYS, description="A claim; may be given repeatedly."),
-    ],
+        list[Annotated[int, Query(ge=0, le=2**63 - 1)]] | None,
+        Query(alias="id", max_length=MOST_KEYS, description="A claim; may be given repeatedly."),
+    ] = None,
+    source: Annotated[Key | None, Query(description="Instead of ids: who states them.")] = None,
+    episode: Annotated[Key | None, Query(description="Instead of ids: the episode that states them.")] = None,
     scope: ScopeQuery = None,
     dry_run: Annotated[bool, Query(description="Only say what that would do.")] = False,
 ) -> Response:
-    """Take claims of exactly this scope back, with the relationships that only they say; the history keeps them."""
-    done = await access.memory.withdraw_claims(graph, ids, scope=access.scope(scope), dry_run=dry_run)
+    """Take claims of exactly this scope back, some or all of a source or an episode; the history keeps them.
+
+    Relationships that only they state go too; one that others state too names one of these.
+    """
+    done = await access.memory.withdraw_claims(
+        graph, ids or (), source=source, episode=episode, scope=access.scope(scope), dry_run=dry_run
+    )
     return reply(asdict(done))
 
 

@@ -114,7 +114,7 @@ async def record_said(
     fresh: bool,
     partial: bool = True,
 ) -> Sequence[Any]:
-    """Record the statements that the query `said` gives for `values`; gives a row (at, item, fresh) for each new claim.
+    """Record the statements that the query `said` gives for `values`; gives a row (at, fresh) for each new claim.
 
     `fresh`: all relationships are new, and so are all claims; then no rows are given.
     """

@@ -351,8 +351,8 @@ SELECT count(*) FROM (
 -- What sources state by new relationships, but for kinds that hold a value ($3). See claims.sql, said_of_edges.
 SELECT f.at, f.id AS item, f.scope, s.start_key AS subject, s.kind AS predicate, s.end_key AS object,
        NULL::jsonb AS value, '' COLLATE "C" AS about, f.origin AS source,
-       CASE WHEN s.stored LIKE '%%"valid_%%' THEN s.stored::jsonb ->> 'valid_from' END AS valid_from,
-       CASE WHEN s.stored LIKE '%%"valid_%%' THEN s.stored::jsonb ->> 'valid_to' END AS valid_to,
+       CASE WHEN s.stored LIKE '%"valid_%' THEN s.stored::jsonb ->> 'valid_from' END AS valid_from,
+       CASE WHEN s.stored LIKE '%"valid_%' THEN s.stored::jsonb ->> 'valid_to' END AS valid_to,
        f.confidence, NULL::text AS episode, true AS tied, true AS fresh, $2::boolean AS partial
 FROM kgmem_found f JOIN kgmem_relationships s ON s.at = f.at
 WHERE f.origin IS NOT NULL AND s.kind <> ALL ($3::text[])
@@ -361,8 +361,8 @@ WHERE f.origin IS NOT NULL AND s.kind <> ALL ($3::text[])
 -- The same where some of the relationships were there before; those of $4 are recorded already.
 SELECT f.at, coalesce(k.id, e.id) AS item, f.scope, s.start_key AS subject, s.kind AS predicate, s.end_key AS object,
        NULL::jsonb AS value, '' COLLATE "C" AS about, f.origin AS source,
-       CASE WHEN s.stored LIKE '%%"valid_%%' THEN s.stored::jsonb ->> 'valid_from' END AS valid_from,
-       CASE WHEN s.stored LIKE '%%"valid_%%' THEN s.stored::jsonb ->> 'valid_to' END AS valid_to,
+       CASE WHEN s.stored LIKE '%"valid_%' THEN s.stored::jsonb ->> 'valid_from' END AS valid_from,
+       CASE WHEN s.stored LIKE '%"valid_%' THEN s.stored::jsonb ->> 'valid_to' END AS valid_to,
        f.confidence, NULL::text AS episode, true AS tied, coalesce(k.id, e.id) = f.id AS fresh, $2::boolean AS partial
 FROM kgmem_found f JOIN kgmem_relationships s ON s.at = f.at
 LEFT JOIN {index}.edge k ON k.scope = f.scope AND k.key = f.key AND f.key IS NOT NULL

@@ -37,10 +37,13 @@ RETURNING id, topic, stated
 INSERT INTO {index}.change (operation, kind, ids, keys)
 SELECT 1, 5, array_agg(id ORDER BY id), '{}' FROM made HAVING count(*) > 0
 )
-SELECT coalesce(m.id, c.id) AS id, s.topic, m.id IS NOT NULL AS created
-FROM said s
-LEFT JOIN made m ON m.topic = s.topic AND m.stated = s.stated
-LEFT JOIN {index}.claim c ON m.id IS NULL AND c.topic = s.topic AND c.stated = s.stated AND c.known_to IS NULL
+SELECT coalesce(s.id, c.id) AS id, s.topic, s.id IS NOT NULL AS created
+FROM (
+    -- No join of the two: taken for a few rows it would be a loop over many.
+    SELECT at, topic, stated, max(id) OVER (PARTITION BY topic, stated) AS id
+    FROM (SELECT at, topic, stated, NULL::bigint AS id FROM said UNION ALL SELECT NULL, topic, stated, id FROM made) u) s
+LEFT JOIN {index}.claim c ON s.id IS NULL AND c.topic = s.topic AND c.stated = s.stated AND c.known_to IS NULL
+WHERE s.at IS NOT NULL
 ORDER BY s.at
 
 -- name: said_of_edges
@@ -116,8 +119,10 @@ latest AS MATERIALIZED (
            (p.object, p.about, p.value, p.valid_from, p.valid_to, p.confidence) AS before
     FROM latest s
     LEFT JOIN LATERAL (
-        SELECT c.*, t.about FROM {index}.claim c JOIN {index}.topic t ON t.id = c.topic
-        WHERE s.tied AND c.edge = s.item AND c.source = s.source AND c.known_to IS NULL
+        -- By the relationship alone, whatever the statistics know: one source may state all of them.
+        SELECT c.*, t.about
+        FROM (SELECT * FROM {index}.claim WHERE edge = s.item OFFSET 0) c JOIN {index}.topic t ON t.id = c.topic
+        WHERE s.tied AND c.source = s.source AND c.known_to IS NULL
           AND (s.episode IS NULL OR c.episode = s.episode)
         ORDER BY c.adopted DESC, c.id DESC LIMIT 1) p ON true
 ), named AS MATERIALIZED (
@@ -152,13 +157,16 @@ latest AS MATERIALIZED (
     WHERE t.id IN (SELECT topic FROM made UNION SELECT topic FROM ended) AND NOT t.stale
       AND (t.predicate = ANY ($1::text[]) OR EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = t.id))
 )
-SELECT n.at, n.item, n.fresh FROM named n JOIN made m ON m.topic = n.topic AND m.stated = n.stated
+SELECT max(u.at) AS at, bool_or(u.fresh) AS fresh
+FROM (SELECT at, fresh, topic, stated, false AS new FROM named
+      UNION ALL SELECT NULL, NULL, topic, stated, true FROM made) u
+GROUP BY u.topic, u.stated HAVING bool_or(u.new)
 
 -- name: unclaimed
 -- Relationships with a source of which no claim tells, as they were written before every statement became one.
 SELECT e.id, e.origin, o.key AS source FROM {index}.edge e JOIN {index}.source o ON o.id = e.origin
 WHERE e.id = ANY ($1::bigint[])
-  AND NOT EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = e.id AND c.source = e.origin)
+  AND NOT EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = e.id AND c.source IS NOT DISTINCT FROM e.origin)
 
 -- name: untie_claims
 -- Claims of values that the relationship does not show any more: they are told of apart from it.
@@ -207,8 +215,8 @@ SELECT e.id, (SELECT o.key FROM {index}.claim c JOIN {index}.source o ON o.id = 
               WHERE c.edge = e.id AND c.known_to IS NULL ORDER BY c.id LIMIT 1) AS source
 FROM {index}.edge e
 WHERE e.id = ANY ($1::bigint[]) AND e.origin IS NOT NULL
-  AND EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = e.id AND c.source = e.origin)
-  AND NOT EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = e.id AND c.source = e.origin AND c.known_to IS NULL)
+  AND EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = e.id AND c.source IS NOT DISTINCT FROM e.origin)
+  AND NOT EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = e.id AND c.source IS NOT DISTINCT FROM e.origin AND c.known_to IS NULL)
 
 -- name: edges_of_claims
 SELECT DISTINCT edge AS id FROM {index}.claim WHERE id = ANY ($1::bigint[]) AND edge IS NOT NULL
