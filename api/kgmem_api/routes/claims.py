@@ -38,6 +38,7 @@ async def list_claims(graph: GraphName, access: Reads, asked: Annotated[ClaimQue
 async def withdraw_claims(
     graph: GraphName,
     access: Writes,
+    *,
     ids: Annotated[
         list[Annotated[int, Query(ge=0, le=2**63 - 1)]] | None,
         Query(alias="id", max_length=MOST_KEYS, description="A claim; may be given repeatedly."),
