@@ -1,21 +1,21 @@
 """What a pattern may match: what the store finds, put into rows, before the predicates that it could not answer."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.graph import Condition, Matched, Sought
+from kgmem.query.execution.joining import chooser
 from kgmem.query.execution.paths import build_path
+from kgmem.query.execution.questions import Question, attempted, constant, questions
 from kgmem.query.execution.run import WEIGHT, Rows, Run
 from kgmem.query.planning.names import names_in
 from kgmem.query.planning.needs import ALL, IDENTITY
-from kgmem.query.planning.steps import LinkPart, Lookup, Order, Pattern
+from kgmem.query.planning.steps import JoinKey, LinkPart, Order, Pattern
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.values import Node, Relationship
 
-_EXACT = 2**53  # Up to here integers and floats compare alike, whatever compares them.
 Found = list[tuple[int, Row]]
 
 
@@ -44,8 +44,23 @@ class Asking:
 
 async def candidates(run: Run, asking: Asking, rows: Rows, at: int) -> tuple[Found, Sequence[Expression]]:
     """Give rows that may match, each with the number of the row that it comes of, and what is left to be asked."""
+    asked = await questions(run, asking.pattern, rows, at)
+    if len(asked) == 1:
+        return await _of_question(run, asking, asked[0], at)
+    # What the store has answered for some rows is asked of all: so everything is needed of them.
+    full = replace(asking, lean=None, most=None, order=None)
+    found: Found = []
+    left: dict[int, Expression] = {}
+    for question in asked:
+        part, predicates = await _of_question(run, full, question, at)
+        found += part
+        left |= {id(each): each for each in predicates}
+        run.check(found, at)
+    return sorted(found, key=lambda each: each[0]), list(left.values())
+
+
+async def _of_question(run: Run, asking: Asking, asked: Question, at: int) -> tuple[Found, Sequence[Expression]]:
     pattern = asking.pattern
-    asked = await _Question.of(run, pattern, rows, at)
     predicates: Sequence[Expression] = [each for each in pattern.predicates if id(each) not in asked.answered]
     sure = not predicates
     most = run.limits.rows + 1
@@ -53,7 +68,7 @@ async def candidates(run: Run, asking: Asking, rows: Rows, at: int) -> tuple[Fou
     needs = asking.full()
     enough = asking.lean is not None and len(asked.answered) == len(pattern.lookups)
     lean = asking.lean if enough and asking.lean is not None else needs
-    folded = asking.folded and sure and len(rows) == 1
+    folded = asking.folded and sure and len(asked.source) == 1
     order = asking.order if bounded < most else None
     sought = Sought(pattern, asked.rows, bounded, lean, asked.conditions, lean=True, folded=folded, order=order)
     matched = await run.transaction.match(sought)
@@ -67,10 +82,11 @@ async def candidates(run: Run, asking: Asking, rows: Rows, at: int) -> tuple[Fou
     assert matched is not None  # noqa: S101 - only what is asked to be lean can be refused
     run.given += len(matched.ways)
     run.check(matched.ways, at)
-    found = _bound(run, await _binder(run, asking, lean, matched), matched, asked, at)
+    keys = [each for each in pattern.keys if id(each.predicate) not in asked.answered]
+    found = await _bound(run, await _binder(run, asking, lean, matched), matched, asked, keys=keys, at=at)
     if asking.most is not None and bounded < most and len(found) < bounded <= len(matched.ways):
         # Something was found that is gone: others may stand in its place.
-        return await candidates(run, _unbounded(asking), rows, at)
+        return await _of_question(run, _unbounded(asking), asked, at)
     return found, predicates
 
 
@@ -84,9 +100,10 @@ async def constant_conditions(run: Run, pattern: Pattern) -> tuple[list[Conditio
                 row[f"\0{number}"] = 0
                 conditions.append(Condition(lookup.name, lookup.property, lookup.operator, column=f"\0{number}"))
             continue
-        value = await run.value(lookup.value, {})
-        if _can_be_asked(lookup.operator, value):
-            conditions.append(_constant(lookup, value))
+        values = await attempted(run, lookup.value, [{}])
+        condition = None if values is None else constant(lookup, values[0])
+        if condition is not None:
+            conditions.append(condition)
     return conditions, row
 
 
@@ -94,104 +111,17 @@ def _unbounded(asking: Asking) -> Asking:
     return Asking(asking.pattern, asking.needs, asking.lean, asking.shown, folded=asking.folded)
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """What of the rows the store is asked with: each once, by the number under which `places` says a row is found."""
-
-    source: Rows
-    rows: Sequence[Mapping[str, Any]]
-    places: Sequence[int]
-    conditions: Sequence[Condition]
-    answered: frozenset[int]  # The predicates that the store answers for sure, by their identity.
-
-    @classmethod
-    async def of(cls, run: Run, pattern: Pattern, rows: Rows, at: int) -> "_Question":
-        bound = pattern.bound
-        columns = {name: [_identity(run, row[name], at) for row in rows] for name in bound}
-        conditions, answered = [], set()
-        for number, lookup in enumerate(pattern.lookups):
-            per_row = bool(names_in(lookup.value)) and len(rows) > 1
-            values = await run.values(lookup.value, rows if per_row else rows[:1])
-            whole = lookup.operator == "=" and all(
-                type(value) is int and -_EXACT <= value <= _EXACT for value in values
-            )
-            if not whole and (
-                not all(_can_be_asked(lookup.operator, value) for value in values)
-                or (per_row and lookup.operator == "IN")
-            ):
-                continue
-            if per_row:
-                name = f"\0{number}"
-                columns[name] = values
-                conditions.append(Condition(lookup.name, lookup.property, lookup.operator, column=name))
-            else:
-                conditions.append(_constant(lookup, values[0]))
-            if whole or all(_is_sure(lookup.operator, value) for value in values):
-                answered.add(id(lookup.predicate))
-        if not columns:
-            return cls(rows, [{}] if rows else [], [0] * len(rows), conditions, frozenset(answered))
-        number_of: dict[Any, int] = {}
-        asked: list[Mapping[str, Any]] = []
-        places = []
-        names = tuple(columns)
-        for held in zip(*columns.values(), strict=True):
-            place = number_of.setdefault(tuple(map(_hashable, held)), len(asked))
-            if place == len(asked):
-                asked.append(dict(zip(names, held, strict=True)))
-            places.append(place)
-        return cls(rows, asked, places, conditions, frozenset(answered))
-
-
-def _constant(lookup: Lookup, value: Any) -> Condition:
-    if lookup.operator == "IN":
-        value = [each for each in value or () if each is not None]
-    return Condition(lookup.name, lookup.property, lookup.operator, value)
-
-
-def _can_be_asked(operator: str, value: Any) -> bool:
-    """Whether the store finds all that Cypher finds with this value, and perhaps more."""
-    if operator == "IN":
-        return value is None or (isinstance(value, list) and all(_can_be_asked("=", each) for each in value))
-    if isinstance(value, str):
-        return operator == "=" and "\0" not in value and value.isprintable()
-    if isinstance(value, bool):
-        return operator == "="
-    if isinstance(value, int | float):
-        return math.isfinite(value) and (operator == "=" or abs(value) <= _EXACT)
-    return value is None
-
-
-def _is_sure(operator: str, value: Any) -> bool:
-    """Whether the store finds just what Cypher finds with this value."""
-    if operator == "IN":
-        return all(_is_sure("=", each) for each in value or ())
-    return operator == "=" and (not isinstance(value, int | float) or abs(value) <= _EXACT)
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else (type(value), value)
-
-
-def _identity(run: Run, value: Any, at: int) -> Any:
-    """Give the id of what is bound already, or the ids of a list."""
-    if isinstance(value, Node | Relationship):
-        return value.id
-    if value is None:
-        return None
-    if isinstance(value, list) and all(isinstance(each, Relationship) for each in value):
-        return [each.id for each in value]
-    problem = "A variable in a pattern is neither a node nor a relationship."
-    raise run.error("InvalidArgumentType", problem, at, type="TypeError")
-
-
-def _bound(run: Run, binder: "Binder", matched: Matched, asked: _Question, at: int) -> Found:
+async def _bound(
+    run: Run, binder: "Binder", matched: Matched, asked: Question, *, keys: Sequence[JoinKey], at: int
+) -> Found:
     """Put what was found into rows; what is gone meanwhile is left out."""
     ways: list[list[tuple[Any, ...]]] = [[] for _ in asked.rows] or [[]]
     for way in matched.ways:
         ways[way[0] - 1].append(way)
+    choose = await chooser(run, keys, asked, ways, binder)
     made: Found = []
-    for origin, (row, place) in enumerate(zip(asked.source, asked.places, strict=True)):
-        for way in ways[place]:
+    for number, (origin, row) in enumerate(zip(asked.origins, asked.source, strict=True)):
+        for way in choose(number):
             new = binder(row, way)
             if new is not None:
                 made.append((origin, new))

@@ -16,13 +16,17 @@ Lead = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A property of a node of a pattern, compared (= < <= > >= IN) with a constant, or with what each row has."""
+    """A property of a node of a pattern, compared (= < <= > >= IN) with a constant, or with what each row has.
+
+    `numbers`: there are numbers among what the rows have.
+    """
 
     name: str
     property: str
     operator: str
     constant: Any = None
     column: str | None = None
+    numbers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

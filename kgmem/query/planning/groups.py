@@ -1,9 +1,10 @@
-"""Patterns with groups that repeat, or with shortest paths, as stages that are looked for one after another."""
+"""Patterns in stages, one after another: with groups that repeat, shortest paths, or parts joined by equalities."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from kgmem.query.errors import CypherError
+from kgmem.query.planning.components import components
 from kgmem.query.planning.names import names_in
 from kgmem.query.planning.patterns import HIDDEN, PatternBuilder, conjuncts, plan_plain
 from kgmem.query.planning.selectors import is_searched, name_of, search_of, selection_of, selects
@@ -17,7 +18,8 @@ def plan_pattern(
 ) -> Pattern:
     """Give the plan of what one MATCH looks for; `known` are the variables that are there before it."""
     patterns = tuple(patterns)
-    if not any(_is_staged(pattern) for pattern in patterns):
+    is_plain = not any(_is_staged(pattern) for pattern in patterns)
+    if is_plain and (len(patterns) == 1 or len(components(patterns, where, known, text)) == 1):
         return plan_plain(patterns, where, known, text)
     return _Stages(text, known, known).plan(patterns, where)
 
@@ -46,13 +48,13 @@ class _Stages:
 
     def plan(self, patterns: Sequence[PathPattern], where: Expression | None) -> Pattern:
         self.waiting = conjuncts(where) if where is not None else []
-        paths = (pattern.variable for pattern in patterns if _is_staged(pattern))
+        wholes = (pattern.variable for pattern in patterns if _is_staged(pattern))
         self.later = frozenset(_variables(each for pattern in patterns for each in pattern.elements))
-        self.later |= {each.name for each in paths if each is not None}
+        self.later |= {each.name for each in wholes if each is not None}
         plain = [pattern for pattern in patterns if not _is_staged(pattern)]
-        if plain:
+        for part in components(plain, where, self.known, self.text) if plain else ():
             builder = self.builder()
-            for pattern in plain:
+            for pattern in part:
                 builder.path(pattern)
             self.add(None, builder)
         for pattern in patterns:

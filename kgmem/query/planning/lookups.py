@@ -1,52 +1,88 @@
-"""Predicates that a store can look up: a property of what is sought, compared with what is known before."""
+"""Predicates by which a pattern is joined with the rows before it: what depends on those alone is computed first.
 
-from collections.abc import Collection, Iterable
+A lookup compares a property of a node that is sought with such a value: a store can answer it, by an index where there
+is one. A key is an equality whose other side depends on what the pattern binds in any way: what the store does not
+answer is joined by hashing both sides.
+"""
 
-from kgmem.query.planning.names import names_in
-from kgmem.query.planning.steps import Lookup
-from kgmem.query.tree import expressions as tree
-from kgmem.query.tree.expressions import Comparison, Expression, Property, Test, Variable
+from collections.abc import Iterable, Iterator
+
+from kgmem.query.functions import FUNCTIONS
+from kgmem.query.planning.names import NESTED, names_in
+from kgmem.query.planning.steps import JoinKey, Lookup
+from kgmem.query.tree import clauses
+from kgmem.query.tree.expressions import Call, Comparison, Expression, Property, Test, Variable
 from kgmem.query.tree.located import Located
 from kgmem.query.tree.walking import children
 
-# What gives the same each time it is computed, whatever the row, and asks the graph for nothing.
-_PLAIN = (
-    tree.BooleanLiteral,
-    tree.FloatLiteral,
-    tree.Index,
-    tree.IntegerLiteral,
-    tree.ListLiteral,
-    tree.Parameter,
-    tree.Property,
-    tree.StringLiteral,
-    tree.Variable,
-)
 _TURNED = {"=": "=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+# What a call of a function with this ending gives differs from row to row.
+_CLOCK = ".realtime"
 
 
-def lookups_in(predicates: Iterable[Expression], sought: Collection[str], known: frozenset[str]) -> tuple[Lookup, ...]:
-    """Give what of the predicates can be looked up: n.x = value, n.x < value, n.x IN list."""
+def lookups_in(predicates: Iterable[Expression], sought: Iterable[str], own: frozenset[str]) -> tuple[Lookup, ...]:
+    """Give what of the predicates can be looked up: n.x = value, n.x < value, n.x IN list.
+
+    `sought` are the nodes that the pattern looks for, `own` all that it binds: no value may depend on that.
+    """
+    nodes = frozenset(sought)
     found = []
     for predicate in predicates:
-        for name, key, operator, value in _compared(predicate):
-            if name in sought and names_in(value) <= known and _is_plain(value):
-                found.append(Lookup(name, key, operator, value, predicate))
+        for side, operator, other in compared(predicate):
+            if not isinstance(side, Property) or not isinstance(side.subject, Variable):
+                continue
+            if side.subject.name in nodes and names_in(other).isdisjoint(own) and is_stable(other):
+                found.append(Lookup(side.subject.name, side.name, operator, other, predicate))
                 break
     return tuple(found)
 
 
-def _compared(predicate: Expression) -> Iterable[tuple[str, str, str, Expression]]:
-    if isinstance(predicate, Test) and predicate.operator == "IN":
-        sides = [(predicate.left, "IN", predicate.right)]
+def keys_in(predicates: Iterable[Expression], parts: frozenset[str], own: frozenset[str]) -> tuple[JoinKey, ...]:
+    """Give the equalities between the nodes and links of a pattern (`parts`) and what is known before it.
+
+    `own` are these parts and all else that the pattern binds.
+    """
+    found = []
+    for predicate in predicates:
+        for side, operator, other in compared(predicate):
+            if (
+                operator in {"=", "IN"}
+                and _is_own(side, parts)
+                and names_in(other).isdisjoint(own)
+                and is_stable(other)
+            ):
+                found.append(JoinKey(side, other, operator == "IN", predicate))
+                break
+    return tuple(found)
+
+
+def _is_own(side: Expression, parts: frozenset[str]) -> bool:
+    names = names_in(side)
+    return bool(names) and names <= parts and is_stable(side) and not _asks(side)
+
+
+def compared(predicate: Expression) -> Iterator[tuple[Expression, str, Expression]]:
+    """Give the sides of a comparison, each as the first of the two; an item is in a list in one way only."""
+    if isinstance(predicate, Test) and predicate.operator == "IN" and predicate.right is not None:
+        yield predicate.left, "IN", predicate.right
     elif isinstance(predicate, Comparison) and len(predicate.rest) == 1 and predicate.rest[0][0] in _TURNED:
         operator, other = predicate.rest[0]
-        sides = [(predicate.first, operator, other), (other, _TURNED[operator], predicate.first)]
-    else:
-        return
-    for side, operator, other in sides:
-        if isinstance(side, Property) and isinstance(side.subject, Variable):
-            yield side.subject.name, side.name, operator, other
+        yield predicate.first, operator, other
+        yield other, _TURNED[operator], predicate.first
 
 
-def _is_plain(part: Located) -> bool:
-    return isinstance(part, _PLAIN) and all(map(_is_plain, children(part)))
+def is_stable(part: Located) -> bool:
+    """Whether it gives the same each time it is computed for a row, so that it may be computed before its place."""
+    if isinstance(part, Call):
+        name = part.name.lower()
+        held = FUNCTIONS.get(name)
+        if held is None or not held.constant or name.endswith(_CLOCK):
+            return False
+    # What * stands for is in no name, and a procedure may give anything.
+    if isinstance(part, clauses.CallProcedure) or (isinstance(part, clauses.Projection) and part.star):
+        return False
+    return all(map(is_stable, children(part)))
+
+
+def _asks(part: Located) -> bool:
+    return isinstance(part, NESTED) or any(map(_asks, children(part)))

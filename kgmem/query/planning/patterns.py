@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from kgmem.query.errors import CypherError
-from kgmem.query.planning.lookups import lookups_in
+from kgmem.query.planning.lookups import keys_in, lookups_in
 from kgmem.query.planning.steps import LinkPart, NodePart, PathPart, Pattern
 from kgmem.query.tree.expressions import (
     And,
@@ -132,13 +132,16 @@ class PatternBuilder:
     def pattern(self) -> Pattern:
         """Give the plan of what was gathered."""
         sought = [node.name for node in self.nodes.values() if not node.bound]
+        parts = frozenset(sought).union(link.name for link in self.links if not link.bound)
+        own = parts.union(self.named)
         return Pattern(
             tuple(self.nodes.values()),
             tuple(self.links),
             tuple(self.paths),
             tuple(self.predicates),
             tuple(self.named),
-            lookups_in(self.predicates, sought, self.known),
+            lookups_in(self.predicates, sought, own),
+            keys_in(self.predicates, parts, own),
         )
 
 

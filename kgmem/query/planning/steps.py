@@ -92,10 +92,21 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinKey:
+    """An equality of what a pattern binds (`own`) with what is known before it; with `listed` an item of a list."""
+
+    own: Expression
+    known: Expression
+    listed: bool
+    predicate: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """What one MATCH looks for: all of it at once, no relationship twice.
 
-    `predicates` are what inline maps and WHERE ask; all must be true; `lookups` are those that a store may answer.
+    `predicates` are what inline maps and WHERE ask; all must be true; `lookups` are those that a store may answer, and
+    `keys` those by which what the store finds can be joined with the rows.
     `named` are the variables that it binds. Groups that repeat and shortest paths are looked for in `stages`, one after
     another; `wholes` are paths through several of them, by the names of their parts: paths, or lists of paths.
     """
@@ -106,6 +117,7 @@ class Pattern:
     predicates: tuple[Expression, ...]
     named: tuple[str, ...]
     lookups: tuple[Lookup, ...] = ()
+    keys: tuple[JoinKey, ...] = ()
     stages: "tuple[Stage, ...]" = ()
     wholes: tuple[PathPart, ...] = ()
 

@@ -35,32 +35,35 @@ class Statements:
         """Begin with none."""
         self._kept: OrderedDict[Hashable, Composed] = OrderedDict()
 
-    def of(self, layout: Layout, sought: Sought, scopes: Sequence[int] | None) -> Composed:
-        """Give the statement for what is sought."""
+    def of(
+        self, layout: Layout, sought: Sought, scopes: Sequence[int] | None, further: frozenset[int] = frozenset()
+    ) -> Composed:
+        """Give the statement for what is sought; `further` are the tables of which nodes have further labels."""
         key = (
             layout.index_name,
             tuple(layout.by_id),
             id(sought.pattern),
             id(sought.needs),
-            tuple((each.name, each.property, each.operator, each.column) for each in sought.conditions),
+            tuple((each.name, each.property, each.operator, each.column, each.numbers) for each in sought.conditions),
             sought.most,
             sought.lean,
             sought.folded,
             sought.order,
             None if scopes is None else tuple(scopes),
+            further,
         )
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)
             return found
-        found = self._kept[key] = _composed(layout, sought, scopes)
+        found = self._kept[key] = _composed(layout, sought, scopes, further)
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return found
 
 
-def _composed(layout: Layout, sought: Sought, scopes: Sequence[int] | None) -> Composed:
-    statement = MatchStatement(layout, sought, scopes, lean=sought.lean)
+def _composed(layout: Layout, sought: Sought, scopes: Sequence[int] | None, further: frozenset[int]) -> Composed:
+    statement = MatchStatement(layout, sought, scopes, lean=sought.lean, further=further)
     text = statement.text()
     of = (sought.pattern, sought.needs)
     return Composed(text, statement.parameters.values, statement.shapes.readers, statement.answers, of)

@@ -1,6 +1,6 @@
 """Label expressions as conditions of SQL on rows of the index."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from kgmem.query.tree.labels import AllLabels, AnyLabel, LabelName, Labels, NotLabel, OneLabel
 from kgmem.storage.postgres.cypher.statement import Parameters
@@ -26,16 +26,23 @@ def node_condition(layout: Layout, labels: Labels, item: str, parameters: Parame
     raise TypeError(f"{type(labels).__name__} is no condition that SQL can hold")
 
 
-def own_label(layout: Layout, labels: Iterable[Labels]) -> Label | None:
-    """Give the label of which all that bears these labels is in the table, where no node has further labels."""
-    names = (each.name for each in labels if isinstance(each, LabelName))
-    return next((held for name in names if (held := layout.labels.get((VERTEX, name))) is not None), None)
+def tables_of(layout: Layout, labels: Iterable[Labels], further: Collection[int]) -> list[Label]:
+    """Give the labels in whose tables nodes may be that bear all of these labels.
+
+    `further` are the numbers of the tables of which some nodes have further labels.
+    """
+    asked = list(labels)
+    return [
+        held
+        for held in sorted(layout.by_id.values(), key=lambda label: label.id)
+        if held.kind == VERTEX and (held.id in further or all(_bears(each, held.name) for each in asked))
+    ]
 
 
 def lean_condition(layout: Layout, labels: Labels, id_: str) -> str:
     """Give the condition that a node's table is of one of these labels, where no node has further ones."""
-    held = [label for label in layout.by_id.values() if label.kind == VERTEX and _bears(labels, label.name)]
-    numbers = ",".join(str(label.id) for label in sorted(held, key=lambda label: label.id))
+    held = tables_of(layout, [labels], ())
+    numbers = ",".join(str(label.id) for label in held)
     return f"({id_}) >> {LABEL_SHIFT} IN ({numbers})" if held else "false"
 
 

@@ -6,21 +6,25 @@ from functools import partial
 from itertools import combinations
 from typing import Any
 
+import orjson
+
 from kgmem.query.execution.graph import Condition, Sought
 from kgmem.query.planning.steps import LinkPart, NodePart, Order, Pattern
-from kgmem.query.tree.labels import LabelName
 from kgmem.query.values.agtype import to_agtype
-from kgmem.storage.postgres.cypher.labels import kinds_of, lean_condition, node_condition, own_label
+from kgmem.query.values.comparison import group_key
+from kgmem.storage.postgres.cypher.labels import kinds_of, lean_condition, node_condition, tables_of
 from kgmem.storage.postgres.cypher.ordering import ordered
-from kgmem.storage.postgres.cypher.properties import node_properties, property_of
+from kgmem.storage.postgres.cypher.properties import chosen, property_of
 from kgmem.storage.postgres.cypher.reading import BEGINS
 from kgmem.storage.postgres.cypher.shapes import Shapes
 from kgmem.storage.postgres.cypher.statement import Parameters
-from kgmem.storage.postgres.layout import LABEL_SHIFT, Layout
+from kgmem.storage.postgres.layout import Label, Layout
 from kgmem.storage.postgres.statements import quote
 
 _SELECT, _NEVER = "SELECT", "false"
 _EVERY_VERTEX = "_ag_label_vertex"  # AGE's table of all vertices, which those of the labels inherit from.
+_MOST_TABLES = 12  # How many tables a node is read out of of which nothing is asked but its labels.
+_EXACT = 2**53  # Up to here an integer is one float, and a float of no fraction one integer.
 _FILE = "cypher"
 
 
@@ -29,15 +33,18 @@ class MatchStatement:
     """Composes the statement that finds the ways in which a pattern matches.
 
     `scopes` are the numbers of the scopes that may be seen, None for all. `lean` holds while no node of the graph has
-    further labels, which the statement tells: a node's table then is its label.
+    further labels, which the statement tells: a node's table then is its label. Otherwise `further` are the numbers of
+    the tables that have such nodes.
     """
 
     layout: Layout
     sought: Sought
     scopes: Sequence[int] | None
     lean: bool = False
+    further: frozenset[int] = frozenset()
     parameters: Parameters = field(default_factory=Parameters)
     tables: list[str] = field(default_factory=list)
+    lists: dict[str, str] = field(default_factory=dict)  # What the lists that rows have are unfolded to, by its alias.
     laterals: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)  # What gives the id of a node or link, by name.
@@ -61,8 +68,9 @@ class MatchStatement:
         columns.append(self._part("any_further") if self.lean else "false")
         columns += self.shapes.columns
         parts = [_SELECT, ", ".join(columns)]
-        if self.tables or self.laterals:
-            parts += ["FROM", ", ".join([*self.tables, *self.laterals])]
+        tables = [*self.tables[: self.has_input], *self.lists.values(), *self.tables[self.has_input :], *self.laterals]
+        if tables:
+            parts += ["FROM", ", ".join(tables)]
         if self.conditions:
             parts += ["WHERE", " AND ".join(self.conditions)]
         keys = [*([1] if self.has_input else []), *range(4, len(columns) + 1)]
@@ -78,12 +86,11 @@ class MatchStatement:
     def _ordering(self, order: Order) -> str:
         """Give the SQL of the value that it is ordered by, as text; empty where it cannot be told."""
         node = next(each for each in self.pattern.nodes if each.name == order.name)
-        alias = self.rows.get(node.name)
-        properties = f"{alias}.properties" if alias else node_properties(self.layout, node, self.ids[node.name])
+        properties = self._properties(node) if self.lean else ""
         return f"agtype_out({property_of(properties, order.property)})::text" if properties else ""
 
     def _input(self) -> None:
-        """Give the rows as a table: ids in columns, lists of ids as texts of arrays, values as agtype."""
+        """Give the rows as a table: ids in columns, lists as texts of arrays, values as agtype."""
         chains = {link.name for link in self.pattern.links if link.repeats}
         places, names = [], []
         for n, name in enumerate(self.pattern.bound):
@@ -94,9 +101,12 @@ class MatchStatement:
             else:
                 places.append(self.parameters.add(partial(_ids_of, name), "bigint[]"))
                 self.ids[name] = f"i.b{n}"
-        for n, name in enumerate(self._columns()):
+        for n, condition in enumerate(self._by_row()):
             names.append(f"v{n}")
-            places.append(self.parameters.add(partial(_values_of, name), "agtype[]"))
+            if _is_unfolded(condition):
+                places.append(self.parameters.add(partial(_lists_of, condition.column), "text[]"))
+            else:
+                places.append(self.parameters.add(partial(_values_of, condition.column), "agtype[]"))
         if places:
             self.has_input = True
             self.tables.append(f"unnest({', '.join(places)}) WITH ORDINALITY AS i ({', '.join(names)}, at)")
@@ -108,15 +118,28 @@ class MatchStatement:
         """Give the SQL of a condition on a row's properties."""
         read = property_of(properties, condition.property)
         if condition.column is not None:
-            return f"{read} {condition.operator} i.v{self._columns().index(condition.column)}"
+            return self._meets_rows(condition, read)
         place = self.sought.conditions.index(condition)
         if condition.operator == "IN":
             return f"{read} = ANY ({self.parameters.add(partial(_list_of, place), 'agtype[]')})"
         return f"{read} {condition.operator} {self.parameters.add(partial(_constant_of, place), 'agtype')}"
 
-    def _columns(self) -> list[str]:
-        """Give the names of what is compared and differs by row."""
-        return [each.column for each in self.sought.conditions if each.column is not None]
+    def _meets_rows(self, condition: Condition, read: str) -> str:
+        number = self._by_row().index(condition)
+        if not _is_unfolded(condition):
+            return f"{read} {condition.operator} i.v{number}"
+        alias = f"u{number}"
+        self.lists[alias] = f"unnest(i.v{number}::agtype[]) AS {alias} (v)"
+        met = f"{read} = {alias}.v"
+        if not condition.numbers:
+            return met
+        forms = [self._part("number_form") % {"value": value} for value in (read, f"{alias}.v")]
+        # IS TRUE keeps Postgres from joining by the form, which is the same for nearly all.
+        return f"{met} AND ({' = '.join(forms)}) IS TRUE"
+
+    def _by_row(self) -> list[Condition]:
+        """Give the conditions that compare with what differs by row."""
+        return [each for each in self.sought.conditions if each.column is not None]
 
     def _nodes_and_links(self) -> None:
         self._anchors()
@@ -140,11 +163,16 @@ class MatchStatement:
         """Begin, in each part of the pattern that nothing bound leads to, at a node of which a property is asked."""
         reached = {node.name for node in self.pattern.nodes if node.name in self.ids}
         reached = self._spread(reached)
-        for number, node in enumerate(self.pattern.nodes):
+        numbered = list(enumerate(self.pattern.nodes))
+        # What differs by row leads to few nodes for each, where a constant may lead to the same many for all.
+        for number, node in sorted(numbered, key=lambda each: not self._differs(each[1].name)):
             if node.name in reached or not any(each.operator in BEGINS for each in self._asked(node.name)):
                 continue
             if self._rows_of(number, node):
                 reached = self._spread(reached | {node.name})
+
+    def _differs(self, name: str) -> bool:
+        return any(each.column is not None and each.operator in BEGINS for each in self._asked(name))
 
     def _spread(self, names: set[str]) -> set[str]:
         """Give the nodes that links lead to from these."""
@@ -158,30 +186,32 @@ class MatchStatement:
 
     def _rows_of(self, number: int, node: NodePart) -> bool:
         """Let a node be a row of its label's table, or of all tables; gives whether that can be told of it."""
-        own = own_label(self.layout, node.labels)
-        if own is None and node.labels:
+        tables = [label.age_name for label in self._tables_of(node)] if node.labels else [_EVERY_VERTEX]
+        if not tables:
             return False
-        tables = [_EVERY_VERTEX] if own is None else [own.age_name]
         alias = f"n{number}"
         asked = self._asked(node.name)
-        inside = [each for each in asked if each.column is None or not self.lean]
-        parts = [
+        inside = [each for each in asked if each.column is None]
+        parts = (
             " AND ".join([self._part("label_rows", label=table), *self._all_met(inside, "t.properties")])
             for table in tables
-        ]
-        if not self.lean and own is not None:
-            within = f"(i.id >= {own.id << LABEL_SHIFT} AND i.id < {(own.id + 1) << LABEL_SHIFT})"
-            name = self.parameters.add_names([own.name])
-            parts.append(self._part("further_rows") % {"name": name, "within": within})
-        rows = f"({' UNION ALL '.join(parts)}) {alias}"
-        if any(each.column is not None for each in inside):
-            self.laterals.append(f"LATERAL {rows}")
-        else:
-            self.tables.append(rows)
-        self.conditions += self._all_met([each for each in asked if each not in inside], f"{alias}.properties")
+        )
+        self.tables.append(f"({' UNION ALL '.join(parts)}) {alias}")
+        outside = [each for each in asked if each.column is not None]
+        self.conditions += self._all_met(outside, f"{alias}.properties")
         self.ids[node.name] = f"{alias}.id"
         self.rows[node.name] = alias
         return True
+
+    def _tables_of(self, node: NodePart) -> list[Label]:
+        """Give the labels in whose tables a node may be."""
+        return tables_of(self.layout, node.labels, () if self.lean else self.further)
+
+    def _properties(self, node: NodePart) -> str:
+        """Give the SQL of all properties of a node that has an id; empty where it can be in no table."""
+        if node.name in self.rows:
+            return f"{self.rows[node.name]}.properties"
+        return chosen(self.layout, self._tables_of(node), self.ids[node.name])
 
     def _part(self, name: str, **names: str) -> str:
         return self.layout.sql(_FILE, name, **names).strip()
@@ -192,11 +222,10 @@ class MatchStatement:
     def _node(self, number: int, node: NodePart) -> None:
         """Join the item of a node where something is asked of it, or nothing else gives it."""
         known = self.ids.get(node.name)
-        if known is None and self.lean and own_label(self.layout, node.labels) and self._rows_of(number, node):
+        few = bool(node.labels) and len(self._tables_of(node)) <= _MOST_TABLES
+        if known is None and self.lean and few and self._rows_of(number, node):
             known = self.ids[node.name]
-        asked = [
-            each for each in node.labels if not (node.name in self.rows and self.lean and isinstance(each, LabelName))
-        ]
+        asked = [] if node.name in self.rows and self.lean else list(node.labels)
         if known is not None and self.scopes is None and (self.lean or not asked):
             if node.bound:
                 self.conditions.append(f"{known} IS NOT NULL")
@@ -212,10 +241,9 @@ class MatchStatement:
             self.conditions += (node_condition(self.layout, each, alias, self.parameters) for each in node.labels)
             if self.scopes is not None:
                 self.conditions.append(self._visible(alias))
-        if node.name not in self.rows and self.lean:
-            properties = node_properties(self.layout, node, self.ids[node.name])
-            self.answers = self.answers and (bool(properties) or not self._asked(node.name))
-            self.conditions += (self.meets(each, properties) for each in self._asked(node.name) if properties)
+        if node.name not in self.rows and self._asked(node.name):
+            properties = self._properties(node)
+            self.conditions += self._all_met(self._asked(node.name), properties) if properties else [_NEVER]
 
     def _visible(self, alias: str) -> str:
         return f"{alias}.scope = ANY ('{{{','.join(str(int(each)) for each in self.scopes or ())}}}'::integer[])"
@@ -328,12 +356,44 @@ def _chains_of(name: str, sought: Sought) -> list[str | None]:
     return [None if row[name] is None else "{" + ",".join(map(str, row[name])) + "}" for row in sought.rows]
 
 
-def _values_of(name: str, sought: Sought) -> list[str | None]:
-    return [_agtype(row[name]) for row in sought.rows]
+def _is_unfolded(condition: Condition) -> bool:
+    """Whether each row has a list of what it may be equal to: one for IN, and the forms that a number may have."""
+    return condition.operator == "IN" or (condition.operator == "=" and condition.numbers)
+
+
+def _values_of(name: str | None, sought: Sought) -> list[str | None]:
+    return [_agtype(row[name]) for row in sought.rows]  # type: ignore[index]
+
+
+def _lists_of(name: str | None, sought: Sought) -> list[str | None]:
+    """Give the lists as texts of arrays; what is twice in one, or null, is not in it."""
+    found: list[str | None] = []
+    for row in sought.rows:
+        value = row[name]  # type: ignore[index]
+        items = value if isinstance(value, list) else [value]
+        told = {group_key(each): each for each in items if each is not None}
+        forms = (form for each in told.values() for form in _forms(each))
+        found.append("{" + ",".join(orjson.dumps(form).decode() for form in forms) + "}")
+    return found
+
+
+def _forms(value: Any) -> list[str]:
+    """Give a value in each form in which an equal one may be stored.
+
+    AGE takes integers, floats and numerics for equal that are the same number, and yet hashes each in its own way: what
+    is joined by hashing must have the form as well.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return [to_agtype(value)]
+    forms = [to_agtype(value), f"{to_agtype(value)}::numeric"]
+    if isinstance(value, int):
+        return [*forms, to_agtype(float(value))] if abs(value) <= _EXACT else forms
+    return [*forms, to_agtype(int(value))] if value.is_integer() and abs(value) <= _EXACT else forms
 
 
 def _list_of(place: int, sought: Sought) -> list[str | None]:
-    return [_agtype(each) for each in sought.conditions[place].constant]
+    # A list of more than some items is hashed as well.
+    return [form for each in sought.conditions[place].constant for form in _forms(each)]
 
 
 def _constant_of(place: int, sought: Sought) -> str | None:

@@ -3,9 +3,9 @@
 import orjson
 
 from kgmem.query.planning.steps import LinkPart, NodePart
-from kgmem.storage.postgres.cypher.labels import kinds_of, own_label
+from kgmem.storage.postgres.cypher.labels import kinds_of, tables_of
 from kgmem.storage.postgres.cypher.stored import stored_name
-from kgmem.storage.postgres.layout import EDGE, LABEL_SHIFT, VERTEX, Label, Layout
+from kgmem.storage.postgres.layout import EDGE, LABEL_SHIFT, Label, Layout
 
 _FILE = "cypher"
 _MOST_TABLES = 12  # How many tables a statement looks into for what may be in any of them.
@@ -18,22 +18,24 @@ def property_of(properties: str, name: str, *, of_node: bool = True) -> str:
 
 
 def node_properties(layout: Layout, node: NodePart, id_: str) -> str:
-    """Give the SQL of all properties of a node by its id; empty where too many tables could have it."""
-    own = own_label(layout, node.labels)
-    labels = [own] if own is not None else [each for each in layout.by_id.values() if each.kind == VERTEX]
-    return _chosen(layout, labels, id_)
+    """Give the SQL of all properties of a node by its id; empty where too many tables could have it.
+
+    It holds where no node has further labels.
+    """
+    labels = tables_of(layout, node.labels, ())
+    return chosen(layout, labels, id_) if len(labels) <= _MOST_TABLES else ""
 
 
 def link_properties(layout: Layout, link: LinkPart, id_: str) -> str:
     """Give the SQL of all properties of a relationship by its id; empty where too many tables could have it."""
     kinds = kinds_of(layout, link.types)
     labels = [each for each in layout.by_id.values() if each.kind == EDGE and (kinds is None or each.id in kinds)]
-    return _chosen(layout, labels, id_)
+    return chosen(layout, labels, id_) if len(labels) <= _MOST_TABLES else ""
 
 
-def _chosen(layout: Layout, labels: list[Label], id_: str) -> str:
-    """Give the SQL that looks into the table of the label that is in an id; null where it is none of these."""
-    if not labels or len(labels) > _MOST_TABLES:
+def chosen(layout: Layout, labels: list[Label], id_: str) -> str:
+    """Give the SQL that looks into the table of the label that is in an id; null where it is none; empty for none."""
+    if not labels:
         return ""
     cases = " ".join(
         f"WHEN {label.id} THEN {layout.sql(_FILE, 'properties_by_id', label=label.age_name).strip() % {'id': id_}}"

@@ -19,7 +19,7 @@ from kgmem.storage.postgres.cypher.searching import Searcher
 from kgmem.storage.postgres.cypher.shapes import Seen
 from kgmem.storage.postgres.cypher.writing import Writer
 from kgmem.storage.postgres.database import Database
-from kgmem.storage.postgres.layout import Layout, learn_labels
+from kgmem.storage.postgres.layout import LABEL_SHIFT, Layout, know_labels, learn_labels
 
 _EXPLAIN = "EXPLAIN (FORMAT JSON) "
 _LOCKS = 256  # How many locks all that is merged under shares, so that a large batch does not use up Postgres' own.
@@ -57,7 +57,8 @@ class PostgresTransaction:
         if sought.lean and (self.layout.further or self._numbers is not None):
             return None
         await know_names(self.connection, self.layout, sought)
-        statement = self._statements.of(self.layout, sought, self._numbers)
+        further = await self._further(sought)
+        statement = self._statements.of(self.layout, sought, self._numbers, further)
         if sought.lean and not statement.answers:
             return None
         self._ask()
@@ -81,13 +82,20 @@ class PostgresTransaction:
         await know_names(self.connection, self.layout, sought)
         lean = not self.layout.further and self._numbers is None
         sought = replace(sought, lean=lean)
-        statement = self._statements.of(self.layout, sought, self._numbers)
-        if lean and not statement.answers:
-            statement = self._statements.of(self.layout, replace(sought, lean=False), self._numbers)
+        statement = self._statements.of(self.layout, sought, self._numbers, await self._further(sought))
         values = [value(sought) for value in statement.values]
         self._ask()
         found = await self.connection.fetchval(_EXPLAIN + statement.text, *values)
         return float(orjson.loads(found)[0]["Plan"]["Plan Rows"])
+
+    async def _further(self, sought: Sought) -> frozenset[int]:
+        """Give the numbers of the tables of which nodes have further labels, where that matters."""
+        if sought.lean or not sought.conditions:
+            return frozenset()
+        self._ask()
+        rows = await self.connection.fetch(self.layout.sql("cypher", "tables_with_further"))
+        await know_labels(self.connection, self.layout, (row[0] << LABEL_SHIFT for row in rows))
+        return frozenset(row[0] for row in rows)
 
     async def _any_further(self) -> bool:
         sql = self.layout.sql("cypher", "any_further").strip().removeprefix("(").removesuffix(")")

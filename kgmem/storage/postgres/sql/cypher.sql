@@ -53,8 +53,18 @@ SELECT min(known_from) FROM (
 -- name: label_rows
 SELECT t.id::text::bigint AS id, t.properties FROM {graph}.{label} t WHERE true
 
--- name: further_rows
-SELECT i.id, NULL::agtype FROM {index}.item i WHERE i.kind < 3 AND i.labels @> %(name)s AND NOT %(within)s
+-- name: tables_with_further
+-- One look into the index for each table that has such nodes, and one more.
+WITH RECURSIVE tables (first) AS (
+    SELECT min(id) FROM {index}.item WHERE labels IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(i.id) FROM {index}.item i WHERE i.labels IS NOT NULL AND i.id >= ((t.first >> 48) + 1) << 48)
+    FROM tables t WHERE t.first IS NOT NULL)
+SELECT first >> 48 FROM tables WHERE first IS NOT NULL
+
+-- name: number_form
+CASE WHEN agtype_out(%(value)s)::text ~ '^-?[0-9]+$' THEN 1
+     WHEN agtype_out(%(value)s)::text LIKE '%%::numeric' THEN 2 ELSE 0 END
 
 -- name: properties_by_id
 (SELECT t.properties FROM {graph}.{label} t WHERE t.id = (%(id)s)::text::graphid)
