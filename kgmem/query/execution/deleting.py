@@ -28,9 +28,9 @@ async def delete(run: Run, step: Delete, rows: Rows) -> Rows:
 
 def _gather(run: Run, value: Any, at: int, nodes: dict[int, int], relationships: dict[int, int]) -> None:
     if isinstance(value, Node):
-        nodes[value.id] = at
+        nodes[run.own(value.id, at)] = at
     elif isinstance(value, Relationship):
-        relationships[value.id] = at
+        relationships[run.own(value.id, at)] = at
     elif isinstance(value, Path):
         for each in value.elements:
             _gather(run, each, at, nodes, relationships)
@@ -40,7 +40,14 @@ def _gather(run: Run, value: Any, at: int, nodes: dict[int, int], relationships:
 
 
 async def check_deleted(run: Run) -> None:
-    """Raise an error where a node was deleted and a relationship of it was not."""
+    """Raise an error where a node was deleted and a relationship of it was not, in any graph."""
+    for each in run.runs.values():
+        if each is not run:
+            await _check_deleted(each)
+    await _check_deleted(run)
+
+
+async def _check_deleted(run: Run) -> None:
     if not run.deleted_nodes:
         return
     left = await run.transaction.relationships_of(run.deleted_nodes)

@@ -13,6 +13,7 @@ from kgmem.query.execution.candidates import constant_conditions
 from kgmem.query.execution.graph import Sought
 from kgmem.query.execution.numbers import number
 from kgmem.query.execution.run import Run
+from kgmem.query.execution.visiting import entered
 from kgmem.query.planning import steps
 from kgmem.query.planning.names import names_in, nested_in
 from kgmem.query.planning.steps import Plan, Step
@@ -47,6 +48,17 @@ class _Explainer:
         return told, rows
 
     async def _part(self, part: Sequence[Step], rows: float) -> tuple[dict[str, Any], float]:
+        first = part[0] if part else None
+        if not isinstance(first, steps.Use) or _varies(first):
+            return await self._steps(part, rows)
+        # What is expected is asked of the graph that it runs on.
+        run, self.run = self.run, await entered(self.run, first, {})
+        try:
+            return await self._steps(part, rows)
+        finally:
+            self.run = run
+
+    async def _steps(self, part: Sequence[Step], rows: float) -> tuple[dict[str, Any], float]:
         told: dict[str, Any] = {}
         for step in part:
             inner, rows = await self._inner(step, rows)
@@ -153,6 +165,10 @@ def _identifiers(step: Step) -> list[str]:
     if isinstance(step, steps.Call):
         return [name for _, name in step.yields]
     return list(step.plan.names) if isinstance(step, steps.Subcall) else []
+
+
+def _varies(step: steps.Use) -> bool:
+    return not isinstance(step.graph, str) and bool(names_in(step.graph))
 
 
 def _rounded(rows: float) -> float:

@@ -84,6 +84,12 @@ class AskedAgain(Exception):
 class GraphTransaction(Protocol):
     """One transaction on one graph, as one scope sees it; what it writes belongs to that scope."""
 
+    async def graph_named(self, name: str) -> str:
+        """Give the name of the graph that is meant, whatever the case. Raises NotFound."""
+
+    async def on(self, graph: str) -> "GraphTransaction":
+        """Give this transaction on another graph of the database, which ends with it. Raises NotFound."""
+
     async def match(self, sought: Sought) -> Matched | None:
         """Give each way in which the nodes and links of a pattern match; None where it cannot be `lean`, or in `order`.
 
@@ -138,6 +144,9 @@ class Graphs(Protocol):
 
     async def prepare(self, graph: str, labels: Collection[str], types: Collection[str]) -> None:
         """Make known the labels and types that a query will write, before its transaction."""
+
+    async def named(self, name: str) -> str:
+        """Give the name of the graph that is meant, whatever the case. Raises NotFound."""
 
     async def schema(self, graph: str) -> GraphSchema:
         """Give the schema that holds in a graph."""

@@ -109,7 +109,7 @@ def _bound_id(run: Run, value: Any, name: str, at: int) -> int:
     if not isinstance(value, Node):
         problem = f"{name} is null, and so nothing can be merged with it."
         raise run.error("InvalidArgumentType", problem, at, type="TypeError")
-    return value.id
+    return run.own(value.id, at)
 
 
 def _is_plain(step: Merge) -> bool:

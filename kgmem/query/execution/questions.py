@@ -173,10 +173,10 @@ def _hashable(value: Any) -> Any:
 def _identity(run: Run, value: Any, at: int) -> Any:
     """Give the id of what is bound already, or the ids of a list."""
     if isinstance(value, Node | Relationship):
-        return value.id
+        return run.own(value.id, at)
     if value is None:
         return None
     if isinstance(value, list) and all(isinstance(each, Relationship) for each in value):
-        return [each.id for each in value]
+        return [run.own(each.id, at) for each in value]
     problem = "A variable in a pattern is neither a node nor a relationship."
     raise run.error("InvalidArgumentType", problem, at, type="TypeError")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kgmem.domain.access import Key
+from kgmem.domain.graph import no_such_graph
 from kgmem.query.errors import RUNTIME, CypherError
 from kgmem.query.evaluation.base import truth
 from kgmem.query.evaluation.compiling import compile_expression
@@ -15,6 +16,7 @@ from kgmem.query.execution.beside import Beside
 from kgmem.query.execution.counters import Counters
 from kgmem.query.execution.graph import GraphTransaction
 from kgmem.query.execution.limits import Limits
+from kgmem.query.execution.visitors import Visitors
 from kgmem.query.execution.watch import Watch
 from kgmem.query.planning.clauses import Planner
 from kgmem.query.planning.names import calls_in, loops_in, nested_in
@@ -98,6 +100,8 @@ class Run:
         self.profile: dict[int, tuple[int, int, float]] | None = None  # By step: rows, what was given for it, seconds.
         self.kept: dict[int, Any] = {}  # What steps have prepared for themselves, by the identity of its plan.
         self.procedures = procedures
+        self.visitors = Visitors()
+        self.runs: dict[str, Run] = {}  # Of this statement, by the graph that each is on; filled by the first USE.
         self._handlers = handlers
         self._answer = answer
         self._prepared: dict[int, Prepared] = {}
@@ -123,6 +127,34 @@ class Run:
                 )
         return rows
 
+    async def on(self, name: str, *, writes: bool) -> "Run":
+        """Give the run of this statement on a graph. Raises NotFound, and Forbidden where the asker may not."""
+        if not self.runs:
+            self.runs[self.graph] = self
+        graph = await self.transaction.graph_named(name)
+        if self.asker is not None:
+            if self.asker.graph not in {None, graph}:
+                raise no_such_graph(name)
+            self.asker.demand("write" if writes else "read", graph)
+        if graph not in self.runs:
+            self.runs[graph] = await self._begun(graph)
+        return self.runs[graph]
+
+    async def _begun(self, graph: str) -> "Run":
+        new = Run(
+            await self.transaction.on(graph),
+            self.setting,
+            self.planner,
+            limits=self.limits,
+            handlers=self._handlers,
+            procedures=self.procedures,
+            answer=self._answer,
+        )
+        new.graph, new.scope, new.bound, new.asker = graph, self.scope, self.bound, self.asker
+        new.counters, new.profile = self.counters, self.profile
+        new.visitors, new.runs = self.visitors, self.runs
+        return new
+
     def check(self, rows: Sized, at: int) -> None:
         """Raise an error where there are more rows than a step may hold."""
         if len(rows) > self.limits.rows:
@@ -133,6 +165,14 @@ class Run:
                 type="ResourceExhausted",
                 mend="Ask for less: add conditions or a LIMIT.",
             )
+
+    def own(self, id_: int, at: int) -> int:
+        """Give the id of a node or relationship of this graph. Raises CypherError for what is only drawn here."""
+        if id_ < 0:
+            problem = "This is of another graph, or only drawn: it can be neither matched nor changed here."
+            mend = "Find it in its own graph, by a property: CALL (n) { USE other MATCH (m {key: n.key}) ... }."
+            raise self.error("InvalidArgumentType", problem, at, type="TypeError", mend=mend)
+        return id_
 
     def error(self, detail: str, problem: str, at: int, *, type: str, mend: str = "") -> CypherError:  # noqa: A002
         """Give an error of this run, at a place of the query."""

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kgmem.domain.access import Key
+from kgmem.domain.graph import no_such_graph
 from kgmem.query.errors import CypherError
 from kgmem.query.evaluation.setting import Clock, Row, Setting
 from kgmem.query.execution import (
@@ -28,6 +29,7 @@ from kgmem.query.execution.limits import Limits
 from kgmem.query.execution.procedures import Procedure
 from kgmem.query.execution.run import Run, StepHandler
 from kgmem.query.execution.understanding import LONGEST_KEPT, Understanding, Understood
+from kgmem.query.execution.visiting import common_name
 from kgmem.query.execution.watch import out_of_time
 from kgmem.query.lexer import check_length
 from kgmem.query.planning import steps
@@ -94,10 +96,12 @@ class Engine:
         """Run a statement in a transaction of its own. Raises CypherError, TimedOut, and what the graph raises."""
         async with _within(asked.limits.seconds):
             understood = await self._understood(asked)
+            asked = await self._at_home(asked, understood)
             work = self._work(asked, understood)
             if not understood.writes:
                 return await self._read(asked, work, once=understood.once)
-            await self._graphs.prepare(asked.graph, understood.labels, understood.types)
+            if not understood.visits:
+                await self._graphs.prepare(asked.graph, understood.labels, understood.types)
             result: Result = await self._graphs.writing(asked.graph, asked.scope, work)
             return result
 
@@ -105,9 +109,22 @@ class Engine:
         """Run a statement in a transaction that is open; whoever opened it ends it."""
         async with _within(asked.limits.seconds):
             understood = await self._understood(asked)
-            if understood.writes:
+            if understood.writes and not understood.visits:
                 await self._graphs.prepare(asked.graph, understood.labels, understood.types)
             return await self._work(asked, understood)(transaction)
+
+    async def _at_home(self, asked: Asked, understood: Understood) -> Asked:
+        """Give what is asked, of the graph that all of it uses: then it is as if it had been sent there."""
+        body = understood.analysed.statement.body
+        name = common_name(body, asked.parameters) if isinstance(body, Query) else None
+        if name is None:
+            return asked
+        graph = await self._graphs.named(name)
+        if asked.asker is not None:
+            if asked.asker.graph not in {None, graph}:
+                raise no_such_graph(name)
+            asked.asker.demand("write" if understood.writes else "read", graph)
+        return replace(asked, graph=graph)
 
     async def _read(self, asked: Asked, work: Work, *, once: bool) -> Result:
         if once:

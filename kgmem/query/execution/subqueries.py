@@ -10,10 +10,11 @@ from kgmem.query.execution.run import Rows, Run
 from kgmem.query.execution.searching import shortest
 from kgmem.query.execution.selecting import wanted
 from kgmem.query.execution.union import united
+from kgmem.query.execution.visiting import visit
 from kgmem.query.planning.groups import plan_pattern
 from kgmem.query.planning.patterns import PatternBuilder
 from kgmem.query.planning.selectors import search_of
-from kgmem.query.planning.steps import Match, Pattern, Plan, Search, Subcall
+from kgmem.query.planning.steps import Match, Pattern, Plan, Search, Step, Subcall, Use
 from kgmem.query.tree.clauses import Subquery
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.tree.patterns import PathPattern, PatternComprehension, PatternPredicate, ShortestPath
@@ -91,8 +92,15 @@ async def _groups(run: Run, plan: Plan, rows: Sequence[Row], at: int) -> list[Ro
 
 async def run_plan(run: Run, plan: Plan, rows: Rows) -> Rows:
     """Give the rows of a plan that begins with these rows."""
-    parts = [await run.steps(steps, list(rows)) for steps in plan.parts]
+    parts = [await _part(run, steps, list(rows)) for steps in plan.parts]
     return united(plan, parts)
+
+
+async def _part(run: Run, steps: Sequence[Step], rows: Rows) -> Rows:
+    first = steps[0] if steps else None
+    if isinstance(first, Use):
+        return await visit(run, first, steps[1:], rows)
+    return await run.steps(steps, rows)
 
 
 async def subcall(run: Run, step: Subcall, rows: Rows) -> Rows:

@@ -10,7 +10,7 @@ from kgmem.query.planning import steps
 from kgmem.query.planning.clauses import Planner
 from kgmem.query.planning.steps import Plan
 from kgmem.query.signatures import ProcedureSignature
-from kgmem.query.tree.clauses import Create, Merge, Query
+from kgmem.query.tree.clauses import Create, Merge, Query, Use
 from kgmem.query.tree.labels import LabelName
 from kgmem.query.tree.located import Located
 from kgmem.query.tree.patterns import NodePattern, RelationshipPattern
@@ -33,6 +33,7 @@ class Understood:
     once: bool
     labels: Collection[str]
     types: Collection[str]
+    visits: bool = False  # Parts of it USE graphs by name, so that what it writes is not all of one graph.
 
     @property
     def mode(self) -> str | None:
@@ -73,7 +74,7 @@ class Understanding:
         planner = Planner(analysed)
         plan = planner.query(body) if isinstance(body, Query) else None
         once = plan is not None and analysed.statement.mode is None and _asks_once(plan)
-        return Understood(analysed, planner, plan, once, *written(body))
+        return Understood(analysed, planner, plan, once, *written(body), _visits(body))
 
 
 def _asks_once(plan: Plan) -> bool:
@@ -94,6 +95,10 @@ def written(part: Located) -> tuple[Collection[str], Collection[str]]:
             names = list(_names(each.labels))
             labels.add(names[0] if names else "")
     return labels, types
+
+
+def _visits(part: Located) -> bool:
+    return isinstance(part, Use) or any(map(_visits, children(part)))
 
 
 def _written(part: Located, *, made: bool = False) -> Iterator[NodePattern | RelationshipPattern]:

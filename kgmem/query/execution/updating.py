@@ -72,7 +72,7 @@ class Changes:
         if not isinstance(value, Node | Relationship):
             problem = "A node or relationship is needed here."
             raise self._run.error("InvalidArgumentType", problem, at, type="TypeError")
-        if value.id in self._run.gone:
+        if self._run.own(value.id, at) in self._run.gone:
             problem = "What was deleted cannot be changed."
             raise self._run.error("DeletedEntityAccess", problem, at, type="EntityNotFound")
         return self.now.get(value.id, value)

@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from kgmem.query.analysis.clauses import UPDATES
 from kgmem.query.analysis.findings import Analysed, Projected
 from kgmem.query.planning import steps
-from kgmem.query.planning.groups import plan_pattern
+from kgmem.query.planning.groups import plan_pattern, separate
 from kgmem.query.planning.needs import with_needs
 from kgmem.query.planning.steps import Plan, Step
 from kgmem.query.tree import clauses as tree
 from kgmem.query.tree.expressions import Expression, Property, Variable
+from kgmem.query.tree.located import Located
+from kgmem.query.tree.walking import children
 
 T = TypeVar("T")
 _REMEMBERED = 500  # Expressions of one statement; some are made anew for each run.
@@ -47,9 +50,15 @@ class Planner:
     def _steps(self, clauses: Iterable[tree.Clause], known: frozenset[str], outer: frozenset[str]) -> list[Step]:
         found: list[Step] = []
         here = known
-        alone = isinstance(clauses, tuple) and len(clauses) == 1
+        clauses = tuple(clauses)
+        alone = sum(not isinstance(clause, tree.Use) for clause in clauses) == 1
         for clause in clauses:
             if isinstance(clause, tree.Use):
+                found.append(steps.Use(clause.at, clause.graph, any(map(_writes, clauses))))
+                continue
+            if isinstance(clause, tree.Match):
+                found += self._matches(clause, here)
+                here = frozenset(self._analysed.after(clause))
                 continue
             step = _STEPS[type(clause)](self, clause, here, outer)
             if isinstance(step, steps.Call) and alone and self._analysed.columns:
@@ -62,9 +71,16 @@ class Planner:
             here = frozenset(self._analysed.after(clause)) if not isinstance(clause, tree.Return) else here
         return [_bounded(step, after) for step, after in zip(found, [*found[1:], None], strict=True)]
 
-    def _match(self, clause: tree.Match, known: frozenset[str], _outer: frozenset[str]) -> Step:
-        pattern = plan_pattern(clause.patterns, clause.where, known, self._analysed.text)
-        return steps.Match(clause.at, pattern, clause.optional)
+    def _matches(self, clause: tree.Match, known: frozenset[str]) -> list[Step]:
+        """Give the steps of a MATCH: one for each part of it that is joined with those before, where that can be."""
+        text = self._analysed.text
+        parts = [] if clause.optional else separate(clause.patterns, clause.where, known, text)
+        found: list[Step] = []
+        for patterns, where in parts or [(clause.patterns, clause.where)]:
+            pattern = plan_pattern(patterns, where, known, text)
+            found.append(steps.Match(clause.at, pattern, clause.optional))
+            known |= frozenset(pattern.named)
+        return found
 
     def _unwind(self, clause: tree.Unwind, _known: frozenset[str], _outer: frozenset[str]) -> Step:
         return steps.Unwind(clause.at, clause.source, clause.variable.name)
@@ -153,12 +169,16 @@ def _order(step: steps.Match, projected: Projected) -> steps.Order | None:
     return steps.Order(subject.name, value.name, first.descending) if subject.name in bound else None
 
 
+def _writes(part: Located) -> bool:
+    """Whether a clause, or one inside of it, changes something; what a procedure does is in no clause."""
+    return isinstance(part, (*UPDATES, tree.CallProcedure)) or any(map(_writes, children(part)))
+
+
 def _imports(clause: tree.With) -> bool:
     return all(isinstance(item.value, Variable) for item in clause.projection.items)
 
 
 _STEPS: Mapping[type, Callable[..., Step]] = {
-    tree.Match: Planner._match,
     tree.Unwind: Planner._unwind,
     tree.With: Planner._project,
     tree.Return: Planner._project,

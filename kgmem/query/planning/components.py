@@ -24,8 +24,18 @@ def components(
 ) -> list[list[PathPattern]]:
     """Give paths by component, in the order in which each is joined with those before it by an equality.
 
-    It is one component where no equality joins any two: then nothing is gained by looking for one after another.
+    It is one component where no equality joins any two, and at most one is joined with what is known: then nothing is
+    gained by looking for one after another.
     """
+    found = _found(patterns, known, text)
+    asked = [*(predicate for each in found for predicate in each.predicates), *(conjuncts(where) if where else ())]
+    equal = [sides for predicate in asked for sides in _sides(predicate, found)]
+    if len(found) > 1 and (equal or sum(_is_joined(each, asked, known) for each in found) > 1):
+        return [found[number].paths for number in _ordered(found, equal)]
+    return [[path for each in found for path in each.paths]]
+
+
+def _found(patterns: Iterable[PathPattern], known: frozenset[str], text: str) -> list[Component]:
     found: list[Component] = []
     for pattern in patterns:
         builder = PatternBuilder(text, known)
@@ -36,11 +46,16 @@ def components(
             new = Component([*each.paths, *new.paths], each.own | new.own, [*each.predicates, *new.predicates])
             found.remove(each)
         found.append(new)
-    asked = [*(predicate for each in found for predicate in each.predicates), *(conjuncts(where) if where else ())]
-    equal = [sides for predicate in asked for sides in _sides(predicate, found)]
-    if not equal:
-        return [[path for each in found for path in each.paths]]
-    return [found[number].paths for number in _ordered(found, equal)]
+    return found
+
+
+def _is_joined(part: Component, asked: Iterable[Expression], known: frozenset[str]) -> bool:
+    """Whether an equality joins what a component binds with what is known before the pattern."""
+    return any(
+        operator in {"=", "IN"} and names_in(side) & part.own and not names_in(side) & known and names_in(other) & known
+        for predicate in asked
+        for side, operator, other in compared(predicate)
+    )
 
 
 # The components that the sides of an equality speak of: two sets that have nothing in common.

@@ -9,7 +9,7 @@ from kgmem.query.planning.names import names_in
 from kgmem.query.planning.patterns import HIDDEN, PatternBuilder, conjuncts, plan_plain
 from kgmem.query.planning.selectors import is_searched, name_of, search_of, selection_of, selects
 from kgmem.query.planning.steps import PathPart, Pattern, Repeat, Stage
-from kgmem.query.tree.expressions import Expression, Variable
+from kgmem.query.tree.expressions import And, Expression, Variable
 from kgmem.query.tree.patterns import GroupPattern, NodePattern, PathElement, PathPattern
 
 
@@ -22,6 +22,35 @@ def plan_pattern(
     if is_plain and (len(patterns) == 1 or len(components(patterns, where, known, text)) == 1):
         return plan_plain(patterns, where, known, text)
     return _Stages(text, known, known).plan(patterns, where)
+
+
+def separate(
+    patterns: Sequence[PathPattern], where: Expression | None, known: frozenset[str], text: str
+) -> list[tuple[Sequence[PathPattern], Expression | None]]:
+    """Give the parts of a pattern that may be looked for by themselves, each with what of WHERE is known by then.
+
+    None where that would be another pattern: relationships of two parts must not be the same, and what stands inside
+    of a part may speak of one behind it.
+    """
+    if len(patterns) == 1 or any(map(_is_staged, patterns)):
+        return []
+    parts = components(patterns, where, known, text)
+    if sum(any(len(path.elements) > 1 for path in part) for part in parts) > 1:
+        return []
+    own = frozenset(_variables(each for pattern in patterns for each in pattern.elements))
+    own |= {pattern.variable.name for pattern in patterns if pattern.variable is not None}
+    later = own - known
+    waiting = conjuncts(where) if where is not None else []
+    found: list[tuple[Sequence[PathPattern], Expression | None]] = []
+    for part in parts:
+        later -= frozenset(_variables(each for path in part for each in path.elements))
+        later -= {path.variable.name for path in part if path.variable is not None}
+        if any(not names_in(path).isdisjoint(later) for path in part):
+            return []
+        asked = [each for each in waiting if names_in(each).isdisjoint(later)]
+        waiting = [each for each in waiting if not names_in(each).isdisjoint(later)]
+        found.append((part, And(asked[0].at, tuple(asked)) if asked else None))
+    return found
 
 
 def _is_staged(pattern: PathPattern) -> bool:

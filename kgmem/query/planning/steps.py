@@ -207,6 +207,14 @@ class Match(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class Use(Step):
+    """USE: what follows runs on a graph, by its name or what gives that; `writes`: it changes something there."""
+
+    graph: Expression | str
+    writes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Unwind(Step):
     """UNWIND: each row with each item of a list; no more are asked for than the sum of `most`, if that is not empty."""
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import asyncpg
 
+from kgmem.domain.errors import NotFound
 from kgmem.domain.schema import GraphSchema, from_mapping, to_mapping
 from kgmem.domain.scope import visible_from
 from kgmem.query.execution.graph import GraphTransaction
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.cypher.composed import Statements
-from kgmem.storage.postgres.cypher.transaction import PostgresTransaction
+from kgmem.storage.postgres.cypher.transaction import PostgresTransaction, Reach
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids
 
@@ -37,6 +38,16 @@ class PostgresGraphs:
         async with self._catalog.on(graph) as layout:
             await ensure_labels(self._catalog.database, layout, VERTEX, labels)
             await ensure_labels(self._catalog.database, layout, EDGE, types)
+
+    async def named(self, name: str) -> str:
+        """Give the name of the graph that is meant, whatever the case. Raises NotFound."""
+        try:
+            return (await self._catalog.layout(name)).graph.name
+        except NotFound:
+            same = [each.name for each in await self._catalog.list() if each.name.casefold() == name.casefold()]
+            if len(same) != 1:
+                raise
+            return same[0]
 
     async def schema(self, graph: str) -> GraphSchema:
         """Give the schema that holds in a graph."""
@@ -76,11 +87,21 @@ class PostgresGraphs:
         numbers: dict[str, int] = {}
         if scope is not None:
             numbers = await scope_ids(connection, layout, visible_from(scope), make=make)
-        return self._opened(connection, layout, scope, list(numbers.values()))
+        return self._opened(connection, layout, scope, list(numbers.values()), make=make)
 
     def _opened(
-        self, connection: asyncpg.Connection, layout: Layout, scope: str | None, seen: list[int], *, once: bool = False
+        self,
+        connection: asyncpg.Connection,
+        layout: Layout,
+        scope: str | None,
+        seen: list[int],
+        *,
+        make: bool = False,
+        once: bool = False,
     ) -> PostgresTransaction:
-        return PostgresTransaction(
-            connection, layout, self._catalog.database, scope, seen, statements=self._statements, once=once
-        )
+        async def on(graph: str) -> PostgresTransaction:
+            other = await self._catalog.layout(await self.named(graph))
+            return await self._transaction(connection, other, scope, make=make)
+
+        reach = Reach(self._catalog.database, self._statements, self.named, on)
+        return PostgresTransaction(connection, layout, scope, seen, reach=reach, once=once)

@@ -1,7 +1,7 @@
 """One transaction on one graph, as the execution of Cypher sees it."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
@@ -25,6 +25,16 @@ _EXPLAIN = "EXPLAIN (FORMAT JSON) "
 _LOCKS = 256  # How many locks all that is merged under shares, so that a large batch does not use up Postgres' own.
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What is shared by transactions of one database: it, statements, and what finds other graphs by their names."""
+
+    database: Database
+    statements: Statements
+    named: Callable[[str], Awaitable[str]]
+    on: Callable[[str], Awaitable["PostgresTransaction"]]
+
+
 class PostgresTransaction:
     """A transaction; what it wrote is complete when `finish` was called."""
 
@@ -32,14 +42,13 @@ class PostgresTransaction:
         self,
         connection: asyncpg.Connection,
         layout: Layout,
-        database: Database,
         scope: str | None,
         numbers: list[int],
         *,
-        statements: Statements,
+        reach: Reach,
         once: bool = False,
     ) -> None:
-        """Take a connection in a transaction, the scope (None: all), the numbers of those that it sees, and statements.
+        """Take a connection in a transaction, the scope (None: all), the numbers of those that it sees, and its reach.
 
         `once`: there is no transaction, since the database will be asked only once.
         """
@@ -47,10 +56,22 @@ class PostgresTransaction:
         self.layout = layout
         self._reader = Reader(connection, layout)
         self._numbers = None if scope is None else numbers
-        self._writer = Writer(connection, layout, database, scope)
-        self._statements = statements
+        self._writer = Writer(connection, layout, reach.database, scope)
+        self._statements = reach.statements
+        self._reach = reach
+        self._others: list[PostgresTransaction] = []
         self._once = once
         self._asked = False
+
+    async def graph_named(self, name: str) -> str:
+        """Give the name of the graph that is meant. Raises NotFound."""
+        return await self._reach.named(name)
+
+    async def on(self, graph: str) -> "PostgresTransaction":
+        """Give this transaction on another graph. Raises NotFound."""
+        other = await self._reach.on(graph)
+        self._others.append(other)
+        return other
 
     async def match(self, sought: Sought) -> Matched | None:
         """Give each way in which a pattern's nodes and links match; None where it cannot be lean, or in order."""
@@ -183,6 +204,8 @@ class PostgresTransaction:
 
     async def finish(self) -> None:
         """Do what comes last in a transaction that wrote."""
+        for other in self._others:
+            await other.finish()
         await self._writer.finish()
 
 
