@@ -1,7 +1,6 @@
 """USE: a query, a branch of UNION, or a subquery runs on the graph that it names, or is refused; never on another."""
 
 import secrets
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,12 +40,12 @@ class Two:
 
 
 @pytest.fixture
-async def two(memory: Memory) -> AsyncIterator[Two]:
+async def two(memory: Memory) -> Two:
     token = secrets.token_hex(6)
     here, there = await new_graph(memory, f"here_{token}"), await new_graph(memory, f"There_{token}")
     await memory.cypher(here, "CREATE (:N {n: 1})-[:R]->(:N {n: 2})", mode="write")
     await memory.cypher(there, "CREATE (:N {n: 10})-[:R]->(:N {n: 20})", mode="write")
-    yield Two(memory, here, there)
+    return Two(memory, here, there)
 
 
 def key(right: Any, graph: str | None = None, scope: str = "") -> Key:
@@ -66,9 +65,18 @@ READS = [
     ("MATCH (a:N {n: 1}) CALL (a) { USE @there MATCH (n:N {n: a.n * 10}) RETURN n.n AS m } RETURN m", [10]),
     ("MATCH (a:N {n: 1}) RETURN COUNT { USE @there MATCH (n:N) WHERE n.n > a.n }", [2]),
     ("USE @there MATCH (n:N) WHERE EXISTS { (n)-[:R]->() } RETURN n.n", [10]),
-    ("USE @there UNWIND [10, 20] AS i MATCH (n:N {n: i}) CALL (n) { MATCH (n)-[:R]->(m) RETURN m.n AS m } RETURN m", [20]),
+    (
+        "USE @there UNWIND [10, 20] AS i MATCH (n:N {n: i}) CALL (n) { MATCH (n)-[:R]->(m) RETURN m.n AS m } RETURN m",
+        [20],
+    ),
     ("CALL { USE @there CALL { USE @here MATCH (n:N) RETURN sum(n.n) AS s } RETURN s } RETURN s", [3]),
-    ("CALL { USE @there MATCH (n:N {n: 10}) RETURN n } CALL (n) { USE @there MATCH (n)-->(m) RETURN m.n AS m } RETURN m", [20]),
+    (
+        (
+            "CALL { USE @there MATCH (n:N {n: 10}) RETURN n } "
+            "CALL (n) { USE @there MATCH (n)-->(m) RETURN m.n AS m } RETURN m"
+        ),
+        [20],
+    ),
 ]
 
 
