@@ -19,6 +19,7 @@ from kgmem.storage.postgres.layout import EDGE, Layout, know_labels, label_id
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import alike, dumps, loads, merge_relationship, stored_name
 from kgmem.storage.postgres.rows import fraction_of, valid_of
+from kgmem.storage.postgres.turns import in_turns
 from kgmem.storage.postgres.vertices import CREATED, UPDATED, Outcome, existing, keep_history
 
 _SHOWN = 10  # Unknown keys that an error spells out.
@@ -72,7 +73,7 @@ async def write_edges(
         await ends.check(connection, layout, stated, [(source, target) for _, source, target in found])
     edges = [
         _edge(layout, at, ids, item, trust[at] if trust else None)
-        for at, (ids, item) in enumerate(zip(found, stated, strict=True))
+        async for at, (ids, item) in in_turns(enumerate(zip(found, stated, strict=True)))
     ]
     created = await _insert(connection, layout, [edge for edge in edges if edge.stated.version in (None, 0)])
     for edge in created:
@@ -289,7 +290,7 @@ async def _merge_changed(
     before = await read_edges(connection, layout, list(changed))
     written: list[tuple[_Edge, Any, dict[str, Any]]] = []
     same: list[tuple[int, int]] = []
-    for id_, (edge, row) in changed.items():
+    async for id_, (edge, row) in in_turns(changed.items()):
         ends, stored = before.get(id_, (None, {}))
         merged = _merged(layout, stored, edge.stated)
         if alike(merged, stored) and ends == (edge.source, edge.target):

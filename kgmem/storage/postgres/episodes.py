@@ -16,6 +16,7 @@ from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import encoded, merge_episode
 from kgmem.storage.postgres.rows import episode_row
+from kgmem.storage.postgres.turns import each
 from kgmem.storage.postgres.vertices import Outcome, Statement, write_vertices
 
 MENTIONS = "MENTIONS"
@@ -23,7 +24,7 @@ MENTIONS = "MENTIONS"
 
 async def write_episodes(connection: asyncpg.Connection, passages: Passages, episodes: Sequence[Episode]) -> Outcome:
     """Store a batch of episodes (each scope and key once), in the caller's transaction. Raises UnknownEntities."""
-    statements = [_statement(episode) for episode in episodes]
+    statements = await each(_statement, episodes)
     outcome = await write_vertices(connection, passages, EPISODE, statements)
     await _mention(connection, passages, episodes, outcome)
     await unread.ask(connection, passages.layout, episodes, outcome.ids)

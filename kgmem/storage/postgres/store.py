@@ -1,5 +1,6 @@
 """The graph store on AGE: every write is one transaction over label tables, retrieval index and change feed."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from kgmem.domain.embedding import WhichVectors
 from kgmem.domain.entity import ENTITY, EPISODE, Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import DatabaseOutdated
+from kgmem.domain.folding import ENTITIES, EPISODES, RELATIONSHIPS, Folded, fold
 from kgmem.domain.graph import Dangling
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.shapes import Shapes
@@ -21,7 +23,7 @@ from kgmem.domain.source import Source
 from kgmem.domain.statement import DEFAULT_LABEL, check_entities, check_episodes, check_relationships
 from kgmem.storage.postgres import deleting, exporting, reading
 from kgmem.storage.postgres.catalog import PostgresCatalog
-from kgmem.storage.postgres.combining import Combiner, Outcomes
+from kgmem.storage.postgres.combining import SMALL, Combiner, Outcomes
 from kgmem.storage.postgres.edges import identity as edge_identity
 from kgmem.storage.postgres.edges import write_edges
 from kgmem.storage.postgres.episodes import ensure_episode_labels, episode_identity, write_episodes
@@ -30,6 +32,7 @@ from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import encoded, merge_entity
 from kgmem.storage.postgres.rows import entity_row
 from kgmem.storage.postgres.sources import write_sources
+from kgmem.storage.postgres.turns import each
 from kgmem.storage.postgres.unit_vector import with_unit_vector
 from kgmem.storage.postgres.vertices import Outcome, Statement, write_vertices
 
@@ -52,24 +55,29 @@ class AgeGraphStore:
         check_entities(entities)
         held = await self.catalog.get(graph)
         checked = [with_unit_vector(held, entity) for entity in entities]
-        return await self._entities.put(graph, checked, alone=any(e.version is not None for e in entities))
+        folded = await _folded(checked, _entity_identity, ENTITIES)
+        alone = any(e.version is not None for e in entities)
+        return folded.spread(await self._entities.put(graph, folded.items, alone=alone))
 
     async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Written:
         """Merge statements of relationships. Raises InvalidInput, UnknownEntities, VersionConflict."""
         check_relationships(relationships)
         alone = any(item.version is not None for item in relationships)
-        return await self._relationships.put(graph, relationships, alone=alone)
+        folded = await _folded(relationships, edge_identity, RELATIONSHIPS)
+        return folded.spread(await self._relationships.put(graph, folded.items, alone=alone))
 
     async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> Written:
         """Store episodes with their passages and mentions. Raises InvalidInput, UnknownEntities, VersionConflict."""
         check_episodes(episodes)
-        return await self._episodes.put(graph, episodes, alone=any(e.version is not None for e in episodes))
+        folded = await _folded(episodes, episode_identity, EPISODES)
+        alone = any(e.version is not None for e in episodes)
+        return folded.spread(await self._episodes.put(graph, folded.items, alone=alone))
 
     async def _write_entities(self, graph: str, entities: Sequence[Entity]) -> Outcomes:
         async with self.catalog.on(graph) as held:
             layout = await self._prepare(held, entities)
             await ensure_labels(self.database, layout, VERTEX, {e.label or DEFAULT_LABEL for e in entities})
-            statements = [_entity_statement(entity) for entity in entities]
+            statements = await each(_entity_statement, entities)
 
             async def work(connection: asyncpg.Connection) -> Outcomes:
                 passages = Passages(layout)
@@ -269,6 +277,17 @@ def _afresh(
             return await write(graph, items)
 
     return again
+
+
+def _entity_identity(entity: Entity) -> tuple[str, str]:
+    return entity.scope, entity.key
+
+
+async def _folded(items: Sequence[Item], identity: Callable[[Item], Hashable], merge: Any) -> Folded[Item]:
+    """Fold statements that say several things of one, beside the event loop where there are many."""
+    if len(items) <= SMALL:
+        return fold(items, identity, merge)
+    return await asyncio.to_thread(fold, items, identity, merge)
 
 
 async def _in_rounds(

@@ -14,6 +14,7 @@ from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import alike, dumps, loads
 from kgmem.storage.postgres.relabelling import relabel
 from kgmem.storage.postgres.rows import VertexRow
+from kgmem.storage.postgres.turns import each, in_turns
 
 CREATED, UPDATED, DELETED = 1, 2, 3  # Operations, as the change feed numbers them.
 _SEPARATOR = "\x1f"  # Joins labels in one parameter; refused in labels.
@@ -66,8 +67,8 @@ async def write_vertices(
     `passages` gathers what they are searched by; the caller stores it at the end of the transaction.
     """
     outcome, layout = Outcome(), passages.layout
-    fresh = {at: _first(at, statement) for at, statement in enumerate(statements) if statement.version in (None, 0)}
-    created = await _insert(connection, layout, kind, list(fresh.values()))
+    fresh = [(at, statement) for at, statement in enumerate(statements) if statement.version in (None, 0)]
+    created = await _insert(connection, layout, kind, await each(lambda one: _first(*one), fresh))
     await _store_created(connection, passages, created)
     for written in created:
         outcome.ids[written.at], outcome.versions[written.at] = written.id, 1
@@ -131,7 +132,7 @@ async def _store_created(connection: asyncpg.Connection, passages: Passages, cre
     for label, group in _by_label(layout, created):
         sql = layout.sql("write", "insert_vertices", label=label)
         await connection.execute(sql, [w.id for w in group], [w.text for w in group])
-    for w in created:
+    async for w in in_turns(created):
         passages.want(w.id, w.row.passages, w.statement.vector, new=True)
 
 
@@ -187,7 +188,7 @@ async def _merge_changed(
     layout = passages.layout
     before = await read_vertices(connection, layout, list(changed))
     written, same = [], []
-    for id_, (at, statement, row) in changed.items():
+    async for id_, (at, statement, row) in in_turns(changed.items()):
         stored = statement.merge(before.get(id_, {}))
         if id_ in before and alike(stored, before[id_]) and statement.vector is None and "moved" not in row:
             same.append((id_, statement.digest))
@@ -220,7 +221,7 @@ async def keep_history(
 ) -> int:
     """Move versions (index row, stored properties, ends of an edge) to the history; gives how many."""
     rows = []
-    for row, stored, ends in versions:
+    async for row, stored, ends in in_turns(versions):
         label = row.get("moved") or layout.by_id[label_id(row["id"])].name
         record: dict[str, Any] = {"label": label, "properties": dict(stored)}
         if ends:

@@ -1,0 +1,104 @@
+"""One thing that a batch states again and again: merged in memory, and what is held afterwards is the same."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import InvalidInput, VersionConflict
+from kgmem.domain.folding import ENTITIES, MOST, RELATIONSHIPS, fold
+from kgmem.domain.relationship import Relationship
+from kgmem.memory import Memory
+from kgmem.storage.postgres.records import merge_entity, merge_relationship
+from tests.heartbeat import heartbeat
+from tests.invariants import assert_index_matches_labels
+from tests.memories import stable_vector
+
+MANY = 3_000
+NAMES = st.sampled_from(["a", "b", "name", "text", "source_"])
+VALUES = st.sampled_from([None, 1, "x", "y"])
+FIELDS: dict[str, Any] = {
+    "properties": st.dictionaries(NAMES, VALUES, max_size=3),
+    "text": st.sampled_from([None, "one", "two"]),
+    "source": st.sampled_from([None, "s", "t"]),
+    "valid_from": st.sampled_from([None, "1990", "2000"]),
+}
+
+
+@settings(max_examples=200)
+@given(st.lists(st.builds(Entity, key=st.just("k"), name=st.sampled_from([None, "n", "m"]), **FIELDS), min_size=1))
+def test_folded_entities_come_to_what_they_come_to_one_by_one(stated: list[Entity]) -> None:
+    folded = fold(stated, lambda each: each.key, ENTITIES)
+    assert len(folded.items) <= MOST
+    assert _after(merge_entity, folded.items) == _after(merge_entity, stated)
+    assert len(folded.places) == len(stated)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.builds(Relationship, kind=st.just("K"), start=st.just("a"), end=st.just("b"), **FIELDS), min_size=1))
+def test_folded_relationships_come_to_what_they_come_to_one_by_one(stated: list[Relationship]) -> None:
+    folded = fold(stated, lambda each: each.kind, RELATIONSHIPS)
+    assert _after(merge_relationship, folded.items) == _after(merge_relationship, stated)
+
+
+def _after(merge: Any, stated: Any) -> dict[str, Any]:
+    held: dict[str, Any] = {}
+    for each in stated:
+        held = merge(held, each)
+    return held
+
+
+async def test_a_key_that_a_batch_repeats_thousands_of_times_is_written_at_once(memory: Memory, graph: str) -> None:
+    batch = [Entity("x", "Person", f"N {n}", {"n": n, f"p{n % 50}": n}) for n in range(MANY)]
+    async with heartbeat() as heart:
+        written = await memory.put_entities(graph, [*batch, Entity("y")])
+    assert (written.created, written.updated + written.unchanged) == (2, MANY - 1)
+    assert written.ids[0] == written.ids[MANY - 1] != written.ids[MANY]
+    held = await memory.get_entity(graph, "x")
+    assert held.name == f"N {MANY - 1}"
+    assert held.properties == {"n": MANY - 1, **{f"p{n % 50}": n for n in range(MANY)}}
+    assert held.version == written.versions[MANY - 1] == MOST
+    assert heart.longest < 0.05
+    again = await memory.put_entities(graph, [batch[-1]])
+    assert (again.updated, again.unchanged) == (0, 1)
+    await assert_index_matches_labels(memory, graph)
+
+
+async def test_a_relationship_and_an_episode_that_a_batch_repeats_are_written_at_once(
+    memory: Memory, graph: str
+) -> None:
+    await memory.put_entities(graph, [Entity(key) for key in "abc"])
+    batch = [Relationship("KNOWS", "a", "b", properties={"n": n}, source=f"s{n % 3}") for n in range(MANY)]
+    written = await memory.put_relationships(graph, batch)
+    assert (await memory.get_relationship(graph, written.ids[-1])).properties == {"n": MANY - 1}
+    texts = [Episode(f"text {n}", key="e", mentions=["abc"[n % 3]], properties={f"p{n % 5}": n}) for n in range(500)]
+    await memory.put_episodes(graph, texts)
+    held = await memory.get_episode(graph, "e")
+    assert (held.text, sorted(held.mentions)) == ("text 499", ["a", "b", "c"])
+    assert held.properties == {f"p{n % 5}": n for n in range(500)}
+    await assert_index_matches_labels(memory, graph)
+
+
+def test_a_vector_stays_only_with_the_text_that_it_was_given_for() -> None:
+    vector = stable_vector("T")
+    before = [Entity("x", text="T", properties={"n": n}) for n in range(MOST)]
+
+    def folded(*more: Entity) -> Any:
+        return fold([*before, *more], lambda each: each.key, ENTITIES).items[-1].embedding
+
+    assert folded(Entity("x", text="T", embedding=vector), Entity("x", text="T", source="s")) == vector
+    assert folded(Entity("x", text="T", embedding=vector), Entity("x", text="Other")) is None
+    assert folded(Entity("x", text="T"), Entity("x", embedding=vector)) == vector
+
+
+async def test_versions_within_a_batch_are_checked_one_after_the_other(memory: Memory, graph: str) -> None:
+    batch = [Entity("x", properties={"n": n}, version=n) for n in range(MOST + 2)]
+    assert list((await memory.put_entities(graph, batch)).versions) == list(range(1, MOST + 3))
+    with pytest.raises(VersionConflict):
+        await memory.put_entities(graph, [Entity("x", properties={"n": -n}) for n in range(30)] + [batch[-1]])
+    with pytest.raises(InvalidInput, match="more than"):
+        await memory.put_entities(graph, [Entity("x", properties={"n": n}, version=n) for n in range(1000)])
+    assert (await memory.get_entity(graph, "x")).version == MOST + 2
