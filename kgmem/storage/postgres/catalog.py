@@ -19,7 +19,7 @@ from kgmem.domain.statement import EPISODE_LABEL
 from kgmem.storage.postgres import property_indexes
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import VERTEX, Label, Layout, ensure_labels, learn_labels, lock_labels, then_of
-from kgmem.storage.postgres.statements import forget_statements, statement
+from kgmem.storage.postgres.statements import forget_statements, quote, statement
 
 _AGE_NAME = re.compile(r"(?!pg_|kgm|kgraph_)[A-Za-z][A-Za-z0-9_]{2,61}")
 _RESERVED = {"public", "ag_catalog", "information_schema"}
@@ -76,6 +76,9 @@ class PostgresCatalog:
         vectors = await make_tables(connection, names["index"], graph_id, graph.space)
         await connection.execute(statement("graph", "words_bm25" if self.words else "words_gin", **names))
         await connection.execute(statement("graph", "capture", **names) % {"graph_id": int(graph_id)})
+        if self.words:
+            of_words = {"words": "'" + f"{quote(names['index'])}.passage_words".replace("'", "''") + "'"}
+            await connection.execute(statement("lexemes", "create_by_words", **names) % of_words)
         await connection.execute(
             statement("catalog", "place"),
             graph_id,
@@ -272,6 +275,7 @@ async def make_tables(
     await connection.execute(statement("graph", "create_reading", **names))
     await connection.execute(statement("past", "create", **names) % {"graph_id": int(graph_id)})
     await connection.execute(statement("past", "create_then", **names))
+    await connection.execute(statement("lexemes", "create", **names))
     await connection.execute(statement("consensus", "create", **names))
     await connection.execute(statement("consensus", "create_then", **names))
     await connection.execute(statement("merge", "create", **names))

@@ -57,6 +57,7 @@ SEARCH_SETTINGS = {
     "enable_sort": "off",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",  # It would read all that a filter passes before the first row is there.
+    "enable_memoize": "off",  # What an exact scan looks up it looks up once; to remember it costs as much again.
     "hnsw.ef_search": "200",
     "hnsw.iterative_scan": "strict_order",
     "hnsw.max_scan_tuples": "40000",

@@ -37,6 +37,7 @@ from kgmem.storage.postgres.layout import (
     lock_labels,
     register_foreign_labels,
 )
+from kgmem.storage.postgres.lexemes import Lexemes
 from kgmem.storage.postgres.making_facts import make_facts, tell_made
 from kgmem.storage.postgres.search.past import as_known
 from kgmem.storage.postgres.statements import statement
@@ -63,6 +64,7 @@ class PostgresIndex:
         `mends_words` says that the text index has to be looked after when Postgres has restarted (words.py).
         """
         self._words = Words(catalog.database) if mends_words else None
+        self._lexemes = Lexemes(catalog.database)
         self.catalog = catalog
         self.database = catalog.database
         self.searches = searches
@@ -80,6 +82,9 @@ class PostgresIndex:
 
     async def _candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
         then = question.when.known_at
+        if question.what.text is not None and self.catalog.words and question.weights.get("words", 1.0):
+            async with self.catalog.on(graph) as layout:
+                await self._lexemes.ensure_stored(layout, question)
         if then is not None:
             async with self.catalog.on(graph) as held, self.searches.connection():
                 await self._ensure_words(held, question)
@@ -347,6 +352,7 @@ class PostgresIndex:
         async def work(connection: asyncpg.Connection) -> None:
             await connection.execute("SET LOCAL statement_timeout = 0")
             await connection.execute(layout.sql("absorb", "lost_waiting"))
+            await connection.execute(layout.sql("lexemes", "forget_orphans"))
             for table in layout.vector_tables():
                 await connection.execute(layout.sql("absorb", "lost_vectors", table=table))
                 await _reindex(connection, layout, f"{table}_hnsw")

@@ -24,7 +24,7 @@ def text_arms(layout: Layout, request: SearchRequest) -> dict[str, tuple[str, ..
         elif layout.wordless:
             arms["words"] = ("words_few",)
         else:
-            arms["words"] = ("words_many",) if large else ("words_many", "words_few", "words_beside")
+            arms["words"] = ("words_many",) if large else ("words_many", "words_few")
     return {arm: pieces for arm, pieces in arms.items() if request.question.weights.get(arm, 1.0)}
 
 

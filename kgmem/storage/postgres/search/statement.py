@@ -108,7 +108,7 @@ def _of_text(layout: Layout, arm: str, pieces: Sequence[str], places: Mapping[st
     told = []
     for piece in pieces:
         file = "narrow" if piece.endswith("_narrow") else "when" if piece.endswith("_then") else "recall"
-        sql = layout.sql(file, piece, table=layout.vectors or "") % places
+        sql = layout.sql(file, piece, table=layout.vectors or "", held=layout.held_name) % places
         told.append(f"SELECT '{arm}', item, -value::float8, stands FROM ({sql}) {piece}")  # noqa: S608 - no text of callers
     return told
 

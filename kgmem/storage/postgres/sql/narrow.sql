@@ -29,7 +29,7 @@ SELECT i.id AS item, p.body <@> to_bm25query(%(text)s, %(words)s) AS value, %(st
 FROM %(narrow)s n
 CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = n.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT body FROM {index}.passage WHERE item = i.id OFFSET 0) p
-WHERE NOT %(wide_words)s AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) %(filters)s
+WHERE NOT %(wide_words)s AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
 ORDER BY 2, 1 LIMIT %(most)s
 
 -- name: listed_narrow

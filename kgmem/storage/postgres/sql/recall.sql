@@ -28,51 +28,52 @@ WHERE NOT s.large %(filters)s
 ORDER BY 2, 1 LIMIT %(most)s
 
 -- name: words_many
--- The index's own score of the row that it just gave: the operator would read and weigh the text again, at 25 us a row.
--- It holds for rows that come from the index alone, which the settings of the search pool see to.
-SELECT p.item, bm25_get_current_score() AS value, %(stands)s AS stands
-FROM {index}.passage p CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = p.item OFFSET 0) i
-WHERE %(wide_words)s AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) %(filters)s
-ORDER BY p.body <@> to_bm25query(%(text)s, %(words)s) LIMIT %(most)s
+-- By the text index, where something large is seen; what is small beside it is weighed by the whole graph, too.
+-- Rows come in the order of the function, which ends with the last row that is wanted.
+SELECT i.id AS item, h.value, %(stands)s AS stands
+FROM (SELECT (w.hit).item, (w.hit).value
+      FROM (SELECT {index}.by_words(%(text)s) AS hit WHERE %(wide_words)s AND (SELECT bool_or(large) FROM seen) OFFSET 0) w) h
+CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = h.item OFFSET 0) i
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
+LIMIT %(most)s
 
 -- name: words_few
--- Where all that is seen is small, BM25 is computed over just that (k1 1.2, b 0.75, as pg_textsearch has them), so that
--- a scope is answered like a graph that holds nothing else. An index could only weigh words by the whole graph.
-SELECT item, -sum(idf * often * 2.2 / (often + 1.2 * (0.25 + 0.75 * length / mean))) AS value, stands
+-- Where all that is seen is small, BM25 is computed over just that (k1 1.2, b 0.75, as pg_textsearch has them), so that a
+-- scope is answered like a graph that holds nothing else. An index could only weigh words by the whole graph, and counts
+-- what was changed since the last VACUUM twice. How often a text has a word is read out of ts_rank, which gives
+-- (1 + 1/4 + 1/9 + ... + 1/often^2) / (pi^2/6) for one word: what is lacking to pi^2/6 is about 1 / (often + 1/2). To
+-- unnest a text takes twenty times as long.
+SELECT i.id AS item, -sum(w.idf * w.often * 2.2 / (w.often + 1.2 * (0.25 + 0.75 * w.length / w.mean))) AS value,
+       %(stands)s AS stands
 FROM (
     WITH documents AS MATERIALIZED (
-        SELECT p.id, i.id AS item, to_tsvector('english', p.body) AS words, %(stands)s AS stands,
-               (true %(filters)s) AS wanted
+        SELECT p.id, p.item, t.words,
+               coalesce(l.length, (SELECT sum(cardinality(w.positions)) FROM unnest(t.words) w), 0)::float8 AS length
         FROM seen s
-        CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE scope = s.id OFFSET 0) i
-        CROSS JOIN LATERAL (SELECT id, body FROM {index}.passage WHERE item = i.id OFFSET 0) p
+        CROSS JOIN LATERAL (SELECT id FROM {index}.item WHERE scope = s.id OFFSET 0) i
+        CROSS JOIN LATERAL (SELECT id, item, body FROM {index}.passage WHERE item = i.id OFFSET 0) p
+        LEFT JOIN LATERAL (SELECT words, length FROM {held}.lexeme WHERE passage = p.id OFFSET 0) l ON true
+        CROSS JOIN LATERAL (SELECT coalesce(l.words, to_tsvector('english', p.body)) AS words OFFSET 0) t
         WHERE NOT (SELECT bool_or(large) FROM seen)
-    ), held AS MATERIALIZED (
-        SELECT d.id, d.item, d.stands, d.wanted, w.lexeme, cardinality(w.positions)::float8 AS often,
-               sum(cardinality(w.positions)) OVER (PARTITION BY d.id)::float8 AS length
-        FROM documents d CROSS JOIN LATERAL unnest(d.words) AS w (lexeme, positions, weights)
+    ), asked AS MATERIALIZED (
+        SELECT w.lexeme, ($$'$$ || replace(replace(w.lexeme, $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$)::tsquery AS query
+        FROM unnest(tsvector_to_array(to_tsvector('english', %(text)s))) AS w (lexeme)
+    ), matching AS MATERIALIZED (
+        SELECT d.id, d.item, d.length, a.lexeme,
+               round(1 / (1.64493406685 * (1 - ts_rank('{1,1,1,1}', d.words, a.query)::float8)) - 0.5) AS often
+        FROM documents d CROSS JOIN asked a WHERE d.words @@ a.query
     ), corpus AS (
-        SELECT (SELECT count(*) FROM documents)::float8 AS size, sum(often) / (SELECT count(*) FROM documents) AS mean
-        FROM held
-    ), asked AS (
-        SELECT h.lexeme, ln(1 + (c.size - count(*) + 0.5) / (count(*) + 0.5)) AS idf, c.mean
-        FROM unnest(tsvector_to_array(to_tsvector('english', %(text)s))) AS q (lexeme)
-        JOIN held h ON h.lexeme = q.lexeme CROSS JOIN corpus c
-        GROUP BY h.lexeme, c.size, c.mean
+        SELECT count(*)::float8 AS size, avg(length) AS mean FROM documents
+    ), weights AS (
+        SELECT m.lexeme, ln(1 + (c.size - count(*) + 0.5) / (count(*) + 0.5)) AS idf, c.mean
+        FROM matching m CROSS JOIN corpus c GROUP BY m.lexeme, c.size, c.mean
     )
-    SELECT h.id, h.item, h.stands, h.often, h.length, a.idf, a.mean
-    FROM asked a JOIN held h ON h.lexeme = a.lexeme WHERE h.wanted
-) weighed
-GROUP BY id, item, stands ORDER BY 2, 1 LIMIT %(most)s
-
--- name: words_beside
--- Small scopes seen beside large ones: weighed by the whole graph, like those.
-SELECT i.id AS item, p.body <@> to_bm25query(%(text)s, %(words)s) AS value, %(stands)s AS stands
-FROM seen s
-CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE scope = s.id OFFSET 0) i
-CROSS JOIN LATERAL (SELECT body FROM {index}.passage WHERE item = i.id OFFSET 0) p
-WHERE NOT s.large AND (SELECT bool_or(large) FROM seen) %(filters)s
-ORDER BY 2, 1 LIMIT %(most)s
+    SELECT m.id, m.item, m.often, m.length, a.idf, a.mean FROM weights a JOIN matching m ON m.lexeme = a.lexeme
+    OFFSET 0
+) w
+CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = w.item OFFSET 0) i
+WHERE true %(filters)s
+GROUP BY w.id, i.id, 3 ORDER BY 2, 1 LIMIT %(most)s
 
 -- name: plain_words
 -- Each word once, and not ts_rank_cd: its time grows with the square of the question's length (2,000 words: 3 s).
