@@ -3,9 +3,12 @@
 A graph of many scopes with 50 memories each, and for some of these scopes a graph that holds nothing else. The same
 questions (words and vector) are asked in the scope, in both graphs in turns; the lone graph is the baseline. The hits
 must be the same.
+
+Besides, words are asked in graphs and scopes of 50, 300 and 990 items with texts of some 850 characters; the baseline
+is the same in a graph or scope of 10,000 (1,250 in the short run; not in smaller ones).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from bench.contract import Figure, alone, compared
 from bench.rig.clock import interleave
@@ -20,6 +23,9 @@ SHORT = 5_000
 EACH = 50
 ALONE = 5  # Scopes that get a graph of their own.
 K = 20
+SMALL = (50, 300, 990)
+LARGE = 10_000
+_SENTENCES = 9  # Of a corpus row each: some 850 characters.
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
@@ -52,6 +58,34 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         reason = "it compares two answers, and the bar is that they are equal."
         told = alone("questions with the same hits in the same order", share, "share", reason)
         yield Figure(told.figure, share, "share", bar=">= 1", holds=share == 1, reason=reason)
+        if rows >= SHORT:
+            async for figure in _sizes(memory, corpus, LARGE if rows > SHORT else LARGE // 8):
+                yield figure
+
+
+async def _sizes(memory: Memory, corpus: Corpus, large: int) -> AsyncIterator[Figure]:
+    """Give the p50 of words in small graphs and in small scopes, beside that in large ones."""
+    await memory.create_graph("sizes")
+    for size in (*SMALL, large):
+        await memory.create_graph(f"size{size}")
+        for part in batches(iter(range(size)), 1000):
+            await memory.put_entities(f"size{size}", [_long(corpus, at) for at in part])
+            await memory.put_entities("sizes", [_long(corpus, at, f"size/{size}") for at in part])
+    asked = [" ".join(_long(corpus, 7 * n % SMALL[0]).text.split()[n : n + 4]) for n in range(60)]
+
+    def asking(graph: str, scope: str) -> Callable[[str], Awaitable[list[str]]]:
+        return lambda text: _hits(memory, graph, Question(What(text=text), scope=scope, k=K))
+
+    for size in SMALL:
+        ours, base = await interleave(asked, asking(f"size{size}", ""), asking(f"size{large}", ""))
+        yield compared(f"words in a graph of {size}, p50", ours.p50, base.p50, "ms", at_most=2)
+        ours, base = await interleave(asked, asking("sizes", f"size/{size}"), asking("sizes", f"size/{large}"))
+        yield compared(f"words in a scope of {size}, p50", ours.p50, base.p50, "ms", at_most=2)
+
+
+def _long(corpus: Corpus, at: int, scope: str = "") -> Entity:
+    rows = [corpus.row((at * _SENTENCES + n) % corpus.count) for n in range(_SENTENCES)]
+    return Entity(key=f"e{at}", name=rows[0].name, text=". ".join(row.text for row in rows), scope=scope)
 
 
 def _entity(corpus: Corpus, at: int) -> Entity:

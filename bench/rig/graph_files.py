@@ -2,7 +2,7 @@
 
 import csv
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,21 @@ def write(folder: Path, format_: str, nodes: int, edges: int) -> tuple[Path, Pat
     """Write both files in one format; gives their paths."""
     paths = folder / f"people.{format_}", folder / f"knows.{format_}"
     {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}[format_](*paths, nodes, edges)
+    return paths
+
+
+def write_labelled(folder: Path, nodes: int, labels: Sequence[str], *, files: int) -> list[Path]:
+    """Write the people as JSON Lines, labels in turns, to so many files; gives their paths."""
+    paths = [folder / f"labelled{n}.jsonl" for n in range(files)]
+    outs = [path.open("wb") for path in paths]
+    try:
+        for n, (key, _, name, age, city) in enumerate(people(nodes)):
+            told = {"type": "entity", "key": key, "label": labels[n % len(labels)], "name": name}
+            told |= {"properties": {"age": age, "city": city}}
+            outs[n * files // nodes].write(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
+    finally:
+        for out in outs:
+            out.close()
     return paths
 
 
