@@ -1,11 +1,11 @@
 """The words of passages of small scopes are stored, and the text index is asked by a function of each graph."""
 
-revision = "0019"
-down_revision = "0018"
+revision = "0021"
+down_revision = "0020"
 
 
 def upgrade() -> None:
-    """Add them to each graph (migrations/sql/0019_up_graph.sql)."""
+    """Add them to each graph (migrations/sql/0021_up_graph.sql)."""
 
 
 def downgrade() -> None:
