@@ -432,7 +432,7 @@ class FakeVitals:
         return 1
 
     async def figures(self) -> Figures:
-        return Figures({"main": 1}, {"main": 10}, {"waiting": 0, "running": 0, "failed": 0}, 0)
+        return Figures({"main": 1}, {"main": 10}, {"waiting": 0, "running": 0, "failed": 0}, 0.0, 0, {}, 0.0)
 
 
 class FakeQueue:

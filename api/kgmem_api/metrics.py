@@ -25,6 +25,7 @@ class Metrics:
         )
         self.under_way = Gauge("kgmem_requests_under_way", "Requests under way.", registry=self._registry)
         self._jobs = self._gauge("jobs", "Background jobs.", "status")
+        self._oldest_job = self._gauge("jobs_oldest_waiting_seconds", "Since the oldest job that waits was asked for.")
         self._connections = self._gauge("pool_connections_in_use", "Connections to the database in use.", "pool")
         self._most_connections = self._gauge("pool_connections_most", "The most connections of a pool.", "pool")
         self._passages = self._gauge("passages_waiting", "Passages that wait for a vector, about.")
@@ -58,6 +59,7 @@ class Metrics:
         ):
             for name, count in counts.items():
                 gauge.labels(name).set(count)
+        self._oldest_job.set(figures.oldest_job_seconds)
         self._passages.set(figures.passages_waiting)
         self._unchecked.set(figures.unchecked_seconds)
         return generate_latest(self._registry)

@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "quickstart": ("kgmem.cli.quickstart:quickstart", "Load the sample graph and answer a question from it."),
     "serve": ("kgmem.cli.serve:serve", "Serve the REST API until interrupted."),
     "worker": ("kgmem.cli.serve:worker", "Run background jobs, on this machine or on another one."),
+    "jobs": ("kgmem.cli.jobs:jobs", "List background jobs, and how long the oldest has waited."),
     "remember": ("kgmem.cli.remember:remember", "Store texts, files or folders, and take in what they say."),
     "forget": ("kgmem.cli.remember:forget", "Delete episodes with all that only they brought."),
     "connect": ("kgmem.cli.connect:connect", "Join entities that are alike, and keep that up."),

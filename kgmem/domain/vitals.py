@@ -11,6 +11,7 @@ class Figures:
     connections: Mapping[str, int]
     most_connections: Mapping[str, int]
     jobs: Mapping[str, int]  # By status: waiting, running, failed.
+    oldest_job_seconds: float  # For which the job that waits longest waits; 0 when none does.
     passages_waiting: int  # For a vector, in all graphs; about.
     damages: Mapping[str, int]  # Kinds of damage in the newest integrity reports, by state: warning, problem.
     unchecked_seconds: float  # Since the check of the graph whose check is the oldest.

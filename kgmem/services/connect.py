@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from kgmem.domain.connecting import ALIKE, Connected
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.slices import slice_over
 from kgmem.services.deferring import defer_where
 from kgmem.services.parts import Parts
 
@@ -46,12 +47,16 @@ async def keep(parts: Parts, graph: str, *, progress: Progress | None = None) ->
     mark = await parts.connections.begin(graph)
     while (parted := await parts.connections.part(graph)).parted:
         done = done + parted
+        if await slice_over():
+            return done
     after: int | None = 0
     while after is not None:
         joined, after = await parts.connections.join(graph, after)
         done = done + joined
         if progress:
             progress(done)
+        if after is not None and await slice_over():
+            return done  # What was compared is noted, and is not compared again.
     await parts.connections.finish(graph, mark)
     return done
 

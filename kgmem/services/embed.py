@@ -7,6 +7,7 @@ from typing import NamedTuple
 from kgmem.domain.embedding import Embedder, EmbeddingSpace, Vector
 from kgmem.domain.errors import Conflict, EmbedderUnavailable
 from kgmem.domain.graph import Graph
+from kgmem.domain.slices import slice_over
 from kgmem.services import connect as connecting
 from kgmem.services.deferring import defer_where
 from kgmem.services.parts import Parts
@@ -26,7 +27,10 @@ def embedder_in(parts: Parts, space: EmbeddingSpace | None) -> Embedder | None:
 
 
 async def embed_waiting(parts: Parts, graph: str, *, progress: Progress | None = None) -> int:
-    """Embed the passages of a graph that wait, until none does; gives how many. Raises EmbedderUnavailable."""
+    """Embed the passages of a graph that wait, until none does or the slice is over; gives how many.
+
+    Raises EmbedderUnavailable.
+    """
     held = await parts.graphs.get(graph)
     embedder = embedder_in(parts, held.space) if parts.embedder else None
     done = 0
@@ -34,6 +38,8 @@ async def embed_waiting(parts: Parts, graph: str, *, progress: Progress | None =
         done += batch.embedded
         if progress:
             progress(done)
+        if await slice_over():
+            break
     if done:
         await connecting.follow(parts, graph)
     return done

@@ -20,6 +20,7 @@ from kgmem.domain.graph import Graph
 from kgmem.domain.naming import UNNAMED, Mention
 from kgmem.domain.reading import BroughtClaim, ReadEpisode, ReadSoFar, Settled, Unread, WouldBring
 from kgmem.domain.schema import GraphSchema, check_relationship
+from kgmem.domain.slices import slice_over
 from kgmem.services import claim as claiming
 from kgmem.services import succeed as succeeding
 from kgmem.services.deferring import defer_where
@@ -54,7 +55,7 @@ Progress = Callable[[ReadSoFar], None]
 
 
 async def read_waiting(parts: Parts, graph: str, *, progress: Progress | None = None) -> ReadSoFar:
-    """Read the episodes of a graph that wait, until none does. Raises ExtractorUnavailable."""
+    """Read the episodes of a graph that wait, until none does or the slice is over. Raises ExtractorUnavailable."""
     await parts.graphs.get(graph)
     extractor, done = parts.extractor, ReadSoFar()
     if extractor is None:
@@ -63,7 +64,7 @@ async def read_waiting(parts: Parts, graph: str, *, progress: Progress | None = 
     found = await _found(parts, graph, extractor, taken)
     while taken:
         # What was read is stored while the next batch is read.
-        following = await parts.readings.take(graph, BATCH)
+        following = [] if await slice_over() else await parts.readings.take(graph, BATCH)
         ahead = asyncio.create_task(_found(parts, graph, extractor, following))
         try:
             done = done + await _store(parts, graph, list(zip(taken, found, strict=True)))

@@ -18,6 +18,24 @@ _BESIDE = frozenset({"embed", "read", "connect", "disconnect", "group", "summari
 _EACH = frozenset({"import", "undo_import"})
 QUEUE = "default"
 
+# What comes first: what a caller waits for, imports, consensus, embedding, upkeep. Within a class the older job comes
+# first, and a job that was broken off after its slice is a new one: so graphs take turns.
+CALLERS, IMPORTS, CONSENSUS, EMBEDDING, UPKEEP = 80, 60, 40, 20, 0
+_PRIORITIES = {
+    "undo_import": CALLERS,
+    "rebuild": CALLERS,
+    "disconnect": CALLERS,
+    "absorb": CALLERS,
+    "import": IMPORTS,
+    "read": CONSENSUS,
+    "weigh": CONSENSUS,
+    "make_facts": CONSENSUS,
+    "embed": EMBEDDING,
+    "reembed": EMBEDDING,
+}
+# Of a graph's jobs that wait for one task, each stands so far behind the one before: others' come in between.
+_MOST_BEHIND = 9
+
 
 def make_app(url: str, size: int) -> App:
     """Give procrastinate's application on a database; its connections are made on demand. Raises InvalidInput."""
@@ -45,6 +63,11 @@ async def select(app: App, name: str, **arguments: Any) -> Sequence[dict[str, An
         return await app.connector.execute_query_all_async(load("jobs")[name], **arguments)
 
 
+def priority_of(task: str) -> int:
+    """Give how urgent a task is; what is not named is upkeep."""
+    return _PRIORITIES.get(task, UPKEEP)
+
+
 async def insert(
     app: App, task: str, graph: str | None, arguments: Mapping[str, Any], *, place: str | None = None
 ) -> int | None:
@@ -56,7 +79,13 @@ async def insert(
         same = f"{same}:{arguments.get('import_')}"
         # One at a time in a place, so that others find a free hand beside it.
         lock = f"{task}:{place or graph}"
-    job = app.configure_task(task, queue=place or QUEUE, queueing_lock=same, lock=lock, task_kwargs=given)
+    priority = priority_of(task)
+    if task in _EACH:
+        waiting = await select(app, "waiting", task=task, graph=graph)
+        priority -= min(waiting[0]["count"], _MOST_BEHIND)
+    job = app.configure_task(
+        task, queue=place or QUEUE, queueing_lock=same, lock=lock, task_kwargs=given, priority=priority
+    )
     with translating():
         try:
             return await job.defer_async()

@@ -34,6 +34,7 @@ class PostgresVitals:
                 connections={name: pool.in_use for name, pool in self._pools.items()},
                 most_connections={name: pool.size for name, pool in self._pools.items()},
                 jobs=dict(jobs),
+                oldest_job_seconds=await connection.fetchval(statement("vitals", "oldest_job")),
                 passages_waiting=await connection.fetchval(statement("vitals", "passages_waiting")),
                 damages={state: integrity[state] for state in ("warning", "problem")},
                 unchecked_seconds=integrity["unchecked"],

@@ -17,8 +17,10 @@ from procrastinate.exceptions import JobAborted, ProcrastinateException
 from procrastinate.jobs import Job as QueuedJob
 
 from kgmem.domain.errors import KgmemError, NotFound, Unavailable
+from kgmem.domain.slices import slice_of
 from kgmem.stopping import told_to_stop
-from kgmem.storage.postgres.job_tables import QUEUE, insert, select, translating
+from kgmem.storage.postgres.job_tables import IMPORTS, QUEUE, insert, priority_of, select, translating
+from kgmem.storage.postgres.statements import load
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,8 @@ class WorkerOptions:
     poll: float = 1.0  # After a job, those that wait for its lock wait for so long, as nothing tells of its end.
     foreign_writes: float = 2.0
     grace: float = 10.0
+    slice: float = 5.0  # For which a job that can be broken off keeps others waiting.
+    patience: float = 120.0  # After which a job that waits comes as early as an import.
     places: tuple[str, ...] = ()  # Folders of files that it can reach, for jobs that need these.
 
 
@@ -79,7 +83,7 @@ class Backoff(BaseRetryStrategy):
 @asynccontextmanager
 async def working(app: App, handlers: Mapping[str, Handler], options: WorkerOptions) -> AsyncIterator[None]:
     """Work beside the block; leaving it lets running jobs end, for `grace` seconds."""
-    known = _register(app, handlers)
+    known = _register(app, handlers, options)
     task = asyncio.create_task(_run(app, known, options), name="kgmem worker")
     try:
         yield
@@ -90,10 +94,10 @@ async def working(app: App, handlers: Mapping[str, Handler], options: WorkerOpti
 
 async def work(app: App, handlers: Mapping[str, Handler], options: WorkerOptions) -> None:
     """Run jobs until cancelled, whatever the database does meanwhile."""
-    await _run(app, _register(app, handlers), options)
+    await _run(app, _register(app, handlers, options), options)
 
 
-def _register(app: App, handlers: Mapping[str, Handler]) -> _Known:
+def _register(app: App, handlers: Mapping[str, Handler], options: WorkerOptions) -> _Known:
     """Make the handlers procrastinate's tasks by their names; each is called with the job's graph and arguments."""
     known = _Known()
 
@@ -108,7 +112,8 @@ def _register(app: App, handlers: Mapping[str, Handler]) -> _Known:
             retry=Backoff(),
             lock=f"{name}:None" if periodic else None,
             queueing_lock=f"{name}:None" if periodic else None,
-        )(_task_of(handler, known))
+            priority=priority_of(name),
+        )(_task_of(app, handler, known, options))
         if periodic:
             app.periodic(cron=_PERIODIC[name], periodic_id=name)(task)
     return known
@@ -116,6 +121,7 @@ def _register(app: App, handlers: Mapping[str, Handler]) -> _Known:
 
 async def _run(app: App, known: _Known, options: WorkerOptions) -> None:
     sides = [asyncio.create_task(_regularly(options.silence / 4, lambda: _put_back_lost(app, known, options)))]
+    sides.append(asyncio.create_task(_regularly(options.silence / 4, lambda: _raise_old(app, options))))
     if "absorb" in app.tasks:
         sides.append(asyncio.create_task(_regularly(options.foreign_writes, lambda: _ask_to_absorb(app))))
     try:
@@ -126,14 +132,22 @@ async def _run(app: App, known: _Known, options: WorkerOptions) -> None:
         await asyncio.gather(*sides, return_exceptions=True)
 
 
-def _task_of(handler: Handler, known: _Known) -> Handler:
+def _task_of(app: App, handler: Handler, known: _Known, options: WorkerOptions) -> Handler:
+    queues = [QUEUE, *options.places]
+
+    async def others_wait() -> bool:
+        return bool((await select(app, "others_wait", queues=queues))[0]["others"])
+
     async def run(context: JobContext, timestamp: int | None = None, **arguments: Any) -> None:  # noqa: ARG001 - cron's
         id_, worker_id = context.job.id, context.job.worker_id
         if id_ is not None and worker_id is not None:
             known.jobs.add(id_)
             known.workers.add(worker_id)
         try:
-            await handler(**arguments)
+            with slice_of(options.slice, others_wait) as own:
+                await handler(**arguments)
+            if own.unfinished:
+                await _go_on_later(app, context.job)
         except NotFound as error:
             # What the job was about was deleted meanwhile, so there is nothing left to do.
             raise JobAborted(str(error)) from error
@@ -143,6 +157,14 @@ def _task_of(handler: Handler, known: _Known) -> Handler:
                 asyncio.get_running_loop().call_later(60, known.jobs.discard, id_)
 
     return run
+
+
+async def _go_on_later(app: App, job: QueuedJob) -> None:
+    """Ask for a job again whose slice is over; it comes behind those of its class that wait."""
+    given = {name: value for name, value in job.task_kwargs.items() if name not in {"graph", "timestamp"}}
+    graph = job.task_kwargs.get("graph")
+    place = None if job.queue == QUEUE else job.queue
+    await insert(app, job.task_name, None if graph is None else str(graph), given, place=place)
 
 
 async def _keep_working(app: App, options: WorkerOptions) -> None:
@@ -171,6 +193,11 @@ async def _put_back_lost(app: App, known: _Known, options: WorkerOptions) -> Non
     for row in await select(app, "put_back_lost", silence=options.silence, **now_known):
         fate = "failed: too many workers died of it" if row["hopeless"] else "waits again"
         logger.warning("Job %s (%s) lost its worker; it %s.", row["id"], row["task_name"], fate)
+
+
+async def _raise_old(app: App, options: WorkerOptions) -> None:
+    with translating():
+        await app.connector.execute_query_async(load("jobs")["raise_old"], priority=IMPORTS, seconds=options.patience)
 
 
 async def _ask_to_absorb(app: App) -> None:

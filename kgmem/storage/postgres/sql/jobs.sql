@@ -8,6 +8,29 @@ WHERE (%(id)s::bigint IS NULL OR j.id = %(id)s)
 ORDER BY j.id DESC
 LIMIT %(limit)s
 
+-- name: waiting
+SELECT count(*) FROM procrastinate_jobs
+WHERE status = 'todo' AND task_name = %(task)s AND args ->> 'graph' = %(graph)s
+
+-- name: others_wait
+-- Whether anything could run in the place of a job now.
+SELECT EXISTS (
+    SELECT FROM procrastinate_jobs j
+    WHERE j.status = 'todo' AND j.queue_name = ANY (%(queues)s::text[])
+      AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
+      AND NOT EXISTS (SELECT FROM procrastinate_jobs o WHERE o.lock = j.lock AND o.status = 'doing')) AS others
+
+-- name: raise_old
+-- What has waited for long comes as early as imports do, so that nothing waits for ever.
+UPDATE procrastinate_jobs j SET priority = %(priority)s
+FROM (SELECT j.id FROM procrastinate_jobs j
+      WHERE j.status = 'todo' AND j.priority < %(priority)s
+        AND greatest(j.scheduled_at, (SELECT max(e.at) FROM procrastinate_events e
+                                      WHERE e.job_id = j.id AND e.type IN ('deferred', 'deferred_for_retry')))
+            < now() - make_interval(secs => %(seconds)s)
+      ORDER BY j.id LIMIT 100 FOR UPDATE SKIP LOCKED) old
+WHERE j.id = old.id
+
 -- name: foreign_writes
 SELECT EXISTS (SELECT FROM kgmem.captured) AS waiting
 

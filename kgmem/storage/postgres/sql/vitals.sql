@@ -9,6 +9,14 @@ SELECT count(*) FILTER (WHERE status = 'todo') AS waiting, count(*) FILTER (WHER
        count(*) FILTER (WHERE status = 'failed') AS failed
 FROM kgmem_jobs.procrastinate_jobs WHERE status IN ('todo', 'doing', 'failed')
 
+-- name: oldest_job
+-- Of those that could run; what is tried again later waits from then on.
+SELECT coalesce(extract(epoch FROM max(now() - greatest(j.scheduled_at, (
+           SELECT max(e.at) FROM kgmem_jobs.procrastinate_events e
+           WHERE e.job_id = j.id AND e.type IN ('deferred', 'deferred_for_retry'))))), 0)::float8
+FROM kgmem_jobs.procrastinate_jobs j
+WHERE j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
+
 -- name: passages_waiting
 -- From the statistics, which are about right: counting would read a table a graph.
 SELECT coalesce(sum(s.n_live_tup), 0)::bigint AS n

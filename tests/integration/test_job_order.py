@@ -1,0 +1,185 @@
+"""Which job comes first: by what it is for, by turns of graphs, and in slices; nothing waits for ever."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import asyncpg
+import pytest
+
+from kgmem.domain.entity import Entity
+from kgmem.domain.slices import slice_over
+from kgmem.storage.postgres.jobs import ProcrastinateQueue, open_queue
+from kgmem.storage.postgres.worker import WorkerOptions
+from tests.memories import hashing, opened_memory, until
+
+ALONE = WorkerOptions(concurrency=1, heartbeat=0.2, silence=1.0, poll=0.05, slice=0.1, places=("here",))
+
+
+@pytest.fixture
+async def queue(database_url: str) -> AsyncIterator[ProcrastinateQueue]:
+    async with open_queue(database_url) as opened:
+        yield opened
+
+
+class Log:
+    """What ran, in order, by handlers that are made of it."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+
+    def __call__(self, task: str) -> Callable[..., Awaitable[None]]:
+        async def handler(graph: str = "", **_: Any) -> None:
+            self.ran.append(f"{task} {graph}")
+
+        return handler
+
+    async def has(self, count: int) -> None:
+        async def enough() -> bool:
+            return len(self.ran) >= count
+
+        await until(enough)
+
+
+async def test_what_is_urgent_comes_first(queue: ProcrastinateQueue) -> None:
+    log, tasks = Log(), ("group", "reembed", "read", "import", "rebuild")
+    for number, task in enumerate(tasks):
+        await queue.defer(task, graph=f"g{number}", place="here" if task == "import" else None)
+    async with queue.worker({task: log(task) for task in tasks}, ALONE):
+        await log.has(len(tasks))
+
+    assert [line.split()[0] for line in log.ran] == list(reversed(tasks))
+
+
+async def test_one_graph_with_many_imports_does_not_keep_others_waiting(queue: ProcrastinateQueue) -> None:
+    log = Log()
+    for number in range(20):
+        await queue.defer("import", graph="busy", place="here", import_=number)
+    await queue.defer("import", graph="other", place="here", import_=100)
+    async with queue.worker({"import": log("import")}, ALONE):
+        await log.has(21)
+
+    assert log.ran[:2] == ["import busy", "import other"]
+
+
+async def test_long_work_makes_room_and_goes_on_afterwards(queue: ProcrastinateQueue) -> None:
+    log, left = Log(), {"a": 40, "b": 40}
+
+    async def embed(graph: str) -> None:
+        log.ran.append(f"embed {graph}")
+        while left[graph]:
+            await asyncio.sleep(0.02)
+            left[graph] -= 1
+            if await slice_over():
+                return
+
+    async with queue.worker({"embed": embed, "import": log("import")}, ALONE):
+        await queue.defer("embed", graph="a")
+        await log.has(1)
+        await queue.defer("embed", graph="b")
+        await queue.defer("import", graph="c", place="here", import_=1)
+
+        async def imported() -> bool:
+            return "import c" in log.ran
+
+        await until(imported)
+        assert left["a"] > 0
+
+        async def done() -> bool:
+            return not any(left.values())
+
+        await until(done)
+    # By turns, each several times.
+    assert log.ran[0] == "embed a"
+    both = [line for line in log.ran if line != "import c"]
+    assert both[:4] == ["embed a", "embed b", "embed a", "embed b"]
+
+
+async def test_long_work_goes_on_while_nothing_else_waits(queue: ProcrastinateQueue) -> None:
+    runs: list[int] = []
+
+    async def read(graph: str) -> None:
+        runs.append(0)
+        while sum(runs) < 60 and not await slice_over():
+            await asyncio.sleep(0.01)
+            runs[-1] += 1
+
+    async with queue.worker({"read": read}, ALONE):
+        await queue.defer("read", graph="a")
+
+        async def done() -> bool:
+            return sum(runs) == 60
+
+        await until(done)
+    # Six slices of work; one of them makes room for the worker's own hourly job.
+    assert len(runs) <= 2
+
+
+async def test_what_has_waited_for_long_comes_as_early_as_imports(queue: ProcrastinateQueue, database_url: str) -> None:
+    log, free = Log(), asyncio.Event()
+
+    async def rebuild(graph: str) -> None:
+        log.ran.append(f"rebuild {graph}")
+        await free.wait()
+
+    handlers = {"rebuild": rebuild, "group": log("group"), "import": log("import")}
+    options = dataclasses.replace(ALONE, patience=0.2)
+    connection = await asyncpg.connect(database_url)
+    try:
+        async with queue.worker(handlers, options):
+            await queue.defer("rebuild", graph="a")
+            await log.has(1)
+            id_ = await queue.defer("group", graph="b")
+
+            async def raised() -> bool:
+                sql = "SELECT priority FROM kgmem_jobs.procrastinate_jobs WHERE id = $1"
+                return bool(await connection.fetchval(sql, id_) > 0)
+
+            await until(raised)
+            await queue.defer("import", graph="c", place="here", import_=1)
+            free.set()
+            await log.has(3)
+    finally:
+        await connection.close()
+    assert log.ran == ["rebuild a", "group b", "import c"]
+
+
+async def test_an_import_waits_no_longer_than_a_slice_of_embedding(database_url: str) -> None:
+    embedder = hashing()
+    embedder.pause = 0.05
+    async with opened_memory(database_url, embedder=embedder) as memory, open_queue(database_url) as queue:
+        await memory.create_graph("big", space=embedder.space)
+        await memory.put_entities("big", [Entity(f"k{n}", text=f"word {n}") for n in range(600)])
+        log = Log()
+        async with queue.worker({"embed": memory.embed_waiting, "import": log("import")}, ALONE):
+            await queue.defer("embed", graph="big")
+            before = (await memory.stats("big")).waiting_for_vectors
+
+            async def begun() -> bool:
+                return (await memory.stats("big")).waiting_for_vectors < before
+
+            await until(begun)
+            await queue.defer("import", graph="small", place="here", import_=1)
+            await log.has(1)
+            assert (await memory.stats("big")).waiting_for_vectors > 0
+
+            async def embedded() -> bool:
+                return (await memory.stats("big")).waiting_for_vectors == 0
+
+            await until(embedded)
+
+
+async def test_the_age_of_the_oldest_waiting_job_is_told(database_url: str) -> None:
+    async with opened_memory(database_url) as memory, open_queue(database_url) as queue:
+        assert (await memory.figures()).oldest_job_seconds == 0
+        id_ = await queue.defer("rebuild", graph="a")
+        connection = await asyncpg.connect(database_url)
+        try:
+            backdate = "UPDATE kgmem_jobs.procrastinate_events SET at = at - interval '1 hour' WHERE job_id = $1"
+            await connection.execute(backdate, id_)
+        finally:
+            await connection.close()
+        await queue.defer("rebuild", graph="b")
+
+        assert 3600 <= (await memory.figures()).oldest_job_seconds < 3700
