@@ -9,6 +9,7 @@ from kgmem.beliefs import Beliefs
 from kgmem.connecting import Connecting
 from kgmem.domain.access import Key, Right, check_binding
 from kgmem.domain.answer import Answer
+from kgmem.domain.belief import BeliefRecord
 from kgmem.domain.causality import Ancestry, Lineage, Separated, Separation
 from kgmem.domain.change import Change
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode, NamedQuery
@@ -205,11 +206,15 @@ class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
     async def export(
         self, graph: str, *, scope: str | None = None, embeddings: WhichVectors = "given"
     ) -> AsyncGenerator[Entity | Relationship | Episode | Source, None]:
-        """Give all that a graph holds (of one scope, or of all), sources and entities first, from one snapshot."""
+        """Give all that is stated in a graph (in one scope, or in all), sources and entities first, from one snapshot.
+
+        What it believes (claims, decisions, trust) is written by `export_file` besides.
+        """
         async with aclosing(self.parts.store.export(graph, scope, embeddings)) as pages:
             async for page in pages:
                 for item in page:
-                    yield item
+                    if not isinstance(item, BeliefRecord):
+                        yield item
 
     async def changes(self, graph: str, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
         """Give the changes of a graph after a cursor, in the order in which they may be relied upon."""

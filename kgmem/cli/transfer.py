@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -18,6 +18,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.formats.files import STANDARD
 from kgmem.formats.folder_files import Skipped, with_folders
 from kgmem.formats.mapping_file import load_mapping
+from kgmem.formats.records import Kind
 from kgmem.memory import DEFAULT_GRAPH
 from kgmem.services.export_records import ExportOptions
 from kgmem.services.importing import ImportOptions, ImportProgress, ImportResult, OnProgress
@@ -33,7 +34,7 @@ FormatOptions = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="NAME=VALUE", help="An option of the format (docs/import-export.md); repeatable."),
 ]
-KindName = Literal["entity", "relationship", "episode", "source"] | None
+KindName: TypeAlias = Kind | None
 
 
 def import_(

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
+from kgmem.domain.belief import BeliefRecord
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
 
 BatchKind = Literal["entity", "relationship"]
-R = TypeVar("R", Entity, Relationship, Episode, Source)
+R = TypeVar("R", Entity, Relationship, Episode, Source, BeliefRecord)
 
 
 class Stated(NamedTuple, Generic[R]):

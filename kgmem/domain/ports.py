@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 from kgmem.domain.access import Key, Right
 from kgmem.domain.answer import Hit
 from kgmem.domain.batch import Batch, BatchResult, Rejection, Stated
+from kgmem.domain.belief import BeliefKind, BeliefRecord
 from kgmem.domain.causality import Ancestry, CausalGraph
 from kgmem.domain.change import Change
 from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector, WhichVectors
@@ -126,7 +127,7 @@ class GraphStore(Protocol):
 
     def export(
         self, graph: str, scope: str | None, embeddings: WhichVectors = "none"
-    ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source], None]:
+    ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source | BeliefRecord], None]:
         """Give all that the graph holds (None: of every scope) in pages, sources and entities first; one snapshot.
 
         `embeddings` says which entities come with their vectors; a long text's is that of its first passage.
@@ -134,7 +135,7 @@ class GraphStore(Protocol):
 
     def export_shapes(
         self, graph: str, embeddings: WhichVectors = "none"
-    ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source] | Shapes, None]:
+    ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source | BeliefRecord] | Shapes, None]:
         """Give what `export` gives of all scopes, as shapes where that is faster: kind by kind, in no other order."""
 
     async def dangling(self, graph: str) -> Sequence[Dangling]:
@@ -271,6 +272,16 @@ class ImportStore(Protocol):
 
         Of a dry run it tells how many records of each kind were `checked` and found good.
         """
+
+    async def await_beliefs(
+        self, graph: str, id_: int, number: int, waiting: Sequence[tuple[str, int, str, BeliefKind]]
+    ) -> BatchResult:
+        """Let records of what the graph believes (file, line, record, kind) wait until all else is stored."""
+
+    async def link_beliefs(
+        self, graph: str, id_: int, most: int, read: Callable[[str, BeliefKind], BeliefRecord]
+    ) -> BatchResult | None:
+        """Store the next records of what the graph believes; what cannot be stored is rejected. None: none are left."""
 
     async def link_episodes(
         self, graph: str, id_: int, most: int, read: Callable[[str], Episode]

@@ -16,7 +16,7 @@ from kgmem.formats.mapped_rows import bind
 from kgmem.formats.mapping import Table, table_of
 from kgmem.formats.neo4j_header import read_table_header
 from kgmem.formats.neo4j_rows import record_maker
-from kgmem.formats.records import Format, Located, ReadOptions, Record, Rejected, rejected
+from kgmem.formats.records import AnyRecord, Format, Located, ReadOptions, Rejected, rejected
 from kgmem.formats.table_options import CSV_OPTIONS, TableOptions, table_options
 from kgmem.formats.table_types import geometry
 from kgmem.formats.wire import from_wire
@@ -25,7 +25,7 @@ MOST_COLUMNS = 10_000
 # Rows, and characters, by which the type of a column without one is judged.
 _SAMPLE_ROWS, _SAMPLE_CHARACTERS = 1000, 8 * 1024 * 1024
 
-Make: TypeAlias = Callable[[list[str]], Sequence[Record]]  # Raises InvalidInput for a row that makes none.
+Make: TypeAlias = Callable[[list[str]], Sequence[AnyRecord]]  # Raises InvalidInput for a row that makes none.
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]:

@@ -6,14 +6,21 @@ from dataclasses import replace
 from itertools import groupby
 from typing import BinaryIO, Final
 
+from kgmem.domain.belief import BeliefRecord
 from kgmem.formats.csv_writer import CSVWriter
-from kgmem.formats.records import Kind, OpenPart, Record, WriteOptions, kind_of
+from kgmem.formats.records import AnyRecord, Kind, OpenPart, Record, WriteOptions, kind_of
 
 FILES: Final[Mapping[Kind, str]] = {
     "source": "sources.csv",
     "entity": "nodes.csv",
     "relationship": "relationships.csv",
     "episode": "episodes.csv",
+    "claim": "claims.csv",
+    "decision": "decisions.csv",
+    "fact": "facts.csv",
+    "correlation": "correlations.csv",
+    "trust": "trust.csv",
+    "merge": "merges.csv",
 }
 
 
@@ -30,6 +37,13 @@ class CSVFiles:
 
     def write(self, records: Iterable[Record]) -> None:
         """Take some records, which come kind by kind."""
+        self._take(records)
+
+    def write_beliefs(self, records: Iterable[BeliefRecord]) -> None:
+        """Take some records of what the graph believes, which come kind by kind, after all else."""
+        self._take(records)
+
+    def _take(self, records: Iterable[AnyRecord]) -> None:
         for kind, some in groupby(records, kind_of):
             if self._options.kind not in {None, kind}:
                 continue
@@ -38,7 +52,7 @@ class CSVFiles:
                 self._kind, part = kind, self._open_part(FILES[kind])
                 self._open = part, CSVWriter(part, replace(self._options, kind=kind))
             if self._open is not None:
-                self._open[1].write(some)
+                self._open[1].take(some)
 
     def close(self) -> None:
         """Write the file of the kind that came last."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.property_type import is_property_type
+from kgmem.formats import beliefs
 from kgmem.formats.records import Kind
 from kgmem.formats.wire import FIELDS, REQUIRED
 
@@ -22,6 +23,7 @@ FIELD_TYPES = {
     "trust": "float",
     "version": "integer",
     "extract": "boolean",
+    **dict.fromkeys(beliefs.AS_JSON, "any"),
 }
 
 
@@ -55,6 +57,8 @@ def read_header(cells: Sequence[str], told: Kind | None) -> tuple[Kind, list[Col
 def _kind(names: Sequence[str]) -> Kind:
     held = frozenset(names)
     tests: tuple[tuple[Kind, bool], ...] = (
+        *((kind, set(names) <= held) for kind, names in beliefs.REQUIRED.items() if kind != "claim"),
+        ("claim", set(beliefs.REQUIRED["claim"]) <= held and bool({"object", "value"} & held)),
         ("relationship", {"from", "to"} <= held),
         ("source", "key" in held and bool({"trust", "note"} & held) and not {"label", "text"} & held),
         ("entity", "key" in held and bool({"label", "labels", "name", "place", "lat"} & held)),

@@ -14,7 +14,7 @@ from kgmem.formats.csv_header import Column, read_header
 from kgmem.formats.neo4j_columns import GraphColumns
 from kgmem.formats.neo4j_header import TableHeader, read_table_header
 from kgmem.formats.neo4j_rows import record_maker
-from kgmem.formats.records import ReadOptions, Record
+from kgmem.formats.records import AnyRecord, ReadOptions
 from kgmem.formats.table_options import TableOptions, table_options
 from kgmem.formats.typed_columns import typed_cells
 from kgmem.formats.wire import from_wire
@@ -33,7 +33,7 @@ class Plan(Protocol):
     def columns(self, lines: Any, arrays: Sequence[Any]) -> tuple[Columns | None, list[int]]:
         """Give the plain rows as columns, and the places of the others; arrays are of texts, null where empty."""
 
-    def make(self, row: list[str]) -> Sequence[Record]:
+    def make(self, row: list[str]) -> Sequence[AnyRecord]:
         """Give what one row makes. Raises InvalidInput."""
 
 
@@ -77,7 +77,7 @@ class _OwnPlan:
             return columns, []
         return columns if len(columns) else None, [n for n, is_plain in enumerate(plain.to_pylist()) if not is_plain]
 
-    def make(self, row: list[str]) -> Sequence[Record]:
+    def make(self, row: list[str]) -> Sequence[AnyRecord]:
         return (from_wire(self._kind, csv.shape(self._columns, self._guesses, row)),)
 
 
@@ -94,7 +94,7 @@ class _GraphPlan:
         cells = [typed_cells(a, c.type, listed=c.listed) for a, c in zip(arrays, self._header.columns, strict=True)]
         return self._columns.columns(lines, cells)
 
-    def make(self, row: list[str]) -> Sequence[Record]:
+    def make(self, row: list[str]) -> Sequence[AnyRecord]:
         return (self._record(row),)
 
 

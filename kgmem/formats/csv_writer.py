@@ -9,10 +9,12 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from kgmem.domain.belief import BeliefRecord
 from kgmem.domain.errors import InvalidInput
+from kgmem.formats import beliefs
 from kgmem.formats.cells import type_of, write_cell
 from kgmem.formats.csv_header import COORDINATES, FIELD_TYPES, PREFIX
-from kgmem.formats.records import Kind, Record, WriteOptions, kind_of
+from kgmem.formats.records import AnyRecord, Kind, Record, WriteOptions, kind_of
 from kgmem.formats.wire import FIELDS, to_wire
 
 _KEPT_IN_MEMORY = 16 * 1024 * 1024
@@ -24,6 +26,7 @@ _ALWAYS: dict[Kind, tuple[str, ...]] = {
     "relationship": ("from", "to", "kind"),
     "episode": ("text", "occurred_at"),
     "source": ("key", "trust"),
+    **dict(beliefs.REQUIRED.items()),
 }
 
 
@@ -44,6 +47,14 @@ class CSVWriter:
 
     def write(self, records: Iterable[Record]) -> None:
         """Take some records; those of other kinds are passed over."""
+        self.take(records)
+
+    def write_beliefs(self, records: Iterable[BeliefRecord]) -> None:
+        """Take some records of what the graph believes; those of other kinds are passed over."""
+        self.take(records)
+
+    def take(self, records: Iterable[AnyRecord]) -> None:
+        """Take some records of any kind; those of other kinds than the file's are passed over."""
         self.write_shapes(self._kind, (to_wire(record) for record in records if kind_of(record) == self._kind))
 
     def write_shapes(self, kind: Kind, shapes: Iterable[dict[str, Any]]) -> int:

@@ -10,11 +10,13 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from kgmem.domain.belief import BeliefRecord
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats.json_values import read_json
 from kgmem.formats.lines import LONGEST_LINE, numbered_lines
 from kgmem.formats.records import (
     KINDS,
+    AnyRecord,
     Format,
     Kind,
     Located,
@@ -77,6 +79,10 @@ class JSONLinesWriter:
             if self._kind in {None, kind}:
                 self._stream.write(dump(record))
 
+    def write_beliefs(self, records: Iterable[BeliefRecord]) -> None:
+        """Write some records of what the graph believes."""
+        self._stream.write(b"".join(dump(record) for record in records if self._kind in {None, record.kind}))
+
     def write_shapes(self, kind: Kind, shapes: Iterable[dict[str, Any]]) -> int:
         """Write some records of a kind; gives how many."""
         lines = [_line(kind, shape) for shape in shapes] if self._kind in {None, kind} else []
@@ -87,7 +93,7 @@ class JSONLinesWriter:
         """Do nothing: each record was written when it came."""
 
 
-def dump(record: Record) -> bytes:
+def dump(record: AnyRecord) -> bytes:
     """Give a record's line, with its line feed."""
     return _line(kind_of(record), to_wire(record))
 

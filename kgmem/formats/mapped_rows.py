@@ -8,7 +8,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.formats.foreign import with_content_key
 from kgmem.formats.mapped_columns import Columns, Get, Row
 from kgmem.formats.mapping import Making, Table
-from kgmem.formats.records import Record
+from kgmem.formats.records import AnyRecord
 from kgmem.formats.table_options import TableOptions
 from kgmem.formats.table_types import ReadValue, geometry, number, text_of, value_reader
 from kgmem.formats.templates import Template
@@ -22,7 +22,7 @@ _LOOSE = {"name", "text", "title", "note", "speaker"}
 
 def bind(
     table: Table, columns: Sequence[str], options: TableOptions, file: str, sample: Iterable[Sequence[str]] | None
-) -> Callable[[Row], list[Record]]:
+) -> Callable[[Row], list[AnyRecord]]:
     """Give what makes the records of a row under these columns. Raises InvalidInput when the mapping does not fit them.
 
     Of rows of texts a `sample` tells the types of columns that have none; None: the values have their types. What is
@@ -32,7 +32,7 @@ def bind(
     makers = [_Maker(making, bound) for making in table.makes]
     clean = bound.cleaner()
 
-    def make(row: Row) -> list[Record]:
+    def make(row: Row) -> list[AnyRecord]:
         cells = clean(row)
         records = [record for maker in makers for record in maker.records(cells)]
         if not records:
@@ -58,7 +58,7 @@ class _Maker:
         self._each = columns.find(making.each, f"{making.path}, each") if making.each else None
         self._keep = making.kind == "relationship" and "key" not in making.fields and columns.options.parallel
 
-    def records(self, row: Row) -> Iterable[Record]:
+    def records(self, row: Row) -> Iterable[AnyRecord]:
         """Give the records of a row, without those whose key or ends may be empty and are. Raises InvalidInput."""
         for cells in self._rows(row):
             record = self._record(cells)
@@ -72,7 +72,7 @@ class _Maker:
         items = _listed(row[n], self._columns.options.array_delimiter)
         return ([*row[:n], item, *row[n + 1 :]] for item in items)
 
-    def _record(self, row: Row) -> Record | None:
+    def _record(self, row: Row) -> AnyRecord | None:
         shape = {name: value for name, get in self._fields if (value := get(row)) is not None}
         for name in self._required:
             if not shape.get(name):

@@ -8,7 +8,7 @@ from kgmem.formats.cells import a_value
 from kgmem.formats.json_values import read_json
 from kgmem.formats.neo4j_cells import ReadCell, cell_reader
 from kgmem.formats.neo4j_header import TableColumn, TableHeader
-from kgmem.formats.records import KINDS, Record
+from kgmem.formats.records import KINDS, AnyRecord
 from kgmem.formats.table_options import TableOptions
 from kgmem.formats.vertices import KEY, KEYLESS, edge_record, vertex_record
 from kgmem.formats.wire import from_wire
@@ -16,7 +16,7 @@ from kgmem.formats.wire import from_wire
 # A column of kgmem's own export: the whole record as JSON, where the other columns cannot say all of it.
 RECORD: Final = "kgmem_record"
 
-MakeRecord: TypeAlias = Callable[[Sequence[Any]], Record]
+MakeRecord: TypeAlias = Callable[[Sequence[Any]], AnyRecord]
 
 
 def record_maker(header: TableHeader, options: TableOptions, *, text: bool) -> MakeRecord:
@@ -51,14 +51,14 @@ class _Rows:
         self._plain = [(n, name) for n, name, read in readers if read is None]
         self._read = [(n, name, read) for n, name, read in readers if read is not None]
 
-    def node(self, row: Sequence[Any]) -> Record:
+    def node(self, row: Sequence[Any]) -> AnyRecord:
         """Give the entity (of kgmem's own export: also the episode or source) that a row of nodes states."""
         if self._record is not None and row[self._record]:
             return _whole(row[self._record])
         labels = self._labels(row[self._label]) if self._label is not None else []
         return vertex_record(self._id_in(row, self._id, "id"), [*labels, *self._options.labels], self._properties(row))
 
-    def edge(self, row: Sequence[Any]) -> Record:
+    def edge(self, row: Sequence[Any]) -> AnyRecord:
         """Give the relationship that a row of edges states."""
         if self._record is not None and row[self._record]:
             return _whole(row[self._record])
@@ -111,7 +111,7 @@ class _Rows:
         return [part.strip() for part in parts if part and part.strip()]
 
 
-def _whole(cell: Any) -> Record:
+def _whole(cell: Any) -> AnyRecord:
     """Give the record that kgmem's own column states. Raises InvalidInput."""
     shape = read_json(cell.encode() if isinstance(cell, str) else b"", mend=f"Leave the column {RECORD} out.")
     kind = shape.pop("type", None) if isinstance(shape, dict) else None

@@ -18,8 +18,8 @@ from kgmem.formats.neo4j_header import Role, TableColumn, TableHeader, read_tabl
 from kgmem.formats.neo4j_rows import record_maker
 from kgmem.formats.parquet_file import open_parquet, read_batches
 from kgmem.formats.parquet_values import json_values
-from kgmem.formats.parquet_writer import KIND, PREFIX, SPACE, ParquetWriter
-from kgmem.formats.records import KINDS, Format, Kind, Located, ReadOptions, Record, Rejected, rejected
+from kgmem.formats.parquet_writer import AS_JSON, KIND, PREFIX, SPACE, ParquetWriter
+from kgmem.formats.records import KINDS, AnyRecord, Format, Kind, Located, ReadOptions, Rejected, rejected
 from kgmem.formats.table_options import GRAPH_OPTIONS, table_options
 from kgmem.formats.wire import FIELDS, REQUIRED, from_wire
 
@@ -32,7 +32,7 @@ _WORDS: Final[Sequence[tuple[str, Sequence[str]]]] = (
     ("label", ("label", "labels")),
 )
 
-_Make: TypeAlias = Callable[[Sequence[Any]], Sequence[Record]]
+_Make: TypeAlias = Callable[[Sequence[Any]], Sequence[AnyRecord]]
 
 
 class Rows:
@@ -140,8 +140,8 @@ def _shape(fields: Sequence[tuple[int, bool, str]], row: Sequence[Any]) -> dict[
     for n, is_field, name in fields:
         if row[n] is not None:
             (shape if is_field else properties)[name] = row[n]
-    for name in ("place", "properties"):
-        if isinstance(shape.get(name), str):
+    for name in AS_JSON & shape.keys():
+        if isinstance(shape[name], str):
             shape[name] = read_json(shape[name].encode(), mend=f"Give {name} as JSON.")
     if "lat" in shape or "lon" in shape:
         if not {"lat", "lon"} <= shape.keys():

@@ -7,7 +7,9 @@ import orjson
 import pyarrow as pa
 from pyarrow import parquet
 
-from kgmem.formats.records import Kind, OpenPart, Record, WriteOptions, kind_of
+from kgmem.domain.belief import BELIEF_KINDS, BeliefRecord
+from kgmem.formats import beliefs
+from kgmem.formats.records import AnyRecord, Kind, OpenPart, Record, WriteOptions, kind_of
 from kgmem.formats.row_spool import RowSpool
 from kgmem.formats.table_options import check_names
 from kgmem.formats.wire import FIELDS, to_wire
@@ -17,6 +19,12 @@ FILES: Final[Mapping[Kind, str]] = {
     "entity": "nodes.parquet",
     "relationship": "relationships.parquet",
     "episode": "episodes.parquet",
+    "claim": "claims.parquet",
+    "decision": "decisions.parquet",
+    "fact": "facts.parquet",
+    "correlation": "correlations.parquet",
+    "trust": "trust.parquet",
+    "merge": "merges.parquet",
 }
 # In a file's own notes: what its rows are, and of which space its embeddings.
 KIND = b"kgmem.kind"
@@ -37,7 +45,7 @@ _FIELD_TYPES = {
     "embedding": "list[float]",
     **dict.fromkeys(("lat", "lon", "strength", "confidence", "trust"), "float"),
 }
-_AS_JSON = ("place", "properties")
+AS_JSON = frozenset({"place", "properties"}) | beliefs.AS_JSON
 _SCALARS = {bool: "boolean", int: "integer", float: "float", str: "string"}
 
 
@@ -55,6 +63,13 @@ class ParquetWriter:
 
     def write(self, records: Iterable[Record]) -> None:
         """Take some records; those of other kinds than asked for are passed over."""
+        self._take(records)
+
+    def write_beliefs(self, records: Iterable[BeliefRecord]) -> None:
+        """Take some records of what the graph believes; those of other kinds than asked for are passed over."""
+        self._take(records)
+
+    def _take(self, records: Iterable[AnyRecord]) -> None:
         for record in records:
             self.write_shapes(kind_of(record), (to_wire(record),))
 
@@ -73,6 +88,9 @@ class ParquetWriter:
     def close(self) -> None:
         """Write the files."""
         for kind, spool in self._spools.items():
+            if kind in BELIEF_KINDS and not spool.count:
+                spool.close()
+                continue
             columns = _columns(kind)
             types = {name: type_ for name, type_ in spool.columns().items() if name}
             titles = {name: PREFIX + name if name in columns or name.startswith(PREFIX) else name for name in types}
@@ -129,7 +147,7 @@ def _cells(
 ) -> list[Any]:
     rest = {name: value for name, value in properties.items() if column_type(value) != types.get(name, "")}
     told = {**shape, "properties": rest} if rest else shape
-    cells = [_json(told.get(name)) if name in _AS_JSON else told.get(name) for name in columns]
+    cells = [_json(told.get(name)) if name in AS_JSON else told.get(name) for name in columns]
     return cells + [None if name in rest else properties.get(name) for name in types]
 
 

@@ -1,21 +1,23 @@
 """kgmem's own records in RDF: relationships that say more than their ends, episodes and sources.
 
 Each is a node in kgmem's namespace: `relationship/DIGEST/KEY` (a statement in the sense of RDF's reification; the
-digest is of its triple, which is written too), `episode/KEY`, `source/KEY`. Their fields are `field/NAME`.
+digest is of its triple, which is written too), `episode/KEY`, `source/KEY`, and `belief/KIND/DIGEST` for claims,
+decisions and what else a graph believes. Their fields are `field/NAME`.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from kgmem.domain.belief import BELIEF_KINDS, BeliefKind
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats.rdf_entities import Entities, Group
 from kgmem.formats.rdf_names import RDF, Names, decoded
-from kgmem.formats.records import Record
+from kgmem.formats.records import AnyRecord
 from kgmem.formats.wire import FIELDS as WIRE
 from kgmem.formats.wire import from_wire
 
-RELATIONSHIP, EPISODE, SOURCE, UNNAMED = "relationship/", "episode/", "source/", "unnamed/"
-PARTS: Final = (RELATIONSHIP, EPISODE, SOURCE, UNNAMED)
+RELATIONSHIP, EPISODE, SOURCE, UNNAMED, BELIEF = "relationship/", "episode/", "source/", "unnamed/", "belief/"
+PARTS: Final = (RELATIONSHIP, EPISODE, SOURCE, UNNAMED, BELIEF)
 TYPES: Final = {RELATIONSHIP: "Relationship", EPISODE: "Episode", SOURCE: "Source"}
 # Behind the namespace -> field; `exact` and `labelled` are of entities, and say how the rest is to be read.
 FIELDS: Final[Mapping[str, str]] = {
@@ -25,7 +27,7 @@ FIELDS: Final[Mapping[str, str]] = {
 
 def own_record(
     group: Group, links: Mapping[str, str], entities: Entities, names: Names, key_of: Callable[[str], str | None]
-) -> Record:
+) -> AnyRecord:
     """Give the record that a node of kgmem's own is. Raises InvalidInput."""
     part, _, rest = group.key.partition("/")
     shape = entities.fields(group)
@@ -38,9 +40,18 @@ def own_record(
         shape |= {"from": key_of(_term(links, "subject")), "to": key_of(_term(links, "object"))}
         key = rest.split("/")[1]
         return from_wire("relationship", _with(shape, key, properties))
+    if part == "belief":
+        return from_wire(_belief_kind(rest.partition("/")[0]), shape)
     if part == "source":
         return from_wire("source", _with(shape, rest, {}))
     return from_wire("episode", _with(shape, rest.partition("/")[0] if part == "episode" else "", properties))
+
+
+def _belief_kind(name: str) -> BeliefKind:
+    for kind in BELIEF_KINDS:
+        if kind == name:
+            return kind
+    raise InvalidInput(f"kgmem writes no {name[:80]!r}.", mend=f"It writes {', '.join(BELIEF_KINDS)}.")
 
 
 def _with(shape: dict[str, Any], key: str, properties: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, Final
 
 import numpy as np
+import orjson
 
+from kgmem.domain.belief import BeliefRecord
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput
@@ -18,7 +20,7 @@ from kgmem.formats.rdf_derived import derived_name, derived_place
 from kgmem.formats.rdf_entities import ordered_labels
 from kgmem.formats.rdf_names import PREFIX_KIND, PREFIXES, RDF, RDFS, digest_of, graph_key, is_prefix, with_prefixes
 from kgmem.formats.rdf_options import write_options
-from kgmem.formats.rdf_own import EPISODE, RELATIONSHIP, SOURCE, UNNAMED
+from kgmem.formats.rdf_own import BELIEF, EPISODE, RELATIONSHIP, SOURCE, UNNAMED
 from kgmem.formats.rdf_properties import IRIs, Properties, Told, graphs_of_labels
 from kgmem.formats.rdf_serialize import GRAPHS, serialize_quads
 from kgmem.formats.rdf_values import MARK, is_scalar, json_term, plain_term
@@ -72,6 +74,16 @@ class RDFWriter:
         except BaseException:
             self._quads.close()
             raise
+
+    def write_beliefs(self, records: Iterable[BeliefRecord]) -> None:
+        """Write some records of what the graph believes, each as a node of kgmem's own."""
+        for record in records:
+            if self._kind in {None, record.kind}:
+                told = to_wire(record)
+                digest = digest_of(orjson.dumps(told, option=orjson.OPT_SORT_KEYS).decode())
+                node = f"<{self._names.namespace}{BELIEF}{record.kind}/{digest}>"
+                self._quad(node, RDF + "type", f"<{self._names.namespace}{record.kind.capitalize()}>", None)
+                self._describe(node, Told(), told, None)
 
     def close(self) -> None:
         """Write all of it in its syntax; the stream stays open."""

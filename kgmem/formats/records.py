@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, Protocol, TypeAlias, runtime_checkable
 
 from kgmem.domain.batch import Columns
+from kgmem.domain.belief import BELIEF_KINDS, BeliefRecord
 from kgmem.domain.embedding import EmbeddingSpace
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
@@ -13,8 +14,12 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
 
 Record: TypeAlias = Entity | Relationship | Episode | Source
-Kind = Literal["entity", "relationship", "episode", "source"]
-KINDS: tuple[Kind, ...] = ("source", "entity", "relationship", "episode")  # In the order in which they can be stored.
+AnyRecord: TypeAlias = Record | BeliefRecord
+Kind = Literal[
+    "entity", "relationship", "episode", "source", "claim", "decision", "fact", "correlation", "trust", "merge"
+]
+# In the order in which they can be stored.
+KINDS: tuple[Kind, ...] = ("source", "entity", "relationship", "episode", *BELIEF_KINDS)
 _SHOWN = 4000  # Characters of a rejected record that are kept.
 
 
@@ -23,7 +28,7 @@ class Located:
     """One record and the line of its file on which it begins, from 1."""
 
     line: int
-    record: Record
+    record: AnyRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,14 @@ class ShapeWriter(Writer, Protocol):
 
 
 @runtime_checkable
+class BeliefWriter(Writer, Protocol):
+    """A writer that takes what the graph believes, too, after all else."""
+
+    def write_beliefs(self, records: Iterable[BeliefRecord]) -> None:
+        """Write some records, of one kind at a time."""
+
+
+@runtime_checkable
 class Origin(Protocol):
     """What records are read from that is no file: another system, such as a graph database.
 
@@ -131,9 +144,9 @@ class Format:
     columns: ReadColumns | None = field(default=None, repr=False)  # Reads the same records, plain ones in columns.
 
 
-def kind_of(record: Record) -> Kind:
+def kind_of(record: AnyRecord) -> Kind:
     """Give what kind a record is."""
-    return _KINDS[type(record)]
+    return record.kind if isinstance(record, BeliefRecord) else _KINDS[type(record)]
 
 
 def rejected(line: int, reason: str, record: str) -> Rejected:
@@ -141,7 +154,7 @@ def rejected(line: int, reason: str, record: str) -> Rejected:
     return Rejected(line, reason, record if len(record) <= _SHOWN else record[:_SHOWN] + " ...")
 
 
-_KINDS: dict[type[Record], Kind] = {
+_KINDS: dict[type[Any], Kind] = {
     Entity: "entity",
     Relationship: "relationship",
     Episode: "episode",

@@ -12,7 +12,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import to_mapping
 from kgmem.domain.source import Source
 from kgmem.formats.jsonl import read
-from kgmem.formats.records import Kind, ReadOptions, Record, Rejected
+from kgmem.formats.records import AnyRecord, Kind, ReadOptions, Rejected
 from kgmem.formats.toml_schema import read_schema
 
 
@@ -38,9 +38,9 @@ def read_sample(folder: Path, schema: Path) -> Sample:
     )
 
 
-def _read(path: Path, kind: Kind) -> list[Record]:
+def _read(path: Path, kind: Kind) -> list[AnyRecord]:
     """Give the records of one file; it comes with kgmem, so a flaw in it is a flaw of ours."""
-    found: list[Record] = []
+    found: list[AnyRecord] = []
     with path.open("rb") as stream:
         for each in read(stream, ReadOptions(kind=kind)):
             if isinstance(each, Rejected):

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from kgmem.domain.batch import Columns
+from kgmem.domain.belief import BeliefRecord
 from kgmem.domain.source import Source
 from kgmem.formats.records import Located, Rejected
 
@@ -40,7 +41,7 @@ def weight_of(found: Found) -> float:
     """Give as how many records something counts, so that a batch of long texts takes no more memory than others."""
     if isinstance(found, Columns):
         return len(found) / _IN_COLUMNS
-    if isinstance(found, Rejected) or isinstance(found.record, Source):
+    if isinstance(found, Rejected) or isinstance(found.record, Source | BeliefRecord):
         return 1.0
     record = found.record
     characters = len(record.text or "") + sum(len(v) for v in record.properties.values() if isinstance(v, str))

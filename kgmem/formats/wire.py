@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
+from kgmem.domain.belief import BELIEF_KINDS, BeliefKind, BeliefRecord
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput
@@ -11,8 +12,8 @@ from kgmem.domain.interval import parse_time, valid_interval
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import check_scope
 from kgmem.domain.source import PRIOR_TRUST, Source
-from kgmem.formats import fields
-from kgmem.formats.records import Kind, Record
+from kgmem.formats import beliefs, fields
+from kgmem.formats.records import AnyRecord, Kind, Record
 
 _Read = Callable[[Any, str], Any]
 _KEY, _LABEL, _NAME = fields.text(1, 500), fields.text(1, 200), fields.text(0, 2000)
@@ -71,12 +72,14 @@ FIELDS: Final[dict[Kind, dict[str, tuple[str, _Read]]]] = {
         "parent": ("parent", _KEY),
         "domain": ("domain", _NAME),
     },
+    **{kind: {name: (name, read) for name, read in known.items()} for kind, known in beliefs.FIELDS.items()},
 }
 REQUIRED: Final[dict[Kind, tuple[str, ...]]] = {
     "entity": ("key",),
     "relationship": ("kind", "from", "to"),
     "episode": ("text",),
     "source": ("key",),
+    **dict(beliefs.REQUIRED.items()),
 }
 _BUILD: Final[dict[Kind, Callable[..., Record]]] = {
     "entity": Entity,
@@ -85,7 +88,7 @@ _BUILD: Final[dict[Kind, Callable[..., Record]]] = {
     "source": Source,
 }
 # What a statement says. A held version would make it one that only this very graph can take.
-_TYPES: Final[dict[Kind, type[Record]]] = {
+_TYPES: Final[dict[Kind, type[Any]]] = {
     "entity": Entity,
     "relationship": Relationship,
     "episode": Episode,
@@ -94,6 +97,7 @@ _TYPES: Final[dict[Kind, type[Record]]] = {
 _ATTRIBUTES: Final = {
     _TYPES[kind]: [(name, told[0]) for name, told in known.items() if name not in {"version", "extract"}]
     for kind, known in FIELDS.items()
+    if kind in _TYPES
 }
 # Fields that only one kind has, so that one of them tells the kind of a record that does not say it.
 _OFTEN_EMPTY: Final = frozenset({"properties", "mentions", "scope"})
@@ -107,7 +111,7 @@ _TELLING: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
 )
 
 
-def from_wire(kind: Kind, shape: Mapping[str, Any]) -> Record:
+def from_wire(kind: Kind, shape: Mapping[str, Any]) -> AnyRecord:
     """Give the record that a wire shape states; null is the same as left out. Raises InvalidInput."""
     known = FIELDS[kind]
     stated: dict[str, Any] = {}
@@ -121,11 +125,16 @@ def from_wire(kind: Kind, shape: Mapping[str, Any]) -> Record:
         if shape.get(name) is None:
             raise InvalidInput(f"{_a(kind)} needs {name}.", mend=f"Give {' and '.join(REQUIRED[kind])}.")
     _check_together(stated)
+    for belief in BELIEF_KINDS:
+        if belief == kind:
+            return _belief(belief, stated)
     return _BUILD[kind](**stated)
 
 
-def to_wire(record: Record) -> dict[str, Any]:
+def to_wire(record: AnyRecord) -> dict[str, Any]:
     """Give the wire shape of a record as a statement: what has no value, and what only a store knows, is left out."""
+    if isinstance(record, BeliefRecord):
+        return {name: value for name, value in record.told.items() if value is not None}
     shape: dict[str, Any] = {}
     for name, attribute in _ATTRIBUTES[type(record)]:
         value = getattr(record, attribute)
@@ -142,6 +151,13 @@ def tell_kind(shape: Mapping[str, Any]) -> Kind:
     raise InvalidInput(
         "Its fields do not tell what it is.", mend='Say it: "type": "entity", "relationship", "episode" or "source".'
     )
+
+
+def _belief(kind: BeliefKind, told: Mapping[str, Any]) -> BeliefRecord:
+    """Give a record of what a graph believes. Raises InvalidInput for a claim that claims nothing."""
+    if kind == "claim" and told.get("object") is None and told.get("value") is None:
+        raise InvalidInput("A claim needs object or value.", mend="Give what it claims.")
+    return BeliefRecord(kind, told)
 
 
 def _says_something(name: str, value: Any) -> bool:

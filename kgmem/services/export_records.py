@@ -9,13 +9,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+from kgmem.domain.belief import BELIEF_KINDS, BeliefRecord
 from kgmem.domain.embedding import EmbeddingSpace, WhichVectors
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.scope import SHARED, check_scope
 from kgmem.domain.shapes import Shapes
 from kgmem.formats.files import STANDARD, bare_name, create_file, names_folder
 from kgmem.formats.folders import create_parts
-from kgmem.formats.records import Destination, Format, Kind, Record, ShapeWriter, WriteOptions, Writer, kind_of
+from kgmem.formats.records import (
+    AnyRecord,
+    BeliefWriter,
+    Destination,
+    Format,
+    Kind,
+    ShapeWriter,
+    WriteOptions,
+    Writer,
+    kind_of,
+)
 from kgmem.formats.registry import format_of
 from kgmem.formats.table_options import check_names
 from kgmem.services.parts import Parts
@@ -63,12 +74,16 @@ async def export_file(
     check_scope(options.scope or SHARED)
     held = await parts.graphs.get(graph)
     counts: Counter[str] = Counter()
+    lost: Counter[str] = Counter()
     with _writer(target, options, held.space) as writer:
         writing: asyncio.Task[dict[str, int]] | None = None
         try:
             async with aclosing(_pages(parts, graph, writer, options)) as pages:
                 async for page in pages:
                     kind = _kind_of(page)
+                    if kind in BELIEF_KINDS and not isinstance(page, Shapes) and not isinstance(writer, BeliefWriter):
+                        lost[f"{kind}s" if kind != "trust" else "learned trust"] += len(page)
+                        continue
                     if kind is None or options.kind not in {None, kind} or (kind == "source" and not options.sources):
                         continue
                     if writing:
@@ -82,30 +97,34 @@ async def export_file(
         if progress and counts:
             progress(counts.total())
         await asyncio.to_thread(writer.close)
-        lost = {what: count for what, count in writer.lost.items() if count}
-    return ExportResult(dict(counts), time.perf_counter() - started, lost)
+        lost.update({what: count for what, count in writer.lost.items() if count})
+    return ExportResult(dict(counts), time.perf_counter() - started, dict(lost))
 
 
 def _pages(
     parts: Parts, graph: str, writer: Writer, options: ExportOptions
-) -> AsyncGenerator[Sequence[Record] | Shapes, None]:
+) -> AsyncGenerator[Sequence[AnyRecord] | Shapes, None]:
     """Give what the store holds, as shapes where the writer takes them."""
     if isinstance(writer, ShapeWriter) and options.scope is None:
         return parts.store.export_shapes(graph, options.embeddings)
     return parts.store.export(graph, options.scope, options.embeddings)
 
 
-def _kind_of(page: Sequence[Record] | Shapes) -> Kind | None:
+def _kind_of(page: Sequence[AnyRecord] | Shapes) -> Kind | None:
     """Give the kind of which all of a page are; None of an empty one."""
     if isinstance(page, Shapes):
         return page.kind
     return kind_of(page[0]) if page else None
 
 
-def _write(writer: Writer, kind: Kind, page: Sequence[Record] | Shapes) -> dict[str, int]:
+def _write(writer: Writer, kind: Kind, page: Sequence[AnyRecord] | Shapes) -> dict[str, int]:
     """Write a page; gives how many records of its kind these were."""
     if not isinstance(page, Shapes):
-        writer.write(page)
+        beliefs = [record for record in page if isinstance(record, BeliefRecord)]
+        if beliefs and isinstance(writer, BeliefWriter):
+            writer.write_beliefs(beliefs)
+        else:
+            writer.write([record for record in page if not isinstance(record, BeliefRecord)])
         return {kind: len(page)}
     return {kind: writer.write_shapes(kind, page.make()) if isinstance(writer, ShapeWriter) else 0}
 

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from kgmem.domain.batch import Rejection, Stated
+from kgmem.domain.belief import BeliefRecord
 from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph import Graph
@@ -18,7 +19,7 @@ from kgmem.domain.scope import reaches
 from kgmem.domain.source import Source
 from kgmem.formats.files import Paths, create_file
 from kgmem.formats.jsonl import dump
-from kgmem.formats.records import Located, Record, Rejected, kind_of
+from kgmem.formats.records import AnyRecord, Located, Rejected, kind_of
 from kgmem.services import remember
 from kgmem.services.importing import KEPT_REJECTIONS, ImportOptions, ImportResult, OnProgress, Tally
 from kgmem.services.parts import Parts
@@ -26,7 +27,7 @@ from kgmem.services.reading_files import Found, Reading, ahead, count_of
 from kgmem.services.write_batch import patiently
 
 
-def describe(record: Record) -> str:
+def describe(record: AnyRecord) -> str:
     """Give a record as text, for those that are rejected."""
     return dump(record).decode().rstrip()
 
@@ -59,9 +60,9 @@ class ImportReader:
         finally:
             reading.close()
 
-    async def parted(self, chunk: Sequence[Found]) -> tuple[dict[type[Record], list[Stated[Any]]], list[Rejection]]:
+    async def parted(self, chunk: Sequence[Found]) -> tuple[dict[type[Any], list[Stated[Any]]], list[Rejection]]:
         """Part a chunk into good records by their kind, and rejections. Raises InvalidInput when told to stop there."""
-        good: dict[type[Record], list[Stated[Any]]] = {}
+        good: dict[type[Any], list[Stated[Any]]] = {}
         bad: dict[int, Rejection] = {}
         partial: list[tuple[int, Stated[Any]]] = []
         for at, (file, found) in enumerate(chunk):
@@ -103,15 +104,18 @@ class ImportReader:
                 line=rejection.line,
             )
 
-    def with_defaults(self, record: Record) -> Record:
+    def with_defaults(self, record: AnyRecord) -> AnyRecord:
         """Give a record with the source and scope of the import where it names none."""
+        if isinstance(record, BeliefRecord):
+            scoped = record.scope or not self.options.scope
+            return record if scoped else BeliefRecord(record.kind, {**record.told, "scope": self.options.scope})
         if isinstance(record, Source):
             return record
         scope, source = record.scope or self.options.scope, record.source or self.options.source
         same = scope == record.scope and source == record.source
         return record if same else replace(record, scope=scope, source=source)
 
-    def _fault(self, record: Record) -> tuple[str | None, bool]:
+    def _fault(self, record: AnyRecord) -> tuple[str | None, bool]:
         """Give what is wrong with a record, as far as the graph's own settings tell, and if only that it is partial."""
         if self.options.within and (isinstance(record, Source) or not reaches(self.options.within, record.scope)):
             what = "A source is the whole graph's" if isinstance(record, Source) else f"Its scope is {record.scope!r}"

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from kgmem.domain.batch import Batch, BatchKind, BatchResult, Columns, Stated, lane_of
+from kgmem.domain.belief import BeliefKind, BeliefRecord
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.graph import Graph
@@ -30,6 +31,7 @@ from kgmem.services.write_batch import patiently
 
 _LANES = 2
 _KINDS: Sequence[tuple[BatchKind, type[Record]]] = (("entity", Entity), ("relationship", Relationship))
+_BELIEFS = 7  # The piece of a chunk that holds what the graph believes.
 _PIECES = 8  # Numbers that a chunk of the files has for its pieces.
 _PLAN_BITS = 58  # Numbers begin anew where chunks are made in another way, as when the schema was changed meanwhile.
 
@@ -75,6 +77,10 @@ class ImportRun(ImportReader):
             done += self._count(result)
             if progress:
                 progress(self.tally.progress("linking", done, total))
+        while result := await patiently(lambda: imports.link_beliefs(self.graph.name, self._id, most, self._belief)):
+            done += self._count(result)
+            if progress:
+                progress(self.tally.progress("linking", done, total))
         await self._let_vectors_follow()
 
     async def _take(self, chunk: Sequence[Found], first: int) -> None:
@@ -92,6 +98,13 @@ class ImportRun(ImportReader):
                     )
                 )
             )
+        if good.get(BeliefRecord) and first + _BELIEFS not in self._stored:
+            waiting = [
+                (file, line, orjson.dumps(to_wire(record)).decode(), record.kind)
+                for file, line, record in good[BeliefRecord]
+            ]
+            imports = self.parts.imports
+            await patiently(lambda: imports.await_beliefs(self.graph.name, self._id, first + _BELIEFS, waiting))
         for piece, (kind, type_) in enumerate(_KINDS):
             columns = [(file, found) for file, found in chunk if isinstance(found, Columns) and found.kind == kind]
             lanes = self._parted(good.get(type_, []))
@@ -158,6 +171,12 @@ class ImportRun(ImportReader):
         """Give an episode that waited."""
         read = from_wire("episode", orjson.loads(record))
         assert isinstance(read, Episode)  # noqa: S101 - from_wire gives what it is asked for
+        return read
+
+    def _belief(self, record: str, kind: BeliefKind) -> BeliefRecord:
+        """Give a record of what the graph believes that waited."""
+        read = from_wire(kind, orjson.loads(record))
+        assert isinstance(read, BeliefRecord)  # noqa: S101 - from_wire gives what it is asked for
         return read
 
     def _count(self, result: BatchResult) -> int:

@@ -9,13 +9,14 @@ from kgmem.domain.embedding import WhichVectors
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.imports import Import
 from kgmem.formats.mapping_file import LONGEST_MAPPING, parse_mapping
+from kgmem.formats.records import Kind
 from kgmem.services.export_records import ExportOptions
 from kgmem.services.importing import ImportOptions
 from kgmem.services.stream_export import Compression
 from kgmem_api.access import Access
 
 MOST_OPTIONS = 50
-KindName = Literal["entity", "relationship", "episode", "source"]
+KindName = Kind
 FormatOptions = Annotated[
     list[Annotated[str, Field(max_length=4000)]],
     Field(max_length=MOST_OPTIONS, description="An option of the format, as NAME=VALUE; may be given repeatedly."),

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kgmem.domain.batch import Rejection, Stated
+from kgmem.domain.belief import BeliefRecord
 from kgmem.domain.episode import Episode
 from kgmem.domain.source import Source
 from kgmem.domain.statement import check_episodes
 from kgmem.storage.postgres.apart import in_groups
+from kgmem.storage.postgres.belief_import import restore
 from kgmem.storage.postgres.bulk import Load
 from kgmem.storage.postgres.episodes import episode_identity, write_episodes
 from kgmem.storage.postgres.passages import Passages
@@ -33,6 +35,18 @@ async def load_episodes(load: Load, stated: Sequence[Stated[Episode]]) -> list[P
     await in_groups(load.connection, stated, put, _refusing(load))
     await load.execute(load.sql("mark_changes"), load.import_id)
     return done
+
+
+async def load_beliefs(load: Load, stated: Sequence[Stated[BeliefRecord]]) -> None:
+    """Store records of what the graph believes, all of one kind; one that cannot be stored costs only itself."""
+
+    async def put(group: Sequence[Stated[BeliefRecord]]) -> None:
+        done = await restore(load.connection, load.layout, [each.record for each in group])
+        created = min(done.created, len(group))
+        _count(load, len(group), created, min(done.updated, len(group) - created))
+
+    await in_groups(load.connection, stated, put, _refusing(load))
+    await load.execute(load.sql("mark_changes"), load.import_id)
 
 
 async def load_sources(load: Load, stated: Sequence[Stated[Source]]) -> None:

@@ -8,17 +8,19 @@ from typing import Any, TypeAlias, TypeVar
 import asyncpg
 import orjson
 
+from kgmem.domain.belief import BeliefRecord
 from kgmem.domain.embedding import Vector, WhichVectors
 from kgmem.domain.entity import ENTITY, EPISODE, Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.shapes import Shapes
 from kgmem.domain.source import Source
+from kgmem.storage.postgres.belief_export import beliefs
 from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.reading import entities_of, episodes_of, relationships_of, sources
 from kgmem.storage.postgres.shapes import entity_shapes, read_keys, relationship_shapes
 
-Record: TypeAlias = Entity | Relationship | Episode | Source
+Record: TypeAlias = Entity | Relationship | Episode | Source | BeliefRecord
 T = TypeVar("T")
 _PAGE = 1000
 
@@ -34,6 +36,9 @@ async def everything(
         yield edges
     async for episodes in _read(connection, layout, (layout.sql("read", "all_items"), EPISODE, scope), episodes_of):
         yield episodes
+    async with aclosing(beliefs(connection, layout, scope)) as pages:
+        async for page in pages:
+            yield page
 
 
 async def shapes(
@@ -57,6 +62,9 @@ async def shapes(
             yield block
     async for episodes in _read(connection, layout, (layout.sql("read", "all_items"), EPISODE, None), episodes_of):
         yield episodes
+    async with aclosing(beliefs(connection, layout, None)) as believed:
+        async for page in believed:
+            yield page
 
 
 async def _entities(

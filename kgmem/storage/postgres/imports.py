@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeAlias
 
 import asyncpg
 import orjson
 
 from kgmem.domain.batch import Batch, BatchResult, Rejection, Stated
+from kgmem.domain.belief import BELIEF_KINDS, BeliefKind, BeliefRecord
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict, NotFound
 from kgmem.domain.source import Source
@@ -16,7 +18,7 @@ from kgmem.storage.postgres.apart import REFUSALS
 from kgmem.storage.postgres.aside import Aside
 from kgmem.storage.postgres.bulk import Load, Numbers, fill, renumber, take_numbers
 from kgmem.storage.postgres.bulk_entities import load_entities
-from kgmem.storage.postgres.bulk_episodes import load_episodes, load_sources
+from kgmem.storage.postgres.bulk_episodes import load_beliefs, load_episodes, load_sources
 from kgmem.storage.postgres.bulk_relationships import load_relationships
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.episodes import ensure_episode_labels
@@ -35,6 +37,7 @@ from kgmem.storage.postgres.staging import Describe, Staged, stage_batch
 from kgmem.storage.postgres.statements import statement
 from kgmem.storage.postgres.statistics import Statistics
 
+Waits: TypeAlias = tuple[str, int, str, BeliefKind]  # File, line, record, kind.
 _KINDS = {"entity": VERTEX, "relationship": EDGE}
 _EPISODE_BYTES = 16 * 1024 * 1024  # Of episodes that are stored at once; one alone may be larger.
 
@@ -171,6 +174,51 @@ class PostgresImports(ImportRegister):
                 await _journal(connection, id_, number, _counted(load.result, "episode"))
                 for wanted in passages:
                     await wanted.store(connection)
+                return load.result
+
+            return await self.database.transact(work)
+
+    async def await_beliefs(self, graph: str, id_: int, number: int, waiting: Sequence[Waits]) -> BatchResult:
+        """Let records of what the graph believes (file, line, record, kind) wait until all else is stored."""
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> BatchResult:
+                before = await _enter(connection, layout, id_, number)
+                if before:
+                    return before
+                ranks = [BELIEF_KINDS.index(kind) + 1 for *_, kind in waiting]
+                columns = map(list, zip(*(each[:3] for each in waiting), strict=True))
+                await connection.execute(statement("imports", "await_beliefs"), id_, *columns, ranks)
+                result = BatchResult(read=len(waiting))
+                await _journal(connection, id_, number, result)
+                return result
+
+            return await self.database.transact(work)
+
+    async def link_beliefs(
+        self, graph: str, id_: int, most: int, read: Callable[[str, BeliefKind], BeliefRecord]
+    ) -> BatchResult | None:
+        """Store the next records of what the graph believes; what cannot be stored is rejected. None: none are left."""
+        async with self.catalog.on(graph) as layout:
+            async with self.database.connection() as connection:
+                rows = await connection.fetch(statement("imports", "waiting_beliefs"), id_, most, _EPISODE_BYTES)
+                if not rows:
+                    return None
+                kind = BELIEF_KINDS[rows[0]["kind"] - 1]
+                stated = {row["id"]: Stated(row["file"], row["line"], read(row["record"], kind)) for row in rows}
+                told = [each.record.told for each in stated.values()]
+                scopes = await scope_ids(connection, layout, {each.record.scope for each in stated.values()}, make=True)
+                names = {each.get(name) for each in told for name in ("source", "other")}
+                await source_ids(connection, layout, names, make=True)
+
+            async def work(connection: asyncpg.Connection) -> BatchResult:
+                await _enter(connection, layout, id_, LAST)
+                own = replace(layout.apart(), scopes=scopes)
+                load = Load(connection, own, VERTEX, Numbers(), scopes, id_, self._describe)
+                taken = await connection.fetch(statement("imports", "settle_episodes"), id_, list(stated))
+                await load_beliefs(load, [stated[row["id"]] for row in taken])
+                number = await connection.fetchval(statement("imports", "next_number"), id_, LAST)
+                await _journal(connection, id_, number, _counted(load.result, kind))
                 return load.result
 
             return await self.database.transact(work)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import asyncpg
 import numpy as np
 
+from kgmem.domain.belief import BeliefRecord
 from kgmem.domain.change import Change
 from kgmem.domain.embedding import WhichVectors
 from kgmem.domain.entity import ENTITY, EPISODE, Deleted, Entity, Page, Written
@@ -212,7 +213,7 @@ class AgeGraphStore:
 
     async def export(
         self, graph: str, scope: str | None, embeddings: WhichVectors = "none"
-    ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source], None]:
+    ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source | BeliefRecord], None]:
         """Give all that the graph holds in pages, from one snapshot, in constant memory."""
         async with (
             self._snapshot(graph) as (connection, layout),
@@ -223,7 +224,7 @@ class AgeGraphStore:
 
     async def export_shapes(
         self, graph: str, embeddings: WhichVectors = "none"
-    ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source] | Shapes, None]:
+    ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source | BeliefRecord] | Shapes, None]:
         """Give what `export` gives of all scopes, most of it as shapes, label by label."""
         async with (
             self._snapshot(graph) as (connection, layout),

@@ -33,6 +33,11 @@ async def undo(connection: asyncpg.Connection, passages: Passages, asked: tuple[
         raise NotFound(f"There is no merge {id_} in this scope.", mend="List the merges.")
     await _check(connection, layout, row, number)
     record = orjson.loads(row["record"])
+    if record.get("imported"):
+        raise Conflict(
+            f"The merge {id_} came with an import; what undoing takes is in the graph where it was done.",
+            mend="Undo it there and import again, or state both entities anew.",
+        )
     kept: list[Any] = await connection.fetch(
         layout.sql("write", "lock_items_to_delete"), ENTITY, [number], [row["kept_key"]]
     )

@@ -35,7 +35,20 @@ SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::text[])
 -- name: waiting_episodes
 SELECT id, file, line, record
 FROM (SELECT *, sum(length(record)) OVER (ORDER BY id) - length(record) AS before
-      FROM (SELECT * FROM kgmem.import_episode WHERE import = $1 ORDER BY id LIMIT $2) first) next
+      FROM (SELECT * FROM kgmem.import_episode WHERE import = $1 AND kind = 0 ORDER BY id LIMIT $2) first) next
+WHERE before < $3 ORDER BY id
+
+-- name: await_beliefs
+INSERT INTO kgmem.import_episode (import, file, line, record, kind)
+SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::smallint[])
+
+-- name: waiting_beliefs
+-- The next of the kind that comes first.
+SELECT id, file, line, record, kind
+FROM (SELECT *, sum(length(record)) OVER (ORDER BY id) - length(record) AS before
+      FROM (SELECT * FROM kgmem.import_episode
+            WHERE import = $1 AND kind = (SELECT min(kind) FROM kgmem.import_episode WHERE import = $1 AND kind > 0)
+            ORDER BY id LIMIT $2) first) next
 WHERE before < $3 ORDER BY id
 
 -- name: settle_episodes

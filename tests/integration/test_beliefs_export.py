@@ -1,0 +1,207 @@
+"""What a graph believes goes out with an export and comes back: claims, decisions, facts, trust, merges."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from kgmem.domain.claim import ClaimFilter, ClaimStatement, Correlated, FactFilter, Ruling
+from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
+from kgmem.domain.errors import Conflict
+from kgmem.domain.interval import iso, now
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.resolution import MergeAsked
+from kgmem.memory import Memory
+from kgmem.services.export_records import ExportOptions
+from tests.memories import change_feed, new_graph
+
+SCHEMA = {"kinds": {"LED_BY": {"functional": True}}, "predicates": {"population": {"tolerance": 100}}}
+
+
+@pytest.fixture
+async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
+    """A graph with claims, withdrawn ones too, decisions, a correlation, learned trust, and a merge."""
+    name = await new_graph(memory, f"beliefs_{abs(hash(request.node.name)):x}"[:40], schema=SCHEMA)
+    await memory.put_entities(name, [Entity(key) for key in ("acme", "globex", "alice", "bob", "bobby", "berne")])
+    await memory.put_episodes(name, [Episode("Alice leads Acme.", key="e1")])
+    said = [("a", "alice"), ("b", "alice"), ("c", "alice"), ("d", "bob")]
+    await memory.put_relationships(name, [Relationship("LED_BY", "acme", who, source=source) for source, who in said])
+    await memory.put_relationships(name, [Relationship("KNOWS", "alice", "bob", source=source) for source in "ab"])
+    await memory.claim(
+        name,
+        [
+            ClaimStatement("a", "globex", "LED_BY", object="bob", episode="e1", span=(0, 5), confidence=0.8),
+            ClaimStatement("b", "globex", "LED_BY", object="alice", valid_from="1990", valid_to="1999"),
+            ClaimStatement("c", "globex", "LED_BY", object="alice"),
+            *(ClaimStatement(source, "berne", "population", value=134_000) for source in "abc"),
+            ClaimStatement("d", "berne", "population", value=90_000),
+            ClaimStatement("d", "berne", "elevation", value="540 m", scope="user/1"),
+        ],
+    )
+    await memory.weigh(name)
+    facts = {fact.subject: fact for fact in (await memory.facts(name, FactFilter())).items}
+    await memory.decide(name, Ruling("reject", [facts["acme"].id], "ann", "She left.", value="alice"))
+    (taken,) = await memory.decide(name, Ruling("accept", [facts["berne"].id], "ann", "Counted.", value=90_000))
+    assert taken.decision is not None
+    await memory.undo_decision(name, taken.decision, by="bea", reason="Miscounted.")
+    await memory.correlate(
+        name, Correlated("exclusion", [facts["acme"].id, facts["globex"].id], ["bob", "bob"], "One job.", "ann")
+    )
+    await memory.withdraw_claims(name, source="b", dry_run=False)
+    await memory.weigh(name)
+    await memory.merge_entities(name, MergeAsked("bob", "bobby", "ann", "One man."))
+    return name
+
+
+async def held(memory: Memory, graph: str, scope: str = "user/1") -> dict[str, Any]:
+    """What a graph believes, without the numbers that it has for it."""
+    claims = (await memory.list_claims(graph, ClaimFilter(scope=scope, withdrawn=True, limit=1000))).items
+    facts = (await memory.facts(graph, FactFilter(scope=scope, limit=1000))).items
+    edges = (await memory.list_relationships(graph, limit=1000)).items
+    ends = {edge.id: (edge.kind, edge.start, edge.end) for edge in edges}
+    decided = await memory.decisions(graph, scope=scope)
+    numbers = {each.id: n for n, each in enumerate(sorted(decided, key=lambda each: each.id))}
+    return {
+        "claims": sorted(repr(replace(each, id=None, relationship=None)) for each in claims),
+        "tied": sorted(repr((each.source, each.known_from, ends.get(each.relationship or 0))) for each in claims),
+        "facts": sorted(
+            repr(
+                (
+                    replace(each, id=0, options=(), relationships=(), decision=None),
+                    [replace(option, claims=len(option.claims)) for option in each.options],  # type: ignore[arg-type]
+                    sorted(ends[edge] for edge in each.relationships),
+                    each.decision and each.decision.reason,
+                )
+            )
+            for each in facts
+        ),
+        "decisions": [
+            (each.action, each.by, each.reason, each.at, each.subject, each.value, len(each.claims), each.ended,
+             numbers.get(each.ended_by or 0), each.detail.get("undoes") in numbers or "undoes" not in each.detail)
+            for each in decided
+        ],
+        "correlations": [
+            (each.kind, [repr(value) for value in each.values], each.reason, each.by, each.strength, each.known_from)
+            for each in await memory.correlations(graph)
+        ],
+        "trust": [replace(each, copies=()) for each in await memory.trust(graph)],
+        "history": [list((await memory.source(graph, source)).history) for source in "abcd"],
+        "merges": [replace(each, id=None) for each in await memory.merges(graph)],
+        "episodes": [(each.key, each.text) for each in (await memory.list_episodes(graph)).items],
+        "states": sorted((*ends[edge.id], str(edge.properties), str(edge.source)) for edge in edges if edge.id),
+    }  # fmt: skip
+
+
+WAYS = [
+    "all.jsonl",
+    *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in ("all.jsonl.gz", "folder/", "tables/", "all.nq", "all.ttl")
+    ),
+]
+
+
+@pytest.mark.parametrize("name", WAYS)
+async def test_what_a_graph_believes_comes_back_into_another_graph_and_twice(
+    memory: Memory, graph: str, tmp_path: Path, name: str
+) -> None:
+    other = await new_graph(memory, f"{graph}_2", schema=SCHEMA)
+    format_ = {"folder/": "csv", "tables/": "parquet"}.get(name)
+    target = tmp_path / name
+    done = await memory.export_file(graph, f"{target}/" if format_ else target, ExportOptions(format=format_))
+    before = await held(memory, graph)
+    assert {"claim", "decision", "fact", "correlation", "trust", "merge"} <= done.records.keys()
+    assert not {key: count for key, count in done.lost.items() if "graph" not in key}
+
+    files = sorted(target.iterdir()) if format_ else [target]
+    result = await memory.import_files(other, files)
+
+    assert not result.rejections
+    assert await held(memory, other) == before
+    feed = await change_feed(memory, other)
+    again = await memory.import_files(other, files)
+    assert (again.rejected, again.created) == (0, 0)
+    assert await held(memory, other) == before
+    assert [each for each in (await change_feed(memory, other))[len(feed) :] if each.kind in {"claim", "fact"}] == []
+
+
+async def test_what_was_believed_before_is_known_in_the_other_graph_too(
+    memory: Memory, graph: str, tmp_path: Path
+) -> None:
+    then = iso(now())
+    await memory.claim(graph, [ClaimStatement(source, "acme", "LED_BY", object="bob") for source in "xyz"])
+    other = await new_graph(memory, f"{graph}_2", schema=SCHEMA)
+    await memory.export_file(graph, tmp_path / "all.jsonl", ExportOptions())
+
+    await memory.import_files(other, [tmp_path / "all.jsonl"])
+
+    async def known(name: str) -> list[Any]:
+        facts = (await memory.facts(name, FactFilter(subject="acme", known_at=then))).items
+        return [(fact.value, fact.state, fact.probability) for fact in facts]
+
+    assert await known(other) == await known(graph)
+    assert await known(graph)
+
+
+async def test_claims_of_two_graphs_are_weighed_together(memory: Memory, tmp_path: Path) -> None:
+    one, other = [await new_graph(memory, f"together_{n}_{abs(hash(tmp_path)):x}", schema=SCHEMA) for n in (1, 2)]
+    for name, said in ((one, [("a", "alice"), ("b", "alice")]), (other, [("c", "alice"), ("d", "bob")])):
+        await memory.put_entities(name, [Entity(key) for key in ("acme", "alice", "bob")])
+        await memory.put_relationships(
+            name, [Relationship("LED_BY", "acme", who, source=source) for source, who in said]
+        )
+    await memory.export_file(one, tmp_path / "one.jsonl", ExportOptions())
+
+    await memory.import_files(other, [tmp_path / "one.jsonl"])
+
+    (fact,) = (await memory.facts(other, FactFilter())).items
+    assert (fact.value, fact.supporting, fact.opposing) == ("alice", 3, 1)
+
+
+async def test_a_merge_that_was_imported_is_not_undone(memory: Memory, graph: str, tmp_path: Path) -> None:
+    other = await new_graph(memory, f"{graph}_2", schema=SCHEMA)
+    await memory.export_file(graph, tmp_path / "all.jsonl", ExportOptions())
+    await memory.import_files(other, [tmp_path / "all.jsonl"])
+    (merge,) = await memory.merges(other)
+    assert merge.id is not None
+
+    with pytest.raises(Conflict, match="came with an import"):
+        await memory.undo_merge(other, merge.id, by="ann", reason="Two men.")
+
+
+async def test_claims_may_be_written_by_hand_and_bad_records_cost_only_themselves(
+    memory: Memory, tmp_path: Path
+) -> None:
+    name = await new_graph(memory, f"by_hand_{abs(hash(tmp_path)):x}", schema=SCHEMA)
+    records = [
+        {"type": "claim", "source": "a", "subject": "berne", "predicate": "population", "value": 134_000},
+        {"type": "claim", "source": "b", "subject": "berne", "predicate": "population", "value": 134_000},
+        {"type": "claim", "source": "b", "subject": "berne", "predicate": "population"},
+        {"type": "claim", "source": "b", "subject": "berne", "predicate": "population", "value": 1, "span": ["x"]},
+        {"type": "decision", "action": "accept", "by": "x", "at": "2020-01-01", "subject": "berne",
+         "predicate": "population", "detail": {"ends": 5}},
+        {"type": "fact", "subject": "berne", "predicate": "population", "facts": [{"state": "true"}]},
+        {"type": "fact", "subject": "berne", "predicate": "population", "facts": 7},
+        {"type": "trust", "of": "source", "source": "a", "detail": []},
+        {"type": "correlation", "relation": "exclusion", "detail": {"topics": [[1, 2]], "claims": [[]]}},
+        {"type": "merge", "keep": "x", "gone": "y", "at": "soon"},
+    ]  # fmt: skip
+    path = tmp_path / "claims.jsonl"
+    path.write_bytes(b"\n".join(map(orjson.dumps, records)))
+
+    result = await memory.import_files(name, [path])
+
+    assert sorted(each.line for each in result.rejections) == [3, 4, 5, 6, 7, 8, 9, 10]
+    (fact,) = (await memory.facts(name, FactFilter())).items
+    assert (fact.value, fact.supporting) == (134_000, 2)
+    assert result.read == result.created + result.updated + result.unchanged + result.rejected
+
+
+async def test_formats_that_carry_no_claims_say_so(memory: Memory, graph: str, tmp_path: Path) -> None:
+    done = await memory.export_file(graph, tmp_path / "all.graphml", ExportOptions())
+
+    assert done.lost["claims"] >= 10
+    assert {"decisions", "facts", "correlations", "learned trust", "merges"} <= done.lost.keys()
