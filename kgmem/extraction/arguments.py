@@ -52,6 +52,10 @@ def bounds(head: Token, *, with_prepositions: bool = True) -> tuple[int, int]:
         and not doc[last + 1].whitespace_
     ):
         last += 2  # "editor-in-chief" is three words to the parser.
+    while (
+        first >= 2 and doc[first - 1].text == "-" and not doc[first - 1].whitespace_ and not doc[first - 2].whitespace_
+    ):
+        first -= 2  # And "ex-wife".
     first, last = _whole_entity(doc, first, last)
     return _trimmed(doc, first, last + 1)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from kgmem.domain.errors import EmbedderUnavailable, InvalidInput
-from kgmem.domain.extraction import Extraction, Extractor, TextToRead
+from kgmem.domain.extraction import Extraction, TextToRead
 from kgmem.domain.summaries import Made, Sentence
 from kgmem.embedding.endpoint import Endpoint
 from kgmem.extraction import wording
@@ -41,14 +41,14 @@ def chat_extractor(provider: str, choice: ExtractorChoice) -> "ChatExtractor":
 
 
 class ChatExtractor:
-    """Asks a model, and falls back on the offline rules."""
+    """Asks a model, checks what it says by the parse, and falls back on the offline rules."""
 
-    def __init__(self, name: str, endpoint: Endpoint, choice: ExtractorChoice, fallback: Extractor) -> None:
-        """Take the name, where the model is, what it may take, and what reads where it cannot."""
+    def __init__(self, name: str, endpoint: Endpoint, choice: ExtractorChoice, offline: OfflineExtractor) -> None:
+        """Take the name, where the model is, what it may take, and what reads in its place and checks its answers."""
         self._name = name
         self._endpoint = endpoint
         self._choice = choice
-        self._fallback = fallback
+        self._offline = offline
         self._turns = asyncio.Semaphore(choice.parallel)
         self._begun: deque[float] = deque()
         self._plain = False  # The endpoint knows no JSON schemas, only JSON.
@@ -64,16 +64,20 @@ class ChatExtractor:
         """Give what was found in each text, in their order. Raises ExtractorUnavailable."""
         answers = await asyncio.gather(*(self._asked(text) for text in texts))
         failed = {at: answer for at, answer in enumerate(answers) if isinstance(answer, str)}
-        read = await self._fallback.extract([texts[at] for at in failed])
+        read = await self._offline.extract([texts[at] for at in failed])
         instead = {
             at: replace(found, problem=problem) for (at, problem), found in zip(failed.items(), read, strict=True)
         }
-        return [instead[at] if isinstance(answer, str) else answer for at, answer in enumerate(answers)]
+        told = {at: answer for at, answer in enumerate(answers) if not isinstance(answer, str)}
+        # A model tells what is denied as a fact, too: the parse has the last word.
+        checked = await self._offline.check([texts[at] for at in told], list(told.values()))
+        instead |= dict(zip(told, checked, strict=True))
+        return [instead[at] for at in range(len(texts))]
 
     async def aclose(self) -> None:
         """Close the connections and end the processes of the fallback."""
         await self._endpoint.aclose()
-        await self._fallback.aclose()
+        await self._offline.aclose()
 
     async def word(self, sentences: Sequence[Sentence]) -> Made:
         """Give the sentences of a summary in a model's words, as far as they bear these out; else as they are."""

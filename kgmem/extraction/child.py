@@ -1,4 +1,4 @@
-"""The process that reads texts for another one: lists of texts come in on standard input, what was found goes out."""
+"""The process that reads texts for another one: lists of them come in on standard input, what was found goes out."""
 
 import pickle
 import sys
@@ -6,15 +6,15 @@ from typing import BinaryIO
 
 from kgmem.domain.errors import KgmemError
 from kgmem.extraction.offline import LENGTH
-from kgmem.extraction.rules import read_texts
+from kgmem.extraction.rules import done
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer until there are no more requests, which is when the other process ended."""
     while len(head := requests.read(LENGTH.size)) == LENGTH.size:
-        texts = pickle.loads(requests.read(LENGTH.unpack(head)[0]))  # noqa: S301  # Both ends are this program.
+        work = pickle.loads(requests.read(LENGTH.unpack(head)[0]))  # noqa: S301  # Both ends are this program.
         try:
-            told: object = read_texts(texts)
+            told: object = done(work)
         except KgmemError as error:
             told = error
         message = pickle.dumps(told)

@@ -1,47 +1,16 @@
-"""Clauses: who does what a verb says, how the verb is worded, and whether it is denied, hedged or reported."""
+"""Clauses: who does what a verb says, and how the verb is worded."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from spacy.tokens import Token
 
-from kgmem.extraction.vocabulary import listed
-
-_SUBJECTS: Final = frozenset({"nsubj", "nsubjpass", "csubj", "expl"})
+SUBJECTS: Final = frozenset({"nsubj", "nsubjpass", "csubj", "expl"})
 _PASSIVE: Final = frozenset({"nsubjpass", "auxpass"})
 _RELATIVE: Final = frozenset({"who", "which", "that", "whom"})
 _ADVERBIAL: Final = frozenset({"where", "when", "why", "how", "whose"})
 _MODALS: Final = frozenset({"may", "might", "could", "should", "would", "can", "must"})
-_DOUBT: Final = listed(
-    """allegedly reportedly possibly perhaps probably supposedly apparently presumably seemingly likely
-        maybe potentially arguably purportedly rumored rumoured ostensibly"""
-)
-_DOUBTFUL_VERBS: Final = listed(
-    """seem appear believe think allege suppose rumor rumour expect plan intend hope want try attempt
-        consider propose suspect speculate threaten fear assume doubt deny refuse fail"""
-)
-_DENYING_VERBS: Final = frozenset({"deny", "fail", "refuse", "doubt"})
-_REPORTING: Final = listed(
-    """say claim report state allege believe think argue write tell announce suggest note add assert insist
-        suspect deny doubt estimate predict warn explain mention declare fear assume suppose"""
-)
-_CONDITIONS: Final = frozenset({"if", "unless", "whether", "lest"})
-_NOTHING: Final = frozenset({"no", "neither", "none", "nobody", "nothing", "few", "little"})
-_FALSELY: Final = frozenset({"falsely", "wrongly", "wrongfully", "mistakenly", "incorrectly", "erroneously"})
-_UNTRUE: Final = frozenset({"false", "untrue", "wrong", "incorrect", "myth", "lie", "misconception", "rumor", "rumour"})
-_NEVER: Final = frozenset({"never", "hardly", "scarcely", "barely", "rarely"})
 _LONGEST_CHAIN: Final = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Aspect:
-    """How a clause is meant: so, not so, perhaps so, or so by somebody's word."""
-
-    denied: bool = False
-    hedged: bool = False
-    reporter: Token | None = None
-    reported: bool = False
 
 
 def is_question(sentence: Sequence[Token]) -> bool:
@@ -94,7 +63,7 @@ def left_behind(verb: Token) -> list[Token]:
     """Give the object that a relative clause shares with the noun before it: "the album that she recorded"."""
     if verb.dep_ != "relcl" or verb.lemma_ == "be" or _gap_is_subject(verb):
         return []
-    subject = next((child for child in verb.children if child.dep_ in _SUBJECTS), None)
+    subject = next((child for child in verb.children if child.dep_ in SUBJECTS), None)
     if subject is None or subject.lower_ in _RELATIVE or any(child.lower_ in _ADVERBIAL for child in verb.children):
         return []
     if any(
@@ -105,7 +74,7 @@ def left_behind(verb: Token) -> list[Token]:
 
 
 def _gap_is_subject(verb: Token) -> bool:
-    return not any(child.dep_ in _SUBJECTS for child in verb.children)
+    return not any(child.dep_ in SUBJECTS for child in verb.children)
 
 
 def _meant(subject: Token, verb: Token) -> list[Token]:
@@ -134,83 +103,6 @@ def _described(noun: Token, depth: int) -> list[Token]:
         # "X is a form of therapy developed by ...": more often of X than of therapy.
         return subjects_of(noun.head.head.head, depth + 1) or [noun]
     return [noun]
-
-
-def aspect_of(verb: Token) -> Aspect:
-    """Give how a clause is meant, by its own words and by those that it stands under."""
-    denied = _denies(verb)
-    hedged, reported, reporter = _hedges(verb), False, None
-    denied = denied or _falsely(verb)
-    word, steps = verb, 0
-    while word.head.i != word.i and steps < _LONGEST_CHAIN:
-        above = word.head
-        denied = denied or _falsely(above) or (word.dep_ == "pcomp" and above.lower_ == "without")
-        if word.dep_ == "conj":
-            if not _own_subject(word):
-                hedged = hedged or (_hedges(above) and _modal(above))
-                denied = denied or (word.i == verb.i and _shared_denial(word))
-        elif word.dep_ in {"ccomp", "parataxis"} and above.lemma_.lower() in _REPORTING:
-            reported = True
-            subjects = subjects_of(above)
-            reporter = reporter or (subjects[0] if subjects else None)
-            denied = denied != (_denies(above) or above.lemma_ == "deny")
-            hedged = hedged or above.lemma_.lower() in _DOUBTFUL_VERBS
-        elif word.dep_ in {"xcomp", "ccomp"}:
-            denied = denied != (_denies(above) or above.lemma_.lower() in _DENYING_VERBS)
-            hedged = hedged or above.lemma_.lower() in _DOUBTFUL_VERBS or _hedges(above)
-        elif word.dep_ == "advcl" and word.tag_ not in {"VBG", "VBN"}:
-            break
-        word, steps = above, steps + 1
-    return Aspect(denied, hedged, reporter, reported)
-
-
-def _denies(verb: Token) -> bool:
-    """Say whether a clause's own words deny it; "no one" as the subject does, and "no" before the object."""
-    for child in verb.children:
-        negates = child.dep_ == "neg" or child.lower_ in _NEVER or child.lower_ in {"n't", "not"}
-        # "Not only" affirms.
-        if negates and not any(token.lower_ == "only" for token in verb.doc[child.i + 1 : child.i + 2]):
-            return True
-        if child.dep_ in {"nsubj", "nsubjpass", "dobj", "attr"} and (
-            child.lower_ in _NOTHING - {"few", "little"}
-            or any(word.dep_ in {"det", "neg"} and word.lower_ in {"no", "neither"} for word in child.children)
-        ):
-            return True
-    return False
-
-
-def _falsely(verb: Token) -> bool:
-    """Say whether a verb is said to be wrong: "falsely claimed"; or what hangs on it: "it is false that"."""
-    return any(
-        child.lower_ in _FALSELY or (child.dep_ in {"acomp", "attr"} and child.lower_ in _UNTRUE)
-        for child in verb.children
-    )
-
-
-def _shared_denial(verb: Token) -> bool:
-    """Say whether "did not eat or drink" denies the second verb too: it does where "or" or "nor" joins them."""
-    joined = {child.lower_ for child in verb.head.children if child.dep_ in {"cc", "preconj"}}
-    return bool(joined & {"or", "nor"}) and _denies(verb.head)
-
-
-def _hedges(verb: Token) -> bool:
-    if any(child.lower_ in _DOUBT and child.dep_ in {"advmod", "acomp"} for child in verb.children):
-        return True
-    if verb.dep_ == "advcl" and any(child.dep_ == "mark" and child.lower_ in _CONDITIONS for child in verb.children):
-        return True
-    conditional = any(
-        child.dep_ == "advcl" and any(word.dep_ == "mark" and word.lower_ in _CONDITIONS for word in child.children)
-        for child in verb.children
-    )
-    return conditional or _modal(verb)
-
-
-def _modal(verb: Token) -> bool:
-    return any(child.dep_ == "aux" and child.lower_ in _MODALS for child in verb.children)
-
-
-def _own_subject(verb: Token) -> bool:
-    return any(child.dep_ in _SUBJECTS for child in verb.children)
 
 
 def wording(verb: Token) -> list[Token]:

@@ -24,6 +24,9 @@ _COUNTRY_NAMES: Final = {
 _METROPOLIS: Final = 5_000_000  # People; a city of so many is meant rather than the state of its name.
 
 
+_RANK: Final = {"city": 0, "state": 1, "country": 2}
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """A place of the gazetteer."""
@@ -138,6 +141,16 @@ class Gazetteer:
 def gazetteer() -> Gazetteer:
     """Give the gazetteer of this process, made at the first call."""
     return Gazetteer()
+
+
+def beside(one: str, other: str) -> bool:
+    """Say whether two places lie beside each other rather than one in the other, as far as they are known.
+
+    Two cities do, and two countries: a list without "and" reads like "Paris, Texas".
+    """
+    first = [_RANK[spot.kind] for spot in gazetteer().find(one) if not spot.alternate]
+    second = [_RANK[spot.kind] for spot in gazetteer().find(other)]
+    return bool(first and second) and min(first) >= max(second)
 
 
 def _city(city: Mapping[str, Any]) -> Spot:

@@ -7,6 +7,7 @@ from spacy.tokens import Doc, Token
 
 from kgmem.extraction.arguments import bounds, nouns_of
 from kgmem.extraction.facts import Assertion, Phrase, phrase
+from kgmem.extraction.gazetteer import beside
 
 _PLACES: Final = frozenset({"GPE", "LOC", "FAC"})
 _LINKS: Final = frozenset({"of", "in", "at", "from", "on", "for", "near", "with", "by", "between"})
@@ -34,22 +35,44 @@ def _apposition(noun: Token) -> Iterator[Assertion]:
     if named.pos_ not in {"PROPN", "NOUN"}:
         return
     for other in nouns_of(noun):
+        if other.pos_ != noun.pos_ or _interrupted(named, other) or not _set_off(named, other):
+            continue  # "Ann, a doctor, Bob, a lawyer, and Cem": the next of a list, and no other word for Ann.
         one, two = phrase(named, with_prepositions=False), phrase(other, with_prepositions=False)
         if named.ent_type_ in _PLACES and other.ent_type_ in _PLACES:
             if any(word.dep_ in {"cc", "conj"} for place in (named, noun) for word in place.children):
                 continue  # A list: "Laos, Malaysia and Japan".
+            if beside(one.text, two.text):
+                continue
             yield Assertion(one, "part of", [], two, "place-in-place")
             continue
         if other.pos_ == "PROPN" and named.pos_ == "NOUN":
             one, two = two, one
         listed = named.ent_type_ == other.ent_type_ and other.pos_ == named.pos_ == "PROPN"
-        if listed or not other.text[0].isalpha() or two.head.ent_type_ in {"DATE", "CARDINAL", "TIME"}:
+        names = named.pos_ == other.pos_ == "PROPN" and {named.ent_type_, other.ent_type_} <= _NAMED
+        if listed or names or not other.text[0].isalpha() or two.head.ent_type_ in {"DATE", "CARDINAL", "TIME"}:
             continue
         yield Assertion(one, "is", [], phrase(two.head), "apposition")
         for preposition, target in _prepositional(two.head):
             told = f"is {two.text} {preposition.lower_}"
             words = [*named.doc[two.first : two.end], preposition]
             yield Assertion(one, told, words, target, "apposition")
+
+
+def _set_off(named: Token, noun: Token) -> bool:
+    """Say whether a comma, a bracket or the like parts a noun with an article from the name that it explains.
+
+    In "was Ann a member" nothing does: there the parser misses the verb.
+    """
+    first, last = sorted((named, noun), key=lambda word: word.i)
+    bare = not any(child.dep_ == "det" for child in last.children)
+    return bare or any(word.is_punct for word in named.doc[first.i + 1 : last.i])
+
+
+def _interrupted(named: Token, noun: Token) -> bool:
+    """Say whether another name of the same kind stands between a name and what is said to be another word for it."""
+    between = named.doc[named.i + 1 : noun.i]
+    inside = {word.i for word in noun.subtree}
+    return any(ent.label_ == named.ent_type_ and ent.root.i not in inside for ent in between.ents)
 
 
 def _possession(noun: Token) -> Iterator[Assertion]:

@@ -15,6 +15,7 @@ from kgmem.extraction.choice import RULES
 
 LENGTH: Final = struct.Struct(">Q")  # Before each message between the processes.
 _TRIES: Final = 2
+Work = TextToRead | tuple[TextToRead, Extraction]  # A text to read, or one to check what a model found in it.
 
 
 class OfflineExtractor:
@@ -31,12 +32,23 @@ class OfflineExtractor:
 
     async def extract(self, texts: Sequence[TextToRead]) -> list[Extraction]:
         """Give what was found in each text, in their order. Raises ExtractorUnavailable."""
-        if not texts:
+        return await self._shared(list(texts))
+
+    async def check(self, texts: Sequence[TextToRead], found: Sequence[Extraction]) -> list[Extraction]:
+        """Give what a model found in each text, with what the text denies or leaves open marked so.
+
+        Raises ExtractorUnavailable.
+        """
+        return await self._shared(list(zip(texts, found, strict=True)))
+
+    async def _shared(self, work: Sequence[Work]) -> list[Extraction]:
+        """Do work, shared out among the processes; gives what came of each, in their order."""
+        if not work:
             return []
         if not self._children:
-            return await asyncio.to_thread(_read, list(texts))
-        size = -(-len(texts) // len(self._children))
-        parts = [list(texts[at : at + size]) for at in range(0, len(texts), size)]
+            return await asyncio.to_thread(_done, list(work))
+        size = -(-len(work) // len(self._children))
+        parts = [list(work[at : at + size]) for at in range(0, len(work), size)]
         children = sorted(self._children, key=lambda child: child.busy)
         answers = await asyncio.gather(*(child.ask(part) for child, part in zip(children, parts, strict=False)))
         return [each for answer in answers for each in answer]
@@ -54,20 +66,20 @@ class _Child:
         self._turn = asyncio.Lock()
         self.busy = 0
 
-    async def ask(self, texts: list[TextToRead]) -> list[Extraction]:
+    async def ask(self, work: list[Work]) -> list[Extraction]:
         """Give what was found in each text. Raises ExtractorUnavailable."""
         self.busy += 1
         try:
             async with self._turn:
-                return await self._answer(texts)
+                return await self._answer(work)
         finally:
             self.busy -= 1
 
-    async def _answer(self, texts: list[TextToRead]) -> list[Extraction]:
+    async def _answer(self, work: list[Work]) -> list[Extraction]:
         for _ in range(_TRIES):
             process = self._process = self._process or await _begin()
             try:
-                told = await _exchange(process, pickle.dumps(texts))
+                told = await _exchange(process, pickle.dumps(work))
             except (OSError, asyncio.IncompleteReadError):
                 # It died, or was killed for the memory that it took; a new one tries once more.
                 await self._end()
@@ -111,6 +123,6 @@ async def _exchange(process: Process, message: bytes) -> Any:
     return pickle.loads(await process.stdout.readexactly(length))  # noqa: S301
 
 
-def _read(texts: list[TextToRead]) -> list[Extraction]:
-    found: list[Extraction] = importlib.import_module("kgmem.extraction.rules").read_texts(texts)
+def _done(work: list[Work]) -> list[Extraction]:
+    found: list[Extraction] = importlib.import_module("kgmem.extraction.rules").done(work)
     return found

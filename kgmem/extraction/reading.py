@@ -10,19 +10,22 @@ from kgmem.domain.interval import parse_time
 from kgmem.extraction.bracketed import bracketed
 from kgmem.extraction.causes import causal_words
 from kgmem.extraction.choice import RULES
-from kgmem.extraction.clauses import Aspect, aspect_of, is_question
 from kgmem.extraction.coreference import Reference
 from kgmem.extraction.entities import entities_of, plain_name
 from kgmem.extraction.facts import CONFIDENCE, Assertion, Phrase, assertions, phrase
+from kgmem.extraction.gate import Gate
 from kgmem.extraction.gazetteer import Gazetteer
 from kgmem.extraction.nouns import noun_assertions
 from kgmem.extraction.places import places_of
+from kgmem.extraction.polarity import Aspect
 from kgmem.extraction.times import times_of
 from kgmem.extraction.topic import mark_topic, trim_names
 
 _HEDGED, _REPORTED, _PRONOUN, _NAMELESS = 0.5, 0.8, 0.9, 0.4  # What confidence is multiplied with.
 _MOST_STEPS: Final = 8
 _SUBJECTS: Final = frozenset({"nsubj", "nsubjpass"})
+_IDENTITY: Final = frozenset({"apposition", "place-in-place", "copula"})
+_SAME: Final = frozenset({"is", "was", "are", "were", "part of"})
 _SAYS_MORE: Final = frozenset({"prep", "relcl", "acl", "poss"})
 
 
@@ -45,7 +48,7 @@ class Reading:
         for each in self._bracketed:
             if each.rule == "alias":
                 self._reference.rename(asked.text[each.object.start : each.object.end], plain_name(each.about.text))
-        self._questions = {sentence.start for sentence in doc.sents if is_question(list(sentence))}
+        self._gate = Gate(doc)
 
     def extraction(self, gazetteer: Gazetteer, *, least: float) -> Extraction:
         """Give all that was found, facts and causes from the least confidence up."""
@@ -74,18 +77,19 @@ class Reading:
         return list(facts.values())
 
     def _asserted(self, found: Sequence[Assertion]) -> Iterator[FoundFact]:
-        aspects: dict[int, Aspect] = {}
         for each in found:
-            if each.subject.head.sent.start in self._questions:
+            if self._gate.asks(each.subject.head):
                 continue
             each = self._of_owner(each)  # noqa: PLW2901  # The same assertion, about whom it is really about.
             subject, object_ = self._argument(each.subject), self._argument(each.object)
             if subject is None or object_ is None or subject.name == object_.name:
                 continue
             verb = each.verb
-            if verb is not None and verb.i not in aspects:
-                aspects[verb.i] = aspect_of(verb)
-            aspect = aspects[verb.i] if verb is not None else Aspect()
+            time = self._time_of_verb.get(verb.i) if verb is not None else None
+            aspect = self._gate.aspect(
+                each.subject.head, each.object.head, verb, identity=each.rule in _IDENTITY or each.predicate in _SAME
+            )
+            hedged = aspect.hedged or (aspect.future and time is None)
             yield FoundFact(
                 subject,
                 each.predicate,
@@ -96,9 +100,9 @@ class Reading:
                 self._confidence(each, aspect),
                 f"rules:{each.rule}",
                 denied=aspect.denied,
-                hedged=aspect.hedged,
+                hedged=hedged,
                 reported_by=self._who(aspect.reporter),
-                time=self._time_of_verb.get(verb.i) if verb is not None else None,
+                time=time,
             )
 
     def _of_owner(self, each: Assertion) -> Assertion:
@@ -149,7 +153,7 @@ class Reading:
 
     def _causes(self) -> Iterator[FoundCause]:
         for each in causal_words(self._doc):
-            if self._doc[each.trigger[0]].sent.start in self._questions:
+            if self._gate.asks(self._doc[each.trigger[0]]):
                 continue
             yield FoundCause(
                 self._stretch(*each.cause), self._stretch(*each.effect), each.kind, self._span(*each.trigger),

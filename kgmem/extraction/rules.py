@@ -5,7 +5,9 @@ from typing import Final
 
 from kgmem.domain.extraction import Extraction, TextToRead
 from kgmem.extraction.cleaning import readable, without_brackets
+from kgmem.extraction.gate import Gate
 from kgmem.extraction.gazetteer import gazetteer
+from kgmem.extraction.offline import Work
 from kgmem.extraction.parser import parsed
 from kgmem.extraction.reading import Reading
 
@@ -22,3 +24,16 @@ def read_texts(texts: Sequence[TextToRead], *, least: float = LEAST_CONFIDENCE) 
         Reading(doc, asked, brackets).extraction(places, least=least)
         for doc, asked, (_, brackets) in zip(documents, texts, cleaned, strict=True)
     ]
+
+
+def check_texts(work: Sequence[tuple[TextToRead, Extraction]]) -> list[Extraction]:
+    """Give what a model found in each text with what the text denies or leaves open marked so."""
+    documents = parsed(without_brackets(readable(asked.text[:_LONGEST]))[0] for asked, _ in work)
+    return [Gate(doc).checked(found) for doc, (_, found) in zip(documents, work, strict=True)]
+
+
+def done(work: Sequence[Work]) -> list[Extraction]:
+    """Read texts, and check what was found in others, in their order."""
+    read = iter(read_texts([each for each in work if isinstance(each, TextToRead)]))
+    checked = iter(check_texts([each for each in work if not isinstance(each, TextToRead)]))
+    return [next(read) if isinstance(each, TextToRead) else next(checked) for each in work]

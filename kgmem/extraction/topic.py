@@ -1,7 +1,7 @@
 """What a text is about: the name in its title, found in the text and taken as one name wherever it stands."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from spacy.tokens import Doc, Span
@@ -22,8 +22,23 @@ def trim_names(doc: Doc) -> None:
         while end > first and doc[end - 1].is_space:
             end -= 1
         if first < end:
-            kept.append(Span(doc, first, end, label=ent.label))
+            kept += [Span(doc, start, stop, label=ent.label) for start, stop in _members(doc, first, end)]
     doc.ents = tuple(kept)
+
+
+def _members(doc: Doc, first: int, end: int) -> Iterator[tuple[int, int]]:
+    """Give the names of a list that the model takes for one name: "Foo and Bar" in "Acme, Foo and Bar"."""
+    listed = first >= 2 and doc[first - 1].text == "," and doc[first - 2].pos_ == "PROPN"
+    inner = any(word.text == "," for word in doc[first:end])
+    if not (listed or inner) or not any(word.lower_ in {"and", "or"} for word in doc[first:end]):
+        yield first, end
+        return
+    start = first
+    for at in range(first, end + 1):
+        if at == end or doc[at].text == "," or doc[at].lower_ in {"and", "or"}:
+            if start < at:
+                yield start, at
+            start = at + 1
 
 
 def mark_topic(doc: Doc, title: str | None) -> Span | None:
