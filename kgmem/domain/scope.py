@@ -5,6 +5,14 @@ import re
 from kgmem.domain.errors import InvalidInput
 
 SHARED = ""
+
+
+class NamedShared(str):
+    """The empty scope where a record names it itself: it is shared, whatever scope holds for those that name none."""
+
+    __slots__ = ()
+
+
 LONGEST = 400
 _SCOPE = re.compile(r"[^\s/\x00-\x1f]+(/[^\s/\x00-\x1f]+)*")
 

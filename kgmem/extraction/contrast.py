@@ -17,12 +17,13 @@ _CUES: Final[tuple[tuple[str, ...], ...]] = (
     ("excluding",), ("anything", "but"), ("all", "but"), ("neither",), ("nor",), ("contrary", "to"), ("far", "from"),
     ("short", "of"), ("without",), ("minus",), ("never", "at"), ("never", "in"), ("never", "for"), ("not",),
     ("no", "longer", "at"), ("no", "longer", "in"), ("no", "longer", "for"), ("no", "longer", "with"),
-    ("unlike",), ("formerly",), ("more", "than", "to"),
+    ("unlike",),
 )  # fmt: skip
-_ALONE: Final = frozenset({"formerly"})  # Kept for what stands in brackets; it denies nothing by itself.
+_BY_FIRST: Final = {cue[0]: [each for each in _CUES if each[0] == cue[0]] for cue in _CUES}
 _STOPS: Final = frozenset(
     {"but", ";", ":", "--", "\u2014", "\u2013", "(", ")", "although", "though", "while", "because"}
 )
+_PLACES: Final = frozenset({"GPE", "LOC"})
 _FINITE: Final = frozenset({"VBZ", "VBD", "VBP", "MD"})
 _NAMES_PARTS: Final = frozenset({"DET", "NOUN", "PROPN", "PRON", "ADP", "NUM", "ADJ", "SCONJ"})
 _TAKEN_BACK: Final = re.compile(
@@ -153,11 +154,11 @@ def _has_no(word: Token) -> bool:
 def _set_against(sentence: Span) -> Iterator[int]:
     """Give the words behind each cue, as far as it reaches."""
     words = [word.lower_ for word in sentence]
-    for at in range(len(words)):
-        for cue in _CUES:
-            if cue[0] in _ALONE or tuple(words[at : at + len(cue)]) != cue:
-                continue
-            if cue == ("not",) and not is_constituent_negation(sentence[at]):
+    for at, first in enumerate(words):
+        for cue in _BY_FIRST.get(first, ()):
+            if tuple(words[at : at + len(cue)]) != cue or (
+                cue == ("not",) and not is_constituent_negation(sentence[at])
+            ):
                 continue
             yield from range(sentence.start + at, _reach(sentence, sentence.start + at + len(cue)))
 
@@ -183,10 +184,15 @@ def _gapped(sentence: Span) -> Iterator[int]:
     """Give the words of a clause that lacks its verb, which the parser takes for an object: "... and Bob in Paris"."""
     for word in sentence:
         lead = word.head.head
-        if word.dep_ != "conj" or lead.pos_ not in {"ADP", "VERB"} or word.ent_type_ == word.head.ent_type_:
+        if (
+            word.dep_ != "conj"
+            or lead.pos_ != "ADP"
+            or word.i + 2 >= sentence.end
+            or word.nbor(1).lower_ != lead.lower_
+        ):
             continue
-        again = word.i + 1 < sentence.end and word.nbor(1).lower_ == lead.lower_
-        if again and lead.pos_ == "ADP":
+        place = word.ent_type_ in _PLACES and word.head.ent_type_ in _PLACES  # "In Rome and Paris in France".
+        if word.nbor(2).pos_ == "PROPN" and word.nbor(2).ent_type_ not in {"DATE", "TIME"} and not place:
             yield from range(word.left_edge.i, _reach(sentence, word.i + 1))
 
 

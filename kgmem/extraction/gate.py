@@ -53,7 +53,7 @@ class Gate:
         aspect = self._of(verb, own=not behind) if verb is not None else Aspect()
         denied = aspect.denied or self._contrast.denies(subject, object_)
         denied = denied or self._contrast.mismatched(subject, object_)
-        denied = denied or (identity and in_one_list(subject, object_))
+        denied = denied or _is_misplaced(subject) or (identity and in_one_list(subject, object_))
         hedged = aspect.hedged or self._contrast.supposes(object_) or is_alternative(object_) or is_alternative(subject)
         return replace(aspect, denied=denied, hedged=hedged)
 
@@ -79,18 +79,20 @@ class Gate:
         lemmas = {word.lower() for word in fact.predicate.split()}
         identity = bool({_lemma(word) for word in lemmas} & _IDENTITY)
         ends = (subject or object_ or words[0], object_ or subject or words[-1])
-        verbs = {verb.i: verb for end in ends if (verb := _verb_over(end)) is not None}
+        # The clause of the object says how it is meant: the subject may be a pronoun there, and named elsewhere.
+        over = _verb_over(ends[1]) or _verb_over(ends[0])
+        verbs = {over.i: over} if over is not None else {}
         if object_ is None or subject is None:  # Who speaks is not named: every clause of the quotation counts.
             verbs |= {
                 word.i: word for word in words if word.pos_ in {"VERB", "AUX"} and word.dep_ not in {"aux", "auxpass"}
             }
         aspects = [self.aspect(*ends, verb, identity=identity) for verb in verbs.values()]
         aspects = aspects or [self.aspect(*ends, None, identity=identity)]
-        over = self._is_over(words, list(verbs.values()), lemmas)
+        past = self._is_over(words, list(verbs.values()), lemmas)
         unmet = fact.time is None and any(each.future for each in aspects)
         return replace(
             fact,
-            denied=fact.denied or over or any(each.denied for each in aspects),
+            denied=fact.denied or past or any(each.denied for each in aspects),
             hedged=fact.hedged or unmet or any(each.hedged for each in aspects),
         )
 
@@ -137,6 +139,15 @@ def _behind_but(verb: Token, object_: Token) -> bool:
     between = list(verb.doc[verb.i + 1 : object_.i])
     at = max((place for place, word in enumerate(between) if word.lower_ == "but"), default=None)
     return at is not None and not any(word.pos_ in {"VERB", "AUX"} for word in between[at:])
+
+
+def _is_misplaced(subject: Token) -> bool:
+    """Say whether the parser takes an object for the next clause's subject: Acme in "works for Acme and Bob leads"."""
+    edge = subject.left_edge
+    if subject.dep_ not in {"nsubj", "nsubjpass"} or edge.i == subject.sent.start:
+        return False
+    before = edge.nbor(-1)
+    return before.dep_ == "prep" and not any(True for _ in before.children)
 
 
 def _verb_over(word: Token) -> Token | None:

@@ -27,7 +27,8 @@ _DOUBTFUL_VERBS: Final = listed(
         consider propose suspect speculate threaten fear assume doubt deny refuse fail wish dream imagine fantasize
         hypothesize promise offer ask tell urge invite order advise encourage beg warn request require recommend
         need like prefer aim seek vow pledge prepare guess claim wonder pretend joke lie consider postpone delay
-        apply volunteer long yearn aspire hesitate demand suggest argue insist predict mean"""
+        apply volunteer long yearn aspire hesitate demand suggest argue insist predict mean set slate
+        schedule poise hop"""
 )
 _REPORTING: Final = listed(
     """say claim report state allege believe think argue write tell announce suggest note add assert insist
@@ -67,7 +68,9 @@ _NEVER: Final = frozenset({"never", "hardly", "scarcely", "barely", "rarely", "s
 _NO_WAY: Final = frozenset(
     {"way", "ways", "means", "time", "point", "account", "circumstance", "circumstances", "sense", "case", "event"}
 )
+_SAYING: Final = frozenset({"tell", "suggest", "argue", "insist", "claim"})  # That it is so, and not that it should be.
 _TOPICS: Final = frozenset({"about", "of", "towards", "toward", "on", "against"})
+_FINITE: Final = frozenset({"VBZ", "VBD", "VBP"})
 _LONGEST_CHAIN: Final = 8
 
 
@@ -84,44 +87,81 @@ class Aspect:
 
 def aspect_of(verb: Token, *, own: bool = True) -> Aspect:
     """Give how a clause is meant, by its own words and by those that it stands under; `own` counts its own denials."""
-    denied, hedged, future = own and denies(verb), _hedges(verb), _is_future(verb)
-    reported, reporter = False, None
-    word, steps, restrictive = verb, 0, False
-    while word.head.i != word.i and steps < _LONGEST_CHAIN:
+    judged = _Judged(denied=own and denies(verb), hedged=_hedges(verb), future=_is_future(verb))
+    word: Token | None = verb
+    for _ in range(_LONGEST_CHAIN):
+        if word is None or word.head.i == word.i:
+            break
+        word = judged.above(word)
+    return Aspect(judged.denied, judged.hedged, judged.reporter, judged.reported, judged.future)
+
+
+@dataclass(slots=True)
+class _Judged:
+    """What is known of a clause on the way up from its verb."""
+
+    denied: bool
+    hedged: bool
+    future: bool
+    reported: bool = False
+    reporter: Token | None = None
+    restrictive: bool = False  # The way leads through a relative clause that says which noun is meant.
+
+    def above(self, word: Token) -> Token | None:
+        """Take in what a word hangs on, and give it; None where nothing further up counts."""
         above = word.head
-        if word.dep_ == "conj" and word.pos_ in {"VERB", "AUX"}:
-            if not _own_subject(word):
-                hedged = hedged or (_hedges(above) and _modal(above)) or _alternative(word)
-                denied = denied or (_shares(word, above) and denies(above))
-                future = future or (_is_future(above) and word.tag_ == "VB")
+        if word.dep_ == "conj" and word.tag_ in _FINITE and above.tag_ not in _FINITE:
+            # "Stopped smoking and married": the second goes with "stopped".
+            while above.dep_ in {"xcomp", "pcomp", "prep"}:
+                above = above.head
+        elif word.dep_ == "conj" and word.pos_ in {"VERB", "AUX"}:
+            self._joined(word, above)
         elif word.dep_ in {"ccomp", "parataxis"} and above.lemma_.lower() in _REPORTING:
-            reported = True
-            subjects = subjects_of(above)
-            reporter = reporter or (subjects[0] if subjects else None)
-            denied = denied or denies(above) or _ends(above)
-            hedged = hedged or above.lemma_.lower() in _DOUBTFUL_VERBS - {"tell", "suggest", "argue", "insist", "claim"}
+            self._told(above)
         elif word.dep_ in {"xcomp", "ccomp", "pcomp", "acomp", "prep", "csubj", "parataxis"}:
-            denied = denied or denies(above) or _ends(above)
-            hedged = hedged or above.lemma_.lower() in _DOUBTFUL_VERBS or _hedges(above)
-            future = future or _is_future(above)
-            # "Talks about buying Acme", "dreams of leading it", "accused of selling it".
-            hedged = hedged or (word.dep_ == "pcomp" and above.lower_ in _TOPICS)
+            self._embedded(word, above)
         elif word.dep_ in {"acl", "relcl"}:
-            denied = denied or _without(above) or (word.dep_ == "acl" and above.lemma_.lower() in UNTRUE)
-            hedged = hedged or (_is_content(word) and above.lemma_.lower() in _DOUBTFUL_NOUNS) or _is_topic(word)
-            # "The man who leads Acme" is whoever does: where he is not, nobody is said to lead it. A name stays.
-            restrictive = above.pos_ != "PROPN" or _is_cleft(above)
-            if not restrictive:
-                break
+            return above if self._describing(word, above) else None
         elif word.dep_ == "advcl":
-            if word.tag_ in {"VBG", "VBN", "VB"} and _rather(word):
-                denied = True
-            if word.tag_ not in {"VBG", "VBN"}:
-                break
-        elif restrictive and above.pos_ in {"VERB", "AUX"}:
-            denied = denied or denies(above) or above.lemma_.lower() in _ENDING_VERBS
-        word, steps = above, steps + 1
-    return Aspect(denied, hedged, reporter, reported, future)
+            self.denied = self.denied or (word.tag_ in {"VBG", "VBN", "VB"} and _rather(word))
+            return above if word.tag_ in {"VBG", "VBN"} else None
+        elif self.restrictive and above.pos_ in {"VERB", "AUX"}:
+            self.denied = self.denied or denies(above) or above.lemma_.lower() in _ENDING_VERBS
+        return above
+
+    def _joined(self, word: Token, above: Token) -> None:
+        if not _own_subject(word):
+            self.hedged = self.hedged or (_hedges(above) and _modal(above)) or _alternative(word)
+            self.denied = self.denied or (_shares(word, above) and denies(above))
+            self.future = self.future or (_is_future(above) and word.tag_ == "VB")
+
+    def _told(self, above: Token) -> None:
+        """Take in that somebody says it."""
+        self.reported = True
+        subjects = subjects_of(above)
+        self.reporter = self.reporter or (subjects[0] if subjects else None)
+        self.denied = self.denied or denies(above) or _ends(above)
+        self.hedged = self.hedged or above.lemma_.lower() in _DOUBTFUL_VERBS - _SAYING
+
+    def _embedded(self, word: Token, above: Token) -> None:
+        lemma = above.lemma_.lower()
+        self.denied = self.denied or denies(above) or _ends(above)
+        self.hedged = self.hedged or lemma in _DOUBTFUL_VERBS or _hedges(above)
+        self.hedged = self.hedged or (word.dep_ == "xcomp" and lemma == "have")  # "Has yet to join".
+        # "Talks about buying Acme", "dreams of leading it", "accused of selling it".
+        self.hedged = self.hedged or (word.dep_ == "pcomp" and above.lower_ in _TOPICS)
+        self.future = self.future or _is_future(above)
+
+    def _describing(self, word: Token, noun: Token) -> bool:
+        """Take in the noun that a clause describes; gives whether what is said of that noun counts, too.
+
+        "The man who leads Acme" is whoever does: where he is not, nobody is said to lead it. A name stays.
+        """
+        lemma = noun.lemma_.lower()
+        self.denied = self.denied or _without(noun) or (word.dep_ == "acl" and lemma in UNTRUE)
+        self.hedged = self.hedged or (_is_content(word) and lemma in _DOUBTFUL_NOUNS) or _is_topic(word)
+        self.restrictive = noun.pos_ != "PROPN" or _is_cleft(noun)
+        return self.restrictive
 
 
 def denies(verb: Token) -> bool:
@@ -213,6 +253,10 @@ def _hedges(verb: Token) -> bool:
         return True
     if verb.dep_ == "advcl" and any(child.dep_ == "aux" and child.i == verb.left_edge.i for child in verb.children):
         return verb.tag_ in {"VBN", "VB", "VBD"}  # "Had she stayed, ...".
+    if verb.lower_ in {"were", "had", "should"} and any(
+        child.dep_ in SUBJECTS and child.i > verb.i for child in verb.children
+    ):
+        return True  # "Were she to stay, ...".
     conditional = any(
         child.dep_ == "advcl"
         and any(word.dep_ == "mark" and word.lower_ in {"if", "unless", "lest"} for word in child.children)

@@ -124,6 +124,9 @@ class Names:
 
     def key(self, iri: str) -> str:
         """Give the key of the entity that an IRI stands for."""
+        scoped = self.scoped(iri)
+        if scoped is not None:
+            return scoped[1]
         own = self._own(iri, "entity/") if iri.startswith(self.namespace) else None
         if own is not None or self.keys == "keep":
             return own if own is not None else iri

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Final
 from kgmem.domain.batch import Columns
 from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
 from kgmem.formats.foreign import relationship
 from kgmem.formats.rdf_blank import BlankNodes
@@ -89,6 +90,7 @@ class _Walk:
             self._plain = PlainSubjects(self._columns, self._links, literals, tell, (self._keys, self.key_of))
         self._labels: dict[str, str] = {}  # A type's term -> label; empty for one that is none.
         self._group: Group | None = None
+        self._scoped: list[Located] = []  # Links of one scope, which kgmem itself writes as statements.
         self._own: dict[str, str] | None = None  # Of a node of kgmem's own: predicate -> what it links to.
         self._shown: list[Row] = []
 
@@ -111,6 +113,7 @@ class _Walk:
         self._add_stubs()
         yield from self._given(last=True)
         yield from self._links.given(in_columns=self._columns is not None)
+        yield from self._scoped
 
     def key_of(self, term: str) -> str | None:
         """Give the key that a node has, and give out an entity for one that only links name; None if it is too long."""
@@ -168,7 +171,7 @@ class _Walk:
         if self._own is not None:
             self._take_own(group, rows)
             return
-        names, keys, values, links = self._names, self._keys, group.values, self._links
+        names, keys, values = self._names, self._keys, group.values
         for row in rows:
             _, predicate, object_, text, tail, term, graph = row
             name = names.get(predicate)
@@ -182,10 +185,7 @@ class _Walk:
                 if end is None:
                     values.setdefault(name, []).append((object_[1:-1], IRI_MARK, ""))
                 elif self._is_new(group, predicate, object_, ""):
-                    links.lines.append(group.line)
-                    links.kinds.append(name)
-                    links.starts.append(group.key)
-                    links.ends.append(end)
+                    self._add_link(group, name, end)
             else:
                 values.setdefault(name, []).append((text, tail, ""))
         if len(group.links) > _MOST_LINKS:
@@ -262,10 +262,28 @@ class _Walk:
             return
         if row[1] == _TYPE and row[2][0] == "<":
             self._stubs.append(end)
+        if group.scope:
+            if self._is_new(group, row[1], row[2], graph):
+                self._link_in_scope(group, name, end, self._sources[graph] if graph else None)
+            return
         if self._is_new(group, row[1], row[2], graph):
             source = self._sources[graph] if graph else None
             key = graph_key(name, group.key, end, source) if source and self._sources.is_graph(graph) else None
             self._links.add(group.line, name, (group.key, end), key, source)
+
+    def _add_link(self, group: Group, name: str, end: str) -> None:
+        """Take a link of the default graph."""
+        if group.scope:
+            self._link_in_scope(group, name, end, None)
+            return
+        links = self._links
+        links.lines.append(group.line)
+        links.kinds.append(name)
+        links.starts.append(group.key)
+        links.ends.append(end)
+
+    def _link_in_scope(self, group: Group, name: str, end: str, source: str | None) -> None:
+        self._scoped.append(Located(group.line, Relationship(name, group.key, end, source=source, scope=group.scope)))
 
     def _link_property(self, group: Group, name: str, predicate: str, object_: str, graph: str) -> None:
         """Give out a link with its graph as a property."""

@@ -151,8 +151,13 @@ class RDFWriter:
             told.exact["silent"] = silent
 
     def _relationship(self, record: Relationship) -> None:
-        node = self._names.own_node if record.scope else self._node
-        start, end, kind = node(record.start), node(record.end), self._iris[record.kind]
+        names, kind = self._names, self._iris[record.kind]
+        if record.scope:
+            # No link of its own: that would tell all readers of the graph what only the scope is to see.
+            start, end = (names.scoped_node(record.scope, key) for key in (record.start, record.end))
+            self._full_statement((start, kind, end), record)
+            return
+        start, end = self._node(record.start), self._node(record.end)
         self._ends.extend((hash(start), hash(end)))
         graph = self._graph_of_link(record)
         if graph is not None:
@@ -162,10 +167,14 @@ class RDFWriter:
             return
         self._quad(start, kind, end, None)
         self._stated.append(hash(f"{start} <{kind}> {end}"))
+        self._full_statement((start, kind, end), record)
+
+    def _full_statement(self, link: tuple[str, str, str], record: Relationship) -> None:
+        """Tell a relationship by a statement with its properties, source and scope."""
         told = self._properties.tell(record.properties)
         fields = self._fields(record)
         fields |= {name: value for name in ("source", "scope") if (value := getattr(record, name))}
-        self._statement((start, kind, end), record, told, fields)
+        self._statement(link, record, told, fields)
 
     def _graph_of_link(self, record: Relationship) -> str | None:
         """Give the source in whose graph a link says all of a relationship, "" for the default graph; None for none."""
@@ -210,7 +219,8 @@ class RDFWriter:
             node = f"{node[:-1]}/{digest_of(record.scope)}>"
         self._quad(node, RDF + "type", f"<{names.namespace}Episode>", None)
         for mentioned in dict.fromkeys(record.mentions):
-            self._quad(node, names.namespace + "mentions", names.own_node(mentioned), None)
+            term = names.scoped_node(record.scope, mentioned) if record.scope else names.own_node(mentioned)
+            self._quad(node, names.namespace + "mentions", term, None)
         self._describe(node, told, fields, None)
 
     def _know(self, prefix: str, iri: str) -> None:

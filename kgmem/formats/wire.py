@@ -10,7 +10,7 @@ from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.interval import parse_time, valid_interval
 from kgmem.domain.relationship import Relationship
-from kgmem.domain.scope import check_scope
+from kgmem.domain.scope import NamedShared, check_scope
 from kgmem.domain.source import PRIOR_TRUST, Source
 from kgmem.formats import beliefs, fields
 from kgmem.formats.records import AnyRecord, Kind, Record
@@ -173,13 +173,15 @@ def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else [_plain(item) for item in value]
 
 
-def _check_together(stated: Mapping[str, Any]) -> None:
+def _check_together(stated: dict[str, Any]) -> None:
     if "valid_from" in stated or "valid_to" in stated:
         valid_interval(stated.get("valid_from"), stated.get("valid_to"))
     if "occurred_at" in stated:
         parse_time(stated["occurred_at"])
     if stated.get("scope"):
         check_scope(stated["scope"])
+    elif "scope" in stated:
+        stated["scope"] = NamedShared()
 
 
 def _unknown(kind: Kind, name: str) -> InvalidInput:

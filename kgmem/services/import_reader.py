@@ -15,7 +15,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph import Graph
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema
-from kgmem.domain.scope import reaches
+from kgmem.domain.scope import SHARED, NamedShared, reaches
 from kgmem.domain.source import Source
 from kgmem.formats.files import Paths, create_file
 from kgmem.formats.jsonl import dump
@@ -111,14 +111,17 @@ class ImportReader:
             return record if scoped else BeliefRecord(record.kind, {**record.told, "scope": self.options.scope})
         if isinstance(record, Source):
             return record
-        scope, source = record.scope or self.options.scope, record.source or self.options.source
-        same = scope == record.scope and source == record.source
+        named = isinstance(record.scope, NamedShared)
+        scope, source = SHARED if named else record.scope or self.options.scope, record.source or self.options.source
+        same = not named and scope == record.scope and source == record.source
         return record if same else replace(record, scope=scope, source=source)
 
     def _fault(self, record: AnyRecord) -> tuple[str | None, bool]:
         """Give what is wrong with a record, as far as the graph's own settings tell, and if only that it is partial."""
         if self.options.within and (isinstance(record, Source) or not reaches(self.options.within, record.scope)):
-            what = "A source is the whole graph's" if isinstance(record, Source) else f"Its scope is {record.scope!r}"
+            shared = " (shared by the whole graph)" if not getattr(record, "scope", "-") else ""
+            told = "A source is the whole graph's"
+            what = told if isinstance(record, Source) else f"Its scope is {record.scope!r}{shared}"
             return f"{what}, and this import keeps to {self.options.within!r}.", False
         if isinstance(record, Entity) and record.embedding is not None:
             wanted = self.graph.space.dimension if self.graph.space else None

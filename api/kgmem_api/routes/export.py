@@ -58,7 +58,7 @@ async def export_losses(
     context_of(request).unlimited()
     with _one_more(request.app):
         found = await access.memory.export_losses(graph, options)
-    return reply({"format": asked.format, "records": found.records, "lost": found.lost})
+    return reply({"format": asked.format, "scope": options.scope, "records": found.records, "lost": found.lost})
 
 
 async def _limited(app: FastAPI, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

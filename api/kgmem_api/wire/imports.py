@@ -74,12 +74,17 @@ class ExportAsked(BaseModel):
     ] = False
     option: FormatOptions = []
 
+    def exported_scope(self, access: Access) -> str | None:
+        """Give the scope that is asked for, which may be the shared one (empty), or the key's; None for all."""
+        scope = access.scope(self.scope)
+        return None if self.scope is None and not access.key.scope else scope
+
     def options(self, access: Access) -> ExportOptions:
         """Give the options for a key: one of a scope gets nothing that is the whole graph's. Raises Forbidden."""
         return ExportOptions(
             format=self.format,
             kind=self.kind,
-            scope=access.scope(self.scope) or None,
+            scope=self.exported_scope(access),
             sources=not access.key.scope,
             embeddings=self.embeddings,
             escape_formulas=self.escape_formulas,
@@ -178,6 +183,9 @@ class LossesOut(BaseModel):
     """What an export would hold, by kind, and what its format leaves out, in words, each with how often."""
 
     format: str
+    scope: Annotated[
+        str | None, Field(description="The one scope that it would hold, nothing of those above; null: all scopes.")
+    ]
     records: dict[str, int]
     lost: dict[str, int]
 
