@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from kgmem.query.analysis import base, calls, operators, patterns, queries
+from kgmem.query.analysis.batches import check_batches
 from kgmem.query.analysis.findings import Analysed, Column
 from kgmem.query.analysis.queries import QueryAnalyser
 from kgmem.query.analysis.scope import NOTHING, Scope
@@ -31,7 +32,9 @@ class StatementAnalyser(QueryAnalyser):
         """Give the columns of a query or command. Raises CypherError."""
         if isinstance(body, Query):
             alone = _call_alone(body)
-            return (self.query(body, NOTHING) or ()) if alone is None else self.standalone_call(alone)
+            columns = (self.query(body, NOTHING) or ()) if alone is None else self.standalone_call(alone)
+            check_batches(body, self.fail)
+            return columns
         if isinstance(body, Show):
             return self._show(body)
         self.writes = True

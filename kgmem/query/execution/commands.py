@@ -34,6 +34,7 @@ async def command(run: Run, body: SchemaCommand, graphs: Graphs) -> None:
         raise Forbidden(
             "Indexes and constraints are of the whole graph, and this query is bound to a scope.", mend=mend
         )
+    _check_alone(run, body)
     if isinstance(body, Drop):
         change: _Dropping | _Making = _Dropping(run, body, str(await _name(run, body.name)))
     elif isinstance(body, CreateIndex) and body.kind == "LOOKUP":
@@ -45,6 +46,20 @@ async def command(run: Run, body: SchemaCommand, graphs: Graphs) -> None:
         counted = "constraints" if change.constrains else "indexes"
         word = f"{counted}_{'removed' if isinstance(body, Drop) else 'added'}"
         run.counters = replace(run.counters, **{word: 1})
+
+
+def _check_alone(run: Run, body: SchemaCommand) -> None:
+    """Raise CypherError where the change would wait for the transaction that it is in.
+
+    It is made at once and for good, beside the transaction, and waits for those who write the tables concerned; what is
+    dropped waits for those who read them as well.
+    """
+    used = run.transaction.used
+    if used == "written" or (used == "read" and isinstance(body, Drop)):
+        problem = f"Indexes and constraints cannot be changed in the same transaction after something was {used}."
+        mend = "Send the command by itself, or as the first of a transaction."
+        detail = "ForbiddenDueToTransactionType"
+        raise run.error(detail, problem, body.at, type="TransactionError", mend=mend)
 
 
 async def _name(run: Run, name: Expression | str | None) -> str | None:

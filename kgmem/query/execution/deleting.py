@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kgmem.query.execution.replacing import renewed
 from kgmem.query.execution.run import Rows, Run
 from kgmem.query.planning.steps import Delete, Foreach
 from kgmem.query.values import Node, Path, Relationship
@@ -64,10 +65,14 @@ async def _check_deleted(run: Run) -> None:
 
 async def foreach(run: Run, step: Foreach, rows: Rows) -> Rows:
     """Run the steps for each item of each row's list, and give the rows as they were."""
+    before, run.written = run.written, {}
     for row, items in zip(rows, await run.values(step.source, rows), strict=True):
         if items is None:
             continue
         if not isinstance(items, list):
             raise run.error("InvalidArgumentType", "FOREACH takes a list.", step.source.at, type="TypeError")
-        await run.steps(step.steps, [{**row, step.name: item} for item in items])
-    return rows
+        here = renewed(row, run.written) if run.written else row
+        await run.steps(step.steps, [{**here, step.name: item} for item in items])
+    result = [renewed(row, run.written) for row in rows] if run.written else rows
+    run.written = before | run.written
+    return result

@@ -84,6 +84,10 @@ class AskedAgain(Exception):
 class GraphTransaction(Protocol):
     """One transaction on one graph, as one scope sees it; what it writes belongs to that scope."""
 
+    @property
+    def used(self) -> str:
+        """What was done in it: "written", else "read", else nothing ("")."""
+
     async def graph_named(self, name: str) -> str:
         """Give the name of the graph that is meant, whatever the case. Raises NotFound."""
 

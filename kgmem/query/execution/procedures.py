@@ -43,6 +43,7 @@ async def call(run: Run, step: Call, rows: Rows) -> Rows:
         run.check(result, step.at)
     if run.changed:
         changed, run.changed = run.changed, {}
+        run.written |= changed
         result = [renewed(row, changed) for row in result]
     return result if step.clause.where is None else await run.where([step.clause.where], result)
 

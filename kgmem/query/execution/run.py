@@ -81,6 +81,7 @@ class Run:
         self.asker: Key | None = None
         self.gone: set[int] = set()
         self.changed: dict[int, Any] = {}  # What a procedure has written, until the rows know of it.
+        self.written: dict[int, Any] = {}  # Nodes and relationships as SET and REMOVE have made them, by former ids.
         self.deleted_nodes: dict[int, int] = {}  # With the place in the query at which each was deleted.
         self._beside = Beside()
         self._watch = Watch(limits, self._beside)

@@ -22,6 +22,7 @@ from kgmem.query.execution import (
     subqueries,
     updating,
 )
+from kgmem.query.execution.batches import Batches
 from kgmem.query.execution.counters import Counters
 from kgmem.query.execution.explaining import EXPLAIN, PROFILE, explained
 from kgmem.query.execution.graph import AskedAgain, Graphs, GraphTransaction
@@ -97,6 +98,8 @@ class Engine:
         async with _within(asked.limits.seconds):
             understood = await self._understood(asked)
             asked = await self._at_home(asked, understood)
+            if understood.is_batched:
+                return await self._batched(asked, understood)
             work = self._work(asked, understood)
             if not understood.writes:
                 return await self._read(asked, work, once=understood.once)
@@ -109,6 +112,12 @@ class Engine:
         """Run a statement in a transaction that is open; whoever opened it ends it."""
         async with _within(asked.limits.seconds):
             understood = await self._understood(asked)
+            if understood.is_batched:
+                problem = "CALL { } IN TRANSACTIONS cannot be run in a transaction that is open."
+                mend = "Run it by itself: without BEGIN (:auto in Neo4j's tools, session.run in its drivers)."
+                raise CypherError(
+                    "TransactionStartFailed", problem, query=asked.text, at=0, type="TransactionError", mend=mend
+                )
             if understood.writes and not understood.visits:
                 await self._graphs.prepare(asked.graph, understood.labels, understood.types)
             return await self._work(asked, understood)(transaction)
@@ -149,6 +158,43 @@ class Engine:
             raise CypherError("WriteInReadMode", problem, query=asked.text, at=0, type="AccessMode", mend=mend)
         return understood
 
+    def _begun(self, transaction: GraphTransaction, asked: Asked, understood: Understood, setting: Setting) -> Run:
+        """Give what runs the steps of a statement in a transaction."""
+        run = Run(
+            transaction,
+            setting,
+            understood.planner,
+            limits=asked.limits,
+            handlers=HANDLERS,
+            procedures=self._procedures,
+            answer=subqueries.answer,
+        )
+        run.graph, run.scope, run.bound, run.asker = asked.graph, asked.scope, asked.bound, asked.asker
+        return run
+
+    async def _batched(self, asked: Asked, understood: Understood) -> Result:
+        """Run a statement with transactions of its own: what they kept stays, whatever comes behind it."""
+        plan, names = understood.plan, understood.analysed.names
+        assert plan is not None  # noqa: S101 - only queries have batches
+        setting = Setting(text=asked.text, parameters=asked.parameters, clock=Clock.now())
+        profile: dict[int, tuple[int, int, float]] | None = {} if understood.mode == PROFILE else None
+
+        def begin(transaction: GraphTransaction) -> Run:
+            run = self._begun(transaction, asked, understood, setting)
+            run.profile = profile
+            return run
+
+        if understood.writes and not understood.visits:
+            await self._graphs.prepare(asked.graph, understood.labels, understood.types)
+        batches = Batches(self._graphs, asked.graph, asked.scope, begin, understood.writes, Counters())
+        rows = await batches.run(plan)
+        told = None
+        if understood.mode is not None:
+            async with self._graphs.reading(asked.graph, asked.scope) as transaction:
+                told = await _plan(begin(transaction), understood)
+        values = [tuple(row[name] for name in names) for row in rows] if names else []
+        return Result(names, values, batches.counters, understood.writes, told)
+
     def _work(self, asked: Asked, understood: Understood) -> Work:
         """Give what runs a statement in a transaction."""
         analysed, plan = understood.analysed, understood.plan
@@ -156,16 +202,7 @@ class Engine:
         setting = Setting(text=asked.text, parameters=asked.parameters, clock=Clock.now())
 
         async def work(transaction: GraphTransaction) -> Result:
-            run = Run(
-                transaction,
-                setting,
-                understood.planner,
-                limits=asked.limits,
-                handlers=HANDLERS,
-                procedures=self._procedures,
-                answer=subqueries.answer,
-            )
-            run.graph, run.scope, run.bound, run.asker = asked.graph, asked.scope, asked.bound, asked.asker
+            run = self._begun(transaction, asked, understood, setting)
             rows: list[Row] = []
             names, mode = analysed.names, understood.mode
             if mode == EXPLAIN:

@@ -6,6 +6,7 @@ from typing import Any
 from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.candidates import Asking
 from kgmem.query.execution.matching import matches
+from kgmem.query.execution.replacing import renewed
 from kgmem.query.execution.run import Rows, Run
 from kgmem.query.execution.searching import shortest
 from kgmem.query.execution.selecting import wanted
@@ -105,9 +106,19 @@ async def _part(run: Run, steps: Sequence[Step], rows: Rows) -> Rows:
 
 async def subcall(run: Run, step: Subcall, rows: Rows) -> Rows:
     """Give each row with each row that the subquery returns for it; with one that returns nothing, as it is."""
+    before, run.written = run.written, {}
+    result = await _subcalled(run, step, rows)
+    if run.written:  # By the rows behind.
+        result = [renewed(row, run.written) for row in result]
+    run.written = before | run.written
+    return result
+
+
+async def _subcalled(run: Run, step: Subcall, rows: Rows) -> Rows:
     result: Rows = []
     names = step.plan.names
-    for row in rows:
+    for given in rows:
+        row = renewed(given, run.written) if run.written else given
         seen: Mapping[str, Any] = {name: value for name, value in row.items() if name in step.imports}
         found = await run_plan(run, step.plan, [dict(seen)])
         if not names:

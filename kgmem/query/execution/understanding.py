@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kgmem.query.analysis.findings import Analysed
 from kgmem.query.analysis.statements import analyse
+from kgmem.query.execution.batches import is_batched
 from kgmem.query.planning import steps
 from kgmem.query.planning.clauses import Planner
 from kgmem.query.planning.steps import Plan
@@ -34,6 +35,11 @@ class Understood:
     labels: Collection[str]
     types: Collection[str]
     visits: bool = False  # Parts of it USE graphs by name, so that what it writes is not all of one graph.
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether it has transactions of its own, when it is run."""
+        return self.mode != "EXPLAIN" and is_batched(self.plan)
 
     @property
     def mode(self) -> str | None:

@@ -51,6 +51,7 @@ class Changes:
             self.now |= await self._run.transaction.update_nodes(nodes)
         if others:
             await self._run.transaction.update_relationships(others)
+        self._run.written |= self.now
         return [renewed(row, self.now) for row in rows]
 
     def seen(self, row: Row) -> Row:

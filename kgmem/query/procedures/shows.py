@@ -26,7 +26,11 @@ def shown(around: Surroundings, procedures: Sequence[Procedure]) -> Mapping[str,
         names = [graph.name for graph in await around.all_graphs()] if run.scope is None else [run.graph]
         # A query that is bound to a graph or scope learns of no other: which graphs there are is for those of all.
         seen = [name for name in names if name == run.graph or not run.bound]
-        return [_database(name, home=name == run.graph) for name in seen if asked.name in {None, name}]
+        if asked.which is not None:  # HOME or DEFAULT.
+            seen = [run.graph]
+        if asked.name is not None:
+            seen = [name for name in seen if name.casefold() == asked.name.casefold()]
+        return [_database(name, home=name == run.graph) for name in seen]
 
     async def indexes(run: Run, asked: Show) -> _Shown:
         graph = await around.graph(run.graph)

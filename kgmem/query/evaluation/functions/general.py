@@ -87,10 +87,10 @@ def _range(start: Value, end: Value, step: Value = 1) -> list[int]:
             raise ValueProblem(problem, type=ARGUMENT, detail="InvalidArgumentType")
     if step == 0:
         raise ValueProblem("A range cannot have steps of 0.", detail="NumberOutOfRange")
-    found = range(start, end + (1 if step > 0 else -1), step)
-    if len(found) > LONGEST_LIST:
+    # Not by len(), which has an end where integers of Python have none.
+    if (end - start) // step >= LONGEST_LIST:
         raise ValueProblem(f"A list cannot have more than {LONGEST_LIST:,} items.", detail="TooManyItems")
-    return list(found)
+    return list(range(start, end + (1 if step > 0 else -1), step))
 
 
 def _null_if(value: Value, other: Value) -> Value:

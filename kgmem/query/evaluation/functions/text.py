@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Callable, Mapping
 
-from kgmem.query.evaluation.arithmetic import LONGEST_TEXT
+from kgmem.query.evaluation.arithmetic import LONGEST_LIST, LONGEST_TEXT
 from kgmem.query.evaluation.functions.numeric import integer
 from kgmem.query.values import Value
 from kgmem.query.values.problems import ValueProblem, wrong_type
@@ -48,6 +48,8 @@ def _split(value: Value, by: Value) -> list[str]:
     found = [text(value)]
     for delimiter in by if type(by) is list else [by]:
         wanted = text(delimiter)
+        if sum(part.count(wanted) + 1 if wanted else len(part) for part in found) > LONGEST_LIST:
+            raise ValueProblem(f"A list cannot have more than {LONGEST_LIST:,} items.", detail="TooManyItems")
         found = [piece for part in found for piece in (part.split(wanted) if wanted else list(part) or [""])]
     return found
 

@@ -63,6 +63,12 @@ class PostgresTransaction:
         self._once = once
         self._asked = False
 
+    @property
+    def used(self) -> str:
+        """What was done in it, on any graph: "written", else "read", else nothing ("")."""
+        done = {self._writer.wrote and "written", self._asked and "read", *(other.used for other in self._others)}
+        return next((each for each in ("written", "read") if each in done), "")
+
     async def graph_named(self, name: str) -> str:
         """Give the name of the graph that is meant. Raises NotFound."""
         return await self._reach.named(name)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from kgmem.domain.entity import ENTITY, EPISODE, RELATIONSHIP
-from kgmem.domain.errors import Forbidden
+from kgmem.domain.errors import Conflict, Forbidden
 from kgmem.query.execution.graph import NewNode, NewRelationship
 from kgmem.query.values import Node, Relationship
 from kgmem.storage.postgres import deleting
@@ -43,6 +43,8 @@ class Writer:
     seen: dict[int, str] = field(default_factory=dict)
     _own: set[int] = field(default_factory=set)  # What this transaction has written, and so holds.
     _created: set[int] = field(default_factory=set)
+    _keyed: set[int] = field(default_factory=set)  # What this transaction has given its key.
+    wrote: bool = False
     _stated: dict[int, Node | Relationship] = field(default_factory=dict)
     _passages: Passages | None = None
 
@@ -55,6 +57,7 @@ class Writer:
 
     async def create_nodes(self, nodes: Sequence[NewNode]) -> list[Node]:
         """Make nodes, each in the table of its first label."""
+        self.wrote = True
         names = [node.labels[0] if node.labels else UNLABELLED for node in nodes]
         ids = await self._take_ids(VERTEX, names)
         groups: dict[str, list[tuple[int, str]]] = defaultdict(list)
@@ -64,6 +67,7 @@ class Writer:
         for label, rows in sorted(groups.items()):
             await self._insert(label, "insert_vertices", ("id", "properties"), rows)
         self._mark(ids)
+        self._keyed.update(id_ for id_, node in zip(ids, nodes, strict=True) if node.properties.get("key") is not None)
         told = {id_: loads(text) for rows in groups.values() for id_, text in rows}
         async with self._indexing() as absorber:
             await absorber.new_vertices(told, self.passages)
@@ -72,6 +76,7 @@ class Writer:
 
     async def create_relationships(self, relationships: Sequence[NewRelationship]) -> list[Relationship]:
         """Make relationships between nodes that are there. Raises what makes the statement begin again otherwise."""
+        self.wrote = True
         ids = await self._take_ids(EDGE, [each.type for each in relationships])
         ends = {end for each in relationships for end in (each.start, each.end)}
         rows = await self._rows_of("hold_ends", sorted(ends))
@@ -96,6 +101,7 @@ class Writer:
 
     async def update_nodes(self, nodes: Sequence[Node]) -> dict[int, Node]:
         """Write labels and properties; gives by the former id what moved to another table, since its label went."""
+        self.wrote = True
         locked = await self._locked("lock_nodes", [node.id for node in nodes])
         stored = await self._unchanged((await Reader(self.connection, self.layout).nodes(list(locked)))[1])
         await self._keep(locked, stored)
@@ -105,6 +111,8 @@ class Writer:
             if node.id not in stored:
                 raise asyncpg.SerializationError("a node was deleted while it was changed")
             id_ = await self._placed(node)
+            if stored[node.id].get("key") != node.properties.get("key"):
+                self._keyed.add(id_)
             if id_ != node.id:
                 moved[node.id] = Node(id_, node.labels, node.properties, str(id_))
             label = self.layout.by_id[label_id(id_)]
@@ -123,6 +131,7 @@ class Writer:
 
     async def update_relationships(self, relationships: Sequence[Relationship]) -> None:
         """Write the properties of relationships."""
+        self.wrote = True
         locked = await self._locked_edges([each.id for each in relationships])
         stored = await self._unchanged((await Reader(self.connection, self.layout).relationships(list(locked)))[1])
         ends = {each.id: (each.start, each.end) for each in relationships}
@@ -144,6 +153,7 @@ class Writer:
 
     async def delete(self, nodes: Collection[int], relationships: Collection[int]) -> None:
         """Delete relationships and nodes, with what the index has of them."""
+        self.wrote = True
         await self.connection.execute(self.layout.sql("write", "ends_may_go"))
         locked = await self._locked("lock_nodes_to_delete", nodes)
         edges = await self._locked_edges(relationships)
@@ -159,8 +169,27 @@ class Writer:
     async def finish(self) -> None:
         """Check what holds at the end, and store what is searched by; nothing may follow but COMMIT."""
         check(self.layout, self._stated.values())
+        await self._check_keys()
         if self._passages is not None:
             await self._passages.store(self.connection)
+
+    async def _check_keys(self) -> None:
+        """Raise Conflict where a key that was given is another one's in its scope.
+
+        Another AGE client may leave two under one key, which the index tells apart by their ids; kgmem does not.
+        """
+        if not self._keyed:
+            return
+        sql = self.layout.sql(_FILE, "doubled_keys")
+        doubled = [row["id"] for row in await self.connection.fetch(sql, sorted(self._keyed))]
+        if not doubled:
+            return
+        async with self._indexing() as absorber:  # What had the key may have another one by now.
+            await absorber.vertices(doubled, self.passages)
+        for row in await self.connection.fetch(sql, doubled):
+            key = str(row["key"]).removesuffix(f"#{row['id']}")
+            mend = "MERGE (n {key: ...}) finds what has it; give what is new another key, or none."
+            raise Conflict(f"The key {key[:100]!r} is taken in this scope.", mend=mend)
 
     async def _insert(self, label: str, sql: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         """Put rows into a label's table: many by COPY, which costs half of INSERT."""

@@ -15,6 +15,9 @@ ORDER BY id FOR UPDATE
 SELECT i.id, s.path FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
 WHERE i.id = ANY ($1::bigint[]) AND i.kind < 3 ORDER BY i.id FOR KEY SHARE OF i
 
+-- name: doubled_keys
+SELECT id, key FROM {index}.item WHERE id = ANY ($1::bigint[]) AND right(key, length('#' || id)) = '#' || id ORDER BY id
+
 -- name: both_ways
 SELECT id, kind, scope, source, target, source AS here, target AS there, true AS ahead FROM {index}.edge
 UNION ALL SELECT id, kind, scope, source, target, target, source, false FROM {index}.edge
