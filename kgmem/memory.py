@@ -1,6 +1,6 @@
 """The façade: one object with everything that kgmem does. Every door calls only this."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from typing import Any, Unpack
@@ -10,6 +10,7 @@ from kgmem.connecting import Connecting
 from kgmem.domain.access import Key, Right, check_binding
 from kgmem.domain.answer import Answer
 from kgmem.domain.belief import BeliefRecord
+from kgmem.domain.bookmark import bookmark_of
 from kgmem.domain.causality import Ancestry, Lineage, Separated, Separation
 from kgmem.domain.change import Change
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode, NamedQuery
@@ -84,6 +85,10 @@ class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
     async def graph(self, name: str) -> Graph:
         """Give a graph. Raises NotFound."""
         return await self.parts.graphs.get(name)
+
+    async def graph_named(self, name: str) -> Graph:
+        """Return the graph of a name, whatever the case of its letters. Raises NotFound."""
+        return await ask_cypher.graph_named(self.parts, name)
 
     async def graphs(self) -> Sequence[Graph]:
         """Give all graphs, by name."""
@@ -361,6 +366,14 @@ class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
     async def ping(self) -> None:
         """Return when the database has answered. Raises DatabaseUnavailable."""
         await self.parts.vitals.ping()
+
+    async def bookmark(self) -> str:
+        """Return the bookmark of all that is stored by now: `check_bookmarks` with it makes sure that it is seen."""
+        return bookmark_of(await self.position())
+
+    async def check_bookmarks(self, bookmarks: Iterable[str]) -> None:
+        """Make sure that what bookmarks tell of is seen from now on. Raises InvalidInput and Unavailable."""
+        await ask_cypher.check_bookmarks(self.parts, bookmarks)
 
     async def position(self) -> int:
         """Give how far the database's log is written: what was stored before is seen by whoever sees this position."""

@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from kgmem.callers import act_for
 from kgmem.domain.access import Key, Right
-from kgmem.domain.errors import InvalidInput, Unauthenticated
+from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated
 from kgmem.memory import Memory
 from kgmem_api.context import context_of
 
@@ -22,6 +22,7 @@ class Access:
 
     memory: Memory
     key: Key
+    graph: str | None = None  # That the address names, as it is stored.
 
     def scope(self, asked: str | None) -> str:
         """Give the scope to act in: the one asked for, or the key's own. Raises Forbidden."""
@@ -33,12 +34,14 @@ class Demand:
     """A dependency that lets a request go on when its key has a right on the graph that its address names.
 
     `whole` asks for all scopes of the graph. Without a graph in the address, the right is on the server, unless
-    `anywhere` says that a key bound to a graph will do, since the route shows it only what is its own.
+    `anywhere` says that a key bound to a graph will do, since the route shows it only what is its own. `any_case`: the
+    graph is found whatever the case of its letters, as Neo4j's clients name databases.
     """
 
     right: Right
     whole: bool = False
     anywhere: bool = False
+    any_case: bool = False
 
     async def __call__(self, request: Request) -> Access:
         """Give the access. Raises Unauthenticated, Forbidden, NotFound, and InvalidInput for unknown parameters."""
@@ -46,20 +49,33 @@ class Demand:
         key = await memory.authenticate(_secret(request))
         context_of(request).watch(memory, key)
         graph = request.path_params.get("graph")
+        if self.any_case and graph is not None:
+            graph = await _named(memory, key, graph)
         act_for(key.id, graph)
         key.demand(self.right, key.graph if self.anywhere else graph, whole=self.whole)
         if request.scope["query_string"]:
             _refuse_unknown(request)
-        return Access(memory, key)
+        return Access(memory, key, graph)
 
 
 Reads = Annotated[Access, Depends(Demand("read"))]
+ReadsDatabase = Annotated[Access, Depends(Demand("read", any_case=True))]
 ReadsWhole = Annotated[Access, Depends(Demand("read", whole=True))]
 ReadsAnywhere = Annotated[Access, Depends(Demand("read", anywhere=True))]
 ReadsWholeAnywhere = Annotated[Access, Depends(Demand("read", whole=True, anywhere=True))]
 Writes = Annotated[Access, Depends(Demand("write"))]
 WritesWhole = Annotated[Access, Depends(Demand("write", whole=True))]
 Administers = Annotated[Access, Depends(Demand("admin"))]
+
+
+async def _named(memory: Memory, key: Key, name: str) -> str:
+    """Return the name of a graph as it is stored; a key of one graph learns of no other, nor one that may not read."""
+    if key.graph is not None:
+        return key.graph if key.graph.casefold() == name.casefold() else name
+    try:
+        return (await memory.graph_named(name)).name
+    except NotFound:
+        return name
 
 
 def _secret(request: Request) -> str:

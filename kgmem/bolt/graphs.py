@@ -1,7 +1,6 @@
 """kgmem behind the Bolt server: API keys are credentials, graphs are databases."""
 
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from kgmem.bolt.backend import Asked, Credentials, Row, Summary
 from kgmem.callers import act_for
 from kgmem.domain.access import Key
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode
-from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated, Unavailable
+from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated
 from kgmem.memory import DEFAULT_GRAPH, Memory
 
 logger = logging.getLogger(__name__)
@@ -20,7 +19,6 @@ logger = logging.getLogger(__name__)
 AGENT = "Neo4j/5.26.0"
 # What tools ask for where nobody told them a database.
 _USUAL = frozenset({"neo4j", "system"})
-_BOOKMARK = re.compile(r"kgmem:([0-9A-F]{1,8})/([0-9A-F]{1,8})")
 
 
 class MemoryBackend:
@@ -69,8 +67,7 @@ class KeyCaller:
     async def home(self, database: str | None) -> str:
         """Give the graph that is meant. Raises NotFound."""
         if database is not None and database not in _USUAL:
-            self.key.demand("read", database)
-            return (await self.memory.graph(database)).name
+            return await self._named(database)
         if self.key.graph is not None:
             return self.key.graph
         names = [graph.name for graph in await self.memory.graphs()]
@@ -86,24 +83,27 @@ class KeyCaller:
             else "Make one: kgmem graph create.",
         )
 
+    async def _named(self, database: str) -> str:
+        """Return the graph of a name, whatever its case; a key of one graph learns of no other."""
+        own = self.key.graph
+        if own is not None:
+            name = own if own.casefold() == database.casefold() else database
+            self.key.demand("read", name)
+            return name
+        return (await self.memory.graph_named(database)).name
+
     async def begin(self, asked: Asked, *, alone: bool) -> "GraphTransaction":
         """Open a transaction on a graph, in the key's scope. Raises NotFound, Forbidden, InvalidInput."""
         graph = await self.home(asked.database)
         self.key.demand("read", graph)
         act_for(self.key.id, graph)
-        await self._reached(asked.bookmarks)
+        await self.memory.check_bookmarks(asked.bookmarks)
         may_write = self.key.right != "read"
         mode: Mode = "write" if asked.write and may_write else "read"
         transaction = GraphTransaction(self.memory, graph, self.key, asked, mode)
         if not alone:
             await transaction.open()
         return transaction
-
-    async def _reached(self, bookmarks: Sequence[str]) -> None:
-        """Make sure that what the bookmarks tell of is seen from now on. Raises InvalidInput, Unavailable."""
-        told = [_position(bookmark) for bookmark in bookmarks]
-        if told and max(told) > await self.memory.position():
-            raise Unavailable("What the bookmark tells of is not here yet.", mend="Try again in a moment.")
 
 
 @dataclass(slots=True)
@@ -115,7 +115,6 @@ class GraphTransaction:
     key: Key
     asked: Asked
     mode: Mode
-    _wrote: bool = False
     _open: CypherTransaction | None = None
     _leaving: AbstractAsyncContextManager[CypherTransaction] | None = None
 
@@ -149,15 +148,14 @@ class GraphTransaction:
             if error.facts.get("type") == "AccessMode" and self.asked.write:
                 self.key.demand("write", self.database)
             raise
-        self._wrote |= answer.writes
         return Rows(answer)
 
     async def commit(self) -> str:
-        """Keep what was written; gives the bookmark that tells of it, none where nothing was."""
+        """Keep what was written; gives the bookmark that tells of it, and of all that was read."""
         if self._open is not None:
             await self._open.commit()
         await self._leave()
-        return _bookmark(await self.memory.position()) if self._wrote else ""
+        return await self.memory.bookmark()
 
     async def rollback(self) -> None:
         """Undo what was written."""
@@ -230,16 +228,3 @@ def _shaped(plan: Mapping[str, Any]) -> dict[str, Any]:
         told |= {"pageCacheHits": 0, "pageCacheMisses": 0, "pageCacheHitRatio": 0.0}
         arguments |= {"Rows": plan["rows"], "DbHits": plan["read"], "Time": told["time"]}
     return {**told, "args": arguments}
-
-
-def _bookmark(position: int) -> str:
-    return f"kgmem:{position >> 32:X}/{position & 0xFFFF_FFFF:X}"
-
-
-def _position(bookmark: str) -> int:
-    found = _BOOKMARK.fullmatch(bookmark)
-    if found is None:
-        raise InvalidInput(
-            f"{bookmark[:60]!r} is no bookmark of kgmem.", mend="Begin without it.", detail="InvalidBookmark"
-        )
-    return int(found[1], 16) << 32 | int(found[2], 16)

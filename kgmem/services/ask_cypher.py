@@ -1,11 +1,13 @@
 """Cypher: one query, a named one, or several in a transaction; every write leaves a line in the log."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+from kgmem.domain.bookmark import position_of
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode, NamedQuery
-from kgmem.domain.errors import NotFound
+from kgmem.domain.errors import NotFound, Unavailable
+from kgmem.domain.graph import Graph
 from kgmem.domain.scope import check_scope
 from kgmem.services.claim import weigh_new
 from kgmem.services.parts import Parts
@@ -36,6 +38,27 @@ async def cypher_transaction(
     await parts.graphs.get(graph)
     async with parts.engine.transaction(graph, mode=mode, scope=scope) as transaction:
         yield _Audited(parts, transaction, graph)
+
+
+async def graph_named(parts: Parts, name: str) -> Graph:
+    """Return the graph of a name, whatever the case of its letters where no other differs in that alone.
+
+    Neo4j's clients take the names of databases so. Raises NotFound.
+    """
+    try:
+        return await parts.graphs.get(name)
+    except NotFound:
+        same = [graph for graph in await parts.graphs.list() if graph.name.casefold() == name.casefold()]
+        if len(same) != 1:
+            raise
+        return same[0]
+
+
+async def check_bookmarks(parts: Parts, bookmarks: Iterable[str]) -> None:
+    """Make sure that what bookmarks tell of is seen from now on. Raises InvalidInput; Unavailable where it is not."""
+    positions = [position_of(bookmark) for bookmark in bookmarks]
+    if positions and max(positions) > await parts.vitals.position():
+        raise Unavailable("What the bookmark tells of is not here yet.", mend="Try again in a moment.")
 
 
 def named_query(parts: Parts, name: str) -> NamedQuery:

@@ -4,7 +4,6 @@ The name of the database is that of the graph. A key is sent as the password of 
 """
 
 import asyncio
-import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -17,7 +16,7 @@ from kgmem.domain.cypher import CypherAnswer, CypherQuery, Mode
 from kgmem.domain.errors import Forbidden
 from kgmem.query.values.query_api import typed, untyped
 from kgmem.query.values.wire import to_json
-from kgmem_api.access import Access, Reads
+from kgmem_api.access import Access, ReadsDatabase
 from kgmem_api.bodies import JSONBody, in_turn
 from kgmem_api.query_sessions import Session, Sessions
 from kgmem_api.replies import reply
@@ -34,8 +33,10 @@ Asked = Annotated[QueryIn, Depends(JSONBody(QueryIn, optional=True, free="parame
 
 
 @router.post("/db/{graph}/query/v2", status_code=202, responses=gives(QueryOut, 202))
-async def query_api_run(graph: GraphName, request: Request, access: Reads, asked: Asked) -> Response:
+async def query_api_run(graph: GraphName, request: Request, access: ReadsDatabase, asked: Asked) -> Response:
     """Answer a query in a transaction of its own."""
+    graph = access.graph or graph
+    await access.memory.check_bookmarks(asked.bookmarks)
     mode = asked.mode(_most(access.key, graph))
     answer = await access.memory.cypher(
         graph,
@@ -45,12 +46,14 @@ async def query_api_run(graph: GraphName, request: Request, access: Reads, asked
         scope=demanded_scope(access.key, None),
         asker=access.key,
     )
-    return await _told(request, asked, answer, bookmarks=[f"kgmem:{time.time_ns()}"])
+    return await _told(request, asked, answer, bookmarks=[await access.memory.bookmark()])
 
 
 @router.post("/db/{graph}/query/v2/tx", status_code=202, responses=gives(QueryOut, 202))
-async def query_api_begin(graph: GraphName, request: Request, access: Reads, asked: Asked) -> Response:
+async def query_api_begin(graph: GraphName, request: Request, access: ReadsDatabase, asked: Asked) -> Response:
     """Begin a transaction, with its first query where there is one."""
+    graph = access.graph or graph
+    await access.memory.check_bookmarks(asked.bookmarks)
     mode = asked.mode(_most(access.key, graph))
     scope = demanded_scope(access.key, None)
     session = await _sessions(request).begin(access.memory, graph, access.key, mode, scope)
@@ -58,30 +61,42 @@ async def query_api_begin(graph: GraphName, request: Request, access: Reads, ask
 
 
 @router.post("/db/{graph}/query/v2/tx/{id}", status_code=202, responses=gives(QueryOut, 202))
-async def query_api_continue(graph: GraphName, id: str, request: Request, access: Reads, asked: Asked) -> Response:  # noqa: A002 - the name in the address
+async def query_api_continue(
+    graph: GraphName,
+    id: str,  # noqa: A002 - the name in the address
+    request: Request,
+    access: ReadsDatabase,
+    asked: Asked,
+) -> Response:
     """Answer one more query of a transaction."""
-    return await _next(request, access, _sessions(request).get(id, graph, access.key), asked)
+    return await _next(request, access, _sessions(request).get(id, access.graph or graph, access.key), asked)
 
 
 @router.post("/db/{graph}/query/v2/tx/{id}/commit", status_code=202, responses=gives(QueryOut, 202))
-async def query_api_commit(graph: GraphName, id: str, request: Request, access: Reads, asked: Asked) -> Response:  # noqa: A002
+async def query_api_commit(
+    graph: GraphName,
+    id: str,  # noqa: A002 - the name in the address
+    request: Request,
+    access: ReadsDatabase,
+    asked: Asked,
+) -> Response:
     """Keep what a transaction wrote, after a last query where there is one."""
     sessions = _sessions(request)
-    session = sessions.get(id, graph, access.key)
+    session = sessions.get(id, access.graph or graph, access.key)
     async with session.lock:
         try:
             answer = await _run(request, access, session, asked)
             await session.transaction.commit()
         finally:
             await sessions.end(session)
-    return await _told(request, asked, answer, bookmarks=[f"kgmem:{time.time_ns()}"])
+    return await _told(request, asked, answer, bookmarks=[await access.memory.bookmark()])
 
 
 @router.delete("/db/{graph}/query/v2/tx/{id}", responses=gives(QueryOut))
-async def query_api_roll_back(graph: GraphName, id: str, request: Request, access: Reads) -> Response:  # noqa: A002
+async def query_api_roll_back(graph: GraphName, id: str, request: Request, access: ReadsDatabase) -> Response:  # noqa: A002
     """Undo what a transaction wrote."""
     sessions = _sessions(request)
-    await sessions.end(sessions.get(id, graph, access.key))
+    await sessions.end(sessions.get(id, access.graph or graph, access.key))
     return reply({})
 
 
