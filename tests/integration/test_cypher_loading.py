@@ -87,3 +87,18 @@ async def test_a_value_that_cannot_be_computed_is_an_error_only_where_it_is_aske
     assert await rows(memory, text % "Missing", graph=graph) == [0]
     with pytest.raises(CypherError, match="zero"):
         await rows(memory, text % "A", graph=graph)
+
+
+async def test_maps_are_set_on_what_merge_makes_as_if_row_by_row(memory: Memory, graph: str) -> None:
+    given = {"rows": [{"id": n % 200, "n": n} for n in range(300)]}
+    text = "UNWIND $rows AS r MERGE (a:A {id: r.id}) ON CREATE SET a += r ON MATCH SET a += {last: r.n} RETURN count(*)"
+    result = await asked(memory, text, given, graph=graph)
+    assert (result.rows, result.counters.nodes_created) == ([(300,)], 200)
+    text = "MATCH (a:A) RETURN sum(a.n), sum(a.last), count(a.last)"
+    assert await rows(memory, text, graph=graph) == [(sum(range(200)), sum(range(200, 300)), 100)]
+    # What changes what is asked for is found so by the next row.
+    text = "UNWIND [{id: 1, k: 2}, {id: 2, k: 3}] AS r MERGE (b:B {id: r.id}) ON CREATE SET b %s {id: r.k} RETURN b.id"
+    for sign in ("+=", "="):
+        await asked(memory, "MATCH (b:B) DETACH DELETE b", graph=graph)
+        result = await asked(memory, text % sign, graph=graph)
+        assert (result.counters.nodes_created, result.rows) == (1, [(2,), (2,)])

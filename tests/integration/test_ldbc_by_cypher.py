@@ -12,7 +12,7 @@ from kgmem.memory import Memory
 from tests.cypher import asked, rows
 from tests.data import members
 
-BATCH = 5_000  # Rows of one query.
+BATCH = 2_000  # Rows of one query.
 # Nodes with a second label, as the files tell it: places and organisations have a type, messages are one kind of thing.
 SECOND = {"Place": "SET n:$(r.type)", "Organisation": "SET n:$(r.type)", "Post": "SET n:Message"}
 NODES = ["TagClass", "Tag", "Place", "Organisation", "Person", "Forum", "Post", "Comment"]

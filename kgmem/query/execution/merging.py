@@ -25,7 +25,7 @@ async def merge(run: Run, step: Merge, rows: Rows) -> Rows:
         return []
     identities = await _identities(run, step, rows)
     await run.transaction.lock(repr(identity) for identity in dict.fromkeys(identities))
-    if _is_plain(step):
+    if _is_plain(step) and await _keeps(run, step, rows):
         return await _merge(run, step, rows, identities)
     result: Rows = []
     for row, identity in zip(rows, identities, strict=True):
@@ -112,6 +112,38 @@ def _bound_id(run: Run, value: Any, name: str, at: int) -> int:
     return run.own(value.id, at)
 
 
+async def _keeps(run: Run, step: Merge, rows: Rows) -> bool:
+    """Whether maps that are set (n += map) leave what the pattern asks of nodes and relationships as it is."""
+    asked = _asked(step)
+    for item in (*step.on_create, *step.on_match):
+        if not isinstance(item, SetProperties):
+            continue
+        if names_in(item.value) & frozenset(step.pattern.named) or any(nested_in(item.value)):
+            return False
+        maps = await run.values(item.value, rows)
+        if any(not isinstance(each, dict) for each in maps):
+            return False
+        of_others = {name for name, parts in asked.items() if item.variable.name not in parts}
+        if any(not of_others.isdisjoint(each) for each in maps):
+            return False
+        own = {name: parts[item.variable.name] for name, parts in asked.items() if item.variable.name in parts}
+        for name, expression in own.items():
+            for held, value in zip(maps, await run.values(expression, rows), strict=True):
+                if (name in held or not item.merge) and group_key(held.get(name)) != group_key(value):
+                    return False
+    return True
+
+
+def _asked(step: Merge) -> dict[str, dict[str, Expression]]:
+    """Give the properties that the pattern asks for: by name, the value that each part has, by its variable."""
+    found: dict[str, dict[str, Expression]] = {}
+    for element in step.made.elements:
+        variable = element.variable.name if element.variable is not None else ""
+        for name, value in getattr(element.properties, "entries", ()):  # type: ignore[union-attr]
+            found.setdefault(name, {})[variable] = value
+    return found
+
+
 def _is_plain(step: Merge) -> bool:
     """Whether what one row makes can be found by another only if both ask for the same."""
     elements = step.made.elements
@@ -119,13 +151,7 @@ def _is_plain(step: Merge) -> bool:
     if len(undirected) > (1 if len(elements) == 3 else 0):
         return False
     items = (*step.on_create, *step.on_match)
-    if any(isinstance(item, SetProperties) for item in items):
-        return False
-    asked = {
-        name
-        for element in elements
-        for name, _ in getattr(element.properties, "entries", ())  # type: ignore[union-attr]
-    }
+    asked = _asked(step).keys()
     return all(
         isinstance(item.target, Property) and item.target.name not in asked
         for item in items
