@@ -27,7 +27,7 @@ from kgmem.domain.schema import GraphSchema, from_mapping, merge, to_mapping, va
 from kgmem.domain.scope import SHARED, check_scope
 from kgmem.domain.source import Source
 from kgmem.domain.view import Neighbourhood, Subgraph
-from kgmem.domain.vitals import Figures
+from kgmem.domain.vitals import Figures, Health
 from kgmem.formats.sample import Sample
 from kgmem.integrity import Integrity
 from kgmem.resolving import Resolving
@@ -362,6 +362,10 @@ class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
     async def defer(self, task: str, *, graph: str | None = None, **arguments: Any) -> int | None:
         """Ask for background work (embed, reembed, rebuild); None when it already waits."""
         return await self.parts.jobs.defer(task, graph=graph, **arguments)
+
+    async def health(self) -> Health:
+        """Return whether the memory does all that it can do; degraded on a full disk. Raises DatabaseUnavailable."""
+        return await self.parts.vitals.health()
 
     async def ping(self) -> None:
         """Return when the database has answered. Raises DatabaseUnavailable."""

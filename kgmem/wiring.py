@@ -54,6 +54,7 @@ from kgmem.storage.postgres.readings import PostgresReadings
 from kgmem.storage.postgres.store import AgeGraphStore
 from kgmem.storage.postgres.summaries import PostgresSummaries
 from kgmem.storage.postgres.vitals import PostgresVitals
+from kgmem.storage.postgres.words import KeywordIndexGuard
 from kgmem.storage.postgres.worker import WorkerOptions
 from kgmem.storage.uploads import Uploads
 
@@ -196,29 +197,26 @@ class _Pools:
     main: Database
     search: Database
     transaction: Database
+    guard: KeywordIndexGuard
 
 
 async def _open_pools(settings: Settings, url: str, stack: AsyncExitStack) -> _Pools:
-    timeout, size = settings.statement_timeout, settings.pool_size
+    size = settings.pool_size
     lending = Lending(settings.pool_share)
     # Should this process ever lose sight of a transaction, Postgres ends it.
     forgotten = {"idle_in_transaction_session_timeout": str(int(settings.transaction_idle * 2000))}
+    guard = KeywordIndexGuard(url)
+    stack.push_async_callback(guard.aclose)
+    await guard.open()
     apart = Lending(settings.transactions_per_key, patience=30.0, by_graph=False)
+    shared: dict[str, Any] = {"statement_timeout": settings.statement_timeout, "guard": guard}
     return _Pools(
-        await stack.enter_async_context(Database(url, size=size, statement_timeout=timeout, lending=lending)),
+        await stack.enter_async_context(Database(url, size=size, lending=lending, **shared)),
+        await stack.enter_async_context(Database(url, size=size, settings=SEARCH_SETTINGS, lending=lending, **shared)),
         await stack.enter_async_context(
-            Database(url, size=size, statement_timeout=timeout, settings=SEARCH_SETTINGS, lending=lending)
+            Database(url, size=settings.transaction_pool_size, settings=forgotten, lending=apart, probe=False, **shared)
         ),
-        await stack.enter_async_context(
-            Database(
-                url,
-                size=settings.transaction_pool_size,
-                statement_timeout=timeout,
-                settings=forgotten,
-                lending=apart,
-                probe=False,
-            )
-        ),
+        guard,
     )
 
 
@@ -235,7 +233,7 @@ async def _parts(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, s
         catalog,
         pools.search,
         occurrences=_occurrences(core),
-        mends_words=capabilities.bm25 and not capabilities.bm25_outlives_restarts,
+        guard=pools.guard,
     )
     store = AgeGraphStore(catalog)
     vitals = PostgresVitals(database, {"main": pools.main, "search": pools.search, "transaction": pools.transaction})

@@ -27,7 +27,7 @@ from kgmem.domain.schema import GraphSchema
 from kgmem.domain.scope import reaches, visible_from
 from kgmem.domain.source import Source
 from kgmem.domain.statement import check_entities, check_episodes, check_relationships
-from kgmem.domain.vitals import Figures
+from kgmem.domain.vitals import Figures, Health
 from kgmem.memory import Memory
 from kgmem.services.parts import Parts
 
@@ -424,6 +424,9 @@ class FakeKeyRing:
 
 class FakeVitals:
     """A database that always answers and is never busy."""
+
+    async def health(self) -> Health:
+        return Health()
 
     async def ping(self) -> None:
         return

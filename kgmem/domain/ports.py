@@ -24,7 +24,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.shapes import Shapes
 from kgmem.domain.source import Source
 from kgmem.domain.view import Neighbourhood, Subgraph
-from kgmem.domain.vitals import Figures
+from kgmem.domain.vitals import Figures, Health
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +220,9 @@ class RetrievalIndex(Protocol):
 
 class Vitals(Protocol):
     """Whether what everything rests on is there, and how busy it is."""
+
+    async def health(self) -> Health:
+        """Say whether the database takes writes too. Raises DatabaseUnavailable."""
 
     async def ping(self) -> None:
         """Return when the database has answered. Raises DatabaseUnavailable."""

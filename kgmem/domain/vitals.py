@@ -1,7 +1,20 @@
 """Vitals: how busy the parts behind a memory are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the memory does all that it can do; degraded, it answers questions and may refuse writes."""
+
+    reasons: Sequence[str] = ()  # Why it is degraded, as codes of errors: out-of-space.
+
+    @property
+    def status(self) -> Literal["ready", "degraded"]:
+        """Ready, or degraded for the reasons given."""
+        return "degraded" if self.reasons else "ready"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,30 @@
 import asyncio
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import asyncpg
 import pytest
 
 from kgmem.domain.entity import Entity
-from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.domain.errors import DatabaseUnavailable, NotFound
 from kgmem.domain.question import Question, What
 from kgmem.memory import Memory
 from kgmem.settings import Settings
+from kgmem.storage.postgres.codecs import set_codecs
+from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.embedded import EmbeddedPostgres
+from kgmem.storage.postgres.extensions import Capabilities, read_capabilities
+from kgmem.storage.postgres.local.account import account_for
+from kgmem.storage.postgres.local.binaries import find_binaries
+from kgmem.storage.postgres.words import KeywordIndexGuard
 from kgmem.wiring import open_memory
+from tests.embedded import kill_all
+from tests.memories import opened_memory, until
+from tests.postgres import run_on
 
 COUNT = 40
 
@@ -69,3 +82,129 @@ async def wait_for_another(home: Path, former: int) -> None:
             if status.running and status.pid != former:
                 return
             await asyncio.sleep(0.05)
+
+
+async def kill_session(memory: Memory, settings: Settings) -> None:
+    """Kill a session of Postgres, which ends all others and empties its shared memory."""
+    catalog: Any = memory.parts.graphs
+    async with catalog.database.connection() as connection:
+        pid = connection.get_server_pid()
+    os.kill(pid, signal.SIGKILL)
+
+
+async def kill_server(memory: Memory, settings: Settings) -> None:
+    """Kill Postgres, and wait until its owner has started it again."""
+    status = await EmbeddedPostgres(settings.home, attach=True).status()
+    assert status.pid is not None
+    os.kill(status.pid, signal.SIGKILL)
+    await wait_for_another(settings.home, status.pid)
+
+
+async def written_at_last(memory: Memory, key: str) -> None:
+    """Write until Postgres takes connections."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await memory.put_entities("words", [Entity(key, "Note", text="a common word written first")])
+            except DatabaseUnavailable:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+@pytest.mark.parametrize("crash", [kill_session, kill_server], ids=["a session killed", "the server killed"])
+@pytest.mark.crash
+async def test_a_write_that_comes_first_after_a_crash_finds_a_whole_index(
+    short_folder: Path, crash: Callable[[Memory, Settings], Awaitable[None]]
+) -> None:
+    settings = Settings(home=short_folder, embedder="none")
+    async with open_memory(settings, owner=True, migrating=True) as memory:
+        await fill(memory)
+        await crash(memory, settings)
+        await written_at_last(memory, "first")
+        assert len(await found(memory, "common")) == COUNT
+        assert await found(memory, "first") == ["first"]
+        assert await found(memory, "number33") == ["e33"]
+
+
+async def test_a_stale_index_is_built_anew_before_the_first_write(database_url: str) -> None:
+    """As after a promotion or a restore: the server's timeline is another one than that of the last check."""
+    guard = KeywordIndexGuard(database_url)
+    async with Database(database_url) as database:
+        if not (await capabilities_of(database)).bm25:
+            pytest.skip("only pg_textsearch has such an index")
+    async with opened_memory(database_url) as memory:
+        await fill(memory)
+    await run_on(
+        database_url,
+        "DROP INDEX kgm_1.passage_words",
+        "CREATE INDEX passage_words ON kgm_1.passage USING bm25 (body) WITH (text_config = 'english')",
+        "UPDATE kgmem.graph SET words_timeline = words_timeline + 1",
+    )
+    connection = await asyncpg.connect(database_url)
+    try:
+        await set_codecs(connection)
+        before = await connection.fetchval("SELECT 'kgm_1.passage_words'::regclass::oid")
+        await guard.ready(connection)
+        after = await connection.fetchval("SELECT 'kgm_1.passage_words'::regclass::oid")
+        assert after != before
+        await guard.ready(connection)
+        assert await connection.fetchval("SELECT 'kgm_1.passage_words'::regclass::oid") == after
+    finally:
+        await connection.close()
+        await guard.aclose()
+
+
+async def capabilities_of(database: Database) -> Capabilities:
+    """What the database offers."""
+    async with database.connection() as connection:
+        return await read_capabilities(connection)
+
+
+@pytest.mark.slow
+@pytest.mark.crash
+async def test_a_standby_answers_words_rightly_and_takes_writes_when_it_is_promoted(short_folder: Path) -> None:
+    first, second = short_folder / "a", short_folder / "b"
+    try:
+        async with open_memory(Settings(home=first, embedder="none"), owner=True, migrating=True) as primary:
+            await fill(primary)
+            await base_backup(first, second)
+            # Built and written after the backup: what a standby of pg_textsearch before 1.5 does not have.
+            await primary.rebuild_index("words")
+            await primary.put_entities("words", [Entity("late", "Note", text="a latecomer")])
+            async with EmbeddedPostgres(second) as standby:
+                settings = Settings(database_url=standby.url, home=second, embedder="none")
+                async with open_memory(settings) as memory:
+                    await until(lambda: _has(memory, "late"))
+                    assert sorted(await found(memory, "common")) == sorted(await found(primary, "common"))
+                    assert await found(memory, "latecomer") == ["late"]
+                    await run_on(standby.url, "SELECT pg_promote()")
+                    await written_at_last(memory, "promoted")
+                    assert await found(memory, "latecomer") == ["late"]
+                    assert await found(memory, "first") == ["promoted"]
+                    assert len(await found(memory, "common")) == COUNT
+    finally:
+        kill_all(first)
+        kill_all(second)
+
+
+async def _has(memory: Memory, key: str) -> bool:
+    try:
+        await memory.get_entity("words", key)
+    except NotFound:
+        return False
+    return True
+
+
+async def base_backup(source: Path, target: Path) -> None:
+    """Copy a running server's data into another home, as a standby that follows it."""
+    async with EmbeddedPostgres(source, attach=True) as postgres:
+        arguments = parse_qs(urlsplit(postgres.url).query)
+        target.mkdir(mode=0o755)  # noqa: ASYNC240
+        account = account_for(target, target / "postgres")
+        account.reach(target, print)
+        account.make_folder(target / "postgres")
+        command = [find_binaries().program("pg_basebackup"), "-D", str(target / "postgres"), "-R", "-U", "kgmem"]
+        command += ["-h", arguments["host"][0], "-p", arguments["port"][0], "--checkpoint=fast", "--no-sync"]
+        done = await asyncio.to_thread(account.run, command)
+        assert done.returncode == 0, done.stderr

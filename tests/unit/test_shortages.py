@@ -4,7 +4,7 @@ import asyncpg
 import psycopg
 import pytest
 
-from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.domain.errors import DatabaseUnavailable, OutOfSpace
 from kgmem.storage.postgres import errors, psycopg_errors
 
 LOCKS = 'You might need to increase "max_locks_per_transaction".'
@@ -32,7 +32,7 @@ def test_each_lack_is_told_as_itself_by_both_drivers(state: str, hint: str | Non
         diag = Diag()
 
     for told in (errors.translated(by_asyncpg), psycopg_errors.translated(WithHint())):
-        assert isinstance(told, DatabaseUnavailable)
+        assert isinstance(told, OutOfSpace if state == "53100" else DatabaseUnavailable)
         assert message in str(told)
         assert mend in told.mend
         assert ("disk" in str(told)) == (state == "53100")

@@ -42,16 +42,19 @@ async def get_live() -> Response:
 
 @router.get("/health/ready")
 async def get_ready(request: Request) -> Response:
-    """Say that the database is reachable too; 503 while it is not, and once the server is stopping."""
+    """Say that the database is reachable too; 503 while it is not, and once the server is stopping.
+
+    The status is `degraded`, with `reasons`, while questions are answered and writes are not: on a full disk.
+    """
     state = request.app.state
     if state.stopping.is_set():
         raise Unavailable("The server is stopping.", mend="Ask another one.")
     try:
         async with asyncio.timeout(_PROBE_SECONDS):
-            await state.memory.ping()
+            health = await state.memory.health()
     except TimeoutError as error:
         raise DatabaseUnavailable(mend="Try again; the server's log says more.") from error
-    return reply({"status": "ready"})
+    return reply({"status": health.status, **({"reasons": health.reasons} if health.reasons else {})})
 
 
 @router.get("/metrics", responses={200: {"description": "Figures.", "content": {"text/plain": {}}}})

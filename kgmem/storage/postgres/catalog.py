@@ -75,6 +75,7 @@ class PostgresCatalog:
         await connection.execute("SELECT ag_catalog.create_graph($1::name)", names["graph"])
         vectors = await make_tables(connection, names["index"], graph_id, graph.space)
         await connection.execute(statement("graph", "words_bm25" if self.words else "words_gin", **names))
+        await connection.execute(statement("words", "note_new"), graph_id)
         await connection.execute(statement("graph", "capture", **names) % {"graph_id": int(graph_id)})
         if self.words:
             of_words = {"words": "'" + f"{quote(names['index'])}.passage_words".replace("'", "''") + "'"}

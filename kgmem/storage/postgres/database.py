@@ -1,13 +1,15 @@
 """The database: a pool of connections that heals by itself, transactions that are tried again when writers meet."""
 
 import asyncio
+import math
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import asyncpg
 
@@ -43,9 +45,8 @@ _SETTINGS = {
 # segments and from where it is lost with a crash (words.py): about 10,000 passages at the most, instead of all.
 # Newer versions do not have the setting.
 _ON_CONNECT = """
-    SELECT pg_postmaster_start_time()
-    FROM (SELECT count(set_config(name, '200000', false)) FROM pg_settings
-          WHERE name = 'pg_textsearch.memtable_spill_threshold') AS settings
+    SELECT count(set_config(name, '200000', false)) FROM pg_settings
+    WHERE name = 'pg_textsearch.memtable_spill_threshold'
 """
 
 # A search orders by an index and looks each row up; with these the planner does that whatever it estimates, and keeps
@@ -81,6 +82,17 @@ class Lending:
     by_graph: bool = True
 
 
+class ServerGuard(Protocol):
+    """What has to be looked after on a server that was started anew or promoted, before anything is asked of it."""
+
+    @property
+    def standby(self) -> bool:
+        """Whether the server is a standby, which may be promoted under its sessions."""
+
+    async def ready(self, connection: asyncpg.Connection) -> None:
+        """Return once the server of this connection may be asked. Raises DatabaseUnavailable."""
+
+
 class Database:
     """A pool of connections to one database. Connections are made on demand, so that it opens at once."""
 
@@ -93,19 +105,22 @@ class Database:
         settings: Mapping[str, str] | None = None,
         lending: Lending | None = None,
         probe: bool = True,
+        guard: ServerGuard | None = None,
     ) -> None:
         """Take the URL, the most connections, the seconds after which a statement is stopped, and more settings.
 
+        `guard` looks after keyword indexes before a connection to a server that was started anew is lent.
         `probe`: opening it makes a connection, to prove that the database answers.
         """
         self.url = url
         self.settings = dict(settings or {})
         self.statement_timeout = statement_timeout
-        self.started: int | None = None  # When the Postgres started that the newest connection leads to.
         self.size = size
         self._lending = lending or Lending()
         self._probe = probe
         self._pool: Pool | None = None
+        self._guard = guard
+        self.out_of_space_at = -math.inf  # When a statement last found the disk full, by time.monotonic().
 
     async def __aenter__(self) -> "Database":
         """Open the pool. Raises DatabaseUnavailable where the database does not answer a probe."""
@@ -119,7 +134,7 @@ class Database:
         return self
 
     async def _connect(self) -> Connection:
-        """Make a connection; none outlives a restart of Postgres, so the newest tells of the present one."""
+        """Make a connection. None outlives a restart of Postgres: here what a restart broke is looked after."""
         settings = {**_SETTINGS, **self.settings, "statement_timeout": str(int(self.statement_timeout * 1000))}
         connection: Connection = await asyncpg.connect(
             self.url,
@@ -132,7 +147,9 @@ class Database:
         try:
             await set_codecs(connection)
             await connection.prepare_rollback()
-            self.started = await connection.fetchval(_ON_CONNECT)
+            await connection.fetchval(_ON_CONNECT)
+            if self._guard:
+                await self._guard.ready(connection)
         except BaseException:
             connection.terminate()
             raise
@@ -163,8 +180,12 @@ class Database:
             _HELD.set(_HELD.get() + 1)
             clean = True
             try:
+                if self._guard and self._guard.standby:  # Sessions outlive its promotion.
+                    await self._guard.ready(connection)
                 yield connection
             except BaseException as error:
+                if isinstance(error, asyncpg.DiskFullError):
+                    self.out_of_space_at = time.monotonic()
                 clean = isinstance(error, KgmemError)  # Others may have stopped a statement on its way.
                 raise
             finally:

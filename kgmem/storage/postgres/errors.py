@@ -12,10 +12,11 @@ from kgmem.domain.errors import (
     InvalidInput,
     KgmemError,
     NotFound,
+    OutOfSpace,
     TimedOut,
     TooLarge,
 )
-from kgmem.storage.postgres.shortages import shortage
+from kgmem.storage.postgres.shortages import FULL_DISK, shortage
 
 # Errors after which the same transaction, run again from its start, can succeed.
 RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError)
@@ -88,7 +89,7 @@ def translated(error: BaseException) -> KgmemError | None:
         return DatabaseOutdated("A table of the graph was dropped meanwhile.", mend="Look whether it is still there.")
     if isinstance(error, asyncpg.InsufficientResourcesError):
         message, mend = shortage(error.sqlstate or "", getattr(error, "hint", None))
-        return DatabaseUnavailable(message, mend=mend)
+        return (OutOfSpace if error.sqlstate == FULL_DISK else DatabaseUnavailable)(message, mend=mend)
     return next((make() for kinds, make in _TABLE if isinstance(error, kinds)), None)
 
 

@@ -41,7 +41,7 @@ from kgmem.storage.postgres.lexemes import Lexemes
 from kgmem.storage.postgres.making_facts import make_facts, tell_made
 from kgmem.storage.postgres.search.past import as_known
 from kgmem.storage.postgres.statements import statement
-from kgmem.storage.postgres.words import Words, build_anew
+from kgmem.storage.postgres.words import KeywordIndexGuard, build_anew
 
 _BATCH = 2000
 _LAST_OF_ALL = 2**63 - 1
@@ -57,13 +57,13 @@ class PostgresIndex:
         searches: Database,
         *,
         occurrences: Callable[[Graph], Sequence[str]],
-        mends_words: bool = False,
+        guard: KeywordIndexGuard | None = None,
     ) -> None:
         """Take the catalog, a pool tuned for searches, what names the labels that tell of occurrences.
 
-        `mends_words` says that the text index has to be looked after when Postgres has restarted (words.py).
+        `guard` knows where the keyword index cannot be trusted; Postgres full text answers for words there.
         """
-        self._words = Words(catalog.database) if mends_words else None
+        self._guard = guard
         self._lexemes = Lexemes(catalog.database)
         self.catalog = catalog
         self.database = catalog.database
@@ -81,25 +81,15 @@ class PostgresIndex:
             return await self._candidates(graph, question, vector)
 
     async def _candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
-        then = question.when.known_at
         if question.what.text is not None and self.catalog.words and question.weights.get("words", 1.0):
             async with self.catalog.on(graph) as layout:
                 await self._lexemes.ensure_stored(layout, question)
-        if then is not None:
-            async with self.catalog.on(graph) as held, self.searches.connection():
-                await self._ensure_words(held, question)
-        async with self._reading(graph, then) as (layout, connection):
-            if then is None:
-                await self._ensure_words(layout, question)
+        async with self._reading(graph, question.when.known_at) as (layout, connection):
             occurrences = self._occurrences(layout.graph)
-            request = search.SearchRequest(question, vector, occurrences, self.catalog.words)
-            return await search.candidates(connection, layout, request)
-
-    async def _ensure_words(self, layout: Layout, question: Question) -> None:
-        """Have a text index mended that a restart broke; a connection for searches is open, so the restart is known."""
-        by_words = question.what.text is not None and not layout.wordless
-        if self._words and by_words and self.searches.started is not None:
-            await self._words.ensure_whole(layout, self.searches.started)
+            words = self.catalog.words and (self._guard is None or self._guard.usable(layout.id))
+            return await search.candidates(
+                connection, layout, search.SearchRequest(question, vector, occurrences, words)
+            )
 
     async def fetch(
         self,

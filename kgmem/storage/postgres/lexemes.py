@@ -4,8 +4,10 @@ Where a question sees only a small part of a graph, its words are weighed by tha
 the text index could only weigh them by the whole graph. What a recall finds without lexemes it stores first.
 """
 
+import contextlib
 import time
 
+from kgmem.domain.errors import OutOfSpace
 from kgmem.domain.question import Question
 from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres.database import Database
@@ -27,7 +29,7 @@ class Lexemes:
         self._looked: dict[tuple[int, str], float] = {}
 
     async def ensure_stored(self, layout: Layout, question: Question) -> None:
-        """Store the lexemes of what a question sees where it is small and many are missing; a replica stores none."""
+        """Store the lexemes of what a question sees where it is small and many are missing; a replica and a full disk store none."""
         if all_large(layout, question.scope):
             return
         key, now = (layout.id, question.scope), time.monotonic()
@@ -38,6 +40,8 @@ class Lexemes:
         self._looked[key] = now
         paths = list(visible_from(question.scope))
         missing = layout.sql("lexemes", "missing") % {"seen": layout.sql("recall", "seen") % {"paths": "$1::text[]"}}
-        async with self._database.connection() as connection:
-            if await connection.fetchval(missing, paths, _WORTH):
-                await connection.execute(layout.sql("lexemes", "store"), paths, _MOST)
+        # On a full disk the texts are parsed, as on a replica.
+        with contextlib.suppress(OutOfSpace):
+            async with self._database.connection() as connection:
+                if await connection.fetchval(missing, paths, _WORTH):
+                    await connection.execute(layout.sql("lexemes", "store"), paths, _MOST)

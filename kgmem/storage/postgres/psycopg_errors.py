@@ -12,9 +12,10 @@ from kgmem.domain.errors import (
     Forbidden,
     InvalidInput,
     KgmemError,
+    OutOfSpace,
     TimedOut,
 )
-from kgmem.storage.postgres.shortages import shortage
+from kgmem.storage.postgres.shortages import FULL_DISK, shortage
 
 _AWAY = "It is restarting or out of reach; try again in a moment."
 # By SQLSTATE, the longest prefix that fits first (Postgres manual, appendix A).
@@ -41,7 +42,7 @@ def translated(error: psycopg.Error) -> KgmemError | None:
     state = error.sqlstate or ""
     if state.startswith("53"):
         message, mend = shortage(state, error.diag.message_hint)
-        return DatabaseUnavailable(message, mend=mend)
+        return (OutOfSpace if state == FULL_DISK else DatabaseUnavailable)(message, mend=mend)
     for prefix, kind, message, mend in _TABLE:
         if state.startswith(prefix):
             return kind(message, mend=mend)

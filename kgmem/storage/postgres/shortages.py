@@ -1,7 +1,8 @@
 """What Postgres lacks (SQLSTATE class 53): a full disk is no lack of memory, of locks or of connections."""
 
+FULL_DISK = "53100"
 _BY_STATE = {
-    "53100": (
+    FULL_DISK: (
         "The disk of the database is full.",
         "Free space on the disk of its machine; what was committed is safe.",
     ),

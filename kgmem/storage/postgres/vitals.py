@@ -1,10 +1,16 @@
 """The vitals of a database: whether it answers, and how busy it and the connections to it are."""
 
+import math
+import time
 from collections.abc import Mapping
 
-from kgmem.domain.vitals import Figures
+from kgmem.domain.errors import OutOfSpace
+from kgmem.domain.vitals import Figures, Health
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.statements import statement
+
+_PROBED_EVERY = 5.0  # Seconds.
+_FAILED_COUNTS = 60.0
 
 
 class PostgresVitals:
@@ -14,11 +20,35 @@ class PostgresVitals:
         """Take the pool to ask through, and all pools by the names under which they are told."""
         self._database = database
         self._pools = pools
+        self._probed = -math.inf
+        self._full = False
 
     async def ping(self) -> None:
         """Return when the database has answered. Raises DatabaseUnavailable."""
         async with self._database.connection() as connection:
             await connection.fetchval(statement("vitals", "ping"))
+
+    async def health(self) -> Health:
+        """Say whether the disk of the database has room. Raises DatabaseUnavailable.
+
+        A sort that does not fit into its memory writes to the disk and leaves nothing behind; it is made again after
+        five seconds at the earliest. A write that failed counts for a minute: its tablespace may be another one.
+        """
+        await self.ping()
+        now = time.monotonic()
+        if now - self._probed >= _PROBED_EVERY:
+            self._probed, self._full = now, not await self._has_room()
+        failed = any(now - pool.out_of_space_at < _FAILED_COUNTS for pool in self._pools.values())
+        return Health((OutOfSpace.code,) if self._full or failed else ())
+
+    async def _has_room(self) -> bool:
+        try:
+            async with self._database.connection() as connection, connection.transaction():
+                await connection.execute(statement("vitals", "small_sort_memory"))
+                await connection.fetchval(statement("vitals", "write_to_disk"))
+        except OutOfSpace:
+            return False
+        return True
 
     async def position(self) -> int:
         """Give how far the database's log is written, or, of a replica, replayed: a number that only grows."""

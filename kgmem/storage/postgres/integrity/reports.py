@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import orjson
 
-from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.domain.errors import DatabaseUnavailable, OutOfSpace
 from kgmem.domain.integrity import Damage, IntegrityReport
 from kgmem.domain.interval import iso
 from kgmem.storage.postgres.index import PostgresIndex
@@ -94,7 +94,7 @@ class PostgresInspector:
 
         try:
             return replace(report, checked_at=iso(await self.database.transact(store)))
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, OutOfSpace):
             return report
 
 

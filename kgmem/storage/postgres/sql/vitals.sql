@@ -33,3 +33,9 @@ SELECT count(*) FILTER (WHERE d ->> 'state' = 'warning') AS warning,
        coalesce((SELECT extract(epoch FROM now() - min(coalesce(n.checked_at, g.created_at)))
                  FROM kgmem.graph g LEFT JOIN newest n ON n.graph = g.id), 0)::float8 AS unchecked
 FROM newest CROSS JOIN LATERAL jsonb_array_elements(newest.report -> 'damages') AS d
+
+-- name: small_sort_memory
+SET LOCAL work_mem = '64kB'
+
+-- name: write_to_disk
+SELECT count(*) FROM (SELECT repeat(md5(n::text), 8) AS text FROM generate_series(1, 1500) AS n ORDER BY 1 OFFSET 0) s
