@@ -9,6 +9,7 @@ import pytest
 
 from kgmem.domain import errors
 from kgmem.domain.graph import Graph
+from kgmem.domain.vitals import Health
 from kgmem.memory import Memory
 from kgmem.settings import Settings
 from kgmem_api.app import create_app
@@ -117,7 +118,7 @@ async def test_a_server_at_its_limit_asks_to_come_back_but_tells_its_health(sett
 class AbsentVitals(FakeVitals):
     """A database that is away."""
 
-    async def ping(self) -> None:
+    async def health(self) -> Health:
         raise errors.DatabaseUnavailable
 
 

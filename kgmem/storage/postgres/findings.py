@@ -6,6 +6,7 @@ from typing import Literal
 
 from kgmem.domain.errors import DatabaseOutdated
 from kgmem.storage.postgres.extensions import (
+    BM25_IN_WAL,
     NEWEST_SERVER,
     OLDEST_SERVER,
     OPTIONAL,
@@ -125,7 +126,11 @@ def _words(facts: Facts) -> Finding:
     if extension.installed is None:
         what = f"{name} {extension.available} is available and not created yet. {degraded}"
         return Finding(name, "warning", what, f"Run in the database: CREATE EXTENSION {name};")
-    return _newer_one(held, name)
+    found = _newer_one(held, name)
+    if found.state == "ok" and not held.bm25_outlives_restarts:
+        limits = "replicas answer words by full text, and indexes are built anew after a crash or a failover"
+        return Finding(name, "ok", f"{found.what}; before {BM25_IN_WAL} {limits}")
+    return found
 
 
 def preload_line(held: Capabilities) -> str:

@@ -38,4 +38,4 @@ FROM newest CROSS JOIN LATERAL jsonb_array_elements(newest.report -> 'damages') 
 SET LOCAL work_mem = '64kB'
 
 -- name: write_to_disk
-SELECT count(*) FROM (SELECT repeat(md5(n::text), 8) AS text FROM generate_series(1, 1500) AS n ORDER BY 1 OFFSET 0) s
+SELECT count(*) FROM (SELECT repeat(md5(n::text), 8) AS text FROM generate_series(1, 6000) AS n ORDER BY 1 OFFSET 0) s
