@@ -29,7 +29,10 @@ class Lexemes:
         self._looked: dict[tuple[int, str], float] = {}
 
     async def ensure_stored(self, layout: Layout, question: Question) -> None:
-        """Store the lexemes of what a question sees where it is small and many are missing; a replica and a full disk store none."""
+        """Store the lexemes of what a question sees where it is small and many are missing.
+
+        A replica and a full disk store none.
+        """
         if all_large(layout, question.scope):
             return
         key, now = (layout.id, question.scope), time.monotonic()
