@@ -72,6 +72,7 @@ class Look:
         await self._attempt(_VECTORS, self._vectors)
         for check in references.LISTS:
             await self._attempt((check,), partial(self._list, check))
+        await self._attempt(("topics-unweighed",), self._topics)
         await self._attempt(("sequences",), self._sequences)
         await self._attempt(("left-indexes",), self._left_indexes)
         await self._search_indexes()
@@ -156,6 +157,9 @@ class Look:
 
     async def _list(self, check: str, connection: asyncpg.Connection) -> None:
         self._add(check, await references.compare_list(connection, self.found.layout, check))
+
+    async def _topics(self, connection: asyncpg.Connection) -> None:
+        self._add("topics-unweighed", await references.compare_topics(connection, self.found.layout))
 
     async def _sequences(self, connection: asyncpg.Connection) -> None:
         self.found.others += await references.compare_sequences(connection, self.found.layout)

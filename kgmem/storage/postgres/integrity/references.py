@@ -6,6 +6,7 @@ from typing import Final
 import asyncpg
 
 from kgmem.domain.integrity import Damage
+from kgmem.storage.postgres.claims_from_edges import weighed_kinds
 from kgmem.storage.postgres.integrity.checks import damage
 from kgmem.storage.postgres.layout import EDGE, LABEL_SHIFT, VERTEX, Layout
 from kgmem.storage.postgres.statements import statement
@@ -16,7 +17,6 @@ LISTS: Final = {
     "extraction-gone": "extraction_gone",
     "claims-lost": "claims_lost",
     "decisions-lost": "decisions_lost",
-    "topics-unweighed": "topics_unweighed",
     "facts-lost": "facts_lost",
     "states-lost": "states_lost",
     "history": "history",
@@ -30,6 +30,14 @@ _SEQUENCE_BITS = (1 << LABEL_SHIFT) - 1
 async def compare_list(connection: asyncpg.Connection, layout: Layout, check: str) -> Sequence[int]:
     """Return the ids that one check of LISTS lists."""
     return [row["id"] for row in await connection.fetch(layout.sql("integrity", LISTS[check]))]
+
+
+async def compare_topics(connection: asyncpg.Connection, layout: Layout) -> Sequence[int]:
+    """Return the subjects of claims that are to be weighed, that were not, and that wait for no job."""
+    rows = await connection.fetch(layout.sql("integrity", "topics_unweighed"))
+    kinds = weighed_kinds(layout)
+    found = await connection.fetch(layout.sql("claims", "weighable"), [row["id"] for row in rows], kinds)
+    return [row["id"] for row in found]
 
 
 async def compare_ends(connection: asyncpg.Connection, layout: Layout) -> Sequence[int]:
