@@ -116,6 +116,35 @@ async def test_long_work_goes_on_while_nothing_else_waits(queue: ProcrastinateQu
     assert len(runs) <= 2
 
 
+@pytest.mark.parametrize("concurrency", [2, 3])
+async def test_long_work_and_imports_leave_room_for_short_work(queue: ProcrastinateQueue, concurrency: int) -> None:
+    log, free = Log(), asyncio.Event()
+
+    def blocking(task: str) -> Callable[..., Awaitable[None]]:
+        async def handler(graph: str, **_: Any) -> None:
+            await log(task)(graph)
+            await free.wait()
+
+        return handler
+
+    handlers = {"rebuild": blocking("rebuild"), "import": blocking("import"), "embed": log("embed")}
+    async with queue.worker(handlers, dataclasses.replace(ALONE, concurrency=concurrency)):
+        for graph in ("a", "b", "c"):
+            await queue.defer("rebuild", graph=graph)
+        await log.has(1)
+        if concurrency == 3:
+            await queue.defer("import", graph="d", place="here", import_=1)
+            await log.has(2)
+        await queue.defer("embed", graph="e")
+
+        async def embedded() -> bool:
+            return "embed e" in log.ran
+
+        await until(embedded)
+        free.set()
+        await log.has(5 if concurrency == 3 else 4)
+
+
 async def test_what_has_waited_for_long_comes_as_early_as_imports(queue: ProcrastinateQueue, database_url: str) -> None:
     log, free = Log(), asyncio.Event()
 

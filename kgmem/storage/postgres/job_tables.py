@@ -17,6 +17,11 @@ _BESIDE = frozenset({"embed", "read", "connect", "disconnect", "group", "summari
 # Tasks of which several may wait for one graph, each about an import.
 _EACH = frozenset({"import", "undo_import"})
 QUEUE = "default"
+# Tasks that may take hours and are not broken off have a queue of their own, of which a worker takes fewer at once.
+LONG = "long"
+_LONG_TASKS = frozenset(
+    {"rebuild", "reembed", "make_facts", "undo_import", "disconnect", "group", "summarize", "check_integrity"}
+)
 
 # What comes first: what a caller waits for, imports, consensus, embedding, upkeep. Within a class the older job comes
 # first, and a job that was broken off after its slice is a new one: so graphs take turns.
@@ -68,6 +73,11 @@ def priority_of(task: str) -> int:
     return _PRIORITIES.get(task, UPKEEP)
 
 
+def queue_of(task: str) -> str:
+    """Give the queue of a task that needs no place."""
+    return LONG if task in _LONG_TASKS else QUEUE
+
+
 async def insert(
     app: App, task: str, graph: str | None, arguments: Mapping[str, Any], *, place: str | None = None
 ) -> int | None:
@@ -84,7 +94,7 @@ async def insert(
         waiting = await select(app, "waiting", task=task, graph=graph)
         priority -= min(waiting[0]["count"], _MOST_BEHIND)
     job = app.configure_task(
-        task, queue=place or QUEUE, queueing_lock=same, lock=lock, task_kwargs=given, priority=priority
+        task, queue=place or queue_of(task), queueing_lock=same, lock=lock, task_kwargs=given, priority=priority
     )
     with translating():
         try:

@@ -7,7 +7,7 @@ made only when there are some), and removes finished jobs after a while.
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ from procrastinate.jobs import Job as QueuedJob
 from kgmem.domain.errors import KgmemError, NotFound, Unavailable
 from kgmem.domain.slices import slice_of
 from kgmem.stopping import told_to_stop
-from kgmem.storage.postgres.job_tables import IMPORTS, QUEUE, insert, priority_of, select, translating
+from kgmem.storage.postgres.job_tables import IMPORTS, LONG, QUEUE, insert, priority_of, select, translating
 from kgmem.storage.postgres.statements import load
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ _KEPT_FAILED_HOURS = 7 * 24
 class WorkerOptions:
     """How a worker works; times in seconds. `silence` is how long a worker may give no sign of life."""
 
-    concurrency: int = 2
+    concurrency: int = 3  # Jobs at once; from 3 on, one place is for short work alone.
     heartbeat: float = 5.0
     silence: float = 20.0
     poll: float = 1.0  # After a job, those that wait for its lock wait for so long, as nothing tells of its end.
@@ -163,17 +163,28 @@ async def _go_on_later(app: App, job: QueuedJob) -> None:
     """Ask for a job again whose slice is over; it comes behind those of its class that wait."""
     given = {name: value for name, value in job.task_kwargs.items() if name not in {"graph", "timestamp"}}
     graph = job.task_kwargs.get("graph")
-    place = None if job.queue == QUEUE else job.queue
+    place = None if job.queue in {QUEUE, LONG} else job.queue
     await insert(app, job.task_name, None if graph is None else str(graph), given, place=place)
 
 
 async def _keep_working(app: App, options: WorkerOptions) -> None:
+    """Work in lanes: whatever long work and imports do, what takes seconds has a lane that they do not take."""
+    short, placed = [QUEUE], [QUEUE, *options.places]
+    lanes = [(short, 1)] if options.concurrency > 2 else []
+    lanes += [(placed, 1)] if options.concurrency > 1 else []
+    lanes.append(([*placed, LONG], options.concurrency - len(lanes)))
+    async with asyncio.TaskGroup() as group:
+        for queues, concurrency in lanes:
+            group.create_task(_keep_lane(app, options, queues, concurrency))
+
+
+async def _keep_lane(app: App, options: WorkerOptions, queues: Sequence[str], concurrency: int) -> None:
     while not told_to_stop():
         try:
             with translating():
                 await app.run_worker_async(
-                    queues=[QUEUE, *options.places],
-                    concurrency=options.concurrency,
+                    queues=list(queues),
+                    concurrency=concurrency,
                     install_signal_handlers=False,
                     update_heartbeat_interval=options.heartbeat,
                     stalled_worker_timeout=options.silence,
