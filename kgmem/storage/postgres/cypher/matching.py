@@ -10,7 +10,6 @@ import orjson
 
 from kgmem.query.execution.graph import Condition, Sought
 from kgmem.query.planning.steps import LinkPart, NodePart, Order, Pattern
-from kgmem.query.tree.labels import LabelName
 from kgmem.query.values.agtype import to_agtype
 from kgmem.query.values.comparison import group_key
 from kgmem.storage.postgres.cypher.labels import kinds_of, lean_condition, node_condition, tables_of
@@ -249,20 +248,16 @@ class MatchStatement:
             self.conditions += self._all_met(self._asked(node.name), properties) if properties else [_NEVER]
 
     def _bears(self, alias: str, node: NodePart) -> str:
-        """Give the condition that a row bears the labels of its node: what is in other tables has further ones.
+        """Give the condition that a row bears its labels: by its table, where no node of that has further ones.
 
         No join, of which Postgres would expect few rows or none while a table is new.
         """
         id_ = self.ids[node.name]
         labels = " AND ".join(node_condition(self.layout, each, alias, self.parameters) for each in node.labels)
         own = tables_of(self.layout, node.labels, ())
-        sure = [str(label.id) for label in own if label.id not in self.further or self._is_named(node, label)]
+        sure = [str(label.id) for label in own if label.id not in self.further]
         stored = f"EXISTS (SELECT FROM {self._table('item')} {alias} WHERE {alias}.id = {id_} AND {labels})"
         return f"({id_} >> {LABEL_SHIFT} IN ({','.join(sure)}) OR {stored})" if sure else stored
-
-    def _is_named(self, node: NodePart, label: Label) -> bool:
-        """Whether all of a label's table bear the labels of a node, whatever further ones they have."""
-        return all(isinstance(each, LabelName) and each.name == label.name for each in node.labels)
 
     def _visible(self, alias: str) -> str:
         return f"{alias}.scope = ANY ('{{{','.join(str(int(each)) for each in self.scopes or ())}}}'::integer[])"
