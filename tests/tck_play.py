@@ -85,7 +85,10 @@ class Player:
         except Exception as raised:
             error = raised
         if isinstance(run.expected, tck.Failure):
-            return _judge_error(run.expected, error)
+            outcome, reason = _judge_error(run.expected, error)
+            if outcome != PASS:
+                return outcome, reason
+            return _judge_effects(before, await state(self.database, await self.catalog.layout(_GRAPH)), {})
         if error is not None:
             return ERROR, _told(error)
         assert result is not None

@@ -130,8 +130,8 @@ class GraphTransaction(Protocol):
     async def create_relationships(self, relationships: Sequence[NewRelationship]) -> Sequence[Relationship]:
         """Make relationships."""
 
-    async def update_nodes(self, nodes: Sequence[Node]) -> Mapping[int, Node]:
-        """Write the labels and properties of nodes; gives by the former id those that have got another id by it."""
+    async def update_nodes(self, nodes: Sequence[Node]) -> None:
+        """Write the labels and properties of nodes."""
 
     async def update_relationships(self, relationships: Sequence[Relationship]) -> None:
         """Write the properties of relationships."""

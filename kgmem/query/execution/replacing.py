@@ -1,13 +1,12 @@
 """Rows after a write: wherever a node or relationship stands in them, it is what it has become."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from kgmem.query.evaluation.setting import Row
 from kgmem.query.values import Node, Path, Relationship
 
-Changed = Mapping[int, Any]  # Nodes and relationships by the ids that they had.
+Changed = Mapping[int, Any]  # Nodes and relationships by id.
 
 
 def renewed(row: Row, changed: Changed) -> Row:
@@ -17,12 +16,8 @@ def renewed(row: Row, changed: Changed) -> Row:
 
 
 def _now(value: Any, changed: Changed) -> Any:
-    if isinstance(value, Node):
+    if isinstance(value, Node | Relationship):
         return changed.get(value.id, value)
-    if isinstance(value, Relationship):
-        held = changed.get(value.id, value)
-        start, end = _moved(held.start, changed), _moved(held.end, changed)
-        return held if (start, end) == (held.start, held.end) else replace(held, start=start, end=end)
     if isinstance(value, Path):
         nodes = tuple(_now(each, changed) for each in value.nodes)
         relationships = tuple(_now(each, changed) for each in value.relationships)
@@ -35,9 +30,3 @@ def _now(value: Any, changed: Changed) -> Any:
         entries = {name: _now(each, changed) for name, each in value.items()}
         return value if all(entries[name] is each for name, each in value.items()) else entries
     return value
-
-
-def _moved(end: int, changed: Changed) -> int:
-    """Give the id of a node, which may have got another one."""
-    held = changed.get(end)
-    return end if held is None else held.id

@@ -48,7 +48,7 @@ class Changes:
         nodes = [each for each in self.now.values() if isinstance(each, Node)]
         others = [each for each in self.now.values() if isinstance(each, Relationship)]
         if nodes:
-            self.now |= await self._run.transaction.update_nodes(nodes)
+            await self._run.transaction.update_nodes(nodes)
         if others:
             await self._run.transaction.update_relationships(others)
         self._run.written |= self.now

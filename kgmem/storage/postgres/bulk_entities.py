@@ -64,9 +64,6 @@ async def _merge(load: Load, rows: Sequence[Any], passages: list[Passages]) -> N
         outcome = await write_vertices(load.connection, wanted, ENTITY, statements)
         outcomes.append((len(places), outcome))
     passages.append(wanted)
-    if moves := wanted.moves():
-        sql = load.layout.sql("undo", "note_moves")
-        await load.connection.execute(sql, load.import_id, *map(list, zip(*moves, strict=True)))
     for count, outcome in outcomes:
         load.result.created += len(outcome.created)
         load.result.updated += len(outcome.updated)

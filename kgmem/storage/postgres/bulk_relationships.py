@@ -16,7 +16,7 @@ from kgmem.storage.postgres.claims_from_edges import (
     weighed_kinds,
 )
 from kgmem.storage.postgres.edges import identity, read_edges, write_edges
-from kgmem.storage.postgres.layout import know_labels, label_id, source_ids
+from kgmem.storage.postgres.layout import LABEL_SHIFT, know_labels, source_ids
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.rounds import rounds_of
 from kgmem.storage.postgres.vertices import existing
@@ -121,21 +121,31 @@ async def _find_ends(load: Load, count: int) -> int:
 async def _refuse_ends(load: Load) -> int:
     """Reject what joins labels that the strict graph's schema does not let it join; gives how many these are."""
     joined = await load.connection.fetch(load.sql("joined_labels"))
-    await know_labels(load.connection, load.layout, (row[end] for row in joined for end in ("source", "target")))
-    names: list[tuple[str, int, int]] = [
-        (load.layout.by_id[row["kind"]].name, row["source"], row["target"]) for row in joined
+    tables = {row[end] for row in joined for end in ("source_table", "target_table")}
+    await know_labels(load.connection, load.layout, (table << LABEL_SHIFT for table in tables))
+    names = [
+        (load.layout.by_id[row["kind"]].name, _label(load, row, "source"), _label(load, row, "target"))
+        for row in joined
     ]
     refused = ends.refused(load.layout, names)
-    by_labels = [(kind, label_id(start), label_id(end)) for kind, start, end in names]
-    bad = [row for row, joining in zip(joined, by_labels, strict=True) if refused[joining]]
+    bad = [row for row, joining in zip(joined, names, strict=True) if refused[joining]]
     if not bad:
         return 0
-    columns = [[row[name] for row in bad] for name in ("kind", "source", "target")]
+    ends_of = ("source_table", "target_table", "source_label", "target_label")
+    columns = [[row[name] for row in bad] for name in ("kind", *ends_of)]
     rows = await load.connection.fetch(load.sql("take_joined"), *columns)
     for row in rows:
         item = relationship_at(row)
-        load.reject(row, ends.reason(load.layout, item, (row["source_id"], row["target_id"])) or "", item)
+        joining = (item.kind, _label(load, row, "source"), _label(load, row, "target"))
+        load.reject(row, ends.reason(load.layout, item, joining) or "", item)
     return len(rows)
+
+
+def _label(load: Load, row: Any, end: str) -> str | None:
+    """Give the label of an end: the one that the row tells, or that of the table it is in."""
+    told: str | None = row[f"{end}_label"]
+    table = load.layout.by_id.get(row[f"{end}_table"])
+    return told if told is not None else table.name if table is not None else None
 
 
 async def _wait_behind(load: Load, *, missing: bool) -> int:

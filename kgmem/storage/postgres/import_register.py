@@ -14,7 +14,8 @@ from kgmem.domain.imports import Import, ImportItem, ImportState, ItemKind, Undo
 from kgmem.domain.interval import iso
 from kgmem.domain.scope import SHARED
 from kgmem.storage.postgres.catalog import PostgresCatalog
-from kgmem.storage.postgres.layout import Layout, know_labels, label_id
+from kgmem.storage.postgres.layout import know_labels
+from kgmem.storage.postgres.node_labels import main_labels
 from kgmem.storage.postgres.statements import statement
 from kgmem.storage.postgres.undoing import as_json, undo
 
@@ -129,8 +130,10 @@ class ImportRegister:
         after = _place(cursor)
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("imports", "items"), id_, *after, limit + 1)
-            await know_labels(connection, layout, [row["now"] for row in rows])
-        items = [_item_of(layout, row) for row in rows[:limit]]
+            ids = [row["now"] for row in rows if row["now"] is not None]
+            await know_labels(connection, layout, ids)
+            labels = await main_labels(connection, layout, ids)
+        items = [_item_of(labels, row) for row in rows[:limit]]
         last = rows[limit - 1] if len(rows) > limit else None
         return Page(items, f"{last['change']}.{last['at']}" if last else None)
 
@@ -186,14 +189,13 @@ def _import_of(row: Any) -> Import:
     )
 
 
-def _item_of(layout: Layout, row: Any) -> ImportItem:
-    label = layout.by_id.get(label_id(row["now"]))
+def _item_of(labels: Mapping[int, str], row: Any) -> ImportItem:
     return ImportItem(
         operation=_OPERATIONS[row["operation"]],
         kind=_KINDS[row["kind"]],
         id=row["now"],
         key=row["key"],
-        label=label.name if label else None,
+        label=labels.get(row["now"]),
         start=row["start_key"],
         end=row["end_key"],
         scope=row["scope"] or SHARED,

@@ -16,6 +16,7 @@ from kgmem.storage.postgres import deleting, facts, merging_claims
 from kgmem.storage.postgres.edges import read_edges
 from kgmem.storage.postgres.layout import Layout, know_labels, label_id, scope_ids
 from kgmem.storage.postgres.merging_rows import as_merge, encoded_text, given_vector, rewrite_entity
+from kgmem.storage.postgres.node_labels import main_label
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.telling_verdicts import CONSENSUS
 from kgmem.storage.postgres.vertices import UPDATED, keep_history, read_vertices
@@ -85,14 +86,16 @@ async def _lock(connection: asyncpg.Connection, layout: Layout, asked: MergeAske
                 mend="Both entities of a merge are of one scope; name it, or list the entities.",
             )
     kept, gone = found[asked.keep], found[asked.gone]
-    await _check_labels(connection, layout, kept["id"], gone["id"])
+    await _check_labels(connection, layout, kept["id"], gone["id"], stored)
     return Pair(number, kept, gone, stored, combined(stored[kept["id"]], stored[gone["id"]]))
 
 
-async def _check_labels(connection: asyncpg.Connection, layout: Layout, kept: int, gone: int) -> None:
+async def _check_labels(
+    connection: asyncpg.Connection, layout: Layout, kept: int, gone: int, stored: Mapping[int, Mapping[str, Any]]
+) -> None:
     """Raise InvalidInput where the types say that the two are different things."""
     await know_labels(connection, layout, [kept, gone])
-    one, other = (layout.by_id[label_id(id_)].name for id_ in (kept, gone))
+    one, other = (main_label(layout.by_id[label_id(id_)].name, stored[id_]) for id_ in (kept, gone))
     schema = layout.schema()
     related = other in schema.with_descendants(one) or one in schema.with_descendants(other)
     if one != other and DEFAULT_LABEL not in (one, other) and not related:
@@ -172,9 +175,9 @@ async def lead(connection: asyncpg.Connection, passages: Passages, edges: Sequen
     for id_ in ids:
         groups[label_id(id_)].append(id_)
     for label, group in groups.items():
-        for name in ("move_starts", "move_ends"):
+        for name in ("lead_label_starts", "lead_label_ends"):
             table = layout.by_id[label].age_name
-            await connection.execute(layout.sql("relabel", name, label=table), new, old, group)
+            await connection.execute(layout.sql("merge", name, label=table), new, old, group)
     await connection.execute(layout.sql("merge", "move_ends"), new, old, ids)
     led = {
         id_: ((new if source == old else source, new if target == old else target), stored)

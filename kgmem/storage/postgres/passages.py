@@ -28,7 +28,6 @@ class Passages:
     _wanted: dict[int, Sequence[Passage]] = field(default_factory=dict)
     _given: dict[int, Vector] = field(default_factory=dict)  # Vectors of first passages, by vertex.
     _new: set[int] = field(default_factory=set)  # Vertices of this transaction, which have no passages yet.
-    _former: dict[int, int] = field(default_factory=dict)  # Vertices that moved to a new id: what they were.
     _turned: set[int] = field(default_factory=set)  # Vertices that were to have other passages in between.
 
     def want(self, vertex: int, passages: Sequence[Passage], vector: Vector | None = None, *, new: bool) -> None:
@@ -44,28 +43,11 @@ class Passages:
         if new:
             self._new.add(vertex)
 
-    def move(self, former: int, vertex: int) -> None:
-        """Let a vertex that got a new id keep what it had under the former one."""
-        self._former[vertex] = self._former.pop(former, former)
-        if former in self._wanted:
-            self._wanted[vertex] = self._wanted.pop(former)
-        if former in self._given:
-            self._given[vertex] = self._given.pop(former)
-        if former in self._new:
-            self._new.add(vertex)
-        if former in self._turned:
-            self._turned.add(vertex)
-
     def forget(self, vertices: Iterable[int]) -> None:
         """Want nothing more for vertices that are deleted."""
         for vertex in vertices:
             self._wanted.pop(vertex, None)
             self._given.pop(vertex, None)
-            self._former.pop(vertex, None)
-
-    def moves(self) -> list[tuple[int, int]]:
-        """Give the vertices that moved: what they were, and what they are."""
-        return [(former, vertex) for vertex, former in self._former.items()]
 
     async def store(self, connection: asyncpg.Connection) -> None:
         """Bring passages and vectors up to date, touching only those that changed; nothing may follow but COMMIT."""
@@ -84,25 +66,16 @@ class Passages:
                 beside.append((rows[0]["id"], vertex, self._given[vertex]))
         await drop_passages(connection, self.layout, stale)
         await self._put_given(connection, beside)
-        await self._move(connection)
         await self._insert(connection, changed)
 
     async def _held(self, connection: asyncpg.Connection) -> dict[int, dict[int, Any]]:
         """Read and lock what the vertices have, by vertex and ordinal."""
-        ids = {self._former.get(vertex, vertex): vertex for vertex in self._wanted if vertex not in self._new}
+        ids = [vertex for vertex in self._wanted if vertex not in self._new]
         held: dict[int, dict[int, Any]] = defaultdict(dict)
         if ids:
-            for row in await connection.fetch(self.layout.sql("write", "read_passages"), list(ids)):
-                held[ids[row["item"]]][row["ordinal"]] = row
+            for row in await connection.fetch(self.layout.sql("write", "read_passages"), ids):
+                held[row["item"]][row["ordinal"]] = row
         return held
-
-    async def _move(self, connection: asyncpg.Connection) -> None:
-        moved = [(former, vertex) for vertex, former in self._former.items() if vertex not in self._new]
-        if moved:
-            columns = list(map(list, zip(*moved, strict=True)))
-            for table in self.layout.vector_tables():
-                await connection.execute(self.layout.sql("write", "move_vectors", table=table), *columns)
-            await connection.execute(self.layout.sql("write", "move_passages"), *columns)
 
     async def _insert(self, connection: asyncpg.Connection, changed: Sequence[tuple[int, Passage]]) -> None:
         """Insert passages; each waits for its vector in every space unless the caller gave it."""

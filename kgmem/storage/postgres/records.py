@@ -19,6 +19,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.interval import valid_interval
 from kgmem.domain.place import Place, parse_place
 from kgmem.domain.relationship import Relationship
+from kgmem.storage.postgres.node_labels import as_stated, with_further
 
 _OWN = {
     "entity": ("key", "name", "text", "labels", "place", "valid_from", "valid_to", "source", "scope"),
@@ -53,7 +54,7 @@ def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
         "key": stated.key,
         "name": name,
         "text": text,
-        "labels": list(stated.labels) if stated.labels is not None else None,
+        "labels": with_further(held, stated.labels) if stated.labels is not None else None,
         "place": stated.place.geometry if stated.place else None,
         "valid_from": stated.valid_from,
         "valid_to": stated.valid_to,
@@ -85,12 +86,13 @@ def merge_episode(held: Mapping[str, Any], stated: Episode, key: str) -> dict[st
 
 
 def entity_of(id_: int, label: str, stored: Mapping[str, Any], **held: Any) -> Entity:
-    """Give the entity that a vertex's properties tell."""
+    """Give the entity that a vertex's properties tell; `label` is that of its table."""
     get = stored.get
+    main, further = as_stated(label, get("labels"))
     return Entity(
         id=id_,
-        label=label,
-        labels=get("labels") or None,
+        label=main,
+        labels=further,
         name=_text(get("name")),
         text=_text(get("text")),
         properties=others_of(stored, "entity"),

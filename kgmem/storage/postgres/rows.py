@@ -10,6 +10,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.interval import ALWAYS, Interval, valid_interval
 from kgmem.domain.place import Place
 from kgmem.domain.statement import LONGEST_LABEL
+from kgmem.storage.postgres.node_labels import NO_LABEL, borne, is_left
 from kgmem.storage.postgres.records import entity_body, place_of
 
 
@@ -26,13 +27,22 @@ class VertexRow:
 def entity_row(stored: Mapping[str, Any]) -> VertexRow:
     """Give the row of an entity: searched by its names and text."""
     body = entity_body(stored)
-    labels = stored.get("labels")
     return VertexRow(
         valid=valid_of(stored.get("valid_from"), stored.get("valid_to")),
         place=place_of(stored),
-        labels=[label for label in labels if is_name(label)] or None if isinstance(labels, list) else None,
+        labels=_labels(stored.get("labels")),
         passages=[Passage(0, 0, body)] if 0 < len(body) <= PASSAGE_CHARACTERS else list(passages(body)),
     )
+
+
+def _labels(stored: Any) -> Sequence[str] | None:
+    """Give the labels of a node as the index holds them; see node_labels."""
+    if not isinstance(stored, list):
+        return None
+    if not is_left(stored):
+        return [label for label in stored if is_name(label)] or None
+    main, *further = borne(NO_LABEL, stored)
+    return [*stored[:1], main if is_name(main) else NO_LABEL, *filter(is_name, further)]
 
 
 def is_name(value: Any) -> bool:
@@ -47,7 +57,7 @@ def episode_row(stored: Mapping[str, Any]) -> VertexRow:
     text = str(stored.get("text", ""))
     head = f"{title}\n" if title else f"{speaker}: " if speaker else ""
     cut = [Passage(p.ordinal, p.start, head + p.body) for p in passages(text)]
-    return VertexRow(valid_of(occurred, occurred), None, None, cut)
+    return VertexRow(valid_of(occurred, occurred), None, _labels(stored.get("labels")), cut)
 
 
 def fraction_of(value: Any) -> float | None:

@@ -20,6 +20,7 @@ from kgmem.domain.shapes import Shapes
 from kgmem.domain.statement import EPISODE_LABEL
 from kgmem.storage.postgres.absorbing import scope_of
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Label, Layout, learn_labels
+from kgmem.storage.postgres.node_labels import as_stated
 from kgmem.storage.postgres.records import loads, others_of, place_of
 
 MOST_ITEMS = 5_000_000  # Of a graph whose keys are held in memory.
@@ -151,14 +152,15 @@ def _entities(block: bytes, label: str, keys: Keys) -> Iterator[dict[str, Any]]:
 
 def _entity(text: bytes, label: str, key: str) -> dict[str, Any]:
     stored = _loads(text)
-    shape: dict[str, Any] = {"key": key, "label": label}
+    main, further = as_stated(label, stored.get("labels"))
+    shape: dict[str, Any] = {"key": key, "label": main}
     own = _ENTITY_OWN & stored.keys()
     if "place" in own and (place := place_of(stored)):
         shape["place"] = dict(place.geometry)
     if "scope" in own and (scope := scope_of(stored)):
         shape["scope"] = scope
-    if stored.get("labels"):
-        shape["labels"] = stored["labels"]
+    if further:
+        shape["labels"] = further
     if _ESCAPED in text:
         properties = others_of(stored, "entity")
         shape |= {name: stored[name] for name in own & _ENTITY_TEXTS if isinstance(stored[name], str)}

@@ -19,6 +19,7 @@ from kgmem.storage.postgres import facts
 from kgmem.storage.postgres.claim_rows import Topic, rule_for
 from kgmem.storage.postgres.edges import read_edges, write_edges
 from kgmem.storage.postgres.layout import label_id
+from kgmem.storage.postgres.node_labels import main_label
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import alike, dumps, stored_name
 from kgmem.storage.postgres.rows import entity_row
@@ -253,7 +254,8 @@ async def _believe_entities(
     for label, ids in groups.items():
         sql = layout.sql("write", "update_vertices", label=layout.by_id[label].age_name)
         await connection.execute(sql, ids, [dumps(changed[id_][1]) for id_ in ids])
-    records = [dumps({"label": layout.by_id[label_id(id_)].name, "properties": held[id_]}) for id_ in changed]
+    labels = {id_: main_label(layout.by_id[label_id(id_)].name, held[id_]) for id_ in changed}
+    records = [dumps({"label": labels[id_], "properties": held[id_]}) for id_ in changed]
     await connection.execute(
         layout.sql("claims", "believe_entities"),
         list(changed),

@@ -13,11 +13,11 @@ from kgmem.storage.postgres import deleting, facts
 from kgmem.storage.postgres.apart import in_groups
 from kgmem.storage.postgres.edges import read_edges
 from kgmem.storage.postgres.layout import Layout, know_labels, label_id, source_ids
+from kgmem.storage.postgres.node_labels import main_label, relabelled
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import dumps
-from kgmem.storage.postgres.relabelling import relabel
 from kgmem.storage.postgres.rows import entity_row, episode_row, fraction_of, valid_of
-from kgmem.storage.postgres.vertices import DELETED, keep_history, read_vertices
+from kgmem.storage.postgres.vertices import keep_history, read_vertices
 
 _SEPARATOR = "\x1f"
 
@@ -107,21 +107,13 @@ async def _restore_vertices(batch: Batch, group: Sequence[tuple[dict[str, Any], 
     connection, layout = batch.connection, batch.layout
     passages = Passages(layout)
     group = [(dict(row), record) for row, record in group]
-    moves: list[tuple[int, int]] = []
     versions, held = [], await read_vertices(connection, layout, [row["id"] for row, _ in group])
     for row, record in group:
-        former = row["id"]
-        if layout.by_id[label_id(former)].name != record["label"]:
-            row |= {
-                "id": await relabel(connection, passages, former, record["label"]),
-                "moved": layout.by_id[label_id(former)].name,
-            }
-            moves.append((former, row["id"]))
-            await connection.execute(layout.sql("write", "change"), DELETED, batch.kind, [former], [row["key"]])
-        if former in held:
-            versions.append((row, held[former], None))
-    if moves:
-        await connection.execute(batch.sql("note_moves"), batch.import_id, *map(list, zip(*moves, strict=True)))
+        table = layout.by_id[label_id(row["id"])].name
+        if main_label(table, record["properties"]) != record["label"]:
+            record["properties"] = relabelled(table, record["properties"], record["label"])
+        if row["id"] in held:
+            versions.append((row, held[row["id"]], None))
     await keep_history(connection, layout, batch.kind, versions, deleted=False)
     there = {row["id"] for row, _, _ in versions}
     await _put_properties(batch, [(row["id"], record["properties"], row["id"] in there) for row, record in group])

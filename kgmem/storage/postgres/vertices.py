@@ -8,11 +8,12 @@ from typing import Any
 import asyncpg
 
 from kgmem.domain.embedding import Vector
+from kgmem.domain.entity import RELATIONSHIP
 from kgmem.domain.errors import Conflict, VersionConflict
 from kgmem.storage.postgres.layout import VERTEX, Layout, know_labels, label_id
+from kgmem.storage.postgres.node_labels import borne, main_label, relabelled
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import alike, dumps, loads
-from kgmem.storage.postgres.relabelling import relabel
 from kgmem.storage.postgres.rows import VertexRow
 from kgmem.storage.postgres.turns import each, in_turns
 
@@ -162,15 +163,9 @@ async def _merge(
                 mend="Wait until that was noticed (some seconds), or run kgmem index rebuild.",
                 key=statement.key,
             )
-        if statement.relabels and layout.by_id[label_id(row["id"])].name != statement.label:
-            former = row["id"]
-            row |= {
-                "id": await relabel(connection, passages, former, statement.label),
-                "moved": layout.by_id[label_id(former)].name,
-            }
-            await connection.execute(layout.sql("write", "change"), DELETED, kind, [former], [statement.key])
         outcome.ids[at], outcome.versions[at] = row["id"], row["version"]
-        (repeated if row["stated"] == statement.digest else changed)[row["id"]] = (at, statement, row)
+        same = row["stated"] == statement.digest and not _relabels(layout, statement, row["id"], row["labels"])
+        (repeated if same else changed)[row["id"]] = (at, statement, row)
     # What another client deleted is stored anew, also by a statement that says nothing new.
     there = await existing(connection, layout, repeated)
     changed |= {id_: what for id_, what in repeated.items() if id_ not in there}
@@ -188,9 +183,11 @@ async def _merge_changed(
     layout = passages.layout
     before = await read_vertices(connection, layout, list(changed))
     written, same = [], []
-    async for id_, (at, statement, row) in in_turns(changed.items()):
+    async for id_, (at, statement, _) in in_turns(changed.items()):
         stored = statement.merge(before.get(id_, {}))
-        if id_ in before and alike(stored, before[id_]) and statement.vector is None and "moved" not in row:
+        if _relabels(layout, statement, id_, stored.get("labels")):
+            stored = relabelled(layout.by_id[label_id(id_)].name, stored, statement.label)
+        if id_ in before and alike(stored, before[id_]) and statement.vector is None:
             same.append((id_, statement.digest))
         else:
             written.append(_Written(at, id_, statement, stored, statement.row(stored), dumps(stored)))
@@ -211,6 +208,11 @@ async def _merge_changed(
         outcome.updated.append(w.id)
 
 
+def _relabels(layout: Layout, statement: Statement, id_: int, labels: Any) -> bool:
+    """Whether a statement names another label than the main one of the vertex, which bears these."""
+    return statement.relabels and borne(layout.by_id[label_id(id_)].name, labels)[0] != statement.label
+
+
 async def keep_history(
     connection: asyncpg.Connection,
     layout: Layout,
@@ -222,7 +224,9 @@ async def keep_history(
     """Move versions (index row, stored properties, ends of an edge) to the history; gives how many."""
     rows = []
     async for row, stored, ends in in_turns(versions):
-        label = row.get("moved") or layout.by_id[label_id(row["id"])].name
+        label = layout.by_id[label_id(row["id"])].name
+        if kind != RELATIONSHIP:
+            label = main_label(label, stored)
         record: dict[str, Any] = {"label": label, "properties": dict(stored)}
         if ends:
             record["start"], record["end"] = ends

@@ -5,8 +5,7 @@ from collections.abc import Collection, Iterable
 from kgmem.query.tree.labels import AllLabels, AnyLabel, LabelName, Labels, NotLabel, OneLabel
 from kgmem.storage.postgres.cypher.statement import Parameters
 from kgmem.storage.postgres.layout import EDGE, LABEL_SHIFT, VERTEX, Label, Layout
-
-UNLABELLED = ""  # The name under which kgmem registers the table of nodes that have no label of their own.
+from kgmem.storage.postgres.node_labels import NO_LABEL
 
 
 def node_condition(layout: Layout, labels: Labels, item: str, parameters: Parameters) -> str:
@@ -14,10 +13,12 @@ def node_condition(layout: Layout, labels: Labels, item: str, parameters: Parame
     if isinstance(labels, LabelName):
         further = f"{item}.labels @> {parameters.add_names([labels.name])}"
         held = layout.labels.get((VERTEX, labels.name))
-        return further if held is None else f"({_within(held.id, item)} OR {further})"
+        own = "" if held is None else f"{_within(held.id, item)} AND {item}.labels[1] IS DISTINCT FROM ''"
+        return f"({own} OR {further})" if own else further
     if isinstance(labels, AnyLabel):
-        held = layout.labels.get((VERTEX, UNLABELLED))
-        return "true" if held is None else f"(NOT {_within(held.id, item)} OR {item}.labels IS NOT NULL)"
+        held = layout.labels.get((VERTEX, NO_LABEL))
+        own = "true" if held is None else f"(NOT {_within(held.id, item)} OR {item}.labels IS NOT NULL)"
+        return f"CASE WHEN {item}.labels[1] = '' THEN {item}.labels[2] <> '' ELSE {own} END"
     if isinstance(labels, NotLabel):
         return f"(({node_condition(layout, labels.operand, item, parameters)}) IS NOT TRUE)"
     if isinstance(labels, AllLabels | OneLabel):
@@ -48,7 +49,7 @@ def lean_condition(layout: Layout, labels: Labels, id_: str) -> str:
 
 def _bears(labels: Labels, name: str) -> bool:
     if isinstance(labels, AnyLabel):
-        return name != UNLABELLED
+        return name != NO_LABEL
     if isinstance(labels, NotLabel):
         return not _bears(labels.operand, name)
     if isinstance(labels, AllLabels | OneLabel):

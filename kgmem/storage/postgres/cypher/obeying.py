@@ -18,14 +18,14 @@ from kgmem.domain.schema import (
 )
 from kgmem.query.values import Node, Relationship
 from kgmem.query.values.agtype import stored
-from kgmem.storage.postgres.layout import Layout, label_id
+from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.records import OWN_NAMES
 
 _NO_PROPERTIES = OWN_NAMES["entity"] - {"name", "text"}
 
 
-def check(layout: Layout, items: Iterable[Node | Relationship]) -> None:
-    """Raise InvalidInput for nodes and relationships that the graph's schema refuses."""
+def check(layout: Layout, items: Iterable[Node | Relationship], ends: Mapping[int, str]) -> None:
+    """Raise InvalidInput for nodes and relationships that the graph's schema refuses; `ends` are labels of ends."""
     schema, strict = layout.schema(), layout.graph.strict
     # What is asked of a label, or of a kind that is not declared itself, looked up once.
     of_label = cache(partial(asked_of_entity, schema))
@@ -35,7 +35,7 @@ def check(layout: Layout, items: Iterable[Node | Relationship]) -> None:
             if not strict and item.type not in schema.kinds:
                 _refuse(_unfit(of_kind(item.type), item.properties, OWN_NAMES["relationship"], item.type))
                 continue
-            start, end = (layout.by_id[label_id(end)].name for end in (item.start, item.end))
+            start, end = ends[item.start], ends[item.end]
             held = _plain(item.properties, OWN_NAMES["relationship"])
             _refuse(check_relationship(schema, strict, item.type, start, end, held))
             continue

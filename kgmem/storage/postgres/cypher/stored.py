@@ -9,6 +9,7 @@ from typing import Any
 
 from kgmem.query.values import Node, Relationship
 from kgmem.query.values.agtype import from_agtype, to_agtype
+from kgmem.storage.postgres.node_labels import borne
 
 _OF_NODES = frozenset({"labels", "scope"})
 _OF_RELATIONSHIPS = frozenset({"scope"})
@@ -22,10 +23,7 @@ def stored_name(name: str, *, of_node: bool = True) -> str:
 def node_of(id_: int, label: str, text: str) -> Node:
     """Give the node that a row tells of; `label` is its table's, empty for none."""
     held = from_agtype(text)
-    further = held.get("labels")
-    labels: tuple[str, ...] = (label,) if label else ()
-    if isinstance(further, list):
-        labels += tuple(each for each in further if isinstance(each, str) and each != label)
+    labels = tuple(each for each in borne(label, held.get("labels")) if each)
     return Node(id_, labels, _shown(held, _OF_NODES), str(id_))
 
 
@@ -34,11 +32,11 @@ def relationship_of(id_: int, kind: str, ends: tuple[int, int], text: str) -> Re
     return Relationship(id_, kind, *ends, _shown(from_agtype(text), _OF_RELATIONSHIPS), str(id_))
 
 
-def node_text(properties: Mapping[str, Any], further: list[str], scope: str) -> str:
-    """Give the properties of a node's row as agtype. Raises ValueProblem for what cannot be stored."""
+def node_text(properties: Mapping[str, Any], labels: list[str], scope: str) -> str:
+    """Give the properties of a node's row as agtype; `labels` as they are stored. Raises ValueProblem for others."""
     held = _named(properties, _OF_NODES)
-    if further:
-        held["labels"] = further
+    if labels:
+        held["labels"] = labels
     if scope:
         held["scope"] = scope
     return to_agtype(held)

@@ -190,9 +190,9 @@ class PostgresTransaction:
         """Make relationships."""
         return await self._writer.create_relationships(relationships)
 
-    async def update_nodes(self, nodes: Sequence[Node]) -> Mapping[int, Node]:
+    async def update_nodes(self, nodes: Sequence[Node]) -> None:
         """Write the labels and properties of nodes."""
-        return await self._writer.update_nodes(nodes)
+        await self._writer.update_nodes(nodes)
 
     async def update_relationships(self, relationships: Sequence[Relationship]) -> None:
         """Write the properties of relationships."""

@@ -14,15 +14,14 @@ from kgmem.query.execution.graph import NewNode, NewRelationship
 from kgmem.query.values import Node, Relationship
 from kgmem.storage.postgres import deleting
 from kgmem.storage.postgres.absorbing import Absorber
-from kgmem.storage.postgres.cypher.labels import UNLABELLED
 from kgmem.storage.postgres.cypher.obeying import check
 from kgmem.storage.postgres.cypher.reading import Reader
 from kgmem.storage.postgres.cypher.stored import node_text, relationship_text
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, label_id, scope_ids
+from kgmem.storage.postgres.node_labels import NO_LABEL, main_labels, stored_labels
 from kgmem.storage.postgres.passages import COPIED, Passages
 from kgmem.storage.postgres.records import loads
-from kgmem.storage.postgres.relabelling import relabel
 from kgmem.storage.postgres.vertices import keep_history
 
 _FILE = "cypher"
@@ -58,7 +57,7 @@ class Writer:
     async def create_nodes(self, nodes: Sequence[NewNode]) -> list[Node]:
         """Make nodes, each in the table of its first label."""
         self.wrote = True
-        names = [node.labels[0] if node.labels else UNLABELLED for node in nodes]
+        names = [node.labels[0] if node.labels else NO_LABEL for node in nodes]
         ids = await self._take_ids(VERTEX, names)
         groups: dict[str, list[tuple[int, str]]] = defaultdict(list)
         for id_, name, node in zip(ids, names, nodes, strict=True):
@@ -99,35 +98,29 @@ class Writer:
             [Relationship(id_, each.type, each.start, each.end, dict(each.properties), str(id_)) for id_, each in made]
         )
 
-    async def update_nodes(self, nodes: Sequence[Node]) -> dict[int, Node]:
-        """Write labels and properties; gives by the former id what moved to another table, since its label went."""
+    async def update_nodes(self, nodes: Sequence[Node]) -> None:
+        """Write labels and properties."""
         self.wrote = True
         locked = await self._locked("lock_nodes", [node.id for node in nodes])
         stored = await self._unchanged((await Reader(self.connection, self.layout).nodes(list(locked)))[1])
         await self._keep(locked, stored)
-        moved: dict[int, Node] = {}
         groups: dict[str, list[tuple[int, str]]] = defaultdict(list)
         for node in nodes:
             if node.id not in stored:
                 raise asyncpg.SerializationError("a node was deleted while it was changed")
-            id_ = await self._placed(node)
             if stored[node.id].get("key") != node.properties.get("key"):
-                self._keyed.add(id_)
-            if id_ != node.id:
-                moved[node.id] = Node(id_, node.labels, node.properties, str(id_))
-            label = self.layout.by_id[label_id(id_)]
-            further = [each for each in node.labels if each != label.name]
-            text = node_text(node.properties, further, str(stored[node.id].get("scope") or ""))
-            groups[label.age_name].append((id_, text))
+                self._keyed.add(node.id)
+            label = self.layout.by_id[label_id(node.id)]
+            labels = stored_labels(label.name, node.labels)
+            text = node_text(node.properties, labels, str(stored[node.id].get("scope") or ""))
+            groups[label.age_name].append((node.id, text))
         for name, rows in sorted(groups.items()):
             sql = self.layout.sql("write", "update_vertices", label=name)
             await self.connection.execute(sql, *map(list, zip(*rows, strict=True)))
-        held = self._state([moved.get(node.id, node) for node in nodes])
-        ids = [node.id for node in held]
+        ids = [node.id for node in self._state(nodes)]
         self._own.update(ids)
         async with self._indexing() as absorber:
             await absorber.vertices(ids, self.passages)
-        return moved
 
     async def update_relationships(self, relationships: Sequence[Relationship]) -> None:
         """Write the properties of relationships."""
@@ -168,7 +161,11 @@ class Writer:
 
     async def finish(self) -> None:
         """Check what holds at the end, and store what is searched by; nothing may follow but COMMIT."""
-        check(self.layout, self._stated.values())
+        ends = {
+            end for each in self._stated.values() if isinstance(each, Relationship) for end in (each.start, each.end)
+        }
+        mains = await main_labels(self.connection, self.layout, ends) if ends else {}
+        check(self.layout, self._stated.values(), mains)
         await self._check_keys()
         if self._passages is not None:
             await self._passages.store(self.connection)
@@ -288,13 +285,3 @@ class Writer:
                 groups[kind].append((row, stored[id_], ends[id_] if ends else None))
         for kind, versions in groups.items():
             await keep_history(self.connection, self.layout, kind, versions, deleted=False)
-
-    async def _placed(self, node: Node) -> int:
-        """Give the id of a node, which is another one when it has lost the label of its table."""
-        held = self.layout.by_id[label_id(node.id)].name
-        if held == UNLABELLED or held in node.labels:
-            return node.id
-        name = node.labels[0] if node.labels else UNLABELLED
-        if (VERTEX, name) not in self.layout.labels:
-            await ensure_labels(self.database, self.layout, VERTEX, [name])
-        return await relabel(self.connection, self.passages, node.id, name)

@@ -87,7 +87,12 @@ def hit(layout: Layout, row: Any, ranked: Ranked[int]) -> Hit:
 def _end(layout: Layout, told: Mapping[str, Any], which: str) -> End:
     id_ = told[which]
     label = layout.by_id.get(label_id(id_))
-    return End(told[f"{which}_key"] or f"_{id_}", told[f"{which}_name"], label.name if label else None)
+    name = told.get(f"{which}_label")
+    return End(
+        told[f"{which}_key"] or f"_{id_}",
+        told[f"{which}_name"],
+        name if name is not None else label.name if label else None,
+    )
 
 
 def _believed(row: Any, stated: float | None) -> float | None:

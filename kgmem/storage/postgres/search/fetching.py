@@ -13,6 +13,7 @@ from kgmem.domain.question import Question
 from kgmem.domain.ranking import Ranked
 from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres.layout import EDGE, Layout, know_labels, label_id
+from kgmem.storage.postgres.node_labels import main_label
 from kgmem.storage.postgres.records import loads, others_of, text_of
 from kgmem.storage.postgres.search import facts_hits, past, states
 from kgmem.storage.postgres.search.paths import causal_paths, entities_of, links_of, path_hit
@@ -113,7 +114,7 @@ def _hit(layout: Layout, row: Any, ranked: Ranked[int], paths: Sequence[CausalPa
         kind="episode" if is_episode else "entity",
         id=row["id"],
         key=row["key"],
-        label=layout.by_id[label_id(row["id"])].name,
+        label=main_label(layout.by_id[label_id(row["id"])].name, stored),
         name=text_of(stored, "title" if is_episode else "name"),
         text=text_of(stored, "text"),
         score=ranked.score,

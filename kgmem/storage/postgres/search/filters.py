@@ -29,7 +29,7 @@ def conditions(layout: Layout, what: What, parameters: Parameters) -> list[str]:
     found = []
     if what.labels:
         known = _numbers(layout, what)
-        by_id = f"(i.id >> 48) = ANY ({parameters.add(known, 'bigint[]')})"
+        by_id = f"((i.id >> 48) = ANY ({parameters.add(known, 'bigint[]')}) AND i.labels[1] IS DISTINCT FROM '')"
         found.append(f"({by_id} OR i.labels && {parameters.add(list(what.labels), 'text[]')})")
     if what.kinds:
         numbers = [_KINDS.get(kind, 0) for kind in what.kinds]

@@ -7,6 +7,7 @@ from kgmem.domain.answer import Hit
 from kgmem.domain.path import LABEL, CausalPath, FoundPath, PathEntity, PathLink
 from kgmem.domain.ranking import Ranked
 from kgmem.storage.postgres.layout import Layout, label_id
+from kgmem.storage.postgres.node_labels import main_label
 from kgmem.storage.postgres.records import loads, text_of
 from kgmem.storage.postgres.rows import fraction_of
 
@@ -60,8 +61,9 @@ def path_hit(rows: Mapping[int, Any], ranked: Ranked[int], path: CausalPath) -> 
 
 
 def _entity(layout: Layout, row: Any) -> PathEntity:
-    name = text_of(loads(row["properties"]), "name")
-    return PathEntity(row["id"], row["key"], layout.by_id[label_id(row["id"])].name, name, row["scope"])
+    stored = loads(row["properties"])
+    label = main_label(layout.by_id[label_id(row["id"])].name, stored)
+    return PathEntity(row["id"], row["key"], label, text_of(stored, "name"), row["scope"])
 
 
 def _link(layout: Layout, row: Any) -> PathLink:

@@ -224,17 +224,27 @@ CROSS JOIN LATERAL (
 LEFT JOIN {index}.source o ON o.key = s.source
 
 -- name: joined_labels
-SELECT DISTINCT kind, source >> 48 << 48 AS source, target >> 48 << 48 AS target FROM kgmem_found
+-- The tables of the ends, and their labels where these are not those of the tables.
+SELECT DISTINCT f.kind, f.source >> 48 AS source_table, f.target >> 48 AS target_table,
+       CASE WHEN a.labels[1] = '' THEN a.labels[2] END AS source_label,
+       CASE WHEN b.labels[1] = '' THEN b.labels[2] END AS target_label
+FROM kgmem_found f LEFT JOIN {index}.item a ON a.id = f.source LEFT JOIN {index}.item b ON b.id = f.target
 
 -- name: take_joined
 WITH gone AS (
     DELETE FROM kgmem_found f
-    USING unnest($1::integer[], $2::bigint[], $3::bigint[]) AS n (kind, source, target)
-    WHERE f.kind = n.kind AND f.source >> 48 << 48 = n.source AND f.target >> 48 << 48 = n.target
-    RETURNING f.at, f.source, f.target
+    USING (SELECT f.at, n.* FROM kgmem_found f
+           LEFT JOIN {index}.item a ON a.id = f.source LEFT JOIN {index}.item b ON b.id = f.target
+           JOIN unnest($1::integer[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])
+               AS n (kind, source_table, target_table, source_label, target_label)
+               ON f.kind = n.kind AND f.source >> 48 = n.source_table AND f.target >> 48 = n.target_table
+              AND CASE WHEN a.labels[1] = '' THEN a.labels[2] END IS NOT DISTINCT FROM n.source_label
+              AND CASE WHEN b.labels[1] = '' THEN b.labels[2] END IS NOT DISTINCT FROM n.target_label) n
+    WHERE f.at = n.at
+    RETURNING f.at, n.source_table, n.target_table, n.source_label, n.target_label
 ), staged AS (
     DELETE FROM kgmem_relationships s USING gone g WHERE s.at = g.at
-    RETURNING s.*, g.source AS source_id, g.target AS target_id
+    RETURNING s.*, g.source_table, g.target_table, g.source_label, g.target_label
 )
 SELECT * FROM staged ORDER BY place, at
 

@@ -57,11 +57,14 @@ SELECT (SELECT count(*) FROM {index}.item WHERE kind = 1) AS entities,
         WHERE n.nspname IN ($1, $2) AND c.relkind = 'r') AS bytes
 
 -- name: stats_labels
-SELECT l.kind, l.name, c.n
+-- Nodes that do not bear the label of their table count by that which they bear.
+SELECT l.kind, coalesce(c.borne, l.name) AS name, sum(c.n)::bigint AS n
 FROM {index}.label l
-JOIN (SELECT id >> 48 AS label, count(*) AS n FROM {index}.item WHERE kind < 3 GROUP BY 1
-      UNION ALL SELECT kind, count(*) FROM {index}.edge GROUP BY 1) c ON c.label = l.id
-ORDER BY c.n DESC, l.name
+JOIN (SELECT id >> 48 AS label, CASE WHEN labels[1] = '' THEN labels[2] END AS borne, count(*) AS n
+      FROM {index}.item WHERE kind < 3 GROUP BY 1, 2
+      UNION ALL SELECT kind, NULL, count(*) FROM {index}.edge GROUP BY 1) c ON c.label = l.id
+GROUP BY 1, 2
+ORDER BY n DESC, name
 
 -- name: stats_vectors
 SELECT count(*) FROM {index}.{table}

@@ -38,7 +38,8 @@ CREATE TABLE {index}.item (
     place      point,
     area       box,
     stated     bigint,                     -- hash of the last statement that was merged; null after a foreign write
-    labels     text[],                    -- further labels, beside the one in the id's upper 16 bits
+    labels     text[],                    -- further labels, beside the one in the id's upper 16 bits; with ''
+                                           -- first, other labels instead of it, the main one first
     key        text COLLATE "C" NOT NULL,
     UNIQUE (scope, key, kind)
 );

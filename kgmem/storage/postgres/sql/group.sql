@@ -74,7 +74,7 @@ ORDER BY c.level, c.size DESC, c.id LIMIT $6
 SELECT c.id, c.level, c.parent, c.size, c.made_at FROM {index}.community c WHERE c.id = $1 AND c.scope = $2
 
 -- name: members
-SELECT n.id AS community, m.item, m.centrality, i.key, l.name AS label
+SELECT n.id AS community, m.item, m.centrality, i.key, CASE WHEN i.labels[1] = '' THEN i.labels[2] ELSE l.name END AS label
 FROM unnest($1::bigint[]) AS n (id)
 CROSS JOIN LATERAL (
     SELECT * FROM {index}.community_member WHERE community = n.id ORDER BY centrality DESC, item LIMIT $2) m

@@ -204,3 +204,9 @@ WHERE scope = $1 AND (one, other) IN (($2, $3), ($3, $2))
 
 -- name: told_apart
 SELECT one, other FROM {index}.likeness WHERE scope = $1 AND state = 2 AND (one = ANY ($2::text[]) OR other = ANY ($2::text[]))
+
+-- name: lead_label_starts
+UPDATE {graph}.{label} SET start_id = $1::graphid WHERE id = ANY ($3::graphid[]) AND start_id = $2::graphid
+
+-- name: lead_label_ends
+UPDATE {graph}.{label} SET end_id = $1::graphid WHERE id = ANY ($3::graphid[]) AND end_id = $2::graphid

@@ -92,7 +92,7 @@ SELECT w.asked AS gone_key, i.id FROM went w
 JOIN {index}.item i ON i.scope = w.scope AND i.key = w.key AND i.kind = 1
 
 -- name: items
-SELECT i.id, i.key, i.scope, l.name AS label FROM {index}.item i JOIN {index}.label l ON l.id = i.id >> 48
+SELECT i.id, i.key, i.scope, CASE WHEN i.labels[1] = '' THEN i.labels[2] ELSE l.name END AS label FROM {index}.item i JOIN {index}.label l ON l.id = i.id >> 48
 WHERE i.id = ANY ($1::bigint[]) AND i.kind = 1
 
 -- name: neighbours

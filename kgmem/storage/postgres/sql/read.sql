@@ -8,8 +8,13 @@ ORDER BY length(s.path) DESC LIMIT 1
 SELECT i.id, i.key, i.version, i.known_from, s.path AS scope
 FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
 WHERE i.kind = $1 AND s.path = ANY ($2::text[]) AND i.id > $3
-  AND ($4::integer IS NULL OR (i.id >= $4::bigint << 48 AND i.id < ($4::bigint + 1) << 48) OR $5::text = ANY (i.labels))
+  AND ($4::integer IS NULL OR $5::text = ANY (i.labels)
+       OR (i.id >= $4::bigint << 48 AND i.id < ($4::bigint + 1) << 48 AND i.labels[1] IS DISTINCT FROM ''))
 ORDER BY i.id LIMIT $6
+
+-- name: main_labels
+-- Of nodes that do not bear the label of their table.
+SELECT id, labels[2] AS label FROM {index}.item WHERE id = ANY ($1::bigint[]) AND labels[1] = ''
 
 -- name: items_of_session
 SELECT i.id, i.key, i.version, i.known_from, s.path AS scope

@@ -52,7 +52,7 @@ WHERE i.kind = 2 AND s.path = $1 AND i.key = ANY ($2::text[]) ORDER BY i.id
 
 -- name: known
 -- Entities that a scope sees under any of these keys, the nearest scope first.
-SELECT DISTINCT ON (i.key) i.key, l.name AS label
+SELECT DISTINCT ON (i.key) i.key, CASE WHEN i.labels[1] = '' THEN i.labels[2] ELSE l.name END AS label
 FROM {index}.scope s JOIN {index}.item i ON i.scope = s.id AND i.kind = 1
 JOIN {index}.label l ON l.id = i.id >> 48
 WHERE s.path = ANY ($1::text[]) AND i.key = ANY ($2::text[])

@@ -117,6 +117,8 @@ SELECT i.id, i.kind, i.key, i.trust, i.known_from, s.path AS scope, o.key AS sou
        o.trust AS source_trust, v.properties,
        jsonb_build_object(
            'confidence', e.confidence, 'strength', e.strength,
+           'start_label', CASE WHEN a.labels[1] = '' THEN a.labels[2] END,
+           'end_label', CASE WHEN b.labels[1] = '' THEN b.labels[2] END,
            'start', e.source, 'start_key', a.key, 'start_name', CASE e.source >> 48 %(starts)s END,
            'end', e.target, 'end_key', b.key, 'end_name', CASE e.target >> 48 %(ends)s END)::text AS told,
        %(state)s AS state

@@ -1,10 +1,10 @@
 -- name: entity
-SELECT i.id, i.version, i.key, l.name AS label, 1.0::float8 AS centrality FROM {index}.item i
+SELECT i.id, i.version, i.key, CASE WHEN i.labels[1] = '' THEN i.labels[2] ELSE l.name END AS label, 1.0::float8 AS centrality FROM {index}.item i
 JOIN {index}.label l ON l.id = i.id >> 48
 WHERE i.scope = $1 AND i.key = $2 AND i.kind = 1
 
 -- name: members
-SELECT i.id, i.version, i.key, l.name AS label, m.centrality::float8 AS centrality, c.size
+SELECT i.id, i.version, i.key, CASE WHEN i.labels[1] = '' THEN i.labels[2] ELSE l.name END AS label, m.centrality::float8 AS centrality, c.size
 FROM {index}.community c
 JOIN {index}.community_member m ON m.community = c.id
 JOIN {index}.item i ON i.id = m.item AND i.scope = c.scope

@@ -146,14 +146,6 @@ INSERT INTO {index}.change (operation, kind, ids, import) VALUES (2, $1, $2, -($
 -- What this transaction deleted, it deleted to take the import back out.
 UPDATE {index}.change SET import = -($1::integer) WHERE xid = pg_current_xact_id() AND operation = 3 AND import IS NULL
 
--- name: note_moves
-WITH moved AS (
-    UPDATE kgmem.import_move m SET now = n.now
-    FROM unnest($2::bigint[], $3::bigint[]) AS n (former, now) WHERE m.import = $1 AND m.now = n.former)
-INSERT INTO kgmem.import_move (import, former, now)
-SELECT $1, n.former, n.now FROM unnest($2::bigint[], $3::bigint[]) AS n (former, now)
-ON CONFLICT (import, former) DO UPDATE SET now = excluded.now
-
 -- name: came_undone
 SELECT CASE WHEN operation = 3 THEN kind ELSE 0 END AS kind, sum(cardinality(ids))::bigint AS count
 FROM {index}.change WHERE import = -($1::integer) AND kind <= 3 GROUP BY 1

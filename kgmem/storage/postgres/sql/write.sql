@@ -15,7 +15,7 @@ ON CONFLICT (scope, key, kind) DO NOTHING
 RETURNING id, scope, key
 
 -- name: lock_items
-SELECT i.id, i.scope, i.key, i.version, i.stated, i.known_from
+SELECT i.id, i.scope, i.key, i.version, i.stated, i.known_from, i.labels
 FROM {index}.item i
 JOIN unnest($2::integer[], $3::text[]) AS n (scope, key) ON i.scope = n.scope AND i.key = n.key AND i.kind = $1
 ORDER BY i.id
@@ -72,15 +72,6 @@ ON CONFLICT (id, version) DO NOTHING
 
 -- name: read_passages
 SELECT id, item, ordinal, body FROM {index}.passage WHERE item = ANY ($1::bigint[]) ORDER BY id FOR UPDATE
-
--- name: move_passages
-UPDATE {index}.passage p SET item = n.item FROM unnest($1::bigint[], $2::bigint[]) AS n (former, item)
-WHERE p.item = n.former
-
--- name: move_vectors
-UPDATE {index}.{table} v SET item = n.item
-FROM unnest($1::bigint[], $2::bigint[]) AS n (former, item) JOIN {index}.passage p ON p.item = n.former
-WHERE v.passage = p.id
 
 -- name: delete_passages
 WITH gone AS (DELETE FROM {index}.passage WHERE id = ANY ($1::bigint[]) RETURNING id)
