@@ -107,7 +107,7 @@ class ImportReader:
     def with_defaults(self, record: AnyRecord) -> AnyRecord:
         """Give a record with the source and scope of the import where it names none."""
         if isinstance(record, BeliefRecord):
-            scoped = record.scope or not self.options.scope
+            scoped = record.scope or record.told.get("scope") == "" or not self.options.scope
             return record if scoped else BeliefRecord(record.kind, {**record.told, "scope": self.options.scope})
         if isinstance(record, Source):
             return record

@@ -12,6 +12,7 @@ from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.question import Question, What
 from kgmem.domain.relationship import Relationship
+from kgmem.domain.source import Source
 from kgmem.memory import Memory
 from kgmem.services.export_records import ExportOptions
 from kgmem.services.importing import ImportOptions, ImportResult
@@ -92,6 +93,22 @@ async def test_an_export_of_one_scope_holds_that_scope_alone(memory: Memory, gra
     assert not shared & own
     assert all("'scope': ''" in each for each in shared)
     assert await records(memory, graph, "user/43") == set()
+
+
+async def test_an_export_of_one_scope_tells_of_no_sources_of_others(memory: Memory, graph: str) -> None:
+    await memory.put_sources(graph, [Source(key, key.title(), trust=0.9) for key in ("mine", "yours", "press", "link")])
+    await memory.put_entities(
+        graph, [Entity("a", source="mine", scope=OWN), Entity("b", source="yours", scope="user/43")]
+    )
+    await memory.put_entities(graph, [Entity("c", source="press")])
+    await memory.put_relationships(graph, [Relationship("SEES", "a", "c", source="link", scope=OWN)])
+
+    async def told(scope: str | None) -> set[str]:
+        return {item.key async for item in memory.export(graph, scope=scope) if isinstance(item, Source)}
+
+    assert await told(None) == {"mine", "yours", "press", "link"}
+    assert await told(OWN) == {"mine", "link"}
+    assert await told("") == {"press"}
 
 
 async def load(memory: Memory, graph: str, *shapes: Mapping[str, Any], **options: Any) -> ImportResult:

@@ -17,7 +17,7 @@ from kgmem.domain.shapes import Shapes
 from kgmem.domain.source import Source
 from kgmem.storage.postgres.belief_export import beliefs
 from kgmem.storage.postgres.layout import Layout
-from kgmem.storage.postgres.reading import entities_of, episodes_of, relationships_of, sources
+from kgmem.storage.postgres.reading import entities_of, episodes_of, relationships_of, sources, sources_of_scope
 from kgmem.storage.postgres.shapes import entity_shapes, read_keys, relationship_shapes
 
 Record: TypeAlias = Entity | Relationship | Episode | Source | BeliefRecord
@@ -29,7 +29,7 @@ async def everything(
     connection: asyncpg.Connection, layout: Layout, scope: str | None, embeddings: WhichVectors
 ) -> AsyncGenerator[Sequence[Record], None]:
     """Give sources, entities, relationships and episodes, in pages of one transaction's snapshot."""
-    yield await sources(connection, layout)
+    yield await (sources(connection, layout) if scope is None else sources_of_scope(connection, layout, scope))
     async for entities in _entities(connection, layout, scope, embeddings):
         yield entities
     async for edges in _read(connection, layout, (layout.sql("read", "all_edges"), scope), relationships_of):

@@ -121,6 +121,12 @@ async def sources(connection: asyncpg.Connection, layout: Layout) -> list[Source
     return [Source(**dict(row)) for row in await connection.fetch(layout.sql("read", "sources"))]
 
 
+async def sources_of_scope(connection: asyncpg.Connection, layout: Layout, scope: str) -> list[Source]:
+    """Give the registered sources that records of exactly this scope name, by key."""
+    rows = await connection.fetch(layout.sql("read", "sources_of_scope"), scope)
+    return [Source(**dict(row)) for row in rows]
+
+
 async def changes(connection: asyncpg.Connection, layout: Layout, after: int, limit: int) -> list[Change]:
     """Give the changes after a cursor before which no other can still appear."""
     rows = await connection.fetch(layout.sql("read", "changes"), after, limit)
