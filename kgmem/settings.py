@@ -75,6 +75,15 @@ class Settings(BaseSettings):
     )
     max_batch: int = Field(default=10_000, ge=1, description="Most items in one write request.")
     max_requests: int = Field(default=256, ge=1, description="Most requests that one server works on at the same time.")
+    max_connections: int = Field(
+        default=1000, ge=1, description="Most open connections of the REST server; what comes beyond is told 503."
+    )
+    header_timeout: float = Field(
+        default=10.0, gt=0, description="Seconds in which the header of a request must have come."
+    )
+    idle_timeout: float = Field(
+        default=30.0, gt=0, description="Seconds after which a connection without a request is closed."
+    )
     request_timeout: float = Field(default=60.0, gt=0, description="Seconds after which a request is given up.")
     embedder: str = Field(
         default="minilm",

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import math
 import signal
 import socket
 import sys
@@ -15,6 +16,7 @@ from kgmem.domain.errors import ServerError
 from kgmem.memory import Memory
 from kgmem.settings import Settings
 from kgmem_api.app import Opener, create_app
+from kgmem_api.connections import limited
 from kgmem_api.logs import configure
 
 Beside = Callable[[Memory], AbstractAsyncContextManager[object]]
@@ -94,16 +96,19 @@ class _Server(uvicorn.Server):
     """A uvicorn server that tells when it is ready, and whose event streams end when it is asked to stop."""
 
     def __init__(self, app: FastAPI, ready: Callable[[str], None] | None) -> None:
+        settings: Settings = app.state.settings
+        connection = limited(most=settings.max_connections, header_seconds=settings.header_timeout)
         super().__init__(
             uvicorn.Config(
                 app,
+                http=connection,
                 lifespan="off",
                 ws="none",
                 log_config=None,
                 access_log=False,  # kgmem writes its own line for each request.
                 server_header=False,
                 proxy_headers=False,
-                timeout_keep_alive=30,
+                timeout_keep_alive=math.ceil(settings.idle_timeout),
                 timeout_graceful_shutdown=GRACE,
             )
         )

@@ -1,7 +1,7 @@
 """The engine behind the port: queries as the façade asks them, answered one by one or several in a transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from typing import Any
@@ -17,6 +17,7 @@ from kgmem.query.values.finding import found_in
 from kgmem.query.values.native import from_python
 
 IDLE = 60.0  # Seconds without a query after which a transaction of several queries is rolled back.
+_CONVERTED_AT_ONCE = 2_000  # Values of parameters.
 
 
 class GraphCypher:
@@ -42,7 +43,7 @@ class GraphCypher:
 
     async def run(self, graph: str, query: CypherQuery) -> CypherAnswer:
         """Answer one query in a transaction of its own."""
-        return _answer(await self._engine.run(self._asked(graph, query)))
+        return _answer(await self._engine.run(await self._asked(graph, query)))
 
     def found_in(self, answer: CypherAnswer) -> FoundInRows:
         """Give what rows hold of the graph."""
@@ -57,13 +58,13 @@ class GraphCypher:
         finally:
             await transaction.undo()
 
-    def _asked(self, graph: str, query: CypherQuery) -> Asked:
+    async def _asked(self, graph: str, query: CypherQuery) -> Asked:
         seconds = min(query.seconds or self._limits.seconds, self._limits.seconds)
         rows = min(query.rows or self._limits.rows, self._limits.rows)
         return Asked(
             query.text,
             graph,
-            {name: from_python(value) for name, value in query.parameters.items()},
+            await _parameters(query.parameters),
             query.scope,
             query.mode == "write",
             replace(self._limits, seconds=seconds, rows=rows),
@@ -81,8 +82,32 @@ class GraphCypher:
 
     async def within(self, held: "_Transaction", query: CypherQuery, transaction: GraphTransaction) -> CypherAnswer:
         """Answer one query of a transaction."""
-        asked = self._asked(held.graph, replace(query, mode=held.mode, scope=held.scope))
+        asked = await self._asked(held.graph, replace(query, mode=held.mode, scope=held.scope))
         return _answer(await self._engine.run_within(asked, transaction))
+
+
+async def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give parameters as Cypher values: in a thread where there are many, so that others have their turn."""
+
+    def convert() -> dict[str, Any]:
+        return {name: from_python(value) for name, value in given.items()}
+
+    return await asyncio.to_thread(convert) if _are_many(given) else convert()
+
+
+def _are_many(given: Mapping[str, Any]) -> bool:
+    """Whether parameters hold more values than are converted in a millisecond or two; looks at no more of them."""
+    left = _CONVERTED_AT_ONCE
+    waiting: list[Any] = [given]
+    while waiting:
+        value = waiting.pop()
+        inner = value.values() if isinstance(value, Mapping) else value
+        if isinstance(inner, Collection) and not isinstance(inner, str | bytes | bytearray):
+            left -= len(inner)
+            if left < 0:
+                return True
+            waiting += inner
+    return False
 
 
 class _Undone(Exception):

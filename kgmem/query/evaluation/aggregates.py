@@ -19,6 +19,11 @@ class Accumulator(ABC):
     def take(self, value: Any) -> None:
         """Take one value. Raises ValueProblem."""
 
+    def take_times(self, value: Any, times: int) -> None:
+        """Take one value so many times. Raises ValueProblem."""
+        for _ in range(times):
+            self.take(value)
+
     @abstractmethod
     def result(self) -> Value:
         """Give what the values taken so far come to."""

@@ -9,7 +9,7 @@ from kgmem.query.execution.graph import Condition, Matched, Sought
 from kgmem.query.execution.joining import chooser
 from kgmem.query.execution.paths import build_path
 from kgmem.query.execution.questions import Question, attempted, constant, questions
-from kgmem.query.execution.run import WEIGHT, Rows, Run
+from kgmem.query.execution.run import WEIGHT, Rows, Run, slices
 from kgmem.query.planning.names import names_in
 from kgmem.query.planning.needs import ALL, IDENTITY
 from kgmem.query.planning.steps import JoinKey, LinkPart, Order, Pattern
@@ -121,10 +121,10 @@ async def _bound(
     choose = await chooser(run, keys, asked, ways, binder)
     made: Found = []
     for number, (origin, row) in enumerate(zip(asked.origins, asked.source, strict=True)):
-        for way in choose(number):
-            new = binder(row, way)
-            if new is not None:
-                made.append((origin, new))
+        for part in slices(list(choose(number))):
+            bound = [binder(row, way) for way in part]
+            made += [(origin, new) for new in bound if new is not None]
+            await run.turn()
         run.check(made, at)
     return made
 

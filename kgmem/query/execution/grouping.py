@@ -7,7 +7,7 @@ from typing import Any
 from kgmem.query.analysis.findings import Column
 from kgmem.query.evaluation.aggregates import AGGREGATES, Accumulator, accumulator
 from kgmem.query.evaluation.setting import Row
-from kgmem.query.execution.run import WEIGHT, Rows, Run
+from kgmem.query.execution.run import WEIGHT, Rows, Run, slices
 from kgmem.query.tree.clauses import Subquery
 from kgmem.query.tree.expressions import Call, CountAll, Expression, Variable
 from kgmem.query.tree.walking import rebuilt
@@ -60,22 +60,27 @@ async def group(run: Run, grouped: Grouped, rows: Rows) -> Rows:
     keys = [await run.values(column.value, rows) for column in grouped.keys]
     columns = [await _taken(run, each, rows) for each in grouped.aggregations]
     groups: dict[Hashable, _Group] = {}
-    for number, row in enumerate(rows):
-        key = tuple(group_key(column[number]) for column in keys)
-        held = groups.get(key)
-        if held is None:
-            held = groups[key] = _Group(row, await _accumulators(run, grouped, row))
-        for each, values, accumulator_ in zip(grouped.aggregations, columns, held.accumulators, strict=True):
-            value = True if values is None else values[number]
-            if value is not None:
-                _take(run, accumulator_, value, each.call.at, row.get(WEIGHT, 1))
+    for part in slices(range(len(rows))):
+        for number in part:
+            row = rows[number]
+            key = tuple([group_key(column[number]) for column in keys])
+            held = groups.get(key)
+            if held is None:
+                held = groups[key] = _Group(row, await _accumulators(run, grouped, row))
+            for each, values, accumulator_ in zip(grouped.aggregations, columns, held.accumulators, strict=True):
+                value = True if values is None else values[number]
+                if value is not None:
+                    await _take(run, accumulator_, value, each.call.at, row.get(WEIGHT, 1))
+        await run.turn()
     if not groups and not grouped.keys:
         groups[()] = _Group({}, await _accumulators(run, grouped, {}))
-    made = [_result(run, grouped, held) for held in groups.values()]
+    made: Rows = []
+    for some in slices(list(groups.values())):
+        made += [_result(run, grouped, held) for held in some]
+        await run.turn()
     found: Rows = [{} for _ in made]
     for name, expression in grouped.columns:
-        for row, value in zip(found, await run.values(expression, made), strict=True):
-            row[name] = value
+        await run.put(found, name, await run.values(expression, made))
     return found
 
 
@@ -89,10 +94,14 @@ def _result(run: Run, grouped: Grouped, held: _Group) -> Row:
     return row
 
 
-def _take(run: Run, accumulator_: Accumulator, value: Any, at: int, times: int) -> None:
+async def _take(run: Run, accumulator_: Accumulator, value: Any, at: int, times: int) -> None:
     try:
-        for _ in range(times):
+        if times == 1:
             accumulator_.take(value)
+            return
+        for part in slices(range(times)):
+            accumulator_.take_times(value, len(part))
+            await run.turn()
     except ValueProblem as problem:
         raise run.setting.error(problem, at) from problem
 

@@ -3,10 +3,10 @@
 from kgmem.query.execution.candidates import Asking
 from kgmem.query.execution.numbers import wanted
 from kgmem.query.execution.repeating import plain, staged
-from kgmem.query.execution.run import WEIGHT, Rows, Run
+from kgmem.query.execution.run import WEIGHT, Rows, Run, slices
 from kgmem.query.planning.steps import Match
 
-_BATCH = 5000  # Rows whose ids are sent at once.
+_BATCH = 2000  # Rows whose ids are sent at once.
 
 
 async def match(run: Run, step: Match, rows: Rows) -> Rows:
@@ -37,10 +37,10 @@ async def matches(run: Run, asking: Asking, rows: Rows, at: int) -> list[Rows]:
     if not rows:
         return groups
     found = await (staged(run, asking.pattern, rows, at) if asking.pattern.stages else plain(run, asking, rows, at))
-    for origin, new in found:
-        groups[origin].append(new)
-    for group in groups:
-        for new in group:
+    for part in slices(found):
+        for origin, new in part:
+            groups[origin].append(new)
             for name in [name for name in new if name[:1] == "\0" and name != WEIGHT]:
                 del new[name]
+        await run.turn()
     return groups

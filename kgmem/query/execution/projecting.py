@@ -1,14 +1,19 @@
 """WITH, RETURN and UNWIND: columns, groups, DISTINCT, ORDER BY, SKIP, LIMIT, WHERE."""
 
-from collections.abc import Sequence
+import heapq
+import itertools
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.grouping import group, prepare
 from kgmem.query.execution.numbers import number, wanted
-from kgmem.query.execution.run import Rows, Run
+from kgmem.query.execution.run import Rows, Run, slices
 from kgmem.query.planning.steps import Finish, Project, Unwind
 from kgmem.query.tree.clauses import SortKey
 from kgmem.query.values.comparison import group_key, order_key
+
+_SORTED_AT_ONCE = 8192
 
 
 async def unwind(run: Run, step: Unwind, rows: Rows) -> Rows:
@@ -20,7 +25,9 @@ async def unwind(run: Run, step: Unwind, rows: Rows) -> Rows:
     for row, value in zip(rows, await run.values(step.source, rows), strict=True):
         items = value if isinstance(value, list) else [] if value is None else [value]
         items = items[: max(most - len(result), 0)]
-        result += [{**row, step.name: item} for item in items]
+        for part in slices(items):
+            result += [{**row, step.name: item} for item in part]
+            await run.turn()
         run.check(result, step.at)
     return result
 
@@ -46,37 +53,89 @@ async def project(run: Run, step: Project, rows: Rows) -> Rows:
     else:
         made = await _columns(run, step, rows)
         # What comes after sees the variables that were there before, too.
-        seen = [{**row, **new} for row, new in zip(rows, made, strict=True)] if projected.sees_before else made
+        seen = await _together(run, rows, made) if projected.sees_before else made
     if step.distinct:
         names = [column.name for column in projected.columns]
-        made = list({tuple(group_key(row[name]) for name in names): row for row in reversed(made)}.values())[::-1]
-        seen = made
-    pairs = list(zip(seen, made, strict=True))
+        made = seen = await distinct(run, names, made)
+    last = None if limit is None else skip + limit
+    if not projected.order and projected.where is None:
+        return made[skip:last] if skip or limit is not None else made
+    places: Sequence[int] = range(len(made))
     if projected.order:
-        pairs = await _sorted(run, projected.order, pairs)
-    pairs = pairs[skip : None if limit is None else skip + limit]
+        places = await _sorted(run, projected.order, seen)
+    places = places[skip:last]
     if projected.where is not None:
-        kept = {id(row) for row in await run.where([projected.where], [each for each, _ in pairs])}
-        pairs = [pair for pair in pairs if id(pair[0]) in kept]
-    return [new for _, new in pairs]
+        kept = set(map(id, await run.where([projected.where], await _at(run, seen, places))))
+        found: list[int] = []
+        for part in slices(places):
+            found += [at for at in part if id(seen[at]) in kept]
+            await run.turn()
+        places = found
+    return await _at(run, made, places)
+
+
+async def _at(run: Run, rows: Rows, places: Sequence[int]) -> Rows:
+    """Give the rows at places."""
+    found: Rows = []
+    for part in slices(places):
+        found += [rows[at] for at in part]
+        await run.turn()
+    return found
 
 
 async def _columns(run: Run, step: Project, rows: Rows) -> Rows:
     outer = step.outer
-    made: Rows = [{name: value for name, value in row.items() if name in outer} for row in rows] if outer else []
-    made = made or [{} for _ in rows]
+    made: Rows = []
+    for part in slices(rows):
+        made += [{name: row[name] for name in outer if name in row} for row in part]
+        await run.turn()
     for column in step.projected.columns:
-        name = column.name
-        for row, value in zip(made, await run.values(column.value, rows), strict=True):
-            row[name] = value
+        await run.put(made, column.name, await run.values(column.value, rows))
     return made
 
 
-async def _sorted(run: Run, order: Sequence[SortKey], pairs: list[tuple[Row, Row]]) -> list[tuple[Row, Row]]:
-    """Sort by the last key first, since sorting leaves what is equal in its order."""
-    rows = [each for each, _ in pairs]
-    keys = [list(map(order_key, await run.values(key.value, rows))) for key in order]
-    places = list(range(len(pairs)))
-    for key, values in zip(reversed(order), reversed(keys), strict=True):
-        places.sort(key=values.__getitem__, reverse=key.descending)
-    return [pairs[n] for n in places]
+async def _together(run: Run, rows: Rows, made: Rows) -> Rows:
+    seen: Rows = []
+    for part in slices(range(len(rows))):
+        seen += [{**rows[at], **made[at]} for at in part]
+        await run.turn()
+    return seen
+
+
+async def distinct(run: Run, names: Sequence[str], rows: Rows) -> Rows:
+    """Give the first of the rows that are equal in these columns."""
+    first: dict[Hashable, Row] = {}
+    for part in slices(rows):
+        for row in part:
+            first.setdefault(tuple([group_key(row[name]) for name in names]), row)
+        await run.turn()
+    return list(first.values())
+
+
+async def _sorted(run: Run, order: Sequence[SortKey], rows: Rows) -> list[int]:
+    """Give the places of rows in order: sorted by the last key first, since sorting leaves what is equal as it is."""
+    places = list(range(len(rows)))
+    for key in reversed(order):
+        values: list[Any] = []
+        for part in slices(await run.values(key.value, rows)):
+            values += map(order_key, part)
+            await run.turn()
+        places = await _sorted_places(run, places, values, descending=key.descending)
+    return places
+
+
+async def _sorted_places(run: Run, places: list[int], values: list[Any], *, descending: bool) -> list[int]:
+    """Sort places by their values, in runs that are merged: one sort of all would let nobody have a turn."""
+    value = values.__getitem__
+    if len(places) <= _SORTED_AT_ONCE:
+        return sorted(places, key=value, reverse=descending)
+    runs = []
+    for first in range(0, len(places), _SORTED_AT_ONCE):
+        runs.append(sorted(places[first : first + _SORTED_AT_ONCE], key=value, reverse=descending))
+        await run.turn()
+    merged = heapq.merge(*runs, key=value, reverse=descending)
+    found: list[int] = []
+    while part := list(itertools.islice(merged, _SORTED_AT_ONCE // 8)):
+        found += part
+        await run.turn()
+    return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.candidates import Asking, Found, candidates
-from kgmem.query.execution.run import Rows, Run
+from kgmem.query.execution.run import Rows, Run, slices
 from kgmem.query.execution.searching import search
 from kgmem.query.execution.selecting import select
 from kgmem.query.planning.needs import ALL
@@ -25,8 +25,15 @@ async def plain(run: Run, asking: Asking, rows: Rows, at: int) -> Found:
     found, predicates = await candidates(run, asking, rows, at)
     if not predicates:
         return found
-    origins = {id(new): origin for origin, new in found}
-    return [(origins[id(new)], new) for new in await run.where(predicates, [new for _, new in found])]
+    origins: dict[int, int] = {}
+    for part in slices(found):
+        origins |= {id(new): origin for origin, new in part}
+        await run.turn()
+    kept: Found = []
+    for some in slices(await run.where(predicates, [new for _, new in found])):
+        kept += [(origins[id(new)], new) for new in some]
+        await run.turn()
+    return kept
 
 
 async def staged(run: Run, pattern: Pattern, rows: Rows, at: int) -> Found:

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from kgmem.domain.access import Key
 from kgmem.domain.graph import no_such_graph
@@ -25,14 +25,25 @@ from kgmem.query.tree.expressions import Expression
 from kgmem.query.values import Node
 from kgmem.query.values.problems import ValueProblem
 
+T = TypeVar("T")
 Rows = list[Row]
 StepHandler = Callable[["Run", Any, Rows], Awaitable[Rows]]
 Answer = Callable[["Run", Expression, Sequence[Row]], Awaitable[Sequence[Any]]]
 
-_AT_ONCE = 4096  # Rows for which an expression is computed without a pause.
+_AT_ONCE = 1024  # Rows that are worked on without a look at the clock.
+_TURN = 0.005  # Seconds of work after which others have their turn.
 WEIGHT = "\0weight"  # How many equal rows a row stands for.
 # Functions that look into the graph.
 _LOOKING = frozenset({"startnode", "endnode", "kgmem.known_at"})
+
+
+def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Give items in slices, each so short that work on it takes some milliseconds at the most."""
+    if len(items) <= _AT_ONCE:
+        yield items
+        return
+    for first in range(0, len(items), _AT_ONCE):
+        yield items[first : first + _AT_ONCE]
 
 
 def _looked_at(expression: Expression) -> tuple[tuple[Expression, ...], bool]:
@@ -108,6 +119,7 @@ class Run:
         self._prepared: dict[int, Prepared] = {}
         self._answers: dict[tuple[int, int], Any] = {}
         self._depth = 0
+        self._turned = time.perf_counter()
 
     async def steps(self, steps: Iterable[Step], rows: Rows) -> Rows:
         """Run steps one after another, each over all rows that the one before gave."""
@@ -118,6 +130,7 @@ class Run:
             except ValueProblem as problem:
                 raise self.setting.error(problem, step.at) from problem
             self.check(rows, step.at)
+            await self.turn()
             if self.profile is not None:
                 before = self.profile.get(id(step), (0, 0, 0.0))
                 seconds = time.perf_counter() - began
@@ -155,6 +168,20 @@ class Run:
         new.counters, new.profile = self.counters, self.profile
         new.visitors, new.runs = self.visitors, self.runs
         return new
+
+    async def turn(self) -> None:
+        """Let others have their turn in the event loop, once this statement has worked for some milliseconds.
+
+        Steps call it after each slice of their rows. Raises TimedOut, and CypherError where too much memory is taken.
+        """
+        if time.perf_counter() - self._turned < _TURN:
+            return
+        try:
+            self._watch()
+        except ValueProblem as problem:
+            raise self.setting.error(problem, 0) from problem
+        await asyncio.sleep(0)
+        self._turned = time.perf_counter()
 
     def check(self, rows: Sized, at: int) -> None:
         """Raise an error where there are more rows than a step may hold."""
@@ -210,11 +237,17 @@ class Run:
         if len(rows) <= _AT_ONCE:
             return [compute(row) for row in rows]
         found: list[Any] = []
-        for first in range(0, len(rows), _AT_ONCE):
-            self._watch()
-            found += [compute(row) for row in rows[first : first + _AT_ONCE]]
-            await asyncio.sleep(0)
+        for part in slices(rows):
+            found += [compute(row) for row in part]
+            await self.turn()
         return found
+
+    async def put(self, rows: Rows, name: str, values: Sequence[Any]) -> None:
+        """Put a value into each row."""
+        for part in slices(range(len(rows))):
+            for at in part:
+                rows[at][name] = values[at]
+            await self.turn()
 
     async def value(self, expression: Expression, row: Row) -> Any:
         """Give the value of an expression for one row."""
@@ -226,7 +259,11 @@ class Run:
             if not rows:
                 break
             found = await self.values(predicate, rows)
-            rows = [row for row, value in zip(rows, found, strict=True) if self.holds(value, predicate.at)]
+            kept: Rows = []
+            for part in slices(range(len(rows))):
+                kept += [rows[number] for number in part if self.holds(found[number], predicate.at)]
+                await self.turn()
+            rows = kept
         return rows
 
     def holds(self, value: Any, at: int) -> bool:

@@ -28,7 +28,7 @@ from kgmem.query.execution.explaining import EXPLAIN, PROFILE, explained
 from kgmem.query.execution.graph import AskedAgain, Graphs, GraphTransaction
 from kgmem.query.execution.limits import Limits
 from kgmem.query.execution.procedures import Procedure
-from kgmem.query.execution.run import Run, StepHandler
+from kgmem.query.execution.run import Run, StepHandler, slices
 from kgmem.query.execution.understanding import LONGEST_KEPT, Understanding, Understood
 from kgmem.query.execution.visiting import common_name
 from kgmem.query.execution.watch import out_of_time
@@ -215,7 +215,10 @@ class Engine:
             elif not isinstance(body, Query):
                 await commands.command(run, body, self._graphs)
             await deleting.check_deleted(run)
-            values = [tuple(row[name] for name in names) for row in rows] if names else []
+            values: list[tuple[Any, ...]] = []
+            for part in slices(rows if names else []):
+                values += [tuple([row[name] for name in names]) for row in part]
+                await run.turn()
             told = None if mode is None else await _plan(run, understood)
             return Result(names, values, run.counters, analysed.writes, told)
 

@@ -7,7 +7,7 @@ from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.candidates import Asking
 from kgmem.query.execution.matching import matches
 from kgmem.query.execution.replacing import renewed
-from kgmem.query.execution.run import Rows, Run
+from kgmem.query.execution.run import Rows, Run, slices
 from kgmem.query.execution.searching import shortest
 from kgmem.query.execution.selecting import wanted
 from kgmem.query.execution.union import united
@@ -94,7 +94,7 @@ async def _groups(run: Run, plan: Plan, rows: Sequence[Row], at: int) -> list[Ro
 async def run_plan(run: Run, plan: Plan, rows: Rows) -> Rows:
     """Give the rows of a plan that begins with these rows."""
     parts = [await _part(run, steps, list(rows)) for steps in plan.parts]
-    return united(plan, parts)
+    return await united(run, plan, parts)
 
 
 async def _part(run: Run, steps: Sequence[Step], rows: Rows) -> Rows:
@@ -126,6 +126,8 @@ async def _subcalled(run: Run, step: Subcall, rows: Rows) -> Rows:
             continue
         if not found and step.optional:
             found = [dict.fromkeys(names)]
-        result += [{**row, **{name: each[name] for name in names}} for each in found]
+        for part in slices(found):
+            result += [{**row, **{name: each[name] for name in names}} for each in part]
+            await run.turn()
         run.check(result, step.at)
     return result

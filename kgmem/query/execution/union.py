@@ -1,17 +1,13 @@
 """UNION: the rows of several parts as one."""
 
-from kgmem.query.execution.run import Rows
+from kgmem.query.execution.projecting import distinct
+from kgmem.query.execution.run import Rows, Run
 from kgmem.query.planning.steps import Plan
-from kgmem.query.values.comparison import group_key
 
 
-def united(plan: Plan, parts: list[Rows]) -> Rows:
+async def united(run: Run, plan: Plan, parts: list[Rows]) -> Rows:
     """Give the rows of all parts, each once unless it is UNION ALL."""
     rows = [row for part in parts for row in part]
     if len(parts) == 1 or plan.all:
         return rows
-    names = plan.names
-    first: dict[object, dict[str, object]] = {}
-    for row in rows:
-        first.setdefault(tuple(group_key(row[name]) for name in names), row)
-    return list(first.values())
+    return await distinct(run, plan.names, rows)

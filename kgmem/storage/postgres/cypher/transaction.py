@@ -1,5 +1,6 @@
 """One transaction on one graph, as the execution of Cypher sees it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,7 @@ from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import LABEL_SHIFT, Layout, know_labels, learn_labels
 
 _EXPLAIN = "EXPLAIN (FORMAT JSON) "
+_AT_ONCE = 1024  # Rows that are read without a pause.
 _LOCKS = 256  # How many locks all that is merged under shares, so that a large batch does not use up Postgres' own.
 
 
@@ -97,10 +99,10 @@ class PostgresTransaction:
             return None
         seen = Seen()
         try:
-            ways = _ways(statement, found, seen)
+            ways = await _ways(statement, found, seen)
         except KeyError:  # A label that another process made since this one last looked.
             await learn_labels(self.connection, self.layout)
-            ways = _ways(statement, found, seen)
+            ways = await _ways(statement, found, seen)
         self._writer.seen |= seen.texts
         return Matched(tuple(part.name for part in sought.pattern.parts), ways)
 
@@ -215,6 +217,11 @@ class PostgresTransaction:
         await self._writer.finish()
 
 
-def _ways(statement: Composed, rows: Sequence[Any], seen: Seen) -> list[tuple[Any, ...]]:
+async def _ways(statement: Composed, rows: Sequence[Any], seen: Seen) -> list[tuple[Any, ...]]:
     readers = statement.readers
-    return [(row[0], row[1], *[read(row, seen) for read in readers]) for row in rows]
+    ways: list[tuple[Any, ...]] = []
+    for first in range(0, len(rows), _AT_ONCE):
+        ways += [(row[0], row[1], *[read(row, seen) for read in readers]) for row in rows[first : first + _AT_ONCE]]
+        if first + _AT_ONCE < len(rows):
+            await asyncio.sleep(0)  # Others have their turn in between.
+    return ways
