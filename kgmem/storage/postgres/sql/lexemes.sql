@@ -30,7 +30,7 @@ $body$;
 -- name: missing
 -- Whether so many passages of small scopes have no lexemes that storing them is worth a transaction.
 WITH %(seen)s
-SELECT NOT pg_is_in_recovery() AND (
+SELECT current_setting('transaction_read_only') = 'off' AND (
     SELECT count(*) FROM (
         SELECT 1 FROM seen s
         CROSS JOIN LATERAL (SELECT id FROM {index}.item WHERE scope = s.id OFFSET 0) i

@@ -44,8 +44,8 @@ FROM (
 GROUP BY id, item, stands ORDER BY 2, 1 LIMIT %(most)s
 
 -- name: sharing
-SELECT (w.hit).passage AS id
-FROM (SELECT {held}.by_words(%(text)s) AS hit WHERE (SELECT bool_or(large) FROM seen) OFFSET 0) w
+SELECT id FROM (SELECT p.id FROM {held}.passage p WHERE (SELECT bool_or(large) FROM seen)
+                ORDER BY p.body <@> to_bm25query(%(text)s, %(words)s) LIMIT 2147483647) indexed
 UNION SELECT id FROM {held}.past_passage WHERE (SELECT bool_or(large) FROM seen)
 
 -- name: sharing_unindexed
