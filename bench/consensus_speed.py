@@ -15,8 +15,8 @@ from statistics import median
 import numpy as np
 
 from bench.contract import Figure, alone, compared, within
+from bench.rig.incremental import Told, add, fact_of, sums_of
 from kgmem.consensus.claims import Claims, Stated, arranged
-from kgmem.consensus.incremental import Told, add, fact_of, sums_of
 from kgmem.consensus.methods import run
 from kgmem.consensus.segments import Segments
 

@@ -17,9 +17,9 @@ from rapidfuzz.distance import Indel, JaroWinkler
 
 from bench.contract import Figure, alone, compared, within
 from bench.rig.database import data_folder
+from bench.rig.matching.blocking import SHARE
+from bench.rig.matching.tables import TableMatch, match
 from bench.rig.resolution_sets import LabelledSet, Pair, catalogues, register
-from kgmem.resolution.blocking import SHARE
-from kgmem.resolution.tables import TableMatch, match
 from kgmem.resolution.words import normal
 
 ROWS = 20_000

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from bench.rig.incremental import AGREES, HeldFact, Sums, Told, add, fact_of, sums_of
 from kgmem.consensus.accu import accu
 from kgmem.consensus.claims import Stated, arranged
-from kgmem.consensus.incremental import AGREES, HeldFact, Sums, Told, add, fact_of, sums_of
 from kgmem.consensus.outcome import Outcome
 from kgmem.consensus.segments import Segments
 from tests.unit.consensus.planted import planted

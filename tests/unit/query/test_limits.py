@@ -7,7 +7,7 @@ import pytest
 
 from kgmem.query.analysis.statements import analyse
 from kgmem.query.errors import CypherError
-from kgmem.query.unparse import unparse
+from tests.unparse import unparse
 
 # Python's own limit is 1,000 frames; a server's request stands that deep before kgmem is called.
 AROUND = 250

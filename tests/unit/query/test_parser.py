@@ -28,8 +28,8 @@ from kgmem.query.tree.patterns import (
     PatternPredicate,
     RelationshipPattern,
 )
-from kgmem.query.unparse import unparse
 from tests.daily_queries import DAILY
+from tests.unparse import unparse
 
 
 def clauses(query: str) -> tuple[Clause, ...]:

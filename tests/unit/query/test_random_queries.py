@@ -10,8 +10,8 @@ from kgmem.query.analysis.statements import analyse
 from kgmem.query.errors import CypherError
 from kgmem.query.lexer import Kind, tokens
 from kgmem.query.parser.statements import parse
-from kgmem.query.unparse import unparse
 from tests.query_grammar import PARAMETERS, queries
+from tests.unparse import unparse
 
 # A query that takes this long would hang in earnest; other work on the machine does not make one so slow.
 patient = settings(max_examples=80, deadline=timedelta(seconds=20))

@@ -8,8 +8,8 @@ from kgmem.query.errors import CypherError
 from kgmem.query.parser.statements import parse
 from kgmem.query.signatures import Field, ProcedureSignature
 from kgmem.query.types import named
-from kgmem.query.unparse import unparse
 from tests.tck import Failure, Procedure, Rows, Run, Scenario, given_graphs, scenarios
+from tests.unparse import unparse
 
 
 def analysed(scenario: Scenario, query: str) -> Analysed | CypherError:

@@ -9,7 +9,7 @@ from kgmem.query.tree import labels as label
 from kgmem.query.tree import patterns as pattern
 from kgmem.query.tree.clauses import Item, Part, Projection, Query, Return
 from kgmem.query.tree.commands import Statement
-from kgmem.query.unparse import unparse
+from tests.unparse import unparse
 
 # Keywords and odd letters come often: they are what a writer gets wrong.
 WORDS = ["x", "n", "end", "case", "not", "null", "exists", "count", "all", "any", "in", "IS", "where", "AND", "_", "é"]

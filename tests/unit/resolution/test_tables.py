@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from bench.rig.matching.blocking import SHARE, candidate_pairs
+from bench.rig.matching.comparing import Comparison
+from bench.rig.matching.kinds import kind_of
+from bench.rig.matching.learning import degrees_of, learn
+from bench.rig.matching.tables import match
 from bench.rig.resolution_sets import LabelledSet, catalogues, register
-from kgmem.resolution.blocking import SHARE, candidate_pairs
-from kgmem.resolution.comparing import Comparison
 from kgmem.resolution.evidence import Kind
-from kgmem.resolution.kinds import kind_of
-from kgmem.resolution.learning import degrees_of, learn
-from kgmem.resolution.tables import match
 from tests.data import data
 
 FIRST = ["ada", "alan", "barbara", "donald", "edsger", "frances", "grace", "john", "ken", "leslie", "niklaus", "radia"]

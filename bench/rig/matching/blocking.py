@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from heapq import nlargest
 
-from kgmem.resolution.comparing import Ready
+from bench.rig.matching.comparing import Ready
 from kgmem.resolution.rarity import Rarity
 from kgmem.resolution.words import trigrams
 

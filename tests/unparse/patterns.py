@@ -2,7 +2,7 @@
 
 from kgmem.query.tree import labels as label
 from kgmem.query.tree import patterns as tree
-from kgmem.query.unparse.written import name, opt, where, written
+from tests.unparse.written import name, opt, where, written
 
 _ENDS = {"in": ("<-", "-"), "out": ("-", "->"), "both": ("-", "-")}
 _FUNCTIONS = {"shortestPath", "allShortestPaths"}

@@ -2,7 +2,7 @@
 
 from kgmem.query.tree import commands as tree
 from kgmem.query.tree.expressions import Expression
-from kgmem.query.unparse.written import name, opt, variable, where, written
+from tests.unparse.written import name, opt, variable, where, written
 
 _REQUIREMENTS = {"UNIQUE": "IS UNIQUE", "KEY": "IS KEY", "NOT NULL": "IS NOT NULL"}
 

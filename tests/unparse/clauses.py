@@ -1,8 +1,8 @@
 """Clauses and queries as Cypher."""
 
 from kgmem.query.tree import clauses as tree
-from kgmem.query.unparse.expressions import label_test
-from kgmem.query.unparse.written import called, listed, name, opt, where, written
+from tests.unparse.expressions import label_test
+from tests.unparse.written import called, listed, name, opt, where, written
 
 
 @written.register

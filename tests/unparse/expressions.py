@@ -5,7 +5,7 @@ from kgmem.query.tree.clauses import Subquery
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.tree.labels import HasLabels
 from kgmem.query.tree.patterns import PatternPredicate
-from kgmem.query.unparse.written import called, listed, name, opt, variable, where, written
+from tests.unparse.written import called, listed, name, opt, variable, where, written
 
 # How tightly expressions bind; what is not named here binds tightest.
 _OR, _XOR, _AND, _NOT, _COMPARISON, _TEST, _SUM, _PRODUCT, _POWER, _SIGN, _FOLLOWED, _PRIMARY = range(1, 13)

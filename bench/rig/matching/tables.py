@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.rig.matching.blocking import candidate_pairs
+from bench.rig.matching.comparing import NAME, Comparison, Row
+from bench.rig.matching.learning import Pair, degrees_of, learn
 from kgmem.domain.resolution import Likeness, Matched
-from kgmem.resolution.blocking import candidate_pairs
-from kgmem.resolution.comparing import NAME, Comparison, Row
 from kgmem.resolution.evidence import DIFFERENT, Weights
-from kgmem.resolution.learning import Pair, degrees_of, learn
 
 _NAMES_DIFFER = "Their names have nothing in common."
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.rig.matching.kinds import kind_of
 from kgmem.resolution import alike
 from kgmem.resolution.evidence import Kind, level
-from kgmem.resolution.kinds import kind_of
 from kgmem.resolution.rarity import Rarity
 from kgmem.resolution.words import normal, words
 

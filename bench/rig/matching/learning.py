@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kgmem.resolution.comparing import NAME, Comparison
+from bench.rig.matching.comparing import NAME, Comparison
 from kgmem.resolution.evidence import AGREEING, DIFFERING, LEVELS, UNKNOWN, Kind, Weights
 
 Pair = tuple[int, int]
