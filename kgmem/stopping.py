@@ -1,6 +1,11 @@
 """Stopping: tasks that go on whatever fails have to end when they are told to, whatever fails then."""
 
 import asyncio
+import os
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 
 def told_to_stop() -> bool:
@@ -10,3 +15,35 @@ def told_to_stop() -> bool:
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+@contextmanager
+def before_sigterm(cleanup: Callable[[], Awaitable[object]]) -> Iterator[None]:
+    """Within the block, clean up before SIGTERM ends this process, as it does by default.
+
+    A program that handles SIGTERM in its own way is left alone: it leaves its blocks by itself. So is a loop that runs
+    beside the main thread, which signals do not reach.
+    """
+    loop = asyncio.get_running_loop()
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    ending: list[asyncio.Task[None]] = []
+
+    async def end() -> None:
+        try:
+            await cleanup()
+        finally:
+            loop.remove_signal_handler(signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def told() -> None:
+        if not ending:
+            ending.append(asyncio.create_task(end(), name="kgmem ends"))
+
+    loop.add_signal_handler(signal.SIGTERM, told)
+    try:
+        yield
+    finally:
+        if not ending:  # Else the signal follows.
+            loop.remove_signal_handler(signal.SIGTERM)

@@ -33,7 +33,7 @@ from kgmem.services.parts import Parts
 from kgmem.services.recall import recall
 from kgmem.services.remember import schema_of
 from kgmem.settings import Settings
-from kgmem.stopping import told_to_stop
+from kgmem.stopping import before_sigterm, told_to_stop
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.claims import PostgresClaims
 from kgmem.storage.postgres.communities import PostgresCommunities
@@ -81,7 +81,8 @@ async def open_database(settings: Settings, *, owner: bool = False, report: Repo
     ) as postgres:
         watch = asyncio.create_task(postgres.keep_running()) if owner else None
         try:
-            yield postgres.url
+            with before_sigterm(postgres.stop):
+                yield postgres.url
         finally:
             if watch:
                 watch.cancel()

@@ -1,11 +1,16 @@
 """`kgmem.open()` against a real Postgres."""
 
 import asyncio
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import kgmem
+from kgmem.storage.postgres.local.postmaster import processes_of
+from tests.embedded import home_folder
 
 
 async def test_a_memory_is_opened_by_url_and_vectors_follow_by_themselves(database_url: str) -> None:
@@ -39,3 +44,31 @@ async def test_an_unreachable_database_is_told(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(kgmem.DatabaseUnavailable):
         async with kgmem.open(url="postgresql://nobody@127.0.0.1:1/none", embedder="none"):
             pass
+
+
+PROGRAM = """
+import asyncio, pathlib, sys
+import kgmem
+async def main():
+    async with kgmem.open(home=sys.argv[1], embedder="none", worker=False) as memory:
+        await memory.create_graph("notes")
+        print("ready", flush=True)
+        await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.crash
+def test_a_program_that_is_told_to_end_leaves_no_postgres_behind(short_folder: Path) -> None:
+    with home_folder(short_folder) as home:
+        program = subprocess.Popen([sys.executable, "-c", PROGRAM, str(home)], stdout=subprocess.PIPE, text=True)
+        try:
+            assert program.stdout is not None
+            assert program.stdout.readline() == "ready\n"
+            assert processes_of(home.resolve() / "postgres")
+            program.send_signal(signal.SIGTERM)
+            assert program.wait(timeout=30) == -signal.SIGTERM
+            assert processes_of(home.resolve() / "postgres") == []
+        finally:
+            program.kill()
+            program.communicate()
