@@ -45,6 +45,11 @@ class ClaimStore(Protocol):
     async def weigh_edges(self, graph: str, relationships: Sequence[int]) -> int:
         """Weigh the facts of which relationships that were just written state something new; gives how many."""
 
+    async def weigh_subjects(
+        self, graph: str, subjects: Sequence[tuple[str, str]], ids: Sequence[int]
+    ) -> Mapping[int, int]:
+        """Weigh what was just stated of entities (scope, key); gives the versions that these ids have now."""
+
     async def weigh_stale(self, graph: str, most: int | None = None) -> int:
         """Weigh the facts of which claims came or went and were not weighed since, at most so many; gives how many."""
 

@@ -1,10 +1,11 @@
 """Claim: store what sources claim, weigh it at once, and let a full run follow when enough is new."""
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from kgmem.domain.claim import BroughtBy, Claimed, ClaimStatement, Withdrawn
-from kgmem.domain.entity import Written
+from kgmem.domain.entity import Entity, Written
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.source import Source
 from kgmem.services.parts import Parts
@@ -65,6 +66,25 @@ async def weigh_written(parts: Parts, graph: str, stated: Sequence[Relationship]
     wanted = [id_ for each, id_ in zip(stated, ids, strict=True) if each.source]
     if parts.claim_store is not None and wanted and await parts.claims.weigh_edges(graph, sorted(set(wanted))):
         await _follow(parts, graph)
+
+
+async def weigh_stated(
+    parts: Parts, graph: str, stated: Sequence[Entity], written: Written, names: Collection[str]
+) -> Written:
+    """Weigh the properties of these names that entities which were just written state for their sources.
+
+    Gives what was written with the versions that hold then.
+    """
+    told = (each for each in stated if each.source and not each.properties.keys().isdisjoint(names))
+    subjects = sorted({(each.scope, each.key) for each in told})
+    if parts.claim_store is None or not subjects:
+        return written
+    versions = await parts.claims.weigh_subjects(graph, subjects, written.ids)
+    if not versions:
+        return written
+    await _follow(parts, graph)
+    newest = [versions.get(id_, version) for id_, version in zip(written.ids, written.versions, strict=True)]
+    return dataclasses.replace(written, versions=newest)
 
 
 async def weigh_new(parts: Parts, graph: str, most: int = MOST_AT_ONCE) -> None:

@@ -12,7 +12,7 @@ from kgmem.domain.refusal import refuse
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema, Violation, check_entity, check_relationship, from_mapping, merge
 from kgmem.domain.scope import check_scope
-from kgmem.services.claim import weigh_written
+from kgmem.services.claim import weigh_stated, weigh_written
 from kgmem.services.parts import Parts
 
 
@@ -42,6 +42,9 @@ async def put_entities(parts: Parts, graph: str, entities: Sequence[Entity]) -> 
         # What merges into a held entity need not say again what is required of a new one.
         refuse((f"entities[{n}]", each) for n, each in found if each.rule != "required" or n not in known)
     written = await parts.store.put_entities(graph, entities)
+    own = schema_of(parts.core_schema, held)
+    if names := own.rules.keys() - own.kinds.keys():
+        written = await weigh_stated(parts, graph, entities, written, names)
     await _let_vectors_follow(parts, held, written)
     return written
 

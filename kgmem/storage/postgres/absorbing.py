@@ -12,7 +12,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.interval import ALWAYS, Interval
 from kgmem.domain.scope import check_scope
 from kgmem.domain.statement import EPISODE_LABEL
-from kgmem.storage.postgres import claims_from_edges, facts
+from kgmem.storage.postgres import claims_from_edges, claims_from_entities, facts
 from kgmem.storage.postgres.codecs import range_of
 from kgmem.storage.postgres.edges import discriminator, read_edges
 from kgmem.storage.postgres.layout import (
@@ -138,6 +138,14 @@ class Absorber:
         elif plain:
             sql = self.layout.sql("absorb", "put_plain_items")
             await self.connection.execute(sql, *map(list, zip(*(row[:4] for row in plain), strict=True)))
+        if not self.anew:
+            said = [
+                each
+                for row in told
+                for each in claims_from_entities.said_in(self.layout, row[2], row[3], stored[row[0]])
+                if row[1] == ENTITY
+            ]
+            await claims_from_entities.record(self.connection, self.layout, said, whole=not made)
         others = told if not plain else [row for row in told if row[4:] != _PLAIN]
         await self._put("put_items", [(*row, versions[row[0]]) for row in others])
         for kind in (ENTITY, EPISODE):

@@ -105,6 +105,7 @@ def _number(value: float) -> float:
 
 def _claim(row: Any, _: Mapping[int, str]) -> Told:
     tied = row["discriminator"] is not None
+    stated = {"first": True} if row["adopted"] and row["object"] is None else None  # By an entity that was written.
     return {
         "source": row["source"], "subject": row["subject"], "predicate": row["predicate"], "object": row["object"],
         "value": _json(row["value"]), "valid_from": row["valid_from"], "valid_to": row["valid_to"],
@@ -112,7 +113,7 @@ def _claim(row: Any, _: Mapping[int, str]) -> Told:
         "span": [row["begins"], row["ends"]] if row["begins"] is not None else None, "scope": row["scope"] or None,
         "known_from": iso(row["known_from"]), "known_to": _moment(row["known_to"]),
         # As text, since not every reader of JSON has integers of 64 bits.
-        "relationship": {"apart": str(row["discriminator"]), "first": row["adopted"]} if tied else None,
+        "relationship": {"apart": str(row["discriminator"]), "first": row["adopted"]} if tied else stated,
     }  # fmt: skip
 
 

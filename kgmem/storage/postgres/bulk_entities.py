@@ -5,10 +5,11 @@ from typing import Any
 
 from kgmem.domain.entity import ENTITY, Entity
 from kgmem.domain.place import parse_place
+from kgmem.storage.postgres import claims_from_entities
 from kgmem.storage.postgres.bulk import Load, merge_rows, staged, stated_properties
-from kgmem.storage.postgres.layout import source_ids
+from kgmem.storage.postgres.layout import Layout, source_ids
 from kgmem.storage.postgres.passages import Passages
-from kgmem.storage.postgres.records import merge_entity
+from kgmem.storage.postgres.records import stored_name
 from kgmem.storage.postgres.rounds import rounds_of
 from kgmem.storage.postgres.rows import entity_row
 from kgmem.storage.postgres.vertices import Outcome, Statement, existing, write_vertices
@@ -40,8 +41,24 @@ async def load_entities(load: Load, count: int) -> None:
         vectors = load.sql("insert_vectors", table=load.layout.vectors) if load.layout.vectors else ""
         sql = load.sql("insert_passages") % {"new": only_new, "vectors": vectors}
         await load.execute(sql, labels, bases, load.layout.id)
+    await _record_claims(load, (paths, numbers), [row["at"] for row in changed])
     for wanted in passages:
         await wanted.store(load.connection)
+
+
+async def _record_claims(load: Load, scopes: tuple[list[str], list[int]], recorded: Sequence[int]) -> None:
+    """Record what sources state of weighed properties, but for rows of which that is `recorded` already."""
+    names = claims_from_entities.weighed_properties(load.layout)
+    if not names:
+        return
+    stored = {stored_name(name, "entity"): name for name in names}
+    rows = await load.connection.fetch(load.sql("said_properties"), list(stored), *scopes, list(recorded))
+    said = [
+        claims_from_entities.Property(row["scope"], row["key"], stored[row["name"]], row["value"], row["source"])
+        for row in rows
+    ]
+    await claims_from_entities.record(load.connection, load.layout, said)
+    await load.execute(load.sql("mark_changes"), load.import_id)
 
 
 async def _changed(load: Load, arguments: Sequence[Any]) -> list[Any]:
@@ -60,8 +77,17 @@ async def _merge(load: Load, rows: Sequence[Any], passages: list[Passages]) -> N
     outcomes: list[tuple[int, Outcome]] = []
     await source_ids(load.connection, load.layout, [row["source"] for row in rows], make=False)
     for places in rounds_of(rows, lambda row: (row["scope"], row["key"])):
-        statements = [_statement(rows[at]) for at in places]
+        said = claims_from_entities.said_by(load.layout, [entity_at(rows[at]) for at in places])
+        await claims_from_entities.lock_topics(load.connection, load.layout, said)
+        statements = [_statement(load.layout, rows[at]) for at in places]
         outcome = await write_vertices(load.connection, wanted, ENTITY, statements)
+        new = await claims_from_entities.record(load.connection, load.layout, said)
+        same = set(outcome.ids.values()) - {*outcome.created, *outcome.updated}
+        outcome.updated += [
+            id_
+            for n, id_ in outcome.ids.items()
+            if id_ in same and (load.layout.scopes[statements[n].scope], statements[n].key) in new
+        ]
         outcomes.append((len(places), outcome))
     passages.append(wanted)
     for count, outcome in outcomes:
@@ -71,14 +97,14 @@ async def _merge(load: Load, rows: Sequence[Any], passages: list[Passages]) -> N
     await load.execute(load.sql("mark_changes"), load.import_id)
 
 
-def _statement(row: Any) -> Statement:
+def _statement(layout: Layout, row: Any) -> Statement:
     entity = entity_at(row)
     return Statement(
         scope=entity.scope,
         key=entity.key,
         label=row["label"],
         relabels=row["relabels"],
-        merge=lambda held: merge_entity(held, entity),
+        merge=lambda held: claims_from_entities.merged(layout, held, entity),
         row=entity_row,
         digest=row["stated"],
         source=entity.source,

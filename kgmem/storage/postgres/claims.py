@@ -154,6 +154,26 @@ class PostgresClaims(FactReads):
 
             return await self.database.transact(work)
 
+    async def weigh_subjects(
+        self, graph: str, subjects: Sequence[tuple[str, str]], ids: Sequence[int]
+    ) -> Mapping[int, int]:
+        """Weigh what was just stated of entities (scope, key); gives the versions that these ids have now.
+
+        Nothing where there was nothing to weigh.
+        """
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> Mapping[int, int]:
+                columns = map(list, zip(*subjects, strict=True))
+                rows = await connection.fetch(layout.sql("claims", "stale_of_subjects"), *columns)
+                if not rows:
+                    return {}
+                await self._weigh(connection, layout, [row["id"] for row in rows], stale=True)
+                held = await connection.fetch(layout.sql("claims", "versions"), list(ids))
+                return {row["id"]: row["version"] for row in held}
+
+            return await self.database.transact(work)
+
     async def weigh_stale(self, graph: str, most: int | None = None) -> int:
         """Weigh the facts of which claims came or went and were not weighed since, at most so many; gives how many."""
         total = 0

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.shapes import Shapes
 from kgmem.domain.source import Source
 from kgmem.domain.statement import DEFAULT_LABEL, check_entities, check_episodes, check_relationships
-from kgmem.storage.postgres import deleting, exporting, reading
+from kgmem.storage.postgres import claims_from_entities, deleting, exporting, reading
 from kgmem.storage.postgres.catalog import PostgresCatalog
 from kgmem.storage.postgres.combining import SMALL, Combiner, Outcomes
 from kgmem.storage.postgres.edges import identity as edge_identity
@@ -30,7 +31,7 @@ from kgmem.storage.postgres.edges import write_edges
 from kgmem.storage.postgres.episodes import ensure_episode_labels, episode_identity, write_episodes
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels, learn_labels, scope_ids, source_ids
 from kgmem.storage.postgres.passages import Passages
-from kgmem.storage.postgres.records import encoded, merge_entity
+from kgmem.storage.postgres.records import encoded
 from kgmem.storage.postgres.rows import entity_row
 from kgmem.storage.postgres.sources import write_sources
 from kgmem.storage.postgres.turns import each
@@ -78,7 +79,8 @@ class AgeGraphStore:
         async with self.catalog.on(graph) as held:
             layout = await self._prepare(held, entities)
             await ensure_labels(self.database, layout, VERTEX, {e.label or DEFAULT_LABEL for e in entities})
-            statements = await each(_entity_statement, entities)
+            said = claims_from_entities.said_by(layout, entities)
+            statements = await each(partial(_entity_statement, layout), entities)
 
             async def work(connection: asyncpg.Connection) -> Outcomes:
                 passages = Passages(layout)
@@ -86,9 +88,16 @@ class AgeGraphStore:
                 async def write(batch: Sequence[Statement]) -> Outcome:
                     return await write_vertices(connection, passages, ENTITY, batch)
 
+                await claims_from_entities.lock_topics(connection, layout, said)
                 outcomes = await _in_rounds(statements, lambda s: (s.scope, s.key), write)
+                new = await claims_from_entities.record(connection, layout, said)
                 await passages.store(connection)
-                return outcomes
+                return [
+                    (id_, version, "updated" if became == "unchanged" and place in new else became)
+                    for (id_, version, became), place in zip(
+                        outcomes, ((layout.scopes[s.scope], s.key) for s in statements), strict=True
+                    )
+                ]
 
             return await self.database.transact(work)
 
@@ -316,13 +325,13 @@ async def _in_rounds(
     return outcomes
 
 
-def _entity_statement(entity: Entity) -> Statement:
+def _entity_statement(layout: Layout, entity: Entity) -> Statement:
     return Statement(
         scope=entity.scope,
         key=entity.key,
         label=entity.label or DEFAULT_LABEL,
         relabels=entity.label is not None,
-        merge=lambda held: merge_entity(held, entity),
+        merge=lambda held: claims_from_entities.merged(layout, held, entity),
         row=entity_row,
         digest=_entity_digest(entity),
         source=entity.source,

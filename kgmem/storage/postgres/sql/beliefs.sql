@@ -132,7 +132,7 @@ WITH said AS MATERIALIZED (
     INSERT INTO {index}.claim AS c (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends,
                                     edge, adopted, stated, known_from, known_to)
     SELECT topic, source, object, value::jsonb, valid_from, valid_to, confidence, episode, begins, ends, edge,
-           adopted AND edge IS NOT NULL, stated, coalesce(known_from, now()), known_to
+           adopted AND (edge IS NOT NULL OR object IS NULL), stated, coalesce(known_from, now()), known_to
     FROM said s
     WHERE s.known_to IS NULL OR NOT EXISTS (
         SELECT 1 FROM {index}.claim o WHERE o.topic = s.topic AND o.stated = s.stated AND o.known_to = s.known_to)

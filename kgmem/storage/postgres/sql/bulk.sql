@@ -148,6 +148,19 @@ INSERT INTO {index}.passage (id, item, ordinal, start, body) SELECT id, item, or
     SELECT id, item, true, embedding FROM new WHERE embedding IS NOT NULL
 )
 
+-- name: said_properties
+-- What sources state of weighed properties ($1, as they are stored), where no verdict comes with the value; rows of $4 are
+-- recorded already.
+SELECT c.id AS scope, s.key, n.name, (j.stored -> n.name)::text AS value, o.id AS source
+FROM kgmem_entities s
+JOIN {index}.source o ON o.key = s.source
+JOIN unnest($2::text[], $3::integer[]) AS c (path, id) ON c.path = s.scope COLLATE "C"
+CROSS JOIN LATERAL (SELECT s.stored::jsonb AS stored OFFSET 0) j
+CROSS JOIN unnest($1::text[]) AS n (name)
+WHERE j.stored ? n.name AND s.at <> ALL ($4::integer[])
+  AND NOT coalesce(jsonb_typeof(j.stored -> 'consensus') = 'object' AND j.stored -> 'consensus' ? n.name, false)
+ORDER BY s.place, s.at
+
 -- name: only_new_passages
 AND EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = l.base + s.number)
 

@@ -162,6 +162,55 @@ FROM (SELECT at, fresh, topic, stated, false AS new FROM named
       UNION ALL SELECT NULL, NULL, topic, stated, true FROM made) u
 GROUP BY u.topic, u.stated HAVING bool_or(u.new)
 
+-- name: say_properties
+-- What sources state of properties of entities; of several values of one source the last counts, and replaces the older
+-- one that it stated by an entity. Where all that is stored was given ($6), a value that shows what is held of the fact is
+-- no new statement of a source that states something already.
+WITH said AS MATERIALIZED (
+    SELECT DISTINCT ON (n.scope, n.subject, n.predicate, n.source) t.id AS topic, n.scope, n.subject, n.source,
+           n.value::jsonb AS value
+    FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::integer[])
+         WITH ORDINALITY AS n (scope, subject, predicate, value, source, at)
+    JOIN {index}.topic t ON t.scope = n.scope AND t.subject = n.subject AND t.predicate = n.predicate AND t.about = ''
+    ORDER BY n.scope, n.subject, n.predicate, n.source, n.at DESC
+), news AS MATERIALIZED (
+    SELECT s.*, kgmem.claim_digest(s.source, NULL, s.value, NULL, NULL, 1, NULL, NULL, NULL) AS stated
+    FROM said s
+    WHERE NOT ($6 AND EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = s.topic AND f.value = s.value)
+                  AND EXISTS (SELECT 1 FROM {index}.claim c
+                              WHERE c.topic = s.topic AND c.source = s.source AND c.known_to IS NULL))
+), ended AS (
+    UPDATE {index}.claim c SET known_to = greatest(now(), c.known_from + interval '1us')
+    FROM news n
+    WHERE c.topic = n.topic AND c.source = n.source AND c.known_to IS NULL AND c.adopted AND c.edge IS NULL
+      AND c.object IS NULL AND c.stated <> n.stated
+    RETURNING c.id, c.topic
+), made AS (
+    INSERT INTO {index}.claim (topic, source, value, confidence, adopted, stated)
+    SELECT topic, source, value, 1, true, stated FROM news
+    ON CONFLICT (topic, stated) WHERE known_to IS NULL DO NOTHING
+    RETURNING id, topic
+), told AS (
+    INSERT INTO {index}.change (operation, kind, ids, keys)
+    SELECT 1, 5, array_agg(id ORDER BY id), '{}' FROM made HAVING count(*) > 0
+), gone AS (
+    INSERT INTO {index}.change (operation, kind, ids, keys)
+    SELECT 3, 5, array_agg(id ORDER BY id), '{}' FROM ended HAVING count(*) > 0
+), touched AS (SELECT topic FROM made UNION SELECT topic FROM ended),
+stale AS (
+    UPDATE {index}.topic t SET stale = true WHERE t.id IN (SELECT topic FROM touched) AND NOT t.stale
+)
+SELECT DISTINCT scope, subject FROM news WHERE topic IN (SELECT topic FROM touched)
+
+-- name: stale_of_subjects
+SELECT t.id FROM {index}.topic t
+JOIN (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS u (path, subject)) n ON n.subject = t.subject
+JOIN {index}.scope p ON p.id = t.scope AND p.path = n.path
+WHERE t.stale ORDER BY t.id
+
+-- name: versions
+SELECT id, version FROM {index}.item WHERE id = ANY ($1::bigint[])
+
 -- name: unclaimed
 -- Relationships with a source of which no claim tells, as they were written before every statement became one.
 SELECT e.id, e.origin, o.key AS source FROM {index}.edge e JOIN {index}.source o ON o.id = e.origin
