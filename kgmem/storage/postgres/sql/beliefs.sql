@@ -27,12 +27,13 @@ FROM {index}.claim c JOIN {index}.source o ON o.id = c.source
 WHERE c.topic = ANY ($1::bigint[]) ORDER BY c.known_to IS NULL, c.id
 
 -- name: decisions
+-- But for notes that the registry of sources was written, which an import writes itself.
 SELECT d.id, d.action, d.by, d.reason, d.at, t.subject, t.predicate, t.about, d.value::text AS value, p.path AS scope,
        d.detail::text AS detail, d.claims, d.ended,
        ARRAY(SELECT md5(concat_ws(E'\x1f', x.action, x.by, x.reason, extract(epoch FROM x.at)))
              FROM {index}.decision x WHERE x.ended_by = d.id ORDER BY x.id) AS ends
 FROM {index}.decision d JOIN {index}.scope p ON p.id = d.scope LEFT JOIN {index}.topic t ON t.id = d.topic
-WHERE $1::text IS NULL OR p.path = $1
+WHERE d.action <> 'source' AND ($1::text IS NULL OR p.path = $1)
 ORDER BY d.id
 
 -- name: topics
