@@ -15,7 +15,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.formats.json_values import read_json
 from kgmem.formats.lines import LONGEST_LINE, numbered_lines
 from kgmem.formats.records import (
-    KINDS,
+    ALL_KINDS,
     AnyRecord,
     Format,
     Kind,
@@ -136,8 +136,8 @@ def _kind(shape: dict[str, Any], usual: Kind | None) -> tuple[Kind, Kind | None]
         kind = usual or tell_kind(shape)
         return kind, kind
     said = shape.pop("type")
-    if said not in KINDS:
-        raise InvalidInput(f"There is no type {said!r}.", mend=f"Types are {', '.join(sorted(KINDS))}.")
+    if said not in ALL_KINDS:
+        raise InvalidInput(f"There is no type {said!r}.", mend=f"Types are {', '.join(sorted(ALL_KINDS))}.")
     return said, usual
 
 

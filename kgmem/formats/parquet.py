@@ -19,7 +19,7 @@ from kgmem.formats.neo4j_rows import record_maker
 from kgmem.formats.parquet_file import open_parquet, read_batches
 from kgmem.formats.parquet_values import json_values
 from kgmem.formats.parquet_writer import AS_JSON, KIND, PREFIX, SPACE, ParquetWriter
-from kgmem.formats.records import KINDS, AnyRecord, Format, Kind, Located, ReadOptions, Rejected, rejected
+from kgmem.formats.records import ALL_KINDS, AnyRecord, Format, Kind, Located, ReadOptions, Rejected, rejected
 from kgmem.formats.table_options import GRAPH_OPTIONS, table_options
 from kgmem.formats.wire import FIELDS, REQUIRED, from_wire
 
@@ -108,7 +108,7 @@ def _names(file: Any, table: Table | None) -> list[str]:
 def _stated_kind(file: Any) -> Kind | None:
     """Give what the rows are of a file that kgmem wrote."""
     stated = (file.schema_arrow.metadata or {}).get(KIND, b"").decode(errors="replace")
-    return next((kind for kind in KINDS if kind == stated), None)
+    return next((kind for kind in ALL_KINDS if kind == stated), None)
 
 
 def _check_space(file: Any, space: EmbeddingSpace | None) -> None:

@@ -19,7 +19,8 @@ Kind = Literal[
     "entity", "relationship", "episode", "source", "claim", "decision", "fact", "correlation", "trust", "merge"
 ]
 # In the order in which they can be stored.
-KINDS: tuple[Kind, ...] = ("source", "entity", "relationship", "episode", *BELIEF_KINDS)
+KINDS: tuple[Kind, ...] = ("source", "entity", "relationship", "episode")
+ALL_KINDS: tuple[Kind, ...] = (*KINDS, *BELIEF_KINDS)
 _SHOWN = 4000  # Characters of a rejected record that are kept.
 
 
