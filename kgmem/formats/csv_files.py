@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import BinaryIO, Final
 
-from kgmem.domain.belief import BeliefRecord
+from kgmem.domain.belief import BeliefKind, BeliefRecord
 from kgmem.formats.csv_writer import CSVWriter
 from kgmem.formats.records import AnyRecord, Kind, OpenPart, Record, WriteOptions, kind_of
 
@@ -15,6 +15,9 @@ FILES: Final[Mapping[Kind, str]] = {
     "entity": "nodes.csv",
     "relationship": "relationships.csv",
     "episode": "episodes.csv",
+}
+# Of what the graph believes: those are made of which there is a record.
+BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "claim": "claims.csv",
     "decision": "decisions.csv",
     "fact": "facts.csv",
@@ -22,6 +25,7 @@ FILES: Final[Mapping[Kind, str]] = {
     "trust": "trust.csv",
     "merge": "merges.csv",
 }
+_FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 
 
 class CSVFiles:
@@ -49,7 +53,7 @@ class CSVFiles:
                 continue
             if kind != self._kind:
                 self.close()
-                self._kind, part = kind, self._open_part(FILES[kind])
+                self._kind, part = kind, self._open_part(_FILES[kind])
                 self._open = part, CSVWriter(part, replace(self._options, kind=kind))
             if self._open is not None:
                 self._open[1].take(some)

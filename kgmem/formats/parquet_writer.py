@@ -7,7 +7,7 @@ import orjson
 import pyarrow as pa
 from pyarrow import parquet
 
-from kgmem.domain.belief import BELIEF_KINDS, BeliefRecord
+from kgmem.domain.belief import BeliefKind, BeliefRecord
 from kgmem.formats import beliefs
 from kgmem.formats.records import AnyRecord, Kind, OpenPart, Record, WriteOptions, kind_of
 from kgmem.formats.row_spool import RowSpool
@@ -19,6 +19,9 @@ FILES: Final[Mapping[Kind, str]] = {
     "entity": "nodes.parquet",
     "relationship": "relationships.parquet",
     "episode": "episodes.parquet",
+}
+# Of what the graph believes: those are made of which there is a record.
+BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "claim": "claims.parquet",
     "decision": "decisions.parquet",
     "fact": "facts.parquet",
@@ -26,6 +29,7 @@ FILES: Final[Mapping[Kind, str]] = {
     "trust": "trust.parquet",
     "merge": "merges.parquet",
 }
+_FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 # In a file's own notes: what its rows are, and of which space its embeddings.
 KIND = b"kgmem.kind"
 SPACE = b"kgmem.embedding"
@@ -59,7 +63,7 @@ class ParquetWriter:
         self._open_part = open_part
         self._space = options.space
         self._vectors = False  # Some entity has one.
-        self._spools = {kind: RowSpool(column_type) for kind in FILES if options.kind in {None, kind}}
+        self._spools = {kind: RowSpool(column_type) for kind in _FILES if options.kind in {None, kind}}
 
     def write(self, records: Iterable[Record]) -> None:
         """Take some records; those of other kinds than asked for are passed over."""
@@ -88,7 +92,7 @@ class ParquetWriter:
     def close(self) -> None:
         """Write the files."""
         for kind, spool in self._spools.items():
-            if kind in BELIEF_KINDS and not spool.count:
+            if kind in BELIEF_FILES and not spool.count:
                 spool.close()
                 continue
             columns = _columns(kind)
@@ -98,7 +102,7 @@ class ParquetWriter:
             fields += [(titles[name], _TYPES[type_]) for name, type_ in types.items()]
             schema = pa.schema(fields, metadata=self._notes(kind))
             with (
-                self._open_part(FILES[kind]) as stream,
+                self._open_part(_FILES[kind]) as stream,
                 parquet.ParquetWriter(stream, schema, compression="zstd") as file,
             ):
                 for rows in spool.chunks(_GROUP_BYTES):
