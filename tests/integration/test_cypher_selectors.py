@@ -156,7 +156,7 @@ async def _compare(
     """Hold the paths from the first node of each world to each other node to what a brute force finds."""
     word, paths, lengths = selector
     query = (
-        f"UNWIND $worlds AS each MATCH p = {word} (a:N {{at: each.at}}){written}(b:N {{w: each.w}})"
+        f"UNWIND $worlds AS each MATCH (a:N {{at: each.at}}) MATCH p = {word} (a){written}(b:N {{w: each.w}})"
         " RETURN each.w, b.n, [r IN relationships(p) | r.e], [n IN nodes(p) | n.n]"
     )
     asked_of = {"worlds": [{"at": world.number * 10, "w": world.number} for world in worlds]}
