@@ -106,6 +106,12 @@ class GraphTransaction(Protocol):
     async def expand(self, link: LinkPart, nodes: Collection[int], *, backwards: bool) -> Sequence[Lead]:
         """Give what leads on from nodes along a link, or against it if `backwards`."""
 
+    async def around(self, link: LinkPart, first: int, last: int) -> Sequence[Sequence[Lead]] | None:
+        """Give what leads on from a node along a link, and from there; then the same against it from another node.
+
+        That is what four times `expand` gives, asked at once; None where there is too much of it.
+        """
+
     async def nodes(self, ids: Collection[int]) -> Mapping[int, Node]:
         """Give nodes by id; those that are gone are missing."""
 

@@ -50,6 +50,7 @@ class Reach:
     complete: set[int] = field(default_factory=set)  # Nodes of which all relationships onward are known.
     met: bool = False  # Whether a node is reached from both ends, and so a path known.
     _paused: int = 0
+    _near: dict[tuple[bool, int], Sequence[Lead]] = field(default_factory=dict)  # By side and depth: read beforehand.
 
     @classmethod
     def between(cls, run: Run, asked: Search, row: Row, at: int) -> "Reach":
@@ -71,6 +72,8 @@ class Reach:
     async def grow(self) -> Side:
         """Go one level further from the end that has less before it; gives its side."""
         side = self.ahead if len(self.ahead.frontier) <= len(self.back.frontier) else self.back
+        if not self.depth:
+            await self._look_around()
         level: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for here, id_, there in await self._leads(side.frontier, backwards=side.backwards):
             if there not in side.distance:
@@ -97,8 +100,21 @@ class Reach:
             self.run.setting.check()
             await asyncio.sleep(0)
 
+    async def _look_around(self) -> None:
+        """Read two levels from each end at once, where that is not too much: most paths are short."""
+        link, row = self.asked.link, self.row
+        levels = await self.run.transaction.around(link, row[link.left].id, row[link.right].id)
+        for number, level in enumerate(levels or ()):
+            self._near[number > 1, number % 2] = level
+
     async def _leads(self, nodes: Collection[int], *, backwards: bool) -> Sequence[Lead]:
-        found = list(await self.run.transaction.expand(self.asked.link, nodes, backwards=backwards))
+        side = self.back if backwards else self.ahead
+        near = self._near.pop((backwards, side.depth), None) if nodes is side.frontier else None
+        found = (
+            list(near or ())
+            if near is not None
+            else list(await self.run.transaction.expand(self.asked.link, nodes, backwards=backwards))
+        )
         self.run.given += len(found)
         self.run.check(found, self.at)
         if self.asked.conditions:

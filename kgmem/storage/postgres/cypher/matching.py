@@ -352,6 +352,16 @@ def expansion(layout: Layout, link: LinkPart, scopes: Sequence[int] | None, *, b
     return one_way(layout, link, "expand", statement.asked_of_edge("x", link), backwards=backwards)
 
 
+def surroundings(layout: Layout, link: LinkPart, scopes: Sequence[int] | None, most: int) -> str:
+    """Give the SQL of two levels from a node ($1) along a link, and of two from another ($2) against it."""
+    parts = []
+    for number, backwards in enumerate((False, True)):
+        level = f"({expansion(layout, link, scopes, backwards=backwards)})"
+        names = {"first": level.replace("$1", f"ARRAY[${number + 1}::bigint]"), "next": level.replace("$1", "n.nodes")}
+        parts.append(layout.sql(_FILE, "two_levels") % {**names, "number": 2 * number, "most": most})
+    return " UNION ALL ".join(parts)
+
+
 def one_way(layout: Layout, link: LinkPart, what: str, asked: Sequence[str], *, backwards: bool) -> str:
     """Give the SQL of the edges that lead on along a link, or against it if `backwards`."""
     told = {"asked": "".join(f" AND {each}" for each in asked)}

@@ -14,7 +14,7 @@ from kgmem.query.execution.graph import AskedAgain, Lead, Matched, NewNode, NewR
 from kgmem.query.planning.steps import LinkPart
 from kgmem.query.values import Node, Relationship
 from kgmem.storage.postgres.cypher.composed import Composed, Statements
-from kgmem.storage.postgres.cypher.matching import expansion
+from kgmem.storage.postgres.cypher.matching import expansion, surroundings
 from kgmem.storage.postgres.cypher.reading import Reader, know_names
 from kgmem.storage.postgres.cypher.searching import Searcher
 from kgmem.storage.postgres.cypher.shapes import Seen
@@ -22,6 +22,7 @@ from kgmem.storage.postgres.cypher.writing import Writer
 from kgmem.storage.postgres.database import Database
 from kgmem.storage.postgres.layout import LABEL_SHIFT, Layout, know_labels, learn_labels
 
+_MOST_AROUND = 2000  # Relationships of a level that are worth reading before it is known that they are needed.
 _EXPLAIN = "EXPLAIN (FORMAT JSON) "
 _AT_ONCE = 1024  # Rows that are read without a pause.
 _LOCKS = 256  # How many locks all that is merged under shares, so that a large batch does not use up Postgres' own.
@@ -141,6 +142,15 @@ class PostgresTransaction:
         self._ask()
         text = expansion(self.layout, link, self._numbers, backwards=backwards)
         return [(row[0], row[1], row[2]) for row in await self.connection.fetch(text, list(nodes))]
+
+    async def around(self, link: LinkPart, first: int, last: int) -> Sequence[Sequence[Lead]] | None:
+        """Give two levels of what leads on from a node along a link, and two from another against it."""
+        self._ask()
+        text = surroundings(self.layout, link, self._numbers, _MOST_AROUND)
+        levels: tuple[list[Lead], ...] = ([], [], [], [])
+        for row in await self.connection.fetch(text, first, last):
+            levels[row[0]].append((row[1], row[2], row[3]))
+        return None if any(len(level) >= _MOST_AROUND for level in levels) else levels
 
     async def nodes(self, ids: Collection[int]) -> Mapping[int, Node]:
         """Give nodes by id; those that are gone are missing."""

@@ -43,6 +43,12 @@ SELECT x.source, x.id, x.target FROM {index}.edge x WHERE x.source = ANY ($1::bi
 -- name: expand_in
 SELECT x.target, x.id, x.source FROM {index}.edge x WHERE x.target = ANY ($1::bigint[])%(asked)s
 
+-- name: two_levels
+(WITH one (here, id, there) AS MATERIALIZED (SELECT * FROM %(first)s o LIMIT %(most)s),
+      n (nodes) AS MATERIALIZED (SELECT array_agg(DISTINCT there) FROM one WHERE (SELECT count(*) FROM one) < %(most)s)
+ SELECT %(number)s AS level, here, id, there FROM one
+ UNION ALL SELECT %(number)s + 1, t.* FROM n CROSS JOIN LATERAL (SELECT * FROM %(next)s t LIMIT %(most)s) t)
+
 -- name: known_from
 -- Of any version: a later one changes what is known, not since when.
 SELECT min(known_from) FROM (
