@@ -32,7 +32,7 @@ class CypherQuery:
 class CypherAnswer:
     """What a query gave: its columns, rows of Cypher values, and what it changed, counted as Neo4j counts it.
 
-    `plan` is what EXPLAIN and PROFILE tell.
+    `plan` is what EXPLAIN and PROFILE tell; `graphs` are those that it ran on.
     """
 
     columns: Sequence[str]
@@ -40,6 +40,7 @@ class CypherAnswer:
     counters: Mapping[str, int]
     writes: bool
     plan: Mapping[str, Any] | None = None
+    graphs: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

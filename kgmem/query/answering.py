@@ -214,4 +214,4 @@ def _over() -> Conflict:
 
 
 def _answer(result: Result) -> CypherAnswer:
-    return CypherAnswer(result.columns, result.rows, asdict(result.counters), result.writes, result.plan)
+    return CypherAnswer(result.columns, result.rows, asdict(result.counters), result.writes, result.plan, result.graphs)

@@ -96,4 +96,5 @@ def _note(graph: str, query: CypherQuery, answer: CypherAnswer) -> None:
         scope = "all scopes" if query.scope is None else f"scope {query.scope!r}"
         told = " ".join(query.text.split())[:_TOLD]
         who = f"key {query.asker.id}" if query.asker else "the library"
-        logger.info("Cypher: %s wrote into %s (%s): %s. %s", who, graph, scope, changed, told)
+        where = ", ".join(answer.graphs) or graph
+        logger.info("Cypher: %s wrote into %s (%s): %s. %s", who, where, scope, changed, told)

@@ -102,3 +102,45 @@ async def test_maps_are_set_on_what_merge_makes_as_if_row_by_row(memory: Memory,
         await asked(memory, "MATCH (b:B) DETACH DELETE b", graph=graph)
         result = await asked(memory, text % sign, graph=graph)
         assert (result.counters.nodes_created, result.rows) == (1, [(2,), (2,)])
+
+
+BY_ID = [
+    ("WHERE elementId(a) = $element", ["b"]),
+    ("WHERE $element = elementId(a) AND a.n = 'b'", ["b"]),
+    ("WHERE id(a) = $number", ["b"]),
+    ("WHERE id(a) = toFloat($number)", ["b"]),
+    ("WHERE elementId(a) IN $elements", ["a", "b"]),
+    ("WHERE id(a) IN [null, $number, $number, 'x', -1, true]", ["b"]),
+    ("WHERE elementId(a) IN ['', '007', '99999999999999999999', 'x:1', null]", []),
+    ("WHERE id(a) IN [9223372036854775807, -9223372036854775808, 1e300]", []),
+    ("WHERE elementId(a) = null", []),
+    ("WHERE elementId(a) = $number OR a.n = 'c'", ["c"]),
+    (", (b {n: a.n}) WHERE elementId(b) = $element", ["b"]),
+]
+
+
+@pytest.mark.parametrize("several", [False, True])
+async def test_nodes_are_looked_up_by_their_ids(memory: Memory, graph: str, several: bool) -> None:
+    await asked(memory, "CREATE (:A {n: 'a'})-[:R]->(:A {n: 'b'})-[:R]->(:B {n: 'c'})", graph=graph)
+    if several:
+        await asked(memory, "MATCH (a:A {n: 'b'}) SET a:B:C", graph=graph)
+    found = await rows(memory, "MATCH (a) RETURN a.n, elementId(a), id(a) ORDER BY a.n", graph=graph)
+    given = {"element": found[1][1], "number": found[1][2], "elements": [found[0][1], found[1][1], found[1][1]]}
+    for clause, expected in BY_ID:
+        for label in ("", ":A|B", ":!X"):
+            text = f"MATCH (a{label}) {clause} RETURN a.n ORDER BY a.n"
+            assert await rows(memory, text, given, graph=graph) == expected, text
+            assert await rows(memory, f"UNWIND [1, 2] AS i {text}", given, graph=graph) == sorted(expected * 2), text
+    text = "UNWIND $rows AS r MATCH (a) WHERE elementId(a) = r.a MATCH (b:A) WHERE id(b) IN [r.b, r.c] "
+    joined = {"rows": [{"a": found[0][1], "b": found[1][2], "c": found[0][2]}, {"a": found[2][1], "b": None}]}
+    limits = Limits(rows=4)
+    pairs = [("a", "a"), ("a", "b")]
+    await asked(memory, "UNWIND range(1, 30) AS i CREATE (:A)", graph=graph)
+    assert sorted(await rows(memory, f"{text} RETURN a.n, b.n", joined, graph=graph, limits=limits)) == pairs
+    text = "MATCH (a)-[:R]->(b) WHERE elementId(a) = $element AND elementId(b) = $other RETURN b.n"
+    given["other"] = found[2][1]
+    assert await rows(memory, text, given, graph=graph) == ["c"]
+    text = "UNWIND [$element, $other] AS e MATCH (a:A)-[:R]->(b) WHERE elementId(a) = e RETURN b.n"
+    assert await rows(memory, text, given, graph=graph) == ["c"]
+    text = "MATCH (a) WHERE elementId(a) = $element RETURN a.n"
+    assert await rows(memory, text, given, graph=graph, scope="team/x", writes=False) == ["b"]

@@ -171,3 +171,18 @@ async def test_explain_and_profile_speak_of_it(two: Two) -> None:
         assert answer.plan is not None
     with pytest.raises(NotFound):
         await two.ask("EXPLAIN USE @there MATCH (n:N) RETURN n", asker=key("read", two.here), mode="read")
+
+
+async def test_batches_go_into_the_graph_that_is_named(two: Two, caplog: pytest.LogCaptureFixture) -> None:
+    batched = "UNWIND [30, 40] AS i CALL (i) { CREATE (:N {n: i}) } IN TRANSACTIONS OF 1 ROW"
+    caplog.set_level("INFO", "kgmem.audit")
+    await two.ask(f"USE $there {batched}")
+    assert await two.all() == ([1, 2], [10, 20, 30, 40])
+    assert f"wrote into {two.there} " in caplog.text
+    await two.ask("UNWIND [50] AS i CALL (i) { USE @there CREATE (:N {n: i}) } IN TRANSACTIONS")
+    assert await two.all() == ([1, 2], [10, 20, 30, 40, 50])
+    with pytest.raises(InvalidInput, match="USE before"):
+        await two.ask(f"USE graph.byName($there + '') {batched}")
+    with pytest.raises(NotFound):
+        await two.ask(f"USE @there {batched}", asker=key("write", two.here))
+    assert await two.all() == ([1, 2], [10, 20, 30, 40, 50])

@@ -8,7 +8,7 @@ from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.graph import Condition, Matched, Sought
 from kgmem.query.execution.joining import chooser
 from kgmem.query.execution.paths import build_path
-from kgmem.query.execution.questions import Question, attempted, constant, questions
+from kgmem.query.execution.questions import Question, attempted, constant, questions, wanted
 from kgmem.query.execution.run import WEIGHT, Rows, Run, slices
 from kgmem.query.planning.names import names_in
 from kgmem.query.planning.needs import ALL, IDENTITY
@@ -101,7 +101,7 @@ async def constant_conditions(run: Run, pattern: Pattern) -> tuple[list[Conditio
                 conditions.append(Condition(lookup.name, lookup.property, lookup.operator, column=f"\0{number}"))
             continue
         values = await attempted(run, lookup.value, [{}])
-        condition = None if values is None else constant(lookup, values[0])
+        condition = None if values is None else constant(lookup, wanted(lookup, values[0]))
         if condition is not None:
             conditions.append(condition)
     return conditions, row

@@ -13,10 +13,13 @@ from kgmem.query.errors import CypherError
 from kgmem.query.execution.graph import Condition
 from kgmem.query.execution.run import Rows, Run
 from kgmem.query.planning.names import names_in
-from kgmem.query.planning.steps import Lookup, Pattern
+from kgmem.query.planning.steps import ELEMENT_ID, SMALL_ID, Lookup, Pattern
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.values import Node, Relationship
+from kgmem.query.values.elements import graph_id
 
+IDS = frozenset({ELEMENT_ID, SMALL_ID})
+_LONGEST_ID, _MOST_IDS = 19, 2**63  # Digits, and numbers, that an id of the graph may have.
 _EXACT = 2**53  # Up to here integers and floats compare alike, whatever compares them.
 
 
@@ -50,9 +53,10 @@ async def questions(run: Run, pattern: Pattern, rows: Rows, at: int) -> list[Que
         values = await attempted(run, lookup.value, rows if by_row else rows[:1])
         if values is None:
             continue
+        values = [wanted(lookup, value) for value in values]
         if by_row:
             columns.append((number, lookup, values))
-        elif values and _can_be_asked(lookup.operator, values[0]):
+        elif values and _can_be_asked(lookup, values[0]):
             constants.append((lookup, values[0]))
     groups = _grouped(columns, len(rows))
     return [_question(rows, origins, bound, constants, [columns[n] for n in asked]) for asked, origins in groups]
@@ -70,7 +74,7 @@ async def attempted(run: Run, expression: Expression, rows: Rows) -> list[Any] |
 
 def constant(lookup: Lookup, value: Any) -> Condition | None:
     """Give the condition of a lookup with a value that is the same for all rows; None where the store cannot ask it."""
-    if not _can_be_asked(lookup.operator, value):
+    if not _can_be_asked(lookup, value):
         return None
     if lookup.operator == "IN":
         value = [each for each in value or () if each is not None]
@@ -83,7 +87,7 @@ def _grouped(
     """Give the numbers of the columns that can be asked, each with the numbers of the rows for which that is so."""
     if not columns:
         return [((), range(count))]
-    masks = [[_can_be_asked_by_row(lookup.operator, value) for value in values] for _, lookup, values in columns]
+    masks = [[_can_be_asked_by_row(lookup, value) for value in values] for _, lookup, values in columns]
     if all(map(all, masks)):
         return [(tuple(range(len(columns))), range(count))]
     groups: dict[tuple[bool, ...], list[int]] = defaultdict(list)
@@ -100,14 +104,14 @@ def _question(
     columns: Sequence[tuple[int, Lookup, Sequence[Any]]],
 ) -> Question:
     conditions = [held for lookup, value in constants if (held := constant(lookup, value)) is not None]
-    answered = {id(lookup.predicate) for lookup, value in constants if _is_answered(lookup.operator, [value])}
+    answered = {id(lookup.predicate) for lookup, value in constants if _is_answered(lookup, [value])}
     told: dict[str, Sequence[Any]] = {name: [values[n] for n in origins] for name, values in bound.items()}
     for number, lookup, values in columns:
         name = f"\0{number}"
         told[name] = mine = [values[n] for n in origins]
         numbers = any(_has_numbers(value) for value in mine)
         conditions.append(Condition(lookup.name, lookup.property, lookup.operator, column=name, numbers=numbers))
-        if _is_answered(lookup.operator, mine):
+        if _is_answered(lookup, mine):
             answered.add(id(lookup.predicate))
     source = [rows[n] for n in origins]
     if not told:
@@ -131,15 +135,40 @@ def _once_each(columns: Mapping[str, Sequence[Any]]) -> tuple[list[Mapping[str, 
     return found, places
 
 
-def _can_be_asked_by_row(operator: str, value: Any) -> bool:
+def wanted(lookup: Lookup, value: Any) -> Any:
+    """Give the value that a lookup compares with: for ids, those that the graph knows; no node has another."""
+    if lookup.property not in IDS:
+        return value
+    if lookup.operator == "IN":
+        return [_graph_id(lookup, each) for each in value] if isinstance(value, list) else value
+    return _graph_id(lookup, value)
+
+
+def _graph_id(lookup: Lookup, value: Any) -> int | None:
+    found: int | None = None
+    if lookup.property == ELEMENT_ID:
+        text = value if isinstance(value, str) and len(value) <= _LONGEST_ID and value.isascii() else ""
+        found = int(text) if text.isdigit() and str(int(text)) == text else None
+    elif not isinstance(value, bool) and isinstance(value, int | float) and value == value // 1:
+        found = graph_id(int(value)) if 0 <= value < _MOST_IDS else None
+    return found if found is not None and found < _MOST_IDS else None
+
+
+def _can_be_asked_by_row(lookup: Lookup, value: Any) -> bool:
     # Each item of a list is joined by itself, and so must be equal to what the store has in one way only.
-    return _can_be_asked(operator, value) and (operator != "IN" or _is_sure(operator, value))
+    return _can_be_asked(lookup, value) and (lookup.operator != "IN" or _is_answered(lookup, [value]))
 
 
-def _can_be_asked(operator: str, value: Any) -> bool:
+def _can_be_asked(lookup: Lookup, value: Any) -> bool:
     """Whether the store finds all that Cypher finds with this value, and perhaps more."""
+    if lookup.property in IDS:
+        return lookup.operator != "IN" or value is None or isinstance(value, list)
+    return _can_be_compared(lookup.operator, value)
+
+
+def _can_be_compared(operator: str, value: Any) -> bool:
     if operator == "IN":
-        return value is None or (isinstance(value, list) and all(_can_be_asked("=", each) for each in value))
+        return value is None or (isinstance(value, list) and all(_can_be_compared("=", each) for each in value))
     if isinstance(value, str):
         return operator == "=" and "\0" not in value and value.isprintable()
     if isinstance(value, bool):
@@ -149,8 +178,8 @@ def _can_be_asked(operator: str, value: Any) -> bool:
     return value is None
 
 
-def _is_answered(operator: str, values: Sequence[Any]) -> bool:
-    return all(_is_sure(operator, value) for value in values)
+def _is_answered(lookup: Lookup, values: Sequence[Any]) -> bool:
+    return lookup.property in IDS or all(_is_sure(lookup.operator, value) for value in values)
 
 
 def _is_sure(operator: str, value: Any) -> bool:

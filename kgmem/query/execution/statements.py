@@ -76,6 +76,7 @@ class Result:
     counters: Counters
     writes: bool
     plan: Mapping[str, Any] | None = None  # Of EXPLAIN and PROFILE; see explaining.py.
+    graphs: tuple[str, ...] = ()  # That it ran on.
 
 
 Work = Callable[[GraphTransaction], Awaitable[Result]]
@@ -127,6 +128,9 @@ class Engine:
         body = understood.analysed.statement.body
         name = common_name(body, asked.parameters) if isinstance(body, Query) else None
         if name is None:
+            if understood.is_batched and understood.visits_first:
+                problem = "USE before CALL { } IN TRANSACTIONS takes the name of a graph, or a parameter."
+                raise CypherError("InvalidArgumentType", problem, query=asked.text, at=0, type="TypeError")
             return asked
         graph = await self._graphs.named(name)
         if asked.asker is not None:
@@ -193,7 +197,7 @@ class Engine:
             async with self._graphs.reading(asked.graph, asked.scope) as transaction:
                 told = await _plan(begin(transaction), understood)
         values = [tuple(row[name] for name in names) for row in rows] if names else []
-        return Result(names, values, batches.counters, understood.writes, told)
+        return Result(names, values, batches.counters, understood.writes, told, (asked.graph,))
 
     def _work(self, asked: Asked, understood: Understood) -> Work:
         """Give what runs a statement in a transaction."""
@@ -220,7 +224,8 @@ class Engine:
                 values += [tuple([row[name] for name in names]) for row in part]
                 await run.turn()
             told = None if mode is None else await _plan(run, understood)
-            return Result(names, values, run.counters, analysed.writes, told)
+            graphs = tuple(run.runs) or (asked.graph,)
+            return Result(names, values, run.counters, analysed.writes, told, graphs)
 
         return work
 

@@ -37,6 +37,11 @@ class Understood:
     visits: bool = False  # Parts of it USE graphs by name, so that what it writes is not all of one graph.
 
     @property
+    def visits_first(self) -> bool:
+        """Whether it begins with USE."""
+        return self.plan is not None and any(isinstance(step, steps.Use) for part in self.plan.parts for step in part)
+
+    @property
     def is_batched(self) -> bool:
         """Whether it has transactions of its own, when it is run."""
         return self.mode != "EXPLAIN" and is_batched(self.plan)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from kgmem.query.functions import FUNCTIONS
 from kgmem.query.planning.names import NESTED, names_in
-from kgmem.query.planning.steps import JoinKey, Lookup
+from kgmem.query.planning.steps import ELEMENT_ID, SMALL_ID, JoinKey, Lookup
 from kgmem.query.tree import clauses
 from kgmem.query.tree.expressions import Call, Comparison, Expression, Property, Test, Variable
 from kgmem.query.tree.located import Located
@@ -18,6 +18,7 @@ from kgmem.query.tree.walking import children
 _TURNED = {"=": "=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 # What a call of a function with this ending gives differs from row to row.
 _CLOCK = ".realtime"
+_IDS = {"elementid": ELEMENT_ID, "id": SMALL_ID}
 
 
 def lookups_in(predicates: Iterable[Expression], sought: Iterable[str], own: frozenset[str]) -> tuple[Lookup, ...]:
@@ -29,12 +30,23 @@ def lookups_in(predicates: Iterable[Expression], sought: Iterable[str], own: fro
     found = []
     for predicate in predicates:
         for side, operator, other in compared(predicate):
-            if not isinstance(side, Property) or not isinstance(side.subject, Variable):
+            name, key = _read(side)
+            if key in _IDS.values() and operator not in {"=", "IN"}:
                 continue
-            if side.subject.name in nodes and names_in(other).isdisjoint(own) and is_stable(other):
-                found.append(Lookup(side.subject.name, side.name, operator, other, predicate))
+            if name in nodes and names_in(other).isdisjoint(own) and is_stable(other):
+                found.append(Lookup(name, key, operator, other, predicate))
                 break
     return tuple(found)
+
+
+def _read(side: Expression) -> tuple[str, str]:
+    """Give the variable and the property that an expression reads, or what stands for its id; else empty names."""
+    if isinstance(side, Property) and isinstance(side.subject, Variable):
+        return side.subject.name, side.name
+    if isinstance(side, Call) and len(side.arguments) == 1 and isinstance(side.arguments[0], Variable):
+        key = _IDS.get(side.name.lower())
+        return (side.arguments[0].name, key) if key else ("", "")
+    return "", ""
 
 
 def keys_in(predicates: Iterable[Expression], parts: frozenset[str], own: frozenset[str]) -> tuple[JoinKey, ...]:

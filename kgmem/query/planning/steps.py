@@ -80,9 +80,16 @@ class Selection:
     groups: bool = False
 
 
+# What stands for the name of a property in a lookup by elementId(n) or id(n).
+ELEMENT_ID, SMALL_ID = "\0elementid", "\0id"
+
+
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A predicate that a store may answer: a node's property, compared (= < <= > >= IN) with what is known before."""
+    """A predicate that a store may answer: a node's property, compared (= < <= > >= IN) with what is known before.
+
+    For `ELEMENT_ID` and `SMALL_ID` as the property it is which node it is (= IN), as elementId() and id() tell it.
+    """
 
     name: str
     property: str

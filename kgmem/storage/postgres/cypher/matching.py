@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from kgmem.query.execution.graph import Condition, Sought
+from kgmem.query.execution.questions import IDS
 from kgmem.query.planning.steps import LinkPart, NodePart, Order, Pattern
 from kgmem.query.values.agtype import to_agtype
 from kgmem.query.values.comparison import group_key
@@ -103,8 +104,12 @@ class MatchStatement:
                 self.ids[name] = f"i.b{n}"
         for n, condition in enumerate(self._by_row()):
             names.append(f"v{n}")
-            if _is_unfolded(condition):
-                places.append(self.parameters.add(partial(_lists_of, condition.column), "text[]"))
+            if condition.property in IDS and not _is_unfolded(condition):
+                places.append(self.parameters.add(partial(_ids_of, str(condition.column)), "bigint[]"))
+            elif _is_unfolded(condition):
+                places.append(
+                    self.parameters.add(partial(_lists_of, condition.column, condition.property in IDS), "text[]")
+                )
             else:
                 places.append(self.parameters.add(partial(_values_of, condition.column), "agtype[]"))
         if places:
@@ -112,7 +117,23 @@ class MatchStatement:
             self.tables.append(f"unnest({', '.join(places)}) WITH ORDINALITY AS i ({', '.join(names)}, at)")
 
     def _asked(self, name: str) -> list[Condition]:
-        return [each for each in self.sought.conditions if each.name == name]
+        """Give the conditions on a node's properties."""
+        return [each for each in self.sought.conditions if each.name == name and each.property not in IDS]
+
+    def _identified(self, name: str) -> list[Condition]:
+        """Give the conditions on which node it is."""
+        return [each for each in self.sought.conditions if each.name == name and each.property in IDS]
+
+    def _is_identified(self, condition: Condition, id_: str) -> str:
+        """Give the SQL of a condition on which node it is."""
+        if condition.column is not None:
+            number = self._by_row().index(condition)
+            if not _is_unfolded(condition):
+                return f"{id_} = i.v{number}"
+            self.lists[f"u{number}"] = f"unnest(i.v{number}::bigint[]) AS u{number} (v)"
+            return f"{id_} = u{number}.v"
+        place = self.sought.conditions.index(condition)
+        return f"{id_} = ANY ({self.parameters.add(partial(_wanted_ids, place), 'bigint[]')})"
 
     def meets(self, condition: Condition, properties: str) -> str:
         """Give the SQL of a condition on a row's properties."""
@@ -161,6 +182,9 @@ class MatchStatement:
 
     def _anchors(self) -> None:
         """Begin, in each part of the pattern that nothing bound leads to, at a node of which a property is asked."""
+        for number, node in enumerate(self.pattern.nodes):
+            if self._identified(node.name):
+                self._item(f"d{number}", node.name)
         reached = {node.name for node in self.pattern.nodes if node.name in self.ids}
         reached = self._spread(reached)
         numbered = list(enumerate(self.pattern.nodes))
@@ -309,10 +333,14 @@ class MatchStatement:
         self._join(last, f"{alias}.here")
 
     def _begin(self, node: str, number: int) -> None:
-        alias = f"s{number}"
+        self._item(f"s{number}", node)
+
+    def _item(self, alias: str, node: str) -> None:
+        """Let a node be a row of the items."""
         self.tables.append(f"{self._table('item')} {alias}")
         self.conditions.append(f"{alias}.kind < 3")
         self.ids[node] = f"{alias}.id"
+        self.conditions += (self._is_identified(each, f"{alias}.id") for each in self._identified(node))
 
     def _walk(self, link: LinkPart, start: str, *, backwards: bool) -> str:
         """Give the query of all chains from a node, each with the ids of its edges from left to right."""
@@ -382,20 +410,31 @@ def _chains_of(name: str, sought: Sought) -> list[str | None]:
 
 def _is_unfolded(condition: Condition) -> bool:
     """Whether each row has a list of what it may be equal to: one for IN, and the forms that a number may have."""
-    return condition.operator == "IN" or (condition.operator == "=" and condition.numbers)
+    return condition.operator == "IN" or (
+        condition.operator == "=" and condition.numbers and condition.property not in IDS
+    )
+
+
+def _wanted_ids(place: int, sought: Sought) -> list[int]:
+    """Give the ids of a condition that is the same for all rows."""
+    value = sought.conditions[place].constant
+    return [each for each in (value if isinstance(value, list) else [value]) if each is not None]
 
 
 def _values_of(name: str | None, sought: Sought) -> list[str | None]:
     return [_agtype(row[name]) for row in sought.rows]  # type: ignore[index]
 
 
-def _lists_of(name: str | None, sought: Sought) -> list[str | None]:
+def _lists_of(name: str | None, identities: bool, sought: Sought) -> list[str | None]:
     """Give the lists as texts of arrays; what is twice in one, or null, is not in it."""
     found: list[str | None] = []
     for row in sought.rows:
         value = row[name]  # type: ignore[index]
         items = value if isinstance(value, list) else [value]
         told = {group_key(each): each for each in items if each is not None}
+        if identities:
+            found.append("{" + ",".join(map(str, told.values())) + "}")
+            continue
         forms = (form for each in told.values() for form in _forms(each))
         found.append("{" + ",".join(orjson.dumps(form).decode() for form in forms) + "}")
     return found
