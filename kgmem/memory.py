@@ -17,6 +17,7 @@ from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mo
 from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, WhichVectors
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
+from kgmem.domain.errors import Conflict
 from kgmem.domain.evaluation import Planted, Step, Verdict
 from kgmem.domain.graph import Asking, Extraction, Facts, Graph, GraphStats, check_graph_name
 from kgmem.domain.ports import Job
@@ -81,6 +82,16 @@ class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
                 recipe=check_recipe(asking.get("recipe")),
             )
         )
+
+    async def ensure_graph(self, name: str, **settings: Any) -> Graph:
+        """Return a graph; where there is none, create it with these settings of `create_graph`.
+
+        A graph that is there keeps its own settings. Raises InvalidInput.
+        """
+        try:
+            return await self.create_graph(name, **settings)
+        except Conflict:
+            return await self.parts.graphs.get(name)
 
     async def graph(self, name: str) -> Graph:
         """Give a graph. Raises NotFound."""

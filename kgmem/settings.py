@@ -41,9 +41,6 @@ class Settings(BaseSettings):
         description="host:port that routing (neo4j://) tells to clients; the one that is bound unless set.",
     )
     bolt_connections: int = Field(default=500, ge=1, le=10_000, description="Most open Bolt connections.")
-    api_key: SecretStr | None = Field(
-        default=None, description="The key that clients (and `kgmem` commands over HTTP) send."
-    )
     postgres_port: int | None = Field(
         default=None, ge=1, le=65535, description="Let the embedded Postgres listen on this loopback port too."
     )

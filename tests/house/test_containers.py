@@ -37,8 +37,8 @@ def images() -> Iterator[str]:
     yield from (service["image"] for service in compose()["services"].values())
 
 
-def test_compose_has_kgmem_postgres_and_redis() -> None:
-    assert {"kgmem", "postgres", "redis"} <= compose()["services"].keys()
+def test_compose_has_what_kgmem_uses_and_nothing_else() -> None:
+    assert {"kgmem", "migrate", "postgres"} == compose()["services"].keys()
 
 
 def test_every_service_that_stays_has_a_health_check() -> None:
@@ -60,7 +60,7 @@ def test_services_wait_for_what_they_need() -> None:
 def test_every_service_with_data_keeps_it_on_a_named_volume() -> None:
     parsed = compose()
     used = {volume.split(":")[0] for service in parsed["services"].values() for volume in service.get("volumes", [])}
-    assert used == parsed["volumes"].keys() == {"postgres-data", "kgmem-data", "redis-data"}
+    assert used == parsed["volumes"].keys() == {"postgres-data", "kgmem-data"}
 
 
 def test_ports_are_published_on_loopback_only() -> None:

@@ -97,7 +97,7 @@ def outdated(found: MigrationState) -> DatabaseOutdated:
         ),
         "newer": (
             f"The database is of revision {found.current}, which is newer than this kgmem ({found.head}).",
-            "Upgrade kgmem: pip install --upgrade kgmem.",
+            "Upgrade kgmem: in its checkout run git pull and make run, or build the image anew.",
         ),
         "unfinished": (
             f"A migration was broken off at revision {found.current}: {found.graphs_left:,} graphs are left.",
