@@ -8,6 +8,8 @@ from kgmem.domain.errors import InvalidInput
 
 _DEPTHS = {"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
 _PARTS = {"MultiPoint", "MultiLineString", "MultiPolygon"}
+_WITH_RINGS = {"Polygon", "MultiPolygon"}
+_SHORTEST_RING = 4  # Positions, of which the last is the first (RFC 7946, section 3.1.6).
 Position = tuple[float, float]  # Longitude and latitude, in degrees.
 _HALF_ROUND = 180.0
 _FURTHEST = 1e12  # Neither NaN nor infinity is within it.
@@ -29,8 +31,10 @@ class Place:
         return f"({west},{south}),({east},{north})"
 
 
-def parse_place(value: Any) -> Place:
+def parse_place(value: Any, *, stored: bool = False) -> Place:
     """Give the place that a GeoJSON geometry or a pair [lon, lat] describes. Raises InvalidInput.
+
+    The rings of polygons are closed, unless the place was `stored` by whoever did not look.
 
     The point of anything larger than a point is the middle of its box; of several parts the middle of the narrowest
     stretch of longitudes that holds them all, so that what is split at 180 degrees stands where it is.
@@ -45,12 +49,28 @@ def parse_place(value: Any) -> Place:
     found = list(positions(geometry.get("coordinates"), depth))
     if not found:
         raise InvalidInput("place has no coordinates.", mend="Give at least one [lon, lat].")
+    if not stored and geometry["type"] in _WITH_RINGS:
+        polygons = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
+        for ring in (ring for polygon in polygons for ring in polygon):
+            _check_ring(ring)
     lons, lats = [p[0] for p in found], [p[1] for p in found]
     box = (min(lons), min(lats), max(lons), max(lats))
     lon = (box[0] + box[2]) / 2
     if geometry["type"] in _PARTS and box[2] - box[0] > _HALF_ROUND:
         lon = _middle([[p[0] for p in positions(part, depth - 1)] for part in geometry["coordinates"]])
     return Place(dict(geometry), lon, (box[1] + box[3]) / 2, box)
+
+
+def _check_ring(ring: Sequence[Any]) -> None:
+    if len(ring) < _SHORTEST_RING:
+        raise InvalidInput(
+            f"A ring of place has {len(ring)} positions.", mend="Give at least four, the last being the first."
+        )
+    if list(ring[0]) != list(ring[-1]):
+        raise InvalidInput(
+            f"A ring of place begins at {list(ring[0])} and ends at {list(ring[-1])}.",
+            mend="Close it: its last position is its first.",
+        )
 
 
 def _middle(parts: Sequence[Sequence[float]]) -> float:

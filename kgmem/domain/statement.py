@@ -53,13 +53,18 @@ def check_episodes(stated: Sequence[Episode]) -> None:
             parse_time(item.occurred_at)
 
 
+def has_control(text: str) -> bool:
+    """Whether a text has a control character."""
+    # What is printable has none; asking that first costs next to nothing.
+    return not text.isprintable() and _CONTROL.search(text) is not None
+
+
 def check_keys(keys: Iterable[str]) -> None:
     """Refuse what cannot be a key. Raises InvalidInput."""
     for key in keys:
         if not key:
             raise InvalidInput("A key is empty.", mend="Give a name that stays the same for the same thing.")
-        # What is printable has none; asking that first costs next to nothing.
-        if not key.isprintable() and _CONTROL.search(key):
+        if has_control(key):
             raise InvalidInput(f"The key {key[:80]!r} has a control character.", mend="Remove it from the key.")
 
 
@@ -71,8 +76,9 @@ def _check_scopes(stated: Sequence[Entity] | Sequence[Relationship] | Sequence[E
 def check_labels(names: Iterable[str]) -> None:
     """Refuse what cannot be a label or a kind. Raises InvalidInput."""
     for name in names:
-        # U+001F joins labels on their way to the database, which takes neither U+0000 nor half a character.
-        if not 0 < len(name) <= LONGEST_LABEL or not {"\x00", "\x1f"}.isdisjoint(name) or not _is_utf8(name):
+        # U+001F joins labels on their way to the database, which takes neither U+0000 nor half a character; a label
+        # with a line feed looks like two wherever it is shown.
+        if not 0 < len(name) <= LONGEST_LABEL or has_control(name) or not _is_utf8(name):
             raise InvalidInput(
                 f"{name[:80]!r} is not a name for a label or a kind.",
                 mend=f"Give 1 to {LONGEST_LABEL} characters without control characters.",

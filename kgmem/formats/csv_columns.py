@@ -1,9 +1,9 @@
 """Large CSV files read in columns; whatever is not plain is read row by row."""
 
-import csv as rows_of_python
 import io
 import re
 from collections.abc import Iterator, Sequence
+from csv import Error
 from dataclasses import replace
 from typing import Any, BinaryIO, TypeAlias, cast
 
@@ -14,7 +14,7 @@ from kgmem.domain.batch import Columns
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats import csv
 from kgmem.formats.csv_plans import Plan, plan_of
-from kgmem.formats.csv_rows import Dialect, checked, read_rows
+from kgmem.formats.csv_rows import Dialect, broken, cells, checked, read_rows
 from kgmem.formats.lines import LONGEST_LINE
 from kgmem.formats.records import Located, ReadOptions, Rejected
 from kgmem.formats.rest import Rest
@@ -103,7 +103,11 @@ class _Table:
         """Give the records of some lines, each read by itself, as the whole file is read row by row."""
         for place in places:
             text = lines[place].decode(errors="surrogateescape")
-            row = next(rows_of_python.reader([text], delimiter=self.delimiter, strict=True), [])
+            try:
+                row: list[str] = next(cells([text], delimiter=self.delimiter, strict=True), [])
+            except Error as error:
+                yield broken(first + place, error, text)
+                continue
             if any(row):
                 yield from self._one(first + place, checked(first + place, row))
 

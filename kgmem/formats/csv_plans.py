@@ -1,8 +1,8 @@
 """What the rows of a large CSV file make, at once and one by one: kgmem's own columns, neo4j-admin's and Gremlin's."""
 
-import csv as rows_of_python
 import io
 from collections.abc import Sequence
+from csv import Error
 from itertools import islice
 from typing import Any, Protocol, cast
 
@@ -11,6 +11,7 @@ from kgmem.formats import csv
 from kgmem.formats.cells import guess_type
 from kgmem.formats.columns import FIELDS, Property, is_plain_property, plain_columns
 from kgmem.formats.csv_header import Column, read_header
+from kgmem.formats.csv_rows import cells
 from kgmem.formats.neo4j_columns import GraphColumns
 from kgmem.formats.neo4j_header import TableHeader, read_table_header
 from kgmem.formats.neo4j_rows import record_maker
@@ -50,8 +51,11 @@ def plan_of(names: list[str], delimiter: str, rest: str, options: ReadOptions) -
     kind, columns = read_header(names, options.kind)
     if options.options or kind not in FIELDS or not all(_is_plain(c, cast(BatchKind, kind)) for c in columns):
         return None
-    reader = rows_of_python.reader(io.StringIO(rest), delimiter=delimiter)
-    rows = list(islice((row for row in reader if any(row)), _SAMPLE))
+    reader = cells(io.StringIO(rest), delimiter=delimiter)
+    try:
+        rows = list(islice((row for row in reader if any(row)), _SAMPLE))
+    except Error:
+        return None  # Row by row it is told which row it is.
     guesses = [c.type or guess_type(row[n] for row in rows if n < len(row)) for n, c in enumerate(columns)]
     return _OwnPlan(cast(BatchKind, kind), columns, guesses)
 

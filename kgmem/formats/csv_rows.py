@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, BinaryIO, TypeAlias
@@ -53,9 +53,8 @@ def read_rows(stream: BinaryIO, dialect: Dialect = _USUAL) -> Iterator[Row]:
     A quoted cell that does not end, or a line beyond all bounds, is rejected with all that follows: nobody knows
     where the next row begins. Raises InvalidInput when the file is no text.
     """
-    csv.field_size_limit(max(LONGEST_FIELD, csv.field_size_limit()))  # It can only be set for the whole process.
     lines = _Lines(stream)
-    reader = csv.reader(lines.texts(), **_settings(dialect, lines.first()))
+    reader = cells(lines.texts(), **_settings(dialect, lines.first()))
     before = 0
     while True:
         try:
@@ -68,13 +67,19 @@ def read_rows(stream: BinaryIO, dialect: Dialect = _USUAL) -> Iterator[Row]:
             return
         except csv.Error as error:
             open_ = _stays_open(error, lines.text, reader.line_num - before > 1, dialect.quote)
-            yield before + 1, _broken(before + 1, error, lines.text, open_)
+            yield before + 1, broken(before + 1, error, lines.text, open_)
             if open_:
                 return
         else:
             if any(row):
                 yield before + 1, row if lines.clean else checked(before + 1, row)
         before = reader.line_num
+
+
+def cells(lines: Iterable[str], **settings: Any) -> Any:
+    """Give csv's reader of lines, for cells of up to LONGEST_FIELD characters."""
+    csv.field_size_limit(max(LONGEST_FIELD, csv.field_size_limit()))  # It can only be set for the whole process.
+    return csv.reader(lines, **settings)
 
 
 class _Lines:
@@ -115,7 +120,8 @@ def _settings(dialect: Dialect, first: str) -> dict[str, Any]:
     return {"delimiter": delimiter, "strict": True, **quoting}
 
 
-def _broken(line: int, error: csv.Error, text: str, open_: bool) -> Rejected:
+def broken(line: int, error: csv.Error, text: str, open_: bool = False) -> Rejected:
+    """Give the rejection of a line that is not CSV; `open_` where a quoted cell may not have ended."""
     reason = f"The line is not CSV: {error}."
     if "new-line character" in str(error):
         reason = "A carriage return stands alone. End lines with line feeds, and quote cells that hold line breaks."

@@ -3,6 +3,7 @@
 import io
 import lzma
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -42,6 +43,10 @@ def read_columns(stream: BinaryIO, options: ReadOptions) -> Iterator[Columns | L
 
 def _read(stream: BinaryIO, options: ReadOptions, *, columns: bool) -> Iterator[Columns | Located | Rejected]:
     with _opened(stream) as archive:
+        for member in archive.infolist():
+            if _leads_out(member.filename):
+                reason = "Its name leads out of the zip file, so it was not read. Pack it again under a plain name."
+                yield rejected(1, f"{member.filename}: {reason}", member.filename)
         members = [(member, _format_of(member.filename)) for member in _members(archive)]
         _check_options([format_ for _, format_ in members if format_], options)
         for member, format_ in members:
@@ -76,6 +81,10 @@ def _opened(stream: BinaryIO) -> Iterator[zipfile.ZipFile]:
             )
         with archive:
             yield archive
+
+
+def _leads_out(name: str) -> bool:
+    return ".." in re.split(r"[/\\]", name)
 
 
 def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:

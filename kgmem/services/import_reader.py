@@ -11,12 +11,14 @@ import orjson
 from kgmem.domain.batch import Rejection, Stated
 from kgmem.domain.belief import BeliefRecord
 from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph import Graph
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema
 from kgmem.domain.scope import SHARED, NamedShared, reaches
 from kgmem.domain.source import Source
+from kgmem.domain.statement import check_entities, check_episodes, check_relationships
 from kgmem.formats.files import Paths, create_file
 from kgmem.formats.jsonl import dump
 from kgmem.formats.records import AnyRecord, Located, Rejected, kind_of
@@ -123,6 +125,9 @@ class ImportReader:
             told = "A source is the whole graph's"
             what = told if isinstance(record, Source) else f"Its scope is {record.scope!r}{shared}"
             return f"{what}, and this import keeps to {self.options.within!r}.", False
+        refused = _refused(record)
+        if refused:
+            return refused, False
         if isinstance(record, Entity) and record.embedding is not None:
             wanted = self.graph.space.dimension if self.graph.space else None
             if len(record.embedding) != wanted:
@@ -135,6 +140,20 @@ class ImportReader:
                 partial = isinstance(record, Entity) and all(violation.rule == "required" for violation in found)
                 return "The graph's schema refuses it: " + "; ".join(map(str, found)) + ".", partial
         return None, False
+
+
+def _refused(record: AnyRecord) -> str | None:
+    """Give why nothing could be made of a record, whatever the graph: what the store would say of it."""
+    try:
+        if isinstance(record, Entity):
+            check_entities([record])
+        elif isinstance(record, Relationship):
+            check_relationships([record])
+        elif isinstance(record, Episode):
+            check_episodes([record])
+    except InvalidInput as error:
+        return str(error)
+    return None
 
 
 class Check(ImportReader):

@@ -140,7 +140,7 @@ def episode_of(id_: int, stored: Mapping[str, Any], mentions: list[str], **held:
 def place_of(stored: Mapping[str, Any]) -> Place | None:
     """Give the place a vertex tells, or None when it has none that can be read (another client may write anything)."""
     try:
-        return parse_place(stored["place"]) if stored.get("place") else None
+        return parse_place(stored["place"], stored=True) if stored.get("place") else None
     except InvalidInput:
         return None
 
