@@ -21,6 +21,9 @@ from kgmem_api.logs import configure
 
 Beside = Callable[[Memory], AbstractAsyncContextManager[object]]
 _ROUND = 20_000  # Objects that are made before the collector goes round.
+# Seconds after which a thread that computes lets another have its turn. The event loop has to wait so long each time it
+# wakes beside such a thread, and a request makes it wake ten times and more.
+_TURN = 0.0005
 GRACE = 10  # Seconds that requests under way have when the server is asked to stop.
 
 
@@ -45,6 +48,7 @@ async def serve(
         if beside:
             await stack.enter_async_context(beside(held))
         _spare_the_collector()
+        sys.setswitchinterval(_TURN)
         await _Server(app, ready).serve(sockets=[bound])
 
 

@@ -59,9 +59,13 @@ class Batches:
 
         async def work(transaction: GraphTransaction) -> tuple[Rows, Counters]:
             run = self.begin(transaction)
-            found = await run.steps(steps, await _read_again(run, rows))
-            await check_deleted(run)
-            return found, run.counters
+
+            async def found() -> Rows:
+                result = await run.steps(steps, await _read_again(run, rows))
+                await check_deleted(run)
+                return result
+
+            return await run.beside.drive(found()), run.counters
 
         if writes:
             found, counters = await self.graphs.writing(self.graph, self.scope, work)

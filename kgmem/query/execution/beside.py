@@ -1,24 +1,84 @@
-"""Computations in threads beside the event loop, which may ask the graph; they end with the statement."""
+"""Computing beside the event loop: a statement that has much to compute goes on in a thread, which ends with it.
+
+The steps of a statement are a coroutine that `drive` runs. It begins in the event loop, since most statements are
+short, and goes on in a thread of its own from the moment at which it says (`aside`) that there is much to compute.
+What needs the event loop, such as the database, it asks for by `on_loop`; wherever it runs, that is answered there.
+"""
 
 import asyncio
+import contextvars
 import threading
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, Generic, TypeVar
 
 from kgmem.domain.errors import TimedOut
 
 T = TypeVar("T")
 
 
+class _Asked(Generic[T]):
+    """Something that is to be done in the event loop; whoever drives the statement sees to it."""
+
+    __slots__ = ("make",)
+
+    def __init__(self, make: Callable[[], Awaitable[T]]) -> None:
+        self.make = make
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        answer: T = yield self
+        return answer
+
+
+class _Aside:
+    """The wish to go on in a thread."""
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        yield self
+
+
+class _Driven(Generic[T]):
+    """Drives a coroutine in the event loop until it ends or wants to go on in a thread, and then in that."""
+
+    __slots__ = ("_beside", "_work")
+
+    def __init__(self, beside: "Beside", work: Coroutine[Any, Any, T]) -> None:
+        self._beside, self._work = beside, work
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        value: Any = None
+        error: BaseException | None = None
+        self._beside.enter()
+        try:
+            while True:
+                wanted = self._work.send(value) if error is None else self._work.throw(error)
+                value = error = None
+                if isinstance(wanted, _Aside):
+                    return (yield from self._beside.in_thread(self._work).__await__())
+                try:
+                    # What is neither is for the event loop: a future, or nothing but a pause.
+                    value = (yield from wanted.make().__await__()) if isinstance(wanted, _Asked) else (yield wanted)
+                except BaseException as failed:  # Also that the statement is stopped: its steps have to clean up.
+                    error = failed
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            self._beside.leave()
+            if not self._beside.ended:
+                self._work.close()
+
+
 class Beside:
     """The threads of one statement, and what they ask of the event loop."""
 
-    __slots__ = ("_asked", "_ended", "_loop")
+    __slots__ = ("_asked", "_driven", "_ended", "_home", "_loop")
 
     def __init__(self) -> None:
         """Begin with the statement, in its event loop."""
         self._loop = asyncio.get_running_loop()
+        self._home = threading.get_ident()
         self._asked: set[asyncio.Task[Any]] = set()
+        self._driven = 0
         self._ended = False
 
     @property
@@ -26,9 +86,65 @@ class Beside:
         """Whether the statement was stopped, so that threads shall end."""
         return self._ended
 
+    @property
+    def away(self) -> bool:
+        """Whether the caller runs in a thread beside the event loop."""
+        return threading.get_ident() != self._home
+
+    def enter(self) -> None:
+        """Note that steps are driven from now on."""
+        self._driven += 1
+
+    def leave(self) -> None:
+        """Note that they are no more."""
+        self._driven -= 1
+
+    def drive(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
+        """Run the steps of a statement; awaited in the event loop."""
+        return _Driven(self, work)
+
+    def aside(self) -> Awaitable[None]:
+        """Go on in a thread; awaited by what is driven."""
+        return _Aside()
+
+    @property
+    def can_go_aside(self) -> bool:
+        """Whether the steps are driven in the event loop, and so can go on in a thread."""
+        return self._driven > 0 and not self.away
+
+    def on_loop(self, make: Callable[[], Awaitable[T]]) -> Awaitable[T]:
+        """Do something in the event loop; awaited by what is driven."""
+        return _Asked(make) if self.away else make()
+
+    def here(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run steps to their end in this thread. Raises TimedOut after the statement's end."""
+        value: Any = None
+        error: BaseException | None = None
+        try:
+            while True:
+                wanted = work.send(value) if error is None else work.throw(error)
+                value = error = None
+                try:
+                    if isinstance(wanted, _Asked):
+                        value = self._ask(wanted.make)
+                    elif wanted is not None and not isinstance(wanted, _Aside):
+                        error = RuntimeError(f"In a thread, a step waits for what is the event loop's: {wanted!r}.")
+                except BaseException as failed:
+                    error = failed
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def in_thread(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run steps to their end in a thread of their own."""
+        return await self.run(lambda: self.here(work))
+
     async def run(self, work: Callable[[], T]) -> T:
         """Run work in a thread of its own: one of a pool could wait for another of it that never comes free."""
+        if self.away:
+            return work()
         done: asyncio.Future[T] = self._loop.create_future()
+        context = contextvars.copy_context()
 
         def settle(set_it: Callable[[Any], None], value: Any) -> None:
             if not done.done():
@@ -36,7 +152,7 @@ class Beside:
 
         def run() -> None:
             try:
-                result = work()
+                result = context.run(work)
             except BaseException as error:
                 self._loop.call_soon_threadsafe(settle, done.set_exception, error)
             else:
@@ -49,8 +165,8 @@ class Beside:
             await self._end()
             raise
 
-    def ask(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run a coroutine in the event loop, from a thread. Raises TimedOut after the statement's end."""
+    def _ask(self, make: Callable[[], Awaitable[T]]) -> T:
+        """Do something in the event loop, from a thread. Raises TimedOut after the statement's end."""
 
         async def answer() -> T:
             if self._ended:
@@ -72,3 +188,24 @@ class Beside:
             task.cancel()
         if waiting:
             await asyncio.wait(waiting)
+
+
+class OnLoop:
+    """What has methods that need the event loop, such as a transaction: each is done there, wherever it is asked."""
+
+    def __init__(self, inner: Any, beside: Beside) -> None:
+        """Take what has the methods, and the statement that calls them."""
+        self._inner = inner
+        self.beside = beside
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a method that is done in the event loop; what is no method as it is at this moment."""
+        method = getattr(self._inner, name)
+        if not callable(method):
+            return method
+
+        def asked(*arguments: Any, **named: Any) -> Awaitable[Any]:
+            return self.beside.on_loop(lambda: method(*arguments, **named))
+
+        self.__dict__[name] = asked
+        return asked

@@ -50,8 +50,12 @@ async def call(run: Run, step: Call, rows: Rows) -> Rows:
 
 async def _found(run: Run, step: Call, procedure: Procedure, row: Row) -> list[Sequence[Any]]:
     arguments = await _arguments(run, step, row)
-    try:
+
+    async def rows() -> list[Sequence[Any]]:
         return list(await procedure.run(run, arguments))
+
+    try:
+        return await run.beside.on_loop(lambda: run.beside.drive(rows()))
     except ValueProblem as problem:
         raise run.setting.error(problem, step.at) from problem
 

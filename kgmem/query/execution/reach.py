@@ -1,6 +1,5 @@
 """What a search for paths knows of the graph: how far it has come from each end, one level in one statement."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -97,8 +96,7 @@ class Reach:
         """Stop where the time is over, and let others have their turn every so often."""
         self._paused += 1
         if self._paused % _PAUSE == 0:
-            self.run.setting.check()
-            await asyncio.sleep(0)
+            await self.run.turn()
 
     async def _look_around(self) -> None:
         """Read two levels from each end at once, where that is not too much: most paths are short."""

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from kgmem.domain.access import Key
 from kgmem.domain.graph import no_such_graph
@@ -12,7 +12,7 @@ from kgmem.query.errors import RUNTIME, CypherError
 from kgmem.query.evaluation.base import truth
 from kgmem.query.evaluation.compiling import compile_expression
 from kgmem.query.evaluation.setting import Compute, Row, Setting
-from kgmem.query.execution.beside import Beside
+from kgmem.query.execution.beside import Beside, OnLoop
 from kgmem.query.execution.counters import Counters
 from kgmem.query.execution.graph import GraphTransaction
 from kgmem.query.execution.limits import Limits
@@ -81,7 +81,9 @@ class Run:
         answer: Answer,
     ) -> None:
         """Take what the steps run by; `answer` answers queries inside of expressions."""
-        self.transaction = transaction
+        lent = transaction if isinstance(transaction, OnLoop) else OnLoop(transaction, Beside())
+        self.beside = lent.beside
+        self.transaction = cast(GraphTransaction, lent)
         self.planner = planner
         self.limits = limits
         self.counters = Counters()
@@ -94,8 +96,7 @@ class Run:
         self.changed: dict[int, Any] = {}  # What a procedure has written, until the rows know of it.
         self.written: dict[int, Any] = {}  # Nodes and relationships as SET and REMOVE have made them, by former ids.
         self.deleted_nodes: dict[int, int] = {}  # With the place in the query at which each was deleted.
-        self._beside = Beside()
-        self._watch = Watch(limits, self._beside)
+        self._watch = Watch(limits, self.beside)
         # Not by replace(), which takes ten times as long.
         self.setting = Setting(
             text=setting.text,
@@ -156,7 +157,7 @@ class Run:
 
     async def _begun(self, graph: str) -> "Run":
         new = Run(
-            await self.transaction.on(graph),
+            cast(GraphTransaction, OnLoop(await self.transaction.on(graph), self.beside)),
             self.setting,
             self.planner,
             limits=self.limits,
@@ -170,7 +171,7 @@ class Run:
         return new
 
     async def turn(self) -> None:
-        """Let others have their turn in the event loop, once this statement has worked for some milliseconds.
+        """Let others have their turn, once this statement has worked for some milliseconds: it goes on in a thread.
 
         Steps call it after each slice of their rows. Raises TimedOut, and CypherError where too much memory is taken.
         """
@@ -180,7 +181,10 @@ class Run:
             self._watch()
         except ValueProblem as problem:
             raise self.setting.error(problem, 0) from problem
-        await asyncio.sleep(0)
+        if self.beside.can_go_aside:
+            await self.beside.aside()
+        elif not self.beside.away:
+            await asyncio.sleep(0)
         self._turned = time.perf_counter()
 
     def check(self, rows: Sized, at: int) -> None:
@@ -225,7 +229,7 @@ class Run:
             self._answers |= {(id(part), id(row)): answer for row, answer in zip(rows, answers, strict=True)}
         try:
             if prepared.bridged:
-                return await self._beside.run(lambda: [prepared.compute(row) for row in rows])
+                return await self.beside.run(lambda: [prepared.compute(row) for row in rows])
             return await self._computed(prepared.compute, rows)
         finally:
             for part in prepared.nested:
@@ -294,16 +298,16 @@ class Run:
         async def one() -> Any:
             return (await self._answered(part, [row]))[0]
 
-        return self._beside.ask(one)
+        return self.beside.here(one())
 
     def _known_from(self, identity: int) -> int | None:
         async def look() -> int | None:
             return await self.transaction.known_from(identity)
 
-        return self._beside.ask(look)
+        return self.beside.here(look())
 
     def _node(self, identity: int) -> Node | None:
         async def look() -> Node | None:
             return (await self.transaction.nodes([identity])).get(identity)
 
-        return self._beside.ask(look)
+        return self.beside.here(look())

@@ -195,39 +195,43 @@ class Engine:
         told = None
         if understood.mode is not None:
             async with self._graphs.reading(asked.graph, asked.scope) as transaction:
-                told = await _plan(begin(transaction), understood)
+                run = begin(transaction)
+                told = await run.beside.drive(_plan(run, understood))
         values = [tuple(row[name] for name in names) for row in rows] if names else []
         return Result(names, values, batches.counters, understood.writes, told, (asked.graph,))
 
     def _work(self, asked: Asked, understood: Understood) -> Work:
         """Give what runs a statement in a transaction."""
-        analysed, plan = understood.analysed, understood.plan
-        body = analysed.statement.body
         setting = Setting(text=asked.text, parameters=asked.parameters, clock=Clock.now())
 
         async def work(transaction: GraphTransaction) -> Result:
             run = self._begun(transaction, asked, understood, setting)
-            rows: list[Row] = []
-            names, mode = analysed.names, understood.mode
-            if mode == EXPLAIN:
-                return Result(names, [], run.counters, writes=False, plan=await _plan(run, understood))
-            run.profile = {} if mode == PROFILE else None
-            if plan is not None:
-                rows = await subqueries.run_plan(run, plan, [{}])
-            elif isinstance(body, Show):
-                rows = await showing.show(run, analysed, self._shows)
-            elif not isinstance(body, Query):
-                await commands.command(run, body, self._graphs)
-            await deleting.check_deleted(run)
-            values: list[tuple[Any, ...]] = []
-            for part in slices(rows if names else []):
-                values += [tuple([row[name] for name in names]) for row in part]
-                await run.turn()
-            told = None if mode is None else await _plan(run, understood)
-            graphs = tuple(run.runs) or (asked.graph,)
-            return Result(names, values, run.counters, analysed.writes, told, graphs)
+            return await run.beside.drive(self._steps(run, understood))
 
         return work
+
+    async def _steps(self, run: Run, understood: Understood) -> Result:
+        """Run a statement's steps; they may go on in a thread, so that they await only what can be driven there."""
+        analysed, plan, mode = understood.analysed, understood.plan, understood.mode
+        names, body = analysed.names, analysed.statement.body
+        rows: list[Row] = []
+        if mode == EXPLAIN:
+            return Result(names, [], run.counters, writes=False, plan=await _plan(run, understood))
+        run.profile = {} if mode == PROFILE else None
+        if plan is not None:
+            rows = await subqueries.run_plan(run, plan, [{}])
+        elif isinstance(body, Show):
+            rows = await run.beside.on_loop(lambda: run.beside.drive(showing.show(run, analysed, self._shows)))
+        elif not isinstance(body, Query):
+            await run.beside.on_loop(lambda: run.beside.drive(commands.command(run, body, self._graphs)))
+        await deleting.check_deleted(run)
+        values: list[tuple[Any, ...]] = []
+        for part in slices(rows if names else []):
+            values += [tuple([row[name] for name in names]) for row in part]
+            await run.turn()
+        told = None if mode is None else await _plan(run, understood)
+        graphs = tuple(run.runs) or (run.graph,)
+        return Result(names, values, run.counters, analysed.writes, told, graphs)
 
 
 async def _plan(run: Run, understood: Understood) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """Nodes and relationships by id, out of AGE's label tables: one statement whatever their labels."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from kgmem.query.values import Node, Relationship
 from kgmem.storage.postgres.cypher.stored import node_of, relationship_of
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Label, Layout, know_labels, label_id, learn_labels
 
+_IN_THREAD = 1000  # Rows that take longer to read than a thread takes to be handed them.
 BEGINS = frozenset({"=", "IN"})  # Operators of conditions at whose nodes a statement begins.
 
 
@@ -26,22 +28,29 @@ class Reader:
 
     async def nodes(self, ids: Collection[int]) -> tuple[dict[int, Node], dict[int, str]]:
         """Give nodes by id, and the texts of their rows."""
-        found, texts = {}, {}
         rows = await self._rows("SELECT id, properties FROM {0} WHERE id = ANY ({1}::graphid[])", ids, VERTEX)
-        for row in rows:
-            id_, text = row[0], row[1]
-            found[id_] = node_of(id_, self.layout.by_id[label_id(id_)].name, text)
-            texts[id_] = text
-        return found, texts
+
+        def read() -> tuple[dict[int, Node], dict[int, str]]:
+            by_id = self.layout.by_id
+            found = {id_: node_of(id_, by_id[label_id(id_)].name, text) for id_, text in rows}
+            return found, dict(rows)
+
+        return await asyncio.to_thread(read) if len(rows) > _IN_THREAD else read()
 
     async def relationships(self, ids: Collection[int]) -> tuple[dict[int, Relationship], dict[int, str]]:
         """Give relationships by id, and the texts of their rows."""
-        found, texts = {}, {}
         sql = "SELECT id, start_id, end_id, properties FROM {0} WHERE id = ANY ({1}::graphid[])"
-        for id_, start, end, text in await self._rows(sql, ids, EDGE):
-            found[id_] = relationship_of(id_, self.layout.by_id[label_id(id_)].name, (start, end), text)
-            texts[id_] = text
-        return found, texts
+        rows = await self._rows(sql, ids, EDGE)
+
+        def read() -> tuple[dict[int, Relationship], dict[int, str]]:
+            by_id = self.layout.by_id
+            found = {
+                id_: relationship_of(id_, by_id[label_id(id_)].name, (start, end), text)
+                for id_, start, end, text in rows
+            }
+            return found, {row[0]: row[3] for row in rows}
+
+        return await asyncio.to_thread(read) if len(rows) > _IN_THREAD else read()
 
     async def _rows(self, sql: str, ids: Collection[int], kind: int) -> list[Any]:
         groups: dict[int, list[int]] = defaultdict(list)
