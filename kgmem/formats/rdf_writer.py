@@ -78,12 +78,18 @@ class RDFWriter:
     def write_beliefs(self, records: Iterable[BeliefRecord]) -> None:
         """Write some records of what the graph believes, each as a node of kgmem's own."""
         for record in records:
-            if self._kind in {None, record.kind}:
+            if self._kind in {None, record.kind} and not self._stands_in_graph(record):
                 told = to_wire(record)
                 digest = digest_of(orjson.dumps(told, option=orjson.OPT_SORT_KEYS).decode())
                 node = f"<{self._names.namespace}{BELIEF}{record.kind}/{digest}>"
                 self._quad(node, RDF + "type", f"<{self._names.namespace}{record.kind.capitalize()}>", None)
                 self._describe(node, Told(), told, None)
+
+    def _stands_in_graph(self, record: BeliefRecord) -> bool:
+        """Say whether a claim is just that a named graph holds its triple, which the triple in that graph tells."""
+        stated = record.told.get("relationship") or {}
+        is_current = record.kind == "claim" and record.told.get("known_to") is None
+        return bool(is_current and stated.get("first") and self._names.is_graph(record.told["source"]))
 
     def close(self) -> None:
         """Write all of it in its syntax; the stream stays open."""
