@@ -58,20 +58,28 @@ class LimitedConnection(HttpToolsProtocol):
         problem = f"The request's header did not come within {self.header_seconds:g} seconds."
         self._refuse(408, "timed-out", problem, "Send it at once; KGMEM_HEADER_TIMEOUT sets the limit.")
 
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP, or has an address that is too long, in the shape of all errors."""
+        self._refuse(400, "malformed-request", msg, "Send HTTP/1.1 with an address of at most 64 KiB.")
+
     def _refuse(self, status: int, code: str, detail: str, mend: str) -> None:
         """Answer what is no request yet, and close the connection."""
-        reasons = {408: "Request Timeout", 503: "Service Unavailable"}
+        reasons = {400: "Bad Request", 408: "Request Timeout", 503: "Service Unavailable"}
         shape: dict[str, Any] = {
             "type": f"urn:kgmem:error:{code}",
             "title": reasons[status] + ".",
             "status": status,
             "detail": detail,
+            "instance": "",
             "mend": mend,
+            "request_id": "",
         }
         body = orjson.dumps(shape)
+        again = "" if status == 400 else "retry-after: 1\r\n"
         head = (
             f"HTTP/1.1 {status} {reasons[status]}\r\ncontent-type: application/problem+json\r\n"
-            f"content-length: {len(body)}\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
+            f"content-length: {len(body)}\r\n{again}"
+            "connection: close\r\n\r\n"
         )
         log.info("connection_refused", status=status, connections=len(self.connections))
         if not self.transport.is_closing():

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from kgmem_api.access import Demand
 from kgmem_api.bodies import JSONBody
 from kgmem_api.wire.answers import Problem
+from kgmem_api.wire.query_api import QueryProblem
 
 _PLACE = "#/components/schemas/{model}"
 _DESCRIPTION = """The REST door of kgmem, a knowledge-memory server.
@@ -29,6 +30,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas.pop(name, None)
     whole["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     _defined(TypeAdapter(Problem), schemas)
+    _defined(TypeAdapter(QueryProblem), schemas)
     for route in app.routes:
         if isinstance(route, APIRoute) and route.include_in_schema:
             for method in route.methods or ():
@@ -48,7 +50,8 @@ def _complete(operation: dict[str, Any], route: APIRoute, schemas: dict[str, Any
     """Add body, right and problems to one operation."""
     operation["operationId"] = route.name
     operation["responses"].pop("422", None)
-    problem = {"application/problem+json": {"schema": {"$ref": _PLACE.format(model="Problem")}}}
+    model = QueryProblem.__name__ if route.path_format.startswith("/db/") else Problem.__name__
+    problem = {"application/problem+json": {"schema": {"$ref": _PLACE.format(model=model)}}}
     operation["responses"]["default"] = {"description": "A problem (RFC 9457).", "content": problem}
     for needed in dependencies(route.dependant):
         if isinstance(needed, Demand):

@@ -62,6 +62,11 @@ def media_type(format_: str, *, several: bool, compression: Compression | None) 
     return ZIP if several else _TYPES.get(format_, OCTETS)
 
 
+def export_types() -> list[str]:
+    """List the media types that an export may have, without their parameters."""
+    return sorted({each.partition(";")[0] for each in (*_TYPES.values(), *_PACKED.values(), ZIP, OCTETS)})
+
+
 def extension_of(format_: str) -> str:
     """Give the end of the names of a format's files."""
     return _EXTENSIONS.get(format_) or next(iter(FORMATS[format_][1] if format_ in FORMATS else ()), "")

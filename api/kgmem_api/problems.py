@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from kgmem.bolt.failures import failure
@@ -93,11 +94,24 @@ def from_http(error: HTTPException, request: Request) -> Response:
         status.phrase.lower().replace(" ", "-"),
         request.scope,
         context_of(request).id,
-        headers=dict(error.headers or {}),
+        headers={**(error.headers or {}), **_allowed(error.status_code, request)},
         title=status.phrase + ".",
         detail=f"There is no {request.method} {request.url.path} here.",
         mend=mends.get(error.status_code),
     )
+
+
+def _allowed(status: int, request: Request) -> dict[str, str]:
+    """Give the Allow header of an address with all its methods; the router knows those of its first route alone."""
+    if status != HTTPStatus.METHOD_NOT_ALLOWED:
+        return {}
+    methods = {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return {"Allow": ", ".join(sorted(methods))}
 
 
 def from_parameters(error: RequestValidationError, request: Request) -> Response:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query
 from starlette.requests import Request
@@ -14,17 +14,20 @@ from kgmem.services.export_records import holds_several
 from kgmem.services.stream_export import SUFFIXES
 from kgmem_api.access import Reads
 from kgmem_api.context import context_of
-from kgmem_api.media_types import OCTETS, extension_of, media_type
+from kgmem_api.media_types import export_types, extension_of, media_type
 from kgmem_api.replies import reply
 from kgmem_api.routes.parameters import GraphName, gives
 from kgmem_api.wire.imports import ExportAsked, LossesOut
 
 router = APIRouter(tags=["export"])
 _HEAD_START = 2.0  # Seconds in which what is wrong shows; then the answer begins, though nothing is written yet.
-_FILE = {"description": "The file.", "content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
+_FILE: dict[str, Any] = {
+    "description": "The file, of the media type of its format, or of its compression.",
+    "content": {each: {"schema": {"type": "string", "format": "binary"}} for each in export_types()},
+}
 
 
-@router.get("/v1/graphs/{graph}/export", responses={200: _FILE})
+@router.get("/v1/graphs/{graph}/export", response_class=Response, responses={200: _FILE})
 async def export_graph(
     graph: GraphName, request: Request, access: Reads, asked: Annotated[ExportAsked, Query()]
 ) -> Response:

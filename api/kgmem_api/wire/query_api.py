@@ -2,11 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from kgmem.domain.cypher import Mode
+from kgmem_api.wire.answers import Problem
 
 LENIENT = ConfigDict(extra="ignore", strict=True)
+
+
+def _capitalized(value: Any) -> Any:
+    """Write a mode as the document does: drivers write it in any case."""
+    return value.capitalize() if isinstance(value, str) else value
 
 
 class QueryIn(BaseModel):
@@ -16,13 +22,15 @@ class QueryIn(BaseModel):
 
     statement: Annotated[str, Field(max_length=1_000_000)] = ""
     parameters: dict[str, Any] = {}
-    access_mode: Annotated[Literal["Read", "Write", "READ", "WRITE"] | None, Field(alias="accessMode")] = None
+    access_mode: Annotated[
+        Literal["Read", "Write"] | None, BeforeValidator(_capitalized), Field(alias="accessMode")
+    ] = None
     include_counters: Annotated[bool, Field(alias="includeCounters")] = False
     bookmarks: list[str] = []
 
     def mode(self, allowed: Mode) -> Mode:
         """Give what it may do: write, unless it says that it reads, or its key can only read."""
-        return "read" if (self.access_mode or "").lower() == "read" else allowed
+        return "read" if self.access_mode == "Read" else allowed
 
 
 class QueryOut(BaseModel):
@@ -32,3 +40,16 @@ class QueryOut(BaseModel):
     counters: dict[str, Any] | None = None
     bookmarks: list[str] = []
     transaction: dict[str, str] | None = None
+
+
+class QueryError(BaseModel):
+    """One error by its code in Neo4j's terms."""
+
+    code: str
+    message: str
+
+
+class QueryProblem(Problem):
+    """A problem (RFC 9457) whose errors have Neo4j's codes, by which its clients know what to do."""
+
+    errors: list[QueryError] | None = None  # type: ignore[assignment]

@@ -1,0 +1,61 @@
+"""The REST server keeps to its OpenAPI document: schemathesis sends what the document allows, and what it does not."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from kgmem.memory import Memory
+from kgmem.settings import Settings
+from kgmem.wiring import open_memory
+from kgmem_api.server import serve
+from tests.clients.environments import python
+
+pytestmark = pytest.mark.slow
+
+_SCHEMATHESIS = "schemathesis==4.32.5"
+# Event streams have no end.
+_ENDLESS = "/changes/stream|/events"
+# That a key expires in the future, that two filters exclude each other, or that what is named exists, is in no schema.
+_NOT_IN_SCHEMAS = "positive_data_acceptance"
+
+
+@pytest.fixture
+async def memory(database_url: str, tmp_path: Path) -> AsyncIterator[Memory]:
+    async with open_memory(Settings(database_url=SecretStr(database_url), embedder="none", home=tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def address(memory: Memory) -> AsyncIterator[str]:
+    await memory.create_graph("main")
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    settings = Settings(port=0, database_url="postgresql://not.used", log_level="error")  # type: ignore[arg-type]
+    serving = asyncio.create_task(serve(settings, memory, ready=ready.set_result))
+    yield await ready
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_no_answer_is_other_than_the_document_says(memory: Memory, address: str, tmp_path: Path) -> None:
+    _, key = await memory.create_key("contract", "admin")
+    report = tmp_path / "report.json"
+    st = python(_SCHEMATHESIS).with_name("st")
+    command = [
+        str(st), "run", f"{address}/openapi.json", "--header", f"Authorization: Bearer {key}",
+        "--phases", "coverage", "--generation-deterministic", "--no-shrink", "--continue-on-failure",
+        "--warnings", "off", "--exclude-checks", _NOT_IN_SCHEMAS, "--exclude-path-regex", _ENDLESS,
+        "--report-json-path", str(report),
+    ]  # fmt: skip
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path
+    )
+    written, _ = await process.communicate()
+    shown = written.decode(errors="replace")
+    summary = shown[shown.rfind("SUMMARY") :]
+    assert process.returncode == 0, "\n".join(line[:300] for line in shown.splitlines()[-300:])
+    assert "Tested: " in summary
+    assert json.loads(report.read_text())
