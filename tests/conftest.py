@@ -1,13 +1,21 @@
 """Fixtures that all tests share."""
 
+import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from tests import postgres
+
+# Compiled modules are kept, also where the environment says not to: every worker, and every process that a test starts,
+# would compile all of them anew, which takes longer than most of the tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Examples are the same in each run, so that a change fails by its own doing alone; --hypothesis-profile=default looks
 # for new ones.
@@ -19,18 +27,54 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A Postgres server for the whole session: KGMEM_TEST_DATABASE_URL, or an embedded one."""
-    with postgres.running_server() as url:
-        yield url
+_SERVER = pytest.StashKey[postgres.SharedServer]()
+
+
+def _controls(config: pytest.Config) -> bool:
+    """Whether this process distributes the tests over others (pytest-xdist)."""
+    return not hasattr(config, "workerinput") and config.getoption("dist", "no") != "no"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start the server of all workers, beside their collection of tests."""
+    if _controls(session.config) and not session.config.option.collectonly:
+        session.config.stash[_SERVER] = postgres.SharedServer()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where to learn of the server."""
+    if _SERVER in node.config.stash:
+        node.workerinput["server"] = str(node.config.stash[_SERVER].folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server of all workers when the last has ended."""
+    if _SERVER in config.stash:
+        config.stash[_SERVER].stop()
 
 
 @pytest.fixture(scope="session")
-def template_database(postgres_url: str) -> Iterator[str]:
+def server(request: pytest.FixtureRequest) -> Iterator[postgres.TestServer]:
+    """The server for the whole session: KGMEM_TEST_DATABASE_URL, or an embedded one, shared by all workers."""
+    folder = getattr(request.config, "workerinput", {}).get("server")
+    if folder:
+        yield postgres.SharedServer.wait_for(Path(folder))
+        return
+    with postgres.prepared_server() as prepared:
+        yield prepared
+
+
+@pytest.fixture(scope="session")
+def postgres_url(server: postgres.TestServer) -> str:
+    """The URL of the server."""
+    return server.url
+
+
+@pytest.fixture(scope="session")
+def template_database(server: postgres.TestServer) -> str:
     """The name of a database with extensions and tables, to be cloned."""
-    with postgres.template_database(postgres_url) as name:
-        yield name
+    return server.template
 
 
 @pytest.fixture

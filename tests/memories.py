@@ -42,6 +42,7 @@ from kgmem.storage.postgres.store import AgeGraphStore
 from kgmem.storage.postgres.summaries import PostgresSummaries
 from kgmem.storage.postgres.vitals import PostgresVitals
 from kgmem.wiring import with_cypher
+from tests.graph_pool import pool_of
 from tests.postgres import run_on
 
 DIMENSION = 64  # Small, so that building HNSW indexes takes no time.
@@ -94,6 +95,11 @@ class SwitchableEmbedder:
 
     async def aclose(self) -> None:
         await self.inner.aclose()
+
+    def reset(self) -> None:
+        """Be as a new one is."""
+        self.away, self.pause, self.refuses, self.before = False, 0.0, "", None
+        self.seen.clear()
 
 
 def hashing(dimension: int = DIMENSION, name: str = "") -> SwitchableEmbedder:
@@ -149,9 +155,19 @@ async def opened_memory(
 
 
 async def new_graph(memory: Memory, name: str, **settings: Any) -> str:
-    """Make a graph and give its name."""
+    """Make a graph, or take one of the memory's pool, and give its name."""
+    pool = None if settings else pool_of(memory)
+    if pool:
+        return await pool.take(name)
     await memory.create_graph(name, **settings)
     return name
+
+
+def with_parts(memory: Memory, **changes: Any) -> Memory:
+    """A memory with other parts over the same database and the same pool of graphs."""
+    changed = Memory(replace(memory.parts, **changes))
+    pool = pool_of(memory)
+    return pool.serve(changed) if pool else changed
 
 
 async def index_schema(memory: Memory, graph: str) -> str:

@@ -1,12 +1,16 @@
-"""A Postgres for tests: one server a session, a template database in it, and a fresh clone of that for each test."""
+"""A Postgres for tests: one server for all workers, a template database in it, and clones of that."""
 
 import asyncio
+import json
 import os
 import secrets
 import shutil
 import tempfile
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,7 +24,75 @@ from kgmem.storage.postgres.migrate import migrate
 EXTERNAL_URL = os.environ.get("KGMEM_TEST_DATABASE_URL")
 
 # Tests of a shared server need neither much memory nor data that outlives a power cut.
-FAST = {"shared_buffers": "128MB", "max_wal_size": "1GB", "fsync": "off", "autovacuum_naptime": "1h"}
+FAST = {
+    "shared_buffers": "128MB",
+    "max_wal_size": "1GB",
+    "fsync": "off",
+    "autovacuum_naptime": "1h",
+    "max_connections": "300",
+}
+
+_PATIENCE = 180.0  # Seconds until another process has started the server, on a machine that has much else to do.
+
+
+@dataclass(frozen=True, slots=True)
+class TestServer:
+    """A server with extensions, and the name of the database in it that clones are made of."""
+
+    url: str
+    template: str
+
+
+@contextmanager
+def prepared_server() -> Iterator[TestServer]:
+    """A server with a template database: KGMEM_TEST_DATABASE_URL, or an embedded one."""
+    with running_server() as url, template_database(url) as template:
+        yield TestServer(url, template)
+
+
+class SharedServer:
+    """One server for the worker processes of a session, started beside their collection of tests."""
+
+    def __init__(self) -> None:
+        """Begin to start it."""
+        self.folder = Path(tempfile.mkdtemp(prefix="kgt-shared-", dir="/tmp"))
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="test server")
+        self._thread.start()
+
+    def _serve(self) -> None:
+        try:
+            with prepared_server() as server:
+                _publish(self.folder / "server.json", asdict(server))
+                self._over.wait()
+        except BaseException as error:
+            _publish(self.folder / "failed.json", {"error": repr(error)})
+            raise
+
+    def stop(self) -> None:
+        """Stop it, and wait until it has ended."""
+        self._over.set()
+        self._thread.join()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @staticmethod
+    def wait_for(folder: Path) -> TestServer:
+        """Give the server that another process starts. Raises RuntimeError when it does not come up."""
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            if (folder / "server.json").exists():
+                return TestServer(**json.loads((folder / "server.json").read_text(encoding="utf-8")))
+            if (folder / "failed.json").exists():
+                raise RuntimeError((folder / "failed.json").read_text(encoding="utf-8"))
+            time.sleep(0.05)
+        raise RuntimeError(f"No server for the tests within {_PATIENCE:.0f} s.")
+
+
+def _publish(path: Path, value: dict[str, str]) -> None:
+    """Write a file that is there whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(value), encoding="utf-8")
+    partial.replace(path)
 
 
 @contextmanager

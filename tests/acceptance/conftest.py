@@ -2,11 +2,13 @@
 
 import io
 import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from kgmem.cli.console import OUT
 from kgmem.cli.main import app, run
@@ -14,8 +16,10 @@ from kgmem.memory import Memory
 from kgmem.settings import Settings
 from kgmem.wiring import open_memory
 from kgmem_api.app import create_app
+from tests import postgres
 from tests.cli import Command, Done
 from tests.fakes import fake_memory
+from tests.graph_pool import GraphPool
 from tests.rest import Door
 
 # Set it to try the doors alone, in a second and without a Postgres.
@@ -28,6 +32,24 @@ def settings() -> Settings:
     return Settings.model_construct(**{name: field.get_default() for name, field in Settings.model_fields.items()})
 
 
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the memory that tests share."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+async def pool(postgres_url: str, template_database: str, shared_home: Path) -> AsyncIterator[GraphPool]:
+    """Graphs in a memory that tests share, one after another; its embedder needs no model."""
+    async with (
+        postgres.cloned_database(postgres_url, template_database) as url,
+        open_memory(Settings(database_url=SecretStr(url), embedder="hash", pool_size=2, home=shared_home)) as opened,
+    ):
+        pool = GraphPool(opened)
+        await pool.prepare()
+        yield pool
+
+
 if FAKES:
 
     @pytest.fixture
@@ -38,17 +60,18 @@ if FAKES:
 else:
 
     @pytest.fixture
-    async def memory(database_url: str, tmp_path: Path) -> AsyncIterator[Memory]:
-        """A memory over a fresh database, whose embedder needs no model."""
-        settings = Settings(database_url=database_url, embedder="hash", pool_size=2, home=tmp_path / "home")
-        async with open_memory(settings) as opened:
-            yield opened
+    async def memory(pool: GraphPool, shared_home: Path) -> AsyncIterator[Memory]:
+        """A memory whose database holds nothing."""
+        yield pool.memory
+        await pool.clean()
+        shutil.rmtree(shared_home / "uploads", ignore_errors=True)
 
 
 @pytest.fixture
-async def door(memory: Memory, settings: Settings) -> AsyncIterator[Door]:
+async def door(memory: Memory, settings: Settings, request: pytest.FixtureRequest) -> AsyncIterator[Door]:
     """The REST door to a memory with one graph, `main`, and an admin's key."""
-    await memory.create_graph("main")
+    pool: GraphPool | None = None if FAKES else request.getfixturevalue("pool")
+    await (pool.take("main") if pool and memory is pool.memory else memory.create_graph("main"))
     _, secret = await memory.create_key("tests", "admin")
     app = create_app(memory, settings=settings)
     transport = httpx.ASGITransport(app)

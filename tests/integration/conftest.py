@@ -8,6 +8,7 @@ import pytest
 
 from kgmem.memory import Memory
 from tests import postgres
+from tests.graph_pool import GraphPool
 from tests.memories import SwitchableEmbedder, hashing, new_graph, opened_memory
 
 
@@ -21,17 +22,40 @@ def shared_database_url(postgres_url: str, template_database: str) -> Iterator[s
         asyncio.run(postgres.run_on(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-@pytest.fixture
-def embedder() -> SwitchableEmbedder:
-    """The embedder of `memory`: feature hashing, which a test may switch off."""
+@pytest.fixture(scope="session")
+def session_embedder() -> SwitchableEmbedder:
+    """The embedder of all tests' `memory`."""
     return hashing()
 
 
-@pytest.fixture
-async def memory(shared_database_url: str, embedder: SwitchableEmbedder) -> AsyncIterator[Memory]:
-    """A memory over the database that tests share; each keeps to its `graph`."""
-    async with opened_memory(shared_database_url, embedder=embedder) as memory:
+@pytest.fixture(scope="session")
+async def session_memory(shared_database_url: str, session_embedder: SwitchableEmbedder) -> AsyncIterator[Memory]:
+    """The memory of all tests, over the database that they share."""
+    async with opened_memory(shared_database_url, embedder=session_embedder) as memory:
         yield memory
+
+
+@pytest.fixture(scope="session")
+async def graph_pool(session_memory: Memory) -> GraphPool:
+    """Graphs that tests use one after another, each of them empty."""
+    pool = GraphPool(session_memory)
+    await pool.prepare()
+    return pool
+
+
+@pytest.fixture
+def embedder(session_embedder: SwitchableEmbedder) -> SwitchableEmbedder:
+    """The embedder of `memory`: feature hashing, which a test may switch off."""
+    session_embedder.reset()
+    return session_embedder
+
+
+@pytest.fixture
+async def memory(session_memory: Memory, graph_pool: GraphPool, embedder: SwitchableEmbedder) -> AsyncIterator[Memory]:
+    """A memory over the database that tests share; each keeps to graphs of its own (`graph`, `new_graph`)."""
+    session_memory.parts.jobs.asked.clear()  # type: ignore[attr-defined]
+    yield session_memory
+    await graph_pool.give_back_all()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Communities: found in a scope, kept with their ids, and gone with what they were found in."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,17 +11,16 @@ from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
 from kgmem.services import group as grouping
 from kgmem.services.grouping import communities_of
-from tests.memories import new_graph, opened_memory
+from tests.memories import new_graph
 
 GRAPH = "grouped"
 TWO_RINGS = [(one, other) for ring in ("abcd", "wxyz") for one in ring for other in ring if one < other]
 
 
 @pytest.fixture
-async def memory(database_url: str) -> AsyncIterator[Memory]:
-    async with opened_memory(database_url) as memory:
-        await new_graph(memory, GRAPH)
-        yield memory
+async def memory(memory: Memory) -> Memory:
+    await new_graph(memory, GRAPH)
+    return memory
 
 
 async def put(memory: Memory, pairs: Sequence[tuple[str, str]], scope: str = "", strength: float = 1.0) -> None:

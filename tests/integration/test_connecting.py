@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -20,7 +20,17 @@ from kgmem.storage.postgres import connecting
 from kgmem.storage.postgres.jobs import open_queue
 from kgmem.storage.postgres.worker import WorkerOptions
 from kgmem.wiring import handlers
-from tests.memories import DIMENSION, change_feed, hashing, index_schema, new_graph, opened_memory, query, until
+from tests.memories import (
+    DIMENSION,
+    change_feed,
+    hashing,
+    index_schema,
+    new_graph,
+    opened_memory,
+    query,
+    until,
+    with_parts,
+)
 
 GRAPH = "alike"
 
@@ -62,10 +72,9 @@ async def joined(memory: Memory, graph: str = GRAPH, scope: str = "") -> dict[tu
 
 
 @pytest.fixture
-async def memory(database_url: str) -> AsyncIterator[Memory]:
-    async with opened_memory(database_url, embedder=hashing(), extractor=Capitals()) as memory:
-        await new_graph(memory, GRAPH)
-        yield memory
+async def memory(memory: Memory) -> Memory:
+    await new_graph(memory, GRAPH)
+    return with_parts(memory, extractor=Capitals())
 
 
 async def test_what_is_alike_is_joined_with_its_likeness_and_nothing_else(memory: Memory) -> None:
@@ -288,9 +297,13 @@ async def test_a_text_that_is_forgotten_is_named_by_no_summary(memory: Memory) -
     assert [list(each.episodes) for each in again.sentences] == [[], ["two"]]
 
 
-async def test_a_worker_joins_groups_and_sums_up_what_was_asked_for(memory: Memory, database_url: str) -> None:
-    await memory.put_entities(GRAPH, [at("a", 0), at("b", 5)])
-    async with open_queue(database_url) as queue:
+async def test_a_worker_joins_groups_and_sums_up_what_was_asked_for(database_url: str) -> None:
+    async with (
+        opened_memory(database_url, embedder=hashing(), extractor=Capitals()) as memory,
+        open_queue(database_url) as queue,
+    ):
+        await new_graph(memory, GRAPH)
+        await memory.put_entities(GRAPH, [at("a", 0), at("b", 5)])
         working = Memory(replace(memory.parts, jobs=queue))
         await working.defer_connect(GRAPH)
         await working.defer_group(GRAPH)
@@ -303,7 +316,7 @@ async def test_a_worker_joins_groups_and_sums_up_what_was_asked_for(memory: Memo
                 return bool(found) and await memory.community_summary(GRAPH, found[0].id) is not None
 
             await until(is_told)
-    (community,) = (await memory.communities(GRAPH)).items
-    summary = await memory.community_summary(GRAPH, community.id)
-    assert summary is not None
-    assert summary.text == "2 entities around a and b (2 Thing)."
+        (community,) = (await memory.communities(GRAPH)).items
+        summary = await memory.community_summary(GRAPH, community.id)
+        assert summary is not None
+        assert summary.text == "2 entities around a and b (2 Thing)."

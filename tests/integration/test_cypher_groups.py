@@ -1,7 +1,7 @@
 """Groups of patterns that repeat, held to what a brute force over the same graph in networkx finds."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -13,7 +13,7 @@ from kgmem.query.errors import CypherError
 from kgmem.query.execution.limits import Limits
 from kgmem.query.values import Path
 from tests.cypher import GRAPH, asked, rows
-from tests.memories import new_graph, opened_memory
+from tests.memories import new_graph
 
 # A step from a node: what it found (nodes and relationships by their numbers), where it ends, relationships it took.
 Step = tuple[dict[str, int], int, tuple[int, ...]]
@@ -34,20 +34,19 @@ WORLD = _graph()
 
 
 @pytest.fixture
-async def memory(database_url: str) -> AsyncIterator[Memory]:
-    async with opened_memory(database_url) as opened:
-        await new_graph(opened, GRAPH)
-        nodes = [{"n": n, "x": told["x"]} for n, told in WORLD.nodes(data=True)]
-        await asked(opened, "UNWIND $nodes AS each CREATE (:N {n: each.n, x: each.x})", {"nodes": nodes})
-        for kind in "RS":
-            edges = [
-                {"a": a, "b": b, "e": e, "w": told["w"]}
-                for a, b, e, told in WORLD.edges(keys=True, data=True)
-                if told["kind"] == kind
-            ]
-            made = f"MATCH (a:N {{n: each.a}}), (b:N {{n: each.b}}) CREATE (a)-[:{kind} {{e: each.e, w: each.w}}]->(b)"
-            await asked(opened, f"UNWIND $edges AS each {made}", {"edges": edges})
-        yield opened
+async def memory(memory: Memory) -> Memory:
+    await new_graph(memory, GRAPH)
+    nodes = [{"n": n, "x": told["x"]} for n, told in WORLD.nodes(data=True)]
+    await asked(memory, "UNWIND $nodes AS each CREATE (:N {n: each.n, x: each.x})", {"nodes": nodes})
+    for kind in "RS":
+        edges = [
+            {"a": a, "b": b, "e": e, "w": told["w"]}
+            for a, b, e, told in WORLD.edges(keys=True, data=True)
+            if told["kind"] == kind
+        ]
+        made = f"MATCH (a:N {{n: each.a}}), (b:N {{n: each.b}}) CREATE (a)-[:{kind} {{e: each.e, w: each.w}}]->(b)"
+        await asked(memory, f"UNWIND $edges AS each {made}", {"edges": edges})
+    return memory
 
 
 def _edges(kind: str = "", *, both: bool = False) -> Callable[[int], Iterator[tuple[int, int, dict[str, Any]]]]:

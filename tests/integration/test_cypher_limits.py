@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 
 import pytest
 
@@ -13,17 +13,16 @@ from kgmem.memory import Memory
 from kgmem.query.errors import CypherError
 from kgmem.query.execution.limits import Limits
 from tests.cypher import GRAPH, asked, rows
-from tests.memories import new_graph, opened_memory
+from tests.memories import new_graph
 
 SECONDS = 1.0
 PATIENCE = 20.0  # What a busy machine may add.
 
 
 @pytest.fixture
-async def memory(database_url: str) -> AsyncIterator[Memory]:
-    async with opened_memory(database_url) as opened:
-        await new_graph(opened, GRAPH)
-        yield opened
+async def memory(memory: Memory) -> Memory:
+    await new_graph(memory, GRAPH)
+    return memory
 
 
 async def longest_pause(work: Awaitable[object]) -> float:

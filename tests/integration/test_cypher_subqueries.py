@@ -1,23 +1,18 @@
 """Queries inside of queries whose patterns have parts without names, as those around them have."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from kgmem.memory import Memory
 from tests.cypher import GRAPH, asked, rows
-from tests.memories import new_graph, opened_memory
+from tests.memories import new_graph
 
 
 @pytest.fixture
-async def memory(database_url: str) -> AsyncIterator[Memory]:
-    async with opened_memory(database_url) as opened:
-        await new_graph(opened, GRAPH)
-        text = (
-            "CREATE (m:M)<-[:CREW {role: 'pilot'}]-(:P {name: 'Ann'}), (m)<-[:CREW {role: 'guest'}]-(:P {name: 'Bob'})"
-        )
-        await asked(opened, text)
-        yield opened
+async def memory(memory: Memory) -> Memory:
+    await new_graph(memory, GRAPH)
+    text = "CREATE (m:M)<-[:CREW {role: 'pilot'}]-(:P {name: 'Ann'}), (m)<-[:CREW {role: 'guest'}]-(:P {name: 'Bob'})"
+    await asked(memory, text)
+    return memory
 
 
 @pytest.mark.parametrize(

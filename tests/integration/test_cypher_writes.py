@@ -1,7 +1,6 @@
 """Writes by Cypher: one transaction over label tables, index, history and change feed, whoever writes beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,14 +11,13 @@ from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
 from kgmem.query.errors import CypherError
 from tests.cypher import GRAPH, asked, rows
-from tests.memories import change_feed, cypher, new_graph, opened_memory, other_client, query
+from tests.memories import change_feed, cypher, new_graph, other_client, query
 
 
 @pytest.fixture
-async def memory(database_url: str) -> AsyncIterator[Memory]:
-    async with opened_memory(database_url) as opened:
-        await new_graph(opened, GRAPH)
-        yield opened
+async def memory(memory: Memory) -> Memory:
+    await new_graph(memory, GRAPH)
+    return memory
 
 
 async def test_what_cypher_makes_is_an_entity_for_every_door(memory: Memory) -> None:
@@ -42,11 +40,11 @@ async def test_what_other_doors_store_is_seen_and_changed_by_cypher(memory: Memo
     assert (ada.name, ada.properties, ada.version) == ("Augusta", {"age": 36}, 2)
 
 
-async def test_age_clients_see_what_cypher_makes(memory: Memory, database_url: str) -> None:
+async def test_age_clients_see_what_cypher_makes(memory: Memory, shared_database_url: str) -> None:
     await asked(
         memory, "CREATE (:City {name: 'Rome', day: date('2024-01-02')})-[:IN {x: 1}]->(:Country {name: 'Italy'})"
     )
-    async with other_client(database_url) as client:
+    async with other_client(shared_database_url) as client:
         found = await cypher(client, GRAPH, "MATCH (a:City)-[r:IN]->(b) RETURN a.name, a.day.value, r.x, b.name", 4)
     assert found == [['"Rome"', '"2024-01-02"', "1", '"Italy"']]
 
@@ -160,16 +158,16 @@ async def test_removing_the_first_label_keeps_the_rest_of_a_node(memory: Memory)
 
 
 async def test_what_another_client_has_just_made_can_be_linked_changed_and_deleted(
-    memory: Memory, database_url: str
+    memory: Memory, shared_database_url: str
 ) -> None:
     await asked(memory, "CREATE (:Person {name: 'Ada'})")
-    async with other_client(database_url) as client:
+    async with other_client(shared_database_url) as client:
         await cypher(client, GRAPH, "CREATE (:Person {name: 'Bob'})-[:OWNS]->(:Person {name: 'Cid'})", 1)
     await asked(memory, "MATCH (a {name: 'Ada'}), (b:Person {name: 'Bob'}) CREATE (a)-[:KNOWS]->(b)")
     assert await rows(memory, "MATCH (a)-[:KNOWS]->(b) RETURN b.name") == ["Bob"]
     await asked(memory, "MATCH (c:Person {name: 'Cid'}) SET c.age = 3")
     assert await rows(memory, "MATCH (c:Person {name: 'Cid'}) RETURN c.age") == [3]
-    async with other_client(database_url) as client:
+    async with other_client(shared_database_url) as client:
         await cypher(client, GRAPH, "CREATE (:Person {name: 'Dan'})", 1)
     await asked(memory, "MATCH (d:Person {name: 'Dan'}) DELETE d")
     assert await rows(memory, "MATCH (d:Person {name: 'Dan'}) RETURN d.name") == []

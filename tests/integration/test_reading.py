@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +19,8 @@ from kgmem.domain.resolution import MergeAsked
 from kgmem.domain.source import Source
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
-from tests.memories import change_feed, hashing, index_schema, new_graph, opened_memory, query
+from kgmem.storage.postgres.readings import PostgresReadings
+from tests.memories import change_feed, index_schema, new_graph, query, with_parts
 
 STREAM = [
     Episode("I am Clara and I live in Munich.", "t1", "2024-01-05", speaker="Clara", session="s", extract=True),
@@ -57,9 +58,9 @@ class Faulty:
 
 
 @pytest.fixture
-async def memory(database_url: str) -> AsyncIterator[Memory]:
-    async with opened_memory(database_url, embedder=hashing(), extractor=Faulty()) as opened:
-        yield opened
+def memory(memory: Memory) -> Memory:
+    catalog: Any = memory.parts.graphs
+    return with_parts(memory, extractor=Faulty(), readings_store=PostgresReadings(catalog))
 
 
 async def read(memory: Memory, graph: str, episodes: Sequence[Episode] = STREAM) -> None:

@@ -1,7 +1,5 @@
 """Texts speak of entities that are known under other keys, and of such as were merged: nothing grows by that."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from kgmem.domain.entity import Entity
@@ -9,13 +7,12 @@ from kgmem.domain.episode import Episode
 from kgmem.domain.resolution import MergeAsked
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
-from tests.memories import hashing, new_graph, opened_memory
+from tests.memories import new_graph, with_parts
 
 
 @pytest.fixture
-async def memory(database_url: str) -> AsyncIterator[Memory]:
-    async with opened_memory(database_url, embedder=hashing(), extractor=OfflineExtractor()) as opened:
-        yield opened
+def memory(memory: Memory) -> Memory:
+    return with_parts(memory, extractor=OfflineExtractor())
 
 
 async def read(memory: Memory, graph: str, text: str, key: str) -> None:

@@ -1,6 +1,6 @@
 """Summaries of entities and communities: made of facts, kept up, and never ahead of what was known."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,16 +10,15 @@ from kgmem.domain.errors import NotFound
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.summaries import Made, Material, Said, Sentence, Thing, sentences_of
 from kgmem.memory import Memory
-from tests.memories import index_schema, new_graph, opened_memory, query
+from tests.memories import index_schema, new_graph, query
 
 GRAPH = "short"
 
 
 @pytest.fixture
-async def memory(database_url: str) -> AsyncIterator[Memory]:
-    async with opened_memory(database_url) as memory:
-        await new_graph(memory, GRAPH)
-        yield memory
+async def memory(memory: Memory) -> Memory:
+    await new_graph(memory, GRAPH)
+    return memory
 
 
 async def crew(memory: Memory, scope: str = "") -> None:
