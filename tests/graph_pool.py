@@ -42,6 +42,10 @@ class GraphPool:
             if not await connection.fetchval("SELECT to_regnamespace('kgmem_test') IS NOT NULL"):
                 await connection.execute(_SQL)
 
+    def has(self, name: str) -> bool:
+        """Whether a graph is taken from this pool."""
+        return name in self._taken
+
     async def take(self, name: str | None = None) -> str:
         """Give the name of an empty graph in the memory's embedding space."""
         name = name or f"pooled_{secrets.token_hex(6)}"

@@ -163,6 +163,15 @@ async def new_graph(memory: Memory, name: str, **settings: Any) -> str:
     return name
 
 
+async def let_go(memory: Memory, graph: str) -> None:
+    """Be done with a graph before the test is."""
+    pool = pool_of(memory)
+    if pool and pool.has(graph):
+        await pool.give_back(graph)
+    else:
+        await memory.delete_graph(graph)
+
+
 def with_parts(memory: Memory, **changes: Any) -> Memory:
     """A memory with other parts over the same database and the same pool of graphs."""
     changed = Memory(replace(memory.parts, **changes))

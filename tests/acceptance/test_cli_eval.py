@@ -21,6 +21,7 @@ SMALL = Sample({}, (), (Entity("ada", "Person", name="Ada"),), (), ())
 ASKED = Planted("Who is Ada?", ["words"], Question(What(text="Ada")), Right(exactly=["ada"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("embedder", ["minilm", "hash"])
 def test_every_planted_question_is_answered_right(
     kgmem: Command, monkeypatch: pytest.MonkeyPatch, embedder: str

@@ -10,6 +10,8 @@ from tests.clients import browser
 from tests.clients.conftest import Server
 from tests.clients.environments import SCRIPTS, node, said
 
+pytestmark = pytest.mark.slow
+
 VERSIONS = ["4.4.11", "5.28.1", "6.3.0"]
 
 

@@ -5,6 +5,8 @@ import pytest
 from tests.clients.conftest import Server
 from tests.clients.environments import SCRIPTS, python, said
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("version", ["4.4.13", "5.28.2", "6.4.1"])
 async def test_a_driver_for_python_reads_and_writes(server: Server, version: str) -> None:

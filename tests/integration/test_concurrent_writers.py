@@ -20,6 +20,7 @@ from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
 from tests.memories import feed_settled, hashing, index_schema, opened_memory, other_client, query, until
 from tests.postgres import with_database
+from tests.sizes import size, sized
 
 
 @pytest.fixture
@@ -29,12 +30,13 @@ async def second(shared_database_url: str) -> AsyncIterator[Memory]:
         yield memory
 
 
+@sized
 async def test_two_writers_of_one_key_a_thousand_times_make_one_entity(
     memory: Memory, graph: str, second: Memory
 ) -> None:
     async def write(which: Memory, who: str) -> list[int]:
         written = await asyncio.gather(
-            *(which.put_entities(graph, [Entity("x", "Person", properties={who: n})]) for n in range(1000))
+            *(which.put_entities(graph, [Entity("x", "Person", properties={who: n})]) for n in range(size(100, 1000)))
         )
         return [w.ids[0] for w in written]
 

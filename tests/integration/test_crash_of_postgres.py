@@ -15,6 +15,7 @@ from tests.embedded import home_folder, server_in
 from tests.invariants import assert_index_matches_labels
 from tests.memories import hashing, opened_memory, until
 from tests.postgres import prepare_template
+from tests.sizes import size, sized
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
@@ -52,6 +53,7 @@ async def test_the_database_says_that_it_is_away_and_that_it_is_back(short_folde
             await asyncio.gather(watch, return_exceptions=True)
 
 
+@sized
 async def test_a_thousand_acknowledged_writes_outlive_kill_9_of_postgres(short_folder: Path) -> None:
     acknowledged: set[str] = set()
     refused: list[str] = []
@@ -63,7 +65,7 @@ async def test_a_thousand_acknowledged_writes_outlive_kill_9_of_postgres(short_f
                 await memory.create_graph("facts")
 
                 async def write(who: int) -> None:
-                    for n in range(125):
+                    for n in range(size(20, 125)):
                         key = f"{who}-{n}"
                         while key not in acknowledged:
                             try:
@@ -85,7 +87,7 @@ async def test_a_thousand_acknowledged_writes_outlive_kill_9_of_postgres(short_f
 
                 async with asyncio.timeout(120):
                     await asyncio.gather(*(write(who) for who in range(8)), crash())
-                assert len(acknowledged) == 1000
+                assert len(acknowledged) == 8 * size(20, 125)
                 assert refused, "nobody noticed that Postgres was gone"
                 held = {item.key async for item in memory.export("facts") if isinstance(item, Entity)}
                 assert held == acknowledged

@@ -1,6 +1,5 @@
 """The procedures that queries call, SHOW, and the queries that come with kgmem, over the sample graph."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -28,30 +27,20 @@ NAMED = load_named_queries(resource("cypher"))
 
 
 @pytest.fixture(scope="module")
-def sample_url(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A database that holds the sample, and something of one scope."""
-
-    async def load() -> None:
-        sample = read_sample(resource("sample") / GRAPH, resource("graph_schema") / f"{GRAPH}.toml")
-        async with open_memory(_settings(shared_database_url, tmp_path_factory.mktemp("home"))) as memory:
-            await memory.create_graph(GRAPH, schema=sample.schema)
-            await memory.put_sources(GRAPH, sample.sources)
-            await memory.put_entities(GRAPH, sample.entities)
-            await memory.put_relationships(GRAPH, sample.relationships)
-            await memory.put_episodes(GRAPH, sample.episodes)
-            await memory.embed_waiting(GRAPH)
-            await memory.cypher(GRAPH, SECRET, mode="write", scope="user/1")
-            await memory.embed_waiting(GRAPH)
-
-    asyncio.run(load())
-    return shared_database_url
-
-
-@pytest.fixture
-async def apollo(sample_url: str, tmp_path: Path) -> AsyncIterator[Memory]:
-    """A memory that holds the sample."""
-    async with open_memory(_settings(sample_url, tmp_path)) as memory:
+async def apollo(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Memory]:
+    """A memory that holds the sample, and something of one scope."""
+    sample = read_sample(resource("sample") / GRAPH, resource("graph_schema") / f"{GRAPH}.toml")
+    async with open_memory(_settings(shared_database_url, tmp_path_factory.mktemp("home"))) as memory:
+        await memory.create_graph(GRAPH, schema=sample.schema)
+        await memory.put_sources(GRAPH, sample.sources)
+        await memory.put_entities(GRAPH, sample.entities)
+        await memory.put_relationships(GRAPH, sample.relationships)
+        await memory.put_episodes(GRAPH, sample.episodes)
+        await memory.embed_waiting(GRAPH)
+        await memory.cypher(GRAPH, SECRET, mode="write", scope="user/1")
+        await memory.embed_waiting(GRAPH)
         yield memory
+        await memory.delete_graph(GRAPH)
 
 
 def _settings(url: str, home: Path) -> Settings:

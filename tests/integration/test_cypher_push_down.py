@@ -22,6 +22,7 @@ from kgmem.query.execution.statements import Asked, Engine
 from kgmem.query.values import Node, Path, Relationship
 from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
 from tests.memories import new_graph
+from tests.sizes import examples, sized
 
 VALUES = [0, 1, 2, -1, 0.5, 1.0, 2**53, 2**53 + 1, "a", "b", "1", "", True, False, [1, 2], ["a"], float("nan")]
 TEXTS = ["0", "1", "2", "1.0", "0.5", "9007199254740993", "'a'", "'1'", "''", "true", "null", "[1, 2]", "0.0 / 0.0"]
@@ -216,8 +217,9 @@ async def answer(engine: Engine, asked: Asked) -> Any:
     return found if "ORDER BY x" in asked.text or "ORDER BY n" in asked.text else Counter(found)
 
 
+@sized
 @settings(
-    max_examples=30,
+    max_examples=examples(30),
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # Shrinking asks a database for minutes.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

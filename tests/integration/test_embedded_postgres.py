@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -20,7 +22,16 @@ from kgmem.storage.postgres.embedded import EmbeddedPostgres
 from kgmem.storage.postgres.local.binaries import find_binaries
 from kgmem.storage.postgres.local.postmaster import processes_of, read_postmaster
 from tests import postgres
-from tests.embedded import NOBODY, copy_home, give_to, home_folder, kill_all, other_process, server_in
+from tests.embedded import (
+    NOBODY,
+    copy_home,
+    give_to,
+    home_folder,
+    kill_all,
+    other_process,
+    readable_packages,
+    server_in,
+)
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
 
@@ -476,25 +487,44 @@ class TestSockets:
 @needs_root
 class TestAccounts:
     async def test_an_ordinary_user_runs_it_as_itself(self, short_folder: Path) -> None:
-        give_to(short_folder, NOBODY)
-        with home_folder(short_folder) as home, other_process(home, user=NOBODY) as server:
-            if "Permission" in server.first_line:
-                pytest.skip(f"{NOBODY} cannot read the installed packages: {server.first_line}")
+        packages = readable_packages(short_folder)
+        shutil.chown(short_folder, NOBODY)
+        with home_folder(short_folder) as home, other_process(home, user=NOBODY, packages=packages) as server:
             assert server.url
             assert (home / "postgres").owner() == NOBODY
         assert processes(home) == []
 
     async def test_root_may_use_the_home_of_a_user_who_can_use_it_afterwards(self, short_folder: Path) -> None:
-        give_to(short_folder, NOBODY)
+        packages = readable_packages(short_folder)
+        shutil.chown(short_folder, NOBODY)
         with home_folder(short_folder) as home:
-            with other_process(home, user=NOBODY) as first:
-                if not first.first_line.startswith("ready"):
-                    pytest.skip(f"{NOBODY} cannot run it here: {first.first_line}")
+            with other_process(home, user=NOBODY, packages=packages) as first:
+                assert first.url
             async with server_in(home) as server:
                 assert await value(server.url, "SELECT 1") == 1
                 assert owner(Path(f"/proc/{first_process(home)}")) == NOBODY
-            with other_process(home, user=NOBODY) as again:
+            with other_process(home, user=NOBODY, packages=packages) as again:
                 assert again.url
+
+    def test_packages_that_the_user_may_not_read_are_told_and_not_called_missing(self, short_folder: Path) -> None:
+        short_folder.chmod(0o755)
+        closed = short_folder / "closed"
+        closed.mkdir(mode=0o700)
+        (closed / "pgserver").mkdir()
+        script = (
+            "import os, pwd, sys; from kgmem.storage.postgres.local.binaries import find_binaries;"
+            f"account = pwd.getpwnam({NOBODY!r}); os.setgid(account.pw_gid); os.setuid(account.pw_uid);"
+            f"sys.path[:] = [{str(closed)!r}]; sys.path_importer_cache.clear(); find_binaries()"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": os.defpath},
+        )
+        assert f"may not read {closed}" in done.stderr
+        assert "is not installed" not in done.stderr
 
     async def test_another_user_is_told_whose_it_is(self, own_home: Path) -> None:
         for folder in (own_home.parent, own_home):
@@ -513,6 +543,7 @@ class TestAccounts:
             assert f"The data folder {new_home} cannot be written to" in stranger.first_line
 
     async def test_nobody_else_gets_into_the_database(self, own_home: Path) -> None:
+        packages = readable_packages(own_home.parent)
         async with server_in(own_home) as server:
             for folder in (own_home.parent, own_home, own_home / "run"):
                 folder.chmod(0o755)
@@ -524,7 +555,8 @@ class TestAccounts:
                 "--regid",
                 "65534",
                 "--clear-groups",
-                *server.psql_command("-c", "SELECT 1"),
+                str(packages / "pgserver" / "pginstall" / "bin" / "psql"),
+                *server.psql_command("-c", "SELECT 1")[1:],
             ]
             done = await run(command)
             assert done.returncode != 0

@@ -17,6 +17,7 @@ from kgmem.memory import Memory
 from kgmem.services.export_records import ExportOptions
 from kgmem.services.importing import ImportOptions
 from tests.memories import DIMENSION, new_graph, stable_vector
+from tests.sizes import examples, sized
 
 SPACE = EmbeddingSpace("test", "small", 3)
 FILES = ["all.jsonl", "parquet/", "all.graphml", "all.gexf", "entities.csv", "neo4j/", "apoc.json"]
@@ -57,7 +58,8 @@ async def test_given_vectors_come_back_in_every_format_that_carries_them(
     assert await embeddings(memory, pair[1]) == before
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@sized
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given_=st.lists(vectors, min_size=1, max_size=5))
 async def test_export_then_import_is_the_identity_for_given_vectors(
     memory: Memory, pair: tuple[str, str], tmp_path: Path, given_: list[list[float]]

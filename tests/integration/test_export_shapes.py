@@ -24,6 +24,7 @@ from kgmem.services.export_records import ExportOptions
 from kgmem.storage.postgres import shapes
 from tests.graph_files import EXTREMES
 from tests.memories import cypher, new_graph, other_client
+from tests.sizes import examples, sized
 
 NAMES = (
     "a",
@@ -82,7 +83,8 @@ async def lines(memory: Memory, graph: str) -> tuple[list[bytes], Sequence[bytes
     return sorted(found), sorted([dump(record) async for record in memory.export(graph)])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@sized
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     things=st.lists(entities(), max_size=5, unique_by=lambda each: (each.scope, each.key)),
     edges=st.lists(relationships(), max_size=5),

@@ -348,6 +348,7 @@ RECORDS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("facts", ["text", "all", "none"])
 async def test_bulk_loads_make_the_facts_that_single_writes_make(memory: Memory, facts: Any) -> None:
     loaded = await new_graph(memory, f"facts_{secrets.token_hex(6)}", facts=facts)
@@ -514,6 +515,7 @@ async def test_what_was_known_of_a_fact_is_kept_and_another_setting_is_no_knowle
     assert await query(memory, f"SELECT 1 FROM {schema}.past_passage WHERE item = $1", written.ids[0]) == []
 
 
+@pytest.mark.slow
 async def test_stored_triples_load_as_facts_and_lead_from_a_question_to_their_ends(memory: Memory, graph: str) -> None:
     stored = json.loads(plain("hipporag/openie_musique_train_results_ner_gpt-3.5-turbo-1106_1890.json.xz"))
     said = [triple for document in stored["docs"][:200] for triple in document["extracted_triples"]]

@@ -26,7 +26,8 @@ from kgmem.storage.postgres.aside import LARGE, Aside
 from kgmem.storage.postgres.layout import VERTEX
 from tests.integration.test_import_export import adds_up, everything
 from tests.invariants import assert_index_matches_labels
-from tests.memories import new_graph
+from tests.memories import let_go, new_graph
+from tests.sizes import examples, sized
 
 CELLS = st.sampled_from(
     ["", "a", "b", " ", "7", "007", "-3", "1.5", "1.50", "1e5", "0.00001", "true", "False", 'say "hi"', "two\nlines",
@@ -59,11 +60,12 @@ async def both(memory: Memory, graph: str, files: Sequence[bytes]) -> list[tuple
         assert all(adds_up(r) for r in results)
         found.append(((told, reasons), await everything(memory, name)))
         await assert_index_matches_labels(memory, name)
-        await memory.delete_graph(name)
+        await let_go(memory, name)
     return found
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@sized
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     entities=st.lists(
         st.tuples(
@@ -110,7 +112,8 @@ SHAPES = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@sized
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(shapes=st.lists(SHAPES, max_size=8), more=st.sampled_from([b"", b"\n", b"no json\n", b"[1]\n"]))
 async def test_json_lines_in_columns_make_the_graph_that_records_make(
     memory: Memory, graph: str, shapes: Any, more: bytes
@@ -126,7 +129,7 @@ async def test_json_lines_in_columns_make_the_graph_that_records_make(
         reasons = sorted((each.line, each.reason) for each in result.rejections)
         found.append((counts, reasons, await everything(memory, name)))
         await assert_index_matches_labels(memory, name)
-        await memory.delete_graph(name)
+        await let_go(memory, name)
     assert found[0] == found[1]
 
 
@@ -171,6 +174,7 @@ def test_lines_are_counted_alike_whatever_ends_them(end: str) -> None:
     assert sorted(found) == lines
 
 
+@pytest.mark.slow
 async def test_a_large_file_sets_indexes_aside_and_has_them_at_its_end(
     memory: Memory, graph: str, tmp_path: Path
 ) -> None:

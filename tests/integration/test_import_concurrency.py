@@ -65,6 +65,7 @@ async def beside(*steps: Callable[[], Awaitable[Any]]) -> AsyncIterator[None]:
             over.set()
 
 
+@pytest.mark.slow
 async def test_readers_beside_an_import_see_each_transaction_as_a_whole(
     memory: Memory, graph: str, other: Memory
 ) -> None:
@@ -100,6 +101,7 @@ async def entities(memory: Memory, graph: str) -> list[Entity]:
     return [item async for item in memory.export(graph) if isinstance(item, Entity)]
 
 
+@pytest.mark.slow
 async def test_writers_of_other_keys_and_the_same_label_go_on_beside_an_import(
     memory: Memory, graph: str, other: Memory, tmp_path: Path
 ) -> None:
@@ -177,6 +179,7 @@ async def test_two_imports_of_overlapping_files_at_once_make_one_graph(
     await assert_nothing_left(memory, graph)
 
 
+@pytest.mark.slow
 async def test_an_import_that_two_processes_go_on_with_at_once_is_done_once(
     memory: Memory, graph: str, other: Memory, tmp_path: Path
 ) -> None:
@@ -220,6 +223,7 @@ async def test_deletions_beside_an_import_leave_no_relationship_without_its_ends
     await assert_nothing_left(memory, graph)
 
 
+@pytest.mark.slow
 async def test_taking_an_import_back_out_beside_writers_leaves_what_they_wrote(
     memory: Memory, graph: str, other: Memory
 ) -> None:
@@ -272,6 +276,7 @@ async def test_an_import_into_a_graph_that_is_dropped_meanwhile_ends_and_says_so
         await assert_index_matches_labels(memory, graph)
 
 
+@pytest.mark.slow
 async def test_imports_into_ten_scopes_at_once_stay_apart(memory: Memory, graph: str, other: Memory) -> None:
     scopes = [f"user/{n}" for n in range(10)]
     await memory.put_entities(graph, [Entity("shared", "Person")])

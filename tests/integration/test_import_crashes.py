@@ -39,10 +39,11 @@ from tests.interrupted import (
 from tests.invariants import assert_index_matches_labels
 from tests.memories import new_graph, opened_memory, other_client, query, until
 from tests.postgres import prepare_template
+from tests.sizes import size, sized
 
 pytestmark = pytest.mark.crash
 
-PEOPLE = 900
+PEOPLE = size(180, 900)
 BATCH = 30
 
 
@@ -106,6 +107,7 @@ def orders(shared_database_url: str, graph: str) -> Orders:
     return Orders(shared_database_url, graph, [], {"batch": BATCH})
 
 
+@sized
 @pytest.mark.parametrize("write", [write_csv, write_jsonl, write_triples])
 async def test_an_import_killed_again_and_again_ends_as_if_it_had_not_been(
     memory: Memory, orders: Orders, tmp_path: Path, write: Callable[[Path], list[Path]]
@@ -116,7 +118,7 @@ async def test_an_import_killed_again_and_again_ends_as_if_it_had_not_been(
     assert adds_up(expected)
     total = await batches(memory, whole)
     draw = random.Random(secrets.token_bytes(8))
-    for part in (0.1, 0.4, 0.7, 0.95):
+    for part in size([0.5], [0.1, 0.4, 0.7, 0.95]):
         with importing(orders) as process:
             goal = draw.uniform(part - 0.1, part + 0.05) * total
 
@@ -131,6 +133,7 @@ async def test_an_import_killed_again_and_again_ends_as_if_it_had_not_been(
     await assert_as_uninterrupted(memory, orders.graph, whole)
 
 
+@sized
 async def test_without_going_on_a_worker_builds_the_indexes_and_recall_answers_meanwhile(
     memory: Memory, orders: Orders, tmp_path: Path
 ) -> None:
@@ -139,7 +142,7 @@ async def test_without_going_on_a_worker_builds_the_indexes_and_recall_answers_m
     with importing(orders):
 
         async def half_way() -> bool:
-            return await batches(memory, orders.graph) >= 20
+            return await batches(memory, orders.graph) >= size(10, 20)
 
         await until(half_way)
     assert before - set(await index_definitions(memory, orders.graph)), "no index was set aside"
@@ -192,13 +195,14 @@ async def test_an_index_whose_building_was_killed_is_built_anew(
     assert any("words" in hit.arms for hit in hits)
 
 
+@sized
 async def test_an_import_rides_out_backends_that_are_terminated(memory: Memory, orders: Orders, tmp_path: Path) -> None:
     whole = await new_graph(memory, f"{orders.graph}_whole")
     orders = replace(orders, files=write_csv(tmp_path))
     await memory.import_files(whole, orders.files, ImportOptions(batch=BATCH))
     own = [row["pid"] for row in await query(memory, _BACKENDS, [])]
     with importing(orders) as process:
-        for goal in (5, 30, 60):
+        for goal in size([4], [5, 30, 60]):
 
             async def reached(goal: int = goal) -> bool:
                 return await batches(memory, orders.graph) >= goal or process.poll() is not None
@@ -260,19 +264,20 @@ async def kill_postgres(server: EmbeddedPostgres) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("size", ["other", "same"])
+@sized
+@pytest.mark.parametrize("changed", ["size", "text"])
 async def test_a_file_that_changed_since_it_was_broken_off_is_read_anew_and_that_is_said(
-    memory: Memory, graph: str, tmp_path: Path, size: str
+    memory: Memory, graph: str, tmp_path: Path, changed: str
 ) -> None:
-    path = write_lines(tmp_path / "people.jsonl", [{"type": "entity", "key": f"p{n}"} for n in range(5000)])
+    path = write_lines(tmp_path / "people.jsonl", [{"type": "entity", "key": f"p{n}"} for n in range(size(500, 5000))])
     await break_off(memory, graph, path)
-    text = path.read_text().replace("p2500", "q2500")
-    path.write_text(text + ('{"type": "entity", "key": "last"}\n' if size == "other" else ""))
+    text = path.read_text().replace("p250", "q250")
+    path.write_text(text + ('{"type": "entity", "key": "last"}\n' if changed == "size" else ""))
     result = await memory.import_files(graph, [path], ImportOptions(batch=BATCH, resume=True))
     assert result.anew is not None
     assert "people.jsonl has changed" in result.anew
-    assert result.read == 5000 + (size == "other")
-    assert (await memory.get_entity(graph, "q2500")).key == "q2500"
+    assert result.read == size(500, 5000) + (changed == "size")
+    assert (await memory.get_entity(graph, "q250")).key == "q250"
 
 
 async def break_off(memory: Memory, graph: str, path: Path) -> None:
@@ -286,13 +291,14 @@ async def break_off(memory: Memory, graph: str, path: Path) -> None:
         await memory.import_files(graph, [path], ImportOptions(batch=BATCH), progress=stop)
 
 
+@sized
 async def test_a_stream_that_is_gone_on_with_is_read_anew_since_it_may_be_another(memory: Memory, graph: str) -> None:
-    first = [{"type": "entity", "key": f"p{n}"} for n in range(2000)]
+    first = [{"type": "entity", "key": f"p{n}"} for n in range(size(300, 2000))]
     with pytest.raises(InvalidInput, match="cannot be read: Input/output error"):
         await memory.import_files(graph, [Breaking(lines(*first).getvalue())], ImportOptions(batch=BATCH))
-    others = [{"type": "entity", "key": f"q{n}"} for n in range(2000)]
+    others = [{"type": "entity", "key": f"q{n}"} for n in range(size(300, 2000))]
     result = await memory.import_files(graph, [lines(*others)], ImportOptions(batch=BATCH, resume=True))
-    assert (result.read, result.created) == (2000, 2000)
+    assert (result.read, result.created) == (len(others), len(others))
     assert "cannot be told" in (result.anew or "")
 
 
@@ -374,14 +380,16 @@ async def test_a_file_for_rejected_records_that_cannot_be_written_is_told_before
     assert {entry.name for entry in os.scandir(tmp_path)} == {"people.jsonl", "rejected.jsonl"}
 
 
+@sized
 async def test_a_schema_that_is_changed_between_does_not_let_records_be_skipped(
     memory: Memory, graph: str, tmp_path: Path
 ) -> None:
     path = write_lines(
-        tmp_path / "people.jsonl", [{"type": "entity", "label": "Person", "key": f"p{n}"} for n in range(3000)]
+        tmp_path / "people.jsonl",
+        [{"type": "entity", "label": "Person", "key": f"p{n}"} for n in range(size(400, 3000))],
     )
     await break_off(memory, graph, path)
     await memory.update_graph(graph, schema={"labels": {"Person": {"properties": {"email": {"unique": True}}}}})
     result = await memory.import_files(graph, [path], ImportOptions(batch=BATCH, resume=True))
     assert adds_up(result)
-    assert (await memory.stats(graph)).entities == 3000
+    assert (await memory.stats(graph)).entities == size(400, 3000)

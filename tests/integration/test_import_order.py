@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +18,8 @@ from kgmem.memory import Memory
 from kgmem.services.importing import ImportOptions
 from tests.imports import adds_up, assert_changes_tell_all, assert_same_contents, counts, write_lines
 from tests.invariants import assert_index_matches_labels
-from tests.memories import new_graph, stable_vector
+from tests.memories import let_go, new_graph, stable_vector
+from tests.sizes import examples, sized
 
 # Shrinking takes minutes where each example makes two graphs.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -88,8 +88,10 @@ def wire(record: Any) -> dict[str, Any]:
     return {"type": "entity" if isinstance(record, Entity) else "relationship", **shape}
 
 
-@pytest.mark.slow
-@settings(max_examples=25, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@sized
+@settings(
+    max_examples=examples(25), deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     records=st.lists(entities() | relationships(), min_size=1, max_size=14),
     batch=st.integers(1, 15),
@@ -118,7 +120,7 @@ async def test_an_import_is_the_same_as_stating_each_record_in_the_order_of_the_
     again = await memory.import_files(imported, [path], ImportOptions(batch=batch))
     assert adds_up(again)
     for graph in (imported, stated):
-        await memory.delete_graph(graph)
+        await let_go(memory, graph)
 
 
 async def test_a_vector_goes_with_its_text_although_the_same_text_is_said_again_later(
@@ -150,8 +152,10 @@ CELLS: dict[str, Sequence[str]] = {
 }
 
 
-@pytest.mark.slow
-@settings(max_examples=15, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@sized
+@settings(
+    max_examples=examples(15), deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     rows=st.lists(st.tuples(*(st.sampled_from(values) for values in CELLS.values())), min_size=1, max_size=12),
     edges=st.lists(
@@ -191,4 +195,4 @@ async def test_tables_say_the_same_as_lines(
     again = await memory.import_files(imported, files, ImportOptions(batch=batch))
     assert again.rejected == result.rejected
     for graph in (imported, stated):
-        await memory.delete_graph(graph)
+        await let_go(memory, graph)

@@ -29,6 +29,7 @@ from tests import postgres
 from tests.bolt import BreakingWire, Database, free_port, kgmem_server, running_server
 from tests.files import by_kind
 from tests.memories import new_graph
+from tests.sizes import examples, sized
 
 RECORDS: Sequence[Record] = [
     Source("nasa", "NASA", trust=0.9),
@@ -173,8 +174,8 @@ def graphs(draw: st.DrawFn) -> list[Record]:
     return found
 
 
-@pytest.mark.slow
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@sized
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=graphs())
 def test_every_property_graph_comes_back_as_it_was(server: Server, connected: Database, records: list[Record]) -> None:
     connected.run("MATCH (n) DETACH DELETE n")

@@ -31,6 +31,7 @@ from tests.memories import (
     query,
     stable_vector,
 )
+from tests.sizes import examples
 
 QUESTIONS = (
     Question(What(text="apple river stone")),
@@ -46,7 +47,7 @@ QUESTIONS = (
 )
 # Not made smaller when they fail: that asks many times, and a history says itself what happened.
 HISTORIES = settings(
-    max_examples=12,
+    max_examples=examples(12),
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],

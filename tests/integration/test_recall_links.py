@@ -16,7 +16,8 @@ from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.question import Hops, Links, Question, What, When
 from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
-from tests.memories import new_graph
+from tests.memories import let_go, new_graph
+from tests.sizes import examples, sized
 
 NAMES = itertools.count()
 edges = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from(["KNOWS", "LIKES"])), max_size=25)
@@ -35,7 +36,8 @@ def keys(answer: Answer) -> list[str]:
     return [hit.key for hit in answer.hits]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@sized
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     links=edges,
     most=st.integers(1, 4),
@@ -56,6 +58,7 @@ async def test_hops_are_those_of_a_breadth_first_search(
     values = {hit.key: hit.arms["hops"].value for hit in answer.hits}
     assert values == {f"n{n}": pytest.approx(1 / (1 + hops)) for n, hops in away.items()}
     assert keys(answer)[0] == "n0"
+    await let_go(memory, graph)
 
 
 async def test_hops_filter_what_words_find(memory: Memory, graph: str) -> None:

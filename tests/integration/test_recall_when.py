@@ -79,6 +79,7 @@ async def all_keys(memory: Memory, graph: str, when: When) -> set[str]:
     return {row["key"] for row in rows}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("facts", [yago, icews], ids=["YAGO11k", "ICEWS14"])
 async def test_every_relation_finds_just_what_a_scan_finds(shared_database_url: str, facts: Any) -> None:
     held: Facts = facts()

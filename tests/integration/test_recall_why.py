@@ -20,7 +20,8 @@ from kgmem.memory import Memory
 from kgmem.storage.postgres.search import SearchRequest
 from kgmem.storage.postgres.search.statement import compose
 from tests.causes import NETWORKS, Link, Naive, network, put
-from tests.memories import new_graph
+from tests.memories import let_go, new_graph
+from tests.sizes import examples, sized
 
 DEEP = 20
 
@@ -82,7 +83,8 @@ _links = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@sized
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     links=st.lists(_links, max_size=16),
     begins=st.dictionaries(st.sampled_from(_KEYS), st.integers(1960, 1963)),
@@ -118,7 +120,7 @@ async def test_values_signs_and_order_are_those_of_an_enumeration(
         naively = naive.between(asked[0], asked[1], depth, least)
         assert sorted((keys, sign) for keys, _, sign in paths) == sorted((p.keys, p.sign) for p in naively)
         assert [strength for _, strength, _ in paths] == pytest.approx([p.strength for p in naively], abs=1e-6)
-    await memory.delete_graph(graph)
+    await let_go(memory, graph)
 
 
 async def test_what_prevents_counts_against_and_is_told_so(memory: Memory, graph: str) -> None:

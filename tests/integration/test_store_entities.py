@@ -15,6 +15,7 @@ from kgmem.domain.source import Source
 from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
 from tests.memories import change_feed, index_schema, opened_memory, query
+from tests.sizes import examples, sized
 
 MANY_NAMES = [
     "Person",
@@ -446,7 +447,8 @@ async def test_labels_may_be_odd_long_and_alike(memory: Memory, graph: str) -> N
     await assert_index_matches_labels(memory, graph)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@sized
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(entity=ENTITIES)
 async def test_any_entity_comes_back_as_it_was_stated(memory: Memory, graph: str, entity: Entity) -> None:
     await memory.put_entities(graph, [entity])

@@ -15,6 +15,7 @@ from kgmem.memory import Memory
 from tests.integration.test_store_entities import KEYS, NAMES, PROPERTIES, TEXT, TIMES, VALUES, same
 from tests.invariants import assert_index_matches_labels
 from tests.memories import index_schema, new_graph, query
+from tests.sizes import examples, sized
 
 FRACTIONS = st.none() | st.floats(0, 1)
 RELATIONSHIPS = st.builds(
@@ -162,7 +163,8 @@ async def test_every_json_value_comes_back_as_it_was(memory: Memory, abc: str) -
     assert same(dict(held.properties), stated)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@sized
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(item=RELATIONSHIPS, names=st.lists(NAMES, max_size=3))
 async def test_any_relationship_comes_back_as_it_was_stated(
     memory: Memory, abc: str, item: Relationship, names: list[str]

@@ -15,6 +15,7 @@ from kgmem.domain.scope import visible_from
 from kgmem.memory import Memory
 from kgmem.storage.postgres import layout
 from tests.invariants import assert_index_matches_labels
+from tests.sizes import examples, sized
 
 TREE = ["", "team/7", "team/7/agent/3", "team/7/agent/31", "team/77", "user/4", "user/42"]
 
@@ -153,7 +154,8 @@ ITEMS = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@sized
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(items=ITEMS, scope=st.sampled_from([*TREE, "nowhere"]), words=st.lists(st.sampled_from(WORDS), min_size=1))
 async def test_recall_gives_what_its_scope_sees_and_all_of_it(
     memory: Memory, graph: str, items: list[tuple[str, list[str], bool]], scope: str, words: list[str]

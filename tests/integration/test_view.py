@@ -15,7 +15,8 @@ from kgmem.domain.question import Question, What, When
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.view import Neighbourhood, Subgraph
 from kgmem.memory import Memory
-from tests.memories import new_graph
+from tests.memories import let_go, new_graph
+from tests.sizes import examples, sized
 
 ANY = When(any_time=True)
 
@@ -47,7 +48,8 @@ def around(edges: Sequence[tuple[str, str]], start: str, most: int, ways: str) -
 NODES = "abcdefgh"
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@sized
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     edges=st.lists(st.tuples(st.sampled_from(NODES), st.sampled_from(NODES)), max_size=14),
     most=st.integers(0, 4),
@@ -64,7 +66,7 @@ async def test_a_neighbourhood_is_that_of_a_breadth_first_search(
     assert hops(seen) == found
     assert links(seen) == {(a, "R", b) for a, b in edges if a in found and b in found}
     assert not seen.more
-    await memory.delete_graph(graph)
+    await let_go(memory, graph)
 
 
 @pytest.fixture

@@ -54,6 +54,7 @@ async def fill(memory: Memory) -> None:
         await memory.put_entities("words", [Entity(f"e{n}", "Note", name=f"note number{n}", text="a common word")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL], ids=["stopped", "killed"])
 @pytest.mark.crash
 async def test_words_find_everything_after_a_restart(short_folder: Path, sign: signal.Signals) -> None:

