@@ -1,7 +1,7 @@
 # kgmem: `make run` starts a server that has answered a question, `make test` proves it.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check tck bench venv lock clean
+.PHONY: help run test test-all check tck bench venv lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,13 +12,27 @@ INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps
 ARGS ?=
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: $(VENV)/.ready ## Set up what is missing, load the sample graph, answer a question and serve (honours KGMEM_* settings)
 	@$(BIN)/kgmem quickstart --serve
 
-test: $(VENV)/.tools ## Run all tests, side by side on up to 4 cores (ARGS="-k name" for some)
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
+# As many processes as cores, four at the most; a test of one file needs one: make test PARALLEL= ARGS="tests/..."
+PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist worksteal
+PYTEST = $(BIN)/python -m pytest $(PARALLEL)
+# Another Postgres (a URL whose role may create databases) for make test-all.
+EXTERNAL ?=
+
+test: $(VENV)/.tools ## Run the core tests, side by side on up to 4 cores (ARGS="-k name" for some)
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+# PROVED=core leaves out what `make test` has just proved.
+test-all: $(VENV)/.tools ## Run all tests whole, on EXTERNAL=URL too where another server may differ
+	@KGMEM_TEST_WHOLE=1 $(PYTEST) $(if $(PROVED),-m "slow or sized") $(ARGS)
+	@if [ -n "$(EXTERNAL)" ]; then \
+		echo "What another server may do differently, on the external one:"; \
+		KGMEM_TEST_DATABASE_URL="$(EXTERNAL)" $(PYTEST) -m "server and not slow" tests/integration $(ARGS); \
+	fi
 
 check: $(VENV)/.tools ## Check format, lint, types and the direction of imports
 	@$(BIN)/ruff format --check .

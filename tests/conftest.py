@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import os
+import random
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -25,6 +26,27 @@ settings.load_profile("same")
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and so whatever they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the order of tests be chosen."""
+    parser.addoption("--seed", type=int, help="run files, and the tests of each file, in an order that depends on this")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Shuffle, with files kept together, since what a file's tests share is made once for them."""
+    seed = config.getoption("seed")
+    if seed is None:
+        return
+    chance = random.Random(seed)
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    chosen = list(files.values())
+    chance.shuffle(chosen)
+    for each in chosen:
+        chance.shuffle(each)
+    items[:] = [item for each in chosen for item in each]
 
 
 _SERVER = pytest.StashKey[postgres.SharedServer]()

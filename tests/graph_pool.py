@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from kgmem.domain.errors import KgmemError
 from kgmem.memory import Memory
+from kgmem.storage.postgres.statements import forget_statements
 
 _SQL = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
 
@@ -52,7 +53,8 @@ class GraphPool:
         async with self._database.connection() as connection:
             if self._parked:
                 id_ = self._parked.pop()
-                await connection.execute("SELECT kgmem_test.take($1, $2)", id_, name)
+                # Statements are kept by the index; those of the graph's former name lead nowhere.
+                forget_statements(await connection.fetchval("SELECT kgmem_test.take($1, $2)", id_, name))
             else:
                 id_ = (await self.memory.create_graph(name)).id
                 await connection.execute("SELECT kgmem_test.pool($1)", name)

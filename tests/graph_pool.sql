@@ -132,8 +132,8 @@ BEGIN
 END
 $$;
 
--- Register a parked graph under a name.
-CREATE FUNCTION kgmem_test.take(graph_id integer, new_name text) RETURNS void LANGUAGE plpgsql AS $$
+-- Register a parked graph under a name; gives the schema of its index.
+CREATE FUNCTION kgmem_test.take(graph_id integer, new_name text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     held jsonb;
     fresh kgmem.graph;
@@ -149,6 +149,7 @@ BEGIN
     fresh.created_at := now();
     INSERT INTO kgmem.graph OVERRIDING SYSTEM VALUE SELECT (fresh).*;
     UPDATE kgmem_test.pooled SET register = to_jsonb(fresh) WHERE id = graph_id;
+    RETURN fresh.index_name;
 END
 $$;
 

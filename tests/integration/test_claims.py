@@ -14,6 +14,8 @@ from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
 from tests.memories import change_feed, new_graph, query
 
+pytestmark = pytest.mark.server
+
 
 def born(source: str, place: str, **more: Any) -> ClaimStatement:
     return ClaimStatement(source, "aldrin", "BORN_IN", object=place, **more)

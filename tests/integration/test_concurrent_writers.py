@@ -22,6 +22,8 @@ from tests.memories import feed_settled, hashing, index_schema, opened_memory, o
 from tests.postgres import with_database
 from tests.sizes import size, sized
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture
 async def second(shared_database_url: str) -> AsyncIterator[Memory]:

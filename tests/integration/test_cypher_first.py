@@ -11,6 +11,8 @@ from kgmem.memory import Memory
 from kgmem.query.values.comparison import order_key
 from tests.memories import new_graph
 
+pytestmark = pytest.mark.server
+
 TEXTS = [
     "",
     " ",

@@ -24,6 +24,8 @@ from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
 from tests.memories import new_graph
 from tests.sizes import examples, sized
 
+pytestmark = pytest.mark.server
+
 VALUES = [0, 1, 2, -1, 0.5, 1.0, 2**53, 2**53 + 1, "a", "b", "1", "", True, False, [1, 2], ["a"], float("nan")]
 TEXTS = ["0", "1", "2", "1.0", "0.5", "9007199254740993", "'a'", "'1'", "''", "true", "null", "[1, 2]", "0.0 / 0.0"]
 PATTERNS = [

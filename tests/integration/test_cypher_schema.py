@@ -12,6 +12,8 @@ from kgmem.domain.errors import Conflict, Forbidden, InvalidInput
 from kgmem.memory import Memory
 from kgmem.query.errors import CypherError
 
+pytestmark = pytest.mark.server
+
 
 class Asked:
     """A graph, and what is asked of it."""

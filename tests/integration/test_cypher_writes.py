@@ -13,6 +13,8 @@ from kgmem.query.errors import CypherError
 from tests.cypher import GRAPH, asked, rows
 from tests.memories import change_feed, cypher, new_graph, other_client, query
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture
 async def memory(memory: Memory) -> Memory:

@@ -10,6 +10,8 @@ from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.memory import Memory
 from tests.memories import change_feed, new_graph
 
+pytestmark = pytest.mark.server
+
 SCHEMA = {"predicates": {"cause": {"critical": True}, "owner": {"policy": "manual"}, "price": {"policy": "recency"}}}
 
 

@@ -26,6 +26,8 @@ from kgmem.storage.postgres.findings import Facts, Role, judge
 from tests import postgres
 from tests.embedded import home_folder, server_in
 
+pytestmark = pytest.mark.server
+
 WELL = {
     "fsync": "on",
     "full_page_writes": "on",

@@ -15,6 +15,8 @@ from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
 from tests.memories import SwitchableEmbedder, hashing, opened_memory, stable_vector
 
+pytestmark = pytest.mark.server
+
 MOVED = 48  # Another dimension, so that the two spaces cannot be taken for each other.
 
 

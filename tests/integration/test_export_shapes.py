@@ -26,6 +26,8 @@ from tests.graph_files import EXTREMES
 from tests.memories import cypher, new_graph, other_client
 from tests.sizes import examples, sized
 
+pytestmark = pytest.mark.server
+
 NAMES = (
     "a",
     "name",

@@ -22,6 +22,8 @@ from tests.imports import lines
 from tests.invariants import assert_index_matches_labels
 from tests.memories import SwitchableEmbedder, cypher, index_schema, new_graph, other_client, query
 
+pytestmark = pytest.mark.server
+
 PEOPLE = [
     Entity("neil", "Person", "Neil Armstrong"),
     Entity("buzz", "Person", "Buzz Aldrin"),

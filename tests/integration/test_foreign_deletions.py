@@ -16,6 +16,8 @@ from tests.imports import assert_changes_tell_all
 from tests.invariants import assert_index_matches_labels
 from tests.memories import other_client
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture
 async def client(shared_database_url: str) -> AsyncIterator[asyncpg.Connection]:

@@ -29,6 +29,8 @@ from tests.memories import (
     until,
 )
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture
 async def client(shared_database_url: str) -> AsyncIterator[asyncpg.Connection]:

@@ -22,6 +22,8 @@ from tests.interrupted import assert_as_uninterrupted, assert_nothing_left
 from tests.invariants import assert_index_matches_labels
 from tests.memories import new_graph, opened_memory, query, until
 
+pytestmark = pytest.mark.server
+
 
 def node(key: str, **more: Any) -> dict[str, Any]:
     return {"type": "entity", "key": key, "label": "Person", "name": f"person {key}", **more}

@@ -12,6 +12,8 @@ from tests.imports import adds_up, lines, write_lines
 from tests.invariants import assert_index_matches_labels
 from tests.memories import new_graph
 
+pytestmark = pytest.mark.server
+
 
 def edge(start: str, end: str, **more: Any) -> dict[str, Any]:
     return {"type": "relationship", "kind": "K", "from": start, "to": end, **more}

@@ -14,6 +14,8 @@ from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
 from tests.memories import SwitchableEmbedder, change_feed, index_schema, query, stable_vector, truncate
 
+pytestmark = pytest.mark.server
+
 QUESTIONS = [
     Question(What(text="apple river")),
     Question(What(text="apple"), When(any_time=True), scope="u/1"),

@@ -17,6 +17,8 @@ from kgmem.storage.postgres.jobs import ProcrastinateQueue, open_queue
 from kgmem.storage.postgres.worker import WorkerOptions
 from tests.postgres import run_on
 
+pytestmark = pytest.mark.server
+
 FAST = WorkerOptions(concurrency=4, heartbeat=0.2, silence=1.0, poll=0.1, foreign_writes=0.1, grace=0.2)
 ENDED = {"succeeded", "failed", "cancelled"}
 

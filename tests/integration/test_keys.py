@@ -17,6 +17,8 @@ from kgmem.storage.postgres.key_tokens import SecretHasher, new_token, parse_tok
 from kgmem.storage.postgres.keys import PostgresKeyRing
 from tests.postgres import run_on
 
+pytestmark = pytest.mark.server
+
 ANY: dict[str, Any] = {"graph": None, "scope": "", "expires_at": None}
 
 

@@ -7,6 +7,8 @@ import pytest
 from kgmem.domain.errors import DatabaseUnavailable
 from kgmem.storage.postgres.database import Database
 
+pytestmark = pytest.mark.server
+
 
 async def test_a_connection_that_is_lost_while_it_is_lent_is_replaced(database_url: str) -> None:
     async with Database(database_url, size=1) as database, Database(database_url, size=1) as other:

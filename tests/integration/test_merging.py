@@ -14,6 +14,8 @@ from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
 from tests.memories import change_feed
 
+pytestmark = pytest.mark.server
+
 SAID = {"by": "ada", "reason": "They are one person."}
 
 

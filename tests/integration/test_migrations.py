@@ -27,6 +27,8 @@ from tests.invariants import assert_index_matches_labels
 from tests.memories import hashing, index_schema, opened_memory
 from tests.postgres import run_on, with_database
 
+pytestmark = pytest.mark.server
+
 SCHEMAS = ("kgmem", "kgmem_jobs")
 # What makes up the tables; the order of columns only of kgmem's own (procrastinate's two ways differ in it).
 CATALOG = """

@@ -14,6 +14,8 @@ from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
 from tests.memories import cypher, new_graph, other_client, query
 
+pytestmark = pytest.mark.server
+
 BOOKS: dict[str, Any] = {
     "labels": {
         "Book": {

@@ -27,6 +27,8 @@ from tests.memories import (
     stable_vector,
 )
 
+pytestmark = pytest.mark.server
+
 WORDS = [
     "apple",
     "river",

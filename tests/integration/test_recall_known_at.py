@@ -33,6 +33,8 @@ from tests.memories import (
 )
 from tests.sizes import examples
 
+pytestmark = pytest.mark.server
+
 QUESTIONS = (
     Question(What(text="apple river stone")),
     Question(What(text="apple river stone"), When(any_time=True), scope="team/1"),

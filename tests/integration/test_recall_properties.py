@@ -13,6 +13,8 @@ from kgmem.domain.relationship import Relationship
 from kgmem.memory import Memory
 from tests.memories import cypher, other_client
 
+pytestmark = pytest.mark.server
+
 SCHEMA = {"labels": {"Town": {"properties": {"size": {"indexed": True}, "code": {"indexed": True}}}}}
 
 

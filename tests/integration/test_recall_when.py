@@ -20,6 +20,8 @@ from kgmem.storage.postgres.search.statement import compose
 from tests.data import plain
 from tests.memories import new_graph, opened_memory
 
+pytestmark = pytest.mark.server
+
 RELATIONS: Sequence[Allen] = get_args(Allen)
 Facts = dict[str, tuple[str | None, str | None]]
 

@@ -20,6 +20,8 @@ from kgmem.memory import Memory
 from tests.earth import Numbers, cities, countries, distances
 from tests.memories import new_graph, opened_memory
 
+pytestmark = pytest.mark.server
+
 EVERYTHING = 40_000
 
 

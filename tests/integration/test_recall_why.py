@@ -23,6 +23,8 @@ from tests.causes import NETWORKS, Link, Naive, network, put
 from tests.memories import let_go, new_graph
 from tests.sizes import examples, sized
 
+pytestmark = pytest.mark.server
+
 DEEP = 20
 
 

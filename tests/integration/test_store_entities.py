@@ -17,6 +17,8 @@ from tests.invariants import assert_index_matches_labels
 from tests.memories import change_feed, index_schema, opened_memory, query
 from tests.sizes import examples, sized
 
+pytestmark = pytest.mark.server
+
 MANY_NAMES = [
     "Person",
     "person",

@@ -14,6 +14,8 @@ from tests.integration.test_store_relationships import counts
 from tests.invariants import assert_index_matches_labels
 from tests.memories import index_schema, query
 
+pytestmark = pytest.mark.server
+
 
 def told(episode: Episode) -> tuple[Any, ...]:
     """What an episode says, without what the store adds."""

@@ -17,6 +17,8 @@ from tests.invariants import assert_index_matches_labels
 from tests.memories import index_schema, new_graph, query
 from tests.sizes import examples, sized
 
+pytestmark = pytest.mark.server
+
 FRACTIONS = st.none() | st.floats(0, 1)
 RELATIONSHIPS = st.builds(
     Relationship,

@@ -17,6 +17,8 @@ from kgmem.storage.postgres import layout
 from tests.invariants import assert_index_matches_labels
 from tests.sizes import examples, sized
 
+pytestmark = pytest.mark.server
+
 TREE = ["", "team/7", "team/7/agent/3", "team/7/agent/31", "team/77", "user/4", "user/42"]
 
 

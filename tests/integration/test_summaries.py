@@ -12,6 +12,8 @@ from kgmem.domain.summaries import Made, Material, Said, Sentence, Thing, senten
 from kgmem.memory import Memory
 from tests.memories import index_schema, new_graph, query
 
+pytestmark = pytest.mark.server
+
 GRAPH = "short"
 
 

@@ -19,6 +19,8 @@ from tests.imports import assert_changes_tell_all, contents, lines
 from tests.invariants import assert_index_matches_labels
 from tests.memories import cypher, new_graph, other_client, query, stable_vector
 
+pytestmark = pytest.mark.server
+
 
 def node(key: str, **more: Any) -> dict[str, Any]:
     return {"type": "entity", "key": key, **more}

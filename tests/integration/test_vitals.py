@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import pytest
+
 from kgmem.domain.entity import Entity
 from kgmem.memory import Memory
 from kgmem.storage.postgres.jobs import open_queue
 from tests.memories import until
+
+pytestmark = pytest.mark.server
 
 
 async def test_connections_that_are_lent_are_counted(memory: Memory) -> None:

@@ -28,6 +28,8 @@ from tests.embedded import kill_all
 from tests.memories import opened_memory, until
 from tests.postgres import run_on
 
+pytestmark = pytest.mark.server
+
 COUNT = 40
 
 
