@@ -111,11 +111,12 @@ BEGIN
         EXECUTE format('INSERT INTO %s OVERRIDING SYSTEM VALUE SELECT * FROM jsonb_populate_recordset(NULL::%s, $1)',
                        relation.name, relation.name) USING relation.value;
     END LOOP;
+    -- The numbers of labels go on: statements are kept by them, and AGE does not use one twice either.
     FOR relation IN
         SELECT c.oid::regclass AS name, s.seqstart, (p.sequences ->> c.oid::text)::bigint AS used
         FROM pg_class c JOIN pg_sequence s ON s.seqrelid = c.oid
         WHERE c.relnamespace IN (to_regnamespace(fresh.index_name), to_regnamespace(quote_ident(fresh.age_name)))
-          AND CASE c.relkind WHEN 'S' THEN pg_sequence_last_value(c.oid) END
+          AND c.relname <> '_label_id_seq' AND CASE c.relkind WHEN 'S' THEN pg_sequence_last_value(c.oid) END
               IS DISTINCT FROM (p.sequences ->> c.oid::text)::bigint
     LOOP
         PERFORM setval(relation.name, coalesce(relation.used, relation.seqstart), relation.used IS NOT NULL);

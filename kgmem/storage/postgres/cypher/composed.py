@@ -41,6 +41,7 @@ class Statements:
         """Give the statement for what is sought; `further` are the tables of which nodes have further labels."""
         key = (
             layout.index_name,
+            layout.age_name,
             tuple(layout.by_id),
             id(sought.pattern),
             id(sought.needs),
