@@ -143,7 +143,13 @@ def template_database(server: str) -> Iterator[str]:
     try:
         yield name
     finally:
-        asyncio.run(run_on(server, f"ALTER DATABASE {name} IS_TEMPLATE false", f"DROP DATABASE {name} WITH (FORCE)"))
+        asyncio.run(_drop_template(server, name))
+
+
+async def _drop_template(server: str, name: str) -> None:
+    if EXTERNAL_URL:
+        await run_on(server, f"ALTER DATABASE {name} IS_TEMPLATE false")
+    await drop_database(server, name)
 
 
 async def _make_template(server: str, name: str) -> None:
@@ -160,7 +166,15 @@ async def cloned_database(server: str, template: str) -> AsyncIterator[str]:
     try:
         yield with_database(server, name)
     finally:
-        # What waits for a session of another test must not hold this one up: the server, or its folder, goes anyway.
+        await drop_database(server, name)
+
+
+async def drop_database(server: str, name: str) -> None:
+    """Drop a database of a server that outlives the tests; the folder of an embedded one goes anyway, with all of it.
+
+    DROP DATABASE waits for every session of the server, also for one of another test that waits for its client.
+    """
+    if EXTERNAL_URL:
         with suppress(asyncpg.QueryCanceledError):
             await run_on(server, "SET statement_timeout = '10s'", f"DROP DATABASE {name} WITH (FORCE)")
 

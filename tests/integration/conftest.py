@@ -19,7 +19,7 @@ def shared_database_url(postgres_url: str, template_database: str) -> Iterator[s
     asyncio.run(postgres.run_on(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}"))
     yield postgres.with_database(postgres_url, name)
     if postgres.EXTERNAL_URL:  # It has the files of thousands of tables; the folder of an embedded one goes anyway.
-        asyncio.run(postgres.run_on(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
+        asyncio.run(postgres.drop_database(postgres_url, name))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from kgmem.cli.migrate import migrate
 from kgmem.domain.errors import InvalidInput
 from kgmem.storage.postgres.migrate import revisions
-from tests.postgres import run_on, with_database
+from tests.postgres import drop_database, run_on, with_database
 
 HEAD = revisions()[-1]
 app = typer.Typer()
@@ -26,7 +26,7 @@ def database(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     asyncio.run(run_on(postgres_url, f"CREATE DATABASE {name}"))
     monkeypatch.setenv("KGMEM_DATABASE_URL", with_database(postgres_url, name))
     yield
-    asyncio.run(run_on(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(drop_database(postgres_url, name))
 
 
 def output(*arguments: str) -> str:

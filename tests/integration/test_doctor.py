@@ -137,7 +137,7 @@ async def bare_database(postgres_url: str) -> AsyncIterator[str]:
     name = f"kgmem_bare_{secrets.token_hex(4)}"
     await postgres.run_on(postgres_url, f"CREATE DATABASE {name}")
     yield postgres.with_database(postgres_url, name)
-    await postgres.run_on(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    await postgres.drop_database(postgres_url, name)
 
 
 @asynccontextmanager

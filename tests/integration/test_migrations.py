@@ -25,7 +25,7 @@ from kgmem.storage.postgres.migrate import (
 )
 from tests.invariants import assert_index_matches_labels
 from tests.memories import hashing, index_schema, opened_memory
-from tests.postgres import run_on, with_database
+from tests.postgres import drop_database, run_on, with_database
 
 pytestmark = pytest.mark.server
 
@@ -64,7 +64,7 @@ async def empty_database_url(postgres_url: str) -> AsyncIterator[str]:
     try:
         yield with_database(postgres_url, name)
     finally:
-        await run_on(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+        await drop_database(postgres_url, name)
 
 
 async def fetch(url: str, sql: str, *arguments: object) -> list[asyncpg.Record]:

@@ -65,7 +65,7 @@ def server(request: pytest.FixtureRequest, postgres_url: str, template_database:
     asyncio.run(postgres.run_on(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}"))
     with kgmem_server(postgres.with_database(postgres_url, name)) as running:
         yield running
-    asyncio.run(postgres.run_on(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(postgres.drop_database(postgres_url, name))
 
 
 @pytest.fixture(scope="module")
