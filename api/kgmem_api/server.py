@@ -49,7 +49,13 @@ async def serve(
             await stack.enter_async_context(beside(held))
         _spare_the_collector()
         sys.setswitchinterval(_TURN)
-        await _Server(app, ready).serve(sockets=[bound])
+        server = _Server(app, ready)
+        try:
+            await server.serve(sockets=[bound])
+        finally:
+            # Cancelled, uvicorn leaves its sockets in the event loop, which would take another file for them.
+            for listening in getattr(server, "servers", ()):
+                listening.close()
 
 
 def _spare_the_collector() -> None:

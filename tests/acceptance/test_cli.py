@@ -49,7 +49,8 @@ def test_recall_takes_labels_kinds_sources_and_times(kgmem: Command, tmp_path: P
     def keys(*options: str) -> set[str]:
         return {hit["key"] for hit in kgmem("recall", "alpha", "--json", *options).json["hits"]}
 
-    assert keys() == {"b", "e"}
+    assert keys() == {"a", "b", "e"}
+    assert keys("--state", "current") == {"b", "e"}
     assert keys("--any-time") == {"a", "b", "e"}
     assert "a" in keys("--valid-at", "1925")
     assert "a" in keys("--between", "1940", "1960")
@@ -180,7 +181,9 @@ def test_quickstart_answers_at_once_and_again(kgmem: Command) -> None:
     assert first.code == 0
     lines = first.out.splitlines()
     assert any(line.startswith("question: ") for line in lines)
-    assert any(line.startswith("answer: ") and "because the explosion of oxygen tank 2" in line for line in lines)
+    assert any(line.startswith("answer: Giving up of the landing of Apollo 13") for line in lines)
+    # The embedder of tests compares words, not meaning, so the reason may come second.
+    assert "because the explosion of oxygen tank 2" in first.out
     assert "kgm_" in first.out
     again = kgmem("quickstart")
     assert "kgm_" not in again.out

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -261,9 +261,9 @@ async def test_the_nearest_are_chosen_out_of_what_meets_all_else(memory: Memory,
     best = [rows[int(at)].key for at in np.argsort(true)[:5]]
     for _ in range(2):  # The second time it is known that the scope is large.
         labelled = What(labels=["Odd"])
-        found = await memory.recall(graph, Question(labelled, where=near(20, 10, nearest=5)))
-        assert keys(found) == best
-        worded = await memory.recall(graph, Question(What("apple", labels=["Odd"]), where=near(20, 10, nearest=5)))
+        question = Question(labelled, where=near(20, 10, nearest=5), states=["current"])
+        assert keys(await memory.recall(graph, question)) == best
+        worded = await memory.recall(graph, replace(question, what=What("apple", labels=["Odd"])))
         assert set(keys(worded)) == set(best)
 
 

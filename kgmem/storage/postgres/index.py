@@ -262,8 +262,11 @@ class PostgresIndex:
         self._swept[layout.index_name] = (time.monotonic(), deletions)
         return await self.remove_orphans(layout) if deletions != seen else 0
 
-    async def remove_orphans(self, layout: Layout) -> int:
-        """Take out of the index what the label tables no longer hold; gives how many items."""
+    async def remove_orphans(self, layout: Layout, *, endless: bool = True) -> int:
+        """Take out of the index what the label tables no longer hold; gives how many items.
+
+        `endless`: also relationships whose ends the index does not have.
+        """
 
         async def work(connection: asyncpg.Connection) -> tuple[int, Layout]:
             own = layout.apart()
@@ -272,7 +275,8 @@ class PostgresIndex:
             gone = [row["id"] for row in await connection.fetch(own.sql("absorb", "lost_labels"), list(own.by_id))]
             for label in own.by_id.values():
                 gone += [row["id"] for row in await connection.fetch(*_orphans(own, label))]
-            gone += [row["id"] for row in await connection.fetch(own.sql("absorb", "endless_edges"))]
+            if endless:
+                gone += [row["id"] for row in await connection.fetch(own.sql("absorb", "endless_edges"))]
             return await absorbing.remove(connection, own, gone), own
 
         removed, learnt = await self.database.transact(work)
@@ -289,11 +293,13 @@ class PostgresIndex:
         layout = await self.catalog.layout(graph)
         await ensure_labels(self.database, layout, VERTEX, [EPISODE_LABEL])
         complete = await make_missing(self.catalog, layout)
-        await self.remove_orphans(layout)
+        # Ends that the index lost come back below: their relationships, and who states them, are not gone.
+        await self.remove_orphans(layout, endless=False)
         # First too, since a damaged text index may refuse what is written.
         await self._build_words(layout)
         for label in sorted(layout.by_id.values(), key=lambda each: (each.kind, each.id)):
             await self._rebuild_label(layout, label)
+        await self.remove_orphans(layout)
         await tell_made(self.catalog, layout)
         if not complete:  # Rows that stood twice kept a unique index from being made.
             await make_missing(self.catalog, layout)
