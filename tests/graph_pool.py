@@ -53,7 +53,8 @@ class GraphPool:
         async with self._database.connection() as connection:
             if self._parked:
                 id_ = self._parked.pop()
-                # Statements are kept by the index; those of the graph's former name lead nowhere.
+                # Kept by the graph's number and its index, of what the test before made of them.
+                self._index._lexemes._looked.clear()
                 forget_statements(await connection.fetchval("SELECT kgmem_test.take($1, $2)", id_, name))
             else:
                 id_ = (await self.memory.create_graph(name)).id
@@ -107,6 +108,15 @@ class GraphPool:
     @property
     def _catalog(self) -> Any:
         return self.memory.parts.graphs
+
+    @property
+    def url(self) -> str:
+        """The URL of the database."""
+        return str(self._database.url)
+
+    @property
+    def _index(self) -> Any:
+        return self.memory.parts.index
 
     @property
     def _database(self) -> Any:

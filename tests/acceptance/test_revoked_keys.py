@@ -13,6 +13,7 @@ import neo4j
 import pytest
 import uvicorn
 from neo4j.exceptions import AuthError, DriverError, Neo4jError
+from pydantic import SecretStr
 
 from kgmem.bolt.graphs import MemoryBackend
 from kgmem.bolt.server import Listening, serving
@@ -20,6 +21,7 @@ from kgmem.memory import Memory
 from kgmem.settings import Settings
 from kgmem.wiring import open_memory
 from tests.acceptance.conftest import FAKES
+from tests.graph_pool import GraphPool
 from tests.rest import GRAPH, Door, done, refused
 
 pytestmark = pytest.mark.skipif(FAKES, reason="Dictionaries are not seen by another process.")
@@ -28,9 +30,10 @@ WITHIN = 1.5  # Seconds: one, and what a busy machine takes besides.
 
 
 @pytest.fixture
-async def elsewhere(database_url: str, tmp_path: Path) -> AsyncIterator[Memory]:
+async def elsewhere(pool: GraphPool, tmp_path: Path) -> AsyncIterator[Memory]:
     """A memory of another process over the same database."""
-    async with open_memory(Settings(database_url=database_url, embedder="none", home=tmp_path / "other")) as opened:
+    settings = Settings(database_url=SecretStr(pool.url), embedder="none", home=tmp_path / "other")
+    async with open_memory(settings) as opened:
         yield opened
 
 
