@@ -7,7 +7,7 @@ import pytest
 from kgmem.memory import Memory
 from tests.acceptance.conftest import FAKES
 from tests.cli import Command
-from tests.memories import index_schema
+from tests.memories import index_schema, query
 from tests.postgres import run_on
 from tests.rest import GRAPH, Door, done, refused
 
@@ -15,16 +15,16 @@ pytestmark = pytest.mark.skipif(FAKES, reason="dictionaries have no tables to be
 CHECK = f"{GRAPH}/integrity-check"
 
 
-async def damage(memory: Memory, database_url: str) -> None:
+async def damage(memory: Memory) -> None:
     """Take a node out of the index of `main`."""
-    await run_on(database_url, f"DELETE FROM {await index_schema(memory, 'main')}.item WHERE key = 'ada'")
+    await query(memory, f"DELETE FROM {await index_schema(memory, 'main')}.item WHERE key = 'ada'")
 
 
-async def test_damage_is_reported_and_repaired_for_admins_alone(door: Door, database_url: str) -> None:
+async def test_damage_is_reported_and_repaired_for_admins_alone(door: Door) -> None:
     await door.people("Ada", "Grace")
     refused(await door.client.get(CHECK), 404, "was not checked yet")
     assert done(await door.client.post(CHECK))["damages"] == []
-    await damage(door.memory, database_url)
+    await damage(door.memory)
 
     found, passages = done(await door.client.post(CHECK, json={"repair": False}))["damages"]
     assert passages["check"] == "passages-gone"

@@ -87,6 +87,7 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("POST", "/db/{graph}/query/v2/tx/{id}"): lambda _: {"statement": "RETURN 1"},
     ("POST", "/db/{graph}/query/v2/tx/{id}/commit"): lambda _: {"statement": "RETURN 1"},
     ("POST", "/v1/graphs/{graph}/jobs"): lambda _: {"task": "embed"},
+    ("POST", "/v1/graphs/{graph}/integrity-check"): lambda _: {"repair": True},
     ("POST", "/v1/graphs/{graph}/imports"): lambda scope: {"type": "entity", "key": "new", **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/imports/{id}/undo"): lambda _: None,
     ("POST", "/v1/graphs/{graph}/imports/{id}/resume"): lambda _: None,
@@ -110,6 +111,8 @@ ASKING = (
     "/cypher",
     "/dry-run",
 )
+# Reads that are for admins: of keys, and of damages, which are told by the names of tables.
+FOR_ADMINS = {"/v1/keys", "/v1/graphs/{graph}/integrity-check", "/v1/integrity-checks"}
 QUERY_API = "/db/{graph}/query/v2"
 # What tells nothing of any scope, so that a key of a scope may ask it.
 WITHOUT_SCOPE = {
@@ -199,10 +202,12 @@ async def house(door: Door) -> Door:
 def test_all_but_the_open_routes_demand_a_right() -> None:
     assert {route.template for route in ROUTES if route.demand is None} == OPEN
     for route in GUARDED:
-        free = route.method == "GET" and route.template != "/v1/keys"
+        for_admins = route.template in FOR_ADMINS
+        free = route.method == "GET" and not for_admins
         assert route.demand is not None
         asks = route.template.endswith(ASKING) or route.template.startswith(QUERY_API)
         assert (route.demand.right == "read") == (free or asks), route
+        assert route.demand.right == "admin" or not for_admins, route
 
 
 async def test_without_a_key_there_is_nothing(house: Door) -> None:
