@@ -302,8 +302,8 @@ async def test_a_job_whose_end_could_not_be_written_is_run_again(database_url: s
         await on_jobs(
             database_url,
             """WITH lost AS (INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, worker_id)
-                             SELECT 'default', 'rebuild', '{"graph": "lost"}', 'doing', max(id)
-                             FROM procrastinate_workers RETURNING id)
+                             SELECT 'default', 'rebuild', '{"graph": "lost"}', 'doing', worker_id
+                             FROM procrastinate_jobs WHERE args ->> 'graph' = 'before' RETURNING id)
                INSERT INTO procrastinate_events (job_id, type, at)
                SELECT id, 'started', now() - interval '1 h' FROM lost
             """,

@@ -17,7 +17,7 @@ WAITING = Limits(lock=0.2)
 
 
 async def make_graphs(url: str, count: int) -> None:
-    """Make graphs g0, g1, ..., each with one entity."""
+    """Make graphs g0, g1, ..., each with one entity; several at once, so that their order is any."""
     async with opened_memory(url, embedder=hashing()) as memory:
 
         async def make(numbers: range) -> None:
@@ -46,11 +46,11 @@ async def test_three_hundred_graphs_go_down_and_up_again(database_url: str) -> N
 
 
 @asynccontextmanager
-async def table_in_use(url: str, graph: str, table: str) -> AsyncIterator[None]:
-    """Let another session hold a table of a graph's index, as a long write does."""
+async def table_in_use(url: str, turn: int, table: str) -> AsyncIterator[None]:
+    """Let another session hold a table of a graph's index, as a long write does; migrations begin with turn 0."""
     other = await asyncpg.connect(url)
     try:
-        index = await other.fetchval("SELECT index_name FROM kgmem.graph WHERE name = $1", graph)
+        index = await other.fetchval("SELECT index_name FROM kgmem.graph ORDER BY id OFFSET $1 LIMIT 1", turn)
         async with other.transaction():
             await other.execute(f"LOCK TABLE {index}.{table} IN ROW EXCLUSIVE MODE")
             yield
@@ -61,7 +61,7 @@ async def table_in_use(url: str, graph: str, table: str) -> AsyncIterator[None]:
 @pytest.mark.parametrize("again", ["up", pytest.param("down", marks=pytest.mark.slow)])
 async def test_a_migration_that_is_broken_off_at_one_graph_goes_on_there(database_url: str, again: str) -> None:
     await make_graphs(database_url, 3)
-    async with table_in_use(database_url, "g1", "connecting"):
+    async with table_in_use(database_url, 1, "connecting"):
         with pytest.raises(DatabaseUnavailable, match="kept a lock"):
             await downgrade(database_url, "0010", limits=WAITING)
         state = await revision_state(database_url)
@@ -71,7 +71,7 @@ async def test_a_migration_that_is_broken_off_at_one_graph_goes_on_there(databas
         assert "goes on where it was" in refusal.value.mend
 
     assert (await downgrade(database_url, "0010")).graphs_left == 0
-    async with table_in_use(database_url, "g1", "item"):
+    async with table_in_use(database_url, 1, "item"):
         with pytest.raises(DatabaseUnavailable, match="kept a lock"):
             await migrate(database_url, limits=WAITING)
         state = await revision_state(database_url)
