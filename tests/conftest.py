@@ -77,7 +77,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest) -> Iterator[postgres.TestServer]:
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[postgres.TestServer]:
     """The server for the whole session: KGMEM_TEST_DATABASE_URL, or an embedded one, shared by all workers."""
     folder = getattr(request.config, "workerinput", {}).get("server")
     if folder:
@@ -88,15 +88,15 @@ def server(request: pytest.FixtureRequest) -> Iterator[postgres.TestServer]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(server: postgres.TestServer) -> str:
+def postgres_url(postgres_server: postgres.TestServer) -> str:
     """The URL of the server."""
-    return server.url
+    return postgres_server.url
 
 
 @pytest.fixture(scope="session")
-def template_database(server: postgres.TestServer) -> str:
+def template_database(postgres_server: postgres.TestServer) -> str:
     """The name of a database with extensions and tables, to be cloned."""
-    return server.template
+    return postgres_server.template
 
 
 @pytest.fixture
