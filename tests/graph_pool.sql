@@ -138,6 +138,7 @@ CREATE FUNCTION kgmem_test.take(graph_id integer, new_name text) RETURNS text LA
 DECLARE
     held jsonb;
     fresh kgmem.graph;
+    label record;
 BEGIN
     SELECT register INTO STRICT held FROM kgmem_test.pooled WHERE id = graph_id;
     fresh := jsonb_populate_record(NULL::kgmem.graph, held || jsonb_build_object('name', new_name));
@@ -146,6 +147,16 @@ BEGIN
                            THEN new_name ELSE 'kgraph_' || graph_id END;
     IF fresh.age_name <> held ->> 'age_name' THEN
         PERFORM ag_catalog.alter_graph((held ->> 'age_name')::name, 'RENAME', fresh.age_name);
+        -- The ids that AGE gives by default name the graph as it was called when the label was made.
+        FOR label IN
+            SELECT l.relation, l.name, format('%I.%I', fresh.age_name, l.seq_name) AS sequence
+            FROM ag_catalog.ag_label l JOIN ag_catalog.ag_graph g ON g.graphid = l.graph WHERE g.name = fresh.age_name
+        LOOP
+            EXECUTE format(
+                'ALTER TABLE ONLY %s ALTER COLUMN id SET DEFAULT ag_catalog._graphid('
+                'ag_catalog._label_id(%L::name, %L::name)::integer, nextval(%L::regclass))',
+                label.relation, fresh.age_name, label.name, label.sequence);
+        END LOOP;
     END IF;
     fresh.created_at := now();
     INSERT INTO kgmem.graph OVERRIDING SYSTEM VALUE SELECT (fresh).*;
