@@ -68,10 +68,19 @@ else:
 
 
 @pytest.fixture
-async def door(memory: Memory, settings: Settings, request: pytest.FixtureRequest) -> AsyncIterator[Door]:
+def pool_in_use(memory: Memory, request: pytest.FixtureRequest) -> GraphPool | None:
+    """The pool that the test's memory is of; None where a file has a memory of its own, which needs no pool.
+
+    It is not asynchronous because a pool that is first asked for inside of the event loop cannot be opened there.
+    """
+    pool: GraphPool | None = request.getfixturevalue("pool") if "pool" in request.fixturenames else None
+    return pool if pool and memory is pool.memory else None
+
+
+@pytest.fixture
+async def door(memory: Memory, settings: Settings, pool_in_use: GraphPool | None) -> AsyncIterator[Door]:
     """The REST door to a memory with one graph, `main`, and an admin's key."""
-    pool: GraphPool | None = None if FAKES else request.getfixturevalue("pool")
-    await (pool.take("main") if pool and memory is pool.memory else memory.create_graph("main"))
+    await (pool_in_use.take("main") if pool_in_use else memory.create_graph("main"))
     _, secret = await memory.create_key("tests", "admin")
     app = create_app(memory, settings=settings)
     transport = httpx.ASGITransport(app)
