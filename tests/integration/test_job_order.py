@@ -112,8 +112,26 @@ async def test_long_work_goes_on_while_nothing_else_waits(queue: ProcrastinateQu
             return sum(runs) == 60
 
         await until(done)
-    # Six slices of work; one of them makes room for the worker's own hourly job.
-    assert len(runs) <= 2
+    assert len(runs) == 1
+
+
+async def test_long_work_goes_on_while_only_what_is_less_urgent_waits(queue: ProcrastinateQueue) -> None:
+    log, runs = Log(), 0
+
+    async def read(graph: str) -> None:
+        nonlocal runs
+        runs += 1
+        await queue.defer("embed", graph="b")
+        for _ in range(40):
+            await asyncio.sleep(0.01)
+            if await slice_over():
+                return
+        log.ran.append(f"read {graph}")
+
+    async with queue.worker({"read": read, "embed": log("embed")}, ALONE):
+        await queue.defer("read", graph="a")
+        await log.has(2)
+    assert (runs, log.ran) == (1, ["read a", "embed b"])
 
 
 @pytest.mark.parametrize("concurrency", [2, 3])

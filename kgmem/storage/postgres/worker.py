@@ -135,11 +135,13 @@ async def _run(app: App, known: _Known, options: WorkerOptions) -> None:
 def _task_of(app: App, handler: Handler, known: _Known, options: WorkerOptions) -> Handler:
     queues = [QUEUE, *options.places]
 
-    async def others_wait() -> bool:
-        return bool((await select(app, "others_wait", queues=queues))[0]["others"])
-
     async def run(context: JobContext, timestamp: int | None = None, **arguments: Any) -> None:  # noqa: ARG001 - cron's
         id_, worker_id = context.job.id, context.job.worker_id
+        priority = priority_of(context.job.task_name)
+
+        async def others_wait() -> bool:
+            return bool((await select(app, "others_wait", queues=queues, priority=priority))[0]["others"])
+
         if id_ is not None and worker_id is not None:
             known.jobs.add(id_)
             known.workers.add(worker_id)

@@ -13,10 +13,11 @@ SELECT count(*) FROM procrastinate_jobs
 WHERE status = 'todo' AND task_name = %(task)s AND args ->> 'graph' = %(graph)s
 
 -- name: others_wait
--- Whether anything could run in the place of a job now.
+-- Whether anything could run in the place of a job now. What is less urgent could not: the rest of the job, asked for
+-- anew, would come before it again.
 SELECT EXISTS (
     SELECT FROM procrastinate_jobs j
-    WHERE j.status = 'todo' AND j.queue_name = ANY (%(queues)s::text[])
+    WHERE j.status = 'todo' AND j.queue_name = ANY (%(queues)s::text[]) AND j.priority >= %(priority)s
       AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
       AND NOT EXISTS (SELECT FROM procrastinate_jobs o WHERE o.lock = j.lock AND o.status = 'doing')) AS others
 
