@@ -213,6 +213,7 @@ def test_quickstart_serves_until_it_is_interrupted(kgmem: Command) -> None:
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 def test_whoever_has_read_enough_may_close_the_pipe(kgmem: Command) -> None:
     kgmem("remember", "One.")
     done = subprocess.run(

@@ -133,6 +133,7 @@ def kill_postmaster(home: Path) -> None:
 
 
 class TestANewHome:
+    @pytest.mark.slow
     async def test_offers_the_extensions_and_safe_settings(self, new_home: Path) -> None:
         said: list[str] = []
         async with server_in(new_home, report=said.append) as server:
@@ -324,6 +325,7 @@ class TestPort:
 
 @pytest.mark.crash
 class TestCrashes:
+    @pytest.mark.slow
     async def test_what_was_acknowledged_survives_kill_9_of_postgres(self, own_home: Path) -> None:
         server = server_in(own_home)
         url = await server.start()
@@ -494,6 +496,7 @@ class TestAccounts:
             assert (home / "postgres").owner() == NOBODY
         assert processes(home) == []
 
+    @pytest.mark.slow
     async def test_root_may_use_the_home_of_a_user_who_can_use_it_afterwards(self, short_folder: Path) -> None:
         packages = readable_packages(short_folder)
         shutil.chown(short_folder, NOBODY)
@@ -562,6 +565,7 @@ class TestAccounts:
             assert done.returncode != 0
             assert "Peer authentication failed" in done.stderr
 
+    @pytest.mark.slow
     async def test_the_way_into_a_private_folder_is_opened_to_postgres_alone(self, new_home: Path) -> None:
         new_home.parent.chmod(0o700)
         said: list[str] = []
@@ -569,6 +573,7 @@ class TestAccounts:
             assert new_home.parent.stat().st_mode & stat.S_IRWXO == 0
         assert any(f"right to pass through {new_home.parent}" in text for text in said)
 
+    @pytest.mark.slow
     async def test_a_home_outside_of_closed_folders_opens_none_but_itself(self, new_home: Path) -> None:
         new_home.parent.chmod(0o755)
         said: list[str] = []

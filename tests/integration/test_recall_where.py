@@ -111,6 +111,7 @@ def spots(world: Cities, count: int) -> list[tuple[float, float]]:
     return found
 
 
+@pytest.mark.slow
 async def test_the_nearest_are_those_of_brute_force(memory: Memory, world: Cities) -> None:
     for lon, lat in spots(world, 25):
         answer = await memory.recall(world.graph, ask(near(lon, lat, nearest=20)))
@@ -136,6 +137,7 @@ async def test_everywhere_is_within_half_the_way_around_the_earth(memory: Memory
     assert len(found) == len(world.keys)
 
 
+@pytest.mark.slow
 async def test_what_lies_in_a_box_is_what_brute_force_finds(memory: Memory, world: Cities) -> None:
     chance = np.random.default_rng(5)
     boxes: list[Box] = [
@@ -160,6 +162,7 @@ async def test_what_lies_in_a_box_is_what_brute_force_finds(memory: Memory, worl
         assert set(found) == true, (west, south, east, north)
 
 
+@pytest.mark.slow
 async def test_what_lies_in_a_country_is_what_shapely_finds(memory: Memory, world: Cities) -> None:
     points = shapely.points(world.lons, world.lats)
     total = 0

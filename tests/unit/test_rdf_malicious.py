@@ -204,6 +204,7 @@ def test_large_files_are_read_the_same_in_small_parts(monkeypatch: pytest.Monkey
     assert sorted(map(repr, in_columns(data.encode(), "ntriples"))) == sorted(map(repr, whole))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")
 def test_a_million_links_of_one_subject_take_little_memory(tmp_path: Path) -> None:
     file = tmp_path / "star.nt"
