@@ -1,7 +1,7 @@
 # kgmem: `make run` starts a server that has answered a question, `make test` proves it.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check tck bench venv lock clean
+.PHONY: help run test test-all test-slow test-external check tck bench venv lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +12,7 @@ INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps
 ARGS ?=
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: $(VENV)/.ready ## Set up what is missing, load the sample graph, answer a question and serve (honours KGMEM_* settings)
 	@$(BIN)/kgmem quickstart --serve
@@ -26,13 +26,15 @@ EXTERNAL ?=
 test: $(VENV)/.tools ## Run the core tests, side by side on up to 4 cores (ARGS="-k name" for some)
 	@$(PYTEST) -m "not slow" $(ARGS)
 
-# PROVED=core leaves out what `make test` has just proved.
-test-all: $(VENV)/.tools ## Run all tests whole, on EXTERNAL=URL too where another server may differ
-	@KGMEM_TEST_WHOLE=1 $(PYTEST) $(if $(PROVED),-m "slow or sized") $(ARGS)
-	@if [ -n "$(EXTERNAL)" ]; then \
-		echo "What another server may do differently, on the external one:"; \
-		KGMEM_TEST_DATABASE_URL="$(EXTERNAL)" $(PYTEST) -m "server and not slow" tests/integration $(ARGS); \
-	fi
+test-all: $(VENV)/.tools ## Run all tests whole, and on EXTERNAL=URL too those where another server may differ
+	@KGMEM_TEST_WHOLE=1 $(PYTEST) $(ARGS)
+	@if [ -n "$(EXTERNAL)" ]; then $(MAKE) --no-print-directory test-external; fi
+
+test-slow: $(VENV)/.tools ## Run what `make test` leaves out or does in short
+	@KGMEM_TEST_WHOLE=1 $(PYTEST) -m "slow or sized" $(ARGS)
+
+test-external: $(VENV)/.tools ## Run on the Postgres EXTERNAL=URL what another server may do differently
+	@KGMEM_TEST_DATABASE_URL="$(EXTERNAL)" $(PYTEST) -m "server and not slow" tests/integration $(ARGS)
 
 check: $(VENV)/.tools ## Check format, lint, types and the direction of imports
 	@$(BIN)/ruff format --check .
