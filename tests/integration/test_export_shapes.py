@@ -144,10 +144,12 @@ async def test_a_graph_of_more_items_than_are_held_goes_out_as_records(
     assert found == expected
 
 
+@pytest.mark.parametrize("patience", [2.0, 0.0], ids=["read to its end", "ended with its connection"])
 async def test_an_export_that_is_given_up_leaves_nothing_behind(
-    memory: Memory, graph: str, monkeypatch: pytest.MonkeyPatch
+    memory: Memory, graph: str, monkeypatch: pytest.MonkeyPatch, patience: float
 ) -> None:
     monkeypatch.setattr(shapes, "_BLOCK", 10_000)  # So that more is read than anybody takes.
+    monkeypatch.setattr(shapes, "_LAST_WORDS", patience)
     await memory.put_entities(graph, [Entity(f"k{n}", properties={"p": "x" * 4000}) for n in range(500)])
     for _ in range(12):  # More often than there are connections.
         stream = memory.stream_export(graph)

@@ -228,8 +228,8 @@ async def test_an_import_that_failed_half_way_is_taken_back_out(memory: Memory, 
 
 
 async def test_what_runs_or_is_unknown_is_not_taken_back_out(memory: Memory, graph: str) -> None:
-    with pytest.raises(NotFound, match="no import 999"):
-        await memory.undo_import(graph, 999)
+    with pytest.raises(NotFound, match="no import 999999999"):
+        await memory.undo_import(graph, 999999999)
     id_ = await memory.parts.imports.begin(graph, [], {}, None)
     with pytest.raises(Conflict, match="runs"):
         await memory.undo_import(graph, id_)

@@ -26,6 +26,7 @@ from kgmem.storage.postgres.records import loads, others_of, place_of
 MOST_ITEMS = 5_000_000  # Of a graph whose keys are held in memory.
 _BLOCK = 512 * 1024  # Bytes that are made into shapes at once.
 _AHEAD = 4  # Blocks that wait for whoever takes them.
+_LAST_WORDS = 2.0  # Seconds for a COPY that nobody takes to come to its end.
 # JSON has no such characters outside of escapes, so that COPY quotes nothing and every line is a row.
 _COPY: Mapping[str, str] = {"format": "csv", "delimiter": "\x02", "quote": "\x01"}
 _DELIMITER, _QUOTE = b"\x02", b"\x01"
@@ -114,8 +115,11 @@ async def _blocks(connection: asyncpg.Connection, sql: str) -> AsyncGenerator[by
     """Give what COPY writes in blocks of whole lines, while the next ones are being read."""
     queue: asyncio.Queue[bytes | None] = asyncio.Queue(_AHEAD)
     held = bytearray()
+    given_up = False
 
     async def take(data: bytes) -> None:
+        if given_up:
+            return
         held.extend(data)
         if len(held) >= _BLOCK:
             end = held.rfind(b"\n") + 1
@@ -125,12 +129,11 @@ async def _blocks(connection: asyncpg.Connection, sql: str) -> AsyncGenerator[by
     async def copy() -> None:
         try:
             await connection.copy_from_query(sql, output=take, **_COPY)
-            if held:
+            if held and not given_up:
                 await queue.put(bytes(held))
-        except Exception:
-            await queue.put(None)  # Whoever takes the blocks raises it.
-            raise
-        await queue.put(None)
+        finally:
+            if not given_up:
+                await queue.put(None)  # Whoever takes the blocks raises what went wrong.
 
     task = asyncio.create_task(copy())
     try:
@@ -138,8 +141,21 @@ async def _blocks(connection: asyncpg.Connection, sql: str) -> AsyncGenerator[by
             yield block
         await task
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        given_up = True
+        while not queue.empty():  # One more may wait for its place.
+            queue.get_nowait()
+        await _ended(connection, task)
+
+
+async def _ended(connection: asyncpg.Connection, task: asyncio.Task[None]) -> None:
+    """Wait until a COPY that nobody takes has ended; a long one ends with its connection.
+
+    It is not cancelled: asyncpg then asks Postgres to stop, and where COPY has just ended by itself it waits for ever
+    for an answer.
+    """
+    if not (await asyncio.wait({task}, timeout=_LAST_WORDS))[0]:
+        connection.terminate()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _entities(block: bytes, label: str, keys: Keys) -> Iterator[dict[str, Any]]:
