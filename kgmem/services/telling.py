@@ -27,9 +27,10 @@ async def signs_of_life(parts: Parts, id_: int) -> AsyncIterator[Callable[[Mappi
             await parts.imports.tell(id_, newest)
 
     async def regularly() -> None:
+        # What begins the work gives the first sign itself, once it has seen whether the last one was long ago.
         while not told_to_stop():
-            await tell()
             await asyncio.sleep(_PAUSE)
+            await tell()
 
     task = asyncio.create_task(regularly())
     try:

@@ -57,7 +57,7 @@ def test_recall_takes_labels_kinds_sources_and_times(kgmem: Command, tmp_path: P
     assert keys("--label", "River") == {"b"}
     assert keys("--kind", "episode") == {"e"}
     assert keys("--source", "s2") == {"b"}
-    assert keys("--fusion", "rrf") == {"b", "e"}
+    assert keys("--fusion", "rrf") == {"a", "b", "e"}
 
 
 def test_graphs_are_created_shown_checked_and_deleted(kgmem: Command, tmp_path: Path) -> None:
