@@ -17,7 +17,7 @@ class Integrity:
 
         Return one report for the graph; without a graph one for the database, then one for each graph. Nothing is
         changed unless `repair` is set: then what can be derived is made again, and `repaired` lists it. It reads all
-        of the graph (about 10,000 items a second) beside readers and writers. Raises NotFound.
+        of the graph beside readers and writers. Raises NotFound.
         """
         return await checking.check_integrity(self.parts, graph, repair=repair)
 
