@@ -246,6 +246,28 @@ async def test_a_table_in_use_ends_the_migration_and_the_next_run_goes_on_from_t
     assert await catalog_of(database_url) == tables
 
 
+# Once the catalogs have changed, AGE 1.8 asks in the next statement, a ROLLBACK too, whether it is installed. Postgres 18
+# then answers "ResourceOwnerEnlarge called after release started", and refuses sessions until it is started again.
+_CHANGE_CATALOGS_AND_FAIL = """
+    CREATE FUNCTION public.change_and_fail() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+        CREATE PUBLICATION everything FOR ALL TABLES;
+        RAISE lock_not_available;
+    END $$;
+    CREATE EVENT TRIGGER change_and_fail ON ddl_command_start WHEN TAG IN ('CREATE TABLE AS')
+        EXECUTE FUNCTION public.change_and_fail()
+"""
+
+
+async def test_a_migration_that_failed_is_not_rolled_back_by_a_statement(database_url: str) -> None:
+    await run_on(database_url, _CHANGE_CATALOGS_AND_FAIL)
+
+    with pytest.raises(DatabaseUnavailable, match="kept a lock for too long"):
+        await downgrade(database_url, "0001")
+
+    await run_on(database_url, "DROP EVENT TRIGGER change_and_fail")
+    assert (await downgrade(database_url, "0001")).current == "0001"
+
+
 async def test_an_empty_database_is_refused_with_the_command_that_mends_it(empty_database_url: str) -> None:
     with pytest.raises(DatabaseOutdated, match="no tables of kgmem") as refusal:
         await require_current(empty_database_url)

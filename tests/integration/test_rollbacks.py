@@ -7,6 +7,8 @@ import pytest
 
 from kgmem.storage.postgres.database import Database
 
+pytestmark = pytest.mark.server
+
 # More messages than a session may fall behind by (4,096): it is told to forget all that it knows of the catalogs.
 _CHANGE_CATALOGS = """
     DO $$ BEGIN

@@ -13,6 +13,7 @@ import psycopg
 from alembic import command, op
 from alembic.config import Config
 from procrastinate.schema import SchemaManager
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -27,10 +28,21 @@ from kgmem.storage.postgres.psycopg_errors import conninfo, translated, translat
 _TURN = 0x6B676D656D
 
 
+class _Session(psycopg.Connection[Any]):
+    """A session that ends with the first transaction that fails: a ROLLBACK could break it (connection.py tells why)."""
+
+    def rollback(self) -> None:
+        """End the transaction; after a failed one nothing else runs on this connection."""
+        if self.info.transaction_status is TransactionStatus.INERROR:
+            self.close()
+        elif not self.closed:
+            super().rollback()
+
+
 def run(url: str, target: str, *, down: bool, report: Report | None, limits: Limits) -> None:
     """Migrate to the target revision ("base": to none), up or down; blocks until it is done."""
     # libpq reads the URL itself: SQLAlchemy's own reading loses Unix sockets and some passwords.
-    connect = partial(psycopg.connect, conninfo(url, application="kgmem migrate"))
+    connect = partial(_Session.connect, conninfo(url, application="kgmem migrate"))
     engine = create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool, hide_parameters=True)
     with translating():
         try:

@@ -69,7 +69,9 @@ def state_of(current: str | None, graphs_left: int = 0) -> MigrationState:
 async def revision_state(url: str) -> MigrationState:
     """Give the state of a database. Raises DatabaseUnavailable."""
     with translating():
-        async with await psycopg.AsyncConnection.connect(conninfo(url, application="kgmem migrate")) as connection:
+        # Each statement is a transaction, so that none has to be rolled back (connection.py tells why that matters).
+        address = conninfo(url, application="kgmem migrate")
+        async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
             cursor = await connection.execute(_TABLES)
             versions, behind = await cursor.fetchone() or (False, False)
             if versions:

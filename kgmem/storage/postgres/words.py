@@ -18,6 +18,7 @@ import asyncpg
 
 from kgmem.domain.errors import DatabaseUnavailable
 from kgmem.storage.postgres.codecs import set_codecs
+from kgmem.storage.postgres.connection import Connection
 from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.statements import quote, statement
 
@@ -61,11 +62,10 @@ class KeywordIndexGuard:
         A server that cannot be reached is left to whoever opens the connections for requests.
         """
         try:
-            connection = await asyncpg.connect(self._url, server_settings=_SETTINGS, timeout=10)
+            connection = await _connect(self._url)
         except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return
         try:
-            await set_codecs(connection)
             self._needed = await connection.fetchval(statement("words", "loses_memory"))
             if self._needed:
                 await self._look(await _life_of(connection))
@@ -126,9 +126,8 @@ class KeywordIndexGuard:
 
     async def _check_all(self, life: ServerLife) -> set[int]:
         """Check every graph that was not checked in this life; return those whose index could not be built."""
-        connection = await asyncpg.connect(self._url, server_settings=_SETTINGS, timeout=10)
+        connection = await _connect(self._url)
         try:
-            await set_codecs(connection)
             stale = set()
             for row in await connection.fetch(statement("words", "unchecked"), life.started, life.timeline):
                 moved = row["words_timeline"] is not None and row["words_timeline"] != life.timeline
@@ -142,6 +141,20 @@ class KeywordIndexGuard:
             return stale
         finally:
             await connection.close()
+
+
+async def _connect(url: str) -> Connection:
+    """Make a connection that no statement is stopped on."""
+    connection: Connection = await asyncpg.connect(
+        url, connection_class=Connection, server_settings=_SETTINGS, timeout=10
+    )
+    try:
+        await set_codecs(connection)
+        await connection.prepare_rollback()
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
 
 
 async def _life_of(connection: asyncpg.Connection) -> ServerLife:
