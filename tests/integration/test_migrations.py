@@ -246,8 +246,8 @@ async def test_a_table_in_use_ends_the_migration_and_the_next_run_goes_on_from_t
     assert await catalog_of(database_url) == tables
 
 
-# Once the catalogs have changed, AGE 1.8 asks in the next statement, a ROLLBACK too, whether it is installed. Postgres 18
-# then answers "ResourceOwnerEnlarge called after release started", and refuses sessions until it is started again.
+# Once the catalogs have changed, AGE 1.8 looks into them in the next statement, a ROLLBACK too. In a transaction that
+# failed, Postgres 18 then answers "ResourceOwnerEnlarge called after release started".
 _CHANGE_CATALOGS_AND_FAIL = """
     CREATE FUNCTION public.change_and_fail() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
         CREATE PUBLICATION everything FOR ALL TABLES;

@@ -29,7 +29,7 @@ _TURN = 0x6B676D656D
 
 
 class _Session(psycopg.Connection[Any]):
-    """A session that ends with the first transaction that fails: a ROLLBACK could break it (connection.py tells why)."""
+    """A session that ends with the first transaction that fails, without a ROLLBACK (connection.py tells why)."""
 
     def rollback(self) -> None:
         """End the transaction; after a failed one nothing else runs on this connection."""
