@@ -13,14 +13,14 @@ from rich.text import Text
 from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, note, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.domain.batch import Rejection
-from kgmem.domain.imports import Import, ImportItem, Undone
+from kgmem.domain.imports import Duplicates, Import, ImportItem, Undone
 from kgmem.formats.files import STANDARD, create_file
 from kgmem.memory import DEFAULT_GRAPH, Memory
 
 app = typer.Typer(help="List imports, look at what they did, take them back out.", no_args_is_help=True)
 
 _COUNTS: Final = ("read", "created", "updated", "unchanged", "rejected")
-_PLURALS: Final = {"entity": "entities", "episode": "episodes", "relationship": "relationships"}
+_PLURALS: Final = {"entity": "entities", "episode": "episodes", "relationship": "relationships", "source": "sources"}
 _WHY_KEPT: Final = {
     "changed": "changed since by others",
     "connected": "relationships lead to it that stay",
@@ -64,6 +64,7 @@ def show(id_: Number, graph: GraphName = DEFAULT_GRAPH, as_json: AsJSON = False)
     for name, value in _details(held).items():
         table.add_row(name, Text(value))
     OUT.print(table)
+    tell_duplicates(held.duplicates)
     if held.state == "failed":
         note("The command that began it goes on with it when --resume is added.")
     if held.rejected:
@@ -214,6 +215,17 @@ async def _write_rejections(memory: Memory, graph: str, id_: int, output: str) -
                 stream.write(orjson.dumps(rejection, option=orjson.OPT_APPEND_NEWLINE))
                 count += 1
     return count
+
+
+def tell_duplicates(duplicates: Sequence[Duplicates]) -> None:
+    """Print as notes which keys files state more than once."""
+    for each in duplicates:
+        what = f"1 {each.kind} has a key" if each.count == 1 else f"{each.count:,} {_PLURALS[each.kind]} have keys"
+        NOTES.print(Text(f"{each.file}: {what} that the file states before; they were merged."), soft_wrap=True)
+        for key in each.keys:
+            NOTES.print(Text(f"  line {key.line}: {key.key!r}, first on line {key.first}"), soft_wrap=True)
+        if each.count > len(each.keys):
+            note(f"  ... and {each.count - len(each.keys):,} more.")
 
 
 def _files(held: Import) -> str:

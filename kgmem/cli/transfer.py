@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, ScopeName, note, print_json
+from kgmem.cli.imports import tell_duplicates
 from kgmem.cli.opening import with_memory
 from kgmem.cli.servers import DatabaseName, Query, UserName, sources, target
 from kgmem.domain.embedding import WhichVectors
@@ -97,6 +98,7 @@ def import_(
         OUT.print(_summary(result), soft_wrap=True)
     if result.anew:
         note(result.anew)
+    tell_duplicates(result.duplicates)
     if result.rejected:
         _tell_rejections(graph, result, rejected)
         raise typer.Exit(1)

@@ -12,6 +12,25 @@ ItemKind = Literal["entity", "episode", "relationship"]
 
 
 @dataclass(frozen=True, slots=True)
+class DuplicateKey:
+    """A record of a file under a key that the file had stated before; the two are merged."""
+
+    line: int
+    key: str
+    first: int  # The line on which the key was stated first.
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """How many records of one kind a file states under keys that it had stated before, and the first ten of them."""
+
+    file: str
+    kind: str
+    count: int
+    keys: Sequence[DuplicateKey] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Import:
     """One import: read = created + updated + unchanged + rejected + linking, and linking is 0 when it is done.
 
@@ -37,6 +56,7 @@ class Import:
     told_at: str | None = None  # When whoever runs it last gave a sign of life.
     upload: str | None = None  # The folder of its uploaded files, until it is done.
     undone: Mapping[str, Any] | None = None  # What taking it back out did.
+    duplicates: Sequence[Duplicates] = ()  # Keys that one file states more than once.
 
     @property
     def linking(self) -> int:

@@ -16,7 +16,7 @@ from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector, Which
 from kgmem.domain.entity import Deleted, Entity, Page, Written
 from kgmem.domain.episode import Episode
 from kgmem.domain.graph import Dangling, Graph, GraphStats
-from kgmem.domain.imports import Import, ImportItem, ImportState, Undone, Waiting
+from kgmem.domain.imports import Duplicates, Import, ImportItem, ImportState, Undone, Waiting
 from kgmem.domain.path import FoundPath
 from kgmem.domain.question import Question
 from kgmem.domain.ranking import Ranked
@@ -290,6 +290,14 @@ class ImportStore(Protocol):
         self, graph: str, id_: int, most: int, read: Callable[[str], Episode]
     ) -> BatchResult | None:
         """Store the next episodes that waited; what cannot be stored is rejected. None when none are left."""
+
+    async def entities_at(
+        self, graph: str, places: Sequence[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], tuple[str, int]]:
+        """Give main label and version of those entities (scope, key) that the graph holds in exactly these scopes."""
+
+    async def report_duplicates(self, id_: int, duplicates: Sequence[Duplicates]) -> None:
+        """Write which keys the files of an import state more than once."""
 
     async def waiting(self, id_: int) -> Waiting:
         """Count what waits until all entities are there."""

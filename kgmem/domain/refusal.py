@@ -1,11 +1,48 @@
-"""The error for what a graph's schema refuses."""
+"""The errors for what a graph refuses: by its schema, for an end that is missing, for a version that is not held."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from kgmem.domain.errors import SchemaViolation
-from kgmem.domain.schema import Violation
+from kgmem.domain.errors import SchemaViolation, UnknownEntities, VersionConflict
+from kgmem.domain.relationship import Relationship
+from kgmem.domain.schema import GraphSchema, Violation, check_ends
 
 _SHOWN = 10  # Violations that an error spells out.
+_NAMED = 1000  # Keys that an error names to programs.
+
+
+def end_refused(schema: GraphSchema, item: Relationship, start: str | None, end: str | None) -> str | None:
+    """Give why the schema of a strict graph does not let a relationship join entities of these labels, or None."""
+    try:
+        refuse((name_of(item), violation) for violation in check_ends(schema, True, item.kind, start, end))
+    except SchemaViolation as error:
+        return str(error)
+    return None
+
+
+def name_of(item: Relationship) -> str:
+    """Give a relationship as errors name it."""
+    return f"{item.start} -{item.kind}-> {item.end}"
+
+
+def unknown_entities(keys: Sequence[str]) -> UnknownEntities:
+    """Give the error for ends of relationships, or mentions of texts, that are nowhere."""
+    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+    return UnknownEntities(
+        f"These entities do not exist: {', '.join(map(repr, keys[:_SHOWN]))}{more}.",
+        mend="Store the entities first; a relationship sees its own scope, those above it and what is shared.",
+        keys=list(keys)[:_NAMED],
+    )
+
+
+def version_conflict(key: str, held: int, given: int) -> VersionConflict:
+    """Give the error for a statement on a version that is not the one that is held."""
+    return VersionConflict(
+        f"{key!r} is held in version {held}, not {given}.",
+        mend="Read it again, decide anew, and send the version that you read.",
+        key=key,
+        held=held,
+        given=given,
+    )
 
 
 def refuse(found: Iterable[tuple[str, Violation]]) -> None:

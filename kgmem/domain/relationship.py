@@ -28,3 +28,8 @@ class Relationship:
     version: int | None = None
     id: int | None = None
     known_from: str | None = None
+
+
+def missing_end(key: str) -> str:
+    """Give why a relationship is not stored of which the entity at one end is nowhere."""
+    return f"There is no entity {key!r}. Import it first, or with this."

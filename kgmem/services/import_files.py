@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from kgmem.domain.errors import InvalidInput, KgmemError
 from kgmem.domain.graph import Graph
 from kgmem.domain.scope import check_scope, reaches
 from kgmem.formats.files import Paths, check_target, create_file
+from kgmem.services.check_files import Check
 from kgmem.services.claim import weigh_new
-from kgmem.services.import_reader import Check
 from kgmem.services.import_records import ImportRun
 from kgmem.services.importing import KEPT_REJECTIONS, ImportOptions, ImportProgress, ImportResult, OnProgress, Tally
 from kgmem.services.parts import Parts
@@ -71,8 +71,10 @@ async def run_import(
         stored = await patiently(lambda: parts.imports.stored(id_))
         run = ImportRun(parts, graph, options, id_, stored)
         try:
-            await run.read(files, told)
+            with closing(run):
+                await run.read(files, told)
             check_marks(marks)
+            await patiently(lambda: parts.imports.report_duplicates(id_, run.duplicates))
             await run.link(told)
         except InvalidInput:  # For the caller to mend, who need not do that soon.
             await patiently(lambda: parts.imports.build_indexes(graph.name))
@@ -175,4 +177,5 @@ async def _result(parts: Parts, graph: str, id_: int, tally: Tally, options: Imp
         seconds=tally.seconds(),
         kinds=held.kinds,
         rejections=tuple(kept),
+        duplicates=tuple(held.duplicates),
     )

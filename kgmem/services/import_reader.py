@@ -1,12 +1,10 @@
 """What an import and its dry run have in common: the files' records with the import's defaults, and their faults."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, BinaryIO
-
-import orjson
+from typing import Any
 
 from kgmem.domain.batch import Rejection, Stated
 from kgmem.domain.belief import BeliefRecord
@@ -14,18 +12,20 @@ from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph import Graph
+from kgmem.domain.imports import Duplicates
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema
 from kgmem.domain.scope import SHARED, NamedShared, reaches
 from kgmem.domain.source import Source
 from kgmem.domain.statement import check_entities, check_episodes, check_relationships
-from kgmem.formats.files import Paths, create_file
+from kgmem.formats.files import Paths
 from kgmem.formats.jsonl import dump
-from kgmem.formats.records import AnyRecord, Located, Rejected, kind_of
+from kgmem.formats.records import AnyRecord, Located, Rejected
 from kgmem.services import remember
-from kgmem.services.importing import KEPT_REJECTIONS, ImportOptions, ImportResult, OnProgress, Tally
+from kgmem.services.importing import ImportOptions, OnProgress, Tally
 from kgmem.services.parts import Parts
 from kgmem.services.reading_files import Found, Reading, ahead, count_of
+from kgmem.services.stated_keys import StatedKeys
 from kgmem.services.write_batch import patiently
 
 
@@ -40,14 +40,16 @@ class ImportReader:
     def __init__(self, parts: Parts, graph: Graph, options: ImportOptions) -> None:
         """Take the ports, the graph as it is held, and how to read."""
         self.tally = Tally()
+        self.duplicates: Sequence[Duplicates] = ()  # Known when all is read.
+        self.keys = StatedKeys(options.scope)
         self.parts = parts
         self.graph = graph
         self.options = options
-        self._schema: GraphSchema | None = None
+        self.schema: GraphSchema | None = None
         if graph.strict or graph.schema:
-            self._schema = remember.schema_of(parts.core_schema, graph)
+            self.schema = remember.schema_of(parts.core_schema, graph)
         # A schema is checked record by record, and so is the scope that all keep to.
-        self.in_columns = self._schema is None and not options.dry_run and not options.within
+        self.in_columns = self.schema is None and not options.dry_run and not options.within
 
     async def chunks(self, files: Paths, progress: OnProgress | None) -> AsyncGenerator[list[Found], None]:
         """Give the files' records in chunks of the size of a batch."""
@@ -56,11 +58,17 @@ class ImportReader:
             async with aclosing(ahead(reading.records, self.options.batch, reading.stop)) as chunks:
                 async for chunk in chunks:
                     self.tally.read += count_of(chunk)
+                    await asyncio.to_thread(self.keys.take, chunk)
                     yield chunk
                     if progress:
                         progress(self.tally.progress("reading", reading.position(), reading.total))
+            self.duplicates = await asyncio.to_thread(self.keys.duplicates)
         finally:
             reading.close()
+
+    def close(self) -> None:
+        """Let go of what was noted of the files."""
+        self.keys.close()
 
     async def parted(self, chunk: Sequence[Found]) -> tuple[dict[type[Any], list[Stated[Any]]], list[Rejection]]:
         """Part a chunk into good records by their kind, and rejections. Raises InvalidInput when told to stop there."""
@@ -134,8 +142,8 @@ class ImportReader:
                 return (
                     f"The embedding has {len(record.embedding)} dimensions, and the graph takes {wanted or 'none'}."
                 ), False
-        if self._schema and isinstance(record, Entity | Relationship):
-            found = remember.violations_of(self._schema, self.graph.strict, record)
+        if self.schema and isinstance(record, Entity | Relationship):
+            found = remember.violations_of(self.schema, self.graph.strict, record)
             if found:
                 partial = isinstance(record, Entity) and all(violation.rule == "required" for violation in found)
                 return "The graph's schema refuses it: " + "; ".join(map(str, found)) + ".", partial
@@ -154,33 +162,3 @@ def _refused(record: AnyRecord) -> str | None:
     except InvalidInput as error:
         return str(error)
     return None
-
-
-class Check(ImportReader):
-    """A dry run: everything is read and checked, nothing is stored."""
-
-    async def run(self, files: Paths, progress: OnProgress | None) -> ImportResult:
-        """Check files. What is rejected goes to the file for it, too, which is made when there is something."""
-        rejections: list[Rejection] = []
-        async with AsyncExitStack() as stack:
-            chunks = await stack.enter_async_context(aclosing(self.chunks(files, progress)))
-            file: BinaryIO | None = None
-            async for chunk in chunks:
-                good, bad = await self.parted(chunk)
-                self.tally.rejected += len(bad)
-                if bad and self.options.rejected_to:
-                    file = file or stack.enter_context(create_file(self.options.rejected_to))
-                    _note_rejected(file, bad, self.options.rejected_to)
-                rejections += bad[: KEPT_REJECTIONS - len(rejections)]
-                for records in good.values():
-                    self.tally.checked += len(records)
-                    self.tally.kinds[kind_of(records[0].record)] += len(records)
-        return self.tally.result(rejections)
-
-
-def _note_rejected(file: BinaryIO, rejections: Sequence[Rejection], path: Path) -> None:
-    """Write rejected records to an open file, one JSON object a line. Raises InvalidInput."""
-    try:
-        file.write(b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in rejections))
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}.", mend="Name another file.") from error

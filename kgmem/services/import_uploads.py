@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +13,8 @@ from kgmem.domain.imports import Import
 from kgmem.domain.interval import SECOND, now, parse_time
 from kgmem.domain.ports import UploadFolder
 from kgmem.formats.mapping import read_mapping
-from kgmem.formats.records import kind_of
+from kgmem.services.check_files import Check
 from kgmem.services.import_files import check_options, reason_of, run_import
-from kgmem.services.import_reader import Check
 from kgmem.services.importing import ImportOptions
 from kgmem.services.parts import Parts
 from kgmem.services.reading_files import check_files, identity
@@ -131,19 +129,23 @@ async def _run(parts: Parts, held: Import, files: Sequence[Path]) -> None:
 
 
 async def _check(parts: Parts, graph: Graph, id_: int, files: Sequence[Path], options: ImportOptions) -> None:
-    """Do a dry run: note what is good and what is rejected, chunk by chunk, so that it can go on as an import can."""
+    """Do a dry run: note what is good and what is rejected, part by part.
+
+    One that another worker goes on with reads all anew, since later parts are checked by what earlier ones hold.
+    """
     imports = parts.imports
     stored = await patiently(lambda: imports.stored(id_))
     check = Check(parts, graph, options)
-    async with signs_of_life(parts, id_) as tell, aclosing(check.chunks(files, lambda far: tell(far.told()))) as chunks:
-        number = 0
-        async for chunk in chunks:
-            if number not in stored:
-                good, bad = await check.parted(chunk)
-                kinds = Counter(kind_of(stated.record) for records in good.values() for stated in records)
-                note = partial(imports.note, graph.name, id_, number, sources=(), waiting=())
-                await patiently(partial(note, rejections=bad, checked=kinds))
-            number += 1
+    async with signs_of_life(parts, id_) as tell:
+        with closing(check):
+            async with aclosing(check.parts_checked(files, lambda far: tell(far.told()))) as parts_checked:
+                number = 0
+                async for part in parts_checked:
+                    if number not in stored:
+                        note = partial(imports.note, graph.name, id_, number, sources=(), waiting=())
+                        await patiently(partial(note, rejections=part.rejections, checked=part.kinds))
+                    number += 1
+        await patiently(lambda: imports.report_duplicates(id_, check.duplicates))
     await patiently(lambda: imports.finish(id_, "done"))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kgmem.domain.batch import Rejection
+from kgmem.domain.imports import Duplicates
 from kgmem.domain.scope import SHARED
 from kgmem.formats.folder_files import Skipped
 from kgmem.formats.records import Kind
@@ -84,6 +85,7 @@ class ImportResult:
     rejections: Sequence[Rejection]  # The first of them.
     anew: str | None = None  # Why one that was to go on began anew.
     skipped: Sequence[Skipped] = ()  # Files of folders that were passed over.
+    duplicates: Sequence[Duplicates] = ()  # Keys that one file states more than once; such records are merged.
 
 
 @dataclass(slots=True)
@@ -103,7 +105,7 @@ class Tally:
         """Give how long it took so far."""
         return time.perf_counter() - self.started
 
-    def result(self, rejections: Sequence[Rejection]) -> ImportResult:
+    def result(self, rejections: Sequence[Rejection], duplicates: Sequence[Duplicates]) -> ImportResult:
         """Give what came of a dry run."""
         return ImportResult(
             id=None,
@@ -116,6 +118,7 @@ class Tally:
             seconds=self.seconds(),
             kinds=dict(self.kinds),
             rejections=tuple(rejections),
+            duplicates=tuple(duplicates),
         )
 
     def progress(self, stage: Stage, done: int, total: int | None) -> ImportProgress:

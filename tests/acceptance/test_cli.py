@@ -120,6 +120,9 @@ def test_an_import_tells_counts_and_bad_records_and_ends_with_1(kgmem: Command, 
     assert kgmem("import", file, "--on-error", "stop").code == 2
     dry = kgmem("import", "-", "--format", "jsonl", "--dry-run", given=b'{"key":"z"}\n')
     assert "1 good" in dry.out
+    twice = kgmem("import", "-", "--format", "jsonl", "--dry-run", given=b'{"key":"z"}\n{"key":"z"}\n')
+    assert "1 entity has a key that the file states before" in twice.err
+    assert "line 2: 'z', first on line 1" in twice.err
     assert kgmem("import", tmp_path / "none.csv").code == 3
     assert kgmem("import", file, "-g", "nowhere").code == 3
 

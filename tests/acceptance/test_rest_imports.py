@@ -166,6 +166,23 @@ async def test_a_dry_run_stores_nothing_and_tells_what_is_wrong(door: Door) -> N
     refused(await door.client.post(found["links"]["undo"]), 409, "dry run")
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_a_dry_run_tells_of_missing_ends_and_of_doubled_keys_as_the_import_does(
+    door: Door, dry_run: bool
+) -> None:
+    bad = (
+        b'{"type": "relationship", "kind": "KNOWS", "from": "ann", "to": "ghost"}\n'
+        b'{"type": "entity", "key": "ann"}\n{"type": "entity", "key": "ann"}\n'
+    )
+    asked = {"format": "jsonl", "dry_run": str(dry_run).lower(), "name": "people.jsonl"}
+    found = await ended(door, await door.client.post(IMPORTS, params=asked, content=bad))
+    assert (found["read"], found["rejected"], found["linking"]) == (3, 1, 0)
+    keys = [{"line": 3, "key": "ann", "first": 2}]
+    assert found["duplicates"] == [{"file": "people.jsonl", "kind": "entity", "count": 1, "keys": keys}]
+    (rejected,) = (await door.client.get(found["links"]["rejected"])).text.splitlines()
+    assert "There is no entity 'ghost'" in rejected
+
+
 async def test_what_an_import_did_is_listed_and_taken_back_out(door: Door) -> None:
     await door.memory.put_entities("main", [Entity("ann", "Person", "Anna")])
     before = await contents(door.memory, "main")

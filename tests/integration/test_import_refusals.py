@@ -3,12 +3,17 @@
 import csv
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import pyarrow
+import pyarrow.parquet as pyarrow_parquet
 import pytest
 
+from kgmem.domain.batch import Rejection
+from kgmem.domain.imports import DuplicateKey
 from kgmem.memory import Memory
 from kgmem.query.values.problems import ValueProblem
 from kgmem.query.values.wire import from_json
@@ -97,3 +102,125 @@ def test_a_parameter_that_is_no_number_is_refused_unless_it_is_meant(number: flo
     with pytest.raises(ValueProblem, match="NaN or too large"):
         from_json({"a": [number]})
     assert from_json({"$type": "float", "value": "Infinity"}) == float("inf")
+
+
+async def assert_a_dry_run_rejects_the_same(memory: Memory, files: Sequence[Path], **made: Any) -> list[Rejection]:
+    """Import files into an empty graph, dry first; both have to reject the same for the same reasons."""
+    graph = await new_graph(memory, f"rejects_{uuid4().hex[:12]}", **made)
+    dry = await memory.import_files(graph, files, ImportOptions(dry_run=True))
+    assert (await memory.stats(graph)).entities == 0
+    real = await memory.import_files(graph, files, ImportOptions())
+    found = [sorted((one.file, one.line, one.reason) for one in result.rejections) for result in (dry, real)]
+    assert found[0] == found[1]
+    assert (dry.read, dry.rejected, dry.checked) == (real.read, real.rejected, real.read - real.rejected)
+    assert dry.kinds == {kind: count for kind, count in real.kinds.items() if count}
+    assert dry.duplicates == real.duplicates
+    return list(real.rejections)
+
+
+BAD_LINES: list[dict[str, Any]] = [
+    {"type": "relationship", "kind": "KNOWS", "from": "ann", "to": "bob"},
+    {"type": "relationship", "kind": "KNOWS", "from": "ann", "to": "ghost"},
+    {"type": "entity", "key": "ann", "label": "Person"},
+    {"type": "entity", "key": "ann", "label": "Person", "name": "Ann"},
+    {"type": "entity", "key": "late", "version": 3},
+    {"type": "entity", "key": "own", "label": "Person", "scope": "user/1"},
+    {"type": "relationship", "kind": "KNOWS", "from": "own", "to": "ann", "scope": "user/1/chat"},
+    {"type": "relationship", "kind": "KNOWS", "from": "own", "to": "ann", "scope": "user/2"},
+    {"type": "relationship", "kind": "KNOWS", "from": "own", "to": "ann"},
+    {"type": "relationship", "kind": "", "from": "ann", "to": "ann"},
+    {"type": "episode", "key": "t", "text": "Of Ann and a ghost.", "mentions": ["ann", "ghost"]},
+    {"type": "episode", "key": "u", "text": "Of Ann.", "mentions": ["ann"]},
+    {"type": "entity", "key": "bob", "label": "Person"},
+]
+
+
+async def test_a_dry_run_of_lines_rejects_what_the_import_rejects(memory: Memory, tmp_path: Path) -> None:
+    file = tmp_path / "bad.jsonl"
+    file.write_text("".join(json.dumps(each) + "\n" for each in BAD_LINES))
+    rejected = await assert_a_dry_run_rejects_the_same(memory, [file])
+    assert sorted(one.line for one in rejected) == [2, 5, 8, 9, 10, 11]
+
+
+async def test_a_dry_run_of_a_strict_graph_checks_which_labels_relationships_join(
+    memory: Memory, tmp_path: Path
+) -> None:
+    labels = {"Person": {}, "Company": {}}
+    schema = {"labels": labels, "kinds": {"WORKS_AT": {"from": ["Person"], "to": ["Company"]}}}
+    file = tmp_path / "ends.jsonl"
+    entities = [{"type": "entity", "key": label, "label": label} for label in labels]
+    ends = [("Person", "Company"), ("Company", "Person"), ("Person", "Person"), ("Person", "ghost")]
+    links = [{"type": "relationship", "kind": "WORKS_AT", "from": start, "to": end} for start, end in ends]
+    file.write_text("".join(json.dumps(each) + "\n" for each in [*links, *entities, *links]))
+    rejected = await assert_a_dry_run_rejects_the_same(memory, [file], schema=schema, strict=True)
+    assert sorted(one.line for one in rejected) == [2, 3, 4, 8, 9, 10]
+
+
+GRAPHML = """<graphml xmlns="http://graphml.graphdrawing.org/xmlns">
+<key id="l" for="node" attr.name="label" attr.type="string"/>
+<graph edgedefault="directed"><node id="ann"><data key="l">P</data></node>
+<node id="ann"><data key="l">P</data></node>
+<edge source="ann" target="ghost" label="KNOWS"/>
+<edge source="ann" target="ann" label="KNOWS"/>
+</graph></graphml>"""
+
+
+@pytest.mark.parametrize("family", ["csv", "graphml", "turtle", "parquet"])
+async def test_a_dry_run_of_a_format_rejects_what_the_import_rejects(
+    memory: Memory, tmp_path: Path, family: str
+) -> None:
+    files = [tmp_path / "people", tmp_path / "knows"]
+    people = [("ann", "P", 1), ("bob", "P", 2), ("ann", "P", 3), ("cid\u0001", "P", 4)]
+    knows = [("KNOWS", "ann", "bob"), ("KNOWS", "ann", "ghost"), ("KNOWS", "nobody", "bob"), ("", "ann", "bob")]
+    if family == "csv":
+        files = [file.with_suffix(".csv") for file in files]
+        files[0].write_text(
+            "key,label,age:int\n" + "".join(f"{k},{label},{age}\n" for k, label, age in people) + "x,P,y\n"
+        )
+        files[1].write_text("kind,from,to\n" + "".join(",".join(row) + "\n" for row in knows))
+    elif family == "parquet":
+        files = [file.with_suffix(".parquet") for file in files]
+        pyarrow_parquet.write_table(table(people, ("key", "label", "age")), files[0])
+        pyarrow_parquet.write_table(table(knows, ("kind", "from", "to")), files[1])
+    elif family == "graphml":
+        files = [tmp_path / "people.graphml"]
+        files[0].write_text(GRAPHML)
+    else:
+        files = [tmp_path / "people.ttl"]
+        files[0].write_text(
+            "@prefix x: <http://x.org/> . x:ann a x:P ; x:knows x:bob ;\n"
+            'x:age "q"^^<http://www.w3.org/2001/XMLSchema#integer> .\n'
+            "x:bob a x:P . x:ann x:name 'Ann' .\n"
+        )
+    rejected = await assert_a_dry_run_rejects_the_same(memory, files)
+    assert rejected or family == "turtle"
+
+
+def table(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> Any:
+    return pyarrow.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_a_key_that_a_file_states_twice_is_told(
+    memory: Memory, graph: str, tmp_path: Path, dry_run: bool
+) -> None:
+    people, again, links = tmp_path / "people.csv", tmp_path / "again.csv", tmp_path / "links.csv"
+    people.write_text("key,label,name\n" + "".join(f"k{n % 30},P,n{n}\n" for n in range(50)))
+    again.write_text("key,label\nk1,P\nk2,P\n")
+    links.write_text("kind,from,to,key\nKNOWS,k1,k2,one\nKNOWS,k1,k3,\nKNOWS,k1,k2,one\nKNOWS,k1,k4,\n")
+    result = await memory.import_files(graph, [people, again, links], ImportOptions(dry_run=dry_run))
+    entities, relationships = result.duplicates
+    assert (entities.file, entities.kind, entities.count) == ("people.csv", "entity", 20)
+    assert list(entities.keys) == [DuplicateKey(32 + n, f"k{n}", 2 + n) for n in range(10)]
+    assert (relationships.file, relationships.kind, relationships.count) == ("links.csv", "relationship", 1)
+    assert list(relationships.keys) == [DuplicateKey(4, "one", 2)]
+    if result.id is not None:
+        assert list((await memory.get_import(graph, result.id)).duplicates) == list(result.duplicates)
+
+
+async def test_a_key_in_two_scopes_is_no_duplicate(memory: Memory, graph: str, tmp_path: Path) -> None:
+    file = tmp_path / "scopes.jsonl"
+    scopes = ("", "user/1", "user/2", "user/1")
+    file.write_text("".join(json.dumps({"type": "entity", "key": "k", "scope": scope}) + "\n" for scope in scopes))
+    result = await memory.import_files(graph, [file], ImportOptions())
+    assert [(each.count, list(each.keys)) for each in result.duplicates] == [(1, [DuplicateKey(4, "k", 2)])]

@@ -1,6 +1,7 @@
 """Wire shapes of imports and exports: what is asked by parameters and form fields, and what is answered."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -99,6 +100,23 @@ class FileOut(BaseModel):
     size: int | None
 
 
+class DuplicateKeyOut(BaseModel):
+    """A record under a key that its file had stated before, on the line `first`."""
+
+    line: int
+    key: str
+    first: int
+
+
+class DuplicatesOut(BaseModel):
+    """How many records of one kind a file states under keys that it had stated before, and the first ten of them."""
+
+    file: str
+    kind: str
+    count: int
+    keys: list[DuplicateKeyOut]
+
+
 class ImportOut(BaseModel):
     """An import: read = created + updated + unchanged + checked + rejected + linking; linking is 0 at its end."""
 
@@ -123,6 +141,9 @@ class ImportOut(BaseModel):
     progress: Annotated[dict[str, Any] | None, Field(description="stage, done, total, rate.")]
     resumable: Annotated[bool, Field(description="Whether it failed and may go on: POST to links.resume.")]
     undone: Annotated[dict[str, Any] | None, Field(description="What taking it back out did.")]
+    duplicates: Annotated[
+        list[DuplicatesOut], Field(description="Keys that one file states more than once; such records are merged.")
+    ]
     links: dict[str, str]
 
 
@@ -201,6 +222,7 @@ def import_out(held: Import) -> dict[str, Any]:
         "dry_run": held.is_dry_run,
         "files": [{"name": file.get("name"), "size": file.get("size")} for file in held.files],
         "options": {name: value for name, value in options.items() if value not in (None, "", {})},
+        "duplicates": [asdict(each) for each in held.duplicates],
         "resumable": held.state == "failed" and held.upload is not None,
         "links": {"self": address, **{name: f"{address}/{name}" for name in ("items", "rejected", "undo", "resume")}},
     }

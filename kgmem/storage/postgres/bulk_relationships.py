@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.refusal import end_refused
+from kgmem.domain.relationship import Relationship, missing_end
 from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres import ends, facts
 from kgmem.storage.postgres.bulk import Load, merge_rows, staged, stated_properties
@@ -136,8 +137,8 @@ async def _refuse_ends(load: Load) -> int:
     rows = await load.connection.fetch(load.sql("take_joined"), *columns)
     for row in rows:
         item = relationship_at(row)
-        joining = (item.kind, _label(load, row, "source"), _label(load, row, "target"))
-        load.reject(row, ends.reason(load.layout, item, joining) or "", item)
+        labels = (_label(load, row, "source"), _label(load, row, "target"))
+        load.reject(row, end_refused(load.layout.schema(), item, *labels) or "", item)
     return len(rows)
 
 
@@ -170,7 +171,7 @@ async def _missing(load: Load, row: Any) -> str:
     paths = [*visible_from(row["scope"])]
     for key in (row["start_key"], row["end_key"]):
         if not await load.connection.fetchval(load.sql("is_there"), paths, key):
-            return f"There is no entity {key!r}. Import it first, or with this."
+            return missing_end(key)
     return "An end of it was deleted meanwhile."
 
 

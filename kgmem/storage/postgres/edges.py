@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from kgmem.domain.entity import RELATIONSHIP
-from kgmem.domain.errors import Conflict, UnknownEntities, VersionConflict
+from kgmem.domain.errors import Conflict, VersionConflict
 from kgmem.domain.interval import ALWAYS, valid_interval
+from kgmem.domain.refusal import unknown_entities
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.scope import visible_from
 from kgmem.storage.postgres import claims_from_edges, ends, facts
@@ -207,13 +208,7 @@ async def _resolve(
         if end is None
     )
     if missing:
-        shown = list(missing)[:_SHOWN]
-        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-        raise UnknownEntities(
-            f"These entities do not exist: {', '.join(map(repr, shown))}{more}.",
-            mend="Store the entities first; a relationship sees its own scope, those above it and what is shared.",
-            keys=list(missing)[:1000],
-        )
+        raise unknown_entities(list(missing))
     return found
 
 

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import asyncpg
 
-from kgmem.domain.errors import SchemaViolation
-from kgmem.domain.refusal import refuse
+from kgmem.domain.refusal import name_of, refuse
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import Violation, check_ends
 from kgmem.storage.postgres.layout import Layout, know_labels
@@ -26,20 +25,8 @@ async def check(
     triples = [(item.kind, mains.get(start), mains.get(end)) for item, (start, end) in zip(stated, ends, strict=True)]
     found = refused(layout, triples)
     refuse(
-        (f"{item.start} -{item.kind}-> {item.end}", violation)
-        for item, triple in zip(stated, triples, strict=True)
-        for violation in found[triple]
+        (name_of(item), violation) for item, triple in zip(stated, triples, strict=True) for violation in found[triple]
     )
-
-
-def reason(layout: Layout, item: Relationship, joined: Joined) -> str | None:
-    """Give why a strict graph does not let a relationship join these; None when it does."""
-    violations = refused(layout, [joined])[joined]
-    try:
-        refuse((f"{item.start} -{item.kind}-> {item.end}", violation) for violation in violations)
-    except SchemaViolation as error:
-        return str(error)
-    return None
 
 
 def refused(layout: Layout, triples: Iterable[Joined]) -> dict[Joined, Sequence[Violation]]:

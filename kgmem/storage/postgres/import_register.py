@@ -10,7 +10,7 @@ from kgmem.domain.batch import Rejection
 from kgmem.domain.change import Operation
 from kgmem.domain.entity import Page
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
-from kgmem.domain.imports import Import, ImportItem, ImportState, ItemKind, Undone, Waiting
+from kgmem.domain.imports import DuplicateKey, Duplicates, Import, ImportItem, ImportState, ItemKind, Undone, Waiting
 from kgmem.domain.interval import iso
 from kgmem.domain.scope import SHARED
 from kgmem.storage.postgres.catalog import PostgresCatalog
@@ -83,6 +83,25 @@ class ImportRegister:
         """Write how an import ended; `keeping` its upload, so that it can be taken up again."""
         async with self.database.connection() as connection:
             await connection.execute(statement("imports", "finish"), id_, state, error, keeping)
+
+    async def report_duplicates(self, id_: int, duplicates: Sequence[Duplicates]) -> None:
+        """Write which keys the files of an import state more than once."""
+        async with self.database.connection() as connection:
+            await connection.execute(statement("imports", "report"), id_, orjson.dumps(duplicates).decode())
+
+    async def entities_at(
+        self, graph: str, places: Sequence[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], tuple[str, int]]:
+        """Give main label and version of those entities (scope, key) that the graph holds in exactly these scopes."""
+        if not places:
+            return {}
+        scopes, keys = map(list, zip(*places, strict=True))
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            rows = await connection.fetch(layout.sql("imports", "entities_at"), scopes, keys)
+            ids = [row["id"] for row in rows]
+            await know_labels(connection, layout, ids)
+            labels = await main_labels(connection, layout, ids)
+        return {(row["path"], row["key"]): (labels[row["id"]], row["version"]) for row in rows}
 
     async def again(self, id_: int) -> bool:
         """Let an import that failed and kept its upload wait for a worker again; says whether it is such a one."""
@@ -186,6 +205,10 @@ def _import_of(row: Any) -> Import:
         told_at=iso(row["told_at"]) if row["told_at"] is not None else None,
         upload=row["upload"],
         undone=orjson.loads(row["undone"]) if row["undone"] is not None else None,
+        duplicates=[
+            Duplicates(told["file"], told["kind"], told["count"], [DuplicateKey(**key) for key in told["keys"]])
+            for told in orjson.loads(row["duplicates"])
+        ],
     )
 
 

@@ -9,7 +9,8 @@ import asyncpg
 
 from kgmem.domain.embedding import Vector
 from kgmem.domain.entity import RELATIONSHIP
-from kgmem.domain.errors import Conflict, VersionConflict
+from kgmem.domain.errors import Conflict
+from kgmem.domain.refusal import version_conflict
 from kgmem.storage.postgres.layout import VERTEX, Layout, know_labels, label_id
 from kgmem.storage.postgres.node_labels import borne, main_label, relabelled
 from kgmem.storage.postgres.passages import Passages
@@ -278,10 +279,4 @@ def _by_label(layout: Layout, written: Iterable[_Written]) -> Iterable[tuple[str
 def _check_version(statement: Statement, row: Any) -> None:
     held = row["version"] if row else 0
     if statement.version is not None and statement.version != held:
-        raise VersionConflict(
-            f"{statement.key!r} is held in version {held}, not {statement.version}.",
-            mend="Read it again, decide anew, and send the version that you read.",
-            key=statement.key,
-            held=held,
-            given=statement.version,
-        )
+        raise version_conflict(statement.key, held, statement.version)

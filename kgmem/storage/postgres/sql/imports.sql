@@ -62,6 +62,15 @@ SELECT (SELECT count(*) FROM kgmem.import_relationship WHERE import = $1) AS rel
 -- name: finish
 UPDATE kgmem.import SET state = $2, error = $3, finished_at = now(), upload = CASE WHEN $4 THEN upload END WHERE id = $1
 
+-- name: report
+UPDATE kgmem.import SET duplicates = $2::jsonb WHERE id = $1
+
+-- name: entities_at
+SELECT w.path, w.key, i.id, i.version
+FROM unnest($1::text[], $2::text[]) AS w (path, key)
+JOIN {index}.scope s ON s.path = w.path COLLATE "C"
+JOIN {index}.item i ON i.scope = s.id AND i.key = w.key COLLATE "C" AND i.kind = 1
+
 -- name: again
 UPDATE kgmem.import SET state = 'waiting', error = NULL, finished_at = NULL
 WHERE id = $1 AND state = 'failed' AND upload IS NOT NULL RETURNING id
@@ -109,7 +118,7 @@ ORDER BY c.id, c.at
 SELECT i.id, g.name AS graph, i.state, i.files, i.options, i.source, i.created_at, i.finished_at, i.error,
        coalesce(b.read, 0) AS read, coalesce(b.created, 0) AS created, coalesce(b.updated, 0) AS updated,
        coalesce(b.unchanged, 0) AS unchanged, coalesce(b.rejected, 0) AS rejected, coalesce(k.kinds, '{}') AS kinds,
-       i.progress, i.told_at, i.upload, i.undone
+       i.progress, i.told_at, i.upload, i.undone, i.duplicates
 FROM kgmem.import i
 JOIN kgmem.graph g ON g.id = i.graph
 LEFT JOIN LATERAL (

@@ -1,0 +1,1 @@
+ALTER TABLE kgmem.import DROP COLUMN duplicates;
