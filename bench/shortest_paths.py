@@ -2,8 +2,8 @@
 
 On the sample graph (772 entities) and on a random graph with three relationships a person, with pairs that have a path
 and pairs that have none, since one end stands alone. The baseline is a recursive query over kgmem's own edge index,
-breadth first, which stops at the end; where there is no path, one that gathers all that is reached, each node once.
-Both give only how long the path is; kgmem reads all that lies on it.
+breadth first, which stops at the end and reads the keys and properties of all that lies on the path; where there is no
+path, one that gathers all that is reached, each node once.
 """
 
 import random
@@ -34,26 +34,33 @@ _PAIRS = [
 ]
 _ALONE = "stands-alone"
 _QUERIES = {
-    "no labels": "MATCH p = shortestPath((a {key: $a})-[*]-(b {key: $b})) RETURN length(p)",
-    "labels": "MATCH p = shortestPath((a:%(one)s {key: $a})-[*]-(b:%(other)s {key: $b})) RETURN length(p)",
-    "no labels, bound before": (
-        "MATCH (a {key: $a}), (b {key: $b}) MATCH p = shortestPath((a)-[*]-(b)) RETURN length(p)"
-    ),
-    "all of the least length": "MATCH p = allShortestPaths((a {key: $a})-[*]-(b {key: $b})) RETURN count(p)",
-    "SHORTEST 1": "MATCH p = SHORTEST 1 (a {key: $a})-[]-+(b {key: $b}) RETURN length(p)",
+    "no labels": "MATCH p = shortestPath((a {key: $a})-[*]-(b {key: $b})) RETURN p",
+    "labels": "MATCH p = shortestPath((a:%(one)s {key: $a})-[*]-(b:%(other)s {key: $b})) RETURN p",
+    "no labels, bound before": ("MATCH (a {key: $a}), (b {key: $b}) MATCH p = shortestPath((a)-[*]-(b)) RETURN p"),
+    "all of the least length": "MATCH p = allShortestPaths((a {key: $a})-[*]-(b {key: $b})) RETURN p",
+    "SHORTEST 1": "MATCH p = SHORTEST 1 (a {key: $a})-[]-+(b {key: $b}) RETURN p",
 }
 _ENDS = """
     SELECT (SELECT id FROM kgm.item WHERE key = $1 AND kind = 1) AS a,
            (SELECT id FROM kgm.item WHERE key = $2 AND kind = 1) AS b
 """
 _NEXT = """
-    CROSS JOIN LATERAL (SELECT target FROM kgm.edge WHERE source = w.here
-                        UNION ALL SELECT source FROM kgm.edge WHERE target = w.here) AS e (there)
+    CROSS JOIN LATERAL (SELECT id, target FROM kgm.edge WHERE source = w.here
+                        UNION ALL SELECT id, source FROM kgm.edge WHERE target = w.here) AS e (id, there)
 """
 _PATH = f"""
-    WITH RECURSIVE ends AS ({_ENDS}), walk (here, depth) AS (
-        SELECT a, 0 FROM ends UNION SELECT e.there, w.depth + 1 FROM walk w {_NEXT} WHERE w.depth < 30)
-    SELECT w.depth FROM walk w WHERE w.here = (SELECT b FROM ends) LIMIT 1
+    WITH RECURSIVE ends AS MATERIALIZED ({_ENDS}), walk (here, nodes, edges) AS (
+        SELECT a, ARRAY[a], '{{}}'::bigint[] FROM ends
+        UNION ALL SELECT e.there, w.nodes || e.there, w.edges || e.id FROM walk w {_NEXT}
+        WHERE e.there <> ALL (w.nodes) AND cardinality(w.edges) < 30),
+    found AS (SELECT nodes, edges FROM walk WHERE here = (SELECT b FROM ends) LIMIT 1)
+    SELECT i.key, v.properties, n.edge, e.properties
+    FROM (SELECT u.node, f.edges[u.place - 1] AS edge, u.place
+          FROM found f CROSS JOIN LATERAL unnest(f.nodes) WITH ORDINALITY AS u (node, place)) n
+    JOIN kgm.item i ON i.id = n.node
+    CROSS JOIN LATERAL (SELECT properties FROM {GRAPH}._ag_label_vertex v WHERE v.id = n.node::text::graphid) v
+    LEFT JOIN LATERAL (SELECT properties FROM {GRAPH}._ag_label_edge e WHERE e.id = n.edge::text::graphid) e ON true
+    ORDER BY n.place
 """
 _NO_PATH = f"""
     WITH RECURSIVE ends AS ({_ENDS}), walk (here) AS (SELECT a FROM ends UNION SELECT e.there FROM walk w {_NEXT})

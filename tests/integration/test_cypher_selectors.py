@@ -1,7 +1,7 @@
 """Selectors of paths (SHORTEST k, GROUPS, ANY, shortestPath, ...), held to a brute force that enumerates all trails."""
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -219,6 +219,91 @@ async def test_the_functions_give_what_a_brute_force_finds(memory: Memory) -> No
                         got[end].append(length)
                     for end in range(1, len(world.values)):
                         assert got[end] == _expected(every[end], paths, lengths), (told, world)
+
+
+def _nodes_along(world: World, trail: Trail) -> list[int]:
+    """Give the values of the nodes along a trail from the first node."""
+    here, found = 0, [world.values[0]]
+    for number in trail:
+        _, start, end, _, _ = world.edges[number]
+        here = end if start == here else start
+        found.append(world.values[here])
+    return found
+
+
+# What WHERE asks of the path of a function, and of its edges and the values of its nodes.
+_ASKED: list[tuple[str, Callable[[Sequence[Edge], Sequence[int]], bool]]] = [
+    ("none(r IN relationships(p) WHERE type(r) = 'S')", lambda edges, _: all(e[3] != "S" for e in edges)),
+    ("all(x IN relationships(p) WHERE x.w = 1)", lambda edges, _: all(e[4] == 1 for e in edges)),
+    ("NOT any(x IN r WHERE x.w = 1)", lambda edges, _: all(e[4] != 1 for e in edges)),
+    ("all(n IN nodes(p) WHERE n.v > 0)", lambda _, nodes: min(nodes) > 0),
+    ("none(n IN nodes(p)[1..-1] WHERE n.v = 1)", lambda _, nodes: 1 not in nodes[1:-1]),
+    ("single(x IN relationships(p) WHERE x.w = 1)", lambda edges, _: [e[4] for e in edges].count(1) == 1),
+    ("length(p) > 2", lambda edges, _: len(edges) > 2),
+    ("size(r) % 2 = 0 AND all(n IN nodes(p) WHERE n.v < 2)", lambda e, nodes: len(e) % 2 == 0 and max(nodes) < 2),
+    ("any(x IN r WHERE type(x) = 'S') OR b.v = 0", lambda e, nodes: nodes[-1] == 0 or any(x[3] == "S" for x in e)),
+    ("none(x IN r WHERE x.w = a.v) AND none(x IN nodes(p) WHERE x.v > b.v + 1)", None),
+]
+
+
+async def _compare_asked(memory: Memory, worlds: Sequence[World]) -> None:
+    for world in worlds:
+        every: dict[int, list[Trail]] = defaultdict(list)
+        for trail, end in _trails(world, [Hop(way=0, most=None)], 0):
+            every[end].append(trail)
+        for where, meets in _ASKED:
+            for word, paths, lengths in (("shortestPath", 1, None), ("allShortestPaths", None, 1)):
+                query = (
+                    f"MATCH (a:N {{at: $at}}), (b:N {{w: $w}}) WHERE a <> b MATCH p = {word}((a)-[r*]-(b))"
+                    f" WHERE {where} RETURN b.n, [x IN relationships(p) | x.e]"
+                )
+                got: dict[int, list[Trail]] = defaultdict(list)
+                for end, edges in await rows(memory, query, {"at": world.number * 10, "w": world.number}):
+                    got[end].append(tuple(edges))
+                for end in range(1, len(world.values)):
+                    kept = [trail for trail in every[end] if _meets(world, trail, meets)]
+                    shown = (query, world, end, got[end], kept)
+                    assert sorted(map(len, got[end])) == _expected(kept, paths, lengths), shown
+                    assert not Counter(got[end]) - Counter(kept), shown
+
+
+def _meets(world: World, trail: Trail, meets: Callable[[Sequence[Edge], Sequence[int]], bool] | None) -> bool:
+    edges, nodes = [world.edges[number] for number in trail], _nodes_along(world, trail)
+    if meets is None:
+        return all(e[4] != nodes[0] for e in edges) and max(nodes) <= nodes[-1] + 1
+    return meets(edges, nodes)
+
+
+async def test_where_restricts_which_path_of_the_functions_is_shortest(memory: Memory) -> None:
+    random = Random(17)
+    worlds = [_world(random, number) for number in range(6)]
+    await _store(memory, worlds)
+    await _compare_asked(memory, worlds)
+
+
+@pytest.mark.slow
+async def test_where_restricts_which_path_of_the_functions_is_shortest_in_many_graphs(memory: Memory) -> None:
+    random = Random(23)
+    worlds = [_world(random, number) for number in range(100)]
+    await _store(memory, worlds)
+    await _compare_asked(memory, worlds)
+
+
+async def test_a_longer_path_is_found_where_the_shortest_is_excluded(memory: Memory) -> None:
+    await asked(memory, "CREATE (a:A)-[:X]->(b:B), (a)-[:Y]->(:C {open: false})-[:Y]->(b), (a)-[:Y]->(d:D)-[:Y]->(e:E)")
+    await asked(memory, "MATCH (e:E), (b:B) CREATE (e)-[:Y]->(b)")
+    for where, lengths in (
+        ("none(r IN relationships(p) WHERE type(r) = 'X')", [2]),
+        ("none(r IN relationships(p) WHERE type(r) = 'X') AND all(n IN nodes(p) WHERE coalesce(n.open, true))", [3]),
+        ("all(r IN relationships(p) WHERE type(r) = 'Z')", []),
+        ("all(n IN nodes(p) WHERE NOT n:A)", []),
+        ("length(p) = 3", [3]),
+    ):
+        for ends in ("(:A)-[*]-(:B)", "(:A)-[*]->(:B)"):
+            query = f"MATCH p = shortestPath({ends}) WHERE {where} RETURN length(p)"
+            assert await rows(memory, query, writes=False) == lengths, query
+    single = "MATCH shortestPath((:A)-[r]-(:B)) WHERE type(r) = 'X' RETURN type(r)"
+    assert await rows(memory, single, writes=False) == ["X"]
 
 
 async def test_lengths_1_1_2_are_three_shortest_paths(memory: Memory) -> None:

@@ -8,6 +8,7 @@ What needs the event loop, such as the database, it asks for by `on_loop`; where
 import asyncio
 import contextvars
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
@@ -57,6 +58,7 @@ class _Driven(Generic[T]):
                 try:
                     # What is neither is for the event loop: a future, or nothing but a pause.
                     value = (yield from wanted.make().__await__()) if isinstance(wanted, _Asked) else (yield wanted)
+                    self._beside.resumed = time.perf_counter()
                 except BaseException as failed:  # Also that the statement is stopped: its steps have to clean up.
                     error = failed
         except StopIteration as end:
@@ -71,7 +73,7 @@ class _Driven(Generic[T]):
 class Beside:
     """The threads of one statement, and what they ask of the event loop."""
 
-    __slots__ = ("_asked", "_driven", "_ended", "_home", "_loop")
+    __slots__ = ("_asked", "_driven", "_ended", "_home", "_loop", "resumed")
 
     def __init__(self) -> None:
         """Begin with the statement, in its event loop."""
@@ -80,6 +82,7 @@ class Beside:
         self._asked: set[asyncio.Task[Any]] = set()
         self._driven = 0
         self._ended = False
+        self.resumed = 0.0  # When the steps went on after the event loop had served others, by time.perf_counter().
 
     @property
     def ended(self) -> bool:

@@ -118,6 +118,11 @@ class GraphTransaction(Protocol):
     async def relationships(self, ids: Collection[int]) -> Mapping[int, Relationship]:
         """Give relationships by id; those that are gone are missing."""
 
+    async def both(
+        self, nodes: Collection[int], relationships: Collection[int]
+    ) -> tuple[Mapping[int, Node], Mapping[int, Relationship]]:
+        """Give nodes and relationships by id, asked at once; those that are gone are missing."""
+
     async def known_from(self, identity: int) -> int | None:
         """Give the microseconds since 1970 since when what has an id is known at all; None where it is not there."""
 

@@ -1,14 +1,15 @@
 """What a search for paths knows of the graph: how far it has come from each end, one level in one statement."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.graph import Lead
 from kgmem.query.execution.run import Run
-from kgmem.query.planning.steps import Search
+from kgmem.query.planning.steps import NODES_NAME, Search
 from kgmem.query.tree.expressions import ListPredicate
+from kgmem.query.values import Node
 
 _PAUSE = 256  # Calls of `pause` after which others have their turn.
 
@@ -49,6 +50,7 @@ class Reach:
     complete: set[int] = field(default_factory=set)  # Nodes of which all relationships onward are known.
     met: bool = False  # Whether a node is reached from both ends, and so a path known.
     _paused: int = 0
+    _passed: dict[int, bool] = field(default_factory=dict)  # Whether a node may be part of a path.
     _near: dict[tuple[bool, int], Sequence[Lead]] = field(default_factory=dict)  # By side and depth: read beforehand.
 
     @classmethod
@@ -57,6 +59,19 @@ class Reach:
         first, last = row[asked.link.left].id, row[asked.link.right].id
         sides = Side.of(first, backwards=False), Side.of(last, backwards=True)
         return cls(run, asked, row, at, *sides, met=first == last)
+
+    def places(self, chain: Sequence[int]) -> list[int]:
+        """Give the nodes along a chain of relationships that was found."""
+        found = [self.row[self.asked.link.left].id]
+        for id_ in chain:
+            found.append(self.onward[found[-1]][id_])
+        return found
+
+    async def may_begin(self) -> bool:
+        """Whether both ends may be part of a path."""
+        link = self.asked.link
+        ends = {self.row[name].id: self.row[name] for name in (link.left, link.right)}
+        return not self.asked.node_conditions or len(await self._meeting(ends.values())) == len(ends)
 
     @property
     def closed(self) -> bool:
@@ -109,7 +124,7 @@ class Reach:
         side = self.back if backwards else self.ahead
         near = self._near.pop((backwards, side.depth), None) if nodes is side.frontier else None
         found = (
-            list(near or ())
+            [each for each in near if each[0] in nodes]  # Not beyond what is excluded.
             if near is not None
             else list(await self.run.transaction.expand(self.asked.link, nodes, backwards=backwards))
         )
@@ -118,6 +133,9 @@ class Reach:
         if self.asked.conditions:
             kept = await self._allowed({id_ for _, id_, _ in found})
             found = [each for each in found if each[1] in kept]
+        if self.asked.node_conditions:
+            passable = await self._passable({there for _, _, there in found})
+            found = [each for each in found if each[2] in passable]
         for here, id_, there in found:
             if backwards:
                 self.onward[there][id_] = here
@@ -134,3 +152,15 @@ class Reach:
         rows = [{**self.row, name: [each]} for each in relationships.values()]
         conditions = [each for each in self.asked.conditions if isinstance(each, ListPredicate)]
         return {each[name][0].id for each in await self.run.where(conditions, rows)}
+
+    async def _passable(self, ids: Collection[int]) -> set[int]:
+        """Give those nodes that may be part of a path."""
+        missing = [id_ for id_ in ids if id_ not in self._passed]
+        self._passed |= dict.fromkeys(missing, False)
+        nodes = await self.run.transaction.nodes(missing)
+        self._passed |= dict.fromkeys(await self._meeting(nodes.values()), True)
+        return {id_ for id_ in ids if self._passed[id_]}
+
+    async def _meeting(self, nodes: Iterable[Node]) -> set[int]:
+        rows = [{**self.row, NODES_NAME: [each]} for each in nodes]
+        return {each[NODES_NAME][0].id for each in await self.run.where(self.asked.node_conditions, rows)}

@@ -175,12 +175,17 @@ class Run:
 
         Steps call it after each slice of their rows. Raises TimedOut, and CypherError where too much memory is taken.
         """
-        if time.perf_counter() - self._turned < _TURN:
+        now = time.perf_counter()
+        if now - self._turned < _TURN:
             return
         try:
             self._watch()
         except ValueProblem as problem:
             raise self.setting.error(problem, 0) from problem
+        self._turned = now
+        # While the store was asked, others had their turn: a statement that mostly waits needs no thread.
+        if now - self.beside.resumed < _TURN:
+            return
         if self.beside.can_go_aside:
             await self.beside.aside()
         elif not self.beside.away:

@@ -1,6 +1,6 @@
 """Shortest paths: breadth first from both ends until they meet; what is longer than that, in the order of lengths."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.reach import Reach, Side
@@ -8,7 +8,10 @@ from kgmem.query.execution.run import Rows, Run
 from kgmem.query.execution.selecting import Wanted, wanted
 from kgmem.query.execution.trails import Chain, Trails
 from kgmem.query.planning.steps import Search
-from kgmem.query.values import Node, Path, Relationship
+from kgmem.query.values import Path
+
+_AT_ONCE = 256  # Paths that are read and tried together.
+_FOUND = "\0found"
 
 
 async def search(run: Run, asked: Search, rows: Rows, at: int) -> Rows:
@@ -33,27 +36,57 @@ async def shortest(run: Run, asked: Search, row: Row, number: Wanted, at: int) -
         return []
     if first.id == last.id and link.least > 0 and not asked.cycles:
         return []
-    chains = await _chains(Reach.between(run, asked, row, at), number)
-    relationships = await run.transaction.relationships({id_ for chain in chains for id_ in chain})
-    between = {end for each in relationships.values() for end in (each.start, each.end)}
-    nodes = {**await run.transaction.nodes(between), first.id: first, last.id: last}
-    # What another client has deleted meanwhile is no path.
-    there = [chain for chain in chains if _is_there(chain, relationships, nodes)]
-    return [_path(first.id, chain, relationships, nodes) for chain in there]
+    reach = Reach.between(run, asked, row, at)
+    if not await reach.may_begin():
+        return []
+    paths = await _paths(reach, await _chains(reach, number))
+    if not asked.predicates:
+        return paths
+    kept = await _meeting(reach, paths)
+    if kept or not paths:
+        return kept
+    return await _first_meeting(reach, number)
 
 
-def _is_there(chain: Chain, relationships: Mapping[int, Relationship], nodes: Mapping[int, Node]) -> bool:
-    held = [relationships.get(id_) for id_ in chain]
-    return all(each is not None and each.start in nodes and each.end in nodes for each in held)
+async def _first_meeting(reach: Reach, number: Wanted) -> list[Path]:
+    """Give the shortest of the paths that meet what is asked of whole paths: one after another is tried."""
+    kept: list[Path] = []
+    waiting: list[Chain] = []
+    tried = 0
+    async for chain in Trails(reach, reach.row[reach.asked.link.left].id, reach.row[reach.asked.link.right].id)():
+        if waiting and (len(waiting) > tried or len(waiting) == _AT_ONCE or len(chain) > len(waiting[0])):
+            kept += await _meeting(reach, await _paths(reach, waiting))
+            tried, waiting = tried + len(waiting), []
+        if kept and (number.paths is not None or len(chain) > len(kept[0].relationships)):
+            break
+        waiting.append(chain)
+        reach.run.check(kept, reach.at)
+    else:
+        kept += await _meeting(reach, await _paths(reach, waiting)) if waiting else []
+    return kept[: number.paths]
 
 
-def _path(first: int, chain: Chain, relationships: Mapping[int, Relationship], nodes: Mapping[int, Node]) -> Path:
-    here, along = first, [nodes[first]]
-    for id_ in chain:
-        each = relationships[id_]
-        here = each.end if each.start == here else each.start
-        along.append(nodes[here])
-    return Path(tuple(along), tuple(relationships[id_] for id_ in chain))
+async def _meeting(reach: Reach, paths: Sequence[Path]) -> list[Path]:
+    """Give the paths that meet what is asked of whole paths."""
+    asked = reach.asked
+    told: Rows = [{**reach.row, asked.link.name: list(path.relationships), _FOUND: path} for path in paths]
+    if asked.path is not None:
+        told = [{**row, asked.path: row[_FOUND]} for row in told]
+    return [row[_FOUND] for row in await reach.run.where(asked.predicates, told)]
+
+
+async def _paths(reach: Reach, chains: Sequence[Chain]) -> list[Path]:
+    """Read chains of relationships; what another client has deleted meanwhile is no path."""
+    first, last = reach.row[reach.asked.link.left], reach.row[reach.asked.link.right]
+    places = [reach.places(chain) for chain in chains]
+    between = {id_ for each in places for id_ in each} - {first.id, last.id}
+    nodes, held = await reach.run.transaction.both(between, {id_ for chain in chains for id_ in chain})
+    nodes = {**nodes, first.id: first, last.id: last}
+    return [
+        Path(tuple(nodes[id_] for id_ in along), tuple(held[id_] for id_ in chain))
+        for chain, along in zip(chains, places, strict=True)
+        if all(id_ in held for id_ in chain) and all(id_ in nodes for id_ in along)
+    ]
 
 
 async def _chains(reach: Reach, number: Wanted) -> Sequence[Chain]:

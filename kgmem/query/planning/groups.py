@@ -7,7 +7,7 @@ from kgmem.query.errors import CypherError
 from kgmem.query.planning.components import components
 from kgmem.query.planning.names import names_in
 from kgmem.query.planning.patterns import HIDDEN, PatternBuilder, conjuncts, plan_plain
-from kgmem.query.planning.selectors import is_searched, name_of, search_of, selection_of, selects
+from kgmem.query.planning.selectors import held_to, is_function, is_searched, name_of, search_of, selection_of, selects
 from kgmem.query.planning.steps import PathPart, Pattern, Repeat, Stage
 from kgmem.query.tree.expressions import And, Expression, Variable
 from kgmem.query.tree.patterns import GroupPattern, NodePattern, PathElement, PathPattern
@@ -146,15 +146,22 @@ class _Stages:
         search = search_of(pattern, self.builder())
         self.named |= {each.name: None for each in (link.variable, pattern.variable) if each is not None}
         self.know(name for name in (search.link.name, search.path) if name is not None)
-        self.stages.append(Stage(search=search, predicates=self.ready()))
+        asked = self.ready()
+        if is_function(pattern):
+            own = {search.link.name, search.path}
+            search = held_to(search, [each for each in asked if not names_in(each).isdisjoint(own)])
+            asked = tuple(each for each in asked if names_in(each).isdisjoint(own))
+        self.stages.append(Stage(search=search, predicates=asked))
 
     def selected(self, pattern: PathPattern) -> None:
         """Plan all paths of a pattern, and then the choice of the shortest.
 
-        What WHERE asks of more than the ends is asked of what was chosen.
+        What WHERE asks of more than the ends is asked of what was chosen, and for the functions before.
         """
         ends = frozenset(map(name_of, (pattern.elements[0], pattern.elements[-1])))
         later = [each for each in self.waiting if not names_in(each) <= self.known | ends]
+        if is_function(pattern):
+            later = []
         self.waiting = [each for each in self.waiting if each not in later]
         mark = self.hidden()
         if self.first is None:
@@ -166,7 +173,9 @@ class _Stages:
 
     def ready(self) -> tuple[Expression, ...]:
         """Give the predicates of which everything is known by now, which wait no more."""
-        found = tuple(each for each in self.waiting if names_in(each) <= self.known)
+        # What no pattern binds is known before, or bound by the predicate itself.
+        unknown = self.later - self.known
+        found = tuple(each for each in self.waiting if names_in(each).isdisjoint(unknown))
         self.waiting = [each for each in self.waiting if each not in found]
         return found
 

@@ -1,9 +1,12 @@
 """Selectors of paths (SHORTEST k, ANY, shortestPath, ...): how the paths that they select are found."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from kgmem.query.planning.names import names_in
 from kgmem.query.planning.patterns import PatternBuilder
-from kgmem.query.planning.steps import Search, Selection
+from kgmem.query.planning.steps import NODES_NAME, Search, Selection
+from kgmem.query.tree.expressions import Call, Expression, ListPredicate, Not, Variable
 from kgmem.query.tree.patterns import Length, NodePattern, PathElement, PathPattern, RelationshipPattern
 
 _FUNCTIONS = {"shortestPath", "allShortestPaths"}
@@ -43,6 +46,50 @@ def search_of(pattern: PathPattern, builder: PatternBuilder) -> Search:
         cycles=selector.kind not in _FUNCTIONS,
         conditions=tuple(conditions),
     )
+
+
+def held_to(search: Search, predicates: Sequence[Expression]) -> Search:
+    """Give a search among the paths that meet predicates, as WHERE asks them of shortestPath and allShortestPaths.
+
+    What must be so of every relationship, or of every node, is asked on the way; the rest of whole paths.
+    """
+    conditions, nodes, rest = list(search.conditions), [], []
+    for each in predicates:
+        every = _of_every(each, search)
+        if every is None:
+            rest.append(each)
+        elif isinstance(every.source, Variable) and every.source.name == NODES_NAME:
+            nodes.append(every)
+        else:
+            conditions.append(every)
+    return replace(search, conditions=tuple(conditions), node_conditions=tuple(nodes), predicates=tuple(rest))
+
+
+def _of_every(predicate: Expression, search: Search) -> ListPredicate | None:
+    """Give a predicate as one of a list that may be any of a path's relationships or nodes; None where it is none."""
+    if isinstance(predicate, Not) and isinstance(predicate.operand, ListPredicate) and predicate.operand.kind == "any":
+        predicate = replace(predicate.operand, kind="none")
+    if not isinstance(predicate, ListPredicate) or predicate.kind not in {"all", "none"} or predicate.where is None:
+        return None
+    own = {search.link.name, search.path}
+    if predicate.variable.name in own or not names_in(predicate.where).isdisjoint(own):
+        return None
+    source = predicate.source
+    if isinstance(source, Variable):
+        return predicate if source.name == search.link.name else None
+    if not isinstance(source, Call) or len(source.arguments) != 1:
+        return None
+    argument = source.arguments[0]
+    if not isinstance(argument, Variable) or argument.name != search.path:
+        return None
+    lists = {"relationships": search.link.name, "nodes": NODES_NAME}
+    name = lists.get(source.name.lower())
+    return None if name is None else replace(predicate, source=Variable(source.at, name))
+
+
+def is_function(pattern: PathPattern) -> bool:
+    """Whether a pattern is shortestPath or allShortestPaths, which WHERE is asked before, not behind."""
+    return pattern.selector is not None and pattern.selector.kind in _FUNCTIONS
 
 
 def selection_of(pattern: PathPattern, parts: tuple[str, ...], mark: str) -> Selection:

@@ -46,12 +46,17 @@ class PathPart:
     elements: tuple[str, ...]
 
 
+NODES_NAME = "\0nodes"  # Of the list of one node that a search asks its conditions of.
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """Shortest paths between two nodes that are known, along one link that repeats; no relationship twice.
 
     `groups` asks for all paths of the `count` least lengths, otherwise for `count` paths; without `count` for one, or
-    with `all` for all of the least length. `cycles`: a path may lead from a node back to itself.
+    with `all` for all of the least length. `cycles`: a path may lead from a node back to itself. Each relationship of
+    a path meets the `conditions`, each of its nodes the `node_conditions` (lists of one, named `NODES_NAME`), and the
+    whole path the `predicates`.
     """
 
     link: LinkPart
@@ -61,6 +66,8 @@ class Search:
     groups: bool = False
     cycles: bool = False
     conditions: tuple[Expression, ...] = ()
+    node_conditions: tuple[Expression, ...] = ()
+    predicates: tuple[Expression, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

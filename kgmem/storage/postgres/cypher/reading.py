@@ -4,7 +4,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 
@@ -13,7 +12,7 @@ from kgmem.query.tree.labels import AnyLabel, LabelName, Labels, NotLabel
 from kgmem.query.tree.walking import children
 from kgmem.query.values import Node, Relationship
 from kgmem.storage.postgres.cypher.stored import node_of, relationship_of
-from kgmem.storage.postgres.layout import EDGE, VERTEX, Label, Layout, know_labels, label_id, learn_labels
+from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, know_labels, label_id, learn_labels
 
 _IN_THREAD = 1000  # Rows that take longer to read than a thread takes to be handed them.
 BEGINS = frozenset({"=", "IN"})  # Operators of conditions at whose nodes a statement begins.
@@ -28,44 +27,53 @@ class Reader:
 
     async def nodes(self, ids: Collection[int]) -> tuple[dict[int, Node], dict[int, str]]:
         """Give nodes by id, and the texts of their rows."""
-        rows = await self._rows("SELECT id, properties FROM {0} WHERE id = ANY ({1}::graphid[])", ids, VERTEX)
-
-        def read() -> tuple[dict[int, Node], dict[int, str]]:
-            by_id = self.layout.by_id
-            found = {id_: node_of(id_, by_id[label_id(id_)].name, text) for id_, text in rows}
-            return found, dict(rows)
-
-        return await asyncio.to_thread(read) if len(rows) > _IN_THREAD else read()
+        nodes, _, texts = await self.both(ids, ())
+        return nodes, texts
 
     async def relationships(self, ids: Collection[int]) -> tuple[dict[int, Relationship], dict[int, str]]:
         """Give relationships by id, and the texts of their rows."""
-        sql = "SELECT id, start_id, end_id, properties FROM {0} WHERE id = ANY ({1}::graphid[])"
-        rows = await self._rows(sql, ids, EDGE)
+        _, relationships, texts = await self.both((), ids)
+        return relationships, texts
 
-        def read() -> tuple[dict[int, Relationship], dict[int, str]]:
-            by_id = self.layout.by_id
-            found = {
-                id_: relationship_of(id_, by_id[label_id(id_)].name, (start, end), text)
-                for id_, start, end, text in rows
-            }
-            return found, {row[0]: row[3] for row in rows}
+    async def both(
+        self, nodes: Collection[int], relationships: Collection[int]
+    ) -> tuple[dict[int, Node], dict[int, Relationship], dict[int, str]]:
+        """Give nodes and relationships by id, and the texts of their rows, all by one statement."""
+        groups = [
+            *await self._groups("SELECT id, start_id, end_id, properties", relationships, EDGE),
+            *await self._groups("SELECT id, NULL::graphid, NULL::graphid, properties", nodes, VERTEX),
+        ]
+        if not groups:
+            return {}, {}, {}
+        parts = (
+            f"{columns} FROM {table} WHERE id = ANY (${n}::graphid[])"
+            for n, (columns, table, _) in enumerate(groups, start=1)
+        )
+        rows = await self.connection.fetch(" UNION ALL ".join(parts), *(group for _, _, group in groups))
+
+        def read() -> tuple[dict[int, Node], dict[int, Relationship], dict[int, str]]:
+            by_id, found, held = self.layout.by_id, {}, {}
+            for id_, start, end, text in rows:
+                name = by_id[label_id(id_)].name
+                if start is None:
+                    found[id_] = node_of(id_, name, text)
+                else:
+                    held[id_] = relationship_of(id_, name, (start, end), text)
+            return found, held, {row[0]: row[3] for row in rows}
 
         return await asyncio.to_thread(read) if len(rows) > _IN_THREAD else read()
 
-    async def _rows(self, sql: str, ids: Collection[int], kind: int) -> list[Any]:
+    async def _groups(self, columns: str, ids: Collection[int], kind: int) -> list[tuple[str, str, list[int]]]:
+        """Give what is read out of each label's table: columns, the table and ids."""
         groups: dict[int, list[int]] = defaultdict(list)
         for id_ in ids:
             groups[label_id(id_)].append(id_)
         await know_labels(self.connection, self.layout, (group[0] for group in groups.values()))
-        labels: list[tuple[Label, list[int]]] = [
-            (held, group)
+        return [
+            (columns, self.layout.table(held), group)
             for label, group in sorted(groups.items())
             if (held := self.layout.by_id.get(label)) is not None and held.kind == kind
         ]
-        if not labels:
-            return []
-        parts = (sql.format(self.layout.table(label), f"${n}") for n, (label, _) in enumerate(labels, start=1))
-        return list(await self.connection.fetch(" UNION ALL ".join(parts), *(group for _, group in labels)))
 
 
 async def know_names(connection: asyncpg.Connection, layout: Layout, sought: Sought) -> None:

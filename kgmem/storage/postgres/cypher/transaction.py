@@ -168,6 +168,16 @@ class PostgresTransaction:
         self._writer.seen |= texts
         return found
 
+    async def both(
+        self, nodes: Collection[int], relationships: Collection[int]
+    ) -> tuple[Mapping[int, Node], Mapping[int, Relationship]]:
+        """Give nodes and relationships by id, asked at once; those that are gone are missing."""
+        if nodes or relationships:
+            self._ask()
+        found, held, texts = await self._reader.both(nodes, relationships)
+        self._writer.seen |= texts
+        return found, held
+
     async def known_from(self, identity: int) -> int | None:
         """Give since when what has an id is known at all, in any version."""
         self._ask()
