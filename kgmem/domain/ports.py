@@ -291,10 +291,10 @@ class ImportStore(Protocol):
     ) -> BatchResult | None:
         """Store the next episodes that waited; what cannot be stored is rejected. None when none are left."""
 
-    async def entities_at(
-        self, graph: str, places: Sequence[tuple[str, str]]
+    async def items_at(
+        self, graph: str, places: Sequence[tuple[str, str]], *, episodes: bool = False
     ) -> Mapping[tuple[str, str], tuple[str, int]]:
-        """Give main label and version of those entities (scope, key) that the graph holds in exactly these scopes."""
+        """Give main label and version of those entities, or episodes, (scope, key) that are in exactly these scopes."""
 
     async def report_duplicates(self, id_: int, duplicates: Sequence[Duplicates]) -> None:
         """Write which keys the files of an import state more than once."""

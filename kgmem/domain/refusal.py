@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from kgmem.domain.errors import SchemaViolation, UnknownEntities, VersionConflict
+from kgmem.domain.errors import InvalidInput, SchemaViolation, UnknownEntities, VersionConflict
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema, Violation, check_ends
 
@@ -30,6 +30,17 @@ def unknown_entities(keys: Sequence[str]) -> UnknownEntities:
     return UnknownEntities(
         f"These entities do not exist: {', '.join(map(repr, keys[:_SHOWN]))}{more}.",
         mend="Store the entities first; a relationship sees its own scope, those above it and what is shared.",
+        keys=list(keys)[:_NAMED],
+    )
+
+
+def unknown_episodes(keys: Sequence[str]) -> InvalidInput:
+    """Give the error for claims that cite texts which are nowhere."""
+    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+    return InvalidInput(
+        f"These episodes do not exist: {', '.join(map(repr, keys[:_SHOWN]))}{more}.",
+        mend="Store the texts first, or leave out `episode`; a claim sees its own scope, those above it and what is "
+        "shared.",
         keys=list(keys)[:_NAMED],
     )
 

@@ -11,15 +11,17 @@ from typing import Any, BinaryIO
 import orjson
 
 from kgmem.domain.batch import Rejection, Stated
+from kgmem.domain.belief import BELIEF_KINDS, BeliefRecord
 from kgmem.domain.entity import Entity
 from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.refusal import end_refused, unknown_entities, version_conflict
+from kgmem.domain.refusal import end_refused, unknown_entities, unknown_episodes, version_conflict
 from kgmem.domain.relationship import Relationship, missing_end
 from kgmem.domain.scope import visible_from
+from kgmem.domain.source import Source
 from kgmem.domain.statement import DEFAULT_LABEL
 from kgmem.formats.files import Paths, create_file
-from kgmem.formats.records import kind_of
+from kgmem.formats.records import Kind, kind_of
 from kgmem.formats.wire import from_wire, to_wire
 from kgmem.services.import_reader import ImportReader, describe
 from kgmem.services.importing import KEPT_REJECTIONS, ImportResult, OnProgress
@@ -60,14 +62,16 @@ class Check(ImportReader):
                 good, bad = await self.parted(chunk)
                 checked = Checked(rejections=bad)
                 for type_, stated in good.items():
-                    if type_ not in {Entity, Relationship, Episode}:
-                        checked.kinds[kind_of(stated[0].record)] += len(stated)
+                    if type_ is Source:
+                        checked.kinds["source"] += len(stated)
                 await self._check_entities(good.get(Entity, []), checked)
                 await self._check_relationships(good.get(Relationship, []), checked, last=False)
                 await self._spool(good.get(Episode, []))
+                await self._spool(good.get(BeliefRecord, []))
                 yield self._count(checked)
-        # As the import does: relationships first, then episodes.
-        for kind in ("relationship", "episode"):
+        # As the import does: relationships first, then episodes, then what speaks of both.
+        late: tuple[Kind, ...] = ("relationship", "episode", *BELIEF_KINDS)
+        for kind in late:
             for spooled in self.keys.spooled(kind, self.options.batch):
                 yield self._count(await self._check_last([_read(each) for each in spooled]))
 
@@ -126,13 +130,33 @@ class Check(ImportReader):
                 self._reject(checked, each, str(unknown_entities(missing)))
             else:
                 checked.kinds["episode"] += 1
+        # One without a key gets one of its own, which no claim of the files can cite.
+        good = [(each.record.scope, each.record.key, None) for each in stated if each.record.key is not None]
+        await asyncio.to_thread(self.keys.add_present, "episode", good)
+
+    async def _check_beliefs(self, stated: Sequence[Stated[BeliefRecord]], checked: Checked) -> None:
+        """Reject claims that cite episodes which are not there, but for those that were withdrawn."""
+        cited = [_cited(each.record) for each in stated]
+        wanted = sorted({(path, key) for scope, key in cited if key is not None for path in visible_from(scope)})
+        there = set(await asyncio.to_thread(self.keys.present, "episode", wanted))
+        left = [place for place in wanted if place not in there]
+        if left:
+            imports = self.parts.imports
+            there |= (await patiently(lambda: imports.items_at(self.graph.name, left, episodes=True))).keys()
+        for each, (scope, key) in zip(stated, cited, strict=True):
+            if key is not None and there.isdisjoint((path, key) for path in visible_from(scope)):
+                self._reject(checked, each, str(unknown_episodes([key])))
+            else:
+                checked.kinds[each.record.kind] += 1
 
     async def _check_last(self, stated: Sequence[Stated[Any]]) -> Checked:
         checked = Checked()
         if isinstance(stated[0].record, Relationship):
             await self._check_relationships(stated, checked, last=True)
-        else:
+        elif isinstance(stated[0].record, Episode):
             await self._check_episodes(stated, checked)
+        else:
+            await self._check_beliefs(stated, checked)
         return checked
 
     async def _spool(self, stated: Sequence[Stated[Any]]) -> None:
@@ -162,7 +186,7 @@ class Check(ImportReader):
         """Give label and version of those entities that the graph holds."""
         if not places:
             return {}
-        return await patiently(lambda: self.parts.imports.entities_at(self.graph.name, places))
+        return await patiently(lambda: self.parts.imports.items_at(self.graph.name, places))
 
     def _count(self, checked: Checked) -> Checked:
         self.tally.rejected += len(checked.rejections)
@@ -177,6 +201,13 @@ class Check(ImportReader):
 def _seen(labels: Mapping[Place, str], scope: str, key: str) -> str | None:
     """Give the label of the entity of a key that is seen from a scope: the nearest; None where there is none."""
     return next((labels[path, key] for path in reversed(visible_from(scope)) if (path, key) in labels), None)
+
+
+def _cited(record: BeliefRecord) -> tuple[str, str | None]:
+    """Give the scope of a record and the episode that it cites; a claim that was withdrawn may cite a forgotten one."""
+    told = record.told
+    current = record.kind == "claim" and told.get("known_to") is None
+    return record.scope, told.get("episode") if current else None
 
 
 def _read(spooled: Spooled) -> Stated[Any]:

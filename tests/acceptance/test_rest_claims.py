@@ -165,3 +165,16 @@ async def test_recall_gives_the_alternatives_of_a_fact_or_draws_among_them(door:
     assert drawn == [hit["key"] for hit in await hits(rule="sample", seed=4)]
     wrong = await door.client.post(f"{GRAPH}/recall", json={**asked, "superposition": {"rule": "guess"}})
     refused(wrong, 422, "superposition")
+
+
+async def test_a_claim_that_cites_an_episode_that_is_nowhere_is_refused_and_changes_nothing(door: Door) -> None:
+    claim = {"source": "a", "subject": "bridge", "predicate": "opened", "value": 1902}
+    body = {"claims": [claim, {**claim, "source": "b", "episode": "nowhere"}]}
+    refused(await door.client.post(f"{GRAPH}/claims", json=body), 422, "'nowhere'")
+    assert done(await door.client.get(f"{GRAPH}/facts"))["facts"] == []
+    assert done(await door.client.get(f"{GRAPH}/stats"))["entities"] == 0
+    episodes = [{"text": "It opened in 1902.", "key": "nowhere", "scope": "user/1"}]
+    done(await door.client.put(f"{GRAPH}/episodes", json={"episodes": episodes}))
+    refused(await door.client.post(f"{GRAPH}/claims", json=body), 422, "'nowhere'")
+    seen = {**claim, "episode": "nowhere", "scope": "user/1/chat"}
+    assert done(await door.client.post(f"{GRAPH}/claims", json={"claims": [seen]}))["created"] == 1

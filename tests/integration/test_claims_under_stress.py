@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kgmem.domain.claim import ClaimFilter, ClaimStatement, FactFilter, HeldFact
+from kgmem.domain.episode import Episode
 from kgmem.domain.errors import DatabaseUnavailable
 from kgmem.memory import Memory
 from tests.embedded import home_folder, server_in
@@ -89,6 +90,7 @@ async def test_a_source_that_floods_the_graph_flips_no_verified_fact(memory: Mem
     }
     assert len(verified) >= 25
 
+    await memory.put_episodes(graph, [Episode(f"Lies, part {m}.", f"ep{m}") for m in range(50)])
     flood = [size("liar", f"e{n}", n + 1) for n in range(30)]
     flood += [size("liar", f"made{n}", n) for n in range(1500)]
     flood += [

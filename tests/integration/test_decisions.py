@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kgmem.domain.claim import ClaimStatement, Correlated, FactFilter, HeldFact, Ruling
+from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.memory import Memory
 from tests.memories import change_feed, new_graph
@@ -149,6 +150,7 @@ async def test_what_is_seen_of_one_fact_moves_those_that_hang_together_with_it(m
 
 
 async def test_facts_of_one_document_are_found_to_hang_together(memory: Memory, graph: str) -> None:
+    await memory.put_episodes(graph, [Episode("Sizes.", "memo"), Episode("Another size.", "other")])
     claims = [ClaimStatement("s", f"x{n}", "size", value=n, episode="memo") for n in range(3)]
     await memory.claim(graph, [*claims, ClaimStatement("s", "y", "size", value=9, episode="other")])
     await memory.weigh(graph)

@@ -224,3 +224,20 @@ async def test_a_key_in_two_scopes_is_no_duplicate(memory: Memory, graph: str, t
     file.write_text("".join(json.dumps({"type": "entity", "key": "k", "scope": scope}) + "\n" for scope in scopes))
     result = await memory.import_files(graph, [file], ImportOptions())
     assert [(each.count, list(each.keys)) for each in result.duplicates] == [(1, [DuplicateKey(4, "k", 2)])]
+
+
+async def test_an_imported_claim_cites_an_episode_of_the_files_or_of_the_graph(memory: Memory, tmp_path: Path) -> None:
+    claim = {"type": "claim", "source": "a", "subject": "x", "predicate": "size", "known_from": "2020-01-01T00:00:00Z"}
+    records: list[dict[str, Any]] = [
+        {**claim, "value": 1, "episode": "text"},
+        {**claim, "value": 2, "episode": "nowhere"},
+        {**claim, "value": 3, "episode": "forgotten", "known_to": "2021-01-01T00:00:00Z"},
+        {"type": "episode", "key": "text", "text": "It is 1."},
+        {"type": "entity", "key": "x"},
+        {**claim, "value": 4, "episode": "text", "scope": "user/1"},
+        {**claim, "value": 5},
+    ]
+    file = tmp_path / "claims.jsonl"
+    file.write_text("".join(json.dumps(each) + "\n" for each in records))
+    (rejected,) = await assert_a_dry_run_rejects_the_same(memory, [file])
+    assert (rejected.line, "'nowhere'" in rejected.reason) == (2, True)

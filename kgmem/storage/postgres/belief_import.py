@@ -15,6 +15,7 @@ from kgmem.domain.belief import BeliefKind, BeliefRecord
 from kgmem.domain.consensus import FactState
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.interval import parse_time
+from kgmem.storage.postgres.cited_episodes import check_cited
 from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.records import encoded
 from kgmem.storage.postgres.telling_verdicts import STATE_NUMBERS
@@ -64,7 +65,9 @@ class _Run:
     done: Restored = field(default_factory=Restored)
 
     async def claims(self, told: Sequence[Told]) -> None:
-        """Store claims as they were known, current and withdrawn ones."""
+        """Store claims as they were known, current and withdrawn ones; a withdrawn one may cite a forgotten text."""
+        current = (each for each in told if each.get("known_to") is None)
+        await check_cited(self.connection, self.layout, ((_scope(each), each.get("episode")) for each in current))
         topics = await self._topics([_place(self.layout, each, about=_about(each)) for each in told])
         rows = []
         for each in told:
@@ -285,6 +288,10 @@ class _Run:
 
     async def _execute(self, name: str, *arguments: Any) -> None:
         await self.connection.execute(self.layout.sql("beliefs", name), *arguments)
+
+
+def _scope(told: Told) -> str:
+    return told.get("scope") or ""
 
 
 def _place(layout: Layout, told: Told, *, about: str | None = None) -> _Place:

@@ -12,6 +12,7 @@ from kgmem.domain.statement import DEFAULT_LABEL
 from kgmem.storage.postgres import claims_from_edges, correlations, full_run
 from kgmem.storage.postgres import ruling as ruling_
 from kgmem.storage.postgres.catalog import PostgresCatalog
+from kgmem.storage.postgres.cited_episodes import check_cited
 from kgmem.storage.postgres.claim_rows import Stored, Topic, note_brought, write_claims
 from kgmem.storage.postgres.claim_withdrawal import end_claims
 from kgmem.storage.postgres.fact_reads import FactReads
@@ -42,7 +43,7 @@ class PostgresClaims(FactReads):
     ) -> Claimed:
         """Store claims and weigh the facts that they speak of. Raises InvalidInput, UnknownEntities.
 
-        `brought` notes of each which episode brought it.
+        An episode that a claim cites has to be there. `brought` notes of each which episode brought it.
         """
         check_claims(claims)
         if not claims:
@@ -52,6 +53,8 @@ class PostgresClaims(FactReads):
 
             async def work(connection: asyncpg.Connection) -> Claimed:
                 passages = Passages(layout)
+                if brought is None:  # What texts bring cites the text that is being read.
+                    await check_cited(connection, layout, ((each.scope, each.episode) for each in claims))
                 stored = await write_claims(connection, passages, claims)
                 if brought:
                     await note_brought(connection, layout, claims, stored.ids, brought)

@@ -8,7 +8,7 @@ import orjson
 
 from kgmem.domain.batch import Rejection
 from kgmem.domain.change import Operation
-from kgmem.domain.entity import Page
+from kgmem.domain.entity import ENTITY, EPISODE, Page
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.domain.imports import DuplicateKey, Duplicates, Import, ImportItem, ImportState, ItemKind, Undone, Waiting
 from kgmem.domain.interval import iso
@@ -89,15 +89,17 @@ class ImportRegister:
         async with self.database.connection() as connection:
             await connection.execute(statement("imports", "report"), id_, orjson.dumps(duplicates).decode())
 
-    async def entities_at(
-        self, graph: str, places: Sequence[tuple[str, str]]
+    async def items_at(
+        self, graph: str, places: Sequence[tuple[str, str]], *, episodes: bool = False
     ) -> Mapping[tuple[str, str], tuple[str, int]]:
-        """Give main label and version of those entities (scope, key) that the graph holds in exactly these scopes."""
+        """Give main label and version of those entities, or episodes, (scope, key) that are in exactly these scopes."""
         if not places:
             return {}
         scopes, keys = map(list, zip(*places, strict=True))
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            rows = await connection.fetch(layout.sql("imports", "entities_at"), scopes, keys)
+            rows = await connection.fetch(
+                layout.sql("imports", "items_at"), scopes, keys, EPISODE if episodes else ENTITY
+            )
             ids = [row["id"] for row in rows]
             await know_labels(connection, layout, ids)
             labels = await main_labels(connection, layout, ids)

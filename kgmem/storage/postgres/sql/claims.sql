@@ -408,6 +408,11 @@ UPDATE {index}.decision SET ended = now(), ended_by = $2 WHERE id = ANY ($1::big
 SELECT DISTINCT i.key FROM {index}.scope s JOIN {index}.item i ON i.scope = s.id AND i.kind = 1
 WHERE s.path = ANY ($1::text[]) AND i.key = ANY ($2::text[])
 
+-- name: cited_episodes
+-- Which of these keys name an episode that the scope sees; none of them is deleted before the transaction ends.
+SELECT i.key FROM {index}.scope s JOIN {index}.item i ON i.scope = s.id AND i.kind = 2
+WHERE s.path = ANY ($1::text[]) AND i.key = ANY ($2::text[]) FOR KEY SHARE OF i
+
 -- name: own_keys
 SELECT i.key FROM {index}.item i WHERE i.scope = $1 AND i.kind = 1 AND i.key = ANY ($2::text[])
 

@@ -65,11 +65,11 @@ UPDATE kgmem.import SET state = $2, error = $3, finished_at = now(), upload = CA
 -- name: report
 UPDATE kgmem.import SET duplicates = $2::jsonb WHERE id = $1
 
--- name: entities_at
+-- name: items_at
 SELECT w.path, w.key, i.id, i.version
 FROM unnest($1::text[], $2::text[]) AS w (path, key)
 JOIN {index}.scope s ON s.path = w.path COLLATE "C"
-JOIN {index}.item i ON i.scope = s.id AND i.key = w.key COLLATE "C" AND i.kind = 1
+JOIN {index}.item i ON i.scope = s.id AND i.key = w.key COLLATE "C" AND i.kind = $3
 
 -- name: again
 UPDATE kgmem.import SET state = 'waiting', error = NULL, finished_at = NULL
