@@ -5,7 +5,9 @@ import asyncio
 import asyncpg
 import pytest
 
+from kgmem.domain.cypher import CypherQuery
 from kgmem.storage.postgres.database import Database
+from tests.memories import opened_memory
 
 pytestmark = pytest.mark.server
 
@@ -50,3 +52,48 @@ async def test_a_transaction_that_failed_is_rolled_back_without_a_look_at_the_ca
             assert await connection.fetchval("SELECT 2") == 2
         async with database.connection() as connection:
             assert connection.get_server_pid() == process, "the connection is as good as before"
+
+
+_OTHERS_END = """
+    SELECT bool_and(pg_terminate_backend(pid, 2000)) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+_CREATE_KEYWORD_INDEX = """
+    CREATE TABLE public.text (words text);
+    CREATE INDEX ON public.text USING bm25 (words) WITH (text_config = 'english')
+"""
+
+
+async def test_a_session_that_undid_a_write_of_texts_still_ends_when_it_is_told_to(database_url: str) -> None:
+    """Before version 1.5, pg_textsearch leaves a session that rolls back deaf to timeouts, cancellation and its end."""
+    async with opened_memory(database_url) as memory:
+        await memory.create_graph("apollo")
+        async with memory.cypher_transaction("apollo", mode="write") as transaction:
+            await transaction.run(CypherQuery("CREATE (:Person {key: 'neil', text: 'He walked.'})", {}, "write"))
+
+        client = await asyncpg.connect(database_url)
+        try:
+            assert await client.fetchval(_OTHERS_END)
+        finally:
+            await client.close()
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["a transaction", "a savepoint"])
+async def test_a_statement_is_stopped_in_a_session_that_undid_a_write_of_texts(database_url: str, nested: bool) -> None:
+    async with Database(database_url, size=1, statement_timeout=0.2) as database, database.connection() as connection:
+        await connection.execute(_CREATE_KEYWORD_INDEX)
+
+        async def write_and_undo() -> None:
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.execute("INSERT INTO public.text VALUES ('He walked.')")
+            await transaction.rollback()
+
+        if nested:
+            async with connection.transaction():
+                await write_and_undo()
+        else:
+            await write_and_undo()
+
+        with pytest.raises(asyncpg.QueryCanceledError):
+            await connection.execute("SELECT pg_sleep(2)")

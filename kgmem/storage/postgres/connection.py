@@ -5,12 +5,23 @@ the catalogs change; asked anew in a transaction that has failed, it makes Postg
 then refuses the ROLLBACK with "ResourceOwnerEnlarge called after release started", and the session leaves a lock behind
 by which the server refuses later sessions until it restarts ("failed to re-find shared lock object"). A statement that
 was prepared while all was well is not parsed again.
+
+pg_textsearch before 1.5 holds a latch (an LWLock) on an index that a transaction has written to until the transaction
+ends. When it ends by a ROLLBACK without an error, Postgres takes the latch but goes on deferring interrupts, which it
+does while latches are held: no timeout, no cancellation and no termination reaches that session any more, and DROP
+DATABASE, in whatever database, waits for it. An error ends that, also one that is caught at once and told to nobody.
 """
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 _SAVEPOINT = "kgmem_savepoint"
+_RAISE_AND_CATCH = "DO $$ BEGIN RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END $$"
+
+
+async def release_latches(connection: asyncpg.Connection) -> None:
+    """Let go of the latches on keyword indexes that this session has written to, and heed interrupts again."""
+    await connection.execute(_RAISE_AND_CATCH)
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg brings no types.
@@ -44,9 +55,10 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg brings no
                 query = f"RELEASE SAVEPOINT {_SAVEPOINT}"
             elif query.startswith("ROLLBACK TO ") and self._rollback_to is not None:
                 await self._rollback_to.fetch(timeout=timeout)
-                query = f"RELEASE SAVEPOINT {_SAVEPOINT}"
+                query = f"{_RAISE_AND_CATCH}; RELEASE SAVEPOINT {_SAVEPOINT}"
             elif query.rstrip(";") == "ROLLBACK" and self._rollback is not None:
                 await self._rollback.fetch(timeout=timeout)
+                await super().execute(_RAISE_AND_CATCH, timeout=timeout)
                 return "ROLLBACK"
         status: str = await super().execute(query, *args, timeout=timeout)
         return status

@@ -18,7 +18,7 @@ import asyncpg
 
 from kgmem.domain.errors import DatabaseUnavailable
 from kgmem.storage.postgres.codecs import set_codecs
-from kgmem.storage.postgres.connection import Connection
+from kgmem.storage.postgres.connection import Connection, release_latches
 from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.statements import quote, statement
 
@@ -180,6 +180,7 @@ async def build_anew(connection: asyncpg.Connection, layout: Layout) -> None:
     Not by REINDEX: sessions of pg_textsearch before 1.5 keep what belonged to the index under its number, and one that
     wrote before a REINDEX would go on writing where no other session looks. A new index has a new number.
     """
+    await release_latches(connection)  # The latch on an index that goes could not be released any more.
     await connection.execute(layout.sql("index", "drop_words"))
     await connection.execute(layout.sql("graph", "words_bm25"))
 
