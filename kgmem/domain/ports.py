@@ -380,6 +380,9 @@ class UploadFolder(Protocol):
     def holds(self, upload: str) -> bool:
         """Say whether the upload is here."""
 
+    def size(self, upload: str) -> int:
+        """Return the bytes of an upload's files; 0 where it is not here."""
+
     def remove(self, upload: str) -> None:
         """Remove an upload."""
 
@@ -415,11 +418,18 @@ class JobQueue(Protocol):
     """Background work that survives the process which asked for it."""
 
     async def defer(
-        self, task: str, *, graph: str | None = None, place: str | None = None, **arguments: Any
+        self,
+        task: str,
+        *,
+        graph: str | None = None,
+        place: str | None = None,
+        small: bool = False,
+        **arguments: Any,
     ) -> int | None:
         """Ask for a task; None when the same task already waits for this graph (or, for imports, this import).
 
         `place` names a folder of files that it needs: only a worker beside that folder does it.
+        `small` work there takes seconds, and does not wait for the rest.
         """
 
     async def get(self, id_: int) -> Job:

@@ -60,6 +60,7 @@ async def reembed(parts: Parts, graph: str, *, progress: Progress | None = None)
     """Move a graph to the embedder's space while recall goes on from the old one; switch when the new is complete.
 
     Complete means as after any write: what was written in the last moments still waits, and follows after the switch.
+    As a job it makes room after a slice, and goes on where it was.
     """
     if parts.embedder is None:
         raise Conflict("No embedder is set.", mend="Set KGMEM_EMBEDDER to the model that the graph shall move to.")
@@ -72,6 +73,8 @@ async def reembed(parts: Parts, graph: str, *, progress: Progress | None = None)
     for turn in range(1, _TURNS + 1):
         before, last = left, await parts.index.last_passage(graph)
         left = await move.advance(last)
+        if move.paused:
+            return move.done
         # What a turn leaves was written during it. The next one has only that to do and leaves less, down to the few
         # that are written while a single batch is embedded.
         if left and (left > BATCH or left < before) and turn < _TURNS:
@@ -100,6 +103,7 @@ class _Move:
         self._former = former
         self._progress = progress
         self.done = 0
+        self.paused = False  # Whether it makes room for other work.
 
     async def advance(self, last: int) -> int:
         """Embed what waits up to the passage `last`; gives how many wait then, at most one more than a batch."""
@@ -108,6 +112,9 @@ class _Move:
             if self._progress:
                 self._progress(self.done)
             await self._keep_up()
+            self.paused = await slice_over()
+            if self.paused:
+                break
         return len(await self._parts.index.unembedded(self._graph, self._embedder.space.id, BATCH + 1))
 
     async def _keep_up(self) -> None:

@@ -5,6 +5,7 @@ import importlib
 from collections.abc import Sequence
 
 from kgmem.domain.communities import MOST_LINKS, Grouped, Members
+from kgmem.domain.slices import slice_over
 from kgmem.services.deferring import defer_where
 from kgmem.services.parts import Parts
 
@@ -29,7 +30,7 @@ async def defer(parts: Parts, graph: str, scope: str) -> int | None:
 
 
 async def keep(parts: Parts, graph: str) -> Grouped:
-    """Find the communities of a graph's scopes anew where something was written since."""
+    """Find the communities of a graph's scopes anew where something was written since; a job makes room in between."""
     done = Grouped()
     for scope in await parts.communities.behind(graph, 0.0):
         found = await _group(parts, graph, scope)
@@ -37,6 +38,8 @@ async def keep(parts: Parts, graph: str) -> Grouped:
             done.communities + found.communities, done.made + found.made, done.changed + found.changed,
             done.gone + found.gone,
         )  # fmt: skip
+        if await slice_over():  # The scopes that are left are still behind.
+            return done
     await parts.jobs.defer("summarize", graph=graph)
     return done
 

@@ -24,6 +24,7 @@ from kgmem.services.write_batch import patiently
 logger = logging.getLogger(__name__)
 
 _SILENCE = 60 * SECOND  # Without a sign of life for so long, it is looked what became of an import's job.
+_SMALL = 256 * 1024  # Bytes of an upload that is imported within seconds.
 _JOBS = 1000  # The newest jobs of a graph, among which that of an import is looked for.
 _GONE = "The uploaded files are gone. Send them again: what is stored already then counts as unchanged."
 
@@ -167,9 +168,18 @@ async def _look_after(parts: Parts, held: Import, here: bool) -> None:
 
 
 async def _ask(parts: Parts, graph: str, id_: int, upload: str) -> int | None:
-    """Ask a worker of the place that holds the upload; None when that is asked already, or the queue is away."""
+    """Ask a worker of the place that holds the upload; None when that is asked already, or the queue is away.
+
+    A small upload need not wait for large ones, but for those of its graph that came before: it may build on them.
+    """
+    uploads = uploads_of(parts)
     try:
-        return await parts.jobs.defer("import", graph=graph, place=uploads_of(parts).place_of(upload), import_=id_)
+        small = await asyncio.to_thread(uploads.size, upload) <= _SMALL
+        if small:
+            before = [other for _, of, other in await parts.imports.uploads() if of == graph and other < id_]
+            states = [(await parts.imports.get(graph, other)).state for other in before]
+            small = not {"waiting", "running"} & set(states)
+        return await parts.jobs.defer("import", graph=graph, place=uploads.place_of(upload), small=small, import_=id_)
     except Unavailable as error:
         logger.warning("The import %s waits, and is asked for again later: %s", id_, error)
         return None

@@ -77,6 +77,10 @@ class Uploads:
         """Say whether the upload is here."""
         return self._path(upload).is_dir()
 
+    def size(self, upload: str) -> int:
+        """Return the bytes of an upload's files; 0 where it is not here."""
+        return sum(path.stat().st_size for path in self._path(upload).rglob("*") if path.is_file())
+
     def remove(self, upload: str) -> None:
         """Remove an upload."""
         shutil.rmtree(self._path(upload), ignore_errors=True)

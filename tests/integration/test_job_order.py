@@ -3,15 +3,20 @@
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from kgmem.domain.entity import Entity
 from kgmem.domain.slices import slice_over
+from kgmem.services.importing import ImportOptions
+from kgmem.settings import Settings
 from kgmem.storage.postgres.jobs import ProcrastinateQueue, open_queue
 from kgmem.storage.postgres.worker import WorkerOptions
+from kgmem.wiring import open_memory
 from tests.memories import hashing, opened_memory, until
 
 ALONE = WorkerOptions(concurrency=1, heartbeat=0.2, silence=1.0, poll=0.05, slice=0.1, places=("here",))
@@ -163,6 +168,53 @@ async def test_long_work_and_imports_leave_room_for_short_work(queue: Procrastin
         await log.has(5 if concurrency == 3 else 4)
 
 
+async def test_a_small_import_waits_neither_for_a_large_one_nor_for_embedding(
+    database_url: str, tmp_path: Path
+) -> None:
+    free, log = asyncio.Event(), Log()
+    settings = Settings(database_url=SecretStr(database_url), home=tmp_path, embedder="none", pool_size=3)
+    async with open_memory(settings) as memory, open_queue(database_url) as queue:
+        for graph in ("busy", "other"):
+            await memory.create_graph(graph)
+        ids = {}
+        for graph, lines in (("busy", 9000), ("other", 10), ("busy", 10)):
+            data = b"".join(b'{"type": "entity", "key": "k%d", "name": "a name"}\n' % n for n in range(lines))
+            async with memory.uploads.receive(10_000_000) as incoming:
+                await incoming.begin("lines.jsonl")
+                await incoming.write(data)
+                await incoming.end()
+                ids[graph, lines] = (await memory.submit_import(graph, incoming.name, ImportOptions()))[0].id
+
+        async def held(graph: str, import_: int) -> None:
+            log.ran.append(f"import {import_}")
+            if import_ == ids["busy", 9000]:
+                await free.wait()
+            await memory.run_upload(graph, import_)
+
+        async def reembed(graph: str) -> None:
+            log.ran.append(f"reembed {graph}")
+            await free.wait()
+
+        async def weigh(graph: str, **_: Any) -> None:
+            log.ran.append(f"weigh {graph}")
+            await free.wait()
+
+        async def done(graph: str, lines: int) -> bool:
+            return (await memory.get_import(graph, ids[graph, lines])).state == "done"
+
+        options = dataclasses.replace(ALONE, concurrency=2, places=(memory.uploads.place,))
+        async with queue.worker({"import": held, "reembed": reembed, "weigh": weigh}, options):
+            await queue.defer("reembed", graph="busy")
+            await queue.defer("weigh", graph="busy", all=True)
+            await until(lambda: done("other", 10))
+            # What the graph's first import brings may be what its second speaks of.
+            assert f"import {ids['busy', 10]}" not in log.ran
+            assert not await done("busy", 9000)
+            free.set()
+            await until(lambda: done("busy", 10))
+            assert await done("busy", 9000)
+
+
 async def test_what_has_waited_for_long_comes_as_early_as_imports(queue: ProcrastinateQueue, database_url: str) -> None:
     log, free = Log(), asyncio.Event()
 
@@ -215,6 +267,31 @@ async def test_an_import_waits_no_longer_than_a_slice_of_embedding(database_url:
                 return (await memory.stats("big")).waiting_for_vectors == 0
 
             await until(embedded)
+
+
+async def test_an_import_waits_no_longer_than_a_slice_of_reembedding(database_url: str) -> None:
+    embedder = hashing()
+    embedder.pause = 0.05
+    async with opened_memory(database_url, embedder=embedder) as memory, open_queue(database_url) as queue:
+        await memory.create_graph("big", space=None)
+        await memory.put_entities("big", [Entity(f"k{n}", text=f"word {n}") for n in range(600)])
+        log = Log()
+
+        async def moved() -> bool:
+            return (await memory.graph("big")).space == embedder.space
+
+        async with queue.worker({"reembed": memory.reembed, "import": log("import")}, ALONE):
+            await queue.defer("reembed", graph="big")
+
+            async def begun() -> bool:
+                return len(embedder.seen) > 0
+
+            await until(begun)
+            await queue.defer("import", graph="small", place="here", import_=1)
+            await log.has(1)
+            assert not await moved()
+            await until(moved)
+    assert len({text for text in embedder.seen if "word" in text}) == len(embedder.seen) == 600
 
 
 async def test_the_age_of_the_oldest_waiting_job_is_told(database_url: str) -> None:

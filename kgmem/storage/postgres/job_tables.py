@@ -17,11 +17,14 @@ _BESIDE = frozenset({"embed", "read", "connect", "disconnect", "group", "summari
 # Tasks of which several may wait for one graph, each about an import.
 _EACH = frozenset({"import", "undo_import"})
 QUEUE = "default"
-# Tasks that may take hours and are not broken off have a queue of their own, of which a worker takes fewer at once.
+# Tasks that may take hours have a queue of their own, of which a worker takes fewer at once.
 LONG = "long"
 _LONG_TASKS = frozenset(
     {"rebuild", "reembed", "make_facts", "undo_import", "disconnect", "group", "summarize", "check_integrity"}
 )
+# Tasks that may take minutes run beside long ones, and leave a place for what takes seconds.
+MEDIUM = "medium"
+_MEDIUM_TASKS = frozenset({"weigh"})
 
 # What comes first: what a caller waits for, imports, consensus, embedding, upkeep. Within a class the older job comes
 # first, and a job that was broken off after its slice is a new one: so graphs take turns.
@@ -73,9 +76,14 @@ def priority_of(task: str) -> int:
     return _PRIORITIES.get(task, UPKEEP)
 
 
+def small_of(place: str) -> str:
+    """Give the queue of what takes seconds in a place, of which others of that place are not waited for."""
+    return f"{place}/small"
+
+
 def queue_of(task: str) -> str:
     """Give the queue of a task that needs no place."""
-    return LONG if task in _LONG_TASKS else QUEUE
+    return LONG if task in _LONG_TASKS else MEDIUM if task in _MEDIUM_TASKS else QUEUE
 
 
 async def insert(

@@ -9,7 +9,7 @@ from procrastinate import App
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.interval import instant_of, iso
 from kgmem.domain.ports import Job
-from kgmem.storage.postgres.job_tables import insert, make_app, select
+from kgmem.storage.postgres.job_tables import insert, make_app, select, small_of
 from kgmem.storage.postgres.wakeups import Wakeups
 from kgmem.storage.postgres.worker import Handler, WorkerOptions, work, working
 
@@ -53,11 +53,18 @@ class ProcrastinateQueue:
         await self._wakeups.aclose()
 
     async def defer(
-        self, task: str, *, graph: str | None = None, place: str | None = None, **arguments: Any
+        self,
+        task: str,
+        *,
+        graph: str | None = None,
+        place: str | None = None,
+        small: bool = False,
+        **arguments: Any,
     ) -> int | None:
         """Ask for a task; None when the same task already waits for this graph (or, for imports, this import).
 
         `place` names a folder of files that it needs: only a worker that works for this place does it.
+        `small` work there takes seconds, and does not wait for the rest.
 
         `embed` and `weigh`, which writes ask for, are sent in the background and give None: they cost their caller
         nothing, and a job starts after the last call in any case. Raises DatabaseUnavailable.
@@ -65,6 +72,8 @@ class ProcrastinateQueue:
         if task in _FREQUENT and not arguments:
             self._wakeups.wake((task, graph))
             return None
+        if place is not None and small:
+            place = small_of(place)
         return await insert(self.app, task, graph, arguments, place=place)
 
     async def get(self, id_: int) -> Job:

@@ -19,7 +19,17 @@ from procrastinate.jobs import Job as QueuedJob
 from kgmem.domain.errors import KgmemError, NotFound, Unavailable
 from kgmem.domain.slices import slice_of
 from kgmem.stopping import told_to_stop
-from kgmem.storage.postgres.job_tables import IMPORTS, LONG, QUEUE, insert, priority_of, select, translating
+from kgmem.storage.postgres.job_tables import (
+    IMPORTS,
+    LONG,
+    MEDIUM,
+    QUEUE,
+    insert,
+    priority_of,
+    select,
+    small_of,
+    translating,
+)
 from kgmem.storage.postgres.statements import load
 
 logger = logging.getLogger(__name__)
@@ -48,7 +58,7 @@ _KEPT_FAILED_HOURS = 7 * 24
 class WorkerOptions:
     """How a worker works; times in seconds. `silence` is how long a worker may give no sign of life."""
 
-    concurrency: int = 3  # Jobs at once; from 3 on, one place is for short work alone.
+    concurrency: int = 3  # Jobs at once; from 2 on, one place is for short work alone.
     heartbeat: float = 5.0
     silence: float = 20.0
     poll: float = 1.0  # After a job, those that wait for its lock wait for so long, as nothing tells of its end.
@@ -133,14 +143,15 @@ async def _run(app: App, known: _Known, options: WorkerOptions) -> None:
 
 
 def _task_of(app: App, handler: Handler, known: _Known, options: WorkerOptions) -> Handler:
-    queues = [QUEUE, *options.places]
+    queues = [QUEUE, MEDIUM, *map(small_of, options.places), *options.places]
 
     async def run(context: JobContext, timestamp: int | None = None, **arguments: Any) -> None:  # noqa: ARG001 - cron's
         id_, worker_id = context.job.id, context.job.worker_id
         priority = priority_of(context.job.task_name)
+        able = [*queues, LONG] if context.job.queue == LONG else queues
 
         async def others_wait() -> bool:
-            return bool((await select(app, "others_wait", queues=queues, priority=priority))[0]["others"])
+            return bool((await select(app, "others_wait", queues=able, priority=priority))[0]["others"])
 
         if id_ is not None and worker_id is not None:
             known.jobs.add(id_)
@@ -165,15 +176,16 @@ async def _go_on_later(app: App, job: QueuedJob) -> None:
     """Ask for a job again whose slice is over; it comes behind those of its class that wait."""
     given = {name: value for name, value in job.task_kwargs.items() if name not in {"graph", "timestamp"}}
     graph = job.task_kwargs.get("graph")
-    place = None if job.queue in {QUEUE, LONG} else job.queue
+    place = None if job.queue in {QUEUE, MEDIUM, LONG} else job.queue
     await insert(app, job.task_name, None if graph is None else str(graph), given, place=place)
 
 
 async def _keep_working(app: App, options: WorkerOptions) -> None:
-    """Work in lanes: whatever long work and imports do, what takes seconds has a lane that they do not take."""
-    short, placed = [QUEUE], [QUEUE, *options.places]
-    lanes = [(short, 1)] if options.concurrency > 2 else []
-    lanes += [(placed, 1)] if options.concurrency > 1 else []
+    """Work in lanes: whatever long work and large imports do, what takes seconds has a lane that they do not take."""
+    short = [QUEUE, *map(small_of, options.places)]
+    placed = [*short, *options.places, MEDIUM]
+    lanes = [(short, 1)] if options.concurrency > 1 else []
+    lanes += [(placed, 1)] if options.concurrency > 2 else []
     lanes.append(([*placed, LONG], options.concurrency - len(lanes)))
     async with asyncio.TaskGroup() as group:
         for queues, concurrency in lanes:
