@@ -291,7 +291,9 @@ async def test_an_import_waits_no_longer_than_a_slice_of_reembedding(database_ur
             await log.has(1)
             assert not await moved()
             await until(moved)
-    assert len({text for text in embedder.seen if "word" in text}) == len(embedder.seen) == 600
+    # Each slice goes on where the one before ended; a batch comes twice where the job was taken for lost.
+    assert len({text for text in embedder.seen if "word" in text}) == 600
+    assert len(embedder.seen) < 1200
 
 
 async def test_the_age_of_the_oldest_waiting_job_is_told(database_url: str) -> None:
