@@ -1,5 +1,6 @@
 """`kgmem graph`: create, list, show, check and delete graphs."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -9,10 +10,11 @@ from rich.table import Table
 
 from kgmem.cli.console import OUT, AsJSON, note, print_json
 from kgmem.cli.opening import with_memory
-from kgmem.domain.errors import InvalidInput
+from kgmem.domain.errors import Conflict, InvalidInput
 from kgmem.domain.graph import Extraction, Facts, Graph
 from kgmem.domain.schema import to_mapping
 from kgmem.formats.toml_schema import read_schema
+from kgmem.memory import Memory
 
 app = typer.Typer(help="Create, list, show, check and delete graphs.", no_args_is_help=True)
 
@@ -37,6 +39,9 @@ def create(
     recipe: Annotated[
         str | None, typer.Option("--recipe", help="Of questions that name none, such as multi_hop.")
     ] = None,
+    if_missing: Annotated[
+        bool, typer.Option("--if-missing", help="Leave a graph of this name as it is, without an error.")
+    ] = False,
     as_json: AsJSON = False,
 ) -> None:
     """Create a graph, in the embedding space of KGMEM_EMBEDDER."""
@@ -49,11 +54,23 @@ def create(
     own = to_mapping(read_schema(schema)) if schema else None
     settings: dict[str, Any] = {"strict": strict, "schema": own, "fusion": fusion, "facts": facts}
     settings |= {"extraction": extraction, "recipe": recipe}
-    graph = with_memory(lambda m: m.create_graph(name, **settings))
+    graph, created = with_memory(partial(_create, name=name, settings=settings, if_missing=if_missing))
     if as_json:
         print_json(_told(graph))
-    else:
+    elif created:
         OUT.print(f"Created the graph {graph.name}{_space(graph)}.")
+    else:
+        OUT.print(f"The graph {graph.name} exists; it stays as it is.")
+
+
+async def _create(memory: Memory, name: str, settings: dict[str, Any], *, if_missing: bool) -> tuple[Graph, bool]:
+    """Return the graph, and whether it was created. Raises Conflict unless it may exist."""
+    try:
+        return await memory.create_graph(name, **settings), True
+    except Conflict:
+        if not if_missing:
+            raise
+        return await memory.graph(name), False
 
 
 @app.command("list")

@@ -244,3 +244,11 @@ def test_what_a_file_says_comes_into_the_graph_and_goes_with_it(kgmem: Command, 
     assert (gone["episodes"], gone["claims"]) == (2, 2)
     assert kgmem("graph", "stats", "notes", "--json").json["stats"]["entities"] == 0
     assert kgmem("forget", "-g", "notes").code == 2
+
+
+def test_a_graph_that_may_exist_stays_as_it_is(kgmem: Command) -> None:
+    assert kgmem("graph", "create", "team", "--strict", "--json").json["strict"] is True
+    assert kgmem("graph", "create", "team").code == 4
+    again = kgmem("graph", "create", "team", "--if-missing")
+    assert (again.code, again.out.split()) == (0, ["The", "graph", "team", "exists;", "it", "stays", "as", "it", "is."])
+    assert kgmem("graph", "show", "team", "--json").json["strict"] is True

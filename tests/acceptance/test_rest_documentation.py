@@ -12,6 +12,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.domain.resolution import Candidate
 from kgmem_api.wire.recall import AnswerOut
 from tests.rest import Door
+from tests.sizes import size, sized
 
 REST = (Path(__file__).parents[2] / "docs" / "rest.md").read_text()
 
@@ -105,8 +106,14 @@ async def prepared(door: Door, words: list[str]) -> dict[str, str]:
     }
 
 
-async def test_the_examples_of_the_page_work_in_their_order(door: Door) -> None:
+@sized
+async def test_the_examples_of_the_page_work_in_their_order_and_again(door: Door) -> None:
     variables = {"KGMEM": ""}
+    for _ in range(size(1, 2)):
+        await _play(door, variables)
+
+
+async def _play(door: Door, variables: dict[str, str]) -> None:
     for words in commands():
         variables |= await prepared(door, words)
         answer = await send(door, words, variables)
@@ -115,7 +122,8 @@ async def test_the_examples_of_the_page_work_in_their_order(door: Door) -> None:
         if "-X" in words and address.endswith("/relationships"):
             variables["RELATIONSHIP"] = str(answer.json()["ids"][0])
         elif address.endswith("/jobs") and "-X" in words:
-            variables["JOB"] = str(answer.json()["job"])
+            if answer.status_code == 202:  # Else the same one waits already.
+                variables["JOB"] = str(answer.json()["job"])
         elif address.endswith("/keys") and "-X" in words:
             variables["KEY_ID"] = answer.json()["id"]
         elif "-X" in words and answer.request.url.path.endswith("/imports"):
