@@ -25,6 +25,7 @@ def check_entities(stated: Sequence[Entity]) -> None:
         raise InvalidInput(f"An entity cannot be an {EPISODE_LABEL}.", mend="Store it as an episode, with its text.")
     check_labels(labels.union(*(item.labels for item in stated if item.labels)))
     for item in stated:
+        check_names(item.properties)
         if item.valid_from is not None or item.valid_to is not None:
             valid_interval(item.valid_from, item.valid_to)
 
@@ -35,6 +36,7 @@ def check_relationships(stated: Sequence[Relationship]) -> None:
     _check_scopes(stated)
     check_labels({item.kind for item in stated})
     for item in stated:
+        check_names(item.properties)
         if item.valid_from is not None or item.valid_to is not None:
             valid_interval(item.valid_from, item.valid_to)
         for name, fraction in (("strength", item.strength), ("confidence", item.confidence)):
@@ -47,6 +49,7 @@ def check_episodes(stated: Sequence[Episode]) -> None:
     check_keys(item.key for item in stated if item.key is not None)
     _check_scopes(stated)
     for item in stated:
+        check_names(item.properties)
         if not item.text.strip():
             raise InvalidInput("An episode has no text.", mend="Leave it out, or give its text.")
         if item.occurred_at is not None:
@@ -66,6 +69,15 @@ def check_keys(keys: Iterable[str]) -> None:
             raise InvalidInput("A key is empty.", mend="Give a name that stays the same for the same thing.")
         if has_control(key):
             raise InvalidInput(f"The key {key[:80]!r} has a control character.", mend="Remove it from the key.")
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse what cannot be the name of a property. Raises InvalidInput."""
+    for name in names:
+        if has_control(name):
+            raise InvalidInput(
+                f"The property name {name[:80]!r} has a control character.", mend="Remove it from the name."
+            )
 
 
 def _check_scopes(stated: Sequence[Entity] | Sequence[Relationship] | Sequence[Episode]) -> None:

@@ -174,7 +174,7 @@ async def test_a_claim_that_cites_an_episode_that_is_nowhere_is_refused_and_chan
     assert done(await door.client.get(f"{GRAPH}/facts"))["facts"] == []
     assert done(await door.client.get(f"{GRAPH}/stats"))["entities"] == 0
     episodes = [{"text": "It opened in 1902.", "key": "nowhere", "scope": "user/1"}]
-    done(await door.client.put(f"{GRAPH}/episodes", json={"episodes": episodes}))
+    done(await door.client.post(f"{GRAPH}/episodes", json={"episodes": episodes}))
     refused(await door.client.post(f"{GRAPH}/claims", json=body), 422, "'nowhere'")
     seen = {**claim, "episode": "nowhere", "scope": "user/1/chat"}
     assert done(await door.client.post(f"{GRAPH}/claims", json={"claims": [seen]}))["created"] == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -17,6 +18,7 @@ from kgmem.settings import Settings
 from kgmem.storage.postgres.jobs import ProcrastinateQueue, open_queue
 from kgmem.storage.postgres.worker import WorkerOptions
 from kgmem.wiring import open_memory
+from kgmem_api.app import create_app
 from tests.memories import hashing, opened_memory, until
 
 ALONE = WorkerOptions(concurrency=1, heartbeat=0.2, silence=1.0, poll=0.05, slice=0.1, places=("here",))
@@ -309,3 +311,10 @@ async def test_the_age_of_the_oldest_waiting_job_is_told(database_url: str) -> N
         await queue.defer("rebuild", graph="b")
 
         assert 3600 <= (await memory.figures()).oldest_job_seconds < 3700
+        _, secret = await memory.create_key("metrics", "admin")
+        transport = httpx.ASGITransport(create_app(memory, settings=Settings()))
+        headers = {"Authorization": f"Bearer {secret}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as client:
+            lines = (await client.get("/metrics")).text.splitlines()
+        (line,) = [line for line in lines if line.startswith("kgmem_jobs_oldest_waiting_seconds ")]
+        assert 3600 <= float(line.split()[1]) < 3700

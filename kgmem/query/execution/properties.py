@@ -1,8 +1,9 @@
 """What is written: property maps and labels out of expressions, checked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from kgmem.domain.statement import has_control
 from kgmem.query.errors import CypherError
 from kgmem.query.evaluation.setting import Row
 from kgmem.query.execution.run import Run
@@ -35,9 +36,26 @@ async def labels_of(run: Run, labels: Labels | None, row: Row) -> tuple[str, ...
 
 async def all_labels(run: Run, labels: Labels | None, rows: Sequence[Row]) -> list[tuple[str, ...]]:
     """Give for each row the labels that are given to something."""
-    if labels is None or _is_fixed(labels):
-        return [await labels_of(run, labels, {})] * len(rows)
-    return [await labels_of(run, labels, row) for row in rows]
+    if labels is None:
+        return [()] * len(rows)
+    fixed = _is_fixed(labels)
+    found = [await labels_of(run, labels, row) for row in ([{}] if fixed else rows)]
+    for names in found:
+        check_names(run, names, labels.at)
+    return found * len(rows) if fixed else found
+
+
+def check_names(run: Run, names: Iterable[str], at: int) -> None:
+    """Refuse labels, types and names of properties that have a control character. Raises CypherError."""
+    for name in names:
+        if has_control(name):
+            raise run.error(
+                "InvalidArgumentValue",
+                f"The name {name[:80]!r} has a control character.",
+                at,
+                type="ArgumentError",
+                mend="Remove it from the name.",
+            )
 
 
 async def all_properties(
@@ -51,6 +69,7 @@ async def all_properties(
 
 def _properties(run: Run, value: Any, at: int, *, nulls: bool) -> dict[str, Any]:
     held = as_map(run, value, at)
+    check_names(run, held, at)
     if _SIMPLE.issuperset(map(type, held.values())):
         return dict(held)
     if not nulls and (name := next((name for name, each in held.items() if each is None), None)) is not None:
@@ -81,6 +100,8 @@ def storable(run: Run, value: Any, at: int) -> Any:
             if isinstance(each, dict | list) or each is None:
                 raise _refused(run, "A list in a property holds no maps, lists and nulls.", at)
             storable(run, each, at)
+    if isinstance(value, dict):
+        check_names(run, value, at)
     if isinstance(value, Node | Relationship | Path):
         raise _refused(run, "Nodes, relationships and paths cannot be stored in a property.", at)
     return value

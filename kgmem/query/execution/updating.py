@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from kgmem.query.evaluation.setting import Row
-from kgmem.query.execution.properties import as_map, labels_of, storable
+from kgmem.query.execution.properties import as_map, check_names, labels_of, storable
 from kgmem.query.execution.replacing import renewed
 from kgmem.query.execution.run import Rows, Run
 from kgmem.query.planning.steps import Remove, Set
@@ -33,6 +33,7 @@ class Changes:
             value = await self._run.value(item.value, row)
             element, name = await self._target(item.target, row)
             if element is not None:
+                check_names(self._run, (name,), item.target.at)
                 self._put(element, name, storable(self._run, value, item.value.at))
         elif isinstance(item, RemoveProperty):
             element, name = await self._target(item.target, row)
@@ -99,6 +100,7 @@ class Changes:
             raise self._run.error("InvalidArgumentType", problem, item.value.at, type="TypeError")
         new = {name: storable(self._run, each, item.at) for name, each in as_map(self._run, value, item.at).items()}
         held = dict(element.properties)
+        check_names(self._run, new.keys() - held.keys(), item.at)
         touched = new.keys() if item.merge else new.keys() | held.keys()
         now = {**(held if item.merge else {}), **new}
         now = {name: each for name, each in now.items() if each is not None}
@@ -115,6 +117,7 @@ class Changes:
             labels = tuple(label for label in element.labels if label not in names)
             self._run.counters.labels_removed += len(element.labels) - len(labels)
         else:
+            check_names(self._run, names, item.at)
             labels = tuple(dict.fromkeys((*element.labels, *names)))
             self._run.counters.labels_added += len(labels) - len(element.labels)
         if labels != element.labels:

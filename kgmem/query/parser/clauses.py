@@ -180,8 +180,18 @@ class ClauseParser(ProjectionParser):
         """Read USE."""
         at = self.advance().at
         if self.token.kind is Kind.PARAMETER:
-            return Use(at, self.parameter())
-        return Use(at, self.call() if self.call_stands() else self.dotted("a graph's name"))
+            use = Use(at, self.parameter())
+        else:
+            use = Use(at, self.call() if self.call_stands() else self.dotted("a graph's name"))
+        if self.command_stands():
+            problem = f"USE does not go with {self.token.upper} of indexes, constraints and the like."
+            mend = "Send the command to that graph itself, without USE."
+            raise self.error("NotSupported", problem, at, mend=mend)
+        return use
+
+    @abstractmethod
+    def command_stands(self) -> bool:
+        """Whether a command begins here, and not a query."""
 
     def read_load(self) -> Clause:
         """Refuse LOAD CSV by name."""

@@ -137,11 +137,18 @@ def _integer(text: str) -> int:
     return value
 
 
+def _real(text: str) -> float:
+    value = float(text)
+    if math.isinf(value) and str(text).lstrip("+-").lower() not in {"infinity", "inf"}:
+        raise ValueProblem(f"{str(text)[:40]} is too large for a number.", detail="NumberOutOfRange")
+    return value
+
+
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "Null": lambda _value: None,
     "Boolean": bool,
     "Integer": _integer,
-    "Float": float,
+    "Float": _real,
     "String": str,
     "Base64": lambda value: base64.b64decode(value, validate=True),
     "Date": parse_date,
