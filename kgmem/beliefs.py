@@ -88,7 +88,10 @@ class Beliefs:
     async def verify(
         self, graph: str, claim: ClaimStatement | None = None, *, text: str | None = None, scope: str = SHARED
     ) -> Judged:
-        """Say whether a graph supports a claim (or what a text says), contradicts it, or knows nothing of it."""
+        """Say whether a graph supports a claim (or what a text says), contradicts it, or knows nothing of it.
+
+        Raises InvalidInput unless either a claim or a text is given.
+        """
         return await judging.verify(self.parts, graph, claim, text, check_scope(scope))
 
     async def review_queue(
@@ -122,7 +125,7 @@ class Beliefs:
         return await reviewing.correlate(self.parts, graph, correlated)
 
     async def correlations(self, graph: str, *, scope: str = SHARED) -> Sequence[Correlated]:
-        """Give what hangs together."""
+        """Give the facts that were declared or found to hang together, with kind, strength and reason."""
         return await self.parts.claims.correlations(graph, check_scope(scope))
 
     async def end_correlation(self, graph: str, id_: int, *, by: str, reason: str, scope: str = SHARED) -> None:

@@ -50,7 +50,10 @@ _UNSET: Any = object()
 
 
 class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
-    """A knowledge memory over one database: graphs, what they hold, and recall. Safe to share between tasks."""
+    """A knowledge memory over one database: graphs, what they hold, and recall. Safe to share between tasks.
+
+    A method that takes the name of a graph raises NotFound where there is no such graph.
+    """
 
     # Graphs
 
@@ -163,7 +166,11 @@ class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
     # What a graph holds
 
     async def put_entities(self, graph: str, entities: Sequence[Entity]) -> Written:
-        """Merge statements of entities into a graph, in one transaction."""
+        """Merge statements of entities into a graph, in one transaction; returns counts, and ids in their order.
+
+        Raises InvalidInput, SchemaViolation, EmbeddingMismatch, VersionConflict, and Conflict for a unique value that
+        is taken; then nothing is written.
+        """
         return await remembering.put_entities(self.parts, graph, entities)
 
     async def get_entity(self, graph: str, key: str, *, scope: str = SHARED) -> Entity:
@@ -181,11 +188,18 @@ class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
     async def delete_entities(
         self, graph: str, keys: Sequence[str], *, scope: str = SHARED, version: int | None = None
     ) -> Deleted:
-        """Delete entities of exactly this scope, with their relationships. Raises VersionConflict."""
+        """Delete entities of exactly this scope, with their relationships. Keys that are not there are no error.
+
+        Raises VersionConflict.
+        """
         return await remembering.delete_entities(self.parts, graph, keys, check_scope(scope), version)
 
     async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Written:
-        """Merge statements of relationships into a graph, in one transaction. Raises UnknownEntities."""
+        """Merge statements of relationships into a graph, in one transaction; returns counts, and ids in their order.
+
+        Raises UnknownEntities where an end does not exist, InvalidInput, SchemaViolation, VersionConflict, and Conflict
+        for a unique value that is taken; then nothing is written.
+        """
         return await remembering.put_relationships(self.parts, graph, relationships)
 
     async def get_relationship(self, graph: str, id_: int, *, scope: str = SHARED) -> Relationship:
@@ -371,7 +385,7 @@ class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
         return await self.parts.jobs.list(graph=graph, status=status, limit=limit)
 
     async def defer(self, task: str, *, graph: str | None = None, **arguments: Any) -> int | None:
-        """Ask for background work (embed, reembed, rebuild); None when it already waits."""
+        """Ask for a job by its name (docs/operations.md); gives its id, or None when it waits already."""
         return await self.parts.jobs.defer(task, graph=graph, **arguments)
 
     async def health(self) -> Health:
@@ -410,7 +424,7 @@ class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
         return await self.parts.keys.create(name, right, graph=graph, scope=check_scope(scope), expires_at=expires_at)
 
     async def keys(self) -> Sequence[Key]:
-        """Give all API keys, without secrets."""
+        """Give all API keys, revoked and expired ones too, without secrets."""
         return await self.parts.keys.list()
 
     async def revoke_key(self, id_: str) -> Key:

@@ -4,7 +4,8 @@ from kgmem.services.parts import Parts
 
 
 async def make_facts(parts: Parts, graph: str) -> None:
-    """Make the facts of a graph where they are not as its setting says."""
+    """Make the facts of a graph where they are not as its setting says. Raises NotFound."""
+    await parts.graphs.get(graph)
     if graph in await parts.index.without_facts():
         await parts.index.make_facts(graph)
         if parts.embedder:
