@@ -12,6 +12,8 @@ does while latches are held: no timeout, no cancellation and no termination reac
 DATABASE, in whatever database, waits for it. An error ends that, also one that is caught at once and told to nobody.
 """
 
+import contextlib
+
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
@@ -58,7 +60,9 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg brings no
                 query = f"{_RAISE_AND_CATCH}; RELEASE SAVEPOINT {_SAVEPOINT}"
             elif query.rstrip(";") == "ROLLBACK" and self._rollback is not None:
                 await self._rollback.fetch(timeout=timeout)
-                await super().execute(_RAISE_AND_CATCH, timeout=timeout)
+                # A cancellation that was not heeded before is now, and has nothing left to stop.
+                with contextlib.suppress(asyncpg.QueryCanceledError):
+                    await super().execute(_RAISE_AND_CATCH, timeout=timeout)
                 return "ROLLBACK"
         status: str = await super().execute(query, *args, timeout=timeout)
         return status
