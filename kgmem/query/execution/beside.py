@@ -12,7 +12,9 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
+from kgmem.callers import caller
 from kgmem.domain.errors import TimedOut
+from kgmem.query.execution.turns import TURNS
 
 T = TypeVar("T")
 
@@ -73,7 +75,7 @@ class _Driven(Generic[T]):
 class Beside:
     """The threads of one statement, and what they ask of the event loop."""
 
-    __slots__ = ("_asked", "_driven", "_ended", "_home", "_loop", "resumed")
+    __slots__ = ("_asked", "_driven", "_ended", "_home", "_loop", "_who", "resumed")
 
     def __init__(self) -> None:
         """Begin with the statement, in its event loop."""
@@ -81,6 +83,7 @@ class Beside:
         self._home = threading.get_ident()
         self._asked: set[asyncio.Task[Any]] = set()
         self._driven = 0
+        self._who = caller()
         self._ended = False
         self.resumed = 0.0  # When the steps went on after the event loop had served others, by time.perf_counter().
 
@@ -154,12 +157,15 @@ class Beside:
                 set_it(value)
 
         def run() -> None:
+            TURNS.begin(self._who)
             try:
                 result = context.run(work)
             except BaseException as error:
                 self._loop.call_soon_threadsafe(settle, done.set_exception, error)
             else:
                 self._loop.call_soon_threadsafe(settle, done.set_result, result)
+            finally:
+                TURNS.end()
 
         threading.Thread(target=run, name="kgmem cypher", daemon=True).start()
         try:
@@ -181,7 +187,17 @@ class Beside:
             finally:
                 self._asked.discard(task)
 
-        return asyncio.run_coroutine_threadsafe(answer(), self._loop).result()
+        asked = asyncio.run_coroutine_threadsafe(answer(), self._loop)
+        TURNS.end()
+        try:
+            return asked.result()
+        finally:
+            TURNS.begin(self._who)
+
+    def give_way(self) -> None:
+        """Let other statements compute, where this one has had its slice in a thread."""
+        if self.away:
+            TURNS.give_way(self._who)
 
     async def _end(self) -> None:
         """Let no thread go on, and wait until what they asked is over: it must not use the connection after this."""

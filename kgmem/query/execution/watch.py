@@ -30,6 +30,7 @@ class Watch:
 
     def __call__(self) -> None:
         """Go on, or raise TimedOut, or ValueProblem where too much memory is taken."""
+        self._beside.give_way()
         now = time.monotonic()
         if now > self._deadline or self._beside.ended:
             raise out_of_time(self._limits.seconds)
