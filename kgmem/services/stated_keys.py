@@ -23,18 +23,19 @@ _TABLES = """
 PRAGMA journal_mode = off;
 PRAGMA synchronous = off;
 PRAGMA temp_store = file;
-CREATE TABLE stated (file INTEGER, kind INTEGER, scope TEXT, key TEXT, line INTEGER);
+CREATE TABLE stated (hash INTEGER, file INTEGER, kind INTEGER, scope TEXT, key TEXT, line INTEGER);
 CREATE TABLE present (kind INTEGER, scope TEXT, key TEXT, label TEXT, PRIMARY KEY (kind, scope, key)) WITHOUT ROWID;
 CREATE TABLE waiting (id INTEGER PRIMARY KEY, file TEXT, line INTEGER, kind TEXT, record TEXT);
 """
 _DUPLICATES = """
-CREATE TABLE duplicate AS SELECT file, kind, scope, key, min(rowid) AS first, count(*) - 1 AS further
-FROM stated GROUP BY file, kind, scope, key HAVING count(*) > 1
-"""
+CREATE TABLE duplicate AS SELECT hash, file, kind, scope, key, min(rowid) AS first, count(*) - 1 AS further
+FROM stated GROUP BY hash, file, kind, scope, key HAVING count(*) > 1
+"""  # The hash first, since SQLite sorts whole numbers several times faster than texts.
 _COUNTS = "SELECT file, kind, sum(further) FROM duplicate GROUP BY file, kind ORDER BY file, kind"
 _FIRST = """
 SELECT s.line, s.key, f.line FROM stated s
-JOIN duplicate d ON d.file = s.file AND d.kind = s.kind AND d.scope = s.scope AND d.key = s.key AND s.rowid > d.first
+JOIN duplicate d ON d.hash = s.hash AND d.file = s.file AND d.kind = s.kind AND d.scope = s.scope AND d.key = s.key
+    AND s.rowid > d.first
 JOIN stated f ON f.rowid = d.first
 WHERE s.file = ? AND s.kind = ? ORDER BY s.rowid LIMIT ?
 """
@@ -71,7 +72,7 @@ class StatedKeys:
     def take(self, chunk: Sequence[Found]) -> None:
         """Note the keys that a chunk of records states, each with its file and line."""
         with _translating():
-            self._database.executemany("INSERT INTO stated VALUES (?, ?, ?, ?, ?)", self._stated(chunk))
+            self._database.executemany("INSERT INTO stated VALUES (?, ?, ?, ?, ?, ?)", self._stated(chunk))
 
     def duplicates(self) -> Sequence[Duplicates]:
         """Give which files state a key more than once: by file and kind how often, and the first of them."""
@@ -128,7 +129,7 @@ class StatedKeys:
     def _first(self, file: int, kind: int) -> Sequence[DuplicateKey]:
         return [DuplicateKey(*row) for row in self._database.execute(_FIRST, (file, kind, _SHOWN))]
 
-    def _stated(self, chunk: Sequence[Found]) -> Iterator[tuple[int, int, str, str, int]]:
+    def _stated(self, chunk: Sequence[Found]) -> Iterator[tuple[int, int, int, str, str, int]]:
         for name, found in chunk:
             file = self._files.setdefault(name, len(self._files))
             if isinstance(found, Columns):
@@ -138,9 +139,9 @@ class StatedKeys:
                 if record.key:
                     scope = getattr(record, "scope", SHARED)
                     given = SHARED if isinstance(scope, NamedShared) else str(scope) or self._scope
-                    yield file, KINDS.index(kind_of(record)), given, str(record.key), found.line
+                    yield hash(record.key), file, KINDS.index(kind_of(record)), given, str(record.key), found.line
 
-    def _in_columns(self, file: int, columns: Columns) -> Iterator[tuple[int, int, str, str, int]]:
+    def _in_columns(self, file: int, columns: Columns) -> Iterator[tuple[int, int, int, str, str, int]]:
         keys: Any = columns.fields.get("key")
         if keys is None or keys.null_count == len(columns):
             return
@@ -149,7 +150,7 @@ class StatedKeys:
         scopes = (each or self._scope for each in named.to_pylist()) if named is not None else repeat(self._scope)
         for scope, key, line in zip(scopes, keys.to_pylist(), columns.lines.to_pylist(), strict=False):
             if key:
-                yield file, kind, scope, key, line
+                yield hash(key), file, kind, scope, key, line
 
 
 @contextmanager
