@@ -219,16 +219,16 @@ def _normal(text: str) -> str:
 
 
 def _play_json(text: str, player: Player, folder: Path) -> None:
-    """Ask questions of the sample graph; check records as an import would."""
-    for told in _values(text):
-        if "type" in told:
-            (folder / "records.jsonl").write_text(json.dumps(told))
-            player.shell("kgmem import records.jsonl --graph main --dry-run --on-error stop", folder)
-        else:
-            headers = {"Authorization": f"Bearer {player.key}"}
-            answer = httpx.post(f"{player.address}/v1/graphs/apollo/recall", json=told, headers=headers)
-            assert answer.status_code == 200, answer.text
-            assert answer.json()["hits"], f"{told} finds nothing."
+    """Ask questions of the sample graph; import records."""
+    records = [told for told in _values(text) if "type" in told]
+    if records:
+        (folder / "records.jsonl").write_text("".join(json.dumps(told) + "\n" for told in records))
+        player.shell("kgmem import records.jsonl --graph main --on-error stop", folder)
+    for told in [told for told in _values(text) if "type" not in told]:
+        headers = {"Authorization": f"Bearer {player.key}"}
+        answer = httpx.post(f"{player.address}/v1/graphs/apollo/recall", json=told, headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["hits"], f"{told} finds nothing."
 
 
 def _values(text: str) -> Iterator[dict[str, object]]:
