@@ -37,6 +37,8 @@ GRAPHS = {"cypher.md": "apollo", "formats-rdf.md": "team"}  # What queries and q
 DOCTOR = 'kgmem() { command kgmem "$@" || { code=$?; [ "$1 $code" = \'doctor 1\' ] || return $code; }; }'
 
 
+UNKNOWN = f"A block of no known kind: mark it with <!-- not run: REASON -->, one of {', '.join(REASONS)}."
+
 # How many blocks are not run, by reason, so that nobody silences one without a word.
 NOT_RUN = {
     "needs a Neo4j server": 6,
@@ -46,7 +48,7 @@ NOT_RUN = {
     "makes the project anew": 1,
     "takes minutes": 1,
     "does not end": 1,
-    "an illustration": 11,
+    "an illustration": 12,
 }
 
 
@@ -202,7 +204,7 @@ def _play_block(name: str, block: Block, player: Player, folder: Path) -> None:
     elif block.language == "toml":
         _play_toml(text, player, folder)
     else:
-        raise AssertionError(f"What is this? Mark it with <!-- not run: {' | '.join(REASONS)} -->\n{text}")
+        raise AssertionError(f"{UNKNOWN}\n{text}")
 
 
 def _with_id(text: str, player: Player, folder: Path) -> str:
@@ -255,6 +257,7 @@ def test_every_reason_for_which_a_block_is_not_run_is_known_and_used() -> None:
     counted = dict.fromkeys(REASONS, 0)
     for name, page in PAGES.items():
         for block in blocks(page):
+            assert block.reason or block.language != "text", f"{name}, line {block.line}: {UNKNOWN}"
             if block.reason is not None:
                 assert block.reason in REASONS, f"{name}, line {block.line}: {block.reason}"
                 counted[block.reason] += 1
