@@ -117,6 +117,12 @@ _OF_QUERIES = {
         "data exception - numeric value out of range",
     ),
     "ArgumentError": ("Neo.ClientError.Statement.ArgumentError", "22N03", "data exception - invalid argument"),
+    # By this code and "in an implicit transaction" clients know that they have to send the query by itself.
+    "TransactionStartFailed": (
+        "Neo.DatabaseError.Transaction.TransactionStartFailed",
+        "25N01",
+        "invalid transaction state - invalid mix of transactions",
+    ),
     "SemanticError": ("Neo.ClientError.Statement.SemanticError", "42001", _SYNTAX[2]),
     "InvalidBookmark": (
         "Neo.ClientError.Transaction.InvalidBookmark",

@@ -5,7 +5,7 @@ from typing import Any
 
 import neo4j
 import pytest
-from neo4j.exceptions import ClientError
+from neo4j.exceptions import ClientError, Neo4jError
 
 from kgmem.bolt.graphs import MemoryBackend
 from kgmem.bolt.server import Listening, serving
@@ -74,7 +74,7 @@ async def test_the_query_api_runs_use_and_knows_names_and_bookmarks(two: Door) -
     refused(await two.client.post("/db/OTHER/query/v2", json={"statement": "RETURN 1"}, headers=bound), 404, "OTHER")
     begun = done(await two.client.post(f"{run}/tx", json={}), 202)
     id_ = begun["transaction"]["id"]
-    refused(await two.client.post(f"{run}/tx/{id_}", json={"statement": BATCHED}), 422, "transaction that is open")
+    refused(await two.client.post(f"{run}/tx/{id_}", json={"statement": BATCHED}), 422, "implicit transaction")
     assert await numbers(two) == [[1], [5, 10]]
 
 
@@ -87,8 +87,9 @@ async def test_bolt_runs_use_and_batches_and_gives_bookmarks_after_reading(two: 
             assert [each.startswith("kgmem:") for each in read] == [True]
             await (await session.run(WRITE)).consume()
             await (await session.run(BATCHED)).consume()
-            with pytest.raises(ClientError, match="transaction that is open"):
+            with pytest.raises(Neo4jError, match="can only be executed in an implicit transaction") as caught:
                 await session.execute_write(lambda work: work.run(BATCHED))
+            assert caught.value.code == "Neo.DatabaseError.Transaction.TransactionStartFailed"
         assert await numbers(two) == [[1], [5, 10]]
         answer = await two.memory.cypher("main", "MATCH (b:B) RETURN count(b)")
         assert list(answer.rows) == [(2,)]

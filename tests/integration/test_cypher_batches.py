@@ -115,7 +115,7 @@ async def test_what_cannot_be_run_in_transactions_is_refused(memory: Memory, gra
 
 async def test_it_is_refused_in_a_transaction_that_is_open(memory: Memory, graph: str) -> None:
     async with memory.cypher_transaction(graph, mode="write") as transaction:
-        with pytest.raises(InvalidInput, match="transaction that is open"):
+        with pytest.raises(InvalidInput, match="in an implicit transaction"):
             await transaction.run(CypherQuery(f"{FAILING} IN TRANSACTIONS RETURN made", mode="write"))
     assert await kept(memory, graph) == []
 

@@ -114,7 +114,7 @@ class Engine:
         async with _within(asked.limits.seconds):
             understood = await self._understood(asked)
             if understood.is_batched:
-                problem = "CALL { } IN TRANSACTIONS cannot be run in a transaction that is open."
+                problem = "CALL { } IN TRANSACTIONS can only be executed in an implicit transaction; one is open."
                 mend = "Run it by itself: without BEGIN (:auto in Neo4j's tools, session.run in its drivers)."
                 raise CypherError(
                     "TransactionStartFailed", problem, query=asked.text, at=0, type="TransactionError", mend=mend

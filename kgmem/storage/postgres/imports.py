@@ -111,7 +111,10 @@ class PostgresImports(ImportRegister):
                 await _journal(connection, id_, number, _counted(load.result, "relationship"))
                 return load.result
 
-            return await self.database.transact(work)
+            result = await self.database.transact(work)
+            if result is not None:
+                await self._statistics.grow(layout, EDGE, result.created)
+            return result
 
     async def note(
         self,
@@ -224,8 +227,10 @@ class PostgresImports(ImportRegister):
             return await self.database.transact(work)
 
     async def build_indexes(self, graph: str) -> None:
-        """Build what large batches have set aside."""
+        """Build what large batches have set aside, and let the planner know what was loaded."""
         await self.aside.build(graph)
+        async with self.catalog.on(graph) as layout:
+            await self._statistics.settle(layout)
 
     async def left_without_indexes(self) -> Sequence[str]:
         """Give the graphs of which an import that died has left indexes aside."""

@@ -7,6 +7,8 @@ from kgmem.storage.postgres.layout import VERTEX, Layout
 from kgmem.storage.postgres.statements import statement
 
 _LEAST = 20_000
+# At the end of a load: autovacuum would look at the table for fewer, but only within a minute.
+_LEAST_AT_END, _SHARE_AT_END = 1_000, 0.1
 
 
 class Statistics:
@@ -32,6 +34,18 @@ class Statistics:
                 self._known[name] += self._since[name]
                 self._since[name] = 0
                 await _analyze(connection, table)
+
+    async def settle(self, layout: Layout) -> None:
+        """Analyze what has grown since by a tenth or more: the first queries after a load are planned for all of it."""
+        for name in [each for each in self._since if each[0] == layout.id]:
+            since = self._since.pop(name)
+            self._known.pop(name, None)
+            if since < _LEAST_AT_END:
+                continue
+            async with self.database.connection() as connection:
+                known = await connection.fetchval(statement("aside", "rows_known"), name[1])
+                if since >= _SHARE_AT_END * known:
+                    await _analyze(connection, name[1])
 
 
 async def _analyze(connection: asyncpg.Connection, table: str) -> None:

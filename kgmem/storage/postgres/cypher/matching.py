@@ -220,8 +220,12 @@ class MatchStatement:
             " AND ".join([self._part("label_rows", label=table), *self._all_met(inside, "t.properties")])
             for table in tables
         )
-        self.tables.append(f"({' UNION ALL '.join(parts)}) {alias}")
+        rows = " UNION ALL ".join(parts)
         outside = [each for each in asked if each.column is not None]
+        if not outside and any(each.operator == "=" for each in inside):
+            # Read once: where Postgres expects too few rows elsewhere, it would read these tables for each of those.
+            rows = self._part("read_once") % {"rows": rows}
+        self.tables.append(f"({rows}) {alias}")
         self.conditions += self._all_met(outside, f"{alias}.properties")
         self.ids[node.name] = f"{alias}.id"
         self.rows[node.name] = alias

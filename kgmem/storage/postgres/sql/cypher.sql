@@ -62,6 +62,9 @@ SELECT min(known_from) FROM (
 -- name: label_rows
 SELECT t.id::text::bigint AS id, t.properties FROM {graph}.{label} t WHERE true
 
+-- name: read_once
+WITH n AS MATERIALIZED (%(rows)s) SELECT * FROM n
+
 -- name: tables_with_further
 -- One look into the index for each table that has such nodes, and one more.
 WITH RECURSIVE tables (first) AS (
