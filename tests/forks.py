@@ -6,6 +6,8 @@ ends with the child's exit code. So a command takes a tenth of the time that it 
 """
 
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -32,7 +34,7 @@ def forks(folder: Path) -> Iterator[Path]:
     The folder's path must be short enough for a socket in it.
     """
     address = str(folder / "forks")
-    process = subprocess.Popen([sys.executable, "-m", "tests.fork_server", address])
+    process = subprocess.Popen([sys.executable, "-m", "tests.fork_server", address], start_new_session=True)
     commands = folder / "bin"
     commands.mkdir()
     for name in ("kgmem", "python"):
@@ -44,5 +46,5 @@ def forks(folder: Path) -> Iterator[Path]:
             time.sleep(0.02)
         yield commands
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)  # What was started by it, such as a server, ends with it.
         process.wait()
