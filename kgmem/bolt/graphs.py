@@ -12,7 +12,6 @@ from kgmem.domain.access import Key
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode
 from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated
 from kgmem.memory import DEFAULT_GRAPH, Memory
-from kgmem.query.values.wire import check_finite
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +130,6 @@ class GraphTransaction:
     async def run(self, query: str, parameters: Mapping[str, Any]) -> "Rows":
         """Run a query. Raises CypherError, Forbidden, TimedOut."""
         act_for(self.key.id, self.database)
-        check_finite(dict(parameters))
         try:
             if self._open is None:
                 answer = await self.memory.cypher(

@@ -1,7 +1,6 @@
 """What no interface stores: names with control characters, numbers that are none, open rings; and USE with commands."""
 
 import json
-import math
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -110,13 +109,6 @@ async def test_a_typed_number_that_is_too_large_is_refused(kept: Door) -> None:
     typed = {"statement": "CREATE (n {a: $a})", "parameters": {"a": {"$type": "Float", "_value": "1e400"}}}
     headers = {"content-type": "application/vnd.neo4j.query"}
     refused(await kept.client.post(QUERY_API, content=json.dumps(typed), headers=headers), 422, "too large")
-
-
-@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-async def test_bolt_takes_no_number_that_is_none(kept: Door, driver: neo4j.AsyncDriver, number: float) -> None:
-    for value in (number, [1.0, number], {"deep": [{"a": number}]}):
-        with pytest.raises(ClientError, match="number of a parameter"):
-            await driver.execute_query("CREATE (n {a: $a})", {"a": value}, database_="main")
 
 
 @pytest.mark.parametrize(

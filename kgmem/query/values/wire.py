@@ -62,24 +62,6 @@ def from_json(plain: Any, depth: int = 0) -> Any:
     return _of_tagged(plain, depth)
 
 
-def check_finite(value: Any) -> None:
-    """Refuse NaN and infinite numbers in a parameter that came as values and not as JSON. Raises ValueProblem."""
-    left = [value]
-    while left:
-        each = left.pop()
-        kind = type(each)
-        if kind is float and not math.isfinite(each):
-            raise ValueProblem(
-                f"A number of a parameter is {_named(each)}.",
-                detail="NumberOutOfRange",
-                mend="Leave it out, or send null; where it is meant, write 0.0 / 0.0 or 1.0 / 0.0 in the query.",
-            )
-        if kind is list:
-            left += each
-        elif kind is dict:
-            left += each.values()
-
-
 def _of_tagged(plain: dict[str, Any], depth: int) -> Any:
     name, value = plain[TAG], plain.get("value")
     if name == "map" and type(value) is dict and len(plain) == 2:
