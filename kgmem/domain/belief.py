@@ -1,4 +1,4 @@
-"""What a graph believes, as records that travel: claims, decisions, facts, correlations, trust and merges.
+"""What a graph believes, as records that travel: claims, decisions, facts, correlations, trust, merges and pairs.
 
 Unlike statements of entities and relationships these name nothing by number: a claim is known by what it states, a
 decision by what it decided when. So they can be taken into any graph, and again.
@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-BeliefKind = Literal["claim", "decision", "fact", "correlation", "trust", "merge"]
+BeliefKind = Literal["claim", "decision", "fact", "correlation", "trust", "merge", "pair"]
 # In the order in which they can be stored: decisions and facts refer to claims, facts to decisions.
-BELIEF_KINDS: tuple[BeliefKind, ...] = ("claim", "decision", "fact", "correlation", "trust", "merge")
+BELIEF_KINDS: tuple[BeliefKind, ...] = ("claim", "decision", "fact", "correlation", "trust", "merge", "pair")
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,10 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, _Read]]] = {
         "keep": _KEY, "gone": _KEY, "by": fields.text(0, 500), "reason": _REASON, "at": _known, "scope": _SCOPE,
         "detail": _json,
     },
+    "pair": {
+        "one": _KEY, "other": _KEY, "decided": _of("different"), "by": fields.text(0, 500), "reason": _REASON,
+        "at": _known, "scope": _SCOPE, "detail": _json,
+    },
 }  # fmt: skip
 REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "claim": ("source", "subject", "predicate"),
@@ -79,5 +83,6 @@ REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "correlation": ("relation", "detail"),
     "trust": ("of", "detail"),
     "merge": ("keep", "gone", "at"),
+    "pair": ("one", "other", "decided"),
 }
 AS_JSON: Final = frozenset({"value", "span", "relationship", "detail", "facts"})  # Fields of any JSON value.

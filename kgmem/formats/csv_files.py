@@ -24,6 +24,7 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "correlation": "correlations.csv",
     "trust": "trust.csv",
     "merge": "merges.csv",
+    "pair": "pairs.csv",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 

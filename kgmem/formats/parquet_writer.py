@@ -28,6 +28,7 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "correlation": "correlations.parquet",
     "trust": "trust.parquet",
     "merge": "merges.parquet",
+    "pair": "pairs.parquet",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 # In a file's own notes: what its rows are, and of which space its embeddings.

@@ -16,7 +16,7 @@ from kgmem.domain.source import Source
 Record: TypeAlias = Entity | Relationship | Episode | Source
 AnyRecord: TypeAlias = Record | BeliefRecord
 Kind = Literal[
-    "entity", "relationship", "episode", "source", "claim", "decision", "fact", "correlation", "trust", "merge"
+    "entity", "relationship", "episode", "source", "claim", "decision", "fact", "correlation", "trust", "merge", "pair"
 ]
 # In the order in which they can be stored.
 KINDS: tuple[Kind, ...] = ("source", "entity", "relationship", "episode")

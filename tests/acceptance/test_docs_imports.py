@@ -48,7 +48,7 @@ FILES = {
 }
 IRI = "http://example.org/"
 TERM = f"<{IRI}s> <{IRI}p> <<( <{IRI}a> <{IRI}b> <{IRI}c> )>> .\n".encode()
-BELIEFS = {"claims", "decisions", "facts", "correlations", "learned trust", "merges"}
+BELIEFS = {"claims", "decisions", "facts", "correlations", "learned trust", "merges", "pairs"}
 DIRECTED = f'<{IRI}s> <{IRI}q> "x"@en--ltr .\n'.encode()
 
 
@@ -118,6 +118,7 @@ def believed() -> Sequence[BeliefRecord]:
         "correlation": {"relation": "exclusion", "detail": {"topics": []}},
         "trust": {"of": "source", "source": "nasa", "trust": 0.5, "detail": {}},
         "merge": {"keep": "b", "gone": "c", "at": at},
+        "pair": {"one": "b", "other": "c", "decided": "different"},
     }
     return [BeliefRecord(kind, told[kind]) for kind in BELIEF_KINDS]
 

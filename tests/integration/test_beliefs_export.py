@@ -1,4 +1,4 @@
-"""What a graph believes goes out with an export and comes back: claims, decisions, facts, trust, merges."""
+"""What a graph believes goes out with an export and comes back: claims, decisions, facts, trust, merges, pairs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict
 from kgmem.domain.interval import iso, now
 from kgmem.domain.relationship import Relationship
-from kgmem.domain.resolution import MergeAsked
+from kgmem.domain.resolution import Candidate, MergeAsked
 from kgmem.memory import Memory
 from kgmem.services.export_records import ExportOptions
 from tests.memories import change_feed, new_graph
@@ -23,7 +23,7 @@ SCHEMA = {"kinds": {"LED_BY": {"functional": True}}, "predicates": {"population"
 
 @pytest.fixture
 async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
-    """A graph with claims, withdrawn ones too, decisions, a correlation, learned trust, and a merge."""
+    """A graph with claims, withdrawn ones too, decisions, a correlation, learned trust, a merge, and pairs."""
     name = await new_graph(memory, f"beliefs_{abs(hash(request.node.name)):x}"[:40], schema=SCHEMA)
     await memory.put_entities(name, [Entity(key) for key in ("acme", "globex", "alice", "bob", "bobby", "berne")])
     await memory.put_episodes(name, [Episode("Alice leads Acme.", key="e1")])
@@ -53,7 +53,20 @@ async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
     await memory.withdraw_claims(name, source="b", dry_run=False)
     await memory.weigh(name)
     await memory.merge_entities(name, MergeAsked("bob", "bobby", "ann", "One man."))
+    await memory.put_entities(name, [Entity(key, scope="user/1") for key in ("x1", "x2")])
+    for scope, one, other in (("", "acme", "globex"), ("user/1", "x1", "x2")):
+        await memory.propose_merges(name, [Candidate(one, other, 1.5, {"name": 1.5}, "types")], scope=scope)
+        (waiting,) = [each for each in (await memory.merge_candidates(name, scope=scope)).items if each.scope == scope]
+        assert waiting.id is not None
+        await memory.tell_apart(name, waiting.id, by="ann", reason=f"Two in {scope!r}.", scope=scope)
     return name
+
+
+async def decided_pairs(memory: Memory, graph: str, folder: Path, scope: str | None = None) -> list[dict[str, Any]]:
+    """The pairs that people marked as different, as an export has them."""
+    target = folder / f"pairs_of_{graph}.jsonl"
+    await memory.export_file(graph, target, ExportOptions(kind="pair", scope=scope))
+    return [orjson.loads(line) for line in target.read_bytes().splitlines()]
 
 
 async def held(memory: Memory, graph: str, scope: str = "user/1") -> dict[str, Any]:
@@ -113,7 +126,7 @@ async def test_what_a_graph_believes_comes_back_into_another_graph_and_twice(
     target = tmp_path / name
     done = await memory.export_file(graph, f"{target}/" if format_ else target, ExportOptions(format=format_))
     before = await held(memory, graph)
-    assert {"claim", "decision", "fact", "correlation", "trust", "merge"} <= done.records.keys()
+    assert {"claim", "decision", "fact", "correlation", "trust", "merge", "pair"} <= done.records.keys()
     assert not {key: count for key, count in done.lost.items() if "graph" not in key}
 
     files = sorted(target.iterdir()) if format_ else [target]
@@ -121,10 +134,16 @@ async def test_what_a_graph_believes_comes_back_into_another_graph_and_twice(
 
     assert not result.rejections
     assert await held(memory, other) == before
+    pairs = await decided_pairs(memory, graph, tmp_path)
+    assert [(each["one"], each["by"], each["reason"]) for each in pairs] == [
+        ("acme", "ann", "Two in ''."), ("x1", "ann", "Two in 'user/1'."),
+    ]  # fmt: skip
+    assert await decided_pairs(memory, other, tmp_path) == pairs
     feed = await change_feed(memory, other)
     again = await memory.import_files(other, files)
     assert (again.rejected, again.created) == (0, 0)
     assert await held(memory, other) == before
+    assert await decided_pairs(memory, other, tmp_path) == pairs
     assert [each for each in (await change_feed(memory, other))[len(feed) :] if each.kind in {"claim", "fact"}] == []
 
 
@@ -172,6 +191,57 @@ async def test_a_merge_that_was_imported_is_not_undone(memory: Memory, graph: st
         await memory.undo_merge(other, merge.id, by="ann", reason="Two men.")
 
 
+async def test_a_pair_that_a_person_marked_as_different_is_not_proposed_where_it_was_imported(
+    memory: Memory, tmp_path: Path
+) -> None:
+    one, other = [await new_graph(memory, f"pair_{n}_{abs(hash(tmp_path)):x}") for n in (1, 2)]
+    for graph in (one, other):
+        await memory.put_entities(graph, [Entity(key, "Person", name="Ann Lee") for key in ("ann", "lee")])
+        await memory.put_entities(graph, [Entity(key, "Person", name="Bo", scope="user/1") for key in ("bo", "bob")])
+        await memory.find_duplicates(graph)
+        await memory.find_duplicates(graph, scope="user/1")
+    waiting = {each.one: each for each in (await memory.merge_candidates(one, scope="user/1")).items}
+    assert waiting.keys() == {"ann", "bo"}
+    for key, scope in (("ann", ""), ("bo", "user/1")):
+        id_ = waiting[key].id
+        assert id_ is not None
+        await memory.tell_apart(one, id_, by="cy", reason="Met both.", scope=scope)
+    shared = tmp_path / "shared.jsonl"
+    await memory.export_file(one, shared, ExportOptions(scope=""))
+    assert [each["one"] for each in await decided_pairs(memory, one, tmp_path, scope="user/1")] == ["bo"]
+
+    result = await memory.import_files(other, [shared])
+
+    assert (result.rejected, result.created, result.updated) == (0, 0, 1)
+    assert [each.one for each in (await memory.merge_candidates(other, scope="user/1")).items] == ["bo"]
+    assert await memory.find_duplicates(other) == (2, 0)
+    (pair,) = await decided_pairs(memory, other, tmp_path)
+    assert (pair["one"], pair["by"], pair["reason"]) == ("ann", "cy", "Met both.")
+
+
+async def test_what_was_decided_of_a_pair_here_stays_and_bad_pairs_are_refused(memory: Memory, tmp_path: Path) -> None:
+    graph = await new_graph(memory, f"pairs_{abs(hash(tmp_path)):x}")
+    good = {"type": "pair", "one": "zoe", "other": "ann", "decided": "different", "by": "cy", "at": "2020-01-01"}
+    bad = [
+        {**good, "other": "zoe"}, {**good, "decided": "same"}, {**good, "other": "x", "detail": {"parts": [1]}},
+        {**good, "other": "y", "detail": {"evidence": "much"}}, {"type": "pair", "one": "zoe", "other": "z"},
+        {**good, "other": "w", "detail": {"evidence": 1e300}}, {**good, "other": "v", "detail": 5},
+    ]  # fmt: skip
+    path = tmp_path / "pairs.jsonl"
+    path.write_bytes(b"\n".join(map(orjson.dumps, [good, *bad, {**good, "one": "ann", "other": "zoe", "by": "dan"}])))
+
+    result = await memory.import_files(graph, [path])
+
+    assert sorted(each.line for each in result.rejections) == list(range(2, 9))
+    assert result.read == result.created + result.updated + result.unchanged + result.rejected
+    (pair,) = await decided_pairs(memory, graph, tmp_path)
+    assert (pair["one"], pair["other"], pair["by"]) == ("ann", "zoe", "cy")
+    path.write_bytes(orjson.dumps({**good, "by": "eve"}))
+    assert (await memory.import_files(graph, [path])).unchanged == 1
+    assert await decided_pairs(memory, graph, tmp_path) == [pair]
+    assert await memory.propose_merges(graph, [Candidate("zoe", "ann", 9.0, {})]) == 0
+
+
 async def test_claims_may_be_written_by_hand_and_bad_records_cost_only_themselves(
     memory: Memory, tmp_path: Path
 ) -> None:
@@ -204,4 +274,4 @@ async def test_formats_that_carry_no_claims_say_so(memory: Memory, graph: str, t
     done = await memory.export_file(graph, tmp_path / "all.graphml", ExportOptions())
 
     assert done.lost["claims"] >= 10
-    assert {"decisions", "facts", "correlations", "learned trust", "merges"} <= done.lost.keys()
+    assert {"decisions", "facts", "correlations", "learned trust", "merges", "pairs"} <= done.lost.keys()

@@ -19,7 +19,7 @@ Told: TypeAlias = dict[str, Any]
 async def beliefs(
     connection: asyncpg.Connection, layout: Layout, scope: str | None
 ) -> AsyncGenerator[Sequence[BeliefRecord], None]:
-    """Give claims, decisions, facts, correlations, trust and merges of one scope, or of all, in pages of one kind."""
+    """Give the beliefs of one scope, or of all, in pages of one kind; kinds in the order of BELIEF_KINDS."""
     reader = _Reader(connection, layout)
     plain: Sequence[tuple[BeliefKind, str, Callable[[Any, Mapping[int, str]], Told]]] = (
         ("claim", "claims", _claim),
@@ -39,6 +39,8 @@ async def beliefs(
             yield [BeliefRecord("trust", _said(tell(row))) for row in rows]
     async for rows in reader.pages("merges", scope):
         yield [BeliefRecord("merge", _said(_merge(row))) for row in rows]
+    async for rows in reader.pages("pairs", scope):
+        yield [BeliefRecord("pair", _said(_pair(row))) for row in rows]
 
 
 class _Reader:
@@ -184,4 +186,12 @@ def _merge(row: Any) -> Told:
         "keep": row["kept_key"], "gone": row["gone_key"], "by": row["by"], "reason": row["reason"],
         "at": iso(row["at"]), "scope": row["scope"] or None,
         "detail": {"told": _json(row["told"]) or {}, "undone": undone if row["undone_at"] is not None else None},
+    }  # fmt: skip
+
+
+def _pair(row: Any) -> Told:
+    return {
+        "one": row["one"], "other": row["other"], "decided": "different", "by": row["by"], "reason": row["reason"],
+        "at": iso(row["at"]), "scope": row["scope"] or None,
+        "detail": {"evidence": _number(row["evidence"]), "parts": _json(row["parts"]), "vetoed": row["vetoed"]},
     }  # fmt: skip

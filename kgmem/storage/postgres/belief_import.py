@@ -15,6 +15,7 @@ from kgmem.domain.belief import BeliefKind, BeliefRecord
 from kgmem.domain.consensus import FactState
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.interval import parse_time
+from kgmem.domain.resolution import pair
 from kgmem.storage.postgres.cited_episodes import check_cited
 from kgmem.storage.postgres.layout import Layout
 from kgmem.storage.postgres.records import encoded
@@ -47,6 +48,7 @@ async def restore(connection: asyncpg.Connection, layout: Layout, records: Seque
         "correlation": run.correlations,
         "trust": run.trust,
         "merge": run.merges,
+        "pair": run.pairs,
     }
     try:
         await ways[records[0].kind]([record.told for record in records])
@@ -253,6 +255,28 @@ class _Run:
                 _instant(each["at"]), _instant(undone.get("at")), undone.get("by"), undone.get("reason"),
             )  # fmt: skip
             self.done.created += len(made)
+
+    async def pairs(self, told: Sequence[Told]) -> None:
+        """Store which pairs are two things, where nothing is decided of them yet; the first record of a pair counts."""
+        unique: dict[tuple[int, str, str], tuple[Any, ...]] = {}
+        for each in told:
+            one, other = pair(each["one"], each["other"])
+            if one == other:
+                raise InvalidInput(f"A pair names {one[:100]!r} twice.", mend="Name two entities.")
+            detail = each.get("detail") or {}
+            parts = {str(name): float(value) for name, value in (detail.get("parts") or {}).items()}
+            vetoed = detail.get("vetoed")
+            place = (self.layout.scopes[_scope(each)], one, other)
+            unique.setdefault(
+                place,
+                (
+                    *place, float(detail.get("evidence", 0.0)), _json(parts), None if vetoed is None else str(vetoed),
+                    each.get("by") or "", each.get("reason") or "", _instant(each.get("at")),
+                ),
+            )  # fmt: skip
+        for row in await self._rows("put_pairs", *_columns([unique[place] for place in sorted(unique)])):
+            self.done.created += row["created"]
+            self.done.updated += not row["created"]
 
     _current: dict[int, set[int]] = field(default_factory=dict)
 

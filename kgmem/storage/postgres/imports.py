@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import asyncpg
 import orjson
@@ -38,6 +38,8 @@ from kgmem.storage.postgres.statements import statement
 from kgmem.storage.postgres.statistics import Statistics
 
 Waits: TypeAlias = tuple[str, int, str, BeliefKind]  # File, line, record, kind.
+# The fields of records of what the graph believes that name a source.
+_SOURCES: Final[Mapping[BeliefKind, Sequence[str]]] = {"claim": ("source",), "trust": ("source", "other")}
 _KINDS = {"entity": VERTEX, "relationship": EDGE}
 _EPISODE_BYTES = 16 * 1024 * 1024  # Of episodes that are stored at once; one alone may be larger.
 
@@ -211,7 +213,7 @@ class PostgresImports(ImportRegister):
                 stated = {row["id"]: Stated(row["file"], row["line"], read(row["record"], kind)) for row in rows}
                 told = [each.record.told for each in stated.values()]
                 scopes = await scope_ids(connection, layout, {each.record.scope for each in stated.values()}, make=True)
-                names = {each.get(name) for each in told for name in ("source", "other")}
+                names = {each.get(name) for each in told for name in _SOURCES.get(kind, ())}
                 await source_ids(connection, layout, names, make=True)
 
             async def work(connection: asyncpg.Connection) -> BatchResult:

@@ -108,6 +108,13 @@ FROM {index}.merge m JOIN {index}.scope p ON p.id = m.scope
 WHERE $1::text IS NULL OR p.path = $1
 ORDER BY m.id
 
+-- name: pairs
+-- What people decided to be two things; a pair that is one thing is told by its merge.
+SELECT l.one, l.other, l.evidence, l.parts::text AS parts, l.vetoed, l.by, l.reason, l.at, p.path AS scope
+FROM {index}.likeness l JOIN {index}.scope p ON p.id = l.scope
+WHERE l.state = 2 AND ($1::text IS NULL OR p.path = $1)
+ORDER BY l.id
+
 -- name: put_claims
 -- Claims as they were known; a relationship that states one is found by its ends, and of several by what tells them apart.
 WITH said AS MATERIALIZED (
@@ -279,3 +286,14 @@ SELECT $1, coalesce((SELECT id FROM {index}.item WHERE scope = $1 AND kind = 1 A
        jsonb_build_object('told', $6::jsonb, 'imported', true), $7, $8, $9, $10
 WHERE NOT EXISTS (SELECT 1 FROM {index}.merge m WHERE m.scope = $1 AND m.kept_key = $2 AND m.gone_key = $3 AND m.at = $7)
 RETURNING 1
+
+-- name: put_pairs
+-- A pair that waits for a decision has it now; what is decided here stays.
+INSERT INTO {index}.likeness AS l (scope, one, other, evidence, parts, vetoed, state, by, reason, at)
+SELECT n.scope, n.one, n.other, n.evidence, n.parts::jsonb, n.vetoed, 2, n.by, n.reason, coalesce(n.at, now())
+FROM unnest($1::integer[], $2::text[], $3::text[], $4::real[], $5::text[], $6::text[], $7::text[], $8::text[],
+            $9::timestamptz[])
+     AS n (scope, one, other, evidence, parts, vetoed, by, reason, at)
+ON CONFLICT (scope, one, other) DO UPDATE SET state = 2, by = excluded.by, reason = excluded.reason, at = excluded.at
+WHERE l.state = 1
+RETURNING xmax = 0 AS created
