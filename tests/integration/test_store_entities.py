@@ -108,7 +108,7 @@ JSON = st.recursive(
 )
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=40)
 KEYS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40)
-NAMES = st.sampled_from(ODD_PROPERTY_NAMES) | TEXT.filter(lambda name: name not in {"name", "text"})
+NAMES = st.sampled_from(ODD_PROPERTY_NAMES) | KEYS.filter(lambda name: name not in {"name", "text"})
 PROPERTIES = st.dictionaries(NAMES, JSON.filter(lambda value: value is not None), max_size=6)
 TIMES = st.sampled_from(["1969", "1969-07", "1969-07-20", "1969-07-20T20:17:40Z", "-0044-03-15"])
 PLACES = st.tuples(st.floats(-180, 180), st.floats(-90, 90)).map(lambda pair: parse_place(list(pair)))
