@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from enum import IntEnum
 
 from kgmem.domain.errors import TooLarge
+from kgmem.turns import Turn
 
 _CHUNK = 0xFFFF
 END = b"\x00\x00"
@@ -52,18 +53,19 @@ def framed(out: bytearray, start: int) -> None:
 
 async def read_message(read: Callable[[int], Awaitable[bytes]], most: Callable[[], int]) -> bytes:
     """Read the next message, of at most `most()` bytes. Raises TooLarge, and what `read` raises at the end."""
-    parts: list[bytes] = []
-    size = 0
+    message = bytearray()
+    turn = Turn()
     while True:
+        # What a client has sent ahead is there without a wait, and may be chunks of a byte each, or of none.
+        await turn.over()
         length = int.from_bytes(await read(2))
         if not length:
-            if parts:
-                return parts[0] if len(parts) == 1 else b"".join(parts)
+            if message:
+                return bytes(message)
             continue
-        size += length
-        if size > most():
+        if len(message) + length > most():
             raise TooLarge(
                 f"A message of more than {most()} bytes is not taken.",
                 mend="Send less at once: UNWIND over a smaller list of rows, or several transactions.",
             )
-        parts.append(await read(length))
+        message += await read(length)

@@ -13,6 +13,7 @@ from uuid import UUID
 from kgmem.domain.errors import InvalidInput
 
 DEPTH = 200  # Lists, maps and structures inside of each other.
+MOST_VALUES = 5_000_000  # Of one message: an empty map takes a byte there, and more than sixty in memory.
 _INT16, _INT32, _INT64, _FLOAT = Struct(">h"), Struct(">i"), Struct(">q"), Struct(">d")
 _TINY = [bytes([number & 0xFF]) for number in range(-16, 128)]
 _UUID = 0xE0
@@ -211,6 +212,7 @@ class _Reader:
     def __init__(self, data: bytes, hydrate: Hydrate, *, uuids: bool) -> None:
         self.data = data
         self.at = 0
+        self._values = 0
         self._hydrate = hydrate
         self._uuids = uuids
 
@@ -283,9 +285,15 @@ class _Reader:
         return self._hydrate(tag, [self.value(depth + 1) for _ in range(size)])
 
     def _check(self, least: int) -> None:
-        """Refuse a size that the message cannot hold, before anything is made for it."""
+        """Refuse a size that the message cannot hold, or nobody should, before anything is made for it."""
         if least > len(self.data) - self.at:
             raise BadPackStream("The message ends in the middle of a value.")
+        self._values += least
+        if self._values > MOST_VALUES:
+            raise BadPackStream(
+                f"A message of more than {MOST_VALUES:,} values is not taken.",
+                mend="Send less at once: UNWIND over a smaller list of rows, or several transactions.",
+            )
 
 
 _CONSTANTS = {0xC0: None, 0xC2: False, 0xC3: True}

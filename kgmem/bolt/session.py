@@ -24,8 +24,10 @@ from kgmem.bolt.structures import packer
 from kgmem.bolt.transport import Closed, Wire
 from kgmem.bolt.work import Work
 from kgmem.domain.errors import KgmemError, TimedOut, Unauthenticated
+from kgmem.turns import Turn
 
 _MOST_WAITING = 4096  # Messages that a client may send ahead.
+_LARGE = 8192  # Bytes of a message that is read beside the event loop; a smaller one takes a few milliseconds at most.
 _UNKNOWN_SIZE = 65_536  # Bytes of a message of somebody who is not let in yet.
 
 
@@ -127,13 +129,18 @@ class Session:
     async def _read(self) -> None:
         """Read messages ahead; RESET stops what is at work."""
         uuids = self.version >= Version(6, 1)
+        turn = Turn()
         try:
             while True:
                 await self._room.wait()
+                await turn.over()
                 data = await read_message(self._wire.read, self._most)
                 request: Request | BadPackStream
                 try:
-                    request = request_of(data, uuids=uuids)
+                    if len(data) > _LARGE:
+                        request = await asyncio.to_thread(request_of, data, uuids=uuids)
+                    else:
+                        request = request_of(data, uuids=uuids)
                 except BadPackStream as error:
                     request = error
                 self._waiting.append(request)

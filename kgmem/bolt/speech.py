@@ -1,14 +1,27 @@
 """What a session says: messages gathered in one buffer, and sent when it is full or nobody else is speaking."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kgmem.bolt.backend import Row
 from kgmem.bolt.messages import Tag, framed
 from kgmem.bolt.packstream import Packer
+from kgmem.bolt.structures import is_much
 from kgmem.bolt.transport import Wire
+from kgmem.turns import Turn
 
 _FULL = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """Messages of rows up to one that follows, and why that cannot be packed."""
+
+    data: bytearray
+    end: int
+    error: Exception | None = None
 
 
 class Speech:
@@ -19,6 +32,7 @@ class Speech:
         self.packer = packer
         self._wire = wire
         self._out = bytearray()
+        self._turn = Turn()
 
     def success(self, facts: Mapping[str, Any]) -> None:
         """Say that a request was done."""
@@ -34,18 +48,34 @@ class Speech:
 
     async def records(self, rows: Sequence[Row]) -> None:
         """Send rows; a reader that is slow is waited for. Raises BadPackStream and Closed."""
-        record, out = self.packer.record, self._out
-        for row in rows:
+        at = 0
+        while at < len(rows):
+            # Others speak too while a thread packs, such as what says that the server is at work: it has its own bytes.
+            many = is_much(rows[at:])
+            packed = await asyncio.to_thread(self._packed, rows, at) if many else self._packed(rows, at)
+            self._out += packed.data
+            if len(self._out) >= _FULL:
+                await self.flush()
+            if packed.error:
+                raise packed.error
+            at = packed.end
+            await self._turn.over()
+
+    def _packed(self, rows: Sequence[Row], first: int) -> "_Packed":
+        """Pack rows from one on, until they fill what is sent at once, or one cannot be packed."""
+        record, out = self.packer.record, bytearray()
+        at = first
+        while at < len(rows) and len(out) < _FULL:
             start = len(out)
             out += b"\x00\x00"
             try:
-                record(row, out)
-            except Exception:
+                record(rows[at], out)
+            except Exception as error:
                 del out[start:]
-                raise
+                return _Packed(out, at, error)
             framed(out, start)
-            if len(out) >= _FULL:
-                await self.flush()
+            at += 1
+        return _Packed(out, at)
 
     async def flush(self) -> None:
         """Send what was said so far. Raises Closed."""

@@ -1,6 +1,8 @@
 """Large and hostile bodies over REST: what is refused before it is built, and that nobody waits for it meanwhile."""
 
+import gzip
 import json
+import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,20 @@ async def test_a_large_batch_is_stored_without_holding_up_others(client: httpx.A
     assert done(answer)["created"] == 3_000
     last = done(await client.get(f"{ENTITIES}/p/2999"))
     assert (last["properties"], last["text"]) == (person(2999)["properties"], person(2999)["text"])
+
+
+async def test_a_packed_body_is_unpacked_without_holding_up_others(client: httpx.AsyncClient) -> None:
+    text = random.Random(1).randbytes(500_000).hex()
+    body = json.dumps({"query": "RETURN 1", "parameters": {"texts": [text] * 16}}).encode()
+    packed = gzip.compress(body, 1)
+    async with heartbeat() as heart:
+        answer = await client.post(CYPHER, content=packed, headers={"Content-Encoding": "gzip"})
+    assert answer.status_code not in {400, 413, 422}, answer.text
+    assert heart.steady, heart.longest
+    for wrong in (packed[:-9], packed + b"x", packed + packed):
+        refused(await client.post(CYPHER, content=wrong, headers={"Content-Encoding": "gzip"}), 400)
+    bomb = gzip.compress(b" " * 40 * MIB)
+    refused(await client.post(CYPHER, content=bomb, headers={"Content-Encoding": "gzip"}), 413)
 
 
 async def test_an_error_in_the_middle_of_a_large_batch_has_its_place(client: httpx.AsyncClient) -> None:

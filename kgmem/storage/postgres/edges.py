@@ -20,8 +20,8 @@ from kgmem.storage.postgres.layout import EDGE, Layout, know_labels, label_id
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import alike, dumps, loads, merge_relationship, stored_name
 from kgmem.storage.postgres.rows import fraction_of, valid_of
-from kgmem.storage.postgres.turns import in_turns
 from kgmem.storage.postgres.vertices import CREATED, UPDATED, Outcome, existing, keep_history
+from kgmem.turns import in_turns
 
 _SHOWN = 10  # Unknown keys that an error spells out.
 _BULK, _PROBES = 200, 20  # From how many edges on a batch may be copied, and how many of them are looked up first.

@@ -16,8 +16,8 @@ from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, ensure_labels
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import encoded, merge_episode
 from kgmem.storage.postgres.rows import episode_row
-from kgmem.storage.postgres.turns import each
 from kgmem.storage.postgres.vertices import Outcome, Statement, write_vertices
+from kgmem.turns import each
 
 MENTIONS = "MENTIONS"
 

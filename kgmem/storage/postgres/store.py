@@ -34,9 +34,9 @@ from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import encoded
 from kgmem.storage.postgres.rows import entity_row
 from kgmem.storage.postgres.sources import write_sources
-from kgmem.storage.postgres.turns import each
 from kgmem.storage.postgres.unit_vector import with_unit_vector
 from kgmem.storage.postgres.vertices import Outcome, Statement, write_vertices
+from kgmem.turns import each
 
 Item = TypeVar("Item")
 

@@ -16,7 +16,7 @@ from kgmem.storage.postgres.node_labels import borne, main_label, relabelled
 from kgmem.storage.postgres.passages import Passages
 from kgmem.storage.postgres.records import alike, dumps, loads
 from kgmem.storage.postgres.rows import VertexRow
-from kgmem.storage.postgres.turns import each, in_turns
+from kgmem.turns import each, in_turns
 
 CREATED, UPDATED, DELETED = 1, 2, 3  # Operations, as the change feed numbers them.
 _SEPARATOR = "\x1f"  # Joins labels in one parameter; refused in labels.

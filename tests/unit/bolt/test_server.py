@@ -24,6 +24,7 @@ from kgmem.domain.errors import ServerError
 from kgmem.query.values.elements import Node
 from tests.bolt_backend import Backend
 from tests.certificates import certificate
+from tests.heartbeat import heartbeat
 
 AUTH = ("neo4j", "secret")
 
@@ -45,6 +46,13 @@ async def driver(address: str, scheme: str = "bolt", **options: Any) -> AsyncIte
         yield opened
 
 
+def said(tag: Tag, *fields: Any) -> bytes:
+    out = bytearray(2)
+    Packer({}).pack(Structure(tag, fields), out)
+    framed(out, 0)
+    return bytes(out)
+
+
 class Client:
     """Speaks Bolt by hand."""
 
@@ -52,10 +60,7 @@ class Client:
         self.reader, self.writer = reader, writer
 
     def say(self, tag: Tag, *fields: Any) -> None:
-        out = bytearray(2)
-        Packer({}).pack(Structure(tag, fields), out)
-        framed(out, 0)
-        self.writer.write(out)
+        self.writer.write(said(tag, *fields))
 
     async def hear(self) -> Structure:
         parts = []
@@ -349,6 +354,65 @@ async def test_a_reader_that_is_slow_is_waited_for(backend: Backend, talk: Talk)
         taken = backend.results[-1].taken
         assert taken < 20_000  # The rest waits until the client reads.
         assert [(await client.told())[0] for _ in range(100_002)].count(Tag.RECORD) == 100_000
+
+
+def _byte_by_byte(message: bytes) -> bytes:
+    return b"".join(b"\x00\x01" + message[at : at + 1] for at in range(2, len(message) - 2)) + b"\x00\x00"
+
+
+_PULL = said(Tag.PULL, {"n": -1})
+LARGE: dict[str, Callable[[], bytes]] = {
+    "many parameters": lambda: (
+        said(Tag.RUN, "ECHO", {"rows": [{"id": n, "names": ["a", "b"]} for n in range(30_000)]}, {}) + _PULL
+    ),
+    "a long text": lambda: said(Tag.RUN, "ECHO", {"text": "x" * 20_000_000}, {}) + _PULL,
+    "chunks of a byte": lambda: _byte_by_byte(said(Tag.RUN, "ECHO", {"text": "x" * 60_000}, {})) + _PULL,
+    "empty chunks": lambda: b"\x00\x00" * 300_000 + said(Tag.RUN, "ECHO", {"a": 1}, {}) + _PULL,
+    "many rows": lambda: said(Tag.RUN, "COUNT", {"n": 100_000}, {}) + _PULL,
+    "many messages": lambda: (said(Tag.RUN, "ECHO", {"a": 1}, {}) + _PULL) * 2_000,
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+async def test_a_client_that_sends_or_asks_for_much_does_not_hold_up_others(
+    address: str, talk: Talk, name: str
+) -> None:
+    client, message = await talk(address, Version(5, 4)), LARGE[name]() + said(Tag.GOODBYE)
+    await client.enter()
+
+    async def send() -> None:
+        for at in range(0, len(message), 1 << 16):
+            client.writer.write(message[at : at + (1 << 16)])
+            await client.writer.drain()
+
+    async with heartbeat() as heart:
+        sending = asyncio.create_task(send())
+        received, last = 0, b""
+        while part := await client.reader.read(1 << 16):
+            received, last = received + len(part), (last + part)[-200:]
+        await sending
+    assert heart.steady, heart.longest
+    assert b"\xb1\x70" in last  # SUCCESS, after whatever came before.
+    assert b"\xb1\x7f" not in last
+    if name in {"many parameters", "a long text"}:
+        assert received > len(message) - 200
+
+
+async def test_a_message_of_more_values_than_memory_should_hold_is_refused(address: str, talk: Talk) -> None:
+    client = await talk(address, Version(5, 4))
+    await client.enter()
+    query = said(Tag.RUN, "ECHO", {"rows": []}, {})
+    at = query.rindex(b"\x90")
+    assert at == len(query) - 4
+    body = query[2:at] + b"\xd6" + (6_000_000).to_bytes(4) + b"\xa0" * 6_000_000 + b"\xa0"
+    message = b"".join(
+        len(part).to_bytes(2) + part for part in (body[n : n + 0xFFFF] for n in range(0, len(body), 0xFFFF))
+    )
+    client.writer.write(message + b"\x00\x00")
+    tag, facts = await client.told()
+    assert tag is Tag.FAILURE
+    assert "5,000,000 values" in facts["message"]
+    assert await client.ended()
 
 
 async def test_a_web_socket_on_the_same_port_speaks_bolt(address: str) -> None:

@@ -1,0 +1,15 @@
+"""Large writes: others have their turn while a batch is stored, also where each of its items is long."""
+
+from kgmem.domain.entity import Entity
+from kgmem.memory import Memory
+from tests.heartbeat import heartbeat
+
+TEXT = "It was seen, and then it was written down. " * 70  # Of two passages.
+
+
+async def test_others_have_their_turn_while_long_texts_are_stored(memory: Memory, graph: str) -> None:
+    entities = [Entity(f"k{n}", "Note", text=f"{n} {TEXT}") for n in range(600)]
+    async with heartbeat() as heart:
+        written = await memory.put_entities(graph, entities)
+    assert written.created == 600
+    assert heart.steady, heart.longest
