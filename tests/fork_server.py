@@ -82,5 +82,6 @@ def _run(name: str, arguments: list[str]) -> None:
 if __name__ == "__main__":
     for command in COMMANDS:
         load(command)
-    read_texts([TextToRead("Ada was born in Berlin in May 1930.")])
+    if "--extraction" in sys.argv:
+        read_texts([TextToRead("Ada was born in Berlin in May 1930.")])  # Loads the language model of the rules.
     _serve(sys.argv[1])

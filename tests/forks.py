@@ -28,13 +28,15 @@ sys.exit(int.from_bytes(code, "big") if code else 70)
 
 
 @contextlib.contextmanager
-def forks(folder: Path) -> Iterator[Path]:
+def forks(folder: Path, *, extraction: bool) -> Iterator[Path]:
     """Give a folder with the commands `kgmem` and `python`.
 
-    The folder's path must be short enough for a socket in it.
+    The folder's path must be short enough for a socket in it. With `extraction` they have loaded what extracts facts
+    from texts; a command that extracts without that loads it for itself, in some seconds.
     """
     address = str(folder / "forks")
-    process = subprocess.Popen([sys.executable, "-m", "tests.fork_server", address], start_new_session=True)
+    command = [sys.executable, "-m", "tests.fork_server", address, *(["--extraction"] if extraction else [])]
+    process = subprocess.Popen(command, start_new_session=True)
     commands = folder / "bin"
     commands.mkdir()
     for name in ("kgmem", "python"):

@@ -99,15 +99,17 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def player(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Player]:
-    """A server over a database with the sample graph and the graph `main`."""
+def player(request: pytest.FixtureRequest, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Player]:
+    """A server over a database with the sample graph and the graph `main`; pages of the core extract nothing."""
     home = tmp_path_factory.mktemp("pages")
     bolt = _free_port()
-    with postgres.short_folder() as folder, forks(folder) as commands:
+    whole = any(item.path == request.path and item.get_closest_marker("slow") for item in request.session.items)
+    with postgres.short_folder() as folder, forks(folder, extraction=whole) as commands:
         settings = {
             "KGMEM_DATABASE_URL": database,
             "KGMEM_HOME": str(home),
             "KGMEM_EMBEDDER": "hash",
+            "KGMEM_EMBEDDER_DIMENSION": "384" if whole else "64",  # Small vectors are indexed in a fourth of the time.
             "KGMEM_EXTRACTOR_PROCESSES": "0",
             "KGMEM_BOLT_PORT": str(bolt),
             "COLUMNS": "250",
