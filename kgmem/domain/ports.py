@@ -37,6 +37,7 @@ class Candidates:
     arms: Mapping[str, Sequence[tuple[int, float]]]
     suppressed: Mapping[str, int]
     paths: Mapping[int, Sequence[FoundPath]] = field(default_factory=dict)
+    siblings: frozenset[int] = frozenset()  # What names Apollo 14 and not 13, where the question names Apollo 13.
 
 
 @dataclass(frozen=True, slots=True)

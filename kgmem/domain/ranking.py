@@ -1,7 +1,7 @@
 """Fusion: one ranking out of the rankings of several arms. Pure, deterministic, in any order of its input."""
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -28,13 +28,15 @@ def fuse(
     method: Fusion = "convex",
     weights: Mapping[str, float] | None = None,
     most: int | None = None,
+    last: Mapping[str, Collection[Id]] | None = None,
 ) -> list[Ranked[Id]]:
     """Fuse arms, each a list of (id, value) with the greatest value first, into one ranking, best first.
 
     `rrf` sums weight / (60 + rank). `convex` sums weight times the value scaled to 0..1 over the arm's candidates
     (min-max; Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", TOIS 2023). Scores are
     divided by the weights of all arms asked (for rrf also by 1 / 61), so that 1 is first in every arm. Ties are broken
-    by id, so equal questions give equal orders. `most` keeps the best so many.
+    by id, so equal questions give equal orders. `most` keeps the best so many. What `last` lists for an
+    arm counts there as the last that the arm found, whatever its value.
     """
     asked = {name: (weights or {}).get(name, 1.0) for name in arms}
     if not all(0 <= weight < math.inf for weight in asked.values()) or (asked and not sum(asked.values())):
@@ -44,8 +46,10 @@ def fuse(
     scores: dict[Id, float] = {}
     for name, ranking in sorted(arms.items()):
         scaled = _reciprocal(ranking) if method == "rrf" else _minmax(ranking)
-        weight = asked[name] / total
-        for rank, ((id_, value), part) in enumerate(zip(ranking, scaled, strict=True), start=1):
+        weight, lowered = asked[name] / total, (last or {}).get(name, ())
+        lowest = scaled[-1] if scaled and method == "rrf" else _floor(ranking)
+        for rank, ((id_, value), full) in enumerate(zip(ranking, scaled, strict=True), start=1):
+            part = lowest if id_ in lowered else full
             parts.setdefault(id_, {})[name] = (rank, value, weight * part)
             scores[id_] = scores.get(id_, 0.0) + weight * part
     # Parts that make a whole may sum to a little more than 1.
@@ -70,6 +74,10 @@ def _minmax(ranking: Sequence[tuple[Id, float]]) -> list[float]:
     low, high = min(values), max(values)
     if high == low:
         return [1.0] * len(values)
-    # A floor keeps the last candidate of an arm above one that the arm did not find at all.
-    floor = 1.0 / (len(values) + 1)
+    floor = _floor(ranking)
     return [floor + (1 - floor) * (value - low) / (high - low) for value in values]
+
+
+def _floor(ranking: Sequence[tuple[Id, float]]) -> float:
+    """Give what keeps the last candidate of an arm above one that the arm did not find at all."""
+    return 1.0 / (len(ranking) + 1)

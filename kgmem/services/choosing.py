@@ -32,7 +32,9 @@ async def choose(parts: Parts, graph: Graph, question: Question, found: Candidat
     most = widened(graph.name, question).k + 1  # One more tells whether there is a next page.
     method = question.fusion or graph.fusion
     passed = set(given)
-    fused = fuse(found.arms, method=method, weights=question.weights, most=most)
+    # Words tell one number from another by themselves.
+    last = {"meaning": found.siblings}
+    fused = fuse(found.arms, method=method, weights=question.weights, most=most, last=last)
     ranked = [each for each in fused if each.id not in passed]
     hits = await _hits(parts, graph, question, ranked, found)
     suppressed, out = dict(found.suppressed), 0

@@ -135,3 +135,17 @@ def test_parts_that_make_a_whole_score_one_and_no_more() -> None:
         (best,) = fuse({name: [("x", 1.0)] for name in names}, weights={name: weights[name] for name in names})
         assert best.score == pytest.approx(1)
         assert best.score <= 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("values", [(0.9, 0.8, 0.1), (0.5, 0.5, 0.5)])
+def test_what_is_to_be_last_counts_as_the_last_of_that_arm_and_keeps_its_value(
+    method: Fusion, values: tuple[float, ...]
+) -> None:
+    meaning = list(zip((1, 2, 3), values, strict=True))
+    ranked = {each.id: each for each in fuse({"meaning": meaning}, method=method, last={"meaning": {1}, "words": {2}})}
+    assert ranked[1].score <= min(ranked[2].score, ranked[3].score)
+    assert ranked[1].score > 0
+    assert ranked[1].arms["meaning"].value == values[0]
+    unchanged = {each.id: each for each in fuse({"meaning": meaning}, method=method)}
+    assert (ranked[2], ranked[3]) == (unchanged[2], unchanged[3])

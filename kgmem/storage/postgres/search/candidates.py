@@ -10,7 +10,7 @@ import asyncpg
 
 from kgmem.domain.ports import Candidates
 from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, learn_labels, source_ids
-from kgmem.storage.postgres.search import causes
+from kgmem.storage.postgres.search import causes, siblings
 from kgmem.storage.postgres.search.arms import words_note
 from kgmem.storage.postgres.search.context import around
 from kgmem.storage.postgres.search.request import STANDS, SearchRequest
@@ -56,7 +56,7 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     if request.question.graph.walk:
         arms["walk"] = walk(Surroundings.of(found.notes), layout, request.question, arms)
     suppressed = {**Counter(held_back.values()), **words_note(layout, request), **causes.cut_note(found.notes)}
-    return Candidates(arms, suppressed, causes.paths_of(found.notes))
+    return Candidates(arms, suppressed, causes.paths_of(found.notes), siblings.told(found.notes))
 
 
 async def _ask_widely(

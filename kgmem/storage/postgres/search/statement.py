@@ -16,6 +16,7 @@ from kgmem.storage.postgres.search.narrowing import Narrowing, chosen, narrowing
 from kgmem.storage.postgres.search.places import where
 from kgmem.storage.postgres.search.properties import properties
 from kgmem.storage.postgres.search.request import STANDS, Dimension, Parameters, SearchRequest
+from kgmem.storage.postgres.search.siblings import siblings
 from kgmem.storage.postgres.search.standing import standing, trusted
 from kgmem.storage.postgres.search.walking import SEEDS, walking
 from kgmem.storage.postgres.statements import quote
@@ -33,6 +34,7 @@ _DIMENSIONS: Sequence[Build] = (
     hops,
     walking,
     context,
+    siblings,
 )
 
 

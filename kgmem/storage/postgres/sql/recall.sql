@@ -103,6 +103,14 @@ JOIN {index}.item i ON i.id = f.item
 CROSS JOIN LATERAL (VALUES %(values)s) AS v (arm, value)
 WHERE v.value IS NOT NULL
 
+-- name: siblings
+-- What meaning found whose texts name a sibling of what the question names, and nothing that it names.
+SELECT 'siblings' AS arm, f.item, 0::float8 AS value, 0 AS stands, NULL::bigint[] AS ids
+FROM (SELECT DISTINCT item FROM found WHERE arm = 'meaning') f
+CROSS JOIN LATERAL (SELECT body FROM {index}.passage WHERE item = f.item LIMIT %(most)s + 1) p
+GROUP BY f.item
+HAVING count(*) <= %(most)s AND bool_or(p.body ~ %(siblings)s) AND NOT bool_or(p.body ~ %(named)s)
+
 -- name: fetch_items
 SELECT i.id, i.kind, i.key, i.trust, i.known_from, s.path AS scope, o.key AS source, o.name AS source_name,
        o.trust AS source_trust, v.properties, NULL::text AS told, %(state)s AS state
