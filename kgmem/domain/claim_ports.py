@@ -42,6 +42,14 @@ class ClaimStore(Protocol):
     ) -> Sequence[int]:
         """Give the next current claims (ids above `after`) that a source, or a text, states in exactly this scope."""
 
+    async def uncite(
+        self, graph: str, keys: Sequence[str], scope: str, *, spared: Sequence[int] = (), dry_run: bool = False
+    ) -> int:
+        """Let no claim cite texts of exactly this scope: each cites another that states the same, or is withdrawn.
+
+        Gives how many are withdrawn; `spared` (ids) stay as they are.
+        """
+
     async def weigh_edges(self, graph: str, relationships: Sequence[int]) -> int:
         """Weigh the facts of which relationships that were just written state something new; gives how many."""
 

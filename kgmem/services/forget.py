@@ -27,6 +27,7 @@ async def forget(
 ) -> Forgotten:
     """Delete episodes of exactly this scope with the claims, relationships and entities that only they brought.
 
+    A claim that somebody else states by such a text cites another text that states the same, or is withdrawn.
     `erase` takes what went out of the history as well, so that no earlier time shows it. A dry run only counts. What is
     broken off is done by asking again: the episodes go last, and till then what they brought is told of them.
     """
@@ -40,35 +41,47 @@ async def forget(
     kept = {each.kind: 0 for each in told} | {"entity": 0, "relationship": 0}
     for each in told:
         kept[each.kind] += each.shared
+    claims = [int(each.key) for each in own if each.kind == "claim"]
     if dry_run:
         held = await parts.readings.there(graph, wanted, scope)
         return Forgotten(
             episodes=len(held), entities=_count(own, "entity"), relationships=_count(own, "relationship"),
-            claims=_count(own, "claim"), kept_entities=kept["entity"], kept_relationships=kept["relationship"],
+            claims=len(claims) + await _uncite(parts, graph, wanted, scope, spared=claims, dry_run=True),
+            kept_entities=kept["entity"], kept_relationships=kept["relationship"],
             missing=[key for key in wanted if key not in held], dry_run=True, removed=removed,
         )  # fmt: skip
     ids = await parts.readings.ids(graph, own, wanted, scope)
     derived = await _derived(parts, graph, ids)
-    claims = [int(each.key) for each in own if each.kind == "claim"]
     await succeed(parts, graph, await withdraw(parts, graph, claims, scope))
+    uncited = await _uncite(parts, graph, wanted, scope)
     settled = await parts.readings.drop(graph, wanted, scope)
     taken = await take_back(parts, graph, settled)
     erased = await parts.readings.erase(graph, ids) if erase else 0
     await parts.readings.expect_no_more(graph, wanted, scope)
     deleted = await parts.store.delete_episodes(graph, wanted, scope)
+    uncited += await _uncite(parts, graph, wanted, scope)  # What was claimed meanwhile.
     if parts.claim_store is not None:
         await parts.claims.weigh_stale(graph)
     communities, summaries = await _undone(parts, graph, ids, derived)
     erased += await parts.readings.erase(graph, ids) if erase else 0
     return Forgotten(
         episodes=deleted.episodes, passages=deleted.passages, vectors=deleted.vectors, entities=taken.entities,
-        relationships=settled.created + deleted.relationships, claims=len(claims),
+        relationships=settled.created + deleted.relationships, claims=len(claims) + uncited,
         likenesses=taken.relationships, communities=communities, summaries=summaries,
         kept_entities=kept["entity"] + _count(own, "entity") - taken.entities,
         kept_relationships=kept["relationship"],
         kept_in_history=0 if erase else deleted.kept_in_history, erased_from_history=erased,
         missing=deleted.missing, removed=removed,
     )  # fmt: skip
+
+
+async def _uncite(
+    parts: Parts, graph: str, keys: Sequence[str], scope: str, *, spared: Sequence[int] = (), dry_run: bool = False
+) -> int:
+    """Let no claim cite these texts; gives how many are withdrawn, since no other text states the same."""
+    if parts.claim_store is None:
+        return 0
+    return await parts.claims.uncite(graph, keys, scope, spared=spared, dry_run=dry_run)
 
 
 async def _derived(parts: Parts, graph: str, ids: Sequence[int]) -> tuple[set[tuple[int, int]], Sequence[int]]:

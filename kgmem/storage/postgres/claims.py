@@ -143,6 +143,31 @@ class PostgresClaims(FactReads):
             except _Rehearsed as rehearsed:
                 return rehearsed.done
 
+    async def uncite(
+        self, graph: str, keys: Sequence[str], scope: str, *, spared: Sequence[int] = (), dry_run: bool = False
+    ) -> int:
+        """Let no claim cite texts of exactly this scope: each cites another text that states the same, or is withdrawn.
+
+        Gives how many are withdrawn; `spared` (ids) stay as they are.
+        """
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> int:
+                rows = await connection.fetch(layout.sql("claims", "citing"), scope, list(keys), list(spared))
+                moved = [(row["id"], row["other"], row["begins"], row["ends"]) for row in rows if row["other"]]
+                left = [row["id"] for row in rows if not row["other"]]
+                if dry_run or not rows:
+                    return len(left)
+                topics = sorted({row["topic"] for row in rows})
+                await connection.fetch(layout.sql("claims", "lock_topics_by_id"), topics)
+                if moved:
+                    await connection.execute(layout.sql("claims", "cite"), *map(list, zip(*moved, strict=True)))
+                ended, _ = await end_claims(connection, layout, left)
+                await self._weigh(connection, layout, topics)
+                return len(ended)
+
+            return await self.database.transact(work)
+
     async def weigh_edges(self, graph: str, relationships: Sequence[int]) -> int:
         """Weigh the facts of which relationships that were just written state something new; gives how many."""
         if not relationships:

@@ -165,10 +165,10 @@ async def claims(connection: asyncpg.Connection, layout: Layout, asked: ClaimFil
     """Give a page of the claims that a scope sees."""
     part = Slice(asked.cursor, asked.limit)
     of = (asked.subject, asked.predicate, asked.source)
+    # Of an earlier time only those are there that were known then, whatever was withdrawn since.
+    ended = asked.withdrawn or layout.is_past
     sql = layout.sql("fact_reads", "claims")
-    rows = await connection.fetch(
-        sql, list(visible_from(asked.scope)), part.after, *of, asked.withdrawn, asked.limit + 1
-    )
+    rows = await connection.fetch(sql, list(visible_from(asked.scope)), part.after, *of, ended, asked.limit + 1)
     found = [_claim(row) for row in rows[: asked.limit]]
     return Page(found, str(found[-1].id) if len(rows) > asked.limit else None)
 

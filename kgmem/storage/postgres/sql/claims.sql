@@ -251,12 +251,68 @@ RETURNING c.id, c.topic
 
 -- name: edges_without_claims
 -- Relationships of claims that were taken back, which no other claim says.
--- What was written without a source at first is stated by nobody in particular, and stays.
+-- What was written without a source at first is stated by nobody in particular, and stays, unless a text brought it;
+-- then it stays while some text does.
 SELECT DISTINCT c.edge AS id FROM {index}.claim c
 WHERE c.id = ANY ($1::bigint[]) AND c.edge IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM {index}.brought b WHERE b.item = c.edge AND b.begins >= 0)
   AND NOT EXISTS (SELECT 1 FROM {index}.claim o WHERE o.edge = c.edge AND o.known_to IS NULL)
   AND NOT EXISTS (SELECT 1 FROM {index}.history h WHERE h.id = c.edge AND h.version = 1
-                  AND NOT (h.record -> 'properties') ?| '{source,consensus}')
+                  AND NOT (h.record -> 'properties') ?| '{source,consensus,found_by}')
+
+-- name: citing
+-- Current claims that cite texts ($2) of a scope ($1) and see no other text of that key; but not those of $3. Each with
+-- another text that states the same, the oldest that its scope sees, and where in it: as a claim of the same topic, or
+-- as a relationship between the same two.
+SELECT c.id, c.topic, p.path AS scope, o.key AS other, o.begins, o.ends
+FROM {index}.claim c JOIN {index}.topic t ON t.id = c.topic JOIN {index}.scope p ON p.id = t.scope
+LEFT JOIN LATERAL (
+    SELECT i.key, x.begins, x.ends
+    FROM (SELECT b.episode, b.begins, b.ends FROM {index}.claim d JOIN {index}.brought b ON b.item = d.id AND b.kind = 5
+          WHERE d.topic = c.topic AND d.id <> c.id AND d.known_to IS NULL AND b.begins >= 0
+            AND d.object IS NOT DISTINCT FROM c.object AND d.value IS NOT DISTINCT FROM c.value
+            AND (c.valid_from IS NULL OR c.valid_from = d.valid_from)
+            AND (c.valid_to IS NULL OR d.valid_to IS NULL OR c.valid_to = d.valid_to)
+          UNION ALL
+          SELECT b.episode, b.begins, b.ends
+          FROM {index}.item s JOIN {index}.edge e ON e.source = s.id JOIN {index}.item n ON n.id = e.target
+          JOIN {index}.label l ON l.id = e.kind AND l.name = t.predicate
+          JOIN {index}.brought b ON b.item = e.id AND b.kind = 3
+          WHERE s.kind = 1 AND s.key = t.subject AND n.kind = 1 AND n.key = c.object AND b.begins >= 0
+            AND (e.id = c.edge OR (c.valid_from IS NULL AND c.valid_to IS NULL))) x
+    JOIN {index}.item i ON i.id = x.episode AND i.kind = 2 JOIN {index}.scope q ON q.id = i.scope
+    WHERE NOT (q.path = $1 AND i.key = ANY ($2::text[]))
+      AND (q.path = '' OR q.path = p.path OR starts_with(p.path, q.path || '/'))
+    ORDER BY i.id, x.begins LIMIT 1) o ON true
+WHERE c.known_to IS NULL AND c.episode = ANY ($2::text[]) AND c.id <> ALL ($3::bigint[])
+  AND ($1 = '' OR p.path = $1 OR starts_with(p.path, $1 || '/'))
+  AND NOT EXISTS (SELECT 1 FROM {index}.item i JOIN {index}.scope q ON q.id = i.scope
+                  WHERE i.kind = 2 AND i.key = c.episode AND q.path <> $1
+                    AND (q.path = '' OR q.path = p.path OR starts_with(p.path, q.path || '/')))
+ORDER BY c.id
+
+-- name: cite
+-- Claims cite another text from now on: each ends, and one that says the same of the other text takes its place.
+WITH ended AS (
+    UPDATE {index}.claim c SET known_to = greatest(now(), c.known_from + interval '1us')
+    FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::integer[]) AS n (id, episode, begins, ends)
+    WHERE c.id = n.id AND c.known_to IS NULL
+    RETURNING c.*, n.episode AS other, CASE WHEN c.begins IS NOT NULL THEN n.begins END AS starts,
+              CASE WHEN c.begins IS NOT NULL THEN n.ends END AS stops
+), made AS (
+    INSERT INTO {index}.claim (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends,
+                               edge, adopted, stated)
+    SELECT topic, source, object, value, valid_from, valid_to, confidence, other, starts, stops, edge, adopted,
+           kgmem.claim_digest(source, object, value, valid_from, valid_to, confidence, other, starts, stops)
+    FROM ended ORDER BY id
+    ON CONFLICT (topic, stated) WHERE known_to IS NULL DO NOTHING
+    RETURNING id
+), told AS (
+    INSERT INTO {index}.change (operation, kind, ids, keys)
+    SELECT 1, 5, array_agg(id ORDER BY id), '{}' FROM made HAVING count(*) > 0
+)
+INSERT INTO {index}.change (operation, kind, ids, keys)
+SELECT 3, 5, array_agg(id ORDER BY id), '{}' FROM ended HAVING count(*) > 0
 
 -- name: edges_to_hand_over
 -- Relationships that name a source which does not state them any more, each with the one that states them longest.

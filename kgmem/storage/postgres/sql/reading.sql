@@ -83,9 +83,10 @@ ON CONFLICT DO NOTHING
 DELETE FROM {index}.brought WHERE episode = ANY ($1::bigint[]) AND begins = -1
 
 -- name: left_items
--- Which of these relationships and claims nothing that was read says any more.
+-- Which of these relationships and claims nothing that was read says any more; no source states these relationships.
 SELECT n.item FROM unnest($1::bigint[]) AS n (item)
 WHERE NOT EXISTS (SELECT 1 FROM {index}.brought b WHERE b.item = n.item AND b.item <> 0 AND b.begins >= 0)
+  AND NOT EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = n.item AND c.known_to IS NULL)
 
 -- name: left_keys
 -- Which of these entities no text of their scope brings any more.
@@ -124,7 +125,10 @@ WHERE u.episode = n.episode AND u.digest = n.digest
 -- What episodes brought, with what it is now.
 SELECT b.episode, b.kind, b.item, b.key, b.begins, b.ends,
        EXISTS (SELECT 1 FROM {index}.brought o WHERE o.item = b.item AND o.key = b.key AND o.kind = b.kind
-                 AND o.begins >= 0 AND o.episode <> ALL ($1::bigint[])) AS shared
+                 AND o.begins >= 0 AND o.episode <> ALL ($1::bigint[]))
+       OR (b.kind = 3 AND EXISTS (
+            SELECT 1 FROM {index}.claim c WHERE c.edge = b.item AND c.known_to IS NULL
+            AND NOT EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = ANY ($1::bigint[]) AND i.key = c.episode))) AS shared
 FROM {index}.brought b WHERE b.episode = ANY ($1::bigint[]) ORDER BY b.episode, b.kind, b.begins, b.item, b.key
 LIMIT $2
 

@@ -1,0 +1,122 @@
+"""Texts that are forgotten are cited by no claim, and what others state too stays."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kgmem.domain.claim import ClaimFilter, ClaimStatement, FactFilter
+from kgmem.domain.entity import Entity
+from kgmem.domain.episode import Episode
+from kgmem.domain.interval import iso, now
+from kgmem.domain.relationship import Relationship
+from kgmem.extraction.offline import OfflineExtractor
+from kgmem.memory import Memory
+from kgmem.storage.postgres.readings import PostgresReadings
+from tests.memories import new_graph, with_parts
+
+TEXT = "Tom Baker works for Siemens. Tom Baker painted Big Tower."
+
+
+@pytest.fixture
+def memory(memory: Memory) -> Memory:
+    catalog: Any = memory.parts.graphs
+    return with_parts(memory, extractor=OfflineExtractor(), readings_store=PostgresReadings(catalog))
+
+
+async def two_texts(memory: Memory, name: str) -> str:
+    """A graph of two texts that say the same, and a third claim of each fact that cites the first text."""
+    graph = await new_graph(memory, name)
+    texts = [Episode(TEXT, key, "2024-01-05", source=key, extract=True) for key in ("one", "two")]
+    await memory.put_episodes(graph, texts)
+    await memory.read_waiting(graph)
+    await memory.claim(
+        graph,
+        [
+            ClaimStatement("ann", "Tom Baker", "STATES", object="Big Tower", episode="one", span=(0, 9)),
+            ClaimStatement("ann", "Tom Baker", "WORKS_FOR", object="Siemens", episode="one"),
+            ClaimStatement("ann", "Tom Baker", "height", value=4, episode="one"),
+        ],
+    )
+    return graph
+
+
+async def cited(memory: Memory, graph: str, **asked: Any) -> set[tuple[str, str, str | None]]:
+    claims = (await memory.list_claims(graph, ClaimFilter(limit=1000, **asked))).items
+    return {(each.source, each.predicate, each.episode) for each in claims}
+
+
+async def explained(memory: Memory, graph: str) -> set[str | None]:
+    """The texts that the reasons of all facts name."""
+    facts = (await memory.facts(graph, FactFilter(limit=1000))).items
+    reasons = [await memory.why(graph, fact.id) for fact in facts]
+    return {each.episode for reason in reasons for each in [*reason.supporting, *reason.opposing]}
+
+
+async def test_a_claim_that_cites_a_forgotten_text_cites_another_that_states_the_same_or_goes(memory: Memory) -> None:
+    graph = await two_texts(memory, "cites")
+    then = iso(now())
+    before = await cited(memory, graph)
+    planned = await memory.forget(graph, ["one"], dry_run=True)
+
+    report = await memory.forget(graph, ["one"])
+
+    assert report.claims == planned.claims == 2  # The text's own, and that of the height.
+    assert await cited(memory, graph) == {
+        ("two", "WORKS_FOR", "two"), ("ann", "WORKS_FOR", "two"), ("ann", "STATES", "two"),
+    }  # fmt: skip
+    (stated,) = (await memory.list_claims(graph, ClaimFilter(predicate="STATES"))).items
+    assert stated.span is not None
+    assert TEXT[slice(*stated.span)] == "Tom Baker painted Big Tower"
+    assert await explained(memory, graph) == {"two"}
+    assert await cited(memory, graph, known_at=then) == before
+    last = await memory.forget(graph, ["two"])
+    assert (await cited(memory, graph), last.claims) == (set(), 3)
+    assert not (await memory.list_relationships(graph)).items
+
+
+async def test_forgetting_the_other_text_leaves_what_cites_the_first(memory: Memory) -> None:
+    graph = await two_texts(memory, "other")
+
+    await memory.forget(graph, ["two"])
+
+    assert await cited(memory, graph) == {
+        ("one", "WORKS_FOR", "one"), ("ann", "WORKS_FOR", "one"), ("ann", "STATES", "one"), ("ann", "height", "one"),
+    }  # fmt: skip
+    assert await explained(memory, graph) == {"one"}
+    await memory.forget(graph, ["one"])
+    assert await cited(memory, graph) == set()
+    assert not (await memory.list_relationships(graph)).items
+
+
+async def test_a_relationship_that_a_source_states_too_stays_until_it_is_withdrawn(memory: Memory) -> None:
+    graph = await two_texts(memory, "stays")
+    edges = (await memory.list_relationships(graph, kind="STATES")).items
+    (read,) = [each for each in edges if each.key]
+    await memory.put_relationships(graph, [replace(read, source="bea", id=None, version=None, known_from=None)])
+
+    planned = await memory.forget(graph, ["one", "two"], dry_run=True)
+    await memory.forget(graph, ["one", "two"])
+
+    assert str(read.id) not in planned.removed["relationship"]
+    assert [each.source for each in (await memory.list_relationships(graph)).items] == ["bea"]
+    assert await cited(memory, graph) == {("bea", "STATES", None)}
+    await memory.withdraw_claims(graph, source="bea", dry_run=False)
+    assert not (await memory.list_relationships(graph)).items
+
+
+async def test_a_claim_of_a_scope_cites_its_own_text_of_the_key(memory: Memory) -> None:
+    graph = await new_graph(memory, "scoped_cites")
+    for scope in ("", "user/1"):
+        await memory.put_episodes(graph, [Episode("Rain fell.", "e", scope=scope)])
+    await memory.put_entities(graph, [Entity(key) for key in ("a", "b")])
+    for scope in ("", "user/1", "user/2"):
+        await memory.claim(graph, [ClaimStatement("s", "a", "height", value=1, episode="e", scope=scope)])
+
+    await memory.forget(graph, ["e"])
+
+    assert await cited(memory, graph, scope="user/1") == {("s", "height", "e")}
+    assert await cited(memory, graph, scope="user/2") == set()
+    await memory.put_relationships(graph, [Relationship("LIKES", "a", "b", source="s")])
+    await memory.forget(graph, ["e"], scope="user/1")
+    assert await cited(memory, graph, scope="user/1") == {("s", "LIKES", None)}
