@@ -41,6 +41,9 @@ class Settings(BaseSettings):
         description="host:port that routing (neo4j://) tells to clients; the one that is bound unless set.",
     )
     bolt_connections: int = Field(default=500, ge=1, le=10_000, description="Most open Bolt connections.")
+    bolt_connections_per_key: int | None = Field(
+        default=None, ge=1, le=10_000, description="How many of them one key has at once; four fifths unless set."
+    )
     postgres_port: int | None = Field(
         default=None, ge=1, le=65535, description="Let the embedded Postgres listen on this loopback port too."
     )

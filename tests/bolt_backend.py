@@ -87,6 +87,7 @@ class Backend:
     stopped: int = 0
     revoked: bool = False
     watchers: list[Callable[[], None]] = field(default_factory=list)
+    identity: str = "its key"
 
     async def authenticate(self, credentials: Credentials) -> "Backend":
         if credentials.secret != "secret":

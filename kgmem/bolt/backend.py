@@ -68,6 +68,10 @@ class Transaction(Protocol):
 class Caller(Protocol):
     """Somebody who was let in."""
 
+    @property
+    def identity(self) -> str:
+        """What tells this caller from others: connections of the same identity share a limit."""
+
     async def begin(self, asked: Asked, *, alone: bool) -> Transaction:
         """Open a transaction; `alone`: one query follows, and then the commit."""
 

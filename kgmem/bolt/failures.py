@@ -129,6 +129,8 @@ _OF_QUERIES = {
         "08N13",
         "connection exception - invalid bookmark",
     ),
+    # Drivers try this again, and go on using the server.
+    "TooManyConnections": ("Neo.TransientError.Request.NoThreadsAvailable", "08000", "connection exception"),
     "AccessMode": (
         "Neo.ClientError.Statement.AccessMode",
         "25G02",

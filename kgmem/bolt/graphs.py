@@ -56,6 +56,11 @@ class KeyCaller:
     key: Key
     usual: str | None = None
 
+    @property
+    def identity(self) -> str:
+        """The key's id."""
+        return str(self.key.id)
+
     async def check(self) -> None:
         """Raise Unauthenticated where the key was revoked or has expired."""
         await self.memory.check_key(self.key.id)

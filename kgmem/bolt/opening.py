@@ -29,6 +29,7 @@ async def bolt_door(settings: Settings, memory: Memory, *, say: Callable[[str], 
         tls=_tls(settings.bolt_certificate, settings.bolt_certificate_key),
         advertised=settings.bolt_address,
         connections=settings.bolt_connections,
+        connections_per_caller=settings.bolt_connections_per_key or max(1, settings.bolt_connections * 4 // 5),
         limits=Limits(message=settings.max_body),
     )
     door = serving(MemoryBackend(memory, home=settings.bolt_graph), listening)

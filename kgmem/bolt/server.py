@@ -11,6 +11,7 @@ from kgmem.bolt import handshake
 from kgmem.bolt.backend import Backend
 from kgmem.bolt.handshake import Version
 from kgmem.bolt.session import Limits, Session
+from kgmem.bolt.shares import CallerShares
 from kgmem.bolt.transport import HTTP, Closed, Socket, Wire, answer_http
 from kgmem.domain.errors import ServerError
 
@@ -27,6 +28,7 @@ class Listening:
     tls: ssl.SSLContext | None = None
     advertised: str | None = None  # host:port that routing tells to clients, where it is not the one bound.
     connections: int = 500
+    connections_per_caller: int | None = None  # None: as many as there are.
     limits: Limits = field(default_factory=Limits)
 
 
@@ -59,6 +61,7 @@ class _Server:
         self._listening = listening
         self._tasks: set[asyncio.Task[None]] = set()
         self._names = count(1)
+        self._shares = CallerShares(listening.connections_per_caller)
 
     @property
     def _address(self) -> str:
@@ -107,7 +110,8 @@ class _Server:
             return
         name = f"bolt-{next(self._names)}"
         limits, address = self._listening.limits, self._address
-        await Session(wire, version, self._backend, limits=limits, address=address, name=name).serve()
+        session = Session(wire, version, self._backend, limits=limits, address=address, name=name, shares=self._shares)
+        await session.serve()
         if wire is not socket:
             await wire.close()
 

@@ -19,6 +19,7 @@ from kgmem.bolt.handshake import Version
 from kgmem.bolt.messages import Tag, read_message
 from kgmem.bolt.packstream import BadPackStream
 from kgmem.bolt.requests import Request, request_of
+from kgmem.bolt.shares import CallerShares
 from kgmem.bolt.speech import Speech
 from kgmem.bolt.structures import packer
 from kgmem.bolt.transport import Closed, Wire
@@ -70,9 +71,20 @@ class Session:
     """Serves one connection."""
 
     def __init__(
-        self, wire: Wire, version: Version, backend: Backend, *, limits: Limits, address: str, name: str
+        self,
+        wire: Wire,
+        version: Version,
+        backend: Backend,
+        *,
+        limits: Limits,
+        address: str,
+        name: str,
+        shares: CallerShares,
     ) -> None:
-        """Take the connection, the version agreed on, and the address and the name that the client is told."""
+        """Take the connection, the version agreed on, the address and the name that the client is told, and the shares.
+
+        `shares` counts the connections of each caller, of all sessions of a server.
+        """
         self.version = version
         self.state = State.CONNECTED
         self._wire = wire
@@ -91,6 +103,8 @@ class Session:
         self._caller: Caller | None = None
         self._barred = False  # Whether the caller's key is no longer in force.
         self._unwatch: Callable[[], None] = _nothing
+        self._shares = shares
+        self._release: Callable[[], None] = _nothing
         self._work = Work(version, longest=limits.transaction, expire=self._expire)
 
     async def serve(self) -> None:
@@ -103,7 +117,7 @@ class Session:
             pass  # The client went; there is nobody to tell.
         finally:
             admission.cancel()
-            self._unwatch()
+            self._leave()
             reading.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await reading
@@ -286,9 +300,18 @@ class Session:
         self.state = State.READY if self._caller else State.AUTHENTICATION
 
     async def _admit(self, facts: Mapping[str, Any]) -> None:
-        self._caller = await self._backend.authenticate(requests.credentials(facts))
+        caller = await self._backend.authenticate(requests.credentials(facts))
+        self._leave()
+        self._release = self._shares.take(caller.identity)
+        self._caller = caller
+        self._unwatch = caller.watch(self._bar)
+
+    def _leave(self) -> None:
+        """Let the caller go: its key is watched no more, and its share has room for another connection."""
+        self._caller = None
         self._unwatch()
-        self._unwatch = self._caller.watch(self._bar)
+        self._release()
+        self._unwatch = self._release = _nothing
 
     async def _logon(self, request: Request) -> None:
         await self._admit(request.map(0))
@@ -296,9 +319,7 @@ class Session:
         self._speech.success({"advertised_address": self._address} if self.version >= Version(5, 8) else {})
 
     async def _logoff(self, _request: Request) -> None:
-        self._caller = None
-        self._unwatch()
-        self._unwatch = _nothing
+        self._leave()
         self.state = State.AUTHENTICATION
         asyncio.get_running_loop().call_later(self._limits.admission, self._give_up)
         self._speech.success({})

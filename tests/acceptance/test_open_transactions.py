@@ -9,7 +9,7 @@ from typing import Any
 
 import neo4j
 import pytest
-from neo4j.exceptions import ClientError
+from neo4j.exceptions import ClientError, TransientError
 
 from kgmem.bolt.graphs import MemoryBackend
 from kgmem.bolt.server import Listening, serving
@@ -156,6 +156,23 @@ async def test_two_hundred_sessions_and_five_hundred_open_transactions_at_once(d
         records, _, _ = await found.execute_query("MATCH (n:Short) RETURN count(n)", database_="main")
         await idlers.end()
     assert records[0][0] == 200
+
+
+async def test_a_key_that_has_all_its_connections_keeps_no_other_key_out(memory: Memory, door: Door) -> None:
+    _, greedy = await memory.create_key("greedy", "read")
+    _, modest = await memory.create_key("modest", "read")
+    listening = Listening("127.0.0.1", 0, connections=5, connections_per_caller=2)
+    async with serving(MemoryBackend(memory), listening) as address:
+        taken = [driver(address, greedy) for _ in range(2)]
+        for each in taken:
+            await each.verify_connectivity()
+        async with driver(address, greedy) as further, driver(address, modest) as other:
+            with pytest.raises(TransientError, match="2 connections open"):
+                await further.verify_connectivity()
+            await other.verify_connectivity()
+            await taken[0].close()
+            await further.execute_query("RETURN 1", database_="main")
+        await taken[1].close()
 
 
 async def test_an_idle_transaction_is_rolled_back_and_bolt_says_so(door: Door, hasty: Memory, memory: Memory) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import neo4j
 import pytest
-from neo4j.exceptions import AuthError, ClientError, CypherSyntaxError, DatabaseError, Neo4jError
+from neo4j.exceptions import AuthError, ClientError, CypherSyntaxError, DatabaseError, Neo4jError, TransientError
 from websockets.asyncio.client import connect
 
 from kgmem.bolt import handshake
@@ -331,6 +331,79 @@ async def test_there_are_only_so_many_connections(talk: Talk) -> None:
         clients[0].say(Tag.GOODBYE)
         assert await clients[0].ended()
         await (await talk(address, Version(5, 4))).enter()
+
+
+async def refused(client: Client) -> str:
+    """Log on where that is refused; gives the code of the refusal, after which the connection is closed."""
+    facts = {"scheme": "basic", "principal": "neo4j", "credentials": "secret"}
+    client.say(Tag.HELLO, {"user_agent": "tests/1.0"})
+    client.say(Tag.LOGON, facts)
+    assert (await client.told())[0] == Tag.SUCCESS
+    tag, told = await client.told()
+    assert tag == Tag.FAILURE
+    assert "2 connections" in told["message"]
+    assert await client.ended()
+    return str(told["code"])
+
+
+@pytest.mark.parametrize("end", ["goodbye", "close", "reset", "nonsense", "logoff"])
+async def test_one_caller_has_only_its_share_until_a_connection_ends_however_it_does(
+    backend: Backend, talk: Talk, end: str
+) -> None:
+    version = Version(5, 4)
+    async with serving(backend, Listening("127.0.0.1", 0, connections_per_caller=2)) as address:
+        first, second = [await talk(address, version) for _ in range(2)]
+        for client in (first, second):
+            await client.enter()
+        assert await refused(await talk(address, version)) == "Neo.TransientError.Request.NoThreadsAvailable"
+        backend.identity = "another key"
+        await (await talk(address, version)).enter()
+        backend.identity = "its key"
+
+        if end == "goodbye":
+            first.say(Tag.GOODBYE)
+        elif end == "close":
+            first.writer.close()
+        elif end == "reset":
+            first.writer.transport.abort()
+        elif end == "logoff":
+            first.say(Tag.LOGOFF)
+        else:
+            first.say(Tag.HELLO, {})
+
+        async with asyncio.timeout(5):
+            while True:
+                third = await talk(address, version)
+                facts = {"scheme": "basic", "principal": "neo4j", "credentials": "secret"}
+                third.say(Tag.HELLO, {"user_agent": "tests/1.0"})
+                third.say(Tag.LOGON, facts)
+                await third.told()
+                if (await third.told())[0] == Tag.SUCCESS:
+                    break
+        assert await refused(await talk(address, version))
+
+
+async def test_a_driver_tries_again_until_a_connection_of_its_key_is_free(backend: Backend) -> None:
+    async with (
+        serving(backend, Listening("127.0.0.1", 0, connections_per_caller=1)) as address,
+        driver(address) as one,
+        driver(address) as other,
+    ):
+        session = one.session()
+        await (await session.run("COUNT", n=1)).consume()
+
+        async def ends() -> None:
+            await session.close()
+            await one.close()
+
+        asyncio.get_running_loop().call_later(0.3, lambda: tasks.append(asyncio.create_task(ends())))
+        tasks: list[asyncio.Task[None]] = []
+        with pytest.raises(TransientError) as raised:
+            await other.verify_connectivity()
+        assert raised.value.code == "Neo.TransientError.Request.NoThreadsAvailable"
+        records, _, _ = await other.execute_query("COUNT", n=1)
+        assert len(records) == 1
+        await asyncio.gather(*tasks)
 
 
 async def test_five_hundred_connections_are_open_at_once(address: str, talk: Talk) -> None:
