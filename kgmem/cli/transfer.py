@@ -43,7 +43,7 @@ def import_(
         list[str],
         typer.Argument(
             help="Files (.jsonl, .csv, .parquet, .ttl, ...; also .gz, .xz, .zst) and folders of them; "
-            "- is standard input."
+            "- is standard input; bolt://... is a Bolt server."
         ),
     ],
     graph: GraphName = DEFAULT_GRAPH,
@@ -70,7 +70,10 @@ def import_(
     query: Query = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Read entities, relationships, episodes and sources from files. Exit code 1 when a record was rejected."""
+    """Import what files, folders or a Bolt server hold: entities, relationships, episodes, sources, claims and the like.
+
+    Exit code 1 when a record was rejected.
+    """
     options = ImportOptions(
         format=format_,
         kind=kind,
@@ -129,7 +132,10 @@ def export(
     user: UserName = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Write all that a graph holds to a file, as it is at one moment."""
+    """Write what a graph holds at one moment, and report what the format leaves out; jsonl leaves out the least.
+
+    Vectors are written only where they were given with their entities, unless --embeddings says otherwise.
+    """
     if as_json and output == STANDARD:
         raise InvalidInput("--json and the export would both go to standard output.", mend="Name a file with -o.")
     named = format_ or ("jsonl" if output == STANDARD else None)

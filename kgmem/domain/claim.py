@@ -70,7 +70,7 @@ class BroughtBy:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a batch of claims did."""
+    """How many claims a batch made and how many it found as they are, and their ids in the order of the batch."""
 
     created: int
     unchanged: int
@@ -92,7 +92,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class HeldFact:
-    """What is held of a fact."""
+    """A fact as consensus has it: the value that is believed, its state, and every value that is claimed.
+
+    `probability` is that of the value, 0 to 1; `options` holds every value with its own, that one included.
+    """
 
     id: int
     scope: str
@@ -179,7 +182,10 @@ class SourceStanding:
 
 @dataclass(frozen=True, slots=True)
 class FactFilter:
-    """Which facts are listed."""
+    """Which facts a listing shows: those of one scope that meet all that is set; without `known_at`, as of now.
+
+    `subject` is the key of an entity, `predicate` a kind of relationship or a property, `limit` the size of a page.
+    """
 
     scope: str = ""
     subject: str | None = None
@@ -192,7 +198,10 @@ class FactFilter:
 
 @dataclass(frozen=True, slots=True)
 class ClaimFilter:
-    """Which claims are listed."""
+    """Which claims a listing shows: those of one scope that meet all that is set; without `known_at`, as of now.
+
+    `subject` is the key of an entity, `predicate` a kind of relationship or a property, `source` the key of a source.
+    """
 
     scope: str = ""
     subject: str | None = None

@@ -40,7 +40,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a batch of writes did; `ids` stand in the order of the batch."""
+    """How many items a batch created, updated and found unchanged; `ids` and `versions` in the order of the batch."""
 
     created: int
     updated: int
