@@ -70,7 +70,7 @@ def import_(
     query: Query = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Import what files, folders or a Bolt server hold: entities, relationships, episodes, sources, claims and the like.
+    """Import the entities, relationships, texts, sources, claims and the like of files, or of a Bolt server.
 
     Exit code 1 when a record was rejected.
     """
