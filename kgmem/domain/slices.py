@@ -18,7 +18,8 @@ class Slice:
     seconds: float
     others_wait: Callable[[], Awaitable[bool]]
     ends: float
-    unfinished: bool = False  # Whether the work returned because its slice was over.
+    unfinished: bool = False  # Whether the work returned because its slice was over, or it was put off.
+    pause: float = 0.0  # Seconds after which work that was put off is asked for again.
 
 
 _CURRENT: ContextVar[Slice | None] = ContextVar("kgmem slice", default=None)
@@ -44,3 +45,12 @@ async def slice_over() -> bool:
     if not own.unfinished:
         own.ends = time.monotonic() + own.seconds
     return own.unfinished
+
+
+def put_off(seconds: float) -> bool:
+    """Have this job asked for again after some seconds, when the work returns now; False outside of a worker."""
+    own = _CURRENT.get()
+    if own is None:
+        return False
+    own.unfinished, own.pause = True, seconds
+    return True

@@ -59,7 +59,11 @@ async def import_files(
 async def run_import(
     parts: Parts, graph: Graph, id_: int, *, files: Paths, options: ImportOptions, progress: OnProgress | None = None
 ) -> Tally:
-    """Do what is left to do of an import that is registered, to its end; gives what was done now."""
+    """Do what is left to do of an import that is registered, to its end; gives what was done now.
+
+    In a worker it is broken off after its slice where others wait, as the tally tells. What is stored stays, indexes
+    that were set aside stay so, and the next run goes on behind it.
+    """
     marks = marks_of(files)
     async with signs_of_life(parts, id_) as tell:
 
@@ -74,11 +78,14 @@ async def run_import(
             with closing(run):
                 await run.read(files, told)
             check_marks(marks)
-            await patiently(lambda: parts.imports.report_duplicates(id_, run.duplicates))
-            await run.link(told)
+            if not run.tally.broken_off:
+                await patiently(lambda: parts.imports.report_duplicates(id_, run.duplicates))
+                await run.link(told)
         except InvalidInput:  # For the caller to mend, who need not do that soon.
             await patiently(lambda: parts.imports.build_indexes(graph.name))
             raise
+        if run.tally.broken_off:
+            return run.tally
         await patiently(lambda: parts.imports.build_indexes(graph.name))
     await patiently(lambda: weigh_new(parts, graph.name))
     await patiently(lambda: parts.imports.finish(id_, "done"))

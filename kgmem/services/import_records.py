@@ -5,6 +5,7 @@ where it was. Two lanes store side by side; what is said of one thing keeps its 
 """
 
 import asyncio
+import time
 from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -18,6 +19,7 @@ from kgmem.domain.episode import Episode
 from kgmem.domain.graph import Graph
 from kgmem.domain.relationship import Relationship
 from kgmem.domain.schema import GraphSchema
+from kgmem.domain.slices import slice_over
 from kgmem.domain.source import Source
 from kgmem.formats.files import Paths
 from kgmem.formats.records import Record
@@ -44,6 +46,8 @@ class ImportRun(ImportReader):
         super().__init__(parts, graph, options)
         self._id = id_
         self._stored = stored
+        self._began = time.monotonic()
+        self._fresh: float | None = None  # When all that was stored before was read past.
         self._lanes: dict[int, asyncio.Task[None]] = {}
         self._entities_under_way = False
         self._scoped_under_way = False  # Relationships whose ends depend on which entities are there.
@@ -51,13 +55,15 @@ class ImportRun(ImportReader):
         self._width = 1 if _has_unique(remember.schema_of(parts.core_schema, graph)) else _LANES
 
     async def read(self, files: Paths, progress: OnProgress | None) -> None:
-        """Read all files and store what can be stored."""
+        """Read all files and store what can be stored, unless it is broken off as the tally tells."""
         first = (2 * self.in_columns + (self._width == _LANES)) << _PLAN_BITS
         try:
             async with aclosing(self.chunks(files, progress)) as chunks:
                 async for chunk in chunks:
                     await self._take(chunk, first)
                     first += _PIECES
+                    if await self._break_off():
+                        break
             await self._settle()
         finally:
             for task in self._lanes.values():
@@ -65,7 +71,8 @@ class ImportRun(ImportReader):
             await asyncio.gather(*self._lanes.values(), return_exceptions=True)
 
     async def link(self, progress: OnProgress | None) -> None:
-        """Store what names entities, now that these are there."""
+        """Store what names entities, now that these are there, unless it is broken off as the tally tells."""
+        self._fresh = self._fresh or time.monotonic()
         imports, most = self.parts.imports, self.options.batch
         waiting = await patiently(lambda: imports.waiting(self._id))
         total, done = waiting.relationships + waiting.episodes, 0
@@ -73,14 +80,20 @@ class ImportRun(ImportReader):
             done += self._count(result)
             if progress:
                 progress(self.tally.progress("linking", done, total))
+            if await self._break_off():
+                return
         while result := await patiently(lambda: imports.link_episodes(self.graph.name, self._id, most, self._episode)):
             done += self._count(result)
             if progress:
                 progress(self.tally.progress("linking", done, total))
+            if await self._break_off():
+                return
         while result := await patiently(lambda: imports.link_beliefs(self.graph.name, self._id, most, self._belief)):
             done += self._count(result)
             if progress:
                 progress(self.tally.progress("linking", done, total))
+            if await self._break_off():
+                return
         await self._let_vectors_follow()
 
     async def _take(self, chunk: Sequence[Found], first: int) -> None:
@@ -89,7 +102,7 @@ class ImportRun(ImportReader):
         episodes = [
             (file, line, orjson.dumps(to_wire(record)).decode()) for file, line, record in good.get(Episode, [])
         ]
-        if first not in self._stored and (bad or episodes or Source in good):
+        if (bad or episodes or Source in good) and self._is_new(first):
             imports, sources = self.parts.imports, good.get(Source, [])
             self._count(
                 await patiently(
@@ -98,7 +111,7 @@ class ImportRun(ImportReader):
                     )
                 )
             )
-        if good.get(BeliefRecord) and first + _BELIEFS not in self._stored:
+        if good.get(BeliefRecord) and self._is_new(first + _BELIEFS):
             waiting = [
                 (file, line, orjson.dumps(to_wire(record)).decode(), record.kind)
                 for file, line, record in good[BeliefRecord]
@@ -114,10 +127,29 @@ class ImportRun(ImportReader):
                 await self._settle()
             for lane, records in enumerate(lanes):
                 number = first + 1 + piece * _LANES + lane
-                if (records or columns) and number not in self._stored:
+                if (records or columns) and self._is_new(number):
                     await self._submit(lane, number, self._batch(kind, records, columns, lane))
             self._entities_under_way |= kind == "entity"
             self._scoped_under_way |= kind == "relationship" and self._is_scoped(good.get(type_, []), columns)
+
+    def _is_new(self, number: int) -> bool:
+        if number not in self._stored:
+            self._fresh = self._fresh or time.monotonic()
+            return True
+        return False
+
+    async def _break_off(self) -> bool:
+        """Whether the rest is left to another run, since others wait.
+
+        A run reads past what is stored already, and then stores for as long as that took at the least. So what is read
+        again and again takes no more time than all the rest.
+        """
+        now = time.monotonic()
+        if self._fresh is not None and now - self._fresh >= self._fresh - self._began:
+            self.tally.broken_off = await slice_over()
+            if self.tally.broken_off:
+                await self._let_vectors_follow()
+        return self.tally.broken_off
 
     def _parted(self, records: Sequence[Stated[Any]]) -> list[list[Stated[Any]]]:
         """Part records into lanes by what they are about, the same in every run."""

@@ -12,6 +12,7 @@ from kgmem.domain.graph import Graph
 from kgmem.domain.imports import Import
 from kgmem.domain.interval import SECOND, now, parse_time
 from kgmem.domain.ports import UploadFolder
+from kgmem.domain.slices import put_off
 from kgmem.formats.mapping import read_mapping
 from kgmem.services.check_files import Check
 from kgmem.services.import_files import check_options, reason_of, run_import
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _SILENCE = 60 * SECOND  # Without a sign of life for so long, it is looked what became of an import's job.
 _SMALL = 256 * 1024  # Bytes of an upload that is imported within seconds.
+_PAUSE = 1.0  # Seconds after which an import looks again whether those before it are done.
 _JOBS = 1000  # The newest jobs of a graph, among which that of an import is looked for.
 _GONE = "The uploaded files are gone. Send them again: what is stored already then counts as unchanged."
 
@@ -77,14 +79,20 @@ async def resume_import(parts: Parts, graph: str, id_: int) -> tuple[Import, int
 
 
 async def run_upload(parts: Parts, graph: str, import_: int) -> None:
-    """Do a submitted import; one that a worker began and did not end goes on. Its files are removed at its end."""
+    """Do a submitted import; one that a worker began and did not end goes on. Its files are removed at its end.
+
+    In a worker it makes room for others after its slice, and waits for those of its graph that were sent before it: it
+    may build on them, and what is stated last about a thing is what holds.
+    """
     uploads = uploads_of(parts)
     held = await parts.imports.get(graph, import_)
     if held.upload is None or held.state not in {"waiting", "running"}:
         return
+    if await _comes_later(parts, held) and put_off(_PAUSE):
+        return
     await parts.imports.start(import_)
     try:
-        await _run(parts, held, uploads.files(held.upload))
+        broken_off = await _run(parts, held, uploads.files(held.upload))
     except (Unavailable, Conflict) as error:
         await parts.imports.wait(import_)
         raise Unavailable(error.message, mend=error.mend) from error  # The job is tried again.
@@ -100,7 +108,10 @@ async def run_upload(parts: Parts, graph: str, import_: int) -> None:
     except BaseException:
         await parts.imports.wait(import_)
         raise
-    await asyncio.to_thread(uploads.remove, held.upload)
+    if broken_off:
+        await parts.imports.wait(import_)
+    else:
+        await asyncio.to_thread(uploads.remove, held.upload)
 
 
 async def tend_uploads(parts: Parts) -> int:
@@ -120,13 +131,14 @@ async def tend_uploads(parts: Parts) -> int:
     return await asyncio.to_thread(uploads.sweep, [upload for upload, _, _ in needed])
 
 
-async def _run(parts: Parts, held: Import, files: Sequence[Path]) -> None:
+async def _run(parts: Parts, held: Import, files: Sequence[Path]) -> bool:
+    """Do an import or its dry run; gives whether it was broken off, so that others have their turn."""
     options = ImportOptions.as_told(held.options)
     graph = await parts.graphs.get(held.graph)
     if held.is_dry_run:
         await _check(parts, graph, held.id, files, options)
-    else:
-        await run_import(parts, graph, held.id, files=files, options=options)
+        return False
+    return (await run_import(parts, graph, held.id, files=files, options=options)).broken_off
 
 
 async def _check(parts: Parts, graph: Graph, id_: int, files: Sequence[Path], options: ImportOptions) -> None:
@@ -175,11 +187,27 @@ async def _ask(parts: Parts, graph: str, id_: int, upload: str) -> int | None:
     uploads = uploads_of(parts)
     try:
         small = await asyncio.to_thread(uploads.size, upload) <= _SMALL
-        if small:
-            before = [other for _, of, other in await parts.imports.uploads() if of == graph and other < id_]
-            states = [(await parts.imports.get(graph, other)).state for other in before]
-            small = not {"waiting", "running"} & set(states)
+        small = small and not await _unfinished_before(parts, graph, id_, uploads.place_of(upload))
         return await parts.jobs.defer("import", graph=graph, place=uploads.place_of(upload), small=small, import_=id_)
     except Unavailable as error:
         logger.warning("The import %s waits, and is asked for again later: %s", id_, error)
         return None
+
+
+async def _comes_later(parts: Parts, held: Import) -> bool:
+    """Whether others of the same graph come before an import."""
+    if held.upload is None:
+        return False
+    return await _unfinished_before(parts, held.graph, held.id, uploads_of(parts).place_of(held.upload))
+
+
+async def _unfinished_before(parts: Parts, graph: str, id_: int, place: str) -> bool:
+    """Whether imports of a graph that were sent to a place before this one wait or run."""
+    uploads = uploads_of(parts)
+    before = [
+        other
+        for upload, of, other in await parts.imports.uploads()
+        if of == graph and other < id_ and uploads.place_of(upload) == place
+    ]
+    states = [(await parts.imports.get(graph, other)).state for other in before]
+    return not {"waiting", "running"}.isdisjoint(states)

@@ -99,6 +99,7 @@ class Tally:
     checked: int = 0
     rejected: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
+    broken_off: bool = False  # Whether there is more to do, and others have their turn first.
     started: float = field(default_factory=time.perf_counter)
 
     def seconds(self) -> float:

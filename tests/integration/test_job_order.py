@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from pydantic import SecretStr
 
 from kgmem.domain.entity import Entity
 from kgmem.domain.slices import slice_over
+from kgmem.memory import Memory
 from kgmem.services.importing import ImportOptions
 from kgmem.settings import Settings
+from kgmem.storage.postgres import aside
 from kgmem.storage.postgres.jobs import ProcrastinateQueue, open_queue
 from kgmem.storage.postgres.worker import WorkerOptions
 from kgmem.wiring import open_memory
@@ -215,6 +217,69 @@ async def test_a_small_import_waits_neither_for_a_large_one_nor_for_embedding(
             free.set()
             await until(lambda: done("busy", 10))
             assert await done("busy", 9000)
+
+
+async def _sent(memory: Memory, graph: str, lines: Iterable[bytes], **options: Any) -> int:
+    """Submit an import of lines; gives its id."""
+    async with memory.uploads.receive(10_000_000) as incoming:
+        await incoming.begin("lines.jsonl")
+        await incoming.write(b"".join(lines))
+        await incoming.end()
+        return (await memory.submit_import(graph, incoming.name, ImportOptions(**options)))[0].id
+
+
+def _named(name: str, numbers: Iterable[int]) -> Iterator[bytes]:
+    return (b'{"type": "entity", "key": "k%d", "name": "%s"}\n' % (n, name.encode()) for n in numbers)
+
+
+async def test_a_large_import_makes_room_for_others_and_goes_on_where_it_was(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aside, "LARGE", 100)
+    log, aside_then = Log(), []
+    settings = Settings(database_url=SecretStr(database_url), home=tmp_path, embedder="none", pool_size=3)
+    async with open_memory(settings) as memory, open_queue(database_url) as queue:
+        for graph in ("busy", "other"):
+            await memory.create_graph(graph)
+        links = (
+            b'{"type": "relationship", "kind": "R", "from": "k%d", "to": "k%d"}\n' % (n, n + 1) for n in range(999)
+        )
+        lines = [*links, *_named("first", range(6_000))]
+        large = await _sent(memory, "busy", lines, batch=400)
+        # What is sent later to the same graph speaks of what the large import brings, and has the last word.
+        later = [b'{"type": "relationship", "kind": "S", "from": "k5998", "to": "k5999"}\n', *_named("later", [5_999])]
+        after = await _sent(memory, "busy", later)
+        small = await _sent(memory, "other", _named("ten", range(10)))
+
+        async def run(graph: str, import_: int) -> None:
+            log.ran.append(f"{import_} begins")
+            await memory.run_upload(graph, import_)
+            if (await memory.get_import(graph, import_)).state == "done":
+                log.ran.append(f"{import_} is done")
+            else:
+                aside_then.append(await connection.fetchval("SELECT count(*) FROM kgmem.set_aside"))
+
+        async def done() -> bool:
+            return f"{after} is done" in log.ran
+
+        connection = await asyncpg.connect(database_url)
+        try:
+            async with queue.worker({"import": run}, dataclasses.replace(ALONE, places=(memory.uploads.place,))):
+                await until(done)
+            assert [line for line in log.ran if line.endswith("done")] == [
+                f"{n} is done" for n in (small, large, after)
+            ]
+            assert log.ran[0] == f"{large} begins"
+            # Large loads set indexes aside, and the part of one does not build them.
+            assert aside_then[0] > 0
+            assert await connection.fetchval("SELECT count(*) FROM kgmem.set_aside") == 0
+        finally:
+            await connection.close()
+        first = await memory.get_import("busy", large)
+        assert (first.read, first.created, first.updated, first.rejected) == (6_999, 6_999, 0, 0)
+        last = await memory.get_import("busy", after)
+        assert (last.created, last.updated, last.rejected) == (1, 1, 0)
+        assert (await memory.get_entity("busy", "k5999")).name == "later"
 
 
 async def test_what_has_waited_for_long_comes_as_early_as_imports(queue: ProcrastinateQueue, database_url: str) -> None:

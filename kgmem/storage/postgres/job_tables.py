@@ -76,6 +76,11 @@ def priority_of(task: str) -> int:
     return _PRIORITIES.get(task, UPKEEP)
 
 
+def least_priority_of(task: str) -> int:
+    """Give how urgent the least urgent job of a task is, unless it is raised: one that stands behind many others."""
+    return priority_of(task) - (_MOST_BEHIND if task in _EACH else 0)
+
+
 def small_of(place: str) -> str:
     """Give the queue of what takes seconds in a place, of which others of that place are not waited for."""
     return f"{place}/small"
@@ -87,9 +92,19 @@ def queue_of(task: str) -> str:
 
 
 async def insert(
-    app: App, task: str, graph: str | None, arguments: Mapping[str, Any], *, place: str | None = None
+    app: App,
+    task: str,
+    graph: str | None,
+    arguments: Mapping[str, Any],
+    *,
+    place: str | None = None,
+    pause: float = 0.0,
+    broken_off: bool = False,
 ) -> int | None:
-    """Put a job into the queue; None when the same one waits there already. Raises DatabaseUnavailable."""
+    """Put a job into the queue; None when the same one waits there already. Raises DatabaseUnavailable.
+
+    It waits for `pause` seconds at the least. One that was `broken_off` comes behind all others of its class.
+    """
     given = dict(arguments) if graph is None else {"graph": graph, **arguments}
     turn = task if task in _BESIDE or graph is None else "index"
     same, lock = f"{task}:{graph}", f"{turn}:{graph}"
@@ -97,12 +112,18 @@ async def insert(
         same = f"{same}:{arguments.get('import_')}"
         # One at a time in a place, so that others find a free hand beside it.
         lock = f"{task}:{place or graph}"
-    priority = priority_of(task)
-    if task in _EACH:
+    priority = least_priority_of(task) if broken_off else priority_of(task)
+    if task in _EACH and not broken_off:
         waiting = await select(app, "waiting", task=task, graph=graph)
         priority -= min(waiting[0]["count"], _MOST_BEHIND)
     job = app.configure_task(
-        task, queue=place or queue_of(task), queueing_lock=same, lock=lock, task_kwargs=given, priority=priority
+        task,
+        queue=place or queue_of(task),
+        queueing_lock=same,
+        lock=lock,
+        task_kwargs=given,
+        priority=priority,
+        schedule_in={"milliseconds": round(pause * 1000)} if pause else None,
     )
     with translating():
         try:

@@ -25,6 +25,7 @@ from kgmem.storage.postgres.job_tables import (
     MEDIUM,
     QUEUE,
     insert,
+    least_priority_of,
     priority_of,
     select,
     small_of,
@@ -147,11 +148,12 @@ def _task_of(app: App, handler: Handler, known: _Known, options: WorkerOptions) 
 
     async def run(context: JobContext, timestamp: int | None = None, **arguments: Any) -> None:  # noqa: ARG001 - cron's
         id_, worker_id = context.job.id, context.job.worker_id
-        priority = priority_of(context.job.task_name)
+        priority = least_priority_of(context.job.task_name)
         able = [*queues, LONG] if context.job.queue == LONG else queues
 
         async def others_wait() -> bool:
-            return bool((await select(app, "others_wait", queues=able, priority=priority))[0]["others"])
+            found = await select(app, "others_wait", queues=able, priority=priority, own=id_)
+            return bool(found[0]["others"])
 
         if id_ is not None and worker_id is not None:
             known.jobs.add(id_)
@@ -160,7 +162,7 @@ def _task_of(app: App, handler: Handler, known: _Known, options: WorkerOptions) 
             with slice_of(options.slice, others_wait) as own:
                 await handler(**arguments)
             if own.unfinished:
-                await _go_on_later(app, context.job)
+                await _go_on_later(app, context.job, own.pause)
         except NotFound as error:
             # What the job was about was deleted meanwhile, so there is nothing left to do.
             raise JobAborted(str(error)) from error
@@ -172,12 +174,13 @@ def _task_of(app: App, handler: Handler, known: _Known, options: WorkerOptions) 
     return run
 
 
-async def _go_on_later(app: App, job: QueuedJob) -> None:
+async def _go_on_later(app: App, job: QueuedJob, pause: float) -> None:
     """Ask for a job again whose slice is over; it comes behind those of its class that wait."""
     given = {name: value for name, value in job.task_kwargs.items() if name not in {"graph", "timestamp"}}
     graph = job.task_kwargs.get("graph")
     place = None if job.queue in {QUEUE, MEDIUM, LONG} else job.queue
-    await insert(app, job.task_name, None if graph is None else str(graph), given, place=place)
+    own = None if graph is None else str(graph)
+    await insert(app, job.task_name, own, given, place=place, pause=pause, broken_off=True)
 
 
 async def _keep_working(app: App, options: WorkerOptions) -> None:

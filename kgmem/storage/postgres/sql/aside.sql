@@ -42,12 +42,14 @@ FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n
 WHERE c.relname = $1::name AND n.nspname = ANY ($2::name[])
 
 -- name: left
--- Graphs of which something is set aside although no import of theirs has given a sign of life for a while.
+-- Graphs of which something is set aside although no import of theirs has given a sign of life for a while. One that
+-- made room for others goes on behind them, and builds what is set aside at its end.
 SELECT DISTINCT g.name FROM kgmem.set_aside a JOIN kgmem.graph g ON g.id = a.graph
 WHERE NOT EXISTS (
     SELECT 1 FROM kgmem.import i
-    WHERE i.graph = a.graph AND i.state = 'running'
-      AND coalesce(i.told_at, i.created_at) > now() - interval '1 minute')
+    WHERE i.graph = a.graph AND (i.state = 'running' OR (i.state = 'waiting' AND i.upload IS NOT NULL))
+      AND coalesce(i.told_at, i.created_at)
+          > now() - CASE i.state WHEN 'running' THEN interval '1 minute' ELSE interval '10 minutes' END)
 
 -- name: rows_known
 SELECT reltuples::bigint FROM pg_class WHERE oid = $1::regclass

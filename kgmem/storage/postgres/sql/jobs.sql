@@ -14,12 +14,15 @@ WHERE status = 'todo' AND task_name = %(task)s AND args ->> 'graph' = %(graph)s
 
 -- name: others_wait
 -- Whether anything could run in the place of a job now. What is less urgent could not: the rest of the job, asked for
--- anew, would come before it again.
+-- anew, would come before it again. What waits for a lock of this very job could; what is the same task for the same
+-- graph would only be this job's rest, or has to wait for it.
 SELECT EXISTS (
-    SELECT FROM procrastinate_jobs j
-    WHERE j.status = 'todo' AND j.queue_name = ANY (%(queues)s::text[]) AND j.priority >= %(priority)s
+    SELECT FROM procrastinate_jobs j JOIN procrastinate_jobs own ON own.id = %(own)s
+    WHERE (j.task_name, j.args ->> 'graph') IS DISTINCT FROM (own.task_name, own.args ->> 'graph')
+      AND j.status = 'todo' AND j.queue_name = ANY (%(queues)s::text[]) AND j.priority >= %(priority)s
       AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
-      AND NOT EXISTS (SELECT FROM procrastinate_jobs o WHERE o.lock = j.lock AND o.status = 'doing')) AS others
+      AND NOT EXISTS (SELECT FROM procrastinate_jobs o
+                      WHERE o.lock = j.lock AND o.status = 'doing' AND o.id <> own.id)) AS others
 
 -- name: raise_old
 -- What has waited for long comes as early as imports do, so that nothing waits for ever.
