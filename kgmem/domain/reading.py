@@ -206,3 +206,9 @@ class Readings(Resolver, Protocol):
 
     async def erase(self, graph: str, ids: Sequence[int]) -> int:
         """Take what is gone out of the history, so that no earlier time shows it; gives how many versions."""
+
+    async def erase_claims(self, graph: str, keys: Sequence[str], scope: str) -> int:
+        """Take withdrawn claims that cite texts which are gone out of the history, with what was believed by them.
+
+        Gives how many claims and former versions of facts these were.
+        """

@@ -63,7 +63,8 @@ async def forget(
     if parts.claim_store is not None:
         await parts.claims.weigh_stale(graph)
     communities, summaries = await _undone(parts, graph, ids, derived)
-    erased += await parts.readings.erase(graph, ids) if erase else 0
+    if erase:
+        erased += await parts.readings.erase(graph, ids) + await parts.readings.erase_claims(graph, wanted, scope)
     return Forgotten(
         episodes=deleted.episodes, passages=deleted.passages, vectors=deleted.vectors, entities=taken.entities,
         relationships=settled.created + deleted.relationships, claims=len(claims) + uncited,

@@ -13,7 +13,7 @@ from kgmem.domain.relationship import Relationship
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
 from kgmem.storage.postgres.readings import PostgresReadings
-from tests.memories import new_graph, with_parts
+from tests.memories import index_schema, new_graph, query, with_parts
 
 TEXT = "Tom Baker works for Siemens. Tom Baker painted Big Tower."
 
@@ -103,6 +103,23 @@ async def test_a_relationship_that_a_source_states_too_stays_until_it_is_withdra
     assert await cited(memory, graph) == {("bea", "STATES", None)}
     await memory.withdraw_claims(graph, source="bea", dry_run=False)
     assert not (await memory.list_relationships(graph)).items
+
+
+async def test_what_is_erased_was_claimed_at_no_time(memory: Memory) -> None:
+    graph = await two_texts(memory, "erased")
+    then = iso(now())
+
+    report = await memory.forget(graph, ["one"], erase=True)
+
+    assert report.erased_from_history > 0
+    assert {each for *_, each in await cited(memory, graph, withdrawn=True)} == {"two"}
+    assert {each for *_, each in await cited(memory, graph, known_at=then)} == {"two"}
+    await memory.forget(graph, ["two"], erase=True)
+    assert await cited(memory, graph, withdrawn=True) == set()
+    assert await cited(memory, graph, known_at=then) == set()
+    assert not (await memory.facts(graph, FactFilter(known_at=then))).items
+    schema = await index_schema(memory, graph)
+    assert not await query(memory, f"SELECT 1 FROM {schema}.past_fact")
 
 
 async def test_a_claim_of_a_scope_cites_its_own_text_of_the_key(memory: Memory) -> None:

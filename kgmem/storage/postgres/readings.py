@@ -207,6 +207,16 @@ class PostgresReadings:
 
             return await self.database.transact(work)
 
+    async def erase_claims(self, graph: str, keys: Sequence[str], scope: str) -> int:
+        """Take withdrawn claims that cite texts which are gone out of the history, with what was believed by them."""
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> int:
+                erased: int = await connection.fetchval(layout.sql("reading", "erase_claims"), scope, list(keys))
+                return erased
+
+            return await self.database.transact(work)
+
     async def _ids(
         self, connection: asyncpg.Connection, layout: Layout, keys: Sequence[str], scope: str
     ) -> dict[str, int]:

@@ -181,6 +181,26 @@ WITH passages AS (
 )
 SELECT count(*) FROM versions
 
+-- name: erase_claims
+-- Withdrawn claims that cite texts ($2) of a scope ($1) which are gone, where they see no other text of that key; and what
+-- was believed by them.
+WITH gone AS (
+    DELETE FROM {index}.claim c USING {index}.topic t, {index}.scope p
+    WHERE t.id = c.topic AND p.id = t.scope AND c.known_to IS NOT NULL AND c.episode = ANY ($2::text[])
+      AND ($1 = '' OR p.path = $1 OR starts_with(p.path, $1 || '/'))
+      AND NOT EXISTS (SELECT 1 FROM {index}.item i JOIN {index}.scope q ON q.id = i.scope
+                      WHERE i.kind = 2 AND i.key = c.episode
+                        AND (q.path = '' OR q.path = p.path OR starts_with(p.path, q.path || '/')))
+    RETURNING c.id, c.topic
+), past AS (
+    DELETE FROM {index}.past_fact f USING (SELECT topic, array_agg(id) AS ids FROM gone GROUP BY topic) g
+    WHERE f.topic = g.topic
+      AND EXISTS (SELECT 1 FROM jsonb_array_elements(f.options) o
+                  CROSS JOIN LATERAL jsonb_array_elements_text(o -> 'claims') n (id) WHERE n.id::bigint = ANY (g.ids))
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM past)
+
 -- name: open_claims
 SELECT c.id, p.path AS scope, t.subject, t.predicate, c.object, c.valid_from, c.valid_to, c.confidence, c.episode,
        c.begins, c.ends, o.key AS source, o.trust
