@@ -297,6 +297,9 @@ class ImportStore(Protocol):
     ) -> Mapping[tuple[str, str], tuple[str, int]]:
         """Give main label and version of those entities, or episodes, (scope, key) that are in exactly these scopes."""
 
+    def episode_key(self, episode: Episode) -> str:
+        """Give the key under which an episode is stored: its own, or one made of what it says."""
+
     async def report_duplicates(self, id_: int, duplicates: Sequence[Duplicates]) -> None:
         """Write which keys the files of an import state more than once."""
 

@@ -130,8 +130,8 @@ class Check(ImportReader):
                 self._reject(checked, each, str(unknown_entities(missing)))
             else:
                 checked.kinds["episode"] += 1
-        # One without a key gets one of its own, which no claim of the files can cite.
-        good = [(each.record.scope, each.record.key, None) for each in stated if each.record.key is not None]
+        key_of = self.parts.imports.episode_key
+        good = [(each.record.scope, key_of(each.record), None) for each in stated]
         await asyncio.to_thread(self.keys.add_present, "episode", good)
 
     async def _check_beliefs(self, stated: Sequence[Stated[BeliefRecord]], checked: Checked) -> None:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pyarrow_parquet
 import pytest
 
 from kgmem.domain.batch import Rejection
+from kgmem.domain.episode import Episode
 from kgmem.domain.imports import DuplicateKey
 from kgmem.memory import Memory
 from kgmem.query.values.problems import ValueProblem
@@ -227,6 +228,10 @@ async def test_a_key_in_two_scopes_is_no_duplicate(memory: Memory, graph: str, t
 
 
 async def test_an_imported_claim_cites_an_episode_of_the_files_or_of_the_graph(memory: Memory, tmp_path: Path) -> None:
+    elsewhere = await new_graph(memory, f"elsewhere_{uuid4().hex[:12]}")
+    keyless = {"text": "It is 6.", "occurred_at": "2020-01-01", "speaker": "Zoë \u0007"}
+    await memory.put_episodes(elsewhere, [Episode(**keyless)])
+    (own,) = (await memory.list_episodes(elsewhere)).items
     claim = {"type": "claim", "source": "a", "subject": "x", "predicate": "size", "known_from": "2020-01-01T00:00:00Z"}
     records: list[dict[str, Any]] = [
         {**claim, "value": 1, "episode": "text"},
@@ -236,6 +241,8 @@ async def test_an_imported_claim_cites_an_episode_of_the_files_or_of_the_graph(m
         {"type": "entity", "key": "x"},
         {**claim, "value": 4, "episode": "text", "scope": "user/1"},
         {**claim, "value": 5},
+        {"type": "episode", **keyless},
+        {**claim, "value": 6, "episode": own.key},
     ]
     file = tmp_path / "claims.jsonl"
     file.write_text("".join(json.dumps(each) + "\n" for each in records))

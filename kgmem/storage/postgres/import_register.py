@@ -9,11 +9,13 @@ import orjson
 from kgmem.domain.batch import Rejection
 from kgmem.domain.change import Operation
 from kgmem.domain.entity import ENTITY, EPISODE, Page
+from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.domain.imports import DuplicateKey, Duplicates, Import, ImportItem, ImportState, ItemKind, Undone, Waiting
 from kgmem.domain.interval import iso
 from kgmem.domain.scope import SHARED
 from kgmem.storage.postgres.catalog import PostgresCatalog
+from kgmem.storage.postgres.episodes import episode_key
 from kgmem.storage.postgres.layout import know_labels
 from kgmem.storage.postgres.node_labels import main_labels
 from kgmem.storage.postgres.statements import statement
@@ -88,6 +90,10 @@ class ImportRegister:
         """Write which keys the files of an import state more than once."""
         async with self.database.connection() as connection:
             await connection.execute(statement("imports", "report"), id_, orjson.dumps(duplicates).decode())
+
+    def episode_key(self, episode: Episode) -> str:
+        """Give the key under which an episode is stored: its own, or one made of what it says."""
+        return episode_key(episode)
 
     async def items_at(
         self, graph: str, places: Sequence[tuple[str, str]], *, episodes: bool = False
