@@ -8,8 +8,8 @@ from typing import Any
 from kgmem.bolt.backend import Row
 from kgmem.bolt.messages import Tag, framed
 from kgmem.bolt.packstream import Packer
-from kgmem.bolt.structures import is_much
 from kgmem.bolt.transport import Wire
+from kgmem.query.values.elements import is_much
 from kgmem.turns import Turn
 
 _FULL = 1 << 16

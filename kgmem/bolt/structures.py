@@ -2,7 +2,7 @@
 
 import sys
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -29,8 +29,6 @@ _DAY = DAY // SECOND  # In seconds.
 _ZONES = 18 * 3600  # Offsets lie within this many seconds.
 _DAYS = 365_242_500_000  # Of about a thousand million years.
 
-_LITTLE = 2000  # Values, or KiB of a text.
-
 ElementId = Callable[[int], str]
 
 
@@ -53,29 +51,6 @@ def packer(version: Version, element_id: ElementId, *, utc: bool) -> Packer:
         Vector: _vector if version.major >= 6 else lambda value: value.numbers.tolist(),
     }
     return Packer(forms, uuids=version >= Version(6, 1))
-
-
-def is_much(values: Sequence[Any]) -> bool:
-    """Say whether values hold so many others, or such long texts, that writing them takes more than a millisecond."""
-    left = _LITTLE
-    waiting: list[Any] = [values]
-    while waiting:
-        held = waiting.pop()
-        if isinstance(held, Node | Relationship):
-            held = held.properties
-        elif isinstance(held, Path):
-            held = held.elements
-        if isinstance(held, str | bytes):
-            left -= len(held) >> 10
-        elif isinstance(held, Mapping):
-            left -= len(held)
-            waiting += held.values() if left > 0 else ()
-        elif isinstance(held, list | tuple):
-            left -= len(held)
-            waiting += held if left > 0 else ()
-        if left <= 0:
-            return True
-    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from neo4j.exceptions import ClientError, Neo4jError
 from kgmem.bolt.graphs import MemoryBackend
 from kgmem.bolt.server import Listening, serving
 from tests.cli import Command
-from tests.rest import Door, done, refused
+from tests.heartbeat import heartbeat
+from tests.rest import GRAPH, Door, done, refused
 
 USE = "USE other MATCH (n:N) RETURN sum(n.n) AS s"
 WRITE = "USE other CREATE (:N {n: 5})"
@@ -113,3 +114,13 @@ def test_the_command_line_runs_use(kgmem: Command) -> None:
     missing = kgmem("cypher", "USE missing MATCH (n) RETURN n")
     assert missing.code != 0
     assert "There is no graph 'missing'" in missing.err
+
+
+async def test_one_large_value_is_sent_without_holding_up_others(two: Door) -> None:
+    query = "RETURN [x IN range(1, 100000) | {a: x}] AS list"
+    for path, body in ((f"{GRAPH}/cypher", {"query": query}), ("/db/main/query/v2", {"statement": query})):
+        async with heartbeat() as heart:
+            answer = await two.client.post(path, json=body)
+        assert answer.status_code < 300, answer.text[:300]
+        assert len(answer.content) > 1_000_000
+        assert heart.longest < 0.1

@@ -13,3 +13,13 @@ async def test_others_have_their_turn_while_long_texts_are_stored(memory: Memory
         written = await memory.put_entities(graph, entities)
     assert written.created == 600
     assert heart.steady, heart.longest
+
+
+async def test_others_have_their_turn_while_cypher_writes_many(memory: Memory, graph: str) -> None:
+    async with heartbeat() as making:
+        await memory.cypher(graph, "UNWIND range(1, 8000) AS x CREATE (:T {id: x, name: 'n'})", mode="write")
+    async with heartbeat() as setting:
+        answer = await memory.cypher(graph, "MATCH (n:T) SET n.v = n.id + 1 RETURN sum(n.v)", mode="write")
+    assert answer.rows == [(8000 * 8003 // 2,)]
+    assert making.steady, making.longest
+    assert setting.steady, setting.longest

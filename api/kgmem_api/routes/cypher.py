@@ -1,7 +1,7 @@
 """Cypher: queries of any kind, and those that came with kgmem."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from kgmem.domain.cypher import CypherAnswer
+from kgmem.query.values.elements import is_much
 from kgmem.query.values.wire import from_json, to_json
 from kgmem_api.access import Access, Reads, ReadsAnywhere
 from kgmem_api.bodies import JSONBody, in_turn
@@ -21,7 +22,6 @@ from kgmem_api.wire.cypher import CypherIn, CypherOut, NamedQueriesOut
 
 router = APIRouter(tags=["cypher"], route_class=DirectRoute)
 _LINES = "application/x-ndjson"
-_IN_THREAD = 2_000  # So many rows take about as long to write as a thread takes to be handed them.
 _AT_ONCE = 1_000  # Rows of one chunk of JSON Lines.
 
 
@@ -41,7 +41,7 @@ async def cypher(
     if _LINES in request.headers.get("accept", ""):
         context_of(request).unlimited()
         return StreamingResponse(_lines(answer), media_type=_LINES)
-    if len(answer.rows) > _IN_THREAD:
+    if is_much(answer.rows):
         return await asyncio.to_thread(_whole, answer)
     return _whole(answer)
 
@@ -80,11 +80,15 @@ def _whole(answer: CypherAnswer) -> Response:
     return reply(told if answer.plan is None else {**told, "plan": answer.plan})
 
 
+def _written(rows: Sequence[Sequence[Any]]) -> bytes:
+    return b"".join(orjson.dumps([to_json(value) for value in row]) + b"\n" for row in rows)
+
+
 async def _lines(answer: CypherAnswer) -> AsyncIterator[bytes]:
     yield orjson.dumps({"columns": answer.columns}) + b"\n"
     for start in range(0, len(answer.rows), _AT_ONCE):
         part = answer.rows[start : start + _AT_ONCE]
-        yield b"".join(orjson.dumps([to_json(value) for value in row]) + b"\n" for row in part)
+        yield await asyncio.to_thread(_written, part) if is_much(part) else _written(part)
         await asyncio.sleep(0)  # Lets other requests go on between two chunks.
     plan = {} if answer.plan is None else {"plan": answer.plan}
     yield orjson.dumps({"rows": len(answer.rows), "counters": answer.counters, **plan}) + b"\n"

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from kgmem.domain.access import Key
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, Mode
 from kgmem.domain.errors import Forbidden
+from kgmem.query.values.elements import is_much
 from kgmem.query.values.query_api import typed, untyped
 from kgmem.query.values.wire import to_json
 from kgmem_api.access import Access, ReadsDatabase
@@ -26,7 +27,6 @@ from kgmem_api.wire.query_api import QueryIn, QueryOut
 
 NEO4J_VERSION = "5.26.0"  # The version whose behaviour drivers may expect.
 TYPED = "application/vnd.neo4j.query"
-_IN_THREAD = 2_000  # So many rows take about as long to write as a thread takes to be handed them.
 
 router = APIRouter(tags=["query api"])
 Asked = Annotated[QueryIn, Depends(JSONBody(QueryIn, optional=True, free="parameters"))]
@@ -138,7 +138,7 @@ async def _told(request: Request, asked: QueryIn, answer: CypherAnswer | None, *
     as_typed = TYPED in request.headers.get("accept", "")
     told: dict[str, Any] = dict(members)
     if answer is not None:
-        encode = _values if len(answer.rows) <= _IN_THREAD else None
+        encode = _values if not is_much(answer.rows) else None
         values = encode(answer, as_typed) if encode else await asyncio.to_thread(_values, answer, as_typed)
         told["data"] = {"fields": answer.columns, "values": values}
         if asked.include_counters:

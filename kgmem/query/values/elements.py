@@ -1,11 +1,12 @@
 """What a graph is made of, as values: nodes, relationships, paths."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 _LABEL_SHIFT = 48  # Of AGE's ids: the label's number, and behind it that of the row.
 _LABEL_BITS = 16
+_LITTLE = 2000  # Values, or KiB of texts.
 
 
 def small_id(id_: int) -> int:
@@ -78,3 +79,26 @@ class Path:
         for relationship, node in zip(self.relationships, self.nodes[1:], strict=True):
             found += [relationship, node]
         return tuple(found)
+
+
+def is_much(values: Sequence[Any]) -> bool:
+    """Say whether values hold so many others, or such long texts, that writing them takes more than a millisecond."""
+    left = _LITTLE
+    waiting: list[Any] = [values]
+    while waiting:
+        held = waiting.pop()
+        if isinstance(held, Node | Relationship):
+            held = held.properties
+        elif isinstance(held, Path):
+            held = held.elements
+        if isinstance(held, str | bytes):
+            left -= len(held) >> 10
+        elif isinstance(held, Mapping):
+            left -= len(held)
+            waiting += held.values() if left > 0 else ()
+        elif isinstance(held, list | tuple):
+            left -= len(held)
+            waiting += held if left > 0 else ()
+        if left <= 0:
+            return True
+    return False

@@ -28,6 +28,7 @@ from kgmem.storage.postgres.layout import (
 from kgmem.storage.postgres.passages import COPIED, Passages, drop_passages_of
 from kgmem.storage.postgres.rows import entity_row, episode_row, fraction_of, valid_of
 from kgmem.storage.postgres.vertices import CREATED, DELETED, UPDATED, existing, read_vertices
+from kgmem.turns import in_turns
 
 StoredEdge = tuple[tuple[int, int], Mapping[str, Any]]  # The ends of an edge, and its properties.
 _PLAIN = (None,) * 7  # Of an item that is always valid: no source, times, place and further labels.
@@ -117,7 +118,7 @@ class Absorber:
     ) -> None:
         scopes = await self._learn(stored.values())
         rows = []
-        for id_, properties in sorted(stored.items()):
+        async for id_, properties in in_turns(sorted(stored.items())):
             kind = EPISODE if self.layout.by_id[label_id(id_)].name == EPISODE_LABEL else ENTITY
             row = episode_row(properties) if kind == EPISODE else entity_row(properties)
             passages.want(id_, row.passages, new=made)
@@ -141,7 +142,7 @@ class Absorber:
         if not self.anew:
             said = [
                 each
-                for row in told
+                async for row in in_turns(told)
                 for each in claims_from_entities.said_in(self.layout, row[2], row[3], stored[row[0]])
                 if row[1] == ENTITY
             ]
@@ -182,7 +183,7 @@ class Absorber:
     ) -> None:
         scopes = await self._learn(properties for _, properties in stored.values())
         rows = []
-        for id_, ((source, target), told) in sorted(stored.items()):
+        async for id_, ((source, target), told) in in_turns(sorted(stored.items())):
             valid = valid_of(told.get("valid_from"), told.get("valid_to"))
             key, origin = name_of(told.get("key")) or None, self.layout.sources.get(name_of(told.get("source")))
             number = discriminator(key, name_of(told.get("valid_from")) or None)

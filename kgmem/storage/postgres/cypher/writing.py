@@ -23,6 +23,7 @@ from kgmem.storage.postgres.node_labels import NO_LABEL, main_labels, stored_lab
 from kgmem.storage.postgres.passages import COPIED, Passages
 from kgmem.storage.postgres.records import loads
 from kgmem.storage.postgres.vertices import keep_history
+from kgmem.turns import in_turns
 
 _FILE = "cypher"
 _Item = TypeVar("_Item", Node, Relationship)
@@ -60,14 +61,14 @@ class Writer:
         names = [node.labels[0] if node.labels else NO_LABEL for node in nodes]
         ids = await self._take_ids(VERTEX, names)
         groups: dict[str, list[tuple[int, str]]] = defaultdict(list)
-        for id_, name, node in zip(ids, names, nodes, strict=True):
+        async for id_, name, node in in_turns(zip(ids, names, nodes, strict=True)):
             text = node_text(node.properties, list(node.labels[1:]), self.scope or "")
             groups[self.layout.labels[VERTEX, name].age_name].append((id_, text))
         for label, rows in sorted(groups.items()):
             await self._insert(label, "insert_vertices", ("id", "properties"), rows)
         self._mark(ids)
         self._keyed.update(id_ for id_, node in zip(ids, nodes, strict=True) if node.properties.get("key") is not None)
-        told = {id_: loads(text) for rows in groups.values() for id_, text in rows}
+        told = {id_: loads(text) async for id_, text in in_turns(row for rows in groups.values() for row in rows)}
         async with self._indexing() as absorber:
             await absorber.new_vertices(told, self.passages)
         made = zip(ids, nodes, strict=True)
@@ -83,14 +84,15 @@ class Writer:
         if len(scopes) < len(ends):
             raise asyncpg.SerializationError("a node was deleted while a relationship to it was made")
         groups: dict[str, list[tuple[int, int, int, str]]] = defaultdict(list)
-        for id_, each in zip(ids, relationships, strict=True):
+        async for id_, each in in_turns(zip(ids, relationships, strict=True)):
             scope = max(scopes[each.start], scopes[each.end], key=len) if self.scope is None else self.scope
             text = relationship_text(each.properties, scope)
             groups[self.layout.labels[EDGE, each.type].age_name].append((id_, each.start, each.end, text))
         for label, edges in sorted(groups.items()):
             await self._insert(label, "insert_label_edges", ("id", "start_id", "end_id", "properties"), edges)
         self._mark(ids)
-        told = {id_: ((start, end), loads(text)) for rows in groups.values() for id_, start, end, text in rows}
+        every = in_turns(row for rows in groups.values() for row in rows)
+        told = {id_: ((start, end), loads(text)) async for id_, start, end, text in every}
         async with self._indexing() as absorber:
             await absorber.new_edges(told, self.passages)
         made = zip(ids, relationships, strict=True)
@@ -105,7 +107,7 @@ class Writer:
         stored = await self._unchanged((await Reader(self.connection, self.layout).nodes(list(locked)))[1])
         await self._keep(locked, stored)
         groups: dict[str, list[tuple[int, str]]] = defaultdict(list)
-        for node in nodes:
+        async for node in in_turns(nodes):
             if node.id not in stored:
                 raise asyncpg.SerializationError("a node was deleted while it was changed")
             if stored[node.id].get("key") != node.properties.get("key"):
@@ -130,7 +132,7 @@ class Writer:
         ends = {each.id: (each.start, each.end) for each in relationships}
         await self._keep(locked, stored, ends)
         groups: dict[str, list[tuple[int, int, int, str]]] = defaultdict(list)
-        for each in relationships:
+        async for each in in_turns(relationships):
             if each.id not in stored:
                 raise asyncpg.SerializationError("a relationship was deleted while it was changed")
             text = relationship_text(each.properties, str(stored[each.id].get("scope") or ""))
@@ -269,7 +271,7 @@ class Writer:
         for id_, text in texts.items():
             if id_ not in self._own and self.seen.get(id_, text) != text:
                 raise asyncpg.SerializationError("another writer changed what the statement has read")
-        return {id_: loads(text) for id_, text in texts.items()}
+        return {id_: loads(text) async for id_, text in in_turns(texts.items())}
 
     async def _keep(
         self,
