@@ -21,12 +21,12 @@ from bench.contract import Figure, alone, compared, within
 from bench.rig.database import data_folder
 from kgmem.consensus.calibration import reliability
 from kgmem.consensus.claims import Stated, arranged
+from kgmem.consensus.engine import weigh
 from kgmem.consensus.methods import run
-from kgmem.consensus.names import people
 from kgmem.consensus.outcome import Outcome
 from kgmem.consensus.segments import Segments, choose
-from kgmem.consensus.weighing import weigh
-from kgmem.domain.consensus import VERIFIED, Claim, Method, ValueKind, ValueRule
+from kgmem.consensus.values import people
+from kgmem.domain.claims.consensus import VERIFIED, Claim, Method, ValueKind, ValueRule
 
 ROWS = 1000
 SHORT = 200

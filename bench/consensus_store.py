@@ -13,8 +13,8 @@ from statistics import median
 
 from bench.contract import Figure, alone, compared
 from bench.rig.database import GRAPH, memory_and_raw
-from kgmem.domain.claim import ClaimStatement
-from kgmem.domain.entity import Entity
+from kgmem.domain.claims.claim import ClaimStatement
+from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
 
 ROWS = 50_000

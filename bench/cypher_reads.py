@@ -16,11 +16,11 @@ from bench.contract import Figure, compared
 from bench.rig.clock import interleave
 from bench.rig.database import GRAPH, fresh_database, memory_on, raw_connection
 from bench.rig.machine import tell_database
-from kgmem.domain.entity import Entity
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
-from kgmem.query.execution.statements import Asked, Engine
-from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
+from kgmem.query.execution.statements import Engine, StatementRequest
+from kgmem.store.cypher.graphs import PostgresGraphs
 
 ROWS = 100_000
 SHORT = 5_000
@@ -160,7 +160,7 @@ async def compare(memory: Memory, raw: asyncpg.Connection, rows: int, *, age: bo
         pairs = [(random.Random(n).randrange(rows), random.Random(-n - 1).randrange(rows)) for n in range(repeats)]
 
         async def ours(pair: tuple[int, int], text: str = text) -> Any:
-            return await engine.run(Asked(text, GRAPH, {"uid": pair[0], "other": pair[1]}))
+            return await engine.run(StatementRequest(text, GRAPH, {"uid": pair[0], "other": pair[1]}))
 
         async def theirs(pair: tuple[int, int], sql: str = sql) -> Any:
             arguments = [str(each) for each in pair][: 2 if "$2" in sql else 1 if "$1" in sql else 0]

@@ -17,8 +17,8 @@ from bench.contract import Figure, compared
 from bench.rig.database import GRAPH, fresh_database, memory_on, raw_connection
 from bench.rig.machine import tell_database
 from kgmem.memory import Memory
-from kgmem.query.execution.statements import Asked, Engine
-from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
+from kgmem.query.execution.statements import Engine, StatementRequest
+from kgmem.store.cypher.graphs import PostgresGraphs
 
 ROWS = 10_000
 SHORT = 1_000
@@ -50,7 +50,7 @@ class Writes:
     async def ours(self, text: str, rows: Sequence[dict[str, Any]]) -> float:
         """Give the rows a second of the engine."""
         started = time.perf_counter()
-        await self._engine.run(Asked(text % "$rows", GRAPH, {"rows": rows}, writes=True))
+        await self._engine.run(StatementRequest(text % "$rows", GRAPH, {"rows": rows}, writes=True))
         return len(rows) / (time.perf_counter() - started)
 
     async def by_age(self, text: str, rows: Sequence[dict[str, Any]]) -> float:

@@ -11,7 +11,7 @@ from bench.rig import graph_files
 from bench.rig.clock import settle
 from bench.rig.database import memory_and_raw, temporary_home
 from bench.rig.label_tables import copy_out
-from kgmem.services.export_records import ExportOptions
+from kgmem.services.imports.export_records import ExportOptions
 
 ROWS = 200_000
 SHORT = 10_000

@@ -14,9 +14,8 @@ from itertools import islice
 
 from bench.contract import Figure, alone, compared, within
 from bench.rig.extraction_sets import CausalText, Labelled, alike, causal, musique, same_pair, text2kg
-from kgmem.domain.extraction import Extraction, TextToRead
-from kgmem.extraction.parser import language
-from kgmem.extraction.rules import read_texts
+from kgmem.domain.text.extraction import Extraction, TextToRead
+from kgmem.extraction.rules import language, read_texts
 
 ROWS = 600
 SHORT = 60

@@ -20,10 +20,10 @@ from bench.rig.clock import Times
 from bench.rig.database import data_folder, fresh_database, hnsw_set_aside, memory_on, raw_connection
 from bench.rig.machine import tell_database
 from bench.rig.rows import Corpus, batches
-from kgmem.domain.embedding import EmbeddingSpace
-from kgmem.domain.entity import Entity
-from kgmem.domain.place import parse_place
-from kgmem.domain.question import Question, What, When, Where
+from kgmem.domain.graph.embedding import EmbeddingSpace
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.recall.question import Question, What, When, Where
+from kgmem.domain.space.place import parse_place
 from kgmem.memory import Memory
 
 ROWS = 200_000

@@ -14,9 +14,9 @@ import orjson
 from bench.contract import Figure, compared
 from bench.rig.clock import settle
 from bench.rig.database import memory_and_raw, temporary_home
-from kgmem.domain.entity import Entity
+from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.options import ImportOptions
 
 ROWS = 100_000
 SHORT = 10_000

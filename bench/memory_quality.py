@@ -20,8 +20,8 @@ from bench.contract import Figure, SkippedError, compared
 from bench.rig.database import GRAPH, data_folder, fresh_database, memory_on, raw_connection
 from bench.rig.machine import tell_database
 from bench.rig.plain import need_bm25
-from kgmem.domain.episode import Episode
-from kgmem.domain.question import Question, What
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
 
 ROWS = 10_000  # All there are.

@@ -14,7 +14,7 @@ from bench.contract import Figure, alone, compared
 from bench.rig.database import GRAPH, fresh_database, memory_on
 from bench.rig.multi_hop import QuestionSet, graph_of, read
 from bench.rig.rows import batches
-from kgmem.domain.question import Links, Question, What
+from kgmem.domain.recall.question import Links, Question, What
 from kgmem.memory import Memory
 
 ROWS = 209

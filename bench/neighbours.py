@@ -18,9 +18,9 @@ from bench.contract import Figure, compared
 from bench.rig.client import Door, Line
 from bench.rig.database import fresh_database, settings_for
 from bench.rig.server import serving
-from kgmem.domain.entity import Entity
+from kgmem.bootstrap import open_memory
+from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
-from kgmem.wiring import open_memory
 
 ROWS = 5_000
 SHORT = 500

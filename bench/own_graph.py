@@ -15,9 +15,9 @@ from bench.rig.database import GRAPH, fresh_database, memory_on
 from bench.rig.multi_hop import Passage, QuestionSet, read
 from bench.rig.recalled import scored
 from bench.rig.rows import batches
-from kgmem.domain.episode import Episode
-from kgmem.domain.question import Links, Question
-from kgmem.extraction.parser import language
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.recall.question import Links, Question
+from kgmem.extraction.rules import language
 from kgmem.memory import Memory
 
 ROWS = 209

@@ -18,12 +18,12 @@ from datetime import UTC, datetime
 from bench.contract import Figure, alone, compared, within
 from bench.rig.database import data_folder, fresh_database, memory_on
 from bench.rig.multi_hop import read
-from kgmem.domain.claim import FactFilter
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.relationship import Relationship
-from kgmem.extraction.parser import language
-from kgmem.formats.sample import read_sample
+from kgmem.domain.claims.claim import FactFilter
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.extraction.rules import language
+from kgmem.formats.kgmem.sample import read_sample
 from kgmem.memory import Memory
 from kgmem.resources import resource
 

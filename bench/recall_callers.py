@@ -21,8 +21,8 @@ from bench.rig.database import GRAPH, memory_and_raw
 from bench.rig.recalling import QUESTIONS, K, load, recall_with
 from bench.rig.rows import Corpus
 from bench.rig.server import serving
-from kgmem.storage.postgres.codecs import set_codecs
-from kgmem.storage.postgres.database import SEARCH_SETTINGS
+from kgmem.store.db.codecs import set_codecs
+from kgmem.store.db.database import SEARCH_SETTINGS
 
 ROWS = 200_000
 SHORT = 2_000

@@ -21,9 +21,9 @@ from bench.rig import plain
 from bench.rig.clock import interleave
 from bench.rig.database import GRAPH, SPACE, hnsw_set_aside, memory_and_raw
 from bench.rig.rows import Corpus, batches
-from kgmem.domain.interval import parse_time
-from kgmem.domain.question import Links, Question, Spot, What, When, Where, Why
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Links, Question, Spot, What, When, Where, Why
+from kgmem.domain.time.interval import parse_time
 from kgmem.memory import Memory
 
 ROWS = 200_000

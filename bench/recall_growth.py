@@ -17,7 +17,7 @@ from bench.rig import graph_files
 from bench.rig.clock import Timed, interleave
 from bench.rig.database import memory_and_raw, temporary_home
 from bench.rig.plain import need_bm25
-from kgmem.domain.question import Links, Question, What
+from kgmem.domain.recall.question import Links, Question, What
 from kgmem.memory import Memory
 
 ROWS = 1_000_000

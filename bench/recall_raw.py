@@ -16,7 +16,7 @@ from bench.rig.clock import interleave
 from bench.rig.database import GRAPH, memory_and_raw
 from bench.rig.recalling import NEAREST, QUESTIONS, Asked, K, load, recall_with, scans_with
 from bench.rig.rows import Corpus
-from kgmem.domain.question import Question, What
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
 
 ROWS = 200_000

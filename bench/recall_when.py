@@ -16,9 +16,9 @@ from bench.contract import Figure, alone, compared
 from bench.rig.clock import interleave
 from bench.rig.database import GRAPH, hnsw_set_aside, memory_and_raw
 from bench.rig.rows import Corpus, Row, batches
-from kgmem.domain.entity import Entity
-from kgmem.domain.interval import iso, now
-from kgmem.domain.question import Question, Relation, What, When
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.recall.question import Question, Relation, What, When
+from kgmem.domain.time.interval import iso, now
 from kgmem.memory import Memory
 
 ROWS = 200_000

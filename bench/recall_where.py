@@ -19,8 +19,8 @@ from bench.rig import plain
 from bench.rig.clock import interleave
 from bench.rig.database import GRAPH, hnsw_set_aside, memory_and_raw
 from bench.rig.rows import Corpus, batches
-from kgmem.domain.geometry import haversine_km
-from kgmem.domain.question import Question, Spot, What, Where
+from kgmem.domain.recall.question import Question, Spot, What, Where
+from kgmem.domain.space.geometry import haversine_km
 from kgmem.memory import Memory
 
 ROWS = 200_000

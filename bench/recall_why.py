@@ -17,9 +17,9 @@ from bench.contract import Figure, alone, compared, within
 from bench.rig.clock import Times, interleave
 from bench.rig.database import GRAPH, memory_and_raw
 from bench.rig.rows import batches
-from kgmem.domain.entity import Entity
-from kgmem.domain.question import Question, Why
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Question, Why
 from kgmem.memory import Memory
 
 ROWS = 200_000

@@ -14,8 +14,8 @@ from bench.contract import Figure, alone, compared
 from bench.rig.clock import interleave
 from bench.rig.database import GRAPH, SPACE, hnsw_set_aside, memory_and_raw
 from bench.rig.rows import Corpus, batches
-from kgmem.domain.entity import Entity
-from kgmem.domain.question import Question, What
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
 
 ROWS = 500_000

@@ -17,8 +17,8 @@ from bench.contract import Figure, compared
 from bench.rig.clock import interleave
 from bench.rig.database import GRAPH, fresh_database, memory_on, raw_connection
 from bench.rig.machine import tell_database
-from kgmem.domain.entity import Entity
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
 
 ROWS = 20_000

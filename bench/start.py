@@ -26,10 +26,10 @@ from bench.rig.database import GRAPH, SPACE, temporary_home
 from bench.rig.machine import resident, together
 from bench.rig.rows import Corpus, batches
 from bench.rig.server import ServerProcess
+from kgmem.bootstrap import open_memory
 from kgmem.settings import Settings
-from kgmem.storage.postgres.embedded import EmbeddedPostgres
-from kgmem.storage.postgres.local.postmaster import processes_of
-from kgmem.wiring import open_memory
+from kgmem.store.embedded.lifecycle import EmbeddedPostgres
+from kgmem.store.embedded.postmaster import processes_of
 
 ROWS = 10_000
 SHORT = 500

@@ -20,7 +20,7 @@ from bench.rig.clock import Times, settle
 from bench.rig.database import GRAPH, memory_and_raw
 from bench.rig.rows import batches
 from bench.rig.server import serving
-from kgmem.domain.entity import Entity
+from kgmem.domain.graph.entity import Entity
 
 ROWS = 200_000
 SHORT = 8_000

@@ -3,10 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kgmem.domain.answer import Answer, ArmShare, Hit
-from kgmem.domain.claim import Claimed, ClaimFilter, ClaimStatement, FactFilter, HeldFact, Ruling
-from kgmem.domain.entity import Deleted, Entity, Page, Written
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.claim import ClaimFilter, ClaimResult, ClaimStatement, FactFilter, HeldFact, Ruling
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import (
     Conflict,
     DatabaseOutdated,
@@ -29,17 +27,19 @@ from kgmem.domain.errors import (
     UnknownEntities,
     VersionConflict,
 )
-from kgmem.domain.place import Place, parse_place
-from kgmem.domain.question import Question, What, When
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.graph.entity import DeleteResult, Entity, Page, WriteResult
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.answer import Answer, ArmShare, Hit
+from kgmem.domain.recall.question import Question, What, When
+from kgmem.domain.space.place import Place, parse_place
 
 if TYPE_CHECKING:
     from kgmem.memory import Memory
     from kgmem.networkx_graphs import from_networkx, to_networkx
     from kgmem.opening import opened as open  # noqa: A004  # `kgmem.open` reads as what it does
-    from kgmem.services.export_records import ExportOptions, ExportResult
-    from kgmem.services.importing import ImportOptions, ImportResult
+    from kgmem.services.imports.export_records import ExportOptions, ExportResult
+    from kgmem.services.imports.options import ImportOptions, ImportResult
 
     __version__: str
 
@@ -47,13 +47,13 @@ __all__ = [
     "Answer",
     "ArmShare",
     "ClaimFilter",
+    "ClaimResult",
     "ClaimStatement",
-    "Claimed",
     "Conflict",
     "DataFolderInUse",
     "DatabaseOutdated",
     "DatabaseUnavailable",
-    "Deleted",
+    "DeleteResult",
     "EmbedderUnavailable",
     "EmbeddingMismatch",
     "Entity",
@@ -88,7 +88,7 @@ __all__ = [
     "VersionConflict",
     "What",
     "When",
-    "Written",
+    "WriteResult",
     "__version__",
     "from_networkx",
     "open",
@@ -99,10 +99,10 @@ __all__ = [
 # What brings in drivers, models and the rest is imported when it is first asked for, so that `kgmem --help` and
 # whoever wants the nouns alone do not wait for it.
 _LATER = {
-    "ExportOptions": ("kgmem.services.export_records", "ExportOptions"),
-    "ExportResult": ("kgmem.services.export_records", "ExportResult"),
-    "ImportOptions": ("kgmem.services.importing", "ImportOptions"),
-    "ImportResult": ("kgmem.services.importing", "ImportResult"),
+    "ExportOptions": ("kgmem.services.imports.export_records", "ExportOptions"),
+    "ExportResult": ("kgmem.services.imports.export_records", "ExportResult"),
+    "ImportOptions": ("kgmem.services.imports.options", "ImportOptions"),
+    "ImportResult": ("kgmem.services.imports.options", "ImportResult"),
     "Memory": ("kgmem.memory", "Memory"),
     "from_networkx": ("kgmem.networkx_graphs", "from_networkx"),
     "open": ("kgmem.opening", "opened"),

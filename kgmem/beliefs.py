@@ -3,36 +3,36 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kgmem.domain.claim import (
-    Claimed,
+from kgmem.domain.claims.claim import (
+    Adjudication,
     ClaimFilter,
+    ClaimResult,
     ClaimStatement,
     Correlated,
     Decision,
     FactFilter,
     HeldFact,
-    Judged,
-    Ruled,
     Ruling,
     SourceStanding,
+    Verification,
     Withdrawn,
 )
-from kgmem.domain.entity import Page
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.scope import SHARED, check_scope
-from kgmem.services import claim as claiming
-from kgmem.services import judge as judging
-from kgmem.services import review as reviewing
-from kgmem.services import why as explaining
-from kgmem.services.parts import Parts
+from kgmem.domain.graph.entity import Page
+from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.services.claims import claim as claiming
+from kgmem.services.claims import review as reviewing
+from kgmem.services.claims import verify as judging
+from kgmem.services.claims import why as explaining
+from kgmem.services.ports import Ports
 
 
 class Beliefs:
     """Claims, facts, sources, and decisions on facts."""
 
-    parts: Parts
+    parts: Ports
 
-    async def claim(self, graph: str, claims: Sequence[ClaimStatement]) -> Claimed:
+    async def claim(self, graph: str, claims: Sequence[ClaimStatement]) -> ClaimResult:
         """Store what sources claim, each claim once, and weigh the facts that they speak of, in one transaction."""
         return await claiming.put_claims(self.parts, graph, claims)
 
@@ -87,7 +87,7 @@ class Beliefs:
 
     async def verify(
         self, graph: str, claim: ClaimStatement | None = None, *, text: str | None = None, scope: str = SHARED
-    ) -> Judged:
+    ) -> Verification:
         """Say whether a graph supports a claim (or what a text says), contradicts it, or knows nothing of it.
 
         Raises InvalidInput unless either a claim or a text is given.
@@ -100,7 +100,7 @@ class Beliefs:
         """Give a page of the contested facts of critical predicates, which wait for a person."""
         return await reviewing.queue(self.parts, graph, check_scope(scope), cursor, limit)
 
-    async def decide(self, graph: str, ruling: Ruling, *, scope: str = SHARED) -> Sequence[Ruled]:
+    async def decide(self, graph: str, ruling: Ruling, *, scope: str = SHARED) -> Sequence[Adjudication]:
         """Take a decision on facts of exactly this scope; of a dry run nothing is written.
 
         Raises NotFound, InvalidInput, and Conflict where a rule leaves a distribution open.
@@ -109,7 +109,7 @@ class Beliefs:
 
     async def undo_decision(
         self, graph: str, decision: int, *, by: str, reason: str, scope: str = SHARED
-    ) -> Sequence[Ruled]:
+    ) -> Sequence[Adjudication]:
         """Take a decision back. Raises NotFound, and Conflict for one that does not hold any more."""
         return await self.parts.claims.undo(graph, decision, by, reason, check_scope(scope))
 

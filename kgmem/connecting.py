@@ -2,21 +2,21 @@
 
 from collections.abc import Callable
 
-from kgmem.domain.communities import Community, Grouped
-from kgmem.domain.connecting import ALIKE, Connected
-from kgmem.domain.entity import Page
-from kgmem.domain.scope import SHARED, check_scope
-from kgmem.domain.summaries import Summary
-from kgmem.services import connect as joining
-from kgmem.services import group as grouping
-from kgmem.services import summarize as summarizing
-from kgmem.services.parts import Parts
+from kgmem.domain.derived.communities import Community, Grouped
+from kgmem.domain.derived.similarity import ALIKE, Connected
+from kgmem.domain.derived.summaries import Summary
+from kgmem.domain.graph.entity import Page
+from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.services.ports import Ports
+from kgmem.services.upkeep import detect_communities as grouping
+from kgmem.services.upkeep import link_similar as joining
+from kgmem.services.upkeep import summarise as summarizing
 
 
 class Connecting:
     """What jobs derive of the entities of a graph, and keep up."""
 
-    parts: Parts
+    parts: Ports
 
     async def connect(
         self, graph: str, *, least: float = ALIKE, progress: Callable[[Connected], None] | None = None

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from kgmem.domain.integrity import IntegrityReport
-from kgmem.services import check_integrity as checking
-from kgmem.services.parts import Parts
+from kgmem.services.ports import Ports
+from kgmem.services.upkeep import check_integrity as checking
 
 
 class Integrity:
     """Checks of what a graph stores against what it is derived from."""
 
-    parts: Parts
+    parts: Ports
 
     async def check_integrity(self, graph: str | None = None, *, repair: bool = False) -> Sequence[IntegrityReport]:
         """Compare label tables, index, passages, vectors, claims, history, feed, indexes and pages of a graph.

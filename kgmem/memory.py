@@ -8,40 +8,41 @@ from typing import Any, Unpack
 from kgmem.beliefs import Beliefs
 from kgmem.connecting import Connecting
 from kgmem.domain.access import Key, Right, check_binding
-from kgmem.domain.answer import Answer
-from kgmem.domain.belief import BeliefRecord
 from kgmem.domain.bookmark import bookmark_of
-from kgmem.domain.causality import Ancestry, Lineage, Separated, Separation
-from kgmem.domain.change import Change
+from kgmem.domain.claims.records import BeliefRecord
+from kgmem.domain.claims.source import Source
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode, NamedQuery
-from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, WhichVectors
-from kgmem.domain.entity import Deleted, Entity, Page, Written
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict
-from kgmem.domain.evaluation import Planted, Step, Verdict
-from kgmem.domain.graph import Asking, Extraction, Facts, Graph, GraphStats, check_graph_name
+from kgmem.domain.graph.change import Change
+from kgmem.domain.graph.embedding import EmbeddingSpace, RefusedPassage, WhichVectors
+from kgmem.domain.graph.entity import DeleteResult, Entity, Page, WriteResult
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.graph import Asking, Extraction, Facts, Graph, GraphStats, check_graph_name
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.ports import Job
-from kgmem.domain.question import Question
-from kgmem.domain.recipes import check_recipe
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.schema import GraphSchema, from_mapping, merge, to_mapping, validate
-from kgmem.domain.scope import SHARED, check_scope
-from kgmem.domain.source import Source
-from kgmem.domain.view import Neighbourhood, Subgraph
+from kgmem.domain.recall.answer import Answer
+from kgmem.domain.recall.causality import Ancestry, Lineage, Separated, Separation
+from kgmem.domain.recall.evaluation import Planted, Step, Verdict
+from kgmem.domain.recall.question import Question
+from kgmem.domain.recall.recipes import check_recipe
+from kgmem.domain.recall.view import Neighbourhood, Subgraph
+from kgmem.domain.schema.schema import GraphSchema, from_mapping, merge, to_mapping, validate
 from kgmem.domain.vitals import Figures, Health
-from kgmem.formats.sample import Sample
+from kgmem.formats.kgmem.sample import Sample
 from kgmem.integrity import Integrity
 from kgmem.resolving import Resolving
-from kgmem.services import absorb as absorbing
-from kgmem.services import ask_cypher, causality
+from kgmem.services import ask_cypher
 from kgmem.services import check as checking
-from kgmem.services import claim as claiming
-from kgmem.services import embed as embedding
-from kgmem.services import evaluate as evaluating
-from kgmem.services import make_facts as fact_making
-from kgmem.services import recall as recalling
-from kgmem.services import remember as remembering
-from kgmem.services import view as viewing
+from kgmem.services.claims import causality
+from kgmem.services.claims import claim as claiming
+from kgmem.services.recall import evaluate as evaluating
+from kgmem.services.recall import recall as recalling
+from kgmem.services.recall import view as viewing
+from kgmem.services.texts import remember as remembering
+from kgmem.services.upkeep import embed as embedding
+from kgmem.services.upkeep import index_sync as absorbing
+from kgmem.services.upkeep import index_sync as fact_making
 from kgmem.texts import Texts
 from kgmem.transfers import Transfers
 
@@ -165,7 +166,7 @@ class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
 
     # What a graph holds
 
-    async def put_entities(self, graph: str, entities: Sequence[Entity]) -> Written:
+    async def put_entities(self, graph: str, entities: Sequence[Entity]) -> WriteResult:
         """Merge statements of entities into a graph, in one transaction; returns counts, and ids in their order.
 
         Raises InvalidInput, SchemaViolation, EmbeddingMismatch, VersionConflict, and Conflict for a unique value that
@@ -187,14 +188,14 @@ class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
 
     async def delete_entities(
         self, graph: str, keys: Sequence[str], *, scope: str = SHARED, version: int | None = None
-    ) -> Deleted:
+    ) -> DeleteResult:
         """Delete entities of exactly this scope, with their relationships. Keys that are not there are no error.
 
         Raises VersionConflict.
         """
         return await remembering.delete_entities(self.parts, graph, keys, check_scope(scope), version)
 
-    async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Written:
+    async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> WriteResult:
         """Merge statements of relationships into a graph, in one transaction; returns counts, and ids in their order.
 
         Raises UnknownEntities where an end does not exist, InvalidInput, SchemaViolation, VersionConflict, and Conflict
@@ -221,11 +222,11 @@ class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
             graph, scope=check_scope(scope), kind=kind, entity=entity, cursor=cursor, limit=limit
         )
 
-    async def delete_relationships(self, graph: str, ids: Sequence[int], *, scope: str = SHARED) -> Deleted:
+    async def delete_relationships(self, graph: str, ids: Sequence[int], *, scope: str = SHARED) -> DeleteResult:
         """Delete relationships of exactly this scope, with the claims that they make."""
         return await remembering.delete_relationships(self.parts, graph, ids, check_scope(scope))
 
-    async def put_sources(self, graph: str, sources: Sequence[Source]) -> Written:
+    async def put_sources(self, graph: str, sources: Sequence[Source]) -> WriteResult:
         """Write entries of a graph's registry of sources."""
         return await claiming.put_sources(self.parts, graph, sources)
 

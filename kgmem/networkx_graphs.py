@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from kgmem.formats.networkx_graph import GraphBuilder, GraphOrigin, check_graph
+from kgmem.formats.property_graph.networkx import GraphBuilder, GraphOrigin, check_graph
 from kgmem.memory import Memory
-from kgmem.services.export_records import ExportOptions
-from kgmem.services.importing import ImportOptions, ImportResult, OnProgress
+from kgmem.services.imports.export_records import ExportOptions
+from kgmem.services.imports.options import ImportOptions, ImportResult, OnProgress
 
 
 async def to_networkx(memory: Memory, graph: str, *, scope: str | None = None) -> Any:

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from kgmem.bootstrap import open_memory
 from kgmem.domain.errors import InvalidInput
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem.wiring import open_memory
 
 
 @asynccontextmanager

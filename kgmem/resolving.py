@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Sequence
 
-from kgmem.domain.entity import Page
-from kgmem.domain.resolution import Candidate, Described, Merge, MergeAsked, Resolved
-from kgmem.domain.scope import SHARED, check_scope
-from kgmem.services import merge as merging
-from kgmem.services import resolve as resolving
-from kgmem.services.parts import Parts
+from kgmem.domain.graph.entity import Page
+from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.domain.text.resolution import Candidate, Described, Merge, MergeAsked, Resolved
+from kgmem.services.ports import Ports
+from kgmem.services.texts import merge as merging
+from kgmem.services.texts import resolve as resolving
 
 
 class Resolving:
     """Whether entities are one, and what becomes of them."""
 
-    parts: Parts
+    parts: Ports
 
     async def resolve(self, graph: str, described: Sequence[Described], *, scope: str = SHARED) -> list[Resolved]:
         """Say for each description whether it is an entity that a scope sees: the same, candidates, or none.

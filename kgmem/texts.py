@@ -2,24 +2,24 @@
 
 from collections.abc import Callable, Sequence
 
-from kgmem.domain.document import Document, Remembered
-from kgmem.domain.entity import Deleted, Page, Written
-from kgmem.domain.episode import Episode
-from kgmem.domain.reading import Forgotten, Provenance, ReadSoFar, Waits, WouldBring
-from kgmem.domain.scope import SHARED, check_scope
-from kgmem.services import documents
-from kgmem.services import forget as forgetting
-from kgmem.services import read as reading
-from kgmem.services import remember as remembering
-from kgmem.services.parts import Parts
+from kgmem.domain.graph.entity import DeleteResult, Page, WriteResult
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.domain.text.document import Document, Remembered
+from kgmem.domain.text.queue import Forgotten, Provenance, ReadSoFar, Waits, WouldBring
+from kgmem.services.ports import Ports
+from kgmem.services.texts import documents
+from kgmem.services.texts import extract as reading
+from kgmem.services.texts import forget as forgetting
+from kgmem.services.texts import remember as remembering
 
 
 class Texts:
     """Episodes, and what they bring into the graph."""
 
-    parts: Parts
+    parts: Ports
 
-    async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> Written:
+    async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> WriteResult:
         """Store episodes, in one transaction; they are found by their words at once.
 
         Those that ask for it (`extract`), or all where the graph says so, are read soon after by a job.
@@ -52,7 +52,7 @@ class Texts:
             graph, scope=check_scope(scope), session=session, cursor=cursor, limit=limit
         )
 
-    async def delete_episodes(self, graph: str, keys: Sequence[str], *, scope: str = SHARED) -> Deleted:
+    async def delete_episodes(self, graph: str, keys: Sequence[str], *, scope: str = SHARED) -> DeleteResult:
         """Delete episodes of exactly this scope, with their passages and all that only they brought."""
         return await forgetting.delete_episodes(self.parts, graph, keys, check_scope(scope))
 

@@ -5,28 +5,28 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kgmem.domain.batch import Rejection
-from kgmem.domain.entity import Page
-from kgmem.domain.imports import Import, ImportItem, Undone
+from kgmem.domain.graph.batch import Rejection
+from kgmem.domain.graph.entity import Page
+from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.domain.imports import Import, ImportItem, UndoResult
 from kgmem.domain.ports import UploadFolder
-from kgmem.domain.scope import SHARED, check_scope
-from kgmem.formats.files import Paths
-from kgmem.formats.folder_files import with_folders
-from kgmem.services import export_records as exporting
-from kgmem.services import import_files as importing
-from kgmem.services import import_uploads as uploading
-from kgmem.services import stream_export as streaming
-from kgmem.services import undo_import as undoing
-from kgmem.services.export_records import ExportOptions, ExportResult, Target
-from kgmem.services.importing import ImportOptions, ImportResult, OnProgress
-from kgmem.services.parts import Parts
-from kgmem.services.stream_export import Compression
+from kgmem.formats.io.files import Paths
+from kgmem.formats.io.folder_files import with_folders
+from kgmem.services.imports import export_records as exporting
+from kgmem.services.imports import import_files as importing
+from kgmem.services.imports import import_uploads as uploading
+from kgmem.services.imports import rollback as undoing
+from kgmem.services.imports import stream_export as streaming
+from kgmem.services.imports.export_records import ExportOptions, ExportResult, Target
+from kgmem.services.imports.options import ImportOptions, ImportResult, OnProgress
+from kgmem.services.imports.stream_export import Compression
+from kgmem.services.ports import Ports
 
 
 class Transfers:
     """What comes in as files, what became of it, and what goes out."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Ports) -> None:
         """Take the ports; kgmem.open() is the way to get a memory."""
         self.parts = parts
 
@@ -73,7 +73,7 @@ class Transfers:
         *,
         within: str = SHARED,
         progress: Callable[[int, int], None] | None = None,
-    ) -> Undone:
+    ) -> UndoResult:
         """Take an import back out, as far as nobody has built on it since. Raises NotFound, Conflict for one that runs.
 
         What it created is deleted and what it changed is again as it was, unless somebody changed it since; an entity

@@ -1,4 +1,4 @@
-"""Alembic's environment: kgmem.storage.postgres.alembic_run hands in the connection and its transaction."""
+"""Alembic's environment: kgmem.store.db.alembic_run hands in the connection and its transaction."""
 
 from typing import Any
 

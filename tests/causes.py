@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
 from tests.data import data
 

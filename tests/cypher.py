@@ -4,8 +4,8 @@ from typing import Any
 
 from kgmem.memory import Memory
 from kgmem.query.execution.limits import Limits
-from kgmem.query.execution.statements import Asked, Engine, Result
-from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
+from kgmem.query.execution.statements import Engine, Result, StatementRequest
+from kgmem.store.cypher.graphs import PostgresGraphs
 
 GRAPH = "world"
 
@@ -27,7 +27,7 @@ async def asked(
     limits: Limits = Limits(),  # noqa: B008 - it never changes
 ) -> Result:
     """Run one query."""
-    request = Asked(text, graph, parameters or {}, scope=scope, writes=writes, limits=limits)
+    request = StatementRequest(text, graph, parameters or {}, scope=scope, writes=writes, limits=limits)
     return await engine_of(memory).run(request)
 
 

@@ -19,13 +19,13 @@ from typing import Any
 
 from kgmem.domain.cypher import CypherQuery
 from kgmem.domain.errors import Conflict, DatabaseUnavailable, TimedOut
-from kgmem.domain.graph import Graph
-from kgmem.query.answering import GraphCypher
+from kgmem.domain.graph.graph import Graph
+from kgmem.query.answers import GraphCypher
 from kgmem.query.errors import CypherError
 from kgmem.query.execution.limits import Limits
-from kgmem.storage.postgres.catalog import PostgresCatalog
-from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
-from kgmem.storage.postgres.database import Database
+from kgmem.store.cypher.graphs import PostgresGraphs
+from kgmem.store.db.database import Database
+from kgmem.store.graph.catalog import PostgresCatalog
 from tests import postgres
 from tests.memories import cypher, other_client
 from tests.query_grammar import PARAMETERS, random_query

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kgmem.storage.postgres.embedded import EmbeddedPostgres
-from kgmem.storage.postgres.local.binaries import find_binaries
-from kgmem.storage.postgres.local.postmaster import processes_of
+from kgmem.store.embedded.binaries import find_binaries
+from kgmem.store.embedded.lifecycle import EmbeddedPostgres
+from kgmem.store.embedded.postmaster import processes_of
 
 # Small, so that several servers fit beside other work; everything that makes data safe is as it is for users.
 SMALL: Mapping[str, str] = {"shared_buffers": "64MB"}
@@ -27,7 +27,7 @@ import asyncio, json, os, pwd, sys
 import asyncpg
 from pathlib import Path
 from kgmem.domain.errors import KgmemError
-from kgmem.storage.postgres.embedded import EmbeddedPostgres
+from kgmem.store.embedded.lifecycle import EmbeddedPostgres
 home, user, attach, packages = sys.argv[1:]
 sys.path.insert(0, packages)
 

@@ -7,29 +7,29 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from kgmem.domain.access import Key, Right
-from kgmem.domain.answer import Hit
-from kgmem.domain.batch import Rejection
-from kgmem.domain.causality import Ancestry, CausalGraph, CausalNode
-from kgmem.domain.change import Change
-from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector, WhichVectors
-from kgmem.domain.entity import Deleted, Entity, Page, Written
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import Conflict, NotFound, Unauthenticated, UnknownEntities, VersionConflict
-from kgmem.domain.graph import Dangling, Graph, GraphStats, no_such_graph
-from kgmem.domain.imports import Import, ImportItem, ImportState, Undone
-from kgmem.domain.interval import now, parse_time, valid_interval
-from kgmem.domain.path import FoundPath
+from kgmem.domain.graph.batch import Rejection
+from kgmem.domain.graph.change import Change
+from kgmem.domain.graph.embedding import EmbeddingSpace, RefusedPassage, Vector, WhichVectors
+from kgmem.domain.graph.entity import DeleteResult, Entity, Page, WriteResult
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.graph import Dangling, Graph, GraphStats, no_such_graph
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.scope import reaches, visible_from
+from kgmem.domain.graph.statement import check_entities, check_episodes, check_relationships
+from kgmem.domain.imports import Import, ImportItem, ImportState, UndoResult
 from kgmem.domain.ports import Candidates, Job
-from kgmem.domain.question import Question
-from kgmem.domain.ranking import Ranked
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.schema import GraphSchema
-from kgmem.domain.scope import reaches, visible_from
-from kgmem.domain.source import Source
-from kgmem.domain.statement import check_entities, check_episodes, check_relationships
+from kgmem.domain.recall.answer import Hit
+from kgmem.domain.recall.causality import Ancestry, CausalGraph, CausalNode
+from kgmem.domain.recall.fusion import Ranked
+from kgmem.domain.recall.path import FoundPath
+from kgmem.domain.recall.question import Question
+from kgmem.domain.schema.schema import GraphSchema
+from kgmem.domain.time.interval import now, parse_time, valid_interval
 from kgmem.domain.vitals import Figures, Health
 from kgmem.memory import Memory
-from kgmem.services.parts import Parts
+from kgmem.services.ports import Ports
 
 KNOWN = "2026-01-01T00:00:00Z"
 
@@ -49,7 +49,7 @@ def fake_memory(**others: Any) -> Memory:
         "vitals": FakeVitals(),
         "imports": FakeImports(catalog),
     }
-    return Memory(Parts(**{**ports, **others}))
+    return Memory(Ports(**{**ports, **others}))
 
 
 class FakeCatalog:
@@ -99,7 +99,7 @@ class FakeStore:
         self.catalog = catalog
         self._ids = itertools.count(1)
 
-    async def put_entities(self, graph: str, entities: Sequence[Entity]) -> Written:
+    async def put_entities(self, graph: str, entities: Sequence[Entity]) -> WriteResult:
         check_entities(entities)
         held = await self._held(graph)
         for entity in entities:
@@ -108,7 +108,7 @@ class FakeStore:
                 raise VersionConflict(f"{entity.key!r} is not of version {entity.version}.")
         return self._put(graph, "entity", [(e.key, e) for e in entities])
 
-    async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Written:
+    async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> WriteResult:
         check_relationships(relationships)
         held = await self._held(graph)
         for stated in relationships:
@@ -118,12 +118,12 @@ class FakeStore:
         named = [(r.key or f"{r.kind} {r.start} {r.end} {r.valid_from}", r) for r in relationships]
         return self._put(graph, "edge", named)
 
-    async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> Written:
+    async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> WriteResult:
         check_episodes(episodes)
         await self._held(graph)
         return self._put(graph, "episode", [(e.key or f"{hash(e.text):x}", e) for e in episodes])
 
-    def _put(self, graph: str, kind: str, stated: Sequence[tuple[str, Any]]) -> Written:
+    def _put(self, graph: str, kind: str, stated: Sequence[tuple[str, Any]]) -> WriteResult:
         held = self.catalog.items[graph]
         counts, ids, versions = {"created": 0, "updated": 0, "unchanged": 0}, [], []
         for key, item in stated:
@@ -142,7 +142,7 @@ class FakeStore:
             ids.append(after.id)
             versions.append(after.version)
         self._tell(graph, "created", {"edge": "relationship"}.get(kind, kind), ids)
-        return Written(**counts, ids=ids, versions=versions)
+        return WriteResult(**counts, ids=ids, versions=versions)
 
     def _tell(self, graph: str, operation: Any, kind: Any, ids: Sequence[int], keys: Sequence[str] = ()) -> None:
         feed = self.catalog.changes[graph]
@@ -199,7 +199,7 @@ class FakeStore:
         found = await self._seen(graph, "episode", scope)
         return await self._page([e for e in found if session in (None, e.session)], cursor, limit)
 
-    async def delete_entities(self, graph: str, keys: Sequence[str], scope: str, version: int | None) -> Deleted:
+    async def delete_entities(self, graph: str, keys: Sequence[str], scope: str, version: int | None) -> DeleteResult:
         held = await self._held(graph)
         found = [key for key in keys if ("entity", scope, key) in held]
         for key in found:
@@ -209,24 +209,24 @@ class FakeStore:
         for place in [*(("entity", scope, key) for key in found), *edges]:
             del held[place]
         self._tell(graph, "deleted", "entity", [], found)
-        return Deleted(len(found), relationships=len(edges), missing=[key for key in keys if key not in found])
+        return DeleteResult(len(found), relationships=len(edges), missing=[key for key in keys if key not in found])
 
-    async def delete_episodes(self, graph: str, keys: Sequence[str], scope: str) -> Deleted:
+    async def delete_episodes(self, graph: str, keys: Sequence[str], scope: str) -> DeleteResult:
         held = await self._held(graph)
         found = [key for key in keys if held.pop(("episode", scope, key), None)]
-        return Deleted(episodes=len(found), missing=[key for key in keys if key not in found])
+        return DeleteResult(episodes=len(found), missing=[key for key in keys if key not in found])
 
-    async def delete_relationships(self, graph: str, ids: Sequence[int], scope: str) -> Deleted:
+    async def delete_relationships(self, graph: str, ids: Sequence[int], scope: str) -> DeleteResult:
         held = await self._held(graph)
         found = {p: e.id for p, e in held.items() if p[0] == "edge" and p[1] == scope and e.id in ids}
         for place in found:
             del held[place]
-        return Deleted(relationships=len(found), missing=[str(i) for i in ids if i not in found.values()])
+        return DeleteResult(relationships=len(found), missing=[str(i) for i in ids if i not in found.values()])
 
-    async def put_sources(self, graph: str, sources: Sequence[Source]) -> Written:
+    async def put_sources(self, graph: str, sources: Sequence[Source]) -> WriteResult:
         await self._held(graph)
         self.catalog.sources[graph].update({source.key: source for source in sources})
-        return Written(len(sources), 0, 0, list(range(len(sources))))
+        return WriteResult(len(sources), 0, 0, list(range(len(sources))))
 
     async def list_sources(self, graph: str) -> Sequence[Source]:
         await self._held(graph)
@@ -365,8 +365,8 @@ class FakeImports:
     async def items(self, graph: str, id_: int, cursor: str | None, limit: int) -> Page[ImportItem]:
         return Page([], None)
 
-    async def undo(self, graph: str, id_: int, *, dry_run: bool = False, progress: Any = None) -> Undone:
-        return Undone({}, 0, 0, 0, 0)
+    async def undo(self, graph: str, id_: int, *, dry_run: bool = False, progress: Any = None) -> UndoResult:
+        return UndoResult({}, 0, 0, 0, 0)
 
     async def rejections(self, id_: int) -> AsyncGenerator[Rejection, None]:
         nothing: Sequence[Rejection] = ()

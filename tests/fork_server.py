@@ -10,9 +10,9 @@ import sys
 import traceback
 from pathlib import Path
 
-import kgmem.wiring  # noqa: F401 - loaded here, so that no child loads it
+import kgmem.bootstrap  # noqa: F401 - loaded here, so that no child loads it
 from kgmem.cli.main import COMMANDS, app, load, run
-from kgmem.domain.extraction import TextToRead
+from kgmem.domain.text.extraction import TextToRead
 from kgmem.extraction.rules import read_texts
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 from hypothesis import strategies as st
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.formats.records import Kind, Located, ReadOptions, Record, Rejected, WriteOptions, kind_of
 from kgmem.formats.registry import format_of
 from kgmem.formats.wire import to_wire

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from kgmem.domain.errors import KgmemError
 from kgmem.memory import Memory
-from kgmem.storage.postgres.statements import forget_statements
+from kgmem.store.db.statements import forget_statements
 
 _SQL = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.interval import iso, now
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.time.interval import iso, now
 from kgmem.memory import Memory
 
 WORDS = ("apple", "river", "stone", "cloud", "lamp", "garden", "winter", "copper")

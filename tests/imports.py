@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 
-from kgmem.domain.change import Change
-from kgmem.formats.jsonl import dump
+from kgmem.domain.graph.change import Change
+from kgmem.formats.kgmem.jsonl import dump
 from kgmem.formats.records import Record
 from kgmem.memory import Memory
-from kgmem.services.importing import ImportResult
+from kgmem.services.imports.options import ImportResult
 from tests.memories import feed_settled, index_schema, query
 
 _HELD = {"id": None, "version": None, "known_from": None, "extract": False}

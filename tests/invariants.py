@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import ENTITY, EPISODE, RELATIONSHIP
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.interval import ALWAYS, Interval, valid_interval
-from kgmem.domain.scope import check_scope
-from kgmem.domain.statement import EPISODE_LABEL
+from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP
+from kgmem.domain.graph.scope import check_scope
+from kgmem.domain.graph.statement import EPISODE_LABEL
+from kgmem.domain.time.interval import ALWAYS, Interval, valid_interval
 from kgmem.memory import Memory
-from kgmem.storage.postgres.facts import cut
-from kgmem.storage.postgres.layout import EDGE, VERTEX, Layout, label_id, learn_labels
-from kgmem.storage.postgres.records import loads
-from kgmem.storage.postgres.rows import entity_row, episode_row
+from kgmem.store.graph.layout import EDGE, VERTEX, Layout, label_id, learn_labels
+from kgmem.store.graph.records import loads
+from kgmem.store.write.fact_index import cut
+from kgmem.store.write.rows import entity_row, episode_row
 
 _ITEMS = """
     SELECT i.id, i.kind, s.path AS scope, i.key, o.key AS source, lower(i.valid) AS start, upper(i.valid) AS end_,

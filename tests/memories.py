@@ -10,38 +10,38 @@ from typing import Any
 
 import asyncpg
 
-from kgmem.consensus.weighing import NumpyConsensus
-from kgmem.domain.change import Change
-from kgmem.domain.embedding import Embedder, EmbeddingSpace, Role, Vector
+from kgmem.bootstrap import with_cypher
+from kgmem.consensus.engine import NumpyConsensus
 from kgmem.domain.errors import EmbedderUnavailable
-from kgmem.domain.extraction import Extractor
+from kgmem.domain.graph.change import Change
+from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, Role, Vector
 from kgmem.domain.ports import Job
+from kgmem.domain.text.extraction import Extractor
 from kgmem.embedding.registry import make_embedder
 from kgmem.formats.toml_schema import load_schema
 from kgmem.memory import Memory
 from kgmem.resolution.described import DescribedComparer
 from kgmem.resources import resource
-from kgmem.services.import_reader import describe
-from kgmem.services.parts import Parts
-from kgmem.services.remember import schema_of
-from kgmem.storage.postgres.catalog import PostgresCatalog
-from kgmem.storage.postgres.claims import PostgresClaims
-from kgmem.storage.postgres.codecs import set_codecs
-from kgmem.storage.postgres.communities import PostgresCommunities
-from kgmem.storage.postgres.connecting import PostgresConnections
-from kgmem.storage.postgres.database import SEARCH_SETTINGS, Database
-from kgmem.storage.postgres.extensions import read_capabilities
-from kgmem.storage.postgres.imports import PostgresImports
-from kgmem.storage.postgres.index import PostgresIndex
-from kgmem.storage.postgres.integrity.reports import PostgresInspector
-from kgmem.storage.postgres.keys import PostgresKeyRing
-from kgmem.storage.postgres.merges import PostgresMerges
-from kgmem.storage.postgres.naming import PostgresNames
-from kgmem.storage.postgres.readings import LEASE, PostgresReadings
-from kgmem.storage.postgres.store import AgeGraphStore
-from kgmem.storage.postgres.summaries import PostgresSummaries
-from kgmem.storage.postgres.vitals import PostgresVitals
-from kgmem.wiring import with_cypher
+from kgmem.services.imports.import_reader import describe
+from kgmem.services.ports import Ports
+from kgmem.services.texts.remember import schema_of
+from kgmem.store.claims.claim_store import PostgresClaims
+from kgmem.store.db.codecs import set_codecs
+from kgmem.store.db.database import SEARCH_SETTINGS, Database
+from kgmem.store.db.extensions import read_capabilities
+from kgmem.store.derived.communities import PostgresCommunities
+from kgmem.store.derived.extraction_queue import LEASE, PostgresReadings
+from kgmem.store.derived.similarity import PostgresConnections
+from kgmem.store.derived.summaries import PostgresSummaries
+from kgmem.store.graph.catalog import PostgresCatalog
+from kgmem.store.graph_store import AgeGraphStore
+from kgmem.store.integrity.reports import PostgresInspector
+from kgmem.store.jobs.keys import PostgresKeyRing
+from kgmem.store.jobs.metrics import PostgresVitals
+from kgmem.store.load.imports import PostgresImports
+from kgmem.store.resolution.merge_store import PostgresMerges
+from kgmem.store.resolution.names import PostgresNames
+from kgmem.store.sync.retrieval_index import PostgresIndex
 from tests.graph_pool import pool_of
 from tests.postgres import run_on
 
@@ -130,7 +130,7 @@ async def opened_memory(
         )
         keys = PostgresKeyRing(database)
         vitals = PostgresVitals(database, {"main": database, "search": searches})
-        parts = Parts(
+        parts = Ports(
             catalog,
             AgeGraphStore(catalog),
             PostgresImports(catalog, describe),

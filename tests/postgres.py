@@ -16,9 +16,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from kgmem.storage.postgres.embedded import EmbeddedPostgres
-from kgmem.storage.postgres.extensions import ensure_extensions
-from kgmem.storage.postgres.migrate import migrate
+from kgmem.store.db.extensions import ensure_extensions
+from kgmem.store.db.migrate import migrate
+from kgmem.store.embedded.lifecycle import EmbeddedPostgres
 
 # A server that the tests use instead of the embedded one; its role must be allowed to create databases.
 EXTERNAL_URL = os.environ.get("KGMEM_TEST_DATABASE_URL")

@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 from pyoxigraph import CanonicalizationAlgorithm, Dataset, Quad, RdfFormat, parse
 
-from kgmem.domain.batch import Columns
-from kgmem.domain.entity import Entity
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.formats.rdf import FORMATS
+from kgmem.domain.graph.batch import Columns
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
+from kgmem.formats.rdf.formats import FORMATS
 from kgmem.formats.records import Located, ReadOptions, Record, Rejected, WriteOptions
 
 SYNTAXES = {

@@ -4,11 +4,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
 
 _CHARACTERS = st.characters(codec="utf-8", exclude_characters="\x00")
 texts = st.text(_CHARACTERS, min_size=1, max_size=40)

@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
-from kgmem.domain.batch import Columns
-from kgmem.formats.jsonl import dump
+from kgmem.domain.graph.batch import Columns
+from kgmem.formats.kgmem.jsonl import dump
 from kgmem.formats.records import Rejected
 from kgmem.formats.wire import from_wire
 

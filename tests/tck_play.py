@@ -17,18 +17,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from kgmem.domain.errors import DatabaseUnavailable
-from kgmem.domain.graph import Graph
+from kgmem.domain.graph.graph import Graph
 from kgmem.query.errors import CypherError
 from kgmem.query.execution.limits import Limits
 from kgmem.query.execution.procedures import Procedure
-from kgmem.query.execution.statements import Asked, Engine, Result
+from kgmem.query.execution.statements import Engine, Result, StatementRequest
 from kgmem.query.signatures import Field, ProcedureSignature
 from kgmem.query.types import named
 from kgmem.query.values.comparison import equals
-from kgmem.storage.postgres.catalog import PostgresCatalog
-from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
-from kgmem.storage.postgres.database import Database
-from kgmem.storage.postgres.statements import quote
+from kgmem.store.cypher.graphs import PostgresGraphs
+from kgmem.store.db.database import Database
+from kgmem.store.db.statements import quote
+from kgmem.store.graph.catalog import PostgresCatalog
 from tests import postgres, tck
 from tests.tck_compare import same_rows
 from tests.tck_state import State, state
@@ -101,7 +101,7 @@ class Player:
 
     async def _run(self, engine: Engine, scenario: tck.Scenario, query: str) -> Result:
         limits = Limits(seconds=60)
-        return await engine.run(Asked(query, _GRAPH, scenario.parameters, writes=True, limits=limits))
+        return await engine.run(StatementRequest(query, _GRAPH, scenario.parameters, writes=True, limits=limits))
 
     async def _reset(self) -> None:
         if self._played % _ANEW == 0:

@@ -5,10 +5,10 @@ from typing import Any
 
 import orjson
 
-from kgmem.storage.postgres.database import Database
-from kgmem.storage.postgres.layout import Layout, label_id
-from kgmem.storage.postgres.node_labels import borne
-from kgmem.storage.postgres.statements import quote
+from kgmem.store.db.database import Database
+from kgmem.store.db.statements import quote
+from kgmem.store.graph.labels import borne
+from kgmem.store.graph.layout import Layout, label_id
 
 _RESERVED = frozenset({"labels", "scope"})
 

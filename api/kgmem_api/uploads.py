@@ -4,21 +4,169 @@ Nothing is held in memory but what came last, whatever the size.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from python_multipart.multipart import parse_options_header
+from pydantic import ValidationError
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from kgmem.domain.errors import InvalidInput, TimedOut, TooLarge
 from kgmem.domain.ports import Incoming
-from kgmem.formats.compression import GZIP, XZ, ZSTD
+from kgmem.formats.io.compression import GZIP, XZ, ZSTD
 from kgmem.formats.registry import format_of
+from kgmem.formats.tables.mapping import LONGEST_MAPPING
 from kgmem.settings import Settings
-from kgmem_api.forms import Form, check_fields
 from kgmem_api.media_types import extension_of_type
 from kgmem_api.problems import MalformedBody
 from kgmem_api.wire.imports import ImportAsked
+
+# Forms of several parts (RFC 7578), parsed as they come: files pass through, fields are kept within limits.
+
+MOST_FILES = 100
+MOST_FIELDS = 100
+_LONGEST_FIELD = 16 * 1024
+_MAPPING = "mapping"  # The one field that may be sent as a file too.
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What comes of a file: that it begins, with its name and type, or some of its bytes."""
+
+    begins: str | None = None
+    content_type: str = ""
+    data: bytes = b""
+
+
+class Form:
+    """A form that is being read."""
+
+    def __init__(self, boundary: bytes) -> None:
+        """Take the boundary between the parts. Raises MalformedBody for one that cannot be."""
+        self.fields: dict[str, str] = {}
+        self.options: list[str] = []  # The field "option", which may be given repeatedly.
+        self._events: list[Event] = []
+        self._files = self._taken = 0
+        self._field: bytearray | None = None
+        self._name = ""
+        self._header: tuple[bytearray, bytearray] = bytearray(), bytearray()
+        self._headers: dict[str, str] = {}
+        self._ended = False
+        callbacks: Any = {
+            "on_part_begin": self._begin,
+            "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),
+            "on_header_end": self._end_header,
+            "on_headers_finished": self._begin_content,
+            "on_part_data": self._take,
+            "on_part_end": self._end,
+            "on_end": self._finish,
+        }
+        try:
+            self._parser = MultipartParser(boundary, callbacks)
+        except FormParserError as error:
+            raise MalformedBody(f"The form cannot be read: {error}.", mend="Let the client make the header.") from error
+
+    def feed(self, chunk: bytes) -> Sequence[Event]:
+        """Read some bytes; gives what comes of files. Raises MalformedBody, InvalidInput, TooLarge."""
+        if self._ended:
+            return ()  # What follows a form is none of it.
+        self._events = []
+        try:
+            self._parser.write(chunk)
+        except FormParserError as error:
+            raise MalformedBody(f"The form cannot be read: {error}.", mend="Send multipart/form-data.") from error
+        return self._events
+
+    def finish(self) -> None:
+        """Raise MalformedBody for a form that ends in the middle, or has no file."""
+        if not self._ended:
+            raise MalformedBody("The form ends in the middle.", mend="Send all of it.")
+        if not self._files:
+            raise MalformedBody("The form has no file.", mend="Send files, as curl -F file=@FILE.")
+
+    def _begin(self) -> None:
+        self._headers = {}
+        self._header = bytearray(), bytearray()
+
+    def _end_header(self) -> None:
+        name, value = (bytes(part).decode("latin-1") for part in self._header)
+        self._headers[name.lower()] = value
+        self._header = bytearray(), bytearray()
+
+    def _begin_content(self) -> None:
+        _, parameters = parse_options_header(self._headers.get("content-disposition", ""))
+        named, file = parameters.get(b"name"), parameters.get(b"filename")
+        if named is None:
+            raise MalformedBody("A part of the form has no name.", mend="Give each part one.")
+        self._name = named.decode(errors="replace")
+        self._field = None
+        if file is not None and self._name != _MAPPING:
+            self._files += 1
+            if self._files > MOST_FILES:
+                raise TooLarge(
+                    f"The form has more than {MOST_FILES} files.", mend="Send several requests, or one zip file."
+                )
+            self._events.append(Event(file.decode(errors="replace"), self._headers.get("content-type", "")))
+            return
+        self._taken += 1
+        if self._taken > MOST_FIELDS:
+            raise TooLarge(f"The form has more than {MOST_FIELDS} fields.", mend="Send fewer.")
+        if self._name not in ImportAsked.model_fields or self._name == "name":
+            known = ", ".join(sorted(set(ImportAsked.model_fields) - {"name"}))
+            raise InvalidInput(
+                f"{self._name[:80]!r} is no field of this form.",
+                mend=f"Fields are {known}; a part that is a file has a filename.",
+            )
+        self._field = bytearray()
+
+    def _take(self, data: bytes, start: int, end: int) -> None:
+        if self._field is None:
+            self._events.append(Event(data=data[start:end]))
+            return
+        self._field += data[start:end]
+        if len(self._field) > (LONGEST_MAPPING if self._name == _MAPPING else _LONGEST_FIELD):
+            raise TooLarge(f"The field {self._name!r} is too long.", mend="Is it a file? Give it a filename.")
+
+    def _end(self) -> None:
+        if self._field is None:
+            return
+        try:
+            value = self._field.decode()
+        except UnicodeDecodeError as error:
+            raise InvalidInput(f"The field {self._name!r} is not UTF-8.", mend="Send it as UTF-8.") from error
+        if "\0" in value:
+            raise InvalidInput(f"The field {self._name!r} holds the character U+0000.", mend="Remove it.")
+        if self._name == "option":
+            self.options.append(value)
+        elif self._name in self.fields:
+            raise InvalidInput(f"The field {self._name!r} is given twice.", mend="Give it once.")
+        else:
+            self.fields[self._name] = value
+
+    def _finish(self) -> None:
+        self._ended = True
+
+
+def check_fields(asked: ImportAsked, form: Form) -> ImportAsked:
+    """Give what is asked for by query and fields together. Raises InvalidInput."""
+    given = asked.model_dump(exclude_unset=True)
+    twice = next((name for name in form.fields if name in given), None)
+    if twice:
+        raise InvalidInput(f"{twice} is given as a field and in the address.", mend="Give it once.")
+    try:
+        return ImportAsked.model_validate({**given, **form.fields, "option": [*asked.option, *form.options]})
+    except ValidationError as error:
+        found = [
+            {"parameter": str(one["loc"][0]), "detail": one["msg"]}
+            for one in error.errors(include_url=False, include_input=False)
+        ]
+        told = "; ".join(f"{one['parameter']}: {one['detail']}" for one in found)
+        raise InvalidInput(f"{told}.", mend="See /docs for what this address takes.", errors=found) from error
+
 
 _PACKINGS = {"gzip": GZIP, "x-gzip": GZIP, "zstd": ZSTD, "xz": XZ}
 _AROUND = 16 * 1024 * 1024  # Bytes that a form may have besides its files.

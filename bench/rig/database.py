@@ -15,12 +15,12 @@ from pydantic import SecretStr
 
 from bench.contract import SkippedError
 from bench.rig.machine import tell_database
-from kgmem.domain.embedding import EmbeddingSpace
+from kgmem.bootstrap import open_memory
+from kgmem.domain.graph.embedding import EmbeddingSpace
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem.storage.postgres.codecs import set_codecs
-from kgmem.storage.postgres.embedded import EmbeddedPostgres
-from kgmem.wiring import open_memory
+from kgmem.store.db.codecs import set_codecs
+from kgmem.store.embedded.lifecycle import EmbeddedPostgres
 
 # As for the tests: a server to be used instead of the embedded one; its role must be allowed to create databases.
 EXTERNAL_URL = os.environ.get("KGMEM_TEST_DATABASE_URL")

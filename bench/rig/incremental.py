@@ -15,7 +15,7 @@ import numpy as np
 from kgmem.consensus import accu
 from kgmem.consensus.outcome import Outcome
 from kgmem.consensus.segments import Segments
-from kgmem.domain.consensus import PRIOR_TRUST
+from kgmem.domain.claims.consensus import PRIOR_TRUST
 
 AGREES = 0.1
 _ROUNDS = 5

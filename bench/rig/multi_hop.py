@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.rig.database import data_folder
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
 
 _LONGEST_KEY = 300
 _WORDS = re.compile(r"\w+")

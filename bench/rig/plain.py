@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.contract import SkippedError
 from bench.rig.rows import Row
-from kgmem.storage.postgres.codecs import encode_halfvec
+from kgmem.store.db.codecs import encode_halfvec
 
 COLUMNS = ("id", "key", "label", "name", "body", "place", "valid", "embedding")
 _TABLE = """

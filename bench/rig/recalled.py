@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from bench.rig.database import GRAPH
 from bench.rig.multi_hop import QuestionSet
-from kgmem.domain.question import Question, What
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
 
 DEPTH = 5

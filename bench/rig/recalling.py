@@ -8,7 +8,7 @@ import asyncpg
 from bench.rig import plain
 from bench.rig.database import GRAPH, hnsw_set_aside
 from bench.rig.rows import Corpus, batches
-from kgmem.domain.question import Question, What
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
 
 K = 20

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.rig.database import DIMENSION
-from kgmem.domain.entity import Entity
-from kgmem.domain.place import parse_place
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.space.place import parse_place
 
 T = TypeVar("T")
 Matrix = npt.NDArray[np.float32]

@@ -14,16 +14,16 @@ from typing import Any
 
 from kgmem.bolt import requests
 from kgmem.bolt.backend import Backend, Caller
+from kgmem.bolt.executor import Work
 from kgmem.bolt.failures import failure
+from kgmem.bolt.framing import Speech
 from kgmem.bolt.handshake import Version
 from kgmem.bolt.messages import Tag, read_message
 from kgmem.bolt.packstream import BadPackStream
 from kgmem.bolt.requests import Request, request_of
 from kgmem.bolt.shares import CallerShares
-from kgmem.bolt.speech import Speech
 from kgmem.bolt.structures import packer
 from kgmem.bolt.transport import Closed, Wire
-from kgmem.bolt.work import Work
 from kgmem.domain.errors import KgmemError, TimedOut, Unauthenticated
 from kgmem.turns import Turn
 

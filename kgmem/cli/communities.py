@@ -1,13 +1,72 @@
 """`kgmem communities`: find, list and show the communities of a scope."""
 
+import time
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, Limit, ScopeName, print_json
+from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, Limit, ScopeName, note, print_json
 from kgmem.cli.opening import with_memory
+from kgmem.domain.derived.similarity import ALIKE
 from kgmem.memory import DEFAULT_GRAPH
+
+# `kgmem summarize`: say in short what is so of an entity.
+
+
+def summarize(
+    key: Annotated[str, typer.Argument(help="The key of an entity.")],
+    graph: GraphName = DEFAULT_GRAPH,
+    scope: ScopeName = "",
+    known_at: Annotated[str | None, typer.Option("--known-at", help="As it was known at this time.")] = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Sum up an entity of exactly this scope, each sentence with the texts that say so; workers keep that up."""
+    if known_at is None:
+        found = with_memory(lambda m: m.summarize(graph, key, scope=scope))
+    else:
+        found = with_memory(lambda m: m.summary(graph, key, scope=scope, known_at=known_at))
+    if as_json:
+        print_json(found)
+        return
+    for sentence in found.sentences:
+        told = f"  [{', '.join(sentence.episodes)}]" if sentence.episodes else ""
+        OUT.print(f"{sentence.text}{told}", markup=False)
+    note(f"Known from {found.known_from}" + (f" to {found.known_to}." if found.known_to else "."))
+
+
+# `kgmem connect`: join entities that are alike.
+
+
+def connect(
+    graph: GraphName = DEFAULT_GRAPH,
+    least: Annotated[float, typer.Option("--least", help="The likeness (cosine) from which two are joined.")] = ALIKE,
+    off: Annotated[bool, typer.Option("--off", help="Part what was joined, and join no more.")] = False,
+    as_json: AsJSON = False,
+) -> None:
+    """Join entities of one scope that are alike, now, and let workers keep that up."""
+    if off:
+        parted = with_memory(lambda m: m.disconnect(graph))
+        if as_json:
+            print_json({"parted": parted})
+        else:
+            OUT.print(f"Parted {parted:,} pairs; no more are joined.")
+        return
+    started = time.perf_counter()
+    with NOTES.status(f"Comparing the entities of {graph}") as status:
+        done = with_memory(
+            lambda m: m.connect(
+                graph, least=least, progress=lambda so_far: status.update(f"{so_far.compared:,} entities compared")
+            )
+        )
+    if as_json:
+        print_json(done)
+        return
+    took = time.perf_counter() - started
+    OUT.print(
+        f"Compared {done.compared:,} entities: {done.joined:,} pairs joined, {done.parted:,} parted ({took:.1f} s)."
+    )
+
 
 app = typer.Typer(help="Find, list and show the communities of a scope's entities.", no_args_is_help=True)
 

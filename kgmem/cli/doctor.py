@@ -11,13 +11,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from kgmem.bootstrap import open_database
 from kgmem.cli.console import NOTES, OUT
 from kgmem.cli.opening import load_settings, with_memory
 from kgmem.domain.errors import InvalidInput, KgmemError
 from kgmem.domain.integrity import Damage, IntegrityReport
 from kgmem.settings import Settings
-from kgmem.storage.postgres.doctor import Finding, examine
-from kgmem.wiring import open_database
+from kgmem.store.db.doctor import Finding, examine
 
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red", "repaired": "green", "skipped": "dim"}
 

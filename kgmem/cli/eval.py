@@ -11,20 +11,20 @@ import typer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rich.table import Table
 
+from kgmem.bootstrap import open_memory
 from kgmem.cli.console import NOTES, OUT, AsJSON, note, print_json
 from kgmem.cli.opening import load_settings, with_memory
 from kgmem.domain.access import Key
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput, NotFound
-from kgmem.domain.evaluation import Planted, Right, Step, Verdict
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.evaluation import Planted, Right, Step, Verdict
+from kgmem.formats.kgmem.sample import read_sample
 from kgmem.formats.records import Kind
-from kgmem.formats.sample import read_sample
 from kgmem.formats.wire import from_wire
 from kgmem.memory import Memory
 from kgmem.resources import resource
-from kgmem.wiring import open_memory
 from kgmem_api.wire.recall import RecallIn
 
 SAMPLE = "apollo"

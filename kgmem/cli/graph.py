@@ -11,8 +11,8 @@ from rich.table import Table
 from kgmem.cli.console import OUT, AsJSON, note, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.domain.errors import Conflict, InvalidInput
-from kgmem.domain.graph import Extraction, Facts, Graph
-from kgmem.domain.schema import to_mapping
+from kgmem.domain.graph.graph import Extraction, Facts, Graph
+from kgmem.domain.schema.schema import to_mapping
 from kgmem.formats.toml_schema import read_schema
 from kgmem.memory import Memory
 

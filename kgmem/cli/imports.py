@@ -12,9 +12,9 @@ from rich.text import Text
 
 from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, note, print_json
 from kgmem.cli.opening import with_memory
-from kgmem.domain.batch import Rejection
-from kgmem.domain.imports import Duplicates, Import, ImportItem, Undone
-from kgmem.formats.files import STANDARD, create_file
+from kgmem.domain.graph.batch import Rejection
+from kgmem.domain.imports import Duplicates, Import, ImportItem, UndoResult
+from kgmem.formats.io.files import STANDARD, create_file
 from kgmem.memory import DEFAULT_GRAPH, Memory
 
 app = typer.Typer(help="List imports, look at what they did, take them back out.", no_args_is_help=True)
@@ -152,7 +152,7 @@ def undo(
         raise typer.Exit(1)
 
 
-def _undone(graph: str, id_: int) -> Undone:
+def _undone(graph: str, id_: int) -> UndoResult:
     columns = (TextColumn("Taking back"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=NOTES, transient=True, disable=not NOTES.is_terminal) as progress:
         task = progress.add_task("undo", total=None)
@@ -173,7 +173,7 @@ def _verdict(held: Import, dry_run: bool) -> str:
     return "is not touched; taking it back out would do this" if dry_run else "is taken back out"
 
 
-def _outcome(undone: Undone, *, would: bool) -> Table:
+def _outcome(undone: UndoResult, *, would: bool) -> Table:
     table = Table("would be" if would else "was", "", "count")
     for kind, count in undone.deleted.items():
         table.add_row("deleted", _PLURALS[kind], f"{count:,}")
@@ -187,7 +187,7 @@ def _outcome(undone: Undone, *, would: bool) -> Table:
     return table
 
 
-def _kept(undone: Undone) -> Table:
+def _kept(undone: UndoResult) -> Table:
     table = Table("kept", "key", "why")
     for each in undone.kept[:_SHOWN]:
         table.add_row(each.kind, Text(each.key or ""), _WHY_KEPT[each.reason])

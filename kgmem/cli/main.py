@@ -1,6 +1,7 @@
 """`kgmem`: every command by name, loaded only when it is run, so that `kgmem --help` answers at once."""
 
 import importlib
+import platform
 import sys
 from collections.abc import Callable
 from importlib.metadata import version as version_of
@@ -9,7 +10,18 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from kgmem.cli.console import report_error
+from kgmem.cli.console import OUT, AsJSON, print_json, report_error
+
+# `kgmem version`.
+
+
+def version(as_json: AsJSON = False) -> None:
+    """Tell the versions of kgmem and of the Python that runs it."""
+    if as_json:
+        print_json({"kgmem": version_of("kgmem"), "python": platform.python_version()})
+    else:
+        OUT.print(f"kgmem {version_of('kgmem')}, Python {platform.python_version()}")
+
 
 # Name -> where it stands, and what it does in a line. A module's `app` is a group, any other name a command.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -19,9 +31,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "jobs": ("kgmem.cli.jobs:jobs", "List background jobs, and how long the oldest has waited."),
     "remember": ("kgmem.cli.remember:remember", "Store texts, files or folders, and take in what they say."),
     "forget": ("kgmem.cli.remember:forget", "Delete episodes with all that only they brought."),
-    "connect": ("kgmem.cli.connect:connect", "Join entities that are alike, and keep that up."),
+    "connect": ("kgmem.cli.communities:connect", "Join entities that are alike, and keep that up."),
     "communities": ("kgmem.cli.communities:app", "Find, list and show the communities of a scope's entities."),
-    "summarize": ("kgmem.cli.summarize:summarize", "Summarise an entity by what texts and facts say of it."),
+    "summarize": ("kgmem.cli.communities:summarize", "Summarise an entity by what texts and facts say of it."),
     "recall": ("kgmem.cli.recall:recall", "Ask a question."),
     "cypher": ("kgmem.cli.cypher:cypher", "Ask a graph in Cypher: one query, a named one, or a shell."),
     "why": ("kgmem.cli.why:why", "Tell why a fact is believed: who says so, who disagrees, and what came of it."),
@@ -40,7 +52,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "key": ("kgmem.cli.key:app", "Create, list and revoke API keys."),
     "db": ("kgmem.cli.db:app", "Start, stop, migrate and look into the database."),
     "doctor": ("kgmem.cli.doctor:doctor", "Examine the database: what is well, what is not, and how to mend it."),
-    "version": ("kgmem.cli.version:version", "Tell the version."),
+    "version": ("kgmem.cli.main:version", "Tell the version."),
 }
 
 

@@ -6,12 +6,12 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from kgmem.bootstrap import open_memory
 from kgmem.cli import console
 from kgmem.cli.console import note, run_async
 from kgmem.domain.errors import InvalidInput
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem.wiring import open_memory
 
 T = TypeVar("T")
 

@@ -10,21 +10,21 @@ import orjson
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from kgmem.bolt.opening import bolt_door
+from kgmem.bolt.listener import bolt_door
+from kgmem.bootstrap import open_memory
 from kgmem.cli.console import NOTES, OUT, note
 from kgmem.cli.opening import load_settings, with_memory
 from kgmem.cli.serve import say_ready, with_address
 from kgmem.cli.why import shown, titled
 from kgmem.domain.access import Key
-from kgmem.domain.answer import Answer, Hit
-from kgmem.domain.claim import FactFilter
+from kgmem.domain.claims.claim import FactFilter
 from kgmem.domain.errors import NotFound
-from kgmem.domain.question import Question, What, When
-from kgmem.formats.sample import read_sample
+from kgmem.domain.recall.answer import Answer, Hit
+from kgmem.domain.recall.question import Question, What, When
+from kgmem.formats.kgmem.sample import read_sample
 from kgmem.memory import Memory
 from kgmem.resources import resource
 from kgmem.settings import Settings
-from kgmem.wiring import open_memory
 from kgmem_api import server
 
 SAMPLE = "apollo"

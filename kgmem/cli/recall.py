@@ -7,10 +7,10 @@ import typer
 
 from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, ScopeName, note, print_json
 from kgmem.cli.opening import with_memory
-from kgmem.domain.answer import Answer, Hit
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.path import CausalPath
-from kgmem.domain.question import (
+from kgmem.domain.recall.answer import Answer, Hit
+from kgmem.domain.recall.path import CausalPath
+from kgmem.domain.recall.question import (
     Allen,
     Fusion,
     HitKind,

@@ -11,10 +11,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, ScopeName, note, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.cli.texts import Given, items
-from kgmem.domain.document import Document, Remembered, episodes_of
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import NotFound
-from kgmem.domain.reading import Forgotten, ReadSoFar, WouldBring
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.text.document import Document, Remembered, episodes_of
+from kgmem.domain.text.queue import Forgotten, ReadSoFar, WouldBring
 from kgmem.memory import DEFAULT_GRAPH, Memory
 
 _BATCH = 500  # Episodes that are stored before they are read, so that a folder of any size takes little memory.

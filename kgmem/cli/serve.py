@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from kgmem.bolt.opening import bolt_door
+from kgmem.bolt.listener import bolt_door
+from kgmem.bootstrap import open_memory, open_worker
 from kgmem.cli.console import NOTES, note, run_async
 from kgmem.cli.opening import load_settings
 from kgmem.settings import Settings
-from kgmem.wiring import open_memory, open_worker
 from kgmem_api import server
 
 Host = Annotated[str | None, typer.Option("--host", help="Address to bind instead of KGMEM_HOST.")]

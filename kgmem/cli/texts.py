@@ -8,10 +8,10 @@ from pathlib import Path
 
 import orjson
 
-from kgmem.documents.reading import decoded, is_document, sections_of, suffixes
-from kgmem.domain.document import Document
-from kgmem.domain.episode import Episode
+from kgmem.documents.read import decoded, is_document, sections_of, suffixes
 from kgmem.domain.errors import InvalidInput, NotFound
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.text.document import Document
 from kgmem.formats.wire import from_wire
 
 _LONGEST = 10_000_000  # Bytes of one text.

@@ -9,10 +9,10 @@ from rich.table import Table
 
 from kgmem.cli.console import OUT, AsJSON, GraphName, ScopeName, print_json
 from kgmem.cli.opening import with_memory
-from kgmem.domain.claim import FactFilter, HeldFact
+from kgmem.domain.claims.claim import FactFilter, HeldFact
 from kgmem.domain.errors import NotFound
 from kgmem.memory import DEFAULT_GRAPH, Memory
-from kgmem.services.why import Explanation
+from kgmem.services.claims.why import Explanation
 
 KnownAt = Annotated[str | None, typer.Option("--known-at", help="As it was known then.")]
 

@@ -15,11 +15,11 @@ It ends when no source's trust moves by more than `TOLERANCE` in a round, or aft
 import numpy as np
 
 from kgmem.consensus.claims import MANY, Claims, Numbers, Truths, tally
-from kgmem.consensus.copying import detect, independence
-from kgmem.consensus.explaining import components, log_likelihood, only
-from kgmem.consensus.likeness import Likeness
+from kgmem.consensus.likelihood import components, log_likelihood, only
 from kgmem.consensus.outcome import Outcome, Pairs
 from kgmem.consensus.segments import Segments
+from kgmem.consensus.source_dependence import detect, independence
+from kgmem.consensus.value_similarity import Likeness
 
 FALSE_VALUES = 10.0
 ROUNDS = 30

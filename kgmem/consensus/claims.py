@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kgmem.domain.consensus import PRIOR_TRUST
+from kgmem.domain.claims.consensus import PRIOR_TRUST
 
 Integers = NDArray[np.int64]
 Numbers = NDArray[np.float64]

@@ -5,11 +5,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kgmem.consensus import accu, calibration, dawid_skene, explaining, likeness, numeric, several, simple, truthfinder
+from kgmem.consensus import (
+    accu,
+    calibration,
+    dawid_skene,
+    fact_finders,
+    latent_truth,
+    likelihood,
+    numeric,
+    truthfinder,
+    value_similarity,
+)
 from kgmem.consensus.claims import MANY, SET, Claims, Integers, Numbers
 from kgmem.consensus.outcome import Outcome
 from kgmem.consensus.segments import Segments
-from kgmem.domain.consensus import Method
+from kgmem.domain.claims.consensus import Method
 
 CROWD_VOICES = 2.5  # Claims a fact, and
 CROWD_ANSWERS = 5.0  # a source, from which confusions can be told.
@@ -79,11 +89,11 @@ def settled(claims: Claims, picked: Picked, *, copies: bool = True) -> tuple[Out
         if even is not None:
             return even
     if picked.method is Method.LTM:
-        return several.ltm(claims, copies=copies), picked
+        return latent_truth.ltm(claims, copies=copies), picked
     if picked.method is Method.DAWID_SKENE:
         return _confused(claims, copies=copies), picked
     if picked.method in {Method.ACCU, Method.ACCU_SIM}:
-        alike = likeness.of_numbers(claims) if picked.method is Method.ACCU_SIM else None
+        alike = value_similarity.of_numbers(claims) if picked.method is Method.ACCU_SIM else None
         outcome = accu.accu(claims, copies=copies, alike=alike)
         return _calibrated(outcome, outcome.score, accu.false_values(claims)), picked
     return METHODS[picked.method](claims), picked
@@ -101,11 +111,11 @@ def _even(claims: Claims, *, copies: bool) -> tuple[Outcome, Picked] | None:
         return None
     false = accu.false_values(claims)
     learned = accu.accu(claims, copies=copies)
-    same = explaining.indifferent(segments, learned, false)
+    same = likelihood.indifferent(segments, learned, false)
     if same is not None:
         trust, reason = np.full(len(claims.prior), same), _INDIFFERENT
     else:
-        worse = explaining.worse_alone(segments, learned, accu.checked(segments))
+        worse = likelihood.worse_alone(segments, learned, accu.checked(segments))
         if worse is None:
             return None
         trust = np.where(worse, learned.trust, np.median(learned.trust[~worse]))
@@ -143,16 +153,16 @@ def _calibrated(outcome: Outcome, score: Numbers, false: Numbers, *, complete: b
 
 
 METHODS: dict[Method, Callable[[Claims], Outcome]] = {
-    Method.MAJORITY: simple.majority,
-    Method.SUMS: simple.sums,
-    Method.AVERAGE_LOG: simple.average_log,
-    Method.INVESTMENT: simple.investment,
-    Method.POOLED_INVESTMENT: simple.pooled_investment,
+    Method.MAJORITY: fact_finders.majority,
+    Method.SUMS: fact_finders.sums,
+    Method.AVERAGE_LOG: fact_finders.average_log,
+    Method.INVESTMENT: fact_finders.investment,
+    Method.POOLED_INVESTMENT: fact_finders.pooled_investment,
     Method.TRUTH_FINDER: truthfinder.truth_finder,
     Method.ACCU: accu.accu,
-    Method.ACCU_SIM: lambda claims: accu.accu(claims, alike=likeness.of_numbers(claims)),
+    Method.ACCU_SIM: lambda claims: accu.accu(claims, alike=value_similarity.of_numbers(claims)),
     Method.CRH: numeric.crh,
     Method.CATD: numeric.catd,
-    Method.LTM: several.ltm,
+    Method.LTM: latent_truth.ltm,
     Method.DAWID_SKENE: dawid_skene.dawid_skene,
 }

@@ -8,9 +8,9 @@ far (equation 6). It ends when the cosine of the trust of two rounds is within `
 import numpy as np
 
 from kgmem.consensus.claims import Claims
-from kgmem.consensus.likeness import Likeness
 from kgmem.consensus.outcome import Outcome
 from kgmem.consensus.segments import Segments
+from kgmem.consensus.value_similarity import Likeness
 
 ROUNDS = 50
 TOLERANCE = 1e-9

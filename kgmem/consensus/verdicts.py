@@ -7,11 +7,11 @@ from math import prod
 import numpy as np
 
 from kgmem.consensus.claims import MANY, SET
-from kgmem.consensus.gathering import Fact, Gathered
+from kgmem.consensus.fact_grouping import Fact, Gathered
+from kgmem.consensus.latent_truth import chosen_sets
 from kgmem.consensus.segments import Segments, choose
-from kgmem.consensus.several import chosen_sets
-from kgmem.consensus.standing import Part
-from kgmem.domain.consensus import Alternative, FactState, ValueRule, Verdict
+from kgmem.consensus.source_reliability import Part
+from kgmem.domain.claims.consensus import Alternative, FactState, ValueRule, Verdict
 
 _AGAINST = 0.5  # So much of an independent voice is an objection.
 

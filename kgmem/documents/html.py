@@ -6,8 +6,8 @@ from lxml import html
 from lxml.etree import ParserError
 
 from kgmem.documents.outline import Outline
-from kgmem.documents.reading import damaged, decoded
-from kgmem.domain.document import Section
+from kgmem.documents.read import damaged, decoded
+from kgmem.domain.text.document import Section
 
 _LEFT_OUT: Final = frozenset(
     ("script", "style", "noscript", "nav", "header", "footer", "form", "svg", "template", "iframe", "head", "button")

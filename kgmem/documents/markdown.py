@@ -6,8 +6,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from kgmem.documents.outline import Outline
-from kgmem.documents.reading import decoded
-from kgmem.domain.document import Section
+from kgmem.documents.read import decoded
+from kgmem.domain.text.document import Section
 
 _CODE = frozenset({"fence", "code_block"})
 

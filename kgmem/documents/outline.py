@@ -1,6 +1,6 @@
 """Putting headings and paragraphs, in the order of a document, together as sections."""
 
-from kgmem.domain.document import Section
+from kgmem.domain.text.document import Section
 
 _DEEPEST = 6
 

@@ -6,9 +6,9 @@ import re
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
-from kgmem.documents.reading import damaged
-from kgmem.domain.document import Section
+from kgmem.documents.read import damaged
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.text.document import Section
 
 _MOST_PAGES = 20_000
 _HYPHEN = re.compile(r"(?<=\w)-\n(?=[a-z])")

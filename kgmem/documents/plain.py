@@ -1,7 +1,7 @@
 """Plain text: one section without headings."""
 
-from kgmem.documents.reading import decoded
-from kgmem.domain.document import Section
+from kgmem.documents.read import decoded
+from kgmem.domain.text.document import Section
 
 
 def sections(name: str, data: bytes) -> list[Section]:

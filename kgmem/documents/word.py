@@ -9,9 +9,9 @@ from docx.opc.exceptions import PackageNotFoundError
 from docx.table import Table
 
 from kgmem.documents.outline import Outline
-from kgmem.documents.reading import damaged
-from kgmem.domain.document import Section
+from kgmem.documents.read import damaged
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.text.document import Section
 
 _MOST_UNPACKED: Final = 500_000_000  # Bytes; what unpacks to more is no document.
 

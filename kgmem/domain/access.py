@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kgmem.domain.errors import Forbidden, InvalidInput
-from kgmem.domain.graph import no_such_graph
-from kgmem.domain.scope import reaches
+from kgmem.domain.graph.graph import no_such_graph
+from kgmem.domain.graph.scope import reaches
 
 Right = Literal["read", "write", "admin"]
 _ORDER: dict[Right, int] = {"read": 0, "write": 1, "admin": 2}

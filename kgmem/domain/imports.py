@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from kgmem.domain.change import Operation
-from kgmem.domain.scope import SHARED
+from kgmem.domain.graph.change import Operation
+from kgmem.domain.graph.scope import SHARED
 
 ImportState = Literal["waiting", "running", "failed", "done", "undoing", "undone"]
 ItemKind = Literal["entity", "episode", "relationship"]
@@ -117,7 +117,7 @@ class KeptItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Undone:
+class UndoResult:
     """What taking an import back out did, or would do."""
 
     deleted: Mapping[str, int]  # By kind: what it had created and nobody changed since.

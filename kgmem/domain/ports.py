@@ -7,23 +7,23 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from kgmem.domain.access import Key, Right
-from kgmem.domain.answer import Hit
-from kgmem.domain.batch import Batch, BatchResult, Rejection, Stated
-from kgmem.domain.belief import BeliefKind, BeliefRecord
-from kgmem.domain.causality import Ancestry, CausalGraph
-from kgmem.domain.change import Change
-from kgmem.domain.embedding import EmbeddingSpace, RefusedPassage, Vector, WhichVectors
-from kgmem.domain.entity import Deleted, Entity, Page, Written
-from kgmem.domain.episode import Episode
-from kgmem.domain.graph import Dangling, Graph, GraphStats
-from kgmem.domain.imports import Duplicates, Import, ImportItem, ImportState, Undone, Waiting
-from kgmem.domain.path import FoundPath
-from kgmem.domain.question import Question
-from kgmem.domain.ranking import Ranked
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.shapes import Shapes
-from kgmem.domain.source import Source
-from kgmem.domain.view import Neighbourhood, Subgraph
+from kgmem.domain.claims.records import BeliefKind, BeliefRecord
+from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.batch import Batch, BatchResult, Rejection, Stated
+from kgmem.domain.graph.change import Change
+from kgmem.domain.graph.embedding import EmbeddingSpace, RefusedPassage, Vector, WhichVectors
+from kgmem.domain.graph.entity import DeleteResult, Entity, Page, WriteResult
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.graph import Dangling, Graph, GraphStats
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.shapes import Shapes
+from kgmem.domain.imports import Duplicates, Import, ImportItem, ImportState, UndoResult, Waiting
+from kgmem.domain.recall.answer import Hit
+from kgmem.domain.recall.causality import Ancestry, CausalGraph
+from kgmem.domain.recall.fusion import Ranked
+from kgmem.domain.recall.path import FoundPath
+from kgmem.domain.recall.question import Question
+from kgmem.domain.recall.view import Neighbourhood, Subgraph
 from kgmem.domain.vitals import Figures, Health
 
 
@@ -78,13 +78,13 @@ class GraphCatalog(Protocol):
 class GraphStore(Protocol):
     """The entities, relationships and episodes of graphs; each write is one transaction."""
 
-    async def put_entities(self, graph: str, entities: Sequence[Entity]) -> Written:
+    async def put_entities(self, graph: str, entities: Sequence[Entity]) -> WriteResult:
         """Merge statements of entities into the graph."""
 
-    async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Written:
+    async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> WriteResult:
         """Merge statements of relationships. Raises UnknownEntities for missing ends, with nothing written."""
 
-    async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> Written:
+    async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> WriteResult:
         """Store episodes with their passages; the same key again replaces the text."""
 
     async def get_entity(self, graph: str, key: str, scope: str) -> Entity:
@@ -111,16 +111,16 @@ class GraphStore(Protocol):
     ) -> Page[Episode]:
         """Give the episodes that `scope` sees, by id."""
 
-    async def delete_entities(self, graph: str, keys: Sequence[str], scope: str, version: int | None) -> Deleted:
+    async def delete_entities(self, graph: str, keys: Sequence[str], scope: str, version: int | None) -> DeleteResult:
         """Delete entities of exactly this scope, with their relationships."""
 
-    async def delete_episodes(self, graph: str, keys: Sequence[str], scope: str) -> Deleted:
+    async def delete_episodes(self, graph: str, keys: Sequence[str], scope: str) -> DeleteResult:
         """Delete episodes of exactly this scope, with their passages."""
 
-    async def delete_relationships(self, graph: str, ids: Sequence[int], scope: str) -> Deleted:
+    async def delete_relationships(self, graph: str, ids: Sequence[int], scope: str) -> DeleteResult:
         """Delete relationships of exactly this scope."""
 
-    async def put_sources(self, graph: str, sources: Sequence[Source]) -> Written:
+    async def put_sources(self, graph: str, sources: Sequence[Source]) -> WriteResult:
         """Write the registry's entries of sources."""
 
     async def list_sources(self, graph: str) -> Sequence[Source]:
@@ -343,7 +343,7 @@ class ImportStore(Protocol):
 
     async def undo(
         self, graph: str, id_: int, *, dry_run: bool = False, progress: Callable[[int, int], None] | None = None
-    ) -> Undone:
+    ) -> UndoResult:
         """Take an import back out, or only say what that would do. Raises NotFound, Conflict for one that runs."""
 
     def rejections(self, id_: int) -> AsyncGenerator[Rejection, None]:

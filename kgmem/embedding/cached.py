@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from kgmem.domain.embedding import Embedder, EmbeddingSpace, Role, Vector
+from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, Role, Vector
 from kgmem.embedding.check import unit_rows
 
 _Key = tuple[str, Role, bytes]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kgmem.domain.embedding import EmbeddingSpace, Vector
 from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch
+from kgmem.domain.graph.embedding import EmbeddingSpace, Vector
 
 
 def unit_rows(answer: Sequence[Any] | npt.NDArray[np.float32], count: int, space: EmbeddingSpace) -> list[Vector]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from kgmem.domain.embedding import Embedder, EmbeddingSpace, Role, Vector
+from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, Role, Vector
 
 _UNDER_WAY: Final = 2
 

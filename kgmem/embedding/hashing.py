@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from kgmem.domain.embedding import EmbeddingSpace, Role, Vector
+from kgmem.domain.graph.embedding import EmbeddingSpace, Role, Vector
 from kgmem.embedding.check import unit_rows
 
 _WORD: Final = re.compile(r"\w+")

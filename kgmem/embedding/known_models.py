@@ -7,8 +7,8 @@ of the models' own cards.
 from dataclasses import dataclass, replace
 from typing import Final
 
-from kgmem.domain.embedding import EmbeddingSpace
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.embedding import EmbeddingSpace
 
 
 @dataclass(frozen=True, slots=True)

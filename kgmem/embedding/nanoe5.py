@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from kgmem.domain.embedding import EmbeddingSpace, Role, Vector
 from kgmem.domain.errors import EmbedderUnavailable, InvalidInput
+from kgmem.domain.graph.embedding import EmbeddingSpace, Role, Vector
 from kgmem.embedding.check import unit_rows
 
 SPACE: Final = EmbeddingSpace(

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
-from kgmem.domain.embedding import Embedder
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.embedding import Embedder
 from kgmem.embedding.cached import CachedEmbedder
 from kgmem.embedding.coalescing import CoalescingEmbedder
 from kgmem.embedding.hashing import HashEmbedder

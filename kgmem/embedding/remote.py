@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-from kgmem.domain.embedding import EmbeddingSpace, Role, Vector
 from kgmem.domain.errors import EmbedderUnavailable
+from kgmem.domain.graph.embedding import EmbeddingSpace, Role, Vector
 from kgmem.embedding.check import unit_rows
 from kgmem.embedding.endpoint import Endpoint, Reply
 

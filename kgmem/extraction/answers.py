@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
 
-from kgmem.domain.dates import date_meant
-from kgmem.domain.extraction import (
+from kgmem.domain.graph.fact import kind_in_words
+from kgmem.domain.text.extraction import (
     Argument,
     CausalKind,
     Extraction,
@@ -16,8 +16,8 @@ from kgmem.domain.extraction import (
     Span,
     TextToRead,
 )
-from kgmem.domain.fact import kind_in_words
-from kgmem.domain.interval import parse_time
+from kgmem.domain.time.dates import date_meant
+from kgmem.domain.time.interval import parse_time
 
 _STRING: Final = {"type": "string"}
 _CONFIDENCE: Final = 0.8  # Of what a model says and the text bears out.

@@ -8,7 +8,7 @@ from typing import Final
 from spacy.tokens import Doc
 from spacy.tokens import Span as Words
 
-from kgmem.domain.extraction import FoundTime, Span
+from kgmem.domain.text.extraction import FoundTime, Span
 
 _ACRONYM: Final = re.compile(r"[A-Z][A-Za-z0-9&.-]{1,9}")
 _FORMER: Final = re.compile(

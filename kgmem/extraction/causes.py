@@ -11,7 +11,7 @@ from typing import Final
 
 from spacy.tokens import Doc, Token
 
-from kgmem.domain.extraction import CausalKind
+from kgmem.domain.text.extraction import CausalKind
 from kgmem.extraction.clauses import is_passive, subjects_of
 from kgmem.extraction.polarity import aspect_of
 from kgmem.extraction.vocabulary import listed

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import orjson
 
+from kgmem.domain.derived.summaries import Made, Sentence
 from kgmem.domain.errors import EmbedderUnavailable, InvalidInput
-from kgmem.domain.extraction import Extraction, TextToRead
-from kgmem.domain.summaries import Made, Sentence
+from kgmem.domain.text.extraction import Extraction, TextToRead
 from kgmem.embedding.endpoint import Endpoint
 from kgmem.extraction import wording
 from kgmem.extraction.answers import Checked, messages_of, schema_of

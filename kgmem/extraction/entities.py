@@ -5,7 +5,7 @@ from typing import Final
 
 from spacy.tokens import Doc
 
-from kgmem.domain.extraction import FoundEntity, FoundFact, FoundPlace, Span
+from kgmem.domain.text.extraction import FoundEntity, FoundFact, FoundPlace, Span
 from kgmem.extraction.vocabulary import listed
 
 _LABELS: Final[Mapping[str, str]] = {

@@ -10,7 +10,7 @@ from typing import Final
 
 from spacy.tokens import Doc, Token
 
-from kgmem.domain.extraction import Argument, Extraction, FoundCause, FoundFact, Span
+from kgmem.domain.text.extraction import Argument, Extraction, FoundCause, FoundFact, Span
 from kgmem.extraction.clauses import is_question
 from kgmem.extraction.contrast import Contrast, in_one_list, is_alternative
 from kgmem.extraction.polarity import Aspect, aspect_of, denies

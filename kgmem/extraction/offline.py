@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from kgmem.domain.errors import ExtractorUnavailable
-from kgmem.domain.extraction import Extraction, TextToRead
+from kgmem.domain.text.extraction import Extraction, TextToRead
 from kgmem.extraction.choice import RULES
 
 LENGTH: Final = struct.Struct(">Q")  # Before each message between the processes.

@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.extraction import Extractor
+from kgmem.domain.text.extraction import Extractor
 from kgmem.extraction.choice import ExtractorChoice
 
 GROUP: Final = "kgmem.extractors"

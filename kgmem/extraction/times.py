@@ -13,9 +13,9 @@ from typing import Any, Final
 import dateparser
 from spacy.tokens import Doc
 
-from kgmem.domain.dates import DateMeant, date_meant
-from kgmem.domain.extraction import FoundTime, Span
-from kgmem.domain.interval import parse_time
+from kgmem.domain.text.extraction import FoundTime, Span
+from kgmem.domain.time.dates import DateMeant, date_meant
+from kgmem.domain.time.interval import parse_time
 
 _BEFORE: Final = re.compile(
     r"(?:\b(?:between|from|since|until|till|up to|before|after|by|as of|prior to|following)\s+|\b(?:pre|post)-)?"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from kgmem.domain.summaries import Sentence
+from kgmem.domain.derived.summaries import Sentence
 
 _LONGEST: Final = 600  # Characters of a sentence.
 _TELLING: Final = re.compile(

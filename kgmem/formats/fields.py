@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from kgmem.domain.embedding import Vector
 from kgmem.domain.errors import InvalidInput, TooLarge
-from kgmem.domain.place import Place, parse_place
+from kgmem.domain.graph.embedding import Vector
+from kgmem.domain.space.place import Place, parse_place
 
 LARGEST_PROPERTIES = 64 * 1024
 LARGEST_PLACE = 256 * 1024

@@ -5,13 +5,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, Protocol, TypeAlias, runtime_checkable
 
-from kgmem.domain.batch import Columns
-from kgmem.domain.belief import BELIEF_KINDS, BeliefRecord
-from kgmem.domain.embedding import EmbeddingSpace
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.claims.records import BELIEF_KINDS, BeliefRecord
+from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.batch import Columns
+from kgmem.domain.graph.embedding import EmbeddingSpace
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
 
 Record: TypeAlias = Entity | Relationship | Episode | Source
 AnyRecord: TypeAlias = Record | BeliefRecord

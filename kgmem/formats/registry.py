@@ -8,31 +8,31 @@ from importlib import import_module
 from pathlib import Path
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.formats.files import STANDARD, bare_name
+from kgmem.formats.io.files import STANDARD, bare_name
 from kgmem.formats.records import Format, Read, ReadColumns
 
 # Name -> its module (and its name there, of one among several), and the ends of its files' names.
 FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "apoc": ("apoc", ()),
-    "csv": ("csv_columns", (".csv", ".tsv")),
-    "cytoscape": ("cytoscape", (".cyjs",)),
-    "dot": ("dot", (".dot", ".gv")),
-    "gephi": ("gephi", ()),
-    "gexf": ("gexf", (".gexf",)),
-    "graphml": ("graphml", (".graphml",)),
-    "jsonl": ("jsonl_columns", (".jsonl", ".ndjson", ".jsonlines")),
-    "jsonld": ("rdf:jsonld", (".jsonld",)),
-    "mermaid": ("mermaid", (".mmd", ".mermaid")),
-    "neo4j-csv": ("neo4j_csv", ()),
-    "node-link": ("node_link", ()),
-    "nquads": ("rdf:nquads", (".nq",)),
-    "ntriples": ("rdf:ntriples", (".nt",)),
-    "parquet": ("parquet_columns", (".parquet", ".pq")),
-    "rdfxml": ("rdf:rdfxml", (".rdf", ".owl")),
-    "sparql": ("rdf:sparql", (".sparql", ".ru")),
-    "trig": ("rdf:trig", (".trig",)),
-    "turtle": ("rdf:turtle", (".ttl",)),
-    "zip": ("zipped", (".zip",)),
+    "apoc": ("property_graph.apoc", ()),
+    "csv": ("kgmem.csv_columns", (".csv", ".tsv")),
+    "cytoscape": ("drawings.cytoscape", (".cyjs",)),
+    "dot": ("drawings.dot", (".dot", ".gv")),
+    "gephi": ("drawings.gephi", ()),
+    "gexf": ("property_graph.gexf", (".gexf",)),
+    "graphml": ("property_graph.graphml", (".graphml",)),
+    "jsonl": ("kgmem.jsonl_columns", (".jsonl", ".ndjson", ".jsonlines")),
+    "jsonld": ("rdf.formats:jsonld", (".jsonld",)),
+    "mermaid": ("drawings.mermaid", (".mmd", ".mermaid")),
+    "neo4j-csv": ("property_graph.neo4j_csv", ()),
+    "node-link": ("drawings.node_link", ()),
+    "nquads": ("rdf.formats:nquads", (".nq",)),
+    "ntriples": ("rdf.formats:ntriples", (".nt",)),
+    "parquet": ("kgmem.parquet_columns", (".parquet", ".pq")),
+    "rdfxml": ("rdf.formats:rdfxml", (".rdf", ".owl")),
+    "sparql": ("rdf.formats:sparql", (".sparql", ".ru")),
+    "trig": ("rdf.formats:trig", (".trig",)),
+    "turtle": ("rdf.formats:turtle", (".ttl",)),
+    "zip": ("io.zip_files", (".zip",)),
 }
 
 

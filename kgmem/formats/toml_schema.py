@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from kgmem.domain.errors import InvalidInput, NotFound
-from kgmem.domain.schema import GraphSchema, from_mapping, merge, validate
+from kgmem.domain.schema.schema import GraphSchema, from_mapping, merge, validate
 
 # What every graph knows: the labels that all share, then what each dimension adds.
 ONTOLOGY = ("core", "space", "time", "cause", "meaning", "said")

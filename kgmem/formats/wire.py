@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
-from kgmem.domain.belief import BELIEF_KINDS, BeliefKind, BeliefRecord
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.records import BELIEF_KINDS, BeliefKind, BeliefRecord
+from kgmem.domain.claims.source import PRIOR_TRUST, Source
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.interval import parse_time, valid_interval
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.scope import NamedShared, check_scope
-from kgmem.domain.source import PRIOR_TRUST, Source
-from kgmem.formats import beliefs, fields
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.scope import NamedShared, check_scope
+from kgmem.domain.time.interval import parse_time, valid_interval
+from kgmem.formats import claims, fields
 from kgmem.formats.records import AnyRecord, Kind, Record
 
 _Read = Callable[[Any, str], Any]
@@ -72,14 +72,14 @@ FIELDS: Final[dict[Kind, dict[str, tuple[str, _Read]]]] = {
         "parent": ("parent", _KEY),
         "domain": ("domain", _NAME),
     },
-    **{kind: {name: (name, read) for name, read in known.items()} for kind, known in beliefs.FIELDS.items()},
+    **{kind: {name: (name, read) for name, read in known.items()} for kind, known in claims.FIELDS.items()},
 }
 REQUIRED: Final[dict[Kind, tuple[str, ...]]] = {
     "entity": ("key",),
     "relationship": ("kind", "from", "to"),
     "episode": ("text",),
     "source": ("key",),
-    **dict(beliefs.REQUIRED.items()),
+    **dict(claims.REQUIRED.items()),
 }
 _BUILD: Final[dict[Kind, Callable[..., Record]]] = {
     "entity": Entity,

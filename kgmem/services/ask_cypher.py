@@ -7,16 +7,16 @@ from contextlib import asynccontextmanager
 from kgmem.domain.bookmark import position_of
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode, NamedQuery
 from kgmem.domain.errors import NotFound, Unavailable
-from kgmem.domain.graph import Graph
-from kgmem.domain.scope import check_scope
-from kgmem.services.claim import weigh_new
-from kgmem.services.parts import Parts
+from kgmem.domain.graph.graph import Graph
+from kgmem.domain.graph.scope import check_scope
+from kgmem.services.claims.claim import weigh_new
+from kgmem.services.ports import Ports
 
 logger = logging.getLogger("kgmem.audit")
 _TOLD = 500  # Characters of a query that the log keeps.
 
 
-async def ask_cypher(parts: Parts, graph: str, query: CypherQuery) -> CypherAnswer:
+async def ask_cypher(parts: Ports, graph: str, query: CypherQuery) -> CypherAnswer:
     """Answer a query. Raises NotFound, TimedOut, and InvalidInput with the place of what is wrong."""
     if query.scope is not None:
         check_scope(query.scope)
@@ -30,7 +30,7 @@ async def ask_cypher(parts: Parts, graph: str, query: CypherQuery) -> CypherAnsw
 
 @asynccontextmanager
 async def cypher_transaction(
-    parts: Parts, graph: str, *, mode: Mode, scope: str | None
+    parts: Ports, graph: str, *, mode: Mode, scope: str | None
 ) -> AsyncIterator[CypherTransaction]:
     """Begin a transaction of several queries; it is undone unless it is committed."""
     if scope is not None:
@@ -40,7 +40,7 @@ async def cypher_transaction(
         yield _Audited(parts, transaction, graph)
 
 
-async def graph_named(parts: Parts, name: str) -> Graph:
+async def graph_named(parts: Ports, name: str) -> Graph:
     """Return the graph of a name, whatever the case of its letters where no other differs in that alone.
 
     Neo4j's clients take the names of databases so. Raises NotFound.
@@ -54,14 +54,14 @@ async def graph_named(parts: Parts, name: str) -> Graph:
         return same[0]
 
 
-async def check_bookmarks(parts: Parts, bookmarks: Iterable[str]) -> None:
+async def check_bookmarks(parts: Ports, bookmarks: Iterable[str]) -> None:
     """Make sure that what bookmarks tell of is seen from now on. Raises InvalidInput; Unavailable where it is not."""
     positions = [position_of(bookmark) for bookmark in bookmarks]
     if positions and max(positions) > await parts.vitals.position():
         raise Unavailable("What the bookmark tells of is not here yet.", mend="Try again in a moment.")
 
 
-def named_query(parts: Parts, name: str) -> NamedQuery:
+def named_query(parts: Ports, name: str) -> NamedQuery:
     """Give a named query. Raises NotFound."""
     found = parts.named_queries.get(name)
     if found is None:
@@ -72,7 +72,7 @@ def named_query(parts: Parts, name: str) -> NamedQuery:
 class _Audited:
     """A transaction whose writes are noted as they are made; whether they are kept is noted at its end."""
 
-    def __init__(self, parts: Parts, inner: CypherTransaction, graph: str) -> None:
+    def __init__(self, parts: Ports, inner: CypherTransaction, graph: str) -> None:
         self._parts, self._inner, self._graph, self._wrote = parts, inner, graph, 0
 
     async def run(self, query: CypherQuery) -> CypherAnswer:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.schema import GraphSchema, Property, check_entity, check_relationship
-from kgmem.domain.scope import visible_from
-from kgmem.services.parts import Parts
-from kgmem.services.remember import schema_of
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.scope import visible_from
+from kgmem.domain.schema.schema import GraphSchema, Property, check_entity, check_relationship
+from kgmem.services.ports import Ports
+from kgmem.services.texts.remember import schema_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Departure:
     example: str
 
 
-async def check_graph(parts: Parts, graph: str) -> Sequence[Departure]:
+async def check_graph(parts: Ports, graph: str) -> Sequence[Departure]:
     """Compare a live graph with its schema as if it were strict; gives departures, the most frequent first.
 
     Also edges that another client has left without an end: kgmem never answers with them.

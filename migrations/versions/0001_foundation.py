@@ -1,6 +1,6 @@
 """The register of graphs, API keys, the capture of foreign writes, and procrastinate's job tables."""
 
-from kgmem.storage.postgres.alembic_run import run_procrastinate, run_sql
+from kgmem.store.db.alembic_run import run_procrastinate, run_sql
 
 revision = "0001"
 down_revision = None

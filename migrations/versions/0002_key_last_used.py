@@ -1,6 +1,6 @@
 """When a key was last used; on the way down the times are parked, on the way up they come back."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
+from kgmem.store.db.alembic_run import run_sql
 
 revision = "0002"
 down_revision = "0001"

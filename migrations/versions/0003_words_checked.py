@@ -1,6 +1,6 @@
 """Since which start of Postgres a graph's text index is known to be whole; asked anew after the way down."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
+from kgmem.store.db.alembic_run import run_sql
 
 revision = "0003"
 down_revision = "0002"

@@ -1,6 +1,6 @@
 """The register of imports, and in each graph's change feed which import a change came with."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
+from kgmem.store.db.alembic_run import run_sql
 
 revision = "0004"
 down_revision = "0003"

@@ -1,6 +1,6 @@
 """Imports that wait for a worker and tell how far they are, and what is needed to take one back out."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
+from kgmem.store.db.alembic_run import run_sql
 
 revision = "0006"
 down_revision = "0005"

@@ -1,6 +1,6 @@
 """What was known earlier, row by row of the index, so that a question can be answered as of then."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
+from kgmem.store.db.alembic_run import run_sql
 
 revision = "0007"
 down_revision = "0006"

@@ -1,6 +1,6 @@
 """Which relationships are found as facts; those that are held become facts by a job, as the worker sees to."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
+from kgmem.store.db.alembic_run import run_sql
 
 revision = "0009"
 down_revision = "0008"

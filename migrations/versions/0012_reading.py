@@ -1,6 +1,6 @@
 """What is read out of texts: which wait, what was read, and what each text brought."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
+from kgmem.store.db.alembic_run import run_sql
 
 revision = "0012"
 down_revision = "0011"

@@ -1,6 +1,6 @@
 """Indexes on vectors and words that properties hold."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
+from kgmem.store.db.alembic_run import run_sql
 
 revision = "0014"
 down_revision = "0013"

@@ -1,6 +1,6 @@
 """A recipe that counts for the questions of a graph which name none."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
+from kgmem.store.db.alembic_run import run_sql
 
 revision = "0015"
 down_revision = "0014"

@@ -1,6 +1,6 @@
 """What is no vector of a property does not keep it from being stored."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
+from kgmem.store.db.alembic_run import run_sql
 
 revision = "0016"
 down_revision = "0015"

@@ -1,6 +1,6 @@
 """The change feed does not wait for transactions of other databases of the server."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
+from kgmem.store.db.alembic_run import run_sql
 
 revision = "0018"
 down_revision = "0017"

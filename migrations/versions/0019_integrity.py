@@ -1,6 +1,6 @@
 """Reports of integrity checks, and on which timeline of the server a graph's keyword index was checked."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
+from kgmem.store.db.alembic_run import run_sql
 
 revision = "0019"
 down_revision = "0018"

@@ -1,6 +1,6 @@
 """The digest of claims is computed in the database, alike for single statements and bulk loads."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
+from kgmem.store.db.alembic_run import run_sql
 
 revision = "0020"
 down_revision = "0019"

@@ -1,6 +1,6 @@
 """Imports take records of claims, decisions and what else a graph believes, which wait as episodes do."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
+from kgmem.store.db.alembic_run import run_sql
 
 revision = "0022"
 down_revision = "0021"

@@ -1,6 +1,6 @@
 """The register of imports keeps which keys a file states more than once."""
 
-from kgmem.storage.postgres.alembic_run import run_sql
+from kgmem.store.db.alembic_run import run_sql
 
 revision = "0023"
 down_revision = "0022"

@@ -10,11 +10,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from kgmem.bootstrap import open_memory
 from kgmem.cli.console import OUT
 from kgmem.cli.main import app, run
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem.wiring import open_memory
 from kgmem_api.app import create_app
 from tests import postgres
 from tests.cli import Command, Done

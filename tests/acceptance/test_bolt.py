@@ -12,7 +12,7 @@ from neo4j.exceptions import AuthError, ClientError, Neo4jError, TransientError
 from kgmem.bolt.graphs import MemoryBackend
 from kgmem.bolt.server import Listening, serving
 from kgmem.domain.access import Right
-from kgmem.domain.entity import Entity
+from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
 
 

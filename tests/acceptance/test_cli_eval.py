@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from kgmem.cli.eval import SAMPLE, read_questions
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput, UnknownEntities
-from kgmem.domain.evaluation import Planted, Right, Step, Verdict
-from kgmem.domain.question import Question, What
-from kgmem.domain.relationship import Relationship
-from kgmem.formats.sample import Sample, read_sample
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.evaluation import Planted, Right, Step, Verdict
+from kgmem.domain.recall.question import Question, What
+from kgmem.formats.kgmem.sample import Sample, read_sample
 from kgmem.memory import Memory
 from kgmem.resources import resource
 from tests.cli import Command

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from kgmem.storage.postgres.jobs import open_queue
+from kgmem.store.jobs.queue import open_queue
 from tests.cli import Command
 
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 import uvicorn
 
+from kgmem.bootstrap import open_memory
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem.wiring import open_memory
 from tests.acceptance.conftest import FAKES
 from tests.memories import query, until
 from tests.rest import GRAPH, Door, done

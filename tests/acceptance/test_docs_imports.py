@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.belief import BELIEF_KINDS, BeliefKind, BeliefRecord
-from kgmem.domain.embedding import WhichVectors
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.claims.records import BELIEF_KINDS, BeliefKind, BeliefRecord
+from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.embedding import WhichVectors
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
 from kgmem.formats.records import Located, ReadOptions, Record, kind_of
 from kgmem.formats.registry import FORMATS, format_of
 from kgmem.memory import Memory
-from kgmem.services.export_records import ExportOptions
+from kgmem.services.imports.export_records import ExportOptions
 from tests.cli import Command
 from tests.fakes import FakeCatalog, FakeStore, fake_memory
 from tests.files import by_kind

@@ -13,9 +13,9 @@ from neo4j.exceptions import ClientError, TransientError
 
 from kgmem.bolt.graphs import MemoryBackend
 from kgmem.bolt.server import Listening, serving
+from kgmem.bootstrap import open_memory
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem.wiring import open_memory
 from kgmem_api.query_sessions import Sessions
 from tests.acceptance.conftest import FAKES
 from tests.rest import GRAPH, Door, done, refused

@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.resolution import Candidate
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.text.resolution import Candidate
 from kgmem_api.wire.recall import AnswerOut
 from tests.rest import Door
 from tests.sizes import size, sized

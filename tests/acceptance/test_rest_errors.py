@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from kgmem.domain import errors
-from kgmem.domain.graph import Graph
+from kgmem.domain.graph.graph import Graph
 from kgmem.domain.vitals import Health
 from kgmem.memory import Memory
 from kgmem.settings import Settings

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import zstandard
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import DatabaseUnavailable
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.formats.registry import FORMATS, format_of
 from kgmem.memory import Memory
 from kgmem_api.media_types import OCTETS, extension_of, media_type

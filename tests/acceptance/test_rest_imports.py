@@ -14,10 +14,10 @@ import pytest
 import zstandard
 from pydantic import SecretStr
 
-from kgmem.domain.entity import Entity
+from kgmem.bootstrap import open_memory
+from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem.wiring import open_memory
 from tests.imports import contents, lines
 from tests.memories import until
 from tests.rest import GRAPH, Door, done, refused

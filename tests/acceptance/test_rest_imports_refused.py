@@ -14,10 +14,10 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from kgmem.bootstrap import open_memory
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem.storage import uploads as storage
-from kgmem.wiring import open_memory
+from kgmem.store.load import uploads as storage
 from kgmem_api.app import create_app
 from tests.memories import until
 from tests.rest import GRAPH, Door, done, refused

@@ -11,11 +11,10 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from kgmem.domain.interval import SECOND, iso, now
+from kgmem.domain.time.interval import SECOND, iso, now
 from kgmem.settings import Settings
 from kgmem_api.access import Demand, query_names
-from kgmem_api.app import create_app
-from kgmem_api.document import dependencies
+from kgmem_api.app import create_app, dependencies
 from tests.rest import Door, done, refused
 
 HIDDEN = "vault"  # A graph of somebody else's, and the word that nobody else may read.

@@ -1,6 +1,6 @@
 """Merges over REST and on the command line."""
 
-from kgmem.domain.resolution import Candidate
+from kgmem.domain.text.resolution import Candidate
 from tests.rest import Door, done, refused
 
 GRAPH = "/v1/graphs/space"

@@ -15,11 +15,11 @@ import httpx
 import pytest
 import structlog
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import DatabaseOutdated, ServerError
+from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem_api import logs
+from kgmem_api import server
 from kgmem_api.routes import changes
 from kgmem_api.server import serve
 from tests.fakes import fake_memory
@@ -47,7 +47,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     written = io.StringIO()
-    monkeypatch.setattr(logs.sys, "stderr", written)
+    monkeypatch.setattr(server.sys, "stderr", written)
     yield written
     root.handlers[:] = handlers
     root.setLevel(level)

@@ -17,9 +17,9 @@ from pydantic import SecretStr
 
 from kgmem.bolt.graphs import MemoryBackend
 from kgmem.bolt.server import Listening, serving
+from kgmem.bootstrap import open_memory
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem.wiring import open_memory
 from tests.acceptance.conftest import FAKES
 from tests.graph_pool import GraphPool
 from tests.rest import GRAPH, Door, done, refused

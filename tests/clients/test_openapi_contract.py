@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from kgmem.bootstrap import open_memory
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem.wiring import open_memory
 from kgmem_api.server import serve
 from tests.clients.environments import python
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.embedding import Embedder, Role
+from kgmem.domain.graph.embedding import Embedder, Role
 from kgmem.embedding.cached import CachedEmbedder
 from kgmem.embedding.coalescing import CoalescingEmbedder
 from kgmem.embedding.hashing import HashEmbedder

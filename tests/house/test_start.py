@@ -22,7 +22,7 @@ LATE = (
 MOST_MEGABYTES = 120
 _SCRIPT = """
 import pathlib, resource, sys
-import kgmem.cli.main, kgmem.cli.serve, kgmem.wiring, kgmem_api.server
+import kgmem.cli.main, kgmem.cli.serve, kgmem.bootstrap, kgmem_api.server
 print(*(name for name in sys.argv[1:] if name in sys.modules))
 pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
 print(pages * resource.getpagesize() // 2**20)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kgmem.domain.errors import KgmemError
-from kgmem.services.importing import ImportOptions
-from kgmem.storage.postgres import aside
+from kgmem.services.imports.options import ImportOptions
+from kgmem.store.load import deferred_indexes
 from tests.memories import opened_memory
 
 
@@ -20,7 +20,7 @@ def say(text: str) -> None:
 
 async def main(orders: dict[str, Any]) -> None:
     """Import the files, and print what came of it."""
-    aside.LARGE = orders["large"]
+    deferred_indexes.LARGE = orders["large"]
     async with opened_memory(orders["url"]) as memory:
         say("ready")
         try:

@@ -5,8 +5,8 @@ import sys
 
 import asyncpg
 
-from kgmem.storage.postgres.jobs import open_queue
-from kgmem.storage.postgres.worker import WorkerOptions
+from kgmem.store.jobs.queue import open_queue
+from kgmem.store.jobs.worker import WorkerOptions
 
 
 async def main(url: str) -> None:

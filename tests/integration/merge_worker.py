@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from kgmem.domain.resolution import MergeAsked
+from kgmem.domain.text.resolution import MergeAsked
 from tests.memories import opened_memory
 
 

@@ -7,15 +7,15 @@ from typing import Any
 import orjson
 import pytest
 
-from kgmem.domain.claim import ClaimFilter, ClaimStatement, Correlated, FactFilter, Ruling
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, Correlated, FactFilter, Ruling
 from kgmem.domain.errors import Conflict
-from kgmem.domain.interval import iso, now
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.resolution import Candidate, MergeAsked
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.text.resolution import Candidate, MergeAsked
+from kgmem.domain.time.interval import iso, now
 from kgmem.memory import Memory
-from kgmem.services.export_records import ExportOptions
+from kgmem.services.imports.export_records import ExportOptions
 from tests.memories import change_feed, new_graph
 
 SCHEMA = {"kinds": {"LED_BY": {"functional": True}}, "predicates": {"population": {"tolerance": 100}}}

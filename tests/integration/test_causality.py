@@ -6,14 +6,14 @@ from collections.abc import Iterable
 import networkx as nx
 import pytest
 
-from kgmem.domain import causality
-from kgmem.domain.causality import Ancestry, Separation
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound, TooLarge
-from kgmem.domain.question import When
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall import causality
+from kgmem.domain.recall.causality import Ancestry, Separation
+from kgmem.domain.recall.question import When
 from kgmem.memory import Memory
-from kgmem.storage.postgres.search import structure
+from kgmem.store.search import causal
 from tests.causes import NETWORKS, Link, network, put
 
 
@@ -130,7 +130,7 @@ async def test_a_part_over_the_limits_is_refused(memory: Memory, graph: str, mon
     assert len((await memory.causal_ancestry(graph, Ancestry(["f"]))).ancestors) == 5
     for name, most in (("MOST_ENTITIES", 5), ("MOST_LINKS", 6)):
         with monkeypatch.context() as patch:
-            patch.setattr(structure, name, most)
+            patch.setattr(causal, name, most)
             with pytest.raises(TooLarge) as raised:
                 await memory.causal_ancestry(graph, Ancestry(["f"]))
             assert raised.value.mend

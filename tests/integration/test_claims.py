@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.claim import ClaimFilter, ClaimStatement, FactFilter, HeldFact, Ruling
-from kgmem.domain.entity import Entity
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, HeldFact, Ruling
 from kgmem.domain.errors import InvalidInput, NotFound, UnknownEntities
-from kgmem.domain.interval import iso, now
-from kgmem.domain.question import Question, What, When
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Question, What, When
+from kgmem.domain.time.interval import iso, now
 from kgmem.memory import Memory
 from tests.memories import change_feed, new_graph, query
 

@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
-from kgmem.domain.claim import ClaimFilter, FactFilter
-from kgmem.domain.entity import Entity
+from kgmem.domain.claims.claim import ClaimFilter, FactFilter
+from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
-from kgmem.services.export_records import ExportOptions
+from kgmem.services.imports.export_records import ExportOptions
 from tests.memories import change_feed, cypher, new_graph, other_client
 
 SCHEMA = {"predicates": {"population": {"values": "number"}}}

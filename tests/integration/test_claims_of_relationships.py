@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
-from kgmem.domain.claim import ClaimFilter, FactFilter, HeldFact
-from kgmem.domain.entity import Entity
+from kgmem.domain.claims.claim import ClaimFilter, FactFilter, HeldFact
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
 from tests.memories import change_feed, cypher, index_schema, new_graph, other_client, query
 

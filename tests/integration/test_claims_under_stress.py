@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.claim import ClaimFilter, ClaimStatement, FactFilter, HeldFact
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, HeldFact
 from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.domain.graph.episode import Episode
 from kgmem.memory import Memory
 from tests.embedded import home_folder, server_in
 from tests.memories import hashing, new_graph, opened_memory, until

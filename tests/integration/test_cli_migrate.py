@@ -9,9 +9,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from kgmem.cli.migrate import migrate
+from kgmem.cli.db import migrate
 from kgmem.domain.errors import InvalidInput
-from kgmem.storage.postgres.migrate import revisions
+from kgmem.store.db.migrate import revisions
 from tests.postgres import drop_database, run_on, with_database
 
 HEAD = revisions()[-1]

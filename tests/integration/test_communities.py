@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from kgmem.domain.communities import Community, Grouped, matched
-from kgmem.domain.entity import Entity
+from kgmem.domain.derived.communities import Community, Grouped, matched
 from kgmem.domain.errors import InvalidInput, NotFound, TooLarge
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
-from kgmem.services import group as grouping
-from kgmem.services.grouping import communities_of
+from kgmem.services.upkeep import detect_communities as grouping
+from kgmem.services.upkeep.community_levels import communities_of
 from tests.memories import new_graph
 
 GRAPH = "grouped"

@@ -11,11 +11,11 @@ from itertools import pairwise
 import asyncpg
 import pytest
 
-from kgmem.domain.change import Change
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict, NotFound, UnknownEntities, VersionConflict
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.change import Change
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
 from tests.memories import feed_settled, hashing, index_schema, opened_memory, other_client, query, until
@@ -137,7 +137,7 @@ async def test_an_error_of_one_caller_is_no_other_callers(memory: Memory, graph:
     wrong = [memory.put_entities(graph, [Entity(f"w{n}"), Entity("held", valid_to="2019")]) for n in range(5)]
     right = [memory.put_entities(graph, [Entity(f"r{n}")]) for n in range(5)]
     done = await asyncio.gather(*wrong, *right, return_exceptions=True)
-    assert [type(d).__name__ for d in done] == ["InvalidInput"] * 5 + ["Written"] * 5
+    assert [type(d).__name__ for d in done] == ["InvalidInput"] * 5 + ["WriteResult"] * 5
     assert {e.key for e in (await memory.list_entities(graph)).items} == {"held", *(f"r{n}" for n in range(5))}
 
 

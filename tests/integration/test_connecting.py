@@ -7,19 +7,19 @@ from dataclasses import replace
 
 import pytest
 
-from kgmem.domain.connecting import SIMILAR_TO, Connected
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.bootstrap import handlers
+from kgmem.domain.derived.similarity import SIMILAR_TO, Connected
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.extraction import Argument, Extraction, FoundEntity, FoundFact, Span, TextToRead
-from kgmem.domain.question import Hops, Links, Question, What
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.resolution import MergeAsked
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Hops, Links, Question, What
+from kgmem.domain.text.extraction import Argument, Extraction, FoundEntity, FoundFact, Span, TextToRead
+from kgmem.domain.text.resolution import MergeAsked
 from kgmem.memory import Memory
-from kgmem.storage.postgres import connecting
-from kgmem.storage.postgres.jobs import open_queue
-from kgmem.storage.postgres.worker import WorkerOptions
-from kgmem.wiring import handlers
+from kgmem.store.derived import similarity
+from kgmem.store.jobs.queue import open_queue
+from kgmem.store.jobs.worker import WorkerOptions
 from tests.memories import (
     DIMENSION,
     change_feed,
@@ -114,7 +114,7 @@ async def test_one_by_one_joins_what_all_at_once_joins(memory: Memory) -> None:
 async def test_each_is_joined_to_a_few_before_it_at_the_most(
     memory: Memory, small: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connecting, "_SMALL", small)
+    monkeypatch.setattr(similarity, "_SMALL", small)
     await memory.put_entities(GRAPH, [at(f"e{n:02}", n / 10) for n in range(30)])
 
     await memory.connect(GRAPH)

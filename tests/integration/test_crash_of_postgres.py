@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import DatabaseUnavailable
-from kgmem.domain.question import Question, What
-from kgmem.storage.postgres.embedded import EmbeddedPostgres
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.recall.question import Question, What
+from kgmem.store.embedded.lifecycle import EmbeddedPostgres
 from tests.embedded import home_folder, server_in
 from tests.invariants import assert_index_matches_labels
 from tests.memories import hashing, opened_memory, until

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from kgmem.bootstrap import open_memory
 from kgmem.memory import Memory
 from kgmem.query.errors import CypherError
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.options import ImportOptions
 from kgmem.settings import Settings
-from kgmem.wiring import open_memory
 from tests.data import data, plain
 
 FOLDER = "spatial_airroutes"

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
+from kgmem.bootstrap import open_memory
 from kgmem.domain.access import Key
 from kgmem.domain.cypher import CypherAnswer, CypherQuery
 from kgmem.domain.errors import Conflict, InvalidInput
+from kgmem.formats.kgmem.sample import read_sample
 from kgmem.formats.named_queries import load_named_queries, read_named_query
-from kgmem.formats.sample import read_sample
 from kgmem.memory import Memory
 from kgmem.query.errors import CypherError
 from kgmem.query.values.elements import small_id
 from kgmem.resources import resource
 from kgmem.settings import Settings
-from kgmem.wiring import open_memory
 
 GRAPH = "apollo"
 SECRET = """

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from kgmem.domain.errors import KgmemError
 from kgmem.memory import Memory
-from kgmem.query.execution.graph import GraphTransaction, Matched, Sought
-from kgmem.query.execution.statements import Asked, Engine
+from kgmem.query.execution.graph import GraphTransaction, MatchQuery, MatchRows
+from kgmem.query.execution.statements import Engine, StatementRequest
 from kgmem.query.values import Node, Path, Relationship
-from kgmem.storage.postgres.cypher.graphs import PostgresGraphs
+from kgmem.store.cypher.graphs import PostgresGraphs
 from tests.memories import new_graph
 from tests.sizes import examples, sized
 
@@ -151,7 +151,7 @@ class Plain:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    async def match(self, sought: Sought) -> Matched | None:
+    async def match(self, sought: MatchQuery) -> MatchRows | None:
         """Match without conditions, for rows that differ in nothing else only once."""
         if sought.lean:
             return None
@@ -159,7 +159,7 @@ class Plain:
         if found is None or sought.pattern.bound:
             return found
         ways = [(row + 1, *way[1:]) for row in range(len(sought.rows)) for way in found.ways]
-        return Matched(found.names, ways)
+        return MatchRows(found.names, ways)
 
 
 class PlainGraphs:
@@ -209,7 +209,7 @@ async def names(memory: Memory) -> tuple[str, str]:
     return await new_graph(memory, f"single_{token}"), await new_graph(memory, f"several_{token}")
 
 
-async def answer(engine: Engine, asked: Asked) -> Any:
+async def answer(engine: Engine, asked: StatementRequest) -> Any:
     """The rows, in any order unless the query orders them; or the error's kind."""
     try:
         rows: Sequence[Sequence[Any]] = (await engine.run(asked)).rows
@@ -253,15 +253,15 @@ async def test_rows_are_the_same_whether_postgres_or_the_engine_computes(
     held = [*nodes, *more] if several else nodes
     rows = [{"labels": each, "properties": own} for each, own in held]
     ends = [{"a": a % len(held), "b": b % len(held), "type": kind, "p": own} for a, b, kind, own in links]
-    await pushing.run(Asked("MATCH (n) DETACH DELETE n", graph, writes=True))
+    await pushing.run(StatementRequest("MATCH (n) DETACH DELETE n", graph, writes=True))
     text = (
         "UNWIND range(0, size($rows) - 1) AS i WITH i, $rows[i] AS row CREATE (n:$(row.labels)) SET n = row.properties "
         "WITH collect(n) AS all UNWIND $ends AS e WITH all[e.a] AS a, all[e.b] AS b, e "
         "CREATE (a)-[r:$(e.type)]->(b) SET r = e.p"
     )
-    await pushing.run(Asked(text, graph, {"rows": rows, "ends": ends}, writes=True))
+    await pushing.run(StatementRequest(text, graph, {"rows": rows, "ends": ends}, writes=True))
     for each in asked:
-        request = Asked(each, graph, {"list": [value, 1, None], "value": value}, scope=scope)
+        request = StatementRequest(each, graph, {"list": [value, 1, None], "value": value}, scope=scope)
         pushed = await answer(pushing, request)
         with (
             patch("kgmem.query.planning.clauses.with_needs", lambda plan: plan),

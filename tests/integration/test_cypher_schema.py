@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kgmem.domain.cypher import CypherAnswer
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import Conflict, Forbidden, InvalidInput
+from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
 from kgmem.query.errors import CypherError
 

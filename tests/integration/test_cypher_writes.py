@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import Conflict, Forbidden
-from kgmem.domain.question import Question, What
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
 from kgmem.query.errors import CypherError
 from tests.cypher import GRAPH, asked, rows

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.claim import ClaimStatement, Correlated, FactFilter, HeldFact, Ruling
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.claim import ClaimStatement, Correlated, FactFilter, HeldFact, Ruling
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
+from kgmem.domain.graph.episode import Episode
 from kgmem.memory import Memory
 from tests.memories import change_feed, new_graph
 

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgmem.domain.errors import DatabaseOutdated, Forbidden
-from kgmem.storage.postgres.doctor import Finding, examine
-from kgmem.storage.postgres.extensions import (
+from kgmem.store.db.diagnostics import Facts, Role, judge
+from kgmem.store.db.doctor import Finding, examine
+from kgmem.store.db.extensions import (
     Capabilities,
     Extension,
     ensure_extensions,
@@ -22,7 +23,6 @@ from kgmem.storage.postgres.extensions import (
     refuse_unfit,
     version_key,
 )
-from kgmem.storage.postgres.findings import Facts, Role, judge
 from tests import postgres
 from tests.embedded import home_folder, server_in
 

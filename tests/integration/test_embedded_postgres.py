@@ -18,9 +18,9 @@ import psycopg
 import pytest
 
 from kgmem.domain.errors import DataFolderInUse, ServerError
-from kgmem.storage.postgres.embedded import EmbeddedPostgres
-from kgmem.storage.postgres.local.binaries import find_binaries
-from kgmem.storage.postgres.local.postmaster import processes_of, read_postmaster
+from kgmem.store.embedded.binaries import find_binaries
+from kgmem.store.embedded.lifecycle import EmbeddedPostgres
+from kgmem.store.embedded.postmaster import processes_of, read_postmaster
 from tests import postgres
 from tests.embedded import (
     NOBODY,
@@ -455,7 +455,7 @@ class TestRefusals:
         def full(self: object, *arguments: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("kgmem.storage.postgres.local.cluster.Cluster.write_settings", full)
+        monkeypatch.setattr("kgmem.store.embedded.cluster.Cluster.write_settings", full)
         with pytest.raises(ServerError, match="No space left on device") as refused:
             await server_in(new_home).start()
         assert "KGMEM_HOME" in refused.value.mend
@@ -515,7 +515,7 @@ class TestAccounts:
         closed.mkdir(mode=0o700)
         (closed / "pgserver").mkdir()
         script = (
-            "import os, pwd, sys; from kgmem.storage.postgres.local.binaries import find_binaries;"
+            "import os, pwd, sys; from kgmem.store.embedded.binaries import find_binaries;"
             f"account = pwd.getpwnam({NOBODY!r}); os.setgid(account.pw_gid); os.setuid(account.pw_uid);"
             f"sys.path[:] = [{str(closed)!r}]; sys.path_importer_cache.clear(); find_binaries()"
         )

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict, EmbedderUnavailable
-from kgmem.domain.question import Question, What
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
 from tests.memories import SwitchableEmbedder, hashing, opened_memory, stable_vector

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.embedding import EmbeddingSpace, Vector, WhichVectors
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import EmbeddingMismatch
+from kgmem.domain.graph.embedding import EmbeddingSpace, Vector, WhichVectors
+from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
-from kgmem.services.export_records import ExportOptions
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.export_records import ExportOptions
+from kgmem.services.imports.options import ImportOptions
 from tests.memories import DIMENSION, new_graph, stable_vector
 from tests.sizes import examples, sized
 

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
-from kgmem.formats.jsonl import dump
+from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
+from kgmem.formats.kgmem.jsonl import dump
 from kgmem.formats.records import KINDS
 from kgmem.memory import Memory
-from kgmem.services.export_records import ExportOptions
-from kgmem.storage.postgres import shapes
+from kgmem.services.imports.export_records import ExportOptions
+from kgmem.store.export import table_shapes
 from tests.graph_files import EXTREMES
 from tests.memories import cypher, new_graph, other_client
 from tests.sizes import examples, sized
@@ -139,7 +139,7 @@ async def test_a_key_with_a_line_feed_goes_out_the_same(memory: Memory, graph: s
 async def test_a_graph_of_more_items_than_are_held_goes_out_as_records(
     memory: Memory, foreign: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shapes, "MOST_ITEMS", 3)
+    monkeypatch.setattr(table_shapes, "MOST_ITEMS", 3)
     found, expected = await lines(memory, foreign)
     assert found == expected
 
@@ -148,8 +148,8 @@ async def test_a_graph_of_more_items_than_are_held_goes_out_as_records(
 async def test_an_export_that_is_given_up_leaves_nothing_behind(
     memory: Memory, graph: str, monkeypatch: pytest.MonkeyPatch, patience: float
 ) -> None:
-    monkeypatch.setattr(shapes, "_BLOCK", 10_000)  # So that more is read than anybody takes.
-    monkeypatch.setattr(shapes, "_LAST_WORDS", patience)
+    monkeypatch.setattr(table_shapes, "_BLOCK", 10_000)  # So that more is read than anybody takes.
+    monkeypatch.setattr(table_shapes, "_LAST_WORDS", patience)
     await memory.put_entities(graph, [Entity(f"k{n}", properties={"p": "x" * 4000}) for n in range(500)])
     for _ in range(12):  # More often than there are connections.
         stream = memory.stream_export(graph)
@@ -163,7 +163,7 @@ async def test_an_export_that_is_given_up_leaves_nothing_behind(
 async def test_an_export_that_is_given_up_while_more_is_read_ends(
     memory: Memory, graph: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shapes, "_BLOCK", 10_000)
+    monkeypatch.setattr(table_shapes, "_BLOCK", 10_000)
     await memory.put_entities(graph, [Entity(f"k{n}", properties={"p": "x" * 4000}) for n in range(500)])
     store: Any = memory.parts.store
     given = store.export_shapes(graph, "none")

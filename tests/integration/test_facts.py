@@ -8,15 +8,15 @@ from typing import Any
 import asyncpg
 import pytest
 
-from kgmem.domain.answer import End, Hit
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.interval import iso
-from kgmem.domain.question import Question, What, When
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.answer import End, Hit
+from kgmem.domain.recall.question import Question, What, When
+from kgmem.domain.time.interval import iso
 from kgmem.memory import Memory
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.options import ImportOptions
 from tests.data import plain
 from tests.imports import lines
 from tests.invariants import assert_index_matches_labels

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput, VersionConflict
-from kgmem.domain.folding import ENTITIES, MOST, RELATIONSHIPS, fold
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.folding import ENTITIES, MOST, RELATIONSHIPS, fold
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
-from kgmem.storage.postgres.records import merge_entity, merge_relationship
+from kgmem.store.graph.records import merge_entity, merge_relationship
 from tests.heartbeat import heartbeat
 from tests.invariants import assert_index_matches_labels
 from tests.memories import stable_vector

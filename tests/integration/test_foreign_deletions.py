@@ -6,11 +6,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import NotFound
-from kgmem.domain.question import Question, What
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
 from tests.imports import assert_changes_tell_all
 from tests.invariants import assert_index_matches_labels

@@ -9,13 +9,13 @@ from typing import Any
 import asyncpg
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import NotFound
-from kgmem.domain.question import Question, What
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
-from kgmem.storage.postgres.local.binaries import find_binaries
+from kgmem.store.embedded.binaries import find_binaries
 from tests.invariants import assert_index_matches_labels
 from tests.memories import (
     change_feed,

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.claim import ClaimFilter, ClaimStatement, FactFilter
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.interval import iso, now
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.time.interval import iso, now
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
-from kgmem.storage.postgres.readings import PostgresReadings
+from kgmem.store.derived.extraction_queue import PostgresReadings
 from tests.memories import index_schema, new_graph, query, with_parts
 
 TEXT = "Tom Baker works for Siemens. Tom Baker painted Big Tower."

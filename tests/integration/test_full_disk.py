@@ -9,14 +9,14 @@ from typing import Any
 import httpx
 import pytest
 
-from kgmem.domain.entity import Entity
+from kgmem.bootstrap import open_memory
 from kgmem.domain.errors import OutOfSpace
-from kgmem.domain.question import Question, What
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem.storage.postgres.vitals import PostgresVitals
-from kgmem.storage.postgres.words import KeywordIndexGuard
-from kgmem.wiring import open_memory
+from kgmem.store.jobs.metrics import PostgresVitals
+from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem_api.app import create_app
 from tests.embedded import kill_all
 from tests.memories import index_schema, opened_memory, until

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.options import ImportOptions
 from tests.imports import assert_same_contents
 from tests.memories import new_graph
 

@@ -6,8 +6,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
 from tests.cypher import GRAPH, asked, rows
 from tests.memories import new_graph, opened_memory

@@ -12,18 +12,18 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.batch import Columns
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.question import Question, What
-from kgmem.domain.statement import check_entities
-from kgmem.formats import csv as rows
-from kgmem.formats.csv_columns import read_columns
+from kgmem.domain.graph.batch import Columns
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.statement import check_entities
+from kgmem.domain.recall.question import Question, What
+from kgmem.formats.kgmem import csv as rows
+from kgmem.formats.kgmem.csv_columns import read_columns
 from kgmem.formats.records import Located, ReadOptions
 from kgmem.memory import Memory
-from kgmem.services.importing import ImportOptions
-from kgmem.storage.postgres.aside import LARGE, Aside
-from kgmem.storage.postgres.layout import VERTEX
+from kgmem.services.imports.options import ImportOptions
+from kgmem.store.graph.layout import VERTEX
+from kgmem.store.load.deferred_indexes import LARGE, Aside
 from tests.integration.test_import_export import adds_up, everything
 from tests.invariants import assert_index_matches_labels
 from tests.memories import let_go, new_graph

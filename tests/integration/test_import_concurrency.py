@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput, NotFound
-from kgmem.domain.question import Question, What
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
-from kgmem.services.importing import ImportOptions, ImportProgress
-from kgmem.storage.postgres import aside
+from kgmem.services.imports.options import ImportOptions, ImportProgress
+from kgmem.store.load import deferred_indexes
 from tests.imports import adds_up, assert_changes_tell_all, contents, lines, write_lines
 from tests.interrupted import assert_as_uninterrupted, assert_nothing_left
 from tests.invariants import assert_index_matches_labels
@@ -36,7 +36,7 @@ def edge(start: str, end: str, **more: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Indexes are set aside for batches that are as small as those of these tests."""
-    monkeypatch.setattr(aside, "LARGE", 25)
+    monkeypatch.setattr(deferred_indexes, "LARGE", 25)
 
 
 @pytest.fixture

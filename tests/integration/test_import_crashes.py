@@ -17,15 +17,15 @@ from typing import Any
 import asyncpg
 import pytest
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import DatabaseUnavailable, InvalidInput
-from kgmem.domain.question import Question, What
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
-from kgmem.services.importing import ImportOptions, ImportProgress
-from kgmem.storage.postgres import aside
-from kgmem.storage.postgres.aside import Aside
-from kgmem.storage.postgres.embedded import EmbeddedPostgres
-from kgmem.storage.postgres.layout import VERTEX
+from kgmem.services.imports.options import ImportOptions, ImportProgress
+from kgmem.store.embedded.lifecycle import EmbeddedPostgres
+from kgmem.store.graph.layout import VERTEX
+from kgmem.store.load import deferred_indexes
+from kgmem.store.load.deferred_indexes import Aside
 from tests.embedded import home_folder, server_in
 from tests.imports import adds_up, lines, write_lines
 from tests.interrupted import (
@@ -169,7 +169,7 @@ async def test_an_index_whose_building_was_killed_is_built_anew(
     await memory.put_entities(graph, [Entity(f"k{n}", name=f"apple {n}") for n in range(100)])
     catalog: Any = memory.parts.graphs
     layout = await catalog.layout(graph)
-    await Aside(catalog).consider(layout, VERTEX, ["Thing"], aside.LARGE)
+    await Aside(catalog).consider(layout, VERTEX, ["Thing"], deferred_indexes.LARGE)
     (held,) = await query(
         memory, "SELECT definition FROM kgmem.set_aside WHERE graph = $1 AND name = 'passage_words'", layout.id
     )

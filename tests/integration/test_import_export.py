@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import DatabaseUnavailable, InvalidInput, NotFound
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
 from kgmem.memory import Memory
-from kgmem.services.export_records import ExportOptions
-from kgmem.services.importing import ImportOptions, ImportProgress, ImportResult
+from kgmem.services.imports.export_records import ExportOptions
+from kgmem.services.imports.options import ImportOptions, ImportProgress, ImportResult
 from tests.memories import new_graph
 
 SOURCES = [Source("nasa", "NASA", trust=0.9)]

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
-from kgmem.services.export_records import ExportOptions
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.export_records import ExportOptions
+from kgmem.services.imports.options import ImportOptions
 from tests.imports import assert_same_contents
 from tests.memories import new_graph
 

@@ -9,13 +9,13 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import Conflict, InvalidInput
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
 from kgmem.formats.wire import to_wire
 from kgmem.memory import Memory
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.options import ImportOptions
 from tests.imports import adds_up, assert_changes_tell_all, assert_same_contents, counts, write_lines
 from tests.invariants import assert_index_matches_labels
 from tests.memories import let_go, new_graph, stable_vector

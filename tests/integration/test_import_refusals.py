@@ -12,13 +12,13 @@ import pyarrow
 import pyarrow.parquet as pyarrow_parquet
 import pytest
 
-from kgmem.domain.batch import Rejection
-from kgmem.domain.episode import Episode
+from kgmem.domain.graph.batch import Rejection
+from kgmem.domain.graph.episode import Episode
 from kgmem.domain.imports import DuplicateKey
 from kgmem.memory import Memory
 from kgmem.query.values.problems import ValueProblem
 from kgmem.query.values.wire import from_json
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.options import ImportOptions
 from tests.memories import new_graph
 
 LONG = "x" * 200_000

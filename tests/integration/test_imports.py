@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
+from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.options import ImportOptions
 from tests.imports import adds_up, lines, write_lines
 from tests.invariants import assert_index_matches_labels
 from tests.memories import new_graph

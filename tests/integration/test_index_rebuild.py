@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.question import Question, What, When
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Question, What, When
 from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
 from tests.memories import SwitchableEmbedder, change_feed, index_schema, query, stable_vector, truncate

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.claim import ClaimStatement
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.errors import NotFound
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.integrity import IntegrityReport
-from kgmem.domain.place import parse_place
-from kgmem.domain.question import Question, What
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.recall.question import Question, What
+from kgmem.domain.space.place import parse_place
 from kgmem.memory import Memory
-from kgmem.storage.postgres.integrity.checks import CHECKS
+from kgmem.store.graph.checks import CHECKS
 from tests.invariants import assert_index_matches_labels
 from tests.memories import cypher, other_client, query, stable_vector
 

@@ -11,15 +11,15 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from kgmem.domain.entity import Entity
+from kgmem.bootstrap import open_memory
+from kgmem.domain.graph.entity import Entity
 from kgmem.domain.slices import slice_over
 from kgmem.memory import Memory
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.options import ImportOptions
 from kgmem.settings import Settings
-from kgmem.storage.postgres import aside
-from kgmem.storage.postgres.jobs import ProcrastinateQueue, open_queue
-from kgmem.storage.postgres.worker import WorkerOptions
-from kgmem.wiring import open_memory
+from kgmem.store.jobs.queue import ProcrastinateQueue, open_queue
+from kgmem.store.jobs.worker import WorkerOptions
+from kgmem.store.load import deferred_indexes
 from kgmem_api.app import create_app
 from tests.memories import hashing, opened_memory, until
 
@@ -235,7 +235,7 @@ def _named(name: str, numbers: Iterable[int]) -> Iterator[bytes]:
 async def test_a_large_import_makes_room_for_others_and_goes_on_where_it_was(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aside, "LARGE", 100)
+    monkeypatch.setattr(deferred_indexes, "LARGE", 100)
     log, aside_then = Log(), []
     settings = Settings(database_url=SecretStr(database_url), home=tmp_path, embedder="none", pool_size=3)
     async with open_memory(settings) as memory, open_queue(database_url) as queue:

@@ -12,9 +12,9 @@ import pytest
 from procrastinate.exceptions import ConnectorException
 
 from kgmem.domain.errors import DatabaseUnavailable, EmbedderUnavailable, InvalidInput, NotFound
-from kgmem.storage.postgres.job_tables import select
-from kgmem.storage.postgres.jobs import ProcrastinateQueue, open_queue
-from kgmem.storage.postgres.worker import WorkerOptions
+from kgmem.store.jobs.queue import ProcrastinateQueue, open_queue
+from kgmem.store.jobs.tables import select
+from kgmem.store.jobs.worker import WorkerOptions
 from tests.postgres import run_on
 
 pytestmark = pytest.mark.server

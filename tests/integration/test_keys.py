@@ -10,11 +10,10 @@ import pytest
 
 from kgmem.domain.access import Key
 from kgmem.domain.errors import InvalidInput, KgmemError, NotFound, Unauthenticated, Unavailable
-from kgmem.domain.interval import iso, now
-from kgmem.storage.postgres import key_tokens
-from kgmem.storage.postgres.database import Database
-from kgmem.storage.postgres.key_tokens import SecretHasher, new_token, parse_token
-from kgmem.storage.postgres.keys import PostgresKeyRing
+from kgmem.domain.time.interval import iso, now
+from kgmem.store.db.database import Database
+from kgmem.store.jobs import keys
+from kgmem.store.jobs.keys import PostgresKeyRing, SecretHasher, new_token, parse_token
 from tests.postgres import run_on
 
 pytestmark = pytest.mark.server
@@ -39,8 +38,8 @@ class Checks:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        self._fits: Callable[[str | None, str], bool] = key_tokens._fits
-        monkeypatch.setattr(key_tokens, "_fits", self)
+        self._fits: Callable[[str | None, str], bool] = keys._fits
+        monkeypatch.setattr(keys, "_fits", self)
 
     def __call__(self, hash_: str | None, secret: str) -> bool:
         self.count += 1

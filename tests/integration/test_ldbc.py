@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 import pytest
 
-from kgmem.formats.mapping_file import load_mapping
-from kgmem.services.importing import ImportOptions
+from kgmem.bootstrap import open_memory
+from kgmem.formats.tables.mapping import load_mapping
+from kgmem.services.imports.options import ImportOptions
 from kgmem.settings import Settings
-from kgmem.wiring import open_memory
 from tests.data import members
 
 GRAPH = "ldbc"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kgmem.domain.errors import DatabaseUnavailable
-from kgmem.storage.postgres.database import Database
+from kgmem.store.db.database import Database
 
 pytestmark = pytest.mark.server
 

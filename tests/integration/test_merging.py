@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.claim import ClaimFilter, ClaimStatement, FactFilter
-from kgmem.domain.entity import Entity
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter
 from kgmem.domain.errors import Conflict, InvalidInput, KgmemError, NotFound, UnknownEntities
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.resolution import Candidate, MergeAsked
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.text.resolution import Candidate, MergeAsked
 from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
 from tests.memories import change_feed

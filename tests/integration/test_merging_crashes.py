@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
 

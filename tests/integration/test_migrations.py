@@ -10,19 +10,11 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from procrastinate.schema import SchemaManager
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import Conflict, DatabaseOutdated, DatabaseUnavailable, InvalidInput, TimedOut
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.resources import resource
-from kgmem.storage.postgres.migrate import (
-    Limits,
-    downgrade,
-    migrate,
-    require_current,
-    revision_state,
-    revisions,
-    state_of,
-)
+from kgmem.store.db.migrate import Limits, downgrade, migrate, require_current, revision_state, revisions, state_of
 from tests.invariants import assert_index_matches_labels
 from tests.memories import hashing, index_schema, opened_memory
 from tests.postgres import drop_database, run_on, with_database

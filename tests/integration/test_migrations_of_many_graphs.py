@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import DatabaseOutdated, DatabaseUnavailable
-from kgmem.storage.postgres.migrate import Limits, downgrade, migrate, require_current, revision_state
+from kgmem.domain.graph.entity import Entity
+from kgmem.store.db.migrate import Limits, downgrade, migrate, require_current, revision_state
 from tests.invariants import assert_index_matches_labels
 from tests.memories import hashing, opened_memory
 

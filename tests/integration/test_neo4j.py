@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 from neo4j.spatial import CartesianPoint, WGS84Point
 from neo4j.time import Date, DateTime, Duration
 
-from kgmem.bridges.neo4j import reading
-from kgmem.bridges.neo4j.writing import LOST_ENDS
+from kgmem.bridges.neo4j import read as reading
+from kgmem.bridges.neo4j.write import LOST_ENDS
 from kgmem.bridges.servers import Server, destination, origin
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated, Unavailable
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
 from kgmem.formats.records import Located, ReadOptions, Record, Rejected, WriteOptions
 from kgmem.memory import Memory
-from kgmem.services.export_records import ExportOptions
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.export_records import ExportOptions
+from kgmem.services.imports.options import ImportOptions
 from tests import postgres
 from tests.bolt import BreakingWire, Database, free_port, kgmem_server, running_server
 from tests.files import by_kind

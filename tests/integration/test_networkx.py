@@ -7,14 +7,14 @@ import networkx as nx
 import pytest
 
 import kgmem
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput, NotFound
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
 from kgmem.memory import Memory
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.options import ImportOptions
 from tests.graph_files import said
 from tests.memories import new_graph
 

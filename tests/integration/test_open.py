@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import kgmem
-from kgmem.storage.postgres.local.postmaster import processes_of
+from kgmem.store.embedded.postmaster import processes_of
 from tests.embedded import home_folder
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict, TooLarge
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
 from tests.memories import cypher, new_graph, other_client, query
@@ -78,7 +78,7 @@ async def test_of_many_writers_of_one_value_one_gets_it(memory: Memory, library:
     writers = [memory.put_entities(library, [book(f"k{n}", "1")]) for n in range(40)]
     large = [memory.put_entities(library, [book(f"{w} {n}", f"{n}") for n in range(1, 30)]) for w in range(3)]
     outcomes = await asyncio.gather(*writers, *large, return_exceptions=True)
-    assert {type(each).__name__ for each in outcomes} == {"Written", "Conflict"}
+    assert {type(each).__name__ for each in outcomes} == {"WriteResult", "Conflict"}
     held = [item async for item in memory.export(library) if isinstance(item, Entity)]
     values = [item.properties["isbn"] for item in held]
     assert len(values) == len(set(values))

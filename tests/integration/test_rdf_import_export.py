@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
-from kgmem.services.export_records import ExportOptions
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.export_records import ExportOptions
+from kgmem.services.imports.options import ImportOptions
 from tests.data import plain
 from tests.memories import new_graph
 from tests.rdf import SYNTAXES, canonical

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.claim import FactFilter
-from kgmem.domain.document import Document, Remembered, Section
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.claim import FactFilter
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import ExtractorUnavailable, InvalidInput, NotFound
-from kgmem.domain.extraction import Extraction, TextToRead
-from kgmem.domain.question import Question, What
-from kgmem.domain.resolution import MergeAsked
-from kgmem.domain.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.recall.question import Question, What
+from kgmem.domain.text.document import Document, Remembered, Section
+from kgmem.domain.text.extraction import Extraction, TextToRead
+from kgmem.domain.text.resolution import MergeAsked
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
-from kgmem.storage.postgres.readings import PostgresReadings
+from kgmem.store.derived.extraction_queue import PostgresReadings
 from tests.memories import change_feed, index_schema, new_graph, query, with_parts
 
 STREAM = [

@@ -15,8 +15,8 @@ from typing import Any
 import orjson
 import pytest
 
-from kgmem.domain.claim import FactFilter
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.claim import FactFilter
+from kgmem.domain.graph.episode import Episode
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
 from tests.cli import COMMAND

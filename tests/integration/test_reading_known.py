@@ -2,9 +2,9 @@
 
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.resolution import MergeAsked
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.text.resolution import MergeAsked
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
 from tests.memories import new_graph, with_parts

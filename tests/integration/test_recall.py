@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kgmem.domain.answer import Answer
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import EmbeddingMismatch, InvalidInput, KgmemError, NotFound
-from kgmem.domain.question import Question, What, When
-from kgmem.domain.ranking import fuse
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.answer import Answer
+from kgmem.domain.recall.fusion import fuse
+from kgmem.domain.recall.question import Question, What, When
 from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
 from tests.memories import (

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.question import Question, State, What, When
-from kgmem.domain.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.recall.question import Question, State, What, When
 from kgmem.memory import Memory
 from tests.memories import new_graph
 

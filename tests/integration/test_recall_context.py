@@ -2,9 +2,9 @@
 
 import pytest
 
-from kgmem.domain.answer import Answer
-from kgmem.domain.episode import Episode
-from kgmem.domain.question import Links, Question, What
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.recall.answer import Answer
+from kgmem.domain.recall.question import Links, Question, What
 from kgmem.memory import Memory
 
 ASKED = What(text="What did Ada think of the film about the lighthouse?")

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from kgmem.domain.answer import Answer
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.interval import iso, now, valid_interval
-from kgmem.domain.place import parse_place
-from kgmem.domain.question import Question, Relation, Spot, What, When, Where, Why
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.answer import Answer
+from kgmem.domain.recall.question import Question, Relation, Spot, What, When, Where, Why
+from kgmem.domain.space.place import parse_place
+from kgmem.domain.time.interval import iso, now, valid_interval
 from kgmem.memory import Memory
 from tests.histories import KEYS, SCOPES, YEARS, Replay, Step, do, steps
 from tests.imports import lines

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.answer import Answer
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput, NotFound
-from kgmem.domain.question import Hops, Links, Question, What, When
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.answer import Answer
+from kgmem.domain.recall.question import Hops, Links, Question, What, When
 from kgmem.memory import Memory
 from tests.memories import let_go, new_graph
 from tests.sizes import examples, sized

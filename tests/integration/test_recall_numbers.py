@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from kgmem.domain.answer import Hit
-from kgmem.domain.question import Question, What
+from kgmem.domain.recall.answer import Hit
+from kgmem.domain.recall.question import Question, What
 from kgmem.embedding.registry import make_embedder
-from kgmem.formats.sample import read_sample
+from kgmem.formats.kgmem.sample import read_sample
 from kgmem.resources import resource
 from tests.memories import opened_memory
 

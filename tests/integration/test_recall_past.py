@@ -4,13 +4,13 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from kgmem.domain.answer import Answer, Hit
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.interval import iso, now
-from kgmem.domain.question import Question, State, What, When
-from kgmem.domain.relationship import Relationship
-from kgmem.formats.sample import read_sample
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.answer import Answer, Hit
+from kgmem.domain.recall.question import Question, State, What, When
+from kgmem.domain.time.interval import iso, now
+from kgmem.formats.kgmem.sample import read_sample
 from kgmem.memory import Memory
 from kgmem.resources import resource
 from tests.memories import new_graph

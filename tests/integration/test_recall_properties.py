@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.interval import iso, now
-from kgmem.domain.question import Question, What, When
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Question, What, When
+from kgmem.domain.time.interval import iso, now
 from kgmem.memory import Memory
 from tests.memories import cypher, other_client
 

@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from kgmem.domain.embedding import Vector
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.question import Fusion, HitKind, Question, What, When
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.embedding import Vector
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Fusion, HitKind, Question, What, When
 from kgmem.memory import Memory
 from tests.memories import DIMENSION
 

@@ -9,12 +9,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.question import Links, Question, What, When, Where
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Links, Question, What, When, Where
 from kgmem.memory import Memory
-from kgmem.storage.postgres import search
-from kgmem.storage.postgres.search.statement import compose
+from kgmem.store import search
+from kgmem.store.search.statement import compose
 from tests.memories import index_schema, query
 
 WORDS = (
@@ -80,7 +80,7 @@ async def bm25_is_there(memory: Memory) -> None:
 @pytest.fixture
 def lexemes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Recall looks for missing lexemes each time."""
-    monkeypatch.setattr("kgmem.storage.postgres.lexemes._LOOK_EVERY", 0.0)
+    monkeypatch.setattr("kgmem.store.sync.lexemes._LOOK_EVERY", 0.0)
 
 
 @pytest.mark.usefixtures("lexemes_at_once")

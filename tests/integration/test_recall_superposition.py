@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from kgmem.domain.answer import Answer
-from kgmem.domain.claim import ClaimStatement, FactFilter
-from kgmem.domain.entity import Entity
+from kgmem.domain.claims.claim import ClaimStatement, FactFilter
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.question import Question, Superposed, What, When
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.answer import Answer
+from kgmem.domain.recall.question import Question, Superposed, What, When
 from kgmem.memory import Memory
 from tests.memories import new_graph, other_client
 

@@ -7,16 +7,16 @@ from typing import Any, get_args
 
 import pytest
 
-from kgmem.domain.allen import is_timeless, relation
-from kgmem.domain.answer import Answer
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput, NotFound
-from kgmem.domain.interval import DAY, iso, now, valid_interval
-from kgmem.domain.question import Allen, Question, Relation, What, When
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.recall.answer import Answer
+from kgmem.domain.recall.question import Allen, Question, Relation, What, When
+from kgmem.domain.time.allen import is_timeless, relation
+from kgmem.domain.time.interval import DAY, iso, now, valid_interval
 from kgmem.memory import Memory
-from kgmem.storage.postgres.search.request import SearchRequest
-from kgmem.storage.postgres.search.statement import compose
+from kgmem.store.search.request import SearchRequest
+from kgmem.store.search.statement import compose
 from tests.data import plain
 from tests.memories import new_graph, opened_memory
 

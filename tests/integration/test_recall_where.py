@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import shapely
 
-from kgmem.domain.answer import Answer
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput, NotFound
-from kgmem.domain.geometry import Box
-from kgmem.domain.place import parse_place
-from kgmem.domain.question import Question, Spot, What, When, Where
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.answer import Answer
+from kgmem.domain.recall.question import Question, Spot, What, When, Where
+from kgmem.domain.space.geometry import Box
+from kgmem.domain.space.place import parse_place
 from kgmem.memory import Memory
 from tests.earth import Numbers, cities, countries, distances
 from tests.memories import new_graph, opened_memory

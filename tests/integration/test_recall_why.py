@@ -9,16 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.answer import Answer
-from kgmem.domain.causality import Ancestry
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput, NotFound
-from kgmem.domain.interval import iso, now
-from kgmem.domain.question import Question, What, When, Why
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.answer import Answer
+from kgmem.domain.recall.causality import Ancestry
+from kgmem.domain.recall.question import Question, What, When, Why
+from kgmem.domain.time.interval import iso, now
 from kgmem.memory import Memory
-from kgmem.storage.postgres.search import SearchRequest
-from kgmem.storage.postgres.search.statement import compose
+from kgmem.store.search import SearchRequest
+from kgmem.store.search.statement import compose
 from tests.causes import NETWORKS, Link, Naive, network, put
 from tests.memories import let_go, new_graph
 from tests.sizes import examples, sized

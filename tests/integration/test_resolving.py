@@ -5,11 +5,11 @@ import random
 
 import pytest
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.resolution import Described, MergeAsked
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
+from kgmem.domain.text.resolution import Described, MergeAsked
 from kgmem.memory import Memory
 
 NEIL = {"born": "1930-08-05", "aliases": ["First Man"]}

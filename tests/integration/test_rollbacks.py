@@ -6,8 +6,8 @@ import contextlib
 import asyncpg
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.storage.postgres.database import Database
+from kgmem.domain.graph.entity import Entity
+from kgmem.store.db.database import Database
 from tests.memories import index_schema, opened_memory, until
 
 pytestmark = pytest.mark.server

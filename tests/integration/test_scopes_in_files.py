@@ -8,14 +8,14 @@ from typing import Any
 import orjson
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.question import Question, What
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
-from kgmem.services.export_records import ExportOptions
-from kgmem.services.importing import ImportOptions, ImportResult
+from kgmem.services.imports.export_records import ExportOptions
+from kgmem.services.imports.options import ImportOptions, ImportResult
 from tests.memories import new_graph
 from tests.rdf import SYNTAXES
 

@@ -1,8 +1,8 @@
 """Statements with a graph's names in them are kept within bounds, and go with the graph."""
 
-from kgmem.domain.entity import Entity
+from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
-from kgmem.storage.postgres import statements
+from kgmem.store.db import statements
 from tests.memories import index_schema
 
 

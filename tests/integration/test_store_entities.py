@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.entity import Entity
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import Conflict, InvalidInput, KgmemError, NotFound, TooLarge, VersionConflict
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
 from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
 from tests.memories import change_feed, index_schema, opened_memory, query

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import PASSAGE_CHARACTERS, Episode
 from kgmem.domain.errors import InvalidInput, NotFound, UnknownEntities, VersionConflict
-from kgmem.domain.question import Question, What
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import PASSAGE_CHARACTERS, Episode
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
 from tests.integration.test_store_entities import ODD_PROPERTY_NAMES, VALUES, same
 from tests.integration.test_store_relationships import counts

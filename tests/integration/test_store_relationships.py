@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound, SchemaViolation, UnknownEntities, VersionConflict
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
 from tests.integration.test_store_entities import KEYS, NAMES, PROPERTIES, TEXT, TIMES, VALUES, same
 from tests.invariants import assert_index_matches_labels

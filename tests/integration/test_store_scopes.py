@@ -6,14 +6,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import InvalidInput, NotFound, UnknownEntities
-from kgmem.domain.question import Question, What
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.scope import visible_from
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.scope import visible_from
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
-from kgmem.storage.postgres import layout
+from kgmem.store.graph import layout
 from tests.invariants import assert_index_matches_labels
 from tests.sizes import examples, sized
 

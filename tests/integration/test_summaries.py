@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from kgmem.domain.entity import Entity
+from kgmem.domain.derived.summaries import Made, Material, Said, Sentence, Thing, sentences_of
 from kgmem.domain.errors import NotFound
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.summaries import Made, Material, Said, Sentence, Thing, sentences_of
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
 from tests.memories import index_schema, new_graph, query
 

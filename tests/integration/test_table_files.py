@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
-from kgmem.formats.mapping_file import load_mapping
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
+from kgmem.formats.tables.mapping import load_mapping
 from kgmem.memory import Memory
-from kgmem.services.export_records import ExportOptions
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.export_records import ExportOptions
+from kgmem.services.imports.options import ImportOptions
 from tests.data import data, members
 from tests.memories import new_graph
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
-from kgmem.domain.imports import Undone
-from kgmem.domain.question import Question, What
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.imports import UndoResult
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
-from kgmem.services.importing import ImportOptions
-from kgmem.storage.postgres import undoing
+from kgmem.services.imports.options import ImportOptions
+from kgmem.store.load import rollback
 from tests.imports import assert_changes_tell_all, contents, lines
 from tests.invariants import assert_index_matches_labels
 from tests.memories import cypher, new_graph, other_client, query, stable_vector
@@ -64,7 +64,7 @@ def file() -> Any:
     )
 
 
-async def undo(memory: Memory, graph: str, id_: int) -> Undone:
+async def undo(memory: Memory, graph: str, id_: int) -> UndoResult:
     undone = await memory.undo_import(graph, id_)
     await assert_index_matches_labels(memory, graph)
     await assert_changes_tell_all(memory, graph)
@@ -87,7 +87,7 @@ async def test_a_graph_is_again_as_it_was_before(memory: Memory, graph: str, bat
     assert undone == would
     held = await memory.get_import(graph, result.id)
     assert (held.state, held.undone) == ("undone", {**held.undone, "restored": 6} if held.undone else None)
-    assert await memory.undo_import(graph, result.id) == Undone(
+    assert await memory.undo_import(graph, result.id) == UndoResult(
         undone.deleted, undone.restored, undone.changed, undone.connected, undone.unknown
     )
 
@@ -173,7 +173,7 @@ async def test_it_goes_on_where_it_was_broken_off(
     before = await contents(memory, graph)
     result = await memory.import_files(graph, [file()])
     assert result.id is not None
-    monkeypatch.setattr(undoing, "_BATCH", 1)
+    monkeypatch.setattr(rollback, "_BATCH", 1)
     done = 0
 
     def broken(_: int, __: int) -> None:
@@ -198,18 +198,18 @@ async def test_what_is_changed_while_it_is_taken_back_out_stays(memory: Memory, 
     keys = [f"k{n}" for n in range(30)]
     result = await memory.import_files(graph, [lines(*map(node, keys), *(edge(keys[0], key) for key in keys[1:]))])
     assert result.id is not None
-    planned: Callable[..., Awaitable[Any]] = undoing._work
+    planned: Callable[..., Awaitable[Any]] = rollback._work
 
     async def interfering(*arguments: Any) -> None:
         await memory.put_entities(graph, [Entity("k3", name="Mine")])
         await memory.put_relationships(graph, [Relationship("L", "k4", "k5")])
         await planned(*arguments)
 
-    undoing._work = interfering  # type: ignore[assignment]
+    rollback._work = interfering  # type: ignore[assignment]
     try:
         undone = await undo(memory, graph, result.id)
     finally:
-        undoing._work = planned  # type: ignore[assignment]
+        rollback._work = planned  # type: ignore[assignment]
     assert undone.deleted == {"entity": 27, "relationship": 29}
     assert (undone.changed, undone.connected) == (1, 2)
     assert {entity.key for entity in (await memory.list_entities(graph)).items} == {"k3", "k4", "k5"}

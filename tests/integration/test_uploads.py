@@ -16,14 +16,14 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
+from kgmem.bootstrap import handlers, open_memory
 from kgmem.domain.errors import Conflict, DatabaseUnavailable, InvalidInput, NotFound, TooLarge, Unavailable
 from kgmem.domain.imports import Import
 from kgmem.memory import Memory
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.options import ImportOptions
 from kgmem.settings import Settings
-from kgmem.storage import uploads as storage
-from kgmem.storage.uploads import Uploads
-from kgmem.wiring import handlers, open_memory
+from kgmem.store.load import uploads as storage
+from kgmem.store.load.uploads import Uploads
 from tests.imports import contents
 from tests.memories import query, until
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput, NotFound
-from kgmem.domain.interval import iso, now
-from kgmem.domain.question import Question, What, When
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.view import Neighbourhood, Subgraph
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Question, What, When
+from kgmem.domain.recall.view import Neighbourhood, Subgraph
+from kgmem.domain.time.interval import iso, now
 from kgmem.memory import Memory
 from tests.memories import let_go, new_graph
 from tests.sizes import examples, sized

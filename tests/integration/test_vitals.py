@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
+from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
-from kgmem.storage.postgres.jobs import open_queue
+from kgmem.store.jobs.queue import open_queue
 from tests.memories import until
 
 pytestmark = pytest.mark.server

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from kgmem.domain.episode import Episode
-from kgmem.domain.question import Question, What
-from kgmem.domain.reading import WouldBring
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.recall.question import Question, What
+from kgmem.domain.text.queue import WouldBring
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
 from tests.memories import hashing, opened_memory

@@ -11,19 +11,19 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import pytest
 
-from kgmem.domain.entity import Entity
+from kgmem.bootstrap import open_memory
 from kgmem.domain.errors import DatabaseUnavailable, NotFound
-from kgmem.domain.question import Question, What
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem.storage.postgres.codecs import set_codecs
-from kgmem.storage.postgres.database import Database
-from kgmem.storage.postgres.embedded import EmbeddedPostgres
-from kgmem.storage.postgres.extensions import Capabilities, read_capabilities
-from kgmem.storage.postgres.local.account import account_for
-from kgmem.storage.postgres.local.binaries import find_binaries
-from kgmem.storage.postgres.words import KeywordIndexGuard
-from kgmem.wiring import open_memory
+from kgmem.store.db.codecs import set_codecs
+from kgmem.store.db.database import Database
+from kgmem.store.db.extensions import Capabilities, read_capabilities
+from kgmem.store.embedded.account import account_for
+from kgmem.store.embedded.binaries import find_binaries
+from kgmem.store.embedded.lifecycle import EmbeddedPostgres
+from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from tests.embedded import kill_all
 from tests.memories import opened_memory, until
 from tests.postgres import run_on

@@ -1,6 +1,6 @@
 """Large writes: others have their turn while a batch is stored, also where each of its items is long."""
 
-from kgmem.domain.entity import Entity
+from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
 from tests.heartbeat import heartbeat
 

@@ -6,21 +6,21 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from kgmem import wiring
+from kgmem import bootstrap
 from kgmem.memory import Memory
-from kgmem.services.importing import ImportOptions
+from kgmem.services.imports.options import ImportOptions
 from kgmem.settings import Settings
-from kgmem.storage.postgres.worker import WorkerOptions
+from kgmem.store.jobs.worker import WorkerOptions
 from kgmem_api import server
 from kgmem_api.wire import imports
 
 
 def main(url: str, home: str) -> None:
     """Serve the database of the URL with a data folder until killed; the address is told on standard output."""
-    wiring._options = _in_a_hurry
+    bootstrap._options = _in_a_hurry
     vars(imports)["ImportOptions"] = partial(ImportOptions, batch=100)
     settings = Settings(database_url=SecretStr(url), home=Path(home), port=0, embedder="hash", pool_size=4)
-    opening = partial(wiring.open_memory, settings, worker=True)
+    opening = partial(bootstrap.open_memory, settings, worker=True)
     server.run(settings, opening, ready=_tell)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from tests.graph_files import read, said, taken, write
 
 FOLDER = Path(os.environ.get("KGMEM_DATA", "")) / "spatial_airroutes"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.allen import INVERSES, is_timeless, relation, scale
-from kgmem.domain.interval import DAY, Interval, parse_time, valid_interval
-from kgmem.domain.question import Allen
+from kgmem.domain.recall.question import Allen
+from kgmem.domain.time.allen import INVERSES, is_timeless, relation, scale
+from kgmem.domain.time.interval import DAY, Interval, parse_time, valid_interval
 
 _ENDS = st.one_of(st.none(), st.integers(-4, 4))
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from kgmem.domain.embedding import EmbeddingSpace, Role, Vector
 from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch
+from kgmem.domain.graph.embedding import EmbeddingSpace, Role, Vector
 from kgmem.embedding.cached import CachedEmbedder
 from kgmem.embedding.coalescing import CoalescingEmbedder
 from kgmem.embedding.hashing import HashEmbedder

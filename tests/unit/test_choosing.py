@@ -8,14 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.answer import ArmShare, Hit
-from kgmem.domain.budget import tokens, within_budget
-from kgmem.domain.confidence import confidence
-from kgmem.domain.cursor import given_before, next_cursor
-from kgmem.domain.diversity import diverse, word_likeness
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.question import Links, Question, What, When
-from kgmem.domain.recipes import RECIPES, with_recipe
+from kgmem.domain.recall.answer import ArmShare, Hit
+from kgmem.domain.recall.cursor import given_before, next_cursor
+from kgmem.domain.recall.question import Links, Question, What, When
+from kgmem.domain.recall.recipes import RECIPES, with_recipe
+from kgmem.domain.recall.selection import confidence, diverse, tokens, within_budget, word_likeness
 
 scores = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 

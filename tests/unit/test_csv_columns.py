@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.batch import Columns
 from kgmem.domain.errors import InvalidInput
-from kgmem.formats import csv
-from kgmem.formats.csv_columns import read_columns
+from kgmem.domain.graph.batch import Columns
+from kgmem.formats.kgmem import csv
+from kgmem.formats.kgmem.csv_columns import read_columns
 from kgmem.formats.records import Located, ReadOptions
 from tests.data import plain
 from tests.tables import told

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput, TooLarge
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
-from kgmem.formats import csv
-from kgmem.formats.csv_writer import CSVWriter
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
+from kgmem.formats.kgmem import csv
+from kgmem.formats.kgmem.csv_writer import CSVWriter
 from kgmem.formats.records import Kind, Located, ReadOptions, Rejected, WriteOptions
 from tests.records import of_kind
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.formats import csv, foreign
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
+from kgmem.formats.kgmem import csv
+from kgmem.formats.property_graph import elements
 from kgmem.formats.records import Located, ReadOptions, Rejected
 from tests.data import plain
 
@@ -51,7 +52,7 @@ def test_nodes_have_keys_labels_and_typed_properties() -> None:
 
 def test_relationships_have_types_ends_and_properties() -> None:
     (found,) = records(":START_ID,role,:END_ID,:TYPE\nkeanu,Neo,tt1,ACTED_IN\n")
-    assert found == foreign.relationship("ACTED_IN", ("keanu", "tt1"), {"role": "Neo"})
+    assert found == elements.relationship("ACTED_IN", ("keanu", "tt1"), {"role": "Neo"})
 
 
 def test_an_id_space_stands_before_the_ids_that_are_unique_in_it() -> None:

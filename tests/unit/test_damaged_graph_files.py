@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.formats.records import Located, Rejected
 from tests.graph_files import read, write
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from kgmem.domain.errors import InvalidInput, NotFound
-from kgmem.domain.place import parse_place
-from kgmem.formats import csv
-from kgmem.formats.mapping_file import load_mapping
+from kgmem.domain.space.place import parse_place
+from kgmem.formats.kgmem import csv
 from kgmem.formats.records import Located, ReadOptions
-from kgmem.formats.table_options import CSV_OPTIONS
+from kgmem.formats.tables.mapping import load_mapping
+from kgmem.formats.tables.options import CSV_OPTIONS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "formats-tables.md").read_text()
 EXAMPLE, APART = re.findall(r"^```toml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)

@@ -7,13 +7,13 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput, TooLarge
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
-from kgmem.formats import dot, mermaid
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
+from kgmem.formats.drawings import dot, mermaid
 from kgmem.formats.registry import reader_of
 from tests.graph_files import write, written
 

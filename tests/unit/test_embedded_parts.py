@@ -12,14 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgmem.domain.errors import ServerError
-from kgmem.storage.postgres.embedded import EmbeddedPostgres
-from kgmem.storage.postgres.local import log
-from kgmem.storage.postgres.local.access import Entry, open_private, with_search
-from kgmem.storage.postgres.local.account import account_for
-from kgmem.storage.postgres.local.binaries import Binaries, find_binaries
-from kgmem.storage.postgres.local.database import socket_url
-from kgmem.storage.postgres.local.locks import Change, LockFile
-from kgmem.storage.postgres.local.machine import (
+from kgmem.store.embedded import log
+from kgmem.store.embedded.access import Entry, open_private, with_search
+from kgmem.store.embedded.account import account_for
+from kgmem.store.embedded.binaries import Binaries, find_binaries
+from kgmem.store.embedded.cluster import (
     GB,
     MB,
     Machine,
@@ -29,8 +26,11 @@ from kgmem.storage.postgres.local.machine import (
     look_at_machine,
     memory_limits,
 )
-from kgmem.storage.postgres.local.postmaster import Postmaster, is_alive, read_postmaster, runs_in
-from kgmem.storage.postgres.local.sockets import LONGEST, choose_socket_folder, discard_socket_folder
+from kgmem.store.embedded.database import socket_url
+from kgmem.store.embedded.lifecycle import EmbeddedPostgres
+from kgmem.store.embedded.locks import Change, LockFile
+from kgmem.store.embedded.postmaster import Postmaster, is_alive, read_postmaster, runs_in
+from kgmem.store.embedded.server import LONGEST, choose_socket_folder, discard_socket_folder
 
 machines = st.builds(
     Machine,

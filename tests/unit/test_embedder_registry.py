@@ -6,8 +6,8 @@ from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
-from kgmem.domain.embedding import Embedder
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.embedding import Embedder
 from kgmem.embedding import registry
 from kgmem.embedding.hashing import HashEmbedder
 from kgmem.embedding.known_models import known_model

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from kgmem.domain.errors import InvalidInput, KgmemError, NotFound, TooLarge
-from kgmem.formats import compression
-from kgmem.formats.files import create_file, open_file
+from kgmem.formats.io import compression
+from kgmem.formats.io.files import create_file, open_file
 from kgmem.formats.registry import format_of
 
 DATA = b'{"key": "a"}\n' * 5

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.formats.folder_files import with_folders
+from kgmem.formats.io.folder_files import with_folders
 
 
 def make(folder: Path, *names: str) -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.formats.files import create_file
-from kgmem.formats.folders import create_parts
+from kgmem.formats.io.files import create_file
+from kgmem.formats.io.folders import create_parts
 from kgmem.formats.records import OpenPart
 
 FILES = {"b.csv": b"key\na\n", "a.parquet": b"PAR1"}

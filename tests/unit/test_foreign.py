@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.formats.foreign import (
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
+from kgmem.formats.property_graph.elements import (
     entity,
     entity_properties,
     relationship,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgmem.domain.errors import InvalidInput, TooLarge
-from kgmem.domain.geometry import EARTH_RADIUS_KM, Box, area_of, boxes_of, haversine_km
+from kgmem.domain.space.geometry import EARTH_RADIUS_KM, Box, area_of, boxes_of, haversine_km
 
 LONS, LATS = st.floats(-180, 180), st.floats(-90, 90)
 

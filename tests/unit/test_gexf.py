@@ -6,11 +6,11 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.formats import gexf
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
+from kgmem.formats.property_graph import gexf
 from kgmem.formats.records import Located, Rejected
 from tests.graph_files import read, said, taken, write
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
-from kgmem.formats.networkx_graph import GraphBuilder, GraphOrigin
+from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.formats.property_graph.networkx import GraphBuilder, GraphOrigin
 from kgmem.formats.records import ReadOptions
 from tests.graph_files import EXTREMES, graph_records, read, said, taken, write, written
 

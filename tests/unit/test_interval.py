@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.interval import (
+from kgmem.domain.time.interval import (
     ALWAYS,
     DAY,
     FIRST_YEAR,

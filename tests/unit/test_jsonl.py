@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.entity import Entity
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.source import Source
-from kgmem.formats import jsonl, lines
+from kgmem.domain.graph.entity import Entity
+from kgmem.formats.io import lines
+from kgmem.formats.kgmem import jsonl
 from kgmem.formats.records import Located, ReadOptions, Rejected, WriteOptions
 from tests.records import records
 

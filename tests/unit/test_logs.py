@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from kgmem.settings import Settings
-from kgmem_api.logs import configure, redact
+from kgmem_api.server import configure, redact
 
 
 @pytest.fixture(autouse=True)

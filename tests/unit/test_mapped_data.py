@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.relationship import Relationship
-from kgmem.formats import csv
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.formats.kgmem import csv
 from kgmem.formats.records import Located, ReadOptions, Rejected
 from tests.data import members, plain
 

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
-from kgmem.formats import csv
-from kgmem.formats.jsonl import dump
-from kgmem.formats.neo4j_csv import FILES, Neo4jCSVWriter
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
+from kgmem.formats.kgmem import csv
+from kgmem.formats.kgmem.jsonl import dump
+from kgmem.formats.property_graph.neo4j_csv import FILES, Neo4jCSVWriter
 from kgmem.formats.records import Located, ReadOptions, Record, WriteOptions
 from tests.files import Parts, by_kind
 from tests.records import of_kind, records

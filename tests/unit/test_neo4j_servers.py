@@ -13,10 +13,10 @@ import pytest
 
 from kgmem.bridges.neo4j import connection
 from kgmem.bridges.servers import Server, destination, names_server, origin
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import Forbidden, InvalidInput, KgmemError, NotFound, Unauthenticated, Unavailable
-from kgmem.domain.interval import DAY, SECOND, parse_time
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.time.interval import DAY, SECOND, parse_time
 from kgmem.formats.records import Located, ReadOptions, Rejected, WriteOptions
 from tests.bolt_stub import Refusal, Rows, Structure, answering
 

@@ -8,11 +8,11 @@ from neo4j.spatial import WGS84Point
 from neo4j.time import Date
 
 from kgmem.bridges.neo4j.shapes import Shaping, Unshaping
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
+from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
 from kgmem.formats.records import Record
 from tests.graph_files import graph_records
 

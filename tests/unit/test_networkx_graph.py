@@ -7,10 +7,10 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.relationship import Relationship
-from kgmem.formats.networkx_graph import GraphBuilder, GraphOrigin, check_graph, node_key
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.formats.property_graph.networkx import GraphBuilder, GraphOrigin, check_graph, node_key
 from kgmem.formats.records import Destination, Origin, ReadOptions, Rejected
 from tests.graph_files import taken
 

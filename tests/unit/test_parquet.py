@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput, TooLarge
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.formats import foreign, parquet
-from kgmem.formats.jsonl import dump
-from kgmem.formats.parquet_writer import FILES, ParquetWriter
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
+from kgmem.formats.kgmem import parquet
+from kgmem.formats.kgmem.jsonl import dump
+from kgmem.formats.kgmem.parquet_writer import FILES, ParquetWriter
+from kgmem.formats.property_graph import elements
 from kgmem.formats.records import Located, ReadOptions, Record, Rejected, WriteOptions
 from tests.files import Parts, by_kind
 from tests.records import of_kind, records
@@ -79,7 +80,7 @@ def test_nodes_and_edges_are_told_by_the_usual_names_of_columns() -> None:
     assert made(nodes) == [Entity("1", "A", "Ann", {"age": 5}, labels=["B"]), Entity("2", "C")]
     for start, end, type_ in (("source", "target", "type"), ("Start", "End", "Label"), ("src", "dst", "relationship")):
         edges = packed({start: [1], end: [2], type_: ["KNOWS"], "since": [1999]})
-        assert made(edges) == [foreign.relationship("KNOWS", ("1", "2"), {"since": 1999})]
+        assert made(edges) == [elements.relationship("KNOWS", ("1", "2"), {"since": 1999})]
     assert made(packed({"src": [1], "dst": [2]}), options={"type": "R"})[0].kind == "R"
     assert made(packed({"id": ["x"]}), options={"label": "L"}) == [Entity("x", "L")]
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.batch import Columns
-from kgmem.formats import parquet
-from kgmem.formats.parquet_columns import read_columns
+from kgmem.domain.graph.batch import Columns
+from kgmem.formats.kgmem import parquet
+from kgmem.formats.kgmem.parquet_columns import read_columns
 from kgmem.formats.records import Kind, Located, ReadOptions
 from tests.records import entities, relationships
 from tests.tables import told

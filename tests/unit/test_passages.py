@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.episode import PASSAGE_CHARACTERS, passages
+from kgmem.domain.graph.episode import PASSAGE_CHARACTERS, passages
 
 PIECES = st.sampled_from(
     ["word", "Sentence ends. ", "\n", "\n\n", "  ", "x" * 40, "é", "“Quoted!” ", "\t", "日本語", "?"]

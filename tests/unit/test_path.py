@@ -3,8 +3,8 @@
 import pytest
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.path import CausalPath, PathEntity, PathLink, check_why
-from kgmem.domain.question import Why
+from kgmem.domain.recall.path import CausalPath, PathEntity, PathLink, check_why
+from kgmem.domain.recall.question import Why
 
 
 def test_a_path_is_named_by_names_and_else_by_keys() -> None:

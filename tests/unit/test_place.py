@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.place import parse_place
+from kgmem.domain.space.place import parse_place
 
 LONGITUDES, LATITUDES = st.floats(-180, 180), st.floats(-90, 90)
 POSITIONS = st.tuples(LONGITUDES, LATITUDES).map(list)

@@ -8,7 +8,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from kgmem.domain.errors import DatabaseUnavailable, Forbidden, InvalidInput, KgmemError, TimedOut
-from kgmem.storage.postgres.psycopg_errors import conninfo, translated, translating
+from kgmem.store.db.psycopg_errors import conninfo, translated, translating
 
 
 @pytest.mark.parametrize(

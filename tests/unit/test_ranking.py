@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.question import Fusion
-from kgmem.domain.ranking import Ranked, fuse
+from kgmem.domain.recall.fusion import Ranked, fuse
+from kgmem.domain.recall.question import Fusion
 
 METHODS: list[Fusion] = ["convex", "rrf"]
 # Steps that do not vanish in rounding.

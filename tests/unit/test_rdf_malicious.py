@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from kgmem.domain.errors import InvalidInput, TooLarge
-from kgmem.formats import rdf_parse, rdf_quads, rdf_scattered
-from kgmem.formats.rdf import FORMATS
-from kgmem.formats.rdf_guard import TripleTerms
+from kgmem.formats.rdf import parse, quads, subjects
+from kgmem.formats.rdf.formats import FORMATS
+from kgmem.formats.rdf.guard import TripleTerms
 from kgmem.formats.records import ReadOptions
 from tests.rdf import in_columns, read, records
 
@@ -160,7 +160,7 @@ def test_a_text_without_an_end_is_refused_before_it_fills_the_memory(syntax: str
 
 
 def test_a_prefix_that_makes_much_of_few_bytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rdf_parse, "_LEAST_SWELL", 1000)
+    monkeypatch.setattr(parse, "_LEAST_SWELL", 1000)
     text = f"@prefix p: <http://{'x' * 5000}/> .\n" + "p:a p:b p:c .\n" * 10_000
     assert isinstance(refused(text, "turtle"), TooLarge)
 
@@ -170,10 +170,10 @@ def test_json_ld_in_order_is_streamed_and_any_other_only_held_up_to_a_size(monke
     first = f'{{"@context": {{"p": "http://a/p"}}, "@graph": [{nodes}]}}'
     last = f'{{"@graph": [{nodes}], "@context": {{"p": "http://a/p"}}}}'
     held = records(first, "jsonld")
-    monkeypatch.setattr(rdf_parse, "_STREAMED", 10)
+    monkeypatch.setattr(parse, "_STREAMED", 10)
     assert records(first, "jsonld") == held
     assert records(last, "jsonld") == held
-    monkeypatch.setattr(rdf_parse, "LARGEST_HELD", 10)
+    monkeypatch.setattr(parse, "LARGEST_HELD", 10)
     assert records(first, "jsonld") == held
     refused(last, "jsonld")
 
@@ -195,10 +195,10 @@ def test_large_files_are_read_the_same_in_small_parts(monkeypatch: pytest.Monkey
         for n in range(300)
     )
     whole = read(data, "ntriples")
-    monkeypatch.setattr(rdf_parse, "_CHUNK", 97)
-    monkeypatch.setattr(rdf_quads, "_MOST", 10)
+    monkeypatch.setattr(parse, "_CHUNK", 97)
+    monkeypatch.setattr(quads, "_MOST", 10)
     assert read(data, "ntriples") == whole
-    monkeypatch.setattr(rdf_scattered, "_PART", 100)
+    monkeypatch.setattr(subjects, "_PART", 100)
     told = read(data, "ntriples")
     assert sorted(map(repr, told)) == sorted(map(repr, whole))
     assert sorted(map(repr, in_columns(data.encode(), "ntriples"))) == sorted(map(repr, whole))
@@ -212,7 +212,7 @@ def test_a_million_links_of_one_subject_take_little_memory(tmp_path: Path) -> No
         out.writelines(f"<http://a/s> <http://a/p> <http://a/o{n}> .\n" for n in range(400_000))
     script = (
         "import re, sys\n"
-        "from kgmem.formats.rdf import FORMATS\n"
+        "from kgmem.formats.rdf.formats import FORMATS\n"
         "from kgmem.formats.records import ReadOptions\n"
         "count = sum(1 for _ in FORMATS['ntriples'].read(open(sys.argv[1], 'rb'), ReadOptions()))\n"
         # Not ru_maxrss, which a process has from the one that started it.

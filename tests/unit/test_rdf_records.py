@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.source import Source
-from kgmem.formats.rdf_options import READ, WRITE, common_names
-from kgmem.formats.rdf_quads import Survey
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import parse_place
+from kgmem.formats.rdf.options import READ, WRITE, common_names
+from kgmem.formats.rdf.quads import Survey
 from kgmem.formats.registry import FORMATS, format_of
 from kgmem.resources import resource
 from tests.data import plain

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyoxigraph import BaseDirection, BlankNode, DefaultGraph, Literal, NamedNode, Quad, RdfFormat, Triple, serialize
 
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.statement import DEFAULT_LABEL
-from kgmem.formats.jsonl import dump
-from kgmem.formats.rdf import FORMATS
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.statement import DEFAULT_LABEL
+from kgmem.formats.kgmem.jsonl import dump
+from kgmem.formats.rdf.formats import FORMATS
 from kgmem.formats.records import Located, ReadOptions
 from tests.rdf import SYNTAXES, canonical, canonical_quads, in_columns, read, records, write
 from tests.records import of_kind

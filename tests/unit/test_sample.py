@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.interval import Interval, parse_time, valid_interval
-from kgmem.domain.place import parse_place
-from kgmem.domain.schema import GraphSchema, check_entity, check_relationship
+from kgmem.domain.schema.schema import GraphSchema, check_entity, check_relationship
+from kgmem.domain.space.place import parse_place
+from kgmem.domain.time.interval import Interval, parse_time, valid_interval
 from kgmem.formats.records import Kind
 from kgmem.formats.toml_schema import ONTOLOGY, load_schema
 from kgmem.formats.wire import from_wire

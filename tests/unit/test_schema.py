@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kgmem.domain.errors import InvalidInput, KgmemError, NotFound
-from kgmem.domain.property_type import PROPERTY_TYPES, fits
-from kgmem.domain.schema import (
+from kgmem.domain.schema.property_type import PROPERTY_TYPES, fits
+from kgmem.domain.schema.schema import (
     GraphSchema,
     Label,
     Property,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.scope import LONGEST, SHARED, check_scope, reaches, visible_from
+from kgmem.domain.graph.scope import LONGEST, SHARED, check_scope, reaches, visible_from
 
 SEGMENTS = st.text(st.characters(exclude_characters="/", exclude_categories=["Cc", "Zs", "Zl", "Zp", "Cs"]), min_size=1)
 SCOPES = st.lists(SEGMENTS.filter(lambda s: not any(c.isspace() for c in s)), max_size=5).map("/".join)

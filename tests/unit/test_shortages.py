@@ -5,7 +5,7 @@ import psycopg
 import pytest
 
 from kgmem.domain.errors import DatabaseUnavailable, OutOfSpace
-from kgmem.storage.postgres import errors, psycopg_errors
+from kgmem.store.db import errors, psycopg_errors
 
 LOCKS = 'You might need to increase "max_locks_per_transaction".'
 

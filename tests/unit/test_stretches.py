@@ -6,10 +6,10 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.batch import Columns
-from kgmem.domain.entity import Entity
+from kgmem.domain.graph.batch import Columns
+from kgmem.domain.graph.entity import Entity
+from kgmem.formats.io.chunks import Found, pieces, weight_of
 from kgmem.formats.records import Located, Rejected
-from kgmem.formats.stretches import Found, pieces, weight_of
 
 # What stands on each line of a block: in columns of one kind or of the other, by itself, rejected, twice, or nothing.
 BLOCKS = st.lists(st.lists(st.sampled_from("eerrlx2."), max_size=12), max_size=5)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.interval import FIRST_YEAR, Interval, iso, parse_time
-from kgmem.domain.times_in_text import time_in
+from kgmem.domain.time.interval import FIRST_YEAR, Interval, iso, parse_time
+from kgmem.domain.time.times_in_text import time_in
 
 WORDS = (
     "1969", "12", "july", "1960s", "century", "last", "year", "BC", "before", "between", "and", "from", "to", "not",

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.embedding import EmbeddingSpace
 from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, KgmemError
+from kgmem.domain.graph.embedding import EmbeddingSpace
 from kgmem.embedding.check import unit_rows
 
 SPACE = EmbeddingSpace(provider="test", model="m", dimension=3)

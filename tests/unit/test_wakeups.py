@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from kgmem.domain.errors import DatabaseUnavailable
-from kgmem.storage.postgres.wakeups import Wakeups
+from kgmem.store.jobs.queue import Wakeups
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from kgmem.domain.access import Key
 from kgmem.domain.errors import Forbidden
-from kgmem.domain.question import Hops, Links, Question, Relation, Spot, What, When, Where, Why
+from kgmem.domain.recall.question import Hops, Links, Question, Relation, Spot, What, When, Where, Why
 from kgmem_api.parsing import BodyParser
 from kgmem_api.problems import InvalidBody
 from kgmem_api.wire import answers

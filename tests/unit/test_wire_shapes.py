@@ -6,8 +6,8 @@ from typing import Any, get_type_hints
 import pytest
 from hypothesis import given
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.entity import Entity
 from kgmem.formats.records import kind_of
 from kgmem.formats.wire import FIELDS, REQUIRED, from_wire, tell_kind, to_wire
 from kgmem_api.wire.entities import EntityStatement

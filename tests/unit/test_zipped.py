@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput, TooLarge
-from kgmem.domain.relationship import Relationship
-from kgmem.formats import zipped
-from kgmem.formats.jsonl import dump
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.formats.io import zip_files
+from kgmem.formats.kgmem.jsonl import dump
 from kgmem.formats.records import Located, ReadOptions, Rejected, WriteOptions
 from kgmem.formats.registry import format_of
 from tests.files import Parts
@@ -27,7 +27,7 @@ def packed(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes
 
 
 def read(raw: bytes, **told: Any) -> list[Any]:
-    return list(zipped.read(io.BytesIO(raw), ReadOptions(**told)))
+    return list(zip_files.read(io.BytesIO(raw), ReadOptions(**told)))
 
 
 @pytest.mark.parametrize("format_", ["neo4j-csv", "parquet"])
@@ -71,7 +71,7 @@ def test_a_stream_that_cannot_be_read_anywhere_is_spooled() -> None:
         def seekable(self) -> bool:
             return False
 
-    assert len(list(zipped.read(Pipe(packed({"a.csv": b"key\na\n"})), ReadOptions()))) == 1
+    assert len(list(zip_files.read(Pipe(packed({"a.csv": b"key\na\n"})), ReadOptions()))) == 1
 
 
 def test_a_file_in_it_that_cannot_be_understood_is_named() -> None:

@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from kgmem_api.access import Reads
 from kgmem_api.bodies import JSONBody
+from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import GraphName, gives
-from kgmem_api.wire.causality import AncestryIn, LineageOut, SeparationIn, SeparationOut
+from kgmem_api.wire.causality import AncestryIn, AncestryResult, SeparationIn, SeparationOut
 
 router = APIRouter(tags=["causality"])
 
@@ -25,7 +25,7 @@ async def separation(
     return reply(await access.memory.causal_check(graph, asked.separation(access.key)))
 
 
-@router.post("/v1/graphs/{graph}/causality/ancestry", responses=gives(LineageOut))
+@router.post("/v1/graphs/{graph}/causality/ancestry", responses=gives(AncestryResult))
 async def ancestry(
     graph: GraphName, access: Reads, asked: Annotated[AncestryIn, Depends(JSONBody(AncestryIn))]
 ) -> Response:

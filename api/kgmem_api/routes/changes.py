@@ -10,13 +10,13 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from kgmem.domain.change import Change
 from kgmem.domain.errors import InvalidInput, Unavailable
+from kgmem.domain.graph.change import Change
 from kgmem.memory import Memory
 from kgmem_api.access import ReadsWhole
 from kgmem_api.context import context_of
+from kgmem_api.parameters import GraphName, Limit, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import GraphName, Limit, gives
 from kgmem_api.wire.answers import ChangePage
 
 router = APIRouter(tags=["changes"])

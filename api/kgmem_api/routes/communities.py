@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
+from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
 from kgmem_api.routes.decisions import Id
-from kgmem_api.routes.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.wire.answers import JobDeferred
 from kgmem_api.wire.communities import CommunityOut, CommunityPage, GroupIn, UngroupedOut
 

@@ -16,8 +16,8 @@ from kgmem_api.access import Access, Reads, ReadsAnywhere
 from kgmem_api.bodies import JSONBody, in_turn
 from kgmem_api.context import context_of
 from kgmem_api.direct import DirectRoute
+from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import GraphName, gives
 from kgmem_api.wire.cypher import CypherIn, CypherOut, NamedQueriesOut
 
 router = APIRouter(tags=["cypher"], route_class=DirectRoute)

@@ -8,15 +8,15 @@ from starlette.responses import Response
 
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
+from kgmem_api.parameters import GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import GraphName, Limit, ScopeQuery, gives
 from kgmem_api.wire.claims import (
+    AdjudicationRequest,
     CorrelationIn,
     CorrelationList,
     CorrelationMade,
     DecisionList,
     RuledList,
-    RulingIn,
     UndoIn,
     told,
 )
@@ -30,7 +30,9 @@ Reason = Annotated[str, Query(min_length=1, max_length=2000, description="Why.")
 
 
 @router.post(_ALL, responses=gives(RuledList))
-async def decide(graph: GraphName, access: Writes, asked: Annotated[RulingIn, Depends(JSONBody(RulingIn))]) -> Response:
+async def decide(
+    graph: GraphName, access: Writes, asked: Annotated[AdjudicationRequest, Depends(JSONBody(AdjudicationRequest))]
+) -> Response:
     """Accept, reject, defer, collapse or observe values of facts of exactly this scope; dry_run only says what for."""
     ruled = await access.memory.decide(graph, asked.ruling(access.key), scope=access.scope(asked.scope))
     return reply({"dry_run": asked.dry_run, "facts": [asdict(each) for each in ruled]})

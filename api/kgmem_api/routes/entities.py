@@ -7,14 +7,14 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kgmem.domain.entity import Entity
 from kgmem.domain.errors import InvalidInput, NotFound
+from kgmem.domain.graph.entity import Entity
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
 from kgmem_api.keys_in_paths import KEY
+from kgmem_api.parameters import Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
 from kgmem_api.replies import if_match, is_current, reply, tag
-from kgmem_api.routes.parameters import Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
 from kgmem_api.wire.answers import DeletedOut, EntityOut, EntityPage, WrittenOut
 from kgmem_api.wire.entities import EntityBatch, EntityBody, entity_out
 

@@ -10,8 +10,8 @@ from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
 from kgmem_api.keys_in_paths import KEY
+from kgmem_api.parameters import Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply, tag
-from kgmem_api.routes.parameters import Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
 from kgmem_api.wire.answers import DeletedOut, EpisodeOut, EpisodePage, WrittenOut
 from kgmem_api.wire.episodes import EpisodeBatch, episode_out
 

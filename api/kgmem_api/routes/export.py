@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from kgmem.domain.errors import Unavailable
-from kgmem.services.export_records import holds_several
-from kgmem.services.stream_export import SUFFIXES
+from kgmem.services.imports.export_records import holds_several
+from kgmem.services.imports.stream_export import SUFFIXES
 from kgmem_api.access import Reads
 from kgmem_api.context import context_of
 from kgmem_api.media_types import export_types, extension_of, media_type
+from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import GraphName, gives
 from kgmem_api.wire.imports import ExportAsked, LossesOut
 
 router = APIRouter(tags=["export"])

@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
-from kgmem.domain.claim import HeldFact
-from kgmem.domain.entity import Page
+from kgmem.domain.claims.claim import HeldFact
+from kgmem.domain.graph.entity import Page
 from kgmem_api.access import Reads
 from kgmem_api.bodies import JSONBody
+from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.wire.claims import FactPage, FactQuery, JudgedOut, VerifyIn, WhyOut, fact_out, judged_out, why_out
 from kgmem_api.wire.fields import Time
 

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from kgmem.domain.errors import Conflict
-from kgmem.domain.graph import Graph
-from kgmem.domain.schema import from_mapping, to_mapping
+from kgmem.domain.graph.graph import Graph
+from kgmem.domain.schema.schema import from_mapping, to_mapping
 from kgmem_api.access import Administers, Reads, ReadsAnywhere
 from kgmem_api.bodies import JSONBody
+from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import GraphName, gives
 from kgmem_api.wire.answers import GraphList, GraphOut
 from kgmem_api.wire.graphs import GraphChange, GraphIn, graph_out
 

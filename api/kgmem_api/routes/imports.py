@@ -13,8 +13,8 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.imports import Import
 from kgmem_api.access import Access, Reads, Writes
 from kgmem_api.context import context_of
+from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.uploads import is_form, name_of, receive_file, receive_form
 from kgmem_api.wire.imports import (
     ImportAccepted,

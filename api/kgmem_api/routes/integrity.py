@@ -8,8 +8,8 @@ from starlette.responses import Response
 from kgmem.domain.errors import NotFound
 from kgmem_api.access import Administers
 from kgmem_api.bodies import JSONBody
+from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import GraphName, gives
 from kgmem_api.wire.integrity import IntegrityCheckRequest, IntegrityReportList, IntegrityReportOut
 
 router = APIRouter(tags=["integrity"])

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from kgmem.domain.connecting import ALIKE
+from kgmem.domain.derived.similarity import ALIKE
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem_api.access import Administers, ReadsWholeAnywhere
 from kgmem_api.bodies import JSONBody
+from kgmem_api.parameters import GraphName, Limit, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import GraphName, Limit, gives
 from kgmem_api.wire.answers import JobDeferred, JobList, JobOut
 from kgmem_api.wire.fields import STRICT
 

@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from kgmem_api.access import Administers
 from kgmem_api.bodies import JSONBody
+from kgmem_api.parameters import gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import gives
 from kgmem_api.wire.keys import KeyIn, KeyMade, KeyOut, key_out
 
 router = APIRouter(tags=["keys"])

@@ -19,9 +19,9 @@ from kgmem.query.values.query_api import typed, untyped
 from kgmem.query.values.wire import to_json
 from kgmem_api.access import Access, ReadsDatabase
 from kgmem_api.bodies import JSONBody, in_turn
+from kgmem_api.parameters import GraphName, gives
 from kgmem_api.query_sessions import Session, Sessions
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import GraphName, gives
 from kgmem_api.wire.cypher import demanded_scope
 from kgmem_api.wire.query_api import QueryIn, QueryOut
 

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from kgmem_api.access import Reads, ReadsWhole, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
+from kgmem_api.parameters import GraphName, Keys, ScopeQuery, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import GraphName, Keys, ScopeQuery, gives
 from kgmem_api.wire.episodes import EpisodeBatch
 from kgmem_api.wire.reading import (
     ForgetIn,

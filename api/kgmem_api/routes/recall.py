@@ -8,8 +8,8 @@ from starlette.responses import Response
 from kgmem_api.access import Reads
 from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
+from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import GraphName, gives
 from kgmem_api.wire.recall import AnswerOut, RecallIn
 
 router = APIRouter(tags=["recall"], route_class=DirectRoute)

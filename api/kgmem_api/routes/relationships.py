@@ -9,8 +9,8 @@ from kgmem.domain.errors import NotFound
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
+from kgmem_api.parameters import MOST_KEYS, Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply, tag
-from kgmem_api.routes.parameters import MOST_KEYS, Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.wire.answers import DeletedOut, RelationshipOut, RelationshipPage, WrittenOut
 from kgmem_api.wire.relationships import RelationshipBatch, relationship_out
 

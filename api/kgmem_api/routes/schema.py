@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from kgmem.domain.schema import to_mapping
+from kgmem.domain.schema.schema import to_mapping
 from kgmem.memory import Memory
 from kgmem_api.access import Administers, Reads, ReadsWhole
 from kgmem_api.bodies import JSONBody
+from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import GraphName, gives
 from kgmem_api.wire.answers import CheckOut, SchemaOut, StatsOut
 from kgmem_api.wire.graphs import SchemaChange
 

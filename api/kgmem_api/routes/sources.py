@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from kgmem_api.access import ReadsWhole, WritesWhole
 from kgmem_api.bodies import JSONBody
+from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import GraphName, gives
 from kgmem_api.wire.answers import SourceList, WrittenOut
 from kgmem_api.wire.sources import SourceBatch, source_out
 

@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
+from kgmem_api.parameters import GraphName, ScopeQuery, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import GraphName, ScopeQuery, gives
 from kgmem_api.wire.summaries import SummarizeIn, SummaryOut
 
 router = APIRouter(tags=["summaries"])

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.view import Subgraph
-from kgmem.services.view import drawn
+from kgmem.domain.recall.view import Subgraph
+from kgmem.services.recall.view import drawn
 from kgmem_api.access import Reads
 from kgmem_api.bodies import JSONBody
 from kgmem_api.media_types import media_type
+from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.parameters import GraphName, gives
 from kgmem_api.wire.view import NeighbourhoodAsked, ViewIn, ViewOut, view_out
 
 router = APIRouter(tags=["views"])

@@ -163,7 +163,7 @@ class SchemaOut(BaseModel):
     graph_schema: Annotated[dict[str, Any], Field(alias="schema")]
 
 
-class DepartureOut(BaseModel):
+class SchemaViolation(BaseModel):
     """One way in which a graph departs from its schema, how often, and an example's key."""
 
     what: str
@@ -174,7 +174,7 @@ class DepartureOut(BaseModel):
 class CheckOut(BaseModel):
     """All departures of a graph from its schema, the most frequent first."""
 
-    departures: list[DepartureOut]
+    departures: list[SchemaViolation]
 
 
 class StatsOut(BaseModel):

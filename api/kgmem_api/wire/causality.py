@@ -5,15 +5,15 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from kgmem.domain.access import Key as AccessKey
-from kgmem.domain.causality import MOST_ASKED, Ancestry, Separation
-from kgmem.domain.question import When
+from kgmem.domain.recall.causality import MOST_ASKED, Ancestry, Separation
+from kgmem.domain.recall.question import When
 from kgmem_api.wire.fields import STRICT, Key, Scope, Time
 from kgmem_api.wire.recall import Interval
 
 Keys = Annotated[Key | Annotated[list[Key], Field(max_length=MOST_ASKED)], Field(union_mode="left_to_right")]
 
 
-class StandingIn(BaseModel):
+class TemporalFilter(BaseModel):
     """Which relationships count: those that hold then, left out: now; as of when they were known, left out: now."""
 
     model_config = STRICT
@@ -40,7 +40,7 @@ class SeparationIn(BaseModel):
     among: Annotated[Keys, Field(description="All that a minimal set may consist of; left out: anything.")] | None = (
         None
     )
-    when: StandingIn = StandingIn()
+    when: TemporalFilter = TemporalFilter()
     scope: Scope | None = None
 
     def separation(self, key: AccessKey) -> Separation:
@@ -70,7 +70,7 @@ class AncestryIn(BaseModel):
     model_config = STRICT
 
     of: Annotated[Keys, Field(description="Keys of entities.")]
-    when: StandingIn = StandingIn()
+    when: TemporalFilter = TemporalFilter()
     scope: Scope | None = None
 
     def ancestry(self, key: AccessKey) -> Ancestry:
@@ -78,7 +78,7 @@ class AncestryIn(BaseModel):
         return Ancestry(many(self.of), key.demand_scope(self.scope), self.when.when())
 
 
-class LineageOut(BaseModel):
+class AncestryResult(BaseModel):
     """All causes and effects by key; circles among them, each beginning and ending with the same key."""
 
     ancestors: list[str]

@@ -7,17 +7,17 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationInfo
 from typing_extensions import TypedDict
 
 from kgmem.domain.access import Key as AccessKey
-from kgmem.domain.claim import (
+from kgmem.domain.claims.claim import (
     MOST_CLAIMS,
     ClaimFilter,
     ClaimStatement,
     Correlated,
     FactFilter,
     HeldFact,
-    Judged,
     Ruling,
+    Verification,
 )
-from kgmem.services.why import Explanation
+from kgmem.services.claims.why import Explanation
 from kgmem_api.wire.fields import (
     STRICT,
     Fraction,
@@ -284,7 +284,7 @@ class JudgedOut(BaseModel):
     evidence: list[FactOut]
 
 
-class RulingIn(BaseModel):
+class AdjudicationRequest(BaseModel):
     """A decision on facts."""
 
     model_config = STRICT
@@ -310,7 +310,7 @@ class RulingIn(BaseModel):
         )
 
 
-class RuledOut(BaseModel):
+class AdjudicationResult(BaseModel):
     """What a decision does to a fact: before and after; `decision` is null in a dry run."""
 
     fact: int
@@ -323,7 +323,7 @@ class RuledList(BaseModel):
     """What a decision does, fact by fact."""
 
     dry_run: bool
-    facts: list[RuledOut]
+    facts: list[AdjudicationResult]
 
 
 class UndoIn(BaseModel):
@@ -425,7 +425,7 @@ def why_out(why: Explanation) -> dict[str, Any]:
     }
 
 
-def judged_out(judged: Judged) -> dict[str, Any]:
+def judged_out(judged: Verification) -> dict[str, Any]:
     """Give a judgement as answers carry it."""
     return {
         "verdict": judged.verdict,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Required
 from pydantic import BaseModel, Field, ValidationInfo
 from typing_extensions import TypedDict
 
-from kgmem.domain.entity import Entity
+from kgmem.domain.graph.entity import Entity
 from kgmem_api.wire.fields import (
     STRICT,
     From,

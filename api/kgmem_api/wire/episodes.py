@@ -5,7 +5,7 @@ from typing import Annotated, Any, Required
 from pydantic import BaseModel, Field, ValidationInfo
 from typing_extensions import TypedDict
 
-from kgmem.domain.episode import Episode
+from kgmem.domain.graph.episode import Episode
 from kgmem_api.wire.fields import STRICT, From, Key, Name, Properties, Scope, Text, Time, own_scope
 
 

@@ -15,8 +15,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from kgmem.domain.access import Key as AccessKey
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.place import Place, parse_place
-from kgmem.domain.scope import LONGEST
+from kgmem.domain.graph.scope import LONGEST
+from kgmem.domain.space.place import Place, parse_place
 
 LONGEST_KEY = 500
 LONGEST_NAME = 2_000

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from kgmem.domain.embedding import EmbeddingSpace
-from kgmem.domain.graph import Extraction, Graph
+from kgmem.domain.graph.embedding import EmbeddingSpace
+from kgmem.domain.graph.graph import Extraction, Graph
 from kgmem_api.wire.fields import STRICT, FreeForm
 
 Fusion = Literal["convex", "rrf"]

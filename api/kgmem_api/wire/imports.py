@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kgmem.domain.embedding import WhichVectors
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.embedding import WhichVectors
 from kgmem.domain.imports import Import
-from kgmem.formats.mapping_file import LONGEST_MAPPING, parse_mapping
 from kgmem.formats.records import Kind
-from kgmem.services.export_records import ExportOptions
-from kgmem.services.importing import ImportOptions
-from kgmem.services.stream_export import Compression
+from kgmem.formats.tables.mapping import LONGEST_MAPPING, parse_mapping
+from kgmem.services.imports.export_records import ExportOptions
+from kgmem.services.imports.options import ImportOptions
+from kgmem.services.imports.stream_export import Compression
 from kgmem_api.access import Access
 
 MOST_OPTIONS = 50

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from kgmem.domain.access import Key as AccessKey
-from kgmem.domain.resolution import MergeAsked
+from kgmem.domain.text.resolution import MergeAsked
 from kgmem_api.wire.fields import STRICT, Key, Name, Scope
 
 Reason = Annotated[str, Field(min_length=1, max_length=2000)]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kgmem.domain.access import Key as AccessKey
-from kgmem.domain.question import (
+from kgmem.domain.recall.question import (
     Allen,
     HitKind,
     Hops,

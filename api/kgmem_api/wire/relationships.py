@@ -5,7 +5,7 @@ from typing import Annotated, Any, Required
 from pydantic import BaseModel, Field, ValidationInfo
 from typing_extensions import TypedDict
 
-from kgmem.domain.relationship import Relationship
+from kgmem.domain.graph.relationship import Relationship
 from kgmem_api.wire.fields import STRICT, Fraction, From, Key, Label, Properties, Scope, Text, Time, own_scope
 
 

@@ -5,8 +5,8 @@ from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel, Field
 
-from kgmem.domain.place import Place
-from kgmem.domain.resolution import Described, Resolved
+from kgmem.domain.space.place import Place
+from kgmem.domain.text.resolution import Described, Resolved
 from kgmem_api.wire.fields import STRICT, Key, Label, Name, PlaceField, Properties, Scope, Time, Vector
 
 
@@ -51,7 +51,7 @@ class ResolveIn(BaseModel):
     scope: Scope | None = None
 
 
-class AlikeOut(BaseModel):
+class Candidate(BaseModel):
     """An entity that may be meant: the evidence as a logarithm of odds, and what each part adds to it."""
 
     key: str
@@ -66,7 +66,7 @@ class ResolvedOut(BaseModel):
 
     decision: Literal["same", "candidate", "different"]
     key: str | None = None
-    candidates: list[AlikeOut]
+    candidates: list[Candidate]
 
 
 class ResolvedList(BaseModel):

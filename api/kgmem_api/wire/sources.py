@@ -5,7 +5,7 @@ from typing import Annotated, Any, Required
 from pydantic import BaseModel, Field, ValidationInfo
 from typing_extensions import TypedDict
 
-from kgmem.domain.source import Source
+from kgmem.domain.claims.source import Source
 from kgmem_api.wire.fields import STRICT, Fraction, From, Key, Name
 
 

@@ -6,11 +6,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kgmem.domain.access import Key as AccessKey
 from kgmem.domain.cypher import CypherQuery
-from kgmem.domain.question import When
-from kgmem.domain.view import MOST_ENTITIES, MOST_HOPS, MOST_START, Neighbourhood, Subgraph
+from kgmem.domain.recall.question import When
+from kgmem.domain.recall.view import MOST_ENTITIES, MOST_HOPS, MOST_START, Neighbourhood, Subgraph
 from kgmem.query.values.wire import from_json
 from kgmem_api.wire.answers import EntityOut, RelationshipOut
-from kgmem_api.wire.causality import StandingIn
+from kgmem_api.wire.causality import TemporalFilter
 from kgmem_api.wire.cypher import LONGEST_QUERY, Values
 from kgmem_api.wire.entities import entity_out
 from kgmem_api.wire.fields import STRICT, Key, Label, Scope, Time
@@ -80,8 +80,8 @@ class ViewIn(BaseModel):
     direction: Direction = "both"
     limit: Limit = 200
     when: Annotated[
-        StandingIn, Field(description="What holds then. Of a question, its own times count where it has some.")
-    ] = StandingIn()
+        TemporalFilter, Field(description="What holds then. Of a question, its own times count where it has some.")
+    ] = TemporalFilter()
     scope: Scope | None = None
     format: Format = "json"
 
@@ -89,12 +89,12 @@ class ViewIn(BaseModel):
         """Give it as the domain knows it, in the scope that the key may look from. Raises Forbidden."""
         scope = key.demand_scope(self.scope)
         # What a query gives is looked at whenever it held, unless a time is told.
-        when = When(any_time=True) if self.cypher and self.when == StandingIn() else self.when.when()
+        when = When(any_time=True) if self.cypher and self.when == TemporalFilter() else self.when.when()
         hops = (0 if self.cypher else 1) if self.hops is None else self.hops
         return Neighbourhood(self.keys, hops, self.kinds, self.direction, when, self.limit, scope)
 
 
-class SeenEntityOut(EntityOut):
+class ViewNode(EntityOut):
     """An entity, and how many relationships away from the start it is."""
 
     hops: int
@@ -103,7 +103,7 @@ class SeenEntityOut(EntityOut):
 class ViewOut(BaseModel):
     """What is seen; `more`: there are entities or relationships that had no room."""
 
-    entities: list[SeenEntityOut]
+    entities: list[ViewNode]
     relationships: list[RelationshipOut]
     more: bool
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from heapq import nlargest
 
 from bench.rig.matching.comparing import Ready
-from kgmem.resolution.rarity import Rarity
+from kgmem.resolution.described import Rarity
 from kgmem.resolution.words import trigrams
 
 Pair = tuple[int, int]

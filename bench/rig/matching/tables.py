@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.rig.matching.blocking import candidate_pairs
 from bench.rig.matching.comparing import NAME, Comparison, Row
 from bench.rig.matching.learning import Pair, degrees_of, learn
-from kgmem.domain.resolution import Likeness, Matched
+from kgmem.domain.text.resolution import Likeness, Matched
 from kgmem.resolution.evidence import DIFFERENT, Weights
 
 _NAMES_DIFFER = "Their names have nothing in common."

@@ -14,16 +14,25 @@ import orjson
 
 from kgmem.bridges.neo4j.statements import ID
 from kgmem.bridges.neo4j.values import as_instant, as_json, as_property
-from kgmem.domain.entity import Entity
-from kgmem.domain.episode import Episode
+from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.place import parse_place
-from kgmem.domain.relationship import Relationship
-from kgmem.domain.scope import SHARED
-from kgmem.domain.source import Source
-from kgmem.formats.foreign import PREFIX
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.scope import SHARED
+from kgmem.domain.space.place import parse_place
+from kgmem.formats.property_graph.elements import (
+    KEY,
+    PREFIX,
+    EdgeIds,
+    Flattening,
+    Held,
+    edge_record,
+    joined,
+    parted,
+    vertex_record,
+)
 from kgmem.formats.records import Record, kind_of
-from kgmem.formats.vertices import KEY, EdgeIds, Flattening, Held, edge_record, joined, parted, vertex_record
 
 LABELS: Final = PREFIX + "labels"
 JSON: Final = PREFIX + "json"

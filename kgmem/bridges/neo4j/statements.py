@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import LiteralString
 
-from kgmem.formats.vertices import KEY
+from kgmem.formats.property_graph.elements import KEY
 
 ID = "kgmem_id"  # The property by which a node or relationship that kgmem wrote is known.
 

@@ -12,7 +12,7 @@ from neo4j.spatial import CartesianPoint, Point, WGS84Point
 from neo4j.time import Date, DateTime, Duration, Time
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.interval import DAY, SECOND, iso
+from kgmem.domain.time.interval import DAY, SECOND, iso
 
 _GEOGRAPHIC: Final = {4326, 4979}
 _CARTESIAN: Final = {7203: "cartesian", 9157: "cartesian-3d"}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kgmem.query.evaluation.base import Compiler, Handler
-from kgmem.query.evaluation.setting import Compute, Row
+from kgmem.query.evaluation.environment import Compute, Row
 from kgmem.query.tree import expressions as tree
 from kgmem.query.tree.labels import AllLabels, AnyLabel, DynamicLabel, HasLabels, LabelName, Labels, NotLabel, OneLabel
 from kgmem.query.values import Node, Relationship, Value

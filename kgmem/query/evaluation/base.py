@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from kgmem.query.evaluation.setting import Compute, Row, Setting
+from kgmem.query.evaluation.environment import Compute, Row, Setting
 from kgmem.query.tree import expressions as tree
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.tree.located import Located

@@ -5,8 +5,8 @@ from typing import Any
 
 from kgmem.query.errors import CypherError, closest
 from kgmem.query.evaluation.base import Compiler, Handler
+from kgmem.query.evaluation.environment import Compute, Row
 from kgmem.query.evaluation.functions import PURE, SETTLED, WITH_NULLS, Function
-from kgmem.query.evaluation.setting import Compute, Row
 from kgmem.query.functions import FUNCTIONS
 from kgmem.query.tree import expressions as tree
 from kgmem.query.tree.patterns import PatternPredicate

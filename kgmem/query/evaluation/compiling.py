@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from kgmem.query.evaluation import access, base, calls, lists, operators
-from kgmem.query.evaluation.setting import Compute, Setting
+from kgmem.query.evaluation.environment import Compute, Setting
 from kgmem.query.tree.expressions import Expression
 
 

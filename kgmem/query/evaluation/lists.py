@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kgmem.query.evaluation.base import Compiler, Handler, truth
-from kgmem.query.evaluation.setting import Compute, Row
+from kgmem.query.evaluation.environment import Compute, Row
 from kgmem.query.tree import expressions as tree
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.values import Value

@@ -6,11 +6,10 @@ from typing import Any
 
 from kgmem.domain.errors import KgmemError, TimedOut
 from kgmem.query.execution.counters import Counters
-from kgmem.query.execution.deleting import check_deleted
+from kgmem.query.execution.executor import Rows, Run
 from kgmem.query.execution.graph import Graphs, GraphTransaction
 from kgmem.query.execution.numbers import number
-from kgmem.query.execution.replacing import renewed
-from kgmem.query.execution.run import Rows, Run
+from kgmem.query.execution.writes.delete import check_deleted, renewed
 from kgmem.query.planning.steps import Plan, Step, Subcall, Use
 from kgmem.query.values import Node, Path, Relationship
 

@@ -1,20 +1,81 @@
 """What a pattern may match: what the store finds, put into rows, before the predicates that it could not answer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
-from kgmem.query.evaluation.setting import Row
-from kgmem.query.execution.graph import Condition, Matched, Sought
-from kgmem.query.execution.joining import chooser
-from kgmem.query.execution.paths import build_path
-from kgmem.query.execution.questions import Question, attempted, constant, questions, wanted
-from kgmem.query.execution.run import WEIGHT, Rows, Run, slices
+from kgmem.query.evaluation.environment import Row
+from kgmem.query.execution.executor import WEIGHT, Rows, Run, slices
+from kgmem.query.execution.graph import Condition, MatchQuery, MatchRows
+from kgmem.query.execution.paths.path_values import build_path
+from kgmem.query.execution.store_queries import Question, attempted, constant, questions, wanted
+from kgmem.query.planning.column_pruning import ALL, IDENTITY
 from kgmem.query.planning.names import names_in
-from kgmem.query.planning.needs import ALL, IDENTITY
 from kgmem.query.planning.steps import JoinKey, LinkPart, Order, Pattern
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.values import Node, Relationship
+from kgmem.query.values.comparison import group_key
+
+# Hash joins: of what the store gives for many rows at once, which of it can be of which row.
+
+Way = tuple[Any, ...]
+# What gives the ways that may be of a row, by its number.
+Choose = Callable[[int], Iterable[Way]]
+_Table = dict[tuple[Hashable, ...], list[Way]]
+
+
+async def chooser(
+    run: Run, keys: Sequence[JoinKey], asked: Question, ways: Sequence[Sequence[Way]], bind: Callable[[Row, Way], Any]
+) -> Choose:
+    """Give what says which ways may be of a row: those that are equal to it by the keys, whose predicates remain.
+
+    A key is left out where a value of it cannot be computed: it is an error only where a row asks for it.
+    """
+    if not keys or not asked.is_shared:
+        return lambda row: ways[asked.places[row]]
+    first = {place: asked.source[row] for row, place in reversed(list(enumerate(asked.places)))}
+    bound = [(place, way, bind(first[place], way)) for place, found in enumerate(ways) for way in found]
+    there = [(place, way, row) for place, way, row in bound if row is not None]
+    samples = [row for _, _, row in there]
+    joined: list[tuple[JoinKey, list[Any], list[Any]]] = []
+    for key in keys:
+        known = await attempted(run, key.known, asked.source)
+        own = await attempted(run, key.own, samples)
+        if known is not None and own is not None:
+            joined.append((key, known, own))
+    if not joined:
+        return lambda row: ways[asked.places[row]]
+    table: _Table = defaultdict(list)
+    for number, (place, way, _) in enumerate(there):
+        values = [own[number] for _, _, own in joined]
+        if all(value is not None for value in values):
+            table[place, *map(group_key, values)].append(way)
+
+    def choose(row: int) -> Iterable[Way]:
+        place = asked.places[row]
+        wanted = [_wanted(key, known[row]) for key, known, _ in joined]
+        if any(each is _ANYTHING for each in wanted):
+            return ways[place]
+        return [way for held in product(*wanted) for way in table.get((place, *held), ())]
+
+    return choose
+
+
+_ANYTHING: tuple[Hashable, ...] = ("\0anything",)
+
+
+def _wanted(key: JoinKey, value: Any) -> Sequence[Hashable]:
+    """Give the values that a row looks for, none twice; null is equal to nothing."""
+    if value is None:
+        return ()
+    if not key.listed:
+        return (group_key(value),)
+    if not isinstance(value, list):  # Which is an error, when the predicate is computed.
+        return _ANYTHING
+    return list(dict.fromkeys(group_key(each) for each in value if each is not None))
+
 
 Found = list[tuple[int, Row]]
 
@@ -70,14 +131,14 @@ async def _of_question(run: Run, asking: Asking, asked: Question, at: int) -> tu
     lean = asking.lean if enough and asking.lean is not None else needs
     folded = asking.folded and sure and len(asked.source) == 1
     order = asking.order if bounded < most else None
-    sought = Sought(pattern, asked.rows, bounded, lean, asked.conditions, lean=True, folded=folded, order=order)
+    sought = MatchQuery(pattern, asked.rows, bounded, lean, asked.conditions, lean=True, folded=folded, order=order)
     matched = await run.transaction.match(sought)
     if matched is None and order is not None:
         bounded = most
         matched = await run.transaction.match(replace(sought, most=most, order=None))
     if matched is None:
         predicates = pattern.predicates
-        matched = await run.transaction.match(Sought(pattern, asked.rows, most, needs, asked.conditions))
+        matched = await run.transaction.match(MatchQuery(pattern, asked.rows, most, needs, asked.conditions))
         lean = needs
     assert matched is not None  # noqa: S101 - only what is asked to be lean can be refused
     run.given += len(matched.ways)
@@ -112,7 +173,7 @@ def _unbounded(asking: Asking) -> Asking:
 
 
 async def _bound(
-    run: Run, binder: "Binder", matched: Matched, asked: Question, *, keys: Sequence[JoinKey], at: int
+    run: Run, binder: "Binder", matched: MatchRows, asked: Question, *, keys: Sequence[JoinKey], at: int
 ) -> Found:
     """Put what was found into rows; what is gone meanwhile is left out."""
     ways: list[list[tuple[Any, ...]]] = [[] for _ in asked.rows] or [[]]
@@ -132,7 +193,7 @@ async def _bound(
 Binder = Callable[[Row, Sequence[Any]], Row | None]
 
 
-async def _binder(run: Run, asking: Asking, needs: Mapping[str, frozenset[str]], matched: Matched) -> Binder:
+async def _binder(run: Run, asking: Asking, needs: Mapping[str, frozenset[str]], matched: MatchRows) -> Binder:
     """Read what the store has named by its id only, and give what makes a row of a row and a way."""
     pattern = asking.pattern
     fresh = [(part, at) for at, part in enumerate(pattern.parts, start=2) if not part.bound and part.name in needs]
@@ -172,7 +233,7 @@ async def _binder(run: Run, asking: Asking, needs: Mapping[str, frozenset[str]],
     return bind
 
 
-def _ids(matched: Matched, at: int, *, repeats: bool) -> set[int]:
+def _ids(matched: MatchRows, at: int, *, repeats: bool) -> set[int]:
     """Give the ids of what is not read yet."""
     if repeats:
         return {id_ for way in matched.ways for id_ in way[at]}

@@ -5,13 +5,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kgmem.domain.schema import GraphSchema
-from kgmem.domain.schema_index import NamedIndex
+from kgmem.domain.schema.index import NamedIndex
+from kgmem.domain.schema.schema import GraphSchema
 from kgmem.query.planning.steps import LinkPart, Order, Pattern
 from kgmem.query.values import Node, Relationship
 
 # What leads on: a node, a relationship of it, and the node behind that.
-Lead = tuple[int, int, int]
+Hop = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class MatchQuery:
     """What is to be matched: a pattern for each row, which gives an id (or ids, or None) for each name that is bound.
 
     `needs` says what of the nodes and relationships is needed (see planning/needs.py). `lean`: all that is given must
@@ -49,7 +49,7 @@ class Sought:
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class MatchRows:
     """Each way in which a pattern matches: the number of the row (from 1), how often, and what its parts are.
 
     A part is a node, a relationship, or its id; the ids of a link that repeats; or None where it is not needed.
@@ -94,19 +94,19 @@ class GraphTransaction(Protocol):
     async def on(self, graph: str) -> "GraphTransaction":
         """Give this transaction on another graph of the database, which ends with it. Raises NotFound."""
 
-    async def match(self, sought: Sought) -> Matched | None:
+    async def match(self, sought: MatchQuery) -> MatchRows | None:
         """Give each way in which the nodes and links of a pattern match; None where it cannot be `lean`, or in `order`.
 
         Predicates but for the conditions, and paths, are left to the caller.
         """
 
-    async def estimate(self, sought: Sought) -> float:
+    async def estimate(self, sought: MatchQuery) -> float:
         """Give how many matches are expected, without looking for them."""
 
-    async def expand(self, link: LinkPart, nodes: Collection[int], *, backwards: bool) -> Sequence[Lead]:
+    async def expand(self, link: LinkPart, nodes: Collection[int], *, backwards: bool) -> Sequence[Hop]:
         """Give what leads on from nodes along a link, or against it if `backwards`."""
 
-    async def around(self, link: LinkPart, first: int, last: int) -> Sequence[Sequence[Lead]] | None:
+    async def around(self, link: LinkPart, first: int, last: int) -> Sequence[Sequence[Hop]] | None:
         """Give what leads on from a node along a link, and from there; then the same against it from another node.
 
         That is what four times `expand` gives, asked at once; None where there is too much of it.

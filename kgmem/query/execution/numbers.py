@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kgmem.query.errors import CypherError
-from kgmem.query.execution.run import Run
+from kgmem.query.execution.executor import Run
 from kgmem.query.tree.expressions import Expression
 
 

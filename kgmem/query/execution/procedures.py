@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kgmem.query.evaluation.setting import Row
-from kgmem.query.execution.replacing import renewed
-from kgmem.query.execution.run import Rows, Run
+from kgmem.query.evaluation.environment import Row
+from kgmem.query.execution.executor import Rows, Run
+from kgmem.query.execution.writes.delete import renewed
 from kgmem.query.planning.steps import Call
 from kgmem.query.signatures import ProcedureSignature
 from kgmem.query.values.problems import ValueProblem

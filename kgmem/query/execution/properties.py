@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from kgmem.domain.statement import has_control
+from kgmem.domain.graph.statement import has_control
 from kgmem.query.errors import CypherError
-from kgmem.query.evaluation.setting import Row
-from kgmem.query.execution.run import Run
+from kgmem.query.evaluation.environment import Row
+from kgmem.query.execution.executor import Run
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.tree.labels import AllLabels, DynamicLabel, LabelName, Labels
 from kgmem.query.values import Node, Path, Relationship

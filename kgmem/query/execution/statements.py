@@ -7,54 +7,44 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kgmem.domain.access import Key
-from kgmem.domain.graph import no_such_graph
+from kgmem.domain.graph.graph import no_such_graph
 from kgmem.query.errors import CypherError
-from kgmem.query.evaluation.setting import Clock, Row, Setting
-from kgmem.query.execution import (
-    commands,
-    creating,
-    deleting,
-    matching,
-    merging,
-    procedures,
-    projecting,
-    showing,
-    subqueries,
-    updating,
-)
+from kgmem.query.evaluation.environment import Clock, Row, Setting
+from kgmem.query.execution import match, procedures, projection, show, subqueries
 from kgmem.query.execution.batches import Batches
 from kgmem.query.execution.counters import Counters
-from kgmem.query.execution.explaining import EXPLAIN, PROFILE, explained
+from kgmem.query.execution.executor import Run, StepHandler, slices
+from kgmem.query.execution.explain import EXPLAIN, PROFILE, explained
 from kgmem.query.execution.graph import AskedAgain, Graphs, GraphTransaction
 from kgmem.query.execution.limits import Limits
+from kgmem.query.execution.plan_cache import LONGEST_KEPT, PlanCache, PreparedStatement
 from kgmem.query.execution.procedures import Procedure
-from kgmem.query.execution.run import Run, StepHandler, slices
-from kgmem.query.execution.understanding import LONGEST_KEPT, Understanding, Understood
-from kgmem.query.execution.visiting import common_name
+from kgmem.query.execution.use_graph import common_name
 from kgmem.query.execution.watch import out_of_time
+from kgmem.query.execution.writes import create, delete, merge, schema_commands, update
 from kgmem.query.lexer import check_length
 from kgmem.query.planning import steps
 from kgmem.query.tree.clauses import Query
 from kgmem.query.tree.commands import Show
 
 HANDLERS: Mapping[type, StepHandler] = {
-    steps.Match: matching.match,
-    steps.Unwind: projecting.unwind,
-    steps.Project: projecting.project,
-    steps.Finish: projecting.finish,
-    steps.Create: creating.create,
-    steps.Merge: merging.merge,
-    steps.Set: updating.set_,
-    steps.Remove: updating.remove,
-    steps.Delete: deleting.delete,
-    steps.Foreach: deleting.foreach,
+    steps.Match: match.match,
+    steps.Unwind: projection.unwind,
+    steps.Project: projection.project,
+    steps.Finish: projection.finish,
+    steps.Create: create.create,
+    steps.Merge: merge.merge,
+    steps.Set: update.set_,
+    steps.Remove: update.remove,
+    steps.Delete: delete.delete,
+    steps.Foreach: delete.foreach,
     steps.Call: procedures.call,
     steps.Subcall: subqueries.subcall,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StatementRequest:
     """One request: the query, its parameters, the graph, the scope (None: all), and whether it may write."""
 
     text: str
@@ -86,15 +76,15 @@ class Engine:
     """Runs statements on graphs."""
 
     def __init__(
-        self, graphs: Graphs, procedures: Iterable[Procedure] = (), shows: Mapping[str, showing.Rows] | None = None
+        self, graphs: Graphs, procedures: Iterable[Procedure] = (), shows: Mapping[str, show.Rows] | None = None
     ) -> None:
         """Take the graphs, the procedures that can be called, and what gives the rows of each kind of SHOW."""
         self._graphs = graphs
         self._procedures = {each.signature.name: each for each in procedures}
         self._shows = shows or {}
-        self._understanding = Understanding({name: each.signature for name, each in self._procedures.items()})
+        self._understanding = PlanCache({name: each.signature for name, each in self._procedures.items()})
 
-    async def run(self, asked: Asked) -> Result:
+    async def run(self, asked: StatementRequest) -> Result:
         """Run a statement in a transaction of its own. Raises CypherError, TimedOut, and what the graph raises."""
         async with _within(asked.limits.seconds):
             understood = await self._understood(asked)
@@ -109,7 +99,7 @@ class Engine:
             result: Result = await self._graphs.writing(asked.graph, asked.scope, work)
             return result
 
-    async def run_within(self, asked: Asked, transaction: GraphTransaction) -> Result:
+    async def run_within(self, asked: StatementRequest, transaction: GraphTransaction) -> Result:
         """Run a statement in a transaction that is open; whoever opened it ends it."""
         async with _within(asked.limits.seconds):
             understood = await self._understood(asked)
@@ -123,7 +113,7 @@ class Engine:
                 await self._graphs.prepare(asked.graph, understood.labels, understood.types)
             return await self._work(asked, understood)(transaction)
 
-    async def _at_home(self, asked: Asked, understood: Understood) -> Asked:
+    async def _at_home(self, asked: StatementRequest, understood: PreparedStatement) -> StatementRequest:
         """Give what is asked, of the graph that all of it uses: then it is as if it had been sent there."""
         body = understood.analysed.statement.body
         name = common_name(body, asked.parameters) if isinstance(body, Query) else None
@@ -139,7 +129,7 @@ class Engine:
             asked.asker.demand("write" if understood.writes else "read", graph)
         return replace(asked, graph=graph)
 
-    async def _read(self, asked: Asked, work: Work, *, once: bool) -> Result:
+    async def _read(self, asked: StatementRequest, work: Work, *, once: bool) -> Result:
         if once:
             try:
                 async with self._graphs.reading(asked.graph, asked.scope, once=True) as transaction:
@@ -149,7 +139,7 @@ class Engine:
         async with self._graphs.reading(asked.graph, asked.scope) as transaction:
             return await work(transaction)
 
-    async def _understood(self, asked: Asked) -> Understood:
+    async def _understood(self, asked: StatementRequest) -> PreparedStatement:
         """Give what a statement means. Raises CypherError."""
         check_length(asked.text, asked.limits.length)
         if len(asked.text) > LONGEST_KEPT:  # It takes a while to read: others shall have their turn.
@@ -162,7 +152,9 @@ class Engine:
             raise CypherError("WriteInReadMode", problem, query=asked.text, at=0, type="AccessMode", mend=mend)
         return understood
 
-    def _begun(self, transaction: GraphTransaction, asked: Asked, understood: Understood, setting: Setting) -> Run:
+    def _begun(
+        self, transaction: GraphTransaction, asked: StatementRequest, understood: PreparedStatement, setting: Setting
+    ) -> Run:
         """Give what runs the steps of a statement in a transaction."""
         run = Run(
             transaction,
@@ -176,7 +168,7 @@ class Engine:
         run.graph, run.scope, run.bound, run.asker = asked.graph, asked.scope, asked.bound, asked.asker
         return run
 
-    async def _batched(self, asked: Asked, understood: Understood) -> Result:
+    async def _batched(self, asked: StatementRequest, understood: PreparedStatement) -> Result:
         """Run a statement with transactions of its own: what they kept stays, whatever comes behind it."""
         plan, names = understood.plan, understood.analysed.names
         assert plan is not None  # noqa: S101 - only queries have batches
@@ -200,7 +192,7 @@ class Engine:
         values = [tuple(row[name] for name in names) for row in rows] if names else []
         return Result(names, values, batches.counters, understood.writes, told, (asked.graph,))
 
-    def _work(self, asked: Asked, understood: Understood) -> Work:
+    def _work(self, asked: StatementRequest, understood: PreparedStatement) -> Work:
         """Give what runs a statement in a transaction."""
         setting = Setting(text=asked.text, parameters=asked.parameters, clock=Clock.now())
 
@@ -210,7 +202,7 @@ class Engine:
 
         return work
 
-    async def _steps(self, run: Run, understood: Understood) -> Result:
+    async def _steps(self, run: Run, understood: PreparedStatement) -> Result:
         """Run a statement's steps; they may go on in a thread, so that they await only what can be driven there."""
         analysed, plan, mode = understood.analysed, understood.plan, understood.mode
         names, body = analysed.names, analysed.statement.body
@@ -221,10 +213,10 @@ class Engine:
         if plan is not None:
             rows = await subqueries.run_plan(run, plan, [{}])
         elif isinstance(body, Show):
-            rows = await run.beside.on_loop(lambda: run.beside.drive(showing.show(run, analysed, self._shows)))
+            rows = await run.beside.on_loop(lambda: run.beside.drive(show.show(run, analysed, self._shows)))
         elif not isinstance(body, Query):
-            await run.beside.on_loop(lambda: run.beside.drive(commands.command(run, body, self._graphs)))
-        await deleting.check_deleted(run)
+            await run.beside.on_loop(lambda: run.beside.drive(schema_commands.command(run, body, self._graphs)))
+        await delete.check_deleted(run)
         values: list[tuple[Any, ...]] = []
         for part in slices(rows if names else []):
             values += [tuple([row[name] for name in names]) for row in part]
@@ -234,7 +226,7 @@ class Engine:
         return Result(names, values, run.counters, analysed.writes, told, graphs)
 
 
-async def _plan(run: Run, understood: Understood) -> Mapping[str, Any]:
+async def _plan(run: Run, understood: PreparedStatement) -> Mapping[str, Any]:
     if understood.plan is not None and understood.mode is not None:
         return await explained(run, understood.plan, understood.mode)
     told = {"operator": type(understood.analysed.statement.body).__name__, "details": run.setting.text.strip()}

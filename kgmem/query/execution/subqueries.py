@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kgmem.query.evaluation.setting import Row
+from kgmem.query.evaluation.environment import Row
 from kgmem.query.execution.candidates import Asking
-from kgmem.query.execution.matching import matches
-from kgmem.query.execution.replacing import renewed
-from kgmem.query.execution.run import Rows, Run, slices
-from kgmem.query.execution.searching import shortest
-from kgmem.query.execution.selecting import wanted
-from kgmem.query.execution.union import united
-from kgmem.query.execution.visiting import visit
+from kgmem.query.execution.executor import Rows, Run, slices
+from kgmem.query.execution.match import matches
+from kgmem.query.execution.paths.selection import wanted
+from kgmem.query.execution.paths.shortest import shortest
+from kgmem.query.execution.projection import distinct
+from kgmem.query.execution.use_graph import visit
+from kgmem.query.execution.writes.delete import renewed
 from kgmem.query.planning.groups import plan_pattern
 from kgmem.query.planning.patterns import PatternBuilder
 from kgmem.query.planning.selectors import search_of
@@ -20,6 +20,16 @@ from kgmem.query.tree.clauses import Subquery
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.tree.patterns import PathPattern, PatternComprehension, PatternPredicate, ShortestPath
 from kgmem.query.values import Node
+
+# UNION: the rows of several parts as one.
+
+
+async def united(run: Run, plan: Plan, parts: list[Rows]) -> Rows:
+    """Give the rows of all parts, each once unless it is UNION ALL."""
+    rows = [row for part in parts for row in part]
+    if len(parts) == 1 or plan.all:
+        return rows
+    return await distinct(run, plan.names, rows)
 
 
 async def answer(run: Run, part: Expression, rows: Sequence[Row]) -> Sequence[Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kgmem.query.evaluation.setting import Row
+from kgmem.query.evaluation.environment import Row
 from kgmem.query.values import Node, Path, Relationship
 from kgmem.query.values.elements import drawn_id
 

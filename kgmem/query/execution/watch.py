@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from kgmem.domain.errors import TimedOut
-from kgmem.query.execution.beside import Beside
 from kgmem.query.execution.limits import Limits
+from kgmem.query.execution.thread_bridge import Beside
 from kgmem.query.values.problems import ValueProblem
 
 _EVERY = 0.02  # Seconds between two looks at the memory.

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from kgmem.query.analysis.clauses import UPDATES
 from kgmem.query.analysis.findings import Analysed, Projected
 from kgmem.query.planning import steps
+from kgmem.query.planning.column_pruning import with_needs
 from kgmem.query.planning.groups import plan_pattern, separate
-from kgmem.query.planning.needs import with_needs
 from kgmem.query.planning.steps import Plan, Step
 from kgmem.query.tree import clauses as tree
 from kgmem.query.tree.expressions import Expression, Property, Variable

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from kgmem.query.planning.lookups import compared, is_stable
 from kgmem.query.planning.names import names_in
 from kgmem.query.planning.patterns import PatternBuilder, conjuncts
+from kgmem.query.planning.predicate_pushdown import compared, is_stable
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.tree.patterns import PathPattern
 

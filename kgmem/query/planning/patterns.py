@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from kgmem.query.errors import CypherError
-from kgmem.query.planning.lookups import keys_in, lookups_in
+from kgmem.query.planning.predicate_pushdown import keys_in, lookups_in
 from kgmem.query.planning.steps import LinkPart, NodePart, PathPart, Pattern
 from kgmem.query.tree.expressions import (
     And,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from kgmem.query.execution.procedures import Procedure
-from kgmem.query.execution.showing import Rows
+from kgmem.query.execution.show import Rows
 from kgmem.query.procedures import apoc, own, ranking, schema, searching, shows, writing
 from kgmem.query.procedures.surroundings import Surroundings
 

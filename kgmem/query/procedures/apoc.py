@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
-from kgmem.query.execution.run import Run
 from kgmem.query.procedures.indexes import declared
 from kgmem.query.procedures.overview import SAMPLE, Overview, overview, quoted
 from kgmem.query.procedures.schema import drawn

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kgmem.domain.schema import GraphSchema
-from kgmem.domain.schema_index import NamedIndex
+from kgmem.domain.schema.index import NamedIndex
+from kgmem.domain.schema.schema import GraphSchema
 from kgmem.query.errors import closest
 from kgmem.query.values import Value
 from kgmem.query.values.problems import ValueProblem

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kgmem.query.execution.run import Run
+from kgmem.query.execution.executor import Run
 from kgmem.query.procedures.surroundings import Surroundings
 from kgmem.query.values import Value
 

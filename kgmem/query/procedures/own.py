@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kgmem.domain.question import Question, What, When, Why
+from kgmem.domain.recall.question import Question, What, When, Why
+from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
-from kgmem.query.execution.run import Run
 from kgmem.query.procedures.searching import held
 from kgmem.query.procedures.surroundings import Surroundings, count_of, given, key_of, procedure
 from kgmem.query.values import Value

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
-from kgmem.query.execution.run import Run
 from kgmem.query.procedures.overview import quoted
 from kgmem.query.procedures.surroundings import Surroundings, count_of, given, procedure
 from kgmem.query.values import Value

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
-from kgmem.query.execution.run import Run
 from kgmem.query.procedures.overview import Overview, kind_counts, label_counts, overview, quoted
 from kgmem.query.procedures.surroundings import Surroundings, procedure
 from kgmem.query.values import Node, Relationship, Value

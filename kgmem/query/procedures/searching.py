@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
-from kgmem.domain.answer import Answer
-from kgmem.domain.question import HitKind, Question, Spot, State, What, When, Where
-from kgmem.domain.schema import GraphSchema
+from kgmem.domain.recall.answer import Answer
+from kgmem.domain.recall.question import HitKind, Question, Spot, State, What, When, Where
+from kgmem.domain.schema.schema import GraphSchema
 from kgmem.query.evaluation.functions.spatial import kilometres, place
+from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
-from kgmem.query.execution.run import Run
 from kgmem.query.procedures.indexes import TEXTS, VECTORS, named_index
 from kgmem.query.procedures.surroundings import Surroundings, count_of, given, key_of, procedure, scope_of
 from kgmem.query.values import Node, Relationship, Value

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kgmem.domain.embedding import EmbeddingSpace
-from kgmem.domain.schema_index import NamedIndex
+from kgmem.domain.graph.embedding import EmbeddingSpace
+from kgmem.domain.schema.index import NamedIndex
+from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
-from kgmem.query.execution.run import Run
-from kgmem.query.execution.showing import Rows
+from kgmem.query.execution.show import Rows
 from kgmem.query.functions import FUNCTIONS
 from kgmem.query.procedures.indexes import TEXTS, VECTORS, Declared, declared
 from kgmem.query.procedures.overview import label_counts

@@ -4,16 +4,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kgmem.domain.answer import Answer
-from kgmem.domain.claim import HeldFact
-from kgmem.domain.graph import Graph, GraphStats
-from kgmem.domain.question import Question
-from kgmem.domain.schema import GraphSchema
-from kgmem.domain.scope import reaches
+from kgmem.domain.claims.claim import HeldFact
+from kgmem.domain.graph.graph import Graph, GraphStats
+from kgmem.domain.graph.scope import reaches
+from kgmem.domain.recall.answer import Answer
+from kgmem.domain.recall.question import Question
+from kgmem.domain.schema.schema import GraphSchema
+from kgmem.query.execution.executor import Run
 from kgmem.query.execution.graph import Graphs
 from kgmem.query.execution.procedures import Procedure
-from kgmem.query.execution.run import Run
-from kgmem.query.execution.statements import Asked, Engine
+from kgmem.query.execution.statements import Engine, StatementRequest
 from kgmem.query.signatures import Field, ProcedureSignature
 from kgmem.query.types import named
 from kgmem.query.values import Node, Value
@@ -37,7 +37,7 @@ class Surroundings:
 
     async def ask(self, run: Run, text: str, **parameters: Value) -> Sequence[Sequence[Value]]:
         """Give the rows of a query, asked in the transaction and the scope of a run."""
-        asked = Asked(text, run.graph, parameters, run.scope, writes=False, limits=run.limits)
+        asked = StatementRequest(text, run.graph, parameters, run.scope, writes=False, limits=run.limits)
         return (await Engine(self.graphs).run_within(asked, run.transaction)).rows
 
     async def found(self, run: Run, question: Question) -> Answer:

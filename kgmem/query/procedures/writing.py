@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
-from kgmem.query.execution.run import Run
-from kgmem.query.execution.statements import Asked, Engine
+from kgmem.query.execution.statements import Engine, StatementRequest
 from kgmem.query.procedures.overview import quoted
 from kgmem.query.procedures.surroundings import Answered, Surroundings, given, procedure
 from kgmem.query.values import Node, Relationship, Value
@@ -23,7 +23,7 @@ class _Writer:
 
     async def write(self, run: Run, text: str, **parameters: Any) -> _Rows:
         """Give the rows of a query that writes; nodes and relationships in them are what the run's rows hold then."""
-        asked = Asked(text, run.graph, parameters, run.scope, writes=True, limits=run.limits)
+        asked = StatementRequest(text, run.graph, parameters, run.scope, writes=True, limits=run.limits)
         done = await self._engine.run_within(asked, run.transaction)
         for name, count in asdict(done.counters).items():
             setattr(run.counters, name, getattr(run.counters, name) + count)

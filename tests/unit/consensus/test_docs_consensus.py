@@ -5,7 +5,7 @@ import io
 import re
 from pathlib import Path
 
-from kgmem.domain.consensus import Method
+from kgmem.domain.claims.consensus import Method
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "consensus.md").read_text()
 

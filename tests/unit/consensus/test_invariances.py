@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kgmem.consensus.claims import MANY, ONE, SET, Stated, arranged, houses
 from kgmem.consensus.methods import METHODS, run
-from kgmem.domain.consensus import Method
+from kgmem.domain.claims.consensus import Method
 from tests.unit.consensus.planted import alike, beliefs, planted, renamed, reordered
 
 CLAIM = st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(0, 4), st.sampled_from([0.3, 0.7, 1.0]))

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgmem.consensus import joint
-from kgmem.consensus.joint import Factor, exclusion, implication, infer, same_origin
+from kgmem.consensus import joint_inference
+from kgmem.consensus.joint_inference import Factor, exclusion, implication, infer, same_origin
+from kgmem.domain.claims.superposition import CollapseRule, collapse, sample, superposed
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.superposition import CollapseRule, collapse, sample, superposed
 
 EVEN = {"no": 0.5, "yes": 0.5}
 
@@ -67,7 +67,7 @@ def test_small_groups_are_exact(case) -> None:
 def test_belief_propagation_is_exact_on_trees(case) -> None:
     beliefs, factors = case
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(joint, "EXACT", 0)
+        patch.setattr(joint_inference, "EXACT", 0)
         found = infer(beliefs, factors)
     assert found.converged
     for name, each in by_hand(beliefs, factors).items():

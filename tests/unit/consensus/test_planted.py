@@ -5,11 +5,11 @@ import pytest
 
 from kgmem.consensus import calibration
 from kgmem.consensus.claims import SET, Stated, arranged
+from kgmem.consensus.latent_truth import chosen_sets
 from kgmem.consensus.methods import METHODS, pick, run
 from kgmem.consensus.outcome import Outcome
 from kgmem.consensus.segments import Segments, choose
-from kgmem.consensus.several import chosen_sets
-from kgmem.domain.consensus import VERIFIED, Method
+from kgmem.domain.claims.consensus import VERIFIED, Method
 from tests.unit.consensus.planted import Planted, accuracy, planted
 
 HONEST = [0.7] * 10

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.consensus.names import people
-from kgmem.consensus.values import distance, merged, read, same
-from kgmem.domain.consensus import ValueKind, ValueRule
+from kgmem.consensus.values import distance, merged, people, read, same
+from kgmem.domain.claims.consensus import ValueKind, ValueRule
 from kgmem.domain.errors import InvalidInput
 
 NUMBER = ValueRule(kind=ValueKind.NUMBER)

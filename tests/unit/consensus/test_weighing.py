@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.consensus.weighing import NumpyConsensus, weigh
-from kgmem.domain.consensus import (
+from kgmem.consensus.engine import NumpyConsensus, weigh
+from kgmem.domain.claims.consensus import (
     Claim,
     ClaimedSource,
     Consensus,
@@ -16,7 +16,7 @@ from kgmem.domain.consensus import (
     Verdict,
 )
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.interval import Interval
+from kgmem.domain.time.interval import Interval
 
 
 def one(verdicts, subject: str = "s") -> Verdict:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfWriter
 
-from kgmem.documents.reading import is_document, sections_of
-from kgmem.domain.document import CHUNK, Document, Section, episodes_of
+from kgmem.documents.read import is_document, sections_of
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.text.document import CHUNK, Document, Section, episodes_of
 
 MARKDOWN = """---
 layout: page

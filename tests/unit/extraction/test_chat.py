@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.extraction import TextToRead
-from kgmem.domain.interval import iso
+from kgmem.domain.text.extraction import TextToRead
+from kgmem.domain.time.interval import iso
 from kgmem.embedding.endpoint import Backoff, Endpoint
 from kgmem.extraction.chat import ChatExtractor, chat_extractor
 from kgmem.extraction.choice import ExtractorChoice

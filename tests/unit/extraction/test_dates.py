@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.dates import date_meant
-from kgmem.domain.interval import iso, parse_time
+from kgmem.domain.time.dates import date_meant
+from kgmem.domain.time.interval import iso, parse_time
 
 SAID = parse_time("2024-03-15T12:00:00Z").start  # A Friday.
 TABLE = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kgmem.domain.extraction import Argument, Extraction, FoundCause, FoundFact, Span, TextToRead
+from kgmem.domain.text.extraction import Argument, Extraction, FoundCause, FoundFact, Span, TextToRead
 from kgmem.extraction.offline import OfflineExtractor
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.extraction import Extraction, FoundCause, TextToRead
-from kgmem.domain.interval import iso
+from kgmem.domain.text.extraction import Extraction, FoundCause, TextToRead
+from kgmem.domain.time.interval import iso
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.extraction.rules import read_texts
 

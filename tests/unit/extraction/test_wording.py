@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.summaries import Sentence
+from kgmem.domain.derived.summaries import Sentence
 from kgmem.extraction.wording import checked, messages_of
 from tests.unit.extraction.test_chat import asking, said
 

@@ -9,7 +9,7 @@ import pytest
 
 from kgmem.domain.errors import TimedOut
 from kgmem.query.execution.limits import Limits
-from kgmem.query.execution.statements import Asked, Engine
+from kgmem.query.execution.statements import Engine, StatementRequest
 
 
 class Slow:
@@ -31,9 +31,9 @@ class Slow:
 
 async def test_a_statement_that_fails_while_it_is_stopped_took_too_long() -> None:
     with pytest.raises(TimedOut, match=r"0\.05 seconds"):
-        await Engine(Slow()).run(Asked("MATCH (n) RETURN n", "any", limits=Limits(seconds=0.05)))
+        await Engine(Slow()).run(StatementRequest("MATCH (n) RETURN n", "any", limits=Limits(seconds=0.05)))
 
 
 async def test_a_statement_that_fails_in_time_fails_as_it_does() -> None:
     with pytest.raises(RuntimeError, match="at once"):
-        await Engine(Slow()).run(Asked("CREATE (n)", "any", writes=True, limits=Limits(seconds=60)))
+        await Engine(Slow()).run(StatementRequest("CREATE (n)", "any", writes=True, limits=Limits(seconds=60)))

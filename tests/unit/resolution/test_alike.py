@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgmem.resolution import alike
+from kgmem.resolution.described import Rarity
 from kgmem.resolution.evidence import BOUNDS, DIFFERENT, UNKNOWN, level
-from kgmem.resolution.rarity import Rarity
 from kgmem.resolution.words import normal, numeral, words
 
 PLAIN = Rarity(0, {})

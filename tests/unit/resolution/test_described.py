@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.resolution import Described, Likeness, LookedUp
+from kgmem.domain.text.resolution import Described, Likeness, LookedUp
 from kgmem.resolution.described import DescribedComparer
 
 NOTHING = LookedUp([], {}, 1)

@@ -6,8 +6,8 @@ null where an argument is).
 
 from collections.abc import Callable, Mapping
 
+from kgmem.query.evaluation.environment import Setting
 from kgmem.query.evaluation.functions import conversion, general, numeric, own, spatial, temporal, text
-from kgmem.query.evaluation.setting import Setting
 from kgmem.query.values import Value
 
 Function = Callable[..., Value]

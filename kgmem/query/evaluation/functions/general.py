@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from kgmem.query.evaluation.access import deleted
 from kgmem.query.evaluation.arithmetic import LONGEST_LIST
-from kgmem.query.evaluation.setting import Setting
+from kgmem.query.evaluation.environment import Setting
 from kgmem.query.values import Node, Path, Point, Relationship, Value, small_id
 from kgmem.query.values.comparison import equals
 from kgmem.query.values.fields import FIELDS

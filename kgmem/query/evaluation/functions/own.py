@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.interval import Interval, parse_time, valid_interval
-from kgmem.query.evaluation.setting import Setting
+from kgmem.domain.time.interval import Interval, parse_time, valid_interval
+from kgmem.query.evaluation.environment import Setting
 from kgmem.query.values import Date, DateTime, LocalDateTime, Node, Relationship, Value
 from kgmem.query.values.problems import ValueProblem, wrong_type
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kgmem.query.evaluation.setting import Setting
+from kgmem.query.evaluation.environment import Setting
 from kgmem.query.values import Date, DateTime, Duration, LocalDateTime, LocalTime, Time, Value, building, reading
 from kgmem.query.values.durations import of_parts, parse_duration
 from kgmem.query.values.instants import INSTANTS, Instant, at_instant

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kgmem.query.evaluation.regex import matches
+from kgmem.query.evaluation.operators import matches
 from kgmem.query.values.problems import ValueProblem
 
 

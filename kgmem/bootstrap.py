@@ -1,0 +1,362 @@
+"""The wiring: builds the façade out of the settings. Nobody else names an implementation."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version as version_of
+from typing import Any
+
+from kgmem.consensus.engine import NumpyConsensus
+from kgmem.domain.derived.summaries import Wording
+from kgmem.domain.errors import InvalidInput, KgmemError, Unavailable
+from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
+from kgmem.domain.graph.graph import Graph
+from kgmem.domain.recall.answer import Answer
+from kgmem.domain.recall.question import Question
+from kgmem.domain.schema.schema import GraphSchema
+from kgmem.domain.text.extraction import Extractor
+from kgmem.embedding.registry import make_embedder
+from kgmem.extraction.choice import ExtractorChoice
+from kgmem.extraction.registry import make_extractor
+from kgmem.formats.named_queries import load_named_queries
+from kgmem.formats.toml_schema import load_schema
+from kgmem.memory import Memory
+from kgmem.query.answers import IDLE, GraphCypher
+from kgmem.query.execution.limits import Limits
+from kgmem.query.procedures.surroundings import Surroundings
+from kgmem.resolution.described import DescribedComparer
+from kgmem.resources import resource
+from kgmem.services.imports.import_reader import describe
+from kgmem.services.ports import Ports
+from kgmem.services.recall.recall import recall
+from kgmem.services.texts.remember import schema_of
+from kgmem.settings import Settings
+from kgmem.stopping import before_sigterm, told_to_stop
+from kgmem.store.claims.claim_store import PostgresClaims
+from kgmem.store.cypher.graphs import PostgresGraphs
+from kgmem.store.db.database import SEARCH_SETTINGS, Database, Lending
+from kgmem.store.db.extensions import read_capabilities
+from kgmem.store.db.migrate import migrate, require_current
+from kgmem.store.derived.communities import PostgresCommunities
+from kgmem.store.derived.extraction_queue import PostgresReadings
+from kgmem.store.derived.similarity import PostgresConnections
+from kgmem.store.derived.summaries import PostgresSummaries
+from kgmem.store.embedded.lifecycle import EmbeddedPostgres
+from kgmem.store.graph.catalog import PostgresCatalog
+from kgmem.store.graph_store import AgeGraphStore
+from kgmem.store.integrity.reports import PostgresInspector
+from kgmem.store.jobs.keys import PostgresKeyRing
+from kgmem.store.jobs.metrics import PostgresVitals
+from kgmem.store.jobs.queue import ProcrastinateQueue, open_queue
+from kgmem.store.jobs.worker import WorkerOptions
+from kgmem.store.load.imports import PostgresImports
+from kgmem.store.load.uploads import Uploads
+from kgmem.store.resolution.merge_store import PostgresMerges
+from kgmem.store.resolution.names import PostgresNames
+from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
+from kgmem.store.sync.retrieval_index import PostgresIndex
+
+logger = logging.getLogger(__name__)
+
+OCCURRENCE = "Event"  # What descends from this label happened: that it is over does not make it untrue.
+Report = Callable[[str], None]
+_REMOTE = ("ollama", "openai")
+_TENDED_EVERY = 600.0  # Seconds between looks at the uploads.
+
+
+def _silent(text: str) -> None:
+    """Report nothing."""
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, *, owner: bool = False, report: Report = _silent) -> AsyncIterator[str]:
+    """Give the URL of the database: the external one, or the embedded one, started where it does not run."""
+    if settings.database_url_text:
+        yield settings.database_url_text
+        return
+    async with EmbeddedPostgres(
+        settings.home, port=settings.postgres_port, report=report, attach=not owner
+    ) as postgres:
+        watch = asyncio.create_task(postgres.keep_running()) if owner else None
+        try:
+            with before_sigterm(postgres.stop):
+                yield postgres.url
+        finally:
+            if watch:
+                watch.cancel()
+                await asyncio.gather(watch, return_exceptions=True)
+
+
+@asynccontextmanager
+async def open_memory(
+    settings: Settings,
+    *,
+    worker: bool = False,
+    owner: bool = False,
+    migrating: bool = False,
+    report: Report = _silent,
+) -> AsyncIterator[Memory]:
+    """Give a memory over the database of the settings.
+
+    `owner` claims the embedded Postgres (one per data folder) and keeps it running; `worker` runs background jobs in
+    this process; `migrating` brings the database up to date first, where otherwise an outdated one is refused
+    (DatabaseOutdated).
+    """
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(open_database(settings, owner=owner, report=report))
+        if migrating:
+            await migrate(url, report=report)
+        else:
+            await require_current(url)
+        memory, queue = await _build(settings, url, stack)
+        if worker:
+            await stack.enter_async_context(queue.worker(handlers(memory), _options(memory)))
+            await stack.enter_async_context(_tending(memory))
+        yield memory
+
+
+async def open_worker(settings: Settings, *, report: Report = _silent) -> None:
+    """Run background jobs until cancelled."""
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(open_database(settings, report=report))
+        await require_current(url)
+        memory, queue = await _build(settings, url, stack)
+        await stack.enter_async_context(_tending(memory))
+        await queue.work(handlers(memory), _options(memory))
+
+
+def _options(memory: Memory) -> WorkerOptions:
+    """Give how a worker of this machine works: on its uploads too, where it can have any."""
+    try:
+        return WorkerOptions(places=(memory.uploads.place,))
+    except Unavailable as error:
+        logger.warning("This worker imports no uploads: %s", error)
+        return WorkerOptions()
+
+
+@asynccontextmanager
+async def _tending(memory: Memory) -> AsyncIterator[None]:
+    """Look after the uploads of this machine beside a block: at its start, and now and then."""
+
+    async def tend() -> None:
+        while not told_to_stop():
+            try:
+                await memory.tend_uploads()
+            except KgmemError as error:
+                logger.warning("The uploads could not be looked after; that is tried again: %s", error)
+            await asyncio.sleep(_TENDED_EVERY)
+
+    task = asyncio.create_task(tend(), name="kgmem uploads")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
+    """Give what a worker does for each task."""
+    return {
+        "embed": memory.embed_waiting,
+        "reembed": memory.reembed,
+        "rebuild": memory.rebuild_index,
+        "absorb": memory.absorb_foreign_writes,
+        "embed_missing": memory.defer_missing_vectors,
+        "build_aside": memory.build_left_indexes,
+        "make_facts": memory.make_facts,
+        "facts_missing": memory.defer_missing_facts,
+        "weigh": memory.run_weigh,
+        "read": memory.read_waiting,
+        "reads_missing": memory.defer_unread,
+        "connect": memory.keep_connected,
+        "group": memory.keep_communities,
+        "summarize": memory.keep_summaries,
+        "summaries_missing": memory.defer_summaries,
+        "groups_missing": memory.defer_grouping,
+        "disconnect": memory.disconnect,
+        "connects_missing": memory.defer_connecting,
+        "import": memory.run_upload,
+        "undo_import": memory.run_undo,
+        "check_integrity": memory.run_integrity_check,
+        "integrity_due": memory.defer_integrity_checks,
+    }
+
+
+async def _build(settings: Settings, url: str, stack: AsyncExitStack) -> tuple[Memory, ProcrastinateQueue]:
+    """Build the façade over a database that is up to date; the stack closes what it opens."""
+    pools = await _open_pools(settings, url, stack)
+    queue = await stack.enter_async_context(open_queue(url))
+    return Memory(await _parts(settings, pools, queue, stack)), queue
+
+
+@dataclass(frozen=True, slots=True)
+class _Pools:
+    """Connections for requests, for searches, and for interactive transactions, which may stay open while idle."""
+
+    main: Database
+    search: Database
+    transaction: Database
+    guard: KeywordIndexGuard
+
+
+async def _open_pools(settings: Settings, url: str, stack: AsyncExitStack) -> _Pools:
+    size = settings.pool_size
+    lending = Lending(settings.pool_share)
+    # Should this process ever lose sight of a transaction, Postgres ends it.
+    forgotten = {"idle_in_transaction_session_timeout": str(int(settings.transaction_idle * 2000))}
+    guard = KeywordIndexGuard(url)
+    stack.push_async_callback(guard.aclose)
+    await guard.open()
+    apart = Lending(settings.transactions_per_key, patience=30.0, by_graph=False)
+    shared: dict[str, Any] = {"statement_timeout": settings.statement_timeout, "guard": guard}
+    return _Pools(
+        await stack.enter_async_context(Database(url, size=size, lending=lending, **shared)),
+        await stack.enter_async_context(Database(url, size=size, settings=SEARCH_SETTINGS, lending=lending, **shared)),
+        await stack.enter_async_context(
+            Database(url, size=settings.transaction_pool_size, settings=forgotten, lending=apart, probe=False, **shared)
+        ),
+        guard,
+    )
+
+
+async def _parts(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, stack: AsyncExitStack) -> Ports:
+    database = pools.main
+    embedders = _Embedders(settings, stack)
+    embedder = embedders.named(settings.embedder, settings.embedder_dimension)
+    core = load_schema(resource("graph_schema"))
+    async with database.connection() as connection:
+        capabilities = await read_capabilities(connection)
+    catalog = PostgresCatalog(database, words=capabilities.bm25, schema_of=lambda graph: schema_of(core, graph))
+    keys = await stack.enter_async_context(PostgresKeyRing(database))
+    index = PostgresIndex(
+        catalog,
+        pools.search,
+        occurrences=_occurrences(core),
+        guard=pools.guard,
+    )
+    store = AgeGraphStore(catalog)
+    vitals = PostgresVitals(database, {"main": pools.main, "search": pools.search, "transaction": pools.transaction})
+    imports = PostgresImports(catalog, describe)
+    uploads = Uploads(settings.home / "uploads")
+    claims = PostgresClaims(catalog, NumpyConsensus())
+    extractor = _extractor(settings, stack)
+    parts = Ports(
+        catalog,
+        store,
+        imports,
+        index,
+        keys,
+        queue,
+        embedder,
+        core,
+        vitals,
+        embedders.of,
+        uploads,
+        claims,
+        extractor=extractor,
+        readings_store=PostgresReadings(catalog),
+        merge_store=PostgresMerges(catalog),
+        names=PostgresNames(catalog),
+        comparer=DescribedComparer(),
+        connection_store=PostgresConnections(catalog),
+        community_store=PostgresCommunities(catalog),
+        summary_store=PostgresSummaries(catalog),
+        inspector=PostgresInspector(index),
+        wording=extractor if isinstance(extractor, Wording) else None,
+    )
+    limits = Limits(seconds=settings.statement_timeout, length=settings.cypher_length)
+    return with_cypher(parts, catalog, limits, Interactive(pools.transaction, settings.transaction_idle))
+
+
+@dataclass(frozen=True, slots=True)
+class Interactive:
+    """What interactive transactions run on, and the seconds that one of them may be idle."""
+
+    database: Database
+    idle: float = IDLE
+
+
+def with_cypher(
+    parts: Ports, catalog: PostgresCatalog, limits: Limits | None = None, interactive: Interactive | None = None
+) -> Ports:
+    """Give parts that answer Cypher too, by an engine whose procedures ask the parts in turn."""
+
+    async def recalled(graph: str, question: Question) -> Answer:
+        return await recall(answering, graph, question)
+
+    graphs = PostgresGraphs(catalog)
+    interactive = interactive or Interactive(catalog.database)
+    around = Surroundings(
+        graphs,
+        recalled,
+        parts.claims.facts_of,
+        catalog.get,
+        catalog.list,
+        catalog.stats,
+        lambda graph: schema_of(parts.core_schema, graph),
+        version_of("kgmem"),
+    )
+    cypher = GraphCypher(
+        graphs, around, limits=limits, transactions=graphs.on(interactive.database), idle=interactive.idle
+    )
+    answering = replace(parts, cypher=cypher, named_queries=load_named_queries(resource("cypher")))
+    return answering
+
+
+def _extractor(settings: Settings, stack: AsyncExitStack) -> Extractor | None:
+    """Give what reads texts, closed with the stack; nothing is loaded before the first text."""
+    choice = ExtractorChoice(
+        processes=settings.extractor_processes,
+        url=settings.extractor_url,
+        key=settings.extractor_key.get_secret_value() if settings.extractor_key else None,
+        timeout=settings.extractor_timeout,
+        parallel=settings.extractor_parallel,
+        per_minute=settings.extractor_per_minute,
+        most_tokens=settings.extractor_tokens,
+        most_cost=settings.extractor_cost,
+        price_in=settings.extractor_price_in,
+        price_out=settings.extractor_price_out,
+    )
+    extractor = make_extractor(settings.extractor, choice)
+    if extractor:
+        stack.push_async_callback(extractor.aclose)
+    return extractor
+
+
+class _Embedders:
+    """Makes embedders by name or by space, each once, and lets go of them with the stack."""
+
+    def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
+        self._settings = settings
+        self._stack = stack
+        self._made: dict[str, Embedder | None] = {}
+
+    def named(self, name: str, dimension: int | None) -> Embedder | None:
+        """Give the embedder of a name such as minilm or ollama:nomic-embed-text; None for none."""
+        settings = self._settings
+        key = settings.embedder_key.get_secret_value() if settings.embedder_key else None
+        embedder = make_embedder(
+            name, url=settings.embedder_url, key=key, dimension=dimension, timeout=settings.embedder_timeout
+        )
+        if embedder:
+            self._stack.push_async_callback(embedder.aclose)
+        return embedder
+
+    def of(self, space: EmbeddingSpace) -> Embedder | None:
+        """Give the embedder of a space that a graph was made in; None when its vectors cannot be made here."""
+        if space.id not in self._made:
+            remote = space.provider in _REMOTE
+            name = f"{space.provider}:{space.model}" if remote else space.provider
+            try:
+                embedder = self.named(name, space.dimension if remote else None)
+            except InvalidInput:  # A provider of vectors that callers give, or one that is no longer installed.
+                embedder = None
+            self._made[space.id] = embedder if embedder and embedder.space.id == space.id else None
+        return self._made[space.id]
+
+
+def _occurrences(core: GraphSchema) -> Callable[[Graph], Sequence[str]]:
+    """Give what names the labels of a graph whose past is not superseded."""
+    return lambda graph: schema_of(core, graph).with_descendants(OCCURRENCE)

@@ -1,0 +1,221 @@
+"""Reads a server's database, or what a query returns, as records.
+
+First the ids of all that is to be read are listed, then each is asked for, a page at a time. So the reading is one
+list, in one order, whatever is written to the source meanwhile; nothing is skipped or read twice; a page that fails is
+asked for again; and no page takes longer than another, as with SKIP.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import orjson
+from neo4j import ManagedTransaction
+from neo4j.exceptions import BrokenRecordError, ClientError
+
+from kgmem.bridges.neo4j.connection import Connection, run
+from kgmem.bridges.neo4j.elements import elements
+from kgmem.bridges.neo4j.ids import KINDS, Ids, Kind
+from kgmem.bridges.neo4j.shapes import DEFAULT_LABEL, Unshaping, natural_key
+from kgmem.bridges.neo4j.statements import BY_ELEMENT_ID, BY_NUMBER, Reading
+from kgmem.bridges.neo4j.values import as_json
+from kgmem.bridges.servers import Server
+from kgmem.domain.errors import InvalidInput
+from kgmem.formats.property_graph.elements import edge_ids
+from kgmem.formats.records import Located, ReadOptions, Record, Rejected, rejected
+
+OPTIONS: Mapping[str, str] = {
+    "key": "the property that is an entity's key; left out, what kgmem wrote or the server's element id",
+    "label": f"the label under which kgmem wrote, which is no label of an entity ({DEFAULT_LABEL})",
+    "edge_ids": "a relationship's id counts between its ends (between), is its key (key), or not (ignore)",
+}
+_PAGE = 1000
+_ID_ROWS = 5000  # That the server sends at a time.
+_FIRST_WITH_ELEMENT_IDS = (5, 0)  # Version of Bolt.
+_GONE = "It was deleted while the database was read, or is no element that the database holds."
+
+_Make: TypeAlias = Callable[[Any], Record]
+
+
+class _NumbersOnly(Exception):
+    """The server has no elementId()."""
+
+
+class Neo4jOrigin:
+    """The records of one database, or of what a query returns. It may be read again, and then reads the same ids."""
+
+    def __init__(self, server: Server, query: str | None = None) -> None:
+        """Take what is to be read; nothing is asked of the server yet."""
+        self.name = server.name
+        self.options = OPTIONS
+        self._server = server
+        self._query = query
+        self._ids: Ids | None = None
+        self._statements = BY_ELEMENT_ID
+        self._total: int | None = None
+        self._done = 0
+
+    def identity(self) -> Mapping[str, Any]:
+        """Give address, query, and count and digest of the ids, which are listed now unless they were."""
+        ids = self._listed()
+        return {"name": self.name, "size": ids.count(), "query": self._query, "ids": ids.digest()}
+
+    def read(self, options: ReadOptions) -> Generator[Located | Rejected, None, None]:
+        """Give the nodes, then the relationships; what cannot be read of one is a rejection."""
+        unshaping = _unshaping(options)
+        ids = self._listed()
+        self._done = 0
+        with Connection(self._server) as connection:
+            for kind in KINDS:
+                for page in ids.pages(kind, _PAGE):
+                    for found in self._page(connection, kind, page, unshaping):
+                        yield found
+                        self._done += 1
+
+    def progress(self) -> tuple[int, int | None]:
+        """Give how many records were read, and of how many."""
+        return self._done, self._total
+
+    def _listed(self) -> Ids:
+        """Give the ids of all that is to be read."""
+        if self._ids is None:
+            ids = Ids()
+            with Connection(self._server) as connection:
+                self._statements = _statements(connection)
+                if self._query is None:
+                    # The relationships first: then their ends are among the nodes, unless they were deleted since.
+                    _list_all(connection, ids, "relationship", self._statements.relationship_ids)
+                    _list_all(connection, ids, "node", self._statements.node_ids)
+                else:
+                    _list_returned(connection, ids, self._query)
+            self._ids, self._total = ids, ids.count()
+        return self._ids
+
+    def _page(
+        self, connection: Connection, kind: Kind, page: Sequence[str], unshaping: Unshaping
+    ) -> Iterator[Located | Rejected]:
+        """Give what became of each id of a page, in its order."""
+        told = self._statements
+        statement, make = (
+            (told.nodes, lambda row: _node(row, unshaping))
+            if kind == "node"
+            else (told.relationships, lambda row: _link(row, unshaping))
+        )
+
+        def work(transaction: ManagedTransaction) -> dict[str, _Found]:
+            rows = run(transaction, statement, ids=told.parameter(list(page)), key=unshaping.key)
+            return {str(row["id"]): _found(row, make) for row in rows}
+
+        found = connection.read(work)
+        for number, id_ in enumerate(page, start=self._done + 1):
+            result = found.pop(id_, None) or _Found(None, _GONE, orjson.dumps({"id": id_}).decode())
+            if result.record is not None:
+                yield Located(number, result.record)
+            else:
+                yield rejected(number, result.reason, result.text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a row gave: a record, or why it gives none and what it said."""
+
+    record: Record | None
+    reason: str = ""
+    text: str = ""
+
+
+def _found(row: Any, make: _Make) -> _Found:
+    try:
+        return _Found(make(row))
+    except InvalidInput as error:
+        return _Found(None, str(error), orjson.dumps(dict(row), default=_shown).decode())
+    except BrokenRecordError as error:
+        reason = f"One of its values is none that the driver knows: {error.__cause__}."
+        return _Found(None, reason, orjson.dumps({"id": row["id"]}).decode())
+
+
+def _shown(value: Any) -> Any:
+    try:
+        return as_json(value)
+    except InvalidInput:
+        return f"({type(value).__name__})"
+
+
+def _node(row: Any, unshaping: Unshaping) -> Record:
+    return unshaping.node(str(row["id"]), row["labels"], row["properties"], row["natural"])
+
+
+def _link(row: Any, unshaping: Unshaping) -> Record:
+    start, end = (_key(row, name, unshaping) for name in ("start", "end"))
+    return unshaping.link(str(row["id"]), row["kind"], (start, end), row["properties"])
+
+
+def _key(row: Any, end: str, unshaping: Unshaping) -> str:
+    """Give the key of one end, as its node has it."""
+    own = row[f"{end}_key"]
+    natural = natural_key(row[f"{end}_natural"]) if unshaping.key is not None else None
+    return natural or (own if isinstance(own, str) else str(row[f"{end}_id"]))
+
+
+def _unshaping(options: ReadOptions) -> Unshaping:
+    told = options.options
+    unknown = sorted(told.keys() - OPTIONS.keys())
+    if unknown:
+        raise InvalidInput(
+            f"Reading from a server has no option {unknown[0]!r}.", mend=f"Options are {', '.join(OPTIONS)}."
+        )
+    return Unshaping(told.get("label", DEFAULT_LABEL), told.get("key") or None, edge_ids(told))
+
+
+def _statements(connection: Connection) -> Reading:
+    """Give the statements that the server answers: older ones, and some that are not Neo4j, know numbers only."""
+    if connection.version < _FIRST_WITH_ELEMENT_IDS:
+        return BY_NUMBER
+
+    def ask(transaction: ManagedTransaction) -> None:
+        try:
+            run(transaction, f"{BY_ELEMENT_ID.node_ids} LIMIT 1").consume()
+        except ClientError as error:
+            # Whatever else is wrong, the user may not read or the database is away, is no matter of the function.
+            if (error.code or "").startswith("Neo.ClientError.Statement."):
+                raise _NumbersOnly from error
+            raise
+
+    try:
+        connection.read(ask)
+    except _NumbersOnly:
+        return BY_NUMBER
+    return BY_ELEMENT_ID
+
+
+def _list_all(connection: Connection, ids: Ids, kind: Kind, statement: str) -> None:
+    def work(transaction: ManagedTransaction) -> None:
+        ids.clear(kind)
+        for row in run(transaction, statement):
+            ids.add(kind, row["id"])
+
+    connection.read(work, rows=_ID_ROWS)
+
+
+def _list_returned(connection: Connection, ids: Ids, query: str) -> None:
+    """List what a query returns, and the ends of its relationships."""
+
+    def work(transaction: ManagedTransaction) -> int:
+        for kind in KINDS:
+            ids.clear(kind)
+        rows = 0
+        result = run(transaction, query)
+        for row in result:
+            rows += 1
+            for kind, id_ in elements(list(row)):
+                ids.add(kind, id_)
+        if result.consume().counters.contains_updates:
+            # Neo4j refuses to write where only reading was asked for; other servers may not. This undoes it.
+            raise InvalidInput("The query changes the database.", mend="Give a query that only reads.")
+        return rows
+
+    if connection.read(work) and not ids.count():
+        raise InvalidInput(
+            "The query returns no node, relationship or path.",
+            mend="Return them whole, and not their properties: MATCH p = (:Person)-[:KNOWS]->() RETURN p",
+        )

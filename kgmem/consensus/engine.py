@@ -1,0 +1,144 @@
+"""Typed claims in, verdicts out: the whole way through gathering, a method for each shape, copies, trust and states."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kgmem.consensus import accu, calibration, single_fact
+from kgmem.consensus.claims import SET, arranged
+from kgmem.consensus.fact_grouping import Gathered, Speakers, gather, numbered, stated
+from kgmem.consensus.methods import CROWD_FACTS, Picked, pick, settled
+from kgmem.consensus.segments import Segments
+from kgmem.consensus.source_reliability import Part, copies_of, standings
+from kgmem.consensus.verdicts import superseded, verdicts_of
+from kgmem.domain.claims.consensus import (
+    VERIFIED,
+    Claim,
+    ClaimedSource,
+    KnownSources,
+    Method,
+    Setting,
+    ValueRule,
+    Verdict,
+    Weighed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NumpyConsensus:
+    """The port `Consensus`, by arrays in memory."""
+
+    copies: bool = True
+
+    def weigh(
+        self,
+        claims: Sequence[Claim],
+        *,
+        sources: Sequence[ClaimedSource] = (),
+        rules: Mapping[str, ValueRule] | None = None,
+        verified: float = VERIFIED,
+    ) -> Weighed:
+        """Give what the claims come to. Raises InvalidInput for a value that is not of its rule's kind."""
+        return weigh(claims, sources=sources, rules=rules, verified=verified, copies=self.copies)
+
+    def again(
+        self, claims: Sequence[Claim], known: KnownSources, rule: ValueRule, setting: Setting
+    ) -> Sequence[Verdict]:
+        """Give the verdicts on the claims of one subject and predicate, by what is known of their sources."""
+        if not claims:
+            return ()
+        facts = gather(claims, {claims[0].predicate: rule})
+        if rule.method is not Method.AUTO:
+            setting = replace(setting, method=rule.method)
+        if single_fact.fits(facts, setting):
+            return superseded(single_fact.weigh_alone(facts, known, setting, rule), facts.rules)
+        asked = {claims[0].predicate: replace(rule, method=setting.method)}
+        sources = [ClaimedSource(name, each, known.houses.get(name)) for name, each in sorted(known.trust.items())]
+        return weigh(claims, sources=sources, rules=asked, verified=rule.verified, copies=False).verdicts
+
+
+def weigh(
+    claims: Sequence[Claim],
+    *,
+    sources: Sequence[ClaimedSource] = (),
+    rules: Mapping[str, ValueRule] | None = None,
+    verified: float = VERIFIED,
+    copies: bool = True,
+) -> Weighed:
+    """Give what claims come to: verdicts in order of subject, predicate and time; sources and copies by name."""
+    known = {source.key: source for source in sources}
+    gathered = gather(claims, rules or {})
+    speakers = numbered(claims, known)
+    parts, reasons = [], {}
+    settings: dict[str, Setting] = {}
+    for facts, wanted in _shapes(gathered, speakers):
+        arrays, keys = stated(gathered, facts, speakers)
+        outcome, picked = settled(arranged(arrays), wanted, copies=copies)
+        parts.append(Part(outcome, keys, facts, picked))
+        settings |= _settings(gathered, parts[-1])
+        for fact in facts:
+            reasons[gathered.facts[fact].predicate] = picked.reason
+    told: list[Verdict] = []
+    for part in parts:
+        told += verdicts_of(gathered, part, verified)
+    return Weighed(
+        verdicts=superseded(told, gathered.rules),
+        sources=standings(parts, speakers.names, known, gathered),
+        copies=copies_of(parts, speakers.names),
+        reasons=dict(sorted(reasons.items())),
+        settings=dict(sorted(settings.items())),
+    )
+
+
+def _settings(gathered: Gathered, part: Part) -> dict[str, Setting]:
+    """Give by what each predicate of a part was weighed."""
+    outcome = part.outcome
+    claims = outcome.claims
+    segments = Segments.of(claims)
+    false = accu.false_values(claims)
+    voice = np.ones(len(claims.source)) if outcome.voice is None else outcome.voice
+    alike = calibration.likeness_of_errors(segments, outcome.probability, outcome.trust, voice)
+    return {
+        gathered.facts[int(fact)].predicate: Setting(part.picked.method, part.picked.reason, float(false[at]), alike)
+        for at, fact in enumerate(claims.facts.tolist())
+    }
+
+
+def _shapes(gathered: Gathered, speakers: Speakers) -> list[tuple[list[int], Picked]]:
+    """Part the facts by the method that their predicate asks for or its shape suggests.
+
+    Predicates of one method are weighed together, so that trust that is earned on one counts on the others; answers
+    to questionnaires and lists are not, since each has its own vocabulary.
+    """
+    by_predicate: dict[tuple[str, int], list[int]] = {}
+    for at, fact in enumerate(gathered.facts):
+        by_predicate.setdefault((fact.predicate, fact.mode), []).append(at)
+    together: dict[tuple[str, str], tuple[list[int], Picked]] = {}
+    for (predicate, mode), facts, picked in _picked(gathered, speakers, by_predicate):
+        single_fact = picked.method is Method.DAWID_SKENE or mode == SET
+        place = (picked.method.value, predicate if single_fact else "")
+        held, first = together.get(place, ([], picked))
+        together[place] = (held + facts, first)
+    return [(sorted(facts), picked) for facts, picked in together.values()]
+
+
+def _picked(
+    gathered: Gathered, speakers: Speakers, by_predicate: Mapping[tuple[str, int], list[int]]
+) -> Iterator[tuple[tuple[str, int], list[int], Picked]]:
+    """Give the method of each predicate; those with too few facts to have a shape are looked at together, by mode."""
+    few: dict[int, list[int]] = {}
+    small = []
+    for (predicate, mode), facts in sorted(by_predicate.items()):
+        rule = gathered.rules.get(predicate, ValueRule())
+        if rule.method is not Method.AUTO:
+            reason = f"The rule of {predicate} asks for {rule.method.value}."
+            yield (predicate, mode), facts, Picked(rule.method, reason, asked=True)
+        elif sum(len(gathered.facts[fact].claims) > 1 for fact in facts) >= CROWD_FACTS:
+            yield (predicate, mode), facts, pick(arranged(stated(gathered, facts, speakers)[0]))
+        else:
+            small.append((predicate, mode))
+            few.setdefault(mode, []).extend(facts)
+    picked = {mode: pick(arranged(stated(gathered, facts, speakers)[0])) for mode, facts in few.items()}
+    for predicate, mode in small:
+        yield (predicate, mode), by_predicate[predicate, mode], picked[mode]

@@ -1,0 +1,1 @@
+"""Claims: who said what, consensus over them, and the rules of facts."""

@@ -1,0 +1,261 @@
+"""Claims as callers state them and as the store holds them, and what is decided on the facts that they speak of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.scope import check_scope
+from kgmem.domain.graph.statement import check_keys, check_labels
+from kgmem.domain.time.interval import valid_interval
+
+MOST_CLAIMS = 10_000  # Of one batch.
+Action = Literal["accept", "reject", "defer", "collapse", "observe", "undo", "correlate", "withdraw", "source"]
+ACTIONS: tuple[Action, ...] = (
+    "accept", "reject", "defer", "collapse", "observe", "undo", "correlate", "withdraw", "source",
+)  # fmt: skip
+LASTING = frozenset({"accept", "reject", "collapse", "observe"})  # What holds until it is undone.
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimStatement:
+    """One source's statement: that a relationship leads to `object`, or that a property (or relationship) has a value.
+
+    With both, `value` is what is claimed of the relationship to `object`: a figure, a date, a position. The same
+    statement of the same source is one claim, however often it is sent.
+    """
+
+    source: str
+    subject: str
+    predicate: str
+    object: str | None = None
+    value: Any = None
+    valid_from: str | None = None
+    valid_to: str | None = None
+    confidence: float = 1.0
+    episode: str | None = None
+    span: tuple[int, int] | None = None
+    scope: str = ""
+    id: int | None = None
+    known_from: str | None = None
+    known_to: str | None = None
+    relationship: int | None = None  # As held: the relationship that says it.
+
+    @property
+    def about(self) -> str:
+        """The other end, where a value of a relationship is claimed; else nothing."""
+        return self.object or "" if self.value is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Claims taken back: how many, ids that were not there, and the relationships (ids) that went with them.
+
+    `dry_run`: nothing was taken back; this is what would be.
+    """
+
+    withdrawn: int
+    missing: Sequence[int]
+    relationships: Sequence[int] = ()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BroughtBy:
+    """The episode (its id) that brings a claim; a lasting claim was told no end."""
+
+    episode: int
+    lasting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """How many claims a batch made and how many it found as they are, and their ids in the order of the batch."""
+
+    created: int
+    unchanged: int
+    ids: Sequence[int]
+    facts: Sequence[int]  # Those that the claims speak of.
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One value of a fact, with the ids of its claims."""
+
+    value: Any
+    probability: float
+    sources: Sequence[str]
+    independent: float
+    claims: Sequence[int]
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFact:
+    """A fact as consensus has it: the value that is believed, its state, and every value that is claimed.
+
+    `probability` is that of the value, 0 to 1; `options` holds every value with its own, that one included.
+    """
+
+    id: int
+    scope: str
+    subject: str
+    predicate: str
+    about: str
+    value: Any
+    state: str
+    probability: float
+    trust: float
+    supporting: float
+    opposing: float
+    method: str
+    reason: str
+    options: Sequence[Option]
+    valid_from: str | None
+    valid_to: str | None
+    known_from: str
+    decision: "Decision | None" = None
+    relationships: Sequence[int] = ()
+    critical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person, a rule or an observation decided; an entry of the audit trail."""
+
+    id: int
+    action: str
+    by: str
+    reason: str
+    at: str
+    scope: str = ""
+    fact: int | None = None
+    subject: str | None = None
+    predicate: str | None = None
+    value: Any = None
+    claims: Sequence[int] = ()
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    ended: str | None = None
+    ended_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A decision to take: which facts, what, which value, by whom and why."""
+
+    action: Action
+    facts: Sequence[int]
+    by: str
+    reason: str
+    value: Any = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Adjudication:
+    """What a ruling does to one fact: its value and state before and after."""
+
+    fact: int
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    decision: int | None = None  # None: nothing was written, since it was a dry run.
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStanding:
+    """How far a source is trusted in a scope, why, and what was held of it before."""
+
+    source: str
+    trust: float
+    prior: float
+    claims: int
+    checked: int
+    domains: Mapping[str, float]
+    reason: str
+    known_from: str | None
+    parent: str | None = None
+    domain: str | None = None
+    copies: Sequence[Mapping[str, Any]] = ()
+    history: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FactFilter:
+    """Which facts a listing shows: those of one scope that meet all that is set; without `known_at`, as of now.
+
+    `subject` is the key of an entity, `predicate` a kind of relationship or a property, `limit` the size of a page.
+    """
+
+    scope: str = ""
+    subject: str | None = None
+    predicate: str | None = None
+    states: Sequence[str] = ()
+    known_at: str | None = None
+    cursor: str | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFilter:
+    """Which claims a listing shows: those of one scope that meet all that is set; without `known_at`, as of now.
+
+    `subject` is the key of an entity, `predicate` a kind of relationship or a property, `source` the key of a source.
+    """
+
+    scope: str = ""
+    subject: str | None = None
+    predicate: str | None = None
+    source: str | None = None
+    withdrawn: bool = False  # Those too that were taken back.
+    known_at: str | None = None
+    cursor: str | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Correlated:
+    """Facts that hang together: values that exclude, imply, or stand and fall with each other."""
+
+    kind: Literal["exclusion", "implication", "same_origin"]
+    facts: Sequence[int]
+    values: Sequence[Any]  # Of each fact, the value that is meant.
+    reason: str
+    by: str
+    strength: float = 0.9
+    scope: str = ""
+    found: bool = False
+    id: int | None = None
+    known_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Whether a graph supports a claim, contradicts it, or knows nothing of it; and by what."""
+
+    verdict: Literal["supports", "contradicts", "unknown"]
+    probability: float | None
+    reason: str
+    facts: Sequence[HeldFact] = ()
+    claim: ClaimStatement | None = None  # What was understood, of a text.
+
+
+def check_claims(stated: Sequence[ClaimStatement]) -> None:
+    """Refuse claims that nothing could be made of. Raises InvalidInput."""
+    if len(stated) > MOST_CLAIMS:
+        raise InvalidInput(f"{len(stated)} claims are too many at once.", mend=f"Send {MOST_CLAIMS} at the most.")
+    check_keys(key for each in stated for key in (each.source, each.subject, each.object) if key is not None)
+    check_labels({each.predicate for each in stated})
+    for scope in {each.scope for each in stated}:
+        check_scope(scope)
+    for each in stated:
+        if each.object is None and each.value is None:
+            raise InvalidInput(
+                f"A claim on {each.predicate} of {each.subject!r} claims nothing.", mend="Give object or value."
+            )
+        if not 0 <= each.confidence <= 1:
+            raise InvalidInput(f"confidence is {each.confidence}.", mend="Give a number from 0 to 1.")
+        if each.span is not None and not 0 <= each.span[0] <= each.span[1]:
+            raise InvalidInput(f"span is {list(each.span)}.", mend="Give where it begins and ends in the episode.")
+        if each.valid_from is not None or each.valid_to is not None:
+            valid_interval(each.valid_from, each.valid_to)

@@ -1,0 +1,185 @@
+"""From weighed claims to what is held of a fact: the rule of its predicate, then the decisions of people."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kgmem.domain.claims.claim import Decision, Option
+from kgmem.domain.claims.consensus import FactState, Policy, ValueRule, Verdict
+from kgmem.domain.time.interval import Interval
+
+_AGAINST = 0.5  # So much of an independent voice is an objection.
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimTimes:
+    """When a claim became valid in the world, and known."""
+
+    valid: int | None
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A fact as it shall be held."""
+
+    valid: Interval
+    options: Sequence[Option]
+    probability: float
+    trust: float
+    supporting: float
+    opposing: float
+    state: FactState
+    method: str
+    reason: str
+    several: bool = False  # A set: all that is chosen is true at once.
+    decision: int | None = None
+    ended: Sequence[int] = ()  # Decisions that new evidence overtakes.
+
+    @property
+    def value(self) -> Any:
+        """What is held true: one value, or a list of those that are true at once."""
+        chosen = [option.value for option in self.options if option.chosen]
+        return chosen if self.several else chosen[0] if chosen else None
+
+
+def drafted(verdict: Verdict, ids: Sequence[int]) -> Draft:
+    """Give the draft of a verdict; `ids` are those of the claims that were weighed, in their order."""
+    several = isinstance(verdict.value, tuple)
+    chosen = [*verdict.chosen]
+    options = [
+        Option(each.value, each.probability, each.sources, each.independent, [ids[at] for at in each.claims], here)
+        for here, group in ((True, chosen), (False, verdict.alternatives))
+        for each in group
+    ]
+    return Draft(
+        verdict.valid,
+        options,
+        verdict.probability,
+        verdict.trust,
+        verdict.supporting,
+        verdict.opposing,
+        verdict.state,
+        verdict.method.value,
+        verdict.reason,
+        several,
+    )
+
+
+def decided(
+    draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes], decisions: Sequence[Decision] = ()
+) -> Draft:
+    """Give what is held: by the rule's threshold and policy, then by the decisions that stand, the oldest first."""
+    held = _by_policy(replace(draft, state=_state(draft, rule)), rule, times)
+    mine = {claim for option in draft.options for claim in option.claims}
+    for decision in decisions:
+        if mine & set(decision.claims):
+            held = _by_decision(held, rule, times, decision)
+    return held
+
+
+def state_of(probability: float, opposing: float, verified: float) -> FactState:
+    """Give the state of a fact by itself: verified from the threshold on, below it contested or merely unverified."""
+    if probability >= verified:
+        return FactState.VERIFIED
+    return FactState.CONTESTED if opposing >= _AGAINST else FactState.UNVERIFIED
+
+
+def _state(draft: Draft, rule: ValueRule) -> FactState:
+    if draft.state is FactState.SUPERSEDED:
+        return FactState.SUPERSEDED
+    return state_of(draft.probability, draft.opposing, rule.verified)
+
+
+def _by_policy(draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes]) -> Draft:
+    if draft.state is FactState.SUPERSEDED:
+        return draft
+    if rule.policy is Policy.MANUAL:
+        state = FactState.CONTESTED if draft.opposing >= _AGAINST else FactState.UNVERIFIED
+        return replace(draft, state=state, reason=f"{draft.reason} A person decides on {rule.policy.value} predicates.")
+    if rule.policy is Policy.RECENCY and not draft.several and len(draft.options) > 1:
+        newest = max(draft.options, key=lambda option: _newest(option, times))
+        told = _chosen(draft, newest)
+        reason = f"By recency: what was said last counts. {draft.reason}"
+        return replace(told, state=FactState.VERIFIED, reason=reason)
+    return draft
+
+
+def _newest(option: Option, times: Mapping[int, ClaimTimes]) -> tuple[int, int]:
+    mine = [times[claim] for claim in option.claims if claim in times]
+    least = -(2**63)
+    return max(((each.valid if each.valid is not None else least, each.known) for each in mine), default=(least, least))
+
+
+def _chosen(draft: Draft, option: Option) -> Draft:
+    """Give the draft in which one option is what is held, as probable as it was weighed."""
+    others = [replace(each, chosen=False) for each in draft.options if each is not option]
+    return replace(
+        draft,
+        options=[replace(option, chosen=True), *others],
+        probability=option.probability,
+        supporting=option.independent,
+        opposing=sum(each.independent for each in others if each.probability > 0),
+        several=False,
+    )
+
+
+def _by_decision(draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes], decision: Decision) -> Draft:
+    meant = next((option for option in draft.options if set(option.claims) & set(decision.claims)), None)
+    if meant is None:
+        return draft
+    if decision.action == "collapse" and _overtaken(draft, meant, times, decision):
+        return replace(draft, ended=[*draft.ended, decision.id])
+    told = f"{_WORDS[decision.action]} by {decision.by}: {decision.reason} (Weighed, it had {meant.probability:.2f}.)"
+    if decision.action == "reject":
+        return _rejected(draft, rule, meant, decision, told)
+    sure = replace(meant, probability=1.0)
+    options = [sure if each is meant else replace(each, probability=0.0) for each in draft.options]
+    taken = _chosen(replace(draft, options=options), sure)
+    return replace(taken, state=FactState.VERIFIED, reason=told, decision=decision.id)
+
+
+_WORDS = {"accept": "Accepted", "reject": "Rejected", "collapse": "Collapsed", "observe": "Observed"}
+
+
+def _overtaken(draft: Draft, meant: Option, times: Mapping[int, ClaimTimes], decision: Decision) -> bool:
+    """Say whether another value was claimed after a distribution was collapsed to this one."""
+    at = int(decision.detail.get("known", 0))
+    return any(
+        times[claim].known > at
+        for option in draft.options
+        if option is not meant
+        for claim in option.claims
+        if claim in times
+    )
+
+
+def _rejected(draft: Draft, rule: ValueRule, meant: Option, decision: Decision, told: str) -> Draft:
+    left = max(1.0 - meant.probability, 1e-9)
+    out = replace(meant, probability=0.0, chosen=False)
+    options = [
+        out if each is meant else replace(each, probability=min(each.probability / left, 1.0)) for each in draft.options
+    ]
+    alive = [each for each in options if each is not out and each.probability > 0]
+    base = replace(draft, options=options, decision=decision.id, reason=f"{told} {draft.reason}")
+    if not alive:
+        return replace(base, probability=0.0, supporting=0.0, state=FactState.INVALIDATED, reason=told)
+    best = max(alive, key=lambda each: (each.chosen, each.probability))
+    taken = _chosen(base, best)
+    return replace(taken, state=state_of(best.probability, 0.0, rule.verified))
+
+
+def moved(draft: Draft, probabilities: Sequence[float], rule: ValueRule, why: str) -> Draft:
+    """Give the draft with other probabilities for its options, in their order, and what is held by them."""
+    options = [replace(each, probability=sure) for each, sure in zip(draft.options, probabilities, strict=True)]
+    best = max(options, key=lambda each: (each.probability, each.chosen))
+    taken = _chosen(replace(draft, options=options), best)
+    if draft.decision is not None:
+        return replace(taken, state=draft.state)
+    return replace(
+        taken,
+        state=draft.state
+        if draft.state is FactState.SUPERSEDED
+        else state_of(best.probability, taken.opposing, rule.verified),
+        reason=f"{why} {draft.reason}",
+    )

@@ -1,0 +1,121 @@
+"""The port of claims: what the services need of whoever stores them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from kgmem.domain.claims.claim import (
+    Adjudication,
+    BroughtBy,
+    ClaimFilter,
+    ClaimResult,
+    ClaimStatement,
+    Correlated,
+    Decision,
+    FactFilter,
+    HeldFact,
+    Ruling,
+    SourceStanding,
+    Withdrawn,
+)
+from kgmem.domain.graph.entity import Page
+
+
+class ClaimStore(Protocol):
+    """Claims, and what is made of them; each write is one transaction."""
+
+    async def put(
+        self, graph: str, claims: Sequence[ClaimStatement], *, brought: Sequence[BroughtBy] | None = None
+    ) -> ClaimResult:
+        """Store claims, and weigh the facts that they speak of; `brought` notes of each which episode brought it."""
+
+    async def replace(self, graph: str, claims: Sequence[ClaimStatement], former: Sequence[int]) -> ClaimResult:
+        """Let claims take the place of others of their scopes, subjects and predicates, in one transaction.
+
+        The episodes that brought these brought them. The facts of all are weighed.
+        """
+
+    async def withdraw(self, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
+        """Take back claims of exactly this scope; if dry, only say what that would do."""
+
+    async def claims_by(
+        self, graph: str, scope: str, *, source: str | None, episode: str | None, after: int, limit: int
+    ) -> Sequence[int]:
+        """Give the next current claims (ids above `after`) that a source, or a text, states in exactly this scope."""
+
+    async def uncite(
+        self, graph: str, keys: Sequence[str], scope: str, *, spared: Sequence[int] = (), dry_run: bool = False
+    ) -> int:
+        """Let no claim cite texts of exactly this scope: each cites another that states the same, or is withdrawn.
+
+        Gives how many are withdrawn; `spared` (ids) stay as they are.
+        """
+
+    async def weigh_edges(self, graph: str, relationships: Sequence[int]) -> int:
+        """Weigh the facts of which relationships that were just written state something new; gives how many."""
+
+    async def weigh_subjects(
+        self, graph: str, subjects: Sequence[tuple[str, str]], ids: Sequence[int]
+    ) -> Mapping[int, int]:
+        """Weigh what was just stated of entities (scope, key); gives the versions that these ids have now."""
+
+    async def weigh_stale(self, graph: str, most: int | None = None) -> int:
+        """Weigh the facts of which claims came or went and were not weighed since, at most so many; gives how many."""
+
+    async def weigh_all(self, graph: str) -> Mapping[str, Any]:
+        """Weigh all claims of a graph together; gives counts."""
+
+    async def due(self, graph: str) -> bool:
+        """Say whether so much was claimed since the last full run that another is worth it."""
+
+    async def any(self, graph: str) -> bool:
+        """Say whether anything was claimed."""
+
+    async def fact(self, graph: str, id_: int, scope: str, *, known_at: str | None = None) -> HeldFact:
+        """Give a fact by its id or a relationship's. Raises NotFound."""
+
+    async def facts_by_id(
+        self, graph: str, ids: Sequence[int], scope: str, *, known_at: str | None = None
+    ) -> Mapping[int, HeldFact]:
+        """Give facts by their ids or those of relationships; what there is none of is missing."""
+
+    async def facts(self, graph: str, asked: FactFilter, *, predicates: Sequence[str] | None = None) -> Page[HeldFact]:
+        """Give a page of the facts that a scope sees."""
+
+    async def facts_of(self, graph: str, scope: str, subject: str, predicate: str | None) -> Sequence[HeldFact]:
+        """Give what a scope sees of one subject."""
+
+    async def claims(self, graph: str, asked: ClaimFilter) -> Page[ClaimStatement]:
+        """Give a page of the claims that a scope sees."""
+
+    async def claims_by_id(self, graph: str, ids: Sequence[int]) -> Sequence[ClaimStatement]:
+        """Give claims by id, withdrawn ones too."""
+
+    async def copies(self, graph: str, scope: str, among: Sequence[str] | None) -> Sequence[Mapping[str, Any]]:
+        """Give the pairs of sources that were found to depend on each other."""
+
+    async def standings(self, graph: str, keys: Sequence[str] | None) -> Sequence[SourceStanding]:
+        """Give what was learned of sources."""
+
+    async def standing_history(self, graph: str, key: str) -> Sequence[Mapping[str, Any]]:
+        """Give what was held of a source before."""
+
+    async def rule(self, graph: str, ruling: Ruling, scope: str) -> Sequence[Adjudication]:
+        """Take a decision on facts of exactly this scope, or, dry, only say what it would do."""
+
+    async def undo(self, graph: str, decision: int, by: str, reason: str, scope: str) -> Sequence[Adjudication]:
+        """Take a decision back. Raises NotFound, Conflict for one that does not hold any more."""
+
+    async def decisions(self, graph: str, scope: str, *, before: int | None, limit: int) -> Sequence[Decision]:
+        """Give the audit trail, the newest first."""
+
+    async def correlate(self, graph: str, correlated: Correlated) -> int:
+        """Declare that facts of one scope hang together; gives the correlation's id."""
+
+    async def correlations(self, graph: str, scope: str) -> Sequence[Correlated]:
+        """Give the correlations that a scope sees."""
+
+    async def end_correlation(self, graph: str, id_: int, scope: str, by: str, reason: str) -> None:
+        """Let facts hang together no more. Raises NotFound."""
+
+    async def log(self, graph: str, action: str, by: str, reason: str, detail: Mapping[str, Any]) -> None:
+        """Note in the audit trail what was done to the whole graph."""

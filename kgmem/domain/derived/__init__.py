@@ -1,0 +1,1 @@
+"""Derived data: communities, similarity links and summaries."""

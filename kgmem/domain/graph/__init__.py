@@ -1,0 +1,1 @@
+"""The graph: entities, relationships, episodes, scopes, changes and batches."""

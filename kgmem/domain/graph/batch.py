@@ -1,0 +1,91 @@
+"""Batches: records of one kind on their way into a graph in bulk, and what becomes of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+from kgmem.domain.claims.records import BeliefRecord
+from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+
+BatchKind = Literal["entity", "relationship"]
+R = TypeVar("R", Entity, Relationship, Episode, Source, BeliefRecord)
+
+
+class Stated(NamedTuple, Generic[R]):
+    """One record of an import, and where it stands."""
+
+    file: str
+    line: int
+    record: R
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Many plain records of one kind, column by column, as large files are read: each field was checked already.
+
+    Arrays are Arrow's, of texts with null where a value is not given. Numbers and booleans are their JSON.
+    """
+
+    kind: BatchKind
+    lines: Any  # Arrow's int64: on which line of its file each record stands.
+    fields: Mapping[str, Any]  # By the wire's names, with lon and lat for a place.
+    properties: Sequence[tuple[str, bool, Any]]  # Name, whether the texts are JSON, and the texts.
+    until: int = 0  # Other records up to this line follow, that stand between these; 0: none do.
+
+    def __len__(self) -> int:
+        """Give how many records these are."""
+        return len(self.lines)
+
+    def piece(self, first: int, most: int) -> "Columns":
+        """Give at most so many of them, from the first on."""
+        return Columns(
+            self.kind,
+            self.lines.slice(first, most),
+            {name: texts.slice(first, most) for name, texts in self.fields.items()},
+            [(name, literal, texts.slice(first, most)) for name, literal, texts in self.properties],
+            self.until,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One record that was not taken: where it stands, why, and its text."""
+
+    file: str
+    line: int
+    reason: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of one kind; a batch is stored as a whole, in one transaction, or not at all."""
+
+    kind: BatchKind
+    records: Sequence[Stated[Any]] = ()
+    columns: Sequence[tuple[str, Columns]] = ()  # Each with the name of its file.
+    lane: int = 0  # Of the columns only those records that belong into this lane,
+    lanes: int = 1  # of so many.
+    source: str | None = None  # Of records in columns that name none.
+    scope: str = ""
+
+
+@dataclass(slots=True)
+class BatchResult:
+    """What became of a batch: its records are created + updated + unchanged + waiting + rejected."""
+
+    read: int = 0  # How many records of the files that is.
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    waiting: int = 0  # Relationships whose ends are not there yet.
+    kinds: dict[str, int] = field(default_factory=dict)  # What was not rejected and does not wait, by kind.
+    rejections: list[Rejection] = field(default_factory=list)
+
+
+def lane_of(about: str, lanes: int) -> int:
+    """Give the lane of what is said of one thing, by the last byte of its key: the same in every run."""
+    return about.encode()[-1] % lanes

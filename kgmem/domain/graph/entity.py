@@ -1,0 +1,70 @@
+"""Entities: the things a graph knows, as callers state them and as the store holds them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from kgmem.domain.graph.embedding import Vector
+from kgmem.domain.space.place import Place
+
+T = TypeVar("T")
+
+# Kinds of item, as the retrieval index and the change feed number them; in the index a relationship is a fact.
+ENTITY, EPISODE, RELATIONSHIP = 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One statement of an entity, or an entity as it is held (then with id, version and known_from).
+
+    As a statement it is merged into what is held under the same scope and key: what is None is left as it was, a
+    property of None is removed.
+    """
+
+    key: str
+    label: str | None = None
+    name: str | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    labels: Sequence[str] | None = None  # Further labels beside the primary one.
+    text: str | None = None
+    embedding: Vector | None = None
+    place: Place | None = None
+    valid_from: str | None = None
+    valid_to: str | None = None
+    source: str | None = None
+    scope: str = ""
+    version: int | None = None  # In a statement: the version that must be held, else VersionConflict.
+    id: int | None = None
+    known_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """How many items a batch created, updated and found unchanged; `ids` and `versions` in the order of the batch."""
+
+    created: int
+    updated: int
+    unchanged: int
+    ids: Sequence[int]
+    versions: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteResult:
+    """An honest count of what a deletion took away, and of what stays in the history."""
+
+    entities: int = 0
+    episodes: int = 0
+    relationships: int = 0
+    passages: int = 0
+    vectors: int = 0
+    missing: Sequence[str] = ()
+    kept_in_history: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a listing; `cursor` continues it, None at its end."""
+
+    items: Sequence[T]
+    cursor: str | None = None

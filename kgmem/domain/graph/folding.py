@@ -1,0 +1,146 @@
+"""Statements of one thing in one request as fewer: each is merged into the one before, as the store would merge them.
+
+Up to MOST of them stay apart, and each makes a version that callers can tell; what follows is one statement more.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.embedding import Vector
+from kgmem.domain.graph.entity import Entity, WriteResult
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+
+Item = TypeVar("Item")
+
+MOST = 8  # Statements of one thing that are written one after the other.
+
+
+@dataclass(frozen=True, slots=True)
+class Folded(Generic[Item]):
+    """The statements that are left, in their order, and for each one that was given its place among them."""
+
+    items: Sequence[Item]
+    places: Sequence[int]
+
+    def spread(self, written: WriteResult) -> WriteResult:
+        """Give what was written by the statements that were given: those that were folded share what became of it."""
+        if len(self.items) == len(self.places):
+            return written
+        versions = [written.versions[place] for place in self.places] if written.versions else []
+        repeated = len(self.places) - len(self.items)
+        ids = [written.ids[place] for place in self.places]
+        return replace(written, unchanged=written.unchanged + repeated, ids=ids, versions=versions)
+
+
+def fold(
+    items: Sequence[Item],
+    identity: Callable[[Item], Hashable],
+    merge: tuple[Callable[[Item, Item], bool], Callable[[Sequence[Item]], Item]],
+) -> Folded[Item]:
+    """Fold statements of the same identity; `merge` says whether one may go into the one before, and merges some.
+
+    Raises InvalidInput for too many that cannot be merged.
+    """
+    may, merged = merge
+    runs_of: dict[Hashable, list[int]] = {}
+    runs: list[list[Item]] = []
+    places = []
+    for item in items:
+        held = runs_of.setdefault(identity(item), [])
+        if len(held) >= MOST and may(runs[held[-1]][-1], item):
+            runs[held[-1]].append(item)
+            places.append(held[-1])
+            continue
+        if len(held) >= 2 * MOST:
+            raise InvalidInput(
+                f"One request states the same thing, {_named(item)}, more than {2 * MOST} times with versions of its "
+                "own or between other ends.",
+                mend="State it once, or send several requests.",
+            )
+        held.append(len(runs))
+        places.append(len(runs))
+        runs.append([item])
+    return Folded([run[0] if len(run) == 1 else merged(run) for run in runs], places)
+
+
+def _may_entities(_one: Entity, other: Entity) -> bool:
+    return other.version is None
+
+
+def _merged_entities(run: Sequence[Entity]) -> Entity:
+    """Give the statement that does what several of one entity do one after the other."""
+    fields: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+    embedding: Vector | None = None
+    for each in map(_lifted, run):
+        if each.embedding is not None or _retold(fields, properties, each):
+            embedding = each.embedding
+        fields |= _stated(each, ("label", "name", "labels", "text", "place", "valid_from", "valid_to", "source"))
+        properties |= each.properties
+    return replace(run[0], **fields, embedding=embedding, properties=properties)
+
+
+def _may_relationships(one: Relationship, other: Relationship) -> bool:
+    return other.version is None and (one.kind, one.start, one.end) == (other.kind, other.start, other.end)
+
+
+def _merged_relationships(run: Sequence[Relationship]) -> Relationship:
+    """Give the statement that does what several of one relationship do one after the other."""
+    fields: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+    for each in run:
+        fields |= _stated(each, ("text", "valid_from", "valid_to", "strength", "confidence", "source"))
+        properties |= each.properties
+    return replace(run[0], **fields, properties=properties)
+
+
+def _may_episodes(_one: Episode, other: Episode) -> bool:
+    return other.version is None
+
+
+def _merged_episodes(run: Sequence[Episode]) -> Episode:
+    """Give the statement that does what several of one episode do one after the other."""
+    fields: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+    mentions: dict[str, None] = {}
+    for each in run:
+        told = _stated(each, ("text", "occurred_at", "source", "session", "speaker", "title"))
+        fields |= {name: value for name, value in told.items() if value}
+        properties |= each.properties
+        mentions |= dict.fromkeys(each.mentions)
+    extract = any(each.extract for each in run)
+    return replace(run[0], **fields, mentions=list(mentions), properties=properties, extract=extract)
+
+
+ENTITIES = (_may_entities, _merged_entities)
+RELATIONSHIPS = (_may_relationships, _merged_relationships)
+EPISODES = (_may_episodes, _merged_episodes)
+
+
+def _stated(item: Any, names: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name in names if (value := getattr(item, name)) is not None}
+
+
+def _lifted(entity: Entity) -> Entity:
+    """Give an entity whose name and text stand where they belong, also where they were given as properties."""
+    properties = dict(entity.properties)
+    fields = {
+        name: properties.pop(name)
+        for name in ("name", "text")
+        if getattr(entity, name) is None and isinstance(properties.get(name), str)
+    }
+    return replace(entity, **fields, properties=properties) if fields else entity
+
+
+def _retold(fields: Mapping[str, Any], properties: Mapping[str, Any], other: Entity) -> bool:
+    """Whether a later statement may change the text that the earlier ones' vector was made of."""
+    if other.name not in (None, fields.get("name")) or other.text not in (None, fields.get("text")):
+        return True
+    return any(name not in properties or properties[name] != value for name, value in other.properties.items())
+
+
+def _named(item: Any) -> str:
+    return repr(str(item.key or (item.text if isinstance(item, Episode) else item.kind))[:80])

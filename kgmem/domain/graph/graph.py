@@ -1,0 +1,83 @@
+"""Graphs: named property graphs with settings of their own."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypedDict
+
+from kgmem.domain.errors import InvalidInput, NotFound
+from kgmem.domain.graph.embedding import EmbeddingSpace
+from kgmem.domain.recall.question import Fusion
+
+# Which relationships recall finds as facts: those with a text; every one, worded where it has none; none of them.
+Facts = Literal["text", "all", "none"]
+# Which episodes are read for entities and facts: those that ask for it, every one, none.
+Extraction = Literal["asked", "all", "off"]
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """One graph: its name, whether its schema is strict, its own schema beside the core, its embedding space."""
+
+    name: str
+    strict: bool = False
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    space: EmbeddingSpace | None = None
+    fusion: Fusion = "convex"
+    facts: Facts = "text"
+    extraction: Extraction = "asked"
+    recipe: str | None = None  # What questions that name none are asked by.
+    created_at: str | None = None
+    id: int | None = None
+
+
+class Asking(TypedDict, total=False):
+    """How questions of a graph are asked that do not say it themselves; None leaves a setting as it is."""
+
+    fusion: Fusion | None
+    recipe: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphStats:
+    """How much a graph holds."""
+
+    entities: int
+    episodes: int
+    relationships: int
+    facts: int  # Of the relationships: those that recall finds by what they say.
+    passages: int
+    vectors: int
+    waiting_for_vectors: int
+    refused_by_embedder: int  # Passages that wait no longer: the embedder gives no vector for them.
+    scopes: int
+    sources: int
+    labels: Mapping[str, int]
+    kinds: Mapping[str, int]
+    bytes: int
+    last_change: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dangling:
+    """Edges of one kind in the label tables that lack an end: another client deleted it without them."""
+
+    kind: str
+    count: int
+    example: int  # The id of one.
+
+
+def check_graph_name(name: str) -> str:
+    """Give the name back if a graph may bear it. Raises InvalidInput."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            f"{name[:80]!r} is not a name for a graph.",
+            mend="Start with a letter; letters, digits, '_', '.' and '-' follow; 100 characters at most.",
+        )
+    return name
+
+
+def no_such_graph(name: str) -> NotFound:
+    """Give the error for a graph that does not exist, and, word for word, for one that a key may not see."""
+    return NotFound(f"There is no graph {name!r}.", mend="Create it first, or correct the name.")

@@ -1,0 +1,105 @@
+"""Statements: what an entity, a relationship or an episode must say to be one, whatever the graph's schema."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.scope import check_scope
+from kgmem.domain.time.interval import parse_time, valid_interval
+
+DEFAULT_LABEL = "Thing"  # Of an entity whose statements name none.
+EPISODE_LABEL = "Episode"  # The label of episodes alone, since it tells what a vertex is.
+LONGEST_LABEL = 200
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def check_entities(stated: Sequence[Entity]) -> None:
+    """Refuse statements of entities that nothing could be made of. Raises InvalidInput."""
+    check_keys(item.key for item in stated)
+    _check_scopes(stated)
+    labels = {item.label for item in stated if item.label is not None}
+    if EPISODE_LABEL in labels:
+        raise InvalidInput(f"An entity cannot be an {EPISODE_LABEL}.", mend="Store it as an episode, with its text.")
+    check_labels(labels.union(*(item.labels for item in stated if item.labels)))
+    for item in stated:
+        check_names(item.properties)
+        if item.valid_from is not None or item.valid_to is not None:
+            valid_interval(item.valid_from, item.valid_to)
+
+
+def check_relationships(stated: Sequence[Relationship]) -> None:
+    """Refuse statements of relationships that nothing could be made of. Raises InvalidInput."""
+    check_keys(item.key for item in stated if item.key is not None)
+    _check_scopes(stated)
+    check_labels({item.kind for item in stated})
+    for item in stated:
+        check_names(item.properties)
+        if item.valid_from is not None or item.valid_to is not None:
+            valid_interval(item.valid_from, item.valid_to)
+        for name, fraction in (("strength", item.strength), ("confidence", item.confidence)):
+            if fraction is not None and not 0 <= fraction <= 1:
+                raise InvalidInput(f"{name} is {fraction}.", mend="Give a number from 0 to 1, or leave it out.")
+
+
+def check_episodes(stated: Sequence[Episode]) -> None:
+    """Refuse episodes that nothing could be made of. Raises InvalidInput."""
+    check_keys(item.key for item in stated if item.key is not None)
+    _check_scopes(stated)
+    for item in stated:
+        check_names(item.properties)
+        if not item.text.strip():
+            raise InvalidInput("An episode has no text.", mend="Leave it out, or give its text.")
+        if item.occurred_at is not None:
+            parse_time(item.occurred_at)
+
+
+def has_control(text: str) -> bool:
+    """Whether a text has a control character."""
+    # What is printable has none; asking that first costs next to nothing.
+    return not text.isprintable() and _CONTROL.search(text) is not None
+
+
+def check_keys(keys: Iterable[str]) -> None:
+    """Refuse what cannot be a key. Raises InvalidInput."""
+    for key in keys:
+        if not key:
+            raise InvalidInput("A key is empty.", mend="Give a name that stays the same for the same thing.")
+        if has_control(key):
+            raise InvalidInput(f"The key {key[:80]!r} has a control character.", mend="Remove it from the key.")
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse what cannot be the name of a property. Raises InvalidInput."""
+    for name in names:
+        if has_control(name):
+            raise InvalidInput(
+                f"The property name {name[:80]!r} has a control character.", mend="Remove it from the name."
+            )
+
+
+def _check_scopes(stated: Sequence[Entity] | Sequence[Relationship] | Sequence[Episode]) -> None:
+    for scope in {item.scope for item in stated}:
+        check_scope(scope)
+
+
+def check_labels(names: Iterable[str]) -> None:
+    """Refuse what cannot be a label or a kind. Raises InvalidInput."""
+    for name in names:
+        # U+001F joins labels on their way to the database, which takes neither U+0000 nor half a character; a label
+        # with a line feed looks like two wherever it is shown.
+        if not 0 < len(name) <= LONGEST_LABEL or has_control(name) or not _is_utf8(name):
+            raise InvalidInput(
+                f"{name[:80]!r} is not a name for a label or a kind.",
+                mend=f"Give 1 to {LONGEST_LABEL} characters without control characters.",
+            )
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

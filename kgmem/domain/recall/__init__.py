@@ -1,0 +1,1 @@
+"""Recall: questions, retrievers' rankings, fusion, selection and answers."""

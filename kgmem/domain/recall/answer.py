@@ -1,0 +1,65 @@
+"""Answers: ranked hits, each with what every arm contributed to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kgmem.domain.claims.claim import Option
+from kgmem.domain.recall.path import CausalPath
+from kgmem.domain.recall.question import HitKind, TimeState
+
+
+@dataclass(frozen=True, slots=True)
+class ArmShare:
+    """What one arm said of one hit: its rank there (from 1), its raw value, and its share of the score (0 to 1)."""
+
+    rank: int
+    value: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What a fact starts from or leads to."""
+
+    key: str
+    name: str | None
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One ranked item with its reasons."""
+
+    kind: HitKind
+    id: int
+    key: str
+    label: str
+    name: str | None
+    text: str | None
+    score: float
+    confidence: float | None = None
+    valid_from: str | None = None
+    valid_to: str | None = None
+    scope: str = ""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    place: Mapping[str, Any] | None = None
+    arms: Mapping[str, ArmShare] = field(default_factory=dict)
+    provenance: Sequence[Mapping[str, Any]] = ()
+    paths: Sequence[CausalPath] = ()  # Of a path itself; of what causes or effects are, when it is to be explained.
+    start: End | None = None  # Of a fact, as its end and its strength; its label is the relationship's kind.
+    end: End | None = None
+    strength: float | None = None
+    state: TimeState | None = None  # As of now, or of when.known_at; of an entity or a fact.
+    alternatives: Sequence[Option] = ()  # Of a fact that sources disagree on, when the question asks for them.
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The hits of one question, best first, and what was held back (reason -> how many candidates)."""
+
+    hits: Sequence[Hit]
+    suppressed: Mapping[str, int] = field(default_factory=dict)
+    profile: Mapping[str, float] = field(default_factory=dict)  # Milliseconds a stage, when it was asked for.
+    understood: Mapping[str, Any] = field(default_factory=dict)  # What was made of the text: the times in it.
+    cursor: str | None = None  # Goes on behind these hits; None when there are no more.

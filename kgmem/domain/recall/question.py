@@ -1,0 +1,149 @@
+"""Questions: what a recall asks, in its five parts. Every part is optional; at least one asks something."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from kgmem.domain.graph.embedding import Vector
+
+Fusion = Literal["convex", "rrf"]
+HitKind = Literal["entity", "fact", "episode", "path"]
+Mode = Literal["must", "should"]  # A part that filters, and one that ranks.
+Part = Literal["where", "when", "why", "graph"]
+# Past is what ended by itself, superseded what a later statement of a one-valued kind replaced.
+TimeState = Literal["current", "past", "superseded", "not_yet_valid"]
+# In time; and of facts, what consensus makes of them.
+State = Literal[TimeState, "verified", "contested", "unverified", "invalidated"]
+TIME_STATES: frozenset[State] = frozenset(get_args(TimeState))
+Tier = Literal["hot", "warm", "cold", "distilled"]
+Allen = Literal[
+    "before", "meets", "overlaps", "starts", "during", "finishes", "equals",
+    "after", "met_by", "overlapped_by", "started_by", "contains", "finished_by",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class What:
+    """Meaning, words and kinds: what the hits are about."""
+
+    text: str | None = None
+    vector: Vector | None = None
+    labels: Sequence[str] = ()
+    kinds: Sequence[HitKind] = ()
+    properties: Mapping[str, Any] = field(default_factory=dict)  # A value, or {"gte": 5, "lt": 9} and the like.
+    start: Sequence[str] = ()  # Keys of entities that the walk starts from.
+    sources: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A point of the earth: its own (longitude, latitude in degrees), or that of an entity."""
+
+    point: tuple[float, float] | None = None
+    entity: str | None = None  # A key.
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Places: within what the hits lie, and near what they rank. Distances are haversine on the mean sphere, in km."""
+
+    near: Spot | None = None
+    km: float | None = None  # From `near`; None: any distance, so that it only ranks.
+    nearest: int | None = None  # Only so many, the nearest to `near` of what meets all else.
+    box: tuple[float, float, float, float] | None = None  # West, south, east, north; west > east crosses 180 degrees.
+    within: Mapping[str, Any] | None = None  # A GeoJSON Polygon or MultiPolygon.
+    place: str | None = None  # Key of an entity: what is located in it, through others too, or lies in its geometry.
+    half_km: float | None = None  # The distance at which closeness has fallen to a half.
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """How the hits' valid time stands to an interval: given by its ends, or that of an entity."""
+
+    name: Allen
+    of: tuple[str | None, str | None] | None = None
+    entity: str | None = None  # A key.
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Times: when it was true in the world (valid), and as of when kgmem knew it (known)."""
+
+    valid_at: str | None = None
+    between: tuple[str | None, str | None] | None = None
+    any_time: bool = False  # Whatever its time; the default is what is current or past.
+    relation: Relation | None = None
+    known_at: str | None = None  # As kgmem knew it then: nothing that it learned later plays any part.
+    half_life_days: float | None = None  # Ranks the recent above the old: after so many days by a half.
+    in_text: bool = False  # Understand times in what.text, such as "in spring 1969".
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Causes: along relationships of causal kinds, in their direction."""
+
+    causes_of: Sequence[str] = ()  # Keys; of several: what is a cause of each of them.
+    effects_of: Sequence[str] = ()
+    start: str | None = None  # With `end`: paths from one to the other; "from" and "to" on the wire.
+    end: str | None = None
+    depth: int = 5
+    min_strength: float = 0.0  # Of a whole path: the product of the strengths along it.
+    any_order: bool = False  # Also where a cause is told to have begun after its effect.
+
+
+@dataclass(frozen=True, slots=True)
+class Hops:
+    """A neighbourhood: what so many relationships lead to."""
+
+    start: Sequence[str]  # Keys; "from" on the wire.
+    most: int  # "max" on the wire.
+    kinds: Sequence[str] = ()  # Of relationships; none: any.
+    direction: Literal["out", "in", "both"] = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The graph around what is found: a walk that ranks, and a neighbourhood that limits."""
+
+    walk: bool = False  # Personalized PageRank from what the other arms find, and from what.start.
+    hops: Hops | None = None
+    context: bool = False  # Ranks episodes also by what else is found of what was said around them.
+
+
+@dataclass(frozen=True, slots=True)
+class Superposed:
+    """How an answer tells facts that sources disagree on: as distributions, drawn from these, or made one by a rule."""
+
+    rule: Literal["distribution", "sample", "most_probable", "threshold", "margin"] = "distribution"
+    seed: int = 0  # Of the draw: the same seed draws the same values.
+    level: float = 0.7  # The threshold, or the margin, below which a fact stays open.
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One recall request."""
+
+    what: What = What()
+    when: When = When()
+    where: Where = Where()
+    why: Why = Why()
+    graph: Links = Links()
+    scope: str = ""
+    k: int = 20
+    modes: Mapping[Part, Mode] = field(default_factory=dict)  # Must, unless given; what only ranks always should.
+    fusion: Fusion | None = None  # None: the graph's setting, and convex where it has none.
+    weights: Mapping[str, float] = field(default_factory=dict)  # Per arm, 1 unless given.
+    recipe: str | None = None  # A named setting of modes, weights and the like; what the question says itself counts.
+    min_consensus: float | None = None  # The least trust in a hit, 0 to 1.
+    states: Sequence[State] = ()  # None: current and past, or true at the time asked for; not invalidated.
+    tiers: Sequence[Tier] = ()  # None: all.
+    superposition: Superposed | None = None  # None: each hit for itself, whatever else is claimed.
+    diversity: float = 0.0  # 0: by score alone; towards 1: unlike what stands above it (MMR).
+    budget: int | None = None  # Tokens that the texts of the hits may take together.
+    cursor: str | None = None  # Of an answer: go on behind its last hit.
+    explain: bool = False
+    profile: bool = False
+
+    def mode(self, part: Part) -> Mode:
+        """Say whether a part filters or ranks."""
+        return self.modes.get(part, "must")

@@ -1,0 +1,77 @@
+"""Recipes: named settings for the usual needs. What a question says itself counts before what its recipe says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.recall.question import Fusion, Mode, Part, Question
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a recipe sets where the question leaves it open."""
+
+    purpose: str
+    weights: Mapping[str, float] = field(default_factory=dict)
+    modes: Mapping[Part, Mode] = field(default_factory=dict)
+    fusion: Fusion | None = None
+    walk: bool = False
+    context: bool = False
+    half_life_days: float | None = None
+    in_text: bool = False
+    diversity: float = 0.0
+
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        "balanced": Recipe("Words and meaning alike; nothing else."),
+        "exact_words": Recipe("Names, codes and quotations: words before meaning.", weights={"meaning": 0.3}),
+        "same_sense": Recipe("Paraphrases: meaning before words.", weights={"words": 0.3}),
+        "multi_hop": Recipe(
+            "Answers that lie over several texts: a walk over the graph from what matches.",
+            walk=True,
+            weights={"walk": 4.0},
+        ),
+        "conversation": Recipe(
+            "Turns of conversations: what was said just before and after counts, too.", context=True
+        ),
+        "recent": Recipe("What happened lately first; a month halves it.", half_life_days=30.0),
+        "timeline": Recipe(
+            "Times in the question's text rank what was so then.", in_text=True, modes={"when": "should"}
+        ),
+        "nearby": Recipe("The nearer the better, and nothing is too far.", modes={"where": "should"}),
+        "root_cause": Recipe("Causes rank what is found, and nothing else is left out.", modes={"why": "should"}),
+        "trusted": Recipe("What is believed before what is doubted; nothing is left out.", weights={"trust": 1.0}),
+        "overview": Recipe("Hits that differ from each other.", diversity=0.5),
+    }
+)
+
+
+def check_recipe(name: str | None) -> str | None:
+    """Give the name of a recipe back, if there is one of that name. Raises InvalidInput."""
+    if name is not None and name not in RECIPES:
+        raise InvalidInput(f"There is no recipe {name!r}.", mend=f"Recipes are {', '.join(RECIPES)}.")
+    return name
+
+
+def with_recipe(question: Question, default: str | None = None) -> Question:
+    """Give a question with what its recipe (or else the default one) sets. Raises InvalidInput for an unknown one."""
+    name = check_recipe(question.recipe or default)
+    if name is None:
+        return question
+    recipe = RECIPES[name]
+    when, graph = question.when, question.graph
+    return replace(
+        question,
+        weights={**recipe.weights, **question.weights},
+        modes={**recipe.modes, **question.modes},
+        fusion=question.fusion or recipe.fusion,
+        graph=replace(graph, walk=graph.walk or recipe.walk, context=graph.context or recipe.context),
+        when=replace(
+            when,
+            half_life_days=when.half_life_days or recipe.half_life_days,
+            in_text=when.in_text or recipe.in_text,
+        ),
+        diversity=question.diversity or recipe.diversity,
+    )

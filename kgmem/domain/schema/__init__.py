@@ -1,0 +1,1 @@
+"""Graph schemas: labels, relationship types, property types and indexes."""

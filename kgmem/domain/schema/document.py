@@ -1,0 +1,92 @@
+"""Reading a schema's document: each part knows its path, so that an error says where it is wrong."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.schema.property_type import PROPERTY_TYPES, is_property_type
+
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table of the document and its path from the top."""
+
+    path: str
+    values: Mapping[str, Any]
+
+    def under(self, key: str) -> str:
+        """Give the path of what stands in it under the key."""
+        return f"{self.path}.{key}" if self.path else key
+
+    def wrong(self, key: str, what: str, mend: str) -> InvalidInput:
+        """Give the error that says what is wrong under the key."""
+        path = self.under(key)
+        return InvalidInput(f"{path}: {what}.", mend=mend, path=path)
+
+
+def section(value: Any, path: str, known: Sequence[str]) -> Section:
+    """Give a table whose keys are all known. Raises InvalidInput."""
+    part = _table(value, path)
+    for key in part.values:
+        if key not in known:
+            raise part.wrong(key, "this is not a part of a schema", f"Known here: {', '.join(known)}.")
+    return part
+
+
+def sections(outer: Section, key: str, known: Sequence[str], short: str = "") -> Iterator[tuple[str, Section]]:
+    """Give the named tables under a key; a text instead of a table is its `short` key. Raises InvalidInput."""
+    named = _table(outer.values.get(key, {}), outer.under(key))
+    for name, value in named.values.items():
+        if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+            raise named.wrong(name[:80], "this is not a name", f"Give 1 to {_LONGEST_NAME} printable characters.")
+        table = {short: value} if short and isinstance(value, str) else value
+        yield name, section(table, named.under(name), known)
+
+
+def _table(value: Any, path: str) -> Section:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise InvalidInput(f"{path or 'The schema'}: this is not a table.", mend="Give a table of names.", path=path)
+    return Section(path, value)
+
+
+def read_text(part: Section, key: str) -> str:
+    """Give the text under the key, or an empty one. Raises InvalidInput."""
+    value = part.values.get(key, "")
+    if not isinstance(value, str):
+        raise part.wrong(key, f"{value!r} is no text", "Give a text.")
+    return value
+
+
+def read_bool(part: Section, key: str) -> bool:
+    """Give the truth value under the key, or False. Raises InvalidInput."""
+    value = part.values.get(key, False)
+    if not isinstance(value, bool):
+        raise part.wrong(key, f"{value!r} is neither true nor false", "Give true or false.")
+    return value
+
+
+def read_names(part: Section, key: str) -> tuple[str, ...]:
+    """Give the names under the key, sorted, each once. Raises InvalidInput."""
+    value = part.values.get(key, ())
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name for name in value):
+        raise part.wrong(key, f"{value!r} is no list of names", 'Give a list such as ["Person", "Organization"].')
+    return tuple(sorted(set(value)))
+
+
+def read_ordered(part: Section, key: str) -> tuple[str, ...]:
+    """Give the names under the key in their order. Raises InvalidInput, also where one stands there twice."""
+    if len(read_names(part, key)) != len(part.values.get(key, ())):
+        raise part.wrong(key, "a name stands there twice", "Give each once.")
+    return tuple(part.values.get(key, ()))
+
+
+def read_type(part: Section, key: str) -> str:
+    """Give the property type under the key, or any. Raises InvalidInput."""
+    value = part.values.get(key, "any")
+    if not isinstance(value, str) or not is_property_type(value):
+        known = f"Types are {', '.join(PROPERTY_TYPES)}, and lists of them such as list[string]."
+        raise part.wrong(key, f"{value!r} is not a property type", known)
+    return value

@@ -1,0 +1,68 @@
+"""The errors for what a graph refuses: by its schema, for an end that is missing, for a version that is not held."""
+
+from collections.abc import Iterable, Sequence
+
+from kgmem.domain.errors import InvalidInput, SchemaViolation, UnknownEntities, VersionConflict
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.schema.schema import GraphSchema, Violation, check_ends
+
+_SHOWN = 10  # Violations that an error spells out.
+_NAMED = 1000  # Keys that an error names to programs.
+
+
+def end_refused(schema: GraphSchema, item: Relationship, start: str | None, end: str | None) -> str | None:
+    """Give why the schema of a strict graph does not let a relationship join entities of these labels, or None."""
+    try:
+        refuse((name_of(item), violation) for violation in check_ends(schema, True, item.kind, start, end))
+    except SchemaViolation as error:
+        return str(error)
+    return None
+
+
+def name_of(item: Relationship) -> str:
+    """Give a relationship as errors name it."""
+    return f"{item.start} -{item.kind}-> {item.end}"
+
+
+def unknown_entities(keys: Sequence[str]) -> UnknownEntities:
+    """Give the error for ends of relationships, or mentions of texts, that are nowhere."""
+    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+    return UnknownEntities(
+        f"These entities do not exist: {', '.join(map(repr, keys[:_SHOWN]))}{more}.",
+        mend="Store the entities first; a relationship sees its own scope, those above it and what is shared.",
+        keys=list(keys)[:_NAMED],
+    )
+
+
+def unknown_episodes(keys: Sequence[str]) -> InvalidInput:
+    """Give the error for claims that cite texts which are nowhere."""
+    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+    return InvalidInput(
+        f"These episodes do not exist: {', '.join(map(repr, keys[:_SHOWN]))}{more}.",
+        mend="Store the texts first, or leave out `episode`; a claim sees its own scope, those above it and what is "
+        "shared.",
+        keys=list(keys)[:_NAMED],
+    )
+
+
+def version_conflict(key: str, held: int, given: int) -> VersionConflict:
+    """Give the error for a statement on a version that is not the one that is held."""
+    return VersionConflict(
+        f"{key!r} is held in version {held}, not {given}.",
+        mend="Read it again, decide anew, and send the version that you read.",
+        key=key,
+        held=held,
+        given=given,
+    )
+
+
+def refuse(found: Iterable[tuple[str, Violation]]) -> None:
+    """Raise SchemaViolation when there are violations; each comes with what it is in."""
+    violations = [f"{where}: {violation}" for where, violation in found]
+    if violations:
+        more = f" (and {len(violations) - _SHOWN} more)" if len(violations) > _SHOWN else ""
+        raise SchemaViolation(
+            "The graph's schema refuses it: " + "; ".join(violations[:_SHOWN]) + more + ".",
+            mend="Correct the items, extend the graph's schema, or make the graph not strict.",
+            violations=violations,
+        )

@@ -1,0 +1,1 @@
+"""Places: GeoJSON geometries, boxes and distances."""

@@ -1,0 +1,1 @@
+"""Texts: documents, what extraction finds in them, and entity resolution."""

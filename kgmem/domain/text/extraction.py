@@ -1,0 +1,155 @@
+"""What is found in a text: candidates for entities, facts, times, places and causes, each with its words in the text.
+
+Nothing here is in the graph yet: who is meant, and what is believed, is decided later. Positions are characters of the
+text as it was given, start included and end not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from kgmem.domain.time.dates import Granularity
+from kgmem.domain.time.interval import Interval
+
+CausalKind = Literal["CAUSES", "ENABLES", "CONTRIBUTES_TO", "PREVENTS"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a text: text[start:end]."""
+
+    start: int
+    end: int
+
+    def within(self, other: "Span") -> bool:
+        """Say whether this stretch lies inside the other."""
+        return other.start <= self.start and self.end <= other.end
+
+
+@dataclass(frozen=True, slots=True)
+class TextToRead:
+    """A text with what is known about it before it is read.
+
+    `occurred_at` (ISO 8601) is what "last year" is relative to; without it such words are not understood. `speaker` is
+    "I", `listener` is "you". `title` is what a document is about. `country` (two letters) settles places of one name.
+    """
+
+    text: str
+    occurred_at: str | None = None
+    speaker: str | None = None
+    listener: str | None = None
+    title: str | None = None
+    country: str | None = None
+    labels: Sequence[str] = ()  # Of the graph, for extractors that can be told them.
+    kinds: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEntity:
+    """A thing that a text names, with every place where it does."""
+
+    name: str
+    label: str  # Person, Organization, Place, Event, Object, Concept, Document or Thing.
+    spans: Sequence[Span]
+    aliases: Sequence[str] = ()
+    confidence: float = 1.0
+    found_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTime:
+    """A time that a text names, and the interval that it means."""
+
+    text: str
+    span: Span
+    interval: Interval
+    granularity: Granularity
+    found_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPlace:
+    """A name in a text that is a place on the earth, with its point."""
+
+    text: str
+    span: Span
+    name: str
+    country: str  # Two letters.
+    lon: float
+    lat: float
+    population: int
+    id: str  # geonames:<number>
+    confidence: float = 1.0
+    found_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One end of a fact: what it is called, and the words that say so, which may be a pronoun or "the film"."""
+
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFact:
+    """What a text asserts of two things: subject, predicate, object.
+
+    A denied fact says that it is not so. A hedged one may be so: modal verbs, "allegedly", conditions. A reported one
+    is somebody's word: `reported_by` says whose, where the text does.
+    """
+
+    subject: Argument
+    predicate: str
+    predicate_span: Span
+    object: Argument
+    confidence: float
+    found_by: str
+    denied: bool = False
+    hedged: bool = False
+    reported_by: str | None = None
+    time: FoundTime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCause:
+    """What a text says brings about what. A denied one says that it does not, and is never a cause."""
+
+    cause: Argument
+    effect: Argument
+    kind: CausalKind
+    span: Span  # The words that say so: "because of", "led to".
+    confidence: float
+    found_by: str
+    denied: bool = False
+    hedged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """All that was found in one text, by whom, and what it cost."""
+
+    entities: Sequence[FoundEntity] = ()
+    facts: Sequence[FoundFact] = ()
+    times: Sequence[FoundTime] = ()
+    places: Sequence[FoundPlace] = ()
+    causes: Sequence[FoundCause] = ()
+    extractor: str = ""
+    tokens: int = 0  # That a model counted, question and answer.
+    cost: float = 0.0  # In the currency of the prices that were set.
+    refused: int = 0  # What a model said that the text does not say.
+    problem: str | None = None  # Why the offline rules stood in for a model.
+
+
+class Extractor(Protocol):
+    """Finds entities, facts, times, places and causes in texts."""
+
+    @property
+    def name(self) -> str:
+        """What stands in `found_by` and `extractor`, with a version that changes when the results do."""
+
+    async def extract(self, texts: Sequence[TextToRead]) -> Sequence[Extraction]:
+        """Give what was found in each text, in their order. Raises ExtractorUnavailable."""
+
+    async def aclose(self) -> None:
+        """Free what it holds."""

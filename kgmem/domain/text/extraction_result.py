@@ -1,0 +1,277 @@
+"""What a text that was read brings into a graph: entities, claims, relationships, and where in the text each stands.
+
+Facts of kinds that the graph knows become claims, which are weighed; the others become relationships of the kind
+STATES, in the words of the text. What is denied or only may be so is no fact; a denied cause is told as none.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import combinations, pairwise
+from typing import Final
+
+from kgmem.domain.claims.claim import ClaimStatement
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.schema.schema import GraphSchema
+from kgmem.domain.space.place import parse_place
+from kgmem.domain.text.extraction import Extraction, FoundCause, FoundFact, FoundTime, Span
+from kgmem.domain.text.naming import UNNAMED, Mention, is_name
+from kgmem.domain.text.predicate_names import Meaning, meaning
+from kgmem.domain.time.interval import Interval, iso
+
+STATES: Final = "STATES"
+CO_MENTIONED: Final = "CO_MENTIONED"
+DOES_NOT_CAUSE: Final = "DOES_NOT_CAUSE"
+BEFORE: Final = "BEFORE"
+FOUND_BY: Final = "found_by"  # The property that marks what a text brought.
+_DATES: Final = {"born in": "born", "born on": "born", "died in": "died", "died on": "died"}
+_NEAR: Final = 160  # Characters between two names that are mentioned together.
+_MOST_TOGETHER: Final = 12  # Entities of a text whose pairs are told.
+_LEAST_CAUSE: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """One text's share of a graph. Spans stand beside what they are of, in its order."""
+
+    entities: Sequence[tuple[Mention, Entity, Span]]
+    claims: Sequence[ClaimStatement]
+    relationships: Sequence[tuple[Relationship, Span]]
+    together: Sequence[tuple[str, str]]  # Keys of entities that are mentioned together, the lesser first.
+
+
+def mentions_of(found: Extraction) -> list[Mention]:
+    """Give what a text names and speaks of, each name once, those that it names first."""
+    named = {
+        each.name: Mention(each.name, each.label, tuple(filter(is_name, each.aliases)))
+        for each in found.entities
+        if is_name(each.name)
+    }
+    ends = [end for fact in _facts(found) for end in (fact.subject, fact.object)]
+    for end in ends:
+        named.setdefault(end.name, Mention(end.name, UNNAMED))
+    for cause in _causes(found):
+        for end in (cause.cause, cause.effect):
+            named.setdefault(end.name, Mention(end.name, "Event"))
+    return list(named.values())
+
+
+def brought(episode: Episode, found: Extraction, keys: Mapping[str, str], schema: GraphSchema) -> Brought:
+    """Give what an episode brings of the things of which `keys` has the key, by what the text calls them."""
+    reader = _Bringing(episode, found, keys, schema)
+    claims: list[ClaimStatement] = []
+    related: list[tuple[Relationship, Span]] = []
+    for fact in _facts(found):
+        told = reader.told(fact)
+        if isinstance(told, ClaimStatement):
+            claims.append(told)
+        elif told is not None:
+            related.append((told, _whole(fact)))
+    claims += reader.dates()
+    related += reader.causes()
+    related += reader.order()
+    return Brought(reader.entities(), _once(claims), _apart(related), reader.together())
+
+
+class _Bringing:
+    """One episode with what was found in it, and the keys of what it names."""
+
+    def __init__(self, episode: Episode, found: Extraction, keys: Mapping[str, str], schema: GraphSchema) -> None:
+        self._episode = episode
+        self._found = found
+        self._keys = keys
+        self._schema = schema
+        self._labels = {mention.name: mention.label for mention in mentions_of(found)}
+        self._source = episode.source or episode.speaker or episode.session or episode.key or "text"
+
+    def entities(self) -> list[tuple[Mention, Entity, Span]]:
+        """Give a statement of each entity that the text speaks of."""
+        spans = {each.name: each.spans[0] for each in self._found.entities if each.spans}
+        for fact in _facts(self._found):
+            for end in (fact.subject, fact.object):
+                spans.setdefault(end.name, end.span)
+        for cause in _causes(self._found):
+            for end in (cause.cause, cause.effect):
+                spans.setdefault(end.name, end.span)
+        places = {each.text.removeprefix("the ").removeprefix("The "): each for each in self._found.places}
+        made = []
+        for mention in mentions_of(self._found):
+            if mention.name not in self._keys:
+                continue
+            place = places.get(mention.name)
+            told = {"aliases": list(mention.aliases) or None, FOUND_BY: self._found.extractor}
+            if place is not None:
+                told["geonames"] = place.id
+            statement = Entity(
+                self._keys[mention.name],
+                mention.label,
+                mention.name,
+                {name: value for name, value in told.items() if value is not None},
+                place=parse_place([place.lon, place.lat]) if place else None,
+                scope=self._episode.scope,
+            )
+            made.append((mention, statement, spans.get(mention.name, Span(0, 0))))
+        return made
+
+    def told(self, fact: FoundFact) -> ClaimStatement | Relationship | None:
+        """Give a fact as a claim where its kind is known, else in its own words; None where both ends are one thing."""
+        start, end = self._keys.get(fact.subject.name), self._keys.get(fact.object.name)
+        if start is None or end is None or start == end:
+            return None
+        meant = meaning(fact.predicate, self._schema.kinds)
+        if meant is not None and self._may_join(fact, meant):
+            return self._claim(fact, meant, (end, start) if meant.reverse else (start, end))
+        valid = fact.time.interval if fact.time else Interval()
+        words = f"{fact.subject.name} {fact.predicate} {fact.object.name}"
+        return Relationship(
+            STATES,
+            start,
+            end,
+            key=f"states-{_digest(start, fact.predicate.lower(), end, _iso(valid.start) or '')}",
+            properties={"predicate": fact.predicate, FOUND_BY: fact.found_by},
+            text=words,
+            valid_from=_iso(valid.start),
+            valid_to=_iso(valid.end),
+            confidence=fact.confidence,
+            scope=self._episode.scope,
+        )
+
+    def _claim(self, fact: FoundFact, meant: Meaning, ends: tuple[str, str]) -> ClaimStatement:
+        start, end = self._valid(fact.time, meant)
+        span = _whole(fact)
+        return ClaimStatement(
+            self._source, ends[0], meant.kind, object=ends[1], valid_from=start, valid_to=end,
+            confidence=fact.confidence, episode=self._episode.key, span=(span.start, span.end),
+            scope=self._episode.scope,
+        )  # fmt: skip
+
+    def _valid(self, time: FoundTime | None, meant: Meaning) -> tuple[str | None, str | None]:
+        """Give when a fact holds: what lasts goes on after its time; undated, it held when the text was written."""
+        interval = time.interval if time is not None else Interval()
+        said = self._episode.occurred_at
+        if meant.over:
+            return _iso(interval.start), _iso(interval.end) if time is not None else said
+        if not meant.lasting:
+            return _iso(interval.start), _iso(interval.end)
+        if time is None:
+            return said, None
+        closed = time.granularity == "range" and interval.end is not None
+        return _iso(interval.start), _iso(interval.end) if closed else None
+
+    def _may_join(self, fact: FoundFact, meant: Meaning) -> bool:
+        """Say whether a kind may join things of these types, as far as the text tells them."""
+        kind = self._schema.kinds[meant.kind]
+        names = (fact.object.name, fact.subject.name) if meant.reverse else (fact.subject.name, fact.object.name)
+        for name, allowed in zip(names, (kind.source_labels, kind.target_labels), strict=True):
+            label = self._labels.get(name, UNNAMED)
+            if allowed and not any(self._schema.is_a(label, each) for each in allowed):
+                return False
+        return True
+
+    def dates(self) -> Iterator[ClaimStatement]:
+        """Give claims on when people were born and died."""
+        for fact in self._found.facts:
+            name = _DATES.get(fact.predicate.removeprefix("was "))
+            time = _time_at(self._found, fact.object.span) or fact.time
+            if name is None or time is None or fact.denied or fact.hedged or fact.subject.name not in self._keys:
+                continue
+            start = time.interval.start
+            if start is None or time.span.start > fact.object.span.start:
+                continue
+            day = iso(start)[:10] if time.granularity == "day" else fact.object.name
+            yield ClaimStatement(
+                self._source, self._keys[fact.subject.name], name, value=day, confidence=fact.confidence,
+                episode=self._episode.key, span=(fact.object.span.start, fact.object.span.end),
+                scope=self._episode.scope,
+            )  # fmt: skip
+
+    def causes(self) -> Iterator[tuple[Relationship, Span]]:
+        """Give what brings about what; what the text denies is told as what does not."""
+        for each in _causes(self._found):
+            start, end = self._keys.get(each.cause.name), self._keys.get(each.effect.name)
+            kind = DOES_NOT_CAUSE if each.denied else each.kind
+            words = self._episode.text[each.span.start : each.span.end]
+            if start is not None and end is not None and start != end and not (each.denied and each.kind == "PREVENTS"):
+                stated = Relationship(
+                    kind, start, end, key=f"cause-{_digest(start, kind, end)}",
+                    properties={FOUND_BY: each.found_by, "predicate": words}, confidence=each.confidence,
+                    text=f"{each.cause.name} {'does not cause' if each.denied else words} {each.effect.name}",
+                    scope=self._episode.scope,
+                )  # fmt: skip
+                yield stated, each.span
+
+    def order(self) -> Iterator[tuple[Relationship, Span]]:
+        """Give which of the dated events of a text came before which."""
+        dated: dict[str, FoundTime] = {}
+        for fact in _facts(self._found):
+            for end in (fact.subject, fact.object):
+                if fact.time and end.name in self._keys and self._labels.get(end.name) == "Event":
+                    dated.setdefault(self._keys[end.name], fact.time)
+        ordered = sorted(dated.items(), key=lambda each: (each[1].interval.start or 0, each[0]))
+        for (one, first), (two, second) in pairwise(ordered):
+            if first.interval.end is not None and first.interval.end <= (second.interval.start or 0):
+                stated = Relationship(BEFORE, one, two, properties={FOUND_BY: "rules:order"}, scope=self._episode.scope)
+                yield stated, second.span
+
+    def together(self) -> list[tuple[str, str]]:
+        """Give the pairs of named entities that stand close to each other."""
+        named = [each for each in self._found.entities if each.name in self._keys and each.spans][:_MOST_TOGETHER]
+        pairs = set()
+        for one, other in combinations(named, 2):
+            near = any(abs(a.start - b.start) <= _NEAR for a in one.spans for b in other.spans)
+            keys = sorted((self._keys[one.name], self._keys[other.name]))
+            if near and keys[0] != keys[1]:
+                pairs.add((keys[0], keys[1]))
+        return sorted(pairs)
+
+
+def _facts(found: Extraction) -> Iterator[FoundFact]:
+    """Give what a text asserts of two things; where one end is a time, the other facts of its clause have that."""
+    for fact in found.facts:
+        ends = (fact.subject, fact.object)
+        timed = any(_time_at(found, end.span) is not None for end in ends)
+        if not (fact.denied or fact.hedged or timed) and all(is_name(end.name) for end in ends):
+            yield fact
+
+
+def _time_at(found: Extraction, span: Span) -> FoundTime | None:
+    return next((time for time in found.times if span.within(time.span)), None)
+
+
+def _causes(found: Extraction) -> Iterator[FoundCause]:
+    for cause in found.causes:
+        if cause.confidence >= _LEAST_CAUSE and all(map(is_name, (cause.cause.name, cause.effect.name))):
+            yield cause
+
+
+def _whole(fact: FoundFact) -> Span:
+    """Give the stretch from the first word of a fact to its last."""
+    spans = (fact.subject.span, fact.predicate_span, fact.object.span)
+    return Span(min(each.start for each in spans), max(each.end for each in spans))
+
+
+def _once(claims: Iterable[ClaimStatement]) -> list[ClaimStatement]:
+    """Give claims without those that say the same from another stretch of the text; the surest stays."""
+    kept: dict[tuple[object, ...], ClaimStatement] = {}
+    for claim in sorted(claims, key=lambda each: (-each.confidence, each.span or (0, 0))):
+        said = (claim.subject, claim.predicate, claim.object, claim.value, claim.valid_from, claim.valid_to)
+        kept.setdefault(said, claim)
+    return list(kept.values())
+
+
+def _apart(related: Iterable[tuple[Relationship, Span]]) -> list[tuple[Relationship, Span]]:
+    """Give relationships, each once."""
+    kept: dict[tuple[object, ...], tuple[Relationship, Span]] = {}
+    for stated, span in related:
+        kept.setdefault((stated.kind, stated.key, stated.start, stated.end, stated.valid_from), (stated, span))
+    return list(kept.values())
+
+
+def _digest(*parts: str) -> str:
+    return blake2b("\x1f".join(parts).encode(), digest_size=10).hexdigest()
+
+
+def _iso(instant: int | None) -> str | None:
+    return None if instant is None else iso(instant)

@@ -1,0 +1,91 @@
+"""From the words of a predicate to the kind of relationship that a graph knows for it: "was founded by" is FOUNDED."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from kgmem.domain.graph.fact import kind_in_words
+
+_HEAD: Final = "president|director|head|leader|chair|chairman|chairwoman|chairperson|mayor|king|queen|emperor|ceo|chief"
+_CHILD: Final = "son|daughter|child|only child|only son|only daughter|eldest son|eldest daughter|eldest child"
+_TOWN: Final = "city|town|village|municipality|commune|district|county|island|suburb|neighbourhood|neighborhood|capital"
+# What leads from the predicate, without its auxiliaries, to a kind; a minus turns the relationship round.
+_WORDINGS: Final[tuple[tuple[str, str], ...]] = (
+    (r"(?:lives?|lived|living|resides?|resided|settled|moved|relocated|moving) (?:in|to|at)", "LIVES_IN"),
+    (r"born (?:in|at)", "BORN_IN"),
+    (r"died (?:in|at)", "DIED_IN"),
+    (r"(?:works?|worked|working) (?:for|at)|(?:employed|hired) by|employee of", "WORKS_FOR"),
+    (r"(?:studied|educated|studies) at|attended|graduated from|alumn\w+ of|student (?:of|at)", "STUDIED_AT"),
+    (r"(?:co-?)?founded|established|(?:co-?)?founder of", "FOUNDED"),
+    (r"(?:co-?)?founded by|established by", "-FOUNDED"),
+    (rf"(?:{_HEAD}) of|leads|led", "LEADS"),
+    (r"led by|headed by", "-LEADS"),
+    (r"owns|owned|owner of", "OWNS"),
+    (r"owned by", "-OWNS"),
+    (r"acquired|bought|purchased|took over", "ACQUIRED"),
+    (r"(?:acquired|bought|purchased|taken over) by", "-ACQUIRED"),
+    (r"marri(?:ed|es)(?: to)?|(?:first |second |third )?(?:wife|husband|spouse) of|wed", "MARRIED_TO"),
+    (r"(?:father|mother|parent) of", "PARENT_OF"),
+    (rf"(?:{_CHILD}) of", "CHILD_OF"),
+    (r"(?:older |younger |elder |twin )?(?:brother|sister|sibling)s? of", "SIBLING_OF"),
+    (r"(?:co-)?wrote|author of|(?:co-)?writer of|authored", "WROTE"),
+    (r"(?:co-)?written by|authored by", "-WROTE"),
+    (r"(?:co-)?directed", "DIRECTOR_OF"),
+    (r"(?:co-)?directed by|directed and written by|written and directed by", "-DIRECTOR_OF"),
+    (r"(?:co-)?produced|producer of", "PRODUCED"),
+    (r"(?:co-)?produced by", "-PRODUCED"),
+    (r"composed|composer of", "COMPOSED"),
+    (r"composed by|music by", "-COMPOSED"),
+    (r"starred in|appeared in|stars in|acted in|played in", "PLAYED_IN"),
+    (r"starring|stars|starred", "-PLAYED_IN"),
+    (r"(?:plays?|played) for", "PLAYED_FOR"),
+    (r"won|wins|awarded|received the", "WON"),
+    (r"won by", "-WON"),
+    (r"based on|adapted from", "BASED_ON"),
+    (r"capital of|capital city of", "CAPITAL_OF"),
+    (r"met(?: with)?", "MET"),
+    (r"members? of|joined", "MEMBER_OF"),
+    (r"part of|belongs to|belonged to", "PART_OF"),
+    (r"(?:located|situated|lies|lying|headquartered) (?:in|within)|(?:" + _TOWN + r") (?:in|of)", "LOCATED_IN"),
+)  # fmt: skip
+_READERS: Final = tuple((re.compile(pattern), kind) for pattern, kind in _WORDINGS)
+_AUXILIARY: Final = re.compile(
+    r"^(?:(?:has|have|had|is|was|are|were|be|been|being|became|becomes|to|also|later|then|currently|now)\s+)+"
+)
+_PAST: Final = re.compile(r"^(?:lived|worked|resided|owned|was|were|led)\b")
+_LASTING: Final = frozenset({"LIVES_IN", "WORKS_FOR", "LEADS", "OWNS", "MARRIED_TO", "MEMBER_OF", "PLAYED_FOR"})
+
+
+# Kinds that kgmem derives: what a text says in their words is no instance of them.
+DERIVED: Final = frozenset({"CO_MENTIONED", "SIMILAR_TO"})
+
+# The kinds of graph_schema/said.toml, which yield to what a graph declares.
+SAID: Final = frozenset(
+    """STATES CO_MENTIONED SIMILAR_TO DOES_NOT_CAUSE BORN_IN DIED_IN LIVES_IN WORKS_FOR STUDIED_AT FOUNDED LEADS OWNS
+    ACQUIRED MARRIED_TO PARENT_OF CHILD_OF SIBLING_OF WROTE DIRECTOR_OF PRODUCED COMPOSED PLAYED_IN PLAYED_FOR WON
+    BASED_ON CAPITAL_OF MET""".split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The kind that a predicate means, whether it leads from the object to the subject, and how it holds in time."""
+
+    kind: str
+    reverse: bool = False
+    lasting: bool = False  # It goes on holding after it began.
+    over: bool = False  # The words say that it held before the text was written.
+
+
+def meaning(predicate: str, kinds: Iterable[str] | Mapping[str, object]) -> Meaning | None:
+    """Give what a predicate means among the kinds of a schema; None where it means none of them surely."""
+    told = " ".join(predicate.lower().replace("- ", "-").split())
+    bare = _AUXILIARY.sub("", told)
+    known = kinds if isinstance(kinds, Mapping) else frozenset(kinds)
+    for pattern, kind in _READERS:
+        if pattern.fullmatch(bare) and kind.lstrip("-") in known:
+            bare_kind = kind.lstrip("-")
+            lasting = bare_kind in _LASTING
+            return Meaning(bare_kind, kind.startswith("-"), lasting, lasting and _PAST.match(told) is not None)
+    return next((Meaning(kind) for kind in known if kind not in DERIVED and kind_in_words(kind) in (told, bare)), None)

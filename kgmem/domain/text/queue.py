@@ -1,0 +1,214 @@
+"""Reading: episodes that wait to be read for what they say, and what is kept of those that were."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from kgmem.domain.claims.claim import ClaimStatement
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.text.extraction import Span
+from kgmem.domain.text.naming import Mention, Resolver
+
+BroughtKind = Literal["entity", "relationship", "claim"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An episode that was taken to be read; the digest tells which of its versions."""
+
+    episode: Episode
+    id: int
+    digest: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class BroughtClaim:
+    """A claim that an episode made; a lasting one was told no end."""
+
+    id: int
+    span: Span
+    lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeldClaim:
+    """A lasting claim as it is held, and how far its source is trusted."""
+
+    id: int
+    statement: ClaimStatement
+    trust: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEpisode:
+    """What an episode brought, on its way into the graph: its entities and claims are there already."""
+
+    unread: Unread
+    extractor: str
+    entities: Sequence[tuple[str, Span]]  # By key.
+    claims: Sequence[BroughtClaim]
+    relationships: Sequence[tuple[Relationship, Span]]
+    together: Sequence[tuple[str, str]] = ()
+    tokens: int = 0
+    cost: float = 0.0
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SettleResult:
+    """What a batch of read episodes did, and what they said before and nothing says any more."""
+
+    created: int = 0
+    updated: int = 0
+    left_claims: Sequence[tuple[str, int]] = ()  # Scope and id.
+    left_entities: Sequence[tuple[str, str]] = ()  # Scope and key.
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How many episodes wait to be read, how many of them nobody reads just now, and how many cannot be read."""
+
+    waiting: int
+    free: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """One thing that an episode brought, and where in its text that stands. Shared: others brought it too."""
+
+    episode: str
+    kind: BroughtKind
+    key: str  # Of an entity; of the others the id as text.
+    span: tuple[int, int]
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSoFar:
+    """What reading did: counts, and what a model cost."""
+
+    episodes: int = 0
+    entities: int = 0
+    claims: int = 0
+    relationships: int = 0
+    refused: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+
+    def __add__(self, other: "ReadSoFar") -> "ReadSoFar":
+        """Give the counts of both."""
+        return ReadSoFar(
+            self.episodes + other.episodes, self.entities + other.entities, self.claims + other.claims,
+            self.relationships + other.relationships, self.refused + other.refused, self.tokens + other.tokens,
+            self.cost + other.cost,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class WouldBring:
+    """What an episode would bring: the dry run of reading."""
+
+    episode: str
+    entities: Sequence[Mapping[str, object]]
+    claims: Sequence[Mapping[str, object]]
+    relationships: Sequence[Mapping[str, object]]
+    extractor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What went with episodes, counted, and what stays since something else says it too."""
+
+    episodes: int = 0
+    passages: int = 0
+    vectors: int = 0
+    entities: int = 0
+    relationships: int = 0
+    claims: int = 0
+    likenesses: int = 0  # That were derived of the vectors of entities which went.
+    communities: int = 0  # That lost a member.
+    summaries: int = 0  # That were made of what went; earlier ones too.
+    kept_entities: int = 0
+    kept_relationships: int = 0
+    kept_in_history: int = 0  # Versions that known_at still shows; none after an erasure.
+    erased_from_history: int = 0
+    missing: Sequence[str] = ()
+    dry_run: bool = False
+    removed: Mapping[str, Sequence[str]] = field(default_factory=dict)  # By kind: names of what went.
+
+
+class Readings(Resolver, Protocol):
+    """Which episodes wait to be read, and what those that were read brought."""
+
+    async def take(self, graph: str, most: int) -> Sequence[Unread]:
+        """Take the next episodes for a while; those of a reader that died are given again."""
+
+    @property
+    def lease(self) -> float:
+        """Seconds after which a reader that gave no sign counts as dead."""
+
+    async def renew(self, graph: str, ids: Sequence[int]) -> None:
+        """Say that episodes that were taken are being read still."""
+
+    async def give_back(self, graph: str, ids: Sequence[int]) -> None:
+        """Let others read episodes that were taken."""
+
+    async def refuse(self, graph: str, problems: Mapping[int, tuple[int, str]]) -> None:
+        """Let episodes (id to digest and reason) wait no longer that cannot be read."""
+
+    async def held(self, graph: str, scope: str, mentions: Sequence[Mention]) -> Mapping[str, str]:
+        """Give the labels of the entities that a scope sees under any key that these mentions may have."""
+
+    async def expect(self, graph: str, entities: Sequence[tuple[int, str]]) -> None:
+        """Note that episodes (ids) are about to bring new entities (keys), for who reads them if this reader dies."""
+
+    async def expect_no_more(self, graph: str, keys: Sequence[str], scope: str) -> None:
+        """Say that what episodes of exactly this scope brought, and do not any more, is taken back."""
+
+    async def settle(self, graph: str, read: Sequence[ReadEpisode]) -> SettleResult:
+        """Store the relationships of episodes, and what they brought, in one transaction."""
+
+    async def done(self, graph: str, read: Sequence[Unread]) -> None:
+        """Let episodes wait no more, unless they changed while they were read."""
+
+    async def open_claims(self, graph: str, topics: Sequence[tuple[str, str, str]]) -> Sequence[HeldClaim]:
+        """Give the lasting claims of these scopes, subjects and predicates that were read, as they are held."""
+
+    async def topics(self, graph: str, claims: Sequence[int]) -> Collection[tuple[str, str]]:
+        """Give the subjects and predicates that claims are about."""
+
+    async def waits(self, graph: str) -> Waits:
+        """Count what waits."""
+
+    async def ask_again(self, graph: str, keys: Sequence[str], scope: str) -> int:
+        """Let episodes of exactly this scope be read again; gives how many."""
+
+    async def told(self, graph: str, keys: Sequence[str], scope: str, limit: int) -> Sequence[Provenance]:
+        """Give what episodes of exactly this scope brought; with a span of -1 what is to be taken back still."""
+
+    async def drop(self, graph: str, keys: Sequence[str], scope: str) -> SettleResult:
+        """Forget that episodes of exactly this scope were read; gives what nothing says any more.
+
+        What they brought is told still, until the caller has taken it back and says `expect_no_more`.
+        """
+
+    async def lonely(self, graph: str, scope: str, keys: Sequence[str]) -> Sequence[str]:
+        """Give those of these entities that nothing is joined to."""
+
+    async def there(self, graph: str, keys: Sequence[str], scope: str) -> Collection[str]:
+        """Give those of these keys under which exactly this scope holds an episode."""
+
+    async def ids(self, graph: str, told: Sequence[Provenance], keys: Sequence[str], scope: str) -> Sequence[int]:
+        """Give the ids of episodes and of what they brought, as the history knows them."""
+
+    async def erase(self, graph: str, ids: Sequence[int]) -> int:
+        """Take what is gone out of the history, so that no earlier time shows it; gives how many versions."""
+
+    async def erase_claims(self, graph: str, keys: Sequence[str], scope: str) -> int:
+        """Take withdrawn claims that cite texts which are gone out of the history, with what was believed by them.
+
+        Gives how many claims and former versions of facts these were.
+        """

@@ -1,0 +1,1 @@
+"""Times: instants, intervals, Allen's relations, and times in a text."""

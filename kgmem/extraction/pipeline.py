@@ -1,0 +1,279 @@
+"""One text, read: from its parse to all that is found in it."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from spacy.tokens import Doc, Token
+from spacy.tokens import Span as Words
+
+from kgmem.domain.text.extraction import (
+    Argument,
+    Extraction,
+    FoundCause,
+    FoundFact,
+    FoundPlace,
+    FoundTime,
+    Span,
+    TextToRead,
+)
+from kgmem.domain.time.interval import parse_time
+from kgmem.extraction.bracketed import bracketed
+from kgmem.extraction.causes import causal_words
+from kgmem.extraction.choice import RULES
+from kgmem.extraction.coreference import Reference
+from kgmem.extraction.entities import entities_of, plain_name
+from kgmem.extraction.facts import CONFIDENCE, Assertion, Phrase, assertions, phrase
+from kgmem.extraction.gate import Gate
+from kgmem.extraction.gazetteer import Gazetteer, Spot
+from kgmem.extraction.nouns import noun_assertions
+from kgmem.extraction.polarity import Aspect
+from kgmem.extraction.times import times_of
+from kgmem.extraction.topic import mark_topic, trim_names
+
+# Places that a text names, on the earth: the gazetteer's, chosen by what stands beside the name.
+
+_ABBREVIATED: Final = re.compile(r"[A-Z]{2}")
+_METROPOLIS: Final = 1_000_000  # People; such a city is meant wherever it is named, unless its country is said.
+
+
+def places_of(doc: Doc, gazetteer: Gazetteer, *, country: str | None, people: frozenset[str]) -> Iterator[FoundPlace]:
+    """Give the places that a text names. What is in `people`, or part of a person's name in the text, is none."""
+    persons = {word.lower() for ent in doc.ents if ent.label_ == "PERSON" for word in (*ent.text.split(), ent.text)}
+    persons |= {word.lower() for name in people for word in (*name.split(), name)}
+    names = [ent for ent in doc.ents if ent.label_ in {"GPE", "LOC"} and ent.text.lower() not in persons]
+    mentioned = {code for ent in names if (code := gazetteer.country_codes.get(_plain(ent.text).lower())) is not None}
+    for ent in names:
+        name = _plain(ent.text)
+        region, code = _beside(doc, ent, gazetteer)
+        found = gazetteer.best(name, country=code or country, region=region)
+        if found is None:
+            continue
+        spot, confidence = found
+        if (
+            code is None
+            and country is None
+            and len(mentioned) == 1
+            and spot.population < _METROPOLIS
+            and spot.kind == "city"
+        ):
+            spot, confidence = gazetteer.best(name, country=next(iter(mentioned))) or found
+        yield _found(ent, spot, confidence)
+
+
+def _found(ent: Words, spot: Spot, confidence: float) -> FoundPlace:
+    return FoundPlace(
+        ent.text, Span(ent.start_char, ent.end_char), spot.name, spot.country, spot.lon, spot.lat, spot.population,
+        f"geonames:{spot.id}", confidence, f"geonames:{spot.kind}",
+    )  # fmt: skip
+
+
+def _beside(doc: Doc, ent: Words, gazetteer: Gazetteer) -> tuple[str | None, str | None]:
+    """Give the region and country that a text names right behind a place: "Paris, Texas", "Osh in Kyrgyzstan"."""
+    end = ent.end
+    while (
+        end < len(doc)
+        and (doc[end].text == "," or doc[end].is_space or doc[end].lower_ in {"in", "the", "of"})
+        and end - ent.end < 3
+    ):
+        end += 1
+    if end == ent.end or end >= len(doc) or not doc[end].ent_type_:
+        return None, None
+    behind = next((other for other in doc.ents if other.start <= end < other.end), None)
+    if behind is None or behind.label_ not in {"GPE", "LOC"}:
+        return None, None
+    name = _plain(behind.text)
+    if code := gazetteer.country_codes.get(name.lower()):
+        return None, code
+    states = [spot for spot in gazetteer.find(name) if spot.kind == "state"]
+    if states:
+        return states[0].region, "US"
+    if _ABBREVIATED.fullmatch(name):
+        return name, "US"
+    # "Malmesbury, Wiltshire, England": one further on.
+    return (None, _beside(doc, behind, gazetteer)[1]) if behind.start > ent.start else (None, None)
+
+
+def _plain(name: str) -> str:
+    return name.strip(" .,'\"").removesuffix("'s").removeprefix("the ").removeprefix("The ").strip()
+
+
+_HEDGED, _REPORTED, _PRONOUN, _NAMELESS = 0.5, 0.8, 0.9, 0.4  # What confidence is multiplied with.
+_MOST_STEPS: Final = 8
+_SUBJECTS: Final = frozenset({"nsubj", "nsubjpass"})
+_IDENTITY: Final = frozenset({"apposition", "place-in-place", "copula"})
+_SAME: Final = frozenset({"is", "was", "are", "were", "part of"})
+_SAYS_MORE: Final = frozenset({"prep", "relcl", "acl", "poss"})
+
+
+class Reading:
+    """What one parsed text says."""
+
+    def __init__(self, doc: Doc, asked: TextToRead, brackets: Sequence[tuple[int, int]]) -> None:
+        """Take the parse of the text without its brackets, and where these stand."""
+        self._doc = doc
+        self._asked = asked
+        self._brackets = brackets
+        trim_names(doc)
+        topic = mark_topic(doc, asked.title)
+        title = plain_name(topic.text) if topic is not None else asked.title
+        self._reference = Reference(doc, speaker=asked.speaker, listener=asked.listener, topic=topic, title=title)
+        when = parse_time(asked.occurred_at).start if asked.occurred_at else None
+        self._times = times_of(doc, asked.text, brackets, when)
+        self._time_of_verb = self._times_by_verb()
+        self._bracketed = list(bracketed(doc, asked.text, brackets, self._times))
+        for each in self._bracketed:
+            if each.rule == "alias":
+                self._reference.rename(asked.text[each.object.start : each.object.end], plain_name(each.about.text))
+        self._gate = Gate(doc)
+
+    def extraction(self, gazetteer: Gazetteer, *, least: float) -> Extraction:
+        """Give all that was found, facts and causes from the least confidence up."""
+        facts = [fact for fact in self._facts() if fact.confidence >= least]
+        people = frozenset(name for name in (self._asked.speaker, self._asked.listener) if name)
+        places = list(places_of(self._doc, gazetteer, country=self._asked.country, people=people))
+        names = self._reference.full_names
+        speakers = [(end.name, end.span) for fact in facts for end in (fact.subject, fact.object) if end.name in people]
+        return Extraction(
+            entities=entities_of(self._doc, facts, places, names=names, named=speakers),
+            facts=facts,
+            times=self._times,
+            places=places,
+            causes=[cause for cause in self._causes() if cause.confidence >= least],
+            extractor=RULES,
+        )
+
+    def _facts(self) -> list[FoundFact]:
+        found = [*assertions(self._doc), *noun_assertions(self._doc)]
+        self._reference.learn(found)
+        facts: dict[tuple[str, str, str, bool], FoundFact] = {}
+        for fact in [*self._asserted(found), *self._of_brackets()]:
+            key = (fact.subject.name, fact.predicate, fact.object.name, fact.denied)
+            if key not in facts or facts[key].confidence < fact.confidence:
+                facts[key] = fact
+        return list(facts.values())
+
+    def _asserted(self, found: Sequence[Assertion]) -> Iterator[FoundFact]:
+        for each in found:
+            if self._gate.asks(each.subject.head):
+                continue
+            each = self._of_owner(each)  # noqa: PLW2901  # The same assertion, about whom it is really about.
+            subject, object_ = self._argument(each.subject), self._argument(each.object)
+            if subject is None or object_ is None or subject.name == object_.name:
+                continue
+            verb = each.verb
+            time = self._time_of_verb.get(verb.i) if verb is not None else None
+            aspect = self._gate.aspect(
+                each.subject.head, each.object.head, verb, identity=each.rule in _IDENTITY or each.predicate in _SAME
+            )
+            hedged = aspect.hedged or (aspect.future and time is None)
+            yield FoundFact(
+                subject,
+                each.predicate,
+                self._span(each.words[0].i, each.words[-1].i + 1)
+                if each.words
+                else _between(subject.span, object_.span),
+                object_,
+                self._confidence(each, aspect),
+                f"rules:{each.rule}",
+                denied=aspect.denied,
+                hedged=hedged,
+                reported_by=self._who(aspect.reporter),
+                time=time,
+            )
+
+    def _of_owner(self, each: Assertion) -> Assertion:
+        """Give what is said of a part or a role as said of the whole: "its source lies in X", "the editor is Y"."""
+        head = each.subject.head
+        if head.pos_ != "NOUN" or head.dep_ not in _SUBJECTS or each.verb is None:
+            return each
+        owner = next((child for child in head.children if child.dep_ == "poss"), None)
+        if owner is not None:
+            whose = (
+                Phrase(owner, owner.i, owner.i + 1) if owner.pos_ == "PRON" else phrase(owner, with_prepositions=False)
+            )
+            first = max(each.subject.first, owner.i + 1 + any(child.dep_ == "case" for child in owner.children))
+            if self._reference.name(whose) is None or first >= each.subject.end:
+                return each
+            return self._role(each, whose, self._doc[first : each.subject.end].text)
+        definite = any(child.lower_ == "the" for child in head.children)
+        plain = not any(child.dep_ in _SAYS_MORE for child in head.children)
+        if each.rule == "copula" and definite and plain and each.object.head.pos_ in {"PROPN", "NUM"}:
+            topic = self._reference.topic_phrase
+            if topic is not None and self._reference.name(each.subject) == each.subject.text:
+                return self._role(each, topic, each.subject.text)
+        return each
+
+    def _role(self, each: Assertion, whose: Phrase, role: str) -> Assertion:
+        words = [*self._doc[each.subject.first : each.subject.end], *each.words]
+        ordered = sorted(words, key=lambda word: word.i)
+        return Assertion(whose, f"{role} {each.predicate}", ordered, each.object, "role", each.verb)
+
+    def _confidence(self, each: Assertion, aspect: Aspect) -> float:
+        sure = CONFIDENCE[each.rule] * (_HEDGED if aspect.hedged else 1.0) * (_REPORTED if aspect.reported else 1.0)
+        if self._reference.stands_for(each.subject) or self._reference.stands_for(each.object):
+            sure *= _PRONOUN
+        if not (self._reference.is_named(each.subject) or self._reference.is_named(each.object)):
+            sure *= _NAMELESS
+        return round(sure, 3)
+
+    def _of_brackets(self) -> Iterator[FoundFact]:
+        for each in self._bracketed:
+            span = Span(each.about.start_char, each.about.end_char)
+            text = plain_name(each.about.text)
+            subject = Argument(self._reference.full_names.get(text, text), span)
+            object_ = Argument(self._asked.text[each.object.start : each.object.end], each.object)
+            yield FoundFact(
+                subject, each.predicate, _between(span, each.object), object_, CONFIDENCE[each.rule],
+                f"rules:{each.rule}", time=each.time,
+            )  # fmt: skip
+
+    def _causes(self) -> Iterator[FoundCause]:
+        for each in causal_words(self._doc):
+            if self._gate.asks(self._doc[each.trigger[0]]):
+                continue
+            yield FoundCause(
+                self._stretch(*each.cause), self._stretch(*each.effect), each.kind, self._span(*each.trigger),
+                round(each.confidence, 3), f"rules:{each.rule}", each.denied, each.hedged,
+            )  # fmt: skip
+
+    def _argument(self, end: Phrase) -> Argument | None:
+        name = self._reference.name(end)
+        return Argument(plain_name(name), self._span(end.first, end.end)) if name else None
+
+    def _stretch(self, first: int, end: int) -> Argument:
+        """Give one side of a causal statement: its words, or the name that a lone pronoun stands for."""
+        span = self._span(first, end)
+        words = Phrase(self._doc[first], first, end)
+        name = self._reference.name(words) if end - first == 1 else None
+        return Argument(name or " ".join(self._asked.text[span.start : span.end].split()), span)
+
+    def _who(self, reporter: Token | None) -> str | None:
+        if reporter is None:
+            return None
+        name = self._reference.name(phrase(reporter, with_prepositions=False))
+        return plain_name(name) if name else None
+
+    def _span(self, first: int, end: int) -> Span:
+        stretch = self._doc[first:end]
+        return Span(stretch.start_char, stretch.end_char)
+
+    def _times_by_verb(self) -> Mapping[int, FoundTime]:
+        """Give the time of each clause that names one."""
+        found: dict[int, FoundTime] = {}
+        for time in self._times:
+            words = self._doc.char_span(time.span.start, time.span.end, alignment_mode="expand")
+            if words is None or not len(words) or words.text.isspace():
+                continue
+            word, steps = words.root, 0
+            while word.pos_ not in {"VERB", "AUX"} and word.head.i != word.i and steps < _MOST_STEPS:
+                word, steps = word.head, steps + 1
+            if word.pos_ in {"VERB", "AUX"}:
+                found.setdefault(word.i, time)
+        return found
+
+
+def _between(one: Span, other: Span) -> Span:
+    """Give the stretch from one to the other, for a predicate that has no words of its own."""
+    first, last = sorted((one, other), key=lambda span: span.start)
+    return Span(min(first.end, last.start), max(first.end, last.start))

@@ -1,0 +1,1 @@
+"""Formats that draw a graph: Graphviz, Mermaid, Gephi, Cytoscape and node-link JSON."""

@@ -1,0 +1,1 @@
+"""Files: opening, compression, zip archives, lines, chunks and spools."""

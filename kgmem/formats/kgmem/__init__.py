@@ -1,0 +1,1 @@
+"""The formats of kgmem's own records: JSON Lines, CSV and Parquet."""

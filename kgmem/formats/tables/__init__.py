@@ -1,0 +1,1 @@
+"""Tables of any shape: mapping files, cells, types and typed columns."""

@@ -1,0 +1,217 @@
+"""The engine behind the port: queries as the façade asks them, answered one by one or several in a transaction."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
+from typing import Any
+
+from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, FoundInRows, Mode
+from kgmem.domain.errors import Conflict, KgmemError, TimedOut
+from kgmem.query.execution.graph import Graphs, GraphTransaction
+from kgmem.query.execution.limits import Limits
+from kgmem.query.execution.statements import Engine, Result, StatementRequest
+from kgmem.query.procedures import procedures, shown
+from kgmem.query.procedures.surroundings import Surroundings
+from kgmem.query.values.finding import found_in
+from kgmem.query.values.native import from_python
+
+IDLE = 60.0  # Seconds without a query after which a transaction of several queries is rolled back.
+_CONVERTED_AT_ONCE = 2_000  # Values of parameters.
+
+
+class GraphCypher:
+    """Answers Cypher about the graphs of one store."""
+
+    def __init__(
+        self,
+        graphs: Graphs,
+        around: Surroundings | None = None,
+        *,
+        limits: Limits | None = None,
+        transactions: Graphs | None = None,
+        idle: float = IDLE,
+    ) -> None:
+        """Take the graphs, what surrounds them (None: no procedures), and how much a statement may take.
+
+        `transactions` are the same graphs for transactions of several queries, which may be `idle` for so many seconds.
+        """
+        self._transactions = transactions or graphs
+        self.idle = idle
+        self._engine = Engine(graphs, procedures(around), shown(around)) if around else Engine(graphs)
+        self._limits = limits or Limits()
+
+    async def run(self, graph: str, query: CypherQuery) -> CypherAnswer:
+        """Answer one query in a transaction of its own."""
+        return _answer(await self._engine.run(await self._asked(graph, query)))
+
+    def found_in(self, answer: CypherAnswer) -> FoundInRows:
+        """Give what rows hold of the graph."""
+        return found_in(answer.rows)
+
+    @asynccontextmanager
+    async def transaction(self, graph: str, *, mode: Mode, scope: str | None) -> AsyncIterator[CypherTransaction]:
+        """Begin a transaction of several queries; it is undone unless it is committed."""
+        transaction = _Transaction(self, graph, mode, scope)
+        try:
+            yield transaction
+        finally:
+            await transaction.undo()
+
+    async def _asked(self, graph: str, query: CypherQuery) -> StatementRequest:
+        seconds = min(query.seconds or self._limits.seconds, self._limits.seconds)
+        rows = min(query.rows or self._limits.rows, self._limits.rows)
+        return StatementRequest(
+            query.text,
+            graph,
+            await _parameters(query.parameters),
+            query.scope,
+            query.mode == "write",
+            replace(self._limits, seconds=seconds, rows=rows),
+            bound=query.scope is not None or (query.asker is not None and query.asker.graph is not None),
+            asker=query.asker,
+        )
+
+    async def hold(self, held: "_Transaction") -> None:
+        """Keep a transaction open, and run in it what comes, until it ends."""
+        if held.mode == "read":
+            async with self._transactions.reading(held.graph, held.scope) as transaction:
+                await held.serve(transaction)
+        else:
+            await self._transactions.writing(held.graph, held.scope, held.serve)
+
+    async def within(self, held: "_Transaction", query: CypherQuery, transaction: GraphTransaction) -> CypherAnswer:
+        """Answer one query of a transaction."""
+        asked = await self._asked(held.graph, replace(query, mode=held.mode, scope=held.scope))
+        return _answer(await self._engine.run_within(asked, transaction))
+
+
+async def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give parameters as Cypher values: in a thread where there are many, so that others have their turn."""
+
+    def convert() -> dict[str, Any]:
+        return {name: from_python(value) for name, value in given.items()}
+
+    return await asyncio.to_thread(convert) if _are_many(given) else convert()
+
+
+def _are_many(given: Mapping[str, Any]) -> bool:
+    """Whether parameters hold more values than are converted in a millisecond or two; looks at no more of them."""
+    left = _CONVERTED_AT_ONCE
+    waiting: list[Any] = [given]
+    while waiting:
+        value = waiting.pop()
+        inner = value.values() if isinstance(value, Mapping) else value
+        if isinstance(inner, Collection) and not isinstance(inner, str | bytes | bytearray):
+            left -= len(inner)
+            if left < 0:
+                return True
+            waiting += inner
+    return False
+
+
+class _Undone(Exception):
+    """The transaction shall be undone; nobody sees this."""
+
+
+class _Idle(_Undone):
+    """It shall be undone because nobody used it for too long."""
+
+
+class _Transaction:
+    """A transaction that a task of its own holds open from the first query on: queries and answers go to and fro."""
+
+    def __init__(self, cypher: GraphCypher, graph: str, mode: Mode, scope: str | None) -> None:
+        self.graph, self.mode, self.scope = graph, mode, scope
+        self._cypher = cypher
+        self._inbox: asyncio.Queue[tuple[CypherQuery, asyncio.Future[CypherAnswer]] | bool] = asyncio.Queue()
+        self._served = self._ended = self._busy = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def run(self, query: CypherQuery) -> CypherAnswer:
+        """Answer one more query. After an error the transaction is over, and undone."""
+        if self._ended:
+            raise _over()
+        if self._task is None:
+            self._task = asyncio.create_task(self._cypher.hold(self), name="kgmem cypher transaction")
+        answer: asyncio.Future[CypherAnswer] = asyncio.get_running_loop().create_future()
+        self._inbox.put_nowait((query, answer))
+        waited: set[asyncio.Future[Any]] = {answer, self._task}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            answer.cancel()
+            await self._finish()
+            raise _over()
+        return await answer
+
+    async def commit(self) -> None:
+        """Keep what was written."""
+        if self._ended:
+            raise _over()
+        self._inbox.put_nowait(True)
+        await self._finish()
+
+    async def undo(self) -> None:
+        """Undo what was written, unless it was committed."""
+        self._inbox.put_nowait(False)
+        if self._task is not None:
+            if self._busy:  # Nobody waits for the query any more.
+                self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._ended = True
+
+    async def _finish(self) -> None:
+        """Wait for the end; raises what has undone it."""
+        self._ended = True
+        try:
+            if self._task is not None:
+                await self._task
+        except _Idle as error:
+            raise _idle(self._cypher.idle) from error
+        except _Undone as error:
+            raise _over() from error
+
+    async def _next(self) -> "tuple[CypherQuery, asyncio.Future[CypherAnswer]] | bool":
+        try:
+            async with asyncio.timeout(self._cypher.idle):
+                return await self._inbox.get()
+        except TimeoutError as error:
+            raise _Idle from error
+
+    async def serve(self, transaction: GraphTransaction) -> None:
+        """Run what comes in, in a transaction, until its end."""
+        if self._served:
+            # Writers met on the same rows. A single statement would be run again; these may depend on each other.
+            mend = "Begin the transaction again."
+            raise Conflict("Others have written meanwhile what this transaction was about to write.", mend=mend)
+        self._served = True
+        while not isinstance(asked := await self._next(), bool):
+            query, answer = asked
+            self._busy = True
+            try:
+                found = await self._cypher.within(self, query, transaction)
+            except KgmemError as error:
+                if not answer.cancelled():
+                    answer.set_exception(error)
+                raise _Undone from error
+            finally:
+                self._busy = False
+            if not answer.cancelled():
+                answer.set_result(found)
+        if not asked:
+            raise _Undone
+
+
+def _idle(seconds: float) -> TimedOut:
+    return TimedOut(
+        f"This transaction was idle for {seconds:g} seconds and was rolled back.",
+        mend="Begin another one, and commit it without long pauses; KGMEM_TRANSACTION_IDLE sets the limit.",
+    )
+
+
+def _over() -> Conflict:
+    return Conflict("This transaction is over: it was undone.", mend="Begin another one.")
+
+
+def _answer(result: Result) -> CypherAnswer:
+    return CypherAnswer(result.columns, result.rows, asdict(result.counters), result.writes, result.plan, result.graphs)

@@ -1,0 +1,318 @@
+"""One run of a plan: its transaction, what its expressions are computed with, and what it has changed so far."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from kgmem.domain.access import Key
+from kgmem.domain.graph.graph import no_such_graph
+from kgmem.query.errors import RUNTIME, CypherError
+from kgmem.query.evaluation.base import truth
+from kgmem.query.evaluation.compiling import compile_expression
+from kgmem.query.evaluation.environment import Compute, Row, Setting
+from kgmem.query.execution.counters import Counters
+from kgmem.query.execution.graph import GraphTransaction
+from kgmem.query.execution.limits import Limits
+from kgmem.query.execution.thread_bridge import Beside, OnLoop
+from kgmem.query.execution.visitors import Visitors
+from kgmem.query.execution.watch import Watch
+from kgmem.query.planning.clauses import Planner
+from kgmem.query.planning.names import calls_in, loops_in, nested_in
+from kgmem.query.planning.steps import Step
+from kgmem.query.tree.expressions import Expression
+from kgmem.query.values import Node
+from kgmem.query.values.problems import ValueProblem
+
+T = TypeVar("T")
+Rows = list[Row]
+StepHandler = Callable[["Run", Any, Rows], Awaitable[Rows]]
+Answer = Callable[["Run", Expression, Sequence[Row]], Awaitable[Sequence[Any]]]
+
+_AT_ONCE = 1024  # Rows that are worked on without a look at the clock.
+_TURN = 0.005  # Seconds of work after which others have their turn.
+WEIGHT = "\0weight"  # How many equal rows a row stands for.
+# Functions that look into the graph.
+_LOOKING = frozenset({"startnode", "endnode", "kgmem.known_at"})
+
+
+def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Give items in slices, each so short that work on it takes some milliseconds at the most."""
+    if len(items) <= _AT_ONCE:
+        yield items
+        return
+    for first in range(0, len(items), _AT_ONCE):
+        yield items[first : first + _AT_ONCE]
+
+
+def _looked_at(expression: Expression) -> tuple[tuple[Expression, ...], bool]:
+    """Give the queries in an expression that a row can be asked for beforehand, and whether it must be bridged."""
+    nested = tuple(nested_in(expression))
+    bridged = any(local for _, local in nested) or not _LOOKING.isdisjoint(calls_in(expression))
+    return tuple(part for part, local in nested if not local), bridged or loops_in(expression)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An expression that is compiled: `nested` are the queries in it that a row can be asked for beforehand.
+
+    `bridged`: it asks the graph while it is computed, or may compute for long, so that it runs beside the event loop.
+    """
+
+    expression: Expression
+    compute: Compute
+    nested: tuple[Expression, ...]
+    bridged: bool
+
+
+class Run:
+    """What the steps of one statement share."""
+
+    def __init__(
+        self,
+        transaction: GraphTransaction,
+        setting: Setting,
+        planner: Planner,
+        *,
+        limits: Limits,
+        handlers: Mapping[type, StepHandler],
+        procedures: Mapping[str, Any],
+        answer: Answer,
+    ) -> None:
+        """Take what the steps run by; `answer` answers queries inside of expressions."""
+        lent = transaction if isinstance(transaction, OnLoop) else OnLoop(transaction, Beside())
+        self.beside = lent.beside
+        self.transaction = cast(GraphTransaction, lent)
+        self.planner = planner
+        self.limits = limits
+        self.counters = Counters()
+        # For procedures: the graph, the scope (None: all), whether the asker may learn of no other graph, and its key.
+        self.graph = ""
+        self.scope: str | None = None
+        self.bound = True
+        self.asker: Key | None = None
+        self.gone: set[int] = set()
+        self.changed: dict[int, Any] = {}  # What a procedure has written, until the rows know of it.
+        self.written: dict[int, Any] = {}  # Nodes and relationships as SET and REMOVE have made them, by former ids.
+        self.deleted_nodes: dict[int, int] = {}  # With the place in the query at which each was deleted.
+        self._watch = Watch(limits, self.beside)
+        # Not by replace(), which takes ten times as long.
+        self.setting = Setting(
+            text=setting.text,
+            parameters=setting.parameters,
+            clock=setting.clock,
+            functions=setting.functions,
+            nested=self._ask,
+            node=self._node,
+            known_from=self._known_from,
+            gone=self.gone,
+            check=self._watch,
+        )
+        self.given = 0  # How much the store has given so far: ways to match, and what leads on in searches.
+        self.profile: dict[int, tuple[int, int, float]] | None = None  # By step: rows, what was given for it, seconds.
+        self.kept: dict[int, Any] = {}  # What steps have prepared for themselves, by the identity of its plan.
+        self.procedures = procedures
+        self.visitors = Visitors()
+        self.runs: dict[str, Run] = {}  # Of this statement, by the graph that each is on; filled by the first USE.
+        self._handlers = handlers
+        self._answer = answer
+        self._prepared: dict[int, Prepared] = {}
+        self._answers: dict[tuple[int, int], Any] = {}
+        self._depth = 0
+        self._turned = time.perf_counter()
+
+    async def steps(self, steps: Iterable[Step], rows: Rows) -> Rows:
+        """Run steps one after another, each over all rows that the one before gave."""
+        for step in steps:
+            given, began = self.given, time.perf_counter()
+            try:
+                rows = await self._handlers[type(step)](self, step, rows)
+            except ValueProblem as problem:
+                raise self.setting.error(problem, step.at) from problem
+            self.check(rows, step.at)
+            await self.turn()
+            if self.profile is not None:
+                before = self.profile.get(id(step), (0, 0, 0.0))
+                seconds = time.perf_counter() - began
+                self.profile[id(step)] = (
+                    before[0] + sum(row.get(WEIGHT, 1) for row in rows),
+                    before[1] + self.given - given,
+                    before[2] + seconds,
+                )
+        return rows
+
+    async def on(self, name: str, *, writes: bool) -> "Run":
+        """Give the run of this statement on a graph. Raises NotFound, and Forbidden where the asker may not."""
+        if not self.runs:
+            self.runs[self.graph] = self
+        graph = await self.transaction.graph_named(name)
+        if self.asker is not None:
+            if self.asker.graph not in {None, graph}:
+                raise no_such_graph(name)
+            self.asker.demand("write" if writes else "read", graph)
+        if graph not in self.runs:
+            self.runs[graph] = await self._begun(graph)
+        return self.runs[graph]
+
+    async def _begun(self, graph: str) -> "Run":
+        new = Run(
+            cast(GraphTransaction, OnLoop(await self.transaction.on(graph), self.beside)),
+            self.setting,
+            self.planner,
+            limits=self.limits,
+            handlers=self._handlers,
+            procedures=self.procedures,
+            answer=self._answer,
+        )
+        new.graph, new.scope, new.bound, new.asker = graph, self.scope, self.bound, self.asker
+        new.counters, new.profile = self.counters, self.profile
+        new.visitors, new.runs = self.visitors, self.runs
+        return new
+
+    async def turn(self) -> None:
+        """Let others have their turn, once this statement has worked for some milliseconds: it goes on in a thread.
+
+        Steps call it after each slice of their rows. Raises TimedOut, and CypherError where too much memory is taken.
+        """
+        now = time.perf_counter()
+        if now - self._turned < _TURN:
+            return
+        try:
+            self._watch()
+        except ValueProblem as problem:
+            raise self.setting.error(problem, 0) from problem
+        self._turned = now
+        # While the store was asked, others had their turn: a statement that mostly waits needs no thread.
+        if now - self.beside.resumed < _TURN:
+            return
+        if self.beside.can_go_aside:
+            await self.beside.aside()
+        elif not self.beside.away:
+            await asyncio.sleep(0)
+        self._turned = time.perf_counter()
+
+    def check(self, rows: Sized, at: int) -> None:
+        """Raise an error where there are more rows than a step may hold."""
+        if len(rows) > self.limits.rows:
+            raise self.error(
+                "TooManyRows",
+                f"A step of this query has more than {self.limits.rows:,} rows.",
+                at,
+                type="ResourceExhausted",
+                mend="Ask for less: add conditions or a LIMIT.",
+            )
+
+    def own(self, id_: int, at: int) -> int:
+        """Give the id of a node or relationship of this graph. Raises CypherError for what is only drawn here."""
+        if id_ < 0:
+            problem = "This is of another graph, or only drawn: it can be neither matched nor changed here."
+            mend = "Find it in its own graph, by a property: CALL (n) { USE other MATCH (m {key: n.key}) ... }."
+            raise self.error("InvalidArgumentType", problem, at, type="TypeError", mend=mend)
+        return id_
+
+    def error(self, detail: str, problem: str, at: int, *, type: str, mend: str = "") -> CypherError:  # noqa: A002
+        """Give an error of this run, at a place of the query."""
+        return CypherError(detail, problem, query=self.setting.text, at=at, type=type, phase=RUNTIME, mend=mend)
+
+    def prepared(self, expression: Expression) -> Prepared:
+        """Give an expression compiled, once for the whole run."""
+        found = self._prepared.get(id(expression))
+        if found is None:
+            asked, bridged = self.planner.remembered(expression, _looked_at)
+            compute = compile_expression(expression, self.setting)
+            found = self._prepared[id(expression)] = Prepared(expression, compute, asked, bridged)
+        return found
+
+    async def values(self, expression: Expression, rows: Sequence[Row]) -> list[Any]:
+        """Give the value of an expression for each row."""
+        prepared = self.prepared(expression)
+        if not prepared.nested and not prepared.bridged:
+            return await self._computed(prepared.compute, rows)
+        for part in prepared.nested:
+            answers = await self._answered(part, rows)
+            self._answers |= {(id(part), id(row)): answer for row, answer in zip(rows, answers, strict=True)}
+        try:
+            if prepared.bridged:
+                return await self.beside.run(lambda: [prepared.compute(row) for row in rows])
+            return await self._computed(prepared.compute, rows)
+        finally:
+            for part in prepared.nested:
+                for row in rows:
+                    self._answers.pop((id(part), id(row)), None)
+
+    async def _computed(self, compute: Compute, rows: Sequence[Row]) -> list[Any]:
+        """Compute a value for each row, and let others have their turn in between."""
+        if len(rows) <= _AT_ONCE:
+            return [compute(row) for row in rows]
+        found: list[Any] = []
+        for part in slices(rows):
+            found += [compute(row) for row in part]
+            await self.turn()
+        return found
+
+    async def put(self, rows: Rows, name: str, values: Sequence[Any]) -> None:
+        """Put a value into each row."""
+        for part in slices(range(len(rows))):
+            for at in part:
+                rows[at][name] = values[at]
+            await self.turn()
+
+    async def value(self, expression: Expression, row: Row) -> Any:
+        """Give the value of an expression for one row."""
+        return (await self.values(expression, [row]))[0]
+
+    async def where(self, predicates: Iterable[Expression], rows: Rows) -> Rows:
+        """Give the rows for which all predicates are true."""
+        for predicate in predicates:
+            if not rows:
+                break
+            found = await self.values(predicate, rows)
+            kept: Rows = []
+            for part in slices(range(len(rows))):
+                kept += [rows[number] for number in part if self.holds(found[number], predicate.at)]
+                await self.turn()
+            rows = kept
+        return rows
+
+    def holds(self, value: Any, at: int) -> bool:
+        """Whether a predicate's value is true. Raises CypherError where it is no truth."""
+        if value is True or value is False or value is None:
+            return value is True
+        try:
+            return truth(value) is True
+        except ValueProblem as problem:
+            raise self.setting.error(problem, at) from problem
+
+    async def _answered(self, part: Expression, rows: Sequence[Row]) -> Sequence[Any]:
+        self._depth += 1
+        if self._depth > self.limits.depth:
+            problem = f"Queries stand in each other more than {self.limits.depth} deep."
+            raise self.error("TooDeeplyNested", problem, part.at, type="ResourceExhausted")
+        try:
+            return await self._answer(self, part, rows)
+        finally:
+            self._depth -= 1
+
+    def _ask(self, part: Expression, row: Row) -> Any:
+        """Answer a query inside of an expression: what was asked beforehand, or, in a thread of its own, now."""
+        key = (id(part), id(row))
+        if key in self._answers:
+            return self._answers[key]
+
+        async def one() -> Any:
+            return (await self._answered(part, [row]))[0]
+
+        return self.beside.here(one())
+
+    def _known_from(self, identity: int) -> int | None:
+        async def look() -> int | None:
+            return await self.transaction.known_from(identity)
+
+        return self.beside.here(look())
+
+    def _node(self, identity: int) -> Node | None:
+        async def look() -> Node | None:
+            return (await self.transaction.nodes([identity])).get(identity)
+
+        return self.beside.here(look())

@@ -1,0 +1,1 @@
+"""Paths: quantified patterns, shortest paths and selectors."""

@@ -1,0 +1,1 @@
+"""Use cases of claims: state, verify, review, supersede and explain."""

@@ -1,0 +1,122 @@
+"""Claim: store what sources claim, weigh it at once, and let a full run follow when enough is new."""
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from kgmem.domain.claims.claim import BroughtBy, ClaimResult, ClaimStatement, Withdrawn
+from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.entity import Entity, WriteResult
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.services.ports import Ports
+
+MOST_AT_ONCE = 1000  # Facts that a writer weighs before it returns; a job weighs the rest.
+_LOGGED = 100  # Sources that the audit trail names.
+_PAGE = 1000  # Claims of one source that are withdrawn in one transaction.
+
+
+async def put_claims(
+    parts: Ports, graph: str, claims: Sequence[ClaimStatement], *, brought: Sequence[BroughtBy] | None = None
+) -> ClaimResult:
+    """Store claims, each once; their facts are weighed before this returns."""
+    claimed = await parts.claims.put(graph, claims, brought=brought)
+    if claimed.created:
+        await _follow(parts, graph)
+    return claimed
+
+
+async def replace(parts: Ports, graph: str, claims: Sequence[ClaimStatement], former: Sequence[int]) -> ClaimResult:
+    """Let claims take the place of others (ids, in their order), whatever breaks off: all of it or nothing."""
+    claimed = await parts.claims.replace(graph, claims, former)
+    await _follow(parts, graph)
+    return claimed
+
+
+async def withdraw(parts: Ports, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
+    """Take claims back; if dry, only say what that would do."""
+    told = await parts.claims.withdraw(graph, ids, scope, dry_run=dry_run)
+    if told.withdrawn and not dry_run:
+        await _follow(parts, graph)
+    return told
+
+
+async def withdraw_all(
+    parts: Ports,
+    graph: str,
+    scope: str,
+    *,
+    source: str | None = None,
+    episode: str | None = None,
+    dry_run: bool = False,
+) -> Withdrawn:
+    """Take back all that a source, or a text, states in exactly this scope, a part at a time; if dry, only count it."""
+    withdrawn, relationships, after = 0, list[int](), 0
+    while ids := await parts.claims.claims_by(graph, scope, source=source, episode=episode, after=after, limit=_PAGE):
+        done = await parts.claims.withdraw(graph, ids, scope, dry_run=dry_run)
+        withdrawn += done.withdrawn
+        relationships += done.relationships
+        after = ids[-1]
+    if withdrawn and not dry_run:
+        await _follow(parts, graph)
+    return Withdrawn(withdrawn, (), relationships, dry_run)
+
+
+async def weigh_written(parts: Ports, graph: str, stated: Sequence[Relationship], ids: Sequence[int]) -> None:
+    """Weigh what relationships that were just written state for their sources."""
+    wanted = [id_ for each, id_ in zip(stated, ids, strict=True) if each.source]
+    if parts.claim_store is not None and wanted and await parts.claims.weigh_edges(graph, sorted(set(wanted))):
+        await _follow(parts, graph)
+
+
+async def weigh_stated(
+    parts: Ports, graph: str, stated: Sequence[Entity], written: WriteResult, names: Collection[str]
+) -> WriteResult:
+    """Weigh the properties of these names that entities which were just written state for their sources.
+
+    Gives what was written with the versions that hold then.
+    """
+    told = (each for each in stated if each.source and not each.properties.keys().isdisjoint(names))
+    subjects = sorted({(each.scope, each.key) for each in told})
+    if parts.claim_store is None or not subjects:
+        return written
+    versions = await parts.claims.weigh_subjects(graph, subjects, written.ids)
+    if not versions:
+        return written
+    await _follow(parts, graph)
+    newest = [versions.get(id_, version) for id_, version in zip(written.ids, written.versions, strict=True)]
+    return dataclasses.replace(written, versions=newest)
+
+
+async def weigh_new(parts: Ports, graph: str, most: int = MOST_AT_ONCE) -> None:
+    """Weigh what was stated and not weighed since: some of it now, the rest by a job."""
+    if parts.claim_store is not None and await parts.claims.weigh_stale(graph, most):
+        await _follow(parts, graph)
+
+
+async def weigh(parts: Ports, graph: str) -> Mapping[str, Any]:
+    """Weigh all claims of a graph together; gives counts."""
+    return await parts.claims.weigh_all(graph)
+
+
+async def weigh_due(parts: Ports, graph: str) -> Mapping[str, Any]:
+    """Weigh what was not weighed since it was stated, and all claims together if enough is new; gives counts."""
+    await parts.claims.weigh_stale(graph)
+    return await parts.claims.weigh_all(graph) if await parts.claims.due(graph) else {}
+
+
+async def put_sources(parts: Ports, graph: str, sources: Sequence[Source]) -> WriteResult:
+    """Write the registry's entries of sources; what their claims come to is weighed anew soon after."""
+    written = await parts.store.put_sources(graph, sources)
+    if parts.claim_store is not None and written.created + written.updated:
+        told = {each.key: each.trust for each in sources[:_LOGGED]}
+        await parts.claims.log(graph, "source", "registry", f"{len(sources)} entries were written.", {"trust": told})
+        if await parts.claims.any(graph):
+            await parts.jobs.defer("weigh", graph=graph, all=True)
+    return written
+
+
+async def _follow(parts: Ports, graph: str) -> None:
+    held = await parts.graphs.get(graph)
+    if parts.embedder and held.space:
+        await parts.jobs.defer("embed", graph=graph)
+    await parts.jobs.defer("weigh", graph=graph)

@@ -1,0 +1,79 @@
+"""Succeed: end what later texts superseded, whatever the order in which the texts came."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from kgmem.domain.claims.claim import ClaimStatement
+from kgmem.domain.claims.succession import OpenClaim, ends
+from kgmem.domain.schema.schema import GraphSchema
+from kgmem.domain.text.extraction_result import Brought
+from kgmem.domain.text.queue import HeldClaim
+from kgmem.services.claims import claim as claiming
+from kgmem.services.ports import Ports
+
+Topic = tuple[str, str, str]  # Scope, subject and predicate.
+
+
+async def ended(
+    parts: Ports, graph: str, told: Sequence[Brought], schema: GraphSchema, trust: dict[str, float]
+) -> list[Brought]:
+    """Give what episodes bring with the ends that other texts give their claims, as far as is known by now."""
+    fresh = [claim for what in told for claim in what.claims if lasts(claim, schema)]
+    if not fresh:
+        return list(told)
+    held = await _held(parts, graph, {_topic(claim) for claim in fresh})
+    by_topic: dict[Topic, list[ClaimStatement]] = defaultdict(list)
+    for claim in fresh:
+        by_topic[_topic(claim)].append(claim)
+    closed: dict[int, ClaimStatement] = {}
+    for topic, claims in by_topic.items():
+        mine = [OpenClaim(each.object or "", each.valid_from, trust.get(each.source, 0.5)) for each in claims]
+        others = [_open(each) for each in held.get(topic, [])]
+        for claim, end in zip(claims, ends([*mine, *others]), strict=False):
+            closed[id(claim)] = replace(claim, valid_to=end)
+    return [replace(what, claims=[closed.get(id(claim), claim) for claim in what.claims]) for what in told]
+
+
+async def succeed(parts: Ports, graph: str, topics: Iterable[Topic]) -> int:
+    """End or reopen claims that were made before, now that others are there; gives how many changed."""
+    wanted = set(topics)
+    if not wanted:
+        return 0
+    changed: list[tuple[HeldClaim, str | None]] = []
+    for claims in (await _held(parts, graph, wanted)).values():
+        new = ends([_open(each) for each in claims])
+        changed += [(each, end) for each, end in zip(claims, new, strict=True) if end != each.statement.valid_to]
+    if not changed:
+        return 0
+    stated = [replace(each.statement, valid_to=end, id=None, known_from=None) for each, end in changed]
+    await claiming.replace(parts, graph, stated, [each.id for each, _ in changed])
+    return len(changed)
+
+
+def lasts(claim: ClaimStatement, schema: GraphSchema) -> bool:
+    """Say whether a claim is of a kind of which one holds at a time, and was told no end."""
+    kind = schema.kinds.get(claim.predicate)
+    return claim.object is not None and claim.valid_to is None and kind is not None and kind.functional
+
+
+def topics_of(told: Iterable[Brought], schema: GraphSchema) -> set[Topic]:
+    """Give the topics of which claims may end each other."""
+    kinds = {name for name, kind in schema.kinds.items() if kind.functional}
+    return {_topic(claim) for what in told for claim in what.claims if claim.object and claim.predicate in kinds}
+
+
+async def _held(parts: Ports, graph: str, topics: set[Topic]) -> dict[Topic, list[HeldClaim]]:
+    found: dict[Topic, list[HeldClaim]] = defaultdict(list)
+    for each in await parts.readings.open_claims(graph, sorted(topics)):
+        found[_topic(each.statement)].append(each)
+    return found
+
+
+def _topic(claim: ClaimStatement) -> Topic:
+    return claim.scope, claim.subject, claim.predicate
+
+
+def _open(each: HeldClaim) -> OpenClaim:
+    told = each.statement
+    return OpenClaim(told.object or "", told.valid_from, each.trust, told.valid_to, each.id)

@@ -1,0 +1,195 @@
+"""Import: files into a graph, noted in the register of imports, from where one that was broken off goes on."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from kgmem.domain.errors import InvalidInput, KgmemError
+from kgmem.domain.graph.batch import Rejection
+from kgmem.domain.graph.graph import Graph
+from kgmem.domain.graph.scope import check_scope, reaches
+from kgmem.formats.io.files import Paths, check_target, create_file
+from kgmem.services.claims.claim import weigh_new
+from kgmem.services.imports.check_files import Check
+from kgmem.services.imports.files import check_files, check_marks, identity, marks_of
+from kgmem.services.imports.heartbeat import signs_of_life
+from kgmem.services.imports.import_records import ImportRun
+from kgmem.services.imports.options import (
+    KEPT_REJECTIONS,
+    ImportOptions,
+    ImportProgress,
+    ImportResult,
+    OnProgress,
+    Tally,
+)
+from kgmem.services.imports.write_batch import patiently
+from kgmem.services.ports import Ports
+
+logger = logging.getLogger(__name__)
+
+
+async def import_files(
+    parts: Ports, graph: str, files: Paths, options: ImportOptions, progress: OnProgress | None = None
+) -> ImportResult:
+    """Import files into a graph: what can be stored as it is read, then relationships that waited, then episodes.
+
+    What is stored already counts as unchanged. Raises NotFound, InvalidInput for a file that is none of its format,
+    and with `on_error="stop"` for the first bad record.
+    """
+    check_options(options)
+    check_files(files, options)
+    held = await parts.graphs.get(graph)
+    if options.rejected_to:
+        check_target(options.rejected_to)
+        _check_is_no_input(options.rejected_to, files)
+    if options.dry_run:
+        return await Check(parts, held, options).run(files, progress)
+    told = await asyncio.to_thread(identity, files)
+    id_, anew = None, None
+    if options.resume:
+        anew = await _hindrance(parts, graph, told)
+        id_ = None if anew else await parts.imports.resume(graph, told, options.told())
+    if id_ is None:
+        id_ = await parts.imports.begin(graph, told, options.told(), options.source)
+    async with noting_failure(parts, id_):
+        tally = await run_import(parts, held, id_, files=files, options=options, progress=progress)
+    return replace(await _result(parts, graph, id_, tally, options), anew=anew)
+
+
+async def run_import(
+    parts: Ports, graph: Graph, id_: int, *, files: Paths, options: ImportOptions, progress: OnProgress | None = None
+) -> Tally:
+    """Do what is left to do of an import that is registered, to its end; gives what was done now.
+
+    In a worker it is broken off after its slice where others wait, as the tally tells. What is stored stays, indexes
+    that were set aside stay so, and the next run goes on behind it.
+    """
+    marks = marks_of(files)
+    async with signs_of_life(parts, id_) as tell:
+
+        def told(far: ImportProgress) -> None:
+            tell(far.told())
+            if progress:
+                progress(far)
+
+        stored = await patiently(lambda: parts.imports.stored(id_))
+        run = ImportRun(parts, graph, options, id_, stored)
+        try:
+            with closing(run):
+                await run.read(files, told)
+            check_marks(marks)
+            if not run.tally.broken_off:
+                await patiently(lambda: parts.imports.report_duplicates(id_, run.duplicates))
+                await run.link(told)
+        except InvalidInput:  # For the caller to mend, who need not do that soon.
+            await patiently(lambda: parts.imports.build_indexes(graph.name))
+            raise
+        if run.tally.broken_off:
+            return run.tally
+        await patiently(lambda: parts.imports.build_indexes(graph.name))
+    await patiently(lambda: weigh_new(parts, graph.name))
+    await patiently(lambda: parts.imports.finish(id_, "done"))
+    return run.tally
+
+
+def check_options(options: ImportOptions) -> None:
+    """Raise InvalidInput for scopes that are none, or do not fit together."""
+    check_scope(options.scope)
+    check_scope(options.within)
+    if not reaches(options.within, options.scope):
+        raise InvalidInput(
+            f"The scope {options.scope!r} is not within {options.within!r}.", mend="Give a scope within it."
+        )
+
+
+@asynccontextmanager
+async def noting_failure(parts: Ports, id_: int) -> AsyncIterator[None]:
+    """Write into the register why an import failed, where it does."""
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(KgmemError):  # A database that is away learns of it when the import is resumed.
+            await parts.imports.finish(id_, "failed", reason_of(error))
+        raise
+
+
+def reason_of(error: BaseException) -> str:
+    """Give why an import ended, in words for whoever asked for it."""
+    if isinstance(error, KgmemError):
+        return str(error)
+    if not isinstance(error, Exception):
+        return "It was stopped."
+    logger.error("An import failed on an error that kgmem does not know.", exc_info=error)
+    return f"kgmem failed because of an error of its own ({type(error).__name__}); its log has the cause."
+
+
+async def write_rejections(parts: Ports, id_: int, path: Path) -> None:
+    """Write the rejected records of an import to a file, one JSON object a line. Raises InvalidInput."""
+    try:
+        with create_file(path) as file:
+            async with aclosing(parts.imports.rejections(id_)) as rejections:
+                async for rejection in rejections:
+                    file.write(orjson.dumps(rejection, option=orjson.OPT_APPEND_NEWLINE))
+    except OSError as error:
+        raise InvalidInput(
+            f"The import is done, but {path} cannot be written: {error.strerror}.",
+            mend=f"The rejected records are kept: kgmem imports rejected {id_} writes them.",
+        ) from error
+
+
+def _check_is_no_input(target: Path, files: Paths) -> None:
+    """Raise InvalidInput when the file for what is rejected is one of those to be read: it would take its place."""
+    for file in files:
+        if isinstance(file, Path | str) and target.is_file() and Path(file).is_file() and target.samefile(file):
+            raise InvalidInput(
+                f"{target} is a file to import, and what is rejected would take its place.",
+                mend="Name another file for the rejected records.",
+            )
+
+
+async def _hindrance(parts: Ports, graph: str, told: Sequence[Mapping[str, Any]]) -> str | None:
+    """Give why an import cannot be gone on with, in words; None where nothing speaks against it."""
+    unknown = [file["name"] for file in told if file.get("size") is None]
+    if unknown:
+        return f"What {unknown[0]} gives cannot be told from what it gave before, so all of it was read anew."
+    names = [file["name"] for file in told]
+    for held in await parts.imports.list(graph):
+        if held.state in {"running", "failed"} and [file["name"] for file in held.files] == names:
+            changed = [file["name"] for file, before in zip(told, held.files, strict=True) if file != before]
+            if not changed:
+                return None
+            return f"{changed[0]} has changed since import {held.id} was broken off, so all was read anew."
+    return None
+
+
+async def _result(parts: Ports, graph: str, id_: int, tally: Tally, options: ImportOptions) -> ImportResult:
+    held = await patiently(lambda: parts.imports.get(graph, id_))
+    kept: list[Rejection] = []
+    if held.rejected:
+        async with aclosing(parts.imports.rejections(id_)) as rejections:
+            async for rejection in rejections:
+                kept.append(rejection)
+                if len(kept) == KEPT_REJECTIONS:
+                    break
+        if options.rejected_to:
+            await write_rejections(parts, id_, options.rejected_to)
+    return ImportResult(
+        id=id_,
+        read=held.read,
+        created=held.created,
+        updated=held.updated,
+        unchanged=held.unchanged,
+        checked=0,
+        rejected=held.rejected,
+        seconds=tally.seconds(),
+        kinds=held.kinds,
+        rejections=tuple(kept),
+        duplicates=tuple(held.duplicates),
+    )

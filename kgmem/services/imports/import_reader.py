@@ -1,0 +1,164 @@
+"""What an import and its dry run have in common: the files' records with the import's defaults, and their faults."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from kgmem.domain.claims.records import BeliefRecord
+from kgmem.domain.claims.source import Source
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.batch import Rejection, Stated
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.graph import Graph
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.scope import SHARED, NamedShared, reaches
+from kgmem.domain.graph.statement import check_entities, check_episodes, check_relationships
+from kgmem.domain.imports import Duplicates
+from kgmem.domain.schema.schema import GraphSchema
+from kgmem.formats.io.files import Paths
+from kgmem.formats.kgmem.jsonl import dump
+from kgmem.formats.records import AnyRecord, Located, Rejected
+from kgmem.services.imports.files import Found, Reading, ahead, count_of
+from kgmem.services.imports.options import ImportOptions, OnProgress, Tally
+from kgmem.services.imports.stated_keys import StatedKeys
+from kgmem.services.imports.write_batch import patiently
+from kgmem.services.ports import Ports
+from kgmem.services.texts import remember
+
+
+def describe(record: AnyRecord) -> str:
+    """Give a record as text, for those that are rejected."""
+    return dump(record).decode().rstrip()
+
+
+class ImportReader:
+    """Reads files for one graph."""
+
+    def __init__(self, parts: Ports, graph: Graph, options: ImportOptions) -> None:
+        """Take the ports, the graph as it is held, and how to read."""
+        self.tally = Tally()
+        self.duplicates: Sequence[Duplicates] = ()  # Known when all is read.
+        self.keys = StatedKeys(options.scope)
+        self.parts = parts
+        self.graph = graph
+        self.options = options
+        self.schema: GraphSchema | None = None
+        if graph.strict or graph.schema:
+            self.schema = remember.schema_of(parts.core_schema, graph)
+        # A schema is checked record by record, and so is the scope that all keep to.
+        self.in_columns = self.schema is None and not options.dry_run and not options.within
+
+    async def chunks(self, files: Paths, progress: OnProgress | None) -> AsyncGenerator[list[Found], None]:
+        """Give the files' records in chunks of the size of a batch."""
+        reading = Reading(files, self.options, columns=self.in_columns, space=self.graph.space)
+        try:
+            async with aclosing(ahead(reading.records, self.options.batch, reading.stop)) as chunks:
+                async for chunk in chunks:
+                    self.tally.read += count_of(chunk)
+                    await asyncio.to_thread(self.keys.take, chunk)
+                    yield chunk
+                    if progress:
+                        progress(self.tally.progress("reading", reading.position(), reading.total))
+            self.duplicates = await asyncio.to_thread(self.keys.duplicates)
+        finally:
+            reading.close()
+
+    def close(self) -> None:
+        """Let go of what was noted of the files."""
+        self.keys.close()
+
+    async def parted(self, chunk: Sequence[Found]) -> tuple[dict[type[Any], list[Stated[Any]]], list[Rejection]]:
+        """Part a chunk into good records by their kind, and rejections. Raises InvalidInput when told to stop there."""
+        good: dict[type[Any], list[Stated[Any]]] = {}
+        bad: dict[int, Rejection] = {}
+        partial: list[tuple[int, Stated[Any]]] = []
+        for at, (file, found) in enumerate(chunk):
+            if isinstance(found, Rejected):
+                bad[at] = Rejection(file, found.line, found.reason, found.record)
+            elif isinstance(found, Located):
+                stated: Stated[Any] = Stated(file, found.line, self.with_defaults(found.record))
+                reason, lacks = self._fault(stated.record)
+                if lacks:
+                    partial.append((at, stated))
+                if reason:
+                    bad[at] = Rejection(file, found.line, reason, describe(stated.record))
+                else:
+                    good.setdefault(type(stated.record), []).append(stated)
+        beside = {(each.record.scope, each.record.key) for each in good.get(Entity, [])} if partial else set()
+        for at, stated in partial:
+            # What merges into a held entity need not say again what is required of a new one.
+            if await self.is_held(stated.record, beside):
+                good.setdefault(Entity, []).append(stated)
+                del bad[at]
+        rejections = [rejection for _, rejection in sorted(bad.items())]
+        if rejections:
+            self.stop_at(rejections[0])
+        return good, rejections
+
+    async def is_held(self, entity: Entity, beside: Collection[tuple[str, str]]) -> bool:
+        """Say whether an entity is held, or stated `beside` (scope and key)."""
+        if (entity.scope, entity.key) in beside:
+            return True
+        return await patiently(lambda: remember.is_held(self.parts, self.graph.name, entity))
+
+    def stop_at(self, rejection: Rejection) -> None:
+        """Raise InvalidInput when the import is to stop at a bad record."""
+        if self.options.on_error == "stop":
+            raise InvalidInput(
+                f"{rejection.file}, line {rejection.line}: {rejection.reason}",
+                mend="Correct it and import again: what is stored already then counts as unchanged.",
+                file=rejection.file,
+                line=rejection.line,
+            )
+
+    def with_defaults(self, record: AnyRecord) -> AnyRecord:
+        """Give a record with the source and scope of the import where it names none."""
+        if isinstance(record, BeliefRecord):
+            scoped = record.scope or record.told.get("scope") == "" or not self.options.scope
+            return record if scoped else BeliefRecord(record.kind, {**record.told, "scope": self.options.scope})
+        if isinstance(record, Source):
+            return record
+        named = isinstance(record.scope, NamedShared)
+        scope, source = SHARED if named else record.scope or self.options.scope, record.source or self.options.source
+        same = not named and scope == record.scope and source == record.source
+        return record if same else replace(record, scope=scope, source=source)
+
+    def _fault(self, record: AnyRecord) -> tuple[str | None, bool]:
+        """Give what is wrong with a record, as far as the graph's own settings tell, and if only that it is partial."""
+        if self.options.within and (isinstance(record, Source) or not reaches(self.options.within, record.scope)):
+            shared = " (shared by the whole graph)" if not getattr(record, "scope", "-") else ""
+            told = "A source is the whole graph's"
+            what = told if isinstance(record, Source) else f"Its scope is {record.scope!r}{shared}"
+            return f"{what}, and this import keeps to {self.options.within!r}.", False
+        refused = _refused(record)
+        if refused:
+            return refused, False
+        if isinstance(record, Entity) and record.embedding is not None:
+            wanted = self.graph.space.dimension if self.graph.space else None
+            if len(record.embedding) != wanted:
+                return (
+                    f"The embedding has {len(record.embedding)} dimensions, and the graph takes {wanted or 'none'}."
+                ), False
+        if self.schema and isinstance(record, Entity | Relationship):
+            found = remember.violations_of(self.schema, self.graph.strict, record)
+            if found:
+                partial = isinstance(record, Entity) and all(violation.rule == "required" for violation in found)
+                return "The graph's schema refuses it: " + "; ".join(map(str, found)) + ".", partial
+        return None, False
+
+
+def _refused(record: AnyRecord) -> str | None:
+    """Give why nothing could be made of a record, whatever the graph: what the store would say of it."""
+    try:
+        if isinstance(record, Entity):
+            check_entities([record])
+        elif isinstance(record, Relationship):
+            check_relationships([record])
+        elif isinstance(record, Episode):
+            check_episodes([record])
+    except InvalidInput as error:
+        return str(error)
+    return None

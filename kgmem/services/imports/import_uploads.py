@@ -1,0 +1,213 @@
+"""Uploads: files that a client sent are imported by a worker of the machine that holds them, and then removed."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import aclosing, closing
+from functools import partial
+from pathlib import Path
+
+from kgmem.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
+from kgmem.domain.graph.graph import Graph
+from kgmem.domain.imports import Import
+from kgmem.domain.ports import UploadFolder
+from kgmem.domain.slices import put_off
+from kgmem.domain.time.interval import SECOND, now, parse_time
+from kgmem.formats.tables.mapping import read_mapping
+from kgmem.services.imports.check_files import Check
+from kgmem.services.imports.files import check_files, identity
+from kgmem.services.imports.heartbeat import signs_of_life
+from kgmem.services.imports.import_files import check_options, reason_of, run_import
+from kgmem.services.imports.options import ImportOptions
+from kgmem.services.imports.write_batch import patiently
+from kgmem.services.ports import Ports
+
+logger = logging.getLogger(__name__)
+
+_SILENCE = 60 * SECOND  # Without a sign of life for so long, it is looked what became of an import's job.
+_SMALL = 256 * 1024  # Bytes of an upload that is imported within seconds.
+_PAUSE = 1.0  # Seconds after which an import looks again whether those before it are done.
+_JOBS = 1000  # The newest jobs of a graph, among which that of an import is looked for.
+_GONE = "The uploaded files are gone. Send them again: what is stored already then counts as unchanged."
+
+
+def uploads_of(parts: Ports) -> UploadFolder:
+    """Give where uploads lie. Raises InvalidInput for a memory that takes none."""
+    if parts.uploads is None:
+        raise InvalidInput("This memory has no folder for uploads.", mend="Open it with kgmem.open(), or serve it.")
+    return parts.uploads
+
+
+async def check_import(parts: Ports, graph: str, options: ImportOptions, files: Sequence[Path] = ()) -> None:
+    """Say what is wrong with an import before its files are sent, by their names. Raises NotFound, InvalidInput."""
+    await parts.graphs.get(graph)
+    uploads_of(parts)
+    check_options(options)
+    if options.mapping:
+        read_mapping(options.mapping)
+    check_files(files, options)
+
+
+async def submit_import(parts: Ports, graph: str, upload: str, options: ImportOptions) -> tuple[Import, int | None]:
+    """Register the import of an upload that is complete, and ask for it; gives it with its job.
+
+    The job is None where the queue is away: it is asked for again when the uploads are looked after. Raises NotFound,
+    and InvalidInput for options that are wrong; then the upload is the caller's to remove.
+    """
+    files = uploads_of(parts).files(upload)
+    await check_import(parts, graph, options, files)
+    # Beside what tells imports apart, what a worker has to know: it also keeps this from being resumed elsewhere.
+    told = {**options.told(), "on_error": options.on_error, "dry_run": options.dry_run}
+    id_ = await parts.imports.begin(
+        graph, await asyncio.to_thread(identity, files), told, options.source, upload=upload
+    )
+    job = await _ask(parts, graph, id_, upload)
+    return await parts.imports.get(graph, id_), job
+
+
+async def resume_import(parts: Ports, graph: str, id_: int) -> tuple[Import, int | None]:
+    """Let an import that failed go on, where its files are still held; gives it with its job. Raises Conflict."""
+    held = await parts.imports.get(graph, id_)
+    if held.upload is None or not await parts.imports.again(id_):
+        why = "did not fail" if held.state != "failed" else "has no files here any more"
+        raise Conflict(
+            f"The import {id_} {why}, so that it cannot go on.",
+            mend="Send the files again: what is stored already then counts as unchanged.",
+        )
+    job = await _ask(parts, graph, id_, held.upload)
+    return await parts.imports.get(graph, id_), job
+
+
+async def run_upload(parts: Ports, graph: str, import_: int) -> None:
+    """Do a submitted import; one that a worker began and did not end goes on. Its files are removed at its end.
+
+    In a worker it makes room for others after its slice, and waits for those of its graph that were sent before it: it
+    may build on them, and what is stated last about a thing is what holds.
+    """
+    uploads = uploads_of(parts)
+    held = await parts.imports.get(graph, import_)
+    if held.upload is None or held.state not in {"waiting", "running"}:
+        return
+    if await _comes_later(parts, held) and put_off(_PAUSE):
+        return
+    await parts.imports.start(import_)
+    try:
+        broken_off = await _run(parts, held, uploads.files(held.upload))
+    except (Unavailable, Conflict) as error:
+        await parts.imports.wait(import_)
+        raise Unavailable(error.message, mend=error.mend) from error  # The job is tried again.
+    except InvalidInput as error:  # The client's to mend; it is told by the import.
+        await parts.imports.finish(import_, "failed", reason_of(error))
+    except NotFound as error:  # The graph is gone, and the import with it; or else the files are.
+        await parts.imports.finish(import_, "failed", reason_of(error))
+        uploads.remove(held.upload)
+        raise
+    except Exception as error:  # Not the client's fault: it may go on when kgmem is mended.
+        await parts.imports.finish(import_, "failed", reason_of(error), keeping=True)
+        raise
+    except BaseException:
+        await parts.imports.wait(import_)
+        raise
+    if broken_off:
+        await parts.imports.wait(import_)
+    else:
+        await asyncio.to_thread(uploads.remove, held.upload)
+
+
+async def tend_uploads(parts: Ports) -> int:
+    """Look after the imports that wait for a worker of this place, and remove the uploads that nobody needs.
+
+    Those without a job get one again; what lost its files, or cost too many workers their lives, is told as failed.
+    Gives how many uploads were removed.
+    """
+    uploads = uploads_of(parts)
+    needed = await parts.imports.uploads()
+    for upload, graph, id_ in needed:
+        if uploads.place_of(upload) == uploads.place:
+            try:
+                await _look_after(parts, await parts.imports.get(graph, id_), uploads.holds(upload))
+            except NotFound:  # Its graph was deleted meanwhile.
+                logger.debug("The import %s is gone.", id_)
+    return await asyncio.to_thread(uploads.sweep, [upload for upload, _, _ in needed])
+
+
+async def _run(parts: Ports, held: Import, files: Sequence[Path]) -> bool:
+    """Do an import or its dry run; gives whether it was broken off, so that others have their turn."""
+    options = ImportOptions.as_told(held.options)
+    graph = await parts.graphs.get(held.graph)
+    if held.is_dry_run:
+        await _check(parts, graph, held.id, files, options)
+        return False
+    return (await run_import(parts, graph, held.id, files=files, options=options)).broken_off
+
+
+async def _check(parts: Ports, graph: Graph, id_: int, files: Sequence[Path], options: ImportOptions) -> None:
+    """Do a dry run: note what is good and what is rejected, part by part.
+
+    One that another worker goes on with reads all anew, since later parts are checked by what earlier ones hold.
+    """
+    imports = parts.imports
+    stored = await patiently(lambda: imports.stored(id_))
+    check = Check(parts, graph, options)
+    async with signs_of_life(parts, id_) as tell:
+        with closing(check):
+            async with aclosing(check.parts_checked(files, lambda far: tell(far.told()))) as parts_checked:
+                number = 0
+                async for part in parts_checked:
+                    if number not in stored:
+                        note = partial(imports.note, graph.name, id_, number, sources=(), waiting=())
+                        await patiently(partial(note, rejections=part.rejections, checked=part.kinds))
+                    number += 1
+        await patiently(lambda: imports.report_duplicates(id_, check.duplicates))
+    await patiently(lambda: imports.finish(id_, "done"))
+
+
+async def _look_after(parts: Ports, held: Import, here: bool) -> None:
+    if held.upload is None or held.state not in {"waiting", "running"}:
+        return
+    if not here:
+        await parts.imports.finish(held.id, "failed", _GONE)
+    elif held.state == "waiting":
+        await _ask(parts, held.graph, held.id, held.upload)
+    elif held.told_at is None or (parse_time(held.told_at).start or 0) < now() - _SILENCE:
+        jobs = await parts.jobs.list(graph=held.graph, status=None, limit=_JOBS)
+        last = next((job for job in jobs if job.task == "import" and job.arguments.get("import_") == held.id), None)
+        if last is not None and last.status == "failed":
+            told = "Its workers died of it, or were killed, too many times."
+            await parts.imports.finish(held.id, "failed", told, keeping=True)
+        elif last is None or last.status not in {"waiting", "running"}:
+            await _ask(parts, held.graph, held.id, held.upload)
+
+
+async def _ask(parts: Ports, graph: str, id_: int, upload: str) -> int | None:
+    """Ask a worker of the place that holds the upload; None when that is asked already, or the queue is away.
+
+    A small upload need not wait for large ones, but for those of its graph that came before: it may build on them.
+    """
+    uploads = uploads_of(parts)
+    try:
+        small = await asyncio.to_thread(uploads.size, upload) <= _SMALL
+        small = small and not await _unfinished_before(parts, graph, id_, uploads.place_of(upload))
+        return await parts.jobs.defer("import", graph=graph, place=uploads.place_of(upload), small=small, import_=id_)
+    except Unavailable as error:
+        logger.warning("The import %s waits, and is asked for again later: %s", id_, error)
+        return None
+
+
+async def _comes_later(parts: Ports, held: Import) -> bool:
+    """Whether others of the same graph come before an import."""
+    if held.upload is None:
+        return False
+    return await _unfinished_before(parts, held.graph, held.id, uploads_of(parts).place_of(held.upload))
+
+
+async def _unfinished_before(parts: Ports, graph: str, id_: int, place: str) -> bool:
+    """Whether imports of a graph that were sent to a place before this one wait or run."""
+    uploads = uploads_of(parts)
+    before = [
+        other
+        for upload, of, other in await parts.imports.uploads()
+        if of == graph and other < id_ and uploads.place_of(upload) == place
+    ]
+    states = [(await parts.imports.get(graph, other)).state for other in before]
+    return not {"waiting", "running"}.isdisjoint(states)

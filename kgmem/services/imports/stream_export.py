@@ -1,0 +1,118 @@
+"""Export as a stream of bytes, for a client that may read slowly, and what it would leave out.
+
+The export goes to a temporary file while the client reads behind it: so the snapshot is held, and a thread is busy, no
+longer than the writing takes, and memory stays constant whatever the format does.
+"""
+
+import asyncio
+import io
+import tempfile
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
+from threading import Lock
+from typing import Any, BinaryIO, Literal, cast
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.formats.io.compression import compressing
+from kgmem.services.imports.export_records import ExportOptions, ExportResult, export_file
+from kgmem.services.ports import Ports
+
+Compression = Literal["gzip", "xz", "zstd"]
+SUFFIXES: dict[Compression, str] = {"gzip": ".gz", "xz": ".xz", "zstd": ".zst"}
+_CHUNK = 256 * 1024
+
+
+async def stream_export(
+    parts: Ports, graph: str, options: ExportOptions, compression: Compression | None = None
+) -> AsyncGenerator[bytes, None]:
+    """Give what a graph holds as a file in chunks: JSON Lines unless told otherwise.
+
+    Raises NotFound, InvalidInput before the first.
+    """
+    more = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    followed = _Followed(lambda: loop.call_soon_threadsafe(more.set))
+    task = asyncio.create_task(_export(parts, graph, _Sink(followed.put), options, compression))
+    task.add_done_callback(lambda _: more.set())
+    try:
+        while True:
+            more.clear()
+            done = task.done()
+            if chunk := await asyncio.to_thread(followed.take):
+                yield chunk
+            elif done:
+                await task
+                return
+            else:
+                await more.wait()
+    finally:
+        followed.close()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def export_losses(parts: Ports, graph: str, options: ExportOptions) -> ExportResult:
+    """Give what an export would hold, and what its format would leave out. Raises NotFound, InvalidInput."""
+    told = replace(options, format=options.format or "jsonl")
+    return await export_file(parts, graph, cast(BinaryIO, _Sink(len)), told)
+
+
+async def _export(
+    parts: Ports, graph: str, target: "_Sink", options: ExportOptions, compression: Compression | None
+) -> None:
+    buffered = io.BufferedWriter(target, _CHUNK)
+    packed = compressing(cast(BinaryIO, buffered), SUFFIXES[compression]) if compression else None
+    told = replace(options, format=options.format or "jsonl")
+    await export_file(parts, graph, packed or cast(BinaryIO, buffered), told)
+    if packed:
+        await asyncio.to_thread(packed.close)
+    await asyncio.to_thread(buffered.flush)
+
+
+class _Followed:
+    """A temporary file that one writes and another reads behind."""
+
+    def __init__(self, told: Callable[[], object]) -> None:
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by close()
+        self._told = told
+        self._lock = Lock()
+        self._written = self._taken = 0
+        self._closed = False
+
+    def put(self, data: Any) -> int:
+        """Write some bytes; gives how many."""
+        with self._lock:
+            if self._closed:
+                raise InvalidInput("Nobody reads this export any more.", mend="Ask for it again.")
+            self._file.seek(self._written)
+            count = self._file.write(data)
+            self._written += count
+        self._told()
+        return count
+
+    def take(self) -> bytes:
+        """Give the next bytes; none when there are none yet."""
+        with self._lock:
+            self._file.seek(self._taken)
+            data = self._file.read(_CHUNK)
+            self._taken += len(data)
+        return data
+
+    def close(self) -> None:
+        """Forget what was written, and take nothing more."""
+        with self._lock:
+            self._closed = True
+            self._file.close()
+
+
+class _Sink(io.RawIOBase):
+    """A stream over what takes bytes."""
+
+    def __init__(self, put: Callable[[Any], int]) -> None:
+        self._put = put
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return self._put(data)

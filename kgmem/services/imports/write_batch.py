@@ -1,0 +1,92 @@
+"""Write a batch of records so that bad ones among them cost only themselves."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+from kgmem.domain.errors import Conflict, InvalidInput, KgmemError, TimedOut, Unavailable, UnknownEntities
+from kgmem.domain.graph.entity import WriteResult
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.formats.records import Record
+
+T = TypeVar("T")
+Put = Callable[[Sequence[Any]], Awaitable[WriteResult]]
+_ATTEMPTS = 12
+_LONGEST_WAIT = 10.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch; `refused` tells the places of records that were not stored, and why."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused: list[tuple[int, str]] = field(default_factory=list)
+
+
+async def write_batch(put: Put, records: Sequence[Record]) -> Outcome:
+    """Store records, in one transaction when none is refused.
+
+    Where the error names the bad ones, they are taken out; else the batch is halved until the bad one stands alone.
+    A database that is away for a while is waited for. Raises Unavailable when it stays away.
+    """
+    outcome = Outcome()
+    waiting = [list(range(len(records)))]
+    while waiting:
+        places = waiting.pop()
+        batch = [records[place] for place in places]
+        try:
+            written = await patiently(partial(put, batch))
+        except (InvalidInput, Conflict, TimedOut) as error:
+            named, rest = _split(error, batch)
+            outcome.refused += [(places[at], reason) for at, reason in named]
+            waiting += [[places[at] for at in part] for part in reversed(rest)]
+        else:
+            outcome.created += written.created
+            outcome.updated += written.updated
+            # The registry of sources counts an entry that stands twice in a batch once.
+            outcome.unchanged += len(batch) - written.created - written.updated
+    return outcome
+
+
+def _split(error: KgmemError, batch: Sequence[Record]) -> tuple[list[tuple[int, str]], list[list[int]]]:
+    """Give the records that the error is about, with the reason, and the parts in which to try the others."""
+    everything = range(len(batch))
+    if len(batch) == 1:
+        if isinstance(error, TimedOut):
+            raise error
+        return [(0, str(error))], []
+    missing = error.facts.get("keys") if isinstance(error, UnknownEntities) else None
+    if missing and len({getattr(record, "scope", "") for record in batch}) == 1:
+        unknown = frozenset(missing)
+        named = {at: found for at in everything if (found := _first_of(unknown, batch[at])) is not None}
+        if named:
+            reasons = [(at, f"There is no entity {key!r}. Import it first, or with this.") for at, key in named.items()]
+            rest = [at for at in everything if at not in named]
+            return reasons, [rest] if rest else []
+    half = len(batch) // 2
+    return [], [list(everything[:half]), list(everything[half:])]
+
+
+def _first_of(keys: frozenset[str], record: Record) -> str | None:
+    """Give the first entity that a record names and that is among the keys."""
+    named: Sequence[str] = ()
+    if isinstance(record, Relationship):
+        named = (record.start, record.end)
+    elif isinstance(record, Episode):
+        named = record.mentions
+    return next((key for key in named if key in keys), None)
+
+
+async def patiently(put: Callable[[], Awaitable[T]]) -> T:
+    """Store something, again after a while when the database is away; the same statement twice changes nothing more."""
+    for attempt in range(1, _ATTEMPTS):
+        try:
+            return await put()
+        except Unavailable as error:
+            await asyncio.sleep(min(error.retry_after * attempt, _LONGEST_WAIT))
+    return await put()

@@ -1,0 +1,1 @@
+"""Use cases of recall: questions, views and evaluation."""

@@ -1,0 +1,67 @@
+"""Choosing: which candidates become hits, in which order, and how far each may be relied upon."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kgmem.domain.graph.graph import Graph
+from kgmem.domain.ports import Candidates
+from kgmem.domain.recall.answer import Answer, Hit
+from kgmem.domain.recall.cursor import given_before, next_cursor
+from kgmem.domain.recall.fusion import Ranked, fuse
+from kgmem.domain.recall.question import Question
+from kgmem.domain.recall.selection import confidence, diverse, within_budget, word_likeness
+from kgmem.services.ports import Ports
+
+MOST_HITS = 1000
+_POOL, _LARGEST_POOL = 4, 200  # Diverse hits are chosen out of so many times as many as are asked for.
+
+
+def widened(graph: str, question: Question) -> Question:
+    """Give the question with the k that its candidates have to suffice for: what was given before comes again."""
+    wanted = question.k + len(given_before(graph, question))
+    if question.diversity:
+        wanted = max(wanted, min(_POOL * wanted, _LARGEST_POOL))
+    return replace(question, k=wanted)
+
+
+async def choose(parts: Ports, graph: Graph, question: Question, found: Candidates) -> Answer:
+    """Give the answer that the candidates make."""
+    given = given_before(graph.name, question)
+    most = widened(graph.name, question).k + 1  # One more tells whether there is a next page.
+    method = question.fusion or graph.fusion
+    passed = set(given)
+    # Words tell one number from another by themselves.
+    last = {"meaning": found.siblings}
+    fused = fuse(found.arms, method=method, weights=question.weights, most=most, last=last)
+    ranked = [each for each in fused if each.id not in passed]
+    hits = await _hits(parts, graph, question, ranked, found)
+    suppressed, out = dict(found.suppressed), 0
+    if question.budget is not None:
+        hits, out = within_budget(hits, question.budget)
+        suppressed |= {"over_budget": out} if out else {}
+    more = bool(hits) and (out > 0 or len(ranked) > question.k) and len(given) + len(hits) < MOST_HITS
+    following = next_cursor(graph.name, question, [*given, *(hit.id for hit in hits)]) if more else None
+    return Answer([_weighed(hit, list(found.arms)) for hit in hits], suppressed, cursor=following)
+
+
+async def _hits(
+    parts: Ports, graph: Graph, question: Question, ranked: Sequence[Ranked[int]], found: Candidates
+) -> Sequence[Hit]:
+    if not ranked:
+        return []
+    then = question.when.known_at
+    if not question.diversity:
+        return await parts.index.fetch(graph.name, ranked[: question.k], found.paths, question=question)
+    hits = await parts.index.fetch(graph.name, ranked, found.paths, question=question)
+    near = await parts.index.likeness(graph.name, [hit.id for hit in hits], known_at=then)
+
+    def alike(one: Hit, other: Hit) -> float:
+        measured = near.get((min(one.id, other.id), max(one.id, other.id)))
+        return measured if measured is not None else word_likeness(one.text or one.key, other.text or other.key)
+
+    return diverse(hits, [hit.score for hit in hits], alike, question.diversity, question.k)
+
+
+def _weighed(hit: Hit, asked: Sequence[str]) -> Hit:
+    """Give the hit with its confidence: until now it has the trust in what it says."""
+    return replace(hit, confidence=confidence(hit.confidence, None, hit.arms, asked))

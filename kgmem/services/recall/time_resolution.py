@@ -1,0 +1,66 @@
+"""Timing: the times of a question checked, and made definite before anything is searched."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.recall.question import Question, When
+from kgmem.domain.time.interval import iso, parse_time, valid_interval
+from kgmem.domain.time.times_in_text import time_in
+
+
+def asks_when(when: When) -> bool:
+    """Say whether times are something to find by, not only a limit to what else finds."""
+    asked = (when.valid_at, when.between, when.relation, when.half_life_days)
+    return any(part is not None for part in asked)
+
+
+def check_when(when: When) -> None:
+    """Raise InvalidInput for times that cannot be read, or that exclude each other."""
+    if when.any_time and (when.valid_at is not None or when.between is not None or when.relation is not None):
+        raise InvalidInput("when.any_time and another time exclude each other.", mend="Leave one of them out.")
+    if when.valid_at is not None:
+        parse_time(when.valid_at)
+    if when.between is not None:
+        valid_interval(*when.between)
+    if when.known_at is not None:
+        parse_time(when.known_at)
+    if when.half_life_days is not None and not 0 < when.half_life_days < math.inf:
+        raise InvalidInput(f"when.half_life_days is {when.half_life_days}.", mend="Give a number of days above 0.")
+    if when.relation is not None:
+        of, entity = when.relation.of, when.relation.entity
+        if (of is None) == (entity is None) or of == (None, None):
+            raise InvalidInput(
+                "when.relation needs an interval, or an entity, to relate to.",
+                mend='Give of, such as ["1961", "1965"], or the key of an entity, not both.',
+            )
+        if of is not None:
+            valid_interval(*of)
+
+
+def timed(question: Question, now: int) -> tuple[Question, Mapping[str, Any]]:
+    """Give the question with its times made definite, and what was understood of the times in its text.
+
+    With `when.in_text` a time in what.text becomes the time that is asked for, unless the question names one itself.
+    What kgmem will have known in the future is what it knows now. Raises InvalidInput.
+    """
+    when, present = question.when, now
+    if when.known_at is not None:
+        known = parse_time(when.known_at).start
+        past = known is not None and known < now
+        when = replace(when, known_at=when.known_at if past else None)
+        present = known if known is not None and past else now
+    found = time_in(question.what.text or "", present) if when.in_text and not _names_a_time(when) else None
+    if found is None:
+        return replace(question, when=when), {}
+    start, end = found.interval.start, found.interval.end
+    first, last = iso(start) if start is not None else None, iso(end - 1) if end is not None else None
+    told = {"text": found.text, "from": first, "to": iso(end) if end is not None else None}
+    return replace(question, when=replace(when, between=(first, last))), {"when": told}
+
+
+def _names_a_time(when: When) -> bool:
+    """Say whether the question names a time itself, which counts more than what its text seems to say."""
+    return when.any_time or any(part is not None for part in (when.valid_at, when.between, when.relation))

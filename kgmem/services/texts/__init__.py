@@ -1,0 +1,1 @@
+"""Use cases of texts: remember, extract, resolve, merge and forget."""

@@ -1,0 +1,56 @@
+"""Remember documents: store their parts as episodes, and forget the parts that a document has no more."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.text.document import Document, Remembered, episodes_of
+from kgmem.services.ports import Ports
+from kgmem.services.texts import forget as forgetting
+from kgmem.services.texts import remember as remembering
+
+_BATCH: Final = 500  # Episodes of one transaction.
+_PAGE: Final = 1000
+
+
+async def put_document(parts: Ports, graph: str, document: Document, *, extract: bool) -> Remembered:
+    """Store a document. Sent again, only what changed is written, and what it has no more is forgotten."""
+    done = Remembered()
+    kept: set[str] = set()
+    batch: list[Episode] = []
+    for episode in episodes_of(document, extract=extract):
+        kept.add(episode.key or "")
+        batch.append(episode)
+        if len(batch) == _BATCH:
+            done += await _put(parts, graph, batch)
+            batch = []
+    done += await _put(parts, graph, batch)
+    gone = [key for key in await _parts_of(parts, graph, document) if key not in kept]
+    if gone:
+        report = await forgetting.forget(parts, graph, gone, document.scope)
+        done += Remembered(forgotten=report.episodes)
+    return done
+
+
+async def _put(parts: Ports, graph: str, batch: Sequence[Episode]) -> Remembered:
+    if not batch:
+        return Remembered()
+    written = await remembering.put_episodes(parts, graph, batch)
+    return Remembered(written.created, written.updated, written.unchanged)
+
+
+async def _parts_of(parts: Ports, graph: str, document: Document) -> list[str]:
+    """Give the keys of the episodes that a document's scope holds of it."""
+    keys: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = await parts.store.list_episodes(
+            graph, scope=document.scope, session=document.key, cursor=cursor, limit=_PAGE
+        )
+        prefix = f"{document.key}#"
+        keys += [
+            each.key for each in page.items if each.key and each.key.startswith(prefix) and each.scope == document.scope
+        ]
+        if page.cursor is None:
+            return keys
+        cursor = page.cursor

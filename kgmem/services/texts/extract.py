@@ -1,0 +1,387 @@
+"""Read: take what episodes say into the graph, batch by batch, so that it can be stopped and begun again anywhere.
+
+Each step may be done twice: entities are made once, a claim that was made is the same claim, and what an episode
+brought is written in one transaction with the note that it was read.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from kgmem.domain.claims.claim import BroughtBy, ClaimStatement
+from kgmem.domain.errors import DatabaseUnavailable, KgmemError, NotFound, Unavailable, VersionConflict
+from kgmem.domain.graph.entity import DeleteResult, Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.graph import Graph
+from kgmem.domain.schema.schema import GraphSchema, check_relationship
+from kgmem.domain.slices import slice_over
+from kgmem.domain.text.extraction import Extraction, Extractor, Span, TextToRead
+from kgmem.domain.text.extraction_result import FOUND_BY, Brought, brought, mentions_of
+from kgmem.domain.text.naming import UNNAMED, Mention
+from kgmem.domain.text.queue import BroughtClaim, ReadEpisode, ReadSoFar, SettleResult, Unread, WouldBring
+from kgmem.services.claims import claim as claiming
+from kgmem.services.claims import supersede as succeeding
+from kgmem.services.ports import Ports
+from kgmem.services.texts.recognise import Recognized, propose, recognize
+from kgmem.services.texts.remember import schema_of, violations_of
+from kgmem.services.upkeep.sweeps import defer_where
+from kgmem.stopping import told_to_stop
+
+BATCH: Final = 32
+_TRIES: Final = 8  # Times that entities are resolved anew since somebody else has just made one of them.
+_OURS: Final = frozenset({"aliases", FOUND_BY, "geonames", "born", "died", "consensus"})
+_MOST_TOLD: Final = 1_000_000
+
+_NO_ENTITIES: Final = frozenset({"Episode", "Source"})
+# What kgmem itself writes, and what causes are told by.
+_NO_FACTS: Final = frozenset(
+    {
+        "STATES",
+        "CO_MENTIONED",
+        "SIMILAR_TO",
+        "DOES_NOT_CAUSE",
+        "MENTIONS",
+        "CAUSES",
+        "ENABLES",
+        "CONTRIBUTES_TO",
+        "PREVENTS",
+    }
+)
+
+logger = logging.getLogger(__name__)
+Progress = Callable[[ReadSoFar], None]
+
+
+async def read_waiting(parts: Ports, graph: str, *, progress: Progress | None = None) -> ReadSoFar:
+    """Read the episodes of a graph that wait, until none does or the slice is over. Raises ExtractorUnavailable."""
+    await parts.graphs.get(graph)
+    extractor, done = parts.extractor, ReadSoFar()
+    if extractor is None:
+        return done
+    taken = await parts.readings.take(graph, BATCH)
+    found = await _found(parts, graph, extractor, taken)
+    while taken:
+        # What was read is stored while the next batch is read.
+        following = [] if await slice_over() else await parts.readings.take(graph, BATCH)
+        ahead = asyncio.create_task(_found(parts, graph, extractor, following))
+        try:
+            done = done + await _store(parts, graph, list(zip(taken, found, strict=True)))
+        except BaseException:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+            await _give_back(parts, graph, [*taken, *following])
+            raise
+        if progress:
+            progress(done)
+        taken, found = following, await ahead
+    return done
+
+
+async def defer_missing(parts: Ports) -> int:
+    """Ask for reading in every graph where episodes wait that nobody reads; gives in how many."""
+
+    async def waits(graph: Graph) -> bool:
+        return (await parts.readings.waits(graph.name)).free > 0
+
+    return await defer_where(parts, "read", waits) if parts.extractor else 0
+
+
+async def would_bring(parts: Ports, graph: str, episodes: Sequence[Episode]) -> list[WouldBring]:
+    """Say what reading episodes would bring, with nothing stored. Raises ExtractorUnavailable, Unavailable."""
+    if parts.extractor is None:
+        raise Unavailable("No extractor is set.", mend="Set KGMEM_EXTRACTOR to rules, or to a model.")
+    schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
+    answers = await parts.extractor.extract([_text_of(episode, schema) for episode in episodes])
+    told = []
+    for number, (given, found) in enumerate(zip(episodes, answers, strict=True)):
+        episode = given if given.key else replace(given, key=f"episode-{number}")
+        mentions = mentions_of(found)
+        keys, new = (await recognize(parts, graph, episode.scope, mentions, schema)).keys(mentions)
+        told.append(_told(episode, brought(episode, found, keys, schema), found.extractor, new))
+    return told
+
+
+def _told(episode: Episode, what: Brought, extractor: str, new: Mapping[Mention, str]) -> WouldBring:
+    entities = [
+        {"key": entity.key, "label": entity.label, "name": entity.name, "new": mention in new}
+        for mention, entity, _ in what.entities
+    ]
+    claims = [
+        {
+            "subject": each.subject, "predicate": each.predicate, "object": each.object, "value": each.value,
+            "valid_from": each.valid_from, "valid_to": each.valid_to, "confidence": each.confidence, "span": each.span,
+        }
+        for each in what.claims
+    ]  # fmt: skip
+    relationships = [
+        {
+            "kind": each.kind, "from": each.start, "to": each.end, "text": each.text, "confidence": each.confidence,
+            "span": (span.start, span.end),
+        }
+        for each, span in what.relationships
+    ]  # fmt: skip
+    return WouldBring(episode.key or "", entities, claims, relationships, extractor)
+
+
+async def _found(
+    parts: Ports, graph: str, extractor: Extractor, taken: Sequence[Unread]
+) -> Sequence[Extraction | KgmemError]:
+    """Read texts; one that cannot be read gives its error. A part that is away is raised, and the texts given back."""
+    if not taken:
+        return []
+    keeping = asyncio.create_task(_keep(parts, graph, [each.id for each in taken]))
+    try:
+        schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
+        return await extractor.extract([_text_of(each.episode, schema) for each in taken])
+    except Unavailable:
+        await _give_back(parts, graph, taken)
+        raise
+    except KgmemError as error:
+        if len(taken) == 1:
+            return [error]
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+    halves = taken[: len(taken) // 2], taken[len(taken) // 2 :]
+    return [one for half in halves for one in await _found(parts, graph, extractor, half)]
+
+
+async def _keep(parts: Ports, graph: str, ids: Sequence[int]) -> None:
+    """Say again and again that episodes are being read, until cancelled."""
+    while not told_to_stop():
+        await asyncio.sleep(parts.readings.lease / 3)
+        try:
+            await parts.readings.renew(graph, ids)
+        except (DatabaseUnavailable, NotFound):
+            logger.debug("What is being read could not be kept; another may read it too, which changes nothing.")
+
+
+async def _give_back(parts: Ports, graph: str, taken: Sequence[Unread]) -> None:
+    try:
+        await parts.readings.give_back(graph, [each.id for each in taken])
+    except DatabaseUnavailable:
+        logger.debug("What was taken to be read is given again when its time is over.")
+
+
+def _text_of(episode: Episode, schema: GraphSchema) -> TextToRead:
+    listener = episode.properties.get("listener")
+    return TextToRead(
+        episode.text,
+        episode.occurred_at,
+        episode.speaker,
+        listener if isinstance(listener, str) else None,
+        episode.title,
+        labels=sorted(schema.labels.keys() - _NO_ENTITIES),
+        kinds=sorted(schema.kinds.keys() - _NO_FACTS),
+    )
+
+
+async def _store(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extraction | KgmemError]]) -> ReadSoFar:
+    """Store what a batch of episodes says; where that is refused, one by one, so that one stops no other."""
+    refused = {each.id: (each.digest, str(found)) for each, found in read if isinstance(found, KgmemError)}
+    good = [(each, found) for each, found in read if isinstance(found, Extraction)]
+    done = ReadSoFar()
+    try:
+        done = await _bring(parts, graph, good) if good else done
+    except (Unavailable, NotFound):
+        raise
+    except KgmemError as error:
+        if len(good) > 1:
+            for one in good:
+                done = done + await _store(parts, graph, [one])
+        else:
+            refused[good[0][0].id] = (good[0][0].digest, str(error))
+    if refused:
+        await parts.readings.refuse(graph, refused)
+    return replace(done, refused=done.refused + len(refused))
+
+
+async def _bring(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extraction]]) -> ReadSoFar:
+    schema = schema_of(parts.core_schema, held := await parts.graphs.get(graph))
+    plain = await _brought(parts, graph, read, schema, strict=held.strict)
+    if held.strict:
+        plain = [_within(what, schema) for what in plain]
+    trust = {source.key: source.trust for source in await parts.store.list_sources(graph)}
+    told = await succeeding.ended(parts, graph, plain, schema, trust)
+    claims = [claim for what in told for claim in what.claims]
+    by = [
+        BroughtBy(unread.id, succeeding.lasts(claim, schema))
+        for (unread, _), what in zip(read, plain, strict=True)
+        for claim in what.claims
+    ]
+    ids = iter((await claiming.put_claims(parts, graph, claims, brought=by)).ids if claims else [])
+    episodes = []
+    for (unread, found), stated, what in zip(read, plain, told, strict=True):
+        made = [
+            BroughtClaim(next(ids), Span(*(claim.span or (0, 0))), succeeding.lasts(claim, schema))
+            for claim in stated.claims
+        ]
+        named = [(entity.key, span) for _, entity, span in what.entities]
+        episodes.append(
+            ReadEpisode(
+                unread, found.extractor, named, made, what.relationships, what.together,
+                found.tokens, found.cost, found.problem,
+            )
+        )  # fmt: skip
+    former = await _withdraw_former(parts, graph, episodes)
+    await succeeding.succeed(parts, graph, succeeding.topics_of(told, schema) | former)
+    await _settle(parts, graph, episodes)
+    await parts.readings.done(graph, [unread for unread, _ in read])
+    if parts.embedder and held.space:
+        await parts.jobs.defer("embed", graph=graph)
+    return ReadSoFar(
+        len(episodes), sum(len(what.entities) for what in told), len(claims),
+        sum(len(each.relationships) for each in episodes), 0,
+        sum(each.tokens for each in episodes), sum(each.cost for each in episodes),
+    )  # fmt: skip
+
+
+def _within(what: Brought, schema: GraphSchema) -> Brought:
+    """Give of what an episode brings that which a strict graph's schema declares."""
+    related = [
+        each
+        for each in what.relationships
+        if not check_relationship(schema, True, each[0].kind, None, None, each[0].properties)
+    ]
+    return replace(what, claims=[each for each in what.claims if _declared(schema, each)], relationships=related)
+
+
+def _declared(schema: GraphSchema, claim: ClaimStatement) -> bool:
+    """Say whether a claim is about a relationship, or about a property that some label of a schema has."""
+    return claim.object is not None or any(claim.predicate in label.properties for label in schema.labels.values())
+
+
+async def _settle(parts: Ports, graph: str, episodes: Sequence[ReadEpisode]) -> None:
+    """Store what episodes brought; of those that were forgotten meanwhile, take back what was made of them."""
+    settled = await parts.readings.settle(graph, episodes)
+    for scope in sorted({scope for scope, _ in settled.left_claims}):
+        gone = [id_ for each, id_ in settled.left_claims if each == scope]
+        await succeeding.succeed(parts, graph, await withdraw(parts, graph, gone, scope))
+    await take_back(parts, graph, settled)
+
+
+async def _withdraw_former(parts: Ports, graph: str, episodes: Sequence[ReadEpisode]) -> set[succeeding.Topic]:
+    """Take back what episodes claimed when they were read before, and do not claim now; gives what that was about."""
+    by_scope: dict[str, list[ReadEpisode]] = {}
+    for each in episodes:
+        by_scope.setdefault(each.unread.episode.scope, []).append(each)
+    topics: set[succeeding.Topic] = set()
+    for scope, mine in by_scope.items():
+        keys = [each.unread.episode.key or "" for each in mine]
+        now = {claim.id for each in mine for claim in each.claims}
+        before = await parts.readings.told(graph, keys, scope, _MOST_TOLD)
+        gone = [int(each.key) for each in before if each.kind == "claim" and int(each.key) not in now]
+        topics |= await withdraw(parts, graph, gone, scope)
+    return topics
+
+
+async def withdraw(parts: Ports, graph: str, claims: Sequence[int], scope: str) -> set[succeeding.Topic]:
+    """Take claims back; gives what they were about, where others may hold on longer now."""
+    if not claims:
+        return set()
+    topics = await parts.readings.topics(graph, claims)
+    await claiming.withdraw(parts, graph, claims, scope)
+    return {(scope, subject, predicate) for subject, predicate in topics}
+
+
+async def _brought(
+    parts: Ports, graph: str, read: Sequence[tuple[Unread, Extraction]], schema: GraphSchema, *, strict: bool
+) -> list[Brought]:
+    """Give what episodes bring, once the entities that they name are there."""
+    for attempt in range(_TRIES):
+        try:
+            return await _named(parts, graph, read, schema, strict=strict)
+        except VersionConflict:  # Somebody else has just made one of them; it is known now.
+            if attempt == _TRIES - 1:
+                raise
+            await asyncio.sleep(0.01 * (attempt + 1))
+    raise AssertionError("the loop returns or raises")
+
+
+async def _named(
+    parts: Ports, graph: str, read: Sequence[tuple[Unread, Extraction]], schema: GraphSchema, *, strict: bool
+) -> list[Brought]:
+    by_scope: dict[str, list[Mention]] = {}
+    for unread, found in read:
+        by_scope.setdefault(unread.episode.scope, []).extend(mentions_of(found))
+    known = {scope: await recognize(parts, graph, scope, each, schema) for scope, each in by_scope.items()}
+    told: list[Brought] = []
+    made: dict[tuple[str, str], Entity] = {}
+    fresh: dict[str, dict[Mention, str]] = {scope: {} for scope in known}
+    expected: list[tuple[int, str]] = []
+    for unread, found in read:
+        episode = unread.episode
+        keys, new = known[episode.scope].keys(mentions_of(found))
+        what = brought(episode, found, keys, schema)
+        wrong = {m.name for m, entity, _ in what.entities if m in new and violations_of(schema, strict, entity)}
+        if wrong:
+            allowed = {name: key for name, key in keys.items() if name not in wrong}
+            what = brought(episode, found, allowed, schema)
+        for mention, entity, _ in what.entities:
+            if mention in new:
+                made.setdefault((entity.scope, entity.key), replace(entity, version=0))
+                fresh[episode.scope][mention] = entity.key
+                expected.append((unread.id, entity.key))
+        told.append(what)
+    better = await _better_typed(parts, graph, known.values(), made, strict=strict)
+    if better:
+        await parts.store.put_entities(graph, better)
+    if made:
+        await parts.readings.expect(graph, expected)
+        await parts.store.put_entities(graph, list(made.values()))
+    for scope, new in fresh.items():
+        await propose(parts, graph, known[scope], new)
+    return told
+
+
+async def _better_typed(
+    parts: Ports, graph: str, known: Iterable[Recognized], made: dict[tuple[str, str], Entity], *, strict: bool
+) -> list[Entity]:
+    """Label what texts only spoke of by the type that another text tells, so that their order does not matter.
+
+    Changes those of `made`, and gives statements of those that are held, as far as reading made them.
+    """
+    better = []
+    for told in known:
+        for key, label in told.typed.items():
+            new = made.get((told.scope, key))
+            try:
+                entity = new or await parts.store.get_entity(graph, key, told.scope)
+            except NotFound:  # Forgotten meanwhile.
+                continue
+            made_by_reading = entity.label == UNNAMED and entity.scope == told.scope and FOUND_BY in entity.properties
+            if not made_by_reading or violations_of(told.schema, strict, replace(entity, label=label)):
+                continue
+            if new:
+                made[told.scope, key] = replace(new, label=label)
+            else:
+                better.append(Entity(key, label, scope=told.scope, version=entity.version))
+    return better
+
+
+async def take_back(parts: Ports, graph: str, settled: SettleResult) -> DeleteResult:
+    """Delete the entities that only reading made and that nothing says or is joined to any more; gives what went.
+
+    Relationships that go with them are likenesses, which are derived of their vectors.
+    """
+    entities = likenesses = 0
+    for scope in sorted({scope for scope, _ in settled.left_entities}):
+        keys = [key for each, key in settled.left_entities if each == scope]
+        ours = [
+            key for key in await parts.readings.lonely(graph, scope, keys) if await _is_ours(parts, graph, key, scope)
+        ]
+        if ours:
+            gone = await parts.store.delete_entities(graph, ours, scope, None)
+            entities, likenesses = entities + gone.entities, likenesses + gone.relationships
+    return DeleteResult(entities, relationships=likenesses)
+
+
+async def _is_ours(parts: Ports, graph: str, key: str, scope: str) -> bool:
+    """Say whether an entity is what reading made of it and nothing else."""
+    try:
+        held = await parts.store.get_entity(graph, key, scope)
+    except NotFound:
+        return False
+    return held.text is None and FOUND_BY in held.properties and set(held.properties) <= _OURS

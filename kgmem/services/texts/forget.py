@@ -1,0 +1,118 @@
+"""Forget: episodes with everything that only they brought, told in a report; on request out of the history too."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from kgmem.domain.graph.entity import DeleteResult
+from kgmem.domain.text.queue import Forgotten, Provenance
+from kgmem.services.claims.supersede import succeed
+from kgmem.services.ports import Ports
+from kgmem.services.texts.extract import take_back, withdraw
+
+_MOST_TOLD: Final = 1_000_000  # Things that an episode brought.
+_SHOWN: Final = 1000  # Names that a report spells out, of each kind.
+
+
+async def provenance(
+    parts: Ports, graph: str, keys: Sequence[str], scope: str, *, limit: int = 1000
+) -> Sequence[Provenance]:
+    """Give what episodes of exactly this scope brought into the graph, and where in their texts that stands."""
+    await parts.graphs.get(graph)
+    told = await parts.readings.told(graph, keys, scope, limit)
+    return [each for each in told if each.span[0] >= 0]
+
+
+async def forget(
+    parts: Ports, graph: str, keys: Sequence[str], scope: str, *, dry_run: bool = False, erase: bool = False
+) -> Forgotten:
+    """Delete episodes of exactly this scope with the claims, relationships and entities that only they brought.
+
+    A claim that somebody else states by such a text cites another text that states the same, or is withdrawn.
+    `erase` takes what went out of the history as well, so that no earlier time shows it. A dry run only counts. What is
+    broken off is done by asking again: the episodes go last, and till then what they brought is told of them.
+    """
+    wanted = list(dict.fromkeys(keys))
+    await parts.graphs.get(graph)
+    told = await parts.readings.told(graph, wanted, scope, _MOST_TOLD)
+    own = [each for each in told if not each.shared]
+    removed = {
+        kind: [each.key for each in own if each.kind == kind][:_SHOWN] for kind in ("entity", "relationship", "claim")
+    }
+    kept = {each.kind: 0 for each in told} | {"entity": 0, "relationship": 0}
+    for each in told:
+        kept[each.kind] += each.shared
+    claims = [int(each.key) for each in own if each.kind == "claim"]
+    if dry_run:
+        held = await parts.readings.there(graph, wanted, scope)
+        return Forgotten(
+            episodes=len(held), entities=_count(own, "entity"), relationships=_count(own, "relationship"),
+            claims=len(claims) + await _uncite(parts, graph, wanted, scope, spared=claims, dry_run=True),
+            kept_entities=kept["entity"], kept_relationships=kept["relationship"],
+            missing=[key for key in wanted if key not in held], dry_run=True, removed=removed,
+        )  # fmt: skip
+    ids = await parts.readings.ids(graph, own, wanted, scope)
+    derived = await _derived(parts, graph, ids)
+    await succeed(parts, graph, await withdraw(parts, graph, claims, scope))
+    uncited = await _uncite(parts, graph, wanted, scope)
+    settled = await parts.readings.drop(graph, wanted, scope)
+    taken = await take_back(parts, graph, settled)
+    erased = await parts.readings.erase(graph, ids) if erase else 0
+    await parts.readings.expect_no_more(graph, wanted, scope)
+    deleted = await parts.store.delete_episodes(graph, wanted, scope)
+    uncited += await _uncite(parts, graph, wanted, scope)  # What was claimed meanwhile.
+    if parts.claim_store is not None:
+        await parts.claims.weigh_stale(graph)
+    communities, summaries = await _undone(parts, graph, ids, derived)
+    if erase:
+        erased += await parts.readings.erase(graph, ids) + await parts.readings.erase_claims(graph, wanted, scope)
+    return Forgotten(
+        episodes=deleted.episodes, passages=deleted.passages, vectors=deleted.vectors, entities=taken.entities,
+        relationships=settled.created + deleted.relationships, claims=len(claims) + uncited,
+        likenesses=taken.relationships, communities=communities, summaries=summaries,
+        kept_entities=kept["entity"] + _count(own, "entity") - taken.entities,
+        kept_relationships=kept["relationship"],
+        kept_in_history=0 if erase else deleted.kept_in_history, erased_from_history=erased,
+        missing=deleted.missing, removed=removed,
+    )  # fmt: skip
+
+
+async def _uncite(
+    parts: Ports, graph: str, keys: Sequence[str], scope: str, *, spared: Sequence[int] = (), dry_run: bool = False
+) -> int:
+    """Let no claim cite these texts; gives how many are withdrawn, since no other text states the same."""
+    if parts.claim_store is None:
+        return 0
+    return await parts.claims.uncite(graph, keys, scope, spared=spared, dry_run=dry_run)
+
+
+async def _derived(parts: Ports, graph: str, ids: Sequence[int]) -> tuple[set[tuple[int, int]], Sequence[int]]:
+    """Give what is derived of things: who is in which community, and the summaries."""
+    if parts.community_store is None:
+        return set(), ()
+    return await parts.communities.derived(graph, ids)
+
+
+async def _undone(
+    parts: Ports, graph: str, ids: Sequence[int], before: tuple[set[tuple[int, int]], Sequence[int]]
+) -> tuple[int, int]:
+    """Give how many communities have lost one of these things, and how many summaries are gone."""
+    if parts.community_store is None:
+        return 0, 0
+    memberships, _ = await parts.communities.derived(graph, ids)
+    left = await parts.communities.there(graph, before[1])
+    return len({community for _, community in before[0] - memberships}), len(before[1]) - left
+
+
+async def delete_episodes(parts: Ports, graph: str, keys: Sequence[str], scope: str) -> DeleteResult:
+    """Delete episodes of exactly this scope with all that only they brought, and count it."""
+    if parts.readings_store is None:
+        return await parts.store.delete_episodes(graph, keys, scope)
+    gone = await forget(parts, graph, keys, scope)
+    return DeleteResult(
+        gone.entities, gone.episodes, gone.relationships, gone.passages, gone.vectors, gone.missing,
+        gone.kept_in_history,
+    )  # fmt: skip
+
+
+def _count(told: Sequence[Provenance], kind: str) -> int:
+    return sum(each.kind == kind for each in told)

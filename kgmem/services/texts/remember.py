@@ -1,0 +1,129 @@
+"""Remember: check what is stated against the graph's schema, store it, and let its vectors follow."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kgmem.domain.errors import NotFound
+from kgmem.domain.graph.entity import DeleteResult, Entity, WriteResult
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.graph import Graph
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.scope import check_scope
+from kgmem.domain.schema.refusal import refuse
+from kgmem.domain.schema.schema import GraphSchema, Violation, check_entity, check_relationship, from_mapping, merge
+from kgmem.domain.text.predicate_names import SAID
+from kgmem.services.claims.claim import weigh_stated, weigh_written
+from kgmem.services.ports import Ports
+
+
+def schema_of(core: GraphSchema, graph: Graph) -> GraphSchema:
+    """Give the schema that holds in a graph: the core and the graph's own."""
+    return extended(core, from_mapping(graph.schema)) if graph.schema else core
+
+
+def extended(core: GraphSchema, own: GraphSchema) -> GraphSchema:
+    """Give the core schema with a graph's own; of the kinds that texts often say, the graph's own word counts."""
+    taken = own.kinds.keys() & SAID
+    yielding = taken | {name for name in SAID & core.kinds.keys() if core.kinds[name].inverse in taken}
+    return merge(replace(core, kinds={name: kind for name, kind in core.kinds.items() if name not in yielding}), own)
+
+
+async def put_entities(parts: Ports, graph: str, entities: Sequence[Entity]) -> WriteResult:
+    """Merge statements of entities into a graph; what lacks a vector gets it soon after."""
+    held = await parts.graphs.get(graph)
+    _check_scopes(entities)
+    if held.strict or held.schema:
+        schema = schema_of(parts.core_schema, held)
+        found = [
+            (n, violation) for n, each in enumerate(entities) for violation in violations_of(schema, held.strict, each)
+        ]
+        lacking = {n for n, violation in found if violation.rule == "required"}
+        known = {n for n in lacking if await is_held(parts, graph, entities[n])}
+        # What merges into a held entity need not say again what is required of a new one.
+        refuse((f"entities[{n}]", each) for n, each in found if each.rule != "required" or n not in known)
+    written = await parts.store.put_entities(graph, entities)
+    own = schema_of(parts.core_schema, held)
+    if names := own.rules.keys() - own.kinds.keys():
+        written = await weigh_stated(parts, graph, entities, written, names)
+    await _let_vectors_follow(parts, held, written)
+    return written
+
+
+async def put_relationships(parts: Ports, graph: str, relationships: Sequence[Relationship]) -> WriteResult:
+    """Merge statements of relationships into a graph; what facts lack of vectors follows soon after."""
+    held = await parts.graphs.get(graph)
+    _check_scopes(relationships)
+    if held.strict or held.schema:
+        schema = schema_of(parts.core_schema, held)
+        refuse(
+            (f"relationships[{n}]", violation)
+            for n, stated in enumerate(relationships)
+            for violation in violations_of(schema, held.strict, stated)
+        )
+    written = await parts.store.put_relationships(graph, relationships)
+    await weigh_written(parts, graph, relationships, written.ids)
+    if held.facts == "all" or any(stated.text for stated in relationships):
+        await _let_vectors_follow(parts, held, written)
+    return written
+
+
+async def delete_relationships(parts: Ports, graph: str, ids: Sequence[int], scope: str) -> DeleteResult:
+    """Delete relationships of exactly this scope, with the claims that they make."""
+    return await _reweighed(parts, graph, await parts.store.delete_relationships(graph, ids, scope))
+
+
+async def delete_entities(
+    parts: Ports, graph: str, keys: Sequence[str], scope: str, version: int | None
+) -> DeleteResult:
+    """Delete entities of exactly this scope, with their relationships. Raises VersionConflict."""
+    return await _reweighed(parts, graph, await parts.store.delete_entities(graph, keys, scope, version))
+
+
+async def _reweighed(parts: Ports, graph: str, deleted: DeleteResult) -> DeleteResult:
+    """Weigh anew what relationships that went had claimed."""
+    if deleted.relationships and parts.claim_store is not None:
+        await parts.claims.weigh_stale(graph)
+    return deleted
+
+
+async def put_episodes(parts: Ports, graph: str, episodes: Sequence[Episode]) -> WriteResult:
+    """Store episodes; they are found by their words at once and by their meaning as soon as vectors follow."""
+    held = await parts.graphs.get(graph)
+    _check_scopes(episodes)
+    written = await parts.store.put_episodes(graph, episodes)
+    await _let_vectors_follow(parts, held, written)
+    asked = held.extraction == "all" or any(episode.extract for episode in episodes)
+    if parts.extractor and asked and held.extraction != "off":
+        await parts.jobs.defer("read", graph=graph)
+    return written
+
+
+def violations_of(schema: GraphSchema, strict: bool, stated: Entity | Relationship) -> list[Violation]:
+    """Give the ways in which one statement departs from the schema; an entity without a label states none of it."""
+    if isinstance(stated, Relationship):
+        return check_relationship(schema, strict, stated.kind, None, None, stated.properties)
+    return check_entity(schema, strict, stated.label, _stated(stated)) if stated.label else []
+
+
+async def is_held(parts: Ports, graph: str, entity: Entity) -> bool:
+    """Say whether an entity is held in exactly its scope."""
+    try:
+        return (await parts.store.get_entity(graph, entity.key, entity.scope)).scope == entity.scope
+    except NotFound:
+        return False
+
+
+def _check_scopes(items: Sequence[Entity | Relationship | Episode]) -> None:
+    for scope in {item.scope for item in items}:
+        check_scope(scope)
+
+
+def _stated(entity: Entity) -> dict[str, object]:
+    """Give what a schema may declare as properties: the entity's own, its name and its text."""
+    named = {"name": entity.name, "text": entity.text}
+    return {**{k: v for k, v in named.items() if v is not None}, **entity.properties}
+
+
+async def _let_vectors_follow(parts: Ports, graph: Graph, written: WriteResult) -> None:
+    if parts.embedder and graph.space and written.created + written.updated:
+        await parts.jobs.defer("embed", graph=graph.name)

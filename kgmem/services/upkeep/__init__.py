@@ -1,0 +1,1 @@
+"""Upkeep: use cases that keep derived data in line with the graph."""

@@ -1,0 +1,86 @@
+"""Summarize: say of entities and communities in short what is so, and keep that up as facts change."""
+
+from dataclasses import replace
+
+from kgmem.domain.derived.summaries import RULES, Made, Material, Summary, sentences_of, standing
+from kgmem.domain.errors import NotFound
+from kgmem.services.ports import Ports
+from kgmem.services.upkeep.sweeps import defer_where
+
+
+async def summarize(parts: Ports, graph: str, key: str, scope: str) -> Summary:
+    """Sum up an entity of exactly this scope, now and from now on. Raises NotFound."""
+    material = await parts.summaries.of_entity(graph, key, scope)
+    await _put(parts, graph, material)
+    return await of_entity(parts, graph, key, scope)
+
+
+async def of_entity(parts: Ports, graph: str, key: str, scope: str, known_at: str | None = None) -> Summary:
+    """Give the summary of an entity, as it is or as it was known. Raises NotFound where there is none."""
+    material = await parts.summaries.of_entity(graph, key, scope)
+    found = await parts.summaries.get(graph, "entity", material.subject, known_at)
+    if found is None:
+        raise NotFound(
+            f"There is no summary of {key!r}" + (" as it was known then." if known_at else "."),
+            mend="Ask for one: kgmem summarize, or POST /v1/graphs/{graph}/summaries with its key.",
+        )
+    summary, digest, versions = found
+    told = replace(summary, subject=key)
+    return told if known_at else _as_it_stands(told, material, (digest, dict(versions)))
+
+
+async def of_community(parts: Ports, graph: str, id_: int, scope: str, known_at: str | None = None) -> Summary | None:
+    """Give the summary of a community, as it is or as it was known; None where none was made yet. Raises NotFound."""
+    material = await parts.summaries.of_community(graph, id_, scope)
+    found = await parts.summaries.get(graph, "community", id_, known_at)
+    if found is None:
+        return None
+    summary, digest, versions = found
+    return summary if known_at else _as_it_stands(summary, material, (digest, dict(versions)))
+
+
+async def keep(parts: Ports, graph: str) -> int:
+    """Sum up anew what changed: communities that are kept, and entities that were summed up once; gives how many."""
+    made = after = 0
+    while wanting := await parts.summaries.wanting(graph, after):
+        for kind, id_, key, scope in wanting:
+            try:
+                if kind == "entity":
+                    material = await parts.summaries.of_entity(graph, key, scope)
+                else:
+                    material = await parts.summaries.of_community(graph, id_, scope)
+            except NotFound:  # Gone meanwhile.
+                continue
+            made += await _put(parts, graph, material)
+        communities = [id_ for kind, id_, _, _ in wanting if kind == "community"]
+        if not communities:
+            break
+        after = max(communities)
+    return made
+
+
+async def defer_missing(parts: Ports) -> int:
+    """Ask for the summaries of every graph where entities that were summed up have changed; gives in how many."""
+    if parts.summary_store is None:
+        return 0
+    return await defer_where(parts, "summarize", lambda graph: parts.summaries.is_behind(graph.name))
+
+
+async def _put(parts: Ports, graph: str, material: Material) -> bool:
+    """Make and store a summary unless what it would be made of is the same; a model is asked only where it is not."""
+    found = await parts.summaries.get(graph, material.kind, material.subject, None)
+    maker = parts.wording.name if parts.wording else RULES
+    if found and found[1] == material.digest() and (found[0].maker == maker or found[0].problem):
+        return False
+    sentences = sentences_of(material)
+    made = await parts.wording.word(sentences) if parts.wording and len(sentences) > 1 else Made(sentences)
+    return await parts.summaries.put(graph, material, made)
+
+
+def _as_it_stands(summary: Summary, material: Material, made_of: tuple[int, dict[int, int]]) -> Summary:
+    """Give a summary without what has changed since, marked as stale where anything has."""
+    digest, versions = made_of
+    if digest == material.digest():
+        return summary
+    left = standing(summary.sentences, material.versions(), versions)
+    return replace(summary, sentences=left, text=" ".join(each.text for each in left), stale=True)

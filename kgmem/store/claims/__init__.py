@@ -1,0 +1,1 @@
+"""Claims: storage, consensus over them, verdicts on facts and adjudications."""

@@ -1,0 +1,175 @@
+"""A full run: all claims of a scope weighed together, and the facts that change by it written in small transactions."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import asyncpg
+import orjson
+
+from kgmem.domain.claims.consensus import ClaimedSource, Consensus, ValueRule, Verdict
+from kgmem.domain.claims.consensus import Weighed as Outcome
+from kgmem.domain.graph.scope import visible_from
+from kgmem.store.claims import correlation_store
+from kgmem.store.claims.claim_rows import Topic, rule_for
+from kgmem.store.claims.fact_resolution import claim_of, weigh_topics
+from kgmem.store.db.database import Database
+from kgmem.store.graph.layout import Layout
+from kgmem.store.write.claims_from_edges import weighed_kinds
+from kgmem.store.write.passages import Passages
+
+DUE_SHARE = 0.05  # A full run is worth it when so many claims are new.
+_BATCH = 200  # Topics that are written in one transaction.
+
+
+async def run(database: Database, layout: Layout, consensus: Consensus) -> dict[str, Any]:
+    """Weigh all scopes of a graph, those above first; gives how many claims, sources, facts and copies there are."""
+    async with database.connection() as connection:
+        scopes = await connection.fetch(layout.sql("full_run", "scopes"))
+    told = {"scopes": len(scopes), "claims": 0, "sources": 0, "facts": 0, "copies": 0}
+    for scope in scopes:
+        for name, count in (await _run_scope(database, layout, consensus, (scope["id"], scope["path"]))).items():
+            told[name] += count
+    return told
+
+
+async def _run_scope(
+    database: Database, layout: Layout, consensus: Consensus, scope: tuple[int, str]
+) -> dict[str, int]:
+    number, path = scope
+    async with database.connection() as connection, connection.transaction(readonly=True):
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        rows = await connection.fetch(layout.sql("full_run", "claims"), number, weighed_kinds(layout))
+        keys = sorted({row["key"] for row in rows})
+        # What was learned in the scope itself is what this run learns anew.
+        above = list(visible_from(path)[:-1]) if path else []
+        sources = await connection.fetch(layout.sql("full_run", "sources"), keys, above)
+    topics = {row["topic"]: Topic(row["topic"], path, row["subject"], row["predicate"], row["about"]) for row in rows}
+    claims = [replace(claim_of(topics[row["topic"]], row), subject=str(row["topic"])) for row in rows]
+    known = [
+        ClaimedSource(
+            row["key"], _bounded(row["learned"] if row["learned"] is not None else row["prior"]), row["parent"]
+        )
+        for row in sources
+    ]
+    rules = _rules(layout, rows)
+    outcome = await asyncio.to_thread(partial(consensus.weigh, claims, sources=known, rules=rules))
+    numbers = {row["key"]: row["id"] for row in sources}
+    await database.transact(lambda connection: _learn(connection, layout, number, outcome, (numbers, rows)))
+    given = _by_topic(outcome, rows)
+    ordered = sorted(topics)
+    for at in range(0, len(ordered), _BATCH):
+        batch = [topics[id_] for id_ in ordered[at : at + _BATCH]]
+        await database.transact(partial(_write, layout=layout, consensus=consensus, topics=batch, given=given))
+    await database.transact(lambda connection: correlation_store.find(connection, layout, number))
+    return {
+        "claims": len(rows),
+        "sources": len(outcome.sources),
+        "facts": len(outcome.verdicts),
+        "copies": len(outcome.copies),
+    }
+
+
+async def _write(
+    connection: asyncpg.Connection,
+    layout: Layout,
+    consensus: Consensus,
+    topics: Sequence[Topic],
+    given: dict[int, tuple[list[Verdict], list[int]]],
+) -> None:
+    """Write the verdicts on some topics; one of which the claims changed meanwhile is weighed by itself."""
+    rows = await connection.fetch(layout.sql("claims", "lock_topics_by_id"), [topic.id for topic in topics])
+    scopes = {row["path"]: row["scope"] for row in rows}
+    passages = Passages(replace(layout, scopes=scopes))
+    there = {row["id"] for row in rows}
+    mine = [topic for topic in topics if topic.id in there]
+    await weigh_topics(connection, passages, consensus, mine, {topic.id: given[topic.id] for topic in mine})
+    await passages.store(connection)
+
+
+def _bounded(trust: float) -> float:
+    return min(max(trust, 0.05), 0.95)
+
+
+def _rules(layout: Layout, rows: Sequence[Any]) -> dict[str, ValueRule]:
+    objects: dict[str, bool] = defaultdict(bool)
+    for row in rows:
+        objects[row["predicate"]] |= row["value"] is None
+    return {name: rule_for(layout, name, objects=each) for name, each in objects.items()}
+
+
+def _by_topic(outcome: Outcome, rows: Sequence[Any]) -> dict[int, tuple[list[Verdict], list[int]]]:
+    """Give the verdicts of each topic, with the ids of its claims, which are then numbered by topic."""
+    ids: dict[int, list[int]] = defaultdict(list)
+    place: list[int] = []
+    for row in rows:
+        place.append(len(ids[row["topic"]]))
+        ids[row["topic"]].append(row["id"])
+    verdicts: dict[int, list[Verdict]] = defaultdict(list)
+    for verdict in outcome.verdicts:
+        chosen, others = (
+            tuple(replace(each, claims=tuple(place[claim] for claim in each.claims)) for each in group)
+            for group in (verdict.chosen, verdict.alternatives)
+        )
+        verdicts[int(verdict.subject)].append(replace(verdict, chosen=chosen, alternatives=others))
+    return {topic: (verdicts[topic], mine) for topic, mine in ids.items()}
+
+
+async def _learn(
+    connection: asyncpg.Connection,
+    layout: Layout,
+    scope: int,
+    outcome: Outcome,
+    told: tuple[dict[str, int], Sequence[Any]],
+) -> None:
+    """Write what the run learned of sources, of copies, and of methods."""
+    numbers, rows = told
+    await connection.execute(layout.sql("full_run", "turn"), layout.id)
+    standings = sorted(((numbers[s.source], s) for s in outcome.sources if s.source in numbers), key=lambda p: p[0])
+    await connection.execute(
+        layout.sql("full_run", "put_standings"),
+        scope,
+        [number for number, _ in standings],
+        [round(each.trust, 4) for _, each in standings],
+        [round(each.prior, 4) for _, each in standings],
+        [each.claims for _, each in standings],
+        [each.checked for _, each in standings],
+        [orjson.dumps({name: round(v, 4) for name, v in each.by_domain.items()}).decode() for _, each in standings],
+        [_reason(each.trust, each.prior, each.claims, each.checked) for _, each in standings],
+    )
+    await connection.execute(layout.sql("full_run", "drop_standings"), scope, [number for number, _ in standings])
+    await connection.execute(layout.sql("full_run", "drop_settings"), scope)
+    settings = sorted(outcome.settings.items())
+    await connection.execute(
+        layout.sql("full_run", "put_settings"),
+        scope,
+        [name for name, _ in settings],
+        [each.method.value for _, each in settings],
+        [each.reason for _, each in settings],
+        [each.wrong for _, each in settings],
+        [each.likeness for _, each in settings],
+    )
+    await connection.execute(layout.sql("full_run", "drop_copies"), scope)
+    pairs = [each for each in outcome.copies if each.one in numbers and each.other in numbers]
+    await connection.execute(
+        layout.sql("full_run", "put_copies"),
+        scope,
+        [numbers[each.one] for each in pairs],
+        [numbers[each.other] for each in pairs],
+        [each.probability for each in pairs],
+        [each.shared for each in pairs],
+    )
+    newest = max((row["id"] for row in rows), default=0)
+    await connection.execute(layout.sql("full_run", "put_weighed"), scope, newest, len(rows))
+
+
+def _reason(trust: float, prior: float, claims: int, checked: int) -> str:
+    if not checked:
+        return f"None of its {claims} claims is spoken of by others: the trust that it was given, {prior:.2f}, holds."
+    return (
+        f"{checked} of its {claims} claims are spoken of by others; weighed with these, {trust:.2f} of what it says is "
+        f"right. It began with {prior:.2f}."
+    )

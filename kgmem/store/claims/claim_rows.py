@@ -1,0 +1,177 @@
+"""Writing claims: their topics, their rows, and the entities that they are about."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import Any
+
+import asyncpg
+import orjson
+
+from kgmem.domain.claims.claim import BroughtBy, ClaimStatement
+from kgmem.domain.claims.consensus import ValueRule
+from kgmem.domain.errors import UnknownEntities
+from kgmem.domain.graph.entity import ENTITY
+from kgmem.domain.graph.scope import visible_from
+from kgmem.domain.graph.statement import DEFAULT_LABEL
+from kgmem.store.graph.layout import Layout
+from kgmem.store.graph.records import encoded
+from kgmem.store.write.passages import Passages
+from kgmem.store.write.rows import entity_row
+from kgmem.store.write.vertices import Statement, write_vertices
+
+CLAIM, FACT = 5, 6  # Kinds of item in the change feed.
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One subject and predicate in one scope, locked: what competes stands under it."""
+
+    id: int
+    scope: str
+    subject: str
+    predicate: str
+    about: str = ""
+    stale: bool = False  # Claims went that were not weighed since.
+    fresh: bool = False  # Nothing was claimed of it before.
+
+
+@dataclass(slots=True)
+class Stored:
+    """What a batch of claims did: the id of each, in its order, and the topics of those that are new."""
+
+    ids: list[int]
+    created: set[int] = field(default_factory=set)
+    changed: dict[int, Topic] = field(default_factory=dict)
+    topics: dict[int, Topic] = field(default_factory=dict)
+
+
+def rule_for(layout: Layout, predicate: str, *, objects: bool) -> ValueRule:
+    """Give the rule by which claims on a predicate are weighed."""
+    schema = layout.schema()
+    declared = schema.rules.get(predicate)
+    kind = schema.kinds.get(predicate)
+    functional = kind is not None and kind.functional
+    if declared is None:
+        return ValueRule(functional=functional or not objects)
+    return declared.of_objects(functional=functional) if objects else declared.of_values()
+
+
+async def write_claims(connection: asyncpg.Connection, passages: Passages, stated: Sequence[ClaimStatement]) -> Stored:
+    """Store claims, each once. Raises UnknownEntities if strict."""
+    layout = passages.layout
+    topics = await _topics(connection, passages, stated)
+    rows = [_row(layout, topics[_place(each)].id, each) for each in stated]
+    made = await connection.fetch(layout.sql("claims", "insert_claims"), *map(list, zip(*rows, strict=True)))
+    by_id = {topic.id: topic for topic in topics.values()}
+    new = [row for row in made if row["created"]]
+    return Stored(
+        [row["id"] for row in made],
+        {row["id"] for row in new},
+        {row["topic"]: by_id[row["topic"]] for row in new},
+        by_id,
+    )
+
+
+async def note_brought(
+    connection: asyncpg.Connection,
+    layout: Layout,
+    stated: Sequence[ClaimStatement],
+    ids: Sequence[int],
+    brought: Sequence[BroughtBy],
+) -> None:
+    """Note which episode brought each claim, where taking back what a reader that died did will find it."""
+    rows = {
+        (by.episode, id_): (by.episode, CLAIM, id_, "", *(each.span or (0, 0)), by.lasting)
+        for each, id_, by in zip(stated, ids, brought, strict=True)
+    }
+    await connection.execute(layout.sql("reading", "bring"), *map(list, zip(*rows.values(), strict=True)))
+
+
+def _place(stated: ClaimStatement) -> tuple[str, str, str, str]:
+    return (stated.scope, stated.subject, stated.predicate, stated.about)
+
+
+async def _topics(
+    connection: asyncpg.Connection, passages: Passages, stated: Sequence[ClaimStatement]
+) -> dict[tuple[str, str, str, str], Topic]:
+    """Lock the topics of claims; make those that are missing, and the entities that they are about."""
+    layout = passages.layout
+    places = sorted({_place(each) for each in stated})
+    columns: list[list[Any]] = [[layout.scopes[place[0]] for place in places]]
+    columns += [[place[n] for place in places] for n in (1, 2, 3)]
+    held = await _lock(connection, layout, places, columns)
+    await _ensure_entities(connection, passages, stated, held)
+    if len(held) < len(places):
+        await connection.execute(layout.sql("claims", "make_topics"), *columns)
+        made = await _lock(connection, layout, places, columns)
+        held |= {place: replace(topic, fresh=True) for place, topic in made.items() if place not in held}
+    return held
+
+
+async def _lock(
+    connection: asyncpg.Connection,
+    layout: Layout,
+    places: Sequence[tuple[str, str, str, str]],
+    columns: Sequence[Sequence[Any]],
+) -> dict[tuple[str, str, str, str], Topic]:
+    rows = await connection.fetch(layout.sql("claims", "lock_topics"), *columns)
+    paths = {layout.scopes[place[0]]: place[0] for place in places}
+    found = [
+        Topic(row["id"], paths[row["scope"]], row["subject"], row["predicate"], row["about"], stale=row["stale"])
+        for row in rows
+    ]
+    return {(topic.scope, topic.subject, topic.predicate, topic.about): topic for topic in found}
+
+
+def _row(layout: Layout, topic: int, stated: ClaimStatement) -> tuple[Any, ...]:
+    value = None if stated.value is None else encoded(stated.value).decode()
+    begins, ends = stated.span or (None, None)
+    return (
+        topic, layout.sources[stated.source], stated.object, value, stated.valid_from, stated.valid_to,
+        stated.confidence, stated.episode, begins, ends,
+    )  # fmt: skip
+
+
+async def _ensure_entities(
+    connection: asyncpg.Connection,
+    passages: Passages,
+    stated: Sequence[ClaimStatement],
+    held: Collection[tuple[str, str, str, str]],
+) -> None:
+    """Make the entities that claims are about and that their scope does not see, in that scope.
+
+    What a topic that is held is about was there when it was made.
+    """
+    layout = passages.layout
+    wanted: dict[str, set[str]] = {}
+    for each in stated:
+        there = _place(each) in held
+        keys = (None if there else each.subject, None if there and each.about else each.object)
+        wanted.setdefault(each.scope, set()).update(key for key in keys if key)
+    for scope, names in sorted((scope, names) for scope, names in wanted.items() if names):
+        rows = await connection.fetch(layout.sql("claims", "seen_keys"), list(visible_from(scope)), sorted(names))
+        missing = sorted(names - {row["key"] for row in rows})
+        if missing and layout.graph.strict:
+            raise UnknownEntities(
+                f"These entities do not exist: {', '.join(map(repr, missing[:_SHOWN]))}.",
+                mend="Store the entities first; in a graph that is not strict a claim makes those that are missing.",
+                keys=missing[:1000],
+            )
+        if missing:
+            made = [_named(scope, key) for key in missing]
+            await write_vertices(connection, passages, ENTITY, made)
+
+
+def _named(scope: str, key: str) -> Statement:
+    from_key = {"key": key, "name": key, **({"scope": scope} if scope else {})}
+
+    def merge(held: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(held) or dict(from_key)
+
+    digest = int.from_bytes(blake2b(orjson.dumps(from_key), digest_size=8).digest(), "big", signed=True)
+    return Statement(
+        scope=scope, key=key, label=DEFAULT_LABEL, relabels=False, merge=merge, row=entity_row, digest=digest,
+        source=None, version=None, vector=None,
+    )  # fmt: skip

@@ -1,0 +1,306 @@
+"""The store of claims: each batch is one transaction over claims, facts, the graph and the change feed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+
+from kgmem.domain.claims.claim import (
+    Adjudication,
+    BroughtBy,
+    ClaimResult,
+    ClaimStatement,
+    Correlated,
+    Ruling,
+    Withdrawn,
+    check_claims,
+)
+from kgmem.domain.claims.consensus import Consensus
+from kgmem.domain.graph.statement import DEFAULT_LABEL
+from kgmem.store.claims import adjudication as ruling_
+from kgmem.store.claims import batch_consensus, correlation_store
+from kgmem.store.claims.cited_episodes import check_cited
+from kgmem.store.claims.claim_rows import Stored, Topic, note_brought, write_claims
+from kgmem.store.claims.fact_resolution import weigh_topics
+from kgmem.store.claims.fact_store import FactReads
+from kgmem.store.claims.withdrawal import end_claims
+from kgmem.store.graph.catalog import PostgresCatalog
+from kgmem.store.graph.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids, source_ids
+from kgmem.store.write import claims_from_edges
+from kgmem.store.write.passages import Passages
+
+_STALE = 200  # Topics that are weighed in one transaction.
+
+
+class _Rehearsed(Exception):
+    """What would have been taken back; raised so that nothing of it is."""
+
+    def __init__(self, done: Withdrawn) -> None:
+        self.done = done
+
+
+class PostgresClaims(FactReads):
+    """Claims and what is made of them, in the tables of each graph."""
+
+    def __init__(self, catalog: PostgresCatalog, consensus: Consensus) -> None:
+        """Take the catalog, which knows the database, and what weighs claims."""
+        super().__init__(catalog)
+        self.consensus = consensus
+
+    async def put(
+        self, graph: str, claims: Sequence[ClaimStatement], *, brought: Sequence[BroughtBy] | None = None
+    ) -> ClaimResult:
+        """Store claims and weigh the facts that they speak of. Raises InvalidInput, UnknownEntities.
+
+        An episode that a claim cites has to be there. `brought` notes of each which episode brought it.
+        """
+        check_claims(claims)
+        if not claims:
+            return ClaimResult(0, 0, [], [])
+        async with self.catalog.on(graph) as held:
+            layout = await self._prepare(held, claims)
+
+            async def work(connection: asyncpg.Connection) -> ClaimResult:
+                passages = Passages(layout)
+                if brought is None:  # What texts bring cites the text that is being read.
+                    await check_cited(connection, layout, ((each.scope, each.episode) for each in claims))
+                stored = await write_claims(connection, passages, claims)
+                if brought:
+                    await note_brought(connection, layout, claims, stored.ids, brought)
+                facts = await weigh_topics(connection, passages, self.consensus, stored.changed.values())
+                if len(stored.changed) < len(stored.topics):
+                    facts = await self._facts(connection, layout, stored)
+                await passages.store(connection)
+                created = len(stored.created)
+                return ClaimResult(created, len(claims) - created, stored.ids, sorted(facts))
+
+            return await self.database.transact(work)
+
+    async def replace(self, graph: str, claims: Sequence[ClaimStatement], former: Sequence[int]) -> ClaimResult:
+        """Let claims take the place of others of their scopes, subjects and predicates, in one transaction."""
+        check_claims(claims)
+        async with self.catalog.on(graph) as held:
+            layout = await self._prepare(held, claims)
+
+            async def work(connection: asyncpg.Connection) -> ClaimResult:
+                passages = Passages(layout)
+                stored = await write_claims(connection, passages, claims)
+                await connection.execute(layout.sql("reading", "rename"), list(former), stored.ids)
+                by_scope: dict[str, list[int]] = {}
+                for id_, claim in zip(former, claims, strict=True):
+                    if id_ not in set(stored.ids):
+                        by_scope.setdefault(claim.scope, []).append(id_)
+                for scope, ids in sorted(by_scope.items()):
+                    await end_claims(connection, layout, ids, layout.scopes[scope])
+                facts = await weigh_topics(connection, passages, self.consensus, stored.topics.values())
+                await passages.store(connection)
+                created = len(stored.created)
+                return ClaimResult(created, len(claims) - created, stored.ids, sorted(facts))
+
+            return await self.database.transact(work)
+
+    async def _facts(self, connection: asyncpg.Connection, layout: Layout, stored: Stored) -> list[int]:
+        rows = await connection.fetch(layout.sql("fact_reads", "ids_of_topics"), list(stored.topics))
+        return [row["id"] for row in rows]
+
+    async def _prepare(self, layout: Layout, claims: Sequence[ClaimStatement]) -> Layout:
+        """Make scopes, sources and labels known before the transaction, since their numbers outlive it."""
+        scopes = {claim.scope for claim in claims}
+        sources = {claim.source for claim in claims}
+        if scopes <= layout.scopes.keys() and sources <= layout.sources.keys():
+            numbers = {scope: layout.scopes[scope] for scope in scopes}
+        else:
+            async with self.database.connection() as connection:
+                numbers = await scope_ids(connection, layout, scopes, make=True)
+                await source_ids(connection, layout, sources, make=True)
+        kinds = {claim.predicate for claim in claims if claim.object is not None}
+        await ensure_labels(self.database, layout, VERTEX, [DEFAULT_LABEL])
+        await ensure_labels(self.database, layout, EDGE, kinds)
+        return replace(layout, scopes=numbers)
+
+    async def claims_by(
+        self, graph: str, scope: str, *, source: str | None, episode: str | None, after: int, limit: int
+    ) -> Sequence[int]:
+        """Give the next current claims (ids above `after`) that a source, or a text, states in exactly this scope."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
+            sql = layout.sql("claims", "claims_by")
+            return [row["id"] for row in await connection.fetch(sql, number, after, source, episode, limit)]
+
+    async def withdraw(self, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
+        """Take back claims of exactly this scope, with the relationships that only they say; if dry, say only what for.
+
+        Facts that are locked meanwhile wait for a dry run as for a real one.
+        """
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> Withdrawn:
+                numbers = await scope_ids(connection, layout, [scope], make=False)
+                number = numbers.get(scope, -1)
+                rows, left = await end_claims(connection, layout, ids, number)
+                if rows:
+                    await self._weigh(connection, layout, sorted({row["topic"] for row in rows}))
+                gone = {row["id"] for row in rows}
+                missing = [id_ for id_ in dict.fromkeys(ids) if id_ not in gone]
+                done = Withdrawn(len(gone), missing, left, dry_run)
+                if dry_run:
+                    raise _Rehearsed(done)
+                return done
+
+            try:
+                return await self.database.transact(work)
+            except _Rehearsed as rehearsed:
+                return rehearsed.done
+
+    async def uncite(
+        self, graph: str, keys: Sequence[str], scope: str, *, spared: Sequence[int] = (), dry_run: bool = False
+    ) -> int:
+        """Let no claim cite texts of exactly this scope: each cites another text that states the same, or is withdrawn.
+
+        Gives how many are withdrawn; `spared` (ids) stay as they are.
+        """
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> int:
+                rows = await connection.fetch(layout.sql("claims", "citing"), scope, list(keys), list(spared))
+                moved = [(row["id"], row["other"], row["begins"], row["ends"]) for row in rows if row["other"]]
+                left = [row["id"] for row in rows if not row["other"]]
+                if dry_run or not rows:
+                    return len(left)
+                topics = sorted({row["topic"] for row in rows})
+                await connection.fetch(layout.sql("claims", "lock_topics_by_id"), topics)
+                if moved:
+                    await connection.execute(layout.sql("claims", "cite"), *map(list, zip(*moved, strict=True)))
+                ended, _ = await end_claims(connection, layout, left)
+                await self._weigh(connection, layout, topics)
+                return len(ended)
+
+            return await self.database.transact(work)
+
+    async def weigh_edges(self, graph: str, relationships: Sequence[int]) -> int:
+        """Weigh the facts of which relationships that were just written state something new; gives how many."""
+        if not relationships:
+            return 0
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> int:
+                rows = await connection.fetch(layout.sql("claims", "stale_of_edges"), list(relationships))
+                if rows:
+                    await self._weigh(connection, layout, [row["id"] for row in rows], stale=True)
+                return len(rows)
+
+            return await self.database.transact(work)
+
+    async def weigh_subjects(
+        self, graph: str, subjects: Sequence[tuple[str, str]], ids: Sequence[int]
+    ) -> Mapping[int, int]:
+        """Weigh what was just stated of entities (scope, key); gives the versions that these ids have now.
+
+        Nothing where there was nothing to weigh.
+        """
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> Mapping[int, int]:
+                columns = map(list, zip(*subjects, strict=True))
+                rows = await connection.fetch(layout.sql("claims", "stale_of_subjects"), *columns)
+                if not rows:
+                    return {}
+                await self._weigh(connection, layout, [row["id"] for row in rows], stale=True)
+                held = await connection.fetch(layout.sql("claims", "versions"), list(ids))
+                return {row["id"]: row["version"] for row in held}
+
+            return await self.database.transact(work)
+
+    async def weigh_stale(self, graph: str, most: int | None = None) -> int:
+        """Weigh the facts of which claims came or went and were not weighed since, at most so many; gives how many."""
+        total = 0
+        async with self.catalog.on(graph) as layout:
+            while most is None or total < most:
+                count = _STALE if most is None else min(_STALE, most - total)
+
+                async def work(connection: asyncpg.Connection, count: int = count) -> int:
+                    rows = await connection.fetch(layout.sql("claims", "stale"), count)
+                    await self._weigh(connection, layout, [row["id"] for row in rows], stale=True)
+                    return len(rows)
+
+                done = await self.database.transact(work)
+                total += done
+                if done < count:
+                    break
+        return total
+
+    async def weigh_all(self, graph: str) -> Mapping[str, Any]:
+        """Weigh all claims together: trust, copies, methods, and every fact that changes by it; gives counts."""
+        async with self.catalog.on(graph) as layout:
+            await claims_from_edges.adopt_all(self.database, layout)
+            await self.weigh_stale(graph)
+            return await batch_consensus.run(self.database, layout, self.consensus)
+
+    async def rule(self, graph: str, ruling: Ruling, scope: str) -> Sequence[Adjudication]:
+        """Take a decision on facts of exactly this scope, or, dry, only say what it would do."""
+        async with self.catalog.on(graph) as layout:
+            try:
+                return await self.database.transact(
+                    lambda connection: ruling_.rule(connection, layout, self.consensus, ruling, scope)
+                )
+            except ruling_.DryRun as dry:
+                return dry.ruled
+
+    async def undo(self, graph: str, decision: int, by: str, reason: str, scope: str) -> Sequence[Adjudication]:
+        """Take a decision back. Raises NotFound, Conflict for one that does not hold any more."""
+        async with self.catalog.on(graph) as layout:
+            return await self.database.transact(
+                lambda connection: ruling_.undo(connection, layout, self.consensus, (decision, by, reason), scope)
+            )
+
+    async def correlate(self, graph: str, correlated: Correlated) -> int:
+        """Declare that facts of one scope hang together; gives the correlation's id."""
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> int:
+                id_, topics = await correlation_store.declare(connection, layout, correlated)
+                await self._weigh(connection, layout, topics)
+                return id_
+
+            return await self.database.transact(work)
+
+    async def end_correlation(self, graph: str, id_: int, scope: str, by: str, reason: str) -> None:
+        """Let facts hang together no more. Raises NotFound."""
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> None:
+                await self._weigh(
+                    connection, layout, await correlation_store.end(connection, layout, (id_, by, reason), scope)
+                )
+
+            await self.database.transact(work)
+
+    async def due(self, graph: str) -> bool:
+        """Say whether so much was claimed since the last full run that another is worth it."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            kinds = claims_from_edges.weighed_kinds(layout)
+            return bool(await connection.fetchval(layout.sql("full_run", "due"), batch_consensus.DUE_SHARE, kinds))
+
+    async def _weigh(
+        self, connection: asyncpg.Connection, layout: Layout, topics: Sequence[int], *, stale: bool = False
+    ) -> None:
+        """Weigh topics, only those still `stale` if so; what is not weighed at all is stale no more."""
+        if not topics:
+            return
+        rows = await connection.fetch(layout.sql("claims", "lock_topics_by_id"), list(topics))
+        kinds = claims_from_edges.weighed_kinds(layout)
+        found = await connection.fetch(layout.sql("claims", "weighable"), [row["id"] for row in rows], kinds)
+        weighed = {row["id"] for row in found}
+        rest = [row["id"] for row in rows if row["id"] not in weighed]
+        if rest:
+            await connection.execute(layout.sql("claims", "fresh"), rest)
+        rows = [row for row in rows if row["id"] in weighed and (row["stale"] or not stale)]
+        passages = Passages(layout.with_scopes({row["path"]: row["scope"] for row in rows}))
+        await weigh_topics(connection, passages, self.consensus, [topic_of(row) for row in rows])
+        await passages.store(connection)
+
+
+def topic_of(row: Any) -> Topic:
+    """Give the topic of a row that was locked."""
+    return Topic(row["id"], row["path"], row["subject"], row["predicate"], row["about"], stale=row["stale"])

@@ -1,0 +1,196 @@
+"""Weighing the claims of locked topics, in the caller's transaction: from claims to facts, and what these say."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import orjson
+
+from kgmem.domain.claims.claim import Decision
+from kgmem.domain.claims.consensus import Claim, Consensus, KnownSources, Method, Setting, ValueRule, Verdict
+from kgmem.domain.claims.fact_rules import ClaimTimes, Draft, decided, drafted
+from kgmem.domain.graph.scope import visible_from
+from kgmem.domain.time.interval import valid_interval
+from kgmem.store.claims.claim_rows import Topic, rule_for
+from kgmem.store.claims.joint_inference import Drafts, entangled
+from kgmem.store.claims.verdict_writer import Weighed, write_verdicts
+from kgmem.store.graph.layout import Layout
+from kgmem.store.write.passages import Passages
+
+# What a full run made of topics: by topic, the verdicts and the ids of the claims that they number.
+Given = Mapping[int, tuple[Sequence[Verdict], Sequence[int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The claims of one topic as they are held, and the rule by which they are weighed."""
+
+    topic: Topic
+    rows: Sequence[Any]
+    rule: ValueRule
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of its claims, in the order in which they are weighed."""
+        return [row["id"] for row in self.rows]
+
+    def claims(self) -> list[Claim]:
+        """Give the claims as they are weighed."""
+        return [claim_of(self.topic, row) for row in self.rows]
+
+    def times(self) -> dict[int, ClaimTimes]:
+        """Give when each claim became valid, and known."""
+        return {
+            row["id"]: ClaimTimes(valid_interval(row["valid_from"], row["valid_to"]).start, row["known_from"])
+            for row in self.rows
+        }
+
+
+async def weigh_topics(
+    connection: asyncpg.Connection,
+    passages: Passages,
+    consensus: Consensus,
+    topics: Iterable[Topic],
+    given: Given | None = None,
+) -> list[int]:
+    """Weigh the claims of topics that are locked, and write what comes of it; gives the facts, by topic."""
+    by_scope: dict[str, list[Topic]] = defaultdict(list)
+    for topic in topics:
+        by_scope[topic.scope].append(topic)
+    facts: list[int] = []
+    for scope, mine in sorted(by_scope.items()):
+        run = _Run(connection, passages.layout, consensus, scope, given or {})
+        drafts = await run.draft(mine)
+        after = await entangled(connection, passages.layout, scope, drafts, run.widen) if run.entangled else drafts
+        weighed = [Weighed(run.held[id_].topic, told, run.held[id_].rows) for id_, (told, _) in after.items()]
+        facts += await write_verdicts(connection, passages, weighed)
+    return facts
+
+
+@dataclass(slots=True)
+class _Run:
+    """The weighing of topics of one scope, which grows by what hangs together with them."""
+
+    connection: asyncpg.Connection
+    layout: Layout
+    consensus: Consensus
+    scope: str
+    given: Given
+    held: dict[int, Held] = field(default_factory=dict)
+    entangled: bool = False  # Something hangs together with what was drafted.
+
+    async def draft(self, topics: Sequence[Topic]) -> Drafts:
+        """Give what is held of topics, apart from what hangs together with them."""
+        held = await held_topics(self.connection, self.layout, self.scope, topics)
+        self.held |= {each.topic.id: each for each in held}
+        known = await _known(self.connection, self.layout, self.scope, held)
+        self.entangled = self.entangled or known.entangled
+        return {
+            each.topic.id: (_decided(self._weighed(each, known), each, known.decisions[each.topic.id]), each.rule)
+            for each in held
+        }
+
+    def _weighed(self, held: Held, known: "_Known") -> list[Draft]:
+        """Weigh a topic by itself unless a full run gave its verdicts."""
+        given = self.given.get(held.topic.id)
+        if given is not None and list(given[1]) == held.ids:
+            return [drafted(verdict, held.ids) for verdict in given[0]]
+        setting = known.settings.get(held.topic.predicate, Setting())
+        verdicts = self.consensus.again(held.claims(), known.sources, held.rule, setting)
+        return [drafted(verdict, held.ids) for verdict in verdicts]
+
+    async def widen(self, topics: Sequence[int]) -> Drafts:
+        """Lock further topics, and give what is held of them."""
+        rows = await self.connection.fetch(self.layout.sql("claims", "lock_topics_by_id"), list(topics))
+        return await self.draft(
+            [Topic(row["id"], row["path"], row["subject"], row["predicate"], row["about"]) for row in rows]
+        )
+
+
+async def held_topics(
+    connection: asyncpg.Connection, layout: Layout, scope: str, topics: Sequence[Topic]
+) -> list[Held]:
+    """Read the claims of topics of one scope."""
+    rows = await connection.fetch(
+        layout.sql("claims", "claims_of"), [topic.id for topic in topics], list(visible_from(scope))
+    )
+    of_topic: dict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        of_topic[row["topic"]].append(row)
+    return [
+        Held(topic, of_topic[topic.id], rule_for(layout, topic.predicate, objects=_names_entities(of_topic[topic.id])))
+        for topic in topics
+    ]
+
+
+def claim_of(topic: Topic, row: Any) -> Claim:
+    """Give a claim as it is weighed: one of a relationship's value is of both ends together."""
+    value = None if row["value"] is None else orjson.loads(row["value"])
+    return Claim(
+        source=row["key"],
+        subject=f"{topic.subject}\x1f{topic.about}" if topic.about else topic.subject,
+        predicate=topic.predicate,
+        value=_plain(value),
+        object=None if value is not None else row["object"],
+        valid=valid_interval(row["valid_from"], row["valid_to"]),
+        confidence=row["confidence"],
+        id=row["id"],
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Give a value as it is compared: of a number with its unit, both in one text; of coordinates, a point."""
+    if isinstance(value, dict) and set(value) == {"lat", "lon"}:
+        return [value["lon"], value["lat"]]
+    if isinstance(value, dict) and set(value) == {"value", "unit"}:
+        return f"{value['value']} {value['unit']}" if value["unit"] else value["value"]
+    return value
+
+
+def _names_entities(rows: Sequence[Any]) -> bool:
+    return any(row["value"] is None for row in rows)
+
+
+def _decided(drafts: Sequence[Draft], held: Held, decisions: Sequence[Decision]) -> list[Draft]:
+    times = held.times()
+    return [decided(draft, held.rule, times, decisions) for draft in drafts]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What weighing has to know besides the claims."""
+
+    sources: KnownSources
+    settings: Mapping[str, Setting]
+    decisions: Mapping[int, Sequence[Decision]]
+    entangled: bool
+
+
+async def _known(connection: asyncpg.Connection, layout: Layout, scope: str, held: Sequence[Held]) -> _Known:
+    """Read what is known: of sources what was learned in the nearest scope, or else what was given."""
+    rows = [row for each in held for row in each.rows]
+    trust = {row["key"]: row["learned"] if row["learned"] is not None else row["prior"] for row in rows}
+    houses = {row["key"]: row["parent"] for row in rows if row["parent"]}
+    row = await connection.fetchrow(
+        layout.sql("claims", "known"),
+        [each.topic.id for each in held],
+        sorted({each.topic.predicate for each in held}),
+        list(visible_from(scope)),
+        list(trust),
+    )
+    settings = {
+        each["predicate"]: Setting(Method(each["method"]), each["reason"], each["wrong"], each["likeness"])
+        for each in orjson.loads(row["settings"])
+    }
+    decisions: dict[int, list[Decision]] = defaultdict(list)
+    for each in orjson.loads(row["decisions"]):
+        topic = each.pop("topic")
+        decisions[topic].append(Decision(**each, at=""))
+    groups: dict[str, set[str]] = {}
+    for one, other in orjson.loads(row["copies"]):
+        whole = groups.get(one, {one}) | groups.get(other, {other})
+        groups |= dict.fromkeys(whole, whole)
+    copies = [frozenset(group) for group in {id(each): each for each in groups.values()}.values()]
+    return _Known(KnownSources(trust, houses, copies), settings, decisions, row["entangled"])

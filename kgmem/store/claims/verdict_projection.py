@@ -1,0 +1,302 @@
+"""Telling verdicts in the graph: relationships and entities carry what consensus makes of them, for every reader."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import orjson
+
+from kgmem.domain.claims.claim import Option
+from kgmem.domain.claims.consensus import FactState
+from kgmem.domain.claims.fact_rules import Draft
+from kgmem.domain.graph.entity import RELATIONSHIP
+from kgmem.domain.graph.fact import worded
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.scope import visible_from
+from kgmem.store.claims.claim_rows import Topic, rule_for
+from kgmem.store.graph.labels import main_label
+from kgmem.store.graph.layout import label_id
+from kgmem.store.graph.records import alike, dumps, stored_name
+from kgmem.store.write import fact_index
+from kgmem.store.write.edges import read_edges, write_edges
+from kgmem.store.write.passages import Passages
+from kgmem.store.write.rows import entity_row
+from kgmem.store.write.vertices import keep_history, read_vertices
+
+CONSENSUS = "consensus"  # The property of an entity that tells of its other properties how far they are believed.
+_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A fact that is written, with its topic and the rows of its claims."""
+
+    topic: Topic
+    draft: Draft
+    fact: int
+    rows: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One value of a fact as the graph tells it: the relationships that say it, or none yet."""
+
+    telling: Telling
+    option: Option
+    rows: Sequence[Any]  # Of its claims.
+
+    @property
+    def edges(self) -> list[int]:
+        return sorted({row["edge"] for row in self.rows if row["edge"] is not None})
+
+    @property
+    def state(self) -> FactState:
+        return stance(self.telling.draft, self.option)
+
+    def properties(self) -> dict[str, Any]:
+        return {
+            "consensus": round(self.option.probability, _DIGITS),
+            "trust": round(self.telling.draft.trust, _DIGITS) if self.option.chosen else None,
+            "state": self.state.value,
+        }
+
+
+def stance(draft: Draft, option: Option) -> FactState:
+    """Give the state of one value of a fact.
+
+    That of the fact if it is the fact's value. Of others: invalidated where the fact is verified or the value was
+    rejected, superseded with the fact, and otherwise contested.
+    """
+    if option.chosen or draft.state is FactState.SUPERSEDED:
+        return draft.state
+    if draft.state is FactState.VERIFIED or (draft.decision is not None and not option.probability):
+        return FactState.INVALIDATED
+    return FactState.CONTESTED
+
+
+async def tell_relationships(
+    connection: asyncpg.Connection, passages: Passages, tellings: Sequence[Telling]
+) -> list[tuple[int, int, int, float]]:
+    """Write what is believed on relationships, and make those that claims alone tell of.
+
+    Gives for each relationship: its id, the fact, the state's number, the probability.
+    """
+    told = []
+    for telling in tellings:
+        rows = {row["id"]: row for row in telling.rows}
+        for option in telling.draft.options:
+            mine = [rows[claim] for claim in option.claims if claim in rows]
+            if any(row["object"] is not None for row in mine):
+                told.append(_Told(telling, option, mine))
+    await _tie(connection, passages, told)
+    made = await _make(connection, passages, [each for each in told if not each.edges])
+    await _believe(connection, passages, {edge: each for each in told for edge in each.edges})
+    stances = [(edge, each) for each in told for edge in each.edges] + [(edge, each) for edge, each in made.items()]
+    return [
+        (edge, each.telling.fact, STATE_NUMBERS[each.state], round(each.option.probability, _DIGITS))
+        for edge, each in stances
+    ]
+
+
+STATE_NUMBERS = {
+    FactState.VERIFIED: 1,
+    FactState.CONTESTED: 2,
+    FactState.UNVERIFIED: 3,
+    FactState.SUPERSEDED: 4,
+    FactState.INVALIDATED: 5,
+}
+
+
+async def _tie(connection: asyncpg.Connection, passages: Passages, told: Sequence[_Told]) -> None:
+    """Let claims that name no relationship be stated by the one that other claims of the same object are stated by."""
+    ties = [
+        (row["id"], each.edges[0])
+        for each in told
+        if each.edges
+        for row in each.rows
+        if row["edge"] is None and row["value"] is None
+    ]
+    if ties:
+        await connection.execute(passages.layout.sql("claims", "tie_claims"), *map(list, zip(*ties, strict=True)))
+
+
+async def _make(connection: asyncpg.Connection, passages: Passages, told: Sequence[_Told]) -> dict[int, _Told]:
+    """Make the relationships of values that only claims tell of, where both ends are there."""
+    layout = passages.layout
+    there = await _there(connection, passages, told)
+    wanted = [
+        each
+        for each in told
+        if {(each.telling.topic.scope, key) for key in (each.telling.topic.subject, each.rows[0]["object"])} <= there
+    ]
+    if not wanted:
+        return {}
+    stated = [_relationship(passages, each) for each in wanted]
+    trust = [round(each.option.probability, _DIGITS) for each in wanted]
+    outcome = await write_edges(connection, passages, stated, trust=trust)
+    held = [outcome.ids[at] for at in range(len(wanted))]
+    merged = {id_: each for id_, each in zip(held, wanted, strict=True) if id_ not in outcome.created}
+    await _believe(connection, passages, merged)
+    ties = [(row["id"], id_) for id_, each in zip(held, wanted, strict=True) for row in each.rows]
+    await connection.execute(layout.sql("claims", "tie_claims"), *map(list, zip(*ties, strict=True)))
+    return dict(zip(held, wanted, strict=True))
+
+
+async def _there(connection: asyncpg.Connection, passages: Passages, told: Sequence[_Told]) -> set[tuple[str, str]]:
+    """Give the ends that are there, by scope and key; one may have been deleted since it was claimed about."""
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for each in told:
+        wanted[each.telling.topic.scope].update((each.telling.topic.subject, each.rows[0]["object"]))
+    found = set()
+    for scope, keys in wanted.items():
+        sql = passages.layout.sql("claims", "seen_keys")
+        rows = await connection.fetch(sql, list(visible_from(scope)), sorted(keys))
+        found |= {(scope, row["key"]) for row in rows}
+    return found
+
+
+def _relationship(passages: Passages, told: _Told) -> Relationship:
+    """Give the relationship that claims tell of: as the first of them says it."""
+    topic, first = told.telling.topic, min(told.rows, key=lambda row: row["id"])
+    properties = told.properties()
+    key, text = None, worded(topic.subject, topic.predicate, first["object"])
+    if first["value"] is not None:
+        value = orjson.loads(first["value"])
+        names = rule_for(passages.layout, topic.predicate, objects=False).held_in
+        spread = isinstance(value, dict) and names and set(value) <= set(names)
+        properties |= value if spread else {(names[0] if len(names) == 1 else "value"): value}
+        key, text = f"claim-{first['id']}", f"{text}: {told.option.value}"
+    return Relationship(
+        topic.predicate,
+        topic.subject,
+        first["object"],
+        key=key,
+        properties=properties,
+        text=text,
+        valid_from=first["valid_from"],
+        valid_to=first["valid_to"],
+        scope=topic.scope,
+    )
+
+
+async def _believe(connection: asyncpg.Connection, passages: Passages, told: Mapping[int, _Told]) -> None:
+    """Write a new version of the relationships of which something else is believed now."""
+    if not told:
+        return
+    layout = passages.layout
+    locked = {row["id"]: row for row in await connection.fetch(layout.sql("claims", "lock_edges"), sorted(told))}
+    held = await read_edges(connection, layout, list(locked))
+    changed: dict[int, dict[str, Any]] = {}
+    for id_, (_, stored) in held.items():
+        wanted = {**stored, **told[id_].properties()}
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        if not alike(wanted, stored):
+            changed[id_] = wanted
+    if not changed:
+        return
+    versions = [(locked[id_], held[id_][1], held[id_][0]) for id_ in changed]
+    await keep_history(connection, layout, RELATIONSHIP, versions, deleted=False)
+    groups: dict[int, list[int]] = defaultdict(list)
+    for id_ in changed:
+        groups[label_id(id_)].append(id_)
+    for label, ids in groups.items():
+        await connection.execute(
+            layout.sql("write", "update_label_edges", label=layout.by_id[label].age_name),
+            ids,
+            [held[id_][0][0] for id_ in ids],
+            [held[id_][0][1] for id_ in ids],
+            [dumps(changed[id_]) for id_ in ids],
+        )
+    trust = [told[id_].option.probability for id_ in changed]
+    await connection.execute(layout.sql("claims", "believe_edges"), list(changed), trust)
+    await fact_index.put(
+        connection, passages, {id_: (held[id_][0], stored) for id_, stored in changed.items()}, new=False
+    )
+    await connection.execute(layout.sql("claims", "tell_weighed"), list(changed))
+
+
+async def tell_entities(connection: asyncpg.Connection, passages: Passages, tellings: Sequence[Telling]) -> None:
+    """Write values as properties of entities of the claims' own scope; those of another scope are left alone."""
+    wanted: dict[tuple[str, str], dict[str, list[Telling]]] = defaultdict(lambda: defaultdict(list))
+    for telling in tellings:
+        topic = telling.topic
+        if not topic.about and all(row["object"] is None for row in telling.rows):
+            wanted[topic.scope, topic.subject][topic.predicate].append(telling)
+    for scope in sorted({place[0] for place in wanted}):
+        mine = {key: properties for (where, key), properties in wanted.items() if where == scope}
+        await _believe_entities(connection, passages, scope, mine)
+
+
+async def _believe_entities(
+    connection: asyncpg.Connection,
+    passages: Passages,
+    scope: str,
+    wanted: Mapping[str, Mapping[str, Sequence[Telling]]],
+) -> None:
+    """Write a new version of the entities of which something else is believed now."""
+    layout = passages.layout
+    number = layout.scopes[scope]
+    rows = await connection.fetch(layout.sql("claims", "lock_entities"), number, sorted(wanted))
+    held = await read_vertices(connection, layout, [row["id"] for row in rows])
+    changed = {}
+    for row in rows:
+        merged = _merged(held.get(row["id"], {}), wanted[row["key"]])
+        if row["id"] in held and not alike(merged, held[row["id"]]):
+            changed[row["id"]] = (row, merged)
+    if not changed:
+        return
+    groups: dict[int, list[int]] = defaultdict(list)
+    for id_, (_, merged) in changed.items():
+        groups[label_id(id_)].append(id_)
+        cut = entity_row(merged).passages
+        if cut != entity_row(held[id_]).passages:
+            passages.want(id_, cut, new=False)
+    for label, ids in groups.items():
+        sql = layout.sql("write", "update_vertices", label=layout.by_id[label].age_name)
+        await connection.execute(sql, ids, [dumps(changed[id_][1]) for id_ in ids])
+    labels = {id_: main_label(layout.by_id[label_id(id_)].name, held[id_]) for id_ in changed}
+    records = [dumps({"label": labels[id_], "properties": held[id_]}) for id_ in changed]
+    await connection.execute(
+        layout.sql("claims", "believe_entities"),
+        list(changed),
+        [row["version"] for row, _ in changed.values()],
+        [row["known_from"] for row, _ in changed.values()],
+        records,
+    )
+
+
+def _merged(held: Mapping[str, Any], wanted: Mapping[str, Sequence[Telling]]) -> dict[str, Any]:
+    """Give the properties of an entity with the values of facts, and with how far these are believed."""
+    before = held.get(CONSENSUS)
+    merged = dict(held)
+    for name, tellings in wanted.items():
+        value = _value(tellings)
+        if value is not None:
+            merged[stored_name(name, "entity")] = value
+    beliefs = {name: _belief(tellings) for name, tellings in wanted.items()}
+    merged[CONSENSUS] = {**(before if isinstance(before, dict) else {}), **beliefs}
+    return merged
+
+
+def _value(tellings: Sequence[Telling]) -> Any:
+    """Give the value of a property: of values that do not compete, the list of those that stand."""
+    ordered = sorted(tellings, key=lambda each: (each.draft.valid.start is not None, each.draft.valid.start or 0))
+    standing = [each.draft for each in ordered if each.draft.state is not FactState.INVALIDATED]
+    if not standing:
+        return None
+    distinct = [draft for draft in standing if draft.state is not FactState.SUPERSEDED] or standing
+    if len(distinct) > 1 and all(len(draft.options) == 1 and draft.valid == distinct[0].valid for draft in distinct):
+        return [draft.value for draft in distinct]
+    return distinct[-1].value
+
+
+def _belief(tellings: Sequence[Telling]) -> dict[str, Any]:
+    """Tell how far the value of a property is believed."""
+    draft = max((each.draft for each in tellings), key=lambda each: (each.valid.start or 0, each.probability))
+    return {
+        "probability": round(draft.probability, _DIGITS),
+        "trust": round(draft.trust, _DIGITS),
+        "state": draft.state.value,
+    }

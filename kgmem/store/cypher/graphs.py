@@ -1,0 +1,107 @@
+"""Transactions on graphs, for the execution of Cypher."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+
+from kgmem.domain.errors import NotFound
+from kgmem.domain.graph.scope import visible_from
+from kgmem.domain.schema.schema import GraphSchema, from_mapping, to_mapping
+from kgmem.query.execution.graph import GraphTransaction
+from kgmem.store.cypher.statement_cache import Statements
+from kgmem.store.cypher.transaction import PostgresTransaction, Reach
+from kgmem.store.db.database import Database
+from kgmem.store.graph.catalog import PostgresCatalog
+from kgmem.store.graph.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids
+
+
+class PostgresGraphs:
+    """The graphs of one database, for queries."""
+
+    def __init__(
+        self, catalog: PostgresCatalog, database: Database | None = None, statements: Statements | None = None
+    ) -> None:
+        """Take the catalog, the pool that transactions run on (the catalog's unless given), and statements composed."""
+        self._catalog = catalog
+        self._database = database or catalog.database
+        self._statements = statements or Statements()
+
+    def on(self, database: Database) -> "PostgresGraphs":
+        """Return the same graphs, with transactions on the connections of another pool."""
+        return PostgresGraphs(self._catalog, database, self._statements)
+
+    async def prepare(self, graph: str, labels: Collection[str], types: Collection[str]) -> None:
+        """Make the labels and types that a query will write, before its transaction."""
+        async with self._catalog.on(graph) as layout:
+            await ensure_labels(self._catalog.database, layout, VERTEX, labels)
+            await ensure_labels(self._catalog.database, layout, EDGE, types)
+
+    async def named(self, name: str) -> str:
+        """Give the name of the graph that is meant, whatever the case. Raises NotFound."""
+        try:
+            return (await self._catalog.layout(name)).graph.name
+        except NotFound:
+            same = [each.name for each in await self._catalog.list() if each.name.casefold() == name.casefold()]
+            if len(same) != 1:
+                raise
+            return same[0]
+
+    async def schema(self, graph: str) -> GraphSchema:
+        """Give the schema that holds in a graph."""
+        return (await self._catalog.layout(graph)).schema()
+
+    async def change_schema(self, graph: str, change: Callable[[GraphSchema], GraphSchema]) -> None:
+        """Change a graph's own schema, and make or drop the indexes that it declares. Raises Conflict."""
+        await self._catalog.change_schema(
+            graph, lambda held: replace(held, schema=to_mapping(change(from_mapping(held.schema))))
+        )
+
+    @asynccontextmanager
+    async def reading(self, graph: str, scope: str | None, *, once: bool = False) -> AsyncIterator[GraphTransaction]:
+        """Begin a transaction that reads one snapshot; none is needed for what is asked `once`."""
+        async with self._catalog.on(graph) as layout, self._database.connection() as connection:
+            if once and scope is None:
+                yield self._opened(connection, layout, scope, [], once=True)
+                return
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                yield await self._transaction(connection, layout, scope, make=False)
+
+    async def writing(self, graph: str, scope: str | None, work: Callable[[GraphTransaction], Awaitable[Any]]) -> Any:
+        """Run work in a transaction and commit it; again from its start when writers met on the same rows."""
+        async with self._catalog.on(graph) as layout:
+
+            async def run(connection: asyncpg.Connection) -> Any:
+                transaction = await self._transaction(connection, layout, scope, make=True)
+                result = await work(transaction)
+                await transaction.finish()
+                return result
+
+            return await self._database.transact(run)
+
+    async def _transaction(
+        self, connection: asyncpg.Connection, layout: Layout, scope: str | None, *, make: bool
+    ) -> PostgresTransaction:
+        numbers: dict[str, int] = {}
+        if scope is not None:
+            numbers = await scope_ids(connection, layout, visible_from(scope), make=make)
+        return self._opened(connection, layout, scope, list(numbers.values()), make=make)
+
+    def _opened(
+        self,
+        connection: asyncpg.Connection,
+        layout: Layout,
+        scope: str | None,
+        seen: list[int],
+        *,
+        make: bool = False,
+        once: bool = False,
+    ) -> PostgresTransaction:
+        async def on(graph: str) -> PostgresTransaction:
+            other = await self._catalog.layout(await self.named(graph))
+            return await self._transaction(connection, other, scope, make=make)
+
+        reach = Reach(self._catalog.database, self._statements, self.named, on)
+        return PostgresTransaction(connection, layout, scope, seen, reach=reach, once=once)

@@ -1,0 +1,471 @@
+"""Patterns as one SQL statement over the tables of items and edges: nodes are items, links edges, chains recursive."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import combinations
+from typing import Any
+
+import orjson
+
+from kgmem.query.execution.graph import Condition, MatchQuery
+from kgmem.query.execution.store_queries import IDS
+from kgmem.query.planning.steps import LinkPart, NodePart, Order, Pattern
+from kgmem.query.values.agtype import to_agtype
+from kgmem.query.values.comparison import group_key
+from kgmem.store.cypher.composed_sql import Parameters
+from kgmem.store.cypher.labels import kinds_of, lean_condition, node_condition, tables_of
+from kgmem.store.cypher.ordering import ordered
+from kgmem.store.cypher.properties import chosen, property_of
+from kgmem.store.cypher.read import BEGINS
+from kgmem.store.cypher.result_shapes import Shapes
+from kgmem.store.db.statements import quote
+from kgmem.store.graph.layout import LABEL_SHIFT, Label, Layout
+
+_SELECT, _NEVER = "SELECT", "false"
+_EVERY_VERTEX = "_ag_label_vertex"  # AGE's table of all vertices, which those of the labels inherit from.
+_MOST_TABLES = 12  # How many tables a node is read out of of which nothing is asked but its labels.
+_EXACT = 2**53  # Up to here an integer is one float, and a float of no fraction one integer.
+_FILE = "cypher"
+
+
+@dataclass(slots=True)
+class MatchStatement:
+    """Composes the statement that finds the ways in which a pattern matches.
+
+    `scopes` are the numbers of the scopes that may be seen, None for all. `lean` holds while no node of the graph has
+    further labels, which the statement tells: a node's table then is its label. Otherwise `further` are the numbers of
+    the tables that have such nodes.
+    """
+
+    layout: Layout
+    sought: MatchQuery
+    scopes: Sequence[int] | None
+    lean: bool = False
+    further: frozenset[int] = frozenset()
+    parameters: Parameters = field(default_factory=Parameters)
+    tables: list[str] = field(default_factory=list)
+    lists: dict[str, str] = field(default_factory=dict)  # What the lists that rows have are unfolded to, by its alias.
+    laterals: list[str] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)  # What gives the id of a node or link, by name.
+    rows: dict[str, str] = field(default_factory=dict)  # The aliases of tables that have properties, by name.
+    has_input: bool = False
+    answers: bool = True  # Whether all conditions are in the statement.
+    shapes: Shapes = field(init=False)
+
+    @property
+    def pattern(self) -> Pattern:
+        """The pattern."""
+        return self.sought.pattern
+
+    def text(self) -> str:
+        """Give the SQL: the number of the row, how often, whether it is lean in vain, and what the parts are."""
+        self._input()
+        self._nodes_and_links()
+        self._unique()
+        self.shapes = Shapes(self)
+        columns = ["i.at" if self.has_input else "1", "count(*)" if self.sought.folded else "1"]
+        columns.append(self._part("any_further") if self.lean else "false")
+        columns += self.shapes.columns
+        parts = [_SELECT, ", ".join(columns)]
+        tables = [*self.tables[: self.has_input], *self.lists.values(), *self.tables[self.has_input :], *self.laterals]
+        if tables:
+            parts += ["FROM", ", ".join(tables)]
+        if self.conditions:
+            parts += ["WHERE", " AND ".join(self.conditions)]
+        keys = [*([1] if self.has_input else []), *range(4, len(columns) + 1)]
+        if self.sought.folded and keys:
+            parts += ["GROUP BY", ", ".join(map(str, keys))]
+        if self.sought.order is not None:
+            value = self._ordering(self.sought.order)
+            if value:
+                return ordered(self.layout, columns, parts[2:], value, (self.sought.order, self.sought.most))
+            self.answers = False
+        return " ".join([*parts, "LIMIT", str(int(self.sought.most))])
+
+    def _ordering(self, order: Order) -> str:
+        """Give the SQL of the value that it is ordered by, as text; empty where it cannot be told."""
+        node = next(each for each in self.pattern.nodes if each.name == order.name)
+        properties = self._properties(node) if self.lean else ""
+        return f"agtype_out({property_of(properties, order.property)})::text" if properties else ""
+
+    def _input(self) -> None:
+        """Give the rows as a table: ids in columns, lists as texts of arrays, values as agtype."""
+        chains = {link.name for link in self.pattern.links if link.repeats}
+        places, names = [], []
+        for n, name in enumerate(self.pattern.bound):
+            names.append(f"b{n}")
+            if name in chains:
+                places.append(self.parameters.add(partial(_chains_of, name), "text[]"))
+                self.ids[name] = f"i.b{n}::bigint[]"
+            else:
+                places.append(self.parameters.add(partial(_ids_of, name), "bigint[]"))
+                self.ids[name] = f"i.b{n}"
+        for n, condition in enumerate(self._by_row()):
+            names.append(f"v{n}")
+            if condition.property in IDS and not _is_unfolded(condition):
+                places.append(self.parameters.add(partial(_ids_of, str(condition.column)), "bigint[]"))
+            elif _is_unfolded(condition):
+                places.append(
+                    self.parameters.add(partial(_lists_of, condition.column, condition.property in IDS), "text[]")
+                )
+            else:
+                places.append(self.parameters.add(partial(_values_of, condition.column), "agtype[]"))
+        if places:
+            self.has_input = True
+            self.tables.append(f"unnest({', '.join(places)}) WITH ORDINALITY AS i ({', '.join(names)}, at)")
+
+    def _asked(self, name: str) -> list[Condition]:
+        """Give the conditions on a node's properties."""
+        return [each for each in self.sought.conditions if each.name == name and each.property not in IDS]
+
+    def _identified(self, name: str) -> list[Condition]:
+        """Give the conditions on which node it is."""
+        return [each for each in self.sought.conditions if each.name == name and each.property in IDS]
+
+    def _is_identified(self, condition: Condition, id_: str) -> str:
+        """Give the SQL of a condition on which node it is."""
+        if condition.column is not None:
+            number = self._by_row().index(condition)
+            if not _is_unfolded(condition):
+                return f"{id_} = i.v{number}"
+            self.lists[f"u{number}"] = f"unnest(i.v{number}::bigint[]) AS u{number} (v)"
+            return f"{id_} = u{number}.v"
+        place = self.sought.conditions.index(condition)
+        return f"{id_} = ANY ({self.parameters.add(partial(_wanted_ids, place), 'bigint[]')})"
+
+    def meets(self, condition: Condition, properties: str) -> str:
+        """Give the SQL of a condition on a row's properties."""
+        read = property_of(properties, condition.property)
+        if condition.column is not None:
+            return self._meets_rows(condition, read)
+        place = self.sought.conditions.index(condition)
+        if condition.operator == "IN":
+            return f"{read} = ANY ({self.parameters.add(partial(_list_of, place), 'agtype[]')})"
+        return f"{read} {condition.operator} {self.parameters.add(partial(_constant_of, place), 'agtype')}"
+
+    def _meets_rows(self, condition: Condition, read: str) -> str:
+        number = self._by_row().index(condition)
+        if not _is_unfolded(condition):
+            return f"{read} {condition.operator} i.v{number}"
+        alias = f"u{number}"
+        self.lists[alias] = f"unnest(i.v{number}::agtype[]) AS {alias} (v)"
+        met = f"{read} = {alias}.v"
+        if not condition.numbers:
+            return met
+        forms = [self._part("number_form") % {"value": value} for value in (read, f"{alias}.v")]
+        # IS TRUE keeps Postgres from joining by the form, which is the same for nearly all.
+        return f"{met} AND ({' = '.join(forms)}) IS TRUE"
+
+    def _by_row(self) -> list[Condition]:
+        """Give the conditions that compare with what differs by row."""
+        return [each for each in self.sought.conditions if each.column is not None]
+
+    def _nodes_and_links(self) -> None:
+        self._anchors()
+        for number, link in enumerate(self.pattern.links):
+            if not link.repeats:
+                self._edge(number, link)
+        # A chain begins at a node that is found without it, wherever there is one.
+        waiting = [(number, link) for number, link in enumerate(self.pattern.links) if link.repeats]
+        while waiting:
+            known = [pair for pair in waiting if {pair[1].left, pair[1].right} & self.ids.keys()]
+            chosen = (known or waiting)[0]
+            waiting.remove(chosen)
+            self._chain(*chosen)
+        for number, node in enumerate(self.pattern.nodes):
+            self._node(number, node)
+
+    def _table(self, name: str) -> str:
+        return f"{quote(self.layout.index_name)}.{name}"
+
+    def _anchors(self) -> None:
+        """Begin, in each part of the pattern that nothing bound leads to, at a node of which a property is asked."""
+        for number, node in enumerate(self.pattern.nodes):
+            if self._identified(node.name):
+                self._item(f"d{number}", node.name)
+        reached = {node.name for node in self.pattern.nodes if node.name in self.ids}
+        reached = self._spread(reached)
+        numbered = list(enumerate(self.pattern.nodes))
+        # What differs by row leads to few nodes for each, where a constant may lead to the same many for all.
+        for number, node in sorted(numbered, key=lambda each: not self._differs(each[1].name)):
+            if node.name in reached or not any(each.operator in BEGINS for each in self._asked(node.name)):
+                continue
+            if self._rows_of(number, node):
+                reached = self._spread(reached | {node.name})
+
+    def _differs(self, name: str) -> bool:
+        return any(each.column is not None and each.operator in BEGINS for each in self._asked(name))
+
+    def _spread(self, names: set[str]) -> set[str]:
+        """Give the nodes that links lead to from these."""
+        before = -1
+        while before != len(names):
+            before = len(names)
+            for link in self.pattern.links:
+                if link.left in names or link.right in names or link.bound:
+                    names |= {link.left, link.right}
+        return names
+
+    def _rows_of(self, number: int, node: NodePart) -> bool:
+        """Let a node be a row of its label's table, or of all tables; gives whether that can be told of it."""
+        tables = [label.age_name for label in self._tables_of(node)] if node.labels else [_EVERY_VERTEX]
+        if not tables:
+            return False
+        alias = f"n{number}"
+        asked = self._asked(node.name)
+        inside = [each for each in asked if each.column is None]
+        parts = (
+            " AND ".join([self._part("label_rows", label=table), *self._all_met(inside, "t.properties")])
+            for table in tables
+        )
+        rows = " UNION ALL ".join(parts)
+        outside = [each for each in asked if each.column is not None]
+        if not outside and any(each.operator == "=" for each in inside):
+            # Read once: where Postgres expects too few rows elsewhere, it would read these tables for each of those.
+            rows = self._part("read_once") % {"rows": rows}
+        self.tables.append(f"({rows}) {alias}")
+        self.conditions += self._all_met(outside, f"{alias}.properties")
+        self.ids[node.name] = f"{alias}.id"
+        self.rows[node.name] = alias
+        return True
+
+    def _tables_of(self, node: NodePart) -> list[Label]:
+        """Give the labels in whose tables a node may be."""
+        return tables_of(self.layout, node.labels, () if self.lean else self.further)
+
+    def _properties(self, node: NodePart) -> str:
+        """Give the SQL of all properties of a node that has an id; empty where it can be in no table."""
+        if node.name in self.rows:
+            return f"{self.rows[node.name]}.properties"
+        return chosen(self.layout, self._tables_of(node), self.ids[node.name])
+
+    def _part(self, name: str, **names: str) -> str:
+        return self.layout.sql(_FILE, name, **names).strip()
+
+    def _all_met(self, conditions: Sequence[Condition], properties: str) -> list[str]:
+        return [self.meets(each, properties) for each in conditions]
+
+    def _node(self, number: int, node: NodePart) -> None:
+        """Join the item of a node where something is asked of it, or nothing else gives it."""
+        known = self.ids.get(node.name)
+        few = bool(node.labels) and len(self._tables_of(node)) <= _MOST_TABLES
+        if known is None and self.lean and few and self._rows_of(number, node):
+            known = self.ids[node.name]
+        asked = [] if node.name in self.rows and self.lean else list(node.labels)
+        if known is not None and self.scopes is None and (self.lean or not asked):
+            if node.bound:
+                self.conditions.append(f"{known} IS NOT NULL")
+            self.conditions += (lean_condition(self.layout, each, known) for each in asked)
+        elif node.name in self.rows and self.scopes is None:
+            self.conditions.append(self._bears(f"m{number}", node))
+        else:
+            alias = f"m{number}"
+            self.tables.append(f"{self._table('item')} {alias}")
+            self.conditions.append(f"{alias}.kind < 3")
+            if known is None:
+                self.ids[node.name] = f"{alias}.id"
+            else:
+                self.conditions.append(f"{alias}.id = {known}")
+            self.conditions += (node_condition(self.layout, each, alias, self.parameters) for each in node.labels)
+            if self.scopes is not None:
+                self.conditions.append(self._visible(alias))
+        if node.name not in self.rows and self._asked(node.name):
+            properties = self._properties(node)
+            self.conditions += self._all_met(self._asked(node.name), properties) if properties else [_NEVER]
+
+    def _bears(self, alias: str, node: NodePart) -> str:
+        """Give the condition that a row bears its labels: by its table, where no node of that has further ones.
+
+        No join, of which Postgres would expect few rows or none while a table is new.
+        """
+        id_ = self.ids[node.name]
+        labels = " AND ".join(node_condition(self.layout, each, alias, self.parameters) for each in node.labels)
+        own = tables_of(self.layout, node.labels, ())
+        sure = [str(label.id) for label in own if label.id not in self.further]
+        stored = f"EXISTS (SELECT FROM {self._table('item')} {alias} WHERE {alias}.id = {id_} AND {labels})"
+        return f"({id_} >> {LABEL_SHIFT} IN ({','.join(sure)}) OR {stored})" if sure else stored
+
+    def _visible(self, alias: str) -> str:
+        return f"{alias}.scope = ANY ('{{{','.join(str(int(each)) for each in self.scopes or ())}}}'::integer[])"
+
+    def _join(self, node: str, expression: str) -> None:
+        """Let a node be what an expression gives."""
+        if node in self.ids:
+            self.conditions.append(f"{expression} = {self.ids[node]}")
+        else:
+            self.ids[node] = expression
+
+    def _edge(self, number: int, link: LinkPart) -> None:
+        alias = f"e{number}"
+        if link.direction == "both":
+            self.tables.append(f"({self._part('both_ways')}) {alias}")
+            # Not in the halves: Postgres looks into each by its index only where neither has a WHERE.
+            self.conditions.append(self._part("both_ways_once") % {"edge": alias})
+            left, right = f"{alias}.here", f"{alias}.there"
+        else:
+            self.tables.append(f"{self._table('edge')} {alias}")
+            left, right = f"{alias}.source", f"{alias}.target"
+            if link.direction == "in":
+                left, right = right, left
+        self._join(link.name, f"{alias}.id")
+        self._join(link.left, left)
+        self._join(link.right, right)
+        self.conditions += self.asked_of_edge(alias, link)
+
+    def asked_of_edge(self, alias: str, link: LinkPart) -> list[str]:
+        """Give the conditions on an edge that may be a link: its type and its scope."""
+        found = []
+        kinds = kinds_of(self.layout, link.types)
+        if kinds is not None:
+            numbers = ",".join(map(str, kinds))
+            found.append(f"{alias}.kind IN ({numbers})" if kinds else _NEVER)
+        if self.scopes is not None:
+            found.append(self._visible(alias))
+        return found
+
+    def _chain(self, number: int, link: LinkPart) -> None:
+        alias = f"e{number}"
+        backwards = link.left not in self.ids and link.right in self.ids
+        first, last = (link.right, link.left) if backwards else (link.left, link.right)
+        if first not in self.ids:
+            self._begin(first, number)
+        walk = self._walk(link, self.ids[first], backwards=backwards)
+        self.laterals.append(f"LATERAL ({walk}) {alias}")
+        self._join(link.name, f"{alias}.path")
+        self._join(last, f"{alias}.here")
+
+    def _begin(self, node: str, number: int) -> None:
+        self._item(f"s{number}", node)
+
+    def _item(self, alias: str, node: str) -> None:
+        """Let a node be a row of the items."""
+        self.tables.append(f"{self._table('item')} {alias}")
+        self.conditions.append(f"{alias}.kind < 3")
+        self.ids[node] = f"{alias}.id"
+        self.conditions += (self._is_identified(each, f"{alias}.id") for each in self._identified(node))
+
+    def _walk(self, link: LinkPart, start: str, *, backwards: bool) -> str:
+        """Give the query of all chains from a node, each with the ids of its edges from left to right."""
+        return self.layout.sql(_FILE, "chain") % {
+            "start": start,
+            "grown": "e.id || w.path" if backwards else "w.path || e.id",
+            "edges": self._next_edges(link, backwards=backwards),
+            "goes_on": "true" if link.most is None else f"w.depth < {int(link.most)}",
+            "least": int(link.least),
+        }
+
+    def _next_edges(self, link: LinkPart, *, backwards: bool) -> str:
+        return one_way(self.layout, link, "next", self.asked_of_edge("x", link), backwards=backwards)
+
+    def _unique(self) -> None:
+        """Let no relationship be two of the pattern's, unless the types tell that already."""
+        for one, other in combinations(self.pattern.links, 2):
+            if one.name == other.name or self._differ(one, other):
+                continue
+            a, b = self.ids[one.name], self.ids[other.name]
+            if one.repeats and other.repeats:
+                self.conditions.append(f"NOT {a} && {b}")
+            elif one.repeats or other.repeats:
+                chain, single = (a, b) if one.repeats else (b, a)
+                self.conditions.append(f"NOT {single} = ANY ({chain})")
+            else:
+                self.conditions.append(f"{a} <> {b}")
+
+    def _differ(self, one: LinkPart, other: LinkPart) -> bool:
+        kinds, others = kinds_of(self.layout, one.types), kinds_of(self.layout, other.types)
+        return kinds is not None and others is not None and not set(kinds) & set(others)
+
+
+def expansion(layout: Layout, link: LinkPart, scopes: Sequence[int] | None, *, backwards: bool) -> str:
+    """Give the SQL of what leads on from nodes ($1) along a link: the node, the edge, and the node behind it."""
+    statement = MatchStatement(layout, MatchQuery(Pattern((), (link,), (), (), (), ()), (), 1, {}), scopes)
+    return one_way(layout, link, "expand", statement.asked_of_edge("x", link), backwards=backwards)
+
+
+def surroundings(layout: Layout, link: LinkPart, scopes: Sequence[int] | None, most: int) -> str:
+    """Give the SQL of two levels from a node ($1) along a link, and of two from another ($2) against it."""
+    parts = []
+    for number, backwards in enumerate((False, True)):
+        level = f"({expansion(layout, link, scopes, backwards=backwards)})"
+        names = {"first": level.replace("$1", f"ARRAY[${number + 1}::bigint]"), "next": level.replace("$1", "n.nodes")}
+        parts.append(layout.sql(_FILE, "two_levels") % {**names, "number": 2 * number, "most": most})
+    return " UNION ALL ".join(parts)
+
+
+def one_way(layout: Layout, link: LinkPart, what: str, asked: Sequence[str], *, backwards: bool) -> str:
+    """Give the SQL of the edges that lead on along a link, or against it if `backwards`."""
+    told = {"asked": "".join(f" AND {each}" for each in asked)}
+    out, into = layout.sql(_FILE, f"{what}_out") % told, layout.sql(_FILE, f"{what}_in") % told
+    if link.direction == "both":
+        return f"{out} UNION ALL {into} AND x.source <> x.target"
+    return out if (link.direction == "out") != backwards else into
+
+
+def _ids_of(name: str, sought: MatchQuery) -> list[int | None]:
+    return [row[name] for row in sought.rows]
+
+
+def _chains_of(name: str, sought: MatchQuery) -> list[str | None]:
+    """Give lists of ids as texts of arrays, since arrays of arrays would have to be equally long."""
+    return [None if row[name] is None else "{" + ",".join(map(str, row[name])) + "}" for row in sought.rows]
+
+
+def _is_unfolded(condition: Condition) -> bool:
+    """Whether each row has a list of what it may be equal to: one for IN, and the forms that a number may have."""
+    return condition.operator == "IN" or (
+        condition.operator == "=" and condition.numbers and condition.property not in IDS
+    )
+
+
+def _wanted_ids(place: int, sought: MatchQuery) -> list[int]:
+    """Give the ids of a condition that is the same for all rows."""
+    value = sought.conditions[place].constant
+    return [each for each in (value if isinstance(value, list) else [value]) if each is not None]
+
+
+def _values_of(name: str | None, sought: MatchQuery) -> list[str | None]:
+    return [_agtype(row[name]) for row in sought.rows]  # type: ignore[index]
+
+
+def _lists_of(name: str | None, identities: bool, sought: MatchQuery) -> list[str | None]:
+    """Give the lists as texts of arrays; what is twice in one, or null, is not in it."""
+    found: list[str | None] = []
+    for row in sought.rows:
+        value = row[name]  # type: ignore[index]
+        items = value if isinstance(value, list) else [value]
+        told = {group_key(each): each for each in items if each is not None}
+        if identities:
+            found.append("{" + ",".join(map(str, told.values())) + "}")
+            continue
+        forms = (form for each in told.values() for form in _forms(each))
+        found.append("{" + ",".join(orjson.dumps(form).decode() for form in forms) + "}")
+    return found
+
+
+def _forms(value: Any) -> list[str]:
+    """Give a value in each form in which an equal one may be stored.
+
+    AGE takes integers, floats and numerics for equal that are the same number, and yet hashes each in its own way: what
+    is joined by hashing must have the form as well.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return [to_agtype(value)]
+    forms = [to_agtype(value), f"{to_agtype(value)}::numeric"]
+    if isinstance(value, int):
+        return [*forms, to_agtype(float(value))] if abs(value) <= _EXACT else forms
+    return [*forms, to_agtype(int(value))] if value.is_integer() and abs(value) <= _EXACT else forms
+
+
+def _list_of(place: int, sought: MatchQuery) -> list[str | None]:
+    # A list of more than some items is hashed as well.
+    return [form for each in sought.conditions[place].constant for form in _forms(each)]
+
+
+def _constant_of(place: int, sought: MatchQuery) -> str | None:
+    return _agtype(sought.conditions[place].constant)
+
+
+def _agtype(value: Any) -> str | None:
+    return None if value is None else to_agtype(value)

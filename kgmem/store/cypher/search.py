@@ -1,0 +1,145 @@
+"""Searches by the indexes that a schema names: what is nearest to a vector, and what has the words of a query."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import asyncpg
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.schema.index import NamedIndex
+from kgmem.store.db.statements import quote
+from kgmem.store.graph.layout import EDGE, VERTEX, Label, Layout
+from kgmem.store.graph.property_indexes import largest_of, operator_of, vector_of, words_of
+from kgmem.store.graph.records import stored_name
+
+_Found = Sequence[tuple[int, float]]
+# A word, or a text in quotes, with what Lucene puts before (must, must not, the field) and behind it (prefix, weight).
+_TERM = re.compile(r'(?P<sign>[+\-!]|)(?:\w+:)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"()]+))', re.UNICODE)
+_WORD = re.compile(r"\w+", re.UNICODE)
+_EF = 200  # How far a search by HNSW looks.
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """Searches by one index; `scopes` are the numbers of the scopes that may be seen, None for all."""
+
+    connection: asyncpg.Connection
+    layout: Layout
+    index: NamedIndex
+    scopes: Sequence[int] | None
+
+    async def nearest(self, vector: Sequence[float], most: int) -> _Found:
+        """Give what is nearest to a vector, with its likeness as Neo4j counts it. Raises InvalidInput."""
+        index = self.index
+        if len(vector) != index.dimension:
+            raise InvalidInput(
+                f"The vector has {len(vector)} dimensions, and those of {index.name} have {index.dimension}.",
+                mend="Ask with a vector that was made as they were.",
+                type="ArgumentError",
+            )
+        largest = largest_of(index.dimension)
+        if not all(abs(each) <= largest for each in vector):
+            raise InvalidInput(
+                f"The vector has NaN or a number beyond {largest:.6g}, the largest that {index.name} can hold.",
+                mend="Ask with a vector that was made as those of the index were.",
+                type="ArgumentError",
+            )
+        parts = []
+        for label in self._labels():
+            held = vector_of(self._stored(label)[0], index.dimension)
+            distance = f"({held}) {operator_of(index.similarity)} $1::text::{held.rpartition('::')[2]}"
+            parts.append(self._part("nearest_by_index", label, {"held": held, "distance": distance}, most))
+        if not parts:
+            return []
+        await self.connection.execute(f"SET LOCAL hnsw.ef_search = {max(_EF, min(int(most), 1000))}")
+        await self.connection.execute("SET LOCAL hnsw.iterative_scan = strict_order")
+        told = "[" + ",".join(repr(float(each)) for each in vector) + "]"
+        rows = await self._fetch(parts, "ASC", most, told)
+        likeness = _by_distance if index.similarity == "euclidean" else _by_angle
+        return [(row["id"], likeness(row["rank"])) for row in rows if not math.isnan(row["rank"])]
+
+    async def worded(self, query: str, most: int) -> _Found:
+        """Give what has the words of a query, which may be Lucene's: "a phrase", +must, -not, prefix*, AND, OR, NOT."""
+        asked = tsquery(query)
+        words = [(label, words_of(self._stored(label))) for label in self._labels()]
+        if not asked or not words:
+            return []
+        parts = [self._part("worded_by_index", label, {"words": held}, most) for label, held in words]
+        return [(row["id"], row["rank"]) for row in await self._fetch(parts, "DESC", most, asked)]
+
+    def _part(self, name: str, label: Label, told: dict[str, str], most: int) -> str:
+        sql = self.layout.sql("cypher", name, label=label.age_name)
+        return f"({sql % {**told, 'seen': self._seen(label), 'most': int(most)}})"
+
+    async def _fetch(self, parts: Sequence[str], order: str, most: int, asked: str) -> Sequence[asyncpg.Record]:
+        joined = self.layout.sql("cypher", "best_of_parts") % {"parts": " UNION ALL ".join(parts), "order": order}
+        return cast(Sequence[asyncpg.Record], await self.connection.fetch(joined, asked, most))
+
+    def _labels(self) -> list[Label]:
+        labels, index = self.layout.labels, self.index
+        if index.to:
+            return [labels[EDGE, name] for name in index.to if (EDGE, name) in labels]
+        names = {name for each in index.of for name in self.layout.schema().with_descendants(each)}
+        return [labels[VERTEX, name] for name in sorted(names) if (VERTEX, name) in labels]
+
+    def _stored(self, label: Label) -> list[str]:
+        what = "relationship" if label.kind == EDGE else "entity"
+        return [stored_name(name, what) for name in self.index.properties]
+
+    def _seen(self, label: Label) -> str:
+        if self.scopes is None:
+            return ""
+        numbers = ",".join(str(int(each)) for each in self.scopes)
+        table = f"{quote(self.layout.index_name)}.{'edge' if label.kind == EDGE else 'item'}"
+        found = f"SELECT FROM {table} i WHERE i.id = t.id::text::bigint AND i.scope = ANY ('{{{numbers}}}'::integer[])"
+        return f" AND EXISTS ({found})"
+
+
+def _by_angle(far: float) -> float:
+    return 1 - far / 2
+
+
+def _by_distance(far: float) -> float:
+    return 1 / (1 + far * far)
+
+
+def tsquery(query: str) -> str:
+    """Give a query of Lucene's as one of Postgres; empty where it has no words."""
+    may: list[str] = []
+    must: list[str] = []
+    never: list[str] = []
+    # AND makes both neighbours necessary; NOT forbids what follows.
+    previous: list[str] | None = None
+    ahead = ""
+    for found in _TERM.finditer(query):
+        word = found["word"]
+        if found["phrase"] is None and word in {"AND", "OR", "NOT", "&&", "||"}:
+            ahead = {"&&": "AND", "||": "OR"}.get(word, word)
+            if ahead == "AND" and previous is may:
+                must.append(may.pop())
+            continue
+        term = _term(found["phrase"] if found["phrase"] is not None else word, prefix=bool(word and "*" in word))
+        if not term:
+            continue
+        if found["sign"] in {"-", "!"} or ahead == "NOT":
+            previous = never
+        elif found["sign"] == "+" or ahead == "AND":
+            previous = must
+        else:
+            previous = may
+        previous.append(term)
+        ahead = ""
+    wanted = " & ".join(must) if must else " | ".join(may)
+    refused = " & ".join(f"!({each})" for each in never)
+    return f"({wanted}) & {refused}" if wanted and refused else wanted
+
+
+def _term(text: str, *, prefix: bool) -> str:
+    text = re.sub(r"[~^][\d.]*$", "", text)
+    words = [f"'{word}'" for word in _WORD.findall(text)]
+    if words and prefix:
+        words[-1] += ":*"
+    return f"({' <-> '.join(words)})" if len(words) > 1 else "".join(words)

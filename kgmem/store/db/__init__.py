@@ -1,0 +1,1 @@
+"""The database: pool, connections, errors, SQL files, migrations, extensions and diagnostics."""

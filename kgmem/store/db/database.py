@@ -1,0 +1,226 @@
+"""The database: a pool of connections that heals by itself, transactions that are tried again when writers meet."""
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, TypeVar
+
+import asyncpg
+
+from kgmem.callers import caller
+from kgmem.domain.errors import DatabaseUnavailable, KgmemError
+from kgmem.store.db.codecs import set_codecs
+from kgmem.store.db.connection import Connection
+from kgmem.store.db.errors import RETRYABLE, translating
+from kgmem.store.db.pool import Pool
+from kgmem.store.db.shares import Shares
+from kgmem.store.db.unique_values import explain
+
+T = TypeVar("T")
+Work = Callable[[asyncpg.Connection], Awaitable[T]]
+
+_TRIES = 8
+_CONNECTING = 10.0  # Seconds in which Postgres has to let a connection in.
+# How many connections, of any pool, the task holds: what waits for one more while it holds one goes first.
+_HELD: ContextVar[int] = ContextVar("kgmem_connections_held", default=0)
+_SETTINGS = {
+    "search_path": "ag_catalog,public",
+    "jit": "off",
+    "timezone": "UTC",
+    "application_name": "kgmem",
+    # Tells the capture constraint that these writes keep the retrieval index themselves.
+    "kgmem.own": "on",
+    # On kgmem's short statements a second worker process costs more than it brings.
+    "max_parallel_workers_per_gather": "0",
+}
+
+
+# pg_textsearch before 1.5 keeps what was written last in memory, where a search is four times slower than in its
+# segments and from where it is lost with a crash (words.py): about 10,000 passages at the most, instead of all.
+# Newer versions do not have the setting.
+_ON_CONNECT = """
+    SELECT count(set_config(name, '200000', false)) FROM pg_settings
+    WHERE name = 'pg_textsearch.memtable_spill_threshold'
+"""
+
+# A search orders by an index and looks each row up; with these the planner does that whatever it estimates, and keeps
+# the plan, so that a search costs no planning.
+SEARCH_SETTINGS = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_sort": "off",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",  # It would read all that a filter passes before the first row is there.
+    "enable_memoize": "off",  # What an exact scan looks up it looks up once; to remember it costs as much again.
+    "hnsw.ef_search": "200",
+    "hnsw.iterative_scan": "strict_order",
+    "hnsw.max_scan_tuples": "40000",
+}
+
+
+def share_of(size: int) -> int:
+    """Return how many of so many connections one caller may have at once, unless a setting says it."""
+    return max(2, size // 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Lending:
+    """How connections are lent: the share of one caller (None: a third), and the seconds that one waits for one.
+
+    A caller is a key on a graph, or with `by_graph` off a key on all graphs.
+    """
+
+    share: int | None = None
+    patience: float = 10.0
+    by_graph: bool = True
+
+
+class ServerGuard(Protocol):
+    """What has to be looked after on a server that was started anew or promoted, before anything is asked of it."""
+
+    @property
+    def standby(self) -> bool:
+        """Whether the server is a standby, which may be promoted under its sessions."""
+
+    async def ready(self, connection: asyncpg.Connection) -> None:
+        """Return once the server of this connection may be asked. Raises DatabaseUnavailable."""
+
+
+class Database:
+    """A pool of connections to one database. Connections are made on demand, so that it opens at once."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        size: int = 10,
+        statement_timeout: float = 30.0,
+        settings: Mapping[str, str] | None = None,
+        lending: Lending | None = None,
+        probe: bool = True,
+        guard: ServerGuard | None = None,
+    ) -> None:
+        """Take the URL, the most connections, the seconds after which a statement is stopped, and more settings.
+
+        `guard` looks after keyword indexes before a connection to a server that was started anew is lent.
+        `probe`: opening it makes a connection, to prove that the database answers.
+        """
+        self.url = url
+        self.settings = dict(settings or {})
+        self.statement_timeout = statement_timeout
+        self.size = size
+        self._lending = lending or Lending()
+        self._probe = probe
+        self._pool: Pool | None = None
+        self._guard = guard
+        self.out_of_space_at = -math.inf  # When a statement last found the disk full, by time.monotonic().
+
+    async def __aenter__(self) -> "Database":
+        """Open the pool. Raises DatabaseUnavailable where the database does not answer a probe."""
+        lending = self._lending
+        shares = Shares(self.size, share=lending.share or share_of(self.size), kept=min(2, self.size // 4))
+        pool = Pool(self._connect, shares, patience=lending.patience)
+        if self._probe:
+            with translating():
+                await pool.release(await pool.acquire(None, further=False), None, clean=True)
+        self._pool = pool
+        return self
+
+    async def _connect(self) -> Connection:
+        """Make a connection. None outlives a restart of Postgres: here what a restart broke is looked after."""
+        settings = {**_SETTINGS, **self.settings, "statement_timeout": str(int(self.statement_timeout * 1000))}
+        connection: Connection = await asyncpg.connect(
+            self.url,
+            connection_class=Connection,
+            server_settings=settings,
+            statement_cache_size=400,
+            max_cacheable_statement_size=500_000,  # A recall of all dimensions is a long text, and long to plan.
+            timeout=_CONNECTING,
+        )
+        try:
+            await set_codecs(connection)
+            await connection.prepare_rollback()
+            await connection.fetchval(_ON_CONNECT)
+            if self._guard:
+                await self._guard.ready(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the pool; what still runs has five seconds."""
+        if self._pool:
+            await self._pool.close(within=5)
+
+    @property
+    def in_use(self) -> int:
+        """How many connections are lent at this moment."""
+        return self._pool.shares.lent if self._pool else 0
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection, to each caller at most its share. Raises DatabaseUnavailable when none comes in time."""
+        if self._pool is None:
+            raise DatabaseUnavailable("The database is not open.", mend="Use it inside of its async with.")
+        asker = caller()
+        who = asker.key if asker and not self._lending.by_graph else asker
+        with translating():
+            connection = await self._pool.acquire(who, further=_HELD.get() > 0)
+            # Counted up and down rather than set back: a generator may end in another task than the one it began in.
+            _HELD.set(_HELD.get() + 1)
+            clean = True
+            try:
+                if self._guard and self._guard.standby:  # Sessions outlive its promotion.
+                    await self._guard.ready(connection)
+                yield connection
+            except BaseException as error:
+                if isinstance(error, asyncpg.DiskFullError):
+                    self.out_of_space_at = time.monotonic()
+                clean = isinstance(error, KgmemError)  # Others may have stopped a statement on its way.
+                raise
+            finally:
+                _HELD.set(max(0, _HELD.get() - 1))
+                await self._pool.release(connection, who, clean=clean)
+
+    async def transact(self, work: Work[T], *, isolation: str | None = None) -> T:
+        """Run work in a transaction and commit it; run it again from its start when writers met on the same rows."""
+        for attempt in range(1, _TRIES + 1):
+            async with self.connection() as connection:
+                try:
+                    async with connection.transaction(isolation=isolation):
+                        return await work(connection)
+                except RETRYABLE:
+                    if attempt == _TRIES:
+                        raise
+                except asyncpg.UniqueViolationError as error:
+                    told = await explain(connection, error)
+                    if told is None:
+                        raise
+                    raise told from error
+            await asyncio.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 - jitter, no secret
+        raise DatabaseUnavailable("Too many writers met on the same items.", mend="Try again in a moment.")
+
+
+async def transact_on(connection: asyncpg.Connection, work: Work[T]) -> T:
+    """Run work in a transaction on a connection that is lent, again from its start when writers met on the same rows.
+
+    Raises what RETRYABLE lists when they meet too often.
+    """
+    for attempt in range(1, _TRIES):
+        try:
+            async with connection.transaction():
+                return await work(connection)
+        except RETRYABLE:
+            await asyncio.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 - jitter, no secret
+    async with connection.transaction():
+        return await work(connection)

@@ -1,0 +1,105 @@
+"""From the drivers' errors to kgmem's: the one place where they are translated."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from kgmem.domain.errors import (
+    DatabaseOutdated,
+    DatabaseUnavailable,
+    Forbidden,
+    InvalidInput,
+    KgmemError,
+    NotFound,
+    OutOfSpace,
+    TimedOut,
+    TooLarge,
+)
+from kgmem.store.db.shortages import FULL_DISK, shortage
+
+# Errors after which the same transaction, run again from its start, can succeed.
+RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError)
+
+_AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
+_DROPPED = (
+    "could not open relation with OID"  # How Postgres tells of a table that went while a statement waited for it.
+)
+
+
+def _know(kind: type[KgmemError], message: str = "", mend: str = "") -> Callable[[], KgmemError]:
+    return lambda: kind(message, mend=mend)
+
+
+_TABLE: tuple[tuple[tuple[type[BaseException], ...], Callable[[], KgmemError]], ...] = (
+    (
+        (asyncpg.QueryCanceledError, TimeoutError),
+        _know(TimedOut, mend="Ask for less, or raise KGMEM_STATEMENT_TIMEOUT."),
+    ),
+    (_AWAY, _know(DatabaseUnavailable, mend="It is restarting or out of reach; try again in a moment.")),
+    (RETRYABLE, _know(DatabaseUnavailable, "Too many writers met on the same items.", "Try again in a moment.")),
+    (
+        (asyncpg.ReadOnlySQLTransactionError,),
+        _know(DatabaseUnavailable, "The database is read-only: it is a replica.", "Write to the primary."),
+    ),
+    (
+        (asyncpg.InsufficientPrivilegeError,),
+        _know(Forbidden, "The database role lacks a right that kgmem needs.", "Run kgmem doctor."),
+    ),
+    (
+        (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.UndefinedFunctionError),
+        _know(
+            DatabaseOutdated,
+            "A table of kgmem is missing: the graph was dropped meanwhile, or the database was not migrated.",
+            "Run kgmem db migrate.",
+        ),
+    ),
+    (
+        (asyncpg.ForeignKeyViolationError,),
+        _know(NotFound, "What it belongs to was deleted meanwhile.", "Look whether the graph is still there."),
+    ),
+    (
+        (asyncpg.ProgramLimitExceededError,),
+        _know(TooLarge, "A value is larger than the database can hold.", "Send it in smaller parts."),
+    ),
+    (
+        (asyncpg.DataError,),
+        _know(InvalidInput, "A value cannot be stored.", "Texts are UTF-8 without NUL; numbers are 64 bits wide."),
+    ),
+)
+
+
+def translated(error: BaseException) -> KgmemError | None:
+    """Give kgmem's error for a driver's, or None when it is not one that callers can do something about."""
+    if isinstance(error, asyncpg.ProgramLimitExceededError) and "index row" in str(error):
+        return TooLarge(
+            "A key, or a property that the schema declares as indexed or unique, is larger than 2,600 bytes.",
+            mend="Shorten it; a long value may stand in a property that is neither.",
+        )
+    if isinstance(error, asyncpg.InternalServerError) and _DROPPED in str(error):
+        return DatabaseOutdated("A table of the graph was dropped meanwhile.", mend="Look whether it is still there.")
+    if isinstance(error, asyncpg.InsufficientResourcesError):
+        message, mend = shortage(error.sqlstate or "", getattr(error, "hint", None))
+        return (OutOfSpace if error.sqlstate == FULL_DISK else DatabaseUnavailable)(message, mend=mend)
+    return next((make() for kinds, make in _TABLE if isinstance(error, kinds)), None)
+
+
+@contextmanager
+def translating() -> Iterator[None]:
+    """Run a block; a driver's error leaves it as kgmem's."""
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        known = translated(error)
+        if known is None:
+            raise
+        raise known from error

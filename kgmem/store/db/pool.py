@@ -1,0 +1,136 @@
+"""The pool: connections that are made on demand, lent, and kept for the next who needs one.
+
+asyncpg's own pool gives a connection to whoever came first, and starts a task for each that is given back, which costs
+as much as a short query. This one lends by shares, and gives back what is clean without a task.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+
+from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.store.db.connection import Connection
+from kgmem.store.db.shares import Shares, Who
+
+logger = logging.getLogger(__name__)
+
+_RECOVERY = 10.0  # Seconds in which a connection has to end what was stopped on it.
+_IDLE = 300.0  # Seconds after which a connection that nobody needed is closed.
+
+
+class Pool:
+    """Connections to one database, at most as many as there are slots."""
+
+    def __init__(self, connect: Callable[[], Awaitable[Connection]], shares: Shares, *, patience: float) -> None:
+        """Take what makes a connection, the slots, and the seconds to wait for one of them."""
+        self.shares = shares
+        self._connect = connect
+        self._patience = patience
+        self._idle: deque[tuple[Connection, float]] = deque()
+        self._all: set[Connection] = set()
+        self._closed = False
+        self._emptied = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def acquire(self, who: Who, *, further: bool) -> Connection:
+        """Lend a connection. Raises DatabaseUnavailable when none comes free in time, and what connecting raises."""
+        if not self.shares.enter_now(who, further=further):  # Else there is nothing to wait for: a timer costs time.
+            try:
+                async with asyncio.timeout(self._patience):
+                    await self.shares.enter(who, further=further)
+            except TimeoutError as error:
+                raise self._busy(who) from error
+        try:
+            self._check_open()
+            while self._idle:
+                connection, _ = self._idle.pop()
+                if not connection.is_closed():
+                    return connection
+                self._all.discard(connection)
+            connection = await self._connect()
+        except BaseException:
+            self.shares.leave(who)
+            raise
+        self._all.add(connection)
+        return connection
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise DatabaseUnavailable("The database is not open.", mend="Use it inside of its async with.")
+
+    def _busy(self, who: Who) -> DatabaseUnavailable:
+        if self.shares.full(who):
+            return DatabaseUnavailable(
+                f"This API key has {self.shares.share} database connections in use, which is its share, and none of"
+                f" them came free in {self._patience:g} seconds.",
+                mend="Wait until requests or transactions of this key have ended, and try again.",
+            )
+        return DatabaseUnavailable("All database connections are busy.", mend="Try again.")
+
+    async def release(self, connection: Connection, who: Who, *, clean: bool) -> None:
+        """Take a connection back; one on which something was stopped or left open is made ready first."""
+        if connection.is_closed() or self._closed:
+            self._drop(connection, who)
+        elif clean and not connection.is_in_transaction():
+            self._keep(connection, who)
+        else:
+            # In a task of its own, since whoever gives it back may be stopped a second time.
+            await asyncio.shield(asyncio.create_task(self._recover(connection, who), name="kgmem connection"))
+
+    async def _recover(self, connection: Connection, who: Who) -> None:
+        try:
+            await connection.reset(timeout=_RECOVERY)
+        except Exception as error:
+            logger.debug("A connection was given up: %s", error)
+            self._drop(connection, who)
+        else:
+            self._keep(connection, who)
+
+    def _keep(self, connection: Connection, who: Who) -> None:
+        self._idle.append((connection, time.monotonic()))
+        self.shares.leave(who)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_IDLE, self._trim)
+
+    def _drop(self, connection: Connection, who: Who) -> None:
+        connection.terminate()
+        self._all.discard(connection)
+        self.shares.leave(who)
+        if not self._all:
+            self._emptied.set()
+
+    def _trim(self) -> None:
+        """Close what nobody needed for long, and come again while there are connections."""
+        self._timer = None
+        latest = time.monotonic() - _IDLE
+        while self._idle and (self._idle[0][1] <= latest or self._idle[0][0].is_closed()):
+            connection, _ = self._idle.popleft()
+            self._all.discard(connection)
+            connection.terminate()
+        if self._idle:
+            self._timer = asyncio.get_running_loop().call_later(self._idle[0][1] - latest, self._trim)
+
+    async def close(self, within: float) -> None:
+        """Close all connections; those that are lent have so many seconds to come back."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        while self._idle:
+            connection, _ = self._idle.popleft()
+            self._all.discard(connection)
+            try:
+                await connection.close(timeout=within)
+            except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+                logger.debug("A connection did not close: %s", error)
+        self._emptied.clear()
+        if self._all:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), within)
+        for connection in list(self._all):
+            connection.terminate()
+        self._all.clear()

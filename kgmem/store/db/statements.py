@@ -1,0 +1,93 @@
+"""SQL files: named statements, and the one place where names enter them as identifiers."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from threading import Lock
+
+_HEADER = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_PLACE = re.compile(r"\{(\w+)\}")
+# A graph's statements are about 50 KB; one for each label is among them.
+_MOST_GRAPHS = 200
+_MOST_EACH = 5_000
+
+Key = tuple[str, ...]
+
+
+def quote(name: str) -> str:
+    """Give a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@cache
+def _files() -> dict[str, Traversable]:
+    """Return the SQL files of all rooms by name; no two have one name."""
+    found = [file for room in (files("kgmem.store") / "sql").iterdir() if room.is_dir() for file in room.iterdir()]
+    return {file.name.removesuffix(".sql"): file for file in found}
+
+
+@cache
+def load(file: str) -> dict[str, str]:
+    """Return the statements of kgmem/store/sql/<room>/<file>.sql by name (each follows a `-- name:` line)."""
+    text = _files()[file].read_text(encoding="utf-8")
+    _, *parts = _HEADER.split(text)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def statement(file: str, name: str, **names: str) -> str:
+    """Give one statement with its {places} filled by the given names, quoted as identifiers."""
+    kept = _OF_NO_GRAPH if "index" not in names else _RENDERED.of(names["index"])
+    key = (file, name, *names.values())
+    found = kept.get(key)
+    if found is None:
+        if len(kept) >= _MOST_EACH:
+            kept.clear()
+        found = _PLACE.sub(lambda place: quote(names[place[1]]) if place[1] in names else place[0], load(file)[name])
+        kept[key] = found
+    return found
+
+
+def forget_statements(index: str) -> None:
+    """Keep no statements of a graph that is gone; `index` is the schema of its index."""
+    _RENDERED.forget(index)
+
+
+def kept_statements() -> Mapping[str, int]:
+    """Give how many statements are kept of each graph, by the schema of its index."""
+    return _RENDERED.counts()
+
+
+class _Rendered:
+    """Statements by graph; of the graphs that were used longest ago none are kept."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._graphs: OrderedDict[str, dict[Key, str]] = OrderedDict()
+        self._lock = Lock()  # Batches are staged in threads.
+
+    def of(self, index: str) -> dict[Key, str]:
+        """Give the statements of a graph, also those of its index as it was known earlier."""
+        with self._lock:
+            found = self._graphs.setdefault(index, {})
+            self._graphs.move_to_end(index)
+            if len(self._graphs) > _MOST_GRAPHS:
+                self._graphs.popitem(last=False)
+        return found
+
+    def forget(self, index: str) -> None:
+        """Drop the statements of a graph."""
+        with self._lock:
+            for kept in [each for each in self._graphs if each in {index, f"{index}_then"}]:
+                del self._graphs[kept]
+
+    def counts(self) -> dict[str, int]:
+        """Give how many statements are kept of each graph."""
+        with self._lock:
+            return {index: len(kept) for index, kept in self._graphs.items()}
+
+
+_OF_NO_GRAPH: dict[Key, str] = {}
+_RENDERED = _Rendered()

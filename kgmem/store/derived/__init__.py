@@ -1,0 +1,1 @@
+"""Data derived from the graph: communities, similarity links, summaries and extractions."""

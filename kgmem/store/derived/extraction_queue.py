@@ -1,0 +1,238 @@
+"""The store of what is read out of texts: what waits for it, and what each text brought."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+import asyncpg
+
+from kgmem.domain.claims.claim import ClaimStatement
+from kgmem.domain.graph.entity import ENTITY
+from kgmem.domain.graph.scope import visible_from
+from kgmem.domain.text.extraction_result import CO_MENTIONED
+from kgmem.domain.text.naming import Known, Mention, chosen, keys_of
+from kgmem.domain.text.queue import BroughtKind, HeldClaim, Provenance, ReadEpisode, SettleResult, Unread, Waits
+from kgmem.store.derived.extraction_writer import Bringing, Left
+from kgmem.store.graph.catalog import PostgresCatalog
+from kgmem.store.graph.layout import EDGE, Layout, ensure_labels, scope_ids
+from kgmem.store.read.items import episodes_of
+from kgmem.store.write.episodes import MENTIONS
+from kgmem.store.write.passages import Passages
+
+LEASE: Final = 120.0  # Seconds after which a reader that gave no sign counts as dead.
+MOST_ATTEMPTS: Final = 5
+_KINDS: Final[Mapping[int, BroughtKind]] = {1: "entity", 3: "relationship", 5: "claim"}
+
+
+class PostgresReadings:
+    """Episodes that wait to be read, and what was read, in the tables of each graph."""
+
+    def __init__(self, catalog: PostgresCatalog, *, lease: float = LEASE) -> None:
+        """Take the catalog, which knows the database, and how long a reader may be silent."""
+        self.catalog = catalog
+        self.database = catalog.database
+        self.lease = lease
+
+    async def take(self, graph: str, most: int) -> list[Unread]:
+        """Take the next episodes for a while; those of a reader that died are given again."""
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> list[Unread]:
+                rows = await connection.fetch(layout.sql("reading", "take"), most, self.lease)
+                taken = {row["episode"]: row for row in rows}
+                held = await connection.fetch(layout.sql("reading", "episodes"), list(taken))
+                found = {episode.id: episode for episode in await episodes_of(connection, layout, held)}
+                lost = [id_ for id_ in taken if id_ not in found]
+                if lost:
+                    await connection.execute(layout.sql("reading", "drop_reading"), lost)
+                return [
+                    Unread(found[id_], id_, row["digest"], row["attempts"])
+                    for id_, row in sorted(taken.items())
+                    if id_ in found
+                ]
+
+            return await self.database.transact(work)
+
+    async def renew(self, graph: str, ids: Sequence[int]) -> None:
+        """Say that episodes that were taken are being read still."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            await connection.execute(layout.sql("reading", "renew"), list(ids))
+
+    async def give_back(self, graph: str, ids: Sequence[int]) -> None:
+        """Let others read episodes that were taken."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            await connection.execute(layout.sql("reading", "give_back"), list(ids))
+
+    async def refuse(self, graph: str, problems: Mapping[int, tuple[int, str]]) -> None:
+        """Let episodes (id to digest and reason) wait no longer that cannot be read."""
+        columns = [list(problems), *(list(each) for each in zip(*problems.values(), strict=True))]
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            await connection.execute(layout.sql("reading", "refuse"), *columns)
+
+    async def resolve(self, graph: str, scope: str, mentions: Sequence[Mention]) -> dict[Mention, Known]:
+        """Give the known entity of each mention that has one, by key, name or alias."""
+        held = await self.held(graph, scope, mentions)
+        async with self.catalog.on(graph) as layout:
+            schema = layout.schema()
+        found = {mention: chosen(mention, held, schema) for mention in mentions}
+        return {mention: known for mention, known in found.items() if known is not None}
+
+    async def held(self, graph: str, scope: str, mentions: Sequence[Mention]) -> Mapping[str, str]:
+        """Give the labels of the entities that a scope sees under any key that these mentions may have."""
+        keys = sorted({key for mention in mentions for key in keys_of(mention)})
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            rows = await connection.fetch(layout.sql("reading", "known"), list(visible_from(scope)), keys)
+        return {row["key"]: row["label"] for row in rows}
+
+    async def settle(self, graph: str, read: Sequence[ReadEpisode]) -> SettleResult:
+        """Store the relationships of episodes, and what they brought, in one transaction."""
+        async with self.catalog.on(graph) as held:
+            async with self.database.connection() as connection:
+                numbers = await scope_ids(connection, held, {each.unread.episode.scope for each in read}, make=True)
+            layout = held.with_scopes(numbers)
+            kinds = {stated.kind for each in read for stated, _ in each.relationships}
+            await ensure_labels(self.database, layout, EDGE, {MENTIONS, *kinds})
+            if any(each.together for each in read):
+                await ensure_labels(self.database, layout, EDGE, [CO_MENTIONED])
+
+            async def work(connection: asyncpg.Connection) -> SettleResult:
+                passages = Passages(layout)
+                bringing = Bringing(connection, passages)
+                settled = await bringing.settle(read)
+                await passages.store(connection)
+                return settled
+
+            return await self.database.transact(work)
+
+    async def expect(self, graph: str, entities: Sequence[tuple[int, str]]) -> None:
+        """Note that episodes (ids) are about to bring new entities (keys), for who reads them if this reader dies."""
+        columns = [
+            [episode for episode, _ in entities], [ENTITY] * len(entities), [0] * len(entities),
+            [key for _, key in entities],
+        ]  # fmt: skip
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            await connection.execute(layout.sql("reading", "expect"), *columns)
+
+    async def expect_no_more(self, graph: str, keys: Sequence[str], scope: str) -> None:
+        """Say that what episodes of exactly this scope brought, and do not any more, is taken back."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            ids = await self._ids(connection, layout, keys, scope)
+            await connection.execute(layout.sql("reading", "expect_no_more"), list(ids.values()))
+
+    async def drop(self, graph: str, keys: Sequence[str], scope: str) -> SettleResult:
+        """Forget that episodes of exactly this scope were read; gives what nothing says any more."""
+        async with self.catalog.on(graph) as held:
+
+            async def work(connection: asyncpg.Connection) -> SettleResult:
+                numbers = await scope_ids(connection, held, [scope], make=False)
+                layout = held.with_scopes(numbers)
+                ids = await self._ids(connection, layout, keys, scope)
+                passages = Passages(layout)
+                left: Left = await Bringing(connection, passages).take_back(dict.fromkeys(ids.values(), scope))
+                await connection.execute(layout.sql("reading", "drop_reading"), list(ids.values()))
+                await passages.store(connection)
+                return SettleResult(left.relationships, 0, left.claims, left.entities)
+
+            return await self.database.transact(work)
+
+    async def done(self, graph: str, read: Sequence[Unread]) -> None:
+        """Let episodes wait no more, unless they changed while they were read."""
+        ids, digests = [each.id for each in read], [each.digest for each in read]
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            await connection.execute(layout.sql("reading", "expect_no_more"), ids)
+            await connection.execute(layout.sql("reading", "done"), ids, digests)
+
+    async def open_claims(self, graph: str, topics: Sequence[tuple[str, str, str]]) -> list[HeldClaim]:
+        """Give the lasting claims of these scopes, subjects and predicates that were read, as they are held."""
+        columns = list(map(list, zip(*topics, strict=True)))
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            rows = await connection.fetch(layout.sql("reading", "open_claims"), *columns)
+        return [_held_claim(row) for row in rows]
+
+    async def topics(self, graph: str, claims: Sequence[int]) -> set[tuple[str, str]]:
+        """Give the subjects and predicates that claims are about."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            rows = await connection.fetch(layout.sql("reading", "topics"), list(claims))
+        return {(row["subject"], row["predicate"]) for row in rows}
+
+    async def waits(self, graph: str) -> Waits:
+        """Count what waits."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            row = await connection.fetchrow(layout.sql("reading", "waiting"), self.lease)
+            return Waits(row["waiting"], row["free"], row["refused"])
+
+    async def ask_again(self, graph: str, keys: Sequence[str], scope: str) -> int:
+        """Let episodes of exactly this scope that were read be read again; gives how many."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            ids = await self._ids(connection, layout, keys, scope)
+            done: str = await connection.execute(layout.sql("reading", "ask_again"), list(ids.values()))
+            return int(done.rsplit(" ", 1)[-1])
+
+    async def told(self, graph: str, keys: Sequence[str], scope: str, limit: int) -> list[Provenance]:
+        """Give what episodes of exactly this scope brought."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            ids = await self._ids(connection, layout, keys, scope)
+            names = {id_: key for key, id_ in ids.items()}
+            rows = await connection.fetch(layout.sql("reading", "told"), list(names), limit)
+        return [_provenance(names[row["episode"]], row) for row in rows]
+
+    async def lonely(self, graph: str, scope: str, keys: Sequence[str]) -> list[str]:
+        """Give those of these entities that nothing is joined to."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            rows = await connection.fetch(layout.sql("reading", "lonely"), scope, list(keys))
+            return [row["key"] for row in rows]
+
+    async def there(self, graph: str, keys: Sequence[str], scope: str) -> Collection[str]:
+        """Give those of these keys under which exactly this scope holds an episode."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            return (await self._ids(connection, layout, keys, scope)).keys()
+
+    async def ids(self, graph: str, told: Sequence[Provenance], keys: Sequence[str], scope: str) -> list[int]:
+        """Give the ids of episodes and of what they brought, as the history knows them."""
+        named = [each.key for each in told if each.kind == "entity"]
+        edges = [int(each.key) for each in told if each.kind == "relationship"]
+        claims = [int(each.key) for each in told if each.kind == "claim"]
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            rows = await connection.fetch(layout.sql("reading", "ids"), scope, named, list(keys), claims)
+        return [*edges, *(row["id"] for row in rows)]
+
+    async def erase(self, graph: str, ids: Sequence[int]) -> int:
+        """Take what is gone out of the history, so that no earlier time shows it; gives how many versions."""
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> int:
+                gone = await connection.fetch(layout.sql("reading", "gone"), list(ids))
+                found = [row["id"] for row in gone]
+                erased: int = await connection.fetchval(layout.sql("reading", "erase"), found)
+                return erased
+
+            return await self.database.transact(work)
+
+    async def erase_claims(self, graph: str, keys: Sequence[str], scope: str) -> int:
+        """Take withdrawn claims that cite texts which are gone out of the history, with what was believed by them."""
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> int:
+                erased: int = await connection.fetchval(layout.sql("reading", "erase_claims"), scope, list(keys))
+                return erased
+
+            return await self.database.transact(work)
+
+    async def _ids(
+        self, connection: asyncpg.Connection, layout: Layout, keys: Sequence[str], scope: str
+    ) -> dict[str, int]:
+        rows = await connection.fetch(layout.sql("reading", "episode_ids"), scope, list(keys))
+        return {row["key"]: row["id"] for row in rows}
+
+
+def _provenance(episode: str, row: Any) -> Provenance:
+    name = row["key"] or str(row["item"])
+    return Provenance(episode, _KINDS[row["kind"]], name, (row["begins"], row["ends"]), row["shared"])
+
+
+def _held_claim(row: Any) -> HeldClaim:
+    statement = ClaimStatement(
+        row["source"], row["subject"], row["predicate"], row["object"], valid_from=row["valid_from"],
+        valid_to=row["valid_to"], confidence=round(row["confidence"], 6), episode=row["episode"],
+        span=None if row["begins"] is None else (row["begins"], row["ends"]), scope=row["scope"],
+    )  # fmt: skip
+    return HeldClaim(row["id"], statement, row["trust"])

@@ -1,0 +1,161 @@
+"""Joining entities that are alike: each with the few likest of those whose turn was before, by the index on vectors.
+
+What comes later changes nothing of whom an entity is joined to, so that each is compared once; one whose vector changed
+loses what joins it and gets a new turn.
+"""
+
+from typing import Any, Final
+
+import asyncpg
+
+from kgmem.domain.derived.similarity import SIMILAR_TO, Connected
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.text.extraction_result import FOUND_BY
+from kgmem.store.graph.catalog import PostgresCatalog
+from kgmem.store.graph.layout import EDGE, Layout, ensure_labels
+from kgmem.store.write.delete import delete_edges
+from kgmem.store.write.edges import write_edges
+from kgmem.store.write.passages import Passages
+
+_BATCH: Final = 200  # Entities of one transaction.
+_SMALL: Final = 1000  # Entities of a scope that are compared one by one.
+_NEAREST: Final = 5  # That an entity is joined to at the most, of those before it.
+_DIGITS: Final = 3
+
+
+class PostgresConnections:
+    """Likenesses of a graph's entities, as edges of the kind SIMILAR_TO with a key of their own."""
+
+    def __init__(self, catalog: PostgresCatalog) -> None:
+        """Take the catalog, which knows the database."""
+        self.catalog = catalog
+        self.database = catalog.database
+
+    async def ask(self, graph: str, least: float) -> None:
+        """Let the entities of a graph be joined where they are at least so alike; from another value on, anew."""
+        async with self.catalog.on(graph) as layout:
+            if await self.asked(graph) not in (None, least):
+                await self.stop(graph)
+            async with self.database.connection() as connection:
+                await connection.execute(layout.sql("connect", "ask"), least)
+
+    async def stop(self, graph: str) -> int:
+        """Join no more, and part what was joined; gives how many relationships went."""
+        parted = 0
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> int:
+                await connection.execute(layout.sql("connect", "stop"))
+                await connection.execute(layout.sql("connect", "forget_compared"))
+                label = layout.labels.get((EDGE, SIMILAR_TO))
+                if label is None:
+                    return 0
+                rows = await connection.fetch(layout.sql("connect", "every", label=label.age_name), _BATCH)
+                await delete_edges(connection, layout, rows)
+                return len(rows)
+
+            while gone := await self.database.transact(work):
+                parted += gone
+        return parted
+
+    async def asked(self, graph: str) -> float | None:
+        """Give from which likeness on a graph's entities are joined; None where nobody asked for it."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            least = await connection.fetchval(layout.sql("connect", "asked"))
+            return None if least is None else round(least, 6)
+
+    async def is_behind(self, graph: str) -> bool:
+        """Say whether something was written since all was compared."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            behind: bool = await connection.fetchval(layout.sql("connect", "is_behind"))
+            return behind
+
+    async def begin(self, graph: str) -> tuple[str, bool]:
+        """Give a mark of what is written by now: no transaction before it runs any more, and what lacks vectors."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            row = await connection.fetchrow(layout.sql("connect", "now"))
+            return row["since"], row["waits"]
+
+    async def finish(self, graph: str, mark: tuple[str, bool]) -> None:
+        """Note that all that was written before the mark is compared."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            await connection.execute(layout.sql("connect", "done"), *mark)
+
+    async def part(self, graph: str) -> Connected:
+        """Take back what joins entities of which the vector changed or went, and what was led over to others."""
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> Connected:
+                if await connection.fetchrow(layout.sql("connect", "take_turn")) is None:
+                    return Connected()
+                return await _part(connection, layout)
+
+            return await self.database.transact(work)
+
+    async def join(self, graph: str, after: int) -> tuple[Connected, int | None]:
+        """Compare the next entities with those before them; gives what that did and where to go on, None at the end."""
+        async with self.catalog.on(graph) as layout:
+            if not layout.vectors:
+                return Connected(), None
+            await ensure_labels(self.database, layout, EDGE, [SIMILAR_TO])
+
+            async def work(connection: asyncpg.Connection) -> tuple[Connected, int | None]:
+                turn = await connection.fetchrow(layout.sql("connect", "take_turn"))
+                return (Connected(), None) if turn is None else await _join(connection, layout, turn["least"], after)
+
+            return await self.database.transact(work)
+
+
+async def _part(connection: asyncpg.Connection, layout: Layout) -> Connected:
+    label = layout.labels.get((EDGE, SIMILAR_TO))
+    if label is None or not layout.vectors:
+        return Connected()
+    strays = await connection.fetch(layout.sql("connect", "strays", label=label.age_name), _BATCH)
+    gone = await connection.fetch(layout.sql("connect", "gone", table=layout.vectors), _BATCH)
+    if not strays and not gone:
+        return Connected()
+    items = sorted({row["item"] for row in gone} | {row["source"] for row in strays})
+    rows = {row["id"]: row for row in strays}
+    rows |= {row["id"]: row for row in await connection.fetch(layout.sql("connect", "of_items"), items, label.id)}
+    await delete_edges(connection, layout, list(rows.values()))
+    passages = [row["passage"] for row in gone]
+    await connection.execute(layout.sql("connect", "uncompare"), items, passages)
+    return Connected(parted=max(1, len(rows)))
+
+
+async def _join(
+    connection: asyncpg.Connection, layout: Layout, least: float, after: int
+) -> tuple[Connected, int | None]:
+    rows = await connection.fetch(layout.sql("connect", "next", table=layout.vectors or ""), after, _BATCH)
+    if not rows:
+        return Connected(), None
+    columns = zip(*((row["passage"], row["item"], row["vector"]) for row in rows), strict=True)
+    made = await connection.fetch(layout.sql("connect", "compare"), *map(list, columns))
+    turns = {row["passage"]: row["turn"] for row in made}
+    near: list[Relationship] = []
+    small = {}
+    for scope in sorted({row["scope"] for row in rows}):
+        small[scope] = await connection.fetchval(layout.sql("connect", "is_small"), scope, _SMALL)
+    await connection.execute(layout.sql("connect", "by_index"))
+    for row in rows:
+        name = "near_few" if small[row["scope"]] else "near_many"
+        sql = layout.sql("connect", name, table=layout.vectors or "")
+        turn = turns[row["passage"]]
+        found = await connection.fetch(sql, row["scope"], row["passage"], least, _NEAREST, turn)
+        near += [_likeness(row, other) for other in found]
+    mine = layout.with_scopes({row["path"]: row["scope"] for row in rows})
+    written = await write_edges(connection, Passages(mine), near) if near else None
+    joined = len(written.created) + len(written.updated) if written else 0
+    return Connected(len(rows), joined), rows[-1]["passage"] if len(rows) == _BATCH else None
+
+
+def _likeness(one: Any, other: Any) -> Relationship:
+    return Relationship(
+        SIMILAR_TO,
+        one["key"],
+        other["key"],
+        key=f"similar-{one['item']}-{other['id']}",
+        properties={FOUND_BY: "vectors"},
+        strength=round(min(1.0, other["likeness"]), _DIGITS),
+        scope=one["path"],
+    )

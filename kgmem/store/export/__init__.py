@@ -1,0 +1,1 @@
+"""Exports: all records of a graph from one snapshot, in constant memory."""

@@ -1,0 +1,197 @@
+"""What a graph believes, read for an export: from the transaction's snapshot, in constant memory."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import asyncpg
+import orjson
+
+from kgmem.domain.claims.records import BeliefKind, BeliefRecord
+from kgmem.domain.time.interval import iso
+from kgmem.store.claims.verdict_writer import STATE_OF
+from kgmem.store.graph.layout import Layout
+
+_PAGE = 500
+_DIGITS = 6  # What a single float tells for sure.
+Told: TypeAlias = dict[str, Any]
+
+
+async def beliefs(
+    connection: asyncpg.Connection, layout: Layout, scope: str | None
+) -> AsyncGenerator[Sequence[BeliefRecord], None]:
+    """Give the beliefs of one scope, or of all, in pages of one kind; kinds in the order of BELIEF_KINDS."""
+    reader = _Reader(connection, layout)
+    plain: Sequence[tuple[BeliefKind, str, Callable[[Any, Mapping[int, str]], Told]]] = (
+        ("claim", "claims", _claim),
+        ("decision", "decisions", _decision),
+    )
+    for kind, query, make in plain:
+        async for rows in reader.pages(query, scope):
+            refs = await reader.refs([claim for row in rows for claim in row.get("claims") or ()])
+            yield [BeliefRecord(kind, _said(make(row, refs))) for row in rows]
+    async for topics in reader.pages("topics", scope):
+        yield [BeliefRecord("fact", each) for each in await reader.facts(topics)]
+    async for rows in reader.pages("correlations", scope):
+        refs = await reader.refs([claim for row in rows for each in orjson.loads(row["claims"]) for claim in each])
+        yield [BeliefRecord("correlation", _said(_correlation(row, refs))) for row in rows]
+    for query, tell in (("standings", _standing), ("settings", _setting), ("copies", _copies), ("runs", _run)):
+        async for rows in reader.pages(query, scope):
+            yield [BeliefRecord("trust", _said(tell(row))) for row in rows]
+    async for rows in reader.pages("merges", scope):
+        yield [BeliefRecord("merge", _said(_merge(row))) for row in rows]
+    async for rows in reader.pages("pairs", scope):
+        yield [BeliefRecord("pair", _said(_pair(row))) for row in rows]
+
+
+class _Reader:
+    """Reads on one connection."""
+
+    def __init__(self, connection: asyncpg.Connection, layout: Layout) -> None:
+        self._connection = connection
+        self._layout = layout
+
+    async def pages(self, query: str, scope: str | None) -> AsyncGenerator[list[Any], None]:
+        cursor = await self._connection.cursor(self._layout.sql("beliefs", query), scope)
+        while rows := await cursor.fetch(_PAGE):
+            yield rows
+
+    async def refs(self, claims: Sequence[int]) -> dict[int, str]:
+        """Give what claims are known by among those on their topic."""
+        if not claims:
+            return {}
+        rows = await self._connection.fetch(self._layout.sql("beliefs", "claim_refs"), sorted(set(claims)))
+        return {row["id"]: row["ref"] for row in rows}
+
+    async def facts(self, topics: Sequence[Any]) -> list[Told]:
+        """Give what is held of topics, each with all its facts and their former versions."""
+        sql = self._layout.sql("beliefs", "facts_on")
+        rows = await self._connection.fetch(sql, [topic["id"] for topic in topics])
+        options = {id(row): orjson.loads(row["options"]) for row in rows}
+        refs = await self.refs([claim for each in options.values() for option in each for claim in option["claims"]])
+        found: dict[int, dict[int, Told]] = {topic["id"]: {} for topic in topics}
+        for row in rows:
+            fact = found[row["topic"]].setdefault(row["id"], {"past": []})
+            told = _fact(row, options[id(row)], refs)
+            if row["known"] is None:
+                fact |= {**told, "decided": list(row["decided"])}
+            else:
+                fact["past"].append(
+                    {**told, "known_from": iso(row["known"].lower), "known_to": iso(row["known"].upper)}
+                )
+        return [
+            _said(
+                {
+                    "subject": topic["subject"], "predicate": topic["predicate"], "about": topic["about"] or None,
+                    "scope": topic["scope"] or None, "facts": list(found[topic["id"]].values()),
+                }
+            )
+            for topic in topics
+        ]  # fmt: skip
+
+
+def _said(told: Told) -> Told:
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _moment(instant: int | None) -> str | None:
+    return None if instant is None else iso(instant)
+
+
+def _json(text: str | None) -> Any:
+    return None if text is None else orjson.loads(text)
+
+
+def _number(value: float) -> float:
+    return round(value, _DIGITS)
+
+
+def _claim(row: Any, _: Mapping[int, str]) -> Told:
+    tied = row["discriminator"] is not None
+    stated = {"first": True} if row["adopted"] and row["object"] is None else None  # By an entity that was written.
+    return {
+        "source": row["source"], "subject": row["subject"], "predicate": row["predicate"], "object": row["object"],
+        "value": _json(row["value"]), "valid_from": row["valid_from"], "valid_to": row["valid_to"],
+        "confidence": _number(row["confidence"]), "episode": row["episode"],
+        "span": [row["begins"], row["ends"]] if row["begins"] is not None else None, "scope": row["scope"] or None,
+        "known_from": iso(row["known_from"]), "known_to": _moment(row["known_to"]),
+        # As text, since not every reader of JSON has integers of 64 bits.
+        "relationship": {"apart": str(row["discriminator"]), "first": row["adopted"]} if tied else stated,
+    }  # fmt: skip
+
+
+def _decision(row: Any, refs: Mapping[int, str]) -> Told:
+    detail = {name: value for name, value in orjson.loads(row["detail"]).items() if name != "undoes"}
+    return {
+        "action": row["action"], "by": row["by"], "reason": row["reason"], "at": iso(row["at"]),
+        "subject": row["subject"], "predicate": row["predicate"], "about": row["about"] or None,
+        "value": _json(row["value"]), "scope": row["scope"] or None,
+        "detail": {
+            "detail": detail, "claims": [refs[claim] for claim in row["claims"] if claim in refs],
+            "ended": _moment(row["ended"]), "ends": list(row["ends"]),
+        },
+    }  # fmt: skip
+
+
+def _fact(row: Any, options: Sequence[Told], refs: Mapping[int, str]) -> Told:
+    valid = row["valid"]
+    return {
+        "valid": [_moment(valid.lower), _moment(valid.upper)], "value": _json(row["value"]),
+        "state": STATE_OF[row["state"]], "probability": _number(row["probability"]), "trust": _number(row["trust"]),
+        "supporting": _number(row["supporting"]), "opposing": _number(row["opposing"]), "method": row["method"],
+        "reason": row["reason"], "decision": row["decision"], "known_from": iso(row["known_from"]),
+        "options": [
+            {**option, "claims": [refs[claim] for claim in option["claims"] if claim in refs]} for option in options
+        ],
+    }  # fmt: skip
+
+
+def _correlation(row: Any, refs: Mapping[int, str]) -> Told:
+    claims = [[refs[claim] for claim in each if claim in refs] for each in orjson.loads(row["claims"])]
+    return {
+        "relation": row["kind"], "strength": _number(row["strength"]), "by": row["by"], "reason": row["reason"],
+        "known_from": iso(row["known_from"]), "known_to": _moment(row["known_to"]), "scope": row["scope"] or None,
+        "detail": {"topics": _json(row["named"]) or [], "claims": claims, "found": row["found"]},
+    }  # fmt: skip
+
+
+def _standing(row: Any) -> Told:
+    past = [{**each, "from": iso(each["from"]), "to": iso(each["to"])} for each in orjson.loads(row["past"])]
+    told = {"of": "source", "source": row["source"], "scope": row["scope"] or None}
+    if row["trust"] is None:
+        return {**told, "detail": {"past": past}}
+    numbers = {"prior": _number(row["prior"]), "claims": row["claims"], "checked": row["checked"]}
+    detail = {**numbers, "domains": orjson.loads(row["domains"]), "reason": row["reason"], "past": past}
+    return {**told, "trust": _number(row["trust"]), "known_from": iso(row["known_from"]), "detail": detail}
+
+
+def _setting(row: Any) -> Told:
+    detail = {"method": row["method"], "reason": row["reason"], "wrong": row["wrong"], "likeness": row["likeness"]}
+    return {"of": "predicate", "predicate": row["predicate"], "scope": row["scope"] or None, "detail": detail}
+
+
+def _copies(row: Any) -> Told:
+    told = {"of": "copies", "source": row["source"], "other": row["other"], "trust": _number(row["probability"])}
+    return {**told, "scope": row["scope"] or None, "detail": {"shared": row["shared"]}}
+
+
+def _run(row: Any) -> Told:
+    return {
+        "of": "run", "scope": row["scope"] or None, "known_from": iso(row["at"]), "detail": {"count": row["count"]},
+    }  # fmt: skip
+
+
+def _merge(row: Any) -> Told:
+    undone = {"at": _moment(row["undone_at"]), "by": row["undone_by"], "reason": row["undone_reason"]}
+    return {
+        "keep": row["kept_key"], "gone": row["gone_key"], "by": row["by"], "reason": row["reason"],
+        "at": iso(row["at"]), "scope": row["scope"] or None,
+        "detail": {"told": _json(row["told"]) or {}, "undone": undone if row["undone_at"] is not None else None},
+    }  # fmt: skip
+
+
+def _pair(row: Any) -> Told:
+    return {
+        "one": row["one"], "other": row["other"], "decided": "different", "by": row["by"], "reason": row["reason"],
+        "at": iso(row["at"]), "scope": row["scope"] or None,
+        "detail": {"evidence": _number(row["evidence"]), "parts": _json(row["parts"]), "vetoed": row["vetoed"]},
+    }  # fmt: skip

@@ -1,0 +1,103 @@
+"""Reading all that a graph holds, from one snapshot, in constant memory."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, TypeAlias, TypeVar
+
+import asyncpg
+import orjson
+
+from kgmem.domain.claims.records import BeliefRecord
+from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.embedding import Vector, WhichVectors
+from kgmem.domain.graph.entity import ENTITY, EPISODE, Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.shapes import Shapes
+from kgmem.store.export.claims import beliefs
+from kgmem.store.export.table_shapes import entity_shapes, read_keys, relationship_shapes
+from kgmem.store.graph.layout import Layout
+from kgmem.store.read.items import entities_of, episodes_of, relationships_of, sources, sources_of_scope
+
+Record: TypeAlias = Entity | Relationship | Episode | Source | BeliefRecord
+T = TypeVar("T")
+_PAGE = 1000
+
+
+async def everything(
+    connection: asyncpg.Connection, layout: Layout, scope: str | None, embeddings: WhichVectors
+) -> AsyncGenerator[Sequence[Record], None]:
+    """Give sources, entities, relationships and episodes, in pages of one transaction's snapshot."""
+    yield await (sources(connection, layout) if scope is None else sources_of_scope(connection, layout, scope))
+    async for entities in _entities(connection, layout, scope, embeddings):
+        yield entities
+    async for edges in _read(connection, layout, (layout.sql("read", "all_edges"), scope), relationships_of):
+        yield edges
+    async for episodes in _read(connection, layout, (layout.sql("read", "all_items"), EPISODE, scope), episodes_of):
+        yield episodes
+    async with aclosing(beliefs(connection, layout, scope)) as pages:
+        async for page in pages:
+            yield page
+
+
+async def shapes(
+    connection: asyncpg.Connection, layout: Layout, embeddings: WhichVectors
+) -> AsyncGenerator[Sequence[Record] | Shapes, None]:
+    """Give what `everything` gives of all scopes, entities and relationships as shapes wherever these can be made."""
+    table = await _vector_table(connection, layout, embeddings)
+    keys = await read_keys(connection, layout)
+    if keys is None:
+        async with aclosing(everything(connection, layout, None, embeddings)) as records:
+            async for page in records:
+                yield page
+        return
+    yield await sources(connection, layout)
+    found = _entities(connection, layout, None, embeddings) if table else entity_shapes(connection, layout, keys)
+    async with aclosing(found) as pages:
+        async for each in pages:
+            yield each
+    async with aclosing(relationship_shapes(connection, layout, keys)) as blocks:
+        async for block in blocks:
+            yield block
+    async for episodes in _read(connection, layout, (layout.sql("read", "all_items"), EPISODE, None), episodes_of):
+        yield episodes
+    async with aclosing(beliefs(connection, layout, None)) as believed:
+        async for page in believed:
+            yield page
+
+
+async def _entities(
+    connection: asyncpg.Connection, layout: Layout, scope: str | None, embeddings: WhichVectors
+) -> AsyncGenerator[Sequence[Entity], None]:
+    table = await _vector_table(connection, layout, embeddings)
+    async for entities in _read(connection, layout, (layout.sql("read", "all_items"), ENTITY, scope), entities_of):
+        yield await _with_vectors(connection, layout, table, entities, embeddings) if table else entities
+
+
+async def _read(
+    connection: asyncpg.Connection, layout: Layout, query: tuple[Any, ...], read: Callable[..., Awaitable[list[T]]]
+) -> AsyncGenerator[list[T], None]:
+    """Give what the rows of a query stand for, page by page."""
+    cursor = await connection.cursor(*query)
+    while rows := await cursor.fetch(_PAGE):
+        yield await read(connection, layout, rows)
+
+
+async def _vector_table(connection: asyncpg.Connection, layout: Layout, embeddings: WhichVectors) -> str | None:
+    """Give the table of the vectors that an export is to hold; None where there are none, so that nobody looks."""
+    table = layout.vectors
+    if table is None or embeddings == "none":
+        return None
+    held = await connection.fetchval(layout.sql("read", "holds_vectors", table=table), embeddings == "all")
+    return table if held else None
+
+
+async def _with_vectors(
+    connection: asyncpg.Connection, layout: Layout, table: str, entities: Sequence[Entity], embeddings: WhichVectors
+) -> list[Entity]:
+    """Give entities with their vectors: as Postgres writes them, in the fewest digits that tell a single float."""
+    sql = layout.sql("read", "vectors_of", table=table)
+    rows = await connection.fetch(sql, [entity.id for entity in entities], embeddings == "all")
+    found: dict[int, Vector] = {row["item"]: [float(x) for x in orjson.loads(row["embedding"])] for row in rows}
+    return [replace(entity, embedding=found[entity.id]) if entity.id in found else entity for entity in entities]

@@ -1,0 +1,313 @@
+"""The graphs of a database: their register, their making and dropping, their layouts."""
+
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
+from typing import Any
+
+import asyncpg
+import orjson
+
+from kgmem.domain.errors import Conflict, DatabaseOutdated
+from kgmem.domain.graph.embedding import EmbeddingSpace
+from kgmem.domain.graph.graph import Graph, GraphStats, no_such_graph
+from kgmem.domain.graph.statement import EPISODE_LABEL
+from kgmem.domain.schema.schema import GraphSchema, from_mapping
+from kgmem.domain.time.interval import iso
+from kgmem.store.db.database import Database
+from kgmem.store.db.statements import forget_statements, quote, statement
+from kgmem.store.graph import property_indexes
+from kgmem.store.graph.layout import VERTEX, Label, Layout, ensure_labels, learn_labels, lock_labels, then_of
+
+_AGE_NAME = re.compile(r"(?!pg_|kgm|kgraph_)[A-Za-z][A-Za-z0-9_]{2,61}")
+_RESERVED = {"public", "ag_catalog", "information_schema"}
+SETTINGS_KEPT = 1.0  # Seconds for which a process trusts what it read of a graph's settings.
+
+
+class PostgresCatalog:
+    """The register of graphs, with each graph's layout kept in memory for a second at a time."""
+
+    def __init__(
+        self, database: Database, *, words: bool, schema_of: Callable[[Graph], GraphSchema] | None = None
+    ) -> None:
+        """Take the database, whether it has pg_textsearch (else Postgres full text indexes the words), and more.
+
+        `schema_of` gives the schema that holds in a graph; by default only what the graph adds by itself.
+        """
+        self.database = database
+        self.words = words
+        self._schema_of = schema_of or (lambda graph: from_mapping(graph.schema))
+        self._layouts: dict[str, tuple[float, Layout]] = {}
+        self._forgotten = 0  # How often something was forgotten.
+
+    async def create(self, graph: Graph) -> Graph:
+        """Create a graph with its index. Raises Conflict when the name is taken."""
+
+        async def make(connection: asyncpg.Connection) -> None:
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            await self._create(connection, graph)
+
+        try:
+            await self.database.transact(make)
+        except asyncpg.UniqueViolationError as error:
+            raise Conflict(
+                f"There is a graph {graph.name!r} already.", mend="Use it, or choose another name."
+            ) from error
+        layout = await self.layout(graph.name)
+        await ensure_labels(self.database, layout, VERTEX, [EPISODE_LABEL])
+        return layout.graph
+
+    async def _create(self, connection: asyncpg.Connection, graph: Graph) -> None:
+        row = await connection.fetchrow(
+            statement("catalog", "register"),
+            graph.name,
+            graph.strict,
+            _json(graph.schema),
+            graph.fusion,
+            graph.facts,
+            graph.extraction,
+            graph.recipe,
+        )
+        graph_id = row["id"]
+        names = {"index": f"kgm_{graph_id}", "graph": await self._free_name(connection, graph.name, graph_id)}
+        await connection.execute("SELECT ag_catalog.create_graph($1::name)", names["graph"])
+        vectors = await make_tables(connection, names["index"], graph_id, graph.space)
+        await connection.execute(statement("graph", "words_bm25" if self.words else "words_gin", **names))
+        await connection.execute(statement("words", "note_new"), graph_id)
+        await connection.execute(statement("graph", "capture", **names) % {"graph_id": int(graph_id)})
+        if self.words:
+            of_words = {"words": "'" + f"{quote(names['index'])}.passage_words".replace("'", "''") + "'"}
+            await connection.execute(statement("lexemes", "create_by_words", **names) % of_words)
+        await connection.execute(
+            statement("catalog", "place"),
+            graph_id,
+            names["graph"],
+            names["index"],
+            _json(asdict(graph.space)) if graph.space else None,
+            vectors,
+        )
+
+    async def _free_name(self, connection: asyncpg.Connection, name: str, graph_id: int) -> str:
+        """Give the AGE name: the graph's own wherever AGE and Postgres allow it."""
+        fits = _AGE_NAME.fullmatch(name) and name not in _RESERVED
+        taken = fits and await connection.fetchval("SELECT true FROM pg_namespace WHERE nspname = $1", name)
+        return name if fits and not taken else f"kgraph_{graph_id}"
+
+    async def get(self, name: str) -> Graph:
+        """Give a graph. Raises NotFound."""
+        return (await self.layout(name)).graph
+
+    async def list(self) -> Sequence[Graph]:
+        """Give all graphs, by name."""
+        async with self.database.connection() as connection:
+            return [_graph_of(row) for row in await connection.fetch(statement("catalog", "list"))]
+
+    async def update(self, graph: Graph) -> Graph:
+        """Write the settings of a graph, and make the indexes that its schema declares.
+
+        Raises NotFound, and Conflict when values are not unique that shall be.
+        """
+        layout = await self.layout(graph.name)
+
+        async def change(connection: asyncpg.Connection) -> int:
+            return await self._update(connection, layout, graph)
+
+        try:
+            return replace(graph, id=await self.database.transact(change))
+        finally:
+            self.forget(graph.name)
+
+    async def change_schema(self, name: str, change: Callable[[Graph], Graph]) -> None:
+        """Change a graph's own schema as it stands when nobody else changes it. Raises as `update` does."""
+        layout = await self.layout(name)
+
+        async def work(connection: asyncpg.Connection) -> None:
+            # A transaction of the caller's own may be what holds the tables: it would wait for itself.
+            await connection.execute("SET LOCAL lock_timeout = '5s'")
+            row = await connection.fetchrow(f"{statement('catalog', 'get')} FOR UPDATE OF graph", name)
+            if row is None:
+                raise no_such_graph(name)
+            held = _graph_of(row)
+            changed = change(held)
+            if changed.schema != held.schema:
+                await self._update(connection, layout, changed)
+
+        try:
+            await self.database.transact(work)
+        finally:
+            self.forget(name)
+
+    async def _update(self, connection: asyncpg.Connection, layout: Layout, graph: Graph) -> int:
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        id_: int | None = await connection.fetchval(
+            statement("catalog", "update"),
+            graph.name,
+            graph.strict,
+            _json(graph.schema),
+            graph.fusion,
+            graph.facts,
+            graph.extraction,
+            graph.recipe,
+        )
+        if id_ is None:
+            raise no_such_graph(graph.name)
+        own = layout.apart()
+        await lock_labels(connection, own)
+        await learn_labels(connection, own)
+        await self.index_properties(connection, own, own.by_id.values())
+        return id_
+
+    async def index_properties(
+        self, connection: asyncpg.Connection, layout: Layout, labels: Iterable[Label], *, lenient: bool = False
+    ) -> None:
+        """Bring the indexes on properties in line with the schema as it stands now. Raises Conflict unless lenient."""
+        row = await connection.fetchrow(statement("catalog", "get"), layout.graph.name)
+        if row is not None:
+            schema = self._schema_of(_graph_of(row))
+            await property_indexes.sync(connection, layout, labels, schema, lenient=lenient)
+
+    async def drop(self, name: str) -> None:
+        """Delete a graph with all that it holds. Raises NotFound."""
+
+        async def undo(connection: asyncpg.Connection) -> str:
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            row = await connection.fetchrow(statement("catalog", "unregister"), name)
+            if row is None:
+                raise no_such_graph(name)
+            await connection.execute(statement("past", "drop_then", then=then_of(row["index_name"])))
+            await connection.execute(statement("catalog", "imports_wait"), row["id"])
+            await connection.fetch("SELECT ag_catalog.drop_graph($1::name, true)", row["age_name"])
+            await connection.execute("DELETE FROM kgmem.captured WHERE graph = $1", row["id"])
+            for forget in ("forget_imports", "forget_set_aside", "forget_integrity"):
+                await connection.execute(statement("catalog", forget), row["id"])
+            # Last, since a text index that is dropped and then is not may end the sessions that used it.
+            index: str = row["index_name"]
+            await connection.execute(statement("catalog", "drop_index", index=index))
+            return index
+
+        index = await self.database.transact(undo)
+        self.forget(name)
+        forget_statements(index)
+
+    async def stats(self, name: str) -> GraphStats:
+        """Count what a graph holds."""
+        async with self.on(name) as layout, self.database.connection() as connection:
+            row = await connection.fetchrow(layout.sql("catalog", "stats"), layout.age_name, layout.index_name)
+            by_label = await connection.fetch(layout.sql("catalog", "stats_labels"))
+            vectors = (
+                await connection.fetchval(layout.sql("catalog", "stats_vectors", table=layout.vectors))
+                if layout.vectors
+                else 0
+            )
+        return GraphStats(
+            **{
+                name_: row[name_]
+                for name_ in ("entities", "episodes", "relationships", "facts", "passages", "scopes", "sources")
+            },
+            vectors=vectors,
+            waiting_for_vectors=row["waiting"],
+            refused_by_embedder=row["refused"],
+            labels={r["name"]: r["n"] for r in by_label if r["kind"] == VERTEX and r["name"] != EPISODE_LABEL},
+            kinds={r["name"]: r["n"] for r in by_label if r["kind"] != VERTEX},
+            bytes=row["bytes"],
+            last_change=row["last_change"],
+        )
+
+    async def layout(self, name: str) -> Layout:
+        """Give a graph's layout. Raises NotFound."""
+        held = self._layouts.get(name)
+        if held and time.monotonic() - held[0] < SETTINGS_KEPT:
+            return held[1]
+        forgotten = self._forgotten
+        async with self.database.connection() as connection:
+            row = await connection.fetchrow(statement("catalog", "get"), name)
+            if held and (row is None or row["id"] != held[1].id):  # Another process dropped it.
+                forget_statements(held[1].index_name)
+            if row is None:
+                self.forget(name)
+                raise no_such_graph(name)
+            layout = Layout(
+                _graph_of(row),
+                row["id"],
+                row["age_name"],
+                row["index_name"],
+                row["space_table"],
+                EmbeddingSpace(**orjson.loads(row["next_space"])).id if row["next_space"] else None,
+                row["next_space_table"],
+                wordless=row["wordless"],
+                schema_of=self._schema_of,
+                index_properties=self.index_properties,
+            )
+            if held and held[1].id == layout.id:
+                layout.labels, layout.by_id = held[1].labels, held[1].by_id
+                layout.scopes, layout.sources, layout.large = held[1].scopes, held[1].sources, held[1].large
+                layout.joined, layout.further = held[1].joined, held[1].further
+            else:
+                await learn_labels(connection, layout)
+        if forgotten == self._forgotten:  # Else it may have been read before the change that others forgot it for.
+            self._layouts[name] = (time.monotonic(), layout)
+        return layout
+
+    @asynccontextmanager
+    async def on(self, name: str) -> AsyncIterator[Layout]:
+        """Work on a graph; when it was dropped meanwhile by another process, say NotFound."""
+        layout = await self.layout(name)
+        try:
+            yield layout
+        except DatabaseOutdated:
+            self.forget(name)
+            await self.layout(name)
+            raise
+
+    def forget(self, name: str) -> None:
+        """Read the graph's settings anew at the next use."""
+        self._layouts.pop(name, None)
+        self._forgotten += 1
+
+
+async def make_tables(
+    connection: asyncpg.Connection, index: str, graph_id: int, space: EmbeddingSpace | None
+) -> str | None:
+    """Make the tables of a graph's retrieval index, without the keyword index; return the table of its vectors."""
+    names = {"index": index, "then": then_of(index)}
+    await connection.execute(statement("graph", "create_index", **names))
+    await connection.execute(statement("graph", "create_reading", **names))
+    await connection.execute(statement("past", "create", **names) % {"graph_id": int(graph_id)})
+    await connection.execute(statement("past", "create_then", **names))
+    await connection.execute(statement("lexemes", "create", **names))
+    await connection.execute(statement("consensus", "create", **names))
+    await connection.execute(statement("consensus", "create_then", **names))
+    await connection.execute(statement("merge", "create", **names))
+    await connection.execute(statement("connect", "create", **names))
+    return await make_vectors(connection, index, space) if space else None
+
+
+async def make_vectors(connection: asyncpg.Connection, index: str, space: EmbeddingSpace) -> str:
+    """Make the table of an embedding space; gives its name."""
+    table = f"vector_{space.id}"
+    sql = statement("graph", "vectors", index=index, table=table, hnsw=f"{table}_hnsw")
+    await connection.execute(sql % {"dimension": int(space.dimension)})
+    kept = statement("past", "create_vectors", index=index, then=then_of(index), table=table)
+    await connection.execute(kept % {"vectors": "'" + table.replace("'", "''") + "'"})
+    return table
+
+
+def _graph_of(row: Any) -> Graph:
+    return Graph(
+        name=row["name"],
+        strict=row["strict"],
+        schema=orjson.loads(row["schema"]),
+        space=EmbeddingSpace(**orjson.loads(row["space"])) if row["space"] else None,
+        fusion=row["fusion"],
+        facts=row["facts"],
+        extraction=row["extraction"],
+        recipe=row["recipe"],
+        created_at=iso(row["created_at"]),
+        id=row["id"],
+    )
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,255 @@
+"""Where a graph lies: its AGE schema, its index schema, its labels, scopes and sources by number."""
+
+import re
+import zlib
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import asyncpg
+
+from kgmem.domain.graph.graph import Graph
+from kgmem.domain.schema.schema import GraphSchema, from_mapping
+from kgmem.store.db.database import Database
+from kgmem.store.db.statements import quote, statement
+
+VERTEX, EDGE = 1, 2
+LABEL_SHIFT = 48  # AGE's graphid is the label's id in the upper 16 bits and a sequence number in the lower 48.
+_PLAIN_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_MOST_SCOPES_KEPT = 200_000
+_THEN = "_then"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label: as callers write it, as AGE holds it, and the sequence that numbers what bears it."""
+
+    id: int
+    kind: int
+    name: str
+    age_name: str
+    sequence: int  # Its oid.
+
+
+IndexProperties = Callable[[asyncpg.Connection, "Layout", Iterable[Label]], Awaitable[None]]
+
+
+async def _no_indexes(connection: asyncpg.Connection, layout: "Layout", labels: Iterable[Label]) -> None:
+    """Make no indexes."""
+
+
+def _own_schema(graph: Graph) -> GraphSchema:
+    return from_mapping(graph.schema)
+
+
+@dataclass(slots=True)
+class Layout:
+    """What a process knows of a graph's tables; numbers never change, so they may be kept."""
+
+    graph: Graph
+    id: int
+    age_name: str
+    index_name: str
+    vectors: str | None  # Table of the graph's embedding space.
+    next_space: str | None
+    next_vectors: str | None
+    wordless: bool = False  # A large load has set the text index aside.
+    labels: dict[tuple[int, str], Label] = field(default_factory=dict)
+    by_id: dict[int, Label] = field(default_factory=dict)
+    scopes: dict[str, int] = field(default_factory=lambda: {"": 0})
+    sources: dict[str, int] = field(default_factory=dict)
+    seen: frozenset[int] = frozenset()  # In a copy: the labels that the original knew.
+    large: dict[int, float] = field(default_factory=dict)  # Scope -> when a search last found it large.
+    joined: set[int] = field(default_factory=set)  # Labels that ends of facts were seen to have.
+    further: bool = False  # A node was seen that has further labels beside its table's.
+    schema_of: Callable[[Graph], GraphSchema] = _own_schema
+    held_schema: GraphSchema | None = None  # Once it was asked for.
+    index_properties: IndexProperties = _no_indexes  # Makes what the schema declares for new labels.
+
+    def schema(self) -> GraphSchema:
+        """Give the schema that holds in the graph."""
+        if self.held_schema is None:
+            self.held_schema = self.schema_of(self.graph)
+        return self.held_schema
+
+    def sql(self, file: str, name: str, **names: str) -> str:
+        """Give a statement with this graph's schemas filled in."""
+        return statement(file, name, index=self.index_name, graph=self.age_name, **names)
+
+    def apart(self) -> "Layout":
+        """Give a copy that learns for itself, for a transaction that may be rolled back with what it made."""
+        own: dict[str, Any] = {name: dict(getattr(self, name)) for name in ("labels", "by_id", "scopes", "sources")}
+        return replace(self, **own, seen=frozenset(self.by_id))
+
+    def with_scopes(self, scopes: dict[str, int]) -> "Layout":
+        """Give a copy that knows these scopes besides."""
+        return replace(self, scopes=self.scopes | scopes)
+
+    def adopt(self, copy: "Layout") -> None:
+        """Know what a copy has learnt in a transaction that is committed."""
+        for id_ in copy.seen - copy.by_id.keys():
+            self.forget_label(id_)
+        self.labels.update(copy.labels)
+        self.by_id.update(copy.by_id)
+        self.scopes.update(copy.scopes)
+        self.sources.update(copy.sources)
+
+    def forget_label(self, id_: int) -> None:
+        """Know no more of a label that was dropped."""
+        label = self.by_id.pop(id_, None)
+        if label and self.labels.get((label.kind, label.name)) == label:
+            del self.labels[label.kind, label.name]
+
+    def vector_tables(self) -> list[str]:
+        """Give the tables of the graph's embedding spaces: its own, and one that a re-embedding fills."""
+        return [table for table in (self.vectors, self.next_vectors) if table]
+
+    def as_known(self) -> "Layout":
+        """Give the layout of the index as it was known at kgmem.known_at, a setting of the transaction that reads.
+
+        Every statement that takes {index} from it reads the items, passages, edges, sources and vectors of then. What
+        was learnt of the sizes of scopes is of now, and so is not in it.
+        """
+        return replace(self, index_name=then_of(self.index_name), large={})
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the index is seen as it was known at an earlier time."""
+        return self.index_name.endswith(_THEN)
+
+    @property
+    def held_name(self) -> str:
+        """The schema of the index as it is held now."""
+        return self.index_name.removesuffix(_THEN)
+
+    def table(self, label: Label) -> str:
+        """Give a label's table as SQL."""
+        return f"{quote(self.age_name)}.{quote(label.age_name)}"
+
+
+def then_of(index: str) -> str:
+    """Give the schema in which an index is seen as it was known at kgmem.known_at."""
+    return index + _THEN
+
+
+def label_id(graphid: int) -> int:
+    """Give the id of the label that is in a graphid."""
+    return graphid >> LABEL_SHIFT
+
+
+async def learn_labels(connection: asyncpg.Connection, layout: Layout) -> None:
+    """Read the graph's register of labels."""
+    before = set(layout.by_id)
+    rows = await connection.fetch(layout.sql("layout", "labels"), layout.age_name)
+    for id_ in before - {row["id"] for row in rows}:
+        layout.forget_label(id_)
+    for row in rows:
+        label = Label(row["id"], row["kind"], row["name"], row["age_name"], row["sequence"])
+        layout.labels[label.kind, label.name] = label
+        layout.by_id[label.id] = label
+
+
+async def register_foreign_labels(connection: asyncpg.Connection, layout: Layout) -> None:
+    """Take labels that another client made into the graph's register, under their AGE names, and dropped ones out."""
+    await connection.execute(layout.sql("layout", "forget_dropped_labels"), layout.age_name)
+    await learn_labels(connection, layout)
+    known = {label.age_name for label in layout.by_id.values()}
+    foreign = [
+        (row["name"], VERTEX if row["kind"] == "v" else EDGE)
+        for row in await connection.fetch(layout.sql("layout", "age_labels"), layout.age_name)
+        if row["name"] not in known and not row["name"].startswith("_ag_label")
+    ]
+    for name, kind in foreign:
+        await connection.execute(layout.sql("layout", "register_label"), layout.age_name, name, kind, name)
+    if foreign:
+        await learn_labels(connection, layout)
+
+
+async def know_labels(connection: asyncpg.Connection, layout: Layout, ids: Iterable[int]) -> None:
+    """Learn the labels of these vertices or edges, where another process made some since this one last looked."""
+    if not all(label_id(id_) in layout.by_id for id_ in ids):
+        await learn_labels(connection, layout)
+
+
+async def ensure_labels(database: Database, layout: Layout, kind: int, names: Iterable[str]) -> None:
+    """Make the labels that the graph does not have yet, before the transaction that uses them.
+
+    AGE makes labels by DDL that races, so it happens under a lock of its own.
+    """
+    missing = sorted({name for name in names if (kind, name) not in layout.labels})
+    if not missing:
+        return
+
+    async def make(connection: asyncpg.Connection) -> Layout:
+        own = layout.apart()
+        await lock_labels(connection, own)
+        await register_foreign_labels(connection, own)
+        made = [name for name in missing if (kind, name) not in own.labels]
+        for name in made:
+            await _make_label(connection, own, kind, name)
+        await learn_labels(connection, own)
+        await own.index_properties(connection, own, [own.labels[kind, name] for name in made])
+        return own
+
+    layout.adopt(await database.transact(make))
+
+
+async def lock_labels(connection: asyncpg.Connection, layout: Layout) -> None:
+    """Let nobody else make labels of the graph, or indexes on them, until this transaction ends."""
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('kgmem label', $1))", layout.id)
+
+
+async def _make_label(connection: asyncpg.Connection, layout: Layout, kind: int, name: str) -> None:
+    taken = {row["name"] for row in await connection.fetch(layout.sql("layout", "age_labels"), layout.age_name)}
+    plain = _PLAIN_LABEL.fullmatch(name) and name not in taken and not name.startswith("_ag_label")
+    age_name = name if plain else f"{re.sub(r'[^A-Za-z0-9_]', '_', name)[:40]}_{zlib.crc32(name.encode()):08x}_{kind}"
+    if not re.match(r"[A-Za-z_]", age_name):
+        age_name = "L" + age_name
+    while age_name in taken:
+        age_name += "_"
+    make = "create_vlabel" if kind == VERTEX else "create_elabel"
+    await connection.execute(
+        f"SELECT ag_catalog.{make}($1::name::cstring, $2::name::cstring)", layout.age_name, age_name
+    )
+    if kind == EDGE:
+        # AGE indexes an edge's ends but not its id, by which kgmem updates and deletes.
+        table = f"{quote(layout.age_name)}.{quote(age_name)}"
+        await connection.execute(f"CREATE UNIQUE INDEX ON {table} (id)")
+    await connection.execute(layout.sql("layout", "register_label"), layout.age_name, age_name, kind, name)
+
+
+async def scope_ids(
+    connection: asyncpg.Connection, layout: Layout, paths: Iterable[str], *, make: bool
+) -> dict[str, int]:
+    """Give the numbers of scopes by path; those that do not exist are made when asked, else left out.
+
+    The layout keeps them too, but may let go of what it keeps at any time.
+    """
+    found = {path: layout.scopes[path] for path in paths if path in layout.scopes}
+    wanted = sorted({path for path in paths if path not in found})
+    if not wanted:
+        return found
+    if make:
+        await connection.execute(layout.sql("layout", "make_scopes"), wanted)
+    learnt = {row["path"]: row["id"] for row in await connection.fetch(layout.sql("layout", "scopes"), wanted)}
+    if len(layout.scopes) > _MOST_SCOPES_KEPT:
+        layout.scopes = {"": 0}
+    layout.scopes.update(learnt)
+    return found | learnt
+
+
+async def make_sources(connection: asyncpg.Connection, layout: Layout, keys: Iterable[str]) -> None:
+    """Register the sources that were only named so far; not kept in the layout, since an import may name millions."""
+    wanted = sorted(key for key in keys if key not in layout.sources)
+    if wanted:
+        await connection.execute(layout.sql("layout", "make_sources"), wanted)
+
+
+async def source_ids(connection: asyncpg.Connection, layout: Layout, keys: Iterable[str | None], *, make: bool) -> None:
+    """Learn the numbers of sources; those that were only named so far are registered when asked, with prior trust."""
+    wanted = sorted({key for key in keys if key and key not in layout.sources})
+    if wanted and make:
+        await connection.execute(layout.sql("layout", "make_sources"), wanted)
+    if wanted:
+        for row in await connection.fetch(layout.sql("layout", "sources"), wanted):
+            layout.sources[row["key"]] = row["id"]

@@ -1,0 +1,276 @@
+"""What kgmem writes into a vertex or an edge, and how it reads it back, also when another AGE client wrote it.
+
+A vertex carries the caller's properties beside kgmem's own (key, name, text, ...), so that analysts see plain names.
+A caller's property that bears one of kgmem's names is stored with an underscore behind it (`source` as `source_`,
+`source_` as `source__`), and gets its name back when it is read.
+"""
+
+import json
+import math
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import orjson
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.space.place import Place, parse_place
+from kgmem.domain.time.interval import valid_interval
+from kgmem.store.graph.labels import as_stated, with_further
+
+_OWN = {
+    "entity": ("key", "name", "text", "labels", "place", "valid_from", "valid_to", "source", "scope"),
+    "episode": ("key", "text", "title", "occurred_at", "session", "speaker", "source", "scope"),
+    "relationship": ("key", "text", "valid_from", "valid_to", "strength", "confidence", "source", "scope"),
+}
+OWN_NAMES = {what: frozenset(names) for what, names in _OWN.items()}  # What kgmem gives them itself.
+_ANNOTATION = re.compile(r'("(?:[^"\\]|\\.)*")|::(?:vertex|edge|path|numeric)|(-?\b(?:NaN|Infinity)\b)')
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_LARGEST = 2**63 - 1
+_LONG = re.compile(rb"\d{19}")
+
+
+def stored_name(name: str, what: str) -> str:
+    """Give the name under which a property that a schema declares is stored in what bears it."""
+    lifted = what == "episode" or (what == "entity" and name in {"name", "text"})
+    return name if lifted or name.rstrip("_") not in _OWN[what] else name + "_"
+
+
+def asked_name(name: str, what: str) -> str:
+    """Give the name under which a property is stored that a question asks for, which may be one of kgmem's own."""
+    asked = {"key", "name", "text", "valid_from", "valid_to"}
+    return name if name in asked and name in _OWN[what] else stored_name(name, what)
+
+
+def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
+    """Give the vertex properties that hold after a statement was merged into those held (empty for a new one)."""
+    properties = dict(stated.properties)
+    name = properties.pop("name", None) if stated.name is None and _is_text(properties.get("name")) else stated.name
+    text = properties.pop("text", None) if stated.text is None and _is_text(properties.get("text")) else stated.text
+    own = {
+        "key": stated.key,
+        "name": name,
+        "text": text,
+        "labels": with_further(held, stated.labels) if stated.labels is not None else None,
+        "place": stated.place.geometry if stated.place else None,
+        "valid_from": stated.valid_from,
+        "valid_to": stated.valid_to,
+        "source": stated.source,
+        "scope": stated.scope or None,
+    }
+    return _timed(_merged(held, own, properties), stated)
+
+
+def merge_relationship(held: Mapping[str, Any], stated: Relationship) -> dict[str, Any]:
+    """Give the edge properties that hold after a statement was merged into those held."""
+    own = {
+        "key": stated.key,
+        "text": stated.text,
+        "valid_from": stated.valid_from,
+        "valid_to": stated.valid_to,
+        "strength": stated.strength,
+        "confidence": stated.confidence,
+        "source": stated.source,
+        "scope": stated.scope or None,
+    }
+    return _timed(_merged(held, own, stated.properties), stated)
+
+
+def merge_episode(held: Mapping[str, Any], stated: Episode, key: str) -> dict[str, Any]:
+    """Give the vertex properties that hold after an episode was stated (again)."""
+    own = {name: getattr(stated, name) or None for name in _OWN["episode"]}
+    return _merged(held, own | {"key": key}, stated.properties)
+
+
+def entity_of(id_: int, label: str, stored: Mapping[str, Any], **held: Any) -> Entity:
+    """Give the entity that a vertex's properties tell; `label` is that of its table."""
+    get = stored.get
+    main, further = as_stated(label, get("labels"))
+    return Entity(
+        id=id_,
+        label=main,
+        labels=further,
+        name=_text(get("name")),
+        text=_text(get("text")),
+        properties=others_of(stored, "entity"),
+        place=place_of(stored) if "place" in stored else None,
+        valid_from=_text(get("valid_from")),
+        valid_to=_text(get("valid_to")),
+        source=_text(get("source")),
+        **held,
+    )
+
+
+def relationship_of(id_: int, kind: str, ends: tuple[str, str], stored: Mapping[str, Any], **held: Any) -> Relationship:
+    """Give the relationship that an edge's properties tell."""
+    get = stored.get
+    return Relationship(
+        id=id_,
+        kind=kind,
+        start=ends[0],
+        end=ends[1],
+        key=get("key"),
+        properties=others_of(stored, "relationship"),
+        text=get("text"),
+        valid_from=get("valid_from"),
+        valid_to=get("valid_to"),
+        strength=get("strength"),
+        confidence=get("confidence"),
+        source=get("source"),
+        **held,
+    )
+
+
+def episode_of(id_: int, stored: Mapping[str, Any], mentions: list[str], **held: Any) -> Episode:
+    """Give the episode that a vertex's properties tell."""
+    own: dict[str, Any] = {name: stored.get(name) for name in ("title", "occurred_at", "session", "speaker", "source")}
+    return Episode(
+        id=id_,
+        text=str(stored.get("text", "")),
+        mentions=mentions,
+        properties=others_of(stored, "episode"),
+        **own,
+        **held,
+    )
+
+
+def place_of(stored: Mapping[str, Any]) -> Place | None:
+    """Give the place a vertex tells, or None when it has none that can be read (another client may write anything)."""
+    try:
+        return parse_place(stored["place"], stored=True) if stored.get("place") else None
+    except InvalidInput:
+        return None
+
+
+def entity_body(stored: Mapping[str, Any]) -> str:
+    """Give the text by which an entity is searched: name (or key), other names, text or else its short properties."""
+    aliases, own = stored.get("aliases"), _OWN["entity"]
+    name = stored.get("name")
+    named = isinstance(name, str) and name.strip()
+    parts = [name if named else stored.get("key"), *(aliases if isinstance(aliases, list) else [aliases])]
+    if stored.get("text"):
+        parts.append(stored["text"])
+    else:
+        # In one order, whatever the order in which they were stated, or in which AGE gives them back.
+        parts += [stored[k] for k in sorted(stored) if k not in own and k != "aliases" and _is_short(stored[k])]
+    return "\n".join(part for part in parts if _is_text(part) and part.strip())
+
+
+def dumps(stored: Mapping[str, Any]) -> str:
+    """Give properties as agtype reads them. Raises InvalidInput for what cannot be stored."""
+    return encoded(stored).decode()
+
+
+def encoded(stored: Any, *, sort: bool = False) -> bytes:
+    """Give a value as JSON, which is the same for values of equal types only. Raises InvalidInput for what has none."""
+    try:
+        data = orjson.dumps(stored, default=_plain, option=orjson.OPT_SORT_KEYS if sort else None)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(
+            f"A property cannot be stored: {error}.", mend="Use JSON values; integers of 64 bits."
+        ) from error
+    if b"\\u0000" in data and _NUL.search(data):
+        raise InvalidInput("A text contains a NUL character.", mend="Remove U+0000 from it.")
+    # orjson writes NaN and infinity as null, and integers that only fit without a sign.
+    if b"null" in data or _LONG.search(data):
+        _check_numbers(stored)
+    return data
+
+
+def alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Say whether properties are the same, types included: 1, 1.0 and true are equal in Python."""
+    return one == other and encoded(one, sort=True) == encoded(other, sort=True)
+
+
+def loads(text: str) -> dict[str, Any]:
+    """Give the properties in an agtype map: JSON, after suffixes such as ::numeric and NaN were taken out."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        plain = _ANNOTATION.sub(lambda m: m[1] or ("null" if m[2] else ""), text)
+        value = json.loads(plain, parse_float=_float, parse_int=_int)
+    return value if isinstance(value, dict) else {}
+
+
+def _check_numbers(value: Any) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidInput("A number is not finite.", mend="Leave it out, or give it as text.")
+    if isinstance(value, int) and value > _LARGEST:
+        raise InvalidInput(f"{value} does not fit into 64 bits.", mend="Give it as text.")
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple | set | frozenset):
+        return
+    for inner in value:
+        _check_numbers(inner)
+
+
+def _float(text: str) -> float | str:
+    """Give a number, or its text where it is a numeric of AGE's that no float can hold."""
+    value = float(text)
+    return value if math.isfinite(value) else text
+
+
+def _int(text: str) -> int | str:
+    """Give an integer, or its text where it is a numeric of AGE's of more than 64 bits."""
+    value = int(text) if len(text) <= 20 else _LARGEST + 1
+    return value if -_LARGEST - 1 <= value <= _LARGEST else text
+
+
+def _timed(merged: dict[str, Any], stated: Entity | Relationship) -> dict[str, Any]:
+    """Give merged properties back if the times that the statement brings fit those held. Raises InvalidInput."""
+    if stated.valid_from is not None or stated.valid_to is not None:
+        valid_interval(*(_text(merged.get(name)) for name in ("valid_from", "valid_to")))
+    return merged
+
+
+def _merged(held: Mapping[str, Any], own: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {**held, **{name: value for name, value in own.items() if value is not None}}
+    for name, value in properties.items():
+        stored = name if name.rstrip("_") not in own else name + "_"
+        if value is None:
+            merged.pop(stored, None)
+        else:
+            merged[stored] = value
+    return merged
+
+
+def others_of(stored: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Give the caller's own properties, under the names that the caller gave them."""
+    own = _OWN[what]
+    others = {name: value for name, value in stored.items() if name not in own}
+    if any(name[-1:] == "_" for name in others):
+        return {_unescaped(name, own): value for name, value in others.items()}
+    return others
+
+
+def _unescaped(name: str, own: Collection[str]) -> str:
+    return name[:-1] if name.endswith("_") and name.rstrip("_") in own else name
+
+
+def text_of(stored: Mapping[str, Any], name: str) -> str | None:
+    """Give a stored property where it is a text; another client may have written anything."""
+    return _text(stored.get(name))
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 200
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not a JSON value")

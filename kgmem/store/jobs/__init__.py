@@ -1,0 +1,1 @@
+"""Background jobs, API keys and metrics."""

@@ -1,0 +1,290 @@
+"""API keys in Postgres: made, revoked, and checked from memory with a look at the table once a second."""
+
+import asyncio
+import logging
+import re
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from types import TracebackType
+from typing import Any, get_args
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from kgmem.domain.access import Key, Right
+from kgmem.domain.errors import InvalidInput, KgmemError, NotFound, Unauthenticated, Unavailable
+from kgmem.domain.graph.graph import check_graph_name
+from kgmem.domain.graph.scope import check_scope
+from kgmem.domain.time.interval import iso, now, parse_time
+from kgmem.stopping import told_to_stop
+from kgmem.store.db.database import Database
+from kgmem.store.db.statements import load
+from kgmem.store.jobs.key_watch import FRESH, KeyWatch
+
+# Tokens of API keys, and the hashing of their secrets: slow on purpose, off the event loop, a few at a time.
+
+# Base32 in lower case (RFC 4648): no 0, 1, 8 or 9 that people confuse with letters.
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_TOKEN = re.compile(r"kgm_(?P<id>[a-z2-7]{12})_(?P<secret>[A-Za-z0-9_-]{43})")
+
+# A secret is 256 random bits, so no amount of guessing finds it and the hash need not be as slow as a password's:
+# 8 MiB and one pass take 5 ms of one core.
+_ARGON2 = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1)
+_AT_ONCE = 2
+_WAITING = 64
+# A check that failed keeps its place for this long, so that whoever guesses gets 40 guesses a second at the most.
+_PENALTY = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The two halves of a token: the id, which may be shown, and the secret, which may not."""
+
+    id: str
+    secret: str = field(repr=False)
+
+    def text(self) -> str:
+        """Give the token as callers send it."""
+        return f"kgm_{self.id}_{self.secret}"
+
+
+def new_token() -> Token:
+    """Make a token: 60 random bits of id, 256 of secret."""
+    return Token("".join(secrets.choice(_ALPHABET) for _ in range(12)), secrets.token_urlsafe(32))
+
+
+def parse_token(text: str) -> Token | None:
+    """Give the token that a text is, or None."""
+    found = _TOKEN.fullmatch(text)
+    return Token(found["id"], found["secret"]) if found else None
+
+
+class SecretHasher:
+    """Makes and checks argon2id hashes in threads, so that neither the event loop nor all cores are taken."""
+
+    def __init__(self) -> None:
+        """Begin with nobody waiting."""
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._waiting = 0
+
+    async def hash(self, secret: str) -> str:
+        """Give the hash of a secret, salted."""
+        async with self._places:
+            return await asyncio.to_thread(_ARGON2.hash, secret)
+
+    async def check(self, hash_: str | None, secret: str) -> bool:
+        """Say whether the secret has this hash; None takes as long as a hash does. Raises Unavailable under load."""
+        if self._waiting >= _WAITING:
+            raise Unavailable("Too many API keys are being checked at once.", mend="Try again in a moment.")
+        self._waiting += 1
+        try:
+            async with self._places:
+                fits = await asyncio.to_thread(_fits, hash_, secret)
+                if not fits:
+                    await asyncio.sleep(_PENALTY)
+                return fits
+        finally:
+            self._waiting -= 1
+
+
+def _fits(hash_: str | None, secret: str) -> bool:
+    if hash_ is None:
+        _ARGON2.hash(secret)
+        return False
+    try:
+        return _ARGON2.verify(hash_, secret)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two writes of when keys were last used.
+_USES = 60.0
+_MOST_TOKENS = 10_000
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is known of one token: its key (None: not valid), the hash that it was found to fit, when that was read."""
+
+    key: Key | None
+    hash: str | None
+    read_at: float
+
+
+class PostgresKeyRing:
+    """The API keys of one database. Close it, so that the last uses of keys are written."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database; it is used while the ring is."""
+        self._database = database
+        self._hasher = SecretHasher()
+        self._watch = KeyWatch(database, self._forget)
+        # Tokens are held as digests under a key of this process, so that a memory dump holds none of them.
+        self._pepper = secrets.token_bytes(32)
+        self._seen: OrderedDict[bytes, _Seen] = OrderedDict()
+        self._looking: dict[bytes, asyncio.Task[_Seen]] = {}
+        self._revocations = 0
+        self._used: dict[str, int] = {}
+        self._written_at = float("-inf")
+        self._writing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "PostgresKeyRing":
+        """Nothing to open: the database is."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write the last uses."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Write when keys were last used, as far as the database can be reached."""
+        await self._watch.aclose()
+        if self._writing:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
+        await self._write_uses()
+
+    async def create(
+        self, name: str, right: Right, *, graph: str | None, scope: str, expires_at: str | None
+    ) -> tuple[Key, str]:
+        """Make a key; gives it with its token, which is shown this once. Raises InvalidInput."""
+        if not name.strip() or len(name) > _LONGEST_NAME:
+            raise InvalidInput(
+                "A key needs a name.", mend=f"Say what it is for, in {_LONGEST_NAME} characters at the most."
+            )
+        if right not in get_args(Right):
+            raise InvalidInput(f"{right!r} is not a right.", mend=f"Give one of: {', '.join(get_args(Right))}.")
+        graph = None if graph is None else check_graph_name(graph)
+        expires = None if expires_at is None else parse_time(expires_at).start
+        if expires is not None and expires <= now():
+            raise InvalidInput(f"{expires_at!r} is past.", mend="A key expires in the future.")
+        token = new_token()
+        values = (token.id, name, await self._hasher.hash(token.secret), right, graph, check_scope(scope), expires)
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(load("keys")["create"], *values)
+        return _key_of(row), token.text()
+
+    async def list(self) -> Sequence[Key]:
+        """Give all keys, oldest first, without secrets."""
+        async with self._database.connection() as connection:
+            return [_key_of(row) for row in await connection.fetch(load("keys")["list"])]
+
+    async def revoke(self, id_: str) -> Key:
+        """Revoke a key: here at once, in other processes within a second. Raises NotFound."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(load("keys")["revoke"], id_)
+        if row is None:
+            raise NotFound(f"There is no API key {id_[:40]!r}.", mend="kgmem key list shows their ids.")
+        self._watch.end(id_)
+        return _key_of(row)
+
+    def _forget(self, id_: str) -> None:
+        """Forget what was read of a key; what is being read at this moment is read again."""
+        self._revocations += 1
+        for digest in [digest for digest, seen in self._seen.items() if seen.key and seen.key.id == id_]:
+            del self._seen[digest]
+
+    def watch(self, id_: str, ended: Callable[[], None]) -> Callable[[], None]:
+        """Call `ended` once, within a second after a key was revoked or has expired; returns what ends the watch."""
+        return self._watch.watch(id_, ended)
+
+    async def check(self, id_: str) -> None:
+        """Raise Unauthenticated unless a key is in force."""
+        await self._watch.check(id_)
+
+    async def authenticate(self, secret: str) -> Key:
+        """Give the key of a token. Raises Unauthenticated, in the same words whatever is wrong with it."""
+        token = parse_token(secret)
+        if token is None:
+            raise _not_valid()
+        digest = blake2b(secret.encode(), key=self._pepper, digest_size=32).digest()
+        seen = self._seen.get(digest)
+        if seen is None or time.monotonic() - seen.read_at >= FRESH:
+            seen = await self._look_once(token, digest)
+        if seen.key is None:
+            raise _not_valid()
+        self._note_use(seen.key.id)
+        return seen.key
+
+    async def _look_once(self, token: Token, digest: bytes) -> _Seen:
+        """Look a token up; callers who ask at the same time share one look."""
+        task = self._looking.get(digest)
+        if task is None:
+            task = asyncio.create_task(self._look(token, digest))
+            self._looking[digest] = task
+            task.add_done_callback(lambda done: self._looked(digest, done))
+        return await asyncio.shield(task)
+
+    def _looked(self, digest: bytes, task: asyncio.Task[_Seen]) -> None:
+        del self._looking[digest]
+        if not task.cancelled() and (error := task.exception()):
+            # Whoever waits for it gets the error; all may have gone away, though.
+            logger.debug("An API key could not be looked up: %s", error)
+
+    async def _look(self, token: Token, digest: bytes) -> _Seen:
+        """Read a token's key and remember what came of it."""
+        while True:
+            revocations, read_at = self._revocations, time.monotonic()
+            async with self._database.connection() as connection:
+                row = await connection.fetchrow(load("keys")["read"], token.id)
+            before = self._seen.get(digest)
+            fits = row is not None and before is not None and before.hash == row["hash"]
+            fits = fits or await self._hasher.check(row["hash"] if row else None, token.secret)
+            if revocations == self._revocations:
+                break
+        seen = _Seen(_key_of(row) if fits and row["good"] else None, row["hash"] if fits else None, read_at)
+        self._seen[digest] = seen
+        self._seen.move_to_end(digest)
+        if len(self._seen) > _MOST_TOKENS:
+            self._seen.popitem(last=False)
+        return seen
+
+    def _note_use(self, id_: str) -> None:
+        self._used[id_] = now()
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_uses_in_time())
+
+    async def _write_uses_in_time(self) -> None:
+        while self._used and not told_to_stop():
+            await asyncio.sleep(max(0.0, self._written_at + _USES - time.monotonic()))
+            await self._write_uses()
+
+    async def _write_uses(self) -> None:
+        used, self._written_at = dict(self._used), time.monotonic()
+        if not used:
+            return
+        try:
+            async with self._database.connection() as connection:
+                await connection.execute(load("keys")["used"], list(used), list(used.values()))
+        except KgmemError as error:
+            logger.warning("When API keys were last used could not be written, and is tried again: %s", error)
+        else:
+            self._used = {id_: at for id_, at in self._used.items() if used.get(id_) != at}
+
+
+def _key_of(row: Any) -> Key:
+    times = {name: row[name] for name in ("created_at", "expires_at", "revoked_at")}
+    return Key(
+        id=row["id"],
+        name=row["name"],
+        right=row["right"],
+        graph=row["graph"],
+        scope=row["scope"],
+        **{name: None if instant is None else iso(instant) for name, instant in times.items()},
+    )
+
+
+def _not_valid() -> Unauthenticated:
+    return Unauthenticated(
+        "The API key is not valid.",
+        mend="Send Authorization: Bearer KEY with a key in force; kgmem key create makes one.",
+    )

@@ -1,0 +1,71 @@
+"""The vitals of a database: whether it answers, and how busy it and the connections to it are."""
+
+import math
+import time
+from collections.abc import Mapping
+
+from kgmem.domain.errors import OutOfSpace
+from kgmem.domain.vitals import Figures, Health
+from kgmem.store.db.database import Database
+from kgmem.store.db.statements import statement
+
+_PROBED_EVERY = 5.0  # Seconds.
+_FAILED_COUNTS = 60.0
+
+
+class PostgresVitals:
+    """One database, seen through the pools that lead to it."""
+
+    def __init__(self, database: Database, pools: Mapping[str, Database]) -> None:
+        """Take the pool to ask through, and all pools by the names under which they are told."""
+        self._database = database
+        self._pools = pools
+        self._probed = -math.inf
+        self._full = False
+
+    async def ping(self) -> None:
+        """Return when the database has answered. Raises DatabaseUnavailable."""
+        async with self._database.connection() as connection:
+            await connection.fetchval(statement("vitals", "ping"))
+
+    async def health(self) -> Health:
+        """Say whether the disk of the database has room. Raises DatabaseUnavailable.
+
+        A sort that does not fit into its memory writes to the disk and leaves nothing behind; it is made again after
+        five seconds at the earliest. A write that failed counts for a minute: its tablespace may be another one.
+        """
+        await self.ping()
+        now = time.monotonic()
+        if now - self._probed >= _PROBED_EVERY:
+            self._probed, self._full = now, not await self._has_room()
+        failed = any(now - pool.out_of_space_at < _FAILED_COUNTS for pool in self._pools.values())
+        return Health((OutOfSpace.code,) if self._full or failed else ())
+
+    async def _has_room(self) -> bool:
+        try:
+            async with self._database.connection() as connection, connection.transaction():
+                await connection.execute(statement("vitals", "small_sort_memory"))
+                await connection.fetchval(statement("vitals", "write_to_disk"))
+        except OutOfSpace:
+            return False
+        return True
+
+    async def position(self) -> int:
+        """Give how far the database's log is written, or, of a replica, replayed: a number that only grows."""
+        async with self._database.connection() as connection:
+            return int(await connection.fetchval(statement("vitals", "position")))
+
+    async def figures(self) -> Figures:
+        """Give the counts of this moment; its own connection counts too. Raises DatabaseUnavailable."""
+        async with self._database.connection() as connection:
+            jobs = await connection.fetchrow(statement("vitals", "jobs"))
+            integrity = await connection.fetchrow(statement("vitals", "integrity"))
+            return Figures(
+                connections={name: pool.in_use for name, pool in self._pools.items()},
+                most_connections={name: pool.size for name, pool in self._pools.items()},
+                jobs=dict(jobs),
+                oldest_job_seconds=await connection.fetchval(statement("vitals", "oldest_job")),
+                passages_waiting=await connection.fetchval(statement("vitals", "passages_waiting")),
+                damages={state: integrity[state] for state in ("warning", "problem")},
+                unchecked_seconds=integrity["unchecked"],
+            )

@@ -1,0 +1,254 @@
+"""The worker: runs jobs until it is told to stop, here or on another machine, and picks up those of workers that died.
+
+It keeps going while the database is away, looks for writes of other AGE clients every two seconds (a read; a job is
+made only when there are some), and removes finished jobs after a while.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision
+from procrastinate.exceptions import JobAborted, ProcrastinateException
+from procrastinate.jobs import Job as QueuedJob
+
+from kgmem.domain.errors import KgmemError, NotFound, Unavailable
+from kgmem.domain.slices import slice_of
+from kgmem.stopping import told_to_stop
+from kgmem.store.db.statements import load
+from kgmem.store.jobs.tables import (
+    IMPORTS,
+    LONG,
+    MEDIUM,
+    QUEUE,
+    insert,
+    least_priority_of,
+    priority_of,
+    select,
+    small_of,
+    translating,
+)
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[..., Awaitable[Any]]
+
+# Tasks that come by themselves, as cron lines; the other periodic one, absorb, is asked for when there is need.
+_PERIODIC = {
+    "embed_missing": "* * * * *",
+    "facts_missing": "* * * * *",
+    "reads_missing": "* * * * *",
+    "connects_missing": "*/2 * * * *",
+    "summaries_missing": "*/5 * * * *",
+    "groups_missing": "*/5 * * * *",
+    "build_aside": "*/3 * * * *",
+    "integrity_due": "41 * * * *",
+    "tidy": "17 * * * *",
+}
+_MOST_ATTEMPTS = 100
+_LONGEST_PAUSE = 60.0
+_KEPT_HOURS = 24
+_KEPT_FAILED_HOURS = 7 * 24
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """How a worker works; times in seconds. `silence` is how long a worker may give no sign of life."""
+
+    concurrency: int = 3  # Jobs at once; from 2 on, one place is for short work alone.
+    heartbeat: float = 5.0
+    silence: float = 20.0
+    poll: float = 1.0  # After a job, those that wait for its lock wait for so long, as nothing tells of its end.
+    foreign_writes: float = 2.0
+    grace: float = 10.0
+    slice: float = 5.0  # For which a job that can be broken off keeps others waiting.
+    patience: float = 120.0  # After which a job that waits comes as early as an import.
+    places: tuple[str, ...] = ()  # Folders of files that it can reach, for jobs that need these.
+
+
+@dataclass(slots=True)
+class _Known:
+    """The jobs that this process runs, and the workers that it has been."""
+
+    jobs: set[int] = field(default_factory=set)
+    workers: set[int] = field(default_factory=set)
+
+
+class Backoff(BaseRetryStrategy):
+    """Again after 1, 2, 4, ... 60 seconds while a part is away; at once when the worker was told to stop."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
+        """Give when to try again, or None for an error that trying again does not mend."""
+        if isinstance(exception, asyncio.CancelledError):
+            return RetryDecision(retry_in={"seconds": 0})
+        if not isinstance(exception, Unavailable) or job.attempts >= _MOST_ATTEMPTS:
+            return None
+        pause = min(float(2 ** min(job.attempts, 10)), _LONGEST_PAUSE) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+        return RetryDecision(retry_in={"milliseconds": int(pause * 1000)})
+
+
+@asynccontextmanager
+async def working(app: App, handlers: Mapping[str, Handler], options: WorkerOptions) -> AsyncIterator[None]:
+    """Work beside the block; leaving it lets running jobs end, for `grace` seconds."""
+    known = _register(app, handlers, options)
+    task = asyncio.create_task(_run(app, known, options), name="kgmem worker")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def work(app: App, handlers: Mapping[str, Handler], options: WorkerOptions) -> None:
+    """Run jobs until cancelled, whatever the database does meanwhile."""
+    await _run(app, _register(app, handlers, options), options)
+
+
+def _register(app: App, handlers: Mapping[str, Handler], options: WorkerOptions) -> _Known:
+    """Make the handlers procrastinate's tasks by their names; each is called with the job's graph and arguments."""
+    known = _Known()
+
+    async def tidy() -> None:
+        await _tidy(app)
+
+    for name, handler in {**handlers, "tidy": tidy}.items():
+        periodic = name in _PERIODIC
+        task = app.task(
+            name=name,
+            pass_context=True,
+            retry=Backoff(),
+            lock=f"{name}:None" if periodic else None,
+            queueing_lock=f"{name}:None" if periodic else None,
+            priority=priority_of(name),
+        )(_task_of(app, handler, known, options))
+        if periodic:
+            app.periodic(cron=_PERIODIC[name], periodic_id=name)(task)
+    return known
+
+
+async def _run(app: App, known: _Known, options: WorkerOptions) -> None:
+    sides = [asyncio.create_task(_regularly(options.silence / 4, lambda: _put_back_lost(app, known, options)))]
+    sides.append(asyncio.create_task(_regularly(options.silence / 4, lambda: _raise_old(app, options))))
+    if "absorb" in app.tasks:
+        sides.append(asyncio.create_task(_regularly(options.foreign_writes, lambda: _ask_to_absorb(app))))
+    try:
+        await _keep_working(app, options)
+    finally:
+        for task in sides:
+            task.cancel()
+        await asyncio.gather(*sides, return_exceptions=True)
+
+
+def _task_of(app: App, handler: Handler, known: _Known, options: WorkerOptions) -> Handler:
+    queues = [QUEUE, MEDIUM, *map(small_of, options.places), *options.places]
+
+    async def run(context: JobContext, timestamp: int | None = None, **arguments: Any) -> None:  # noqa: ARG001 - cron's
+        id_, worker_id = context.job.id, context.job.worker_id
+        priority = least_priority_of(context.job.task_name)
+        able = [*queues, LONG] if context.job.queue == LONG else queues
+
+        async def others_wait() -> bool:
+            found = await select(app, "others_wait", queues=able, priority=priority, own=id_)
+            return bool(found[0]["others"])
+
+        if id_ is not None and worker_id is not None:
+            known.jobs.add(id_)
+            known.workers.add(worker_id)
+        try:
+            with slice_of(options.slice, others_wait) as own:
+                await handler(**arguments)
+            if own.unfinished:
+                await _go_on_later(app, context.job, own.pause)
+        except NotFound as error:
+            # What the job was about was deleted meanwhile, so there is nothing left to do.
+            raise JobAborted(str(error)) from error
+        finally:
+            if id_ is not None:
+                # The job's end is written after this; until then it still counts as running here.
+                asyncio.get_running_loop().call_later(60, known.jobs.discard, id_)
+
+    return run
+
+
+async def _go_on_later(app: App, job: QueuedJob, pause: float) -> None:
+    """Ask for a job again whose slice is over; it comes behind those of its class that wait."""
+    given = {name: value for name, value in job.task_kwargs.items() if name not in {"graph", "timestamp"}}
+    graph = job.task_kwargs.get("graph")
+    place = None if job.queue in {QUEUE, MEDIUM, LONG} else job.queue
+    own = None if graph is None else str(graph)
+    await insert(app, job.task_name, own, given, place=place, pause=pause, broken_off=True)
+
+
+async def _keep_working(app: App, options: WorkerOptions) -> None:
+    """Work in lanes: whatever long work and large imports do, what takes seconds has a lane that they do not take."""
+    short = [QUEUE, *map(small_of, options.places)]
+    placed = [*short, *options.places, MEDIUM]
+    lanes = [(short, 1)] if options.concurrency > 1 else []
+    lanes += [(placed, 1)] if options.concurrency > 2 else []
+    lanes.append(([*placed, LONG], options.concurrency - len(lanes)))
+    async with asyncio.TaskGroup() as group:
+        for queues, concurrency in lanes:
+            group.create_task(_keep_lane(app, options, queues, concurrency))
+
+
+async def _keep_lane(app: App, options: WorkerOptions, queues: Sequence[str], concurrency: int) -> None:
+    while not told_to_stop():
+        try:
+            with translating():
+                await app.run_worker_async(
+                    queues=list(queues),
+                    concurrency=concurrency,
+                    install_signal_handlers=False,
+                    update_heartbeat_interval=options.heartbeat,
+                    stalled_worker_timeout=options.silence,
+                    fetch_job_polling_interval=options.poll,
+                    shutdown_graceful_timeout=options.grace,
+                )
+        except (KgmemError, ProcrastinateException) as error:
+            logger.warning("The worker stopped and starts again: %s", error)
+        except Exception:
+            logger.exception("The worker stopped on an error that it does not know, and starts again.")
+        if not told_to_stop():
+            await asyncio.sleep(1)
+
+
+async def _put_back_lost(app: App, known: _Known, options: WorkerOptions) -> None:
+    now_known = {"workers": list(known.workers), "running": list(known.jobs)}
+    for row in await select(app, "put_back_lost", silence=options.silence, **now_known):
+        fate = "failed: too many workers died of it" if row["hopeless"] else "waits again"
+        logger.warning("Job %s (%s) lost its worker; it %s.", row["id"], row["task_name"], fate)
+
+
+async def _raise_old(app: App, options: WorkerOptions) -> None:
+    with translating():
+        await app.connector.execute_query_async(load("jobs")["raise_old"], priority=IMPORTS, seconds=options.patience)
+
+
+async def _ask_to_absorb(app: App) -> None:
+    found = await select(app, "foreign_writes")
+    if found[0]["waiting"]:
+        await insert(app, "absorb", None, {})
+
+
+async def _tidy(app: App) -> None:
+    with translating():
+        await app.job_manager.delete_old_jobs(_KEPT_HOURS)
+        await app.job_manager.delete_old_jobs(
+            _KEPT_FAILED_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+        )
+
+
+async def _regularly(seconds: float, step: Callable[[], Awaitable[None]]) -> None:
+    """Take a step again and again; a part that is away is waited for."""
+    while not told_to_stop():
+        await asyncio.sleep(seconds)
+        try:
+            await step()
+        except KgmemError as error:
+            logger.debug("A regular look of the worker failed and is repeated: %s", error)
+        except Exception:
+            logger.exception("A regular look of the worker failed on an error that it does not know; it is repeated.")

@@ -1,0 +1,1 @@
+"""Bulk imports: register, staging, COPY, deferred indexes and rollback."""

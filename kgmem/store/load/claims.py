@@ -1,0 +1,382 @@
+"""What a graph believes, taken back from records: found again by what it states, never by a number.
+
+Whatever is there already stays as it is, so that the same records again change nothing. Facts are taken over as they
+were held where the claims on their topic are just theirs; else the topic stays stale and is weighed.
+"""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from kgmem.domain.claims.consensus import FactState
+from kgmem.domain.claims.records import BeliefKind, BeliefRecord
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.text.resolution import pair
+from kgmem.domain.time.interval import parse_time
+from kgmem.store.claims.cited_episodes import check_cited
+from kgmem.store.claims.verdict_projection import STATE_NUMBERS
+from kgmem.store.graph.layout import Layout
+from kgmem.store.graph.records import encoded
+
+Told: TypeAlias = Mapping[str, Any]
+_Place: TypeAlias = tuple[int, str, str, str]  # The scope's number, subject, predicate, and about.
+_NUMBERS = {state.value: number for state, number in STATE_NUMBERS.items()}
+_LONGEST = 10_000  # Characters of a reason.
+
+
+@dataclass(slots=True)
+class Restored:
+    """What became of the records of one group."""
+
+    created: int = 0
+    updated: int = 0
+
+
+async def restore(connection: asyncpg.Connection, layout: Layout, records: Sequence[BeliefRecord]) -> Restored:
+    """Store records of one kind, in the caller's transaction; scopes and sources are known to the layout.
+
+    Raises InvalidInput for a record of which a part is not what kgmem writes there.
+    """
+    run = _Run(connection, layout)
+    ways: Mapping[BeliefKind, Callable[[Sequence[Told]], Awaitable[None]]] = {
+        "claim": run.claims,
+        "decision": run.decisions,
+        "fact": run.facts,
+        "correlation": run.correlations,
+        "trust": run.trust,
+        "merge": run.merges,
+        "pair": run.pairs,
+    }
+    try:
+        await ways[records[0].kind]([record.told for record in records])
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, asyncpg.DataError) as error:
+        raise InvalidInput(
+            f"A {records[0].kind} holds what kgmem does not write there ({type(error).__name__}: {str(error)[:200]}).",
+            mend="Leave out the record, or give it as an export writes it.",
+        ) from error
+    return run.done
+
+
+@dataclass(slots=True)
+class _Run:
+    connection: asyncpg.Connection
+    layout: Layout
+    done: Restored = field(default_factory=Restored)
+
+    async def claims(self, told: Sequence[Told]) -> None:
+        """Store claims as they were known, current and withdrawn ones; a withdrawn one may cite a forgotten text."""
+        current = (each for each in told if each.get("known_to") is None)
+        await check_cited(self.connection, self.layout, ((_scope(each), each.get("episode")) for each in current))
+        topics = await self._topics([_place(self.layout, each, about=_about(each)) for each in told])
+        rows = []
+        for each in told:
+            begins, ends = each.get("span") or (None, None)
+            tie = each.get("relationship") or {}
+            rows.append(
+                (
+                    topics[_place(self.layout, each, about=_about(each))], self.layout.sources[each["source"]],
+                    each.get("object"), _json(each.get("value")), each.get("valid_from"), each.get("valid_to"),
+                    float(each.get("confidence", 1.0)), each.get("episode"), begins, ends,
+                    _instant(each.get("known_from")), _instant(each.get("known_to")),
+                    bool(tie), bool(tie.get("first")), int(tie.get("apart", 0)),
+                )
+            )  # fmt: skip
+        row = await self._row("put_claims", *_columns(rows))
+        self.done.created, self.done.updated = row["created"], row["updated"]
+
+    async def decisions(self, told: Sequence[Told]) -> None:
+        """Store decisions, with what each ended."""
+        topics = await self._topics([_place(self.layout, each) for each in told if each.get("subject")])
+        claims = await self._claims_on(topics.values())
+        rows, ends = [], []
+        for each in told:
+            topic = topics[_place(self.layout, each)] if each.get("subject") else None
+            detail = each.get("detail") or {}
+            found = claims.get(topic, {}) if topic is not None else {}
+            meant = [found[ref] for ref in detail.get("claims", ()) if ref in found]
+            rows.append(
+                (
+                    self.layout.scopes[each.get("scope") or ""], topic, each["action"], _json(each.get("value")),
+                    _json(meant), each["by"], each.get("reason") or "", _json(dict(detail.get("detail") or {})),
+                    _instant(each["at"]), _instant(detail.get("ended")),
+                )
+            )  # fmt: skip
+            ends.append((topic, [str(ref) for ref in detail.get("ends", ())], rows[-1]))
+        made = await self._rows("put_decisions", *_columns(rows))
+        self.done.created = len(made)
+        if made:
+            await self._end([(topic, refs, row) for topic, refs, row in ends if refs and topic is not None])
+
+    async def _end(self, ends: Sequence[tuple[int, Sequence[str], tuple[Any, ...]]]) -> None:
+        """Note of decisions by which others they ended; one that undoes another says which."""
+        if not ends:
+            return
+        refs = await self._decisions_on(topic for topic, _, _ in ends)
+        own = {
+            (row["topic"], row["action"], row["by"], row["at"]): row["id"]
+            for row in await self._rows("decision_ids", sorted({topic for topic, _, _ in ends}))
+        }
+        pairs = [
+            (refs[topic][ref], own[topic, row[2], row[5], row[8]])
+            for topic, names, row in ends
+            for ref in names
+            if ref in refs[topic] and (topic, row[2], row[5], row[8]) in own
+        ]
+        if pairs:
+            await self._execute("decisions_ended", *_columns(pairs))
+            await self._execute("undoes", *_columns([(by, ended) for ended, by in pairs]))
+
+    async def facts(self, told: Sequence[Told]) -> None:
+        """Take over what was held of topics, where nothing else is claimed on them."""
+        places = {_place(self.layout, each): each for each in told}
+        topics = await self._topics(list(places))
+        claims = await self._claims_on(topics.values())
+        held = {row["id"]: row for row in await self._rows("held_facts", sorted(topics.values()))}
+        decisions = await self._decisions_on(topics.values())
+        taken = [
+            (topic, each["facts"])
+            for place, each in places.items()
+            if (topic := topics[place]) in held
+            and (held[topic]["stale"] or not held[topic]["held"])
+            and _is_whole(each["facts"], claims[topic], self._current.get(topic, set()))
+        ]
+        if not taken:
+            return
+        ids = [topic for topic, _ in taken]
+        await self._execute("clear_facts", ids)
+        for topic, facts in taken:
+            await self._put_facts(topic, facts, claims[topic], decisions[topic])
+        await self.connection.execute(self.layout.sql("claims", "fresh"), ids)
+        self.done.created = len(taken)
+
+    async def _put_facts(
+        self, topic: int, facts: Sequence[Told], claims: Mapping[str, int], decisions: Mapping[str, int]
+    ) -> None:
+        current = [each for each in facts if "state" in each]
+        gone = [each for each in facts if "state" not in each]
+        rows = [(topic, *_fact(each, claims, decisions), _instant(each["known_from"])) for each in current]
+        ids = [row["id"] for row in await self._rows("put_facts", *_columns(rows))] if rows else []
+        ids += [row["id"] for row in await self._rows("past_ids", len(gone))] if gone else []
+        past = [
+            (id_, topic, *_fact(each, claims, decisions), _instant(each["known_from"]), _instant(each["known_to"]))
+            for id_, fact in zip(ids, [*current, *gone], strict=True)
+            for each in fact.get("past", ())
+        ]
+        if past:
+            await self._execute("put_past_facts", *_columns(past))
+        stances = [
+            (claims[ref], id_, _stance(fact, option), float(option["probability"]), _instant(fact["known_from"]))
+            for id_, fact in zip(ids, current, strict=False)
+            for option in fact["options"]
+            for ref in option["claims"]
+        ]
+        if stances:
+            await self._execute("put_stances", *_columns(stances))
+        decided = [
+            (decisions[ref], id_)
+            for id_, fact in zip(ids, current, strict=False)
+            for ref in fact.get("decided", ())
+            if ref in decisions
+        ]
+        if decided:
+            await self._execute("decided", *_columns(decided))
+
+    async def correlations(self, told: Sequence[Told]) -> None:
+        """Store what hangs together."""
+        named: list[list[_Place]] = [
+            [
+                (self.layout.scopes[each.get("scope") or ""], str(subject), str(predicate), str(about))
+                for subject, predicate, about in each["detail"]["topics"]
+            ]
+            for each in told
+        ]
+        topics = await self._topics([place for each in named for place in each])
+        claims = await self._claims_on(topics.values())
+        rows = []
+        for each, places in zip(told, named, strict=True):
+            ids = [topics[place] for place in places]
+            meant = [
+                [claims[topic][ref] for ref in refs if ref in claims[topic]]
+                for topic, refs in zip(ids, each["detail"]["claims"], strict=True)
+            ]
+            rows.append(
+                (
+                    self.layout.scopes[each.get("scope") or ""], each["relation"], _json(ids), _json(meant),
+                    float(each.get("strength", 0.9)), bool(each["detail"].get("found")), each.get("by") or "",
+                    each.get("reason") or "", _instant(each.get("known_from")), _instant(each.get("known_to")),
+                )
+            )  # fmt: skip
+        self.done.created = len(await self._rows("put_correlations", *_columns(rows)))
+
+    async def trust(self, told: Sequence[Told]) -> None:
+        """Store what was learned of sources, of predicates and of copies, where nothing is known of them yet."""
+        for each in told:
+            scope, detail, source = self.layout.scopes[each.get("scope") or ""], each["detail"], each.get("source")
+            number = self.layout.sources[source] if source else None
+            if each["of"] == "source":
+                made = await self._standing(scope, number, each)
+            elif each["of"] == "predicate":
+                values = (
+                    str(detail["method"]),
+                    str(detail["reason"]),
+                    float(detail["wrong"]),
+                    float(detail["likeness"]),
+                )
+                made = await self._rows("put_setting", scope, each["predicate"], *values)
+            elif each["of"] == "copies":
+                other = self.layout.sources[each["other"]]
+                values_ = (float(each["trust"]), int(detail["shared"]))
+                made = await self._rows("put_copies", scope, number, other, *values_)
+            else:
+                made = await self._rows("put_run", scope, int(detail["count"]), _instant(each["known_from"]))
+            self.done.created += len(made)
+
+    async def _standing(self, scope: int, source: int | None, each: Told) -> list[Any]:
+        if each.get("trust") is None:  # Only an earlier run knew it.
+            made = await self._rows("no_past_standing", scope, source)
+        else:
+            made = await self._rows("put_standing", scope, source, *_standing(each, each["detail"]))
+        for past in each["detail"].get("past", ()) if made else ():
+            values = _standing({"trust": past["trust"], "known_from": past["from"]}, past)
+            await self._execute("put_past_standing", scope, source, *values, _instant(past["to"]))
+        return made
+
+    async def merges(self, told: Sequence[Told]) -> None:
+        """Store that entities were merged; undoing it takes what only the graph knows in which that was done."""
+        for each in told:
+            detail = each.get("detail") or {}
+            undone = detail.get("undone") or {}
+            made = await self._rows(
+                "put_merge", self.layout.scopes[each.get("scope") or ""], each["keep"], each["gone"],
+                each.get("by") or "", each.get("reason") or "", _json(_merged(detail.get("told") or {})),
+                _instant(each["at"]), _instant(undone.get("at")), undone.get("by"), undone.get("reason"),
+            )  # fmt: skip
+            self.done.created += len(made)
+
+    async def pairs(self, told: Sequence[Told]) -> None:
+        """Store which pairs are two things, where nothing is decided of them yet; the first record of a pair counts."""
+        unique: dict[tuple[int, str, str], tuple[Any, ...]] = {}
+        for each in told:
+            one, other = pair(each["one"], each["other"])
+            if one == other:
+                raise InvalidInput(f"A pair names {one[:100]!r} twice.", mend="Name two entities.")
+            detail = each.get("detail") or {}
+            parts = {str(name): float(value) for name, value in (detail.get("parts") or {}).items()}
+            vetoed = detail.get("vetoed")
+            place = (self.layout.scopes[_scope(each)], one, other)
+            unique.setdefault(
+                place,
+                (
+                    *place, float(detail.get("evidence", 0.0)), _json(parts), None if vetoed is None else str(vetoed),
+                    each.get("by") or "", each.get("reason") or "", _instant(each.get("at")),
+                ),
+            )  # fmt: skip
+        for row in await self._rows("put_pairs", *_columns([unique[place] for place in sorted(unique)])):
+            self.done.created += row["created"]
+            self.done.updated += not row["created"]
+
+    _current: dict[int, set[int]] = field(default_factory=dict)
+
+    async def _topics(self, places: Sequence[_Place]) -> dict[_Place, int]:
+        """Give the topics of places, made where they are missing, and locked."""
+        if not places:
+            return {}
+        columns = _columns(sorted(set(places)))
+        await self.connection.execute(self.layout.sql("claims", "make_topics"), *columns)
+        rows = await self.connection.fetch(self.layout.sql("claims", "lock_topics"), *columns)
+        return {(row["scope"], row["subject"], row["predicate"], row["about"]): row["id"] for row in rows}
+
+    async def _claims_on(self, topics: Any) -> dict[int, dict[str, int]]:
+        """Give the claims on topics by what they are known by: of equal ones the current."""
+        found: dict[int, dict[str, int]] = defaultdict(dict)
+        for row in await self._rows("claims_on", sorted(set(topics))):
+            found[row["topic"]][row["ref"]] = row["id"]
+            if row["current"]:
+                self._current.setdefault(row["topic"], set()).add(row["id"])
+        return found
+
+    async def _decisions_on(self, topics: Any) -> dict[int, dict[str, int]]:
+        found: dict[int, dict[str, int]] = defaultdict(dict)
+        for row in await self._rows("decisions_on", sorted(set(topics))):
+            found[row["topic"]][row["ref"]] = row["id"]
+        return found
+
+    async def _rows(self, name: str, *arguments: Any) -> list[Any]:
+        return list(await self.connection.fetch(self.layout.sql("beliefs", name), *arguments))
+
+    async def _row(self, name: str, *arguments: Any) -> Any:
+        return await self.connection.fetchrow(self.layout.sql("beliefs", name), *arguments)
+
+    async def _execute(self, name: str, *arguments: Any) -> None:
+        await self.connection.execute(self.layout.sql("beliefs", name), *arguments)
+
+
+def _scope(told: Told) -> str:
+    return told.get("scope") or ""
+
+
+def _place(layout: Layout, told: Told, *, about: str | None = None) -> _Place:
+    named = about if about is not None else told.get("about") or ""
+    return (layout.scopes[told.get("scope") or ""], told["subject"], told["predicate"], named)
+
+
+def _about(claim: Told) -> str:
+    """Give the other end, where a claim gives a value of a relationship."""
+    return claim.get("object") or "" if claim.get("value") is not None else ""
+
+
+def _is_whole(facts: Sequence[Told], claims: Mapping[str, int], current: set[int]) -> bool:
+    """Say whether facts rest on all claims that are current on their topic, and on no other."""
+    refs = {ref for fact in facts if "state" in fact for option in fact["options"] for ref in option["claims"]}
+    return refs <= claims.keys() and {claims[ref] for ref in refs} == current
+
+
+def _fact(fact: Told, claims: Mapping[str, int], decisions: Mapping[str, int]) -> tuple[Any, ...]:
+    start, end = fact["valid"]
+    options = [
+        {**option, "claims": sorted(claims[ref] for ref in option["claims"] if ref in claims)}
+        for option in fact["options"]
+    ]
+    numbers = [float(fact[name]) for name in ("probability", "trust", "supporting", "opposing")]
+    texts = (str(fact["method"])[:200], str(fact["reason"])[:_LONGEST])
+    return (
+        _instant(start), _instant(end), _json(fact["value"]), _NUMBERS[fact["state"]], *numbers, *texts, _json(options),
+        decisions.get(fact.get("decision") or ""),
+    )  # fmt: skip
+
+
+def _stance(fact: Told, option: Told) -> int:
+    """Give the state of one value of a fact, as telling_verdicts has it."""
+    if option.get("chosen") or fact["state"] == FactState.SUPERSEDED:
+        return _NUMBERS[fact["state"]]
+    lost = fact["state"] == FactState.VERIFIED or (fact.get("decision") is not None and not option["probability"])
+    return STATE_NUMBERS[FactState.INVALIDATED if lost else FactState.CONTESTED]
+
+
+def _standing(each: Told, detail: Told) -> tuple[Any, ...]:
+    return (
+        float(each["trust"]), float(detail["prior"]), int(detail["claims"]), int(detail["checked"]),
+        _json(dict(detail["domains"])), str(detail["reason"])[:_LONGEST], _instant(each["known_from"]),
+    )  # fmt: skip
+
+
+def _merged(told: Told) -> Told:
+    """Give what a merge did, of which nothing is missing."""
+    counts = {name: int(told.get(name, 0)) for name in ("moved", "doubled", "dropped")}
+    names = {name: [str(each) for each in told.get(name) or ()] for name in ("aliases", "filled")}
+    return {**counts, **names, "contested": dict(told.get("contested") or {})}
+
+
+def _instant(text: str | None) -> int | None:
+    return None if text is None else parse_time(text).start
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else encoded(value).decode()
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return list(map(list, zip(*rows, strict=True)))

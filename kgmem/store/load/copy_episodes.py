@@ -1,0 +1,75 @@
+"""Loading of episodes and sources, in the caller's transaction."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kgmem.domain.claims.records import BeliefRecord
+from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.batch import Rejection, Stated
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.statement import check_episodes
+from kgmem.store.db.savepoints import in_groups
+from kgmem.store.graph.sources import write_sources
+from kgmem.store.load.claims import restore
+from kgmem.store.load.copy_load import Load
+from kgmem.store.write.dedup import rounds_of
+from kgmem.store.write.episodes import episode_identity, write_episodes
+from kgmem.store.write.passages import Passages
+
+
+async def load_episodes(load: Load, stated: Sequence[Stated[Episode]]) -> list[Passages]:
+    """Bring episodes into label tables, index and change feed; gives the passages that are to be stored last."""
+    done: list[Passages] = []
+
+    async def put(group: Sequence[Stated[Episode]]) -> None:
+        episodes = [each.record for each in group]
+        check_episodes(episodes)
+        wanted = Passages(load.layout)
+        outcomes = [
+            await write_episodes(load.connection, wanted, [episodes[at] for at in places])
+            for places in rounds_of(episodes, episode_identity)
+        ]
+        done.append(wanted)
+        _count(load, len(group), sum(len(o.created) for o in outcomes), sum(len(o.updated) for o in outcomes))
+
+    await in_groups(load.connection, stated, put, _refusing(load))
+    await load.execute(load.sql("mark_changes"), load.import_id)
+    return done
+
+
+async def load_beliefs(load: Load, stated: Sequence[Stated[BeliefRecord]]) -> None:
+    """Store records of what the graph believes, all of one kind; one that cannot be stored costs only itself."""
+
+    async def put(group: Sequence[Stated[BeliefRecord]]) -> None:
+        done = await restore(load.connection, load.layout, [each.record for each in group])
+        created = min(done.created, len(group))
+        _count(load, len(group), created, min(done.updated, len(group) - created))
+
+    await in_groups(load.connection, stated, put, _refusing(load))
+    await load.execute(load.sql("mark_changes"), load.import_id)
+
+
+async def load_sources(load: Load, stated: Sequence[Stated[Source]]) -> None:
+    """Write entries of the registry of sources; one that stands there several times counts where it stands last."""
+
+    async def put(group: Sequence[Stated[Source]]) -> None:
+        unique = list({each.record.key: each.record for each in group}.values())
+        rows = await write_sources(load.connection, load.layout, unique)
+        created = sum(row["created"] for row in rows)
+        _count(load, len(group), created, len(rows) - created)
+
+    await in_groups(load.connection, stated, put, _refusing(load))
+
+
+def _count(load: Load, count: int, created: int, updated: int) -> None:
+    load.result.created += created
+    load.result.updated += updated
+    load.result.unchanged += count - created - updated
+
+
+def _refusing(load: Load) -> Callable[[Stated[Any], str], None]:
+    def refuse(stated: Stated[Any], reason: str) -> None:
+        rejection = Rejection(stated.file, stated.line, reason, load.describe(stated.record))
+        load.result.rejections.append(rejection)
+
+    return refuse

@@ -1,0 +1,129 @@
+"""Bulk loading: a batch of rows goes into a temporary table by COPY, and from there by set operations into the graph.
+
+What is not held yet is inserted as a whole; what is held and says the same counts as unchanged; only what merges into
+something held goes the way of single statements, in the same transaction.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+import asyncpg
+import orjson
+
+from kgmem.domain.graph.batch import BatchKind, BatchResult, Rejection
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.store.db.savepoints import in_groups
+from kgmem.store.db.statements import statement
+from kgmem.store.graph.layout import LABEL_SHIFT, Label, Layout
+from kgmem.store.graph.records import loads, others_of
+from kgmem.store.load.staging import ROW_COLUMNS, Describe, Staged
+from kgmem.store.load.staging_columns import TEXT_COLUMNS
+
+_TABLES: Mapping[BatchKind, str] = {"entity": "kgmem_entities", "relationship": "kgmem_relationships"}
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Ids for the rows of a batch: by label the one of its row number 0, which the others follow.
+
+    Where writers took some in between, `scattered` tells which number each row of a label has instead.
+    """
+
+    bases: dict[str, int] = field(default_factory=dict)
+    scattered: dict[str, Sequence[int]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Load:
+    """One batch on its way in: where it goes, which ids its rows get, and what became of it."""
+
+    connection: asyncpg.Connection
+    layout: Layout
+    kind: int  # VERTEX or EDGE.
+    numbers: Numbers  # The ids of its rows, by label or kind.
+    scopes: Mapping[str, int]
+    import_id: int
+    describe: Describe
+    worded: bool = True  # Whether relationships of it may have texts.
+    careful: bool = False  # Each row by itself, since an index refuses one of them.
+    result: BatchResult = field(default_factory=BatchResult)
+
+    @property
+    def bases(self) -> Mapping[str, int]:
+        """Give by label or kind the id that its row number 0 has."""
+        return self.numbers.bases
+
+    def sql(self, name: str, **names: str) -> str:
+        """Give one of the loader's statements."""
+        return self.layout.sql("bulk", name, **names)
+
+    def labels(self) -> list[tuple[Label, int]]:
+        """Give the labels of the rows, each with the id that its row number 0 gets."""
+        return [(self.layout.labels[self.kind, name], base) for name, base in self.bases.items()]
+
+    async def execute(self, sql: str, *arguments: Any) -> int:
+        """Run a statement; gives how many rows it touched."""
+        tag: str = await self.connection.execute(sql, *arguments)
+        return int(tag.rpartition(" ")[2])
+
+    def reject(self, row: Any, reason: str, record: Entity | Relationship) -> None:
+        """Note a row that is not taken."""
+        self.result.rejections.append(Rejection(row["file"], row["line"], reason, self.describe(record)))
+
+
+async def take_numbers(connection: asyncpg.Connection, labels: Mapping[Label, int], *, alone: bool) -> Numbers:
+    """Take as many ids of each label as asked; what is not used is lost.
+
+    `alone` keeps other loads out until the caller's transaction ends, so that the ids follow each other more often.
+    All loads lock the labels in one order: two that met in different orders would wait for each other.
+    """
+    taken = Numbers()
+    for label, count in sorted(labels.items(), key=lambda pair: pair[0].sequence):
+        if alone:
+            await connection.execute(statement("bulk", "one_at_a_time"), label.sequence)
+        row = await connection.fetchrow(statement("bulk", "take_numbers"), label.sequence, count)
+        first = 0 if row["scattered"] else row["first"]
+        taken.bases[label.name] = (label.id << LABEL_SHIFT) + first
+        if row["scattered"]:
+            taken.scattered[label.name] = row["scattered"]
+    return taken
+
+
+async def renumber(load: Load, kind: BatchKind) -> None:
+    """Give staged rows the numbers that were taken for them, where these do not follow each other."""
+    label = "label" if kind == "entity" else "kind"
+    for name, numbers in load.numbers.scattered.items():
+        await load.connection.execute(load.sql("renumber", table=_TABLES[kind], column=label), name, numbers)
+
+
+async def fill(connection: asyncpg.Connection, kind: BatchKind, staged: Staged) -> None:
+    """Put staged rows into the connection's temporary table for their kind."""
+    table = _TABLES[kind]
+    if staged.rows:
+        await connection.copy_records_to_table(table, columns=ROW_COLUMNS[kind], records=staged.rows)
+    for text in staged.texts:
+        await connection.copy_to_table(table, source=BytesIO(text), columns=TEXT_COLUMNS[kind], format="csv")
+
+
+async def merge_rows(
+    load: Load,
+    rows: Sequence[Any],
+    merge: Callable[[Sequence[Any]], Awaitable[None]],
+    record_at: Callable[[Any], Entity | Relationship],
+) -> None:
+    """Merge rows in groups, each under a savepoint; a row that cannot be merged costs only itself."""
+    await in_groups(load.connection, rows, merge, lambda row, reason: load.reject(row, reason, record_at(row)))
+
+
+def stated_properties(stored: Mapping[str, Any], removed: str | None, what: str) -> dict[str, Any]:
+    """Give the properties that a staged statement names: those it sets, and None for those it removes."""
+    names: list[str] = orjson.loads(removed) if removed else []
+    return others_of(stored, what) | dict.fromkeys(names)
+
+
+def staged(row: Any) -> dict[str, Any]:
+    """Give the properties that stand in a staged row."""
+    return loads(row["stored"])

@@ -1,0 +1,138 @@
+"""Setting indexes aside: a large load into a small graph is ten times faster when some are built at its end.
+
+Only what nothing stands on is set aside (no unique index), and only in a graph that holds little: what was held
+before is then still found, but read through. What is set aside is noted with the text that makes it again, in the same
+transaction, so nothing is forgotten when the import is killed: the next one, or a worker, builds it. It is built beside
+readers and writers, who go on meanwhile.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from kgmem.store.db.errors import RETRYABLE
+from kgmem.store.db.statements import statement
+from kgmem.store.graph.catalog import PostgresCatalog
+from kgmem.store.graph.layout import EDGE, Layout
+
+LARGE = 10_000  # From how many rows on a batch is large.
+_SMALL = 50_000  # Below how many rows a graph's tables are small.
+_TRIES = 5
+_PAUSE = 0.1  # Seconds between looks whether another process is done building.
+
+
+class Aside:
+    """Sets indexes aside and builds them again."""
+
+    def __init__(self, catalog: PostgresCatalog) -> None:
+        """Take the catalog, which knows the database."""
+        self.catalog = catalog
+        self.database = catalog.database
+        self._turn = asyncio.Lock()
+        self._considered: set[tuple[int, int]] = set()
+
+    async def consider(self, layout: Layout, kind: int, labels: Iterable[str], count: int) -> None:
+        """Set aside what a batch of so many rows would spend most of its time on, if the graph is small."""
+        if count < LARGE:
+            return
+        async with self._turn:  # Who comes second waits until it is done, and then need not maintain what is gone.
+            if (layout.id, kind) not in self._considered:
+                await self._consider(layout, kind, labels)
+                self._considered.add((layout.id, kind))
+
+    async def _consider(self, layout: Layout, kind: int, labels: Iterable[str]) -> None:
+        what = "edge" if kind == EDGE else "passage"
+        tables = [what] if kind == EDGE else [what, *layout.vector_tables()]
+        edges = [layout.labels[EDGE, name].age_name for name in labels] if kind == EDGE else []
+
+        async with self.database.connection() as connection:
+            if not await connection.fetchval(layout.sql("aside", f"few_{what}s"), _SMALL):
+                return
+            try:
+                found = list(await connection.fetch(statement("aside", "indexes"), layout.index_name, tables))
+                found += await connection.fetch(statement("aside", "indexes"), layout.age_name, edges)
+                # What another process dropped while this was read has no text any more.
+                found = [row for row in found if row["definition"] is not None]
+                if found:
+                    await _set_aside(connection, layout, found)
+            except (asyncpg.InternalServerError, *RETRYABLE):
+                # Another process drops an index, or somebody reads on and on: the load maintains what is there then.
+                await connection.execute(statement("aside", "forget_standing"), layout.id)
+        self.catalog.forget(layout.graph.name)
+
+    async def build(self, graph: str) -> int:
+        """Build what is set aside of a graph; gives how many indexes."""
+        layout = await self.catalog.layout(graph)
+        built = 0
+        if await self._held(layout):
+            async with self._builder(layout) as connection:
+                for name, definition in await self._held(layout):
+                    await _build(connection, layout, name, definition)
+                    built += 1
+        self._considered = {each for each in self._considered if each[0] != layout.id}
+        self.catalog.forget(graph)
+        return built
+
+    async def _held(self, layout: Layout) -> list[tuple[str, str]]:
+        async with self.database.connection() as connection:
+            rows = await connection.fetch(statement("aside", "held"), layout.id)
+        return [(row["name"], row["definition"]) for row in rows]
+
+    @asynccontextmanager
+    async def _builder(self, layout: Layout) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection that may take its time, to one process at a time."""
+        async with self.database.connection() as connection:
+            try:
+                await connection.execute("SET statement_timeout = 0")
+                # Looked for again and again: who waits for it inside of a statement would hold the building up.
+                while not await connection.fetchval(statement("aside", "take_turn"), layout.id):  # noqa: ASYNC110 - of others
+                    await asyncio.sleep(_PAUSE)
+                yield connection
+            finally:
+                if not connection.is_closed():  # Else both are gone already.
+                    await connection.execute(statement("aside", "give_turn"))
+                    await connection.execute("RESET statement_timeout")
+
+    async def left(self) -> Sequence[str]:
+        """Give the graphs of which an import that died has left something aside."""
+        async with self.database.connection() as connection:
+            return [row["name"] for row in await connection.fetch(statement("aside", "left"))]
+
+
+async def _set_aside(connection: asyncpg.Connection, layout: Layout, found: Sequence[asyncpg.Record]) -> None:
+    """Drop indexes that were noted before, all or none of them.
+
+    The locks come first and the commit with the same message: a DROP INDEX that is rolled back, even because this
+    process dies, leaves sessions of pg_textsearch with memory that is gone, which ends them and all others.
+    """
+    columns = [row["name"] for row in found], [row["definition"] for row in found]
+    await connection.execute(statement("aside", "note"), layout.id, *columns)
+    tables = ", ".join(dict.fromkeys(row["on"] for row in found))
+    indexes = ", ".join(row["qualified"] for row in found)
+    # Whoever reads holds this up, and all who come later wait behind it; so it waits a moment only.
+    await connection.execute(f"SET LOCAL lock_timeout = '300ms'; LOCK TABLE {tables}; DROP INDEX IF EXISTS {indexes}")
+
+
+async def _build(connection: asyncpg.Connection, layout: Layout, name: str, definition: str) -> None:
+    """Build one index beside readers and writers, and forget that it was set aside."""
+    for attempt in range(1, _TRIES + 1):
+        there = await connection.fetchrow(statement("aside", "built"), name, [layout.index_name, layout.age_name])
+        if there and there["indisvalid"]:
+            break
+        if there:  # Whoever was building it died, or met another who locks the table.
+            await connection.execute(f"DROP INDEX IF EXISTS {there['qualified']}")
+        try:
+            await connection.execute(_beside(definition))
+        except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+            break  # Its table is gone, as that of an embedding space which the graph has left.
+        except RETRYABLE:
+            if attempt == _TRIES:
+                raise
+    await connection.execute(statement("aside", "forget"), layout.id, name)
+
+
+def _beside(definition: str) -> str:
+    """Give the text of CREATE INDEX so that nobody has to wait for it."""
+    return definition.replace("CREATE INDEX ", "CREATE INDEX CONCURRENTLY ", 1)

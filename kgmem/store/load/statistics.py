@@ -1,0 +1,53 @@
+"""Statistics: what the planner knows of a table that grows by a load, long before autovacuum looks at it."""
+
+import asyncpg
+
+from kgmem.store.db.database import Database
+from kgmem.store.db.statements import statement
+from kgmem.store.graph.layout import VERTEX, Layout
+
+_LEAST = 20_000
+# At the end of a load: autovacuum would look at the table for fewer, but only within a minute.
+_LEAST_AT_END, _SHARE_AT_END = 1_000, 0.1
+
+
+class Statistics:
+    """Analyzes a graph's tables as often as they double; without that a join may be planned as for an empty table."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database."""
+        self.database = database
+        self._known: dict[tuple[int, str], int] = {}
+        self._since: dict[tuple[int, str], int] = {}
+
+    async def grow(self, layout: Layout, kind: int, rows: int) -> None:
+        """Note that so many rows were inserted, and analyze the table when it is time."""
+        table = f"{layout.index_name}.{'item' if kind == VERTEX else 'edge'}"
+        name = (layout.id, table)
+        self._since[name] = self._since.get(name, 0) + rows
+        if self._since[name] < _LEAST:
+            return
+        async with self.database.connection() as connection:
+            if name not in self._known:
+                self._known[name] = max(0, await connection.fetchval(statement("aside", "rows_known"), table))
+            if self._since[name] >= self._known[name]:
+                self._known[name] += self._since[name]
+                self._since[name] = 0
+                await _analyze(connection, table)
+
+    async def settle(self, layout: Layout) -> None:
+        """Analyze what has grown since by a tenth or more: the first queries after a load are planned for all of it."""
+        for name in [each for each in self._since if each[0] == layout.id]:
+            since = self._since.pop(name)
+            self._known.pop(name, None)
+            if since < _LEAST_AT_END:
+                continue
+            async with self.database.connection() as connection:
+                known = await connection.fetchval(statement("aside", "rows_known"), name[1])
+                if since >= _SHARE_AT_END * known:
+                    await _analyze(connection, name[1])
+
+
+async def _analyze(connection: asyncpg.Connection, table: str) -> None:
+    # While an index of the table is built it would have to wait, until its statement takes too long.
+    await connection.execute(f"ANALYZE (SKIP_LOCKED) {table}")

@@ -1,0 +1,1 @@
+"""Reads of single items, pages and the change feed."""

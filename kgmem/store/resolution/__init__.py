@@ -1,0 +1,1 @@
+"""Entity resolution: names, merge candidates, merges and their rollback."""

@@ -1,0 +1,103 @@
+"""Candidates: every arm's best items for a question, and what was held back."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from kgmem.domain.ports import Candidates
+from kgmem.store.graph.layout import EDGE, VERTEX, Layout, learn_labels, source_ids
+from kgmem.store.search import causal, siblings
+from kgmem.store.search.adjacent_turns import around
+from kgmem.store.search.pagerank import Surroundings, walk
+from kgmem.store.search.request import STANDS, SearchRequest
+from kgmem.store.search.retrievers import words_note
+from kgmem.store.search.statement import Statement, compose
+from kgmem.store.search.visibility import HELD_BACK
+
+# Per arm: twice what is asked, so that fusion sees beyond the k best of each, and at least 40.
+LEAST_CANDIDATES = 40
+# Passages of few long texts may fill an arm; then so many times as many are asked for, up to a limit.
+_WIDER, _WIDEST = 5, 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a statement told: the best value of each item by arm, why items are held back, and notes of dimensions."""
+
+    values: Mapping[str, Mapping[int, float]]
+    held_back: Mapping[int, str]
+    notes: Sequence[Any]
+
+
+async def candidates(connection: asyncpg.Connection, layout: Layout, request: SearchRequest) -> Candidates:
+    """Give each arm's candidates, greatest value first, and count what time held back.
+
+    Time is told beside each candidate, so that what it holds back can be counted; only where too few are left for an
+    answer is the same asked again with time as a filter.
+    """
+    what = request.question.what
+    if any((VERTEX, name) not in layout.labels and (EDGE, name) not in layout.labels for name in what.labels):
+        await learn_labels(connection, layout)
+    await source_ids(connection, layout, what.sources, make=False)
+    found = await _ask_widely(connection, layout, request, only_standing=False)
+    held_back = found.held_back
+    if held_back and any(len(arm) < request.question.k for arm in found.values.values()):
+        found = await _ask_widely(connection, layout, request, only_standing=True)
+    arms = {arm: sorted(values.items(), key=lambda pair: (-pair[1], pair[0])) for arm, values in found.values.items()}
+    if "words" in arms:  # BM25 gives 0 to what shares no word with the question.
+        arms["words"] = [pair for pair in arms["words"] if pair[1] > 0]
+    arms.pop("nothing", None)
+    if request.question.graph.context and not layout.is_past:
+        arms["context"] = around(layout, request.question, found.notes, arms)
+    if request.question.graph.walk:
+        arms["walk"] = walk(Surroundings.of(found.notes), layout, request.question, arms)
+    suppressed = {**Counter(held_back.values()), **words_note(layout, request), **causal.cut_note(found.notes)}
+    return Candidates(arms, suppressed, causal.paths_of(found.notes), siblings.told(found.notes))
+
+
+async def _ask_widely(
+    connection: asyncpg.Connection, layout: Layout, request: SearchRequest, *, only_standing: bool
+) -> _Found:
+    """Ask for more passages as long as those of an arm are of fewer items than the question asks for."""
+    most = max(LEAST_CANDIDATES, 2 * request.question.k)
+    while True:
+        statement = compose(layout, request, only_standing=only_standing, most=most)
+        if statement is None:
+            return _Found({}, {}, ())
+        rows = await connection.fetch(statement.sql, *statement.values)
+        found, crowded = _read(layout, statement, rows, wanted=request.question.k, most=most)
+        if not crowded or most >= _WIDEST:
+            return found
+        most = min(_WIDER * most, _WIDEST)
+
+
+def _read(layout: Layout, statement: Statement, rows: Sequence[Any], *, wanted: int, most: int) -> tuple[_Found, bool]:
+    """Give what a statement told, and whether passages of few items fill an arm, so that others found no room."""
+    found: dict[str, dict[int, float]] = {arm: {} for arm in statement.arms}
+    back: dict[str, set[int]] = {arm: set() for arm in statement.arms}
+    passages = dict.fromkeys(found, 0)
+    held_back: dict[int, str] = {}
+    notes = []
+    for row in rows:
+        arm, item = row[0], row[1]
+        values = found.get(arm)
+        if values is None:
+            if arm == "refused":
+                raise statement.refusals[item]
+            if arm == "large":
+                layout.large[item] = time.monotonic()
+            else:
+                notes.append(row)
+            continue
+        passages[arm] += 1
+        if row[3] != STANDS:
+            held_back[item] = HELD_BACK[row[3]]
+            back[arm].add(item)
+        elif item not in values or row[2] > values[item]:
+            values[item] = row[2]
+    crowded = any(count >= most and len(found[arm]) + len(back[arm]) < wanted for arm, count in passages.items())
+    return _Found(found, held_back, notes), crowded

@@ -1,0 +1,170 @@
+"""Why: causes and effects of entities, and the paths from one to another, as a dimension of the candidate statement."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import asyncpg
+
+from kgmem.domain.errors import KgmemError, NotFound, TooLarge
+from kgmem.domain.graph.scope import visible_from
+from kgmem.domain.recall.causality import MOST_ENTITIES, MOST_LINKS, Ancestry, CausalGraph, CausalNode
+from kgmem.domain.recall.path import MOST_PATHS, FoundPath
+from kgmem.domain.recall.question import When, Why
+from kgmem.store.graph.layout import Layout
+from kgmem.store.search import temporal
+from kgmem.store.search.request import Dimension, Parameters, SearchRequest
+
+NAME = "why"
+# A strength that is asked for as 0.49 is met by 0.7 x 0.7, which binary fractions put just below it.
+_ROUNDING = 1 - 1e-9
+# How a walk goes on: from which end of a relationship to which, and how the begins of cause and effect must stand.
+BACKWARDS = {"near": "target", "far": "source", "tighter": "least", "order": "<="}
+FORWARDS = {"near": "source", "far": "target", "tighter": "greatest", "order": ">="}
+_WALKS = {"causes": BACKWARDS, "effects": FORWARDS, "start": FORWARDS}
+
+
+def why(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
+    """Give the dimension of a question that asks for causes, effects or paths."""
+    asked = request.question.why
+    named = [("causes", key) for key in dict.fromkeys(asked.causes_of)]
+    named += [("effects", key) for key in dict.fromkeys(asked.effects_of)]
+    if asked.start is not None and asked.end is not None:
+        named = [("start", asked.start), ("end", asked.end)]
+    if not named:
+        return None
+    places = common_places(
+        layout, parameters, named=named, why=asked, when=request.question.when, scope=request.question.scope
+    )
+    sides = [side for side in dict.fromkeys(side for side, _ in named) if side in _WALKS]
+    tables = [layout.sql("why", "asked") % places, layout.sql("why", "kinds") % places]
+    if "start" in sides:
+        tables.append(layout.sql("why", "reach") % {**places, "edges": edges(layout, places, BACKWARDS)})
+    tables += [_walk(layout, places, side, asked) for side in sides]
+    walked = " UNION ALL ".join(layout.sql("why", "walked") % {**places, "side": side} for side in sides)
+    tables.append(layout.sql("why", "paths") % {"walked": walked})
+    tables.append(layout.sql("why", "found_paths" if "start" in sides else "scores") % places)
+    tables.append(layout.sql("why", "by_item"))
+    must = request.question.mode("why") == "must"
+    return Dimension(
+        NAME,
+        tables,
+        condition="(i.id IN (SELECT item FROM why_scores)) IS TRUE" if must else "",
+        candidates=_candidates(layout, request, paths="start" in sides),
+        value="((SELECT of FROM why_by_item) ->> i.id::text)::float8",
+        reads="SELECT item AS id FROM why_scores" if must else "",
+        notes=_notes(layout, request, places, paths="start" in sides),
+        refusals=_refusals(named),
+    )
+
+
+def common_places(
+    layout: Layout, parameters: Parameters, *, named: Sequence[tuple[str, str]], why: Why, when: When, scope: str
+) -> dict[str, str]:
+    """Give what the statements of why.sql are filled with: keys (side, key), kinds, depth, times and scopes."""
+    kinds = layout.schema().kinds.values()
+    conditions = temporal.of_links(when, parameters)
+    return {
+        "sides": parameters.add([side for side, _ in named], "text[]"),
+        "keys": parameters.add([key for _, key in named], "text[]"),
+        "causal": parameters.add([kind.name for kind in kinds if kind.causal], "text[]"),
+        "preventing": parameters.add([kind.name for kind in kinds if kind.preventing], "text[]"),
+        "depth": parameters.add(why.depth, "integer"),
+        "least": parameters.add(why.min_strength * _ROUNDING, "float8"),
+        "edge_conditions": "".join(f" AND {condition}" for condition in conditions),
+        "paths_most": str(MOST_PATHS),
+        "asked": str(len(named)),
+        "paths": parameters.add(list(visible_from(scope)), "text[]"),
+        "most": "%(most)s",
+    }
+
+
+def edges(layout: Layout, places: Mapping[str, str], way: Mapping[str, str]) -> str:
+    """Give the query of the relationships (id, far, sign, strength) that lead on from a row `w`, either way."""
+    return layout.sql("why", "edges") % {**places, **way}
+
+
+def _walk(layout: Layout, places: Mapping[str, str], side: str, asked: Why) -> str:
+    way = _WALKS[side]
+    conditions = "" if asked.any_order else layout.sql("why", "in_order") % way
+    if side == "start":
+        conditions += layout.sql("why", "towards_end") % places
+    filled = {**places, **way, "side": side, "edges": edges(layout, places, way), "conditions": conditions}
+    return layout.sql("why", "walk") % filled
+
+
+def _candidates(layout: Layout, request: SearchRequest, *, paths: bool) -> str:
+    if not paths:
+        return layout.sql("why", "candidates")
+    kinds = request.question.what.kinds
+    return layout.sql("why", "path_candidates") if not kinds or "path" in kinds else ""
+
+
+def _notes(layout: Layout, request: SearchRequest, places: Mapping[str, str], *, paths: bool) -> Sequence[str]:
+    reach_cut = layout.sql("why", "reach_cut") % places if paths else ""
+    notes = [layout.sql("why", "note_cut") % {**places, "reach_cut": reach_cut}]
+    if paths:
+        notes.append(layout.sql("why", "note_found_paths"))
+    elif request.question.explain:
+        notes.append(layout.sql("why", "note_paths"))
+    return notes
+
+
+def _refusals(named: Sequence[tuple[str, str]]) -> list[tuple[str, KgmemError]]:
+    return [
+        (
+            f"NOT EXISTS (SELECT 1 FROM why_asked WHERE place = {place})",  # noqa: S608 - no text of callers
+            NotFound(f"There is no entity {key!r} to ask the causes or effects of.", mend="Correct the key."),
+        )
+        for place, (_, key) in enumerate(named, start=1)
+    ]
+
+
+def cut_note(notes: Sequence[Any]) -> dict[str, int]:
+    """Tell that there are more paths than were followed."""
+    return {"paths_cut": 1} if any(row[0] == "paths_cut" for row in notes) else {}
+
+
+def paths_of(notes: Sequence[Any]) -> dict[int, list[FoundPath]]:
+    """Give the paths that a statement told, by the item or path that they belong to."""
+    found: dict[int, list[FoundPath]] = {}
+    for arm, item, value, _, told in notes:
+        if arm == "path":
+            entities = (len(told) + 1) // 2
+            found.setdefault(item, []).append(FoundPath(tuple(told[:entities]), tuple(told[entities:]), value))
+    return found
+
+
+# The causal structure around entities: all their causes, and all their effects where they are asked for.
+
+
+async def causal_graph(
+    connection: asyncpg.Connection, layout: Layout, asked: Ancestry, *, effects: bool
+) -> CausalGraph:
+    """Give what causes entities, also through others, by one statement. Raises NotFound, and TooLarge over a limit."""
+    keys, parameters = list(dict.fromkeys(asked.keys)), Parameters()
+    named = [("asked", key) for key in keys]
+    places = common_places(layout, parameters, named=named, why=Why(), when=asked.when, scope=asked.scope)
+    filled = {
+        **places,
+        "asked": layout.sql("why", "asked") % places,
+        "kinds": layout.sql("why", "kinds") % places,
+        "back": edges(layout, places, BACKWARDS),
+        "forth": edges(layout, places, FORWARDS),
+        "effects": parameters.add(effects, "boolean"),
+        "most": str(MOST_ENTITIES),
+        "most_links": str(MOST_LINKS),
+    }
+    sql = parameters.complete(layout.sql("why", "causal_graph") % filled)
+    rows = await connection.fetch(sql, *parameters.values)
+    found = {keys[row["id"] - 1]: row["other"] for row in rows if row["what"] == "asked"}
+    for key in keys:
+        if key not in found:
+            raise NotFound(f"There is no entity {key!r}.", mend="Correct the key, or ask in the scope that holds it.")
+    nodes = {row["id"]: CausalNode(row["id"], row["key"], row["scope"]) for row in rows if row["what"] == "node"}
+    links = [(row["id"], row["other"]) for row in rows if row["what"] == "link"]
+    if len(nodes) > MOST_ENTITIES or len(links) > MOST_LINKS:
+        raise TooLarge(
+            f"More than {MOST_ENTITIES:,} entities or {MOST_LINKS:,} links lead there.",
+            mend="Ask for fewer entities, or by recall with why.depth.",
+        )
+    return CausalGraph(nodes, sorted(link for link in set(links) if nodes.keys() >= set(link)), found)

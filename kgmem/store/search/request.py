@@ -1,0 +1,67 @@
+"""What the parts of a search share: the question as the index sees it, and what a dimension adds to the statement."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kgmem.domain.errors import KgmemError
+from kgmem.domain.graph.embedding import Vector
+from kgmem.domain.recall.question import Question
+
+_PLACE = re.compile(r"\$\d+")
+_WITH = "WITH RECURSIVE "
+STANDS = 0  # What a candidate is told to be when nothing holds it back.
+
+
+@dataclass(slots=True)
+class Parameters:
+    """The values of a statement under construction, each with its place in the text."""
+
+    values: list[Any] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+    def add(self, value: Any, type_: str) -> str:
+        """Bind a value; gives the text that stands for it."""
+        self.values.append(value)
+        self.texts.append(f"${len(self.values)}::{type_}")
+        return self.texts[-1]
+
+    def complete(self, sql: str) -> str:
+        """Give a statement (WITH RECURSIVE ...) with a place for each value: Postgres takes none that has no place."""
+        used = set(_PLACE.findall(sql))
+        unused = [text for text in self.texts if text.partition("::")[0] not in used]
+        return sql.replace(_WITH, f"{_WITH}unused AS (SELECT {', '.join(unused)}), ", 1) if unused else sql
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """A question as the index sees it: with its vector, and the labels whose past is never superseded."""
+
+    question: Question
+    vector: Vector | None
+    occurrences: Sequence[str]
+    words: bool  # Whether pg_textsearch indexes the words.
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """What a dimension (where, when, why, ...) adds to the candidate statement, in SQL without any text of callers.
+
+    `condition` and `value` speak of a row `i` of the item table. A greater value is better, and null is none at all.
+    """
+
+    name: str  # Of the arm.
+    tables: Sequence[str] = ()  # Entries of WITH, "name AS (...)", which the rest refers to.
+    condition: str = ""  # What every candidate must meet.
+    candidates: str = ""  # A query that gives (item, value, stands): what the dimension finds by itself.
+    value: str = ""  # The arm's value of a candidate, whichever arm found it.
+    # A query for the ids (id) of at least all that can meet the condition, by an index. It is read as far as it
+    # counts (narrowing.py): where it gives few, arms compare just these, so that HNSW loses nothing by a filter.
+    reads: str = ""
+    # A query (item) that chooses few out of what meets every condition of the question; only these are candidates. It
+    # has the pieces that `candidates` has; its %(filters)s tell what stands, too.
+    chooses: str = ""
+    refusals: Sequence[tuple[str, KgmemError]] = ()  # Conditions under which the question ends in an error.
+    # Queries (arm, item, value, stands, ids) for what else is told; they may read `found`, all that the arms found.
+    notes: Sequence[str] = ()

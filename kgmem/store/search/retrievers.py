@@ -1,0 +1,56 @@
+"""Arms of meaning and words: what runs, and out of which statements of recall.sql."""
+
+import time
+
+from kgmem.domain.graph.scope import visible_from
+from kgmem.store.graph.layout import Layout
+from kgmem.store.search.request import SearchRequest
+
+_LARGE_FOR = 60.0  # Seconds for which a scope that was large is taken to be large still.
+
+
+def text_arms(layout: Layout, request: SearchRequest) -> dict[str, tuple[str, ...]]:
+    """Give the arms that run for the question's text and vector, each with the statements that find its candidates."""
+    what = request.question.what
+    if layout.is_past:
+        return _then_arms(layout, request)
+    large = all_large(layout, request.question.scope)
+    arms: dict[str, tuple[str, ...]] = {}
+    if request.vector is not None and layout.vectors:
+        arms["meaning"] = ("near_many",) if large else ("near_many", "near_few")
+    if what.text and not lacks_words(layout, request):
+        if not request.words:
+            arms["words"] = ("plain_words",)
+        elif layout.wordless:
+            arms["words"] = ("words_few",)
+        else:
+            arms["words"] = ("words_many",) if large else ("words_many", "words_few")
+    return {arm: pieces for arm, pieces in arms.items() if request.question.weights.get(arm, 1.0)}
+
+
+def _then_arms(layout: Layout, request: SearchRequest) -> dict[str, tuple[str, ...]]:
+    """Give the arms that answer as of an earlier time, all of them exact."""
+    text, weights = request.question.what.text, request.question.weights
+    arms: dict[str, tuple[str, ...]] = {}
+    if request.vector is not None and layout.vectors:
+        arms["meaning"] = ("near_then",)
+    if text:
+        arms["words"] = ("words_few", "words_then") if request.words else ("plain_words",)
+    return {arm: pieces for arm, pieces in arms.items() if weights.get(arm, 1.0)}
+
+
+def words_note(layout: Layout, request: SearchRequest) -> dict[str, int]:
+    """Tell that words are not searched; whether a scope is large is known after the first search at the latest."""
+    off = request.question.what.text and lacks_words(layout, request)
+    return {"words_arm_off_index_is_being_built": 1} if off else {}
+
+
+def lacks_words(layout: Layout, request: SearchRequest) -> bool:
+    """Say whether only the text index could answer, which a large load has set aside."""
+    return layout.wordless and not layout.is_past and request.words and all_large(layout, request.question.scope)
+
+
+def all_large(layout: Layout, scope: str) -> bool:
+    """Say whether all that a scope sees was large a while ago; then nothing needs to be counted, nor read exactly."""
+    since = time.monotonic() - _LARGE_FOR
+    return all(layout.large.get(layout.scopes.get(path, -1), 0.0) > since for path in visible_from(scope))

@@ -1,0 +1,143 @@
+"""The candidate statement: the filters, the arms and the dimensions of a question in one query."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kgmem.domain.errors import KgmemError
+from kgmem.domain.graph.scope import visible_from
+from kgmem.store.db.statements import quote
+from kgmem.store.graph.layout import Layout
+from kgmem.store.search import as_of, filters, temporal
+from kgmem.store.search.adjacent_turns import context
+from kgmem.store.search.causal import why
+from kgmem.store.search.neighbourhood_filter import hops
+from kgmem.store.search.pagerank import SEEDS, walking
+from kgmem.store.search.prefilter import Narrowing, chosen, narrowing
+from kgmem.store.search.properties import properties
+from kgmem.store.search.request import STANDS, Dimension, Parameters, SearchRequest
+from kgmem.store.search.retrievers import all_large, text_arms
+from kgmem.store.search.siblings import siblings
+from kgmem.store.search.spatial import where
+from kgmem.store.search.visibility import standing, trusted
+
+Build = Callable[[Layout, SearchRequest, Parameters], Dimension | None]
+# None of a dimension of which the question asks nothing.
+_DIMENSIONS: Sequence[Build] = (
+    properties,
+    filters.labelled,
+    where,
+    why,
+    temporal.when,
+    temporal.recency,
+    trusted,
+    hops,
+    walking,
+    context,
+    siblings,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A candidate statement: rows of (arm, item, value, stands), the arms that can be among them, and its values.
+
+    Besides, rows of the arm "large" name scopes that were found large, those of "refused" the place of an error among
+    the refusals, and notes of dimensions have a fifth column, ids.
+    """
+
+    sql: str
+    values: Sequence[Any]
+    arms: Sequence[str]
+    refusals: Sequence[KgmemError] = ()
+
+
+def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most: int) -> Statement | None:
+    """Compose the statement out of its parts; every value is a parameter. None when no arm is left to run."""
+    question, parameters = request.question, Parameters()
+    names = {
+        "paths": parameters.add(list(visible_from(question.scope)), "text[]"),
+        "most": parameters.add(most, "integer"),
+    }
+    dimensions = [part for build in _DIMENSIONS if (part := build(layout, request, parameters))]
+    hard = filters.conditions(layout, question.what, parameters)
+    hard += [dimension.condition for dimension in dimensions if dimension.condition]
+    stands = standing(layout, request, parameters)
+    texts = text_arms(layout, request)
+    ranking = [dimension for dimension in dimensions if dimension.candidates or dimension.value]
+    if not texts and not any(each.candidates for each in ranking):
+        if question.what.text or request.vector is not None:
+            return None  # All that could run is away, or weighs nothing.
+        texts = {"nothing": ("nothing",)} if question.what.start else {"listed": ("listed",)}
+    if "meaning" in texts:
+        names["vector"] = parameters.add(request.vector, "halfvec")
+    if "words" in texts:
+        names["text"] = parameters.add(question.what.text, "text")
+        names["words"] = "'" + f"{quote(layout.held_name)}.passage_words".replace("'", "''") + "'"
+        names["sharing"] = as_of.sharing(layout) % names
+    names["stands"] = stands.told
+    narrow = narrowing(layout, dimensions)
+    large = all_large(layout, question.scope)
+    tables = [layout.sql("recall", "seen_large" if large else "seen") % names]
+    tables += [*(table for each in dimensions for table in each.tables), *narrow.tables]
+    for each in (each for each in dimensions if each.chooses):
+        narrow = chosen(each, {**names, **narrow.places, "filters": _all([*hard, stands.condition])})
+        tables += narrow.tables
+        hard.append("(i.id IN (SELECT id FROM chosen)) IS TRUE")
+    places = {**names, **narrow.places, "filters": _all([*hard, *([stands.condition] if only_standing else [])])}
+    parts = [] if large else [layout.sql("recall", "told_large")]
+    parts += [part for arm, pieces in texts.items() for part in _of_text(layout, arm, narrow.pieces(pieces), places)]
+    parts += [_of_dimension(each, places) for each in ranking if each.candidates]
+    if question.graph.walk:
+        by_text = texts.keys() <= {"meaning", "words"}
+        wanted = {**names, "filters": _all([stands.condition])}
+        tables.append(_seeds(layout, texts, wanted) if hard or not by_text else layout.sql("walk", "seeds_of_found"))
+    refusals = [refusal for each in dimensions for refusal in each.refusals]
+    parts += [
+        f"SELECT 'refused', {at}::bigint, 0::float8, {STANDS} WHERE {when}" for at, (when, _) in enumerate(refusals)
+    ]
+    arms = [*texts, *(each.name for each in ranking)]
+    notes = [note % places for each in dimensions for note in each.notes]
+    sql = parameters.complete(_valued(layout, tables, " UNION ALL ".join(parts), ranking, notes))
+    return Statement(sql, parameters.values, arms, [error for _, error in refusals])
+
+
+def _all(conditions: Sequence[str]) -> str:
+    return "".join(f" AND {condition}" for condition in conditions)
+
+
+def _of_text(layout: Layout, arm: str, pieces: Sequence[str], places: Mapping[str, str]) -> list[str]:
+    told = []
+    for piece in pieces:
+        file = "narrow" if piece.endswith("_narrow") else "when" if piece.endswith("_then") else "recall"
+        sql = layout.sql(file, piece, table=layout.vectors or "", held=layout.held_name) % places
+        told.append(f"SELECT '{arm}', item, -value::float8, stands FROM ({sql}) {piece}")  # noqa: S608 - no text of callers
+    return told
+
+
+def _of_dimension(dimension: Dimension, places: Mapping[str, str]) -> str:
+    return f"SELECT '{dimension.name}', item, value::float8, stands FROM ({dimension.candidates % places}) {dimension.name}_found"  # noqa: S608, E501 - no text of callers
+
+
+def _seeds(layout: Layout, texts: Mapping[str, Sequence[str]], names: Mapping[str, str]) -> str:
+    """Give the table of the entities and facts that match the question's text, whatever else it asks for."""
+    places = {**names, **Narrowing().places, "most": str(SEEDS), "filters": f"{names['filters']} AND i.kind <> 2"}
+    parts = [part for arm in ("meaning", "words") for part in _of_text(layout, arm, texts.get(arm, ()), places)]
+    parts = parts or _of_text(layout, "nothing", ("nothing",), places)
+    return f"walk_seeds (arm, item, value, stands) AS MATERIALIZED ({' UNION ALL '.join(parts)})"
+
+
+def _valued(
+    layout: Layout, tables: Sequence[str], found: str, ranking: Sequence[Dimension], notes: Sequence[str]
+) -> str:
+    """Give the whole statement; dimensions value what the other arms found, too, and tell more of it."""
+    valuing = [dimension for dimension in ranking if dimension.value]
+    if not valuing and not notes:
+        return f"WITH RECURSIVE {', '.join(tables)} {found}"
+    tables = [*tables, f"found (arm, item, value, stands) AS MATERIALIZED ({found})"]
+    values = ", ".join(f"('{each.name}', ({each.value})::float8)" for each in valuing)
+    valued = f" UNION ALL {layout.sql('recall', 'value_found') % {'values': values}}" if values else ""
+    told = f"SELECT * FROM found{valued}"  # noqa: S608 - no text of callers
+    more = "".join(f" UNION ALL ({note})" for note in notes)
+    columns = "*, NULL::bigint[] AS ids" if notes else "*"
+    return f"WITH RECURSIVE {', '.join(tables)} SELECT {columns} FROM ({told}) told{more}"  # noqa: S608 - no text of callers

@@ -1,0 +1,85 @@
+"""Standing: what of the candidates may be a hit, and by what name the rest is counted as held back."""
+
+from dataclasses import dataclass
+
+from kgmem.domain.recall.question import Question
+from kgmem.store.graph.layout import Layout
+from kgmem.store.search import as_of, states, temporal
+from kgmem.store.search.request import STANDS, Dimension, Parameters, SearchRequest
+
+_BELOW_CONSENSUS, _OTHER_TIER, _CURRENT, _INVALIDATED, _OTHER_STATE = 3, 4, 5, 6, 7
+HELD_BACK = {
+    states.SUPERSEDED: "superseded",
+    states.NOT_YET_VALID: "not_yet_valid",
+    states.PAST: "past",
+    _BELOW_CONSENSUS: "below_consensus",
+    _OTHER_TIER: "other_tier",
+    _CURRENT: "current",
+    _INVALIDATED: "invalidated",
+    _OTHER_STATE: "other_state",
+}
+_STATES = {name: number for number, name in states.NAMES.items()}
+# What merely ended is an answer; what a later statement replaced is not, and what is yet to come.
+_BY_DEFAULT = [states.CURRENT, states.PAST]
+# What consensus makes of facts, as the table of stances numbers it.
+_BELIEFS = {"verified": 1, "contested": 2, "unverified": 3, "invalidated": 5}
+_UNWEIGHED = _BELIEFS["unverified"]
+_TIERS = {"hot": 0, "warm": 1, "cold": 2, "distilled": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """SQL over an item `i`: the condition under which it stands, and the number of why it does not (0: it does)."""
+
+    condition: str
+    told: str
+
+
+def standing(layout: Layout, request: SearchRequest, parameters: Parameters) -> Standing:
+    """Give what stands: by time, by trust, by tier, and of facts by what consensus makes of them."""
+    question = request.question
+    checks = [_believed(layout, question, parameters)]
+    if question.tiers:
+        numbers = parameters.add([_TIERS[tier] for tier in question.tiers], "smallint[]")
+        checks.append((f"i.tier = ANY ({numbers})", str(_OTHER_TIER)))
+    if question.min_consensus is not None:
+        least = parameters.add(question.min_consensus, "float8")
+        trust = layout.sql("recall", "trust")
+        checks.append((f"{trust} >= {least}", str(_BELOW_CONSENSUS)))
+    if temporal.asks_now(question):  # A time that is asked for says itself what is so then.
+        checks.append(_in_time(layout, request, parameters))
+    whens = " ".join(f"WHEN ({condition}) IS NOT TRUE THEN {why}" for condition, why in checks)
+    return Standing(" AND ".join(f"({condition})" for condition, _ in checks), f"CASE {whens} ELSE {STANDS} END")
+
+
+def _in_time(layout: Layout, request: SearchRequest, parameters: Parameters) -> tuple[str, str]:
+    """Give the condition on time: the states that are asked for, else what is current or past, or tells of occurrences.
+
+    An occurrence may be yet to come: it is told as an appointment is.
+    """
+    asked = [_STATES[each] for each in request.question.states if each in _STATES]
+    state = states.state_of(layout, parameters, as_of.present(request.question.when))
+    wanted = parameters.add(asked or _BY_DEFAULT, "integer[]")
+    exempt = "" if asked else temporal.of_occurrences(layout, request, parameters)
+    why = f"CASE {state} WHEN {states.CURRENT} THEN {_CURRENT} ELSE {state} END" if asked else state
+    return f"{state} = ANY ({wanted}){exempt}", why
+
+
+def trusted(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension | None:
+    """Give the dimension of trust, which ranks what the other arms find; only of a question that gives it a weight."""
+    if not request.question.weights.get("trust"):
+        return None
+    return Dimension("trust", value=layout.sql("recall", "trust"))
+
+
+def _believed(layout: Layout, question: Question, parameters: Parameters) -> tuple[str, str]:
+    """Give the condition on facts: not invalidated, or in one of the states that are asked for.
+
+    What nobody's claims compete with is unverified; what is no fact has no such state.
+    """
+    asked = [_BELIEFS[each] for each in question.states if each in _BELIEFS]
+    held = layout.sql("recall", "stance")
+    if not asked:
+        return f"(i.kind <> 3 OR ({held}) IS DISTINCT FROM {_BELIEFS['invalidated']})", str(_INVALIDATED)
+    wanted = parameters.add(asked, "smallint[]")
+    return f"(i.kind = 3 AND coalesce(({held}), {_UNWEIGHED}::smallint) = ANY ({wanted}))", str(_OTHER_STATE)

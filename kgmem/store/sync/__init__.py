@@ -1,0 +1,1 @@
+"""The retrieval index: kept in line with foreign writes, rebuilt and repaired."""

@@ -1,0 +1,69 @@
+"""Making the facts of a graph anew: after its setting was changed, or after a migration brought facts to it."""
+
+import asyncio
+
+import asyncpg
+
+from kgmem.store.db.statements import statement
+from kgmem.store.graph.catalog import SETTINGS_KEPT, PostgresCatalog
+from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, Label, Layout, learn_labels
+from kgmem.store.write import fact_index
+from kgmem.store.write.edges import read_edges
+from kgmem.store.write.passages import Passages
+
+_BATCH = 2000
+
+
+async def make_facts(catalog: PostgresCatalog, graph: str) -> None:
+    """Bring the facts of a graph in line with its setting, in batches beside readers and writers."""
+    catalog.forget(graph)
+    # Other processes still write by the setting before, and then for as long as their transactions last.
+    await asyncio.sleep(SETTINGS_KEPT)
+    layout = await catalog.layout(graph)
+
+    async def wait(connection: asyncpg.Connection) -> None:
+        await connection.execute(layout.sql("facts", "writers_wait"))
+        await learn_labels(connection, layout)
+
+    await catalog.database.transact(wait)
+    for label in sorted(layout.by_id.values(), key=lambda each: each.id):
+        if label.kind == EDGE:
+            await _make_of_kind(catalog, layout, label)
+    await tell_made(catalog, layout)
+
+
+async def tell_made(catalog: PostgresCatalog, layout: Layout) -> None:
+    """Take facts out of the index whose edge is gone, and note that the rest is as the graph's setting says."""
+
+    async def work(connection: asyncpg.Connection) -> None:
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        gone = [row["id"] for row in await connection.fetch(layout.sql("facts", "strays"))]
+        await fact_index.drop(connection, layout, gone)
+        if layout.graph.facts == "none":
+            gone += [row["id"] for row in await connection.fetch(layout.sql("facts", "past"))]
+        await fact_index.forget(connection, layout, gone)
+        await connection.execute(statement("facts", "made"), layout.id, layout.graph.facts)
+
+    await catalog.database.transact(work)
+
+
+async def _make_of_kind(catalog: PostgresCatalog, layout: Layout, label: Label) -> None:
+    page, after = layout.sql("facts", "page", label=label.age_name), label.id << LABEL_SHIFT
+    while True:
+
+        async def work(connection: asyncpg.Connection, after: int = after) -> tuple[int | None, Layout]:
+            own = layout.apart()
+            await connection.execute("SET LOCAL statement_timeout = '10min'")
+            ids = [row["id"] for row in await connection.fetch(page, after, _BATCH, layout.graph.facts)]
+            rows = await connection.fetch(own.sql("facts", "lock"), ids)
+            wanted = Passages(own)
+            edges = await read_edges(connection, own, [row["id"] for row in rows])
+            await fact_index.keep(connection, wanted, edges, anew=True)
+            await wanted.store(connection)
+            return (ids[-1] if ids else None), own
+
+        last, learnt = await catalog.database.transact(work)
+        layout.adopt(learnt)
+        if last is None:
+            return
+        after = last

@@ -1,0 +1,406 @@
+"""The retrieval index on Postgres: search, vectors, what others wrote, and making it anew."""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+
+import asyncpg
+import orjson
+
+from kgmem.domain.errors import Conflict
+from kgmem.domain.graph.embedding import EmbeddingSpace, RefusedPassage, Vector
+from kgmem.domain.graph.entity import EPISODE, RELATIONSHIP
+from kgmem.domain.graph.graph import Graph, GraphStats
+from kgmem.domain.graph.statement import EPISODE_LABEL
+from kgmem.domain.ports import Candidates
+from kgmem.domain.recall.answer import Hit
+from kgmem.domain.recall.causality import Ancestry, CausalGraph
+from kgmem.domain.recall.fusion import Ranked
+from kgmem.domain.recall.path import FoundPath
+from kgmem.domain.recall.question import Question
+from kgmem.domain.recall.view import Neighbourhood, Subgraph
+from kgmem.store import search
+from kgmem.store.db.codecs import encode_halfvec
+from kgmem.store.db.database import Database
+from kgmem.store.db.statements import statement
+from kgmem.store.graph.catalog import PostgresCatalog, make_vectors
+from kgmem.store.graph.layout import (
+    EDGE,
+    LABEL_SHIFT,
+    VERTEX,
+    Label,
+    Layout,
+    ensure_labels,
+    learn_labels,
+    lock_labels,
+    register_foreign_labels,
+)
+from kgmem.store.graph.structure import make_missing
+from kgmem.store.search.as_of import as_known
+from kgmem.store.sync import index_sync
+from kgmem.store.sync.fact_rebuild import make_facts, tell_made
+from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard, build_anew
+from kgmem.store.sync.lexemes import Lexemes
+
+_BATCH = 2000
+_LAST_OF_ALL = 2**63 - 1
+_SWEEP_EVERY = 10.0  # Seconds between looks for vertices that another client deleted.
+
+
+class PostgresIndex:
+    """The index tables of every graph."""
+
+    def __init__(
+        self,
+        catalog: PostgresCatalog,
+        searches: Database,
+        *,
+        occurrences: Callable[[Graph], Sequence[str]],
+        guard: KeywordIndexGuard | None = None,
+    ) -> None:
+        """Take the catalog, a pool tuned for searches, what names the labels that tell of occurrences.
+
+        `guard` knows where the keyword index cannot be trusted; Postgres full text answers for words there.
+        """
+        self._guard = guard
+        self._lexemes = Lexemes(catalog.database)
+        self.catalog = catalog
+        self.database = catalog.database
+        self.searches = searches
+        self._occurrences = occurrences
+        self._swept: dict[str, tuple[float, int]] = {}
+
+    async def candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
+        """Give each arm's candidates for a question, by one statement."""
+        try:
+            return await self._candidates(graph, question, vector)
+        except asyncpg.UndefinedObjectError:
+            # A large load has set the text index aside since this process last looked.
+            self.catalog.forget(graph)
+            return await self._candidates(graph, question, vector)
+
+    async def _candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
+        if question.what.text is not None and self.catalog.words and question.weights.get("words", 1.0):
+            async with self.catalog.on(graph) as layout:
+                await self._lexemes.ensure_stored(layout, question)
+        async with self._reading(graph, question.when.known_at) as (layout, connection):
+            occurrences = self._occurrences(layout.graph)
+            words = self.catalog.words and (self._guard is None or self._guard.usable(layout.id))
+            return await search.candidates(
+                connection, layout, search.SearchRequest(question, vector, occurrences, words)
+            )
+
+    async def fetch(
+        self,
+        graph: str,
+        best: Sequence[Ranked[int]],
+        paths: Mapping[int, Sequence[FoundPath]] | None = None,
+        *,
+        question: Question,
+    ) -> Sequence[Hit]:
+        """Give the hits of these, in their order, that still stand in the label tables, by one statement."""
+        async with self._reading(graph, question.when.known_at) as (layout, connection):
+            return await search.fetch(connection, layout, best, paths or {}, question)
+
+    async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
+        """Give all causes of entities, what leads from one to another, and their effects if asked. Raises NotFound."""
+        async with self._reading(graph, asked.when.known_at) as (layout, connection):
+            return await search.causal_graph(connection, layout, asked, effects=effects)
+
+    async def neighbourhood(self, graph: str, asked: Neighbourhood) -> Subgraph:
+        """Give what lies around entities. Raises NotFound for an entity that the scope does not see."""
+        async with self._reading(graph, asked.when.known_at) as (layout, connection):
+            return await search.neighbourhood(connection, layout, asked)
+
+    @asynccontextmanager
+    async def _reading(self, graph: str, known_at: str | None) -> AsyncIterator[tuple[Layout, asyncpg.Connection]]:
+        """Lend a connection to search with, and the layout to search in: as of now, or as it was known."""
+        async with self.catalog.on(graph) as layout:
+            if known_at is None:
+                async with self.searches.connection() as connection:
+                    yield layout, connection
+            else:
+                async with self.database.connection() as connection, as_known(connection, known_at):
+                    yield layout.as_known(), connection
+
+    async def likeness(
+        self, graph: str, ids: Sequence[int], *, known_at: str | None = None
+    ) -> Mapping[tuple[int, int], float]:
+        """Give how alike items are, by the nearest two of their passages, by pairs of ids (the lesser first)."""
+        async with self._reading(graph, known_at) as (layout, connection):
+            if layout.vectors is None:
+                return {}
+            rows = await connection.fetch(layout.sql("recall", "likeness", table=layout.vectors), list(ids))
+        return {(one, other): max(0.0, value) for one, other, value in rows}
+
+    async def last_passage(self, graph: str) -> int:
+        """Give the id of the newest passage; those that are written from now on get greater ones."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            last: int = await connection.fetchval(layout.sql("recall", "last_passage"))
+            return last
+
+    async def unembedded(
+        self, graph: str, space: str, limit: int, *, last: int | None = None
+    ) -> Sequence[tuple[int, str]]:
+        """Give passages (id, body), up to the one with the id `last`, that wait for a vector of this space."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            rows = await connection.fetch(layout.sql("recall", "unembedded"), space, limit, _up_to(last))
+            return [(row["id"], row["body"]) for row in rows]
+
+    async def put_vectors(self, graph: str, space: str, vectors: Mapping[int, tuple[str, Vector]]) -> int:
+        """Store vectors by passage id; a passage whose body changed since is left waiting. Raises Conflict."""
+        async with self.catalog.on(graph) as layout:
+            sql = layout.sql("recall", "put_vectors", table=_table(layout, space))
+            bodies, embeddings = zip(*vectors.values(), strict=True) if vectors else ((), ())
+            columns = list(vectors), list(bodies), [encode_halfvec(vector) for vector in embeddings]
+
+            async def store(connection: asyncpg.Connection) -> str:
+                tag: str = await connection.execute(sql, space, *columns)
+                return tag
+
+            return int((await self.database.transact(store)).rpartition(" ")[2])
+
+    async def refuse(self, graph: str, space: str, reasons: Mapping[int, str]) -> None:
+        """Let passages wait no longer for a vector of this space, and note why, by passage id."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            await connection.execute(layout.sql("recall", "refuse"), space, list(reasons), list(reasons.values()))
+
+    async def refused(self, graph: str, limit: int) -> Sequence[RefusedPassage]:
+        """Give passages that the embedder refused, the oldest first."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            rows = await connection.fetch(layout.sql("recall", "refused"), limit)
+        kinds = {EPISODE: "episode", RELATIONSHIP: "fact"}
+        return [RefusedPassage(**{**row, "kind": kinds.get(row["kind"], "entity")}) for row in rows]
+
+    async def retry_refused(self, graph: str) -> int:
+        """Let the passages that the embedder refused wait again; gives how many."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            tag: str = await connection.execute(layout.sql("recall", "retry_refused"))
+        return int(tag.rpartition(" ")[2])
+
+    async def begin_space(self, graph: str, space: EmbeddingSpace) -> None:
+        """Open a second embedding space beside the graph's. Goes on with one that was begun before."""
+
+        async def begin(connection: asyncpg.Connection) -> None:
+            layout = await self.catalog.layout(graph)
+            if layout.next_space == space.id:
+                return
+            if layout.next_vectors:
+                await _drop_vectors(connection, layout, layout.next_vectors)
+            table = await make_vectors(connection, layout.index_name, space)
+            told = orjson.dumps(asdict(space)).decode()
+            await connection.execute(statement("catalog", "next_space"), layout.id, told, table)
+
+        self.catalog.forget(graph)
+        await self.database.transact(begin)
+        self.catalog.forget(graph)
+        layout = await self.catalog.layout(graph)
+
+        async def wait(connection: asyncpg.Connection) -> None:
+            # Behind the writers that knew nothing of the space; those that follow read of it.
+            await connection.execute(layout.sql("recall", "writers_wait"))
+            await connection.execute(layout.sql("recall", "await_space"), space.id)
+
+        await self.database.transact(wait)
+
+    async def switch_space(self, graph: str, space: str, *, last: int | None = None) -> None:
+        """Make recall answer from the new space. Raises Conflict while passages, up to the id `last`, still wait."""
+        self.catalog.forget(graph)
+        layout = await self.catalog.layout(graph)
+        if layout.next_space != space:
+            raise Conflict("That embedding space was not begun.", mend="Run kgmem index reembed again.")
+
+        async def switch(connection: asyncpg.Connection) -> None:
+            # A writer that knew only the old space may have deleted a passage, but not its new vector.
+            await connection.execute(layout.sql("recall", "writers_wait"))
+            await connection.execute(layout.sql("absorb", "lost_vectors", table=layout.next_vectors or ""))
+            await connection.execute(layout.sql("recall", "await_missing", table=layout.next_vectors or ""), space)
+            await connection.execute(layout.sql("recall", "forget_unembedded"), space)
+            if await connection.fetchval(layout.sql("recall", "waiting_for_space"), space, _up_to(last)):
+                raise Conflict("Some passages still wait for their new vectors.", mend="Run kgmem index reembed again.")
+            if layout.vectors:
+                await _drop_vectors(connection, layout, layout.vectors)
+            await connection.execute(statement("catalog", "switch_space"), layout.id)
+            await connection.execute(layout.sql("recall", "leave_space"), space)
+
+        await self.database.transact(switch)
+        self.catalog.forget(graph)
+
+    async def absorb_foreign_writes(self, graph: str | None = None) -> int:
+        """Index what other AGE clients wrote since the last call; gives how many items changed."""
+        if graph is not None:
+            return await self._absorb(graph)
+        async with self.database.connection() as connection:
+            await connection.execute(statement("absorb", "forget_dropped"))
+        return sum([await self._absorb(held.name) for held in await self.catalog.list()])
+
+    async def _absorb(self, graph: str) -> int:
+        layout = await self.catalog.layout(graph)
+        changed = 0
+        while True:
+
+            async def work(connection: asyncpg.Connection) -> tuple[int, int, Layout]:
+                own = layout.apart()
+                rows = await connection.fetch(statement("absorb", "take"), layout.id, _BATCH)
+                ids = sorted({row["id"] for row in rows})
+                return len(rows), await index_sync.Absorber(connection, own).absorb(ids) if ids else 0, own
+
+            taken, indexed, learnt = await self.database.transact(work)
+            layout.adopt(learnt)
+            changed += indexed
+            if not taken:
+                return changed + await self._sweep(layout)
+
+    async def _sweep(self, layout: Layout) -> int:
+        """Look for what another client deleted, when the label tables have seen deletions since the last look."""
+        at, seen = self._swept.get(layout.index_name, (0.0, -1))
+        if time.monotonic() - at < _SWEEP_EVERY:
+            return 0
+        async with self.database.connection() as connection:
+            deletions: int = await connection.fetchval(statement("absorb", "deletions"), layout.age_name)
+        self._swept[layout.index_name] = (time.monotonic(), deletions)
+        return await self.remove_orphans(layout) if deletions != seen else 0
+
+    async def remove_orphans(self, layout: Layout, *, endless: bool = True) -> int:
+        """Take out of the index what the label tables no longer hold; gives how many items.
+
+        `endless`: also relationships whose ends the index does not have.
+        """
+
+        async def work(connection: asyncpg.Connection) -> tuple[int, Layout]:
+            own = layout.apart()
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            await register_foreign_labels(connection, own)
+            gone = [row["id"] for row in await connection.fetch(own.sql("absorb", "lost_labels"), list(own.by_id))]
+            for label in own.by_id.values():
+                gone += [row["id"] for row in await connection.fetch(*_orphans(own, label))]
+            if endless:
+                gone += [row["id"] for row in await connection.fetch(own.sql("absorb", "endless_edges"))]
+            return await index_sync.remove(connection, own, gone), own
+
+        removed, learnt = await self.database.transact(work)
+        layout.adopt(learnt)
+        return removed
+
+    async def rebuild(self, graph: str) -> GraphStats:
+        """Make the index of a graph anew from its label tables, keeping the vectors that still fit.
+
+        Missing indexes, constraints, triggers and functions of its tables are made first.
+
+        Recall answers throughout: rows are brought in line in batches, then the search indexes are built anew.
+        """
+        layout = await self.catalog.layout(graph)
+        await ensure_labels(self.database, layout, VERTEX, [EPISODE_LABEL])
+        complete = await make_missing(self.catalog, layout)
+        # Ends that the index lost come back below: their relationships, and who states them, are not gone.
+        await self.remove_orphans(layout, endless=False)
+        # First too, since a damaged text index may refuse what is written.
+        await self._build_words(layout)
+        for label in sorted(layout.by_id.values(), key=lambda each: (each.kind, each.id)):
+            await self._rebuild_label(layout, label)
+        await self.remove_orphans(layout)
+        await tell_made(self.catalog, layout)
+        if not complete:  # Rows that stood twice kept a unique index from being made.
+            await make_missing(self.catalog, layout)
+        await self._build_property_indexes(layout)
+        await self._build_words(layout)
+        await self._build_vectors(layout)
+        return await self.catalog.stats(graph)
+
+    async def make_facts(self, graph: str) -> None:
+        """Bring the facts of a graph in line with its setting."""
+        await make_facts(self.catalog, graph)
+
+    async def without_facts(self) -> Sequence[str]:
+        """Give the graphs of which the facts are not as their setting says."""
+        async with self.database.connection() as connection:
+            return [row["name"] for row in await connection.fetch(statement("facts", "unmade"))]
+
+    async def _build_property_indexes(self, layout: Layout) -> None:
+        """Make the indexes on properties that are missing; one is left out that values stand against."""
+
+        async def work(connection: asyncpg.Connection) -> None:
+            own = layout.apart()
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            await lock_labels(connection, own)
+            await learn_labels(connection, own)
+            await self.catalog.index_properties(connection, own, own.by_id.values(), lenient=True)
+
+        await self.database.transact(work)
+
+    async def _build_words(self, layout: Layout) -> None:
+        """Build the index on texts anew."""
+
+        async def work(connection: asyncpg.Connection) -> None:
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            if self.catalog.words:
+                await build_anew(connection, layout)
+            else:
+                await connection.execute(layout.sql("index", "drop_words"))
+                await connection.execute(layout.sql("graph", "words_gin"))
+
+        await self.database.transact(work)
+
+    async def _build_vectors(self, layout: Layout) -> None:
+        """Build the indexes on vectors anew, without those whose passage is gone."""
+
+        async def work(connection: asyncpg.Connection) -> None:
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute(layout.sql("absorb", "lost_waiting"))
+            await connection.execute(layout.sql("lexemes", "forget_orphans"))
+            for table in layout.vector_tables():
+                await connection.execute(layout.sql("absorb", "lost_vectors", table=table))
+                await _reindex(connection, layout, f"{table}_hnsw")
+
+        await self.database.transact(work)
+
+    async def _rebuild_label(self, layout: Layout, label: Label) -> None:
+        page = layout.sql("absorb", "page_of_ids", label=label.age_name)
+        after = label.id << LABEL_SHIFT
+        while True:
+
+            async def work(connection: asyncpg.Connection, after: int = after) -> tuple[list[int], Layout]:
+                own = layout.apart()
+                ids = [row["id"] for row in await connection.fetch(page, after, _BATCH)]
+                await index_sync.Absorber(connection, own, anew=True).absorb(ids)
+                return ids, own
+
+            ids, learnt = await self.database.transact(work)
+            layout.adopt(learnt)
+            if not ids:
+                return
+            after = ids[-1]
+
+
+async def _drop_vectors(connection: asyncpg.Connection, layout: Layout, table: str) -> None:
+    """Drop the vectors of a space, those of earlier texts too: nothing can be compared with them any more."""
+    await connection.execute(layout.sql("recall", "drop_vectors", table=table))
+    await connection.execute(layout.sql("past", "forget_vectors"), table)
+
+
+async def _reindex(connection: asyncpg.Connection, layout: Layout, which: str) -> None:
+    """Build an index anew, unless a large load has set it aside and builds it itself."""
+    with contextlib.suppress(asyncpg.UndefinedTableError):
+        async with connection.transaction():
+            await connection.execute(layout.sql("index", "reindex", which=which))
+
+
+def _up_to(last: int | None) -> int:
+    return _LAST_OF_ALL if last is None else last
+
+
+def _table(layout: Layout, space: str) -> str:
+    if layout.graph.space and layout.graph.space.id == space and layout.vectors:
+        return layout.vectors
+    if layout.next_space == space and layout.next_vectors:
+        return layout.next_vectors
+    raise Conflict("The graph is not in that embedding space any more.", mend="Embed anew in its present space.")
+
+
+def _orphans(layout: Layout, label: Label) -> tuple[str, *tuple[int, ...]]:
+    if label.kind == EDGE:
+        return layout.sql("absorb", "orphan_edges", label=label.age_name), label.id
+    first = label.id << LABEL_SHIFT
+    return layout.sql("absorb", "orphan_items", label=label.age_name), first, first + (1 << LABEL_SHIFT)

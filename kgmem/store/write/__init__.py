@@ -1,0 +1,1 @@
+"""Writes: vertices, edges, episodes and passages in the caller's transaction, and their deletion."""

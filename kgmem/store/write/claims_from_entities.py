@@ -1,0 +1,110 @@
+"""Claims of properties: an entity that is written with a source states its weighed properties for that source.
+
+What the entity shows of such a property is the consensus. A source's newer value replaces its own older one; a value
+that comes with a verdict of its own (`consensus`, as an export writes it) is nobody's statement.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from kgmem.domain.graph.entity import Entity
+from kgmem.store.graph.layout import Layout
+from kgmem.store.graph.records import encoded, merge_entity, others_of, stored_name, text_of
+
+CONSENSUS = "consensus"  # The property of an entity that tells of its other properties how far they are believed.
+
+
+class Property(NamedTuple):
+    """What a source states of one property of an entity."""
+
+    scope: int
+    subject: str
+    predicate: str
+    value: str  # As JSON.
+    source: int
+
+
+def weighed_properties(layout: Layout) -> frozenset[str]:
+    """Give the properties of entities that are weighed: those with a rule, of which one value holds at a time."""
+    schema = layout.schema()
+    return frozenset(name for name, rule in schema.rules.items() if name not in schema.kinds and not rule.several)
+
+
+def merged(layout: Layout, held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
+    """Give what a vertex holds after a statement: of weighed properties what it held, until they are weighed anew.
+
+    A source that adds nothing else is not named in the place of the one that is.
+    """
+    after = merge_entity(held, stated)
+    if not held or stated.source is None:
+        return after
+    told = {name for name in weighed_properties(layout) if stated.properties.get(name) is not None}
+    if not told:
+        return after
+    kept = {stored_name(name, "entity") for name in told} & held.keys()
+    after |= {name: held[name] for name in kept}
+    if isinstance(held.get("source"), str) and {**after, "source": held["source"]} == held:
+        after["source"] = held["source"]
+    return after
+
+
+def said_by(layout: Layout, stated: Iterable[Entity]) -> list[Property]:
+    """Give what statements say of weighed properties for their sources."""
+    names = weighed_properties(layout)
+    return [
+        Property(layout.scopes[each.scope], each.key, name, encoded(value).decode(), layout.sources[each.source])
+        for each in stated
+        if names and each.source in layout.sources and each.source is not None
+        for name, value in _own(each.properties, names)
+    ]
+
+
+def said_in(layout: Layout, scope: int, key: str, stored: Mapping[str, Any]) -> list[Property]:
+    """Give what a stored entity says of weighed properties for the source that it names."""
+    names = weighed_properties(layout)
+    source = layout.sources.get(text_of(stored, "source") or "") if names else None
+    if source is None:
+        return []
+    own = others_of(stored, "entity")
+    return [
+        Property(scope, key, name, encoded(own[name]).decode(), source)
+        for name in sorted(names & own.keys())
+        if own[name] is not None
+    ]
+
+
+def _own(properties: Mapping[str, Any], names: frozenset[str]) -> list[tuple[str, Any]]:
+    verdicts = properties.get(CONSENSUS)
+    copied = verdicts.keys() if isinstance(verdicts, Mapping) else ()
+    return [
+        (name, value)
+        for name, value in properties.items()
+        if name in names and value is not None and name not in copied
+    ]
+
+
+async def lock_topics(connection: asyncpg.Connection, layout: Layout, said: Sequence[Property]) -> None:
+    """Lock the topics that statements will make stale, before their entities: in the order of who weighs them."""
+    if said:
+        places = sorted({(each.scope, each.subject, each.predicate) for each in said})
+        columns = map(list, zip(*places, strict=True))
+        names = sorted({each.predicate for each in said})
+        await connection.execute(layout.sql("claims", "lock_said_topics"), names, *columns)
+
+
+async def record(
+    connection: asyncpg.Connection, layout: Layout, said: Sequence[Property], *, whole: bool = False
+) -> set[tuple[int, str]]:
+    """Record what sources state of properties; gives the entities (scope, key) of which something is new.
+
+    `whole`: all that is stored was given, so that a value which only shows the consensus is no new statement of a
+    source that has stated its own.
+    """
+    if not said:
+        return set()
+    columns = list(map(list, zip(*said, strict=True)))
+    await connection.execute(layout.sql("claims", "make_topics"), columns[0], columns[1], columns[2], [""] * len(said))
+    rows = await connection.fetch(layout.sql("claims", "say_properties"), *columns, whole)
+    return {(row["scope"], row["subject"]) for row in rows}

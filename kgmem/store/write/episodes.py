@@ -1,0 +1,109 @@
+"""Writing episodes: vertices with their passages, and edges to the entities that they mention."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+
+import asyncpg
+
+from kgmem.domain.graph.entity import EPISODE
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.statement import EPISODE_LABEL
+from kgmem.store.db.database import Database
+from kgmem.store.graph.layout import EDGE, VERTEX, Layout, ensure_labels
+from kgmem.store.graph.records import encoded, merge_episode
+from kgmem.store.write.edges import write_edges
+from kgmem.store.write.passages import Passages
+from kgmem.store.write.rows import episode_row
+from kgmem.store.write.vertices import Outcome, Statement, write_vertices
+from kgmem.turns import each
+
+# Asking for episodes to be read, in the transaction that stores them.
+
+
+async def ask(
+    connection: asyncpg.Connection, layout: Layout, episodes: Sequence[Episode], ids: Mapping[int, int]
+) -> None:
+    """Let those of these episodes be read of which the graph's setting or they themselves say so; `ids` by place."""
+    setting = layout.graph.extraction
+    wanted = {
+        ids[at]: digest_of(episode)
+        for at, episode in enumerate(episodes)
+        if at in ids and setting != "off" and (episode.extract or setting == "all")
+    }
+    if wanted:
+        await connection.execute(layout.sql("reading", "ask"), list(wanted), list(wanted.values()))
+
+
+def digest_of(episode: Episode) -> int:
+    """Give the hash of what reading an episode depends on."""
+    told = (
+        episode.text, episode.occurred_at, episode.speaker, episode.session, episode.source, episode.title,
+    )  # fmt: skip
+    return int.from_bytes(blake2b(encoded(told), digest_size=8).digest(), "big", signed=True)
+
+
+MENTIONS = "MENTIONS"
+
+
+async def write_episodes(connection: asyncpg.Connection, passages: Passages, episodes: Sequence[Episode]) -> Outcome:
+    """Store a batch of episodes (each scope and key once), in the caller's transaction. Raises UnknownEntities."""
+    statements = await each(_statement, episodes)
+    outcome = await write_vertices(connection, passages, EPISODE, statements)
+    await _mention(connection, passages, episodes, outcome)
+    await ask(connection, passages.layout, episodes, outcome.ids)
+    return outcome
+
+
+async def ensure_episode_labels(database: Database, layout: Layout, episodes: Iterable[Episode]) -> None:
+    """Make the labels that episodes need, before the transaction that stores them."""
+    await ensure_labels(database, layout, VERTEX, [EPISODE_LABEL])
+    if any(episode.mentions for episode in episodes):
+        await ensure_labels(database, layout, EDGE, [MENTIONS])
+
+
+def episode_identity(episode: Episode) -> tuple[str, str]:
+    """Give what makes an episode the same one within a batch."""
+    return episode.scope, episode_key(episode)
+
+
+def episode_key(episode: Episode) -> str:
+    """Give an episode's key: its own, or a hash of what it says, when, where and by whom."""
+    if episode.key is not None:
+        return episode.key
+    told = (episode.text, episode.occurred_at, episode.speaker, episode.session, episode.source)
+    return "episode-" + blake2b(encoded(told), digest_size=10).hexdigest()
+
+
+def _statement(episode: Episode) -> Statement:
+    key = episode_key(episode)
+    fields = {n: getattr(episode, n) for n in episode.__slots__ if n not in {"version", "id", "known_from", "extract"}}
+    return Statement(
+        scope=episode.scope,
+        key=key,
+        label=EPISODE_LABEL,
+        merge=lambda held: merge_episode(held, episode, key),
+        row=episode_row,
+        digest=_digest(encoded(fields)),
+        source=episode.source,
+        version=episode.version,
+    )
+
+
+async def _mention(
+    connection: asyncpg.Connection, passages: Passages, episodes: Sequence[Episode], outcome: Outcome
+) -> None:
+    """Write the edges from episodes to the entities that they mention."""
+    pairs = {
+        (outcome.ids[at], key): Relationship(MENTIONS, "", key, scope=episode.scope, source=episode.source)
+        for at, episode in enumerate(episodes)
+        for key in episode.mentions
+    }
+    if pairs:
+        items = list(pairs.values())
+        starts = [id_ for id_, _ in pairs]
+        await write_edges(connection, passages, items, starts=starts)
+
+
+def _digest(data: bytes) -> int:
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "big", signed=True)

@@ -1,0 +1,100 @@
+"""Combining: small writes that meet are committed together, so that many callers share one commit."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from kgmem.callers import for_nobody
+from kgmem.domain.errors import Unavailable
+from kgmem.domain.graph.entity import WriteResult
+
+Item = TypeVar("Item")
+Outcomes = list[tuple[int, int, str]]  # Per item: id, version, and what became of it.
+SMALL, LARGEST = 20, 500
+
+
+@dataclass(slots=True)
+class _Queue(Generic[Item]):
+    waiting: deque[tuple[Sequence[Item], "asyncio.Future[Outcomes]"]] = field(default_factory=deque)
+    running: bool = False
+
+
+class Combiner(Generic[Item]):
+    """Runs `write` for one request at a time per graph, or for all that gathered while the last one ran.
+
+    Everything a caller sees is as if its request had run alone: an error concerns only the request that caused it,
+    and no answer comes before its commit.
+    """
+
+    def __init__(self, write: Callable[[str, Sequence[Item]], Awaitable[Outcomes]]) -> None:
+        """Take what writes a batch in one transaction; of items with one identity the later merges into the earlier."""
+        self._write = write
+        self._queues: dict[str, _Queue[Item]] = defaultdict(_Queue)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def put(self, graph: str, items: Sequence[Item], *, alone: bool) -> WriteResult:
+        """Write items; large requests, and those that must run alone, go their own way."""
+        if alone or len(items) > SMALL:
+            return tally(await self._write(graph, items))
+        queue = self._queues[graph]
+        future: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
+        queue.waiting.append((items, future))
+        if not queue.running:
+            queue.running = True
+            task = asyncio.create_task(self._drain(graph, queue), context=for_nobody())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return tally(await future)
+
+    async def _drain(self, graph: str, queue: _Queue[Item]) -> None:
+        try:
+            while queue.waiting:
+                await self._run(graph, self._gather(queue))
+        finally:
+            queue.running = False
+            if not queue.waiting:
+                self._queues.pop(graph, None)
+
+    def _gather(self, queue: _Queue[Item]) -> list[tuple[Sequence[Item], "asyncio.Future[Outcomes]"]]:
+        """Take waiting requests, the oldest first, up to the largest batch."""
+        taken: list[tuple[Sequence[Item], asyncio.Future[Outcomes]]] = []
+        size = 0
+        while queue.waiting and (not taken or size + len(queue.waiting[0][0]) <= LARGEST):
+            taken.append(queue.waiting.popleft())
+            size += len(taken[-1][0])
+        return taken
+
+    async def _run(self, graph: str, requests: list[tuple[Sequence[Item], "asyncio.Future[Outcomes]"]]) -> None:
+        try:
+            outcomes = await self._write(graph, [item for items, _ in requests for item in items])
+        except BaseException as error:
+            apart = len(requests) > 1 and isinstance(error, Exception) and not isinstance(error, Unavailable)
+            if not apart:
+                for _, future in requests:
+                    if not future.done():
+                        future.set_exception(error)
+                if not isinstance(error, Exception):
+                    raise
+                return
+            for request in requests:
+                await self._run(graph, [request])
+            return
+        at = 0
+        for items, future in requests:
+            if not future.done():
+                future.set_result(outcomes[at : at + len(items)])
+            at += len(items)
+
+
+def tally(outcomes: Outcomes) -> WriteResult:
+    """Count what became of the items of one request."""
+    became = [what for _, _, what in outcomes]
+    return WriteResult(
+        created=became.count("created"),
+        updated=became.count("updated"),
+        unchanged=became.count("unchanged"),
+        ids=[id_ for id_, _, _ in outcomes],
+        versions=[version for _, version, _ in outcomes],
+    )
