@@ -91,6 +91,7 @@ async def run_upload(parts: Ports, graph: str, import_: int) -> None:
     if await _comes_later(parts, held) and put_off(_PAUSE):
         return
     await parts.imports.start(import_)
+    broken_off = False
     try:
         broken_off = await _run(parts, held, uploads.files(held.upload))
     except (Unavailable, Conflict) as error:
