@@ -28,6 +28,14 @@ def test_a_file_is_decompressed_by_what_it_holds(tmp_path: Path, pack: Any) -> N
         assert opened.position() == opened.size == path.stat().st_size
 
 
+def test_a_file_that_another_thread_has_closed_was_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id\n1\n")
+    with open_file(path) as opened:
+        opened.raw.close()
+        assert opened.position() == opened.size
+
+
 def test_several_compressed_parts_are_read_as_one(tmp_path: Path) -> None:
     for pack in (gzip.compress, lzma.compress):
         path = tmp_path / "x"

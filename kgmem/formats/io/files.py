@@ -33,7 +33,12 @@ class OpenFile:
 
     def position(self) -> int:
         """Give how many of the file's own bytes were read; 0 for a pipe."""
-        return self.raw.tell() if self.size is not None else 0
+        if self.size is None:
+            return 0
+        try:
+            return self.raw.tell()
+        except (OSError, ValueError):  # The thread that read it has closed it meanwhile, at its end.
+            return self.size
 
 
 @contextmanager
