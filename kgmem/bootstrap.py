@@ -1,4 +1,4 @@
-"""The wiring: builds the façade out of the settings. Nobody else names an implementation."""
+"""Bootstrap: builds the façade out of the settings. Nobody else names an implementation."""
 
 import asyncio
 import logging

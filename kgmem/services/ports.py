@@ -1,4 +1,4 @@
-"""The ports that the services work with, handed in once by the wiring."""
+"""The ports that the services work with, handed in once by the bootstrap."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
