@@ -7,6 +7,7 @@ ends with the child's exit code. So a command takes a tenth of the time that it 
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,8 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Reads neither site-packages nor the environment, which makes it start in some milliseconds.
-SHIM = """#!{python} -ISE
-import json, os, socket, sys
+SHIM = """import json, os, socket, sys
 conn = socket.socket(socket.AF_UNIX)
 conn.connect({address!r})
 told = json.dumps([{name!r}, sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
@@ -40,7 +40,11 @@ def forks(folder: Path, *, extraction: bool) -> Iterator[Path]:
     commands = folder / "bin"
     commands.mkdir()
     for name in ("kgmem", "python"):
-        (commands / name).write_text(SHIM.format(python=sys.executable, address=address, name=name))
+        script = folder / f"{name}.py"
+        script.write_text(SHIM.format(address=address, name=name))
+        # A shell's, since the first line of a script cannot name a program in a folder with a space in its name.
+        start = shlex.join([sys.executable, "-ISE", str(script)])
+        (commands / name).write_text(f'#!/bin/sh\nexec {start} "$@"\n')
         (commands / name).chmod(0o755)
     try:
         while not Path(address).exists():
