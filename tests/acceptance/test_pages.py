@@ -6,6 +6,7 @@ The requests of docs/rest.md are sent by test_rest_documentation.py, which knows
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import time
@@ -179,7 +180,7 @@ def _play_python(name: str, several: list[Block], player: Player, folder: Path) 
     if several:
         file = folder / f"{name}-{several[0].line}.json"
         file.write_text(json.dumps([[f"{name}:{block.line}", player.substituted(block.text)] for block in several]))
-        player.shell(f"python {ROOT / 'tests' / 'page_python.py'} {file}", folder)
+        player.shell(shlex.join(["python", str(ROOT / "tests" / "page_python.py"), str(file)]), folder)
 
 
 def _play_block(name: str, block: Block, player: Player, folder: Path) -> None:
@@ -196,7 +197,7 @@ def _play_block(name: str, block: Block, player: Player, folder: Path) -> None:
         if called and "asyncio.run(" not in text:
             text += "\n\nimport asyncio\n" + "".join(f"asyncio.run({each}())\n" for each in called)
         file.write_text(text)
-        player.shell(f"python {file} hash 3", folder)
+        player.shell(shlex.join(["python", str(file), "hash", "3"]), folder)
     elif block.language == "cypher":
         for query in re.split(r";\s*\n", text.strip().rstrip(";")):
             (folder / "query.cypher").write_text(query)
