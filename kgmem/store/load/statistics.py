@@ -24,21 +24,24 @@ class Statistics:
         """Note that so many rows were inserted, and analyze the table when it is time."""
         table = f"{layout.index_name}.{'item' if kind == VERTEX else 'edge'}"
         name = (layout.id, table)
-        self._since[name] = self._since.get(name, 0) + rows
-        if self._since[name] < _LEAST:
+        since = self._since[name] = self._since.get(name, 0) + rows
+        if since < _LEAST:
             return
         async with self.database.connection() as connection:
-            if name not in self._known:
-                self._known[name] = max(0, await connection.fetchval(statement("aside", "rows_known"), table))
-            if self._since[name] >= self._known[name]:
-                self._known[name] += self._since[name]
-                self._since[name] = 0
+            known = self._known.get(name)
+            if known is None:
+                known = max(0, await connection.fetchval(statement("aside", "rows_known"), table))
+                self._known[name] = known
+            if since >= known:
+                # Other imports of the graph may have added to it meanwhile, or ended.
+                self._known[name] = known + since
+                self._since[name] = max(0, self._since.get(name, since) - since)
                 await _analyze(connection, table)
 
     async def settle(self, layout: Layout) -> None:
         """Analyze what has grown since by a tenth or more: the first queries after a load are planned for all of it."""
         for name in [each for each in self._since if each[0] == layout.id]:
-            since = self._since.pop(name)
+            since = self._since.pop(name, 0)
             self._known.pop(name, None)
             if since < _LEAST_AT_END:
                 continue
