@@ -127,7 +127,7 @@ async def _build(connection: asyncpg.Connection, layout: Layout, name: str, defi
             await connection.execute(_beside(definition))
         except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
             break  # Its table is gone, as that of an embedding space which the graph has left.
-        except RETRYABLE:
+        except (asyncpg.DuplicateTableError, *RETRYABLE):  # A rebuild of the whole index may have made it meanwhile.
             if attempt == _TRIES:
                 raise
     await connection.execute(statement("aside", "forget"), layout.id, name)
