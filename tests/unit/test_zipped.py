@@ -1,9 +1,12 @@
 """Zip files: read whole, and refused when they are made to harm."""
 
+import errno
 import gzip
 import io
 import struct
 import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -99,3 +102,13 @@ def test_a_damaged_zip_file_is_refused(harm: str) -> None:
         raw = bytearray(b"key\na\n")
     with pytest.raises(InvalidInput, match=r"no zip file|cannot be unpacked"):
         read(bytes(raw))
+
+
+def test_an_error_of_the_machine_is_not_taken_for_a_damaged_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> Iterator[Located]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+        yield
+
+    monkeypatch.setattr(zip_files, "format_of", lambda name: replace(format_of(name), read=full))
+    with pytest.raises(OSError, match="No space left"):
+        read(packed({"a.jsonl": b"{}"}))

@@ -1,5 +1,6 @@
 """Zip files: what kgmem's exports of several files are packed into, and any other files that kgmem reads."""
 
+import errno
 import io
 import lzma
 import os
@@ -122,6 +123,9 @@ def _plain(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[Binary
         with archive.open(member) as packed, open_file(cast(BinaryIO, _Forward(packed))) as opened:
             yield opened.stream
     except _BROKEN as error:
+        # What seeks to nowhere is damaged; any other number is an error of this machine, such as a full disk.
+        if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
+            raise
         raise InvalidInput(f"{name} cannot be unpacked: {error}.", mend="Make or fetch the file again.") from error
     except InvalidInput as error:
         raise type(error)(f"{name}: {error.message}", mend=error.mend, **error.facts) from error

@@ -1,6 +1,6 @@
 """Records as vertices and edges, and back, for graph formats that know nothing else.
 
-An entity is a vertex and a relationship an edge (see foreign). Episodes and sources become vertices too, which a
+An entity is a vertex and a relationship an edge. Episodes and sources become vertices too, which a
 property marks as what they are, so that a graph written whole is read back whole.
 """
 

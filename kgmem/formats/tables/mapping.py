@@ -2,7 +2,7 @@
 
 [[table]]
 files = "people*.csv"            # Which files; left out, every file.
-delimiter = ";"                  # And the other options of tables (table_options.py).
+delimiter = ";"                  # And the other options of tables (options.py).
 types = { born = "date" }        # What cells are; else the first rows tell.
 [[table.entity]]                 # What a row makes; also relationship, episode, source.
 key = "Person:{id}"

@@ -65,7 +65,7 @@ class Result:
     rows: Sequence[Sequence[Any]]
     counters: Counters
     writes: bool
-    plan: Mapping[str, Any] | None = None  # Of EXPLAIN and PROFILE; see explaining.py.
+    plan: Mapping[str, Any] | None = None  # Of EXPLAIN and PROFILE; see explain.py.
     graphs: tuple[str, ...] = ()  # That it ran on.
 
 

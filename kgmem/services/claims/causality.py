@@ -34,7 +34,7 @@ async def ancestry(parts: Ports, graph: str, asked: Ancestry) -> Lineage:
 
 
 async def _worked_out(name: str, found: CausalGraph, asked: Any) -> Any:
-    """Run a function of separating.py in a thread; networkx comes in with the first."""
+    """Run a function of d_separation.py in a thread; networkx comes in with the first."""
 
     def work() -> Any:
         return getattr(import_module("kgmem.services.claims.d_separation"), name)(found, asked)

@@ -42,7 +42,8 @@ _SETTINGS = {
 
 
 # pg_textsearch before 1.5 keeps what was written last in memory, where a search is four times slower than in its
-# segments and from where it is lost with a crash (words.py): about 10,000 passages at the most, instead of all.
+# segments and from where it is lost with a crash (sync/keyword_index_repair.py): about 10,000 passages at the most,
+# instead of all.
 # Newer versions do not have the setting.
 _ON_CONNECT = """
     SELECT count(set_config(name, '200000', false)) FROM pg_settings

@@ -11,7 +11,8 @@ from kgmem.store.db.errors import translating
 
 OLDEST_SERVER, NEWEST_SERVER = 16, 18
 
-# From this version on pg_textsearch writes everything through the WAL; see words.py for what is done before it.
+# From this version on pg_textsearch writes everything through the WAL. What is done before it stands in
+# sync/keyword_index_repair.py.
 BM25_IN_WAL = "1.5"
 # The oldest version of each extension that kgmem works with.
 REQUIRED: Mapping[str, str] = {"age": "1.7", "vector": "0.8"}

@@ -27,7 +27,7 @@ _PAGE: Final = 200
 
 
 class PostgresSummaries:
-    """Versions of summaries; what is deleted takes those along that were made of it (deleting.py)."""
+    """Versions of summaries; what is deleted takes those along that were made of it (write/delete.py)."""
 
     def __init__(self, catalog: PostgresCatalog) -> None:
         """Take the catalog, which knows the database."""

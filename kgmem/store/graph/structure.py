@@ -25,7 +25,7 @@ from kgmem.store.graph.layout import EDGE, Label, Layout, learn_labels, then_of
 logger = logging.getLogger(__name__)
 
 Renamed = Callable[[str], str]  # From the text about the tables of a new graph to the same about the graph's own.
-KEYWORD_INDEX = "passage_words"  # Has a maker of its own (words.py), and a test of its own: keyword_index.
+KEYWORD_INDEX = "passage_words"  # Made by sync/keyword_index_repair.py, checked by keyword_index.
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Staging columns: many plain records at once as the text that COPY reads.
 
 The columns are Arrow's, which takes 43 MB of memory and a third of a second to load, so what works on them
-(staging_arrow.py) comes in with the first columns: a server that imports nothing does without.
+(arrow_copy.py) comes in with the first columns: a server that imports nothing does without.
 """
 
 from collections import Counter

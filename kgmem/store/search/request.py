@@ -57,7 +57,7 @@ class Dimension:
     candidates: str = ""  # A query that gives (item, value, stands): what the dimension finds by itself.
     value: str = ""  # The arm's value of a candidate, whichever arm found it.
     # A query for the ids (id) of at least all that can meet the condition, by an index. It is read as far as it
-    # counts (narrowing.py): where it gives few, arms compare just these, so that HNSW loses nothing by a filter.
+    # counts (prefilter.py): where it gives few, arms compare just these, so that HNSW loses nothing by a filter.
     reads: str = ""
     # A query (item) that chooses few out of what meets every condition of the question; only these are candidates. It
     # has the pieces that `candidates` has; its %(filters)s tell what stands, too.

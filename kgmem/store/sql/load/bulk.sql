@@ -302,7 +302,7 @@ FROM kgmem_found f WHERE f.kind = $1 %(new)s
 AND EXISTS (SELECT 1 FROM {index}.edge e WHERE e.id = f.id)
 
 -- name: insert_facts
--- What is said in JSON of 900 characters fits into one passage. Blank is what facts.py calls so. What was merged into
+-- What is said in JSON of 900 characters fits into one passage. Blank is what write/fact_index.py calls so. What was merged into
 -- something else of the batch is a fact already.
 WITH said AS MATERIALIZED (
     SELECT f.id, f.scope, f.origin, f.valid, f.stored::jsonb->>'text' AS body
