@@ -66,3 +66,38 @@ async def test_a_node_without_a_label_is_found_among_all_tables(memory: Memory) 
         assert found == [["L3", "L4"]]
     assert await rows(memory, "MATCH (a {n: $n}) RETURN labels(a)", {"n": 7000}, limits=_FEW) == [[]]
     assert await rows(memory, "UNWIND [7000, 3] AS n MATCH (a {n: n}) RETURN a.n", limits=_FEW) == [7000, 3]
+
+
+async def test_ends_that_one_property_names_are_found_together(memory: Memory) -> None:
+    text = "MATCH p = allShortestPaths((a %s)-[:NEXT*]-(b %s)) RETURN length(p)"
+    for one, other, expected in [
+        ("{n: 3}", "{n: 5.0}", [2]),
+        ("{n: 3.0}", "{n: 5, name: 'node 5'}", [2]),
+        (":L3 {n: 3}", ":L3 {n: 19}", [16]),
+        (":L3 {n: 3}", ":L3 {n: 4}", []),
+        ("{n: 3}", "{n: null}", []),
+        ("{n: 3, name: 'node 4'}", "{n: 4}", []),
+        ("{n: 3}", "{name: 'node 5'}", [2]),
+        ("{n: 3}", "{n: '4'}", []),
+    ]:
+        assert await rows(memory, text % (one, other), writes=False, limits=_FEW) == expected, (one, other)
+    same = "MATCH (a {n: 3}), (b {n: 3}) RETURN a = b"
+    assert await rows(memory, same, writes=False, limits=_FEW) == [True]
+    many = ", ".join(f"(a{n} {{n: {n if n % 2 else float(n)}}})" for n in range(1, 13))
+    for count in (4, 8, 9, 12):
+        text = f"MATCH {', '.join(many.split(', ')[:count])} RETURN a1.n + a{count}.n"
+        assert await rows(memory, text, writes=False, limits=_FEW) == [1 + count], count
+
+
+async def test_paths_through_a_node_with_more_around_it_than_is_read_at_once(memory: Memory) -> None:
+    await asked(memory, "MATCH (a {n: 0}) UNWIND range(1, 2100) AS i CREATE (a)-[:SPOKE]->(:Rim {rim: i})")
+    text = "MATCH p = %s((a %s)-[*]-(b %s)) RETURN count(p), min(length(p))"
+    for one, other, expected in [
+        ("{rim: 7}", "{rim: 8}", (1, 2)),
+        ("{n: 0}", "{rim: 9}", (1, 1)),
+        ("{rim: 9}", "{n: 3}", (1, 4)),
+        ("{n: -1}", "{rim: 9}", (0, None)),
+        ("{rim: 9}", "{n: -1}", (0, None)),
+    ]:
+        for function in ("shortestPath", "allShortestPaths"):
+            assert await rows(memory, text % (function, one, other), writes=False) == [expected], (function, one, other)

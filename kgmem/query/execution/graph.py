@@ -12,6 +12,8 @@ from kgmem.query.values import Node, Relationship
 
 # What leads on: a node, a relationship of it, and the node behind that.
 Hop = tuple[int, int, int]
+# One step of a search from two ends: whether it goes backwards, from the last node, and what it finds.
+Level = tuple[bool, Sequence[Hop]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,12 @@ class GraphTransaction(Protocol):
     async def expand(self, link: LinkPart, nodes: Collection[int], *, backwards: bool) -> Sequence[Hop]:
         """Give what leads on from nodes along a link, or against it if `backwards`."""
 
-    async def around(self, link: LinkPart, first: int, last: int) -> Sequence[Sequence[Hop]] | None:
-        """Give what leads on from a node along a link, and from there; then the same against it from another node.
+    async def around(self, link: LinkPart, first: int, last: int, *, shortest: bool) -> Sequence[Level]:
+        """Give what leads on from a node along a link, and what leads to another, level by level, asked at once.
 
-        That is what four times `expand` gives, asked at once; None where there is too much of it.
+        That is what `expand` gives for the one, for the other, and for what was found there; nothing where it is too
+        much. With `shortest` it is enough for the shortest paths between the two of up to three relationships: where
+        there is such a path, relationships that are part of none may be missing.
         """
 
     async def nodes(self, ids: Collection[int]) -> Mapping[int, Node]:

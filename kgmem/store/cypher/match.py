@@ -14,6 +14,7 @@ from kgmem.query.planning.steps import LinkPart, NodePart, Order, Pattern
 from kgmem.query.values.agtype import to_agtype
 from kgmem.query.values.comparison import group_key
 from kgmem.store.cypher.composed_sql import Parameters
+from kgmem.store.cypher.expansion import NEVER, asked_of_edge, one_way, visible
 from kgmem.store.cypher.labels import kinds_of, lean_condition, node_condition, tables_of
 from kgmem.store.cypher.ordering import ordered
 from kgmem.store.cypher.properties import chosen, property_of
@@ -22,9 +23,11 @@ from kgmem.store.cypher.result_shapes import Shapes
 from kgmem.store.db.statements import quote
 from kgmem.store.graph.layout import LABEL_SHIFT, Label, Layout
 
-_SELECT, _NEVER = "SELECT", "false"
+_SELECT = "SELECT"
 _EVERY_VERTEX = "_ag_label_vertex"  # AGE's table of all vertices, which those of the labels inherit from.
 _MOST_TABLES = 12  # How many tables a node is read out of of which nothing is asked but its labels.
+# How many values are compared one by one: a longer list Postgres hashes, where equal numbers of two forms differ.
+_MOST_TOGETHER = 8
 _EXACT = 2**53  # Up to here an integer is one float, and a float of no fraction one integer.
 _FILE = "cypher"
 
@@ -50,6 +53,7 @@ class MatchStatement:
     conditions: list[str] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)  # What gives the id of a node or link, by name.
     rows: dict[str, str] = field(default_factory=dict)  # The aliases of tables that have properties, by name.
+    shared: dict[str, str] = field(default_factory=dict)  # Tables of the nodes that are looked up together, by alias.
     has_input: bool = False
     answers: bool = True  # Whether all conditions are in the statement.
     shapes: Shapes = field(init=False)
@@ -74,6 +78,8 @@ class MatchStatement:
             parts += ["FROM", ", ".join(tables)]
         if self.conditions:
             parts += ["WHERE", " AND ".join(self.conditions)]
+        if self.shared:
+            parts.insert(0, f"WITH {', '.join(self.shared.values())}")
         keys = [*([1] if self.has_input else []), *range(4, len(columns) + 1)]
         if self.sought.folded and keys:
             parts += ["GROUP BY", ", ".join(map(str, keys))]
@@ -216,13 +222,15 @@ class MatchStatement:
         alias = f"n{number}"
         asked = self._asked(node.name)
         inside = [each for each in asked if each.column is None]
-        parts = (
-            " AND ".join([self._part("label_rows", label=table), *self._all_met(inside, "t.properties")])
-            for table in tables
-        )
-        rows = " UNION ALL ".join(parts)
         outside = [each for each in asked if each.column is not None]
-        if not outside and any(each.operator == "=" for each in inside):
+        together = self._together(node, tables)
+        if together:
+            rows = " AND ".join(
+                [self._part("shared_rows") % {"rows": together}, *self._all_met(inside, "t.properties")]
+            )
+        else:
+            rows = self._rows_where(tables, self._all_met(inside, "t.properties"))
+        if not together and not outside and any(each.operator == "=" for each in inside):
             # Read once: where Postgres expects too few rows elsewhere, it would read these tables for each of those.
             rows = self._part("read_once") % {"rows": rows}
         self.tables.append(f"({rows}) {alias}")
@@ -230,6 +238,36 @@ class MatchStatement:
         self.ids[node.name] = f"{alias}.id"
         self.rows[node.name] = alias
         return True
+
+    def _rows_where(self, tables: Sequence[str], conditions: Sequence[str]) -> str:
+        """Give the SQL of the rows of tables that meet conditions."""
+        parts = (" AND ".join([self._part("label_rows", label=table), *conditions]) for table in tables)
+        return " UNION ALL ".join(parts)
+
+    def _together(self, node: NodePart, tables: Sequence[str]) -> str:
+        """Give the alias of the rows of all nodes that are looked up in the same tables by the same property.
+
+        They are read once for all of these nodes. Empty where the node is the only one.
+        """
+        if self.sought.order is not None:
+            return ""
+        for asked in self._asked(node.name):
+            alike = [
+                each
+                for each in self.sought.conditions
+                if (each.property, each.operator, each.column) == (asked.property, "=", None)
+                and any(other.name == each.name and other.labels == node.labels for other in self.pattern.nodes)
+            ]
+            if asked not in alike or len({each.name for each in alike}) == 1 or len(alike) > _MOST_TOGETHER:
+                continue
+            alias = f"s{self.sought.conditions.index(alike[0])}"
+            if alias not in self.shared:
+                wanted = (partial(_constant_of, self.sought.conditions.index(each)) for each in alike)
+                values = ", ".join(self.parameters.add(each, "agtype") for each in wanted)
+                met = f"{property_of('t.properties', asked.property)} = ANY (ARRAY[{values}])"
+                self.shared[alias] = f"{alias} AS MATERIALIZED ({self._rows_where(tables, [met])})"
+            return alias
+        return ""
 
     def _tables_of(self, node: NodePart) -> list[Label]:
         """Give the labels in whose tables a node may be."""
@@ -270,10 +308,10 @@ class MatchStatement:
                 self.conditions.append(f"{alias}.id = {known}")
             self.conditions += (node_condition(self.layout, each, alias, self.parameters) for each in node.labels)
             if self.scopes is not None:
-                self.conditions.append(self._visible(alias))
+                self.conditions.append(visible(alias, self.scopes))
         if node.name not in self.rows and self._asked(node.name):
             properties = self._properties(node)
-            self.conditions += self._all_met(self._asked(node.name), properties) if properties else [_NEVER]
+            self.conditions += self._all_met(self._asked(node.name), properties) if properties else [NEVER]
 
     def _bears(self, alias: str, node: NodePart) -> str:
         """Give the condition that a row bears its labels: by its table, where no node of that has further ones.
@@ -286,9 +324,6 @@ class MatchStatement:
         sure = [str(label.id) for label in own if label.id not in self.further]
         stored = f"EXISTS (SELECT FROM {self._table('item')} {alias} WHERE {alias}.id = {id_} AND {labels})"
         return f"({id_} >> {LABEL_SHIFT} IN ({','.join(sure)}) OR {stored})" if sure else stored
-
-    def _visible(self, alias: str) -> str:
-        return f"{alias}.scope = ANY ('{{{','.join(str(int(each)) for each in self.scopes or ())}}}'::integer[])"
 
     def _join(self, node: str, expression: str) -> None:
         """Let a node be what an expression gives."""
@@ -312,18 +347,7 @@ class MatchStatement:
         self._join(link.name, f"{alias}.id")
         self._join(link.left, left)
         self._join(link.right, right)
-        self.conditions += self.asked_of_edge(alias, link)
-
-    def asked_of_edge(self, alias: str, link: LinkPart) -> list[str]:
-        """Give the conditions on an edge that may be a link: its type and its scope."""
-        found = []
-        kinds = kinds_of(self.layout, link.types)
-        if kinds is not None:
-            numbers = ",".join(map(str, kinds))
-            found.append(f"{alias}.kind IN ({numbers})" if kinds else _NEVER)
-        if self.scopes is not None:
-            found.append(self._visible(alias))
-        return found
+        self.conditions += asked_of_edge(self.layout, alias, link, self.scopes)
 
     def _chain(self, number: int, link: LinkPart) -> None:
         alias = f"e{number}"
@@ -357,7 +381,8 @@ class MatchStatement:
         }
 
     def _next_edges(self, link: LinkPart, *, backwards: bool) -> str:
-        return one_way(self.layout, link, "next", self.asked_of_edge("x", link), backwards=backwards)
+        asked = asked_of_edge(self.layout, "x", link, self.scopes)
+        return one_way(self.layout, link, "next", asked, backwards=backwards)
 
     def _unique(self) -> None:
         """Let no relationship be two of the pattern's, unless the types tell that already."""
@@ -376,31 +401,6 @@ class MatchStatement:
     def _differ(self, one: LinkPart, other: LinkPart) -> bool:
         kinds, others = kinds_of(self.layout, one.types), kinds_of(self.layout, other.types)
         return kinds is not None and others is not None and not set(kinds) & set(others)
-
-
-def expansion(layout: Layout, link: LinkPart, scopes: Sequence[int] | None, *, backwards: bool) -> str:
-    """Give the SQL of what leads on from nodes ($1) along a link: the node, the edge, and the node behind it."""
-    statement = MatchStatement(layout, MatchQuery(Pattern((), (link,), (), (), (), ()), (), 1, {}), scopes)
-    return one_way(layout, link, "expand", statement.asked_of_edge("x", link), backwards=backwards)
-
-
-def surroundings(layout: Layout, link: LinkPart, scopes: Sequence[int] | None, most: int) -> str:
-    """Give the SQL of two levels from a node ($1) along a link, and of two from another ($2) against it."""
-    parts = []
-    for number, backwards in enumerate((False, True)):
-        level = f"({expansion(layout, link, scopes, backwards=backwards)})"
-        names = {"first": level.replace("$1", f"ARRAY[${number + 1}::bigint]"), "next": level.replace("$1", "n.nodes")}
-        parts.append(layout.sql(_FILE, "two_levels") % {**names, "number": 2 * number, "most": most})
-    return " UNION ALL ".join(parts)
-
-
-def one_way(layout: Layout, link: LinkPart, what: str, asked: Sequence[str], *, backwards: bool) -> str:
-    """Give the SQL of the edges that lead on along a link, or against it if `backwards`."""
-    told = {"asked": "".join(f" AND {each}" for each in asked)}
-    out, into = layout.sql(_FILE, f"{what}_out") % told, layout.sql(_FILE, f"{what}_in") % told
-    if link.direction == "both":
-        return f"{out} UNION ALL {into} AND x.source <> x.target"
-    return out if (link.direction == "out") != backwards else into
 
 
 def _ids_of(name: str, sought: MatchQuery) -> list[int | None]:

@@ -10,10 +10,10 @@ import asyncpg
 import orjson
 
 from kgmem.domain.schema.index import NamedIndex
-from kgmem.query.execution.graph import AskedAgain, Hop, MatchQuery, MatchRows, NewNode, NewRelationship
+from kgmem.query.execution.graph import AskedAgain, Hop, Level, MatchQuery, MatchRows, NewNode, NewRelationship
 from kgmem.query.planning.steps import LinkPart
 from kgmem.query.values import Node, Relationship
-from kgmem.store.cypher.match import expansion, surroundings
+from kgmem.store.cypher.expansion import expansion, surroundings
 from kgmem.store.cypher.read import Reader, know_names
 from kgmem.store.cypher.result_shapes import Seen
 from kgmem.store.cypher.search import Searcher
@@ -143,14 +143,19 @@ class PostgresTransaction:
         text = expansion(self.layout, link, self._numbers, backwards=backwards)
         return [(row[0], row[1], row[2]) for row in await self.connection.fetch(text, list(nodes))]
 
-    async def around(self, link: LinkPart, first: int, last: int) -> Sequence[Sequence[Hop]] | None:
-        """Give two levels of what leads on from a node along a link, and two from another against it."""
+    async def around(self, link: LinkPart, first: int, last: int, *, shortest: bool) -> Sequence[Level]:
+        """Give what leads on from a node along a link, and what leads to another, level by level."""
         self._ask()
-        text = surroundings(self.layout, link, self._numbers, _MOST_AROUND)
+        text = surroundings(self.layout, link, self._numbers, _MOST_AROUND, shortest=shortest)
         levels: tuple[list[Hop], ...] = ([], [], [], [])
-        for row in await self.connection.fetch(text, first, last):
-            levels[row[0]].append((row[1], row[2], row[3]))
-        return None if any(len(level) >= _MOST_AROUND for level in levels) else levels
+        for level, here, id_, there in await self.connection.fetch(text, first, last):
+            levels[level].append((here, id_, there))
+        if any(len(level) >= _MOST_AROUND for level in levels):
+            return ()
+        ahead, back, ahead_next, back_next = levels
+        nearer = [(False, ahead_next)] if len(ahead) <= len(back) else [(True, back_next)]
+        further = nearer if shortest else [(False, ahead_next), (True, back_next)]
+        return [(False, ahead), (True, back), *further]
 
     async def nodes(self, ids: Collection[int]) -> Mapping[int, Node]:
         """Give nodes by id; those that are gone are missing."""

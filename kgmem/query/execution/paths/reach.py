@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from kgmem.query.evaluation.environment import Row
 from kgmem.query.execution.executor import Run
-from kgmem.query.execution.graph import Hop
+from kgmem.query.execution.graph import Hop, Level
 from kgmem.query.planning.steps import NODES_NAME, Search
 from kgmem.query.tree.expressions import ListPredicate
 from kgmem.query.values import Node
@@ -51,7 +51,7 @@ class Reach:
     met: bool = False  # Whether a node is reached from both ends, and so a path known.
     _paused: int = 0
     _passed: dict[int, bool] = field(default_factory=dict)  # Whether a node may be part of a path.
-    _near: dict[tuple[bool, int], Sequence[Hop]] = field(default_factory=dict)  # By side and depth: read beforehand.
+    _near: list[Level] = field(default_factory=list)  # What was read beforehand, in the order of going there.
 
     @classmethod
     def between(cls, run: Run, asked: Search, row: Row, at: int) -> "Reach":
@@ -83,13 +83,24 @@ class Reach:
         """How long a path may be so that all its relationships are known; there is no end where all is known."""
         return self.ahead.depth + self.back.depth
 
+    async def look_around(self, *, shortest: bool) -> None:
+        """Read up to two levels from each end at once, where that is not too much: most paths are short.
+
+        With `shortest` nothing else than the shortest paths will be asked for.
+        """
+        link, row = self.asked.link, self.row
+        asked = row[link.left].id, row[link.right].id
+        self._near = list(await self.run.transaction.around(link, *asked, shortest=shortest))
+
     async def grow(self) -> Side:
         """Go one level further from the end that has less before it; gives its side."""
         side = self.ahead if len(self.ahead.frontier) <= len(self.back.frontier) else self.back
-        if not self.depth:
-            await self._look_around()
+        near: Sequence[Hop] | None = None
+        if self._near:
+            backwards, near = self._near.pop(0)
+            side = self.back if backwards else self.ahead
         level: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for here, id_, there in await self._leads(side.frontier, backwards=side.backwards):
+        for here, id_, there in await self._leads(side.frontier, backwards=side.backwards, near=near):
             if there not in side.distance:
                 level[there].append((id_, here))
         side.depth += 1
@@ -113,16 +124,9 @@ class Reach:
         if self._paused % _PAUSE == 0:
             await self.run.turn()
 
-    async def _look_around(self) -> None:
-        """Read two levels from each end at once, where that is not too much: most paths are short."""
-        link, row = self.asked.link, self.row
-        levels = await self.run.transaction.around(link, row[link.left].id, row[link.right].id)
-        for number, level in enumerate(levels or ()):
-            self._near[number > 1, number % 2] = level
-
-    async def _leads(self, nodes: Collection[int], *, backwards: bool) -> Sequence[Hop]:
-        side = self.back if backwards else self.ahead
-        near = self._near.pop((backwards, side.depth), None) if nodes is side.frontier else None
+    async def _leads(
+        self, nodes: Collection[int], *, backwards: bool, near: Sequence[Hop] | None = None
+    ) -> Sequence[Hop]:
         found = (
             [each for each in near if each[0] in nodes]  # Not beyond what is excluded.
             if near is not None

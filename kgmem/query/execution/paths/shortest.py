@@ -36,6 +36,8 @@ class Trails:
     async def __call__(self) -> AsyncIterator[Chain]:
         """Give the relationships of each trail, the shortest trails first."""
         reach, link = self.reach, self.reach.asked.link
+        if not reach.depth:
+            await reach.look_around(shortest=False)
         self._parts = [(0, True, (), self.first, ())]
         while self._parts:
             length = self._parts[0][0]
@@ -221,6 +223,8 @@ async def _chains(reach: Reach, number: Wanted) -> Sequence[Chain]:
 async def _least(reach: Reach, most: int | None) -> Sequence[Chain]:
     """Give the chains of the least length, at most `most`: from both ends, level by level, until they meet."""
     ahead, back, longest = reach.ahead, reach.back, reach.asked.link.most
+    asked = reach.asked
+    await reach.look_around(shortest=not (asked.conditions or asked.node_conditions or asked.predicates))
     while not reach.closed and (longest is None or reach.depth < longest):
         side = await reach.grow()
         other = back if side is ahead else ahead

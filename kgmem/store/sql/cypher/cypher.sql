@@ -43,11 +43,25 @@ SELECT x.source, x.id, x.target FROM {index}.edge x WHERE x.source = ANY ($1::bi
 -- name: expand_in
 SELECT x.target, x.id, x.source FROM {index}.edge x WHERE x.target = ANY ($1::bigint[])%(asked)s
 
--- name: two_levels
-(WITH one (here, id, there) AS MATERIALIZED (SELECT * FROM %(first)s o LIMIT %(most)s),
-      n (nodes) AS MATERIALIZED (SELECT array_agg(DISTINCT there) FROM one WHERE (SELECT count(*) FROM one) < %(most)s)
- SELECT %(number)s AS level, here, id, there FROM one
- UNION ALL SELECT %(number)s + 1, t.* FROM n CROSS JOIN LATERAL (SELECT * FROM %(next)s t LIMIT %(most)s) t)
+-- name: surroundings
+-- Level by level from a node ($1), and against the direction from another ($2): a1, b1, a2, b2.
+WITH a1 (here, id, there) AS MATERIALIZED (SELECT * FROM (%(ahead)s) o LIMIT %(most)s),
+     b1 (here, id, there) AS MATERIALIZED (SELECT * FROM (%(back)s) o LIMIT %(most)s),
+     one AS MATERIALIZED (
+        SELECT a, b, na, nb, na >= %(most)s OR nb >= %(most)s AS far, %(met)s AS met
+        FROM (SELECT array_agg(DISTINCT there) AS a, count(*) AS na FROM a1) a,
+             (SELECT array_agg(DISTINCT there) AS b, count(*) AS nb FROM b1) b),
+     a2 (here, id, there) AS MATERIALIZED (
+        SELECT t.* FROM one CROSS JOIN LATERAL (SELECT * FROM (%(ahead_next)s) t LIMIT %(most)s) t
+        WHERE NOT one.far AND %(a2_needed)s),
+     b2 (here, id, there) AS MATERIALIZED (
+        SELECT t.* FROM one CROSS JOIN LATERAL (SELECT * FROM (%(back_next)s) t LIMIT %(most)s) t
+        WHERE NOT one.far AND %(b2_needed)s),
+     two AS MATERIALIZED (SELECT %(met_next)s AS met)
+SELECT 0 AS level, here, a1.id, there FROM a1, one WHERE %(a1_kept)s
+UNION ALL SELECT 1, here, b1.id, there FROM b1, one WHERE %(b1_kept)s
+UNION ALL SELECT 2, here, a2.id, there FROM a2, two WHERE %(a2_kept)s
+UNION ALL SELECT 3, here, b2.id, there FROM b2, two WHERE %(b2_kept)s
 
 -- name: known_from
 -- Of any version: a later one changes what is known, not since when.
@@ -61,6 +75,9 @@ SELECT min(known_from) FROM (
 
 -- name: label_rows
 SELECT t.id::text::bigint AS id, t.properties FROM {graph}.{label} t WHERE true
+
+-- name: shared_rows
+SELECT t.id, t.properties FROM %(rows)s t WHERE true
 
 -- name: read_once
 WITH n AS MATERIALIZED (%(rows)s) SELECT * FROM n
