@@ -9,7 +9,7 @@ from kgmem.store.graph.layout import Layout
 NEVER = "false"
 _FILE = "cypher"
 # Which rows of a second level are read, and which rows of each level are given: all, or with `shortest` what may be
-# part of a path of up to three relationships where there is one, and else one second level, of the end with less around.
+# part of a path of up to three relationships. Where there is no such path, the second level of one end is given.
 _EVERYTHING = {
     "met": "false",
     "met_next": "false",
