@@ -121,6 +121,40 @@ async def test_a_group_without_an_end_stops_where_all_was_gone_along(memory: Mem
     assert await _asked(memory, query) == expected
 
 
+async def test_what_is_found_from_the_right_end_is_told_from_left_to_right(memory: Memory) -> None:
+    steps = _hop(both=True, allowed=lambda a, w, _: a > 0 or w > 1)
+    ways = [(s, *way) for s in WORLD for way in _trails(steps, s, 1, 3)]
+    group = "(part = (a)-[r]-(b) WHERE a.x > 0 OR r.w > 1)"
+    for end in ("(t:N {n: 3})", "(t) WHERE t.n = 3"):
+        found = await _asked(
+            memory,
+            f"MATCH p = (s) {group}{{1,3}} {end} RETURN s.n, {_LISTS}, t.n, [v IN nodes(p) | v.n], "
+            "[q IN part | [v IN nodes(q) | v.n]]",
+        )
+        expected = Counter(
+            (s, *(told := _told(t, "a", "r", "b")), e, (s, *told[2]), tuple(zip(told[0], told[2], strict=True)))
+            for s, t, e, _ in ways
+            if e == 3
+        )
+        assert expected.total() > 5
+        assert found == expected
+    # The first repetition says where the path begins, and the last where it ends.
+    trails = [_told(t, "a", "r", "b") for s in WORLD for t, _, _ in _trails(_hop(both=True), s, 1, 2)]
+    for condition, place, n in (("a.n = 2", 0, 2), ("b.n = 3", 2, 3)):
+        found = await _asked(memory, f"MATCH ((a)-[r]-(b) WHERE {condition}){{1,2}} RETURN {_LISTS}")
+        assert found == Counter(told for told in trails if set(told[place]) == {n})
+
+
+async def test_a_group_of_one_relationship_is_a_link_that_repeats(memory: Memory) -> None:
+    for link, group in (("-[r:R]->{1,3}", "(()-[r:R]->()){1,3}"), ("-[r]-{0,2}", "(()-[r]-()){0,2}")):
+        text = "MATCH p = (s:N)%s(t:N) RETURN s.n, [q IN r | q.e], t.n, length(p)"
+        assert await _asked(memory, text % link) == (found := await _asked(memory, text % group))
+        bare = await _asked(memory, f"MATCH {group} RETURN [q IN r | q.e]")
+        assert bare == Counter(x[1] for x in found.elements())
+    text = "MATCH p = SHORTEST 2 (s:N {n: 1}) %s (t:N {n: 3}) RETURN length(p)"
+    assert await _asked(memory, text % "(()-[]-()){1,2}") == await _asked(memory, text % "((a)-[]-(b)){1,2}")
+
+
 async def test_a_repetition_may_have_several_relationships(memory: Memory) -> None:
     def steps(here: int) -> Iterator[Step]:
         for e, m, _ in _edges("R")(here):

@@ -144,3 +144,30 @@ async def test_nodes_are_looked_up_by_their_ids(memory: Memory, graph: str, seve
     assert await rows(memory, text, given, graph=graph) == ["c"]
     text = "MATCH (a) WHERE elementId(a) = $element RETURN a.n"
     assert await rows(memory, text, given, graph=graph, scope="team/x", writes=False) == ["b"]
+
+
+THROUGH = [
+    ("MATCH ALL (a:Q {id: toInteger(r.a)})-[:NEXT]->(b)", 300),
+    ("MATCH p = ALL (a {id: toInteger(r.a)})-[:NEXT]->{1,2}(b)", 600),
+    ("MATCH ALL (a) ((x)-[:NEXT]->(y)){1,2} (b:Q {id: r.b + 1})", 600),
+    ("MATCH (a:Q {id: toInteger(r.a)}) ((x)-[:NEXT]->(y)){1,2} (b:Q {id: toInteger(r.a) + 1})", 300),
+    ("MATCH (a) ((x)-[:NEXT]->(y)){1,2} (b:Q {id: toInteger(r.a) + 2})", 600),
+    ("MATCH (a) ((x)-[:NEXT]->(y)){1,2} (b:Q) WHERE toUpper(b.name) = 'Q' + (r.b + 1)", 600),
+    ("MATCH ((x:Q {id: toInteger(r.a)})-[:NEXT]->(y)){1,2} (b)", 300),
+    ("MATCH ((x)-[:NEXT]->(y) WHERE x.id = toInteger(r.a)) (b)", 300),
+    ("MATCH ((x)-[:NEXT]->(y) WHERE y.name = toUpper(r.n)){1} (b)", 299),
+    ("MATCH (m:Q)-[:NEXT]->(c) (()-[:NEXT]->()){2} (b {id: r.b + 2})", 300),
+    ("MATCH p = SHORTEST 1 (a:Q)-[:NEXT]->+(b:Q) WHERE toLower(a.name) = r.n AND b.id = r.b", 300),
+    ("MATCH ANY SHORTEST (a:Q {id: toInteger(r.a)}) (()-[:NEXT]->())+ (b:Q {id: r.b})", 300),
+    ("MATCH p = ANY (a) ((x)-[:NEXT]->(y)){1,2} (b:Q {id: r.b + 1})", 600),
+    ("OPTIONAL MATCH (a) ((x)-[:NEXT]->(y)){1,2} (b:Q {id: -100 - r.b})", 300),
+    ("WITH r LIMIT 20 CALL (r) { MATCH (a) ((x)-[:NEXT]->(y)){1,2} (b {id: r.b + 1}) RETURN a }", 40),
+    ("WITH r WHERE EXISTS { (a:Q {id: toInteger(r.a)}) ((x)-[:NEXT]->(y)){1,2} (b:Q {id: r.b}) }", 300),
+]
+
+
+async def test_paths_begin_at_what_the_rows_say(memory: Memory, loaded: str) -> None:
+    await asked(memory, "MATCH (a:Q), (b:Q {id: a.next}) CREATE (a)-[:NEXT]->(b)", graph=loaded)
+    for clause, expected in THROUGH:
+        text = f"UNWIND $rows AS r {clause} RETURN count(*)"
+        assert await rows(memory, text, {"rows": GIVEN}, graph=loaded, limits=LIMITS) == [expected], clause

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from kgmem.query.errors import CypherError
 from kgmem.query.planning.components import components
+from kgmem.query.planning.group_order import Begun, Segment, begun, is_backwards, least_of, plain_link
 from kgmem.query.planning.names import names_in
 from kgmem.query.planning.patterns import HIDDEN, PatternBuilder, conjuncts, plan_plain
 from kgmem.query.planning.selectors import held_to, is_function, is_searched, name_of, search_of, selection_of, selects
@@ -17,7 +18,7 @@ def plan_pattern(
     patterns: Iterable[PathPattern], where: Expression | None, known: frozenset[str], text: str
 ) -> Pattern:
     """Give the plan of what one MATCH looks for; `known` are the variables that are there before it."""
-    patterns = tuple(patterns)
+    patterns = tuple(map(plain_link, patterns))
     is_plain = not any(_is_staged(pattern) for pattern in patterns)
     if is_plain and (len(patterns) == 1 or len(components(patterns, where, known, text)) == 1):
         return plan_plain(patterns, where, known, text)
@@ -180,42 +181,54 @@ class _Stages:
         return found
 
     def groups(self, pattern: PathPattern) -> tuple[str, ...]:
-        """Plan all paths of a pattern; gives the names of their parts."""
-        parts: list[str] = []
-        group: GroupPattern | None = None
-        left = ""
-        for segment, after in self.segments(pattern):
-            right = name_of(segment[0])
-            repeat = None if group is None else self.repeat(group, left, right)
-            if repeat is not None:
-                parts.append(repeat.path)
-                self.know((*repeat.lists, repeat.path, right))
-                self.named |= dict.fromkeys((*repeat.lists, right))
-            parts.append(self.segment(segment, repeat))
-            left, group = name_of(segment[-1]), after
+        """Plan all paths of a pattern, from the end that asks more; gives the names of their parts, left to right."""
+        segments = list(self.segments(pattern))
+        backwards = is_backwards(segments, self.waiting, self.known, self.later, self.text)
+        order = range(len(segments))
+        parts: dict[int, str] = {}
+        before: list[PathElement] = []
+        for place in reversed(order) if backwards else order:
+            segment, after = segments[place]
+            here = name_of(segment[-1 if backwards else 0])
+            group = after if backwards else segments[place - 1][1]
+            repeat = None
+            if before and group is not None:
+                repeat = self.repeat(group, name_of(before[0 if backwards else -1]), here, backwards=backwards)
+                parts[2 * place + (1 if backwards else -1)] = repeat.path
+                self.know((*repeat.lists, repeat.path, here))
+                self.named |= dict.fromkeys((*repeat.lists, here))
+            first = None if before else begun(segments, self.known, self.text, backwards=backwards)
+            parts[2 * place] = self.segment(segment, repeat, first)
+            before = segment
         if pattern.variable is not None:
             # Known when all stages are through, and not before.
             self.named[pattern.variable.name] = None
-            self.wholes.append(PathPart(pattern.variable.name, tuple(parts)))
-        return tuple(parts)
+            self.wholes.append(PathPart(pattern.variable.name, tuple(parts[place] for place in sorted(parts))))
+        return tuple(parts[place] for place in sorted(parts))
 
-    def segment(self, elements: Sequence[PathElement], repeat: Repeat | None) -> str:
+    def segment(self, elements: Sequence[PathElement], repeat: Repeat | None, first: Begun | None) -> str:
         """Add what stands between two groups; gives the name of its path."""
         builder, path = self.builder(), self.hidden()
         names: list[str] = []
         builder.elements(elements, names)
+        if first is not None:
+            node = builder.nodes[first.name]
+            builder.nodes[first.name] = replace(node, labels=(*node.labels, *first.labels))
+            builder.predicates += first.predicates
         builder.paths.append(PathPart(path, tuple(names)))
         self.know((path,))
         self.add(repeat, builder)
         return path
 
-    def repeat(self, group: GroupPattern, left: str, right: str) -> Repeat:
+    def repeat(self, group: GroupPattern, start: str, end: str, *, backwards: bool) -> Repeat:
         quantifier = group.quantifier
         if any(isinstance(each, GroupPattern) for each in group.elements):
             raise self.refused("NotSupported", "A group inside of a group cannot be run yet.", group.at)
         elements = self.ended(group.elements)
-        ends = name_of(elements[0]), name_of(elements[-1])
-        builder = PatternBuilder(self.text, self.known | {ends[0]}, f"{self.hidden()}.")
+        first, last = name_of(elements[0]), name_of(elements[-1])
+        if backwards:
+            first, last = last, first
+        builder = PatternBuilder(self.text, self.known | {first}, f"{self.hidden()}.")
         names: list[str] = []
         builder.elements(elements, names)
         builder.ask(group.where)
@@ -224,23 +237,21 @@ class _Stages:
             raise self.refused("InvalidRelationshipPattern", problem, group.at)
         path = self.hidden()
         builder.paths.append(PathPart(path, tuple(names)))
-        lists = [name for name in (ends[0], *builder.named) if name[:1] != HIDDEN]
+        lists = [name for name in (first, *builder.named) if name[:1] != HIDDEN]
         if group.variable is not None:
             builder.paths.append(PathPart(group.variable.name, tuple(names)))
             lists.append(group.variable.name)
-        least = 1 if quantifier is None else 0 if quantifier.least is None else quantifier.least
-        most = 1 if quantifier is None else quantifier.most
         inner = builder.pattern()
         ahead = self.later - self.known - set(lists)
         for each in inner.predicates:
             if names_in(each) & ahead:
                 problem = "A group that repeats can speak only of what is inside of it, and of what is known before it."
                 raise self.refused("UndefinedVariable", problem, each.at)
-        once = quantifier is None
-        names_outside = tuple(dict.fromkeys(lists))
-        return Repeat(group.at, left, right, *ends, inner, path, names_outside, least, most, once)
+        least, most = least_of(group), 1 if quantifier is None else quantifier.most
+        told = tuple(dict.fromkeys(lists))
+        return Repeat(group.at, start, end, first, last, inner, path, told, least, most, quantifier is None, backwards)
 
-    def segments(self, pattern: PathPattern) -> Iterable[tuple[list[PathElement], GroupPattern | None]]:
+    def segments(self, pattern: PathPattern) -> Iterable[Segment]:
         """Give what stands between groups, each with the group behind it; a node of no name where nothing stands."""
         segment: list[PathElement] = []
         for element in pattern.elements:

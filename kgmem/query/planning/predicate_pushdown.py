@@ -70,7 +70,7 @@ def keys_in(predicates: Iterable[Expression], parts: frozenset[str], own: frozen
 
 def _is_own(side: Expression, parts: frozenset[str]) -> bool:
     names = names_in(side)
-    return bool(names) and names <= parts and is_stable(side) and not _asks(side)
+    return bool(names) and names <= parts and is_stable(side) and not asks_graph(side)
 
 
 def compared(predicate: Expression) -> Iterator[tuple[Expression, str, Expression]]:
@@ -96,5 +96,6 @@ def is_stable(part: Located) -> bool:
     return all(map(is_stable, children(part)))
 
 
-def _asks(part: Located) -> bool:
-    return isinstance(part, NESTED) or any(map(_asks, children(part)))
+def asks_graph(part: Located) -> bool:
+    """Whether a query of its own stands in it."""
+    return isinstance(part, NESTED) or any(map(asks_graph, children(part)))

@@ -148,16 +148,17 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A group of a pattern, gone through `least` to `most` times (None: no end), from the node `left` to `right`.
+    """A group of a pattern, gone through `least` to `most` times (None: no end), from the node `start` to `end`.
 
     Each repetition is what `inner` finds from `first`, which is where the one before ended, to `last`. `path` is the
     name of its path in there, and outside that of the list of all; `lists` are the variables that become lists, unless
-    the group has no quantifier, and so stands there `once`.
+    the group has no quantifier, and so stands there `once`. With `backwards` the group is gone through from right to
+    left: its last repetition is found first.
     """
 
     at: int
-    left: str
-    right: str
+    start: str
+    end: str
     first: str
     last: str
     inner: Pattern
@@ -166,6 +167,7 @@ class Repeat:
     least: int
     most: int | None
     once: bool = False
+    backwards: bool = False
 
 
 @dataclass(frozen=True, slots=True)

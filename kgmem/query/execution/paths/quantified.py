@@ -121,7 +121,7 @@ class _Walk:
 
 async def _repeated(run: Run, repeat: Repeat, rows: Rows) -> Rows:
     """Give each row with each way through a group, breadth first; no relationship is gone along twice."""
-    walks = [_Walk(row, row[repeat.left], row[_USED]) for row in rows if row[repeat.left] is not None]
+    walks = [_Walk(row, row[repeat.start], row[_USED]) for row in rows if row[repeat.start] is not None]
     result: Rows = []
     depth = 0
     while walks:
@@ -151,12 +151,13 @@ async def _further(run: Run, repeat: Repeat, walks: Sequence[_Walk]) -> list[_Wa
 
 def _ended(repeat: Repeat, walk: _Walk) -> Row | None:
     """Give the row of a walk that ends here; None where the group is to end at another node."""
-    known = walk.row.get(repeat.right, walk.here)
+    known = walk.row.get(repeat.end, walk.here)
     if known is None or known.id != walk.here.id:
         return None
     names = (*repeat.lists, repeat.path)
-    told = walk.found[0] if repeat.once else {name: [each[name] for each in walk.found] for name in names}
-    return {**walk.row, **told, repeat.right: walk.here, _USED: walk.used}
+    found = walk.found[::-1] if repeat.backwards else walk.found
+    told = found[0] if repeat.once else {name: [each[name] for each in found] for name in names}
+    return {**walk.row, **told, repeat.end: walk.here, _USED: walk.used}
 
 
 def _whole(parts: Iterable[Path | list[Path]]) -> Path:
