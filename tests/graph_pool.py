@@ -1,5 +1,6 @@
 """A pool of graphs: one that a test has used is emptied for the next, since making a graph takes far longer."""
 
+import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,11 @@ from weakref import WeakKeyDictionary
 from kgmem.domain.errors import KgmemError
 from kgmem.memory import Memory
 from kgmem.store.db.statements import forget_statements
+from kgmem.store.graph.layout import ensure_subsystem
+from kgmem.store.graph.subsystems import SUBSYSTEMS
 
+# Each test gets a new graph, of which no subsystem has tables; slow, and shows writers that forget to make them.
+_NEW_EACH = bool(os.environ.get("KGMEM_TEST_NEW_GRAPHS"))
 _SQL = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
 
 
@@ -58,6 +63,13 @@ class GraphPool:
                 forget_statements(await connection.fetchval("SELECT kgmem_test.take($1, $2)", id_, name))
             else:
                 id_ = (await self.memory.create_graph(name)).id
+                if _NEW_EACH:
+                    self._taken[name] = id_
+                    return name
+                # With them the graph has the shape to which any test may bring it.
+                layout = await self._catalog.layout(name)
+                for subsystem in SUBSYSTEMS:
+                    await ensure_subsystem(self._database, layout, subsystem)
                 await connection.execute("SELECT kgmem_test.pool($1)", name)
         self._catalog.forget(name)
         self._taken[name] = id_
@@ -66,6 +78,9 @@ class GraphPool:
     async def give_back(self, name: str) -> None:
         """Empty a graph, so that another test may have it; one that a test has changed in its shape is dropped."""
         id_ = self._taken.pop(name)
+        if _NEW_EACH:
+            await self.memory.delete_graph(name)
+            return
         try:
             async with self._database.connection() as connection, connection.transaction():
                 await connection.execute("SET LOCAL lock_timeout = '5s'")

@@ -9,12 +9,15 @@ from importlib.resources.abc import Traversable
 from threading import Lock
 
 _HEADER = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
-_PLACE = re.compile(r"\{(\w+)\}")
+_PLACE = re.compile(r"\{(\w+)\}(?:\.(\w+))?")
+# The schema of tables that a graph does not have: they have the same columns there, and no rows.
+ABSENT_SCHEMA = "kgm_0"
+_OF_A_GRAPH = frozenset({"index", "held", "then"})  # The places of schemas in which such tables would be.
 # A graph's statements are about 50 KB; one for each label is among them.
 _MOST_GRAPHS = 200
 _MOST_EACH = 5_000
 
-Key = tuple[str, ...]
+Key = tuple[str | frozenset[str], ...]
 
 
 def quote(name: str) -> str:
@@ -37,15 +40,26 @@ def load(file: str) -> dict[str, str]:
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def statement(file: str, name: str, **names: str) -> str:
-    """Give one statement with its {places} filled by the given names, quoted as identifiers."""
+def statement(file: str, name: str, absent: frozenset[str] = frozenset(), /, **names: str) -> str:
+    """Return one statement with its {places} filled by the given names, quoted as identifiers.
+
+    `absent` names tables that the graph does not have yet; the statement takes the empty ones in their place.
+    """
     kept = _OF_NO_GRAPH if "index" not in names else _RENDERED.of(names["index"])
-    key = (file, name, *names.values())
+    key: Key = (file, name, absent, *names.values())
     found = kept.get(key)
     if found is None:
         if len(kept) >= _MOST_EACH:
             kept.clear()
-        found = _PLACE.sub(lambda place: quote(names[place[1]]) if place[1] in names else place[0], load(file)[name])
+
+        def fill(place: re.Match[str]) -> str:
+            if place[1] not in names:
+                return place[0]
+            table = f".{place[2]}" if place[2] else ""
+            schema = ABSENT_SCHEMA if place[2] in absent and place[1] in _OF_A_GRAPH else names[place[1]]
+            return quote(schema) + table
+
+        found = _PLACE.sub(fill, load(file)[name])
         kept[key] = found
     return found
 

@@ -19,7 +19,17 @@ from kgmem.domain.time.interval import iso
 from kgmem.store.db.database import Database
 from kgmem.store.db.statements import forget_statements, quote, statement
 from kgmem.store.graph import property_indexes
-from kgmem.store.graph.layout import VERTEX, Label, Layout, ensure_labels, learn_labels, lock_labels, then_of
+from kgmem.store.graph.layout import (
+    VERTEX,
+    Label,
+    Layout,
+    ensure_labels,
+    learn_labels,
+    learn_subsystems,
+    lock_labels,
+    then_of,
+)
+from kgmem.store.graph.subsystems import MadeSubsystems, Subsystem, make_subsystem
 
 _AGE_NAME = re.compile(r"(?!pg_|kgm|kgraph_)[A-Za-z][A-Za-z0-9_]{2,61}")
 _RESERVED = {"public", "ag_catalog", "information_schema"}
@@ -239,11 +249,14 @@ class PostgresCatalog:
                 wordless=row["wordless"],
                 schema_of=self._schema_of,
                 index_properties=self.index_properties,
+                subsystems=MadeSubsystems.of(row["subsystems"]),
             )
             if held and held[1].id == layout.id:
                 layout.labels, layout.by_id = held[1].labels, held[1].by_id
                 layout.scopes, layout.sources, layout.large = held[1].scopes, held[1].sources, held[1].large
                 layout.joined, layout.further = held[1].joined, held[1].further
+                held[1].subsystems.learn(row["subsystems"])
+                layout.subsystems = held[1].subsystems
             else:
                 await learn_labels(connection, layout)
         if forgotten == self._forgotten:  # Else it may have been read before the change that others forgot it for.
@@ -251,9 +264,16 @@ class PostgresCatalog:
         return layout
 
     @asynccontextmanager
-    async def on(self, name: str) -> AsyncIterator[Layout]:
-        """Work on a graph; when it was dropped meanwhile by another process, say NotFound."""
+    async def on(self, name: str, *reads: Subsystem) -> AsyncIterator[Layout]:
+        """Work on a graph; when it was dropped meanwhile by another process, say NotFound.
+
+        `reads` names the subsystems that the work reads: whether another process has made them by now is not taken
+        from what this one remembers.
+        """
         layout = await self.layout(name)
+        if not layout.subsystems.made.issuperset(reads):
+            async with self.database.connection() as connection:
+                await learn_subsystems(connection, layout)
         try:
             yield layout
         except DatabaseOutdated:
@@ -268,9 +288,16 @@ class PostgresCatalog:
 
 
 async def make_tables(
-    connection: asyncpg.Connection, index: str, graph_id: int, space: EmbeddingSpace | None
+    connection: asyncpg.Connection,
+    index: str,
+    graph_id: int,
+    space: EmbeddingSpace | None,
+    subsystems: Iterable[Subsystem] = (),
 ) -> str | None:
-    """Make the tables of a graph's retrieval index, without the keyword index; return the table of its vectors."""
+    """Make the tables of a graph's retrieval index, without the keyword index; return the table of its vectors.
+
+    `subsystems` names those whose tables are made as well.
+    """
     names = {"index": index, "then": then_of(index)}
     await connection.execute(statement("graph", "create_index", **names))
     await connection.execute(statement("graph", "create_reading", **names))
@@ -280,7 +307,8 @@ async def make_tables(
     await connection.execute(statement("consensus", "create", **names))
     await connection.execute(statement("consensus", "create_then", **names))
     await connection.execute(statement("merge", "create", **names))
-    await connection.execute(statement("connect", "create", **names))
+    for subsystem in subsystems:
+        await make_subsystem(connection, subsystem, index)
     return await make_vectors(connection, index, space) if space else None
 
 

@@ -12,6 +12,8 @@ from kgmem.domain.graph.graph import Graph
 from kgmem.domain.schema.schema import GraphSchema, from_mapping
 from kgmem.store.db.database import Database
 from kgmem.store.db.statements import quote, statement
+from kgmem.store.graph import subsystems
+from kgmem.store.graph.subsystems import MadeSubsystems, Subsystem
 
 VERTEX, EDGE = 1, 2
 LABEL_SHIFT = 48  # AGE's graphid is the label's id in the upper 16 bits and a sequence number in the lower 48.
@@ -65,6 +67,7 @@ class Layout:
     schema_of: Callable[[Graph], GraphSchema] = _own_schema
     held_schema: GraphSchema | None = None  # Once it was asked for.
     index_properties: IndexProperties = _no_indexes  # Makes what the schema declares for new labels.
+    subsystems: MadeSubsystems = field(default_factory=MadeSubsystems)  # Shared by all copies.
 
     def schema(self) -> GraphSchema:
         """Give the schema that holds in the graph."""
@@ -73,8 +76,9 @@ class Layout:
         return self.held_schema
 
     def sql(self, file: str, name: str, **names: str) -> str:
-        """Give a statement with this graph's schemas filled in."""
-        return statement(file, name, index=self.index_name, graph=self.age_name, **names)
+        """Return a statement with this graph's schemas filled in; tables that it lacks are empty ones of the server."""
+        absent = self.subsystems.absent_tables
+        return statement(file, name, absent, index=self.index_name, graph=self.age_name, **names)
 
     def apart(self) -> "Layout":
         """Give a copy that learns for itself, for a transaction that may be rolled back with what it made."""
@@ -192,6 +196,16 @@ async def ensure_labels(database: Database, layout: Layout, kind: int, names: It
         return own
 
     layout.adopt(await database.transact(make))
+
+
+async def ensure_subsystem(database: Database, layout: Layout, subsystem: Subsystem) -> None:
+    """Make the tables of a subsystem before the transaction that first writes to them."""
+    await subsystems.ensure_subsystem(database, layout.id, layout.graph.name, layout.subsystems, subsystem)
+
+
+async def learn_subsystems(connection: asyncpg.Connection, layout: Layout) -> None:
+    """Read which subsystems another process has made since this one last looked."""
+    await subsystems.learn_subsystems(connection, layout.id, layout.subsystems)
 
 
 async def lock_labels(connection: asyncpg.Connection, layout: Layout) -> None:

@@ -20,7 +20,8 @@ from kgmem.store.db.statements import forget_statements, quote, statement
 from kgmem.store.graph import property_indexes
 from kgmem.store.graph.catalog import PostgresCatalog, make_tables
 from kgmem.store.graph.checks import damage
-from kgmem.store.graph.layout import EDGE, Label, Layout, learn_labels, then_of
+from kgmem.store.graph.layout import EDGE, Label, Layout, learn_labels, learn_subsystems, then_of
+from kgmem.store.graph.subsystems import SUBSYSTEMS
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ async def compare_structure(
 ) -> Structure:
     """Compare a graph's tables with those of a new graph; `words` is whether the database has BM25."""
     found = Structure()
+    await learn_subsystems(connection, layout)
     expected = await _expected(connection, layout)
     await _compare_tables(connection, layout, expected, found)
     await _compare_indexes(connection, layout, expected, found, words=words)
@@ -104,7 +106,8 @@ async def _expected(connection: asyncpg.Connection, layout: Layout) -> _Expected
     undone = connection.transaction()
     await undone.start()
     try:
-        await make_tables(connection, scratch, layout.id, layout.graph.space)
+        made = [each for each in SUBSYSTEMS if each in layout.subsystems.made]
+        await make_tables(connection, scratch, layout.id, layout.graph.space, made)
         for name in ("columns", "indexes"):
             rows[name] = await connection.fetch(statement("integrity", name), scratch)
         rows["code"] = await connection.fetch(statement("integrity", "code"), scratch, then_of(scratch))

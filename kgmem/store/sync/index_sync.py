@@ -19,6 +19,7 @@ from kgmem.store.graph.layout import (
     Layout,
     know_labels,
     label_id,
+    learn_subsystems,
     register_foreign_labels,
     scope_ids,
     source_ids,
@@ -264,6 +265,7 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
         return 0
     await connection.execute(layout.sql("write", "ends_may_go"))
     held = await connection.fetch(layout.sql("absorb", "items"), list(ids))
+    await learn_subsystems(connection, layout)
     for kind in (ENTITY, EPISODE):
         rows = [row for row in held if row["kind"] == kind]
         if rows:

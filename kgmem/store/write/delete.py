@@ -8,7 +8,7 @@ import asyncpg
 
 from kgmem.domain.errors import VersionConflict
 from kgmem.domain.graph.entity import ENTITY, RELATIONSHIP, DeleteResult
-from kgmem.store.graph.layout import Layout, label_id, scope_ids
+from kgmem.store.graph.layout import Layout, label_id, learn_subsystems, scope_ids
 from kgmem.store.write import fact_index
 from kgmem.store.write.edges import read_edges
 from kgmem.store.write.passages import drop_passages_of
@@ -55,6 +55,7 @@ async def delete_vertices(
 ) -> tuple[int, int, int]:
     """Delete vertices that are locked and have no edges; gives the passages, vectors, and versions kept in history."""
     ids = [row["id"] for row in rows]
+    await learn_subsystems(connection, layout)
     stored = await read_vertices(connection, layout, ids)
     versions = [(row, stored[row["id"]], None) for row in rows if row["id"] in stored]
     kept = await keep_history(connection, layout, kind, versions, deleted=True)
@@ -83,6 +84,7 @@ async def delete_edges(connection: asyncpg.Connection, layout: Layout, rows: Seq
     ids = [row["id"] for row in rows]
     if not ids:
         return 0, 0, 0
+    await learn_subsystems(connection, layout)
     stored = await read_edges(connection, layout, ids)
     versions = [(row, stored[row["id"]][1], stored[row["id"]][0]) for row in rows if row["id"] in stored]
     kept = await keep_history(connection, layout, RELATIONSHIP, versions, deleted=True)

@@ -16,53 +16,6 @@ CREATE TABLE {index}.compared (
 );
 CREATE INDEX compared_item ON {index}.compared (item);
 
--- Scopes of which the communities are kept, and up to where that was done.
-CREATE TABLE {index}.grouped (
-    scope integer PRIMARY KEY,
-    since xid8 NOT NULL DEFAULT '0',
-    at    timestamptz
-);
-
--- Communities of the entities of one scope. What keeps its members keeps its id.
-CREATE TABLE {index}.community (
-    id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    scope   integer NOT NULL,
-    level   smallint NOT NULL,                -- 0 the finest
-    parent  bigint,                           -- of the next level
-    size    integer NOT NULL,
-    made_at timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX community_scope ON {index}.community (scope, level, size DESC, id);
-CREATE TABLE {index}.community_member (
-    community  bigint NOT NULL,
-    item       bigint NOT NULL,
-    centrality real NOT NULL,                 -- its share of the community's links
-    PRIMARY KEY (community, item)
-);
-CREATE INDEX community_member_item ON {index}.community_member (item);
-
--- What is said of a community or an entity in short: a version of it, and what it was made of.
-CREATE TABLE {index}.summary (
-    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind       smallint NOT NULL,             -- 1 entity, 2 community
-    subject    bigint NOT NULL,
-    scope      integer NOT NULL,
-    sentences  jsonb NOT NULL,
-    maker      text NOT NULL,                 -- rules, or the model
-    digest     bigint NOT NULL,               -- of what it was made of
-    problem    text,                          -- why the rules stood in for the model
-    known_from timestamptz NOT NULL DEFAULT now(),
-    known_to   timestamptz
-);
-CREATE UNIQUE INDEX summary_current ON {index}.summary (kind, subject) WHERE known_to IS NULL;
-CREATE TABLE {index}.summary_of (
-    summary bigint NOT NULL,
-    thing   bigint NOT NULL,                  -- an item or a relationship
-    version integer NOT NULL,
-    PRIMARY KEY (summary, thing)
-);
-CREATE INDEX summary_of_thing ON {index}.summary_of (thing);
-
 -- name: ask
 INSERT INTO {index}.connecting AS c (least) VALUES ($1)
 ON CONFLICT (one) DO UPDATE SET least = excluded.least, since = '0' WHERE c.least <> excluded.least

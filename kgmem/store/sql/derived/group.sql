@@ -1,3 +1,29 @@
+-- name: create
+-- Scopes of which the communities are kept, and up to where that was done.
+CREATE TABLE {index}.grouped (
+    scope integer PRIMARY KEY,
+    since xid8 NOT NULL DEFAULT '0',
+    at    timestamptz
+);
+
+-- Communities of the entities of one scope. What keeps its members keeps its id.
+CREATE TABLE {index}.community (
+    id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    scope   integer NOT NULL,
+    level   smallint NOT NULL,                -- 0 the finest
+    parent  bigint,                           -- of the next level
+    size    integer NOT NULL,
+    made_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX community_scope ON {index}.community (scope, level, size DESC, id);
+CREATE TABLE {index}.community_member (
+    community  bigint NOT NULL,
+    item       bigint NOT NULL,
+    centrality real NOT NULL,                 -- its share of the community's links
+    PRIMARY KEY (community, item)
+);
+CREATE INDEX community_member_item ON {index}.community_member (item);
+
 -- name: ask
 INSERT INTO {index}.grouped (scope) VALUES ($1) ON CONFLICT (scope) DO NOTHING
 

@@ -1,3 +1,26 @@
+-- name: create
+-- What is said of a community or an entity in short: a version of it, and what it was made of.
+CREATE TABLE {index}.summary (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind       smallint NOT NULL,             -- 1 entity, 2 community
+    subject    bigint NOT NULL,
+    scope      integer NOT NULL,
+    sentences  jsonb NOT NULL,
+    maker      text NOT NULL,                 -- rules, or the model
+    digest     bigint NOT NULL,               -- of what it was made of
+    problem    text,                          -- why the rules stood in for the model
+    known_from timestamptz NOT NULL DEFAULT now(),
+    known_to   timestamptz
+);
+CREATE UNIQUE INDEX summary_current ON {index}.summary (kind, subject) WHERE known_to IS NULL;
+CREATE TABLE {index}.summary_of (
+    summary bigint NOT NULL,
+    thing   bigint NOT NULL,                  -- an item or a relationship
+    version integer NOT NULL,
+    PRIMARY KEY (summary, thing)
+);
+CREATE INDEX summary_of_thing ON {index}.summary_of (thing);
+
 -- name: entity
 SELECT i.id, i.version, i.key, CASE WHEN i.labels[1] = '' THEN i.labels[2] ELSE l.name END AS label, 1.0::float8 AS centrality FROM {index}.item i
 JOIN {index}.label l ON l.id = i.id >> 48

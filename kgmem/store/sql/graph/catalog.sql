@@ -8,9 +8,17 @@ UPDATE kgmem.graph SET age_name = $2, index_name = $3, space = $4::text::jsonb, 
 
 -- name: get
 SELECT id, name, age_name, index_name, strict, schema::text, space::text, space_table, next_space::text,
-       next_space_table, fusion, facts, extraction, recipe, created_at,
+       next_space_table, fusion, facts, extraction, recipe, created_at, subsystems,
        EXISTS (SELECT 1 FROM kgmem.set_aside a WHERE a.graph = graph.id AND a.name LIKE '%passage_words') AS wordless
 FROM kgmem.graph WHERE name = $1
+
+-- name: subsystems
+SELECT subsystems FROM kgmem.graph WHERE id = $1
+
+-- name: add_subsystem
+-- The second of two waits here for the first, and then changes nothing.
+UPDATE kgmem.graph SET subsystems = subsystems || $2::text WHERE id = $1 AND $2 <> ALL (subsystems)
+RETURNING index_name
 
 -- name: list
 SELECT id, name, strict, schema::text, space::text, fusion, facts, extraction, recipe, created_at

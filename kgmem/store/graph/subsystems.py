@@ -1,0 +1,90 @@
+"""Tables of a graph that are made when they are first needed: an empty graph costs little.
+
+A statement that reads or deletes where the tables are not made yet takes the empty tables of the schema kgm_0 in their
+place, which the whole server shares: it finds nothing, and makes nothing. A writer calls `ensure_subsystem` first. One
+that does not is refused, since the tables of kgm_0 take no row.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import asyncpg
+
+from kgmem.domain.graph.graph import no_such_graph
+from kgmem.store.db.database import Database
+from kgmem.store.db.statements import statement
+
+Subsystem = Literal["communities", "similarity", "summaries"]
+
+# What makes the tables of each (SQL file, statement), and their names.
+_MAKE: Final[Mapping[Subsystem, tuple[str, str]]] = {
+    "communities": ("group", "create"),
+    "similarity": ("connect", "create"),
+    "summaries": ("summary", "create"),
+}
+TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
+    "communities": ("grouped", "community", "community_member"),
+    "similarity": ("connecting", "compared"),
+    "summaries": ("summary", "summary_of"),
+}
+SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
+
+
+@dataclass(slots=True)
+class MadeSubsystems:
+    """Which subsystems of a graph have tables, as far as the process knows: more may be made, but none goes."""
+
+    made: frozenset[str] = frozenset(SUBSYSTEMS)
+    absent_tables: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, made: Iterable[str]) -> "MadeSubsystems":
+        """Return what the register of graphs says."""
+        found = cls(frozenset())
+        found.learn(made)
+        return found
+
+    def learn(self, made: Iterable[str]) -> None:
+        """Know of these, too."""
+        self.made = self.made.union(made)
+        self.absent_tables = frozenset(
+            table for subsystem, tables in TABLES.items() if subsystem not in self.made for table in tables
+        )
+
+
+async def make_subsystem(connection: asyncpg.Connection, subsystem: Subsystem, index: str) -> None:
+    """Make the tables of a subsystem in the schema of a graph's index."""
+    await connection.execute(statement(*_MAKE[subsystem], index=index))
+
+
+async def learn_subsystems(connection: asyncpg.Connection, graph_id: int, known: MadeSubsystems) -> None:
+    """Read which subsystems another process has made since this one last looked.
+
+    A statement that deletes what belongs to locked rows needs this once it has the locks.
+    """
+    if known.absent_tables:
+        known.learn(await connection.fetchval(statement("catalog", "subsystems"), graph_id) or ())
+
+
+async def ensure_subsystem(
+    database: Database, graph_id: int, graph: str, known: MadeSubsystems, subsystem: Subsystem
+) -> None:
+    """Make the tables of a subsystem that a graph does not have yet, in a transaction of its own.
+
+    So a transaction that is rolled back later leaves them, empty, and no other writer waits for its end. Whoever comes
+    second waits for the first, and finds them made. Raises NotFound when the graph was dropped.
+    """
+    if subsystem in known.made:
+        return
+
+    async def make(connection: asyncpg.Connection) -> None:
+        await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'")
+        index = await connection.fetchval(statement("catalog", "add_subsystem"), graph_id, subsystem)
+        if index is not None:
+            await make_subsystem(connection, subsystem, index)
+        elif await connection.fetchval(statement("catalog", "subsystems"), graph_id) is None:
+            raise no_such_graph(graph)
+
+    await database.transact(make)
+    known.learn([subsystem])

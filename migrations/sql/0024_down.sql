@@ -1,0 +1,2 @@
+DROP SCHEMA kgm_0 CASCADE;
+ALTER TABLE kgmem.graph DROP COLUMN subsystems;

@@ -1,0 +1,162 @@
+"""Subsystems: a graph gets the tables of each at its first use, and reads nothing where they are not there."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from kgmem.domain.errors import NotFound
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.memory import Memory
+from kgmem.store.db.migrate import downgrade, migrate
+from kgmem.store.db.statements import ABSENT_SCHEMA
+from kgmem.store.graph.layout import ensure_subsystem
+from kgmem.store.graph.subsystems import SUBSYSTEMS, TABLES, make_subsystem
+from tests.integration.test_migrations import catalog_of, fetch
+from tests.memories import hashing, index_schema, opened_memory, query
+
+pytestmark = pytest.mark.server
+GRAPH = "little"
+
+
+@pytest.fixture
+async def memory(memory: Memory) -> AsyncIterator[Memory]:
+    """The memory, with a graph that is no graph of the pool: nothing was ever done in it."""
+    await memory.create_graph(GRAPH)
+    yield memory
+    await memory.delete_graph(GRAPH)
+
+
+async def made(memory: Memory) -> set[str]:
+    """The subsystems that have tables; a subsystem has all of its tables or none, and is registered or not."""
+    schema = await index_schema(memory, GRAPH)
+    there = {row[0] for row in await query(memory, "SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)}
+    found = set()
+    for subsystem, tables in TABLES.items():
+        assert there.issuperset(tables) or there.isdisjoint(tables)
+        if there.issuperset(tables):
+            found.add(subsystem)
+    ((registered,),) = await query(memory, "SELECT subsystems FROM kgmem.graph WHERE name = $1", GRAPH)
+    assert sorted(registered) == sorted(found)
+    return found
+
+
+async def put_ring(memory: Memory) -> None:
+    await memory.put_entities(GRAPH, [Entity(key, "Thing", f"The {key}") for key in "abc"])
+    await memory.put_relationships(GRAPH, [Relationship("KNOWS", *pair) for pair in ("ab", "bc", "ca")])
+
+
+async def test_what_only_reads_makes_no_tables_and_finds_nothing(memory: Memory) -> None:
+    await put_ring(memory)
+
+    assert not (await memory.communities(GRAPH)).items
+    with pytest.raises(NotFound):
+        await memory.summary(GRAPH, "a")
+    with pytest.raises(NotFound):
+        await memory.community(GRAPH, 1)
+    assert (await memory.keep_connected(GRAPH)).compared == 0
+    assert await memory.keep_summaries(GRAPH) == 0
+    assert (await memory.keep_communities(GRAPH)).communities == 0
+    await memory.disconnect(GRAPH)
+    await memory.delete_entities(GRAPH, ["a"])
+    await memory.rebuild_index(GRAPH)
+
+    assert await made(memory) == set()
+
+
+async def test_the_first_use_makes_the_tables_of_one_subsystem(memory: Memory) -> None:
+    await put_ring(memory)
+
+    await memory.group(GRAPH)
+    assert await made(memory) == {"communities"}
+    assert (await memory.communities(GRAPH, level=0)).items[0].size == 3
+    await memory.summarize(GRAPH, "a")
+    assert await made(memory) == {"communities", "summaries"}
+    await memory.embed_waiting(GRAPH)
+    await memory.connect(GRAPH)
+    assert await made(memory) == {"communities", "summaries", "similarity"}
+
+
+async def test_two_first_users_at_once_make_the_tables_once(memory: Memory, shared_database_url: str) -> None:
+    await put_ring(memory)
+    async with opened_memory(shared_database_url, embedder=hashing()) as other:
+        await other.graph(GRAPH)
+
+        await asyncio.gather(*(each.group(GRAPH) for each in (memory, other, memory, other)))
+
+        assert await made(memory) == {"communities"}
+        assert (await memory.communities(GRAPH)).items == (await other.communities(GRAPH)).items != []
+
+
+async def test_another_process_reads_at_once_what_the_first_use_stored(
+    memory: Memory, shared_database_url: str
+) -> None:
+    await put_ring(memory)
+    async with opened_memory(shared_database_url, embedder=hashing()) as other:
+        assert not (await other.communities(GRAPH)).items
+
+        await memory.group(GRAPH)
+        assert (await other.communities(GRAPH)).items
+        await memory.summarize(GRAPH, "a")
+        await other.delete_entities(GRAPH, ["a"])
+
+        assert [each.size for each in (await memory.communities(GRAPH, level=0)).items] == [2]
+        schema = await index_schema(memory, GRAPH)
+        assert not await query(memory, f"SELECT FROM {schema}.summary")
+
+
+async def test_a_writer_that_made_no_tables_is_refused(memory: Memory) -> None:
+    layout = await memory.parts.graphs.layout(GRAPH)  # type: ignore[attr-defined]
+
+    with pytest.raises(asyncpg.CheckViolationError, match="is_not_made"):
+        await query(memory, layout.sql("group", "ask"), 0)
+
+
+async def test_making_the_tables_of_a_graph_that_was_dropped_is_refused(
+    memory: Memory, shared_database_url: str
+) -> None:
+    await memory.create_graph("short_lived")
+    layout = await memory.parts.graphs.layout("short_lived")  # type: ignore[attr-defined]
+    async with opened_memory(shared_database_url, embedder=hashing()) as other:
+        await other.delete_graph("short_lived")
+
+    with pytest.raises(NotFound, match="short_lived"):
+        await ensure_subsystem(memory.parts.graphs.database, layout, "summaries")  # type: ignore[attr-defined]
+
+
+async def test_a_migration_keeps_the_subsystems_that_are_used(database_url: str) -> None:
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        await memory.create_graph(GRAPH)
+        await put_ring(memory)
+        await memory.summarize(GRAPH, "a")
+        await memory.group(GRAPH)
+        schema = await index_schema(memory, GRAPH)
+        before, found = await catalog_of(database_url, schema), await memory.communities(GRAPH)
+
+    await downgrade(database_url, "0023")
+    rows = await fetch(database_url, "SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)
+    assert {row[0] for row in rows}.issuperset(name for tables in TABLES.values() for name in tables)
+    await migrate(database_url)
+
+    assert await catalog_of(database_url, schema) == before
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        assert await made(memory) == {"communities", "summaries"}
+        assert await memory.communities(GRAPH) == found
+        assert await memory.summary(GRAPH, "a") is not None
+
+
+async def test_the_tables_that_stand_in_for_absent_ones_are_like_them(database_url: str) -> None:
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        await query(memory, "CREATE SCHEMA kgm_check")
+        async with memory.parts.graphs.database.connection() as connection:  # type: ignore[attr-defined]
+            for subsystem in SUBSYSTEMS:
+                await make_subsystem(connection, subsystem, "kgm_check")
+
+    expected = await catalog_of(database_url, "kgm_check") - await catalog_of(database_url)
+    there = await catalog_of(database_url, ABSENT_SCHEMA) - await catalog_of(database_url)
+    assert {part.replace("kgm_check.", "kgm_0.") for part in expected} == {
+        part for part in there if "is_not_made" not in part
+    }
+    assert sum("is_not_made" in part for part in there) >= 1
