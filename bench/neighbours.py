@@ -37,23 +37,23 @@ HEAVY = {
 async def measure(rows: int) -> AsyncIterator[Figure]:
     """Give the p95 of light recalls beside each kind of heavy query."""
     async with fresh_database() as url, open_memory(settings_for(url, embedder="hash"), migrating=True) as memory:
-        await _load(memory, rows)
+        await load(memory, rows)
         _, heavy = await memory.create_key("heavy", "read", graph="heavy")
         async with serving(url, memory, EMBEDDER="hash") as door:
-            words = [f"a note on subject {n * 37 % rows} of shelf {n % 50}" for n in range(RECALLS)]
-            messages = [door.message("POST", "/v1/graphs/light/recall", {"what": {"text": text}}) for text in words]
-            _p95(door, messages)
+            messages = recalls(door, rows)
+            p95_of(door, messages)
             for kind, query in HEAVY.items():
                 alone, beside = [], []
                 for _ in range(ROUNDS):
-                    alone.append(_p95(door, messages))
-                    with _beside(replace(door, secret=heavy), query):
-                        beside.append(_p95(door, messages))
+                    alone.append(p95_of(door, messages))
+                    with heavy_beside(replace(door, secret=heavy), query):
+                        beside.append(p95_of(door, messages))
                 name = f"p95 of light recalls beside heavy work on {kind}"
                 yield compared(name, median(beside), median(alone), "ms", at_most=3)
 
 
-async def _load(memory: Memory, rows: int) -> None:
+async def load(memory: Memory, rows: int) -> None:
+    """Fill the graphs of both tenants."""
     for graph in ("light", "heavy"):
         await memory.create_graph(graph)
     for first in range(0, rows, 1000):
@@ -66,7 +66,13 @@ async def _load(memory: Memory, rows: int) -> None:
     await memory.cypher("heavy", "UNWIND range(1, 120) AS n CREATE (:N {n: n})", mode="write")
 
 
-def _p95(door: Door, messages: list[bytes]) -> float:
+def recalls(door: Door, rows: int) -> list[bytes]:
+    """Give the light tenant's requests."""
+    words = [f"a note on subject {n * 37 % rows} of shelf {n % 50}" for n in range(RECALLS)]
+    return [door.message("POST", "/v1/graphs/light/recall", {"what": {"text": text}}) for text in words]
+
+
+def p95_of(door: Door, messages: list[bytes]) -> float:
     """Give the 95th percentile of the milliseconds that requests take, one after the other."""
     line = Line(door)
     took = []
@@ -79,7 +85,7 @@ def _p95(door: Door, messages: list[bytes]) -> float:
 
 
 @contextmanager
-def _beside(door: Door, query: str) -> Iterator[None]:
+def heavy_beside(door: Door, query: str) -> Iterator[None]:
     """Have another tenant send heavy queries meanwhile; in the end it hangs up."""
     message = door.message("POST", "/v1/graphs/heavy/cypher", {"query": query, "timeout": 5})
     ended = threading.Event()

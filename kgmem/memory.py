@@ -28,6 +28,7 @@ from kgmem.domain.recall.question import Question
 from kgmem.domain.recall.recipes import check_recipe
 from kgmem.domain.recall.view import Neighbourhood, Subgraph
 from kgmem.domain.schema.schema import GraphSchema, from_mapping, merge, to_mapping, validate
+from kgmem.domain.slices import broken_off
 from kgmem.domain.vitals import Figures, Health
 from kgmem.formats.kgmem.sample import Sample
 from kgmem.integrity import Integrity
@@ -370,7 +371,8 @@ class Memory(Beliefs, Connecting, Integrity, Resolving, Texts, Transfers):
     async def rebuild_index(self, graph: str) -> GraphStats:
         """Make the retrieval index of a graph anew from its label tables."""
         await self.parts.index.rebuild(graph)
-        await self.parts.imports.build_indexes(graph)  # Which an import that died may have left aside.
+        if not broken_off():
+            await self.parts.imports.build_indexes(graph)  # Which an import that died may have left aside.
         return await self.parts.graphs.stats(graph)
 
     async def absorb_foreign_writes(self, graph: str | None = None) -> int:

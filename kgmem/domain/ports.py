@@ -215,8 +215,11 @@ class RetrievalIndex(Protocol):
     async def without_facts(self) -> Sequence[str]:
         """Give the graphs of which the facts are not as their setting says."""
 
-    async def rebuild(self, graph: str) -> GraphStats:
-        """Make the index of a graph anew from its label tables, keeping the vectors that still fit."""
+    async def rebuild(self, graph: str) -> None:
+        """Make the index of a graph anew from its label tables, keeping the vectors that still fit.
+
+        As a job it makes room between its steps (`domain.slices`), and goes on there.
+        """
 
 
 class Vitals(Protocol):
@@ -428,12 +431,14 @@ class JobQueue(Protocol):
         graph: str | None = None,
         place: str | None = None,
         small: bool = False,
+        check: bool = False,
         **arguments: Any,
     ) -> int | None:
         """Ask for a task; None when the same task already waits for this graph (or, for imports, this import).
 
         `place` names a folder of files that it needs: only a worker beside that folder does it.
-        `small` work there takes seconds, and does not wait for the rest.
+        `small` work there takes seconds, and does not wait for the rest. A `check` there takes long and is not broken
+        off, and does not keep imports waiting.
         """
 
     async def get(self, id_: int) -> Job:

@@ -1,6 +1,7 @@
 """Jobs: asked for cheaply, run once at a time, tried again, and never lost with their worker."""
 
 import asyncio
+import dataclasses
 import random
 import sys
 import time
@@ -117,7 +118,8 @@ async def test_jobs_that_rewrite_an_index_run_one_at_a_time_a_graph(queue: Procr
 
     graphs = ("apollo", "gemini")
     ids = [await queue.defer(task, graph=graph) for graph in graphs for task in ("rebuild", "reembed")]
-    async with queue.worker({"rebuild": rewrite, "reembed": rewrite}, FAST):
+    two_long = dataclasses.replace(FAST, concurrency=5)
+    async with queue.worker({"rebuild": rewrite, "reembed": rewrite}, two_long):
         assert {await ended(queue, id_) for id_ in ids} == {"succeeded"}
 
     assert most == {"apollo": 1, "gemini": 1, "all": 2}

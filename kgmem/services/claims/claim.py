@@ -8,6 +8,7 @@ from kgmem.domain.claims.claim import BroughtBy, ClaimResult, ClaimStatement, Wi
 from kgmem.domain.claims.source import Source
 from kgmem.domain.graph.entity import Entity, WriteResult
 from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.slices import progress, slice_over
 from kgmem.services.ports import Ports
 
 MOST_AT_ONCE = 1000  # Facts that a writer weighs before it returns; a job weighs the rest.
@@ -94,14 +95,29 @@ async def weigh_new(parts: Ports, graph: str, most: int = MOST_AT_ONCE) -> None:
 
 
 async def weigh(parts: Ports, graph: str) -> Mapping[str, Any]:
-    """Weigh all claims of a graph together; gives counts."""
+    """Weigh all claims of a graph together; gives counts.
+
+    As a job it makes room between its steps (`domain.slices`), goes on there, and gives what it did since.
+    """
+    if not await _weigh_stale(parts, graph):
+        return {}
     return await parts.claims.weigh_all(graph)
 
 
 async def weigh_due(parts: Ports, graph: str) -> Mapping[str, Any]:
     """Weigh what was not weighed since it was stated, and all claims together if enough is new; gives counts."""
-    await parts.claims.weigh_stale(graph)
-    return await parts.claims.weigh_all(graph) if await parts.claims.due(graph) else {}
+    if not await _weigh_stale(parts, graph):
+        return {}
+    # What was begun is ended, however little is new by now.
+    return await parts.claims.weigh_all(graph) if progress() or await parts.claims.due(graph) else {}
+
+
+async def _weigh_stale(parts: Ports, graph: str) -> bool:
+    """Weigh what was not weighed since it was stated; gives whether that is done, or a job's slice was over before."""
+    while await parts.claims.weigh_stale(graph, MOST_AT_ONCE) == MOST_AT_ONCE:
+        if await slice_over():
+            return False
+    return True
 
 
 async def put_sources(parts: Ports, graph: str, sources: Sequence[Source]) -> WriteResult:

@@ -61,8 +61,8 @@ async def submit_import(parts: Ports, graph: str, upload: str, options: ImportOp
     id_ = await parts.imports.begin(
         graph, await asyncio.to_thread(identity, files), told, options.source, upload=upload
     )
-    job = await _ask(parts, graph, id_, upload)
-    return await parts.imports.get(graph, id_), job
+    held = await parts.imports.get(graph, id_)
+    return held, await _ask(parts, held, upload)
 
 
 async def resume_import(parts: Ports, graph: str, id_: int) -> tuple[Import, int | None]:
@@ -74,7 +74,7 @@ async def resume_import(parts: Ports, graph: str, id_: int) -> tuple[Import, int
             f"The import {id_} {why}, so that it cannot go on.",
             mend="Send the files again: what is stored already then counts as unchanged.",
         )
-    job = await _ask(parts, graph, id_, held.upload)
+    job = await _ask(parts, held, held.upload)
     return await parts.imports.get(graph, id_), job
 
 
@@ -169,7 +169,7 @@ async def _look_after(parts: Ports, held: Import, here: bool) -> None:
     if not here:
         await parts.imports.finish(held.id, "failed", _GONE)
     elif held.state == "waiting":
-        await _ask(parts, held.graph, held.id, held.upload)
+        await _ask(parts, held, held.upload)
     elif held.told_at is None or (parse_time(held.told_at).start or 0) < now() - _SILENCE:
         jobs = await parts.jobs.list(graph=held.graph, status=None, limit=_JOBS)
         last = next((job for job in jobs if job.task == "import" and job.arguments.get("import_") == held.id), None)
@@ -177,21 +177,29 @@ async def _look_after(parts: Ports, held: Import, here: bool) -> None:
             told = "Its workers died of it, or were killed, too many times."
             await parts.imports.finish(held.id, "failed", told, keeping=True)
         elif last is None or last.status not in {"waiting", "running"}:
-            await _ask(parts, held.graph, held.id, held.upload)
+            await _ask(parts, held, held.upload)
 
 
-async def _ask(parts: Ports, graph: str, id_: int, upload: str) -> int | None:
+async def _ask(parts: Ports, held: Import, upload: str) -> int | None:
     """Ask a worker of the place that holds the upload; None when that is asked already, or the queue is away.
 
-    A small upload need not wait for large ones, but for those of its graph that came before: it may build on them.
+    A small upload need not wait for large ones, but for those of its graph that came before: it may build on them. No
+    import waits for a dry run, which changes nothing.
     """
     uploads = uploads_of(parts)
     try:
         small = await asyncio.to_thread(uploads.size, upload) <= _SMALL
-        small = small and not await _unfinished_before(parts, graph, id_, uploads.place_of(upload))
-        return await parts.jobs.defer("import", graph=graph, place=uploads.place_of(upload), small=small, import_=id_)
+        small = small and not await _unfinished_before(parts, held.graph, held.id, uploads.place_of(upload))
+        return await parts.jobs.defer(
+            "import",
+            graph=held.graph,
+            place=uploads.place_of(upload),
+            small=small,
+            check=held.is_dry_run and not small,
+            import_=held.id,
+        )
     except Unavailable as error:
-        logger.warning("The import %s waits, and is asked for again later: %s", id_, error)
+        logger.warning("The import %s waits, and is asked for again later: %s", held.id, error)
         return None
 
 
@@ -203,12 +211,12 @@ async def _comes_later(parts: Ports, held: Import) -> bool:
 
 
 async def _unfinished_before(parts: Ports, graph: str, id_: int, place: str) -> bool:
-    """Whether imports of a graph that were sent to a place before this one wait or run."""
+    """Whether imports of a graph that were sent to a place before this one wait or run, dry runs aside."""
     uploads = uploads_of(parts)
     before = [
         other
         for upload, of, other in await parts.imports.uploads()
         if of == graph and other < id_ and uploads.place_of(upload) == place
     ]
-    states = [(await parts.imports.get(graph, other)).state for other in before]
-    return not {"waiting", "running"}.isdisjoint(states)
+    imports = [await parts.imports.get(graph, other) for other in before]
+    return any(each.state in {"waiting", "running"} and not each.is_dry_run for each in imports)

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from kgmem.domain.derived.summaries import RULES, Made, Material, Summary, sentences_of, standing
+from kgmem.domain.derived.summaries import RULES, Made, Material, SubjectKind, Summary, sentences_of, standing
 from kgmem.domain.errors import NotFound
+from kgmem.domain.slices import progress, slice_over
 from kgmem.services.ports import Ports
 from kgmem.services.upkeep.sweeps import defer_where
 
@@ -40,23 +41,39 @@ async def of_community(parts: Ports, graph: str, id_: int, scope: str, known_at:
 
 
 async def keep(parts: Ports, graph: str) -> int:
-    """Sum up anew what changed: communities that are kept, and entities that were summed up once; gives how many."""
-    made = after = 0
+    """Sum up anew what changed: communities that are kept, and entities that were summed up once; gives how many.
+
+    As a job it makes room after each, goes on there, and gives what it made since.
+    """
+    made, after, entity = 0, progress().get("community", 0), progress().get("entity", 0)
     while wanting := await parts.summaries.wanting(graph, after):
-        for kind, id_, key, scope in wanting:
-            try:
-                if kind == "entity":
-                    material = await parts.summaries.of_entity(graph, key, scope)
-                else:
-                    material = await parts.summaries.of_community(graph, id_, scope)
-            except NotFound:  # Gone meanwhile.
-                continue
-            made += await _put(parts, graph, material)
-        communities = [id_ for kind, id_, _, _ in wanting if kind == "community"]
-        if not communities:
+        # Entities first, since only the first page has them.
+        for kind, id_, key, scope in sorted(wanting, key=lambda each: each[0] != "entity"):
+            if kind == "entity":
+                if id_ <= entity:
+                    continue
+                entity = id_
+            else:
+                after = id_
+            made += await _renew(parts, graph, (kind, id_, key, scope))
+            if await slice_over({"community": after, "entity": entity}):
+                return made
+        if not any(kind == "community" for kind, *_ in wanting):
             break
-        after = max(communities)
     return made
+
+
+async def _renew(parts: Ports, graph: str, wanted: tuple[SubjectKind, int, str, str]) -> bool:
+    """Sum up one thing anew; gives whether there is something new to say of it."""
+    kind, id_, key, scope = wanted
+    try:
+        if kind == "entity":
+            material = await parts.summaries.of_entity(graph, key, scope)
+        else:
+            material = await parts.summaries.of_community(graph, id_, scope)
+    except NotFound:  # Gone meanwhile.
+        return False
+    return await _put(parts, graph, material)
 
 
 async def defer_missing(parts: Ports) -> int:

@@ -1,8 +1,9 @@
 """A full run: all claims of a scope weighed together, and the facts that change by it written in small transactions."""
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ import orjson
 from kgmem.domain.claims.consensus import ClaimedSource, Consensus, ValueRule, Verdict
 from kgmem.domain.claims.consensus import Weighed as Outcome
 from kgmem.domain.graph.scope import visible_from
+from kgmem.domain.slices import broken_off, progress, slice_over
 from kgmem.store.claims import correlation_store
 from kgmem.store.claims.claim_rows import Topic, rule_for
 from kgmem.store.claims.fact_resolution import claim_of, weigh_topics
@@ -26,18 +28,54 @@ _BATCH = 200  # Topics that are written in one transaction.
 
 
 async def run(database: Database, layout: Layout, consensus: Consensus) -> dict[str, Any]:
-    """Weigh all scopes of a graph, those above first; gives how many claims, sources, facts and copies there are."""
+    """Weigh all scopes of a graph, those above first; gives how many claims, sources, facts and copies there are.
+
+    As a job it makes room between scopes, and between the facts of one, and goes on there. What one scope claims is
+    computed in one piece, from one state of it.
+    """
+    begun_at = progress()
     async with database.connection() as connection:
-        scopes = await connection.fetch(layout.sql("full_run", "scopes"))
-    told = {"scopes": len(scopes), "claims": 0, "sources": 0, "facts": 0, "copies": 0}
-    for scope in scopes:
-        for name, count in (await _run_scope(database, layout, consensus, (scope["id"], scope["path"]))).items():
-            told[name] += count
+        scopes = await connection.fetch(layout.sql("full_run", "scopes"), begun_at.get("scope", ""))
+    told = {"scopes": 0, "claims": 0, "sources": 0, "facts": 0, "copies": 0} | dict(begun_at.get("counts", {}))
+    for position, scope in enumerate(scopes):
+        here = begun_at if scope["path"] == begun_at.get("scope") else {}
+        if position and await slice_over({"scope": scope["path"], "counts": told}):
+            break
+        counts = await _run_scope(
+            database, layout, consensus, (scope["id"], scope["path"]), _Turns(here.get("topic", 0), told)
+        )
+        if broken_off():
+            break
+        told = {name: count + counts[name] for name, count in told.items()}
     return told
 
 
+class _Turns:
+    """When a scope makes room, of which the topics up to one are written already.
+
+    Who goes on computes all of the scope again, so at least as much time is spent on writing as on that.
+    """
+
+    def __init__(self, written: int, told: Mapping[str, int]) -> None:
+        """Take the last topic that is written, and the counts of the scopes before."""
+        self.written = written
+        self._told = told
+        self._began = time.monotonic()
+        self._rest = 0.0
+
+    def computed(self) -> None:
+        """Note that writing begins now."""
+        self._rest = 2 * time.monotonic() - self._began
+
+    async def over(self, path: str, topic: int) -> bool:
+        """Say whether to return now; the topics of the scope are written up to this one."""
+        if time.monotonic() < self._rest:
+            return False
+        return await slice_over({"scope": path, "topic": topic, "counts": dict(self._told)})
+
+
 async def _run_scope(
-    database: Database, layout: Layout, consensus: Consensus, scope: tuple[int, str]
+    database: Database, layout: Layout, consensus: Consensus, scope: tuple[int, str], turns: _Turns
 ) -> dict[str, int]:
     number, path = scope
     async with database.connection() as connection, connection.transaction(readonly=True):
@@ -60,12 +98,16 @@ async def _run_scope(
     numbers = {row["key"]: row["id"] for row in sources}
     await database.transact(lambda connection: _learn(connection, layout, number, outcome, (numbers, rows)))
     given = _by_topic(outcome, rows)
-    ordered = sorted(topics)
+    turns.computed()
+    ordered = sorted(id_ for id_ in topics if id_ > turns.written)
     for at in range(0, len(ordered), _BATCH):
         batch = [topics[id_] for id_ in ordered[at : at + _BATCH]]
         await database.transact(partial(_write, layout=layout, consensus=consensus, topics=batch, given=given))
+        if await turns.over(path, batch[-1].id):
+            return {}
     await database.transact(lambda connection: correlation_store.find(connection, layout, number))
     return {
+        "scopes": 1,
         "claims": len(rows),
         "sources": len(outcome.sources),
         "facts": len(outcome.verdicts),

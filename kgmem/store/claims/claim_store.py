@@ -18,6 +18,7 @@ from kgmem.domain.claims.claim import (
 )
 from kgmem.domain.claims.consensus import Consensus
 from kgmem.domain.graph.statement import DEFAULT_LABEL
+from kgmem.domain.slices import progress
 from kgmem.store.claims import adjudication as ruling_
 from kgmem.store.claims import batch_consensus, correlation_store
 from kgmem.store.claims.cited_episodes import check_cited
@@ -233,7 +234,8 @@ class PostgresClaims(FactReads):
     async def weigh_all(self, graph: str) -> Mapping[str, Any]:
         """Weigh all claims together: trust, copies, methods, and every fact that changes by it; gives counts."""
         async with self.catalog.on(graph) as layout:
-            await claims_from_edges.adopt_all(self.database, layout)
+            if not progress():  # A job that goes on has done this.
+                await claims_from_edges.adopt_all(self.database, layout)
             await self.weigh_stale(graph)
             return await batch_consensus.run(self.database, layout, self.consensus)
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import Any, Generic, Literal, TypeVar
 
 from procrastinate import App
@@ -12,7 +13,7 @@ from kgmem.domain.errors import InvalidInput, KgmemError, NotFound
 from kgmem.domain.ports import Job
 from kgmem.domain.time.interval import instant_of, iso
 from kgmem.stopping import told_to_stop
-from kgmem.store.jobs.tables import insert, make_app, select, small_of
+from kgmem.store.jobs.tables import PROGRESS, checks_of, insert, make_app, select, small_of
 from kgmem.store.jobs.worker import Handler, WorkerOptions, work, working
 
 # Wake-ups: many calls become few messages, and the last call is always covered by one.
@@ -131,12 +132,14 @@ class ProcrastinateQueue:
         graph: str | None = None,
         place: str | None = None,
         small: bool = False,
+        check: bool = False,
         **arguments: Any,
     ) -> int | None:
         """Ask for a task; None when the same task already waits for this graph (or, for imports, this import).
 
         `place` names a folder of files that it needs: only a worker that works for this place does it.
-        `small` work there takes seconds, and does not wait for the rest.
+        `small` work there takes seconds, and does not wait for the rest. A `check` there takes long and is not broken
+        off, and does not keep imports waiting.
 
         `embed` and `weigh`, which writes ask for, are sent in the background and give None: they cost their caller
         nothing, and a job starts after the last call in any case. Raises DatabaseUnavailable.
@@ -144,16 +147,17 @@ class ProcrastinateQueue:
         if task in _FREQUENT and not arguments:
             self._wakeups.wake((task, graph))
             return None
-        if place is not None and small:
-            place = small_of(place)
+        if place is not None and (small or check):
+            place = small_of(place) if small else checks_of(place)
         return await insert(self.app, task, graph, arguments, place=place)
 
     async def get(self, id_: int) -> Job:
-        """Give a job. Raises NotFound."""
+        """Give a job; one that was broken off has the state of its rest. Raises NotFound."""
         found = await self._select(only=id_, limit=1) if 0 < id_ <= _LARGEST_ID else []
         if not found:
             raise NotFound(f"There is no job {id_}.", mend="Finished jobs are kept for a day, failed ones for a week.")
-        return found[0]
+        rest = await select(self.app, "rest", id=id_) if found[0].status == "succeeded" else []
+        return replace(found[0], status=_STATUS[rest[0]["status"]], attempts=rest[0]["attempts"]) if rest else found[0]
 
     async def list(self, *, graph: str | None, status: str | None, limit: int) -> Sequence[Job]:
         """Give jobs, newest first. Raises InvalidInput for a status that there is not."""
@@ -185,7 +189,8 @@ class ProcrastinateQueue:
 
 
 def _job_of(row: Mapping[str, Any]) -> Job:
-    arguments = {name: value for name, value in row["args"].items() if name not in {"graph", "timestamp"}}
+    hidden = {"graph", "timestamp", PROGRESS}
+    arguments = {name: value for name, value in row["args"].items() if name not in hidden}
     return Job(
         id=row["id"],
         task=row["task_name"],

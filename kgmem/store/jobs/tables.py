@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -20,9 +21,19 @@ QUEUE = "default"
 # Tasks that may take hours have a queue of their own, of which a worker takes fewer at once.
 LONG = "long"
 _LONG_TASKS = frozenset(
-    {"rebuild", "reembed", "make_facts", "undo_import", "disconnect", "group", "summarize", "check_integrity"}
+    {
+        "rebuild",
+        "reembed",
+        "make_facts",
+        "undo_import",
+        "disconnect",
+        "group",
+        "summarize",
+        "check_integrity",
+        "build_aside",
+    }
 )
-# Tasks that may take minutes run beside long ones, and leave a place for what takes seconds.
+# Tasks that may take minutes run beside long ones, and leave places for imports and for what takes seconds.
 MEDIUM = "medium"
 _MEDIUM_TASKS = frozenset({"weigh"})
 
@@ -41,8 +52,18 @@ _PRIORITIES = {
     "embed": EMBEDDING,
     "reembed": EMBEDDING,
 }
+# Arguments of a job that are the worker's own: the job of which it is the rest, and from where that goes on.
+CONTINUES, PROGRESS = "continues", "progress"
 # Of a graph's jobs that wait for one task, each stands so far behind the one before: others' come in between.
 _MOST_BEHIND = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is left of a job that was broken off: the id of the job that was asked for, and how far it came."""
+
+    of: int
+    progress: Mapping[str, Any]
 
 
 def make_app(url: str, size: int) -> App:
@@ -77,13 +98,22 @@ def priority_of(task: str) -> int:
 
 
 def least_priority_of(task: str) -> int:
-    """Give how urgent the least urgent job of a task is, unless it is raised: one that stands behind many others."""
-    return priority_of(task) - (_MOST_BEHIND if task in _EACH else 0)
+    """Give how urgent the least urgent job of a task is, unless it is raised: one that stands behind many others.
+
+    What a caller waits for comes no earlier than imports once it was broken off: else it would never make room for what
+    has waited for long.
+    """
+    return min(priority_of(task), IMPORTS) - (_MOST_BEHIND if task in _EACH else 0)
 
 
 def small_of(place: str) -> str:
     """Give the queue of what takes seconds in a place, of which others of that place are not waited for."""
     return f"{place}/small"
+
+
+def checks_of(place: str) -> str:
+    """Give the queue of large dry runs in a place: nothing can break them off, so they take no place of imports."""
+    return f"{place}/checks"
 
 
 def queue_of(task: str) -> str:
@@ -99,19 +129,27 @@ async def insert(
     *,
     place: str | None = None,
     pause: float = 0.0,
-    broken_off: bool = False,
+    rest: Rest | None = None,
 ) -> int | None:
     """Put a job into the queue; None when the same one waits there already. Raises DatabaseUnavailable.
 
-    It waits for `pause` seconds at the least. One that was `broken_off` comes behind all others of its class.
+    It waits for `pause` seconds at the least. The `rest` of one that was broken off comes behind all others of its
+    class.
     """
     given = dict(arguments) if graph is None else {"graph": graph, **arguments}
     turn = task if task in _BESIDE or graph is None else "index"
-    same, lock = f"{task}:{graph}", f"{turn}:{graph}"
+    same: str | None = f"{task}:{graph}"
+    lock = f"{turn}:{graph}"
     if task in _EACH:
         same = f"{same}:{arguments.get('import_')}"
         # One at a time in a place, so that others find a free hand beside it.
         lock = f"{task}:{place or graph}"
+    broken_off = rest is not None
+    if rest is not None:
+        given[CONTINUES] = rest.of
+        if rest.progress:
+            given[PROGRESS] = dict(rest.progress)
+            same = None  # It is a part of the work. Whoever asks for all of it is not answered by that.
     priority = least_priority_of(task) if broken_off else priority_of(task)
     if task in _EACH and not broken_off:
         waiting = await select(app, "waiting", task=task, graph=graph)

@@ -12,22 +12,28 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision
 from procrastinate.exceptions import JobAborted, ProcrastinateException
 from procrastinate.jobs import Job as QueuedJob
 
 from kgmem.domain.errors import KgmemError, NotFound, Unavailable
-from kgmem.domain.slices import slice_of
+from kgmem.domain.slices import Slice, slice_of
 from kgmem.stopping import told_to_stop
 from kgmem.store.db.statements import load
 from kgmem.store.jobs.tables import (
+    CONTINUES,
     IMPORTS,
     LONG,
     MEDIUM,
+    PROGRESS,
     QUEUE,
+    Rest,
+    checks_of,
     insert,
     least_priority_of,
     priority_of,
+    queue_of,
     select,
     small_of,
     translating,
@@ -59,7 +65,7 @@ _KEPT_FAILED_HOURS = 7 * 24
 class WorkerOptions:
     """How a worker works; times in seconds. `silence` is how long a worker may give no sign of life."""
 
-    concurrency: int = 3  # Jobs at once; from 2 on, one place is for short work alone.
+    concurrency: int = 4  # Jobs at once, in lanes: see _lanes.
     heartbeat: float = 5.0
     silence: float = 20.0
     poll: float = 1.0  # After a job, those that wait for its lock wait for so long, as nothing tells of its end.
@@ -124,6 +130,7 @@ def _register(app: App, handlers: Mapping[str, Handler], options: WorkerOptions)
             lock=f"{name}:None" if periodic else None,
             queueing_lock=f"{name}:None" if periodic else None,
             priority=priority_of(name),
+            queue=queue_of(name),
         )(_task_of(app, handler, known, options))
         if periodic:
             app.periodic(cron=_PERIODIC[name], periodic_id=name)(task)
@@ -144,25 +151,26 @@ async def _run(app: App, known: _Known, options: WorkerOptions) -> None:
 
 
 def _task_of(app: App, handler: Handler, known: _Known, options: WorkerOptions) -> Handler:
-    queues = [QUEUE, MEDIUM, *map(small_of, options.places), *options.places]
-
     async def run(context: JobContext, timestamp: int | None = None, **arguments: Any) -> None:  # noqa: ARG001 - cron's
         id_, worker_id = context.job.id, context.job.worker_id
-        priority = least_priority_of(context.job.task_name)
-        able = [*queues, LONG] if context.job.queue == LONG else queues
+        priority, lane = least_priority_of(context.job.task_name), list(context.worker_queues or ())
+        given = {name: value for name, value in arguments.items() if name not in {CONTINUES, PROGRESS}}
 
         async def others_wait() -> bool:
-            found = await select(app, "others_wait", queues=able, priority=priority, own=id_)
+            found = await select(app, "others_wait", queues=lane, priority=priority, own=id_)
             return bool(found[0]["others"])
+
+        async def keep(progress: Mapping[str, Any]) -> None:
+            await select(app, "keep_progress", own=id_, progress=orjson.dumps(progress).decode())
 
         if id_ is not None and worker_id is not None:
             known.jobs.add(id_)
             known.workers.add(worker_id)
         try:
-            with slice_of(options.slice, others_wait) as own:
-                await handler(**arguments)
+            with slice_of(options.slice, others_wait, keep=keep, progress=arguments.get(PROGRESS)) as own:
+                await handler(**given)
             if own.unfinished:
-                await _go_on_later(app, context.job, own.pause)
+                await _go_on_later(app, context.job, own)
         except NotFound as error:
             # What the job was about was deleted meanwhile, so there is nothing left to do.
             raise JobAborted(str(error)) from error
@@ -174,25 +182,37 @@ def _task_of(app: App, handler: Handler, known: _Known, options: WorkerOptions) 
     return run
 
 
-async def _go_on_later(app: App, job: QueuedJob, pause: float) -> None:
+async def _go_on_later(app: App, job: QueuedJob, own: Slice) -> None:
     """Ask for a job again whose slice is over; it comes behind those of its class that wait."""
-    given = {name: value for name, value in job.task_kwargs.items() if name not in {"graph", "timestamp"}}
+    workers = {"graph", "timestamp", CONTINUES, PROGRESS}
+    given = {name: value for name, value in job.task_kwargs.items() if name not in workers}
     graph = job.task_kwargs.get("graph")
     place = None if job.queue in {QUEUE, MEDIUM, LONG} else job.queue
-    own = None if graph is None else str(graph)
-    await insert(app, job.task_name, own, given, place=place, pause=pause, broken_off=True)
+    first = job.task_kwargs.get(CONTINUES)
+    rest = Rest(first if isinstance(first, int) else job.id or 0, own.progress)
+    await insert(
+        app, job.task_name, None if graph is None else str(graph), given, place=place, pause=own.pause, rest=rest
+    )
 
 
 async def _keep_working(app: App, options: WorkerOptions) -> None:
-    """Work in lanes: whatever long work and large imports do, what takes seconds has a lane that they do not take."""
-    short = [QUEUE, *map(small_of, options.places)]
-    placed = [*short, *options.places, MEDIUM]
-    lanes = [(short, 1)] if options.concurrency > 1 else []
-    lanes += [(placed, 1)] if options.concurrency > 2 else []
-    lanes.append(([*placed, LONG], options.concurrency - len(lanes)))
     async with asyncio.TaskGroup() as group:
-        for queues, concurrency in lanes:
+        for queues, concurrency in _lanes(options):
             group.create_task(_keep_lane(app, options, queues, concurrency))
+
+
+def _lanes(options: WorkerOptions) -> Sequence[tuple[Sequence[str], int]]:
+    """Give the lanes of a worker, each the queues that it takes jobs from, and how many at once.
+
+    Consensus over all claims and the building of an index have steps that nothing can break off. So whatever these do,
+    what takes seconds has a lane (of 2 and more), imports have one (of 3), and what takes minutes has one that nothing
+    takes for hours (of 4).
+    """
+    short = [QUEUE, *map(small_of, options.places)]
+    imports = [*short, *options.places]
+    medium = [*imports, MEDIUM, *map(checks_of, options.places)]
+    lanes = [(queues, 1) for queues in (short, imports, medium)][: options.concurrency - 1]
+    return [*lanes, ([*medium, LONG], options.concurrency - len(lanes))]
 
 
 async def _keep_lane(app: App, options: WorkerOptions, queues: Sequence[str], concurrency: int) -> None:

@@ -4,6 +4,7 @@ import asyncio
 
 import asyncpg
 
+from kgmem.domain.slices import broken_off, progress, slice_over
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.catalog import SETTINGS_KEPT, PostgresCatalog
 from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, Label, Layout, learn_labels
@@ -17,8 +18,12 @@ _BATCH = 2000
 async def make_facts(catalog: PostgresCatalog, graph: str) -> None:
     """Bring the facts of a graph in line with its setting, in batches beside readers and writers."""
     catalog.forget(graph)
-    # Other processes still write by the setting before, and then for as long as their transactions last.
-    await asyncio.sleep(SETTINGS_KEPT)
+    begun_at = progress()
+    if begun_at.get("setting") != (await catalog.layout(graph)).graph.facts:
+        begun_at = {}
+        # Other processes still write by the setting before, and then for as long as their transactions last.
+        await asyncio.sleep(SETTINGS_KEPT)
+        catalog.forget(graph)
     layout = await catalog.layout(graph)
 
     async def wait(connection: asyncpg.Connection) -> None:
@@ -27,8 +32,11 @@ async def make_facts(catalog: PostgresCatalog, graph: str) -> None:
 
     await catalog.database.transact(wait)
     for label in sorted(layout.by_id.values(), key=lambda each: each.id):
-        if label.kind == EDGE:
-            await _make_of_kind(catalog, layout, label)
+        if label.kind == EDGE and label.id >= begun_at.get("label", 0):
+            here = label.id == begun_at.get("label")
+            await _make_of_kind(catalog, layout, label, begun_at["after"] if here else label.id << LABEL_SHIFT)
+            if broken_off():
+                return
     await tell_made(catalog, layout)
 
 
@@ -47,8 +55,8 @@ async def tell_made(catalog: PostgresCatalog, layout: Layout) -> None:
     await catalog.database.transact(work)
 
 
-async def _make_of_kind(catalog: PostgresCatalog, layout: Layout, label: Label) -> None:
-    page, after = layout.sql("facts", "page", label=label.age_name), label.id << LABEL_SHIFT
+async def _make_of_kind(catalog: PostgresCatalog, layout: Layout, label: Label, after: int) -> None:
+    page = layout.sql("facts", "page", label=label.age_name)
     while True:
 
         async def work(connection: asyncpg.Connection, after: int = after) -> tuple[int | None, Layout]:
@@ -67,3 +75,5 @@ async def _make_of_kind(catalog: PostgresCatalog, layout: Layout, label: Label) 
         if last is None:
             return
         after = last
+        if await slice_over({"setting": layout.graph.facts, "label": label.id, "after": after}):
+            return

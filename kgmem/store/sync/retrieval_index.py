@@ -1,6 +1,5 @@
 """The retrieval index on Postgres: search, vectors, what others wrote, and making it anew."""
 
-import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,8 +11,7 @@ import orjson
 from kgmem.domain.errors import Conflict
 from kgmem.domain.graph.embedding import EmbeddingSpace, RefusedPassage, Vector
 from kgmem.domain.graph.entity import EPISODE, RELATIONSHIP
-from kgmem.domain.graph.graph import Graph, GraphStats
-from kgmem.domain.graph.statement import EPISODE_LABEL
+from kgmem.domain.graph.graph import Graph
 from kgmem.domain.ports import Candidates
 from kgmem.domain.recall.answer import Hit
 from kgmem.domain.recall.causality import Ancestry, CausalGraph
@@ -21,6 +19,7 @@ from kgmem.domain.recall.fusion import Ranked
 from kgmem.domain.recall.path import FoundPath
 from kgmem.domain.recall.question import Question
 from kgmem.domain.recall.view import Neighbourhood, Subgraph
+from kgmem.domain.slices import broken_off, slice_over
 from kgmem.store import search
 from kgmem.store.db.codecs import encode_halfvec
 from kgmem.store.db.database import Database
@@ -29,20 +28,16 @@ from kgmem.store.graph.catalog import PostgresCatalog, make_vectors
 from kgmem.store.graph.layout import (
     EDGE,
     LABEL_SHIFT,
-    VERTEX,
     Label,
     Layout,
-    ensure_labels,
-    learn_labels,
-    lock_labels,
     register_foreign_labels,
 )
-from kgmem.store.graph.structure import make_missing
 from kgmem.store.search.as_of import as_known
 from kgmem.store.sync import index_sync
-from kgmem.store.sync.fact_rebuild import make_facts, tell_made
-from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard, build_anew
+from kgmem.store.sync.fact_rebuild import make_facts
+from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem.store.sync.lexemes import Lexemes
+from kgmem.store.sync.rebuild import Rebuild
 
 _BATCH = 2000
 _LAST_OF_ALL = 2**63 - 1
@@ -234,7 +229,12 @@ class PostgresIndex:
             return await self._absorb(graph)
         async with self.database.connection() as connection:
             await connection.execute(statement("absorb", "forget_dropped"))
-        return sum([await self._absorb(held.name) for held in await self.catalog.list()])
+        changed = 0
+        for held in await self.catalog.list():
+            changed += await self._absorb(held.name)
+            if broken_off():
+                break
+        return changed
 
     async def _absorb(self, graph: str) -> int:
         layout = await self.catalog.layout(graph)
@@ -252,6 +252,8 @@ class PostgresIndex:
             changed += indexed
             if not taken:
                 return changed + await self._sweep(layout)
+            if await slice_over():
+                return changed  # What is left is still captured.
 
     async def _sweep(self, layout: Layout) -> int:
         """Look for what another client deleted, when the label tables have seen deletions since the last look."""
@@ -284,30 +286,10 @@ class PostgresIndex:
         layout.adopt(learnt)
         return removed
 
-    async def rebuild(self, graph: str) -> GraphStats:
-        """Make the index of a graph anew from its label tables, keeping the vectors that still fit.
-
-        Missing indexes, constraints, triggers and functions of its tables are made first.
-
-        Recall answers throughout: rows are brought in line in batches, then the search indexes are built anew.
-        """
+    async def rebuild(self, graph: str) -> None:
+        """Make the index of a graph anew from its label tables, keeping the vectors that still fit."""
         layout = await self.catalog.layout(graph)
-        await ensure_labels(self.database, layout, VERTEX, [EPISODE_LABEL])
-        complete = await make_missing(self.catalog, layout)
-        # Ends that the index lost come back below: their relationships, and who states them, are not gone.
-        await self.remove_orphans(layout, endless=False)
-        # First too, since a damaged text index may refuse what is written.
-        await self._build_words(layout)
-        for label in sorted(layout.by_id.values(), key=lambda each: (each.kind, each.id)):
-            await self._rebuild_label(layout, label)
-        await self.remove_orphans(layout)
-        await tell_made(self.catalog, layout)
-        if not complete:  # Rows that stood twice kept a unique index from being made.
-            await make_missing(self.catalog, layout)
-        await self._build_property_indexes(layout)
-        await self._build_words(layout)
-        await self._build_vectors(layout)
-        return await self.catalog.stats(graph)
+        await Rebuild(self.catalog, layout, self.remove_orphans).run()
 
     async def make_facts(self, graph: str) -> None:
         """Bring the facts of a graph in line with its setting."""
@@ -318,73 +300,11 @@ class PostgresIndex:
         async with self.database.connection() as connection:
             return [row["name"] for row in await connection.fetch(statement("facts", "unmade"))]
 
-    async def _build_property_indexes(self, layout: Layout) -> None:
-        """Make the indexes on properties that are missing; one is left out that values stand against."""
-
-        async def work(connection: asyncpg.Connection) -> None:
-            own = layout.apart()
-            await connection.execute("SET LOCAL statement_timeout = 0")
-            await lock_labels(connection, own)
-            await learn_labels(connection, own)
-            await self.catalog.index_properties(connection, own, own.by_id.values(), lenient=True)
-
-        await self.database.transact(work)
-
-    async def _build_words(self, layout: Layout) -> None:
-        """Build the index on texts anew."""
-
-        async def work(connection: asyncpg.Connection) -> None:
-            await connection.execute("SET LOCAL statement_timeout = 0")
-            if self.catalog.words:
-                await build_anew(connection, layout)
-            else:
-                await connection.execute(layout.sql("index", "drop_words"))
-                await connection.execute(layout.sql("graph", "words_gin"))
-
-        await self.database.transact(work)
-
-    async def _build_vectors(self, layout: Layout) -> None:
-        """Build the indexes on vectors anew, without those whose passage is gone."""
-
-        async def work(connection: asyncpg.Connection) -> None:
-            await connection.execute("SET LOCAL statement_timeout = 0")
-            await connection.execute(layout.sql("absorb", "lost_waiting"))
-            await connection.execute(layout.sql("lexemes", "forget_orphans"))
-            for table in layout.vector_tables():
-                await connection.execute(layout.sql("absorb", "lost_vectors", table=table))
-                await _reindex(connection, layout, f"{table}_hnsw")
-
-        await self.database.transact(work)
-
-    async def _rebuild_label(self, layout: Layout, label: Label) -> None:
-        page = layout.sql("absorb", "page_of_ids", label=label.age_name)
-        after = label.id << LABEL_SHIFT
-        while True:
-
-            async def work(connection: asyncpg.Connection, after: int = after) -> tuple[list[int], Layout]:
-                own = layout.apart()
-                ids = [row["id"] for row in await connection.fetch(page, after, _BATCH)]
-                await index_sync.Absorber(connection, own, anew=True).absorb(ids)
-                return ids, own
-
-            ids, learnt = await self.database.transact(work)
-            layout.adopt(learnt)
-            if not ids:
-                return
-            after = ids[-1]
-
 
 async def _drop_vectors(connection: asyncpg.Connection, layout: Layout, table: str) -> None:
     """Drop the vectors of a space, those of earlier texts too: nothing can be compared with them any more."""
     await connection.execute(layout.sql("recall", "drop_vectors", table=table))
     await connection.execute(layout.sql("past", "forget_vectors"), table)
-
-
-async def _reindex(connection: asyncpg.Connection, layout: Layout, which: str) -> None:
-    """Build an index anew, unless a large load has set it aside and builds it itself."""
-    with contextlib.suppress(asyncpg.UndefinedTableError):
-        async with connection.transaction():
-            await connection.execute(layout.sql("index", "reindex", which=which))
 
 
 def _up_to(last: int | None) -> int:

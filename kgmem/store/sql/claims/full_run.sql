@@ -6,8 +6,9 @@ FROM (SELECT count(*) FROM (SELECT 1 FROM {index}.claim c JOIN {index}.topic t O
                               AND (NOT c.adopted OR t.predicate = ANY ($2::text[])) LIMIT 100000) new) n
 
 -- name: scopes
--- The scopes with claims, those above first: what is learned there is the prior of those below.
+-- The scopes with claims, from one on ($1), those above first: what is learned there is the prior of those below.
 SELECT p.id, p.path, max(t.id) AS topic FROM {index}.topic t JOIN {index}.scope p ON p.id = t.scope
+WHERE (length(p.path), p.path) >= (length($1::text), $1::text)
 GROUP BY p.id, p.path ORDER BY length(p.path), p.path
 
 -- name: claims

@@ -12,6 +12,16 @@ LIMIT %(limit)s
 SELECT count(*) FROM procrastinate_jobs
 WHERE status = 'todo' AND task_name = %(task)s AND args ->> 'graph' = %(graph)s
 
+-- name: rest
+-- The newest part of a job that was broken off.
+SELECT j.status::text AS status, j.attempts FROM procrastinate_jobs j
+WHERE j.id > %(id)s AND j.args ->> 'continues' = %(id)s::bigint::text
+ORDER BY j.id DESC LIMIT 1
+
+-- name: keep_progress
+UPDATE procrastinate_jobs SET args = jsonb_set(args, '{progress}', %(progress)s::jsonb) WHERE id = %(own)s
+RETURNING id
+
 -- name: others_wait
 -- Whether anything could run in the place of a job now. What is less urgent could not: the rest of the job, asked for
 -- anew, would come before it again. What waits for a lock of this very job could; what is the same task for the same

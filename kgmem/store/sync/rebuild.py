@@ -1,0 +1,158 @@
+"""Making the index of a graph anew from its label tables, beside readers and writers, in steps that a job may part."""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import asyncpg
+
+from kgmem.domain.graph.statement import EPISODE_LABEL
+from kgmem.domain.slices import broken_off, progress, slice_over
+from kgmem.store.graph.catalog import PostgresCatalog
+from kgmem.store.graph.layout import (
+    LABEL_SHIFT,
+    VERTEX,
+    Label,
+    Layout,
+    ensure_labels,
+    learn_labels,
+    lock_labels,
+)
+from kgmem.store.graph.structure import make_missing
+from kgmem.store.sync import index_sync
+from kgmem.store.sync.fact_rebuild import tell_made
+from kgmem.store.sync.keyword_index_repair import build_anew
+
+_BATCH = 2000
+_LABELS = "labels"
+
+
+class _RemoveOrphans(Protocol):
+    async def __call__(self, layout: Layout, *, endless: bool = True) -> int: ...
+
+
+class Rebuild:
+    """One rebuild, from its start or from where a job was broken off.
+
+    Recall answers throughout: rows are brought in line in batches, then the search indexes are built anew. The building
+    of an index is one step, however long that takes.
+    """
+
+    def __init__(self, catalog: PostgresCatalog, layout: Layout, remove_orphans: _RemoveOrphans) -> None:
+        """Take the graph's layout, and what takes out of its index what the label tables no longer hold."""
+        self.catalog = catalog
+        self.database = catalog.database
+        self.layout = layout
+        self._remove_orphans = remove_orphans
+        self._complete = True  # Whether all indexes could be made at the start.
+
+    async def run(self) -> None:
+        """Do what is left to do, until the slice of a job is over."""
+        begun_at = progress()
+        self._complete = bool(begun_at.get("complete", True))
+        await ensure_labels(self.database, self.layout, VERTEX, [EPISODE_LABEL])
+        steps: dict[str, Callable[[], Awaitable[Any]]] = {
+            "structure": self._make_missing,
+            # Ends that the index lost come back below: their relationships, and who states them, are not gone.
+            "orphans": lambda: self._remove_orphans(self.layout, endless=False),
+            # First too, since a damaged text index may refuse what is written.
+            "words": self._build_words,
+            _LABELS: self._index_labels,
+            "endless": lambda: self._remove_orphans(self.layout),
+            "facts": lambda: tell_made(self.catalog, self.layout),
+            "refused": self._make_what_was_refused,
+            "properties": self._build_property_indexes,
+            "words again": self._build_words,
+            "vectors": self._build_vectors,
+        }
+        names = list(steps)
+        for number in range(names.index(begun_at.get("step", names[0])), len(names)):
+            await steps[names[number]]()
+            if broken_off() or (number + 1 < len(names) and await slice_over(self._progress(names[number + 1]))):
+                return
+
+    def _progress(self, step: str, **within: int) -> dict[str, Any]:
+        return {"step": step, "complete": self._complete, **within}
+
+    async def _make_missing(self) -> None:
+        """Make the indexes, constraints, triggers and functions that the graph's tables lack."""
+        self._complete = await make_missing(self.catalog, self.layout)
+
+    async def _make_what_was_refused(self) -> None:
+        if not self._complete:  # Rows that stood twice kept a unique index from being made.
+            await make_missing(self.catalog, self.layout)
+
+    async def _index_labels(self) -> None:
+        """Bring the rows of the index in line with the label tables, nodes first."""
+        begun_at = progress()
+        reached = (begun_at["kind"], begun_at["label"]) if "label" in begun_at else None
+        for label in sorted(self.layout.by_id.values(), key=lambda each: (each.kind, each.id)):
+            if reached is not None and (label.kind, label.id) < reached:
+                continue
+            here = reached == (label.kind, label.id)
+            await self._index_label(label, begun_at["after"] if here else label.id << LABEL_SHIFT)
+            if broken_off():
+                return
+
+    async def _index_label(self, label: Label, after: int) -> None:
+        page = self.layout.sql("absorb", "page_of_ids", label=label.age_name)
+        while True:
+
+            async def work(connection: asyncpg.Connection, after: int = after) -> tuple[list[int], Layout]:
+                own = self.layout.apart()
+                ids = [row["id"] for row in await connection.fetch(page, after, _BATCH)]
+                await index_sync.Absorber(connection, own, anew=True).absorb(ids)
+                return ids, own
+
+            ids, learnt = await self.database.transact(work)
+            self.layout.adopt(learnt)
+            if not ids:
+                return
+            after = ids[-1]
+            if await slice_over(self._progress(_LABELS, kind=label.kind, label=label.id, after=after)):
+                return
+
+    async def _build_property_indexes(self) -> None:
+        """Make the indexes on properties that are missing; one is left out that values stand against."""
+
+        async def work(connection: asyncpg.Connection) -> None:
+            own = self.layout.apart()
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            await lock_labels(connection, own)
+            await learn_labels(connection, own)
+            await self.catalog.index_properties(connection, own, own.by_id.values(), lenient=True)
+
+        await self.database.transact(work)
+
+    async def _build_words(self) -> None:
+        """Build the index on texts anew."""
+
+        async def work(connection: asyncpg.Connection) -> None:
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            if self.catalog.words:
+                await build_anew(connection, self.layout)
+            else:
+                await connection.execute(self.layout.sql("index", "drop_words"))
+                await connection.execute(self.layout.sql("graph", "words_gin"))
+
+        await self.database.transact(work)
+
+    async def _build_vectors(self) -> None:
+        """Build the indexes on vectors anew, without those whose passage is gone."""
+
+        async def work(connection: asyncpg.Connection) -> None:
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute(self.layout.sql("absorb", "lost_waiting"))
+            await connection.execute(self.layout.sql("lexemes", "forget_orphans"))
+            for table in self.layout.vector_tables():
+                await connection.execute(self.layout.sql("absorb", "lost_vectors", table=table))
+                await _reindex(connection, self.layout, f"{table}_hnsw")
+
+        await self.database.transact(work)
+
+
+async def _reindex(connection: asyncpg.Connection, layout: Layout, which: str) -> None:
+    """Build an index anew, unless a large load has set it aside and builds it itself."""
+    with contextlib.suppress(asyncpg.UndefinedTableError):
+        async with connection.transaction():
+            await connection.execute(layout.sql("index", "reindex", which=which))
