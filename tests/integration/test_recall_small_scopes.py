@@ -14,7 +14,7 @@ from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Links, Question, What, When, Where
 from kgmem.memory import Memory
 from kgmem.store import search
-from kgmem.store.search.statement import compose
+from kgmem.store.search.statement import candidate_statement
 from tests.memories import index_schema, query
 
 WORDS = (
@@ -147,7 +147,7 @@ async def test_no_plan_weighs_again_what_the_text_index_has_weighed(memory: Memo
     async with index.catalog.on(large) as layout, index.searches.connection() as connection:
         for name, question in QUESTIONS.items():
             request = search.SearchRequest(question, None, [], True)
-            statement = compose(layout, request, only_standing=False, most=40)
+            statement = candidate_statement(layout, request, only_standing=False, most=40)
             assert statement is not None
             plan = await explained(connection, statement.sql, statement.values)
             assert any("by_words" in line for line in plan), name

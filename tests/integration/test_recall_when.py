@@ -16,7 +16,7 @@ from kgmem.domain.time.allen import is_timeless, relation
 from kgmem.domain.time.interval import DAY, iso, now, valid_interval
 from kgmem.memory import Memory
 from kgmem.store.search.request import SearchRequest
-from kgmem.store.search.statement import compose
+from kgmem.store.search.statement import candidate_statement
 from tests.data import plain
 from tests.memories import new_graph, opened_memory
 
@@ -279,7 +279,7 @@ async def test_a_relation_that_leaves_little_is_answered_by_the_index(shared_dat
             await index.database.transact(lambda c: c.execute(f"ANALYZE {layout.index_name}.item"))
             for when in (When(relation=Relation("during", of=("1500", "1510"))), When(valid_at="1500-07")):
                 request = SearchRequest(Question(What(), when), None, (), words=True)
-                asked = compose(layout, request, only_standing=False, most=40)
+                asked = candidate_statement(layout, request, only_standing=False, most=40)
                 assert asked is not None
                 plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {asked.sql}", *asked.values))
                 assert "item_valid_idx" in plan

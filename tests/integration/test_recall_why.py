@@ -18,7 +18,7 @@ from kgmem.domain.recall.question import Question, What, When, Why
 from kgmem.domain.time.interval import iso, now
 from kgmem.memory import Memory
 from kgmem.store.search import SearchRequest
-from kgmem.store.search.statement import compose
+from kgmem.store.search.statement import candidate_statement
 from tests.causes import NETWORKS, Link, Naive, network, put
 from tests.memories import let_go, new_graph
 from tests.sizes import examples, sized
@@ -346,7 +346,7 @@ async def test_no_table_is_read_whole(memory: Memory, graph: str) -> None:
     layout = await memory.parts.graphs.layout(graph)  # type: ignore[attr-defined]
     for why in (Why(causes_of=["two"]), Why(effects_of=["one"]), Why(start="hub", end="two")):
         request = SearchRequest(Question(why=why), None, [], words=False)
-        statement = compose(layout, request, only_standing=False, most=40)
+        statement = candidate_statement(layout, request, only_standing=False, most=40)
         assert statement is not None
         async with memory.parts.index.searches.connection() as connection:  # type: ignore[attr-defined]
             plan = await connection.fetch(f"EXPLAIN {statement.sql}", *statement.values)

@@ -15,7 +15,7 @@ from kgmem.store.search.adjacent_turns import around
 from kgmem.store.search.pagerank import Surroundings, walk
 from kgmem.store.search.request import STANDS, SearchRequest
 from kgmem.store.search.retrievers import words_note
-from kgmem.store.search.statement import Statement, compose
+from kgmem.store.search.statement import Statement, candidate_statement
 from kgmem.store.search.visibility import HELD_BACK
 
 # Per arm: twice what is asked, so that fusion sees beyond the k best of each, and at least 40.
@@ -65,7 +65,7 @@ async def _ask_widely(
     """Ask for more passages as long as those of an arm are of fewer items than the question asks for."""
     most = max(LEAST_CANDIDATES, 2 * request.question.k)
     while True:
-        statement = compose(layout, request, only_standing=only_standing, most=most)
+        statement = candidate_statement(layout, request, only_standing=only_standing, most=most)
         if statement is None:
             return _Found({}, {}, ())
         rows = await connection.fetch(statement.sql, *statement.values)

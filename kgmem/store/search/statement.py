@@ -52,7 +52,7 @@ class Statement:
     refusals: Sequence[KgmemError] = ()
 
 
-def compose(layout: Layout, request: SearchRequest, *, only_standing: bool, most: int) -> Statement | None:
+def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing: bool, most: int) -> Statement | None:
     """Compose the statement out of its parts; every value is a parameter. None when no arm is left to run."""
     question, parameters = request.question, Parameters()
     names = {

@@ -1,0 +1,146 @@
+-- arms: why
+-- $1: ['']
+-- $2: 40
+-- $3: ['start', 'end']
+-- $4: ['explosion', 'landing']
+-- $5: ['CAUSES']
+-- $6: []
+-- $7: 5
+-- $8: 0.0
+-- $9: ['']
+-- refused: There is no entity 'explosion' to ask the causes or effects of. Correct the key.
+-- refused: There is no entity 'landing' to ask the causes or effects of. Correct the key.
+WITH RECURSIVE seen AS MATERIALIZED (
+    SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
+               SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
+           WHERE c.scope = s.id OFFSET 1000) AS large
+    FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
+)
+,
+why_asked (side, place, item, begins) AS MATERIALIZED (
+    SELECT k.side, k.place, i.id, lower(i.valid)
+    FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS k (side, key, place)
+    CROSS JOIN LATERAL (
+        SELECT i.id, i.valid
+        FROM "kgm_1".scope s JOIN "kgm_1".item i ON i.scope = s.id AND i.key = k.key AND i.kind = 1
+        WHERE s.path = ANY ($9::text[])
+        ORDER BY length(s.path) DESC LIMIT 1
+    ) i
+)
+,
+why_kinds (id, sign) AS MATERIALIZED (
+    SELECT id, CASE
+WHEN name = ANY ($6::text[]) THEN -1
+ELSE 1 END
+    FROM "kgm_1".label WHERE kind = 2 AND name = ANY ($5::text[])
+)
+,
+why_reach (item, steps) AS (
+    SELECT item, 0 FROM why_asked WHERE side = 'end'
+    UNION
+    SELECT e.far, w.steps + 1 FROM why_reach w CROSS JOIN LATERAL (
+SELECT e.id, e.source AS far, k.sign,
+       least(greatest(coalesce(e.strength::text::float8, 1) * coalesce(e.confidence::text::float8, 1), 0), 1) AS strength
+FROM "kgm_1".edge e JOIN why_kinds k ON k.id = e.kind
+WHERE e.target = w.item AND e.kind = ANY (ARRAY(SELECT id FROM why_kinds))
+  AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+OFFSET 0
+) e WHERE w.steps < $7::integer - 1
+),
+why_reached AS MATERIALIZED (SELECT item, steps FROM why_reach LIMIT 4 * 25000 + 1),
+why_within (item, steps) AS MATERIALIZED (
+    SELECT item, generate_series(least, $7::integer - 1)
+FROM (
+        SELECT item, min(steps) AS least FROM why_reached GROUP BY item
+    ) nearest
+)
+,
+why_start (asked, items, links, item, bound, strength, sign, cut) AS (
+    SELECT place, ARRAY[item], '{}'::bigint[], item, begins, 1::float8, 1, false FROM why_asked WHERE side = 'start'
+    UNION ALL
+    SELECT *
+FROM (
+        SELECT *
+FROM (
+            SELECT DISTINCT ON (far, asked, items, sign) *
+FROM (
+                SELECT *, count(*) OVER () > 25000 AS cut
+FROM (
+                    SELECT w.asked, w.items || e.far AS items, w.links || e.id AS links, e.far,
+                           greatest(w.bound, lower(i.valid)) AS bound, w.strength * e.strength AS strength,
+                           w.sign * e.sign AS sign
+                    FROM why_start w
+                    CROSS JOIN LATERAL (
+SELECT e.id, e.target AS far, k.sign,
+       least(greatest(coalesce(e.strength::text::float8, 1) * coalesce(e.confidence::text::float8, 1), 0), 1) AS strength
+FROM "kgm_1".edge e JOIN why_kinds k ON k.id = e.kind
+WHERE e.source = w.item AND e.kind = ANY (ARRAY(SELECT id FROM why_kinds))
+  AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+OFFSET 0
+) e
+                    CROSS JOIN LATERAL (
+                        SELECT valid FROM "kgm_1".item
+                        WHERE id = e.far AND kind = 1 AND scope = ANY (ARRAY(SELECT id FROM seen)) OFFSET 0
+                    ) i
+                    WHERE cardinality(w.links) < $7::integer AND NOT e.far = ANY (w.items)
+                      AND w.strength * e.strength > 0 AND w.strength * e.strength >= $8::float8
+AND (w.bound IS NULL OR lower(i.valid) IS NULL OR lower(i.valid) >= w.bound)
+AND (e.far, $7::integer - 1 - cardinality(w.links)) IN (SELECT item, steps FROM why_within) IS TRUE
+AND w.item NOT IN (SELECT item FROM why_asked WHERE side = 'end')
+                    LIMIT 25000 + 1
+                ) reached
+            ) counted
+            ORDER BY far, asked, items, sign, strength DESC, links
+        ) told
+        ORDER BY strength DESC, asked, items, sign
+    ) level
+)
+,
+why_paths AS MATERIALIZED ((SELECT asked, items, links, item, strength, sign, cut FROM why_start LIMIT 25000 + 1)
+)
+,
+why_found (id, items, links, strength, sign) AS MATERIALIZED (
+    SELECT -1 - (hash_array_extended(links, 0) & 4611686018427387903), items, links, strength, sign
+    FROM why_paths WHERE item IN (SELECT item FROM why_asked WHERE side = 'end')
+),
+why_scores (item, value) AS MATERIALIZED (
+    SELECT item, max(strength) FROM why_found CROSS JOIN LATERAL unnest(items) AS u (item) GROUP BY item
+)
+,
+why_by_item AS MATERIALIZED (SELECT jsonb_object_agg(item, value) AS of FROM why_scores)
+,
+probe_why (id) AS MATERIALIZED (
+    SELECT DISTINCT id
+FROM (SELECT id
+FROM (SELECT item AS id FROM why_scores) r
+WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
+)
+,
+narrow_by (name) AS MATERIALIZED (
+    SELECT CASE
+WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
+WHEN (SELECT count(*) <= 2000 FROM probe_why) THEN 'why' END
+)
+,
+narrow (id) AS MATERIALIZED (SELECT id FROM probe_why
+WHERE (SELECT name FROM narrow_by) = 'why'),
+found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+UNION ALL SELECT 'why', item, value::float8, stands
+FROM (SELECT id AS item, strength AS value, 0 AS stands FROM why_found ORDER BY strength DESC, items, sign LIMIT $2::integer
+) why_found
+UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 FROM why_asked WHERE place = 1)
+UNION ALL SELECT 'refused', 1::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 FROM why_asked WHERE place = 2)) SELECT *, NULL::bigint[] AS ids
+FROM (SELECT * FROM found
+UNION ALL
+SELECT v.arm, i.id, v.value, f.stands
+FROM (SELECT item, max(stands) AS stands FROM found WHERE arm NOT IN ('large', 'refused') GROUP BY item) f
+JOIN "kgm_1".item i ON i.id = f.item
+CROSS JOIN LATERAL (VALUES ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8)) AS v (arm, value)
+WHERE v.value IS NOT NULL
+) told
+UNION ALL (SELECT 'paths_cut', 0::bigint, 1::float8, 0, NULL::bigint[]
+WHERE (SELECT bool_or(cut) OR count(*) > 25000 FROM why_paths) OR (SELECT count(*) > 4 * 25000 FROM why_reached)
+)
+UNION ALL (SELECT 'path', f.id, f.sign * f.strength, 0, f.items || f.links
+FROM why_found f WHERE f.id IN (SELECT item FROM found WHERE arm = 'why')
+)

@@ -1,0 +1,100 @@
+-- arms: meaning, hops
+-- $1: ['']
+-- $2: 40
+-- $3: [7]
+-- $4: ['apollo-11']
+-- $5: ['']
+-- $6: (0.6, 0.8)
+-- refused: Not all of graph.hops.from is here: apollo-11. Give keys of entities.
+WITH RECURSIVE seen AS MATERIALIZED (
+    SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
+               SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
+           WHERE c.scope = s.id OFFSET 1000) AS large
+    FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
+)
+,
+ring0 AS MATERIALIZED (
+    SELECT DISTINCT ON (i.key) i.id FROM "kgm_1".item i JOIN "kgm_1".scope s ON s.id = i.scope
+    WHERE i.key = ANY ($4::text[]) AND i.kind = 1 AND s.path = ANY ($5::text[])
+    ORDER BY i.key, length(s.path) DESC
+)
+,
+ring1 AS MATERIALIZED (SELECT e.target AS id FROM ring0 r JOIN "kgm_1".edge e ON e.source = r.id
+WHERE e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.kind = ANY ($3::integer[])
+ EXCEPT (SELECT id FROM ring0)),
+ring2 AS MATERIALIZED (SELECT e.target AS id FROM ring1 r JOIN "kgm_1".edge e ON e.source = r.id
+WHERE e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.kind = ANY ($3::integer[])
+ EXCEPT (SELECT id FROM ring0
+UNION ALL SELECT id FROM ring1)),
+rings AS MATERIALIZED (SELECT id, 0 AS hops FROM ring0
+UNION ALL SELECT id, 1 AS hops FROM ring1
+UNION ALL SELECT id, 2 AS hops FROM ring2),
+probe_hops (id) AS MATERIALIZED (
+    SELECT DISTINCT id
+FROM (SELECT id
+FROM (SELECT id FROM rings) r
+WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
+)
+,
+narrow_by (name) AS MATERIALIZED (
+    SELECT CASE
+WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
+WHEN (SELECT count(*) <= 2000 FROM probe_hops) THEN 'hops' END
+)
+,
+narrow (id) AS MATERIALIZED (SELECT id FROM probe_hops
+WHERE (SELECT name FROM narrow_by) = 'hops'),
+found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT v.item, v.embedding <#> $6::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
+WHERE (SELECT name IS NULL FROM narrow_by)
+AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))  AND i.id IN (SELECT id FROM rings)
+ORDER BY v.embedding <#> $6::halfvec LIMIT $2::integer
+) near_many
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT i.id AS item, v.embedding <#> $6::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM narrow n
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))  AND i.id IN (SELECT id FROM rings)
+ORDER BY 2, 1 LIMIT $2::integer
+) near_narrow
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT i.id AS item, v.embedding <#> $6::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM seen s
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE NOT s.large  AND i.id IN (SELECT id FROM rings)
+ORDER BY 2, 1 LIMIT $2::integer
+) near_few
+UNION ALL SELECT 'hops', item, value::float8, stands
+FROM (SELECT r.id AS item, 1.0 / (1 + r.hops) AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM rings r JOIN "kgm_1".item i ON i.id = r.id
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))  AND i.id IN (SELECT id FROM rings)
+ORDER BY r.hops, r.id LIMIT $2::integer
+) hops_found
+UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0
+WHERE (SELECT count(*) FROM ring0) < 1) SELECT *
+FROM (SELECT * FROM found
+UNION ALL
+SELECT v.arm, i.id, v.value, f.stands
+FROM (SELECT item, max(stands) AS stands FROM found WHERE arm NOT IN ('large', 'refused') GROUP BY item) f
+JOIN "kgm_1".item i ON i.id = f.item
+CROSS JOIN LATERAL (VALUES ('hops', ((SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id))::float8)) AS v (arm, value)
+WHERE v.value IS NOT NULL
+) told

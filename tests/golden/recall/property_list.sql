@@ -1,0 +1,89 @@
+-- arms: meaning
+-- $1: ['']
+-- $2: 40
+-- $3: 'Lovell'
+-- $4: '"crew"'
+-- $5: (0.6, 0.8)
+WITH RECURSIVE seen AS MATERIALIZED (
+    SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
+               SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
+           WHERE c.scope = s.id OFFSET 1000) AS large
+    FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
+)
+ SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT v.item, v.embedding <#> $5::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
+WHERE true
+AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))  AND CASE i.id >> 48
+WHEN 3 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."Episode" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 4 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."Person" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 5 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."Place" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 6 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."Mission" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 7 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."LED_BY" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 8 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."CAUSES" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 9 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."LOCATED_IN" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 10 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."SIMILAR_TO" l WHERE l.id = i.id::text::ag_catalog.graphid)
+ELSE (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"._ag_label_vertex l WHERE l.id = i.id::text::ag_catalog.graphid) END
+ORDER BY v.embedding <#> $5::halfvec LIMIT $2::integer
+) near_many
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT i.id AS item, v.embedding <#> $5::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM seen s
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE NOT s.large  AND CASE i.id >> 48
+WHEN 3 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."Episode" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 4 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."Person" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 5 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."Place" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 6 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."Mission" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 7 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."LED_BY" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 8 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."CAUSES" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 9 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."LOCATED_IN" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 10 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."SIMILAR_TO" l WHERE l.id = i.id::text::ag_catalog.graphid)
+ELSE (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"._ag_label_vertex l WHERE l.id = i.id::text::ag_catalog.graphid) END
+ORDER BY 2, 1 LIMIT $2::integer
+) near_few

@@ -1,0 +1,88 @@
+-- arms: meaning
+-- $1: ['']
+-- $2: 40
+-- $3: 170.0
+-- $4: -10.0
+-- $5: -170.0
+-- $6: 10.0
+-- $7: 50.0
+-- $8: -180.0
+-- $9: -10.0
+-- $10: -170.0
+-- $11: 10.0
+-- $12: 170.0
+-- $13: -10.0
+-- $14: 180.0
+-- $15: 10.0
+-- $16: (0.6, 0.8)
+WITH RECURSIVE unused AS (SELECT $7::float8),
+seen AS MATERIALIZED (
+    SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
+               SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
+           WHERE c.scope = s.id OFFSET 1000) AS large
+    FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
+)
+,
+where_pool (one, other) AS MATERIALIZED (SELECT box(point($8::float8, $9::float8), point($10::float8, $11::float8)), box(point($12::float8, $13::float8), point($14::float8, $15::float8)))
+,
+probe_where (id) AS MATERIALIZED (
+    SELECT DISTINCT id
+FROM (SELECT id
+FROM (SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_pool)
+UNION ALL
+SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT other FROM where_pool)
+) r
+WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
+)
+,
+narrow_by (name) AS MATERIALIZED (
+    SELECT CASE
+WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
+WHEN (SELECT count(*) <= 2000 FROM probe_where) THEN 'where' END
+)
+,
+narrow (id) AS MATERIALIZED (SELECT id FROM probe_where
+WHERE (SELECT name FROM narrow_by) = 'where') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT v.item, v.embedding <#> $16::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
+WHERE (SELECT name IS NULL FROM narrow_by)
+AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+AND (i.place[1] BETWEEN $4::float8 AND $6::float8
+AND ((i.place[0] >= $3::float8 OR i.place[0] <= $5::float8) OR abs(i.place[1]) = 90 OR (abs(i.place[0]) = 180
+AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))
+ORDER BY v.embedding <#> $16::halfvec LIMIT $2::integer
+) near_many
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT i.id AS item, v.embedding <#> $16::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM narrow n
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+AND (i.place[1] BETWEEN $4::float8 AND $6::float8
+AND ((i.place[0] >= $3::float8 OR i.place[0] <= $5::float8) OR abs(i.place[1]) = 90 OR (abs(i.place[0]) = 180
+AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))
+ORDER BY 2, 1 LIMIT $2::integer
+) near_narrow
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT i.id AS item, v.embedding <#> $16::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM seen s
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE NOT s.large
+AND (i.place[1] BETWEEN $4::float8 AND $6::float8
+AND ((i.place[0] >= $3::float8 OR i.place[0] <= $5::float8) OR abs(i.place[1]) = 90 OR (abs(i.place[0]) = 180
+AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))
+ORDER BY 2, 1 LIMIT $2::integer
+) near_few

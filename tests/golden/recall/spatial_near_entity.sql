@@ -1,0 +1,205 @@
+-- arms: meaning, where
+-- $1: ['']
+-- $2: 40
+-- $3: 'cape'
+-- $4: 10.0
+-- $5: (0.6, 0.8)
+-- refused: There is no entity 'cape' to be near. Correct where.near.entity: it is a key.
+-- refused: The entity 'cape' has no place. Give where.near.point instead.
+WITH RECURSIVE seen AS MATERIALIZED (
+    SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
+               SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
+           WHERE c.scope = s.id OFFSET 1000) AS large
+    FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
+)
+,
+where_spot (item, lon, lat) AS MATERIALIZED (
+    SELECT i.id, i.place[0], i.place[1]
+    FROM "kgm_1".item i JOIN "kgm_1".scope s ON s.id = i.scope
+    WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) AND i.key = $3::text AND i.kind = 1
+    ORDER BY length(s.path) DESC LIMIT 1
+)
+,
+where_pool (one, other) AS MATERIALIZED (SELECT box(point(-180, -90), point(180, 90)), NULL::box)
+,
+found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT v.item, v.embedding <#> $5::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
+WHERE true
+AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+ORDER BY v.embedding <#> $5::halfvec LIMIT $2::integer
+) near_many
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT i.id AS item, v.embedding <#> $5::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM seen s
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE NOT s.large
+ORDER BY 2, 1 LIMIT $2::integer
+) near_few
+UNION ALL SELECT 'where', item, value::float8, stands
+FROM (SELECT item, $4::float8 / ($4::float8 + km) AS value, stands
+FROM (SELECT *
+FROM (SELECT i.id AS item,
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+ AS km, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM seen s
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
+WHERE NOT s.large AND i.place IS NOT NULL
+ORDER BY 2, 1 LIMIT $2::integer
+) p
+UNION ALL SELECT *
+FROM (SELECT i.id AS item,
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+ AS km, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM (SELECT NULL::bigint AS id WHERE false) n
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) AND i.place IS NOT NULL
+ORDER BY 2, 1 LIMIT $2::integer
+) p
+UNION ALL SELECT *
+FROM (
+WITH first AS MATERIALIZED (
+    SELECT i.id,
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+ AS km
+    FROM "kgm_1".item i
+    WHERE true
+AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+          AND i.place <@ (SELECT one FROM where_pool)
+    ORDER BY i.place <-> (SELECT point(lon, lat) FROM where_spot) LIMIT $2::integer
+),
+reached AS MATERIALIZED (
+SELECT CASE
+WHEN polar THEN box(point(-180, south), point(180, north))
+ELSE box(point(greatest(west, -180), south), point(least(east, 180), north)) END AS one,
+       CASE
+WHEN polar THEN NULL
+WHEN west < -180 THEN box(point(west + 360, south), point(180, north))
+WHEN east > 180 THEN box(point(-180, south), point(east - 360, north)) END AS other
+FROM (
+    SELECT lat - high AS south, lat + high AS north, lon - wide AS west, lon + wide AS east,
+           lat + high > 89.999 OR lat - high < -89.999 AS polar
+FROM (
+        SELECT lon, lat, high,
+               degrees(asin(least(1, sin(radians(least(high, 90))) / greatest(cos(radians(lat)), 1e-9)))) + 1e-5
+               AS wide
+FROM (SELECT lon, lat,
+                     degrees(CASE
+WHEN km > 20038 THEN 20038
+ELSE km END / 6371.0088) * (1 + 1e-9) + 1e-5 AS high
+FROM (SELECT lon, lat, (SELECT CASE
+WHEN count(*) >= $2::integer THEN max(km) END FROM first) AS km FROM where_spot OFFSET 0) given) radius
+        OFFSET 0
+    ) reach
+    OFFSET 0
+) sides
+),
+second AS MATERIALIZED (
+    SELECT i.id,
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+ AS km
+    FROM "kgm_1".item i
+    WHERE true
+AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+          AND i.place <@ (SELECT CASE
+WHEN (SELECT other IS NOT NULL FROM reached) THEN one END FROM where_pool)
+    ORDER BY i.place <-> (SELECT point(CASE
+WHEN lon > 0 THEN lon - 360
+ELSE lon + 360 END, lat) FROM where_spot)
+    LIMIT $2::integer
+),
+nearest AS MATERIALIZED (
+    SELECT id, km
+FROM (SELECT id, km FROM first UNION SELECT id, km FROM second) both_sides
+    ORDER BY km LIMIT $2::integer
+),
+around AS MATERIALIZED (
+SELECT CASE
+WHEN polar THEN box(point(-180, south), point(180, north))
+ELSE box(point(greatest(west, -180), south), point(least(east, 180), north)) END AS one,
+       CASE
+WHEN polar THEN NULL
+WHEN west < -180 THEN box(point(west + 360, south), point(180, north))
+WHEN east > 180 THEN box(point(-180, south), point(east - 360, north)) END AS other
+FROM (
+    SELECT lat - high AS south, lat + high AS north, lon - wide AS west, lon + wide AS east,
+           lat + high > 89.999 OR lat - high < -89.999 AS polar
+FROM (
+        SELECT lon, lat, high,
+               degrees(asin(least(1, sin(radians(least(high, 90))) / greatest(cos(radians(lat)), 1e-9)))) + 1e-5
+               AS wide
+FROM (SELECT lon, lat,
+                     degrees(CASE
+WHEN km > 20038 THEN 20038
+ELSE km END / 6371.0088) * (1 + 1e-9) + 1e-5 AS high
+FROM (SELECT lon, lat, (SELECT CASE
+WHEN count(*) >= $2::integer THEN max(km) END FROM nearest) AS km FROM where_spot OFFSET 0) given) radius
+        OFFSET 0
+    ) reach
+    OFFSET 0
+) sides
+),
+held AS (
+    SELECT i.* FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM around)
+    UNION ALL
+    SELECT i.* FROM "kgm_1".item i
+    WHERE i.place <@ (SELECT other FROM around) AND NOT i.place <@ (SELECT one FROM around)
+    UNION ALL
+    SELECT i.* FROM nearest n CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
+WHERE (SELECT count(*) < $2::integer FROM nearest)
+)
+SELECT i.id AS item,
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+ AS km, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM held i
+WHERE true AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+ORDER BY 2, 1 LIMIT $2::integer
+) p) n ORDER BY km, item) where_found
+UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT FROM where_spot)
+UNION ALL SELECT 'refused', 1::bigint, 0::float8, 0 WHERE EXISTS (SELECT FROM where_spot WHERE lon IS NULL)) SELECT *
+FROM (SELECT * FROM found
+UNION ALL
+SELECT v.arm, i.id, v.value, f.stands
+FROM (SELECT item, max(stands) AS stands FROM found WHERE arm NOT IN ('large', 'refused') GROUP BY item) f
+JOIN "kgm_1".item i ON i.id = f.item
+CROSS JOIN LATERAL (VALUES ('where', ($4::float8 / ($4::float8 +
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+))::float8)) AS v (arm, value)
+WHERE v.value IS NOT NULL
+) told

@@ -1,0 +1,254 @@
+-- arms: meaning
+-- $1: ['']
+-- $2: 40
+-- $3: ['LOCATED_IN']
+-- $4: []
+-- $5: 'florida'
+-- $6: 50.0
+-- $7: (0.6, 0.8)
+-- refused: There is no entity 'florida' to be in. Correct where.place: it is the key of an entity.
+WITH RECURSIVE unused AS (SELECT $6::float8),
+seen AS MATERIALIZED (
+    SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
+               SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
+           WHERE c.scope = s.id OFFSET 1000) AS large
+    FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
+)
+,
+where_place (item, lon, lat) AS MATERIALIZED (
+    SELECT i.id, i.place[0], i.place[1]
+    FROM "kgm_1".item i JOIN "kgm_1".scope s ON s.id = i.scope
+    WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) AND i.key = $5::text AND i.kind = 1
+    ORDER BY length(s.path) DESC LIMIT 1
+)
+,
+where_inside (item) AS (
+    SELECT item FROM where_place
+    UNION
+    SELECT n.item
+    FROM where_inside w
+    CROSS JOIN LATERAL (
+        SELECT e.source AS item FROM "kgm_1".edge e
+        WHERE e.target = w.item AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+              AND e.kind = ANY (ARRAY(SELECT id FROM "kgm_1".label WHERE kind = 2 AND name = ANY ($3::text[])))
+        UNION ALL
+        SELECT e.target FROM "kgm_1".edge e
+        WHERE e.source = w.item AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+              AND e.kind = ANY (ARRAY(SELECT id FROM "kgm_1".label WHERE kind = 2 AND name = ANY ($4::text[])))
+    ) n
+)
+,
+where_shape (shape) AS MATERIALIZED (
+    SELECT replace(ag_catalog.agtype_out(ag_catalog.agtype_access_operator(
+               VARIADIC ARRAY[v.properties, '"place"'::ag_catalog.agtype]))::text, '::numeric', '')::jsonb
+    FROM "flights"._ag_label_vertex v
+    WHERE v.id = (SELECT item FROM where_place WHERE lon IS NOT NULL)::text::ag_catalog.graphid
+)
+,
+where_place_edges (x1, y1, x2, y2) AS MATERIALIZED (
+    SELECT x, y,
+           coalesce(lead(x) OVER ring, first_value(x) OVER ring), coalesce(lead(y) OVER ring, first_value(y) OVER ring)
+FROM (
+        SELECT part.n AS part, ring.n AS ring, position.n AS n,
+               (position.at->>0)::float8 AS x, (position.at->>1)::float8 AS y
+        FROM where_shape s
+        CROSS JOIN LATERAL jsonb_array_elements(CASE s.shape->>'type'
+WHEN 'MultiPolygon' THEN s.shape->'coordinates'
+WHEN 'Polygon' THEN jsonb_build_array(s.shape->'coordinates')
+        END) WITH ORDINALITY part (rings, n)
+        CROSS JOIN LATERAL jsonb_array_elements(part.rings) WITH ORDINALITY ring (positions, n)
+        CROSS JOIN LATERAL jsonb_array_elements(ring.positions) WITH ORDINALITY position (at, n)
+    ) told
+    WINDOW ring AS (PARTITION BY part, ring ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+)
+,
+where_place_strips (bounds, starts, x1, y1, x2, y2) AS MATERIALIZED (
+    WITH bounds (at) AS MATERIALIZED (
+        SELECT ARRAY(SELECT DISTINCT y1
+FROM (SELECT y1, row_number() OVER (ORDER BY y1) AS n, count(*) OVER () AS size
+                           FROM where_place_edges) e
+                     WHERE mod(n, size / 256 + 8) = 0 ORDER BY y1)
+    ),
+placed AS MATERIALIZED (
+        SELECT s.strip, e.* FROM bounds CROSS JOIN where_place_edges e
+        CROSS JOIN LATERAL generate_series(width_bucket(least(e.y1, e.y2), at), width_bucket(greatest(e.y1, e.y2), at))
+            AS s (strip)
+    ),
+counted AS (
+        SELECT s.strip, 1 + coalesce(sum(n.size) OVER before, 0) AS start
+        FROM bounds CROSS JOIN LATERAL generate_series(0, cardinality(at) + 1) AS s (strip)
+        LEFT JOIN (SELECT strip, count(*) AS size FROM placed GROUP BY strip) n ON n.strip = s.strip
+        WINDOW before AS (ORDER BY s.strip ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    )
+    SELECT (SELECT at FROM bounds), (SELECT array_agg(start::integer ORDER BY strip) FROM counted),
+           array_agg(x1), array_agg(y1), array_agg(x2), array_agg(y2)
+FROM (SELECT * FROM placed ORDER BY strip) p
+)
+,
+where_hull (one) AS MATERIALIZED (
+    SELECT CASE
+WHEN bool_or(abs(x1) = 180 OR abs(y1) = 90) THEN box(point(-180, min(y1)), point(180, max(y1)))
+ELSE box(point(min(x1), min(y1)), point(max(x1), max(y1))) END
+    FROM where_place_edges
+)
+,
+where_pool (one, other) AS MATERIALIZED (SELECT box(point(-180, -90), point(180, 90)), NULL::box)
+,
+probe_where (id) AS MATERIALIZED (
+    SELECT DISTINCT id
+FROM (SELECT id
+FROM (SELECT item AS id FROM where_inside
+UNION ALL
+SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_hull)
+) r
+WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
+)
+,
+narrow_by (name) AS MATERIALIZED (
+    SELECT CASE
+WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
+WHEN (SELECT count(*) <= 2000 FROM probe_where) THEN 'where' END
+)
+,
+narrow (id) AS MATERIALIZED (SELECT id FROM probe_where
+WHERE (SELECT name FROM narrow_by) = 'where') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT v.item, v.embedding <#> $7::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
+WHERE (SELECT name IS NULL FROM narrow_by)
+AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+AND (i.id <> (SELECT item FROM where_place)
+AND ((i.id IN (SELECT item FROM where_inside)) IS TRUE OR (i.place <@ (SELECT one FROM where_hull)
+AND (
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_place_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_place_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_place_strips))[start:stop], ((SELECT y1 FROM where_place_strips))[start:stop],
+                ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+ OR (abs(i.place[0]) = 180 AND
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND -i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_place_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_place_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (-i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_place_strips))[start:stop], ((SELECT y1 FROM where_place_strips))[start:stop],
+                ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))
+ORDER BY v.embedding <#> $7::halfvec LIMIT $2::integer
+) near_many
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM narrow n
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+AND (i.id <> (SELECT item FROM where_place)
+AND ((i.id IN (SELECT item FROM where_inside)) IS TRUE OR (i.place <@ (SELECT one FROM where_hull)
+AND (
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_place_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_place_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_place_strips))[start:stop], ((SELECT y1 FROM where_place_strips))[start:stop],
+                ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+ OR (abs(i.place[0]) = 180 AND
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND -i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_place_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_place_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (-i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_place_strips))[start:stop], ((SELECT y1 FROM where_place_strips))[start:stop],
+                ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))
+ORDER BY 2, 1 LIMIT $2::integer
+) near_narrow
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM seen s
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE NOT s.large
+AND (i.id <> (SELECT item FROM where_place)
+AND ((i.id IN (SELECT item FROM where_inside)) IS TRUE OR (i.place <@ (SELECT one FROM where_hull)
+AND (
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_place_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_place_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_place_strips))[start:stop], ((SELECT y1 FROM where_place_strips))[start:stop],
+                ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+ OR (abs(i.place[0]) = 180 AND
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND -i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_place_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_place_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (-i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_place_strips))[start:stop], ((SELECT y1 FROM where_place_strips))[start:stop],
+                ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))
+ORDER BY 2, 1 LIMIT $2::integer
+) near_few
+UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT FROM where_place)

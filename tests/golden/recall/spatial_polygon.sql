@@ -1,0 +1,207 @@
+-- arms: meaning
+-- $1: ['']
+-- $2: 40
+-- $3: [0.0, 2.0, 2.0, 0.0]
+-- $4: [0.0, 0.0, 2.0, 2.0]
+-- $5: [2.0, 2.0, 0.0, 0.0]
+-- $6: [0.0, 2.0, 2.0, 0.0]
+-- $7: 0.0
+-- $8: 0.0
+-- $9: 2.0
+-- $10: 2.0
+-- $11: 50.0
+-- $12: 0.0
+-- $13: 0.0
+-- $14: 2.0
+-- $15: 2.0
+-- $16: (0.6, 0.8)
+WITH RECURSIVE unused AS (SELECT $11::float8),
+seen AS MATERIALIZED (
+    SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
+               SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
+           WHERE c.scope = s.id OFFSET 1000) AS large
+    FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
+)
+, where_within_edges (x1, y1, x2, y2) AS MATERIALIZED (
+    SELECT * FROM unnest($3::float8[], $4::float8[], $5::float8[], $6::float8[]) e (x1, y1, x2, y2)
+)
+,
+where_within_strips (bounds, starts, x1, y1, x2, y2) AS MATERIALIZED (
+    WITH bounds (at) AS MATERIALIZED (
+        SELECT ARRAY(SELECT DISTINCT y1
+FROM (SELECT y1, row_number() OVER (ORDER BY y1) AS n, count(*) OVER () AS size
+                           FROM where_within_edges) e
+                     WHERE mod(n, size / 256 + 8) = 0 ORDER BY y1)
+    ),
+placed AS MATERIALIZED (
+        SELECT s.strip, e.* FROM bounds CROSS JOIN where_within_edges e
+        CROSS JOIN LATERAL generate_series(width_bucket(least(e.y1, e.y2), at), width_bucket(greatest(e.y1, e.y2), at))
+            AS s (strip)
+    ),
+counted AS (
+        SELECT s.strip, 1 + coalesce(sum(n.size) OVER before, 0) AS start
+        FROM bounds CROSS JOIN LATERAL generate_series(0, cardinality(at) + 1) AS s (strip)
+        LEFT JOIN (SELECT strip, count(*) AS size FROM placed GROUP BY strip) n ON n.strip = s.strip
+        WINDOW before AS (ORDER BY s.strip ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    )
+    SELECT (SELECT at FROM bounds), (SELECT array_agg(start::integer ORDER BY strip) FROM counted),
+           array_agg(x1), array_agg(y1), array_agg(x2), array_agg(y2)
+FROM (SELECT * FROM placed ORDER BY strip) p
+)
+,
+where_pool (one, other) AS MATERIALIZED (SELECT box(point($12::float8, $13::float8), point($14::float8, $15::float8)), NULL::box)
+,
+probe_where (id) AS MATERIALIZED (
+    SELECT DISTINCT id
+FROM (SELECT id
+FROM (SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_pool)
+UNION ALL
+SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT other FROM where_pool)
+) r
+WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
+)
+,
+narrow_by (name) AS MATERIALIZED (
+    SELECT CASE
+WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
+WHEN (SELECT count(*) <= 2000 FROM probe_where) THEN 'where' END
+)
+,
+narrow (id) AS MATERIALIZED (SELECT id FROM probe_where
+WHERE (SELECT name FROM narrow_by) = 'where') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT v.item, v.embedding <#> $16::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
+WHERE (SELECT name IS NULL FROM narrow_by)
+AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+AND ((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
+AND (
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+ OR (abs(i.place[0]) = 180 AND
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND -i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (-i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))
+ORDER BY v.embedding <#> $16::halfvec LIMIT $2::integer
+) near_many
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT i.id AS item, v.embedding <#> $16::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM narrow n
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+AND ((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
+AND (
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+ OR (abs(i.place[0]) = 180 AND
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND -i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (-i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))
+ORDER BY 2, 1 LIMIT $2::integer
+) near_narrow
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT i.id AS item, v.embedding <#> $16::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM seen s
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE NOT s.large
+AND ((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
+AND (
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+ OR (abs(i.place[0]) = 180 AND
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND -i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (-i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))
+ORDER BY 2, 1 LIMIT $2::integer
+) near_few

@@ -1,0 +1,102 @@
+-- arms: meaning
+-- $1: ['']
+-- $2: 40
+-- $3: [7]
+-- $4: [0, 8]
+-- $5: [6]
+-- $6: (0.6, 0.8)
+WITH RECURSIVE seen AS MATERIALIZED (
+    SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
+               SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
+           WHERE c.scope = s.id OFFSET 1000) AS large
+    FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
+)
+ SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT v.item, v.embedding <#> $6::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+WHEN ((
+CASE
+WHEN i.kind = 2 THEN 0
+WHEN lower(i.valid) > now() THEN 2
+WHEN i.valid @> now() THEN 0
+WHEN (
+i.kind = 3
+AND (i.id >> 48) = ANY ($3::bigint[]) AND EXISTS (
+    SELECT 1 FROM "kgm_1".edge was
+    JOIN "kgm_1".edge later ON later.source = was.source AND later.kind = was.kind AND later.target <> was.target
+    WHERE was.id = i.id AND later.scope = ANY (ARRAY(SELECT id FROM seen)) AND lower(later.valid) <= now()
+AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
+AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
+      AND NOT EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = later.id AND b.state = 5))
+) THEN 1
+ELSE 8 END
+) = ANY ($4::integer[]) OR (i.id >> 48) = ANY ($5::bigint[])) IS NOT TRUE THEN (
+CASE
+WHEN i.kind = 2 THEN 0
+WHEN lower(i.valid) > now() THEN 2
+WHEN i.valid @> now() THEN 0
+WHEN (
+i.kind = 3
+AND (i.id >> 48) = ANY ($3::bigint[]) AND EXISTS (
+    SELECT 1 FROM "kgm_1".edge was
+    JOIN "kgm_1".edge later ON later.source = was.source AND later.kind = was.kind AND later.target <> was.target
+    WHERE was.id = i.id AND later.scope = ANY (ARRAY(SELECT id FROM seen)) AND lower(later.valid) <= now()
+AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
+AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
+      AND NOT EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = later.id AND b.state = 5))
+) THEN 1
+ELSE 8 END
+)
+ELSE 0 END AS stands
+FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
+WHERE true
+AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+ORDER BY v.embedding <#> $6::halfvec LIMIT $2::integer
+) near_many
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT i.id AS item, v.embedding <#> $6::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+WHEN ((
+CASE
+WHEN i.kind = 2 THEN 0
+WHEN lower(i.valid) > now() THEN 2
+WHEN i.valid @> now() THEN 0
+WHEN (
+i.kind = 3
+AND (i.id >> 48) = ANY ($3::bigint[]) AND EXISTS (
+    SELECT 1 FROM "kgm_1".edge was
+    JOIN "kgm_1".edge later ON later.source = was.source AND later.kind = was.kind AND later.target <> was.target
+    WHERE was.id = i.id AND later.scope = ANY (ARRAY(SELECT id FROM seen)) AND lower(later.valid) <= now()
+AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
+AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
+      AND NOT EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = later.id AND b.state = 5))
+) THEN 1
+ELSE 8 END
+) = ANY ($4::integer[]) OR (i.id >> 48) = ANY ($5::bigint[])) IS NOT TRUE THEN (
+CASE
+WHEN i.kind = 2 THEN 0
+WHEN lower(i.valid) > now() THEN 2
+WHEN i.valid @> now() THEN 0
+WHEN (
+i.kind = 3
+AND (i.id >> 48) = ANY ($3::bigint[]) AND EXISTS (
+    SELECT 1 FROM "kgm_1".edge was
+    JOIN "kgm_1".edge later ON later.source = was.source AND later.kind = was.kind AND later.target <> was.target
+    WHERE was.id = i.id AND later.scope = ANY (ARRAY(SELECT id FROM seen)) AND lower(later.valid) <= now()
+AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
+AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
+      AND NOT EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = later.id AND b.state = 5))
+) THEN 1
+ELSE 8 END
+)
+ELSE 0 END AS stands
+FROM seen s
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE NOT s.large
+ORDER BY 2, 1 LIMIT $2::integer
+) near_few

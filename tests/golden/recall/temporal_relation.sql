@@ -1,0 +1,65 @@
+-- arms: meaning
+-- $1: ['']
+-- $2: 40
+-- $3: -31536000000000
+-- $4: 31536000000000
+-- $5: 63072000.0
+-- $6: (0.6, 0.8)
+WITH RECURSIVE unused AS (SELECT $5::float8),
+seen AS MATERIALIZED (
+    SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
+               SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
+           WHERE c.scope = s.id OFFSET 1000) AS large
+    FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
+)
+,
+probe_when (id) AS MATERIALIZED (
+    SELECT DISTINCT id
+FROM (SELECT id
+FROM (SELECT i.id FROM "kgm_1".item i WHERE i.valid <@ tstzrange($3::timestamptz, $4::timestamptz) AND NOT (lower_inf(i.valid) AND upper_inf(i.valid)) AND i.valid <@ tstzrange($3::timestamptz, $4::timestamptz) AND NOT (lower_inf(i.valid) AND upper_inf(i.valid)) AND coalesce(lower(i.valid), '-infinity') > coalesce($3::timestamptz, '-infinity') AND coalesce(upper(i.valid), 'infinity') < coalesce($4::timestamptz, 'infinity')
+) r
+WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
+)
+,
+narrow_by (name) AS MATERIALIZED (
+    SELECT CASE
+WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
+WHEN (SELECT count(*) <= 2000 FROM probe_when) THEN 'when' END
+)
+,
+narrow (id) AS MATERIALIZED (SELECT id FROM probe_when
+WHERE (SELECT name FROM narrow_by) = 'when') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT v.item, v.embedding <#> $6::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
+WHERE (SELECT name IS NULL FROM narrow_by)
+AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))  AND i.valid <@ tstzrange($3::timestamptz, $4::timestamptz) AND NOT (lower_inf(i.valid) AND upper_inf(i.valid)) AND coalesce(lower(i.valid), '-infinity') > coalesce($3::timestamptz, '-infinity') AND coalesce(upper(i.valid), 'infinity') < coalesce($4::timestamptz, 'infinity')
+ORDER BY v.embedding <#> $6::halfvec LIMIT $2::integer
+) near_many
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT i.id AS item, v.embedding <#> $6::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM narrow n
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))  AND i.valid <@ tstzrange($3::timestamptz, $4::timestamptz) AND NOT (lower_inf(i.valid) AND upper_inf(i.valid)) AND coalesce(lower(i.valid), '-infinity') > coalesce($3::timestamptz, '-infinity') AND coalesce(upper(i.valid), 'infinity') < coalesce($4::timestamptz, 'infinity')
+ORDER BY 2, 1 LIMIT $2::integer
+) near_narrow
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (SELECT i.id AS item, v.embedding <#> $6::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM seen s
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE NOT s.large  AND i.valid <@ tstzrange($3::timestamptz, $4::timestamptz) AND NOT (lower_inf(i.valid) AND upper_inf(i.valid)) AND coalesce(lower(i.valid), '-infinity') > coalesce($3::timestamptz, '-infinity') AND coalesce(upper(i.valid), 'infinity') < coalesce($4::timestamptz, 'infinity')
+ORDER BY 2, 1 LIMIT $2::integer
+) near_few
