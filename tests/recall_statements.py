@@ -1,7 +1,7 @@
 """The candidate statement of a recall for a list of questions, composed without a database.
 
-`python -m tests.recall_statements` writes them to tests/golden/recall, one file for each question, so that a diff shows what
-a change does to the SQL. tests/unit/test_recall_statements.py compares them.
+`python -m tests.recall_statements` writes them to tests/golden/recall, one file for each question, so that a diff shows
+what a change does to the SQL. tests/unit/test_recall_statements.py compares them.
 """
 
 import re
@@ -101,7 +101,7 @@ def layout() -> Layout:
 
 
 def rendered(question: Question) -> str:
-    """Return the arms, values and SQL of the statement that finds a question's candidates; breaks are for the reader."""
+    """Return the arms, values and SQL of the statement that finds a question's candidates, broken into lines."""
     space = layout().as_known() if question.when.known_at else layout()
     request = SearchRequest(question, _VECTOR if question.what.text else None, ("Mission",), words=True)
     statement = candidate_statement(space, request, only_standing=False, most=40)
@@ -115,7 +115,7 @@ def _broken(sql: str) -> str:
     """Return SQL with a line for each table, condition and part of a union, and without lines of comments."""
     sql = re.sub(r"(?m)--.*$", "", sql)
     sql = re.sub(r" +(UNION ALL |WHEN |ELSE |AND \(|(?:FROM|WHERE) \()", r"\n\1", sql)
-    sql = re.sub(r", (?=[a-z_0-9]+ (?:\([a-z_, ]+\) )?AS (?:MATERIALIZED )?\()", ",\n", sql)
+    sql = re.sub(r", (?=\"?[a-z_0-9]+\"? (?:\([a-z_, ]+\) )?AS (?:MATERIALIZED )?\()", ",\n", sql)
     return "\n".join(line.rstrip() for line in sql.splitlines() if line.strip())
 
 

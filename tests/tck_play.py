@@ -27,7 +27,7 @@ from kgmem.query.types import named
 from kgmem.query.values.comparison import equals
 from kgmem.store.cypher.graphs import PostgresGraphs
 from kgmem.store.db.database import Database
-from kgmem.store.db.statements import quote
+from kgmem.store.db.sql import identifier
 from kgmem.store.graph.catalog import PostgresCatalog
 from tests import postgres, tck
 from tests.tck_compare import same_rows
@@ -110,8 +110,8 @@ class Player:
             await self.catalog.create(Graph(_GRAPH))
         self._played += 1
         layout = await self.catalog.layout(_GRAPH)
-        tables = [f"{quote(layout.age_name)}.{name}" for name in ("_ag_label_vertex", "_ag_label_edge")]
-        tables += [f"{quote(layout.index_name)}.{name}" for name in _INDEX]
+        tables = [f"{identifier(layout.age_name)}.{name}" for name in ("_ag_label_vertex", "_ag_label_edge")]
+        tables += [f"{identifier(layout.index_name)}.{name}" for name in _INDEX]
         async with self.database.connection() as connection, connection.transaction():
             await connection.execute("SET LOCAL session_replication_role = replica")
             await connection.execute("; ".join(f"DELETE FROM {table}" for table in tables))

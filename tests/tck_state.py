@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from kgmem.store.db.database import Database
-from kgmem.store.db.statements import quote
+from kgmem.store.db.sql import identifier
 from kgmem.store.graph.labels import borne
 from kgmem.store.graph.layout import Layout, label_id
 
@@ -48,7 +48,7 @@ def _entries(*held: dict[int, dict[str, Any]]) -> frozenset[tuple[int, int, str,
 
 async def state(database: Database, layout: Layout) -> State:
     """Read what a graph holds now."""
-    graph = quote(layout.age_name)
+    graph = identifier(layout.age_name)
     async with database.connection() as connection:
         nodes = await connection.fetch(f"SELECT id, properties FROM {graph}._ag_label_vertex")
         edges = await connection.fetch(f"SELECT id, properties FROM {graph}._ag_label_edge")

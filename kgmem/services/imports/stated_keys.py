@@ -16,10 +16,10 @@ from kgmem.domain.graph.scope import SHARED, NamedShared
 from kgmem.domain.imports import DuplicateKey, Duplicates
 from kgmem.formats.records import KINDS, Kind, Located, Rejected, kind_of
 
-_MEMORY = 16 * 1024  # KiB that SQLite keeps in memory; the rest is on disk.
 _SHOWN = 10  # Duplicates of one file and kind that are named by line and key.
-_AT_ONCE = 400  # Keys that one statement looks up.
+# 16,384 KiB are kept in memory; the rest is on disk.
 _TABLES = """
+PRAGMA cache_size = -16384;
 PRAGMA journal_mode = off;
 PRAGMA synchronous = off;
 PRAGMA temp_store = file;
@@ -43,6 +43,7 @@ _PRESENT = """
 INSERT INTO present VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET label = coalesce(excluded.label, label)
 """
+_LABEL_OF_PRESENT = "SELECT label FROM present WHERE kind = ? AND scope = ? AND key = ?"
 
 Found = tuple[str, Columns | Located | Rejected]  # With the name of its file.
 Place = tuple[str, str]  # Scope and key.
@@ -61,7 +62,6 @@ class StatedKeys:
         self._files: dict[str, int] = {}
         with _translating():
             self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-            self._database.execute(f"PRAGMA cache_size = -{_MEMORY}")
             self._database.executescript(_TABLES)
             self._database.execute("BEGIN")
 
@@ -95,16 +95,9 @@ class StatedKeys:
         """Give the labels of those of the wanted items that the import would store."""
         found: dict[Place, str | None] = {}
         with _translating():
-            for first in range(0, len(wanted), _AT_ONCE):
-                part = wanted[first : first + _AT_ONCE]
-                marks = ", ".join(["(?, ?)"] * len(part))
-                sql = (
-                    f"WITH wanted (scope, key) AS (VALUES {marks}) SELECT w.scope, w.key, p.label "  # noqa: S608 - marks
-                    "FROM wanted w JOIN present p ON p.kind = ? AND p.scope = w.scope AND p.key = w.key"
-                )
-                values = [value for place in part for value in place]
-                for scope, key, label in self._database.execute(sql, (*values, KINDS.index(kind))):
-                    found[scope, key] = label
+            for place in wanted:
+                for (label,) in self._database.execute(_LABEL_OF_PRESENT, (KINDS.index(kind), *place)):
+                    found[place] = label
         return found
 
     def spool(self, records: Iterable[Spooled]) -> None:

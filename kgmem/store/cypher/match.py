@@ -20,7 +20,7 @@ from kgmem.store.cypher.ordering import ordered
 from kgmem.store.cypher.properties import chosen, property_of
 from kgmem.store.cypher.read import BEGINS
 from kgmem.store.cypher.result_shapes import Shapes
-from kgmem.store.db.statements import quote
+from kgmem.store.db.sql import identifier
 from kgmem.store.graph.layout import LABEL_SHIFT, Label, Layout
 
 _SELECT = "SELECT"
@@ -184,7 +184,7 @@ class MatchStatement:
             self._node(number, node)
 
     def _table(self, name: str) -> str:
-        return f"{quote(self.layout.index_name)}.{name}"
+        return f"{identifier(self.layout.index_name)}.{name}"
 
     def _anchors(self) -> None:
         """Begin, in each part of the pattern that nothing bound leads to, at a node of which a property is asked."""

@@ -10,7 +10,7 @@ import asyncpg
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.schema.index import NamedIndex
-from kgmem.store.db.statements import quote
+from kgmem.store.db.sql import identifier
 from kgmem.store.graph.layout import EDGE, VERTEX, Label, Layout
 from kgmem.store.graph.property_indexes import largest_of, operator_of, vector_of, words_of
 from kgmem.store.graph.records import stored_name
@@ -93,7 +93,7 @@ class Searcher:
         if self.scopes is None:
             return ""
         numbers = ",".join(str(int(each)) for each in self.scopes)
-        table = f"{quote(self.layout.index_name)}.{'edge' if label.kind == EDGE else 'item'}"
+        table = f"{identifier(self.layout.index_name)}.{'edge' if label.kind == EDGE else 'item'}"
         found = f"SELECT FROM {table} i WHERE i.id = t.id::text::bigint AND i.scope = ANY ('{{{numbers}}}'::integer[])"
         return f" AND EXISTS ({found})"
 

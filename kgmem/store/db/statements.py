@@ -8,6 +8,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from threading import Lock
 
+from kgmem.store.db.sql import SQL, identifier
+
 _HEADER = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _PLACE = re.compile(r"\{(\w+)\}(?:\.(\w+))?")
 # The schema of tables that a graph does not have: they have the same columns there, and no rows.
@@ -20,11 +22,6 @@ _MOST_EACH = 5_000
 Key = tuple[str | frozenset[str], ...]
 
 
-def quote(name: str) -> str:
-    """Give a name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 @cache
 def _files() -> dict[str, Traversable]:
     """Return the SQL files of all rooms by name; no two have one name."""
@@ -33,14 +30,14 @@ def _files() -> dict[str, Traversable]:
 
 
 @cache
-def load(file: str) -> dict[str, str]:
+def load(file: str) -> dict[str, SQL]:
     """Return the statements of kgmem/store/sql/<room>/<file>.sql by name (each follows a `-- name:` line)."""
     text = _files()[file].read_text(encoding="utf-8")
     _, *parts = _HEADER.split(text)
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    return dict(zip(parts[::2], map(SQL, parts[1::2]), strict=True))
 
 
-def statement(file: str, name: str, absent: frozenset[str] = frozenset(), /, **names: str) -> str:
+def statement(file: str, name: str, absent: frozenset[str] = frozenset(), /, **names: str) -> SQL:
     """Return one statement with its {places} filled by the given names, quoted as identifiers.
 
     `absent` names tables that the graph does not have yet; the statement takes the empty ones in their place.
@@ -57,9 +54,9 @@ def statement(file: str, name: str, absent: frozenset[str] = frozenset(), /, **n
                 return place[0]
             table = f".{place[2]}" if place[2] else ""
             schema = ABSENT_SCHEMA if place[2] in absent and place[1] in _OF_A_GRAPH else names[place[1]]
-            return quote(schema) + table
+            return identifier(schema) + table
 
-        found = _PLACE.sub(fill, load(file)[name])
+        found = SQL(_PLACE.sub(fill, load(file)[name]))
         kept[key] = found
     return found
 
@@ -79,10 +76,10 @@ class _Rendered:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._graphs: OrderedDict[str, dict[Key, str]] = OrderedDict()
+        self._graphs: OrderedDict[str, dict[Key, SQL]] = OrderedDict()
         self._lock = Lock()  # Batches are staged in threads.
 
-    def of(self, index: str) -> dict[Key, str]:
+    def of(self, index: str) -> dict[Key, SQL]:
         """Give the statements of a graph, also those of its index as it was known earlier."""
         with self._lock:
             found = self._graphs.setdefault(index, {})
@@ -103,5 +100,5 @@ class _Rendered:
             return {index: len(kept) for index, kept in self._graphs.items()}
 
 
-_OF_NO_GRAPH: dict[Key, str] = {}
+_OF_NO_GRAPH: dict[Key, SQL] = {}
 _RENDERED = _Rendered()

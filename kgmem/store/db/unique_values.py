@@ -7,6 +7,7 @@ import asyncpg
 import orjson
 
 from kgmem.domain.errors import Conflict
+from kgmem.store.db.sql import SQL, compose, fill, join, literal, number
 from kgmem.store.db.statements import statement
 
 UNIQUE = "kgmem_unique_"
@@ -14,20 +15,26 @@ _FILE = "property_indexes"
 _SHOWN = 100  # Characters of a value that an error shows.
 
 
-def access(stored: str) -> str:
+def access(stored: str) -> SQL:
     """Give the SQL of a stored property's value, as AGE writes it itself."""
-    quoted = orjson.dumps(stored).decode().replace("'", "''")
-    return f"ag_catalog.agtype_access_operator(VARIADIC ARRAY[properties, '{quoted}'::ag_catalog.agtype])"
+    name = literal(orjson.dumps(stored).decode())
+    return compose("ag_catalog.agtype_access_operator(VARIADIC ARRAY[properties, {}::ag_catalog.agtype])", name)
 
 
-def places(stored: Sequence[str]) -> dict[str, str]:
+def places(stored: Sequence[str]) -> dict[str, SQL]:
     """Give the SQL of stored properties' values, of the scope and of the key, for the statements about indexes."""
     values = [access(name) for name in stored]
     return {
-        "values": ", ".join(f"({value})" for value in values),
-        "present": " AND ".join(f"{value} IS NOT NULL" for value in values),
-        "shown": " || ', ' || ".join(f"ag_catalog.agtype_out({value})::text" for value in values),
-        "equal": " AND ".join(f"{value} = ($1::text[])[{n}]::ag_catalog.agtype" for n, value in enumerate(values, 1)),
+        "values": join(", ", (compose("({})", value) for value in values)),
+        "present": join(" AND ", (compose("{} IS NOT NULL", value) for value in values)),
+        "shown": join(" || ', ' || ", (compose("ag_catalog.agtype_out({})::text", value) for value in values)),
+        "equal": join(
+            " AND ",
+            (
+                compose("{} = ($1::text[])[{}]::ag_catalog.agtype", value, number(n))
+                for n, value in enumerate(values, 1)
+            ),
+        ),
         "scope": access("scope"),
         "key": access("key"),
     }
@@ -45,7 +52,7 @@ async def explain(connection: asyncpg.Connection, error: asyncpg.UniqueViolation
         names, stored = (_listed(index[one]) for one in ("property", "stored"))
         values, scope = _values(error.detail or "", len(stored))
         if values:
-            sql = statement(_FILE, "holder", graph=graph, label=label) % places(stored)
+            sql = fill(statement(_FILE, "holder", graph=graph, label=label), places(stored))
             holder = await connection.fetchval(sql, values, scope)
             return taken(index["label"], names, ", ".join(values), [holder] if holder else [])
     return Conflict("A value that is unique is taken.", mend="Give each its own; kgmem graph schema names them.")

@@ -17,7 +17,8 @@ from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.domain.schema.schema import GraphSchema, from_mapping
 from kgmem.domain.time.interval import iso
 from kgmem.store.db.database import Database
-from kgmem.store.db.statements import forget_statements, quote, statement
+from kgmem.store.db.sql import compose, fill, identifier, literal, number
+from kgmem.store.db.statements import forget_statements, statement
 from kgmem.store.graph import property_indexes
 from kgmem.store.graph.layout import (
     VERTEX,
@@ -86,10 +87,10 @@ class PostgresCatalog:
         vectors = await make_tables(connection, names["index"], graph_id, graph.space)
         await connection.execute(statement("graph", "words_bm25" if self.words else "words_gin", **names))
         await connection.execute(statement("words", "note_new"), graph_id)
-        await connection.execute(statement("graph", "capture", **names) % {"graph_id": int(graph_id)})
+        await connection.execute(fill(statement("graph", "capture", **names), {"graph_id": number(graph_id)}))
         if self.words:
-            of_words = {"words": "'" + f"{quote(names['index'])}.passage_words".replace("'", "''") + "'"}
-            await connection.execute(statement("lexemes", "create_by_words", **names) % of_words)
+            of_words = {"words": literal(compose("{}.passage_words", identifier(names["index"])))}
+            await connection.execute(fill(statement("lexemes", "create_by_words", **names), of_words))
         await connection.execute(
             statement("catalog", "place"),
             graph_id,
@@ -136,7 +137,7 @@ class PostgresCatalog:
         async def work(connection: asyncpg.Connection) -> None:
             # A transaction of the caller's own may be what holds the tables: it would wait for itself.
             await connection.execute("SET LOCAL lock_timeout = '5s'")
-            row = await connection.fetchrow(f"{statement('catalog', 'get')} FOR UPDATE OF graph", name)
+            row = await connection.fetchrow(compose("{} FOR UPDATE OF graph", statement("catalog", "get")), name)
             if row is None:
                 raise no_such_graph(name)
             held = _graph_of(row)
@@ -301,7 +302,7 @@ async def make_tables(
     names = {"index": index, "then": then_of(index)}
     await connection.execute(statement("graph", "create_index", **names))
     await connection.execute(statement("graph", "create_reading", **names))
-    await connection.execute(statement("past", "create", **names) % {"graph_id": int(graph_id)})
+    await connection.execute(fill(statement("past", "create", **names), {"graph_id": number(graph_id)}))
     await connection.execute(statement("past", "create_then", **names))
     await connection.execute(statement("lexemes", "create", **names))
     await connection.execute(statement("consensus", "create", **names))
@@ -316,9 +317,9 @@ async def make_vectors(connection: asyncpg.Connection, index: str, space: Embedd
     """Make the table of an embedding space; gives its name."""
     table = f"vector_{space.id}"
     sql = statement("graph", "vectors", index=index, table=table, hnsw=f"{table}_hnsw")
-    await connection.execute(sql % {"dimension": int(space.dimension)})
+    await connection.execute(fill(sql, {"dimension": number(space.dimension)}))
     kept = statement("past", "create_vectors", index=index, then=then_of(index), table=table)
-    await connection.execute(kept % {"vectors": "'" + table.replace("'", "''") + "'"})
+    await connection.execute(fill(kept, {"vectors": literal(table)}))
     return table
 
 

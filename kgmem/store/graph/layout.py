@@ -11,7 +11,8 @@ import asyncpg
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.schema.schema import GraphSchema, from_mapping
 from kgmem.store.db.database import Database
-from kgmem.store.db.statements import quote, statement
+from kgmem.store.db.sql import SQL, identifier
+from kgmem.store.db.statements import statement
 from kgmem.store.graph import subsystems
 from kgmem.store.graph.subsystems import MadeSubsystems, Subsystem
 
@@ -75,7 +76,7 @@ class Layout:
             self.held_schema = self.schema_of(self.graph)
         return self.held_schema
 
-    def sql(self, file: str, name: str, **names: str) -> str:
+    def sql(self, file: str, name: str, **names: str) -> SQL:
         """Return a statement with this graph's schemas filled in; tables that it lacks are empty ones of the server."""
         absent = self.subsystems.absent_tables
         return statement(file, name, absent, index=self.index_name, graph=self.age_name, **names)
@@ -126,9 +127,9 @@ class Layout:
         """The schema of the index as it is held now."""
         return self.index_name.removesuffix(_THEN)
 
-    def table(self, label: Label) -> str:
+    def table(self, label: Label) -> SQL:
         """Give a label's table as SQL."""
-        return f"{quote(self.age_name)}.{quote(label.age_name)}"
+        return identifier(self.age_name, label.age_name)
 
 
 def then_of(index: str) -> str:
@@ -221,14 +222,11 @@ async def _make_label(connection: asyncpg.Connection, layout: Layout, kind: int,
         age_name = "L" + age_name
     while age_name in taken:
         age_name += "_"
-    make = "create_vlabel" if kind == VERTEX else "create_elabel"
-    await connection.execute(
-        f"SELECT ag_catalog.{make}($1::name::cstring, $2::name::cstring)", layout.age_name, age_name
-    )
+    make = layout.sql("layout", "make_vertex_label" if kind == VERTEX else "make_edge_label")
+    await connection.execute(make, layout.age_name, age_name)
     if kind == EDGE:
         # AGE indexes an edge's ends but not its id, by which kgmem updates and deletes.
-        table = f"{quote(layout.age_name)}.{quote(age_name)}"
-        await connection.execute(f"CREATE UNIQUE INDEX ON {table} (id)")
+        await connection.execute(layout.sql("layout", "index_edge_ids", label=age_name))
     await connection.execute(layout.sql("layout", "register_label"), layout.age_name, age_name, kind, name)
 
 

@@ -4,7 +4,7 @@ They stand on the expression with which AGE reads a property, so that every AGE 
 values as well.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -14,6 +14,7 @@ import orjson
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.domain.schema.index import NamedIndex
 from kgmem.domain.schema.schema import GraphSchema
+from kgmem.store.db.sql import SQL, compose, fill, join, literal, number
 from kgmem.store.db.statements import statement
 from kgmem.store.db.unique_values import UNIQUE, access, places, taken
 from kgmem.store.graph.layout import EDGE, Label, Layout
@@ -95,10 +96,12 @@ def _named(label: Label, index: NamedIndex, stored: tuple[str, ...]) -> Property
 _STARTS = {"vector": _VECTORS, "fulltext": _WORDS}
 
 
-def vector_of(stored: str, dimension: int) -> str:
+def vector_of(stored: str, dimension: int) -> SQL:
     """Give the SQL of a stored property as a vector, as its index has it; NULL where it is no vector of that size."""
-    kind = "halfvec" if dimension >= _HALVED_FROM else "vector"
-    return f"kgmem.vector_of({access(stored)}, {int(dimension)})::public.{kind}({int(dimension)})"
+    kind = SQL("halfvec") if dimension >= _HALVED_FROM else SQL("vector")
+    return compose(
+        "kgmem.vector_of({}, {size})::public.{kind}({size})", access(stored), size=number(dimension), kind=kind
+    )
 
 
 def largest_of(dimension: int) -> float:
@@ -106,14 +109,14 @@ def largest_of(dimension: int) -> float:
     return 65504.0 if dimension >= _HALVED_FROM else 3.4028234663852886e38
 
 
-def words_of(stored: Sequence[str]) -> str:
+def words_of(stored: Sequence[str]) -> SQL:
     """Give the SQL of the words of stored properties, as their index has them."""
-    return f"kgmem.words_of({', '.join(access(name) for name in stored)})"
+    return compose("kgmem.words_of({})", join(", ", map(access, stored)))
 
 
-def operator_of(similarity: str) -> str:
+def operator_of(similarity: str) -> SQL:
     """Give the operator by which vectors are compared."""
-    return "<->" if similarity == "euclidean" else "<=>"
+    return SQL("<->") if similarity == "euclidean" else SQL("<=>")
 
 
 async def _make(connection: asyncpg.Connection, layout: Layout, index: PropertyIndex, *, lenient: bool) -> None:
@@ -121,7 +124,7 @@ async def _make(connection: asyncpg.Connection, layout: Layout, index: PropertyI
     parts = places(index.stored)
     if index.start == UNIQUE:
         await connection.execute(statement(_FILE, "keep_writers_out", **names))
-        double = await connection.fetchrow(statement(_FILE, "duplicate", **names) % parts)
+        double = await connection.fetchrow(fill(statement(_FILE, "duplicate", **names), parts))
         if double and lenient:
             return
         if double:
@@ -129,17 +132,21 @@ async def _make(connection: asyncpg.Connection, layout: Layout, index: PropertyI
             raise taken(index.label.name, index.declared, double["value"], keys)
     await connection.execute(_making(index, names, parts))
     told = {"label": index.label.name, "property": index.declared, "stored": index.stored}
-    literal = "'" + orjson.dumps(told).decode().replace("'", "''") + "'"
-    await connection.execute(statement(_FILE, "describe", graph=layout.age_name, made=index.name) % {"told": literal})
+    await connection.execute(
+        fill(
+            statement(_FILE, "describe", graph=layout.age_name, made=index.name),
+            {"told": literal(orjson.dumps(told).decode())},
+        )
+    )
 
 
-def _making(index: PropertyIndex, names: dict[str, str], parts: dict[str, str]) -> str:
+def _making(index: PropertyIndex, names: Mapping[str, str], parts: Mapping[str, SQL]) -> SQL:
     if index.start == _WORDS:
-        return statement(_FILE, "make_words", made=index.name, **names) % {"words": words_of(index.stored)}
+        return fill(statement(_FILE, "make_words", made=index.name, **names), {"words": words_of(index.stored)})
     if index.start == _VECTORS:
         kind = "halfvec" if index.dimension >= _HALVED_FROM else "vector"
         operators = f"{kind}_{'l2' if index.similarity == 'euclidean' else 'cosine'}_ops"
         sql = statement(_FILE, "make_vectors", made=index.name, operators=operators, **names)
-        return sql % {"vector": vector_of(index.stored[0], index.dimension)}
+        return fill(sql, {"vector": vector_of(index.stored[0], index.dimension)})
     make = statement(_FILE, "make_unique" if index.start == UNIQUE else "make_plain", made=index.name, **names)
-    return make % parts
+    return fill(make, parts)

@@ -16,7 +16,8 @@ from kgmem.domain.errors import KgmemError
 from kgmem.domain.integrity import Damage
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.store.db.database import Database
-from kgmem.store.db.statements import forget_statements, quote, statement
+from kgmem.store.db.sql import NOTHING, SQL, compose, deparsed, fill, identifier, number
+from kgmem.store.db.statements import forget_statements, statement
 from kgmem.store.graph import property_indexes
 from kgmem.store.graph.catalog import PostgresCatalog, make_tables
 from kgmem.store.graph.checks import damage
@@ -69,7 +70,7 @@ async def compare_structure(
     await _compare_code(connection, layout, expected, found)
     await _compare_labels(connection, layout, schema, found)
     for row in await connection.fetch(statement("integrity", "uncaptured"), layout.age_name):
-        make = layout.sql("integrity", "repair_capture", table=row["table"]) % {"graph_id": int(layout.id)}
+        make = fill(layout.sql("integrity", "repair_capture", table=row["table"]), {"graph_id": number(layout.id)})
         found.lacks("capture", f"{layout.age_name}.{row['table']}", make)
     return found
 
@@ -134,8 +135,10 @@ def _shape(row: asyncpg.Record) -> str:
 def _making(row: asyncpg.Record, layout: Layout, named: Renamed) -> str:
     if row["constraint"] is None:
         return named(row["definition"])
-    table = f"{quote(layout.index_name)}.{quote(row['table'])}"
-    return f"ALTER TABLE {table} ADD CONSTRAINT {quote(row['constraint'])} {row['constrained']}"
+    table = identifier(layout.index_name, row["table"])
+    return compose(
+        "ALTER TABLE {} ADD CONSTRAINT {} {}", table, identifier(row["constraint"]), deparsed(row["constrained"])
+    )
 
 
 async def _compare_tables(
@@ -177,7 +180,7 @@ def _on_missing(shape: str, layout: Layout, found: Structure) -> bool:
 def _lacks_valid(rows: Iterable[asyncpg.Record], schema: str, found: Structure) -> None:
     for row in rows:
         if not row["valid"] and row["name"] != KEYWORD_INDEX:
-            make = f"REINDEX INDEX {quote(schema)}.{quote(row['name'])}"
+            make = compose("REINDEX INDEX {}", identifier(schema, row["name"]))
             found.lacks("indexes", f"{row['name']} (not valid)", make)
 
 
@@ -186,8 +189,8 @@ async def _compare_code(connection: asyncpg.Connection, layout: Layout, expected
     there = {(row["kind"], row["name"]): row["definition"] for row in rows}
     disabled = await connection.fetch(statement("integrity", "disabled_triggers"), layout.index_name)
     for row in disabled:
-        table = f"{quote(layout.index_name)}.{quote(row['table'])}"
-        make = f"ALTER TABLE {table} ENABLE TRIGGER {quote(row['name'])}"
+        table = identifier(layout.index_name, row["table"])
+        make = compose("ALTER TABLE {} ENABLE TRIGGER {}", table, identifier(row["name"]))
         found.lacks("triggers", f"trigger {row['name']} on {row['table']} (disabled)", make)
     off = {("trigger", f"{row['name']} on {row['table']}") for row in disabled}
     # Functions first, since triggers call them; a view is compared by its presence, since Postgres words it anew.
@@ -213,7 +216,12 @@ async def _compare_labels(
         for column, unique in _wanted(label):
             wanted = {(label.age_name, column, True), (label.age_name, column, unique)}
             if wanted.isdisjoint(first) and not _noted(aside, label, column):
-                make = f"CREATE {'UNIQUE ' if unique else ''}INDEX ON {layout.table(label)} ({quote(column)})"
+                make = compose(
+                    "CREATE {}INDEX ON {} ({})",
+                    SQL("UNIQUE ") if unique else NOTHING,
+                    layout.table(label),
+                    identifier(column),
+                )
                 found.lacks("indexes", f"{label.name} ({column})", make)
     for name, index in property_indexes.expected(layout.by_id.values(), schema).items():
         if name not in names and name not in aside:

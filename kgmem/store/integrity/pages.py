@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import asyncpg
 
 from kgmem.domain.integrity import Damage
-from kgmem.store.db.statements import quote, statement
+from kgmem.store.db.sql import identifier
+from kgmem.store.db.statements import statement
 from kgmem.store.graph.checks import damage
 from kgmem.store.graph.layout import Layout
 
@@ -25,7 +26,9 @@ async def compare_keyword_index(connection: asyncpg.Connection, layout: Layout) 
     missing = 0
     for _ in range(_LOOKS):
         before = await connection.fetchval(layout.sql("integrity", "passages"))
-        told = await connection.fetchval(statement("words", "summary"), f"{quote(layout.index_name)}.passage_words")
+        told = await connection.fetchval(
+            statement("words", "summary"), f"{identifier(layout.index_name)}.passage_words"
+        )
         after = await connection.fetchval(layout.sql("integrity", "passages"))
         missing = min(before, after) - _documents(told)
         if missing <= 0:

@@ -10,6 +10,7 @@ from typing import Any
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.domain.recall.fusion import fuse
 from kgmem.domain.recall.question import Question
+from kgmem.store.db.sql import SQL, fill, later, number
 from kgmem.store.graph.layout import VERTEX, Layout
 from kgmem.store.search.request import STANDS, Dimension, Parameters, SearchRequest
 
@@ -17,7 +18,7 @@ NAME = "context"
 REACH = 2  # Episodes to each side; the second gets half as much as the first.
 _OWN = 0.5  # Of its own score, so that what is found stands before what only stands beside it.
 _MOST = 80
-_WAYS = {"before": "< t.id ORDER BY id DESC", "after": "> t.id ORDER BY id"}
+_WAYS = {"before": SQL("< t.id ORDER BY id DESC"), "after": SQL("> t.id ORDER BY id")}
 
 
 def context(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension | None:
@@ -26,13 +27,16 @@ def context(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension 
     if not question.graph.context or not question.weights.get(NAME, 1.0) or layout.is_past:
         return None
     label = layout.labels[VERTEX, EPISODE_LABEL].age_name
-    ways = {name: layout.sql("context", "beside") % {"way": way, "reach": str(REACH)} for name, way in _WAYS.items()}
-    sessions = {
-        name: layout.sql("context", "session", label=label) % {"id": id_}
-        for name, id_ in (("session", "t.id"), ("session_beside", "i.id"))
+    ways = {
+        name: fill(layout.sql("context", "beside"), {"way": way, "reach": number(REACH)}) for name, way in _WAYS.items()
     }
-    later = {name: f"%({name})s" for name in ("filters", "stands")}
-    return Dimension(NAME, notes=[layout.sql("context", "note") % {**ways, **sessions, **later}])
+    sessions = {
+        name: fill(layout.sql("context", "session", label=label), {"id": id_})
+        for name, id_ in (("session", SQL("t.id")), ("session_beside", SQL("i.id")))
+    }
+    return Dimension(
+        NAME, notes=[fill(layout.sql("context", "note"), {**ways, **sessions, **later("filters", "stands")})]
+    )
 
 
 def around(

@@ -16,15 +16,16 @@ import orjson
 from kgmem.domain.graph.entity import EPISODE
 from kgmem.domain.recall.question import When
 from kgmem.domain.time.interval import iso, parse_time
+from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.layout import Layout, know_labels, label_id
 
-_THEN = "(SELECT current_setting('kgmem.known_at')::timestamptz)"
+_THEN = SQL("(SELECT current_setting('kgmem.known_at')::timestamptz)")
 
 
-def present(when: When) -> str:
+def present(when: When) -> SQL:
     """Give the SQL of the moment that counts as now: that of known_at, where the question has one."""
-    return "now()" if when.known_at is None else _THEN
+    return SQL("now()") if when.known_at is None else _THEN
 
 
 @asynccontextmanager
@@ -37,7 +38,7 @@ async def as_known(connection: asyncpg.Connection, known_at: str) -> AsyncIterat
         yield
 
 
-def sharing(layout: Layout) -> str:
+def sharing(layout: Layout) -> SQL:
     """Give the statement for the passages of any time that may share a word with the question."""
     return layout.sql("when", "sharing_unindexed" if layout.wordless else "sharing", held=layout.held_name)
 

@@ -10,6 +10,7 @@ from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.recall.causality import MOST_ENTITIES, MOST_LINKS, Ancestry, CausalGraph, CausalNode
 from kgmem.domain.recall.path import MOST_PATHS, FoundPath
 from kgmem.domain.recall.question import When, Why
+from kgmem.store.db.sql import NOTHING, SQL, compose, fill, join, later, number
 from kgmem.store.graph.layout import Layout
 from kgmem.store.search import temporal
 from kgmem.store.search.request import Dimension, Parameters, SearchRequest
@@ -18,9 +19,13 @@ NAME = "why"
 # A strength that is asked for as 0.49 is met by 0.7 x 0.7, which binary fractions put just below it.
 _ROUNDING = 1 - 1e-9
 # How a walk goes on: from which end of a relationship to which, and how the begins of cause and effect must stand.
-BACKWARDS = {"near": "target", "far": "source", "tighter": "least", "order": "<="}
-FORWARDS = {"near": "source", "far": "target", "tighter": "greatest", "order": ">="}
-_WALKS = {"causes": BACKWARDS, "effects": FORWARDS, "start": FORWARDS}
+BACKWARDS = {"near": SQL("target"), "far": SQL("source"), "tighter": SQL("least"), "order": SQL("<=")}
+FORWARDS = {"near": SQL("source"), "far": SQL("target"), "tighter": SQL("greatest"), "order": SQL(">=")}
+_WALKS = {
+    "causes": {**BACKWARDS, "side": SQL("causes")},
+    "effects": {**FORWARDS, "side": SQL("effects")},
+    "start": {**FORWARDS, "side": SQL("start")},
+}
 
 
 def why(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
@@ -36,22 +41,22 @@ def why(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimen
         layout, parameters, named=named, why=asked, when=request.question.when, scope=request.question.scope
     )
     sides = [side for side in dict.fromkeys(side for side, _ in named) if side in _WALKS]
-    tables = [layout.sql("why", "asked") % places, layout.sql("why", "kinds") % places]
+    tables = [fill(layout.sql("why", "asked"), places), fill(layout.sql("why", "kinds"), places)]
     if "start" in sides:
-        tables.append(layout.sql("why", "reach") % {**places, "edges": edges(layout, places, BACKWARDS)})
+        tables.append(fill(layout.sql("why", "reach"), {**places, "edges": edges(layout, places, BACKWARDS)}))
     tables += [_walk(layout, places, side, asked) for side in sides]
-    walked = " UNION ALL ".join(layout.sql("why", "walked") % {**places, "side": side} for side in sides)
-    tables.append(layout.sql("why", "paths") % {"walked": walked})
-    tables.append(layout.sql("why", "found_paths" if "start" in sides else "scores") % places)
+    walked = join(" UNION ALL ", (fill(layout.sql("why", "walked"), {**places, **_WALKS[side]}) for side in sides))
+    tables.append(fill(layout.sql("why", "paths"), {"walked": walked}))
+    tables.append(fill(layout.sql("why", "found_paths" if "start" in sides else "scores"), places))
     tables.append(layout.sql("why", "by_item"))
     must = request.question.mode("why") == "must"
     return Dimension(
         NAME,
         tables,
-        condition="(i.id IN (SELECT item FROM why_scores)) IS TRUE" if must else "",
+        condition=SQL("(i.id IN (SELECT item FROM why_scores)) IS TRUE") if must else NOTHING,
         candidates=_candidates(layout, request, paths="start" in sides),
-        value="((SELECT of FROM why_by_item) ->> i.id::text)::float8",
-        reads="SELECT item AS id FROM why_scores" if must else "",
+        value=SQL("((SELECT of FROM why_by_item) ->> i.id::text)::float8"),
+        reads=SQL("SELECT item AS id FROM why_scores") if must else NOTHING,
         notes=_notes(layout, request, places, paths="start" in sides),
         refusals=_refusals(named),
     )
@@ -59,7 +64,7 @@ def why(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimen
 
 def common_places(
     layout: Layout, parameters: Parameters, *, named: Sequence[tuple[str, str]], why: Why, when: When, scope: str
-) -> dict[str, str]:
+) -> dict[str, SQL]:
     """Give what the statements of why.sql are filled with: keys (side, key), kinds, depth, times and scopes."""
     kinds = layout.schema().kinds.values()
     conditions = temporal.of_links(when, parameters)
@@ -70,38 +75,38 @@ def common_places(
         "preventing": parameters.add([kind.name for kind in kinds if kind.preventing], "text[]"),
         "depth": parameters.add(why.depth, "integer"),
         "least": parameters.add(why.min_strength * _ROUNDING, "float8"),
-        "edge_conditions": "".join(f" AND {condition}" for condition in conditions),
-        "paths_most": str(MOST_PATHS),
-        "asked": str(len(named)),
+        "edge_conditions": join("", (compose(" AND {}", condition) for condition in conditions)),
+        "paths_most": number(MOST_PATHS),
+        "asked": number(len(named)),
         "paths": parameters.add(list(visible_from(scope)), "text[]"),
-        "most": "%(most)s",
+        **later("most"),
     }
 
 
-def edges(layout: Layout, places: Mapping[str, str], way: Mapping[str, str]) -> str:
+def edges(layout: Layout, places: Mapping[str, SQL], way: Mapping[str, SQL]) -> SQL:
     """Give the query of the relationships (id, far, sign, strength) that lead on from a row `w`, either way."""
-    return layout.sql("why", "edges") % {**places, **way}
+    return fill(layout.sql("why", "edges"), {**places, **way})
 
 
-def _walk(layout: Layout, places: Mapping[str, str], side: str, asked: Why) -> str:
+def _walk(layout: Layout, places: Mapping[str, SQL], side: str, asked: Why) -> SQL:
     way = _WALKS[side]
-    conditions = "" if asked.any_order else layout.sql("why", "in_order") % way
+    conditions = NOTHING if asked.any_order else fill(layout.sql("why", "in_order"), way)
     if side == "start":
-        conditions += layout.sql("why", "towards_end") % places
-    filled = {**places, **way, "side": side, "edges": edges(layout, places, way), "conditions": conditions}
-    return layout.sql("why", "walk") % filled
+        conditions = join("", (conditions, fill(layout.sql("why", "towards_end"), places)))
+    filled = {**places, **way, "edges": edges(layout, places, way), "conditions": conditions}
+    return fill(layout.sql("why", "walk"), filled)
 
 
-def _candidates(layout: Layout, request: SearchRequest, *, paths: bool) -> str:
+def _candidates(layout: Layout, request: SearchRequest, *, paths: bool) -> SQL:
     if not paths:
         return layout.sql("why", "candidates")
     kinds = request.question.what.kinds
-    return layout.sql("why", "path_candidates") if not kinds or "path" in kinds else ""
+    return layout.sql("why", "path_candidates") if not kinds or "path" in kinds else NOTHING
 
 
-def _notes(layout: Layout, request: SearchRequest, places: Mapping[str, str], *, paths: bool) -> Sequence[str]:
-    reach_cut = layout.sql("why", "reach_cut") % places if paths else ""
-    notes = [layout.sql("why", "note_cut") % {**places, "reach_cut": reach_cut}]
+def _notes(layout: Layout, request: SearchRequest, places: Mapping[str, SQL], *, paths: bool) -> Sequence[SQL]:
+    reach_cut = fill(layout.sql("why", "reach_cut"), places) if paths else NOTHING
+    notes = [fill(layout.sql("why", "note_cut"), {**places, "reach_cut": reach_cut})]
     if paths:
         notes.append(layout.sql("why", "note_found_paths"))
     elif request.question.explain:
@@ -109,10 +114,10 @@ def _notes(layout: Layout, request: SearchRequest, places: Mapping[str, str], *,
     return notes
 
 
-def _refusals(named: Sequence[tuple[str, str]]) -> list[tuple[str, KgmemError]]:
+def _refusals(named: Sequence[tuple[str, str]]) -> list[tuple[SQL, KgmemError]]:
     return [
         (
-            f"NOT EXISTS (SELECT 1 FROM why_asked WHERE place = {place})",  # noqa: S608 - no text of callers
+            compose("NOT EXISTS (SELECT 1 FROM why_asked WHERE place = {})", number(place)),
             NotFound(f"There is no entity {key!r} to ask the causes or effects of.", mend="Correct the key."),
         )
         for place, (_, key) in enumerate(named, start=1)
@@ -146,15 +151,15 @@ async def causal_graph(
     places = common_places(layout, parameters, named=named, why=Why(), when=asked.when, scope=asked.scope)
     filled = {
         **places,
-        "asked": layout.sql("why", "asked") % places,
-        "kinds": layout.sql("why", "kinds") % places,
+        "asked": fill(layout.sql("why", "asked"), places),
+        "kinds": fill(layout.sql("why", "kinds"), places),
         "back": edges(layout, places, BACKWARDS),
         "forth": edges(layout, places, FORWARDS),
         "effects": parameters.add(effects, "boolean"),
-        "most": str(MOST_ENTITIES),
-        "most_links": str(MOST_LINKS),
+        "most": number(MOST_ENTITIES),
+        "most_links": number(MOST_LINKS),
     }
-    sql = parameters.complete(layout.sql("why", "causal_graph") % filled)
+    sql = parameters.complete(fill(layout.sql("why", "causal_graph"), filled))
     rows = await connection.fetch(sql, *parameters.values)
     found = {keys[row["id"] - 1]: row["other"] for row in rows if row["what"] == "asked"}
     for key in keys:

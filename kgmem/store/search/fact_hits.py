@@ -10,6 +10,7 @@ from kgmem.domain.graph.fact import worded
 from kgmem.domain.recall.answer import End, Hit
 from kgmem.domain.recall.fusion import Ranked
 from kgmem.domain.time.interval import iso
+from kgmem.store.db.sql import SQL, fill, identifier, join, number
 from kgmem.store.graph.layout import Layout, label_id
 from kgmem.store.graph.records import loads, others_of, text_of
 from kgmem.store.search import as_of, states
@@ -17,14 +18,21 @@ from kgmem.store.search import as_of, states
 _COLUMNS = {"start": "source", "end": "target"}
 
 
-def end_names(layout: Layout) -> dict[str, str]:
+def end_names(layout: Layout) -> dict[str, SQL]:
     """Give what reads the names of ends, of the labels that ends are known to have."""
     known = [layout.by_id[label] for label in sorted(layout.joined) if label in layout.by_id]
     return {
-        f"{end}s": "".join(
-            layout.sql("recall", "end_name", label=label.age_name) % {"id": label.id, "end": column} for label in known
+        f"{end}s": join(
+            "",
+            (
+                fill(
+                    layout.sql("recall", "end_name", label=label.age_name),
+                    {"id": number(label.id), "end": identifier(column)},
+                )
+                for label in known
+            ),
         )
-        or "WHEN 0 THEN NULL"
+        or SQL("WHEN 0 THEN NULL")
         for end, column in _COLUMNS.items()
     }
 

@@ -2,6 +2,7 @@
 
 from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP
 from kgmem.domain.recall.question import What
+from kgmem.store.db.sql import SQL, compose, fill, join
 from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, VERTEX, Layout
 from kgmem.store.search.request import Dimension, Parameters, SearchRequest
 
@@ -20,23 +21,25 @@ def labelled(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
             "first": parameters.add(first, "bigint"),
             "end": parameters.add(first + (1 << LABEL_SHIFT), "bigint"),
         }
-        found.append(layout.sql("narrow", "labelled") % ends)
-    return Dimension("labels", reads=" UNION ALL ".join([*found, layout.sql("narrow", "labelled_besides")]))
+        found.append(fill(layout.sql("narrow", "labelled"), ends))
+    return Dimension("labels", reads=join(" UNION ALL ", [*found, layout.sql("narrow", "labelled_besides")]))
 
 
-def conditions(layout: Layout, what: What, parameters: Parameters) -> list[str]:
+def conditions(layout: Layout, what: What, parameters: Parameters) -> list[SQL]:
     """Give the conditions on items that labels, kinds of hit and sources make."""
     found = []
     if what.labels:
         known = _numbers(layout, what)
-        by_id = f"((i.id >> 48) = ANY ({parameters.add(known, 'bigint[]')}) AND i.labels[1] IS DISTINCT FROM '')"
-        found.append(f"({by_id} OR i.labels && {parameters.add(list(what.labels), 'text[]')})")
+        by_id = compose(
+            "((i.id >> 48) = ANY ({}) AND i.labels[1] IS DISTINCT FROM '')", parameters.add(known, "bigint[]")
+        )
+        found.append(compose("({} OR i.labels && {})", by_id, parameters.add(list(what.labels), "text[]")))
     if what.kinds:
         numbers = [_KINDS.get(kind, 0) for kind in what.kinds]
-        found.append(f"i.kind = ANY ({parameters.add(numbers, 'smallint[]')})")
+        found.append(compose("i.kind = ANY ({})", parameters.add(numbers, "smallint[]")))
     if what.sources:
         numbers = [layout.sources.get(key, -1) for key in what.sources]
-        found.append(f"i.source = ANY ({parameters.add(numbers, 'integer[]')})")
+        found.append(compose("i.source = ANY ({})", parameters.add(numbers, "integer[]")))
     return found
 
 

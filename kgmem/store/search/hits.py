@@ -12,6 +12,7 @@ from kgmem.domain.recall.answer import Hit
 from kgmem.domain.recall.fusion import Ranked
 from kgmem.domain.recall.path import LABEL, CausalPath, FoundPath, PathEntity, PathLink
 from kgmem.domain.recall.question import Question
+from kgmem.store.db.sql import SQL, compose, fill, join
 from kgmem.store.graph.labels import main_label
 from kgmem.store.graph.layout import EDGE, Layout, know_labels, label_id
 from kgmem.store.graph.records import loads, others_of, text_of
@@ -130,13 +131,13 @@ async def _rows(
     """Read vertices and edges of paths, and facts, by one statement; those that are gone are missing."""
     parameters = Parameters()
     paths = parameters.add(list(visible_from(question.scope)), "text[]")
-    seen = f"WITH RECURSIVE {layout.sql('recall', 'scopes_seen') % {'paths': paths}} "
+    seen = compose("WITH RECURSIVE {} ", fill(layout.sql("recall", "scopes_seen"), {"paths": paths}))
     state = states.state_of(layout, parameters, as_of.present(question.when))
     if layout.is_past:
         rows_then = await as_of.rows(connection, layout, ids, links)
         facts_then = await fact_hits.then(connection, layout, facts) if facts else {}
         places = {"state": state, "ids": parameters.add([*ids, *facts], "bigint[]")}
-        sql = parameters.complete(seen + layout.sql("recall", "states_then") % places)
+        sql = parameters.complete(compose("{}{}", seen, fill(layout.sql("recall", "states_then"), places)))
         for row in await connection.fetch(sql, *parameters.values):
             for rows in (rows_then, facts_then):
                 if row["id"] in rows:
@@ -145,18 +146,18 @@ async def _rows(
     await know_labels(connection, layout, (*ids, *links))
     vertices, edges, told = (_by_label(layout, group, parameters) for group in (ids, links, facts))
     names = {"state": state, **fact_hits.end_names(layout)}
-    parts = [layout.sql("recall", "fetch_items") % {"vertices": vertices, **names}] if vertices else []
-    parts += [layout.sql("why", "fetch_links") % {"links": edges}] if edges else []
-    parts += [layout.sql("recall", "fetch_facts") % {"facts": told, **names}] if told else []
+    parts = [fill(layout.sql("recall", "fetch_items"), {"vertices": vertices, **names})] if vertices else []
+    parts += [fill(layout.sql("why", "fetch_links"), {"links": edges})] if edges else []
+    parts += [fill(layout.sql("recall", "fetch_facts"), {"facts": told, **names})] if told else []
     if not parts:
         return {}, {}
-    sql = parameters.complete(seen + " UNION ALL ".join(parts))
+    sql = parameters.complete(compose("{}{}", seen, join(" UNION ALL ", parts)))
     rows = await connection.fetch(sql, *parameters.values)
     read = {row["id"]: row for row in rows if row["told"] is None}
     return read, {row["id"]: row for row in rows if row["told"] is not None}
 
 
-def _by_label(layout: Layout, ids: Sequence[int], parameters: Parameters) -> str:
+def _by_label(layout: Layout, ids: Sequence[int], parameters: Parameters) -> SQL:
     """Give the queries of the label tables that hold these ids, united; empty where none does."""
     groups: dict[int, list[int]] = defaultdict(list)
     for id_ in dict.fromkeys(ids):
@@ -166,8 +167,8 @@ def _by_label(layout: Layout, ids: Sequence[int], parameters: Parameters) -> str
         if number in layout.by_id:
             graphids = parameters.add(group, "ag_catalog.graphid[]")
             places = {"ids": parameters.add(group, "bigint[]"), "graphids": graphids}
-            parts.append(layout.sql("recall", "fetch_vertices", label=layout.by_id[number].age_name) % places)
-    return " UNION ALL ".join(parts)
+            parts.append(fill(layout.sql("recall", "fetch_vertices", label=layout.by_id[number].age_name), places))
+    return join(" UNION ALL ", parts)
 
 
 def _hit(layout: Layout, row: Any, ranked: Ranked[int], paths: Sequence[CausalPath]) -> Hit:

@@ -2,34 +2,36 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import LiteralString
 
 from kgmem.domain.errors import InvalidInput, KgmemError, NotFound
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.recall.question import Allen, Question, Relation, When
 from kgmem.domain.time import allen
 from kgmem.domain.time.interval import SECOND, Interval, parse_time, valid_interval
+from kgmem.store.db.sql import SQL, compose, fill, literal
 from kgmem.store.graph.layout import Layout
 from kgmem.store.search.request import Parameters
 
 # What has a valid time: written as the partial index on it has it, so that it is used.
-TIMED = "NOT (lower_inf(i.valid) AND upper_inf(i.valid))"
-_LOWER, _UPPER = "coalesce(lower(i.valid), '-infinity')", "coalesce(upper(i.valid), 'infinity')"
+TIMED = SQL("NOT (lower_inf(i.valid) AND upper_inf(i.valid))")
+_LOWER, _UPPER = SQL("coalesce(lower(i.valid), '-infinity')"), SQL("coalesce(upper(i.valid), 'infinity')")
 # Per relation: the operator that the index on ranges answers, and what the ends must be beyond that (a and b are the
 # ends of the interval that is asked for). An open end lies beyond all others.
-_HOLDS: Mapping[Allen, tuple[str, str]] = {
-    "before": ("<<", "{e} < {a}"),
-    "meets": ("-|-", "{e} = {a}"),
-    "overlaps": ("&&", "{s} < {a} AND {e} < {b}"),
-    "starts": ("<@", "{s} = {a} AND {e} < {b}"),
-    "during": ("<@", "{s} > {a} AND {e} < {b}"),
-    "finishes": ("<@", "{s} > {a} AND {e} = {b}"),
-    "equals": ("=", "true"),
-    "after": (">>", "{s} > {b}"),
-    "met_by": ("-|-", "{s} = {b}"),
-    "overlapped_by": ("&&", "{s} > {a} AND {e} > {b}"),
-    "started_by": ("@>", "{s} = {a} AND {e} > {b}"),
-    "contains": ("@>", "{s} < {a} AND {e} > {b}"),
-    "finished_by": ("@>", "{s} < {a} AND {e} = {b}"),
+_HOLDS: Mapping[Allen, tuple[SQL, SQL]] = {
+    "before": (SQL("<<"), SQL("%(e)s < %(a)s")),
+    "meets": (SQL("-|-"), SQL("%(e)s = %(a)s")),
+    "overlaps": (SQL("&&"), SQL("%(s)s < %(a)s AND %(e)s < %(b)s")),
+    "starts": (SQL("<@"), SQL("%(s)s = %(a)s AND %(e)s < %(b)s")),
+    "during": (SQL("<@"), SQL("%(s)s > %(a)s AND %(e)s < %(b)s")),
+    "finishes": (SQL("<@"), SQL("%(s)s > %(a)s AND %(e)s = %(b)s")),
+    "equals": (SQL("="), SQL("true")),
+    "after": (SQL(">>"), SQL("%(s)s > %(b)s")),
+    "met_by": (SQL("-|-"), SQL("%(s)s = %(b)s")),
+    "overlapped_by": (SQL("&&"), SQL("%(s)s > %(a)s AND %(e)s > %(b)s")),
+    "started_by": (SQL("@>"), SQL("%(s)s = %(a)s AND %(e)s > %(b)s")),
+    "contains": (SQL("@>"), SQL("%(s)s < %(a)s AND %(e)s > %(b)s")),
+    "finished_by": (SQL("@>"), SQL("%(s)s < %(a)s AND %(e)s = %(b)s")),
 }
 _APART = {"before", "after", "meets", "met_by"}
 
@@ -38,15 +40,15 @@ _APART = {"before", "after", "meets", "met_by"}
 class Span:
     """An interval that is asked for; the SQL speaks of a row `i` of the item table, ends are seconds since 1970."""
 
-    start: str
-    end: str
-    scale: str  # Seconds in which closeness falls to a half.
-    index: str  # What an index on ranges answers: at least all that has a valid time and holds.
-    holds: str
+    start: SQL
+    end: SQL
+    scale: SQL  # Seconds in which closeness falls to a half.
+    index: SQL  # What an index on ranges answers: at least all that has a valid time and holds.
+    holds: SQL
     only_timed: bool  # Whether what has no valid time does not hold.
     shares: bool = True  # Whether what holds shares time with the interval.
-    tables: Sequence[str] = ()
-    refusals: Sequence[tuple[str, KgmemError]] = ()
+    tables: Sequence[SQL] = ()
+    refusals: Sequence[tuple[SQL, KgmemError]] = ()
 
 
 def span_of(layout: Layout, question: Question, parameters: Parameters) -> Span | None:
@@ -62,8 +64,8 @@ def span_of(layout: Layout, question: Question, parameters: Parameters) -> Span 
         span.start,
         span.end,
         span.scale,
-        f"{span.index} AND {within}",
-        f"{span.holds} AND {within}",
+        compose("{} AND {}", span.index, within),
+        compose("{} AND {}", span.holds, within),
         True,
         span.shares,
         span.tables,
@@ -84,7 +86,7 @@ def window_of(when: When) -> Interval | None:
 
 def _of_window(window: Interval, parameters: Parameters) -> Span:
     start, end = parameters.add(window.start, "timestamptz"), parameters.add(window.end, "timestamptz")
-    holds = f"i.valid && tstzrange({start}, {end})"
+    holds = compose("i.valid && tstzrange({}, {})", start, end)
     return Span(
         _seconds(start, "-infinity"), _seconds(end, "infinity"), _scale(window, parameters), holds, holds, False
     )
@@ -94,36 +96,36 @@ def _of_relation(layout: Layout, question: Question, relation: Relation, paramet
     if relation.entity is not None:
         key = parameters.add(relation.entity, "text")
         paths = parameters.add(list(visible_from(question.scope)), "text[]")
-        tables = [layout.sql("when", "when_of") % {"key": key, "paths": paths}]
+        tables = [fill(layout.sql("when", "when_of"), {"key": key, "paths": paths})]
         ends, asked = (
-            ("(SELECT lower(valid) FROM when_of)", "(SELECT upper(valid) FROM when_of)"),
-            "(SELECT valid FROM when_of)",
+            (SQL("(SELECT lower(valid) FROM when_of)"), SQL("(SELECT upper(valid) FROM when_of)")),
+            SQL("(SELECT valid FROM when_of)"),
         )
-        scale = "(SELECT scale FROM when_of)"
+        scale = SQL("(SELECT scale FROM when_of)")
         return _related(relation.name, ends, asked, scale, tables=tables, refusals=_refusals(relation.entity))
     interval = valid_interval(*(relation.of or (None, None)))
     start, end = parameters.add(interval.start, "timestamptz"), parameters.add(interval.end, "timestamptz")
-    return _related(relation.name, (start, end), f"tstzrange({start}, {end})", _scale(interval, parameters))
+    return _related(relation.name, (start, end), compose("tstzrange({}, {})", start, end), _scale(interval, parameters))
 
 
 def _related(
     name: Allen,
-    ends: tuple[str, str],
-    asked: str,
-    scale: str,
+    ends: tuple[SQL, SQL],
+    asked: SQL,
+    scale: SQL,
     *,
-    tables: Sequence[str] = (),
-    refusals: Sequence[tuple[str, KgmemError]] = (),
+    tables: Sequence[SQL] = (),
+    refusals: Sequence[tuple[SQL, KgmemError]] = (),
 ) -> Span:
     operator, exactly = _HOLDS[name]
-    first, last = f"coalesce({ends[0]}, '-infinity')", f"coalesce({ends[1]}, 'infinity')"
-    index = f"i.valid {operator} {asked} AND {TIMED}"
-    holds = f"{index} AND {exactly.format(s=_LOWER, e=_UPPER, a=first, b=last)}"
+    first, last = compose("coalesce({}, '-infinity')", ends[0]), compose("coalesce({}, 'infinity')", ends[1])
+    index = compose("i.valid {operator} {asked} AND {timed}", operator=operator, asked=asked, timed=TIMED)
+    holds = compose("{} AND {}", index, fill(exactly, {"s": _LOWER, "e": _UPPER, "a": first, "b": last}))
     seconds = (_seconds(ends[0], "-infinity"), _seconds(ends[1], "infinity"))
     return Span(*seconds, scale, index, holds, True, name not in _APART, tables, refusals)
 
 
-def _refusals(key: str) -> list[tuple[str, KgmemError]]:
+def _refusals(key: str) -> list[tuple[SQL, KgmemError]]:
     unknown = NotFound(
         f"There is no {key!r} to relate times to.", mend="Give the key of an entity that the scope sees."
     )
@@ -131,14 +133,14 @@ def _refusals(key: str) -> list[tuple[str, KgmemError]]:
         f"{key!r} has no valid time.", mend="Give it valid_from or valid_to, or ask by an interval (of).", key=key
     )
     return [
-        ("NOT EXISTS (SELECT 1 FROM when_of)", unknown),
-        ("EXISTS (SELECT 1 FROM when_of WHERE lower_inf(valid) AND upper_inf(valid))", timeless),
+        (SQL("NOT EXISTS (SELECT 1 FROM when_of)"), unknown),
+        (SQL("EXISTS (SELECT 1 FROM when_of WHERE lower_inf(valid) AND upper_inf(valid))"), timeless),
     ]
 
 
-def _scale(interval: Interval, parameters: Parameters) -> str:
+def _scale(interval: Interval, parameters: Parameters) -> SQL:
     return parameters.add(allen.scale(interval) / SECOND, "float8")
 
 
-def _seconds(instant: str, else_: str) -> str:
-    return f"date_part('epoch', coalesce({instant}, '{else_}'))"
+def _seconds(instant: SQL, else_: LiteralString) -> SQL:
+    return compose("date_part('epoch', coalesce({}, {}))", instant, literal(else_))

@@ -9,6 +9,7 @@ from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.recall.view import Neighbourhood, Subgraph
 from kgmem.domain.time.interval import iso
+from kgmem.store.db.sql import SQL, compose, fill, join, number
 from kgmem.store.graph.layout import EDGE, Layout, know_labels, label_id, learn_labels
 from kgmem.store.graph.records import entity_of, loads, relationship_of
 from kgmem.store.read import items as reading
@@ -48,46 +49,52 @@ async def neighbourhood(connection: asyncpg.Connection, layout: Layout, asked: N
     )
 
 
-def _entities(layout: Layout, asked: Neighbourhood, parameters: Parameters) -> str:
+def _entities(layout: Layout, asked: Neighbourhood, parameters: Parameters) -> SQL:
     names = {
         "keys": parameters.add(sorted(set(asked.start)), "text[]"),
         "paths": parameters.add(list(visible_from(asked.scope)), "text[]"),
         "most": parameters.add(asked.most + 1, "bigint"),
         "filters": _filters(layout, asked, parameters, items=True),
     }
-    tables = [layout.sql("view", "start") % names]
+    tables = [fill(layout.sql("view", "start"), names)]
     ways = [way for way in ("out", "in") if asked.direction in {way, "both"}]
-    for number in range(1, asked.hops + 1):
-        steps = " UNION ".join(layout.sql("view", way) % {**names, "last": f"ring{number - 1}"} for way in ways)
-        before = " UNION ALL ".join(_ring(each) for each in range(number))
-        ring = {"ring": f"ring{number}", "steps": steps, "before": before, "most": names["most"]}
-        tables.append(layout.sql("view", "ring") % ring)
-    rings = " UNION ALL ".join(f"SELECT id, {each} AS hops FROM ring{each}" for each in range(asked.hops + 1))  # noqa: S608 - no text of callers
-    return layout.sql("view", "entities") % {**names, "tables": ", ".join(tables), "rings": rings}
+    for hops in range(1, asked.hops + 1):
+        steps = join(" UNION ", (fill(layout.sql("view", way), {**names, "last": _ring(hops - 1)}) for way in ways))
+        before = join(" UNION ALL ", (compose("SELECT id FROM {}", _ring(each)) for each in range(hops)))
+        ring = {"ring": _ring(hops), "steps": steps, "before": before, "most": names["most"]}
+        tables.append(fill(layout.sql("view", "ring"), ring))
+    rings = join(
+        " UNION ALL ",
+        (compose("SELECT id, {} AS hops FROM {}", number(each), _ring(each)) for each in range(asked.hops + 1)),
+    )
+    return fill(layout.sql("view", "entities"), {**names, "tables": join(", ", tables), "rings": rings})
 
 
-def _ring(number: int) -> str:
-    return f"SELECT id FROM ring{number}"  # noqa: S608 - no text of callers
+def _ring(hops: int) -> SQL:
+    return compose("ring{}", number(hops))
 
 
-def _relationships(layout: Layout, asked: Neighbourhood, ids: Sequence[int], parameters: Parameters) -> str:
-    return layout.sql("view", "relationships") % {
-        "ids": parameters.add(list(ids), "bigint[]"),
-        "paths": parameters.add(list(visible_from(asked.scope)), "text[]"),
-        "most": parameters.add(asked.most_relationships + 1, "bigint"),
-        "filters": _filters(layout, asked, parameters, items=False),
-    }
+def _relationships(layout: Layout, asked: Neighbourhood, ids: Sequence[int], parameters: Parameters) -> SQL:
+    return fill(
+        layout.sql("view", "relationships"),
+        {
+            "ids": parameters.add(list(ids), "bigint[]"),
+            "paths": parameters.add(list(visible_from(asked.scope)), "text[]"),
+            "most": parameters.add(asked.most_relationships + 1, "bigint"),
+            "filters": _filters(layout, asked, parameters, items=False),
+        },
+    )
 
 
-def _filters(layout: Layout, asked: Neighbourhood, parameters: Parameters, *, items: bool) -> str:
+def _filters(layout: Layout, asked: Neighbourhood, parameters: Parameters, *, items: bool) -> SQL:
     """Give what relationships (rows `e`), and the entities that they lead to (rows `i`), have to meet."""
     conditions = temporal.of_links(asked.when, parameters)
     if items:
-        conditions += [condition.replace("e.valid", "i.valid") for condition in conditions]
+        conditions += temporal.of_links(asked.when, parameters, row=SQL("i"))
     if asked.kinds:
         known = [layout.labels[EDGE, kind].id for kind in asked.kinds if (EDGE, kind) in layout.labels]
-        conditions.append(f"e.kind = ANY ({parameters.add(known, 'integer[]')})")
-    return "".join(f" AND {condition}" for condition in conditions)
+        conditions.append(compose("e.kind = ANY ({})", parameters.add(known, "integer[]")))
+    return join("", (compose(" AND {}", condition) for condition in conditions))
 
 
 def _entities_then(layout: Layout, rows: Iterable[Any], then: Mapping[int, Mapping[str, Any]]) -> list[Any]:

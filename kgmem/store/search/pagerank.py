@@ -19,6 +19,7 @@ from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.domain.recall.fusion import fuse
 from kgmem.domain.recall.question import Fusion, Question
+from kgmem.store.db.sql import SQL, compose, fill, join, later, number
 from kgmem.store.graph.layout import LABEL_SHIFT, VERTEX, Layout
 from kgmem.store.search import temporal
 from kgmem.store.search.request import Dimension, Parameters, SearchRequest
@@ -45,31 +46,37 @@ def walking(layout: Layout, request: SearchRequest, parameters: Parameters) -> D
     named = sorted(set(question.what.start))
     keys = parameters.add(named, "text[]")
     paths = parameters.add(list(visible_from(question.scope)), "text[]")
-    conditions = "".join(f" AND {each}" for each in temporal.of_links(question.when, parameters))
-    weight = f"({_MILLION} * coalesce(e.strength, 1) * coalesce(e.confidence, 1))::bigint"
+    conditions = join("", (compose(" AND {}", each) for each in temporal.of_links(question.when, parameters)))
+    weight = compose("({} * coalesce(e.strength, 1) * coalesce(e.confidence, 1))::bigint", number(_MILLION))
     links = [
-        layout.sql("walk", "links") % {"weight": weight, "conditions": conditions, "fan": str(fan)}
+        fill(layout.sql("walk", "links"), {"weight": weight, "conditions": conditions, "fan": number(fan)})
         for fan in (_FAN_NEAR, _FAN_FAR)
     ]
-    numbers = {"seeds": str(_BEST), "found": str(_FOUND), "beyond": str(_BEYOND), "nodes": str(_NODES)}
+    numbers = {"seeds": number(_BEST), "found": number(_FOUND), "beyond": number(_BEYOND), "nodes": number(_NODES)}
     by_text = question.what.text is not None or request.vector is not None
-    numbers["found_besides"] = str(_FOUND_BESIDES if by_text else _FOUND)
-    numbers |= {"share": str(_FOUND_SHARE), "wanted": _wanted(layout, question)}
-    later = {name: f"%({name})s" for name in ("filters", "stands")}
+    numbers["found_besides"] = number(_FOUND_BESIDES if by_text else _FOUND)
+    numbers |= {"share": number(_FOUND_SHARE), "wanted": _wanted(layout, question)}
     unknown = NotFound(f"Not all of what.start is here: {', '.join(named)[:200]}.", mend="Give keys of entities.")
     return Dimension(
         NAME,
-        tables=[layout.sql("walk", "started") % {"keys": keys, "paths": paths}],
-        notes=[layout.sql("walk", "note") % {**numbers, **later, "links_near": links[0], "links_far": links[1]}],
-        refusals=[(f"(SELECT count(*) FROM walk_started) < {len(named)}", unknown)] if named else [],  # noqa: S608 - no text of callers
+        tables=[fill(layout.sql("walk", "started"), {"keys": keys, "paths": paths})],
+        notes=[
+            fill(
+                layout.sql("walk", "note"),
+                {**numbers, **later("filters", "stands"), "links_near": links[0], "links_far": links[1]},
+            )
+        ],
+        refusals=[(compose("(SELECT count(*) FROM walk_started) < {}", number(len(named))), unknown)] if named else [],
     )
 
 
-def _wanted(layout: Layout, question: Question) -> str:
+def _wanted(layout: Layout, question: Question) -> SQL:
     """Give the condition on the id of a node that one of the wanted kinds of hit meets: its label tells that."""
     entities, episodes = (not question.what.kinds or kind in question.what.kinds for kind in ("entity", "episode"))
-    label = f"{layout.labels[VERTEX, EPISODE_LABEL].id}"
-    return "true" if entities == episodes else f"o.id >> {LABEL_SHIFT} {'<>' if entities else '='} {label}"
+    label = number(layout.labels[VERTEX, EPISODE_LABEL].id)
+    if entities == episodes:
+        return SQL("true")
+    return compose("o.id >> {} {} {}", number(LABEL_SHIFT), SQL("<>") if entities else SQL("="), label)
 
 
 @dataclass(slots=True)

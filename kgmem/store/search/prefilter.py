@@ -8,6 +8,7 @@ statement itself decides by which way its arms find their candidates.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kgmem.store.db.sql import SQL, compose, fill, identifier, join, literal, number
 from kgmem.store.graph.layout import Layout
 from kgmem.store.search.request import Dimension
 
@@ -17,7 +18,7 @@ NARROW = 2000
 _NARROW_WORDS = 1000
 _EXACTLY = {"near_many": "near_narrow", "words_many": "words_narrow", "listed": "listed_narrow"}
 
-_NOTHING = "(SELECT NULL::bigint AS id WHERE false)"
+_NOTHING = SQL("(SELECT NULL::bigint AS id WHERE false)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,9 @@ class Narrowing:
     `wide` is whether an arm goes through its index, and `wide_words` the arm of words; else `narrow` (id) is read.
     """
 
-    tables: Sequence[str] = ()
-    places: Mapping[str, str] = field(
-        default_factory=lambda: {"wide": "true", "wide_words": "true", "narrow": _NOTHING}
+    tables: Sequence[SQL] = ()
+    places: Mapping[str, SQL] = field(
+        default_factory=lambda: {"wide": SQL("true"), "wide_words": SQL("true"), "narrow": _NOTHING}
     )
 
     def pieces(self, of: Sequence[str]) -> list[str]:
@@ -45,26 +46,37 @@ def narrowing(layout: Layout, dimensions: Sequence[Dimension]) -> Narrowing:
     if not reading:
         return Narrowing()
     tables = [
-        layout.sql("narrow", "probe") % {"name": each.name, "reads": each.reads, "limit": NARROW + 1}
+        fill(layout.sql("narrow", "probe"), {"probe": _probe(each), "reads": each.reads, "limit": number(NARROW + 1)})
         for each in reading
     ]
-    whens = [f"WHEN (SELECT count(*) <= {NARROW} FROM probe_{each.name}) THEN '{each.name}'" for each in reading]  # noqa: S608 - no text of callers
-    tables.append(layout.sql("narrow", "narrow_by") % {"whens": " ".join(whens)})
+    whens = [
+        compose("WHEN (SELECT count(*) <= {} FROM {}) THEN {}", number(NARROW), _probe(each), literal(each.name))
+        for each in reading
+    ]
+    tables.append(fill(layout.sql("narrow", "narrow_by"), {"whens": join(" ", whens)}))
     rows = [
-        f"SELECT id FROM probe_{each.name} WHERE (SELECT name FROM narrow_by) = '{each.name}'"  # noqa: S608 - no text of callers
+        compose("SELECT id FROM {} WHERE (SELECT name FROM narrow_by) = {}", _probe(each), literal(each.name))
         for each in reading
     ]
-    tables.append(f"narrow (id) AS MATERIALIZED ({' UNION ALL '.join(rows)})")
-    places = {"wide": "(SELECT name IS NULL FROM narrow_by)", "wide_words": _many_of("narrow"), "narrow": "narrow"}
-    places["wide_words"] = f"({places['wide']} OR {places['wide_words']})"
+    tables.append(compose("narrow (id) AS MATERIALIZED ({})", join(" UNION ALL ", rows)))
+    places = {
+        "wide": SQL("(SELECT name IS NULL FROM narrow_by)"),
+        "wide_words": _many_of(SQL("narrow")),
+        "narrow": SQL("narrow"),
+    }
+    places["wide_words"] = compose("({} OR {})", places["wide"], places["wide_words"])
     return Narrowing(tables, places)
 
 
-def chosen(by: Dimension, places: Mapping[str, str]) -> Narrowing:
+def chosen(by: Dimension, places: Mapping[str, SQL]) -> Narrowing:
     """Give how a question is narrowed to what a dimension chooses."""
-    told = {"wide": "false", "wide_words": _many_of("chosen"), "narrow": "chosen"}
-    return Narrowing([f"chosen (id) AS MATERIALIZED ({by.chooses % places})"], told)
+    told = {"wide": SQL("false"), "wide_words": _many_of(SQL("chosen")), "narrow": SQL("chosen")}
+    return Narrowing([compose("chosen (id) AS MATERIALIZED ({})", fill(by.chooses, places))], told)
 
 
-def _many_of(table: str) -> str:
-    return f"(SELECT count(*) > {_NARROW_WORDS} FROM {table})"  # noqa: S608 - no text of callers
+def _probe(dimension: Dimension) -> SQL:
+    return identifier(f"probe_{dimension.name}")
+
+
+def _many_of(table: SQL) -> SQL:
+    return compose("(SELECT count(*) > {} FROM {})", number(_NARROW_WORDS), table)

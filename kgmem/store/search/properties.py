@@ -10,7 +10,7 @@ import orjson
 
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.domain.recall.predicate import Predicate, predicates_of
-from kgmem.store.db.statements import quote
+from kgmem.store.db.sql import NOTHING, SQL, compose, fill, identifier, join, number
 from kgmem.store.db.unique_values import access
 from kgmem.store.graph.layout import EDGE, VERTEX, Label, Layout
 from kgmem.store.graph.records import asked_name
@@ -18,17 +18,24 @@ from kgmem.store.search.request import Dimension, Parameters, SearchRequest
 
 _MOST_TABLES = 200  # That a statement names one by one; the rest is read through the table that they all inherit from.
 _FROM_INDEX = {"eq", "gt", "gte", "lt", "lte", "in"}
-_SIGNS = {"eq": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_SIGNS = {
+    "eq": SQL("="),
+    "ne": SQL("<>"),
+    "gt": SQL(">"),
+    "gte": SQL(">="),
+    "lt": SQL("<"),
+    "lte": SQL("<="),
+}
 # By whether the value is a text and whether greater ones are asked for: the bound on the other side.
 _EDGES = {
-    (True, True): ("<", "'false'"),
-    (True, False): (">=", "'\"\"'"),
-    (False, True): ("<", "'null'"),
-    (False, False): (">", "'true'"),
+    (True, True): (SQL("<"), SQL("'false'")),
+    (True, False): (SQL(">="), SQL("'\"\"'")),
+    (False, True): (SQL("<"), SQL("'null'")),
+    (False, False): (SQL(">"), SQL("'true'")),
 }
-_TYPE = "::ag_catalog.agtype"
-_IS_TEXT = f"""%(value)s >= '""'{_TYPE} AND %(value)s < 'false'{_TYPE}"""
-_IS_LIST = f"""%(value)s >= '[]'{_TYPE} AND %(value)s < '""'{_TYPE}"""
+_TYPE = SQL("::ag_catalog.agtype")
+_IS_TEXT = compose("%(value)s >= '\"\"'{} AND %(value)s < 'false'{}", _TYPE, _TYPE)
+_IS_LIST = compose("%(value)s >= '[]'{} AND %(value)s < '\"\"'{}", _TYPE, _TYPE)
 
 
 def properties(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
@@ -41,35 +48,45 @@ def properties(layout: Layout, request: SearchRequest, parameters: Parameters) -
     named = set(what.labels)
     known = sorted(layout.labels.values(), key=lambda label: (label.name not in named, label.kind, label.id))
     tables = known[:_MOST_TABLES]
-    whens = " ".join(f"WHEN {label.id} THEN {_read(layout, label, conditions.of(label))}" for label in tables)
+    whens = join(
+        " ",
+        (compose("WHEN {} THEN {}", number(label.id), _read(layout, label, conditions.of(label))) for label in tables),
+    )
     rest = _read(layout, None, conditions.of(None))
     return Dimension(
         "properties",
-        condition=f"CASE {'i.thing' if layout.is_past else 'i.id'} >> 48 {whens} ELSE {rest} END",
+        condition=compose(
+            "CASE {} >> 48 {whens} ELSE {rest} END",
+            SQL("i.thing") if layout.is_past else SQL("i.id"),
+            whens=whens,
+            rest=rest,
+        ),
         # An index knows the present only.
-        reads="" if layout.is_past else _reads(layout, [each for each in tables if each.name in named], conditions),
+        reads=NOTHING
+        if layout.is_past
+        else _reads(layout, [each for each in tables if each.name in named], conditions),
     )
 
 
-def _read(layout: Layout, label: Label | None, condition: str) -> str:
-    table = layout.table(label) if label else f"{quote(layout.age_name)}._ag_label_vertex"
+def _read(layout: Layout, label: Label | None, condition: SQL) -> SQL:
+    table = layout.table(label) if label else compose("{}._ag_label_vertex", identifier(layout.age_name))
     if layout.is_past:
-        table = layout.sql("when", "properties_then", held=layout.held_name) % {"table": table}
-        return f"(SELECT {condition} FROM ({table}) l)"  # noqa: S608 - no text of callers
-    return f"(SELECT {condition} FROM {table} l WHERE l.id = i.id::text::ag_catalog.graphid)"  # noqa: S608 - no text of callers
+        table = fill(layout.sql("when", "properties_then", held=layout.held_name), {"table": table})
+        return compose("(SELECT {} FROM ({}) l)", condition, table)
+    return compose("(SELECT {} FROM {} l WHERE l.id = i.id::text::ag_catalog.graphid)", condition, table)
 
 
-def _reads(layout: Layout, named: Sequence[Label], conditions: "_Conditions") -> str:
+def _reads(layout: Layout, named: Sequence[Label], conditions: "_Conditions") -> SQL:
     """Give what reads candidates by the schema's indexes, where each table has one that the question's labels name."""
     found = []
     for label in named:
         condition = conditions.indexed(label)
         if not condition:
-            return ""
-        found.append(f"SELECT (l.id::text)::bigint AS id FROM {layout.table(label)} l WHERE {condition}")  # noqa: S608 - no text of callers
+            return NOTHING
+        found.append(compose("SELECT (l.id::text)::bigint AS id FROM {} l WHERE {}", layout.table(label), condition))
     if not found:
-        return ""
-    return " UNION ALL ".join([*found, layout.sql("narrow", "labelled_besides")])
+        return NOTHING
+    return join(" UNION ALL ", [*found, layout.sql("narrow", "labelled_besides")])
 
 
 class _Conditions:
@@ -79,41 +96,41 @@ class _Conditions:
         self._schema = layout.schema()
         self._parameters = parameters
         self._asked = [(each, self._bound(each)) for each in asked]
-        self._names: dict[str, str] = {}
+        self._names: dict[str, SQL] = {}
 
-    def of(self, label: Label | None) -> str:
+    def of(self, label: Label | None) -> SQL:
         """Give the condition on what a label's table holds; of None on any."""
-        return " AND ".join(_compared(each, self._value(each.name, label), bound) for each, bound in self._asked)
+        return join(" AND ", (_compared(each, self._value(each.name, label), bound) for each, bound in self._asked))
 
-    def indexed(self, label: Label) -> str:
+    def indexed(self, label: Label) -> SQL:
         """Give the condition that an index of the label's table answers, or nothing."""
         for each, bound in self._asked:
             if each.operator in _FROM_INDEX and self._declared(each.name, label):
                 return _compared(each, self._value(each.name, label), bound)
-        return ""
+        return NOTHING
 
     def _declared(self, name: str, label: Label) -> bool:
         declared = self._schema.properties_of(label.name).get(name)
         return label.kind == VERTEX and declared is not None and (declared.indexed or declared.unique)
 
-    def _value(self, name: str, label: Label | None) -> str:
+    def _value(self, name: str, label: Label | None) -> SQL:
         """Give the SQL of a property's value; of one that is declared as the index has it."""
         what = "relationship" if label and label.kind == EDGE else "entity"
         stored = asked_name(name, "episode" if label and label.name == EPISODE_LABEL else what)
         if label and self._declared(name, label):
             return access(stored)
-        plain = f"ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, {self._bind(stored)}])"
+        plain = compose("ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, {}])", self._bind(stored))
         if "." not in name:
             return plain
-        return f"coalesce({plain}, l.properties OPERATOR(ag_catalog.#>) {self._bind(name.split('.'))})"
+        return compose("coalesce({}, l.properties OPERATOR(ag_catalog.#>) {})", plain, self._bind(name.split(".")))
 
-    def _bind(self, value: object) -> str:
+    def _bind(self, value: object) -> SQL:
         text = orjson.dumps(value).decode()
         if text not in self._names:
             self._names[text] = self._parameters.add(text, "ag_catalog.agtype")
         return self._names[text]
 
-    def _bound(self, asked: Predicate) -> str:
+    def _bound(self, asked: Predicate) -> SQL:
         value, add = asked.value, self._parameters.add
         if asked.operator == "in":
             return add([orjson.dumps(each).decode() for each in value], "ag_catalog.agtype[]")
@@ -126,28 +143,51 @@ class _Conditions:
         return add(orjson.dumps(value).decode(), "ag_catalog.agtype")
 
 
-def _compared(asked: Predicate, value: str, bound: str) -> str:
+def _compared(asked: Predicate, value: SQL, bound: SQL) -> SQL:
     """Give one predicate as SQL."""
     if asked.operator == "exists":
-        return f"{value} IS NOT NULL" if asked.value else f"{value} IS NULL"
+        return compose("{} IS NOT NULL", value) if asked.value else compose("{} IS NULL", value)
     if asked.operator == "in":
-        return f"{value} = ANY ({bound})"
+        return compose("{} = ANY ({})", value, bound)
     if asked.operator in {"starts_with", "contains"}:
         return _within(asked, value, bound)
-    compared = f"{value} OPERATOR(ag_catalog.{_SIGNS[asked.operator]}) {bound}"
+    compared = compose("{} OPERATOR(ag_catalog.{}) {}", value, _SIGNS[asked.operator], bound)
     if asked.operator in {"eq", "ne"}:
         return compared
     sign, edge = _EDGES[isinstance(asked.value, str), asked.operator in {"gt", "gte"}]
-    return f"({compared} AND {value} OPERATOR(ag_catalog.{sign}) {edge}{_TYPE})"
+    return compose(
+        "({compared} AND {value} OPERATOR(ag_catalog.{sign}) {edge}{type})",
+        compared=compared,
+        value=value,
+        sign=sign,
+        edge=edge,
+        type=_TYPE,
+    )
 
 
-def _within(asked: Predicate, value: str, bound: str) -> str:
+def _within(asked: Predicate, value: SQL, bound: SQL) -> SQL:
     """Give the predicate on a part of a value: the start of a text, a stretch of it, or an element of a list."""
     own = {"value": value}
     if asked.operator == "starts_with":
-        return f"CASE WHEN {_IS_TEXT % own} THEN starts_with(ag_catalog.agtype_to_text({value}), {bound}) END"
+        return compose(
+            "CASE WHEN {} THEN starts_with(ag_catalog.agtype_to_text({value}), {bound}) END",
+            fill(_IS_TEXT, own),
+            value=value,
+            bound=bound,
+        )
     if not isinstance(asked.value, str):
-        return f"CASE WHEN {_IS_LIST % own} THEN {value} OPERATOR(ag_catalog.@>) ANY ({bound}) END"
-    held = f"{value} OPERATOR(ag_catalog.@>) jsonb_build_array({bound})::text::ag_catalog.agtype"
-    found = f"position({bound} IN ag_catalog.agtype_to_text({value})) > 0"
-    return f"CASE WHEN {_IS_TEXT % own} THEN {found} WHEN {_IS_LIST % own} THEN {held} END"
+        return compose(
+            "CASE WHEN {} THEN {value} OPERATOR(ag_catalog.@>) ANY ({bound}) END",
+            fill(_IS_LIST, own),
+            value=value,
+            bound=bound,
+        )
+    held = compose("{} OPERATOR(ag_catalog.@>) jsonb_build_array({})::text::ag_catalog.agtype", value, bound)
+    found = compose("position({} IN ag_catalog.agtype_to_text({})) > 0", bound, value)
+    return compose(
+        "CASE WHEN {} THEN {found} WHEN {} THEN {held} END",
+        fill(_IS_TEXT, own),
+        fill(_IS_LIST, own),
+        found=found,
+        held=held,
+    )

@@ -3,14 +3,15 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, LiteralString
 
 from kgmem.domain.errors import KgmemError
 from kgmem.domain.graph.embedding import Vector
 from kgmem.domain.recall.question import Question
+from kgmem.store.db.sql import NOTHING, SQL, compose, join, parameter, replace_first
 
 _PLACE = re.compile(r"\$\d+")
-_WITH = "WITH RECURSIVE "
+_WITH = SQL("WITH RECURSIVE ")
 STANDS = 0  # What a candidate is told to be when nothing holds it back.
 
 
@@ -19,19 +20,21 @@ class Parameters:
     """The values of a statement under construction, each with its place in the text."""
 
     values: list[Any] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
+    texts: list[SQL] = field(default_factory=list)
 
-    def add(self, value: Any, type_: str) -> str:
+    def add(self, value: Any, type_: LiteralString) -> SQL:
         """Bind a value; gives the text that stands for it."""
         self.values.append(value)
-        self.texts.append(f"${len(self.values)}::{type_}")
+        self.texts.append(parameter(len(self.values), type_))
         return self.texts[-1]
 
-    def complete(self, sql: str) -> str:
+    def complete(self, sql: SQL) -> SQL:
         """Give a statement (WITH RECURSIVE ...) with a place for each value: Postgres takes none that has no place."""
         used = set(_PLACE.findall(sql))
         unused = [text for text in self.texts if text.partition("::")[0] not in used]
-        return sql.replace(_WITH, f"{_WITH}unused AS (SELECT {', '.join(unused)}), ", 1) if unused else sql
+        if not unused:
+            return sql
+        return replace_first(sql, _WITH, compose("{}unused AS (SELECT {}), ", _WITH, join(", ", unused)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +55,16 @@ class Dimension:
     """
 
     name: str  # Of the arm.
-    tables: Sequence[str] = ()  # Entries of WITH, "name AS (...)", which the rest refers to.
-    condition: str = ""  # What every candidate must meet.
-    candidates: str = ""  # A query that gives (item, value, stands): what the dimension finds by itself.
-    value: str = ""  # The arm's value of a candidate, whichever arm found it.
+    tables: Sequence[SQL] = ()  # Entries of WITH, "name AS (...)", which the rest refers to.
+    condition: SQL = NOTHING  # What every candidate must meet.
+    candidates: SQL = NOTHING  # A query that gives (item, value, stands): what the dimension finds by itself.
+    value: SQL = NOTHING  # The arm's value of a candidate, whichever arm found it.
     # A query for the ids (id) of at least all that can meet the condition, by an index. It is read as far as it
     # counts (prefilter.py): where it gives few, arms compare just these, so that HNSW loses nothing by a filter.
-    reads: str = ""
+    reads: SQL = NOTHING
     # A query (item) that chooses few out of what meets every condition of the question; only these are candidates. It
     # has the pieces that `candidates` has; its %(filters)s tell what stands, too.
-    chooses: str = ""
-    refusals: Sequence[tuple[str, KgmemError]] = ()  # Conditions under which the question ends in an error.
+    chooses: SQL = NOTHING
+    refusals: Sequence[tuple[SQL, KgmemError]] = ()  # Conditions under which the question ends in an error.
     # Queries (arm, item, value, stands, ids) for what else is told; they may read `found`, all that the arms found.
-    notes: Sequence[str] = ()
+    notes: Sequence[SQL] = ()

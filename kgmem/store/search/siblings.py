@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kgmem.domain.recall.numbered_names import NumberedName, numbered_names
+from kgmem.store.db.sql import fill, number
 from kgmem.store.graph.layout import Layout
 from kgmem.store.search.request import Dimension, Parameters, SearchRequest
 
@@ -28,9 +29,9 @@ def siblings(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
     places = {
         "named": parameters.add(_any(_number(each) for each in dict.fromkeys(names)), "text"),
         "siblings": parameters.add(_any(_sibling(each) for each in names), "text"),
-        "most": str(_MOST_PASSAGES),
+        "most": number(_MOST_PASSAGES),
     }
-    return Dimension(NAME, notes=[layout.sql("recall", "siblings") % places])
+    return Dimension(NAME, notes=[fill(layout.sql("recall", "siblings"), places)])
 
 
 def told(notes: Sequence[Any]) -> frozenset[int]:

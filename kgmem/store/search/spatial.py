@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from kgmem.domain.errors import KgmemError, NotFound
 from kgmem.domain.recall.question import Spot, Where
 from kgmem.domain.space.geometry import Box, check_where
+from kgmem.store.db.sql import NOTHING, SQL, compose, fill, identifier, join, later
 from kgmem.store.graph.layout import Layout
 from kgmem.store.search.regions import Region, box_sql, in_box, in_place, in_polygon
 from kgmem.store.search.request import Dimension, Parameters, SearchRequest
 
+_BEYOND = SQL("CASE WHEN (SELECT other IS NOT NULL FROM reached) THEN one END")
 HALF_KM = 50.0  # Where the question gives neither half_km nor km; with km it is a half of that.
 
 
@@ -26,21 +28,21 @@ def where(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dim
     must = request.question.mode("where") == "must"
     spot = _spot(layout, asked.near, parameters) if asked.near else None
     regions = _regions(layout, request, parameters)
-    conditions, limit = [region.condition for region in regions], ""
+    conditions, limit = [region.condition for region in regions], NOTHING
     if spot and must and asked.km is not None:
         # Besides a millionth of a metre, because a distance of nothing is not always computed as nothing.
         limit = parameters.add(asked.km * (1 + 1e-9) + 1e-9, "float8")
-        conditions.insert(0, f"({spot.distance} <= {limit})")
+        conditions.insert(0, compose("({} <= {})", spot.distance, limit))
     search = _Search(
         layout,
         spot,
-        own=" AND ".join(conditions) if conditions and not must else "true",
+        own=join(" AND ", conditions) if conditions and not must else SQL("true"),
         bounded=bool(limit) or any(region.boxes for region in regions),
-        nearest=parameters.add(asked.nearest, "integer") if asked.nearest is not None else "",
+        nearest=parameters.add(asked.nearest, "integer") if asked.nearest is not None else NOTHING,
         half=parameters.add(asked.half_km or (asked.km or 2 * HALF_KM) / 2, "float8"),
     )
     ranks = _ranks(request, must=must)
-    reads = layout.sql("where", "reads_pool") if search.bounded else "".join(region.reads for region in regions)
+    reads = layout.sql("where", "reads_pool") if search.bounded else join("", (region.reads for region in regions))
     return Dimension(
         name="where",
         tables=[
@@ -48,11 +50,11 @@ def where(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dim
             *(table for region in regions for table in region.tables),
             _pool(layout, regions, limit, parameters),
         ],
-        condition=" AND ".join(conditions) if must else "",
-        candidates=search.candidates(must=must) if ranks and (spot or _alone(request)) else "",
-        value=search.value(must=must) if ranks else "",
-        reads=reads if must else "",
-        chooses=search.chooses() if must and asked.nearest is not None else "",
+        condition=join(" AND ", conditions) if must else NOTHING,
+        candidates=search.candidates(must=must) if ranks and (spot or _alone(request)) else NOTHING,
+        value=search.value(must=must) if ranks else NOTHING,
+        reads=reads if must else NOTHING,
+        chooses=search.chooses() if must and asked.nearest is not None else NOTHING,
         refusals=[*(spot.refusals if spot else ()), *(refusal for region in regions for refusal in region.refusals)],
     )
 
@@ -61,9 +63,9 @@ def where(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dim
 class _Spot:
     """The point that is asked for: its table, the distance of a row to it in km, and when there is none."""
 
-    table: str
-    distance: str
-    refusals: Sequence[tuple[str, KgmemError]] = ()
+    table: SQL
+    distance: SQL
+    refusals: Sequence[tuple[SQL, KgmemError]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,77 +78,82 @@ class _Search:
 
     layout: Layout
     spot: _Spot | None
-    own: str  # What the arm's items must meet although the question's need not.
+    own: SQL  # What the arm's items must meet although the question's need not.
     bounded: bool  # Whether boxes hold all that can be found.
-    nearest: str  # How many, as a parameter, or nothing.
-    half: str
+    nearest: SQL  # How many, as a parameter, or nothing.
+    half: SQL
 
-    def candidates(self, *, must: bool) -> str:
+    def candidates(self, *, must: bool) -> SQL:
         """Give the query (item, value, stands) of the best."""
         if not self.spot:
             pieces = self._pieces("inside", ("few", "narrow", "many"), {"inside": self.own})
-            return f"SELECT item, 1 AS value, stands FROM ({pieces}) n ORDER BY item"  # noqa: S608 - no text of callers
+            return compose("SELECT item, 1 AS value, stands FROM ({}) n ORDER BY item", pieces)
         if must and self.nearest:
-            found, few = self._near("%(most)s", ("few", "narrow")), ""  # Out of those that are chosen.
+            found, few = self._near(SQL("%(most)s"), ("few", "narrow")), NOTHING  # Out of those that are chosen.
         else:
-            found, few = self._near(self.nearest or "%(most)s", self._ways), self.nearest
-        query = f"SELECT item, {self.half} / ({self.half} + km) AS value, stands FROM ({found}) n ORDER BY km, item"  # noqa: S608 - no text of callers
-        return f"{query} LIMIT {few}" if few else query
+            found, few = self._near(self.nearest or SQL("%(most)s"), self._ways), self.nearest
+        query = compose(
+            "SELECT item, {half} / ({half} + km) AS value, stands FROM ({found}) n ORDER BY km, item",
+            half=self.half,
+            found=found,
+        )
+        return compose("{} LIMIT {}", query, few) if few else query
 
-    def value(self, *, must: bool) -> str:
+    def value(self, *, must: bool) -> SQL:
         """Give the value of a row that another arm found; of the nearest that should be found only those have one."""
         if self.nearest and not must:
-            return ""
-        value = f"{self.half} / ({self.half} + {self.spot.distance})" if self.spot else "1"
-        return value if self.own == "true" else f"CASE WHEN {self.own} THEN {value} END"
+            return NOTHING
+        value = compose("{half} / ({half} + {})", self.spot.distance, half=self.half) if self.spot else SQL("1")
+        return value if self.own == "true" else compose("CASE WHEN {} THEN {} END", self.own, value)
 
-    def chooses(self) -> str:
+    def chooses(self) -> SQL:
         """Give the query (id) of the nearest."""
         found = self._near(self.nearest, self._ways)
-        return f"SELECT item AS id FROM ({found}) n ORDER BY km, item LIMIT {self.nearest}"  # noqa: S608 - no text of callers
+        return compose("SELECT item AS id FROM ({}) n ORDER BY km, item LIMIT {}", found, self.nearest)
 
     @property
     def _ways(self) -> tuple[str, ...]:
         """Give the ways to the nearest: within boxes the index is always the shortest."""
         return ("few", "many") if self.bounded else ("few", "narrow", "many")
 
-    def _near(self, count: str, ways: Sequence[str]) -> str:
-        cap, furthest = (
-            self.layout.sql("where", "cap"),
-            "(SELECT CASE WHEN count(*) >= {n} THEN max(km) END FROM {table})",
-        )
+    def _near(self, count: SQL, ways: Sequence[str]) -> SQL:
+        cap = self.layout.sql("where", "cap")
+        furthest = SQL("(SELECT CASE WHEN count(*) >= %(count)s THEN max(km) END FROM %(table)s)")
         places = {
             "count": count,
-            "distance": self.spot.distance if self.spot else "",
-            "beyond": "other" if self.bounded else "CASE WHEN (SELECT other IS NOT NULL FROM reached) THEN one END",
-            "cap_of_first": cap % {"km": furthest.format(n=count, table="first")},
-            "cap_of_nearest": cap % {"km": furthest.format(n=count, table="nearest")},
+            "distance": self.spot.distance if self.spot else NOTHING,
+            "beyond": SQL("other") if self.bounded else _BEYOND,
+            "cap_of_first": fill(cap, {"km": fill(furthest, {"count": count, "table": SQL("first")})}),
+            "cap_of_nearest": fill(cap, {"km": fill(furthest, {"count": count, "table": SQL("nearest")})}),
         }
         if self.bounded:
-            places["wide"] = "true"
+            places["wide"] = SQL("true")
         if self.own != "true":
-            places["filters"] = f"AND {self.own} %(filters)s"
+            places["filters"] = compose("AND {} %(filters)s", self.own)
         return self._pieces("near", ways, places)
 
-    def _pieces(self, name: str, ways: Sequence[str], places: Mapping[str, str]) -> str:
-        left = {place: f"%({place})s" for place in ("wide", "narrow", "filters", "stands", "most")}
-        found = (self.layout.sql("where", f"{name}_{way}") % {**left, **places} for way in ways)
-        return " UNION ALL ".join(f"SELECT * FROM ({piece}) p" for piece in found)  # noqa: S608 - no text of callers
+    def _pieces(self, name: str, ways: Sequence[str], places: Mapping[str, SQL]) -> SQL:
+        left = later("wide", "narrow", "filters", "stands", "most")
+        found = (fill(self.layout.sql("where", f"{name}_{way}"), {**left, **places}) for way in ways)
+        return join(" UNION ALL ", (compose("SELECT * FROM ({}) p", piece) for piece in found))
 
 
 def _spot(layout: Layout, spot: Spot, parameters: Parameters) -> _Spot:
     if spot.point is not None:
         lon, lat = (parameters.add(float(degrees), "float8") for degrees in spot.point)
         place = {"lon": lon, "lat": lat}
-        return _Spot(layout.sql("where", "spot_of_point") % place, layout.sql("where", "km") % place)
-    table = layout.sql("where", "spot_of_entity") % {"key": parameters.add(spot.entity, "text")}
-    distance = layout.sql("where", "km") % {name: f"(SELECT {name} FROM where_spot)" for name in ("lon", "lat")}  # noqa: S608 - no text of callers
+        return _Spot(fill(layout.sql("where", "spot_of_point"), place), fill(layout.sql("where", "km"), place))
+    table = fill(layout.sql("where", "spot_of_entity"), {"key": parameters.add(spot.entity, "text")})
+    distance = fill(
+        layout.sql("where", "km"),
+        {name: compose("(SELECT {} FROM where_spot)", identifier(name)) for name in ("lon", "lat")},
+    )
     unknown = NotFound(
         f"There is no entity {spot.entity!r} to be near.", mend="Correct where.near.entity: it is a key."
     )
     placeless = NotFound(f"The entity {spot.entity!r} has no place.", mend="Give where.near.point instead.")
-    nowhere = "EXISTS (SELECT FROM where_spot WHERE lon IS NULL)"
-    return _Spot(table, distance, [("NOT EXISTS (SELECT FROM where_spot)", unknown), (nowhere, placeless)])
+    nowhere = SQL("EXISTS (SELECT FROM where_spot WHERE lon IS NULL)")
+    return _Spot(table, distance, [(SQL("NOT EXISTS (SELECT FROM where_spot)"), unknown), (nowhere, placeless)])
 
 
 def _regions(layout: Layout, request: SearchRequest, parameters: Parameters) -> list[Region]:
@@ -160,15 +167,15 @@ def _regions(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
     return found
 
 
-def _pool(layout: Layout, regions: Sequence[Region], limit: str, parameters: Parameters) -> str:
+def _pool(layout: Layout, regions: Sequence[Region], limit: SQL, parameters: Parameters) -> SQL:
     """Give the table of the boxes in which all lies that can be found."""
     if limit:
-        return layout.sql("where", "pool_of_cap") % {"cap": layout.sql("where", "cap") % {"km": limit}}
+        return fill(layout.sql("where", "pool_of_cap"), {"cap": fill(layout.sql("where", "cap"), {"km": limit})})
     boxes: Sequence[Box] = next((region.boxes for region in regions if region.boxes), ())
     if not boxes:
         return layout.sql("where", "pool_of_everything")
-    one, other = [*(box_sql(box, parameters) for box in boxes), "NULL::box"][:2]
-    return layout.sql("where", "pool_of_boxes") % {"one": one, "other": other}
+    one, other = [*(box_sql(box, parameters) for box in boxes), SQL("NULL::box")][:2]
+    return fill(layout.sql("where", "pool_of_boxes"), {"one": one, "other": other})
 
 
 def _ranks(request: SearchRequest, *, must: bool) -> bool:

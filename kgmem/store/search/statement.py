@@ -6,7 +6,7 @@ from typing import Any
 
 from kgmem.domain.errors import KgmemError
 from kgmem.domain.graph.scope import visible_from
-from kgmem.store.db.statements import quote
+from kgmem.store.db.sql import NOTHING, SQL, compose, fill, identifier, join, literal, number
 from kgmem.store.graph.layout import Layout
 from kgmem.store.search import as_of, filters, temporal
 from kgmem.store.search.adjacent_turns import context
@@ -46,7 +46,7 @@ class Statement:
     the refusals, and notes of dimensions have a fifth column, ids.
     """
 
-    sql: str
+    sql: SQL
     values: Sequence[Any]
     arms: Sequence[str]
     refusals: Sequence[KgmemError] = ()
@@ -73,17 +73,17 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
         names["vector"] = parameters.add(request.vector, "halfvec")
     if "words" in texts:
         names["text"] = parameters.add(question.what.text, "text")
-        names["words"] = "'" + f"{quote(layout.held_name)}.passage_words".replace("'", "''") + "'"
-        names["sharing"] = as_of.sharing(layout) % names
+        names["words"] = literal(compose("{}.passage_words", identifier(layout.held_name)))
+        names["sharing"] = fill(as_of.sharing(layout), names)
     names["stands"] = stands.told
     narrow = narrowing(layout, dimensions)
     large = all_large(layout, question.scope)
-    tables = [layout.sql("recall", "seen_large" if large else "seen") % names]
+    tables = [fill(layout.sql("recall", "seen_large" if large else "seen"), names)]
     tables += [*(table for each in dimensions for table in each.tables), *narrow.tables]
     for each in (each for each in dimensions if each.chooses):
         narrow = chosen(each, {**names, **narrow.places, "filters": _all([*hard, stands.condition])})
         tables += narrow.tables
-        hard.append("(i.id IN (SELECT id FROM chosen)) IS TRUE")
+        hard.append(SQL("(i.id IN (SELECT id FROM chosen)) IS TRUE"))
     places = {**names, **narrow.places, "filters": _all([*hard, *([stands.condition] if only_standing else [])])}
     parts = [] if large else [layout.sql("recall", "told_large")]
     parts += [part for arm, pieces in texts.items() for part in _of_text(layout, arm, narrow.pieces(pieces), places)]
@@ -94,50 +94,76 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
         tables.append(_seeds(layout, texts, wanted) if hard or not by_text else layout.sql("walk", "seeds_of_found"))
     refusals = [refusal for each in dimensions for refusal in each.refusals]
     parts += [
-        f"SELECT 'refused', {at}::bigint, 0::float8, {STANDS} WHERE {when}" for at, (when, _) in enumerate(refusals)
+        compose(
+            "SELECT 'refused', {at}::bigint, 0::float8, {stands} WHERE {when}",
+            at=number(at),
+            stands=number(STANDS),
+            when=when,
+        )
+        for at, (when, _) in enumerate(refusals)
     ]
     arms = [*texts, *(each.name for each in ranking)]
-    notes = [note % places for each in dimensions for note in each.notes]
-    sql = parameters.complete(_valued(layout, tables, " UNION ALL ".join(parts), ranking, notes))
+    notes = [fill(note, places) for each in dimensions for note in each.notes]
+    sql = parameters.complete(_valued(layout, tables, join(" UNION ALL ", parts), ranking, notes))
     return Statement(sql, parameters.values, arms, [error for _, error in refusals])
 
 
-def _all(conditions: Sequence[str]) -> str:
-    return "".join(f" AND {condition}" for condition in conditions)
+def _all(conditions: Sequence[SQL]) -> SQL:
+    return join("", (compose(" AND {}", condition) for condition in conditions))
 
 
-def _of_text(layout: Layout, arm: str, pieces: Sequence[str], places: Mapping[str, str]) -> list[str]:
+def _of_text(layout: Layout, arm: str, pieces: Sequence[str], places: Mapping[str, SQL]) -> list[SQL]:
     told = []
     for piece in pieces:
         file = "narrow" if piece.endswith("_narrow") else "when" if piece.endswith("_then") else "recall"
-        sql = layout.sql(file, piece, table=layout.vectors or "", held=layout.held_name) % places
-        told.append(f"SELECT '{arm}', item, -value::float8, stands FROM ({sql}) {piece}")  # noqa: S608 - no text of callers
+        sql = fill(layout.sql(file, piece, table=layout.vectors or "", held=layout.held_name), places)
+        told.append(
+            compose("SELECT {}, item, -value::float8, stands FROM ({}) {}", literal(arm), sql, identifier(piece))
+        )
     return told
 
 
-def _of_dimension(dimension: Dimension, places: Mapping[str, str]) -> str:
-    return f"SELECT '{dimension.name}', item, value::float8, stands FROM ({dimension.candidates % places}) {dimension.name}_found"  # noqa: S608, E501 - no text of callers
+def _of_dimension(dimension: Dimension, places: Mapping[str, SQL]) -> SQL:
+    return compose(
+        "SELECT {}, item, value::float8, stands FROM ({}) {}",
+        literal(dimension.name),
+        fill(dimension.candidates, places),
+        identifier(f"{dimension.name}_found"),
+    )
 
 
-def _seeds(layout: Layout, texts: Mapping[str, Sequence[str]], names: Mapping[str, str]) -> str:
+def _seeds(layout: Layout, texts: Mapping[str, Sequence[str]], names: Mapping[str, SQL]) -> SQL:
     """Give the table of the entities and facts that match the question's text, whatever else it asks for."""
-    places = {**names, **Narrowing().places, "most": str(SEEDS), "filters": f"{names['filters']} AND i.kind <> 2"}
+    places = {
+        **names,
+        **Narrowing().places,
+        "most": number(SEEDS),
+        "filters": compose("{} AND i.kind <> 2", names["filters"]),
+    }
     parts = [part for arm in ("meaning", "words") for part in _of_text(layout, arm, texts.get(arm, ()), places)]
     parts = parts or _of_text(layout, "nothing", ("nothing",), places)
-    return f"walk_seeds (arm, item, value, stands) AS MATERIALIZED ({' UNION ALL '.join(parts)})"
+    return compose("walk_seeds (arm, item, value, stands) AS MATERIALIZED ({})", join(" UNION ALL ", parts))
 
 
 def _valued(
-    layout: Layout, tables: Sequence[str], found: str, ranking: Sequence[Dimension], notes: Sequence[str]
-) -> str:
+    layout: Layout, tables: Sequence[SQL], found: SQL, ranking: Sequence[Dimension], notes: Sequence[SQL]
+) -> SQL:
     """Give the whole statement; dimensions value what the other arms found, too, and tell more of it."""
     valuing = [dimension for dimension in ranking if dimension.value]
     if not valuing and not notes:
-        return f"WITH RECURSIVE {', '.join(tables)} {found}"
-    tables = [*tables, f"found (arm, item, value, stands) AS MATERIALIZED ({found})"]
-    values = ", ".join(f"('{each.name}', ({each.value})::float8)" for each in valuing)
-    valued = f" UNION ALL {layout.sql('recall', 'value_found') % {'values': values}}" if values else ""
-    told = f"SELECT * FROM found{valued}"  # noqa: S608 - no text of callers
-    more = "".join(f" UNION ALL ({note})" for note in notes)
-    columns = "*, NULL::bigint[] AS ids" if notes else "*"
-    return f"WITH RECURSIVE {', '.join(tables)} SELECT {columns} FROM ({told}) told{more}"  # noqa: S608 - no text of callers
+        return compose("WITH RECURSIVE {} {}", join(", ", tables), found)
+    tables = [*tables, compose("found (arm, item, value, stands) AS MATERIALIZED ({})", found)]
+    values = join(", ", (compose("({}, ({})::float8)", literal(each.name), each.value) for each in valuing))
+    valued = (
+        compose(" UNION ALL {}", fill(layout.sql("recall", "value_found"), {"values": values})) if values else NOTHING
+    )
+    told = compose("SELECT * FROM found{}", valued)
+    more = join("", (compose(" UNION ALL ({})", note) for note in notes))
+    columns = SQL("*, NULL::bigint[] AS ids") if notes else SQL("*")
+    return compose(
+        "WITH RECURSIVE {} SELECT {columns} FROM ({told}) told{more}",
+        join(", ", tables),
+        columns=columns,
+        told=told,
+        more=more,
+    )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kgmem.domain.recall.question import TimeState
+from kgmem.store.db.sql import SQL, compose, fill
 from kgmem.store.graph.layout import EDGE, Layout
 from kgmem.store.search.request import Parameters
 
@@ -20,17 +21,17 @@ NAMES: Final[Mapping[int, TimeState]] = {
 }
 
 
-def state_of(layout: Layout, parameters: Parameters, now: str) -> str:
+def state_of(layout: Layout, parameters: Parameters, now: SQL) -> SQL:
     """Give the SQL of the state of an item `i`, one of the numbers above; `now` is that of the moment that counts so.
 
     Later statements count in the scopes of the table `seen` of the statement.
     """
     functional = [layout.labels[EDGE, name].id for name in _functional(layout) if (EDGE, name) in layout.labels]
-    replaced = "false"
+    replaced = SQL("false")
     if functional:
         places = {"functional": parameters.add(functional, "bigint[]"), "now": now}
-        replaced = f"({layout.sql('recall', 'replaced') % places})"
-    return f"({layout.sql('recall', 'state') % {'now': now, 'replaced': replaced}})"
+        replaced = compose("({})", fill(layout.sql("recall", "replaced"), places))
+    return compose("({})", fill(layout.sql("recall", "state"), {"now": now, "replaced": replaced}))
 
 
 def _functional(layout: Layout) -> list[str]:

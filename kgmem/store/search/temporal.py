@@ -4,15 +4,17 @@ What has no valid time at all is true at any time: it passes valid_at and betwee
 """
 
 from kgmem.domain.recall.question import Question, When, Where, Why
+from kgmem.store.db.sql import NOTHING, SQL, compose, fill
 from kgmem.store.graph.layout import VERTEX, Layout
 from kgmem.store.search import as_of
 from kgmem.store.search.interval_predicates import Span, span_of, window_of
 from kgmem.store.search.request import Dimension, Parameters, SearchRequest
 
 _DAY = 86_400.0
-_START = "date_part('epoch', coalesce(lower(i.valid), '-infinity'))"
-_END = "date_part('epoch', coalesce(upper(i.valid), 'infinity'))"
-_TIMELESS = "lower_inf(i.valid) AND upper_inf(i.valid)"
+_EDGE = SQL("e")
+_START = SQL("date_part('epoch', coalesce(lower(i.valid), '-infinity'))")
+_END = SQL("date_part('epoch', coalesce(upper(i.valid), 'infinity'))")
+_TIMELESS = SQL("lower_inf(i.valid) AND upper_inf(i.valid)")
 
 
 def when(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
@@ -28,16 +30,16 @@ def when(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dime
     asked = bool(question.weights.get("when", 1.0)) and not (must and _ranked_by_text(request))
     value = _closeness(span) if must else _held(span)
     places = {"holds": span.holds, "value": value, "closeness": _closeness(span)}
-    found = layout.sql("when", "holding") % places
+    found = fill(layout.sql("when", "holding"), places)
     if not span.only_timed:
-        found = f"({found}) UNION ALL ({layout.sql('when', 'timeless') % {}})"
+        found = compose("({}) UNION ALL ({})", found, fill(layout.sql("when", "timeless"), {}))
     return Dimension(
         "when",
         tables=span.tables,
-        condition=span.holds if must else "",
-        candidates=found if asked and not _ranked_by_text(request) else "",
-        value=value if asked else "",
-        reads=_reads(layout, span) if must else "",
+        condition=span.holds if must else NOTHING,
+        candidates=found if asked and not _ranked_by_text(request) else NOTHING,
+        value=value if asked else NOTHING,
+        reads=_reads(layout, span) if must else NOTHING,
         refusals=span.refusals,
     )
 
@@ -48,14 +50,17 @@ def recency(layout: Layout, request: SearchRequest, parameters: Parameters) -> D
     half = question.when.half_life_days
     if half is None or not question.weights.get("recency", 1.0):
         return None
-    now = f"date_part('epoch', {as_of.present(question.when)})"
+    now = compose("date_part('epoch', {})", as_of.present(question.when))
     halving = parameters.add(half * _DAY, "float8")
-    value = (
-        f"CASE WHEN NOT lower_inf(i.valid) THEN "
-        f"power(2::float8, greatest(-1000, least(0, {_START} - {now}) / {halving})) END"
+    value = compose(
+        "CASE WHEN NOT lower_inf(i.valid) THEN "
+        "power(2::float8, greatest(-1000, least(0, {start} - {now}) / {halving})) END",
+        start=_START,
+        now=now,
+        halving=halving,
     )
     others = _ranked_by_text(request) or span_asked(question) or (question.where, question.why) != (Where(), Why())
-    found = "" if others else layout.sql("when", "recent") % {"value": value}
+    found = NOTHING if others else fill(layout.sql("when", "recent"), {"value": value})
     return Dimension("recency", candidates=found, value=value)
 
 
@@ -64,14 +69,14 @@ def asks_now(question: Question) -> bool:
     return not (question.when.any_time or span_asked(question))
 
 
-def of_occurrences(layout: Layout, request: SearchRequest, parameters: Parameters) -> str:
+def of_occurrences(layout: Layout, request: SearchRequest, parameters: Parameters) -> SQL:
     """Give a condition, to be put after another, that also passes items whose labels tell of occurrences."""
     known = [layout.labels[VERTEX, name].id for name in request.occurrences if (VERTEX, name) in layout.labels]
-    return f" OR (i.id >> 48) = ANY ({parameters.add(known, 'bigint[]')})" if known else ""
+    return compose(" OR (i.id >> 48) = ANY ({})", parameters.add(known, "bigint[]")) if known else NOTHING
 
 
-def of_links(when: When, parameters: Parameters) -> list[str]:
-    """Give the conditions on relationships (rows `e` of the edge table) that a question goes along.
+def of_links(when: When, parameters: Parameters, *, row: SQL = _EDGE) -> list[SQL]:
+    """Give the conditions on relationships (rows `e` of the edge table, or items) that a question goes along.
 
     They hold at the time that is asked for, or now.
     """
@@ -79,9 +84,9 @@ def of_links(when: When, parameters: Parameters) -> list[str]:
         return []
     window = window_of(when)
     if not window:
-        return [f"e.valid @> {as_of.present(when)}"]
+        return [compose("{}.valid @> {}", row, as_of.present(when))]
     start, end = parameters.add(window.start, "timestamptz"), parameters.add(window.end, "timestamptz")
-    return [f"e.valid && tstzrange({start}, {end})"]
+    return [compose("{}.valid && tstzrange({}, {})", row, start, end)]
 
 
 def span_asked(question: Question) -> bool:
@@ -93,31 +98,45 @@ def _ranked_by_text(request: SearchRequest) -> bool:
     return request.question.what.text is not None or request.vector is not None
 
 
-def _reads(layout: Layout, span: Span) -> str:
+def _reads(layout: Layout, span: Span) -> SQL:
     """Give the query for the ids of all that can meet the condition, by indexes."""
     name = "reads_timed" if span.only_timed else "reads_window"
-    return layout.sql("when", name) % {"index": span.index, "holds": span.holds}
+    return fill(layout.sql("when", name), {"index": span.index, "holds": span.holds})
 
 
-def _held(span: Span) -> str:
+def _held(span: Span) -> SQL:
     """Give the value of what is only preferred: a half, halved again with each `scale` that lies between."""
-    close = f"0.5 * power(2::float8, greatest(-1000, -{_gap(span)} / {span.scale}))"
-    return f"CASE WHEN {_TIMELESS} THEN NULL WHEN {span.holds} THEN 1::float8 ELSE {close} END"
+    close = compose("0.5 * power(2::float8, greatest(-1000, -{} / {}))", _gap(span), span.scale)
+    return compose(
+        "CASE WHEN {timeless} THEN NULL WHEN {holds} THEN 1::float8 ELSE {close} END",
+        timeless=_TIMELESS,
+        holds=span.holds,
+        close=close,
+    )
 
 
-def _closeness(span: Span) -> str:
+def _closeness(span: Span) -> SQL:
     """Give how near the times are, 1 where nothing is between them.
 
     Of what shares time with what is asked for, that is how near the ends are; those that are open do not count.
     """
-    ends = f"({_apart(_START, span.start)} + {_apart(_END, span.end)})"
-    return f"CASE WHEN {_TIMELESS} THEN NULL ELSE 1 / (1 + {ends if span.shares else _gap(span)} / {span.scale}) END"
+    ends = compose("({} + {})", _apart(_START, span.start), _apart(_END, span.end))
+    return compose(
+        "CASE WHEN {timeless} THEN NULL ELSE 1 / (1 + {} / {scale}) END",
+        ends if span.shares else _gap(span),
+        timeless=_TIMELESS,
+        scale=span.scale,
+    )
 
 
-def _gap(span: Span) -> str:
+def _gap(span: Span) -> SQL:
     """Give the seconds that lie between the times."""
-    return f"greatest(0, {span.start} - {_END}, {_START} - {span.end})"
+    return compose(
+        "greatest(0, {start} - {_end}, {_start} - {end})", start=span.start, _end=_END, _start=_START, end=span.end
+    )
 
 
-def _apart(one: str, other: str) -> str:
-    return f"CASE WHEN 'infinity' IN (abs({one}), abs({other})) THEN 0 ELSE abs({one} - {other}) END"
+def _apart(one: SQL, other: SQL) -> SQL:
+    return compose(
+        "CASE WHEN 'infinity' IN (abs({one}), abs({other})) THEN 0 ELSE abs({one} - {other}) END", one=one, other=other
+    )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from kgmem.domain.recall.question import Question
+from kgmem.store.db.sql import NOTHING, SQL, compose, join, number
 from kgmem.store.graph.layout import Layout
 from kgmem.store.search import as_of, states, temporal
 from kgmem.store.search.request import STANDS, Dimension, Parameters, SearchRequest
@@ -31,8 +32,8 @@ _TIERS = {"hot": 0, "warm": 1, "cold": 2, "distilled": 3}
 class Standing:
     """SQL over an item `i`: the condition under which it stands, and the number of why it does not (0: it does)."""
 
-    condition: str
-    told: str
+    condition: SQL
+    told: SQL
 
 
 def standing(layout: Layout, request: SearchRequest, parameters: Parameters) -> Standing:
@@ -41,18 +42,21 @@ def standing(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
     checks = [_believed(layout, question, parameters)]
     if question.tiers:
         numbers = parameters.add([_TIERS[tier] for tier in question.tiers], "smallint[]")
-        checks.append((f"i.tier = ANY ({numbers})", str(_OTHER_TIER)))
+        checks.append((compose("i.tier = ANY ({})", numbers), number(_OTHER_TIER)))
     if question.min_consensus is not None:
         least = parameters.add(question.min_consensus, "float8")
         trust = layout.sql("recall", "trust")
-        checks.append((f"{trust} >= {least}", str(_BELOW_CONSENSUS)))
+        checks.append((compose("{} >= {}", trust, least), number(_BELOW_CONSENSUS)))
     if temporal.asks_now(question):  # A time that is asked for says itself what is so then.
         checks.append(_in_time(layout, request, parameters))
-    whens = " ".join(f"WHEN ({condition}) IS NOT TRUE THEN {why}" for condition, why in checks)
-    return Standing(" AND ".join(f"({condition})" for condition, _ in checks), f"CASE {whens} ELSE {STANDS} END")
+    whens = join(" ", (compose("WHEN ({}) IS NOT TRUE THEN {}", condition, why) for condition, why in checks))
+    return Standing(
+        join(" AND ", (compose("({})", condition) for condition, _ in checks)),
+        compose("CASE {} ELSE {} END", whens, number(STANDS)),
+    )
 
 
-def _in_time(layout: Layout, request: SearchRequest, parameters: Parameters) -> tuple[str, str]:
+def _in_time(layout: Layout, request: SearchRequest, parameters: Parameters) -> tuple[SQL, SQL]:
     """Give the condition on time: the states that are asked for, else what is current or past, or tells of occurrences.
 
     An occurrence may be yet to come: it is told as an appointment is.
@@ -60,9 +64,18 @@ def _in_time(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
     asked = [_STATES[each] for each in request.question.states if each in _STATES]
     state = states.state_of(layout, parameters, as_of.present(request.question.when))
     wanted = parameters.add(asked or _BY_DEFAULT, "integer[]")
-    exempt = "" if asked else temporal.of_occurrences(layout, request, parameters)
-    why = f"CASE {state} WHEN {states.CURRENT} THEN {_CURRENT} ELSE {state} END" if asked else state
-    return f"{state} = ANY ({wanted}){exempt}", why
+    exempt = NOTHING if asked else temporal.of_occurrences(layout, request, parameters)
+    why = (
+        compose(
+            "CASE {state} WHEN {current} THEN {} ELSE {state} END",
+            number(_CURRENT),
+            state=state,
+            current=number(states.CURRENT),
+        )
+        if asked
+        else state
+    )
+    return compose("{state} = ANY ({wanted}){exempt}", state=state, wanted=wanted, exempt=exempt), why
 
 
 def trusted(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension | None:
@@ -72,7 +85,7 @@ def trusted(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension 
     return Dimension("trust", value=layout.sql("recall", "trust"))
 
 
-def _believed(layout: Layout, question: Question, parameters: Parameters) -> tuple[str, str]:
+def _believed(layout: Layout, question: Question, parameters: Parameters) -> tuple[SQL, SQL]:
     """Give the condition on facts: not invalidated, or in one of the states that are asked for.
 
     What nobody's claims compete with is unverified; what is no fact has no such state.
@@ -80,6 +93,13 @@ def _believed(layout: Layout, question: Question, parameters: Parameters) -> tup
     asked = [_BELIEFS[each] for each in question.states if each in _BELIEFS]
     held = layout.sql("recall", "stance")
     if not asked:
-        return f"(i.kind <> 3 OR ({held}) IS DISTINCT FROM {_BELIEFS['invalidated']})", str(_INVALIDATED)
+        return compose("(i.kind <> 3 OR ({}) IS DISTINCT FROM {})", held, number(_BELIEFS["invalidated"])), number(
+            _INVALIDATED
+        )
     wanted = parameters.add(asked, "smallint[]")
-    return f"(i.kind = 3 AND coalesce(({held}), {_UNWEIGHED}::smallint) = ANY ({wanted}))", str(_OTHER_STATE)
+    return compose(
+        "(i.kind = 3 AND coalesce(({held}), {unweighed}::smallint) = ANY ({wanted}))",
+        held=held,
+        unweighed=number(_UNWEIGHED),
+        wanted=wanted,
+    ), number(_OTHER_STATE)

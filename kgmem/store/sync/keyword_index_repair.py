@@ -19,7 +19,8 @@ import asyncpg
 from kgmem.domain.errors import DatabaseUnavailable
 from kgmem.store.db.codecs import set_codecs
 from kgmem.store.db.connection import Connection, release_latches
-from kgmem.store.db.statements import quote, statement
+from kgmem.store.db.sql import identifier
+from kgmem.store.db.statements import statement
 from kgmem.store.graph.layout import Layout
 
 logger = logging.getLogger(__name__)
@@ -187,7 +188,7 @@ async def build_anew(connection: asyncpg.Connection, layout: Layout) -> None:
 
 async def _is_whole(connection: asyncpg.Connection, schema: str) -> bool:
     """Say whether all passages stand in segments on disk, none in memory."""
-    index = f"{quote(schema)}.passage_words"
+    index = f"{identifier(schema)}.passage_words"
     try:
         async with connection.transaction():
             told: str = await connection.fetchval(statement("words", "summary"), index)

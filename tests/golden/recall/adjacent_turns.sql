@@ -19,7 +19,7 @@ FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE i
 WHERE true
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 ORDER BY v.embedding <#> $3::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $3::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -31,7 +31,7 @@ CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE NOT s.large
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few) SELECT *, NULL::bigint[] AS ids
+) "near_few") SELECT *, NULL::bigint[] AS ids
 FROM (SELECT * FROM found) told
 UNION ALL (
 SELECT 'beside' AS arm, i.id AS item, 1.0 / b.away AS value, CASE

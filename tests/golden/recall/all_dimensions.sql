@@ -173,7 +173,7 @@ walk_started AS MATERIALIZED (
     ORDER BY i.key, length(s.path) DESC
 )
 ,
-probe_labels (id) AS MATERIALIZED (
+"probe_labels" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (SELECT id FROM "kgm_1".item WHERE id >= $3::bigint AND id < $4::bigint
@@ -183,7 +183,7 @@ SELECT id FROM "kgm_1".item WHERE labels IS NOT NULL
 WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 )
 ,
-probe_where (id) AS MATERIALIZED (
+"probe_where" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_pool)
@@ -193,14 +193,14 @@ SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT other FROM where_pool)
 WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 )
 ,
-probe_why (id) AS MATERIALIZED (
+"probe_why" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (SELECT item AS id FROM why_scores) r
 WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 )
 ,
-probe_when (id) AS MATERIALIZED (
+"probe_when" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (
@@ -211,7 +211,7 @@ SELECT i.id FROM "kgm_1".item i WHERE lower_inf(i.valid) AND upper_inf(i.valid)
 WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 )
 ,
-probe_hops (id) AS MATERIALIZED (
+"probe_hops" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (SELECT id FROM rings) r
@@ -221,22 +221,22 @@ WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 narrow_by (name) AS MATERIALIZED (
     SELECT CASE
 WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
-WHEN (SELECT count(*) <= 2000 FROM probe_labels) THEN 'labels'
-WHEN (SELECT count(*) <= 2000 FROM probe_where) THEN 'where'
-WHEN (SELECT count(*) <= 2000 FROM probe_why) THEN 'why'
-WHEN (SELECT count(*) <= 2000 FROM probe_when) THEN 'when'
-WHEN (SELECT count(*) <= 2000 FROM probe_hops) THEN 'hops' END
+WHEN (SELECT count(*) <= 2000 FROM "probe_labels") THEN 'labels'
+WHEN (SELECT count(*) <= 2000 FROM "probe_where") THEN 'where'
+WHEN (SELECT count(*) <= 2000 FROM "probe_why") THEN 'why'
+WHEN (SELECT count(*) <= 2000 FROM "probe_when") THEN 'when'
+WHEN (SELECT count(*) <= 2000 FROM "probe_hops") THEN 'hops' END
 )
 ,
-narrow (id) AS MATERIALIZED (SELECT id FROM probe_labels
+narrow (id) AS MATERIALIZED (SELECT id FROM "probe_labels"
 WHERE (SELECT name FROM narrow_by) = 'labels'
-UNION ALL SELECT id FROM probe_where
+UNION ALL SELECT id FROM "probe_where"
 WHERE (SELECT name FROM narrow_by) = 'where'
-UNION ALL SELECT id FROM probe_why
+UNION ALL SELECT id FROM "probe_why"
 WHERE (SELECT name FROM narrow_by) = 'why'
-UNION ALL SELECT id FROM probe_when
+UNION ALL SELECT id FROM "probe_when"
 WHERE (SELECT name FROM narrow_by) = 'when'
-UNION ALL SELECT id FROM probe_hops
+UNION ALL SELECT id FROM "probe_hops"
 WHERE (SELECT name FROM narrow_by) = 'hops'),
 walk_seeds (arm, item, value, stands) AS MATERIALIZED (SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $30::halfvec AS value, CASE
@@ -249,7 +249,7 @@ AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM se
 AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) AND i.kind <> 2
 ORDER BY v.embedding <#> $30::halfvec LIMIT 40
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $30::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -263,7 +263,7 @@ WHERE NOT s.large
 AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) AND i.kind <> 2
 ORDER BY 2, 1 LIMIT 40
-) near_few
+) "near_few"
 UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (
 SELECT i.id AS item, h.value, CASE
@@ -278,7 +278,7 @@ WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))
 AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) AND i.kind <> 2
 LIMIT 40
-) words_many
+) "words_many"
 UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (
 SELECT i.id AS item, -sum(w.idf * w.often * 2.2 / (w.often + 1.2 * (0.25 + 0.75 * w.length / w.mean))) AS value,
@@ -321,7 +321,7 @@ WHERE true
 AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) AND i.kind <> 2
 GROUP BY w.id, i.id, 3 ORDER BY 2, 1 LIMIT 40
-) words_few),
+) "words_few"),
 found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $30::halfvec AS value, CASE
@@ -335,12 +335,12 @@ AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR
 AND (
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY v.embedding <#> $30::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $30::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -355,12 +355,12 @@ AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR
 AND (
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY 2, 1 LIMIT $2::integer
-) near_narrow
+) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $30::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -375,12 +375,12 @@ AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR
 AND (
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few
+) "near_few"
 UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (
 SELECT i.id AS item, h.value, CASE
@@ -397,12 +397,12 @@ AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR
 AND (
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
 LIMIT $2::integer
-) words_many
+) "words_many"
 UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (SELECT i.id AS item, p.body <@> to_bm25query($31::text, '"kgm_1".passage_words') AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -417,12 +417,12 @@ AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR
 AND (
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY 2, 1 LIMIT $2::integer
-) words_narrow
+) "words_narrow"
 UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (
 SELECT i.id AS item, -sum(w.idf * w.often * 2.2 / (w.often + 1.2 * (0.25 + 0.75 * w.length / w.mean))) AS value,
@@ -466,20 +466,20 @@ AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR
 AND (
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
 GROUP BY w.id, i.id, 3 ORDER BY 2, 1 LIMIT $2::integer
-) words_few
+) "words_few"
 UNION ALL SELECT 'where', item, value::float8, stands
 FROM (SELECT item, $7::float8 / ($7::float8 + km) AS value, stands
 FROM (SELECT *
 FROM (SELECT i.id AS item,
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  AS km, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
@@ -491,8 +491,8 @@ AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR
 AND (
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY 2, 1 LIMIT $2::integer
@@ -503,8 +503,8 @@ WITH first AS MATERIALIZED (
     SELECT i.id,
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  AS km
     FROM "kgm_1".item i
     WHERE true
@@ -514,8 +514,8 @@ AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR
 AND (
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
     ORDER BY i.place <-> (SELECT point(lon, lat) FROM where_spot) LIMIT $2::integer
@@ -550,8 +550,8 @@ second AS MATERIALIZED (
     SELECT i.id,
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  AS km
     FROM "kgm_1".item i
     WHERE true
@@ -561,8 +561,8 @@ AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR
 AND (
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
     ORDER BY i.place <-> (SELECT point(CASE
@@ -613,8 +613,8 @@ WHERE (SELECT count(*) < $2::integer FROM nearest)
 SELECT i.id AS item,
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  AS km, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
@@ -625,12 +625,12 @@ AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR
 AND (
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY 2, 1 LIMIT $2::integer
-) p) n ORDER BY km, item) where_found
+) p) n ORDER BY km, item) "where_found"
 UNION ALL SELECT 'why', item, value::float8, stands
 FROM (
 SELECT w.item, w.value, CASE
@@ -644,12 +644,12 @@ AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR
 AND (
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY w.value DESC, w.item LIMIT $2::integer
-) why_found
+) "why_found"
 UNION ALL SELECT 'hops', item, value::float8, stands
 FROM (SELECT r.id AS item, 1.0 / (1 + r.hops) AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -661,12 +661,12 @@ AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR
 AND (
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY r.hops, r.id LIMIT $2::integer
-) hops_found
+) "hops_found"
 UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT FROM where_spot)
 UNION ALL SELECT 'refused', 1::bigint, 0::float8, 0 WHERE EXISTS (SELECT FROM where_spot WHERE lon IS NULL)
 UNION ALL SELECT 'refused', 2::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 FROM why_asked WHERE place = 1)
@@ -680,8 +680,8 @@ JOIN "kgm_1".item i ON i.id = f.item
 CROSS JOIN LATERAL (VALUES ('where', ($7::float8 / ($7::float8 +
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
 ))::float8), ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8), ('trust', (
 coalesce(i.trust, (SELECT o.trust FROM "kgm_1".source o WHERE o.id = i.source), 0.5)
 )::float8), ('hops', ((SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id))::float8)) AS v (arm, value)
@@ -782,8 +782,8 @@ AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR
 AND (
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
 )
@@ -811,8 +811,8 @@ AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR
 AND (
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
 )

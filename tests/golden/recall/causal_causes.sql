@@ -95,7 +95,7 @@ ELSE 1 - exp(sum(ln(greatest(1 - strength, 1e-300))) FILTER (WHERE sign < 0)) EN
 ,
 why_by_item AS MATERIALIZED (SELECT jsonb_object_agg(item, value) AS of FROM why_scores)
 ,
-probe_why (id) AS MATERIALIZED (
+"probe_why" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (SELECT item AS id FROM why_scores) r
@@ -105,10 +105,10 @@ WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 narrow_by (name) AS MATERIALIZED (
     SELECT CASE
 WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
-WHEN (SELECT count(*) <= 2000 FROM probe_why) THEN 'why' END
+WHEN (SELECT count(*) <= 2000 FROM "probe_why") THEN 'why' END
 )
 ,
-narrow (id) AS MATERIALIZED (SELECT id FROM probe_why
+narrow (id) AS MATERIALIZED (SELECT id FROM "probe_why"
 WHERE (SELECT name FROM narrow_by) = 'why'),
 found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'why', item, value::float8, stands
@@ -122,7 +122,7 @@ CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = w.item OFFSET 0) i
 WHERE true
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE
 ORDER BY w.value DESC, w.item LIMIT $2::integer
-) why_found
+) "why_found"
 UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 FROM why_asked WHERE place = 1)) SELECT *, NULL::bigint[] AS ids
 FROM (SELECT * FROM found
 UNION ALL

@@ -109,7 +109,7 @@ why_scores (item, value) AS MATERIALIZED (
 ,
 why_by_item AS MATERIALIZED (SELECT jsonb_object_agg(item, value) AS of FROM why_scores)
 ,
-probe_why (id) AS MATERIALIZED (
+"probe_why" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (SELECT item AS id FROM why_scores) r
@@ -119,15 +119,15 @@ WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 narrow_by (name) AS MATERIALIZED (
     SELECT CASE
 WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
-WHEN (SELECT count(*) <= 2000 FROM probe_why) THEN 'why' END
+WHEN (SELECT count(*) <= 2000 FROM "probe_why") THEN 'why' END
 )
 ,
-narrow (id) AS MATERIALIZED (SELECT id FROM probe_why
+narrow (id) AS MATERIALIZED (SELECT id FROM "probe_why"
 WHERE (SELECT name FROM narrow_by) = 'why'),
 found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'why', item, value::float8, stands
 FROM (SELECT id AS item, strength AS value, 0 AS stands FROM why_found ORDER BY strength DESC, items, sign LIMIT $2::integer
-) why_found
+) "why_found"
 UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 FROM why_asked WHERE place = 1)
 UNION ALL SELECT 'refused', 1::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 FROM why_asked WHERE place = 2)) SELECT *, NULL::bigint[] AS ids
 FROM (SELECT * FROM found

@@ -19,7 +19,7 @@ FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE i
 WHERE true
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 ORDER BY v.embedding <#> $3::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $3::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -31,7 +31,7 @@ CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE NOT s.large
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few
+) "near_few"
 UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (
 SELECT i.id AS item, h.value, CASE
@@ -44,7 +44,7 @@ AND (SELECT bool_or(large) FROM seen) OFFSET 0) w) h
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = h.item OFFSET 0) i
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))
 LIMIT $2::integer
-) words_many
+) "words_many"
 UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (
 SELECT i.id AS item, -sum(w.idf * w.often * 2.2 / (w.often + 1.2 * (0.25 + 0.75 * w.length / w.mean))) AS value,
@@ -85,4 +85,4 @@ weights AS (
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = w.item OFFSET 0) i
 WHERE true
 GROUP BY w.id, i.id, 3 ORDER BY 2, 1 LIMIT $2::integer
-) words_few
+) "words_few"

@@ -29,7 +29,7 @@ UNION ALL SELECT id FROM ring1)),
 rings AS MATERIALIZED (SELECT id, 0 AS hops FROM ring0
 UNION ALL SELECT id, 1 AS hops FROM ring1
 UNION ALL SELECT id, 2 AS hops FROM ring2),
-probe_hops (id) AS MATERIALIZED (
+"probe_hops" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (SELECT id FROM rings) r
@@ -39,10 +39,10 @@ WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 narrow_by (name) AS MATERIALIZED (
     SELECT CASE
 WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
-WHEN (SELECT count(*) <= 2000 FROM probe_hops) THEN 'hops' END
+WHEN (SELECT count(*) <= 2000 FROM "probe_hops") THEN 'hops' END
 )
 ,
-narrow (id) AS MATERIALIZED (SELECT id FROM probe_hops
+narrow (id) AS MATERIALIZED (SELECT id FROM "probe_hops"
 WHERE (SELECT name FROM narrow_by) = 'hops'),
 found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
@@ -54,7 +54,7 @@ FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE i
 WHERE (SELECT name IS NULL FROM narrow_by)
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))  AND i.id IN (SELECT id FROM rings)
 ORDER BY v.embedding <#> $6::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $6::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -66,7 +66,7 @@ CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))  AND i.id IN (SELECT id FROM rings)
 ORDER BY 2, 1 LIMIT $2::integer
-) near_narrow
+) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $6::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -78,7 +78,7 @@ CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE NOT s.large  AND i.id IN (SELECT id FROM rings)
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few
+) "near_few"
 UNION ALL SELECT 'hops', item, value::float8, stands
 FROM (SELECT r.id AS item, 1.0 / (1 + r.hops) AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -87,7 +87,7 @@ ELSE 0 END AS stands
 FROM rings r JOIN "kgm_1".item i ON i.id = r.id
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))  AND i.id IN (SELECT id FROM rings)
 ORDER BY r.hops, r.id LIMIT $2::integer
-) hops_found
+) "hops_found"
 UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0
 WHERE (SELECT count(*) FROM ring0) < 1) SELECT *
 FROM (SELECT * FROM found

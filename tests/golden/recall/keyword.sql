@@ -21,7 +21,7 @@ AND (SELECT bool_or(large) FROM seen) OFFSET 0) w) h
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = h.item OFFSET 0) i
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))
 LIMIT $2::integer
-) words_many
+) "words_many"
 UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (
 SELECT i.id AS item, -sum(w.idf * w.often * 2.2 / (w.often + 1.2 * (0.25 + 0.75 * w.length / w.mean))) AS value,
@@ -62,4 +62,4 @@ weights AS (
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = w.item OFFSET 0) i
 WHERE true
 GROUP BY w.id, i.id, 3 ORDER BY 2, 1 LIMIT $2::integer
-) words_few
+) "words_few"

@@ -15,7 +15,7 @@ WITH RECURSIVE seen AS MATERIALIZED (
     FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
 )
 ,
-probe_labels (id) AS MATERIALIZED (
+"probe_labels" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (SELECT id FROM "kgm_1".item WHERE id >= $3::bigint AND id < $4::bigint
@@ -28,10 +28,10 @@ WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 narrow_by (name) AS MATERIALIZED (
     SELECT CASE
 WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
-WHEN (SELECT count(*) <= 2000 FROM probe_labels) THEN 'labels' END
+WHEN (SELECT count(*) <= 2000 FROM "probe_labels") THEN 'labels' END
 )
 ,
-narrow (id) AS MATERIALIZED (SELECT id FROM probe_labels
+narrow (id) AS MATERIALIZED (SELECT id FROM "probe_labels"
 WHERE (SELECT name FROM narrow_by) = 'labels') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $9::halfvec AS value, CASE
@@ -43,7 +43,7 @@ WHERE (SELECT name IS NULL FROM narrow_by)
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 AND (((i.id >> 48) = ANY ($5::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $6::text[]) AND i.kind = ANY ($7::smallint[]) AND i.source = ANY ($8::integer[])
 ORDER BY v.embedding <#> $9::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $9::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -56,7 +56,7 @@ CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.i
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 AND (((i.id >> 48) = ANY ($5::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $6::text[]) AND i.kind = ANY ($7::smallint[]) AND i.source = ANY ($8::integer[])
 ORDER BY 2, 1 LIMIT $2::integer
-) near_narrow
+) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $9::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -69,4 +69,4 @@ CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.i
 WHERE NOT s.large
 AND (((i.id >> 48) = ANY ($5::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $6::text[]) AND i.kind = ANY ($7::smallint[]) AND i.source = ANY ($8::integer[])
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few
+) "near_few"

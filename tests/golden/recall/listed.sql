@@ -16,4 +16,4 @@ ELSE 0 END AS stands
 FROM "kgm_1".item i
 WHERE true AND i.scope = ANY (ARRAY(SELECT id FROM seen))
 ORDER BY i.known_from DESC, i.id LIMIT $2::integer
-) listed
+) "listed"

@@ -15,7 +15,7 @@ WITH RECURSIVE seen AS MATERIALIZED (
     FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
 )
 ,
-probe_properties (id) AS MATERIALIZED (
+"probe_properties" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (SELECT (l.id::text)::bigint AS id FROM "flights"."Mission" l
@@ -26,7 +26,7 @@ SELECT id FROM "kgm_1".item WHERE labels IS NOT NULL
 WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 )
 ,
-probe_labels (id) AS MATERIALIZED (
+"probe_labels" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (SELECT id FROM "kgm_1".item WHERE id >= $5::bigint AND id < $6::bigint
@@ -39,13 +39,13 @@ WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 narrow_by (name) AS MATERIALIZED (
     SELECT CASE
 WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
-WHEN (SELECT count(*) <= 2000 FROM probe_properties) THEN 'properties'
-WHEN (SELECT count(*) <= 2000 FROM probe_labels) THEN 'labels' END
+WHEN (SELECT count(*) <= 2000 FROM "probe_properties") THEN 'properties'
+WHEN (SELECT count(*) <= 2000 FROM "probe_labels") THEN 'labels' END
 )
 ,
-narrow (id) AS MATERIALIZED (SELECT id FROM probe_properties
+narrow (id) AS MATERIALIZED (SELECT id FROM "probe_properties"
 WHERE (SELECT name FROM narrow_by) = 'properties'
-UNION ALL SELECT id FROM probe_labels
+UNION ALL SELECT id FROM "probe_labels"
 WHERE (SELECT name FROM narrow_by) = 'labels') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $9::halfvec AS value, CASE
@@ -66,7 +66,7 @@ WHEN 9 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properti
 WHEN 10 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."SIMILAR_TO" l WHERE l.id = i.id::text::ag_catalog.graphid)
 ELSE (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"._ag_label_vertex l WHERE l.id = i.id::text::ag_catalog.graphid) END
 ORDER BY v.embedding <#> $9::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $9::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -88,7 +88,7 @@ WHEN 9 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properti
 WHEN 10 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."SIMILAR_TO" l WHERE l.id = i.id::text::ag_catalog.graphid)
 ELSE (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"._ag_label_vertex l WHERE l.id = i.id::text::ag_catalog.graphid) END
 ORDER BY 2, 1 LIMIT $2::integer
-) near_narrow
+) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $9::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -110,4 +110,4 @@ WHEN 9 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properti
 WHEN 10 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."SIMILAR_TO" l WHERE l.id = i.id::text::ag_catalog.graphid)
 ELSE (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"._ag_label_vertex l WHERE l.id = i.id::text::ag_catalog.graphid) END
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few
+) "near_few"

@@ -47,7 +47,7 @@ ELSE (SELECT CASE
 WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
 WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"._ag_label_vertex l WHERE l.id = i.id::text::ag_catalog.graphid) END
 ORDER BY v.embedding <#> $5::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $5::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -86,4 +86,4 @@ ELSE (SELECT CASE
 WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
 WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"._ag_label_vertex l WHERE l.id = i.id::text::ag_catalog.graphid) END
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few
+) "near_few"

@@ -38,7 +38,7 @@ WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catal
 ELSE (SELECT CASE
 WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN starts_with(ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype])), $3::text) END FROM "flights"._ag_label_vertex l WHERE l.id = i.id::text::ag_catalog.graphid) END
 ORDER BY v.embedding <#> $5::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $5::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -68,4 +68,4 @@ WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catal
 ELSE (SELECT CASE
 WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN starts_with(ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype])), $3::text) END FROM "flights"._ag_label_vertex l WHERE l.id = i.id::text::ag_catalog.graphid) END
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few
+) "near_few"

@@ -25,7 +25,7 @@ seen AS MATERIALIZED (
 ,
 where_pool (one, other) AS MATERIALIZED (SELECT box(point($8::float8, $9::float8), point($10::float8, $11::float8)), box(point($12::float8, $13::float8), point($14::float8, $15::float8)))
 ,
-probe_where (id) AS MATERIALIZED (
+"probe_where" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_pool)
@@ -38,10 +38,10 @@ WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 narrow_by (name) AS MATERIALIZED (
     SELECT CASE
 WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
-WHEN (SELECT count(*) <= 2000 FROM probe_where) THEN 'where' END
+WHEN (SELECT count(*) <= 2000 FROM "probe_where") THEN 'where' END
 )
 ,
-narrow (id) AS MATERIALIZED (SELECT id FROM probe_where
+narrow (id) AS MATERIALIZED (SELECT id FROM "probe_where"
 WHERE (SELECT name FROM narrow_by) = 'where') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $16::halfvec AS value, CASE
@@ -55,7 +55,7 @@ AND (i.place[1] BETWEEN $4::float8 AND $6::float8
 AND ((i.place[0] >= $3::float8 OR i.place[0] <= $5::float8) OR abs(i.place[1]) = 90 OR (abs(i.place[0]) = 180
 AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))
 ORDER BY v.embedding <#> $16::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $16::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -70,7 +70,7 @@ AND (i.place[1] BETWEEN $4::float8 AND $6::float8
 AND ((i.place[0] >= $3::float8 OR i.place[0] <= $5::float8) OR abs(i.place[1]) = 90 OR (abs(i.place[0]) = 180
 AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))
 ORDER BY 2, 1 LIMIT $2::integer
-) near_narrow
+) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $16::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -85,4 +85,4 @@ AND (i.place[1] BETWEEN $4::float8 AND $6::float8
 AND ((i.place[0] >= $3::float8 OR i.place[0] <= $5::float8) OR abs(i.place[1]) = 90 OR (abs(i.place[0]) = 180
 AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few
+) "near_few"

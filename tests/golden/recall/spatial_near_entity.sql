@@ -32,7 +32,7 @@ FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE i
 WHERE true
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 ORDER BY v.embedding <#> $5::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $5::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -44,15 +44,15 @@ CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE NOT s.large
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few
+) "near_few"
 UNION ALL SELECT 'where', item, value::float8, stands
 FROM (SELECT item, $4::float8 / ($4::float8 + km) AS value, stands
 FROM (SELECT *
 FROM (SELECT i.id AS item,
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  AS km, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
@@ -66,8 +66,8 @@ UNION ALL SELECT *
 FROM (SELECT i.id AS item,
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  AS km, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
@@ -83,8 +83,8 @@ WITH first AS MATERIALIZED (
     SELECT i.id,
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  AS km
     FROM "kgm_1".item i
     WHERE true
@@ -122,8 +122,8 @@ second AS MATERIALIZED (
     SELECT i.id,
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  AS km
     FROM "kgm_1".item i
     WHERE true
@@ -178,8 +178,8 @@ WHERE (SELECT count(*) < $2::integer FROM nearest)
 SELECT i.id AS item,
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  AS km, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
@@ -187,7 +187,7 @@ ELSE 0 END AS stands
 FROM held i
 WHERE true AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 ORDER BY 2, 1 LIMIT $2::integer
-) p) n ORDER BY km, item) where_found
+) p) n ORDER BY km, item) "where_found"
 UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT FROM where_spot)
 UNION ALL SELECT 'refused', 1::bigint, 0::float8, 0 WHERE EXISTS (SELECT FROM where_spot WHERE lon IS NULL)) SELECT *
 FROM (SELECT * FROM found
@@ -198,8 +198,8 @@ JOIN "kgm_1".item i ON i.id = f.item
 CROSS JOIN LATERAL (VALUES ('where', ($4::float8 / ($4::float8 +
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT lat FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT lat FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT lon FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
 ))::float8)) AS v (arm, value)
 WHERE v.value IS NOT NULL
 ) told

@@ -42,7 +42,7 @@ FROM (SELECT lon, lat, $5::float8 AS km FROM where_spot OFFSET 0) given) radius
 ) sides
 )
 ,
-probe_where (id) AS MATERIALIZED (
+"probe_where" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_pool)
@@ -55,10 +55,10 @@ WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 narrow_by (name) AS MATERIALIZED (
     SELECT CASE
 WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
-WHEN (SELECT count(*) <= 2000 FROM probe_where) THEN 'where' END
+WHEN (SELECT count(*) <= 2000 FROM "probe_where") THEN 'where' END
 )
 ,
-narrow (id) AS MATERIALIZED (SELECT id FROM probe_where
+narrow (id) AS MATERIALIZED (SELECT id FROM "probe_where"
 WHERE (SELECT name FROM narrow_by) = 'where') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $7::halfvec AS value, CASE
@@ -75,7 +75,7 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
  <= $5::float8)
 ORDER BY v.embedding <#> $7::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -93,7 +93,7 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
  <= $5::float8)
 ORDER BY 2, 1 LIMIT $2::integer
-) near_narrow
+) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -111,4 +111,4 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
  <= $5::float8)
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few
+) "near_few"

@@ -180,7 +180,7 @@ WHERE false
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 AND (i.id IN (SELECT id FROM chosen)) IS TRUE
 ORDER BY v.embedding <#> $7::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -193,7 +193,7 @@ CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.i
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 AND (i.id IN (SELECT id FROM chosen)) IS TRUE
 ORDER BY 2, 1 LIMIT $2::integer
-) near_narrow
+) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -206,4 +206,4 @@ CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.i
 WHERE NOT s.large
 AND (i.id IN (SELECT id FROM chosen)) IS TRUE
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few
+) "near_few"

@@ -94,7 +94,7 @@ ELSE box(point(min(x1), min(y1)), point(max(x1), max(y1))) END
 ,
 where_pool (one, other) AS MATERIALIZED (SELECT box(point(-180, -90), point(180, 90)), NULL::box)
 ,
-probe_where (id) AS MATERIALIZED (
+"probe_where" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (SELECT item AS id FROM where_inside
@@ -107,10 +107,10 @@ WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 narrow_by (name) AS MATERIALIZED (
     SELECT CASE
 WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
-WHEN (SELECT count(*) <= 2000 FROM probe_where) THEN 'where' END
+WHEN (SELECT count(*) <= 2000 FROM "probe_where") THEN 'where' END
 )
 ,
-narrow (id) AS MATERIALIZED (SELECT id FROM probe_where
+narrow (id) AS MATERIALIZED (SELECT id FROM "probe_where"
 WHERE (SELECT name FROM narrow_by) = 'where') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $7::halfvec AS value, CASE
@@ -156,7 +156,7 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) A
  ) e)
 ) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))
 ORDER BY v.embedding <#> $7::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -203,7 +203,7 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) A
  ) e)
 ) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))
 ORDER BY 2, 1 LIMIT $2::integer
-) near_narrow
+) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -250,5 +250,5 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) A
  ) e)
 ) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few
+) "near_few"
 UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT FROM where_place)

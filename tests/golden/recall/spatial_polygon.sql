@@ -51,7 +51,7 @@ FROM (SELECT * FROM placed ORDER BY strip) p
 ,
 where_pool (one, other) AS MATERIALIZED (SELECT box(point($12::float8, $13::float8), point($14::float8, $15::float8)), NULL::box)
 ,
-probe_where (id) AS MATERIALIZED (
+"probe_where" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_pool)
@@ -64,10 +64,10 @@ WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 narrow_by (name) AS MATERIALIZED (
     SELECT CASE
 WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
-WHEN (SELECT count(*) <= 2000 FROM probe_where) THEN 'where' END
+WHEN (SELECT count(*) <= 2000 FROM "probe_where") THEN 'where' END
 )
 ,
-narrow (id) AS MATERIALIZED (SELECT id FROM probe_where
+narrow (id) AS MATERIALIZED (SELECT id FROM "probe_where"
 WHERE (SELECT name FROM narrow_by) = 'where') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $16::halfvec AS value, CASE
@@ -112,7 +112,7 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) 
  ) e)
 ) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))
 ORDER BY v.embedding <#> $16::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $16::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -158,7 +158,7 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) 
  ) e)
 ) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))
 ORDER BY 2, 1 LIMIT $2::integer
-) near_narrow
+) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $16::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -204,4 +204,4 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) 
  ) e)
 ) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few
+) "near_few"

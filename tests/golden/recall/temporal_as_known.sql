@@ -22,7 +22,7 @@ ELSE 0 END AS stands
     WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))
     OFFSET 0) compared
 ORDER BY 2, 1 LIMIT $2::integer
-) near_then
+) "near_then"
 UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (
 SELECT i.id AS item, -sum(w.idf * w.often * 2.2 / (w.often + 1.2 * (0.25 + 0.75 * w.length / w.mean))) AS value,
@@ -63,7 +63,7 @@ weights AS (
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1_then".item WHERE id = w.item OFFSET 0) i
 WHERE true
 GROUP BY w.id, i.id, 3 ORDER BY 2, 1 LIMIT $2::integer
-) words_few
+) "words_few"
 UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (
 SELECT item, -sum(idf * often * 2.2 / (often + 1.2 * (0.25 + 0.75 * length / mean))) AS value, stands
@@ -106,4 +106,4 @@ weights AS (
     FROM weights a JOIN held h ON h.lexeme = a.lexeme WHERE h.wanted
 ) weighed
 GROUP BY id, item, stands ORDER BY 2, 1 LIMIT $2::integer
-) words_then
+) "words_then"

@@ -38,7 +38,7 @@ ELSE 0 END AS stands
 FROM "kgm_1".item i
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) AND lower_inf(i.valid) AND upper_inf(i.valid)
 ORDER BY i.id LIMIT $2::integer
-)) when_found) SELECT *
+)) "when_found") SELECT *
 FROM (SELECT * FROM found
 UNION ALL
 SELECT v.arm, i.id, v.value, f.stands

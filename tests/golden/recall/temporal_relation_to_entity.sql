@@ -21,7 +21,7 @@ when_of AS MATERIALIZED (
     ORDER BY length(s.path) DESC, i.kind LIMIT 1
 )
 ,
-probe_when (id) AS MATERIALIZED (
+"probe_when" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (SELECT i.id FROM "kgm_1".item i WHERE i.valid >> (SELECT valid FROM when_of) AND NOT (lower_inf(i.valid) AND upper_inf(i.valid)) AND i.valid >> (SELECT valid FROM when_of) AND NOT (lower_inf(i.valid) AND upper_inf(i.valid)) AND coalesce(lower(i.valid), '-infinity') > coalesce((SELECT upper(valid) FROM when_of), 'infinity')
@@ -32,10 +32,10 @@ WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 narrow_by (name) AS MATERIALIZED (
     SELECT CASE
 WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
-WHEN (SELECT count(*) <= 2000 FROM probe_when) THEN 'when' END
+WHEN (SELECT count(*) <= 2000 FROM "probe_when") THEN 'when' END
 )
 ,
-narrow (id) AS MATERIALIZED (SELECT id FROM probe_when
+narrow (id) AS MATERIALIZED (SELECT id FROM "probe_when"
 WHERE (SELECT name FROM narrow_by) = 'when') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $5::halfvec AS value, CASE
@@ -46,7 +46,7 @@ FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE i
 WHERE (SELECT name IS NULL FROM narrow_by)
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))  AND i.valid >> (SELECT valid FROM when_of) AND NOT (lower_inf(i.valid) AND upper_inf(i.valid)) AND coalesce(lower(i.valid), '-infinity') > coalesce((SELECT upper(valid) FROM when_of), 'infinity')
 ORDER BY v.embedding <#> $5::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $5::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -58,7 +58,7 @@ CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))  AND i.valid >> (SELECT valid FROM when_of) AND NOT (lower_inf(i.valid) AND upper_inf(i.valid)) AND coalesce(lower(i.valid), '-infinity') > coalesce((SELECT upper(valid) FROM when_of), 'infinity')
 ORDER BY 2, 1 LIMIT $2::integer
-) near_narrow
+) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $5::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -70,6 +70,6 @@ CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE NOT s.large  AND i.valid >> (SELECT valid FROM when_of) AND NOT (lower_inf(i.valid) AND upper_inf(i.valid)) AND coalesce(lower(i.valid), '-infinity') > coalesce((SELECT upper(valid) FROM when_of), 'infinity')
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few
+) "near_few"
 UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 FROM when_of)
 UNION ALL SELECT 'refused', 1::bigint, 0::float8, 0 WHERE EXISTS (SELECT 1 FROM when_of WHERE lower_inf(valid) AND upper_inf(valid))

@@ -13,7 +13,7 @@ seen AS MATERIALIZED (
     FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
 )
 ,
-probe_when (id) AS MATERIALIZED (
+"probe_when" (id) AS MATERIALIZED (
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (
@@ -27,10 +27,10 @@ WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 narrow_by (name) AS MATERIALIZED (
     SELECT CASE
 WHEN NOT coalesce((SELECT bool_or(large) FROM seen), false) THEN NULL
-WHEN (SELECT count(*) <= 2000 FROM probe_when) THEN 'when' END
+WHEN (SELECT count(*) <= 2000 FROM "probe_when") THEN 'when' END
 )
 ,
-narrow (id) AS MATERIALIZED (SELECT id FROM probe_when
+narrow (id) AS MATERIALIZED (SELECT id FROM "probe_when"
 WHERE (SELECT name FROM narrow_by) = 'when') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $6::halfvec AS value, CASE
@@ -41,7 +41,7 @@ FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE i
 WHERE (SELECT name IS NULL FROM narrow_by)
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))  AND i.valid && tstzrange($3::timestamptz, $4::timestamptz)
 ORDER BY v.embedding <#> $6::halfvec LIMIT $2::integer
-) near_many
+) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $6::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -53,7 +53,7 @@ CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))  AND i.valid && tstzrange($3::timestamptz, $4::timestamptz)
 ORDER BY 2, 1 LIMIT $2::integer
-) near_narrow
+) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $6::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
@@ -65,4 +65,4 @@ CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE NOT s.large  AND i.valid && tstzrange($3::timestamptz, $4::timestamptz)
 ORDER BY 2, 1 LIMIT $2::integer
-) near_few
+) "near_few"

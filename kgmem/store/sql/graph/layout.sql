@@ -31,3 +31,12 @@ INSERT INTO {index}.source (key) SELECT unnest($1::text[]) ON CONFLICT DO NOTHIN
 
 -- name: sources
 SELECT id, key FROM {index}.source WHERE key = ANY ($1::text[])
+
+-- name: make_vertex_label
+SELECT ag_catalog.create_vlabel($1::name::cstring, $2::name::cstring)
+
+-- name: make_edge_label
+SELECT ag_catalog.create_elabel($1::name::cstring, $2::name::cstring)
+
+-- name: index_edge_ids
+CREATE UNIQUE INDEX ON {graph}.{label} (id)

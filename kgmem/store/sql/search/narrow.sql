@@ -1,5 +1,5 @@
 -- name: probe
-probe_%(name)s (id) AS MATERIALIZED (
+%(probe)s (id) AS MATERIALIZED (
     SELECT DISTINCT id FROM (SELECT id FROM (%(reads)s) r WHERE (SELECT bool_or(large) FROM seen) LIMIT %(limit)s) r
 )
 
