@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from typing import Any, Final
 
 import httpx
@@ -17,7 +18,6 @@ from kgmem.domain.errors import EmbedderUnavailable, InvalidInput
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 # Faults that say the provider is away, whatever it is asked; a 500 may be about the one text.
 _AWAY: Final = frozenset({429, 502, 503, 504, 529})
-_LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _CONNECT_TIMEOUT: Final = 5.0
 _LONGEST_REST: Final = 60.0
 
@@ -81,7 +81,7 @@ class Endpoint:
             headers={"Content-Type": "application/json"} | _authorization(self._key),
             timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
             # A proxy that is set for the internet must not swallow requests to this machine.
-            trust_env=self._base.host not in _LOCAL_HOSTS,
+            trust_env=not _is_local(self._base.host),
         )
 
     async def post(self, path: str, body: dict[str, Any], final: Callable[[str], bool]) -> Reply:
@@ -164,6 +164,16 @@ def _checked(base: str) -> httpx.URL:
             mend="Give the plain base URL in KGMEM_EMBEDDER_URL and the key in KGMEM_EMBEDDER_KEY.",
         )
     return url
+
+
+def _is_local(host: str) -> bool:
+    """Whether a host is this machine by its name (localhost) or its address (127.0.0.0/8, ::1)."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _checked_key(key: str | None) -> str | None:
