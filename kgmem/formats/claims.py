@@ -1,41 +1,29 @@
 """The fields of records of what a graph believes, for every format that carries them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
-
+from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.claims.records import BeliefKind
-from kgmem.domain.errors import InvalidInput, TooLarge
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.fields import FRACTION, KEY, LABEL, SCOPE, TIME, stated_fields
 from kgmem.domain.time.interval import parse_time
 from kgmem.formats import fields
+from kgmem.formats.fields import Read, reader_of
 
-_Read = Callable[[Any, str], Any]
-_LARGEST = 16 * 1024 * 1024  # Bytes of JSON in one field: a fact may have many options.
-_KEY, _NAME, _REASON = fields.text(1, 500), fields.text(1, 200), fields.text(0, 10_000)
-_SCOPE, _TIME = fields.text(0, 400), fields.text(1, 50)
-
-
-def _json(value: Any, name: str) -> Any:
-    """Read any JSON value of bounded size."""
-    try:
-        size = len(orjson.dumps(value))
-    except (TypeError, RecursionError) as error:
-        raise InvalidInput(f"{name} holds what JSON cannot say: {error}.", mend="Give a JSON value.") from error
-    if size > _LARGEST:
-        raise TooLarge(f"{name} takes {size} bytes of JSON, and {_LARGEST} is the most.", mend="Give less.")
-    return value
+_KEY, _NAME, _SCOPE, _TIME = map(reader_of, (KEY, LABEL, SCOPE, TIME))
+_FRACTION, _json, _REASON = reader_of(FRACTION), fields.json_value, fields.text(0, 10_000)
 
 
 def _known(value: Any, name: str) -> str:
     """Read a moment, such as 2026-01-31T12:00:00.000001Z."""
-    text = _TIME(value, name)
+    text = str(_TIME(value, name))
     if parse_time(text).start is None:
         raise InvalidInput(f"{name} is {text!r} and no moment.", mend="Give a date and a time.")
     return text
 
 
-def _of(*known: str) -> _Read:
+def _of(*known: str) -> Read:
     """Give a reader of one of some words."""
 
     def read(value: Any, name: str) -> str:
@@ -46,11 +34,10 @@ def _of(*known: str) -> _Read:
     return read
 
 
-_TOPIC: Final[dict[str, _Read]] = {"subject": _KEY, "predicate": _NAME, "about": fields.text(0, 500)}
-FIELDS: Final[Mapping[BeliefKind, Mapping[str, _Read]]] = {
+_TOPIC: Final[dict[str, Read]] = {"subject": _KEY, "predicate": _NAME, "about": fields.text(0, 500)}
+FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
     "claim": {
-        "source": _KEY, "subject": _KEY, "predicate": _NAME, "object": _KEY, "value": _json, "valid_from": _TIME,
-        "valid_to": _TIME, "confidence": fields.fraction, "episode": _KEY, "span": _json, "scope": _SCOPE,
+        **{field.wire: reader_of(field) for field in stated_fields(ClaimStatement)},
         "known_from": _known, "known_to": _known, "relationship": _json,
     },
     "decision": {
@@ -59,13 +46,13 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, _Read]]] = {
     },
     "fact": {**_TOPIC, "scope": _SCOPE, "facts": _json},
     "correlation": {
-        "relation": _of("exclusion", "implication", "same_origin"), "strength": fields.fraction,
+        "relation": _of("exclusion", "implication", "same_origin"), "strength": _FRACTION,
         "by": fields.text(0, 500), "reason": _REASON, "known_from": _known, "known_to": _known, "scope": _SCOPE,
         "detail": _json,
     },
     "trust": {
         "of": _of("source", "predicate", "copies", "run"), "source": _KEY, "predicate": _NAME, "other": _KEY,
-        "trust": fields.fraction, "scope": _SCOPE, "known_from": _known, "detail": _json,
+        "trust": _FRACTION, "scope": _SCOPE, "known_from": _known, "detail": _json,
     },
     "merge": {
         "keep": _KEY, "gone": _KEY, "by": fields.text(0, 500), "reason": _REASON, "at": _known, "scope": _SCOPE,
@@ -77,7 +64,7 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, _Read]]] = {
     },
 }  # fmt: skip
 REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
-    "claim": ("source", "subject", "predicate"),
+    "claim": tuple(field.wire for field in stated_fields(ClaimStatement) if field.required),
     "decision": ("action", "by", "at"),
     "fact": ("subject", "predicate", "facts"),
     "correlation": ("relation", "detail"),

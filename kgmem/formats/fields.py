@@ -5,18 +5,31 @@ import binascii
 import math
 import sys
 from array import array
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeAlias
 
 import orjson
 
 from kgmem.domain.errors import InvalidInput, TooLarge
+from kgmem.domain.fields import LARGEST_PLACE, LARGEST_PROPERTIES, LONGEST_TEXT, Field, FieldType
 from kgmem.domain.graph.embedding import Vector
 from kgmem.domain.space.place import Place, parse_place
 
-LARGEST_PROPERTIES = 64 * 1024
-LARGEST_PLACE = 256 * 1024
+Read: TypeAlias = Callable[[Any, str], Any]
+
 LONGEST_PROPERTY_NAME = 200
+LARGEST_JSON = 16 * 1024 * 1024  # Bytes of JSON in one field: a fact may have many options.
+
+
+def reader_of(field: Field) -> Read:
+    """Return what reads and checks the values of a field."""
+    if field.is_text:
+        return text(int(field.least), int(field.most or LONGEST_TEXT))
+    if field.is_number:
+        return number(field)
+    if field.type == "texts" and field.item is not None:
+        return texts(reader_of(field.item), int(field.most or LARGEST_PROPERTIES))
+    return _READERS[field.type]
 
 
 def text(least: int, most: int) -> Callable[[Any, str], str]:
@@ -79,19 +92,35 @@ def vector(value: Any, name: str) -> Vector:
     return value
 
 
-def fraction(value: Any, name: str) -> float:
-    """Read a number from 0 to 1."""
-    if not _is_number(value):
-        raise _wrong(value, name, "a number")
-    if not 0 <= value <= 1:
-        raise InvalidInput(f"{name} is {value}.", mend="Give a number from 0 to 1.")
-    return float(value)
+def number(field: Field) -> Read:
+    """Return a reader of numbers within the limits of a field."""
+    whole = field.type == "integer"
+
+    def read(value: Any, name: str) -> float:
+        if not _is_number(value) or (whole and not isinstance(value, int)):
+            raise _wrong(value, name, field.range if whole else "a number")
+        if not field.allows(value):
+            raise InvalidInput(f"{name} is {value}.", mend=f"Give {field.range}.")
+        return value if whole else float(value)
+
+    return read
 
 
-def version(value: Any, name: str) -> int:
-    """Read a version: a whole number from 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise _wrong(value, name, "a whole number from 1")
+def boolean(value: Any, name: str) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        raise _wrong(value, name, "true or false")
+    return value
+
+
+def json_value(value: Any, name: str) -> Any:
+    """Read any JSON value of bounded size."""
+    try:
+        size = len(orjson.dumps(value))
+    except (TypeError, RecursionError) as error:
+        raise InvalidInput(f"{name} holds what JSON cannot say: {error}.", mend="Give a JSON value.") from error
+    if size > LARGEST_JSON:
+        raise TooLarge(f"{name} takes {size} bytes of JSON, and {LARGEST_JSON} is the most.", mend="Give less.")
     return value
 
 
@@ -155,3 +184,13 @@ def _wrong(value: Any, name: str, wanted: str) -> InvalidInput:
     shown = {bool: "true or false", str: "a text", dict: "an object", list: "a list", type(None): "null"}
     given = shown.get(type(value), "a number")
     return InvalidInput(f"{name} is {given} and not {wanted}.", mend=f"Give {wanted}.")
+
+
+_READERS: Final[Mapping[FieldType, Read]] = {
+    "boolean": boolean,
+    "properties": properties,
+    "place": place,
+    "vector": vector,
+    "span": json_value,
+    "json": json_value,
+}

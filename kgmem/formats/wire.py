@@ -1,103 +1,55 @@
 """Between the wire's shapes (the keys that REST uses) and the domain: strict about names, types and sizes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
 from kgmem.domain.claims.records import BELIEF_KINDS, BeliefKind, BeliefRecord
 from kgmem.domain.claims.source import PRIOR_TRUST, Source
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.fields import FieldType, stated_fields
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.scope import NamedShared, check_scope
 from kgmem.domain.time.interval import parse_time, valid_interval
-from kgmem.formats import claims, fields
+from kgmem.formats import claims
+from kgmem.formats.fields import Read, no_extraction, reader_of
 from kgmem.formats.records import AnyRecord, Kind, Record
 
-_Read = Callable[[Any, str], Any]
-_KEY, _LABEL, _NAME = fields.text(1, 500), fields.text(1, 200), fields.text(0, 2000)
-_TEXT, _TIME = fields.text(0, 1_000_000), fields.text(1, 50)
-
+# What a line of a file states.
+RECORDS: Final[dict[Kind, type[Record]]] = {
+    "entity": Entity,
+    "relationship": Relationship,
+    "episode": Episode,
+    "source": Source,
+}
 # Per kind: the wire's name of a field -> the domain's name of it, and how it is read.
-FIELDS: Final[dict[Kind, dict[str, tuple[str, _Read]]]] = {
-    "entity": {
-        "key": ("key", _KEY),
-        "label": ("label", _LABEL),
-        "labels": ("labels", fields.texts(_LABEL, 100)),
-        "name": ("name", _NAME),
-        "properties": ("properties", fields.properties),
-        "text": ("text", _TEXT),
-        "embedding": ("embedding", fields.vector),
-        "place": ("place", fields.place),
-        "valid_from": ("valid_from", _TIME),
-        "valid_to": ("valid_to", _TIME),
-        "source": ("source", _KEY),
-        "scope": ("scope", fields.text(0, 400)),
-        "version": ("version", fields.version),
-    },
-    "relationship": {
-        "kind": ("kind", _LABEL),
-        "from": ("start", _KEY),
-        "to": ("end", _KEY),
-        "key": ("key", _KEY),
-        "properties": ("properties", fields.properties),
-        "text": ("text", _TEXT),
-        "valid_from": ("valid_from", _TIME),
-        "valid_to": ("valid_to", _TIME),
-        "strength": ("strength", fields.fraction),
-        "confidence": ("confidence", fields.fraction),
-        "source": ("source", _KEY),
-        "scope": ("scope", fields.text(0, 400)),
-    },
-    "episode": {
-        "text": ("text", fields.text(1, 1_000_000)),
-        "key": ("key", _KEY),
-        "occurred_at": ("occurred_at", _TIME),
-        "source": ("source", _KEY),
-        "session": ("session", _KEY),
-        "speaker": ("speaker", _NAME),
-        "title": ("title", _NAME),
-        "mentions": ("mentions", fields.texts(_KEY, 1000)),
-        "properties": ("properties", fields.properties),
-        "scope": ("scope", fields.text(0, 400)),
-        "extract": ("extract", fields.no_extraction),
-    },
-    "source": {
-        "key": ("key", _KEY),
-        "name": ("name", _NAME),
-        "kind": ("kind", _NAME),
-        "trust": ("trust", fields.fraction),
-        "note": ("note", _NAME),
-        "parent": ("parent", _KEY),
-        "domain": ("domain", _NAME),
+FIELDS: Final[dict[Kind, dict[str, tuple[str, Read]]]] = {
+    **{
+        kind: {
+            field.wire: (field.name, no_extraction if field.role == "action" else reader_of(field))
+            for field in stated_fields(record)
+        }
+        for kind, record in RECORDS.items()
     },
     **{kind: {name: (name, read) for name, read in known.items()} for kind, known in claims.FIELDS.items()},
 }
+# The type of every field, by its wire name, which means the same in every kind.
+TYPES: Final[Mapping[str, FieldType]] = {
+    **{field.wire: field.type for record in RECORDS.values() for field in stated_fields(record)},
+    **dict.fromkeys(claims.AS_JSON, "json"),
+}
 REQUIRED: Final[dict[Kind, tuple[str, ...]]] = {
-    "entity": ("key",),
-    "relationship": ("kind", "from", "to"),
-    "episode": ("text",),
-    "source": ("key",),
+    **{
+        kind: tuple(field.wire for field in stated_fields(record) if field.required) for kind, record in RECORDS.items()
+    },
     **dict(claims.REQUIRED.items()),
 }
-_BUILD: Final[dict[Kind, Callable[..., Record]]] = {
-    "entity": Entity,
-    "relationship": Relationship,
-    "episode": Episode,
-    "source": Source,
-}
-# What a statement says. A held version would make it one that only this very graph can take.
-_TYPES: Final[dict[Kind, type[Any]]] = {
-    "entity": Entity,
-    "relationship": Relationship,
-    "episode": Episode,
-    "source": Source,
-}
+# What a statement says. A stored version would make it one that only this very graph can take.
 _ATTRIBUTES: Final = {
-    _TYPES[kind]: [(name, told[0]) for name, told in known.items() if name not in {"version", "extract"}]
-    for kind, known in FIELDS.items()
-    if kind in _TYPES
+    record: [(field.wire, field.name) for field in stated_fields(record) if field.role in {"value", "identity"}]
+    for record in RECORDS.values()
 }
 # Fields that only one kind has, so that one of them tells the kind of a record that does not say it.
 _OFTEN_EMPTY: Final = frozenset({"properties", "mentions", "scope"})
@@ -128,7 +80,7 @@ def from_wire(kind: Kind, shape: Mapping[str, Any]) -> AnyRecord:
     for belief in BELIEF_KINDS:
         if belief == kind:
             return _belief(belief, stated)
-    return _BUILD[kind](**stated)
+    return RECORDS[kind](**stated)
 
 
 def to_wire(record: AnyRecord) -> dict[str, Any]:

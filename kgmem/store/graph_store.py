@@ -6,6 +6,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import asyncpg
@@ -14,6 +15,7 @@ import numpy as np
 from kgmem.domain.claims.records import BeliefRecord
 from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import DatabaseOutdated
+from kgmem.domain.fields import fields_of
 from kgmem.domain.graph.change import Change
 from kgmem.domain.graph.embedding import WhichVectors
 from kgmem.domain.graph.entity import ENTITY, EPISODE, DeleteResult, Entity, Page, WriteResult
@@ -23,6 +25,7 @@ from kgmem.domain.graph.graph import Dangling
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.shapes import Shapes
 from kgmem.domain.graph.statement import DEFAULT_LABEL, check_entities, check_episodes, check_relationships
+from kgmem.domain.space.place import Place
 from kgmem.store.export import records
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, ensure_labels, learn_labels, scope_ids, source_ids
@@ -340,14 +343,12 @@ def _entity_statement(layout: Layout, entity: Entity) -> Statement:
     )
 
 
+# All that a statement says, but for its vector.
+_SAID = attrgetter(*(field.name for field in fields_of(Entity) if field.role == "value" and field.type != "vector"))
+
+
 def _entity_digest(entity: Entity) -> int:
-    place = entity.place.geometry if entity.place else None
-    told = encoded(
-        (
-            entity.label, entity.name, entity.properties, entity.labels, entity.text, place, entity.valid_from,
-            entity.valid_to, entity.source,
-        )
-    )  # fmt: skip
+    told = encoded([value.geometry if isinstance(value, Place) else value for value in _SAID(entity)])
     vector = np.asarray(entity.embedding, dtype=np.float32).tobytes() if entity.embedding is not None else b""
     return _digest(told + vector)
 

@@ -1,6 +1,9 @@
 """Sources: who said it, and how far they are trusted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from kgmem.domain.fields import FRACTION, KEY, NAME
 
 PRIOR_TRUST = 0.5
 
@@ -9,10 +12,12 @@ PRIOR_TRUST = 0.5
 class Source:
     """One source of a graph; a source that was only named has the prior trust."""
 
-    key: str
-    name: str | None = None
-    kind: str | None = None
-    trust: float = PRIOR_TRUST
-    note: str | None = None
-    parent: str | None = None  # The source whose outlet or mirror it is: both have one voice.
-    domain: str | None = None  # What it is at home in.
+    key: Annotated[str, replace(KEY, role="identity")]
+    name: Annotated[str | None, NAME] = None
+    kind: Annotated[str | None, NAME] = None
+    trust: Annotated[float, FRACTION] = PRIOR_TRUST
+    note: Annotated[str | None, NAME] = None
+    parent: Annotated[str | None, replace(KEY, doc="The source whose outlet or mirror it is: both have one voice.")] = (
+        None
+    )
+    domain: Annotated[str | None, replace(NAME, doc="What it is at home in.")] = None

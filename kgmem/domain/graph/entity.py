@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
+from kgmem.domain.fields import ID, KEY, LABEL, MOMENT, NAME, PROPERTIES, SCOPE, TEXT, TIME, VERSION, Field, stored
 from kgmem.domain.graph.embedding import Vector
 from kgmem.domain.space.place import Place
 
@@ -21,21 +22,21 @@ class Entity:
     property of None is removed.
     """
 
-    key: str
-    label: str | None = None
-    name: str | None = None
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    labels: Sequence[str] | None = None  # Further labels beside the primary one.
-    text: str | None = None
-    embedding: Vector | None = None
-    place: Place | None = None
-    valid_from: str | None = None
-    valid_to: str | None = None
-    source: str | None = None
-    scope: str = ""
-    version: int | None = None  # In a statement: the version that must be held, else VersionConflict.
-    id: int | None = None
-    known_from: str | None = None
+    key: Annotated[str, stored(KEY, role="identity")]
+    label: Annotated[str | None, LABEL] = None
+    name: Annotated[str | None, stored(NAME)] = None
+    properties: Annotated[Mapping[str, Any], PROPERTIES] = field(default_factory=dict)
+    labels: Annotated[Sequence[str] | None, stored(Field("texts", most=100, item=LABEL, doc="Further labels."))] = None
+    text: Annotated[str | None, stored(TEXT)] = None
+    embedding: Annotated[Vector | None, Field("vector")] = None
+    place: Annotated[Place | None, stored(Field("place"))] = None
+    valid_from: Annotated[str | None, stored(TIME)] = None
+    valid_to: Annotated[str | None, stored(TIME)] = None
+    source: Annotated[str | None, stored(KEY)] = None
+    scope: Annotated[str, stored(SCOPE)] = ""
+    version: Annotated[int | None, VERSION] = None  # In a statement: must be the stored one, else VersionConflict.
+    id: Annotated[int | None, ID] = None
+    known_from: Annotated[str | None, MOMENT] = None
 
 
 @dataclass(frozen=True, slots=True)

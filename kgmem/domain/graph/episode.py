@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+from kgmem.domain.fields import ID, KEY, MOMENT, NAME, PROPERTIES, SCOPE, TEXT, TIME, VERSION, Field, stored
 
 # About 200 tokens of English, so that a passage fits the 256 tokens of the default embedder.
 PASSAGE_CHARACTERS = 900
@@ -15,20 +17,23 @@ _BREAKS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"(?<=[.!?])[\"
 class Episode:
     """One text with when, where from and by whom, or one as it is held (then with id, version and known_from)."""
 
-    text: str
-    key: str | None = None  # Without one, the hash of what it says, so that a repeated text is the same episode.
-    occurred_at: str | None = None
-    source: str | None = None
-    session: str | None = None
-    speaker: str | None = None
-    title: str | None = None
-    mentions: Sequence[str] = ()
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    scope: str = ""
-    extract: bool = False
-    version: int | None = None
-    id: int | None = None
-    known_from: str | None = None
+    text: Annotated[str, stored(TEXT, least=1)]
+    # Without one, the hash of what it says, so that a repeated text is the same episode.
+    key: Annotated[str | None, stored(KEY, role="identity", doc="Left out: made from what the episode says.")] = None
+    occurred_at: Annotated[str | None, stored(TIME)] = None
+    source: Annotated[str | None, stored(KEY)] = None
+    session: Annotated[str | None, stored(KEY)] = None
+    speaker: Annotated[str | None, stored(NAME)] = None
+    title: Annotated[str | None, stored(NAME)] = None
+    mentions: Annotated[Sequence[str], Field("texts", most=1000, item=KEY, doc="Keys of entities.")] = ()
+    properties: Annotated[Mapping[str, Any], PROPERTIES] = field(default_factory=dict)
+    scope: Annotated[str, stored(SCOPE)] = ""
+    extract: Annotated[
+        bool, Field("boolean", role="action", doc="Read it for entities, facts, times, places, causes.")
+    ] = False
+    version: Annotated[int | None, replace(VERSION, role="known")] = None
+    id: Annotated[int | None, ID] = None
+    known_from: Annotated[str | None, MOMENT] = None
 
 
 @dataclass(frozen=True, slots=True)

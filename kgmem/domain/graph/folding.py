@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.fields import value_names
 from kgmem.domain.graph.embedding import Vector
 from kgmem.domain.graph.entity import Entity, WriteResult
 from kgmem.domain.graph.episode import Episode
@@ -78,7 +79,7 @@ def _merged_entities(run: Sequence[Entity]) -> Entity:
     for each in map(_lifted, run):
         if each.embedding is not None or _retold(fields, properties, each):
             embedding = each.embedding
-        fields |= _stated(each, ("label", "name", "labels", "text", "place", "valid_from", "valid_to", "source"))
+        fields |= _stated(each)
         properties |= each.properties
     return replace(run[0], **fields, embedding=embedding, properties=properties)
 
@@ -92,7 +93,7 @@ def _merged_relationships(run: Sequence[Relationship]) -> Relationship:
     fields: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     for each in run:
-        fields |= _stated(each, ("text", "valid_from", "valid_to", "strength", "confidence", "source"))
+        fields |= _stated(each)
         properties |= each.properties
     return replace(run[0], **fields, properties=properties)
 
@@ -107,12 +108,12 @@ def _merged_episodes(run: Sequence[Episode]) -> Episode:
     properties: dict[str, Any] = {}
     mentions: dict[str, None] = {}
     for each in run:
-        told = _stated(each, ("text", "occurred_at", "source", "session", "speaker", "title"))
-        fields |= {name: value for name, value in told.items() if value}
+        fields |= {name: value for name, value in _stated(each).items() if value}
         properties |= each.properties
         mentions |= dict.fromkeys(each.mentions)
     extract = any(each.extract for each in run)
-    return replace(run[0], **fields, mentions=list(mentions), properties=properties, extract=extract)
+    fields["mentions"] = list(mentions)
+    return replace(run[0], **fields, properties=properties, extract=extract)
 
 
 ENTITIES = (_may_entities, _merged_entities)
@@ -120,8 +121,8 @@ RELATIONSHIPS = (_may_relationships, _merged_relationships)
 EPISODES = (_may_episodes, _merged_episodes)
 
 
-def _stated(item: Any, names: Sequence[str]) -> dict[str, Any]:
-    return {name: value for name in names if (value := getattr(item, name)) is not None}
+def _stated(item: Any) -> dict[str, Any]:
+    return {name: value for name in value_names(type(item)) if (value := getattr(item, name)) is not None}
 
 
 def _lifted(entity: Entity) -> Entity:

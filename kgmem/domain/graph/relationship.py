@@ -1,8 +1,24 @@
 """Relationships: typed edges between entities, with properties and time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+from kgmem.domain.fields import (
+    FRACTION,
+    ID,
+    KEY,
+    LABEL,
+    MOMENT,
+    PROPERTIES,
+    SCOPE,
+    TEXT,
+    TIME,
+    VERSION,
+    stored,
+)
+
+_END = replace(KEY, role="identity", doc="The key of an entity.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,21 +29,21 @@ class Relationship:
     valid_from: the same kind between the same two at another time is another relationship.
     """
 
-    kind: str
-    start: str  # The key of the entity it leaves; "from" on the wire.
-    end: str  # The key of the entity it enters; "to" on the wire.
-    key: str | None = None
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    text: str | None = None
-    valid_from: str | None = None
-    valid_to: str | None = None
-    strength: float | None = None
-    confidence: float | None = None
-    source: str | None = None
-    scope: str = ""
-    version: int | None = None
-    id: int | None = None
-    known_from: str | None = None
+    kind: Annotated[str, replace(LABEL, role="identity")]
+    start: Annotated[str, replace(_END, wire="from")]  # Of the entity it leaves.
+    end: Annotated[str, replace(_END, wire="to")]  # Of the entity it enters.
+    key: Annotated[str | None, stored(KEY, role="identity")] = None
+    properties: Annotated[Mapping[str, Any], PROPERTIES] = field(default_factory=dict)
+    text: Annotated[str | None, stored(TEXT)] = None
+    valid_from: Annotated[str | None, stored(TIME)] = None
+    valid_to: Annotated[str | None, stored(TIME)] = None
+    strength: Annotated[float | None, stored(FRACTION)] = None
+    confidence: Annotated[float | None, stored(FRACTION)] = None
+    source: Annotated[str | None, stored(KEY)] = None
+    scope: Annotated[str, stored(SCOPE)] = ""
+    version: Annotated[int | None, replace(VERSION, role="known")] = None
+    id: Annotated[int | None, ID] = None
+    known_from: Annotated[str | None, MOMENT] = None
 
 
 def missing_end(key: str) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.fields import LONGEST_LABEL, Field, number_fields
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
@@ -12,7 +13,6 @@ from kgmem.domain.time.interval import parse_time, valid_interval
 
 DEFAULT_LABEL = "Thing"  # Of an entity whose statements name none.
 EPISODE_LABEL = "Episode"  # The label of episodes alone, since it tells what a vertex is.
-LONGEST_LABEL = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -24,8 +24,10 @@ def check_entities(stated: Sequence[Entity]) -> None:
     if EPISODE_LABEL in labels:
         raise InvalidInput(f"An entity cannot be an {EPISODE_LABEL}.", mend="Store it as an episode, with its text.")
     check_labels(labels.union(*(item.labels for item in stated if item.labels)))
+    numbers = number_fields(Entity)
     for item in stated:
         check_names(item.properties)
+        _check_numbers(item, numbers)
         if item.valid_from is not None or item.valid_to is not None:
             valid_interval(item.valid_from, item.valid_to)
 
@@ -35,13 +37,12 @@ def check_relationships(stated: Sequence[Relationship]) -> None:
     check_keys(item.key for item in stated if item.key is not None)
     _check_scopes(stated)
     check_labels({item.kind for item in stated})
+    numbers = number_fields(Relationship)
     for item in stated:
         check_names(item.properties)
         if item.valid_from is not None or item.valid_to is not None:
             valid_interval(item.valid_from, item.valid_to)
-        for name, fraction in (("strength", item.strength), ("confidence", item.confidence)):
-            if fraction is not None and not 0 <= fraction <= 1:
-                raise InvalidInput(f"{name} is {fraction}.", mend="Give a number from 0 to 1, or leave it out.")
+        _check_numbers(item, numbers)
 
 
 def check_episodes(stated: Sequence[Episode]) -> None:
@@ -78,6 +79,14 @@ def check_names(names: Iterable[str]) -> None:
             raise InvalidInput(
                 f"The property name {name[:80]!r} has a control character.", mend="Remove it from the name."
             )
+
+
+def _check_numbers(item: Entity | Relationship, numbers: Sequence[Field]) -> None:
+    """Refuse a number beyond its field's limits. Raises InvalidInput."""
+    for field in numbers:
+        value = getattr(item, field.name)
+        if value is not None and not field.allows(value):
+            raise InvalidInput(f"{field.name} is {value!r}.", mend=f"Give {field.range}, or leave it out.")
 
 
 def _check_scopes(stated: Sequence[Entity] | Sequence[Relationship] | Sequence[Episode]) -> None:

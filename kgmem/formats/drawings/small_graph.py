@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kgmem.domain.errors import TooLarge
+from kgmem.domain.fields import stored_fields
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.formats.property_graph.elements import Flattening
 from kgmem.formats.records import Kind, Record, kind_of
 
-_LOST_FIELDS = {
+# What a drawing leaves out, in words; other fields go by their names.
+_WORDS = {
     "text": "texts",
     "place": "places",
     "valid_from": "valid times",
@@ -19,6 +21,7 @@ _LOST_FIELDS = {
     "confidence": "confidences",
     "source": "sources of facts",
 }
+_DRAWN = frozenset({"name", "labels"})
 
 
 @dataclass(slots=True)
@@ -62,7 +65,8 @@ class SmallGraph:
         return named | self.nodes
 
     def _lose(self, record: Entity | Relationship) -> None:
-        held = {words: getattr(record, name, None) for name, words in _LOST_FIELDS.items()}
+        left_out = [field.name for field in stored_fields(type(record)) if field.role == "value"]
+        held = {_WORDS.get(name, name): getattr(record, name) for name in left_out if name not in _DRAWN}
         self.lost.update({words for words, value in held.items() if value is not None and value != ""})
         if record.properties:
             self.lost["properties"] += len(record.properties)

@@ -1,30 +1,31 @@
 """The header of a CSV file: what its rows are, and where each column goes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.fields import FieldType
 from kgmem.domain.schema.property_type import is_property_type
 from kgmem.formats import claims
 from kgmem.formats.records import Kind
-from kgmem.formats.wire import FIELDS, REQUIRED
+from kgmem.formats.wire import FIELDS, REQUIRED, TYPES
 
 PREFIX = "properties."  # Before a property's name that is a field's name too.
 COORDINATES = ("lat", "lon")
-# The types of the fields that are no plain text.
-FIELD_TYPES = {
-    "labels": "list[string]",
-    "mentions": "list[string]",
-    "embedding": "any",
+_CELLS: Final[Mapping[FieldType, str]] = {
+    "texts": "list[string]",
+    "vector": "any",
     "place": "any",
+    "span": "any",
+    "json": "any",
     "properties": "map",
-    "strength": "float",
-    "confidence": "float",
-    "trust": "float",
-    "version": "integer",
-    "extract": "boolean",
-    **dict.fromkeys(claims.AS_JSON, "any"),
+    "float": "float",
+    "integer": "integer",
+    "boolean": "boolean",
 }
+# The types of the cells of fields that are no plain text.
+FIELD_TYPES: Final = {name: _CELLS[type_] for name, type_ in TYPES.items() if type_ in _CELLS}
 
 
 @dataclass(frozen=True, slots=True)

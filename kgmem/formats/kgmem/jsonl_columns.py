@@ -15,14 +15,14 @@ from kgmem.formats.io.lines import LONGEST_LINE
 from kgmem.formats.io.pushback import Rest
 from kgmem.formats.kgmem import jsonl
 from kgmem.formats.records import Located, ReadOptions, Rejected
-from kgmem.formats.tables.columns import FIELDS, Property, is_plain_property
+from kgmem.formats.tables.columns import FIELDS, NUMBERS, Property, is_plain_property
 from kgmem.formats.tables.typed_columns import chosen_columns
+from kgmem.formats.wire import REQUIRED
 
 _BLOCK = 8 * 1024 * 1024
 _LONGEST_PLAIN = 60_000  # Bytes: within all bounds on what a record may say.
 _MOST_COLUMNS = 500
 _TYPES: Final = {str: "string", int: "json", float: "json", bool: "json"}
-_NUMBERS = ("strength", "confidence")
 Found: TypeAlias = Columns | Located | Rejected
 
 
@@ -131,12 +131,12 @@ def _gather(gathered: dict[BatchKind, _Gathered], line: int, raw: bytes) -> bool
                 if name in types or told not in _TYPES or not _is_plain(name) or len(types) >= _MOST_COLUMNS:
                     return False
                 types[name] = told
-        allowed = _FIELDS[into.kind]
+        allowed, numbers = _FIELDS[into.kind], _NUMBERS[into.kind]
         fields: dict[str, Any] = {}
         for name, value in shape.items():
             if type(value) is str and name in allowed:
                 fields[name] = value
-            elif type(value) is float and name in _NUMBERS and into.kind == "relationship":
+            elif type(value) is numbers.get(name):
                 fields[name] = orjson.dumps(value).decode()
             elif value is not None or name not in allowed:
                 return False
@@ -148,8 +148,17 @@ def _gather(gathered: dict[BatchKind, _Gathered], line: int, raw: bytes) -> bool
     return True
 
 
-_REQUIRED: Final = {"entity": frozenset({"key"}), "relationship": frozenset({"kind", "from", "to"})}
-_FIELDS: Final = {kind: frozenset(FIELDS[kind]) - {"lon", "lat", *_NUMBERS} for kind in FIELDS}
+_REQUIRED: Final = {kind: frozenset(REQUIRED[kind]) for kind in FIELDS}
+# A place is an object in JSON, and no columns of degrees.
+_NUMBERS: Final = {
+    kind: {
+        name: int if field.type == "integer" else float
+        for name, field in NUMBERS[kind].items()
+        if name not in {"lon", "lat"}
+    }
+    for kind in FIELDS
+}
+_FIELDS: Final = {kind: frozenset(FIELDS[kind]) - NUMBERS[kind].keys() for kind in FIELDS}
 
 
 @lru_cache(maxsize=10_000)

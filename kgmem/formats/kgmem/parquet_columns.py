@@ -14,11 +14,10 @@ from kgmem.formats.kgmem.parquet_file import open_parquet, read_batches
 from kgmem.formats.kgmem.parquet_values import json_values
 from kgmem.formats.property_graph.neo4j_columns import GraphColumns
 from kgmem.formats.records import Located, ReadOptions, Rejected
-from kgmem.formats.tables.columns import FIELDS, Property, is_plain_property
+from kgmem.formats.tables.columns import FIELDS, NUMBERS, Property, is_plain_property
 from kgmem.formats.tables.typed_columns import chosen_columns, special, typed_values
 
 Found: TypeAlias = Columns | Located | Rejected
-_NUMBERS = ("lon", "lat", "strength", "confidence")
 
 
 def read_columns(stream: BinaryIO, options: ReadOptions) -> Iterator[Found]:
@@ -75,9 +74,10 @@ def _one_by_one(rows: parquet.Rows, batch: Any, places: Sequence[int], first: in
 def _may_be_plain(column: Any, kind: BatchKind, name: str, is_field: bool) -> bool:
     if not is_field:
         return bool(name) and is_plain_property(name)
-    # Numbers are written as floats, and every other field is a text.
-    is_type = types.is_float64 if name in _NUMBERS else types.is_string
-    return name in FIELDS[kind] and bool(is_type(column.type))
+    number = NUMBERS[kind].get(name)
+    if number is None:
+        return name in FIELDS[kind] and bool(types.is_string(column.type))
+    return bool(types.is_int64(column.type) if number.type == "integer" else types.is_float64(column.type))
 
 
 FORMAT = replace(parquet.FORMAT, columns=read_columns)

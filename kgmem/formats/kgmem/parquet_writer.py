@@ -8,11 +8,11 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from kgmem.domain.claims.records import BeliefKind, BeliefRecord
-from kgmem.formats import claims
+from kgmem.domain.fields import FieldType
 from kgmem.formats.io.spool import RowSpool
 from kgmem.formats.records import AnyRecord, Kind, OpenPart, Record, WriteOptions, kind_of
 from kgmem.formats.tables.options import check_names
-from kgmem.formats.wire import FIELDS, to_wire
+from kgmem.formats.wire import FIELDS, TYPES, to_wire
 
 FILES: Final[Mapping[Kind, str]] = {
     "source": "sources.parquet",
@@ -44,13 +44,18 @@ _TYPES: Final[Mapping[str, Any]] = {
     **{f"list[{name}]": pa.list_(type_) for name, type_ in (("boolean", pa.bool_()), ("integer", pa.int64()))},
     **{f"list[{name}]": pa.list_(type_) for name, type_ in (("float", pa.float64()), ("string", pa.string()))},
 }
-_FIELD_TYPES = {
-    "labels": "list[string]",
-    "mentions": "list[string]",
-    "embedding": "list[float]",
-    **dict.fromkeys(("lat", "lon", "strength", "confidence", "trust"), "float"),
+_COLUMNS: Final[Mapping[FieldType, str]] = {
+    "texts": "list[string]",
+    "vector": "list[float]",
+    "float": "float",
+    "integer": "integer",
+    "boolean": "boolean",
 }
-AS_JSON = frozenset({"place", "properties"}) | claims.AS_JSON
+_FIELD_TYPES: Final = {
+    **{name: _COLUMNS[type_] for name, type_ in TYPES.items() if type_ in _COLUMNS},
+    **dict.fromkeys(("lat", "lon"), "float"),
+}
+AS_JSON: Final = frozenset(name for name, type_ in TYPES.items() if type_ in {"place", "properties", "span", "json"})
 _SCALARS = {bool: "boolean", int: "integer", float: "float", str: "string"}
 
 

@@ -14,6 +14,8 @@ import orjson
 
 from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.fields import Field, stated_fields
+from kgmem.domain.graph.batch import BatchKind
 from kgmem.domain.graph.embedding import Vector
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
@@ -32,18 +34,17 @@ from kgmem.formats.wkt import geojson_of, is_wkt
 # What other systems have words of their own for keeps kgmem's name before it: their `source` is seldom a source.
 PREFIX = "kgmem_"
 VECTOR = PREFIX + "embedding"
-_LIFTED = {
-    "entity": ("name", "text", "valid_from", "valid_to", "place"),
-    "relationship": ("text", "valid_from", "valid_to"),
-}
-_PREFIXED = {
-    "entity": ("source", "scope", "embedding"),
-    "relationship": ("strength", "confidence", "source", "scope"),
+_SHARED_WORDS = frozenset({"name", "text", "valid_from", "valid_to", "place"})
+# What a vertex or an edge has beside its properties.
+_BESIDE = frozenset({"key", "label", "labels", "kind", "start", "end", "properties", "version"})
+_FIELDS: Final[Mapping[BatchKind, Mapping[str, Field]]] = {
+    "entity": {field.name: field for field in stated_fields(Entity) if field.name not in _BESIDE},
+    "relationship": {field.name: field for field in stated_fields(Relationship) if field.name not in _BESIDE},
 }
 # Field -> the property that it is.
-_NAMES = {
-    what: {**{field: field for field in fields}, **{field: PREFIX + field for field in _PREFIXED[what]}}
-    for what, fields in _LIFTED.items()
+NAMES: Final[Mapping[BatchKind, Mapping[str, str]]] = {
+    what: {name: name if name in _SHARED_WORDS else PREFIX + name for name in fields}
+    for what, fields in _FIELDS.items()
 }
 # Numbers that say where something is; they stay properties too, as the other system knows them.
 COORDINATES = (("lon", "lat"), ("longitude", "latitude"), ("lng", "lat"), ("long", "lat"))
@@ -97,20 +98,7 @@ def content_key(kind: str, start: str, end: str, properties: Mapping[str, Any]) 
 
 def with_content_key(found: Relationship) -> Relationship:
     """Give a relationship a key made of all that it says, so that another of its kind and ends stays beside it."""
-    return Relationship(
-        kind=found.kind,
-        start=found.start,
-        end=found.end,
-        key=_content_key_of(found),
-        properties=found.properties,
-        text=found.text,
-        valid_from=found.valid_from,
-        valid_to=found.valid_to,
-        strength=found.strength,
-        confidence=found.confidence,
-        source=found.source,
-        scope=found.scope,
-    )
+    return replace(found, key=_content_key_of(found))
 
 
 def entity_properties(held: Entity) -> dict[str, Any]:
@@ -135,13 +123,13 @@ def relationship_key(held: Relationship) -> str | None:
     return None if _content_key_of(held) == held.key else held.key
 
 
-def _lifted(what: str, properties: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _lifted(what: BatchKind, properties: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Part properties into fields and what stays."""
     fields: dict[str, Any] = {}
-    names = _NAMES[what]
+    names = NAMES[what]
     for known, name in names.items():
         if name in properties:
-            value = _as_field(known, properties[name])
+            value = _as_field(_FIELDS[what][known], properties[name])
             if value is not None:
                 fields[known] = value
     if not fields:
@@ -153,8 +141,8 @@ def _lifted(what: str, properties: Mapping[str, Any]) -> tuple[dict[str, Any], d
     return fields, rest
 
 
-def _flat(what: str, held: Entity | Relationship) -> dict[str, Any]:
-    fields = {name: getattr(held, field) for field, name in _NAMES[what].items() if field != "place"}
+def _flat(what: BatchKind, held: Entity | Relationship) -> dict[str, Any]:
+    fields = {name: getattr(held, field) for field, name in NAMES[what].items() if field != "place"}
     said = {
         name: list(map(float, value)) if name == VECTOR else value
         for name, value in fields.items()
@@ -173,15 +161,16 @@ def _unescaped(name: str, taken: Any) -> str:
     return name[:-1] if name.endswith("_") and name.rstrip("_") in taken else name
 
 
-def _as_field(field: str, value: Any) -> Any:
+def _as_field(field: Field, value: Any) -> Any:
     """Give a property's value as the field of its name holds it; None where it is no such thing."""
-    if field == "place":
+    if field.type == "place":
         return _place(value)
-    if field == "embedding":
+    if field.type == "vector":
         return _vector(value)
-    if field in {"strength", "confidence"}:
-        return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
-    if field in {"valid_from", "valid_to"}:
+    if field.is_number:
+        is_number = isinstance(value, int | float) and field.allows(value)
+        return (value if field.type == "integer" else float(value)) if is_number else None
+    if field.type == "time":
         return _time(value)
     return value if isinstance(value, str) and value else None
 
@@ -227,9 +216,9 @@ def _point(properties: Mapping[str, Any]) -> Place | None:
     return None
 
 
-def _read(what: str, told: Mapping[str, Any]) -> None:
+def _read(what: BatchKind, told: Mapping[str, Any]) -> None:
     """Raise InvalidInput where a value is none that the field may have."""
-    known = FIELDS[what]  # type: ignore[index]  # The two kinds are literals above.
+    known = FIELDS[what]
     for name, value in told.items():
         known[name][1](value, name)
 

@@ -8,30 +8,26 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kgmem.domain.fields import FieldType
 from kgmem.domain.graph.batch import BatchKind, Columns
-from kgmem.formats.property_graph.elements import COORDINATES, ENDS, KEY, KEYLESS, PREFIX, content_key, edge_key
+from kgmem.formats.property_graph.elements import COORDINATES, ENDS, KEY, KEYLESS, NAMES, PREFIX, content_key, edge_key
 from kgmem.formats.property_graph.neo4j_header import Role, TableHeader
-from kgmem.formats.tables.columns import Property, is_plain_property
+from kgmem.formats.tables.columns import FIELDS, Property, is_plain_property
 from kgmem.formats.tables.options import TableOptions
 from kgmem.formats.tables.typed_columns import Texts, chosen_columns
+from kgmem.formats.wire import TYPES
 
 _ENDS: Final[Sequence[Role]] = ("start", "end")
+# A bare number is a year.
+_TYPES: Final[Mapping[FieldType, tuple[str, ...]]] = {
+    "time": ("string", "integer"),
+    "float": ("float",),
+    "integer": ("integer",),
+}
 # Properties that are fields, each with the types that its column may have.
 _FIELDS: Final[Mapping[BatchKind, Mapping[str, tuple[str, tuple[str, ...]]]]] = {
-    "entity": {
-        "name": ("name", ("string",)),
-        "text": ("text", ("string",)),
-    },
-    "relationship": {
-        PREFIX + "strength": ("strength", ("float",)),
-        PREFIX + "confidence": ("confidence", ("float",)),
-    },
-}
-_SHARED: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    "valid_from": ("valid_from", ("string", "integer")),
-    "valid_to": ("valid_to", ("string", "integer")),
-    PREFIX + "source": ("source", ("string",)),
-    PREFIX + "scope": ("scope", ("string",)),
+    kind: {names[field]: (field, _TYPES.get(TYPES[field], ("string",))) for field in FIELDS[kind] if field in names}
+    for kind, names in NAMES.items()
 }
 _OWN: Final[Mapping[BatchKind, Mapping[str, str]]] = {
     "entity": {KEY: "string"},
@@ -48,7 +44,7 @@ class GraphColumns:
         self._header = header
         self._options = options
         self._kind: BatchKind = header.kind
-        self._fields = {**_SHARED, **_FIELDS[header.kind]}
+        self._fields = _FIELDS[header.kind]
         self._point = _point_of(header) if header.kind == "entity" else None
 
     def columns(self, lines: Any, cells: Sequence[Texts]) -> tuple[Columns | None, list[int]]:
@@ -71,7 +67,8 @@ class GraphColumns:
             batch.own[name] = texts.texts
         elif texts.type in allowed:
             batch.fields[field] = texts.texts
-            batch.said.append((name, replace(texts, type="string") if texts.type == "integer" else texts))
+            year = texts.type == "integer" and TYPES[field] == "time"
+            batch.said.append((name, replace(texts, type="string") if year else texts))
         elif texts.type and not field and name not in _OWN[self._kind] and self._is_plain(name, texts.type):
             batch.properties.append((name, texts.property_type, texts.texts))
             batch.said.append((name, texts))

@@ -7,9 +7,9 @@ from typing import Any, Final
 import orjson
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.fields import LARGEST_PROPERTIES, LONGEST_LABEL
 from kgmem.domain.graph.entity import Entity
-from kgmem.domain.graph.statement import EPISODE_LABEL, LONGEST_LABEL
-from kgmem.formats.fields import LARGEST_PROPERTIES
+from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.formats.property_graph import elements
 from kgmem.formats.rdf.columns import Plain
 from kgmem.formats.rdf.derived import best, derived_name, derived_place, in_crs84, number
@@ -205,17 +205,12 @@ class Entities:
             for name, value in found.properties.items()
             if not name.endswith(MARK) or name[:-1] in found.properties or name[:-1] not in properties
         }
-        return Entity(
-            key=found.key,
-            label=found.label,
-            labels=found.labels,
+        return replace(
+            found,
             name=found.name if found.name is not None else derived_name(kept),
-            text=found.text,
             properties=kept,
             place=found.place if found.place is not None else derived_place(kept),
-            valid_from=found.valid_from,
-            valid_to=found.valid_to,
-            source=found.source,
+            embedding=None,
             scope=group.scope,
         )
 

@@ -24,7 +24,6 @@ RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XSD: Final = "http://www.w3.org/2001/XMLSchema#"
 RDFS: Final = "http://www.w3.org/2000/01/rdf-schema#"
 PREFIX_KIND: Final = "prefix"  # The kind of the sources that say what a file's prefixes stand for.
-LONGEST_KEY: Final = 500  # As wire.py reads keys, and names below.
 LONGEST_NAME: Final = 190  # Leaves room for what is put behind a property's name.
 
 # These never change their meaning, or what was imported could no longer be written as it was.

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Final
 
 from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.fields import LONGEST_KEY
 from kgmem.domain.graph.batch import Columns
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
@@ -15,7 +16,7 @@ from kgmem.formats.property_graph.elements import relationship
 from kgmem.formats.rdf.columns import EntityColumns, Plain
 from kgmem.formats.rdf.entities import Entities, Group, is_label
 from kgmem.formats.rdf.links import Links
-from kgmem.formats.rdf.names import LONGEST_KEY, LONGEST_NAME, PREFIX_KIND, RDF, digest_of, graph_key, with_prefixes
+from kgmem.formats.rdf.names import LONGEST_NAME, PREFIX_KIND, RDF, digest_of, graph_key, with_prefixes
 from kgmem.formats.rdf.options import RDFOptions, read_options
 from kgmem.formats.rdf.own import FIELDS, PARTS, own_record
 from kgmem.formats.rdf.parse import Parsed, Syntax, parse_rdf

@@ -12,6 +12,7 @@ import orjson
 from kgmem.domain.claims.records import BeliefRecord
 from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.fields import stored_fields
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
@@ -34,7 +35,9 @@ LOST_SOURCES: Final = "sources of which nothing is said"
 _REMEMBERED: Final = 200_000  # Nodes whose terms are kept at hand.
 _IN_MEMORY: Final = 16 * 1024 * 1024
 # A relationship says more than that it is when it has any of these.
-_MORE: Final = ("text", "valid_from", "valid_to", "strength", "confidence")
+_MORE: Final = tuple(
+    field.name for field in stored_fields(Relationship) if field.role == "value" and field.name != "source"
+)
 _NOT_FIELDS: Final = frozenset({"key", "label", "labels", "properties", "source", "scope", "embedding", "from", "to"})
 
 

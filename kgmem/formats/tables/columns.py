@@ -5,51 +5,51 @@ one passage. Whatever is more, less or wrong goes the way of single records, whi
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.fields import LARGEST_PROPERTIES, Field, stated_fields
 from kgmem.domain.graph.batch import BatchKind, Columns
 from kgmem.domain.graph.episode import PASSAGE_CHARACTERS
 from kgmem.domain.graph.scope import check_scope
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.domain.time.interval import valid_interval
-from kgmem.formats.fields import LARGEST_PROPERTIES
+from kgmem.formats.wire import FIELDS as ALL_FIELDS
+from kgmem.formats.wire import RECORDS
 
-FIELDS: Mapping[BatchKind, tuple[str, ...]] = {
-    "entity": ("key", "label", "name", "text", "valid_from", "valid_to", "source", "scope", "lon", "lat"),
-    "relationship": (
-        "kind",
-        "from",
-        "to",
-        "key",
-        "valid_from",
-        "valid_to",
-        "source",
-        "scope",
-        "strength",
-        "confidence",
-    ),
+KINDS: Final[tuple[BatchKind, ...]] = ("entity", "relationship")
+_WORDED = ("relationship", "text")
+_PLAIN_TYPES = frozenset({"text", "time", "scope", "integer", "float"})
+_DEGREES = {"lon": Field("float", least=-180, most=180), "lat": Field("float", least=-90, most=90)}
+# A relationship with a text is searched as a fact, and so goes the way of single records.
+_FIELDS: Final[Mapping[BatchKind, Mapping[str, Field]]] = {
+    kind: {
+        field.wire: field
+        for field in stated_fields(RECORDS[kind])
+        if field.type in _PLAIN_TYPES and field.role in {"value", "identity"} and (kind, field.wire) != _WORDED
+    }
+    for kind in KINDS
 }
-_REQUIRED: Mapping[BatchKind, tuple[str, ...]] = {"entity": ("key",), "relationship": ("kind", "from", "to")}
-_LONGEST = {
-    "valid_from": 50,
-    "valid_to": 50,
-    "key": 500,
-    "from": 500,
-    "to": 500,
-    "source": 500,
-    "label": 200,
-    "kind": 200,
-    "name": 2000,
-    "text": 900,
+FIELDS: Final[Mapping[BatchKind, tuple[str, ...]]] = {
+    "entity": (*_FIELDS["entity"], *_DEGREES),
+    "relationship": tuple(_FIELDS["relationship"]),
+}
+# The fields that hold a number, each with its limits.
+NUMBERS: Final[Mapping[BatchKind, Mapping[str, Field]]] = {
+    kind: {
+        **{name: field for name, field in fields.items() if field.is_number},
+        **(_DEGREES if kind == "entity" else {}),
+    }
+    for kind, fields in _FIELDS.items()
 }
 _CONTROL = r"[\x00-\x1f\x7f-\x9f]"  # As keys of records are checked (domain/graph/statement.py).
 # Properties of these names are more than properties to the store, or stand under another name there.
-_SPECIAL = frozenset({"aliases", "embedding", "labels", "place", "properties", "version", "strength", "confidence"})
+_SPECIAL = frozenset({"aliases", *_DEGREES, *(name for kind in KINDS for name in ALL_FIELDS[kind])})
+_LONGEST_PLAIN = 2000  # Characters of a text; what an entity is searched by has to fit one passage (`_short`).
 _LONGEST_LITERAL = 30  # Characters of a number or a boolean, with what stands around it.
 _LITERALS = {
     "integer": r"^-?(0|[1-9][0-9]{0,17})$",
@@ -67,7 +67,7 @@ Property = tuple[str, str, Any]
 
 def is_plain_property(name: str) -> bool:
     """Say whether a property may stand in columns under this name."""
-    return name not in _SPECIAL and not name.endswith("_") and not any(name in FIELDS[kind] for kind in FIELDS)
+    return name not in _SPECIAL and not name.endswith("_")
 
 
 def plain_columns(
@@ -89,7 +89,7 @@ def plain_columns(
         literals, good = _literals(texts, type_)
         plain = pc.and_(plain, good)
         told.append((name, type_ != "string", literals))
-    fields, numbers = _numbers(fields, "json" if exact else "float")
+    fields, numbers = _numbers(kind, fields, "json" if exact else "float")
     plain = pc.and_(pc.and_(plain, numbers) if numbers is not None else plain, _short(kind, fields, properties, count))
     plain = pc.fill_null(plain, False)
     if pc.all(plain).as_py():
@@ -105,15 +105,16 @@ def plain_columns(
 def _in_bounds(kind: BatchKind, fields: Mapping[str, Any], count: int) -> Any:
     plain = pa.repeat(pa.scalar(value=True), count)
     for name, texts in fields.items():
-        longest = _LONGEST.get(name)
-        if longest is not None:
+        field = _FIELDS[kind].get(name)
+        if field is not None and field.type in {"text", "time"}:
+            longest = min(field.most or PASSAGE_CHARACTERS, _LONGEST_PLAIN)
             good = pc.and_(pc.greater(pc.utf8_length(texts), 0), pc.less_equal(pc.utf8_length(texts), longest))
-            if name not in {"name", "text"}:
+            if field.least:
                 good = pc.and_(good, pc.invert(pc.match_substring_regex(texts, _CONTROL)))
             else:
                 visible = pc.not_equal(pc.utf8_trim_whitespace(texts), "")
                 good = pc.and_(pc.and_(good, visible), pc.invert(pc.match_substring(texts, "\x00")))
-            plain = pc.and_(plain, pc.fill_null(good, name not in _REQUIRED[kind]))
+            plain = pc.and_(plain, pc.fill_null(good, not field.required))
     return plain
 
 
@@ -180,15 +181,16 @@ def number_texts(numbers: Any) -> Any:
     return pa.array([None if text == "null" else text for text in written], pa.string())
 
 
-def _numbers(fields: Mapping[str, Any], type_: str) -> tuple[Mapping[str, Any], Any]:
+def _numbers(kind: BatchKind, fields: Mapping[str, Any], type_: str) -> tuple[Mapping[str, Any], Any]:
     """Give the fields with their numbers as the store takes them, and of each record whether they are plain."""
     plain = None
     made = dict(fields)
-    for name, low, high in (("lon", -180, 180), ("lat", -90, 90), ("strength", 0, 1), ("confidence", 0, 1)):
+    for name, field in NUMBERS[kind].items():
         if name in fields:
-            made[name], good = _literals(fields[name], type_)
+            made[name], good = _literals(fields[name], "integer" if field.type == "integer" else type_)
             numbers = pc.if_else(good, made[name], None).cast(pa.float64())
-            within = pc.and_(pc.greater_equal(numbers, low), pc.less_equal(numbers, high))
+            high = float("inf") if field.most is None else field.most
+            within = pc.and_(pc.greater_equal(numbers, field.least), pc.less_equal(numbers, high))
             good = pc.or_(pc.is_null(fields[name]), pc.fill_null(within, False))
             plain = good if plain is None else pc.and_(plain, good)
     if "lon" in made or "lat" in made:

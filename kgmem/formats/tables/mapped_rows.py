@@ -13,7 +13,7 @@ from kgmem.formats.tables.mapping import Making, Table
 from kgmem.formats.tables.options import TableOptions
 from kgmem.formats.tables.templates import ColumnName, Template, find_column
 from kgmem.formats.tables.types import ReadValue, geometry, is_time, number, text_of, value_reader
-from kgmem.formats.wire import REQUIRED, from_wire
+from kgmem.formats.wire import REQUIRED, TYPES, from_wire
 
 # The columns of one table as a mapping wants them read: cleaned, typed, filled into templates.
 
@@ -149,8 +149,6 @@ class Columns:
         return text
 
 
-_LISTS = {"labels", "mentions"}
-_NUMBERS = {"strength", "confidence", "trust"}
 # Texts that are made of what there is of their columns; others have no value when one of their columns has none.
 _LOOSE = {"name", "text", "title", "note", "speaker"}
 
@@ -228,7 +226,7 @@ class _Maker:
 
     def _field(self, name: str, value: Template | tuple[Template, ...] | float) -> Get:
         """Give what reads a field of a row."""
-        if isinstance(value, float):
+        if isinstance(value, int | float):
             return _constant(value)
         if isinstance(value, tuple):
             getters = [self._columns.text(part) for part in value]
@@ -241,11 +239,14 @@ class _Maker:
 
     def _reader(self, name: str) -> ReadValue | None:
         """Give what reads the value of a field that is more than a text; None for one that is a text."""
-        if name in _LISTS:
+        type_ = TYPES.get(name)
+        if type_ == "texts":
             delimiter = self._columns.options.array_delimiter
             return lambda value: [text_of(item) for item in _listed(value, delimiter)] or None
-        if name in _NUMBERS or name.startswith("place."):
+        if type_ == "float" or name.startswith("place."):
             return lambda value: number(value, name.removeprefix("place."))
+        if type_ in {"integer", "boolean"}:
+            return value_reader(type_, name)
         return {"place": geometry, "embedding": value_reader("any", name)}.get(name)
 
     def _bound_properties(self) -> list[tuple[str, Get]]:

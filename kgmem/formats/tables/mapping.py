@@ -26,12 +26,10 @@ from kgmem.formats.records import KINDS, Kind
 from kgmem.formats.tables.options import CSV_OPTIONS, check_names, table_options
 from kgmem.formats.tables.templates import Template, read_template
 from kgmem.formats.tables.types import check_type
-from kgmem.formats.wire import FIELDS, REQUIRED
+from kgmem.formats.wire import FIELDS, REQUIRED, TYPES
 
 _TABLE = ("files", "header", "columns", *CSV_OPTIONS)
 _MAKING = ("types", "null", "values", "leave_out")  # Parts of a table that have a meaning where it says what rows make.
-_LISTS = {"labels", "mentions"}
-_NUMBERS = {"strength", "confidence", "trust"}
 _PLACES = ({"lat", "lon"}, {"wkt"}, {"geojson"})
 ALL = "*"  # Every column that nothing else uses.
 
@@ -167,10 +165,10 @@ def _making(kind: Kind, value: Any, path: str) -> Making:
 
 
 def _field(name: str, value: Any, path: str) -> Template | tuple[Template, ...] | float:
-    if name in _LISTS and isinstance(value, list):
+    if TYPES[name] == "texts" and isinstance(value, list):
         return tuple(read_template(text, path) for text in _texts(value, path))
-    if name in _NUMBERS and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+    if TYPES[name] in {"float", "integer"} and isinstance(value, int | float) and not isinstance(value, bool):
+        return value if TYPES[name] == "integer" else float(value)
     return read_template(_text(value, path), path)
 
 

@@ -20,7 +20,7 @@ from kgmem.domain.graph.shapes import Shapes
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.store.graph.labels import as_stated
 from kgmem.store.graph.layout import EDGE, VERTEX, Label, Layout, learn_labels
-from kgmem.store.graph.records import loads, others_of, place_of
+from kgmem.store.graph.records import OWN_NAMES, PLAIN_TYPES, loads, others_of, place_of
 from kgmem.store.sync.index_sync import scope_of
 
 MOST_ITEMS = 5_000_000  # Of a graph whose keys are held in memory.
@@ -30,10 +30,10 @@ _LAST_WORDS = 2.0  # Seconds for a COPY that nobody takes to come to its end.
 # JSON has no such characters outside of escapes, so that COPY quotes nothing and every line is a row.
 _COPY: Mapping[str, str] = {"format": "csv", "delimiter": "\x02", "quote": "\x01"}
 _DELIMITER, _QUOTE = b"\x02", b"\x01"
-_ENTITY_TEXTS = frozenset({"name", "text", "valid_from", "valid_to", "source"})
-_ENTITY_OWN = _ENTITY_TEXTS | {"key", "labels", "place", "scope"}
-_EDGE_FIELDS = frozenset({"key", "text", "valid_from", "valid_to", "strength", "confidence", "source"})
-_EDGE_OWN = _EDGE_FIELDS | {"scope"}
+_ENTITY_OWN, _EDGE_OWN = OWN_NAMES["entity"], OWN_NAMES["relationship"]
+# Keys of entities are those of the index.
+_ENTITY_TYPES = {name: types for name, types in PLAIN_TYPES["entity"].items() if name != "key"}
+_EDGE_TYPES = PLAIN_TYPES["relationship"]
 _ESCAPED = b'_": '  # Behind a property's name that may be another's, as AGE writes it.
 
 
@@ -179,11 +179,11 @@ def _entity(text: bytes, label: str, key: str) -> dict[str, Any]:
         shape["labels"] = further
     if _ESCAPED in text:
         properties = others_of(stored, "entity")
-        shape |= {name: stored[name] for name in own & _ENTITY_TEXTS if isinstance(stored[name], str)}
+        shape |= _fitting(stored, own, _ENTITY_TYPES)
     else:
         for name in own:
             value = stored.pop(name)
-            if name in _ENTITY_TEXTS and isinstance(value, str):
+            if type(value) in _ENTITY_TYPES.get(name, ()):
                 shape[name] = value
         properties = stored
     if properties:
@@ -205,13 +205,18 @@ def _relationship(text: bytes, kind: str, start: str, end: str) -> dict[str, Any
     shape: dict[str, Any] = {"kind": kind, "from": start, "to": end}
     if not _EDGE_OWN.isdisjoint(stored) or _ESCAPED in text:
         own = _EDGE_OWN & stored.keys()
-        shape |= {name: stored[name] for name in own & _EDGE_FIELDS if stored[name] is not None}
+        shape |= _fitting(stored, own, _EDGE_TYPES)
         if "scope" in own and (scope := scope_of(stored)):
             shape["scope"] = scope
         stored = others_of(stored, "relationship")
     if stored:
         shape["properties"] = stored
     return shape
+
+
+def _fitting(stored: Mapping[str, Any], own: frozenset[str], known: Mapping[str, frozenset[type]]) -> dict[str, Any]:
+    """Return the fields that have a value of their type: another client may have written anything."""
+    return {name: stored[name] for name in own & known.keys() if type(stored[name]) in known[name]}
 
 
 def _loads(text: bytes) -> dict[str, Any]:

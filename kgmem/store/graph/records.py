@@ -9,11 +9,13 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 import orjson
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.fields import FieldType, stored_fields
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
@@ -21,12 +23,25 @@ from kgmem.domain.space.place import Place, parse_place
 from kgmem.domain.time.interval import valid_interval
 from kgmem.store.graph.labels import as_stated, with_further
 
-_OWN = {
-    "entity": ("key", "name", "text", "labels", "place", "valid_from", "valid_to", "source", "scope"),
-    "episode": ("key", "text", "title", "occurred_at", "session", "speaker", "source", "scope"),
-    "relationship": ("key", "text", "valid_from", "valid_to", "strength", "confidence", "source", "scope"),
+_RECORDS: Final[Mapping[str, type[Any]]] = {"entity": Entity, "episode": Episode, "relationship": Relationship}
+# The properties that kgmem gives them itself.
+_OWN: Final = {what: tuple(field.name for field in stored_fields(record)) for what, record in _RECORDS.items()}
+OWN_NAMES: Final = {what: frozenset(names) for what, names in _OWN.items()}
+# Their values, in the same order.
+_OWN_VALUES: Final = {what: attrgetter(*names) for what, names in _OWN.items()}
+_JSON_TYPES: Final[Mapping[FieldType, frozenset[type]]] = {
+    "text": frozenset({str}),
+    "time": frozenset({str}),
+    "integer": frozenset({int}),
+    "float": frozenset({int, float}),
+    "boolean": frozenset({bool}),
 }
-OWN_NAMES = {what: frozenset(names) for what, names in _OWN.items()}  # What kgmem gives them itself.
+# Those that hold one text or number, with its types: another client may have written anything.
+PLAIN_TYPES: Final[Mapping[str, Mapping[str, frozenset[type]]]] = {
+    what: {field.name: _JSON_TYPES[field.type] for field in stored_fields(record) if field.type in _JSON_TYPES}
+    for what, record in _RECORDS.items()
+}
+_NOT_ASKED: Final = frozenset({"source", "strength", "confidence"})
 _ANNOTATION = re.compile(r'("(?:[^"\\]|\\.)*")|::(?:vertex|edge|path|numeric)|(-?\b(?:NaN|Infinity)\b)')
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _LARGEST = 2**63 - 1
@@ -41,41 +56,26 @@ def stored_name(name: str, what: str) -> str:
 
 def asked_name(name: str, what: str) -> str:
     """Give the name under which a property is stored that a question asks for, which may be one of kgmem's own."""
-    asked = {"key", "name", "text", "valid_from", "valid_to"}
-    return name if name in asked and name in _OWN[what] else stored_name(name, what)
+    return name if name in PLAIN_TYPES[what] and name not in _NOT_ASKED else stored_name(name, what)
 
 
 def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
     """Give the vertex properties that hold after a statement was merged into those held (empty for a new one)."""
     properties = dict(stated.properties)
-    name = properties.pop("name", None) if stated.name is None and _is_text(properties.get("name")) else stated.name
-    text = properties.pop("text", None) if stated.text is None and _is_text(properties.get("text")) else stated.text
-    own = {
-        "key": stated.key,
-        "name": name,
-        "text": text,
-        "labels": with_further(held, stated.labels) if stated.labels is not None else None,
-        "place": stated.place.geometry if stated.place else None,
-        "valid_from": stated.valid_from,
-        "valid_to": stated.valid_to,
-        "source": stated.source,
-        "scope": stated.scope or None,
-    }
+    own = dict(zip(_OWN["entity"], _OWN_VALUES["entity"](stated), strict=True))
+    for name in ("name", "text"):
+        if own[name] is None and _is_text(properties.get(name)):
+            own[name] = properties.pop(name)
+    own["labels"] = with_further(held, stated.labels) if stated.labels is not None else None
+    own["place"] = stated.place.geometry if stated.place else None
+    own["scope"] = stated.scope or None
     return _timed(_merged(held, own, properties), stated)
 
 
 def merge_relationship(held: Mapping[str, Any], stated: Relationship) -> dict[str, Any]:
     """Give the edge properties that hold after a statement was merged into those held."""
-    own = {
-        "key": stated.key,
-        "text": stated.text,
-        "valid_from": stated.valid_from,
-        "valid_to": stated.valid_to,
-        "strength": stated.strength,
-        "confidence": stated.confidence,
-        "source": stated.source,
-        "scope": stated.scope or None,
-    }
+    own = dict(zip(_OWN["relationship"], _OWN_VALUES["relationship"](stated), strict=True))
+    own["scope"] = stated.scope or None
     return _timed(_merged(held, own, stated.properties), stated)
 
 
@@ -87,54 +87,43 @@ def merge_episode(held: Mapping[str, Any], stated: Episode, key: str) -> dict[st
 
 def entity_of(id_: int, label: str, stored: Mapping[str, Any], **held: Any) -> Entity:
     """Give the entity that a vertex's properties tell; `label` is that of its table."""
-    get = stored.get
-    main, further = as_stated(label, get("labels"))
-    return Entity(
-        id=id_,
-        label=main,
-        labels=further,
-        name=_text(get("name")),
-        text=_text(get("text")),
-        properties=others_of(stored, "entity"),
-        place=place_of(stored) if "place" in stored else None,
-        valid_from=_text(get("valid_from")),
-        valid_to=_text(get("valid_to")),
-        source=_text(get("source")),
-        **held,
-    )
+    main, further = as_stated(label, stored.get("labels"))
+    own = {
+        "id": id_,
+        "label": main,
+        "labels": further,
+        "properties": others_of(stored, "entity"),
+        "place": place_of(stored) if "place" in stored else None,
+    }
+    return Entity(**{**plain_fields(stored, "entity"), **own, **held})
 
 
 def relationship_of(id_: int, kind: str, ends: tuple[str, str], stored: Mapping[str, Any], **held: Any) -> Relationship:
     """Give the relationship that an edge's properties tell."""
-    get = stored.get
-    return Relationship(
-        id=id_,
-        kind=kind,
-        start=ends[0],
-        end=ends[1],
-        key=get("key"),
-        properties=others_of(stored, "relationship"),
-        text=get("text"),
-        valid_from=get("valid_from"),
-        valid_to=get("valid_to"),
-        strength=get("strength"),
-        confidence=get("confidence"),
-        source=get("source"),
-        **held,
-    )
+    own = {
+        "id": id_,
+        "kind": kind,
+        "start": ends[0],
+        "end": ends[1],
+        "properties": others_of(stored, "relationship"),
+    }
+    return Relationship(**{**plain_fields(stored, "relationship"), **own, **held})
 
 
 def episode_of(id_: int, stored: Mapping[str, Any], mentions: list[str], **held: Any) -> Episode:
     """Give the episode that a vertex's properties tell."""
-    own: dict[str, Any] = {name: stored.get(name) for name in ("title", "occurred_at", "session", "speaker", "source")}
-    return Episode(
-        id=id_,
-        text=str(stored.get("text", "")),
-        mentions=mentions,
-        properties=others_of(stored, "episode"),
-        **own,
-        **held,
-    )
+    own = {
+        "id": id_,
+        "text": str(stored.get("text", "")),
+        "mentions": mentions,
+        "properties": others_of(stored, "episode"),
+    }
+    return Episode(**{**plain_fields(stored, "episode"), **own, **held})
+
+
+def plain_fields(stored: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Return the fields that hold one text or number, without those that are not there or hold anything else."""
+    return {name: value for name, types in PLAIN_TYPES[what].items() if type(value := stored.get(name)) in types}
 
 
 def place_of(stored: Mapping[str, Any]) -> Place | None:
@@ -147,7 +136,7 @@ def place_of(stored: Mapping[str, Any]) -> Place | None:
 
 def entity_body(stored: Mapping[str, Any]) -> str:
     """Give the text by which an entity is searched: name (or key), other names, text or else its short properties."""
-    aliases, own = stored.get("aliases"), _OWN["entity"]
+    aliases, own = stored.get("aliases"), OWN_NAMES["entity"]
     name = stored.get("name")
     named = isinstance(name, str) and name.strip()
     parts = [name if named else stored.get("key"), *(aliases if isinstance(aliases, list) else [aliases])]
@@ -240,7 +229,7 @@ def _merged(held: Mapping[str, Any], own: Mapping[str, Any], properties: Mapping
 
 def others_of(stored: Mapping[str, Any], what: str) -> dict[str, Any]:
     """Give the caller's own properties, under the names that the caller gave them."""
-    own = _OWN[what]
+    own = OWN_NAMES[what]
     others = {name: value for name, value in stored.items() if name not in own}
     if any(name[-1:] == "_" for name in others):
         return {_unescaped(name, own): value for name, value in others.items()}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -11,17 +11,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from kgmem.domain.fields import stored_fields
 from kgmem.domain.graph.batch import Batch, Columns
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.statement import DEFAULT_LABEL
 from kgmem.domain.time.interval import iso, valid_interval
 from kgmem.store.load.staging_columns import Target, place_of
 from kgmem.store.write.edges import discriminator
 
-_FIELDS = {
-    "entity": ("name", "text", "valid_from", "valid_to", "source", "scope"),
-    "relationship": ("key", "text", "valid_from", "valid_to", "source", "scope"),
+_STORED: Final = {"entity": stored_fields(Entity), "relationship": stored_fields(Relationship)}
+# Properties that are fields: texts, and numbers, which come as JSON. The key of an entity stands before them.
+_FIELDS: Final = {
+    kind: tuple(each.wire for each in known if each.is_text and (kind, each.wire) != ("entity", "key"))
+    for kind, known in _STORED.items()
 }
-_LITERALS = ("strength", "confidence")
+_LITERALS: Final = {kind: tuple(each.wire for each in known if each.is_number) for kind, known in _STORED.items()}
 _SHORT = 200  # Characters of a property that an entity is found by where it has no text.
 _UNSAFE = r'[\x00-\x1f"\\]'
 
@@ -74,6 +79,7 @@ class _Stage:
         place = _joined('{"type":"Point","coordinates":[', lon, ",", lat, "]}")
         area = _joined("(", lon, ",", lat, "),(", lon, ",", lat, ")")
         members = [("place", True, place)] if lon.null_count < self.count else []
+        members += self._literals()
         return {
             "number": self._numbers(label),
             "scope": self.fields["scope"],
@@ -91,8 +97,7 @@ class _Stage:
     def _relationship(self) -> dict[str, Any]:
         kind = self.fields["kind"]
         self.staged.worded += self.count - self.get("text").null_count
-        members = [(name, True, self.get(name)) for name in _LITERALS if name in self.fields]
-        stored = self._stored(_constant("{", self.count), members)
+        stored = self._stored(_constant("{", self.count), self._literals())
         return {
             "number": self._numbers(kind),
             "scope": self.fields["scope"],
@@ -106,6 +111,9 @@ class _Stage:
             "discriminator": self._discriminators(),
             "stored": pc.replace_substring(stored, "{,", "{", max_replacements=1),
         }
+
+    def _literals(self) -> list[tuple[str, bool, Any]]:
+        return [(name, True, self.get(name)) for name in _LITERALS[self.columns.kind] if name in self.fields]
 
     def _stored(self, head: Any, members: Sequence[tuple[str, bool, Any]]) -> Any:
         """Give the properties of each vertex or edge as JSON."""

@@ -6,7 +6,7 @@ from typing import Any
 from kgmem.domain.graph.entity import ENTITY, Entity
 from kgmem.domain.space.place import parse_place
 from kgmem.store.graph.layout import Layout, source_ids
-from kgmem.store.graph.records import stored_name
+from kgmem.store.graph.records import plain_fields, stored_name
 from kgmem.store.load.copy_load import Load, merge_rows, staged, stated_properties
 from kgmem.store.write import claims_from_entities
 from kgmem.store.write.dedup import rounds_of
@@ -117,18 +117,11 @@ def entity_at(row: Any) -> Entity:
     """Give the entity that a staged row states."""
     stored = staged(row)
     place = stored.get("place")
-    return Entity(
-        key=row["key"],
-        label=row["label"] if row["relabels"] else None,
-        labels=stored.get("labels"),
-        name=stored.get("name"),
-        text=stored.get("text"),
-        properties=stated_properties(stored, row["removed"], "entity"),
-        place=parse_place(place) if place is not None else None,
-        valid_from=stored.get("valid_from"),
-        valid_to=stored.get("valid_to"),
-        source=row["source"],
-        scope=row["scope"],
-        version=row["version"],
-        embedding=row["embedding"],
-    )
+    told = {
+        "label": row["label"] if row["relabels"] else None,
+        "labels": stored.get("labels"),
+        "properties": stated_properties(stored, row["removed"], "entity"),
+        "place": parse_place(place) if place is not None else None,
+        **{name: row[name] for name in ("key", "source", "scope", "version", "embedding")},
+    }
+    return Entity(**{**plain_fields(stored, "entity"), **told})

@@ -7,6 +7,7 @@ from kgmem.domain.graph.relationship import Relationship, missing_end
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.schema.refusal import end_refused
 from kgmem.store.graph.layout import LABEL_SHIFT, know_labels, source_ids
+from kgmem.store.graph.records import plain_fields
 from kgmem.store.load.copy_load import Load, merge_rows, staged, stated_properties
 from kgmem.store.write import endpoint_checks, fact_index
 from kgmem.store.write.claims_from_edges import record, record_former, record_said, said_by, valued_kinds, weighed_kinds
@@ -199,17 +200,10 @@ async def _merge(load: Load, rows: Sequence[Any], passages: list[Passages]) -> N
 def relationship_at(row: Any) -> Relationship:
     """Give the relationship that a staged row states."""
     stored = staged(row)
-    return Relationship(
-        kind=row["kind"],
-        start=row["start_key"],
-        end=row["end_key"],
-        key=row["key"],
-        properties=stated_properties(stored, row["removed"], "relationship"),
-        text=stored.get("text"),
-        valid_from=stored.get("valid_from"),
-        valid_to=stored.get("valid_to"),
-        strength=stored.get("strength"),
-        confidence=stored.get("confidence"),
-        source=row["source"],
-        scope=row["scope"],
-    )
+    told = {
+        "start": row["start_key"],
+        "end": row["end_key"],
+        "properties": stated_properties(stored, row["removed"], "relationship"),
+        **{name: row[name] for name in ("kind", "key", "source", "scope")},
+    }
+    return Relationship(**{**plain_fields(stored, "relationship"), **told})

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.fields import LONGEST_LABEL
 from kgmem.domain.graph.episode import PASSAGE_CHARACTERS, Passage, passages
-from kgmem.domain.graph.statement import LONGEST_LABEL
 from kgmem.domain.space.place import Place
 from kgmem.domain.time.interval import ALWAYS, Interval, valid_interval
 from kgmem.store.graph.labels import NO_LABEL, borne, is_left
