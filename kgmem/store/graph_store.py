@@ -25,7 +25,6 @@ from kgmem.domain.graph.graph import Dangling
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.shapes import Shapes
 from kgmem.domain.graph.statement import DEFAULT_LABEL, check_entities, check_episodes, check_relationships
-from kgmem.domain.space.place import Place
 from kgmem.store.export import records
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, ensure_labels, learn_labels, scope_ids, source_ids
@@ -344,11 +343,15 @@ def _entity_statement(layout: Layout, entity: Entity) -> Statement:
 
 
 # All that a statement says, but for its vector.
-_SAID = attrgetter(*(field.name for field in fields_of(Entity) if field.role == "value" and field.type != "vector"))
+_SAID_NAMES = [field.name for field in fields_of(Entity) if field.role == "value" and field.type != "vector"]
+_SAID, _PLACE = attrgetter(*_SAID_NAMES), _SAID_NAMES.index("place")
 
 
 def _entity_digest(entity: Entity) -> int:
-    told = encoded([value.geometry if isinstance(value, Place) else value for value in _SAID(entity)])
+    said = list(_SAID(entity))
+    if entity.place is not None:
+        said[_PLACE] = entity.place.geometry
+    told = encoded(said)
     vector = np.asarray(entity.embedding, dtype=np.float32).tobytes() if entity.embedding is not None else b""
     return _digest(told + vector)
 

@@ -62,27 +62,26 @@ def asked_name(name: str, what: str) -> str:
 def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
     """Give the vertex properties that hold after a statement was merged into those held (empty for a new one)."""
     properties = dict(stated.properties)
-    own = dict(zip(_OWN["entity"], _OWN_VALUES["entity"](stated), strict=True))
+    own = _own_values(stated, "entity")
     for name in ("name", "text"):
-        if own[name] is None and _is_text(properties.get(name)):
+        if name not in own and _is_text(properties.get(name)):
             own[name] = properties.pop(name)
-    own["labels"] = with_further(held, stated.labels) if stated.labels is not None else None
-    own["place"] = stated.place.geometry if stated.place else None
-    own["scope"] = stated.scope or None
-    return _timed(_merged(held, own, properties), stated)
+    if stated.labels is not None:
+        own["labels"] = with_further(held, stated.labels)
+    if stated.place is not None:
+        own["place"] = stated.place.geometry
+    return _timed(_merged(held, own, properties, "entity"), stated)
 
 
 def merge_relationship(held: Mapping[str, Any], stated: Relationship) -> dict[str, Any]:
     """Give the edge properties that hold after a statement was merged into those held."""
-    own = dict(zip(_OWN["relationship"], _OWN_VALUES["relationship"](stated), strict=True))
-    own["scope"] = stated.scope or None
-    return _timed(_merged(held, own, stated.properties), stated)
+    return _timed(_merged(held, _own_values(stated, "relationship"), stated.properties, "relationship"), stated)
 
 
 def merge_episode(held: Mapping[str, Any], stated: Episode, key: str) -> dict[str, Any]:
     """Give the vertex properties that hold after an episode was stated (again)."""
-    own = {name: getattr(stated, name) or None for name in _OWN["episode"]}
-    return _merged(held, own | {"key": key}, stated.properties)
+    own = {name: value for name, value in _own_values(stated, "episode").items() if value}
+    return _merged(held, own | {"key": key}, stated.properties, "episode")
 
 
 def entity_of(id_: int, label: str, stored: Mapping[str, Any], **held: Any) -> Entity:
@@ -216,10 +215,21 @@ def _timed(merged: dict[str, Any], stated: Entity | Relationship) -> dict[str, A
     return merged
 
 
-def _merged(held: Mapping[str, Any], own: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
-    merged = {**held, **{name: value for name, value in own.items() if value is not None}}
+def _own_values(stated: Entity | Relationship | Episode, what: str) -> dict[str, Any]:
+    """Return the properties that kgmem gives them itself, without those that the statement leaves open."""
+    pairs = zip(_OWN[what], _OWN_VALUES[what](stated), strict=True)
+    own = {name: value for name, value in pairs if value is not None}
+    if not stated.scope:
+        del own["scope"]
+    return own
+
+
+def _merged(
+    held: Mapping[str, Any], own: Mapping[str, Any], properties: Mapping[str, Any], what: str
+) -> dict[str, Any]:
+    merged, names = {**held, **own}, OWN_NAMES[what]
     for name, value in properties.items():
-        stored = name if name.rstrip("_") not in own else name + "_"
+        stored = name if name.rstrip("_") not in names else name + "_"
         if value is None:
             merged.pop(stored, None)
         else:
