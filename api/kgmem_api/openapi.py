@@ -1,4 +1,4 @@
-"""The checked-in OpenAPI document: `python -m kgmem_api.openapi` renews it; --check only says if it is stale."""
+"""Generated files, api/openapi.json and docs/fields.md: `python -m kgmem_api.openapi` writes them, --check compares."""
 
 import sys
 from pathlib import Path
@@ -7,27 +7,32 @@ import orjson
 
 from kgmem.settings import Settings
 from kgmem_api.app import create_app
+from kgmem_api.field_tables import field_tables
 
-FILE = Path(__file__).parents[1] / "openapi.json"
+ROOT = Path(__file__).parents[2]
+FILE = Path("api/openapi.json")
+FIELDS = Path("docs/fields.md")
 COMMAND = "python -m kgmem_api.openapi"
 
 
-def written() -> bytes:
-    """Give the document as it stands in api/openapi.json."""
+def written() -> dict[Path, bytes]:
+    """Return the files as they should be, by their paths in the repository."""
     document = create_app(None, settings=Settings()).openapi()
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SORT_KEYS)
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SORT_KEYS
+    return {FILE: orjson.dumps(document, option=options), FIELDS: field_tables().encode()}
 
 
 def main(arguments: list[str]) -> int:
-    """Write the document, or check it; gives the exit code."""
-    fresh = written()
-    if "--check" not in arguments:
-        FILE.write_bytes(fresh)
-        return 0
-    if FILE.exists() and FILE.read_bytes() == fresh:
-        return 0
-    sys.stderr.write(f"api/openapi.json is stale. Renew it: {COMMAND}\n")
-    return 1
+    """Write the files, or check them; returns the exit code."""
+    stale = 0
+    for path, fresh in written().items():
+        file = ROOT / path
+        if "--check" not in arguments:
+            file.write_bytes(fresh)
+        elif not file.exists() or file.read_bytes() != fresh:
+            sys.stderr.write(f"{path} is stale. Renew it: {COMMAND}\n")
+            stale = 1
+    return stale
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ class Field:
     role: Role = "value"
     wire: str = ""  # The name in REST and in files.
     stored: str | None = None  # The property of the vertex or edge that holds it; None: none does.
+    always: bool = False  # What is stored always has it, though no statement need have it.
     doc: str = ""  # What REST and docs/fields.md say of it.
     unit: str = ""
     # Of these `fields_of` takes care.
@@ -92,10 +93,15 @@ NAME = Field("text", most=LONGEST_NAME)
 TEXT = Field("text", most=LONGEST_TEXT)
 TIME = Field("time", least=1, most=LONGEST_TIME)
 SCOPE = Field("scope", most=LONGEST, role="identity", nullable=True)
+VALID_FROM = replace(TIME, doc="Since when it is true.")
+VALID_TO = replace(TIME, doc="Until when it is true.")
+SOURCE = replace(KEY, doc="The key of the source that says so.")
 FRACTION = Field("float", most=1)
 PROPERTIES = Field("properties", doc="Values of your own.")
-VERSION = Field("integer", least=1, role="condition", doc="The version that must be stored; 412 when it is not.")
-ID = Field("integer", role="known")
+VERSION = Field(
+    "integer", least=1, role="condition", always=True, doc="The version that must be stored; 412 when it is not."
+)
+ID = Field("integer", role="known", always=True)
 MOMENT = Field("time", role="known")
 
 

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from kgmem.domain import errors
 from kgmem.settings import Settings
 from kgmem_api.app import create_app
-from kgmem_api.openapi import COMMAND, FILE, main, written
+from kgmem_api.openapi import COMMAND, FIELDS, FILE, main, written
 
 ROOT = Path(__file__).parents[2]
 REST = (ROOT / "docs" / "rest.md").read_text()
@@ -48,19 +48,23 @@ def test_every_kind_of_error_is_in_the_table_of_errors() -> None:
             assert f"`{kind.code}`" in REST, kind
 
 
-def test_the_openapi_document_is_fresh(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_openapi_document_and_the_tables_of_fields_are_fresh(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check"]) == 0, capsys.readouterr().err
 
 
-def test_a_stale_openapi_document_is_told_with_the_command_that_renews_it(
+def test_a_stale_file_is_told_with_the_command_that_renews_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / FILE.name
-    monkeypatch.setattr("kgmem_api.openapi.FILE", file)
+    for folder in ("api", "docs"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.setattr("kgmem_api.openapi.ROOT", tmp_path)
     assert main(["--check"]) == 1
-    assert COMMAND in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert COMMAND in told
+    assert str(FILE) in told
+    assert str(FIELDS) in told
     assert main([]) == 0
-    assert file.read_bytes() == written()
+    assert {path: (tmp_path / path).read_bytes() for path in (FILE, FIELDS)} == written()
     assert main(["--check"]) == 0
 
 

@@ -12,8 +12,8 @@ from kgmem_api.direct import DirectRoute
 from kgmem_api.keys_in_paths import KEY
 from kgmem_api.parameters import Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply, tag
-from kgmem_api.wire.answers import DeletedOut, EpisodeOut, EpisodePage, WrittenOut
-from kgmem_api.wire.episodes import EpisodeBatch, episode_out
+from kgmem_api.wire.answers import DeletedOut, WrittenOut
+from kgmem_api.wire.episodes import EpisodeBatch, EpisodeOut, EpisodePage, episode_out
 
 router = APIRouter(tags=["episodes"], route_class=DirectRoute)
 _ALL = "/v1/graphs/{graph}/episodes"

@@ -11,8 +11,8 @@ from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
 from kgmem_api.parameters import MOST_KEYS, Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply, tag
-from kgmem_api.wire.answers import DeletedOut, RelationshipOut, RelationshipPage, WrittenOut
-from kgmem_api.wire.relationships import RelationshipBatch, relationship_out
+from kgmem_api.wire.answers import DeletedOut, WrittenOut
+from kgmem_api.wire.relationships import RelationshipBatch, RelationshipOut, RelationshipPage, relationship_out
 
 router = APIRouter(tags=["relationships"], route_class=DirectRoute)
 _ALL = "/v1/graphs/{graph}/relationships"

@@ -9,8 +9,8 @@ from kgmem_api.access import ReadsWhole, WritesWhole
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.wire.answers import SourceList, WrittenOut
-from kgmem_api.wire.sources import SourceBatch, source_out
+from kgmem_api.wire.answers import WrittenOut
+from kgmem_api.wire.sources import SourceBatch, SourceList, source_out
 
 router = APIRouter(tags=["sources"])
 _ALL = "/v1/graphs/{graph}/sources"

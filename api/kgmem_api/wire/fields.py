@@ -15,14 +15,17 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from kgmem.domain.access import Key as AccessKey
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.fields import (
+    LARGEST_PLACE,
+    LARGEST_PROPERTIES,
+    LONGEST_KEY,
+    LONGEST_LABEL,
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    LONGEST_TIME,
+)
 from kgmem.domain.graph.scope import LONGEST
 from kgmem.domain.space.place import Place, parse_place
-
-LONGEST_KEY = 500
-LONGEST_NAME = 2_000
-LONGEST_TEXT = 1_000_000
-LARGEST_PROPERTIES = 64 * 1024
-LARGEST_PLACE = 256 * 1024
 
 # Nothing is guessed: an unknown field is an error, a number in a string is an error.
 STRICT = ConfigDict(extra="forbid", strict=True)
@@ -113,7 +116,7 @@ def _place(value: dict[str, Any] | list[float]) -> Place:
 
 
 Key = Annotated[str, Field(min_length=1, max_length=LONGEST_KEY)]
-Label = Annotated[str, Field(min_length=1, max_length=200)]
+Label = Annotated[str, Field(min_length=1, max_length=LONGEST_LABEL)]
 Name = Annotated[str, Field(max_length=LONGEST_NAME)]
 Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 Scope = Annotated[
@@ -128,7 +131,7 @@ Scope = Annotated[
 Time = Annotated[
     str,
     Field(
-        max_length=50,
+        max_length=LONGEST_TIME,
         pattern=r"^[+-]?\d{1,6}(-\d{2}(-\d{2}([T ]\d{2}:\d{2}.*)?)?)?$",
         description="ISO 8601: 1969, 1969-07, 1969-07-20 or 1969-07-20T20:17:40Z.",
     ),
@@ -145,3 +148,4 @@ PlaceField = Annotated[
     AfterValidator(_place),
     Field(description="A GeoJSON geometry, or [longitude, latitude]."),
 ]
+Value = Annotated[Any, AfterValidator(within_limits)]

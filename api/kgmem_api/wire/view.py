@@ -6,16 +6,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kgmem.domain.access import Key as AccessKey
 from kgmem.domain.cypher import CypherQuery
+from kgmem.domain.graph.entity import Entity
 from kgmem.domain.recall.question import When
 from kgmem.domain.recall.view import MOST_ENTITIES, MOST_HOPS, MOST_START, Neighbourhood, Subgraph
 from kgmem.query.values.wire import from_json
-from kgmem_api.wire.answers import EntityOut, RelationshipOut
 from kgmem_api.wire.causality import TemporalFilter
 from kgmem_api.wire.cypher import LONGEST_QUERY, Values
 from kgmem_api.wire.entities import entity_out
 from kgmem_api.wire.fields import STRICT, Key, Label, Scope, Time
 from kgmem_api.wire.recall import RecallIn
-from kgmem_api.wire.relationships import relationship_out
+from kgmem_api.wire.relationships import RelationshipOut, relationship_out
+from kgmem_api.wire.shapes import answer, many, shape
 
 Direction = Literal["out", "in", "both"]
 Format = Annotated[
@@ -94,18 +95,16 @@ class ViewIn(BaseModel):
         return Neighbourhood(self.keys, hops, self.kinds, self.direction, when, self.limit, scope)
 
 
-class ViewNode(EntityOut):
-    """An entity, and how many relationships away from the start it is."""
-
-    hops: int
-
-
-class ViewOut(BaseModel):
-    """What is seen; `more`: there are entities or relationships that had no room."""
-
-    entities: list[ViewNode]
-    relationships: list[RelationshipOut]
-    more: bool
+ViewNode = answer(
+    Entity, "ViewNode", "An entity, and how many relationships away from the start it is.", hops=(int, ...)
+)
+ViewOut = shape(
+    "ViewOut",
+    "What is seen; `more`: there are entities or relationships that had no room.",
+    entities=many(ViewNode),
+    relationships=many(RelationshipOut),
+    more=(bool, ...),
+)
 
 
 def view_out(seen: Subgraph) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.fields import FRACTION, ID, KEY, LABEL, MOMENT, SCOPE, TIME, Field
+from kgmem.domain.fields import FRACTION, ID, KEY, LABEL, MOMENT, SCOPE, SOURCE, VALID_FROM, VALID_TO, Field
 from kgmem.domain.graph.scope import check_scope
 from kgmem.domain.graph.statement import check_keys, check_labels
 from kgmem.domain.time.interval import valid_interval
@@ -26,23 +26,23 @@ class ClaimStatement:
     statement of the same source is one claim, however often it is sent.
     """
 
-    source: Annotated[str, replace(KEY, role="identity")]
+    source: Annotated[str, replace(SOURCE, role="identity")]
     subject: Annotated[str, replace(KEY, role="identity")]
     predicate: Annotated[str, replace(LABEL, role="identity")]
     object: Annotated[str | None, KEY] = None
     value: Annotated[
         Any, Field("json", doc="Any JSON value; an amount as a number, or as a text with its unit, such as 3 km.")
     ] = None
-    valid_from: Annotated[str | None, TIME] = None
-    valid_to: Annotated[str | None, TIME] = None
+    valid_from: Annotated[str | None, VALID_FROM] = None
+    valid_to: Annotated[str | None, VALID_TO] = None
     confidence: Annotated[float, FRACTION] = 1.0
     episode: Annotated[str | None, KEY] = None
     span: Annotated[tuple[int, int] | None, Field("span", doc="Where in the episode's text: [start, end].")] = None
     scope: Annotated[str, SCOPE] = ""
     id: Annotated[int | None, ID] = None
-    known_from: Annotated[str | None, MOMENT] = None
+    known_from: Annotated[str | None, replace(MOMENT, always=True)] = None
     known_to: Annotated[str | None, MOMENT] = None
-    relationship: Annotated[int | None, ID] = None  # As stored: the relationship that says it.
+    relationship: Annotated[int | None, replace(ID, always=False)] = None  # As stored: the relationship that says it.
 
     @property
     def about(self) -> str:

@@ -4,7 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, TypeVar
 
-from kgmem.domain.fields import ID, KEY, LABEL, MOMENT, NAME, PROPERTIES, SCOPE, TEXT, TIME, VERSION, Field, stored
+from kgmem.domain.fields import (
+    ID,
+    KEY,
+    LABEL,
+    MOMENT,
+    NAME,
+    PROPERTIES,
+    SCOPE,
+    SOURCE,
+    TEXT,
+    VALID_FROM,
+    VALID_TO,
+    VERSION,
+    Field,
+    stored,
+)
 from kgmem.domain.graph.embedding import Vector
 from kgmem.domain.space.place import Place
 
@@ -30,9 +45,9 @@ class Entity:
     text: Annotated[str | None, stored(TEXT)] = None
     embedding: Annotated[Vector | None, Field("vector")] = None
     place: Annotated[Place | None, stored(Field("place"))] = None
-    valid_from: Annotated[str | None, stored(TIME)] = None
-    valid_to: Annotated[str | None, stored(TIME)] = None
-    source: Annotated[str | None, stored(KEY)] = None
+    valid_from: Annotated[str | None, stored(VALID_FROM)] = None
+    valid_to: Annotated[str | None, stored(VALID_TO)] = None
+    source: Annotated[str | None, stored(SOURCE)] = None
     scope: Annotated[str, stored(SCOPE)] = ""
     version: Annotated[int | None, VERSION] = None  # In a statement: must be the stored one, else VersionConflict.
     id: Annotated[int | None, ID] = None

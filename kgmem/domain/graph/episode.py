@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-from kgmem.domain.fields import ID, KEY, MOMENT, NAME, PROPERTIES, SCOPE, TEXT, TIME, VERSION, Field, stored
+from kgmem.domain.fields import ID, KEY, MOMENT, NAME, PROPERTIES, SCOPE, SOURCE, TEXT, TIME, VERSION, Field, stored
 
 # About 200 tokens of English, so that a passage fits the 256 tokens of the default embedder.
 PASSAGE_CHARACTERS = 900
@@ -19,9 +19,11 @@ class Episode:
 
     text: Annotated[str, stored(TEXT, least=1)]
     # Without one, the hash of what it says, so that a repeated text is the same episode.
-    key: Annotated[str | None, stored(KEY, role="identity", doc="Left out: made from what the episode says.")] = None
+    key: Annotated[
+        str | None, stored(KEY, role="identity", always=True, doc="Left out: made from what the episode says.")
+    ] = None
     occurred_at: Annotated[str | None, stored(TIME)] = None
-    source: Annotated[str | None, stored(KEY)] = None
+    source: Annotated[str | None, stored(SOURCE)] = None
     session: Annotated[str | None, stored(KEY)] = None
     speaker: Annotated[str | None, stored(NAME)] = None
     title: Annotated[str | None, stored(NAME)] = None

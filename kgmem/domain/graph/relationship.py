@@ -12,8 +12,10 @@ from kgmem.domain.fields import (
     MOMENT,
     PROPERTIES,
     SCOPE,
+    SOURCE,
     TEXT,
-    TIME,
+    VALID_FROM,
+    VALID_TO,
     VERSION,
     stored,
 )
@@ -35,11 +37,11 @@ class Relationship:
     key: Annotated[str | None, stored(KEY, role="identity")] = None
     properties: Annotated[Mapping[str, Any], PROPERTIES] = field(default_factory=dict)
     text: Annotated[str | None, stored(TEXT)] = None
-    valid_from: Annotated[str | None, stored(TIME)] = None
-    valid_to: Annotated[str | None, stored(TIME)] = None
+    valid_from: Annotated[str | None, stored(VALID_FROM)] = None
+    valid_to: Annotated[str | None, stored(VALID_TO)] = None
     strength: Annotated[float | None, stored(FRACTION)] = None
     confidence: Annotated[float | None, stored(FRACTION)] = None
-    source: Annotated[str | None, stored(KEY)] = None
+    source: Annotated[str | None, stored(SOURCE)] = None
     scope: Annotated[str, stored(SCOPE)] = ""
     version: Annotated[int | None, replace(VERSION, role="known")] = None
     id: Annotated[int | None, ID] = None
