@@ -15,11 +15,10 @@ from kgmem.domain.errors import Forbidden
 from kgmem.domain.recall.question import Hops, Links, Question, Relation, Spot, What, When, Where, Why
 from kgmem_api.parsing import BodyParser
 from kgmem_api.problems import InvalidBody
-from kgmem_api.wire import answers
-from kgmem_api.wire.entities import EntityBatch, EntityStatement, entity_out
-from kgmem_api.wire.episodes import EpisodeBatch, EpisodeStatement, episode_out
+from kgmem_api.wire.entities import EntityBatch, EntityOut, EntityStatement, entity_out
+from kgmem_api.wire.episodes import EpisodeBatch, EpisodeOut, EpisodeStatement, episode_out
 from kgmem_api.wire.recall import RecallIn
-from kgmem_api.wire.relationships import RelationshipBatch, RelationshipStatement, relationship_out
+from kgmem_api.wire.relationships import RelationshipBatch, RelationshipOut, RelationshipStatement, relationship_out
 from kgmem_api.wire.sources import SourceBatch, source_out
 
 FREE = Key("k", "free", "write")
@@ -276,9 +275,9 @@ def test_k_is_1_to_1000(k: Any) -> None:
 @pytest.mark.parametrize(
     ("statement", "held"),
     [
-        (EntityStatement, answers.EntityOut),
-        (RelationshipStatement, answers.RelationshipOut),
-        (EpisodeStatement, answers.EpisodeOut),
+        (EntityStatement, EntityOut),
+        (RelationshipStatement, RelationshipOut),
+        (EpisodeStatement, EpisodeOut),
     ],
 )
 def test_an_answer_has_every_field_that_a_statement_has(statement: Any, held: Any) -> None:

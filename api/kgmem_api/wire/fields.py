@@ -127,13 +127,14 @@ Scope = Annotated[
         description="Whose memory it is: a path such as user/42. Left out: the key's scope, or shared by the graph.",
     ),
 ]
+TIME_FORM = "ISO 8601: 1969, 1969-07, 1969-07-20 or 1969-07-20T20:17:40Z."
 # Only its form is looked at here; the domain says which days exist.
 Time = Annotated[
     str,
     Field(
         max_length=LONGEST_TIME,
         pattern=r"^[+-]?\d{1,6}(-\d{2}(-\d{2}([T ]\d{2}:\d{2}.*)?)?)?$",
-        description="ISO 8601: 1969, 1969-07, 1969-07-20 or 1969-07-20T20:17:40Z.",
+        description=TIME_FORM,
     ),
 ]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from kgmem.domain.fields import Field as Declared
 from kgmem.domain.fields import FieldType, fields_of, stated_fields
-from kgmem_api.wire.fields import STRICT, From, PlaceField, Properties, Scope, Time, Value, Vector, own_scope
+from kgmem_api.wire.fields import STRICT, TIME_FORM, From, PlaceField, Properties, Scope, Time, Value, Vector, own_scope
 
 _SPAN = Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]], Field(min_length=2, max_length=2)]
 _STATED: Final[Mapping[FieldType, Any]] = {
@@ -127,7 +127,7 @@ def _needed(field: Declared, optional: Sequence[str]) -> Any:
         type_ |= None
     told = [Field(alias=field.wire)] if field.wire != field.name else []
     if field.doc:
-        told.append(Field(description=field.doc))
+        told.append(Field(description=f"{field.doc} {TIME_FORM}" if field.type == "time" else field.doc))
     for each in told:
         type_ = Annotated[type_, each]
     return Required[type_] if field.required and field.name not in optional else NotRequired[type_]
