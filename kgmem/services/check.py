@@ -11,7 +11,7 @@ from typing import Any
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.scope import visible_from
-from kgmem.domain.schema.schema import GraphSchema, Property, check_entity, check_relationship
+from kgmem.domain.schema.schema import GraphSchema, check_entity, check_relationship
 from kgmem.services.ports import Ports
 from kgmem.services.texts.remember import schema_of
 
@@ -63,7 +63,8 @@ class _Look:
         properties = {name: value for name, value in stated.items() if value is not None}
         for violation in check_entity(self._schema, True, label, properties):
             self._count(label, str(violation), entity.key)
-        self._unique((label, entity.scope), self._schema.properties_of(label), properties, entity.key)
+        for borne in dict.fromkeys((label, *(entity.labels or ()))):
+            self._unique((borne, entity.scope), self._schema.unique_of(borne), properties, entity.key)
 
     def at_relationship(self, item: Relationship) -> None:
         """Compare a relationship, with the labels of its ends."""
@@ -71,8 +72,7 @@ class _Look:
         example = f"{item.start} -{item.kind}-> {item.end}"
         for violation in check_relationship(self._schema, True, item.kind, *ends, item.properties):
             self._count(item.kind, str(violation), example)
-        if kind := self._schema.kinds.get(item.kind):
-            self._unique((item.kind, item.scope), kind.properties, item.properties, example)
+        self._unique((item.kind, item.scope), self._schema.unique_of_kind(item.kind), item.properties, example)
 
     def _label_of(self, key: str, scope: str) -> str | None:
         """Give the label of the entity that a scope sees under a key."""
@@ -80,14 +80,19 @@ class _Look:
         return seen[-1] if seen else None
 
     def _unique(
-        self, among: tuple[str, str], declared: Mapping[str, Property], properties: Mapping[str, Any], example: str
+        self, among: tuple[str, str], unique: Sequence[tuple[str, ...]], properties: Mapping[str, Any], example: str
     ) -> None:
         """Count values that another one of the same label (or kind) and scope has too."""
-        for name in (name for name in properties if name in declared and declared[name].unique):
-            told = json.dumps([*among, name, properties[name]], sort_keys=True, default=str)
+        for names in unique:
+            values = [properties.get(name) for name in names]
+            if None in values:
+                continue
+            told = json.dumps([*among, names, values], sort_keys=True, default=str)
             first = self._values.setdefault(blake2b(told.encode(), digest_size=16).digest(), example)
             if first != example:
-                self._count(among[0], f"{name} is unique, and another has the same value", f"{example}, {first}")
+                what = f"{names[0]} is unique" if len(names) == 1 else f"{', '.join(names)} are unique together"
+                same = "the same value" if len(names) == 1 else "the same values"
+                self._count(among[0], f"{what}, and another has {same}", f"{example}, {first}")
 
     def _count(self, of: str, what: str, example: str) -> None:
         text = f"{of}: {what}"

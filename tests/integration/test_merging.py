@@ -258,3 +258,12 @@ async def test_pairs_wait_for_review_until_somebody_decides(memory: Memory, grap
     assert await memory.propose_merges(graph, pairs) == 1  # What is told apart does not come back.
     await memory.merge_entities(graph, asked("a", "c"))
     assert not (await memory.merge_candidates(graph)).items
+
+
+async def test_a_pair_that_nobody_proposed_stays_apart_once_its_merge_is_undone(memory: Memory, graph: str) -> None:
+    same = {"name": "Neil Armstrong", "properties": {"born": 1930}}
+    await memory.put_entities(graph, [Entity("one", "Person", **same), Entity("another", "Person", **same)])
+    merged = await memory.merge_entities(graph, asked("one", "another"))
+    await memory.undo_merge(graph, merged.id, by="ada", reason="Namesakes.")
+    assert (await memory.find_duplicates(graph))[1] == 0
+    assert not (await memory.merge_candidates(graph)).items

@@ -66,11 +66,14 @@ async def test_each_scope_and_each_label_has_values_of_its_own(memory: Memory, l
         await memory.put_entities(library, [book("copy", "1", scope="user/1")])
     with pytest.raises(Conflict, match="among Atlas of one scope, and 'map'"):
         await memory.put_entities(library, [book("other", "1", label="Atlas")])
-    # One that is stated under another label keeps its id, and stays among those of its first label.
-    await memory.put_entities(library, [book("emma", "1", label="Atlas")])
+    # One that is stated under another label keeps its id, and is from then on among those of the other label.
+    with pytest.raises(Conflict, match="among Atlas of one scope, and 'map'"):
+        await memory.put_entities(library, [book("emma", "1", label="Atlas")])
+    await memory.put_entities(library, [book("emma", "2", label="Atlas")])
     assert (await memory.get_entity(library, "emma")).label == "Atlas"
-    with pytest.raises(Conflict, match="among Book of one scope, and 'emma'"):
-        await memory.put_entities(library, [book("other", "1")])
+    with pytest.raises(Conflict, match="among Atlas of one scope, and 'emma'"):
+        await memory.put_entities(library, [book("other", "2", label="Atlas")])
+    await memory.put_entities(library, [book("other", "1"), book("third", "2")])
 
 
 async def test_of_many_writers_of_one_value_one_gets_it(memory: Memory, library: str) -> None:

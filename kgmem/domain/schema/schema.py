@@ -4,7 +4,7 @@ A schema is merged from documents (see `from_mapping` for their shape): the onto
 graph's own. Merging only ever adds; whatever would mean two things is an error.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
@@ -113,10 +113,24 @@ class GraphSchema:
             found.update(self.labels[name].properties if name in self.labels else {})
         return _demanding(found, self.indexes.values(), self.line(label), of_relationships=False)
 
+    def unique_of(self, label: str) -> Sequence[tuple[str, ...]]:
+        """Give the properties that are unique, alone or together, among the entities that bear a label."""
+        line = self.line(label)
+        return _unique(self.properties_of(label), (i for i in self.indexes.values() if not set(line).isdisjoint(i.of)))
+
+    def unique_of_kind(self, kind: str) -> Sequence[tuple[str, ...]]:
+        """Give the properties that are unique, alone or together, among the relationships of a kind."""
+        return _unique(self.properties_of_kind(kind), (i for i in self.indexes.values() if kind in i.to))
+
     def properties_of_kind(self, kind: str) -> Mapping[str, Property]:
         """Give the properties declared for a kind of relationships."""
         held = self.kinds.get(kind)
         return _demanding(dict(held.properties if held else {}), self.indexes.values(), [kind], of_relationships=True)
+
+
+def _unique(held: Mapping[str, Property], indexes: Iterable[NamedIndex]) -> Sequence[tuple[str, ...]]:
+    single = [(name,) for name, declared in held.items() if declared.unique]
+    return list(dict.fromkeys([*single, *(index.properties for index in indexes if index.unique)]))
 
 
 def _demanding(

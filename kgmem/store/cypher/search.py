@@ -47,53 +47,68 @@ class Searcher:
                 mend="Ask with a vector that was made as those of the index were.",
                 type="ArgumentError",
             )
-        parts = []
-        for label in self._labels():
-            held = vector_of(self._stored(label)[0], index.dimension)
-            distance = f"({held}) {operator_of(index.similarity)} $1::text::{held.rpartition('::')[2]}"
-            parts.append(self._part("nearest_by_index", label, {"held": held, "distance": distance}, most))
+        held = vector_of(self._stored()[0], index.dimension)
+        distance = f"({held}) {operator_of(index.similarity)} $1::text::{held.rpartition('::')[2]}"
+        told = {"held": held, "distance": distance}
+        parts = self._parts("nearest_by_index", told, most)
         if not parts:
             return []
         await self.connection.execute(f"SET LOCAL hnsw.ef_search = {max(_EF, min(int(most), 1000))}")
         await self.connection.execute("SET LOCAL hnsw.iterative_scan = strict_order")
-        told = "[" + ",".join(repr(float(each)) for each in vector) + "]"
-        rows = await self._fetch(parts, "ASC", most, told)
+        asked = "[" + ",".join(repr(float(each)) for each in vector) + "]"
+        rows = await self._fetch(parts, "ASC", most, asked)
         likeness = _by_distance if index.similarity == "euclidean" else _by_angle
         return [(row["id"], likeness(row["rank"])) for row in rows if not math.isnan(row["rank"])]
 
     async def worded(self, query: str, most: int) -> _Found:
         """Give what has the words of a query, which may be Lucene's: "a phrase", +must, -not, prefix*, AND, OR, NOT."""
         asked = tsquery(query)
-        words = [(label, words_of(self._stored(label))) for label in self._labels()]
-        if not asked or not words:
+        parts = self._parts("worded_by_index", {"words": words_of(self._stored())}, most)
+        if not asked or not parts:
             return []
-        parts = [self._part("worded_by_index", label, {"words": held}, most) for label, held in words]
         return [(row["id"], row["rank"]) for row in await self._fetch(parts, "DESC", most, asked)]
 
-    def _part(self, name: str, label: Label, told: dict[str, str], most: int) -> str:
-        sql = self.layout.sql("cypher", name, label=label.age_name)
-        return f"({sql % {**told, 'seen': self._seen(label), 'most': int(most)}})"
+    def _parts(self, name: str, told: dict[str, str], most: int) -> list[str]:
+        """Give a part of the statement for each label's table, and one for nodes that bear a label without being in it.
+
+        No index on a property has those: they are read one by one.
+        """
+        labels = self._labels()
+        parts = []
+        for label in labels:
+            stays = " AND NOT kgmem.left_table(t.properties)" if label.kind == VERTEX else ""
+            sql = self.layout.sql("cypher", name, label=label.age_name)
+            parts.append(f"({sql % {**told, 'seen': self._seen(label.kind) + stays, 'most': int(most)}})")
+        if self.index.of:
+            tables = ",".join(str(int(label.id)) for label in labels)
+            others = self.layout.sql("cypher", "bears_further") % {"tables": tables}
+            sql = self.layout.sql("cypher", name, label="_ag_label_vertex")
+            parts.append(f"({sql % {**told, 'seen': self._seen(VERTEX) + others, 'most': int(most)}})")
+        return parts
 
     async def _fetch(self, parts: Sequence[str], order: str, most: int, asked: str) -> Sequence[asyncpg.Record]:
         joined = self.layout.sql("cypher", "best_of_parts") % {"parts": " UNION ALL ".join(parts), "order": order}
-        return cast(Sequence[asyncpg.Record], await self.connection.fetch(joined, asked, most))
+        names = [self._names()] if self.index.of else []
+        return cast(Sequence[asyncpg.Record], await self.connection.fetch(joined, asked, most, *names))
+
+    def _names(self) -> list[str]:
+        """Give the labels that the index is of, with those that descend from them."""
+        return sorted({name for each in self.index.of for name in self.layout.schema().with_descendants(each)})
 
     def _labels(self) -> list[Label]:
         labels, index = self.layout.labels, self.index
-        if index.to:
-            return [labels[EDGE, name] for name in index.to if (EDGE, name) in labels]
-        names = {name for each in index.of for name in self.layout.schema().with_descendants(each)}
-        return [labels[VERTEX, name] for name in sorted(names) if (VERTEX, name) in labels]
+        kind, names = (EDGE, index.to) if index.to else (VERTEX, self._names())
+        return [labels[kind, name] for name in names if (kind, name) in labels]
 
-    def _stored(self, label: Label) -> list[str]:
-        what = "relationship" if label.kind == EDGE else "entity"
+    def _stored(self) -> list[str]:
+        what = "relationship" if self.index.to else "entity"
         return [stored_name(name, what) for name in self.index.properties]
 
-    def _seen(self, label: Label) -> str:
+    def _seen(self, kind: int) -> str:
         if self.scopes is None:
             return ""
         numbers = ",".join(str(int(each)) for each in self.scopes)
-        table = f"{identifier(self.layout.index_name)}.{'edge' if label.kind == EDGE else 'item'}"
+        table = f"{identifier(self.layout.index_name)}.{'edge' if kind == EDGE else 'item'}"
         found = f"SELECT FROM {table} i WHERE i.id = t.id::text::bigint AND i.scope = ANY ('{{{numbers}}}'::integer[])"
         return f" AND EXISTS ({found})"
 

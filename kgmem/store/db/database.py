@@ -20,7 +20,7 @@ from kgmem.store.db.connection import Connection
 from kgmem.store.db.errors import RETRYABLE, translating
 from kgmem.store.db.pool import Pool
 from kgmem.store.db.shares import Shares
-from kgmem.store.db.unique_values import explain
+from kgmem.store.db.unique_values import explain, forget_stale
 
 T = TypeVar("T")
 Work = Callable[[asyncpg.Connection], Awaitable[T]]
@@ -204,10 +204,11 @@ class Database:
                     if attempt == _TRIES:
                         raise
                 except asyncpg.UniqueViolationError as error:
-                    told = await explain(connection, error)
-                    if told is None:
-                        raise
-                    raise told from error
+                    if attempt == _TRIES or not await forget_stale(connection, error):
+                        told = await explain(connection, error)
+                        if told is None:
+                            raise
+                        raise told from error
             await asyncio.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 - jitter, no secret
         raise DatabaseUnavailable("Too many writers met on the same items.", mend="Try again in a moment.")
 

@@ -7,7 +7,7 @@ import asyncpg
 
 from kgmem.domain.errors import Conflict, InvalidInput, KgmemError
 from kgmem.store.db.errors import translated
-from kgmem.store.db.unique_values import explain
+from kgmem.store.db.unique_values import explain, forget_stale
 
 Item = TypeVar("Item")
 _AT_ONCE = 1000
@@ -32,6 +32,9 @@ async def in_groups(
             if len(group) > 1:
                 half = len(group) // 2
                 waiting += [group[half:], group[:half]]
+                continue
+            if isinstance(error, asyncpg.UniqueViolationError) and await forget_stale(connection, error):
+                waiting.append(group)
                 continue
             reason = error if isinstance(error, KgmemError) else await _reason(connection, error)
             if reason is None:

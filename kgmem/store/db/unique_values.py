@@ -1,4 +1,8 @@
-"""Unique values: how an index reads properties, and what its refusal of values means to a caller."""
+"""Unique values: how an index reads properties, and what the refusal of values means to a caller.
+
+Values of relationships, and of what other AGE clients write, are refused by an index on the table of the label; those
+of nodes by the table `unique_value` of the graph, which has the values of all that bear a label.
+"""
 
 import json
 from collections.abc import Sequence
@@ -12,6 +16,7 @@ from kgmem.store.db.statements import statement
 
 UNIQUE = "kgmem_unique_"
 _FILE = "property_indexes"
+_OF_NODES = "unique_value_key"  # The index by which values of nodes are refused.
 _SHOWN = 100  # Characters of a value that an error shows.
 
 
@@ -43,6 +48,8 @@ def places(stored: Sequence[str]) -> dict[str, SQL]:
 async def explain(connection: asyncpg.Connection, error: asyncpg.UniqueViolationError) -> Conflict | None:
     """Give the Conflict that refused values amount to; None for the violation of another index."""
     graph, label, name = error.schema_name, error.table_name, error.constraint_name
+    if name == _OF_NODES:
+        return await _of_nodes(connection, error)
     if not name or not name.startswith(UNIQUE):
         return None
     told = await connection.fetchval(statement(_FILE, "described"), graph, name)
@@ -55,12 +62,50 @@ async def explain(connection: asyncpg.Connection, error: asyncpg.UniqueViolation
             sql = fill(statement(_FILE, "holder", graph=graph, label=label), places(stored))
             holder = await connection.fetchval(sql, values, scope)
             return taken(index["label"], names, ", ".join(values), [holder] if holder else [])
+    return _unknown()
+
+
+async def forget_stale(connection: asyncpg.Connection, error: asyncpg.UniqueViolationError) -> bool:
+    """Let go of a refused value of a node that no longer has it, since another AGE client wrote; say whether it was so.
+
+    What refused the value is written again then.
+    """
+    refused = _refused(error.detail or "") if error.constraint_name == _OF_NODES else None
+    if refused is None:
+        return False
+    graph = await connection.fetchval(statement("unique_values", "age_name"), error.schema_name)
+    if graph is None:
+        return False
+    sql = statement("unique_values", "forget_stale", index=error.schema_name or "", graph=graph)
+    return await connection.fetchval(sql, *refused) is not None
+
+
+async def _of_nodes(connection: asyncpg.Connection, error: asyncpg.UniqueViolationError) -> Conflict:
+    refused, index = _refused(error.detail or ""), error.schema_name or ""
+    rule = refused and await connection.fetchrow(statement("unique_values", "rule", index=index), refused[0])
+    if not refused or not rule:
+        return _unknown()
+    holder = await connection.fetchval(statement("unique_values", "holder", index=index), *refused)
+    return taken(rule["label"], rule["declared"], refused[1], [json.dumps(holder)] if holder else [])
+
+
+def _refused(detail: str) -> tuple[int, str, str | None] | None:
+    """Give rule, value and scope out of `Key (...)=(RULE, VALUE, SCOPE) already exists.`; None where it is unclear."""
+    _, _, rest = detail.partition(")=(")
+    rule, _, rest = rest.partition(", ")
+    values, scope = _values(f")=({rest}", 1)
+    return (int(rule), values[0], scope) if rule.isdecimal() and values else None
+
+
+def _unknown() -> Conflict:
     return Conflict("A value that is unique is taken.", mend="Give each its own; kgmem graph schema names them.")
 
 
 def taken(label: str, names: Sequence[str], value: str, keys: list[str]) -> Conflict:
     """Give the error for values (as agtype) that several want to have; `keys` (as agtype) names those that do."""
     plain = [_plain(key) for key in keys]
+    if len(names) > 1 and value.startswith("["):
+        value = value[1:-1]
     shown = value if len(value) <= _SHOWN else value[: _SHOWN - 3] + "..."
     who = " and ".join(map(repr, plain)) or "another one that is written at the same time"
     have = "both have" if len(plain) > 1 else "has"
@@ -81,18 +126,21 @@ def _listed(told: str | list[str]) -> list[str]:
 
 
 def _values(detail: str, count: int) -> tuple[list[str], str | None]:
-    """Give values and scope out of `Key (...)=(VALUE, SCOPE) already exists.`, each as agtype; None for no scope."""
+    """Give values and scope out of `Key (...)=(VALUE, SCOPE) already exists.`, each as agtype; None for no scope.
+
+    What an index has behind the scope, so that nodes which have left their label are no duplicates, is passed over.
+    """
     _, found, rest = detail.partition(")=(")
-    values: list[str] = []
-    for _ in range(count if found else 0):
+    parts: list[str] = []
+    for _ in range(count + 1 if found else 0):
         try:
             _, end = json.JSONDecoder().raw_decode(rest)
         except ValueError:  # A value that Postgres does not show whole, or a number that is no JSON.
             return [], None
-        values.append(rest[:end])
+        parts.append(rest[:end])
         rest = rest[end + 2 :]
-    scope = rest.rpartition(")")[0]
-    return values, None if scope == "null" else scope
+    scope = parts.pop() if parts else "null"
+    return parts, None if scope == "null" else scope
 
 
 def _plain(key: str) -> str:

@@ -53,6 +53,13 @@ CHECKS: Final[dict[str, Check]] = {
         repairable=False,
     ),
     "facts-differ": Check("relationships that are facts are not searchable as such, or otherwise than they say"),
+    "unique-values": Check("nodes hold a unique value that they do not have, or lack one that they have"),
+    "unique-doubled": Check(
+        "nodes have a unique value that another node of their label and scope has too",
+        "warning",
+        "Another AGE client wrote it: give one of the nodes another value. kgmem graph check names them.",
+        repairable=False,
+    ),
     # Texts and vectors.
     "passages-differ": Check("nodes or facts have other passages than their text makes"),
     "passages-gone": Check("passages belong to nothing"),

@@ -168,6 +168,7 @@ async def register_foreign_labels(connection: asyncpg.Connection, layout: Layout
         await connection.execute(layout.sql("layout", "register_label"), layout.age_name, name, kind, name)
     if foreign:
         await learn_labels(connection, layout)
+        await connection.execute(statement("unique_values", "watch"), layout.index_name, layout.age_name)
 
 
 async def know_labels(connection: asyncpg.Connection, layout: Layout, ids: Iterable[int]) -> None:

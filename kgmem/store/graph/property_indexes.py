@@ -1,7 +1,7 @@
 """Property indexes: what a schema declares as indexed or unique is an index on each label table that it is about.
 
 They stand on the expression with which AGE reads a property, so that every AGE client profits, and is held to unique
-values as well.
+values as well. A node that bears a label without being in its table is held to them by unique_rules.py.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,11 +14,13 @@ import orjson
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.domain.schema.index import NamedIndex
 from kgmem.domain.schema.schema import GraphSchema
-from kgmem.store.db.sql import SQL, compose, fill, join, literal, number
+from kgmem.store.db.sql import NOTHING, SQL, compose, fill, join, literal, number
 from kgmem.store.db.statements import statement
 from kgmem.store.db.unique_values import UNIQUE, access, places, taken
-from kgmem.store.graph.layout import EDGE, Label, Layout
+from kgmem.store.graph import unique_rules
+from kgmem.store.graph.layout import EDGE, VERTEX, Label, Layout
 from kgmem.store.graph.records import stored_name
+from kgmem.store.graph.unique_rules import UniqueRule
 
 _FILE = "property_indexes"
 _INDEXED = "kgmem_indexed_"
@@ -56,6 +58,7 @@ async def sync(
     Raises Conflict where values that shall be unique are not; if lenient, such an index is left out.
     """
     labels = list(labels)
+    await unique_rules.sync(connection, layout, expected_rules(schema), lenient=lenient)
     wanted = expected(labels, schema)
     starts = tuple(f"{start}{label.id}_" for label in labels for start in (UNIQUE, _INDEXED, _VECTORS, _WORDS))
     rows = await connection.fetch(statement(_FILE, "held"), layout.age_name)
@@ -71,12 +74,26 @@ def expected(labels: Iterable[Label], schema: GraphSchema) -> dict[str, Property
     return {index.name: index for label in labels for index in _declared(schema, label)}
 
 
+def expected_rules(schema: GraphSchema) -> list[UniqueRule]:
+    """Return what the schema declares as unique for labels, whether a node has such a label as its first or not."""
+    names = {*schema.labels, *(name for index in schema.indexes.values() for name in index.of)}
+    return [
+        UniqueRule(label, declared, tuple(stored_name(name, _kind_of(label)) for name in declared))
+        for label in sorted(names)
+        for declared in schema.unique_of(label)
+    ]
+
+
+def _kind_of(label: str) -> str:
+    return "episode" if label == EPISODE_LABEL else "entity"
+
+
 def _declared(schema: GraphSchema, label: Label) -> Iterator[PropertyIndex]:
     """Give what the schema declares for a label; a label has what its ancestors have."""
     if label.kind == EDGE:
         properties, what = schema.properties_of_kind(label.name), "relationship"
     else:
-        properties, what = schema.properties_of(label.name), "episode" if label.name == EPISODE_LABEL else "entity"
+        properties, what = schema.properties_of(label.name), _kind_of(label.name)
     for declared in properties.values():
         if declared.unique or declared.indexed:
             stored = stored_name(declared.name, what)
@@ -121,7 +138,9 @@ def operator_of(similarity: str) -> SQL:
 
 async def _make(connection: asyncpg.Connection, layout: Layout, index: PropertyIndex, *, lenient: bool) -> None:
     names = {"graph": layout.age_name, "label": index.label.age_name}
-    parts = places(index.stored)
+    # What has left the label of its table is no duplicate: its own id tells it apart.
+    left = SQL(", (CASE WHEN kgmem.left_table(properties) THEN id END)") if index.label.kind == VERTEX else NOTHING
+    parts = places(index.stored) | {"left": left}
     if index.start == UNIQUE:
         await connection.execute(statement(_FILE, "keep_writers_out", **names))
         double = await connection.fetchrow(fill(statement(_FILE, "duplicate", **names), parts))

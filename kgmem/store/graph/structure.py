@@ -18,7 +18,7 @@ from kgmem.domain.schema.schema import GraphSchema
 from kgmem.store.db.database import Database
 from kgmem.store.db.sql import NOTHING, SQL, compose, deparsed, fill, identifier, number
 from kgmem.store.db.statements import forget_statements, statement
-from kgmem.store.graph import property_indexes
+from kgmem.store.graph import property_indexes, unique_rules
 from kgmem.store.graph.catalog import PostgresCatalog, make_tables
 from kgmem.store.graph.checks import damage
 from kgmem.store.graph.layout import EDGE, Label, Layout, learn_labels, learn_subsystems, then_of
@@ -226,6 +226,8 @@ async def _compare_labels(
     for name, index in property_indexes.expected(layout.by_id.values(), schema).items():
         if name not in names and name not in aside:
             found.lacks("property-indexes", f"{index.label.name} ({', '.join(index.declared)})")
+    for missing in await unique_rules.missing(connection, layout, property_indexes.expected_rules(schema)):
+        found.lacks("property-indexes", missing)
 
 
 def _wanted(label: Label) -> tuple[tuple[str, bool], ...]:

@@ -12,6 +12,7 @@ from kgmem.domain.errors import DatabaseOutdated
 from kgmem.domain.integrity import Damage
 from kgmem.store.db.database import Database
 from kgmem.store.db.statements import statement
+from kgmem.store.graph import unique_rules
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.checks import damage, of_ids
 from kgmem.store.graph.layout import Layout, learn_labels
@@ -75,6 +76,7 @@ class Look:
         await self._attempt(("topics-unweighed",), self._topics)
         await self._attempt(("sequences",), self._sequences)
         await self._attempt(("left-indexes",), self._left_indexes)
+        await self._attempt(("unique-values", "unique-doubled"), self._unique_values)
         await self._search_indexes()
         await self._amcheck()
         return found
@@ -170,6 +172,10 @@ class Look:
             rows = await connection.fetch(statement("integrity", "set_aside"), self.found.layout.id)
             names = ", ".join(row["name"] for row in rows)
             self.found.others.append(damage("left-indexes", len(rows), names))
+
+    async def _unique_values(self, connection: asyncpg.Connection) -> None:
+        for check, ids in (await unique_rules.differing(connection, self.found.layout)).items():
+            self._add(check, ids)
 
     async def _search_indexes(self) -> None:
         layout, found = self.found.layout, self.found

@@ -9,6 +9,7 @@ import asyncpg
 
 from kgmem.domain.errors import KgmemError
 from kgmem.store.db.statements import statement
+from kgmem.store.graph import unique_rules
 from kgmem.store.graph.layout import Layout, lock_labels, register_foreign_labels
 from kgmem.store.graph.structure import make
 from kgmem.store.integrity import references
@@ -76,6 +77,8 @@ class Repair:
             await self._step("vector-index", partial(_execute, sql))
         if self.found.has("property-indexes"):
             await self._step("property-indexes", self._property_indexes)
+        elif self.found.has("unique-values"):
+            await self._step("unique-values", self._unique_values)
         if self.found.has("left-indexes"):
             aside = Aside(self.index.catalog)
             await self._whole("left-indexes", lambda: aside.build(self.layout.graph.name))
@@ -158,6 +161,9 @@ class Repair:
         # Read again: those of a node that was only missing from the index belong to it again by now.
         gone = await references.compare_list(connection, self.layout, "passages-gone")
         await drop_passages(connection, self.layout, gone)
+
+    async def _unique_values(self, connection: asyncpg.Connection) -> None:
+        await unique_rules.fill(connection, self.layout)
 
     async def _property_indexes(self, connection: asyncpg.Connection) -> None:
         await lock_labels(connection, self.layout)

@@ -53,12 +53,13 @@ async def merge(connection: asyncpg.Connection, passages: Passages, asked: Merge
     record["claims"] = await merge_claims.move(
         connection, layout, (locked.scope, asked.keep, asked.gone), record["moved"]
     )
+    # Before the one that stays gets its values, some of which may be unique.
+    await delete.delete_vertices(connection, layout, ENTITY, [locked.gone])
     vector = await given_vector(connection, layout, kept)
     await rewrite_entity(connection, passages, locked.kept, locked.stored[kept], locked.both.stored, vector=vector)
     record["contested"] = await merge_claims.keep_both(
         connection, passages, asked, (locked.stored[kept], locked.stored[gone]), locked.both.contested
     )
-    await delete.delete_vertices(connection, layout, ENTITY, [locked.gone])
     told = _told(asked, locked.both, counts)
     record["told"] = {name: getattr(told, name) for name in ("moved", "doubled", "dropped", "aliases", "filled")}
     record["told"]["contested"] = dict(told.contested)

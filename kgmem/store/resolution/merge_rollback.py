@@ -9,7 +9,7 @@ import orjson
 
 from kgmem.domain.errors import Conflict, NotFound
 from kgmem.domain.graph.entity import ENTITY, RELATIONSHIP
-from kgmem.domain.text.resolution import Merge
+from kgmem.domain.text.resolution import Merge, pair
 from kgmem.store.claims.verdict_projection import CONSENSUS
 from kgmem.store.graph.layout import Layout, know_labels, label_id, scope_ids
 from kgmem.store.graph.records import dumps
@@ -44,17 +44,18 @@ async def undo(connection: asyncpg.Connection, passages: Passages, asked: tuple[
     )
     stored = await read_vertices(connection, layout, [each["id"] for each in kept])
     await know_labels(connection, layout, [row["gone"]])
-    await _bring_back(connection, passages, row["gone"], record)
-    # The kept entity may have got another id with another label since.
-    await _move_back(connection, passages, (kept[0]["id"] if kept else row["kept"], row["gone"]), record)
-    await merge_claims.move_back(connection, layout, (row["kept_key"], row["gone_key"]), record)
+    # First, so that values which are unique are free for the one that comes back.
     if kept and kept[0]["id"] in stored:
         before = stored[kept[0]["id"]]
         vector = await given_vector(connection, layout, kept[0]["id"])
         await rewrite_entity(connection, passages, kept[0], before, _as_before(before, record), vector=vector)
+    await _bring_back(connection, passages, row["gone"], record)
+    # The kept entity may have got another id with another label since.
+    await _move_back(connection, passages, (kept[0]["id"] if kept else row["kept"], row["gone"]), record)
+    await merge_claims.move_back(connection, layout, (row["kept_key"], row["gone_key"]), record)
     ended = await connection.fetchrow(layout.sql("merge", "end_merge"), id_, by, reason)
-    names = (number, row["kept_key"], row["gone_key"])
-    await connection.execute(layout.sql("merge", "settle_pair"), *names, TWO_THINGS, by, reason)
+    names = pair(row["kept_key"], row["gone_key"])
+    await connection.execute(layout.sql("merge", "mark_pair"), number, *names, TWO_THINGS, by, reason)
     return as_merge(ended, scope)
 
 

@@ -1,5 +1,6 @@
 """Absorbing: bring the index in line with label tables that others wrote, or that it is rebuilt from."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from kgmem.domain.graph.scope import check_scope
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.domain.time.interval import ALWAYS, Interval
 from kgmem.store.db.codecs import range_of
+from kgmem.store.graph import unique_rules
 from kgmem.store.graph.layout import (
     EDGE,
     VERTEX,
@@ -30,6 +32,8 @@ from kgmem.store.write.passages import COPIED, Passages, drop_passages_of
 from kgmem.store.write.rows import entity_row, episode_row, fraction_of, valid_of
 from kgmem.store.write.vertices import CREATED, DELETED, UPDATED, existing, read_vertices
 from kgmem.turns import in_turns
+
+logger = logging.getLogger(__name__)
 
 StoredEdge = tuple[tuple[int, int], Mapping[str, Any]]  # The ends of an edge, and its properties.
 _PLAIN = (None,) * 7  # Of an item that is always valid: no source, times, place and further labels.
@@ -71,6 +75,7 @@ class Absorber:
         try:
             # Vertices first, since an edge of this batch may lead to a vertex of this batch.
             changed = await self.vertices(sorted(vertices), passages)
+            await self._fill_unique_values(sorted(vertices))
             if new and not self.anew:  # Edges that were there before the vertices they lead to; else they follow.
                 groups[EDGE] = sorted({*groups[EDGE], *await edges_at(self.connection, self.layout, new)})
             changed += await self.edges(groups[EDGE], passages)
@@ -78,6 +83,14 @@ class Absorber:
         except asyncpg.UniqueViolationError as error:
             raise asyncpg.SerializationError("another writer took a key at the same time") from error
         return changed
+
+    async def _fill_unique_values(self, ids: Sequence[int]) -> None:
+        """Take in the unique values of nodes that others wrote; who comes second stays without, and is reported."""
+        if self.anew or not ids:
+            return
+        doubled = await unique_rules.fill(self.connection, self.layout, ids)
+        if doubled:
+            logger.warning("foreign_values_not_unique graph=%s values=%d", self.layout.graph.name, doubled)
 
     async def catch_up(self, ids: Sequence[int], passages: Passages) -> None:
         """Index vertices and edges that others made and nobody has absorbed yet, with the vertices these lead to."""
@@ -273,6 +286,7 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
             await drop_passages_of(connection, layout, gone)
             await connection.execute(layout.sql("write", "delete_items"), gone)
             await connection.execute(layout.sql("group", "leave"), gone)
+            await unique_rules.fill(connection, layout, gone)
             await connection.execute(layout.sql("write", "change"), DELETED, kind, gone, [row["key"] for row in rows])
     # Behind the vertices, since now nobody makes an edge to them any more.
     joined = await connection.fetch(layout.sql("absorb", "edges_of"), [row["id"] for row in held])

@@ -35,6 +35,7 @@ CREATE UNIQUE INDEX claim_stated ON {index}.claim (topic, stated) WHERE known_to
 CREATE INDEX claim_topic ON {index}.claim (topic, id);
 CREATE INDEX claim_edge ON {index}.claim (edge) WHERE edge IS NOT NULL;
 CREATE INDEX claim_source ON {index}.claim (source, id);
+CREATE INDEX claim_episode ON {index}.claim (episode) WHERE episode IS NOT NULL;
 
 CREATE TABLE {index}.fact (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -110,6 +110,11 @@ ORDER BY %(distance)s LIMIT %(most)s
 SELECT t.id, ts_rank(%(words)s, a.asked, 1) AS rank FROM {graph}.{label} t, to_tsquery('simple', $1) AS a (asked)
 WHERE %(words)s @@ a.asked%(seen)s ORDER BY rank DESC, t.id LIMIT %(most)s
 
+-- name: bears_further
+ AND t.id IN (SELECT i.id::text::graphid FROM {index}.item i
+              WHERE i.labels IS NOT NULL AND i.labels && $3::text[]
+                AND (i.labels[1] = '' OR (i.id >> 48) <> ALL ('{%(tables)s}'::bigint[])))
+
 -- name: best_of_parts
 SELECT id, rank FROM (%(parts)s) AS part ORDER BY rank %(order)s, id LIMIT $2
 

@@ -1,6 +1,6 @@
 -- name: make_unique
 -- The property comes first, so that questions for its values use the index too.
-CREATE UNIQUE INDEX {made} ON {graph}.{label} (%(values)s, (%(scope)s)) NULLS NOT DISTINCT WHERE %(present)s
+CREATE UNIQUE INDEX {made} ON {graph}.{label} (%(values)s, (%(scope)s)%(left)s) NULLS NOT DISTINCT WHERE %(present)s
 
 -- name: make_plain
 CREATE INDEX {made} ON {graph}.{label} (%(values)s)
@@ -27,7 +27,8 @@ LOCK TABLE {graph}.{label} IN SHARE MODE
 -- name: duplicate
 SELECT %(shown)s AS value,
        (array_agg(ag_catalog.agtype_out(%(key)s)::text ORDER BY id))[1:2] AS keys
-FROM {graph}.{label} WHERE %(present)s GROUP BY %(values)s, %(scope)s HAVING count(*) > 1 LIMIT 1
+FROM {graph}.{label} WHERE %(present)s
+GROUP BY %(values)s, (%(scope)s)%(left)s HAVING count(*) > 1 LIMIT 1
 
 -- name: described
 SELECT obj_description(to_regclass(format('%I.%I', $1::text, $2::text)), 'pg_class')

@@ -202,8 +202,11 @@ WHERE scope = $1 AND id = $2 AND state = 1 RETURNING *
 UPDATE {index}.likeness SET state = $4, by = $5, reason = $6, at = now()
 WHERE scope = $1 AND (one, other) IN (($2, $3), ($3, $2))
 
--- name: told_apart
-SELECT one, other FROM {index}.likeness WHERE scope = $1 AND state = 2 AND (one = ANY ($2::text[]) OR other = ANY ($2::text[]))
+-- name: mark_pair
+-- Also of a pair that nobody had proposed: without a row it would be proposed again.
+INSERT INTO {index}.likeness (scope, one, other, evidence, parts, state, by, reason)
+VALUES ($1, $2, $3, 0, '{}', $4, $5, $6)
+ON CONFLICT (scope, one, other) DO UPDATE SET state = excluded.state, by = excluded.by, reason = excluded.reason, at = now()
 
 -- name: lead_label_starts
 UPDATE {graph}.{label} SET start_id = $1::graphid WHERE id = ANY ($3::graphid[]) AND start_id = $2::graphid
