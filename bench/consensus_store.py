@@ -1,7 +1,7 @@
 """What a new claim costs through the store, beside one indexed read of the same database; and a full run over it.
 
-Values of facts by 200 sources, written through the façade. Ours is Memory.claim of one new claim on a fact that is
-held: the claim, its fact weighed again, the property and the event, committed. The baseline is Memory.get_entity of the
+Values of facts by 200 sources, written through the façade. Ours is memory.claims.put of one new claim on a fact that is
+held: the claim, its fact weighed again, the property and the event, committed. The baseline is memory.entities.get of the
 same entity by its key: one look-up in the index, one in the label table. In turns, p50. Before that, claims in batches,
 and a full run over all of them, in which the graph changes only where a verdict does.
 """
@@ -29,7 +29,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         took = await _load(memory, rows, facts)
         yield alone("claims stored and weighed in batches", rows / took, "claims/s", "no raw way weighs claims")
         started = time.perf_counter()
-        await memory.weigh(GRAPH)
+        await memory.claims.compute_consensus(GRAPH)
         yield alone("full run", time.perf_counter() - started, "s", "consensus_speed measures it over arrays")
         ours, base = await _updates(memory, facts)
         yield compared("one new claim, p50", median(ours) * 1000, median(base) * 1000, "ms", at_most=5)
@@ -37,7 +37,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 
 async def _load(memory: Memory, rows: int, facts: int) -> float:
     chance = random.Random(1)
-    await memory.put_entities(GRAPH, [Entity(f"e{n}", name=f"e{n}") for n in range(facts)])
+    await memory.entities.put(GRAPH, [Entity(f"e{n}", name=f"e{n}") for n in range(facts)])
     claims = []
     for n in range(rows):
         fact, source = n % facts, chance.randrange(_SOURCES)
@@ -45,7 +45,7 @@ async def _load(memory: Memory, rows: int, facts: int) -> float:
         claims.append(ClaimStatement(f"s{source}", f"e{fact}", "size", value=fact if right else chance.randrange(10)))
     started = time.perf_counter()
     for at in range(0, rows, _BATCH):
-        await memory.claim(GRAPH, claims[at : at + _BATCH])
+        await memory.claims.put(GRAPH, claims[at : at + _BATCH])
     return time.perf_counter() - started
 
 
@@ -55,9 +55,9 @@ async def _updates(memory: Memory, facts: int) -> tuple[list[float], list[float]
     for n in range(_UPDATES):
         key = f"e{chance.randrange(facts)}"
         started = time.perf_counter()
-        await memory.get_entity(GRAPH, key)
+        await memory.entities.get(GRAPH, key)
         read = time.perf_counter()
-        await memory.claim(GRAPH, [ClaimStatement(f"new{n % 20}", key, "size", value=chance.randrange(10))])
+        await memory.claims.put(GRAPH, [ClaimStatement(f"new{n % 20}", key, "size", value=chance.randrange(10))])
         base.append(read - started)
         ours.append(time.perf_counter() - read)
     return ours, base

@@ -48,7 +48,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     """Give the rows a second of each idiom."""
     async with fresh_database() as url, memory_on(url) as memory, raw_connection(url) as raw:
         await tell_database(raw)
-        await memory.create_graph(GRAPH, schema=SCHEMA, space=None)
+        await memory.graphs.create(GRAPH, schema=SCHEMA, space=None)
         await raw.execute(_TABLES)
         batches = [_batch(number, rows) for number in range(TURNS)]
         for name, ours, theirs in (

@@ -128,16 +128,16 @@ _SLOW = {"aggregation over all", "groups over all", "the first 10 by name", "sho
 
 async def fill(memory: Memory, rows: int) -> None:
     """Write the graph."""
-    await memory.create_graph(GRAPH, schema=SCHEMA, space=None)
+    await memory.graphs.create(GRAPH, schema=SCHEMA, space=None)
     chance = random.Random(5)
     for first in range(0, rows, 2000):
         people = range(first, min(first + 2000, rows))
         told = [Entity(f"p{n}", "Person", f"Person {n}", {"uid": n, "age": chance.randrange(18, 99)}) for n in people]
-        await memory.put_entities(GRAPH, told)
+        await memory.entities.put(GRAPH, told)
     for first in range(0, rows, 2000):
         people = range(first, min(first + 2000, rows))
         known = [Relationship("KNOWS", f"p{n}", f"p{m}") for n in people for m in chance.sample(range(rows), 3)]
-        await memory.put_relationships(GRAPH, known)
+        await memory.relationships.put(GRAPH, known)
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
@@ -153,7 +153,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 
 async def compare(memory: Memory, raw: asyncpg.Connection, rows: int, *, age: bool = True) -> AsyncIterator[Figure]:
     """Give the figures of a graph that is filled."""
-    catalog: Any = memory.parts.graphs
+    catalog: Any = memory.ports.graphs
     engine = Engine(PostgresGraphs(catalog))
     for name, text, sql, bar, able in QUERIES:
         repeats = REPEATS if name not in _SLOW else 8

@@ -36,7 +36,7 @@ class Writes:
 
     def __init__(self, memory: Memory, raw: asyncpg.Connection) -> None:
         """Take the memory and a connection of AGE's."""
-        catalog: Any = memory.parts.graphs
+        catalog: Any = memory.ports.graphs
         self._engine = Engine(PostgresGraphs(catalog))
         self._raw = raw
         self._next = 0
@@ -66,7 +66,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     """Give the rows a second of each way to write."""
     async with fresh_database() as url, memory_on(url) as memory, raw_connection(url) as raw:
         await tell_database(raw)
-        await memory.create_graph(GRAPH, schema=SCHEMA, space=None)
+        await memory.graphs.create(GRAPH, schema=SCHEMA, space=None)
         writes = Writes(memory, raw)
         await writes.ours(_CREATE, writes.people(rows))
         await writes.by_age(_CREATE, writes.people(rows))

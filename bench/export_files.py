@@ -20,18 +20,18 @@ SHORT = 10_000
 async def measure(rows: int) -> AsyncIterator[Figure]:
     """Give rows a second of both."""
     async with temporary_home() as folder, memory_and_raw() as (memory, raw, _):
-        await memory.create_graph("bench_out")
-        await memory.import_files("bench_out", graph_files.write(folder, "csv", rows, 2 * rows))
+        await memory.graphs.create("bench_out")
+        await memory.imports.run("bench_out", graph_files.write(folder, "csv", rows, 2 * rows))
         name = await raw.fetchval("SELECT age_name::text FROM kgmem.graph WHERE name = 'bench_out'")
         settle()
         data, nodes = await copy_out(raw, name, "Person", "v")
         more, edges = await copy_out(raw, name, "KNOWS", "e")
         count = data.count(b"\n") + more.count(b"\n")
         started = time.perf_counter()
-        await memory.export_file("bench_out", folder / "all.jsonl")
+        await memory.exports.write("bench_out", folder / "all.jsonl")
         taken = time.perf_counter() - started
         yield compared("JSON Lines", count / taken, count / (nodes + edges), "rows/s", at_least=0.5)
         started = time.perf_counter()
-        await memory.export_file("bench_out", folder / "out.csv", ExportOptions(kind="entity"))
+        await memory.exports.write("bench_out", folder / "out.csv", ExportOptions(kind="entity"))
         taken = time.perf_counter() - started
         yield compared("CSV, nodes", rows / taken, rows / nodes, "rows/s", at_least=0.5)

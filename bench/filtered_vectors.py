@@ -81,10 +81,10 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     for each in sets:
         async with fresh_database() as url, memory_on(url) as memory, raw_connection(url) as raw:
             await tell_database(raw)
-            await memory.create_graph("filtered", space=EmbeddingSpace("bench", each.name, each.vectors.shape[1]))
+            await memory.graphs.create("filtered", space=EmbeddingSpace("bench", each.name, each.vectors.shape[1]))
             async with hnsw_set_aside(raw):
                 for batch in batches(each.entities(), 2000):
-                    await memory.put_entities("filtered", batch)
+                    await memory.entities.put("filtered", batch)
             await raw.execute("VACUUM ANALYZE")
             plain, _ = await _ask(memory, each, "label", None)
             for kind in ("label", "place", "time"):

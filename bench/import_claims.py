@@ -42,17 +42,17 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 async def _import(memory: Memory, name: str, file: Path, sources: list[str | None]) -> list[float]:
     """Import a file into a graph of its own, once for each source; gives the seconds of each import."""
     graph = f"bench_{name}"
-    await memory.create_graph(graph, schema=_SCHEMA)
+    await memory.graphs.create(graph, schema=_SCHEMA)
     for at in range(0, _ENTITIES, 1000):
-        await memory.put_entities(graph, [Entity(f"e{n}") for n in range(at, at + 1000)])
+        await memory.entities.put(graph, [Entity(f"e{n}") for n in range(at, at + 1000)])
     taken = []
     for source in sources:
         started = time.perf_counter()
-        result = await memory.import_files(graph, [file], ImportOptions(source=source))
+        result = await memory.imports.run(graph, [file], ImportOptions(source=source))
         taken.append(time.perf_counter() - started)
         if result.rejected:
             raise ValueError(f"{result.rejected} relationships were rejected: {result.rejections[:1]}.")
-    await memory.delete_graph(graph)
+    await memory.graphs.delete(graph)
     return taken
 
 

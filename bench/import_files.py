@@ -44,11 +44,11 @@ async def _labelled(memory: Memory, folder: Path, rows: int) -> Figure:
     for count in (1, len(LABELS)):
         files = graph_files.write_labelled(folder, rows, LABELS[:count], files=max(2, rows // _CHUNK))
         graph = f"bench_{count}_labels"
-        await memory.create_graph(graph)
+        await memory.graphs.create(graph)
         started = time.perf_counter()
-        await memory.import_files(graph, files)
+        await memory.imports.run(graph, files)
         rates[count] = rows / (time.perf_counter() - started)
-        await memory.delete_graph(graph)
+        await memory.graphs.delete(graph)
         for file in files:
             file.unlink()
     return compared(f"nodes of {len(LABELS)} labels, jsonl", rates[len(LABELS)], rates[1], "rows/s", at_least=0.9)
@@ -58,7 +58,7 @@ async def _measure(
     memory: Memory, raw: asyncpg.Connection, format_: str, files: tuple[Path, Path]
 ) -> AsyncIterator[Figure]:
     graph = f"bench_{format_}"
-    await memory.create_graph(graph)
+    await memory.graphs.create(graph)
     name = await raw.fetchval("SELECT age_name::text FROM kgmem.graph WHERE name = $1", graph)
     first = {}
     for file, what, label, kind in ((files[0], "nodes", "Person", "v"), (files[1], "edges", "KNOWS", "e")):
@@ -70,10 +70,10 @@ async def _measure(
     for file, what in ((files[0], "nodes"), (files[1], "edges")):
         again = await _seconds(memory, graph, file)
         yield compared(f"{what}, {format_}, again", again, first[what], "s", at_most=1.0)
-    await memory.delete_graph(graph)
+    await memory.graphs.delete(graph)
 
 
 async def _seconds(memory: Memory, graph: str, file: Path) -> float:
     started = time.perf_counter()
-    await memory.import_files(graph, [file])
+    await memory.imports.run(graph, [file])
     return time.perf_counter() - started

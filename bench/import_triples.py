@@ -26,9 +26,9 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         triples = graph_files.write_triples(path, rows)
         settle()
         parsed = _parse(path)
-        await memory.create_graph("bench_rdf")
+        await memory.graphs.create("bench_rdf")
         started = time.perf_counter()
-        await memory.import_files("bench_rdf", [path])
+        await memory.imports.run("bench_rdf", [path])
         taken = time.perf_counter() - started
         yield compared("N-Triples beside rdflib's parser", triples / taken, triples / parsed, "triples/s", at_least=1.5)
         name = await raw.fetchval("SELECT age_name::text FROM kgmem.graph WHERE name = 'bench_rdf'")

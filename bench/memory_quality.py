@@ -47,10 +47,10 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     async with fresh_database() as url, memory_on(url, embedder="minilm") as memory, raw_connection(url) as raw:
         await tell_database(raw)
         await need_bm25(raw)
-        await memory.create_graph(GRAPH)
+        await memory.graphs.create(GRAPH)
         for number, conversation in enumerate(conversations):
             await _store(memory, raw, number, conversation)
-        await memory.embed_waiting(GRAPH)
+        await memory.embeddings.run(GRAPH)
         asked = [
             (number, conversation, question)
             for number, conversation in enumerate(conversations)
@@ -97,7 +97,7 @@ async def _store(memory: Memory, raw: asyncpg.Connection, number: int, conversat
         for key, (speaker, text) in conversation.turns.items()
         if text.strip()
     ]
-    await memory.put_episodes(GRAPH, episodes)
+    await memory.episodes.put(GRAPH, episodes)
     await raw.execute(f"CREATE TABLE public.turns{number} (key text, body text)")
     bodies = [(episode.key, f"{episode.speaker}: {episode.text}") for episode in episodes]
     await raw.copy_records_to_table(f"turns{number}", schema_name="public", records=bodies)

@@ -43,7 +43,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     for name in _SETS if rows > SHORT else _SETS[:1]:
         asked = read(name)
         async with fresh_database() as url, memory_on(url, embedder="minilm") as memory:
-            await memory.create_graph(GRAPH)
+            await memory.graphs.create(GRAPH)
             await _store(memory, asked)
             scores = {way: await _score(memory, asked, question, rows) for way, question in _WAYS.items()}
         best = max(scores["words"].recall, scores["meaning"].recall)
@@ -64,12 +64,12 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 async def _store(memory: Memory, asked: QuestionSet) -> None:
     entities, facts, episodes = graph_of(asked.passages)
     for batch in batches(iter(entities), 2000):
-        await memory.put_entities(GRAPH, batch)
+        await memory.entities.put(GRAPH, batch)
     for batch in batches(iter(facts), 2000):
-        await memory.put_relationships(GRAPH, batch)
+        await memory.relationships.put(GRAPH, batch)
     for batch in batches(iter(episodes), 1000):
-        await memory.put_episodes(GRAPH, batch)
-    await memory.embed_waiting(GRAPH)
+        await memory.episodes.put(GRAPH, batch)
+    await memory.embeddings.run(GRAPH)
 
 
 async def _score(memory: Memory, asked: QuestionSet, way: Question, rows: int) -> _Score:

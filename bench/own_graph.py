@@ -32,37 +32,37 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     for name in _SETS if rows > SHORT else _SETS[:1]:
         asked = read(name)
         async with fresh_database() as url, memory_on(url, embedder="minilm", extractor_processes=2) as memory:
-            await memory.create_graph(GRAPH)
+            await memory.graphs.create(GRAPH)
             rate = await _store(memory, asked)
             yield compared(
                 f"{name}: passages read into the graph", rate, _bare(asked.passages), "passages/s", at_least=0.6
             )
-            stats = await memory.stats(GRAPH)
+            stats = await memory.graphs.stats(GRAPH)
             yield alone(
                 f"{name}: relationships a passage", stats.relationships / stats.episodes, "", "what the graph holds."
             )
-            await memory.embed_waiting(GRAPH)
+            await memory.embeddings.run(GRAPH)
             plain = await scored(memory, asked, Question(), rows)
             walked = await scored(memory, asked, Question(graph=Links(walk=True), recipe="multi_hop"), rows)
             told = f"{name}: recall@5 with the own graph (+-{walked.error:.1f}; all@5 {walked.whole:.0f})"
             bar = (plain.recall + _POINTS) / plain.recall
             yield compared(told, walked.recall, plain.recall, "%", at_least=bar)
-            await memory.connect(GRAPH)
+            await memory.similarity.link(GRAPH)
             alike = await scored(memory, asked, Question(graph=Links(walk=True), recipe="multi_hop"), rows)
             told = f"{name}: recall@5 with likenesses (+-{alike.error:.1f}; all@5 {alike.whole:.0f})"
             yield compared(told, alike.recall, walked.recall, "%", at_least=0.97)
 
 
 async def _store(memory: Memory, asked: QuestionSet) -> float:
-    await memory.read_waiting(GRAPH)
+    await memory.extraction.run(GRAPH)
     episodes = [
         Episode(f"{each.title}\n{each.text}", str(n), title=each.title, extract=True)
         for n, each in enumerate(asked.passages)
     ]
     started = time.perf_counter()
     for batch in batches(iter(episodes), 1000):
-        await memory.put_episodes(GRAPH, batch)
-    await memory.read_waiting(GRAPH)
+        await memory.episodes.put(GRAPH, batch)
+    await memory.extraction.run(GRAPH)
     return len(episodes) / (time.perf_counter() - started)
 
 

@@ -41,10 +41,10 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     ]
     texts = [each.text for each in episodes]
     async with fresh_database() as url, memory_on(url, extractor_processes=2) as memory:
-        await memory.create_graph("warm")
+        await memory.graphs.create("warm")
         await _read(memory, "warm", episodes[:4])
         before = _bare(texts)
-        await memory.create_graph("passages")
+        await memory.graphs.create("passages")
         rate = await _read(memory, "passages", episodes)
         bare = (before + _bare(texts)) / 2
         yield compared("passages read into the graph", rate, bare, "passages/s", at_least=_LEAST)
@@ -62,7 +62,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 async def _again(memory: Memory, graph: str, episodes: Sequence[Episode]) -> Figure:
     """Send and read texts again; gives what the graph holds then beside what it held."""
     first = await _size(memory, graph)
-    await memory.read_again(graph, [each.key or "" for each in episodes])
+    await memory.extraction.repeat(graph, [each.key or "" for each in episodes])
     await _read(memory, graph, episodes)
     name = f"{graph}: items after the same texts again"
     return compared(name, await _size(memory, graph), first, "items", at_most=1)
@@ -70,13 +70,13 @@ async def _again(memory: Memory, graph: str, episodes: Sequence[Episode]) -> Fig
 
 async def _read(memory: Memory, graph: str, episodes: Sequence[Episode]) -> float:
     started = time.perf_counter()
-    await memory.put_episodes(graph, episodes)
-    await memory.read_waiting(graph)
+    await memory.episodes.put(graph, episodes)
+    await memory.extraction.run(graph)
     return len(episodes) / (time.perf_counter() - started)
 
 
 async def _size(memory: Memory, graph: str) -> int:
-    stats = await memory.stats(graph)
+    stats = await memory.graphs.stats(graph)
     return stats.entities + stats.relationships + stats.episodes
 
 
@@ -90,10 +90,10 @@ def _bare(texts: Sequence[str]) -> float:
 
 async def _told(memory: Memory, graph: str, stream: Sequence[Episode]) -> set[tuple[object, ...]]:
     """Give what a graph tells of texts that come ten at a time, by names; these are spelled as the first text does."""
-    await memory.create_graph(graph)
+    await memory.graphs.create(graph)
     for at in range(0, len(stream), 10):
         await _read(memory, graph, stream[at : at + 10])
-    held = [each async for each in memory.export(graph, embeddings="none")]
+    held = [each async for each in memory.exports.items(graph, embeddings="none")]
     named = {each.key: (each.name or each.key).casefold() for each in held if isinstance(each, Entity)}
     told: set[tuple[object, ...]] = {(each.label, named[each.key]) for each in held if isinstance(each, Entity)}
     told |= {
@@ -103,7 +103,7 @@ async def _told(memory: Memory, graph: str, stream: Sequence[Episode]) -> set[tu
     }
     cursor = None
     while True:
-        page = await memory.facts(graph, FactFilter(limit=1000, cursor=cursor))
+        page = await memory.facts.list(graph, FactFilter(limit=1000, cursor=cursor))
         told |= {
             (named.get(f.subject, f.subject), f.predicate, str(f.value).casefold(), f.state, f.valid_from, f.valid_to)
             for f in page.items

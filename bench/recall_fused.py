@@ -2,7 +2,7 @@
 
 A graph of entities with words, a 384-d vector, a place and a year each, and five causal relationships to each. Each
 question has four words and a vector, a point, five years and an entity whose effects are asked for; where, when and why
-rank and do not filter. Ours is Memory.recall of 20 hits with all that they say. The baselines are raw statements over
+rank and do not filter. Ours is memory.recall of 20 hits with all that they say. The baselines are raw statements over
 the same rows, each giving 40 ids and nothing else: HNSW, BM25, the nearest points, the rows valid then, the effects to
 depth 2; the figure is held to the slowest of them, and to the floor: one statement that fuses HNSW 40 and BM25 40 by
 RRF and gives 20 ids. Besides, the same with the walk, and by how much the walk's time grows when the graph grows
@@ -80,7 +80,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         yield compared("the same beside the floor", ours.p50, floor.p50, "ms", at_most=3)
         (walked,) = await interleave(asked, _ours(memory, walk=True))
         yield compared(f"with the walk, p50 beside {name} alone", walked.p50, slowest.p50, "ms", at_most=6)
-        await memory.create_graph(_SMALL, space=SPACE)
+        await memory.graphs.create(_SMALL, space=SPACE)
         await _load(memory, raw, corpus, _SMALL, rows // _PART, into_plain=False)
         few = [each for each in asked if int(_effects(each.question)[1:]) < rows // _PART]
         large, small = await interleave(few, _ours(memory, walk=True), _ours(memory, graph=_SMALL, walk=True))
@@ -96,7 +96,7 @@ async def _load(
     async with hnsw_set_aside(raw):
         for places in batches(iter(range(rows)), 2000):
             batch = [corpus.row(at) for at in places]
-            await memory.put_entities(graph, [row.entity() for row in batch])
+            await memory.entities.put(graph, [row.entity() for row in batch])
             if into_plain:
                 await plain.copy(raw, plain.records(batch, places[0]))
     pairs = {(dice.randrange(rows), dice.randrange(rows)) for _ in range(rows * _DEGREE)}
@@ -105,7 +105,7 @@ async def _load(
             Relationship("CAUSES", f"e{start}", f"e{end}", strength=round(dice.uniform(0.05, 0.95), 2))
             for start, end in links
         ]
-        await memory.put_relationships(graph, stated)
+        await memory.relationships.put(graph, stated)
     if into_plain:
         await plain.make_indexes(raw)
     await raw.execute("VACUUM ANALYZE")

@@ -33,9 +33,9 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     async with temporary_home() as folder, memory_and_raw() as (memory, raw, _):
         await need_bm25(raw)
         for graph, count in zip(_GRAPHS, (rows, rows // _PART), strict=True):
-            await memory.create_graph(graph)
+            await memory.graphs.create(graph)
             for file in graph_files.write(folder, "csv", count, count * _DEGREE):
-                await memory.import_files(graph, [file])
+                await memory.imports.run(graph, [file])
                 file.unlink()
         await raw.execute("VACUUM ANALYZE")
         people = [(key, name) for key, _, name, _, _ in graph_files.people(rows // _PART)]

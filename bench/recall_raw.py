@@ -2,7 +2,7 @@
 
 A graph of entities with words and a 384-d vector each, all written through the façade; the same rows in a plain table
 with an HNSW (halfvec, ef_search 200) and a BM25 index. Each question has four words and a vector. Ours is
-Memory.recall of 20 hits: candidates of both arms, fusion, and the hits with all that they say. The baseline runs the
+memory.recall of 20 hits: candidates of both arms, fusion, and the hits with all that they say. The baseline runs the
 two index scans one after the other, each giving 20 ids and nothing else. p50 of interleaved repetitions. Also how many
 of the 20 truly nearest the vector arm finds, beside the raw index.
 """

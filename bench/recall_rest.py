@@ -41,4 +41,4 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         name = f"recall of {K} through REST, p50"
         figure = compared(name, ours.p50, base.p50, "ms")
         yield within(figure, 2 * base.p50 + 2, "<= 2 x baseline + 2 ms")
-        yield compared("the same beside Memory.recall", ours.p50, inside.p50, "ms")
+        yield compared("the same beside memory.recall", ours.p50, inside.p50, "ms")

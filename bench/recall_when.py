@@ -52,7 +52,7 @@ async def _load(memory: Memory, raw: asyncpg.Connection, corpus: Corpus) -> None
     at = 0
     async with hnsw_set_aside(raw):
         for batch in batches(corpus.rows(), 2000):
-            await memory.put_entities(GRAPH, [_entity(row, at + n) for n, row in enumerate(batch)])
+            await memory.entities.put(GRAPH, [_entity(row, at + n) for n, row in enumerate(batch)])
             records = [(at + n, *_years(at + n)) for n in range(len(batch))]
             await raw.executemany("INSERT INTO public.times SELECT $1, tstzrange($2, $3)", _instants(records))
             at += len(batch)
@@ -117,7 +117,7 @@ async def _known_at(memory: Memory, corpus: Corpus) -> AsyncIterator[Figure]:
     moment = iso(now())
     changed = [Entity(f"e{at}", text=f"changed {at}") for at in range(0, corpus.count, _CHANGED)]
     for at in range(0, len(changed), 2000):
-        await memory.put_entities(GRAPH, changed[at : at + 2000])
+        await memory.entities.put(GRAPH, changed[at : at + 2000])
 
     async def then(asked: Any) -> Any:
         text, vector, _ = asked

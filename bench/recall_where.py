@@ -49,7 +49,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         at = 0
         async with hnsw_set_aside(raw):
             for batch in batches(corpus.rows(), 2000):
-                await memory.put_entities(GRAPH, [row.entity() for row in batch])
+                await memory.entities.put(GRAPH, [row.entity() for row in batch])
                 await plain.copy(raw, plain.records(batch, at))
                 at += len(batch)
         await plain.make_indexes(raw)
@@ -72,7 +72,7 @@ def _pairs(memory: Memory, raw: asyncpg.Connection) -> list[tuple[str, Any, Any,
     def candidates(make: Callable[[Asked], Question]) -> Callable[[Asked], Awaitable[Any]]:
         async def ask(asked: Asked) -> Any:
             question = make(asked)
-            return await memory.parts.index.candidates(GRAPH, question, question.what.vector)
+            return await memory.ports.index.candidates(GRAPH, question, question.what.vector)
 
         return ask
 

@@ -1,7 +1,7 @@
 """How long causes, effects and paths take beside a raw recursive query over the same edges.
 
 A graph of 200k entities and five causal relationships to each, with strengths, all written through the façade. Ours is
-Memory.recall of the 20 strongest causes of an entity to depth 4, the effects of one, and the paths between two: walk,
+memory.recall of the 20 strongest causes of an entity to depth 4, the effects of one, and the paths between two: walk,
 order in time, noisy-or, and the hits with all that they say. The baseline is one recursive query over the same edges
 that multiplies strengths along simple paths in the order of time, and gives 20 ids; for paths the same walk as far as
 the end. p50 of interleaved repetitions. Besides, the effects of one entity that has 100,000.
@@ -73,13 +73,13 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 async def _load(memory: Memory, raw: asyncpg.Connection, rows: int) -> list[Asked]:
     dice = random.Random(1)
     for keys in batches(iter(range(rows)), _BATCH):
-        await memory.put_entities(GRAPH, [Entity(f"n{n}", "Event", f"Event {n}") for n in keys])
-    await memory.put_entities(GRAPH, [Entity("hub", "Event", "The hub")])
+        await memory.entities.put(GRAPH, [Entity(f"n{n}", "Event", f"Event {n}") for n in keys])
+    await memory.entities.put(GRAPH, [Entity("hub", "Event", "The hub")])
     pairs = [(dice.randrange(rows), dice.randrange(rows)) for _ in range(rows * _DEGREE)]
     for batch in batches(iter(sorted({pair for pair in pairs if pair[0] != pair[1]})), _BATCH):
-        await memory.put_relationships(GRAPH, [_link(dice, f"n{start}", f"n{end}") for start, end in batch])
+        await memory.relationships.put(GRAPH, [_link(dice, f"n{start}", f"n{end}") for start, end in batch])
     for ends in batches(iter(range(rows // 2)), _BATCH):
-        await memory.put_relationships(GRAPH, [_link(dice, "hub", f"n{end}") for end in ends])
+        await memory.relationships.put(GRAPH, [_link(dice, "hub", f"n{end}") for end in ends])
     await raw.execute("VACUUM ANALYZE")
     after: dict[int, int] = {}
     for start, end in pairs:

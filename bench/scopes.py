@@ -36,11 +36,11 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     async with memory_and_raw() as (memory, raw, _):
         async with hnsw_set_aside(raw):
             for batch in batches(iter(range(corpus.count)), 2000):
-                await memory.put_entities(GRAPH, [_entity(corpus, at) for at in batch])
+                await memory.entities.put(GRAPH, [_entity(corpus, at) for at in batch])
         for scope in chosen:
-            await memory.create_graph(f"alone{scope}", space=SPACE)
+            await memory.graphs.create(f"alone{scope}", space=SPACE)
             own = [_entity(corpus, at) for at in range(scope * EACH, (scope + 1) * EACH)]
-            await memory.put_entities(f"alone{scope}", own)
+            await memory.entities.put(f"alone{scope}", own)
         await raw.execute("VACUUM ANALYZE")
         asked = _questions(corpus, chosen)
 
@@ -65,12 +65,12 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 
 async def _sizes(memory: Memory, corpus: Corpus, large: int) -> AsyncIterator[Figure]:
     """Give the p50 of words in small graphs and in small scopes, beside that in large ones."""
-    await memory.create_graph("sizes")
+    await memory.graphs.create("sizes")
     for size in (*SMALL, large):
-        await memory.create_graph(f"size{size}")
+        await memory.graphs.create(f"size{size}")
         for part in batches(iter(range(size)), 1000):
-            await memory.put_entities(f"size{size}", [_long(corpus, at) for at in part])
-            await memory.put_entities("sizes", [_long(corpus, at, f"size/{size}") for at in part])
+            await memory.entities.put(f"size{size}", [_long(corpus, at) for at in part])
+            await memory.entities.put("sizes", [_long(corpus, at, f"size/{size}") for at in part])
     asked = [" ".join(_long(corpus, 7 * n % SMALL[0]).text.split()[n : n + 4]) for n in range(60)]
 
     def asking(graph: str, scope: str) -> Callable[[str], Awaitable[list[str]]]:

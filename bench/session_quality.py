@@ -52,10 +52,10 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     async with fresh_database() as url, memory_on(url, embedder="minilm") as memory, raw_connection(url) as raw:
         await tell_database(raw)
         await need_bm25(raw)
-        await memory.create_graph(GRAPH)
+        await memory.graphs.create(GRAPH)
         for number, each in enumerate(asked):
             await _store(memory, raw, number, each)
-        await memory.embed_waiting(GRAPH)
+        await memory.embeddings.run(GRAPH)
         for number, each in enumerate(asked):
             ranked = {recipe: await _ours(memory, each, recipe) for recipe in _RECIPES}
             ranked["BM25"] = await _words_alone(raw, number, each.text)
@@ -103,7 +103,7 @@ async def _store(memory: Memory, raw: asyncpg.Connection, number: int, asked: _A
         Episode(key=f"{session}:{at}", text=said, speaker="user", session=str(session), scope=asked.scope)
         for at, (session, said) in enumerate(turns)
     ]
-    await memory.put_episodes(GRAPH, episodes)
+    await memory.episodes.put(GRAPH, episodes)
     await raw.execute(f"CREATE TABLE public.said{number} (session integer, body text)")
     await raw.copy_records_to_table(f"said{number}", schema_name="public", records=turns)
     await raw.execute(

@@ -93,14 +93,14 @@ _NO_PATH = f"""
 async def measure(rows: int) -> AsyncIterator[Figure]:
     """Give the median of each query beside that of SQL."""
     async with fresh_database() as url, memory_on(url) as memory:
-        await memory.create_graph(GRAPH, space=None)
-        await memory.import_files(GRAPH, [_SAMPLE / "entities.jsonl", _SAMPLE / "relationships.jsonl"])
-        await memory.put_entities(GRAPH, [Entity(_ALONE, "Organization", "Stands alone")])
+        await memory.graphs.create(GRAPH, space=None)
+        await memory.imports.run(GRAPH, [_SAMPLE / "entities.jsonl", _SAMPLE / "relationships.jsonl"])
+        await memory.entities.put(GRAPH, [Entity(_ALONE, "Organization", "Stands alone")])
         async with raw_connection(url) as raw:
             labels = dict(await _labels(raw))
             async for figure in _compare(memory, raw, "sample", _PAIRS * 5, labels):
                 yield figure
-            await memory.delete_graph(GRAPH)
+            await memory.graphs.delete(GRAPH)
             await _fill(memory, rows)
             chance = random.Random(7)
             pairs = [(f"p{chance.randrange(rows)}", f"p{chance.randrange(rows)}") for _ in range(_REPEATS)]
@@ -110,16 +110,16 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 
 
 async def _fill(memory: Memory, rows: int) -> None:
-    await memory.create_graph(GRAPH, space=None)
+    await memory.graphs.create(GRAPH, space=None)
     chance = random.Random(5)
     names = [_ALONE, *(f"p{n}" for n in range(rows))]
     for first in range(0, rows, 2000):
-        await memory.put_entities(GRAPH, [Entity(key, "Person", key) for key in names[first : first + 2000]])
-    await memory.put_entities(GRAPH, [Entity(names[-1], "Person", names[-1])])
+        await memory.entities.put(GRAPH, [Entity(key, "Person", key) for key in names[first : first + 2000]])
+    await memory.entities.put(GRAPH, [Entity(names[-1], "Person", names[-1])])
     for first in range(0, rows, 2000):
         people = range(first, min(first + 2000, rows))
         known = [Relationship("KNOWS", f"p{n}", f"p{m}") for n in people for m in chance.sample(range(rows), 3)]
-        await memory.put_relationships(GRAPH, known)
+        await memory.relationships.put(GRAPH, known)
 
 
 async def _labels(raw: asyncpg.Connection) -> Sequence[tuple[str, str]]:

@@ -30,12 +30,12 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     """Give upserts a second: of new keys, of held keys, and of new keys by their own addresses."""
     corpus = Corpus(rows)
     async with fresh_database() as url, memory_on(url) as memory:
-        await memory.create_graph("quiet", space=None)
+        await memory.graphs.create("quiet", space=None)
         async with serving(url, memory, EMBEDDER="none") as door:
             for figure in _figures(door, corpus, "quiet", ""):
                 yield figure
     async with fresh_database() as url, memory_on(url, embedder="minilm") as memory:
-        await memory.create_graph("embedded")
+        await memory.graphs.create("embedded")
         async with serving(url, memory, EMBEDDER="minilm") as door:
             for figure in _figures(door, corpus, "embedded", ", default embedder"):
                 yield replace(figure, bar=None, holds=True)

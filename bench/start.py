@@ -76,9 +76,9 @@ async def _fill(home: Path, rows: int) -> None:
     """Make the data folder: a graph with entities and their vectors."""
     corpus = Corpus(rows)
     async with open_memory(Settings(home=home, embedder="none"), owner=True, migrating=True) as memory:
-        await memory.create_graph(GRAPH, space=SPACE)
+        await memory.graphs.create(GRAPH, space=SPACE)
         for batch in batches(corpus.rows(), 1000):
-            await memory.put_entities(GRAPH, [row.entity() for row in batch])
+            await memory.entities.put(GRAPH, [row.entity() for row in batch])
 
 
 def _serve(home: Path) -> ServerProcess:

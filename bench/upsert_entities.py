@@ -30,7 +30,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         settle()
         for turn, batch in enumerate(batches(corpus.rows(), BATCH)):
             entities, records = [row.entity() for row in batch], plain.records(batch, turn * BATCH)
-            works = [ours.of(memory.put_entities(GRAPH, entities)), base.of(plain.copy(raw, records))]
+            works = [ours.of(memory.entities.put(GRAPH, entities)), base.of(plain.copy(raw, records))]
             for work in works if turn % 2 else reversed(works):
                 await work
         yield compared("entities, batches", rows / ours.total, rows / base.total, "rows/s", at_least=0.4)

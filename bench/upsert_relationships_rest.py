@@ -35,7 +35,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     edges = _edges(rows, nodes)
     async with memory_and_raw() as (memory, raw, url):
         for keys in batches(iter(range(nodes)), 5000):
-            await memory.put_entities(GRAPH, [Entity(key=f"n{n}", label="Person", name=f"Node {n}") for n in keys])
+            await memory.entities.put(GRAPH, [Entity(key=f"n{n}", label="Person", name=f"Node {n}") for n in keys])
         await raw.execute("SELECT create_graph('bare'); SELECT create_elabel('bare', 'KNOWS')")
         await raw.execute("VACUUM ANALYZE")
         seconds, base = 0.0, Times()

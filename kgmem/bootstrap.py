@@ -130,7 +130,7 @@ async def open_worker(settings: Settings, *, report: Report = _silent) -> None:
 def _options(memory: Memory) -> WorkerOptions:
     """Give how a worker of this machine works: on its uploads too, where it can have any."""
     try:
-        return WorkerOptions(places=(memory.uploads.place,))
+        return WorkerOptions(places=(memory.imports.uploads.place,))
     except Unavailable as error:
         logger.warning("This worker imports no uploads: %s", error)
         return WorkerOptions()
@@ -143,7 +143,7 @@ async def _tending(memory: Memory) -> AsyncIterator[None]:
     async def tend() -> None:
         while not told_to_stop():
             try:
-                await memory.tend_uploads()
+                await memory.tasks.tend_uploads()
             except KgmemError as error:
                 logger.warning("The uploads could not be looked after; that is tried again: %s", error)
             await asyncio.sleep(_TENDED_EVERY)
@@ -159,28 +159,28 @@ async def _tending(memory: Memory) -> AsyncIterator[None]:
 def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
     """Give what a worker does for each task."""
     return {
-        "embed": memory.embed_waiting,
-        "reembed": memory.reembed,
-        "rebuild": memory.rebuild_index,
-        "absorb": memory.absorb_foreign_writes,
-        "embed_missing": memory.defer_missing_vectors,
-        "build_aside": memory.build_left_indexes,
-        "make_facts": memory.make_facts,
-        "facts_missing": memory.defer_missing_facts,
-        "weigh": memory.run_weigh,
-        "read": memory.read_waiting,
-        "reads_missing": memory.defer_unread,
-        "connect": memory.keep_connected,
-        "group": memory.keep_communities,
-        "summarize": memory.keep_summaries,
-        "summaries_missing": memory.defer_summaries,
-        "groups_missing": memory.defer_grouping,
-        "disconnect": memory.disconnect,
-        "connects_missing": memory.defer_connecting,
-        "import": memory.run_upload,
-        "undo_import": memory.run_undo,
-        "check_integrity": memory.run_integrity_check,
-        "integrity_due": memory.defer_integrity_checks,
+        "embed": memory.embeddings.run,
+        "reembed": memory.embeddings.reembed,
+        "rebuild": memory.index.rebuild,
+        "absorb": memory.index.sync,
+        "embed_missing": memory.tasks.queue_missing_vectors,
+        "build_aside": memory.tasks.build_deferred_indexes,
+        "make_facts": memory.tasks.index_facts,
+        "facts_missing": memory.tasks.queue_missing_facts,
+        "weigh": memory.tasks.compute_consensus,
+        "read": memory.extraction.run,
+        "reads_missing": memory.tasks.queue_extraction,
+        "connect": memory.tasks.update_similarity,
+        "group": memory.tasks.update_communities,
+        "summarize": memory.tasks.update_summaries,
+        "summaries_missing": memory.tasks.queue_summaries,
+        "groups_missing": memory.tasks.queue_communities,
+        "disconnect": memory.similarity.unlink,
+        "connects_missing": memory.tasks.queue_similarity,
+        "import": memory.tasks.run_upload,
+        "undo_import": memory.tasks.run_undo,
+        "check_integrity": memory.tasks.check_integrity,
+        "integrity_due": memory.tasks.queue_integrity_checks,
     }
 
 

@@ -15,7 +15,7 @@ async def to_networkx(memory: Memory, graph: str, *, scope: str | None = None) -
     edges are relationships with their `kind`. Episodes and sources are nodes that `kgmem_kind` marks. Raises NotFound.
     """
     builder = GraphBuilder()
-    await memory.export_file(graph, builder, ExportOptions(scope=scope))
+    await memory.exports.write(graph, builder, ExportOptions(scope=scope))
     return builder.graph
 
 
@@ -35,4 +35,4 @@ async def from_networkx(
     nodes whose keys are the same, NotFound.
     """
     check_graph(nx_graph)
-    return await memory.import_files(graph, [GraphOrigin(nx_graph)], options, progress=progress)
+    return await memory.imports.run(graph, [GraphOrigin(nx_graph)], options, progress=progress)

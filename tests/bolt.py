@@ -76,8 +76,8 @@ def kgmem_server(url: str) -> Iterator[Server]:
 async def _serve(url: str, started: "queue.Queue[Server | BaseException]", ended: threading.Event) -> None:
     try:
         async with opened_memory(url) as memory:
-            await memory.create_graph("tests", space=None)
-            _, key = await memory.create_key("tests", "admin")
+            await memory.graphs.create("tests", space=None)
+            _, key = await memory.keys.create("tests", "admin")
             async with serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address:
                 started.put(Server(f"bolt://{address}", "tests", "kgmem", key))
                 await asyncio.to_thread(ended.wait)

@@ -125,5 +125,5 @@ def network(name: str, seed: int = 7) -> tuple[list[str], list[Link]]:
 async def put(memory: Memory, graph: str, keys: Sequence[str], links: Sequence[Link], **begins: str) -> None:
     """Write entities, with the times at which some begin, and links between them."""
     entities = [Entity(key, "Event", key.title(), valid_from=begins.get(key)) for key in keys]
-    await memory.put_entities(graph, entities)
-    await memory.put_relationships(graph, [link.stated(n) for n, link in enumerate(links)])
+    await memory.entities.put(graph, entities)
+    await memory.relationships.put(graph, [link.stated(n) for n, link in enumerate(links)])

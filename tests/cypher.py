@@ -12,7 +12,7 @@ GRAPH = "world"
 
 def engine_of(memory: Memory) -> Engine:
     """An engine over the graphs of a memory."""
-    catalog: Any = memory.parts.graphs
+    catalog: Any = memory.ports.graphs
     return Engine(PostgresGraphs(catalog))
 
 

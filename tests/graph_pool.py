@@ -62,7 +62,7 @@ class GraphPool:
                 self._index._lexemes._looked.clear()
                 forget_statements(await connection.fetchval("SELECT kgmem_test.take($1, $2)", id_, name))
             else:
-                id_ = (await self.memory.create_graph(name)).id
+                id_ = (await self.memory.graphs.create(name)).id
                 if _NEW_EACH:
                     self._taken[name] = id_
                     return name

@@ -53,16 +53,16 @@ async def do(memory: Memory, graph: str, step: Step) -> None:
     """Do a step; links between what is not there are left out."""
     if step.act == "put":
         given = {"label": None, **step.told}
-        await memory.put_entities(graph, [Entity(step.key, scope=step.scope, **given)])
+        await memory.entities.put(graph, [Entity(step.key, scope=step.scope, **given)])
     elif step.act == "delete":
-        await memory.delete_entities(graph, [step.key], scope=step.scope)
+        await memory.entities.delete(graph, [step.key], scope=step.scope)
     elif step.act == "trust":
-        await memory.put_sources(graph, [Source("nasa", trust=step.told["trust"])])
+        await memory.sources.put(graph, [Source("nasa", trust=step.told["trust"])])
     else:
-        held = {(each.key, each.scope) for each in (await memory.list_entities(graph)).items}
+        held = {(each.key, each.scope) for each in (await memory.entities.list(graph)).items}
         if {(step.key, ""), (step.told["end"], "")} <= held:
-            await memory.put_relationships(graph, [Relationship("knows", step.key, step.told["end"])])
-    await memory.embed_waiting(graph)
+            await memory.relationships.put(graph, [Relationship("knows", step.key, step.told["end"])])
+    await memory.embeddings.run(graph)
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class Replay:
         """Keep a copy of what is held; gives the moment."""
         held: dict[tuple[str, str], Entity] = {}
         for scope in SCOPES:
-            page = await memory.list_entities(graph, scope=scope)
+            page = await memory.entities.list(graph, scope=scope)
             held |= {(each.scope, each.key): replace(each, embedding=None) for each in page.items}
         moment = now()
         self.states.append((moment, held))

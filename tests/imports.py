@@ -38,7 +38,7 @@ def statement(record: Record) -> Record:
 
 async def contents(memory: Memory, graph: str) -> list[bytes]:
     """Give all that a graph says, as lines in an order of their own."""
-    return sorted([dump(statement(record)) async for record in memory.export(graph)])
+    return sorted([dump(statement(record)) async for record in memory.exports.items(graph)])
 
 
 async def assert_same_contents(memory: Memory, graph: str, other: str) -> None:
@@ -66,7 +66,7 @@ async def assert_changes_tell_all(memory: Memory, graph: str) -> None:
     schema = await index_schema(memory, graph)
     await feed_settled(memory, graph)
     feed: list[Change] = []
-    while changes := await memory.changes(graph, after=feed[-1].id if feed else 0, limit=1000):
+    while changes := await memory.graphs.changes(graph, after=feed[-1].id if feed else 0, limit=1000):
         feed.extend(changes)
     (last,) = await query(memory, f"SELECT count(*) AS changes FROM {schema}.change")
     assert len(feed) == last["changes"]

@@ -83,7 +83,7 @@ async def assert_as_uninterrupted(memory: Memory, graph: str, whole: str) -> Non
     assert len(held) == len(expected), "something is held twice"
     await assert_index_matches_labels(memory, graph)
     await assert_changes_tell_all(memory, graph)
-    (done, *_), (other, *_) = await memory.imports(graph), await memory.imports(whole)
+    (done, *_), (other, *_) = await memory.imports.list(graph), await memory.imports.list(whole)
     told = ("state", "read", "created", "updated", "unchanged", "rejected", "linking", "kinds", "error")
     assert {name: getattr(done, name) for name in told} == {name: getattr(other, name) for name in told}
     assert await rejections(memory, graph, done.id) == await rejections(memory, whole, other.id)
@@ -93,12 +93,12 @@ async def assert_as_uninterrupted(memory: Memory, graph: str, whole: str) -> Non
 
 async def rejections(memory: Memory, graph: str, import_: int) -> list[Any]:
     """What an import rejected, in the order of the files."""
-    return sorted([each async for each in memory.import_rejections(graph, import_)], key=lambda r: (r.file, r.line))
+    return sorted([each async for each in memory.imports.rejections(graph, import_)], key=lambda r: (r.file, r.line))
 
 
 async def index_definitions(memory: Memory, graph: str) -> list[str]:
     """All indexes of a graph's tables, as texts without its name; those that are not valid say so."""
-    catalog: Any = memory.parts.graphs
+    catalog: Any = memory.ports.graphs
     layout = await catalog.layout(graph)
     rows = await query(
         memory,
@@ -113,7 +113,7 @@ async def index_definitions(memory: Memory, graph: str) -> list[str]:
 
 async def assert_nothing_left(memory: Memory, graph: str) -> None:
     """See that no import of a graph has left anything behind that only it needed."""
-    catalog: Any = memory.parts.graphs
+    catalog: Any = memory.ports.graphs
     layout = await catalog.layout(graph)
     for what in _LEFT:
         assert await query(memory, what, layout.id) == [], what

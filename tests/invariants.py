@@ -30,7 +30,7 @@ _EDGES = """
 
 async def assert_index_matches_labels(memory: Memory, graph: str) -> None:
     """Compare every vertex and edge in the label tables with its rows of the index, both ways."""
-    catalog: Any = memory.parts.graphs
+    catalog: Any = memory.ports.graphs
     catalog.forget(graph)
     layout: Layout = await catalog.layout(graph)
     async with catalog.database.connection() as connection, connection.transaction(isolation="repeatable_read"):

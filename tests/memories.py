@@ -159,7 +159,7 @@ async def new_graph(memory: Memory, name: str, **settings: Any) -> str:
     pool = None if settings else pool_of(memory)
     if pool:
         return await pool.take(name)
-    await memory.create_graph(name, **settings)
+    await memory.graphs.create(name, **settings)
     return name
 
 
@@ -169,25 +169,25 @@ async def let_go(memory: Memory, graph: str) -> None:
     if pool and pool.has(graph):
         await pool.give_back(graph)
     else:
-        await memory.delete_graph(graph)
+        await memory.graphs.delete(graph)
 
 
 def with_parts(memory: Memory, **changes: Any) -> Memory:
     """A memory with other parts over the same database and the same pool of graphs."""
-    changed = Memory(replace(memory.parts, **changes))
+    changed = Memory(replace(memory.ports, **changes))
     pool = pool_of(memory)
     return pool.serve(changed) if pool else changed
 
 
 async def index_schema(memory: Memory, graph: str) -> str:
     """The schema of a graph's index tables."""
-    catalog: Any = memory.parts.graphs
+    catalog: Any = memory.ports.graphs
     return str((await catalog.layout(graph)).index_name)
 
 
 async def query(memory: Memory, sql: str, *arguments: Any) -> list[Any]:
     """Ask the database of a memory by SQL."""
-    catalog: Any = memory.parts.graphs
+    catalog: Any = memory.ports.graphs
     async with catalog.database.connection() as connection:
         return list(await connection.fetch(sql, *arguments))
 
@@ -257,4 +257,4 @@ async def feed_settled(memory: Memory, graph: str) -> None:
 async def change_feed(memory: Memory, graph: str) -> list[Change]:
     """All of the change feed, once it tells all."""
     await feed_settled(memory, graph)
-    return list(await memory.changes(graph))
+    return list(await memory.graphs.changes(graph))

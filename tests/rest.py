@@ -22,7 +22,7 @@ class Door:
 
     async def key(self, right: Right, *, graph: str | None = None, scope: str = "") -> dict[str, str]:
         """Give the headers of a new key."""
-        _, secret = await self.memory.create_key("another", right, graph=graph, scope=scope)
+        _, secret = await self.memory.keys.create("another", right, graph=graph, scope=scope)
         return {"Authorization": f"Bearer {secret}"}
 
     async def people(self, *names: str, scope: str = "") -> None:

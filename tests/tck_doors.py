@@ -64,7 +64,7 @@ class Refused(Exception):
 
 
 async def _state(memory: Memory) -> State:
-    catalog: Any = memory.parts.graphs
+    catalog: Any = memory.ports.graphs
     return await state(catalog.database, await catalog.layout(GRAPH))
 
 

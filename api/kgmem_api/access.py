@@ -46,7 +46,7 @@ class Demand:
     async def __call__(self, request: Request) -> Access:
         """Give the access. Raises Unauthenticated, Forbidden, NotFound, and InvalidInput for unknown parameters."""
         memory: Memory = request.app.state.memory
-        key = await memory.authenticate(_secret(request))
+        key = await memory.keys.authenticate(_secret(request))
         context_of(request).watch(memory, key)
         graph = request.path_params.get("graph")
         if self.any_case and graph is not None:
@@ -73,7 +73,7 @@ async def _named(memory: Memory, key: Key, name: str) -> str:
     if key.graph is not None:
         return key.graph if key.graph.casefold() == name.casefold() else name
     try:
-        return (await memory.graph_named(name)).name
+        return (await memory.graphs.find(name)).name
     except NotFound:
         return name
 

@@ -50,7 +50,7 @@ class Context:
     def watch(self, memory: Memory, key: Key) -> None:
         """Note whose key the request bears, and stop the request when the key is no longer in force."""
         self.key = key
-        self.unwatch = memory.watch_key(key.id, lambda: self.stop(_over()))
+        self.unwatch = memory.keys.watch(key.id, lambda: self.stop(_over()))
 
     def leave(self) -> None:
         """Note that the request has ended."""

@@ -50,7 +50,7 @@ class Metrics:
 
     async def text(self, memory: Memory) -> bytes:
         """Give all figures as Prometheus reads them."""
-        figures = await memory.figures()
+        figures = await memory.server.metrics()
         for gauge, counts in (
             (self._jobs, figures.jobs),
             (self._connections, figures.connections),

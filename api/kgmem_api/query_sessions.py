@@ -58,13 +58,13 @@ class Sessions:
             raise Unavailable("The server is at its limit of open transactions.", mend="Try again in a moment.")
         self._of_key[key.id] += 1
         try:
-            leaving = memory.cypher_transaction(graph, mode=mode, scope=scope)
+            leaving = memory.transaction(graph, mode=mode, scope=scope)
             transaction = await leaving.__aenter__()
         except BaseException:
             self._left(key.id)
             raise
         id_ = secrets.token_hex(_ID_BYTES)
-        unwatch = memory.watch_key(key.id, lambda: self._bar(id_))
+        unwatch = memory.keys.watch(key.id, lambda: self._bar(id_))
         expires = time.time() + self._idle
         session = Session(id_, graph, key.id, mode, transaction, leaving, expires, unwatch)
         self._open[id_] = session

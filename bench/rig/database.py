@@ -105,7 +105,7 @@ async def raw_connection(url: str) -> AsyncIterator[asyncpg.Connection]:
 async def memory_and_raw() -> AsyncIterator[tuple[Memory, asyncpg.Connection, str]]:
     """Give a memory with an empty graph, a plain connection to the same database, and its URL."""
     async with fresh_database() as url, memory_on(url) as memory:
-        await memory.create_graph(GRAPH, space=SPACE)
+        await memory.graphs.create(GRAPH, space=SPACE)
         async with raw_connection(url) as raw:
             await tell_database(raw)
             yield memory, raw, url

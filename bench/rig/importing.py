@@ -28,9 +28,9 @@ async def import_apart(url: str, graph: str, files: list[Path]) -> dict[str, Any
 
 async def _import(url: str, graph: str, files: list[Path]) -> None:
     async with memory_on(url) as memory:
-        await memory.create_graph(graph)
+        await memory.graphs.create(graph)
         began = time.perf_counter()
-        result = await memory.import_files(graph, files)
+        result = await memory.imports.run(graph, files)
         seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _UNIT
     print(json.dumps({"peak": peak, "seconds": seconds, "created": result.created, "rejected": result.rejected}))

@@ -29,7 +29,7 @@ async def load(memory: Memory, raw: asyncpg.Connection, corpus: Corpus) -> None:
     at = 0
     async with hnsw_set_aside(raw):
         for batch in batches(corpus.rows(), 2000):
-            await memory.put_entities(GRAPH, [row.entity(placed=False) for row in batch])
+            await memory.entities.put(GRAPH, [row.entity(placed=False) for row in batch])
             await plain.copy(raw, plain.records(batch, at))
             at += len(batch)
     await plain.make_indexes(raw)

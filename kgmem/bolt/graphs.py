@@ -37,7 +37,7 @@ class MemoryBackend:
             raise Unauthenticated(
                 "Say who you are.", mend="Give an API key as the password, or as a bearer token; kgmem key create."
             )
-        return KeyCaller(self.memory, await self.memory.authenticate(credentials.secret), self.home)
+        return KeyCaller(self.memory, await self.memory.keys.authenticate(credentials.secret), self.home)
 
     def element_id(self, node: int) -> str:
         """Give the element id of a node by its id."""
@@ -63,11 +63,11 @@ class KeyCaller:
 
     async def check(self) -> None:
         """Raise Unauthenticated where the key was revoked or has expired."""
-        await self.memory.check_key(self.key.id)
+        await self.memory.keys.check(self.key.id)
 
     def watch(self, ended: Callable[[], None]) -> Callable[[], None]:
         """Call `ended` once when the key was revoked or has expired; returns what ends the watch."""
-        return self.memory.watch_key(self.key.id, ended)
+        return self.memory.keys.watch(self.key.id, ended)
 
     async def home(self, database: str | None) -> str:
         """Give the graph that is meant. Raises NotFound."""
@@ -75,7 +75,7 @@ class KeyCaller:
             return await self._named(database)
         if self.key.graph is not None:
             return self.key.graph
-        names = [graph.name for graph in await self.memory.graphs()]
+        names = [graph.name for graph in await self.memory.graphs.list()]
         for name in (database, self.usual, "neo4j", DEFAULT_GRAPH):
             if name in names:
                 return name
@@ -95,14 +95,14 @@ class KeyCaller:
             name = own if own.casefold() == database.casefold() else database
             self.key.demand("read", name)
             return name
-        return (await self.memory.graph_named(database)).name
+        return (await self.memory.graphs.find(database)).name
 
     async def begin(self, asked: Asked, *, alone: bool) -> "GraphTransaction":
         """Open a transaction on a graph, in the key's scope. Raises NotFound, Forbidden, InvalidInput."""
         graph = await self.home(asked.database)
         self.key.demand("read", graph)
         act_for(self.key.id, graph)
-        await self.memory.check_bookmarks(asked.bookmarks)
+        await self.memory.server.check_bookmarks(asked.bookmarks)
         may_write = self.key.right != "read"
         mode: Mode = "write" if asked.write and may_write else "read"
         transaction = GraphTransaction(self.memory, graph, self.key, asked, mode)
@@ -125,7 +125,7 @@ class GraphTransaction:
 
     async def open(self) -> None:
         """Keep what follows together until commit or rollback."""
-        self._leaving = self.memory.cypher_transaction(self.database, mode=self.mode, scope=self._scope)
+        self._leaving = self.memory.transaction(self.database, mode=self.mode, scope=self._scope)
         self._open = await self._leaving.__aenter__()
 
     @property
@@ -160,7 +160,7 @@ class GraphTransaction:
         if self._open is not None:
             await self._open.commit()
         await self._leave()
-        return await self.memory.bookmark()
+        return await self.memory.server.bookmark()
 
     async def rollback(self) -> None:
         """Undo what was written."""

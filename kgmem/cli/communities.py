@@ -23,9 +23,9 @@ def summarize(
 ) -> None:
     """Sum up an entity of exactly this scope, each sentence with the texts that say so; workers keep that up."""
     if known_at is None:
-        found = with_memory(lambda m: m.summarize(graph, key, scope=scope))
+        found = with_memory(lambda m: m.summaries.create(graph, key, scope=scope))
     else:
-        found = with_memory(lambda m: m.summary(graph, key, scope=scope, known_at=known_at))
+        found = with_memory(lambda m: m.summaries.get(graph, key, scope=scope, known_at=known_at))
     if as_json:
         print_json(found)
         return
@@ -46,7 +46,7 @@ def connect(
 ) -> None:
     """Join entities of one scope that are alike, now, and let workers keep that up."""
     if off:
-        parted = with_memory(lambda m: m.disconnect(graph))
+        parted = with_memory(lambda m: m.similarity.unlink(graph))
         if as_json:
             print_json({"parted": parted})
         else:
@@ -55,7 +55,7 @@ def connect(
     started = time.perf_counter()
     with NOTES.status(f"Comparing the entities of {graph}") as status:
         done = with_memory(
-            lambda m: m.connect(
+            lambda m: m.similarity.link(
                 graph, least=least, progress=lambda so_far: status.update(f"{so_far.compared:,} entities compared")
             )
         )
@@ -75,8 +75,8 @@ app = typer.Typer(help="Find, list and show the communities of a scope's entitie
 def find(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSON = False) -> None:
     """Find the communities of exactly this scope and sum them up, now, and let workers keep that up."""
     with NOTES.status(f"Finding communities in {graph}"):
-        done = with_memory(lambda m: m.group(graph, scope=scope))
-        with_memory(lambda m: m.keep_summaries(graph))
+        done = with_memory(lambda m: m.communities.detect(graph, scope=scope))
+        with_memory(lambda m: m.tasks.update_summaries(graph))
     if as_json:
         print_json(done)
         return
@@ -92,7 +92,7 @@ def list_(
     as_json: AsJSON = False,
 ) -> None:
     """List communities, the finest level and the largest first, with their most central members."""
-    page = with_memory(lambda m: m.communities(graph, scope=scope, level=level, limit=limit))
+    page = with_memory(lambda m: m.communities.list(graph, scope=scope, level=level, limit=limit))
     if as_json:
         print_json(list(page.items))
         return
@@ -112,8 +112,8 @@ def show(
     as_json: AsJSON = False,
 ) -> None:
     """Show a community with its most central members, and its summary once that is made."""
-    found = with_memory(lambda m: m.community(graph, community, scope=scope, limit=limit))
-    summary = with_memory(lambda m: m.community_summary(graph, community, scope=scope))
+    found = with_memory(lambda m: m.communities.get(graph, community, scope=scope, limit=limit))
+    summary = with_memory(lambda m: m.summaries.of_community(graph, community, scope=scope))
     if as_json:
         print_json({"community": found, "summary": summary})
         return
@@ -127,7 +127,7 @@ def show(
 @app.command()
 def drop(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSON = False) -> None:
     """Delete the communities of exactly this scope, and keep them no more."""
-    gone = with_memory(lambda m: m.ungroup(graph, scope=scope))
+    gone = with_memory(lambda m: m.communities.delete(graph, scope=scope))
     if as_json:
         print_json({"gone": gone})
     else:

@@ -53,7 +53,7 @@ def cypher(
     async def ask(memory: Memory) -> None:
         asked, given = text or "", parameters
         if named is not None:
-            found = memory.named_query(named)
+            found = memory.queries.get(named)
             asked, given = found.text, found.filled(parameters)
         started = time.perf_counter()
         answer = await memory.cypher(graph, asked, given, mode=mode, scope=scope, seconds=timeout)
@@ -74,7 +74,7 @@ def parameter(text: str) -> tuple[str, Any]:
 
 
 async def _named(memory: Memory) -> dict[str, NamedQuery]:
-    return dict(memory.named_queries())
+    return dict(memory.queries.all())
 
 
 def _text(query: str | None, file: Path | None) -> str:

@@ -68,7 +68,7 @@ class Shell:
 
     def learn(self) -> None:
         """Learn what the graph's labels and kinds are."""
-        stats = self.runner.run(self.memory.stats(self.graph))
+        stats = self.runner.run(self.memory.graphs.stats(self.graph))
         self.names = [*stats.labels, *stats.kinds]
 
     def completions(self, text: str) -> Sequence[str]:
@@ -84,14 +84,14 @@ class Shell:
 
 def _graph(shell: Shell, name: str) -> None:
     if name:
-        shell.runner.run(shell.memory.graph(name))
+        shell.runner.run(shell.memory.graphs.get(name))
         shell.graph = name
         shell.learn()
     note(f"Asking {shell.graph}.")
 
 
 def _graphs(shell: Shell, _rest: str) -> None:
-    for graph in shell.runner.run(shell.memory.graphs()):
+    for graph in shell.runner.run(shell.memory.graphs.list()):
         OUT.print(graph.name)
 
 
@@ -123,12 +123,12 @@ def _write(shell: Shell, word: str) -> None:
 
 
 def _queries(shell: Shell, _rest: str) -> None:
-    for name, query in shell.memory.named_queries().items():
+    for name, query in shell.memory.queries.all().items():
         OUT.print(f"{name}: {query.answers}", markup=False)
 
 
 def _named(shell: Shell, name: str) -> None:
-    query = shell.memory.named_query(name)
+    query = shell.memory.queries.get(name)
     known = {each.name for each in query.parameters}
     given = {key: value for key, value in shell.parameters.items() if key in known}
     started = time.perf_counter()

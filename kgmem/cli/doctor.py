@@ -40,7 +40,7 @@ def doctor(
     usable = not any(each.state == "problem" and each.area in {"database", "connection", "tables"} for each in findings)
     if deep and usable:
         with NOTES.status("Checking what is stored"):
-            reports = with_memory(lambda memory: memory.check_integrity(graph, repair=repair))
+            reports = with_memory(lambda memory: memory.index.check_integrity(graph, repair=repair))
     if as_json:
         told = [dataclasses.asdict(finding) for finding in findings]
         whole = {"findings": told, "reports": [dataclasses.asdict(report) for report in reports]} if deep else told

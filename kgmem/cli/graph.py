@@ -66,17 +66,17 @@ def create(
 async def _create(memory: Memory, name: str, settings: dict[str, Any], *, if_missing: bool) -> tuple[Graph, bool]:
     """Return the graph, and whether it was created. Raises Conflict unless it may exist."""
     try:
-        return await memory.create_graph(name, **settings), True
+        return await memory.graphs.create(name, **settings), True
     except Conflict:
         if not if_missing:
             raise
-        return await memory.graph(name), False
+        return await memory.graphs.get(name), False
 
 
 @app.command("list")
 def list_(as_json: AsJSON = False) -> None:
     """List all graphs."""
-    graphs = with_memory(lambda m: m.graphs())
+    graphs = with_memory(lambda m: m.graphs.list())
     if as_json:
         print_json([_told(graph) for graph in graphs])
         return
@@ -90,8 +90,8 @@ def list_(as_json: AsJSON = False) -> None:
 @app.command()
 def show(name: Name, as_json: AsJSON = False) -> None:
     """Show a graph's settings and how much it holds."""
-    graph = with_memory(lambda m: m.graph(name))
-    stats = with_memory(lambda m: m.stats(name))
+    graph = with_memory(lambda m: m.graphs.get(name))
+    stats = with_memory(lambda m: m.graphs.stats(name))
     if as_json:
         print_json({**_told(graph), "stats": stats})
         return
@@ -138,9 +138,9 @@ def schema(
         raise InvalidInput("A schema is extended or replaced, not both.", mend="Give --extend or --replace.")
     if file := extend or replace:
         stated = to_mapping(read_schema(file))
-        with_memory(lambda m: m.update_graph(name, schema=stated, replacing=replace is not None))
+        with_memory(lambda m: m.graphs.update(name, schema=stated, replacing=replace is not None))
         note(f"{'Replaced' if replace else 'Extended'} the schema of {name}.")
-    held = with_memory(lambda m: m.schema(name))
+    held = with_memory(lambda m: m.graphs.schema(name))
     if as_json:
         print_json(to_mapping(held))
         return
@@ -158,7 +158,7 @@ def schema(
 @app.command()
 def check(name: Name, as_json: AsJSON = False) -> None:
     """Compare a live graph with its schema; exit code 1 when it departs from it."""
-    departures = with_memory(lambda m: m.check_graph(name))
+    departures = with_memory(lambda m: m.graphs.check_schema(name))
     if as_json:
         print_json(list(departures))
     elif not departures:
@@ -179,7 +179,7 @@ def delete(
     """Delete a graph with all that it holds."""
     if not yes and not typer.confirm(f"Delete the graph {name} with all that it holds?", err=True):
         raise typer.Exit(1)
-    with_memory(lambda m: m.delete_graph(name))
+    with_memory(lambda m: m.graphs.delete(name))
     if as_json:
         print_json({"deleted": name})
     else:

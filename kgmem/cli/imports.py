@@ -40,7 +40,7 @@ def list_(
     as_json: AsJSON = False,
 ) -> None:
     """List the imports of a graph, the newest first."""
-    held = with_memory(lambda m: m.imports(graph, before=before, limit=limit))
+    held = with_memory(lambda m: m.imports.list(graph, before=before, limit=limit))
     if as_json:
         print_json(list(held))
         return
@@ -56,7 +56,7 @@ def list_(
 @app.command()
 def show(id_: Number, graph: GraphName = DEFAULT_GRAPH, as_json: AsJSON = False) -> None:
     """Show an import: its files and options, how far it is, what came of it."""
-    held = with_memory(lambda m: m.get_import(graph, id_))
+    held = with_memory(lambda m: m.imports.get(graph, id_))
     if as_json:
         print_json(held)
         return
@@ -109,7 +109,7 @@ def items(
     as_json: AsJSON = False,
 ) -> None:
     """List what an import created and changed, in its order."""
-    page = with_memory(lambda m: m.import_items(graph, id_, cursor=cursor, limit=limit))
+    page = with_memory(lambda m: m.imports.items(graph, id_, cursor=cursor, limit=limit))
     if as_json:
         print_json({"items": list(page.items), "cursor": page.cursor})
         return
@@ -130,11 +130,11 @@ def undo(
     as_json: AsJSON = False,
 ) -> None:
     """Take an import back out, but for what others have changed or built on since. Exit code 1 when something stays."""
-    held = with_memory(lambda m: m.get_import(graph, id_))
+    held = with_memory(lambda m: m.imports.get(graph, id_))
     asked = not (yes or dry_run or held.state == "undone")
     if dry_run or asked:
         with NOTES.status("Looking at what it brought"):
-            undone = with_memory(lambda m: m.undo_import(graph, id_, dry_run=True))
+            undone = with_memory(lambda m: m.imports.undo(graph, id_, dry_run=True))
     if asked:
         NOTES.print(_outcome(undone, would=True))
         if not typer.confirm(f"Take import {id_} back out of {graph}?", err=True):
@@ -161,7 +161,7 @@ def _undone(graph: str, id_: int) -> UndoResult:
             progress.update(task, completed=done, total=total)
 
         try:
-            return with_memory(lambda m: m.undo_import(graph, id_, progress=show))
+            return with_memory(lambda m: m.imports.undo(graph, id_, progress=show))
         except typer.Exit:  # Ctrl-C.
             note("Stopped. What was taken back stays so; the same command goes on from there.")
             raise
@@ -199,7 +199,7 @@ def _kept(undone: UndoResult) -> Table:
 
 async def _rejections(memory: Memory, graph: str, id_: int, limit: int) -> Sequence[Rejection]:
     found: list[Rejection] = []
-    async with aclosing(memory.import_rejections(graph, id_)) as rejections:
+    async with aclosing(memory.imports.rejections(graph, id_)) as rejections:
         async for rejection in rejections:
             found.append(rejection)
             if len(found) == limit:
@@ -210,7 +210,7 @@ async def _rejections(memory: Memory, graph: str, id_: int, limit: int) -> Seque
 async def _write_rejections(memory: Memory, graph: str, id_: int, output: str) -> int:
     count = 0
     with create_file(output) as stream:
-        async with aclosing(memory.import_rejections(graph, id_)) as rejections:
+        async with aclosing(memory.imports.rejections(graph, id_)) as rejections:
             async for rejection in rejections:
                 stream.write(orjson.dumps(rejection, option=orjson.OPT_APPEND_NEWLINE))
                 count += 1

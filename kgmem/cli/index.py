@@ -21,7 +21,7 @@ def rebuild(graph: GraphName, as_json: AsJSON = False) -> None:
     """Make the whole retrieval index anew from the label tables; vectors that still fit are kept."""
     started = time.perf_counter()
     with NOTES.status(f"Rebuilding the index of {graph}"):
-        stats = with_memory(lambda m: m.rebuild_index(graph))
+        stats = with_memory(lambda m: m.index.rebuild(graph))
     if as_json:
         print_json(stats)
         return
@@ -39,16 +39,16 @@ def embed(
 ) -> None:
     """Embed what waits for a vector, now, instead of leaving it to a worker."""
     if retry:
-        with_memory(lambda m: m.retry_refused(graph))
-    _embed(graph, lambda m, name, progress: m.embed_waiting(name, progress=progress), as_json)
-    if refused := with_memory(lambda m: m.stats(graph)).refused_by_embedder:
+        with_memory(lambda m: m.embeddings.retry_refused(graph))
+    _embed(graph, lambda m, name, progress: m.embeddings.run(name, progress=progress), as_json)
+    if refused := with_memory(lambda m: m.graphs.stats(graph)).refused_by_embedder:
         note(f"The embedder refused {refused:,} passages: kgmem index refused --graph {graph}")
 
 
 @app.command()
 def refused(graph: GraphName, as_json: AsJSON = False) -> None:
     """List the first 100 texts that the embedder refused, each with its reason; they are found by their words."""
-    passages = with_memory(lambda m: m.refused_passages(graph))
+    passages = with_memory(lambda m: m.embeddings.refused(graph))
     if as_json:
         print_json(list(passages))
         return
@@ -61,12 +61,12 @@ def refused(graph: GraphName, as_json: AsJSON = False) -> None:
 @app.command()
 def reembed(graph: GraphName, as_json: AsJSON = False) -> None:
     """Move a graph to the model of KGMEM_EMBEDDER; recall answers from the old one until all is there."""
-    _embed(graph, lambda m, name, progress: m.reembed(name, progress=progress), as_json)
+    _embed(graph, lambda m, name, progress: m.embeddings.reembed(name, progress=progress), as_json)
 
 
 def _embed(graph: str, work: Work, as_json: bool) -> None:
     async def use(memory: Memory) -> int:
-        stats = await memory.stats(graph)
+        stats = await memory.graphs.stats(graph)
         columns = (TextColumn("Embedding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=NOTES, transient=True) as progress:
             task = progress.add_task("embed", total=stats.waiting_for_vectors or stats.passages)

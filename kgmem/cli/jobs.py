@@ -26,7 +26,7 @@ def jobs(
     """List background jobs, newest first, and how long the oldest has waited."""
 
     async def ask(memory: Memory) -> tuple[Figures, Sequence[Job]]:
-        return await memory.figures(), await memory.jobs(graph=graph, status=status, limit=limit)
+        return await memory.server.metrics(), await memory.jobs.list(graph=graph, status=status, limit=limit)
 
     figures, found = with_memory(ask)
     if as_json:

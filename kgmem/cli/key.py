@@ -26,7 +26,7 @@ def create(
     if right not in {"read", "write", "admin"}:
         raise InvalidInput(f"There is no right {right!r}.", mend="Give read, write or admin.")
     wanted = cast("Literal['read', 'write', 'admin']", right)
-    key, secret = with_memory(lambda m: m.create_key(name, wanted, graph=graph, scope=scope, expires_at=expires))
+    key, secret = with_memory(lambda m: m.keys.create(name, wanted, graph=graph, scope=scope, expires_at=expires))
     if as_json:
         print_json({"key": secret, **_told(key)})
     else:
@@ -37,7 +37,7 @@ def create(
 @app.command("list")
 def list_(as_json: AsJSON = False) -> None:
     """List all API keys, without their secrets."""
-    keys = with_memory(lambda m: m.keys())
+    keys = with_memory(lambda m: m.keys.list())
     if as_json:
         print_json([_told(key) for key in keys])
         return
@@ -54,7 +54,7 @@ def revoke(
     as_json: AsJSON = False,
 ) -> None:
     """Revoke an API key; it ends within a second in every server."""
-    key = with_memory(lambda m: m.revoke_key(id_))
+    key = with_memory(lambda m: m.keys.revoke(id_))
     if as_json:
         print_json(_told(key))
     else:

@@ -67,20 +67,20 @@ async def _load(memory: Memory) -> None:
     """Load the sample graph unless it is there."""
     sample = read_sample(resource("sample") / SAMPLE, resource("graph_schema") / f"{SAMPLE}.toml")
     try:
-        held = await memory.graph(SAMPLE)
+        held = await memory.graphs.get(SAMPLE)
     except NotFound:
-        held = await memory.create_graph(SAMPLE, schema=sample.schema)
-    stats = await memory.stats(SAMPLE)
+        held = await memory.graphs.create(SAMPLE, schema=sample.schema)
+    stats = await memory.graphs.stats(SAMPLE)
     if stats.entities and stats.relationships and stats.episodes:
         note(f"The sample graph is there: {stats.entities} entities, {stats.relationships} relationships.")
     else:
         with _step("Loading the sample graph (the Apollo programme)"):
-            await memory.put_sources(SAMPLE, sample.sources)
-            await memory.put_entities(SAMPLE, sample.entities)
-            await memory.put_relationships(SAMPLE, sample.relationships)
-            await memory.put_episodes(SAMPLE, sample.episodes)
-            await memory.weigh(SAMPLE)
-    waiting = (await memory.stats(SAMPLE)).waiting_for_vectors
+            await memory.sources.put(SAMPLE, sample.sources)
+            await memory.entities.put(SAMPLE, sample.entities)
+            await memory.relationships.put(SAMPLE, sample.relationships)
+            await memory.episodes.put(SAMPLE, sample.episodes)
+            await memory.claims.compute_consensus(SAMPLE)
+    waiting = (await memory.graphs.stats(SAMPLE)).waiting_for_vectors
     if waiting and held.space:
         await _embed(memory, waiting)
 
@@ -90,16 +90,16 @@ async def _embed(memory: Memory, waiting: int) -> None:
     with Progress(*columns, console=NOTES, transient=True) as progress:
         task = progress.add_task("Embedding its texts", total=waiting)
         started = time.perf_counter()
-        done = await memory.embed_waiting(SAMPLE, progress=lambda n: progress.update(task, completed=n))
+        done = await memory.embeddings.run(SAMPLE, progress=lambda n: progress.update(task, completed=n))
     note(f"Embedded {done} texts ({time.perf_counter() - started:.1f} s).")
 
 
 async def _first_key(memory: Memory) -> str | None:
     """Make the first API key; None when there are keys already."""
-    held: list[Key] = list(await memory.keys())
+    held: list[Key] = list(await memory.keys.list())
     if held:
         return None
-    _, secret = await memory.create_key("first", "admin")
+    _, secret = await memory.keys.create("first", "admin")
     return secret
 
 
@@ -116,7 +116,7 @@ async def _ask(memory: Memory) -> None:
 
 async def _disagreements(memory: Memory) -> None:
     """Tell on what the sample's sources disagree, and who is believed."""
-    facts = (await memory.facts(SAMPLE, FactFilter(limit=1000))).items
+    facts = (await memory.facts.list(SAMPLE, FactFilter(limit=1000))).items
     open_ = [fact for fact in facts if len(fact.options) > 1]
     if not open_:
         return

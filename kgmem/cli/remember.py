@@ -80,9 +80,9 @@ async def _remember(
 
             if reading:
                 progress.update(task, description=f"Reading ({done.episodes} so far)")
-                done += await memory.read_waiting(graph, progress=told)
+                done += await memory.extraction.run(graph, progress=told)
             progress.update(task, description="Embedding")
-            await memory.embed_waiting(graph)
+            await memory.embeddings.run(graph)
     return stored, done
 
 
@@ -90,11 +90,11 @@ async def _put(memory: Memory, graph: str, batch: list[Episode | Document], *, e
     stored = Remembered()
     episodes = [each for each in batch if isinstance(each, Episode)]
     if episodes:
-        written = await memory.put_episodes(graph, episodes)
+        written = await memory.episodes.put(graph, episodes)
         stored += Remembered(written.created, written.updated, written.unchanged)
     for each in batch:
         if isinstance(each, Document):
-            stored += await memory.put_document(graph, each, extract=extract)
+            stored += await memory.episodes.put_document(graph, each, extract=extract)
     return stored
 
 
@@ -109,15 +109,15 @@ async def _would_bring(memory: Memory, graph: str, given: list[Episode | Documen
         for each in given
         for episode in ([each] if isinstance(each, Episode) else episodes_of(each, extract=True))
     ]
-    return list(await memory.would_bring(graph, episodes))
+    return list(await memory.extraction.preview(graph, episodes))
 
 
 async def _ensure(memory: Memory, graph: str) -> None:
     if graph == DEFAULT_GRAPH:
         try:
-            await memory.graph(graph)
+            await memory.graphs.get(graph)
         except NotFound:
-            await memory.create_graph(graph)
+            await memory.graphs.create(graph)
             note(f"Created the graph {graph}.")
 
 
@@ -172,9 +172,9 @@ async def _forget(
 ) -> Forgotten:
     wanted, cursor = list(keys), None
     while session is not None:
-        page = await memory.list_episodes(graph, scope=scope, session=session, cursor=cursor, limit=1000)
+        page = await memory.episodes.list(graph, scope=scope, session=session, cursor=cursor, limit=1000)
         wanted += [each.key for each in page.items if each.key and each.scope == scope]
         cursor = page.cursor
         if cursor is None:
             break
-    return await memory.forget(graph, wanted, scope=scope, dry_run=dry_run, erase=erase)
+    return await memory.episodes.forget(graph, wanted, scope=scope, dry_run=dry_run, erase=erase)

@@ -23,7 +23,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def find(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSON = False) -> None:
     """Look for entities of one scope that may be one thing, and put them on the list of pairs; nothing is merged."""
-    seen, waiting = with_memory(lambda memory: memory.find_duplicates(graph, scope=scope))
+    seen, waiting = with_memory(lambda memory: memory.resolution.find_duplicates(graph, scope=scope))
     if as_json:
         print_json({"entities": seen, "pairs": waiting})
         return
@@ -32,7 +32,7 @@ def find(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSO
 
 def pairs(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", limit: Limit = 50, as_json: AsJSON = False) -> None:
     """List the entities that may be one thing, the likeliest first."""
-    page = with_memory(lambda memory: memory.merge_candidates(graph, scope=scope, limit=limit))
+    page = with_memory(lambda memory: memory.resolution.candidates(graph, scope=scope, limit=limit))
     if as_json:
         print_json(page.items)
         return
@@ -52,7 +52,7 @@ def different(
     as_json: AsJSON = False,
 ) -> None:
     """Say that a pair is two things, for good."""
-    told = with_memory(lambda memory: memory.tell_apart(graph, pair, by=by, reason=reason, scope=scope))
+    told = with_memory(lambda memory: memory.resolution.reject(graph, pair, by=by, reason=reason, scope=scope))
     if as_json:
         print_json(told)
         return
@@ -71,7 +71,7 @@ def merge(
 ) -> None:
     """Make two entities one: relationships, claims and names of the second move to the first."""
     asked = MergeAsked(keep, gone, by, reason, scope, dry_run)
-    merged = with_memory(lambda memory: memory.merge_entities(graph, asked))
+    merged = with_memory(lambda memory: memory.resolution.merge(graph, asked))
     if as_json:
         print_json(merged)
         return
@@ -80,7 +80,7 @@ def merge(
 
 def merges(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", limit: Limit = 50, as_json: AsJSON = False) -> None:
     """List merges, undone ones too, the newest first."""
-    found = with_memory(lambda memory: memory.merges(graph, scope=scope, limit=limit))
+    found = with_memory(lambda memory: memory.resolution.merges(graph, scope=scope, limit=limit))
     if as_json:
         print_json(found)
         return
@@ -100,7 +100,7 @@ def unmerge(
     as_json: AsJSON = False,
 ) -> None:
     """Undo a merge: both entities are there again, each with what it had."""
-    undone = with_memory(lambda memory: memory.undo_merge(graph, merge, by=by, reason=reason, scope=scope))
+    undone = with_memory(lambda memory: memory.resolution.undo_merge(graph, merge, by=by, reason=reason, scope=scope))
     if as_json:
         print_json(undone)
         return
@@ -135,7 +135,7 @@ def list_(
     as_json: AsJSON = False,
 ) -> None:
     """List the contested facts of predicates that the schema marks critical."""
-    page = with_memory(lambda memory: memory.review_queue(graph, scope=scope, limit=limit))
+    page = with_memory(lambda memory: memory.adjudications.queue(graph, scope=scope, limit=limit))
     if as_json:
         print_json(page.items)
         return
@@ -195,7 +195,7 @@ def undo(
     as_json: AsJSON = False,
 ) -> None:
     """Take a decision back."""
-    ruled = with_memory(lambda memory: memory.undo_decision(graph, decision, by=by, reason=reason, scope=scope))
+    ruled = with_memory(lambda memory: memory.adjudications.undo(graph, decision, by=by, reason=reason, scope=scope))
     if as_json:
         print_json(ruled)
         return
@@ -211,7 +211,7 @@ def trail(
     as_json: AsJSON = False,
 ) -> None:
     """List the audit trail: every decision, by whom and why, the newest first."""
-    found = with_memory(lambda memory: memory.decisions(graph, scope=scope, limit=limit))
+    found = with_memory(lambda memory: memory.adjudications.list(graph, scope=scope, limit=limit))
     if as_json:
         print_json(found)
         return
@@ -234,7 +234,7 @@ def _decide(
     by, reason, value = told
     graph, scope = where
     ruling = Ruling(action, facts, by, reason, value, dry_run=dry_run)
-    ruled = with_memory(lambda memory: memory.decide(graph, ruling, scope=scope))
+    ruled = with_memory(lambda memory: memory.adjudications.create(graph, ruling, scope=scope))
     if as_json:
         print_json(ruled)
         return

@@ -138,7 +138,7 @@ def import_(
     _tell_skipped(skipped)
     try:
         with _import_progress() as progress:
-            result = with_memory(lambda memory: memory.import_files(graph, given, options, progress=progress))
+            result = with_memory(lambda memory: memory.imports.run(graph, given, options, progress=progress))
     except typer.Exit as stopped:
         if stopped.exit_code == _INTERRUPTED and not dry_run:
             note("Stopped. What is stored stays; the same command with --resume goes on from there.")
@@ -198,7 +198,7 @@ def export(
     given = target(output, database, user)
     with NOTES.status("Writing") as status:
         result = with_memory(
-            lambda memory: memory.export_file(
+            lambda memory: memory.exports.write(
                 graph, given, options, progress=lambda done: status.update(f"Writing: {done:,} records")
             )
         )

@@ -41,7 +41,7 @@ def conflicts(
     as_json: AsJSON = False,
 ) -> None:
     """List the facts that sources disagree on and nothing decides."""
-    page = with_memory(lambda memory: memory.conflicts(graph, scope=scope, limit=limit))
+    page = with_memory(lambda memory: memory.facts.conflicts(graph, scope=scope, limit=limit))
     if as_json:
         print_json(page.items)
         return
@@ -53,13 +53,13 @@ async def _found(
 ) -> list[Explanation]:
     key, predicate = asked
     if key.isdecimal() and predicate is None:
-        return [await memory.why(graph, int(key), scope=scope, known_at=known_at)]
-    page = await memory.facts(graph, FactFilter(scope, key, predicate, known_at=known_at, limit=20))
+        return [await memory.facts.explain(graph, int(key), scope=scope, known_at=known_at)]
+    page = await memory.facts.list(graph, FactFilter(scope, key, predicate, known_at=known_at, limit=20))
     if not page.items:
         raise NotFound(
             f"Nothing was weighed of {' '.join(filter(None, asked))}.", mend="Ask kgmem recall for the fact's id."
         )
-    return [await memory.why(graph, fact.id, scope=scope, known_at=known_at) for fact in page.items]
+    return [await memory.facts.explain(graph, fact.id, scope=scope, known_at=known_at) for fact in page.items]
 
 
 def tell(why: Explanation) -> None:

@@ -20,7 +20,7 @@ def withdraw(
 ) -> None:
     """Take claims of exactly one scope back, with the relationships that only they state."""
     done = with_memory(
-        lambda memory: memory.withdraw_claims(
+        lambda memory: memory.claims.withdraw(
             graph, claims or (), source=source, episode=episode, scope=scope, dry_run=dry_run
         )
     )

@@ -80,8 +80,8 @@ def pool_in_use(memory: Memory, request: pytest.FixtureRequest) -> GraphPool | N
 @pytest.fixture
 async def door(memory: Memory, settings: Settings, pool_in_use: GraphPool | None) -> AsyncIterator[Door]:
     """The REST door to a memory with one graph, `main`, and an admin's key."""
-    await (pool_in_use.take("main") if pool_in_use else memory.create_graph("main"))
-    _, secret = await memory.create_key("tests", "admin")
+    await (pool_in_use.take("main") if pool_in_use else memory.graphs.create("main"))
+    _, secret = await memory.keys.create("tests", "admin")
     app = create_app(memory, settings=settings)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://kgmem") as client:

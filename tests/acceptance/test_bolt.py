@@ -18,7 +18,7 @@ from kgmem.memory import Memory
 
 @pytest.fixture
 async def address(memory: Memory) -> AsyncIterator[str]:
-    await memory.create_graph("main")
+    await memory.graphs.create("main")
     async with serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as bound:
         yield bound
 
@@ -33,7 +33,7 @@ class Opened:
     async def driver(
         self, right: Right = "write", *, scheme: str = "bolt", graph: str | None = None, scope: str = ""
     ) -> AsyncIterator[neo4j.AsyncDriver]:
-        _, secret = await self.memory.create_key("bolt", right, graph=graph, scope=scope)
+        _, secret = await self.memory.keys.create("bolt", right, graph=graph, scope=scope)
         async with neo4j.AsyncGraphDatabase.driver(f"{scheme}://{self.address}", auth=("kgmem", secret)) as driver:
             yield driver
 
@@ -72,7 +72,7 @@ async def test_what_a_driver_writes_is_what_it_and_kgmem_read(bolt: Opened, memo
             ["Neil"]
         ]
         assert (await rows(driver, "MATCH (n) WHERE id(n) = $id RETURN n.name", id=number)) == [["Neil"]]
-    assert (await memory.get_entity("main", "neil")).name == "Neil"
+    assert (await memory.entities.get("main", "neil")).name == "Neil"
 
 
 async def test_a_transaction_keeps_all_or_nothing(bolt: Opened) -> None:
@@ -122,8 +122,8 @@ async def test_a_read_session_and_a_key_that_may_only_read_write_nothing(bolt: O
 
 
 async def test_graphs_are_databases_and_a_key_of_one_sees_no_other(bolt: Opened, memory: Memory) -> None:
-    await memory.create_graph("other")
-    await memory.put_entities("other", [Entity(key="x")])
+    await memory.graphs.create("other")
+    await memory.entities.put("other", [Entity(key="x")])
     async with bolt.driver() as driver:
         found, summary, _ = await driver.execute_query("MATCH (n) RETURN count(n) AS n", database_="other")
         assert (found[0]["n"], summary.database) == (1, "other")
@@ -139,12 +139,12 @@ async def test_graphs_are_databases_and_a_key_of_one_sees_no_other(bolt: Opened,
 
 
 async def test_who_names_no_graph_has_the_one_that_the_server_was_given(memory: Memory) -> None:
-    _, secret = await memory.create_key("bolt", "read")
+    _, secret = await memory.keys.create("bolt", "read")
     for name in ("one", "two"):
-        await memory.create_graph(name)
+        await memory.graphs.create(name)
     for home, found in (("two", "two"), (None, None), (None, "neo4j")):
         if found == "neo4j":
-            await memory.create_graph(found)
+            await memory.graphs.create(found)
         async with (
             serving(MemoryBackend(memory, home=home), Listening("127.0.0.1", 0)) as bound,
             neo4j.AsyncGraphDatabase.driver(f"bolt://{bound}", auth=("kgmem", secret)) as driver,
@@ -157,16 +157,16 @@ async def test_who_names_no_graph_has_the_one_that_the_server_was_given(memory: 
 
 
 async def test_a_key_of_a_scope_sees_and_writes_only_there(bolt: Opened, memory: Memory) -> None:
-    await memory.put_entities("main", [Entity(key="theirs", scope="team/b"), Entity(key="shared")])
+    await memory.entities.put("main", [Entity(key="theirs", scope="team/b"), Entity(key="shared")])
     async with bolt.driver(scope="team/a") as driver:
         await driver.execute_query("CREATE (:Own {key: 'own'})")
         assert sorted(await rows(driver, "MATCH (n) RETURN n.key")) == [["own"], ["shared"]]
-    assert (await memory.get_entity("main", "own", scope="team/a")).scope == "team/a"
+    assert (await memory.entities.get("main", "own", scope="team/a")).scope == "team/a"
 
 
 async def test_keys_that_are_unknown_or_revoked_let_nobody_in(bolt: Opened, memory: Memory, address: str) -> None:
-    key, secret = await memory.create_key("gone", "read")
-    await memory.revoke_key(key.id)
+    key, secret = await memory.keys.create("gone", "read")
+    await memory.keys.revoke(key.id)
     for wrong in ("nonsense", secret, ""):
         with pytest.raises((AuthError, Neo4jError)):
             async with neo4j.AsyncGraphDatabase.driver(f"bolt://{address}", auth=("kgmem", wrong)) as driver:

@@ -89,7 +89,7 @@ async def test_the_graph_of_its_own_is_dropped_when_loading_fails(memory: Memory
     broken = replace(SMALL, relationships=[Relationship("KNOWS", "ada", "nobody")])
     with pytest.raises(UnknownEntities):
         await memory.evaluate(broken, [], [ASKED])
-    assert await memory.graphs() == []
+    assert await memory.graphs.list() == []
 
 
 async def test_a_question_that_recall_refuses_is_wrong_and_the_others_are_asked(memory: Memory) -> None:

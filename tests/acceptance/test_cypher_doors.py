@@ -21,7 +21,7 @@ BATCHED = "UNWIND [1, 0, 2] AS i CALL (i) { CREATE (:B {n: 1 / i}) } IN TRANSACT
 @pytest.fixture
 async def two(door: Door) -> Door:
     """Two graphs, main and other, with a node each."""
-    await door.memory.create_graph("other")
+    await door.memory.graphs.create("other")
     await door.memory.cypher("main", "CREATE (:N {n: 1})", mode="write")
     await door.memory.cypher("other", "CREATE (:N {n: 10})", mode="write")
     return door
@@ -80,7 +80,7 @@ async def test_the_query_api_runs_use_and_knows_names_and_bookmarks(two: Door) -
 
 
 async def test_bolt_runs_use_and_batches_and_gives_bookmarks_after_reading(two: Door, address: str) -> None:
-    _, secret = await two.memory.create_key("bolt", "write")
+    _, secret = await two.memory.keys.create("bolt", "write")
     async with neo4j.AsyncGraphDatabase.driver(f"bolt://{address}", auth=("kgmem", secret)) as driver:
         async with driver.session(database="Main") as session:
             assert await (await session.run(USE)).value() == [10]
@@ -94,7 +94,7 @@ async def test_bolt_runs_use_and_batches_and_gives_bookmarks_after_reading(two: 
         assert await numbers(two) == [[1], [5, 10]]
         answer = await two.memory.cypher("main", "MATCH (b:B) RETURN count(b)")
         assert list(answer.rows) == [(2,)]
-    _, secret = await two.memory.create_key("bolt", "write", graph="main")
+    _, secret = await two.memory.keys.create("bolt", "write", graph="main")
     async with neo4j.AsyncGraphDatabase.driver(f"bolt://{address}", auth=("kgmem", secret)) as driver:
         for text in (USE, WRITE, "CALL { USE other CREATE (:N {n: 7}) }"):
             with pytest.raises(ClientError, match="There is no graph"):

@@ -137,8 +137,8 @@ async def lost(name: str) -> set[str]:
     """What an export in a format leaves out of everything, in the words of the table."""
     catalog = FakeCatalog()
     memory = fake_memory(graphs=catalog, store=Everything(catalog))
-    await memory.create_graph("main")
-    done = await memory.export_file("main", io.BytesIO(), ExportOptions(format=name))
+    await memory.graphs.create("main")
+    done = await memory.exports.write("main", io.BytesIO(), ExportOptions(format=name))
     words = {what for what, count in done.lost.items() if count}
     assert words.isdisjoint(BELIEFS) or words >= BELIEFS  # All of them, or none.
     return words if words.isdisjoint(BELIEFS) else (words - BELIEFS) | {"claims and the like"}
@@ -172,11 +172,11 @@ def test_the_table_has_every_format_with_its_files_and_directions() -> None:
 
 
 async def test_exports_hold_the_embeddings_that_were_given(memory: Memory) -> None:
-    await memory.create_graph("main")
-    await memory.put_entities("main", [Entity("a", embedding=[0.5] * 384)])
+    await memory.graphs.create("main")
+    await memory.entities.put("main", [Entity("a", embedding=[0.5] * 384)])
     for which, held in (("given", True), ("all", True), ("none", False)):
         stream = io.BytesIO()
-        await memory.export_file("main", stream, ExportOptions(format="jsonl", embeddings=which))  # type: ignore[arg-type]
+        await memory.exports.write("main", stream, ExportOptions(format="jsonl", embeddings=which))  # type: ignore[arg-type]
         shape = json.loads(stream.getvalue())
         assert ("embedding" in shape) is held
         assert held is False or len(shape["embedding"]) == 384

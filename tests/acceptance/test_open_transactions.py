@@ -104,7 +104,7 @@ async def requests_work(door: Door, key: dict[str, str], *, writes: bool = True)
 
 
 async def test_requests_go_on_beside_idle_transactions_of_a_read_only_key(door: Door, memory: Memory) -> None:
-    _, idle = await memory.create_key("idle", "read")
+    _, idle = await memory.keys.create("idle", "read")
     async with serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address, driver(address, idle) as found:
         idlers = Idlers(found, 12)
         await idlers.until(PER_KEY)
@@ -118,8 +118,8 @@ async def test_requests_go_on_beside_idle_transactions_of_a_read_only_key(door: 
 async def test_another_key_has_its_transactions_beside_those_of_one_that_has_all_it_may(
     door: Door, memory: Memory
 ) -> None:
-    _, first = await memory.create_key("first", "read")
-    _, second = await memory.create_key("second", "read")
+    _, first = await memory.keys.create("first", "read")
+    _, second = await memory.keys.create("second", "read")
     async with (
         serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address,
         driver(address, first) as hog,
@@ -133,7 +133,7 @@ async def test_another_key_has_its_transactions_beside_those_of_one_that_has_all
 
 
 async def test_sessions_with_a_short_transaction_each_all_succeed(door: Door, memory: Memory) -> None:
-    _, secret = await memory.create_key("many", "write")
+    _, secret = await memory.keys.create("many", "write")
     async with serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address, driver(address, secret) as found:
         await asyncio.gather(*(short(found) for _ in range(30)))
         records, _, _ = await found.execute_query("MATCH (n:Short) RETURN count(n)", database_="main")
@@ -142,8 +142,8 @@ async def test_sessions_with_a_short_transaction_each_all_succeed(door: Door, me
 
 @pytest.mark.slow
 async def test_two_hundred_sessions_and_five_hundred_open_transactions_at_once(door: Door, memory: Memory) -> None:
-    _, idle = await memory.create_key("idle", "read")
-    _, busy = await memory.create_key("busy", "write")
+    _, idle = await memory.keys.create("idle", "read")
+    _, busy = await memory.keys.create("busy", "write")
     async with (
         serving(MemoryBackend(memory), Listening("127.0.0.1", 0, connections=800)) as address,
         driver(address, idle, 500) as idling,
@@ -159,8 +159,8 @@ async def test_two_hundred_sessions_and_five_hundred_open_transactions_at_once(d
 
 
 async def test_a_key_that_has_all_its_connections_keeps_no_other_key_out(memory: Memory, door: Door) -> None:
-    _, greedy = await memory.create_key("greedy", "read")
-    _, modest = await memory.create_key("modest", "read")
+    _, greedy = await memory.keys.create("greedy", "read")
+    _, modest = await memory.keys.create("modest", "read")
     listening = Listening("127.0.0.1", 0, connections=5, connections_per_caller=2)
     async with serving(MemoryBackend(memory), listening) as address:
         taken = [driver(address, greedy) for _ in range(2)]
@@ -176,7 +176,7 @@ async def test_a_key_that_has_all_its_connections_keeps_no_other_key_out(memory:
 
 
 async def test_an_idle_transaction_is_rolled_back_and_bolt_says_so(door: Door, hasty: Memory, memory: Memory) -> None:
-    _, secret = await memory.create_key("idle", "write")
+    _, secret = await memory.keys.create("idle", "write")
     async with serving(MemoryBackend(hasty), Listening("127.0.0.1", 0)) as address, driver(address, secret) as found:
         async with opened(found, "CREATE (:Forgotten)") as transaction, opened(found) as other:
             await asyncio.sleep(IDLE * 1.5)

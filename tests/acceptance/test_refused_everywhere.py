@@ -51,7 +51,7 @@ async def kept(door: Door) -> AsyncIterator[Door]:
 
 @pytest.fixture
 async def driver(door: Door) -> AsyncIterator[neo4j.AsyncDriver]:
-    _, secret = await door.memory.create_key("bolt", "admin")
+    _, secret = await door.memory.keys.create("bolt", "admin")
     async with (
         serving(MemoryBackend(door.memory), Listening("127.0.0.1", 0)) as bound,
         neo4j.AsyncGraphDatabase.driver(f"bolt://{bound}", auth=("kgmem", secret)) as opened,
@@ -118,7 +118,7 @@ async def test_a_typed_number_that_is_too_large_is_refused(kept: Door) -> None:
 async def test_use_before_a_command_is_refused_by_name_on_every_door(
     kept: Door, driver: neo4j.AsyncDriver, command: str
 ) -> None:
-    await kept.memory.create_graph("other")
+    await kept.memory.graphs.create("other")
     query, word = f"USE other {command}", command.split(maxsplit=1)[0]
     before = (await kept.memory.cypher("other", "SHOW INDEXES YIELD name RETURN name")).rows
     refused(await kept.client.post(CYPHER, json={"query": query, "mode": "write"}), 422, "USE", word)

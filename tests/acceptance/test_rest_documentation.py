@@ -66,8 +66,8 @@ async def send(door: Door, words: list[str], variables: dict[str, str]) -> httpx
 
 async def imported(door: Door, id_: int) -> int:
     """Do what a worker would do of an import that was accepted."""
-    await door.memory.run_upload("space", id_)
-    held = await door.memory.get_import("space", id_)
+    await door.memory.tasks.run_upload("space", id_)
+    held = await door.memory.imports.get("space", id_)
     assert (held.state, held.rejected) == ("done", 0), held
     return id_
 
@@ -76,23 +76,25 @@ async def failed_import(door: Door) -> str:
     """Give an import that failed and whose files are kept."""
     answer = await door.client.post("/v1/graphs/space/imports?name=crew.jsonl", content=FILES["crew.jsonl"])
     id_: int = answer.json()["id"]
-    await door.memory.parts.imports.finish(id_, "failed", "A bug.", keeping=True)
+    await door.memory.ports.imports.finish(id_, "failed", "A bug.", keeping=True)
     return str(id_)
 
 
 async def proposed_pair(door: Door) -> str:
     """Give a pair on the review list."""
-    await door.memory.propose_merges("space", [Candidate("person/armstrong", "person/n-armstrong", 1.5, {"name": 2.0})])
-    (pair,) = (await door.memory.merge_candidates("space")).items
+    await door.memory.resolution.propose(
+        "space", [Candidate("person/armstrong", "person/n-armstrong", 1.5, {"name": 2.0})]
+    )
+    (pair,) = (await door.memory.resolution.candidates("space")).items
     return str(pair.id)
 
 
 async def found_community(door: Door) -> str:
     """Give a community."""
-    await door.memory.put_entities("space", [Entity("stage/1"), Entity("stage/2")])
-    await door.memory.put_relationships("space", [Relationship("BEFORE", "stage/1", "stage/2")])
-    await door.memory.group("space")
-    return str((await door.memory.communities("space")).items[0].id)
+    await door.memory.entities.put("space", [Entity("stage/1"), Entity("stage/2")])
+    await door.memory.relationships.put("space", [Relationship("BEFORE", "stage/1", "stage/2")])
+    await door.memory.communities.detect("space")
+    return str((await door.memory.communities.list("space")).items[0].id)
 
 
 # What an example needs that no other makes.

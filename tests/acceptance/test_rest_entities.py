@@ -128,7 +128,7 @@ async def test_a_page_has_1_to_1000_items(door: Door, limit: str) -> None:
 
 async def test_a_cursor_that_was_not_given_is_refused(door: Door) -> None:
     answer = await door.client.get(f"{GRAPH}/entities", params={"cursor": "not-a-cursor"})
-    assert answer.status_code == 422 or door.memory.parts.store.__class__.__name__ == "FakeStore"
+    assert answer.status_code == 422 or door.memory.ports.store.__class__.__name__ == "FakeStore"
 
 
 async def test_an_unknown_parameter_is_refused_rather_than_passed_over(door: Door) -> None:
@@ -193,7 +193,7 @@ async def test_episodes_are_stored_listed_and_deleted(door: Door) -> None:
 async def test_episode_that_asks_for_it_waits_to_be_read(door: Door) -> None:
     body = {"episodes": [{"text": "Ann met Bob.", "extract": True}, {"text": "Ann met Tom."}]}
     done(await door.client.post(f"{GRAPH}/episodes", json=body))
-    assert (await door.memory.waiting_to_be_read("main")).waiting == 1
+    assert (await door.memory.extraction.pending("main")).waiting == 1
 
 
 async def test_sources_are_registered_with_their_trust(door: Door) -> None:

@@ -49,7 +49,7 @@ class SlowCatalog(FakeCatalog):
 
 
 async def _client(memory: Memory, settings: Settings) -> httpx.AsyncClient:
-    _, secret = await memory.create_key("tests", "admin")
+    _, secret = await memory.keys.create("tests", "admin")
     transport = httpx.ASGITransport(create_app(memory, settings=settings))
     return httpx.AsyncClient(
         transport=transport, base_url="http://kgmem", headers={"Authorization": f"Bearer {secret}"}

@@ -31,15 +31,15 @@ EXACT = ["jsonl", "csv", "parquet", "neo4j-csv", "graphml", "nquads", "apoc"]
 async def filled(door: Door) -> Door:
     """A door to a graph that has something of everything."""
     memory = door.memory
-    await memory.put_sources("main", [Source("nasa", "NASA", trust=0.9)])
+    await memory.sources.put("main", [Source("nasa", "NASA", trust=0.9)])
     entities = [
         Entity("ann", "Person", "Ann", {"n": 1, "tags": ["a", "b"]}, text="Ann sings.", source="nasa"),
         Entity("bob", "Person", "=1+1", valid_from="1990"),
         Entity("rome", "City", "Rome", scope="user/1"),
     ]
-    await memory.put_entities("main", entities)
-    await memory.put_relationships("main", [Relationship("KNOWS", "ann", "bob", properties={"since": 1999})])
-    await memory.put_episodes("main", [Episode("Ann met Bob.", "met", mentions=["ann"])])
+    await memory.entities.put("main", entities)
+    await memory.relationships.put("main", [Relationship("KNOWS", "ann", "bob", properties={"since": 1999})])
+    await memory.episodes.put("main", [Episode("Ann met Bob.", "met", mentions=["ann"])])
     return door
 
 
@@ -71,11 +71,11 @@ async def test_what_is_exported_is_imported_as_it_was(filled: Door, name: str) -
     memory = filled.memory
     exported = await filled.client.get(EXPORT, params={"format": name})
     lost = done(await filled.client.get(f"{EXPORT}/losses", params={"format": name}))["lost"]
-    await memory.create_graph("copy")
+    await memory.graphs.create("copy")
     told = {"format": "zip" if zipfile.is_zipfile(io.BytesIO(exported.content)) else name}
     accepted = done(await filled.client.post("/v1/graphs/copy/imports", params=told, content=exported.content), 202)
-    await memory.run_upload("copy", accepted["id"])
-    held = await memory.get_import("copy", accepted["id"])
+    await memory.tasks.run_upload("copy", accepted["id"])
+    held = await memory.imports.get("copy", accepted["id"])
     assert (held.state, held.rejected, lost) == ("done", 0, {}), held
     assert await contents(memory, "copy") == await contents(memory, "main")
 
@@ -157,7 +157,7 @@ async def test_a_key_of_a_scope_gets_that_scope_and_no_sources_in_any_format(fil
 
 
 async def test_an_export_that_fails_in_the_middle_breaks_off(filled: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    store: Any = filled.memory.parts.store
+    store: Any = filled.memory.ports.store
     export = store.export
 
     async def failing(graph: str) -> AsyncIterator[Any]:
@@ -185,11 +185,11 @@ async def test_only_so_many_exports_are_under_way_at_once(filled: Door) -> None:
 
 
 async def test_a_reader_who_goes_stops_the_export(memory: Memory) -> None:
-    await memory.create_graph("big")
-    await memory.put_entities("big", [Entity(f"k{n}", text="x" * 5000) for n in range(2000)])
-    chunks = memory.stream_export("big")
+    await memory.graphs.create("big")
+    await memory.entities.put("big", [Entity(f"k{n}", text="x" * 5000) for n in range(2000)])
+    chunks = memory.exports.stream("big")
     assert len(await anext(chunks)) > 0
     await chunks.aclose()
     assert not any("coro=<_export(" in repr(task) for task in asyncio.all_tasks())
-    whole = b"".join([chunk async for chunk in memory.stream_export("big")])
+    whole = b"".join([chunk async for chunk in memory.exports.stream("big")])
     assert len(whole.splitlines()) == 2000

@@ -56,7 +56,7 @@ async def ended(door: Door, answer: httpx.Response, **headers: Any) -> Any:
 
 def uploads(door: Door) -> list[Path]:
     """Give what lies in the folder of uploads."""
-    folder: Path = door.memory.parts.uploads._folder  # type: ignore[union-attr]
+    folder: Path = door.memory.ports.uploads._folder  # type: ignore[union-attr]
     return [path for path in folder.iterdir() if path.is_dir()]
 
 
@@ -184,7 +184,7 @@ async def test_a_dry_run_tells_of_missing_ends_and_of_doubled_keys_as_the_import
 
 
 async def test_what_an_import_did_is_listed_and_taken_back_out(door: Door) -> None:
-    await door.memory.put_entities("main", [Entity("ann", "Person", "Anna")])
+    await door.memory.entities.put("main", [Entity("ann", "Person", "Anna")])
     before = await contents(door.memory, "main")
     found = await ended(door, await door.client.post(IMPORTS, params={"format": "jsonl"}, content=PEOPLE))
     page = done(await door.client.get(found["links"]["items"], params={"limit": 2}))
@@ -233,7 +233,7 @@ async def test_a_key_of_a_scope_imports_into_it_and_sees_only_such_imports(door:
 async def test_an_import_that_failed_by_kgmems_fault_goes_on_when_it_is_asked_to(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    imports: Any = door.memory.parts.imports
+    imports: Any = door.memory.ports.imports
     store = imports.store
 
     async def failing(*arguments: Any) -> Any:

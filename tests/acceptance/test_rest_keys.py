@@ -184,14 +184,14 @@ def naming(route: Route) -> Iterator[None]:
 @pytest.fixture
 async def house(door: Door) -> Door:
     """A door behind which somebody keeps a secret in a graph and in a scope, and where nobody is let in by habit."""
-    await door.memory.create_graph(HIDDEN)
+    await door.memory.graphs.create(HIDDEN)
     secret = {"entities": [{"key": "secret", "name": "The vault's secret"}]}
     done(await door.client.put(f"/v1/graphs/{HIDDEN}/entities", json=secret))
     hidden = {"entities": [{"key": "secret", "name": "The vault's secret", "scope": "user/2"}]}
     done(await door.client.put("/v1/graphs/main/entities", json=hidden))
     await door.people("Ann", "Bob")
-    await door.memory.defer("embed", graph=HIDDEN)
-    imports = door.memory.parts.imports
+    await door.memory.jobs.enqueue("embed", graph=HIDDEN)
+    imports = door.memory.ports.imports
     assert await imports.begin("main", [{"name": "The vault's secret", "size": 1}], {"within": ""}, None) == 1
     await imports.finish(1, "done")
     del door.client.headers["Authorization"]
@@ -274,15 +274,15 @@ async def test_an_admins_key_is_bound_to_no_scope(door: Door) -> None:
 
 
 async def test_keys_that_are_over_open_nothing(house: Door) -> None:
-    revoked, secret = await house.memory.create_key("revoked", "admin")
-    await house.memory.revoke_key(revoked.id)
+    revoked, secret = await house.memory.keys.create("revoked", "admin")
+    await house.memory.keys.revoke(revoked.id)
     for route in GUARDED:
         with naming(route):
             refused(await route.ask(house.client, "main", {"Authorization": f"Bearer {secret}"}), 401)
 
 
 async def test_a_key_that_expires_stops_opening(house: Door) -> None:
-    _, secret = await house.memory.create_key("short", "read", expires_at=iso(now() + SECOND // 2))
+    _, secret = await house.memory.keys.create("short", "read", expires_at=iso(now() + SECOND // 2))
     headers = {"Authorization": f"Bearer {secret}"}
     done(await house.client.get("/v1/graphs", headers=headers))
     async with asyncio.timeout(10):
@@ -307,7 +307,7 @@ async def test_what_is_written_without_a_scope_gets_the_keys(house: Door) -> Non
 
 
 async def test_a_key_of_a_scope_exports_that_scope_and_no_sources(house: Door) -> None:
-    await house.memory.put_sources("main", [])
+    await house.memory.sources.put("main", [])
     key = await house.key("write", scope="user/7")
     body = {"entities": [{"key": "mine", "source": "diary"}]}
     done(await house.client.put("/v1/graphs/main/entities", headers=key, json=body))

@@ -25,8 +25,8 @@ MIB = 1024 * 1024
 async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a door to a memory of dictionaries, which takes no time of its own."""
     memory = fake_memory()
-    await memory.create_graph("main")
-    _, secret = await memory.create_key("tests", "admin")
+    await memory.graphs.create("main")
+    _, secret = await memory.keys.create("tests", "admin")
     transport = httpx.ASGITransport(create_app(memory, settings=settings))
     async with httpx.AsyncClient(transport=transport, base_url="http://kgmem") as opened:
         opened.headers["Authorization"] = f"Bearer {secret}"

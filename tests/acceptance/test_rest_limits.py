@@ -21,8 +21,8 @@ ENTITIES = f"{GRAPH}/entities"
 async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a door with narrow limits."""
     memory = fake_memory()
-    await memory.create_graph("main")
-    _, secret = await memory.create_key("tests", "admin")
+    await memory.graphs.create("main")
+    _, secret = await memory.keys.create("tests", "admin")
     narrow = settings.model_copy(update={"max_body": 200_000, "max_batch": 10})
     transport = httpx.ASGITransport(create_app(memory, settings=narrow))
     async with httpx.AsyncClient(transport=transport, base_url="http://kgmem") as opened:

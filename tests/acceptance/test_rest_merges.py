@@ -57,7 +57,7 @@ async def test_what_is_described_is_known_or_not(door: Door) -> None:
 
 async def test_pairs_are_listed_and_told_apart(door: Door) -> None:
     await _ada(door)
-    await door.memory.propose_merges("space", [Candidate("ada", "a-l", 1.25, {"name": 2.5})])
+    await door.memory.resolution.propose("space", [Candidate("ada", "a-l", 1.25, {"name": 2.5})])
     (pair,) = (done(await door.client.get(f"{GRAPH}/merge-candidates")))["candidates"]
     assert (pair["one"], pair["other"], pair["evidence"]) == ("a-l", "ada", 1.25)
     done(await door.client.post(f"{GRAPH}/merge-candidates/{pair['id']}/different", json={"reason": "Two."}))

@@ -46,7 +46,7 @@ async def test_a_vector_may_be_numbers_or_base64(door: Door) -> None:
         {"key": "y", "text": "y", "embedding": [0.0, 1.0, 0.0]},
     ]
     done(await door.client.put("/v1/graphs/v/entities", json={"entities": entities}))
-    if type(door.memory.parts.index).__name__ == "FakeIndex":
+    if type(door.memory.ports.index).__name__ == "FakeIndex":
         pytest.skip("the fake finds by words alone")
     for vector in (packed, [1.0, 0.0, 0.0]):
         answer = done(await door.client.post("/v1/graphs/v/recall", json={"what": {"vector": vector}, "k": 1}))

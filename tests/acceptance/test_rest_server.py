@@ -58,8 +58,8 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 async def running(settings: Settings, log: io.StringIO) -> AsyncIterator[Running]:
     """A server on a free port over a memory of its own."""
     memory = fake_memory()
-    await memory.create_graph("main")
-    _, secret = await memory.create_key("tests", "admin")
+    await memory.graphs.create("main")
+    _, secret = await memory.keys.create("tests", "admin")
     closed: list[str] = []
 
     @asynccontextmanager
@@ -88,7 +88,7 @@ async def test_it_serves_on_loopback_until_it_is_asked_to_stop(running: Running)
 
 async def test_a_request_under_way_is_finished_before_the_server_stops(running: Running) -> None:
     release = asyncio.Event()
-    graphs = running.memory.parts.graphs
+    graphs = running.memory.ports.graphs
 
     async def slow(name: str) -> object:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -138,7 +138,7 @@ async def _events(answer: httpx.Response, number: int) -> list[dict[str, str]]:
 
 
 async def test_changes_come_as_events_while_they_happen(running: Running) -> None:
-    put = running.memory.put_entities
+    put = running.memory.entities.put
     await put("main", [Entity("ann")])
     headers = {"Accept": "text/event-stream"}
     async with running.client.stream("GET", "/v1/graphs/main/changes", headers=headers) as answer:
@@ -194,7 +194,7 @@ async def test_each_request_is_one_line_of_the_log_without_secrets(running: Runn
     assert line["event"] == "request"
     assert (line["method"], line["status"], line["graph"]) == ("PUT", 200, "main")
     assert line["route"] == "/v1/graphs/{graph}/entities"
-    assert line["key"] == (await running.memory.keys())[0].id
+    assert line["key"] == (await running.memory.keys.list())[0].id
     assert secret not in running.log.getvalue()
     assert "Private matters" not in running.log.getvalue()
     assert all("event" in line and "level" in line for line in running.lines())
@@ -204,7 +204,7 @@ async def test_an_error_of_kgmem_is_in_the_log_with_its_request_and_without_secr
     async def failing(name: str) -> object:
         raise RuntimeError("could not reach postgresql://kgmem:hunter2@db/kgmem")
 
-    running.memory.parts.graphs.get = failing  # type: ignore[assignment,method-assign]
+    running.memory.ports.graphs.get = failing  # type: ignore[assignment,method-assign]
     problem = refused(await running.client.get("/v1/graphs/main"), 500)
     line = next(line for line in running.lines() if line["event"] == "failed")
     assert line["request_id"] == problem["request_id"]

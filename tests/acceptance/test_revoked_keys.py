@@ -70,10 +70,10 @@ async def notes(memory: Memory) -> int:
 async def test_a_revoked_key_writes_no_more_over_an_open_connection(
     door: Door, memory: Memory, elsewhere: Memory
 ) -> None:
-    key, secret = await memory.create_key("agent", "write")
+    key, secret = await memory.keys.create("agent", "write")
     async with bolt(memory, secret) as driver, driver.session(database="main") as session:
         await session.run("CREATE (:Note)")
-        await elsewhere.revoke_key(key.id)
+        await elsewhere.keys.revoke(key.id)
         revoked = time.monotonic()
         written: list[int] = [1]
 
@@ -94,7 +94,7 @@ async def test_a_revoked_key_writes_no_more_over_an_open_connection(
 async def test_what_a_transaction_wrote_is_rolled_back_with_its_key(
     door: Door, memory: Memory, elsewhere: Memory
 ) -> None:
-    key, secret = await memory.create_key("agent", "write")
+    key, secret = await memory.keys.create("agent", "write")
     async with bolt(memory, secret) as driver, driver.session(database="main") as session:
         transaction = await session.begin_transaction()
         await (await transaction.run("CREATE (:Note)")).consume()
@@ -106,7 +106,7 @@ async def test_what_a_transaction_wrote_is_rolled_back_with_its_key(
             ),
             202,
         )
-        await elsewhere.revoke_key(key.id)
+        await elsewhere.keys.revoke(key.id)
         await asyncio.sleep(WITHIN)
         assert begun["transaction"]["id"] not in door.app.state.sessions._open
         with pytest.raises((Neo4jError, DriverError)):
@@ -116,7 +116,7 @@ async def test_what_a_transaction_wrote_is_rolled_back_with_its_key(
 
 
 async def test_a_query_of_a_revoked_key_is_stopped_and_says_why(door: Door, memory: Memory, elsewhere: Memory) -> None:
-    key, secret = await memory.create_key("agent", "read")
+    key, secret = await memory.keys.create("agent", "read")
     async with bolt(memory, secret) as driver:
 
         async def ask() -> None:
@@ -129,7 +129,7 @@ async def test_a_query_of_a_revoked_key_is_stopped_and_says_why(door: Door, memo
             )
         )
         await asyncio.sleep(0.5)
-        await elsewhere.revoke_key(key.id)
+        await elsewhere.keys.revoke(key.id)
         revoked = time.monotonic()
         with pytest.raises(AuthError, match="no longer valid"):
             await asked
@@ -138,7 +138,7 @@ async def test_a_query_of_a_revoked_key_is_stopped_and_says_why(door: Door, memo
 
 
 async def test_an_event_stream_ends_with_its_key(door: Door, memory: Memory, elsewhere: Memory) -> None:
-    key, secret = await memory.create_key("listener", "read")
+    key, secret = await memory.keys.create("listener", "read")
     headers = {"Authorization": f"Bearer {secret}", "Accept": "text/event-stream"}
     async with (
         served(door) as address,
@@ -147,7 +147,7 @@ async def test_an_event_stream_ends_with_its_key(door: Door, memory: Memory, els
     ):
         lines = response.aiter_lines()
         assert await anext(lines) == "retry: 2000"
-        await elsewhere.revoke_key(key.id)
+        await elsewhere.keys.revoke(key.id)
         revoked = time.monotonic()
         assert [line async for line in lines if line.startswith("id:")] == []
         assert time.monotonic() - revoked < WITHIN
@@ -156,7 +156,7 @@ async def test_an_event_stream_ends_with_its_key(door: Door, memory: Memory, els
 
 async def test_an_expired_key_is_as_good_as_a_revoked_one(door: Door, memory: Memory) -> None:
     expires = datetime.now(UTC) + timedelta(seconds=1)
-    _, secret = await memory.create_key("brief", "write", expires_at=expires.isoformat())
+    _, secret = await memory.keys.create("brief", "write", expires_at=expires.isoformat())
     async with bolt(memory, secret) as driver, driver.session(database="main") as session:
         transaction = await session.begin_transaction()
         await (await transaction.run("CREATE (:Note)")).consume()

@@ -15,7 +15,7 @@ from tests.rest import Door
 @pytest.fixture
 async def driver(door: Door) -> AsyncIterator[neo4j.AsyncDriver]:
     """Neo4j's driver, connected to the graph of the door."""
-    _, secret = await door.memory.create_key("bolt", "admin")
+    _, secret = await door.memory.keys.create("bolt", "admin")
     async with (
         serving(MemoryBackend(door.memory), Listening("127.0.0.1", 0)) as address,
         neo4j.AsyncGraphDatabase.driver(f"bolt://{address}", auth=("kgmem", secret)) as found,

@@ -41,7 +41,7 @@ class Server:
 async def server(memory: Memory) -> AsyncIterator[Server]:
     if not WANTED:
         pytest.skip("KGMEM_TEST_CLIENTS=0")
-    await memory.create_graph("neo4j", space=None)
-    _, key = await memory.create_key("clients", "admin")
+    await memory.graphs.create("neo4j", space=None)
+    _, key = await memory.keys.create("clients", "admin")
     async with serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address:
         yield Server(address, key)

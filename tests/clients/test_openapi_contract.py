@@ -31,7 +31,7 @@ async def memory(database_url: str, tmp_path: Path) -> AsyncIterator[Memory]:
 
 @pytest.fixture
 async def address(memory: Memory) -> AsyncIterator[str]:
-    await memory.create_graph("main")
+    await memory.graphs.create("main")
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     settings = Settings(port=0, database_url="postgresql://not.used", log_level="error")  # type: ignore[arg-type]
     serving = asyncio.create_task(serve(settings, memory, ready=ready.set_result))
@@ -41,7 +41,7 @@ async def address(memory: Memory) -> AsyncIterator[str]:
 
 
 async def test_no_answer_is_other_than_the_document_says(memory: Memory, address: str, tmp_path: Path) -> None:
-    _, key = await memory.create_key("contract", "admin")
+    _, key = await memory.keys.create("contract", "admin")
     report = tmp_path / "report.json"
     st = python(_SCHEMATHESIS).with_name("st")
     command = [

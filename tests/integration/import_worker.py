@@ -24,7 +24,7 @@ async def main(orders: dict[str, Any]) -> None:
     async with opened_memory(orders["url"]) as memory:
         say("ready")
         try:
-            result = await memory.import_files(
+            result = await memory.imports.run(
                 orders["graph"], [Path(file) for file in orders["files"]], ImportOptions(**orders["options"])
             )
         except KgmemError as error:

@@ -11,8 +11,8 @@ async def run(url: str, graph: str) -> None:
     """Merge b into a, and undo it, again and again."""
     async with opened_memory(url, size=2) as memory:
         for turn in range(10_000):
-            merged = await memory.merge_entities(graph, MergeAsked("a", "b", "worker", "They are one."))
-            await memory.undo_merge(graph, merged.id or 0, by="worker", reason="They are two.")
+            merged = await memory.resolution.merge(graph, MergeAsked("a", "b", "worker", "They are one."))
+            await memory.resolution.undo_merge(graph, merged.id or 0, by="worker", reason="They are two.")
             if turn == 0:
                 sys.stdout.write("begun\n")
                 sys.stdout.flush()

@@ -25,12 +25,12 @@ SCHEMA = {"kinds": {"LED_BY": {"functional": True}}, "predicates": {"population"
 async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
     """A graph with claims, withdrawn ones too, decisions, a correlation, learned trust, a merge, and pairs."""
     name = await new_graph(memory, f"beliefs_{abs(hash(request.node.name)):x}"[:40], schema=SCHEMA)
-    await memory.put_entities(name, [Entity(key) for key in ("acme", "globex", "alice", "bob", "bobby", "berne")])
-    await memory.put_episodes(name, [Episode("Alice leads Acme.", key="e1")])
+    await memory.entities.put(name, [Entity(key) for key in ("acme", "globex", "alice", "bob", "bobby", "berne")])
+    await memory.episodes.put(name, [Episode("Alice leads Acme.", key="e1")])
     said = [("a", "alice"), ("b", "alice"), ("c", "alice"), ("d", "bob")]
-    await memory.put_relationships(name, [Relationship("LED_BY", "acme", who, source=source) for source, who in said])
-    await memory.put_relationships(name, [Relationship("KNOWS", "alice", "bob", source=source) for source in "ab"])
-    await memory.claim(
+    await memory.relationships.put(name, [Relationship("LED_BY", "acme", who, source=source) for source, who in said])
+    await memory.relationships.put(name, [Relationship("KNOWS", "alice", "bob", source=source) for source in "ab"])
+    await memory.claims.put(
         name,
         [
             ClaimStatement("a", "globex", "LED_BY", object="bob", episode="e1", span=(0, 5), confidence=0.8),
@@ -41,41 +41,45 @@ async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
             ClaimStatement("d", "berne", "elevation", value="540 m", scope="user/1"),
         ],
     )
-    await memory.weigh(name)
-    facts = {fact.subject: fact for fact in (await memory.facts(name, FactFilter())).items}
-    await memory.decide(name, Ruling("reject", [facts["acme"].id], "ann", "She left.", value="alice"))
-    (taken,) = await memory.decide(name, Ruling("accept", [facts["berne"].id], "ann", "Counted.", value=90_000))
+    await memory.claims.compute_consensus(name)
+    facts = {fact.subject: fact for fact in (await memory.facts.list(name, FactFilter())).items}
+    await memory.adjudications.create(name, Ruling("reject", [facts["acme"].id], "ann", "She left.", value="alice"))
+    (taken,) = await memory.adjudications.create(
+        name, Ruling("accept", [facts["berne"].id], "ann", "Counted.", value=90_000)
+    )
     assert taken.decision is not None
-    await memory.undo_decision(name, taken.decision, by="bea", reason="Miscounted.")
-    await memory.correlate(
+    await memory.adjudications.undo(name, taken.decision, by="bea", reason="Miscounted.")
+    await memory.correlations.create(
         name, Correlated("exclusion", [facts["acme"].id, facts["globex"].id], ["bob", "bob"], "One job.", "ann")
     )
-    await memory.withdraw_claims(name, source="b", dry_run=False)
-    await memory.weigh(name)
-    await memory.merge_entities(name, MergeAsked("bob", "bobby", "ann", "One man."))
-    await memory.put_entities(name, [Entity(key, scope="user/1") for key in ("x1", "x2")])
+    await memory.claims.withdraw(name, source="b", dry_run=False)
+    await memory.claims.compute_consensus(name)
+    await memory.resolution.merge(name, MergeAsked("bob", "bobby", "ann", "One man."))
+    await memory.entities.put(name, [Entity(key, scope="user/1") for key in ("x1", "x2")])
     for scope, one, other in (("", "acme", "globex"), ("user/1", "x1", "x2")):
-        await memory.propose_merges(name, [Candidate(one, other, 1.5, {"name": 1.5}, "types")], scope=scope)
-        (waiting,) = [each for each in (await memory.merge_candidates(name, scope=scope)).items if each.scope == scope]
+        await memory.resolution.propose(name, [Candidate(one, other, 1.5, {"name": 1.5}, "types")], scope=scope)
+        (waiting,) = [
+            each for each in (await memory.resolution.candidates(name, scope=scope)).items if each.scope == scope
+        ]
         assert waiting.id is not None
-        await memory.tell_apart(name, waiting.id, by="ann", reason=f"Two in {scope!r}.", scope=scope)
+        await memory.resolution.reject(name, waiting.id, by="ann", reason=f"Two in {scope!r}.", scope=scope)
     return name
 
 
 async def decided_pairs(memory: Memory, graph: str, folder: Path, scope: str | None = None) -> list[dict[str, Any]]:
     """The pairs that people marked as different, as an export has them."""
     target = folder / f"pairs_of_{graph}.jsonl"
-    await memory.export_file(graph, target, ExportOptions(kind="pair", scope=scope))
+    await memory.exports.write(graph, target, ExportOptions(kind="pair", scope=scope))
     return [orjson.loads(line) for line in target.read_bytes().splitlines()]
 
 
 async def held(memory: Memory, graph: str, scope: str = "user/1") -> dict[str, Any]:
     """What a graph believes, without the numbers that it has for it."""
-    claims = (await memory.list_claims(graph, ClaimFilter(scope=scope, withdrawn=True, limit=1000))).items
-    facts = (await memory.facts(graph, FactFilter(scope=scope, limit=1000))).items
-    edges = (await memory.list_relationships(graph, limit=1000)).items
+    claims = (await memory.claims.list(graph, ClaimFilter(scope=scope, withdrawn=True, limit=1000))).items
+    facts = (await memory.facts.list(graph, FactFilter(scope=scope, limit=1000))).items
+    edges = (await memory.relationships.list(graph, limit=1000)).items
     ends = {edge.id: (edge.kind, edge.start, edge.end) for edge in edges}
-    decided = await memory.decisions(graph, scope=scope)
+    decided = await memory.adjudications.list(graph, scope=scope)
     numbers = {each.id: n for n, each in enumerate(sorted(decided, key=lambda each: each.id))}
     return {
         "claims": sorted(repr(replace(each, id=None, relationship=None)) for each in claims),
@@ -98,12 +102,12 @@ async def held(memory: Memory, graph: str, scope: str = "user/1") -> dict[str, A
         ],
         "correlations": [
             (each.kind, [repr(value) for value in each.values], each.reason, each.by, each.strength, each.known_from)
-            for each in await memory.correlations(graph)
+            for each in await memory.correlations.list(graph)
         ],
-        "trust": [replace(each, copies=()) for each in await memory.trust(graph)],
-        "history": [list((await memory.source(graph, source)).history) for source in "abcd"],
-        "merges": [replace(each, id=None) for each in await memory.merges(graph)],
-        "episodes": [(each.key, each.text) for each in (await memory.list_episodes(graph)).items],
+        "trust": [replace(each, copies=()) for each in await memory.sources.reliability(graph)],
+        "history": [list((await memory.sources.get(graph, source)).history) for source in "abcd"],
+        "merges": [replace(each, id=None) for each in await memory.resolution.merges(graph)],
+        "episodes": [(each.key, each.text) for each in (await memory.episodes.list(graph)).items],
         "states": sorted((*ends[edge.id], str(edge.properties), str(edge.source)) for edge in edges if edge.id),
     }  # fmt: skip
 
@@ -124,13 +128,13 @@ async def test_what_a_graph_believes_comes_back_into_another_graph_and_twice(
     other = await new_graph(memory, f"{graph}_2", schema=SCHEMA)
     format_ = {"folder/": "csv", "tables/": "parquet"}.get(name)
     target = tmp_path / name
-    done = await memory.export_file(graph, f"{target}/" if format_ else target, ExportOptions(format=format_))
+    done = await memory.exports.write(graph, f"{target}/" if format_ else target, ExportOptions(format=format_))
     before = await held(memory, graph)
     assert {"claim", "decision", "fact", "correlation", "trust", "merge", "pair"} <= done.records.keys()
     assert not {key: count for key, count in done.lost.items() if "graph" not in key}
 
     files = sorted(target.iterdir()) if format_ else [target]
-    result = await memory.import_files(other, files)
+    result = await memory.imports.run(other, files)
 
     assert not result.rejections
     assert await held(memory, other) == before
@@ -140,7 +144,7 @@ async def test_what_a_graph_believes_comes_back_into_another_graph_and_twice(
     ]  # fmt: skip
     assert await decided_pairs(memory, other, tmp_path) == pairs
     feed = await change_feed(memory, other)
-    again = await memory.import_files(other, files)
+    again = await memory.imports.run(other, files)
     assert (again.rejected, again.created) == (0, 0)
     assert await held(memory, other) == before
     assert await decided_pairs(memory, other, tmp_path) == pairs
@@ -151,14 +155,14 @@ async def test_what_was_believed_before_is_known_in_the_other_graph_too(
     memory: Memory, graph: str, tmp_path: Path
 ) -> None:
     then = iso(now())
-    await memory.claim(graph, [ClaimStatement(source, "acme", "LED_BY", object="bob") for source in "xyz"])
+    await memory.claims.put(graph, [ClaimStatement(source, "acme", "LED_BY", object="bob") for source in "xyz"])
     other = await new_graph(memory, f"{graph}_2", schema=SCHEMA)
-    await memory.export_file(graph, tmp_path / "all.jsonl", ExportOptions())
+    await memory.exports.write(graph, tmp_path / "all.jsonl", ExportOptions())
 
-    await memory.import_files(other, [tmp_path / "all.jsonl"])
+    await memory.imports.run(other, [tmp_path / "all.jsonl"])
 
     async def known(name: str) -> list[Any]:
-        facts = (await memory.facts(name, FactFilter(subject="acme", known_at=then))).items
+        facts = (await memory.facts.list(name, FactFilter(subject="acme", known_at=then))).items
         return [(fact.value, fact.state, fact.probability) for fact in facts]
 
     assert await known(other) == await known(graph)
@@ -168,27 +172,27 @@ async def test_what_was_believed_before_is_known_in_the_other_graph_too(
 async def test_claims_of_two_graphs_are_weighed_together(memory: Memory, tmp_path: Path) -> None:
     one, other = [await new_graph(memory, f"together_{n}_{abs(hash(tmp_path)):x}", schema=SCHEMA) for n in (1, 2)]
     for name, said in ((one, [("a", "alice"), ("b", "alice")]), (other, [("c", "alice"), ("d", "bob")])):
-        await memory.put_entities(name, [Entity(key) for key in ("acme", "alice", "bob")])
-        await memory.put_relationships(
+        await memory.entities.put(name, [Entity(key) for key in ("acme", "alice", "bob")])
+        await memory.relationships.put(
             name, [Relationship("LED_BY", "acme", who, source=source) for source, who in said]
         )
-    await memory.export_file(one, tmp_path / "one.jsonl", ExportOptions())
+    await memory.exports.write(one, tmp_path / "one.jsonl", ExportOptions())
 
-    await memory.import_files(other, [tmp_path / "one.jsonl"])
+    await memory.imports.run(other, [tmp_path / "one.jsonl"])
 
-    (fact,) = (await memory.facts(other, FactFilter())).items
+    (fact,) = (await memory.facts.list(other, FactFilter())).items
     assert (fact.value, fact.supporting, fact.opposing) == ("alice", 3, 1)
 
 
 async def test_a_merge_that_was_imported_is_not_undone(memory: Memory, graph: str, tmp_path: Path) -> None:
     other = await new_graph(memory, f"{graph}_2", schema=SCHEMA)
-    await memory.export_file(graph, tmp_path / "all.jsonl", ExportOptions())
-    await memory.import_files(other, [tmp_path / "all.jsonl"])
-    (merge,) = await memory.merges(other)
+    await memory.exports.write(graph, tmp_path / "all.jsonl", ExportOptions())
+    await memory.imports.run(other, [tmp_path / "all.jsonl"])
+    (merge,) = await memory.resolution.merges(other)
     assert merge.id is not None
 
     with pytest.raises(Conflict, match="came with an import"):
-        await memory.undo_merge(other, merge.id, by="ann", reason="Two men.")
+        await memory.resolution.undo_merge(other, merge.id, by="ann", reason="Two men.")
 
 
 async def test_a_pair_that_a_person_marked_as_different_is_not_proposed_where_it_was_imported(
@@ -196,25 +200,25 @@ async def test_a_pair_that_a_person_marked_as_different_is_not_proposed_where_it
 ) -> None:
     one, other = [await new_graph(memory, f"pair_{n}_{abs(hash(tmp_path)):x}") for n in (1, 2)]
     for graph in (one, other):
-        await memory.put_entities(graph, [Entity(key, "Person", name="Ann Lee") for key in ("ann", "lee")])
-        await memory.put_entities(graph, [Entity(key, "Person", name="Bo", scope="user/1") for key in ("bo", "bob")])
-        await memory.find_duplicates(graph)
-        await memory.find_duplicates(graph, scope="user/1")
-    waiting = {each.one: each for each in (await memory.merge_candidates(one, scope="user/1")).items}
+        await memory.entities.put(graph, [Entity(key, "Person", name="Ann Lee") for key in ("ann", "lee")])
+        await memory.entities.put(graph, [Entity(key, "Person", name="Bo", scope="user/1") for key in ("bo", "bob")])
+        await memory.resolution.find_duplicates(graph)
+        await memory.resolution.find_duplicates(graph, scope="user/1")
+    waiting = {each.one: each for each in (await memory.resolution.candidates(one, scope="user/1")).items}
     assert waiting.keys() == {"ann", "bo"}
     for key, scope in (("ann", ""), ("bo", "user/1")):
         id_ = waiting[key].id
         assert id_ is not None
-        await memory.tell_apart(one, id_, by="cy", reason="Met both.", scope=scope)
+        await memory.resolution.reject(one, id_, by="cy", reason="Met both.", scope=scope)
     shared = tmp_path / "shared.jsonl"
-    await memory.export_file(one, shared, ExportOptions(scope=""))
+    await memory.exports.write(one, shared, ExportOptions(scope=""))
     assert [each["one"] for each in await decided_pairs(memory, one, tmp_path, scope="user/1")] == ["bo"]
 
-    result = await memory.import_files(other, [shared])
+    result = await memory.imports.run(other, [shared])
 
     assert (result.rejected, result.created, result.updated) == (0, 0, 1)
-    assert [each.one for each in (await memory.merge_candidates(other, scope="user/1")).items] == ["bo"]
-    assert await memory.find_duplicates(other) == (2, 0)
+    assert [each.one for each in (await memory.resolution.candidates(other, scope="user/1")).items] == ["bo"]
+    assert await memory.resolution.find_duplicates(other) == (2, 0)
     (pair,) = await decided_pairs(memory, other, tmp_path)
     assert (pair["one"], pair["by"], pair["reason"]) == ("ann", "cy", "Met both.")
 
@@ -230,16 +234,16 @@ async def test_what_was_decided_of_a_pair_here_stays_and_bad_pairs_are_refused(m
     path = tmp_path / "pairs.jsonl"
     path.write_bytes(b"\n".join(map(orjson.dumps, [good, *bad, {**good, "one": "ann", "other": "zoe", "by": "dan"}])))
 
-    result = await memory.import_files(graph, [path])
+    result = await memory.imports.run(graph, [path])
 
     assert sorted(each.line for each in result.rejections) == list(range(2, 9))
     assert result.read == result.created + result.updated + result.unchanged + result.rejected
     (pair,) = await decided_pairs(memory, graph, tmp_path)
     assert (pair["one"], pair["other"], pair["by"]) == ("ann", "zoe", "cy")
     path.write_bytes(orjson.dumps({**good, "by": "eve"}))
-    assert (await memory.import_files(graph, [path])).unchanged == 1
+    assert (await memory.imports.run(graph, [path])).unchanged == 1
     assert await decided_pairs(memory, graph, tmp_path) == [pair]
-    assert await memory.propose_merges(graph, [Candidate("zoe", "ann", 9.0, {})]) == 0
+    assert await memory.resolution.propose(graph, [Candidate("zoe", "ann", 9.0, {})]) == 0
 
 
 async def test_claims_may_be_written_by_hand_and_bad_records_cost_only_themselves(
@@ -262,16 +266,16 @@ async def test_claims_may_be_written_by_hand_and_bad_records_cost_only_themselve
     path = tmp_path / "claims.jsonl"
     path.write_bytes(b"\n".join(map(orjson.dumps, records)))
 
-    result = await memory.import_files(name, [path])
+    result = await memory.imports.run(name, [path])
 
     assert sorted(each.line for each in result.rejections) == [3, 4, 5, 6, 7, 8, 9, 10]
-    (fact,) = (await memory.facts(name, FactFilter())).items
+    (fact,) = (await memory.facts.list(name, FactFilter())).items
     assert (fact.value, fact.supporting) == (134_000, 2)
     assert result.read == result.created + result.updated + result.unchanged + result.rejected
 
 
 async def test_formats_that_carry_no_claims_say_so(memory: Memory, graph: str, tmp_path: Path) -> None:
-    done = await memory.export_file(graph, tmp_path / "all.graphml", ExportOptions())
+    done = await memory.exports.write(graph, tmp_path / "all.graphml", ExportOptions())
 
     assert done.lost["claims"] >= 10
     assert {"decisions", "facts", "correlations", "learned trust", "merges", "pairs"} <= done.lost.keys()

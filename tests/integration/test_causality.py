@@ -42,7 +42,7 @@ async def test_separation_in_a_network_is_that_of_networkx_and_of_the_moral_grap
         first, second = 1, 2 if len(picked) < 4 else dice.randint(2, len(picked) - 1)
         one, other, given = set(picked[:first]), set(picked[first:second]), set(picked[second:])
         among = dice.choice([None, sorted(dice.sample(nodes, len(nodes) // 2))])
-        found = await memory.causal_check(graph, Separation(sorted(one), sorted(other), sorted(given), among))
+        found = await memory.causality.separation(graph, Separation(sorted(one), sorted(other), sorted(given), among))
         assert found.separated == nx.is_d_separator(whole, one, other, given)
         assert found.separated != connected(whole, one, other, given)
         assert found.given_is_minimal == (found.separated and nx.is_minimal_d_separator(whole, one, other, given))
@@ -65,7 +65,7 @@ async def test_ancestry_in_a_network_is_that_of_networkx(memory: Memory, graph: 
         return sorted(set().union(*sets))
 
     for asked in ([nodes[0]], [nodes[-1]], nodes[1:3]):
-        found = await memory.causal_ancestry(graph, Ancestry(asked))
+        found = await memory.causality.ancestry(graph, Ancestry(asked))
         assert found.ancestors == united(nx.ancestors(whole, node) for node in asked)
         assert found.descendants == united(nx.descendants(whole, node) for node in asked)
         assert (found.acyclic, found.cycles) == (True, [])
@@ -74,18 +74,18 @@ async def test_ancestry_in_a_network_is_that_of_networkx(memory: Memory, graph: 
 async def test_circles_are_named(memory: Memory, graph: str) -> None:
     links = [Link("a", "b"), Link("b", "c"), Link("c", "a"), Link("c", "d"), Link("e", "e"), Link("d", "e")]
     await put(memory, graph, "abcde", links)
-    found = await memory.causal_ancestry(graph, Ancestry(["d"]))
+    found = await memory.causality.ancestry(graph, Ancestry(["d"]))
     assert not found.acyclic
     assert sorted(map(list, found.cycles)) == [["a", "b", "c", "a"], ["e", "e"]]
     with pytest.raises(Conflict, match="a -> b -> c -> a") as raised:
-        await memory.causal_check(graph, Separation(["a"], ["d"]))
+        await memory.causality.separation(graph, Separation(["a"], ["d"]))
     assert raised.value.mend
 
 
 async def test_only_what_a_scope_sees_and_what_holds_then_counts(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(key) for key in "abc"])
-    await memory.put_entities(graph, [Entity("own", scope="u/1"), Entity("own", scope="u/2")])
-    await memory.put_relationships(
+    await memory.entities.put(graph, [Entity(key) for key in "abc"])
+    await memory.entities.put(graph, [Entity("own", scope="u/1"), Entity("own", scope="u/2")])
+    await memory.relationships.put(
         graph,
         [
             Relationship("CAUSES", "a", "b", valid_from="1960", valid_to="1970"),
@@ -101,12 +101,12 @@ async def test_only_what_a_scope_sees_and_what_holds_then_counts(memory: Memory,
         ("", When(valid_at="1965"), ["a", "b"]),
         ("u/1", When(any_time=True), ["a", "b", "own"]),
     ):
-        assert (await memory.causal_ancestry(graph, Ancestry(["c"], scope, when))).ancestors == expected
-    assert (await memory.causal_check(graph, Separation(["own"], ["c"], scope="u/2"))).separated
-    assert not (await memory.causal_check(graph, Separation(["own"], ["c"], scope="u/1"))).separated
+        assert (await memory.causality.ancestry(graph, Ancestry(["c"], scope, when))).ancestors == expected
+    assert (await memory.causality.separation(graph, Separation(["own"], ["c"], scope="u/2"))).separated
+    assert not (await memory.causality.separation(graph, Separation(["own"], ["c"], scope="u/1"))).separated
     for asked in (Ancestry(["own"]), Ancestry(["nobody"], "u/1")):
         with pytest.raises(NotFound):
-            await memory.causal_ancestry(graph, asked)
+            await memory.causality.ancestry(graph, asked)
 
 
 async def test_questions_that_make_no_sense_are_refused(memory: Memory, graph: str) -> None:
@@ -120,18 +120,18 @@ async def test_questions_that_make_no_sense_are_refused(memory: Memory, graph: s
         Separation(["a"], [f"k{n}" for n in range(1000)]),
     ):
         with pytest.raises(InvalidInput):
-            await memory.causal_check(graph, asked)
+            await memory.causality.separation(graph, asked)
     with pytest.raises(InvalidInput):
-        await memory.causal_ancestry(graph, Ancestry([]))
+        await memory.causality.ancestry(graph, Ancestry([]))
 
 
 async def test_a_part_over_the_limits_is_refused(memory: Memory, graph: str, monkeypatch: pytest.MonkeyPatch) -> None:
     await put(memory, graph, "abcdef", [Link(one, "f") for one in "abcde"] + [Link("a", "b"), Link("b", "c")])
-    assert len((await memory.causal_ancestry(graph, Ancestry(["f"]))).ancestors) == 5
+    assert len((await memory.causality.ancestry(graph, Ancestry(["f"]))).ancestors) == 5
     for name, most in (("MOST_ENTITIES", 5), ("MOST_LINKS", 6)):
         with monkeypatch.context() as patch:
             patch.setattr(causal, name, most)
             with pytest.raises(TooLarge) as raised:
-                await memory.causal_ancestry(graph, Ancestry(["f"]))
+                await memory.causality.ancestry(graph, Ancestry(["f"]))
             assert raised.value.mend
     assert causality.MOST_ENTITIES > 6

@@ -25,28 +25,28 @@ async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
 
 async def by_put(memory: Memory, graph: str, url: str, folder: Path) -> None:
     for source, value in SAID:
-        await memory.put_entities(
+        await memory.entities.put(
             graph, [Entity("berne", label="City", properties={"population": value}, source=source)]
         )
 
 
 async def by_one_put(memory: Memory, graph: str, url: str, folder: Path) -> None:
     stated = [Entity("berne", label="City", properties={"population": value}, source=source) for source, value in SAID]
-    await memory.put_entities(graph, stated)
+    await memory.entities.put(graph, stated)
 
 
 async def by_import(memory: Memory, graph: str, url: str, folder: Path) -> None:
     path = folder / "said.jsonl"
     told = [{"key": "berne", "label": "City", "source": s, "properties": {"population": n}} for s, n in SAID]
     path.write_bytes(b"\n".join(map(orjson.dumps, told)))
-    await memory.import_files(graph, [path])
+    await memory.imports.run(graph, [path])
 
 
 async def by_csv(memory: Memory, graph: str, url: str, folder: Path) -> None:
     for source, value in SAID:
         path = folder / f"{source}.csv"
         path.write_text(f"key,label,population:integer,source\nberne,City,{value},{source}\n")
-        await memory.import_files(graph, [path])
+        await memory.imports.run(graph, [path])
 
 
 async def by_cypher(memory: Memory, graph: str, url: str, folder: Path) -> None:
@@ -56,12 +56,12 @@ async def by_cypher(memory: Memory, graph: str, url: str, folder: Path) -> None:
 
 
 async def by_another_client(memory: Memory, graph: str, url: str, folder: Path) -> None:
-    await memory.put_entities(graph, [Entity("berne", label="City")])
+    await memory.entities.put(graph, [Entity("berne", label="City")])
     async with other_client(url) as client:
         for source, value in SAID:
             text = f"MATCH (n:City {{key: 'berne'}}) SET n.population = {value}, n.source = '{source}'"
             await cypher(client, graph, text)
-            await memory.absorb_foreign_writes(graph)
+            await memory.index.sync(graph)
 
 
 WAYS: Sequence[Callable[..., Awaitable[None]]] = (
@@ -75,41 +75,41 @@ async def test_an_entity_shows_what_most_sources_state_however_they_state_it(
 ) -> None:
     await way(memory, graph, shared_database_url, tmp_path)
 
-    (fact,) = (await memory.facts(graph, FactFilter())).items
-    claims = (await memory.list_claims(graph, ClaimFilter())).items
+    (fact,) = (await memory.facts.list(graph, FactFilter())).items
+    claims = (await memory.claims.list(graph, ClaimFilter())).items
     assert sorted((claim.source, claim.value) for claim in claims) == sorted(SAID)
     assert (fact.value, fact.state, fact.supporting, fact.opposing) == (5, "verified", 3, 1)
-    held = await memory.get_entity(graph, "berne")
+    held = await memory.entities.get(graph, "berne")
     assert held.properties["population"] == 5
     assert held.properties["consensus"]["population"]["state"] == "verified"
     if way in {by_put, by_one_put, by_import, by_csv}:
         before = await change_feed(memory, graph)
         await way(memory, graph, shared_database_url, tmp_path)
         assert await change_feed(memory, graph) == before
-        assert (await memory.get_entity(graph, "berne")).version == held.version
+        assert (await memory.entities.get(graph, "berne")).version == held.version
 
 
 async def test_a_source_that_states_another_value_replaces_its_own(memory: Memory, graph: str) -> None:
     said: list[Any] = [("a", 5), ("b", 5), ("b", 9)]
     for source, value in said:
-        written = await memory.put_entities(graph, [Entity("berne", properties={"population": value}, source=source)])
+        written = await memory.entities.put(graph, [Entity("berne", properties={"population": value}, source=source)])
 
-    claims = (await memory.list_claims(graph, ClaimFilter())).items
+    claims = (await memory.claims.list(graph, ClaimFilter())).items
     assert {(claim.source, claim.value) for claim in claims} == {("a", 5), ("b", 9)}
-    assert list(written.versions) == [(await memory.get_entity(graph, "berne")).version]
-    await memory.withdraw_claims(graph, source="a")
-    assert (await memory.get_entity(graph, "berne")).properties["population"] == 9
+    assert list(written.versions) == [(await memory.entities.get(graph, "berne")).version]
+    await memory.claims.withdraw(graph, source="a")
+    assert (await memory.entities.get(graph, "berne")).properties["population"] == 9
 
 
 async def test_what_entities_state_goes_out_and_comes_back(memory: Memory, graph: str, tmp_path: Path) -> None:
     await by_put(memory, graph, "", tmp_path)
     other = await new_graph(memory, f"{graph}_2", schema=SCHEMA)
-    await memory.export_file(graph, tmp_path / "all.jsonl", ExportOptions())
+    await memory.exports.write(graph, tmp_path / "all.jsonl", ExportOptions())
 
-    await memory.import_files(other, [tmp_path / "all.jsonl"])
+    await memory.imports.run(other, [tmp_path / "all.jsonl"])
 
-    claims = [(await memory.list_claims(name, ClaimFilter(withdrawn=True))).items for name in (graph, other)]
+    claims = [(await memory.claims.list(name, ClaimFilter(withdrawn=True))).items for name in (graph, other)]
     told, again = ([(claim.source, claim.value, claim.known_from) for claim in each] for each in claims)
     assert told == again
-    await memory.put_entities(other, [Entity("berne", properties={"population": 6}, source="d")])
-    assert len((await memory.list_claims(other, ClaimFilter())).items) == 4
+    await memory.entities.put(other, [Entity("berne", properties={"population": 6}, source="d")])
+    assert len((await memory.claims.list(other, ClaimFilter())).items) == 4

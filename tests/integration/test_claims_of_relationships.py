@@ -25,7 +25,7 @@ SAID = [("a", "alice"), ("b", "alice"), ("c", "alice"), ("d", "bob")]
 async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
     """A graph in which a company is led by one person at a time."""
     name = await new_graph(memory, f"said_{abs(hash(request.node.name)):x}"[:40], schema=SCHEMA)
-    await memory.put_entities(name, [Entity(key) for key in ("acme", "alice", "bob")])
+    await memory.entities.put(name, [Entity(key) for key in ("acme", "alice", "bob")])
     return name
 
 
@@ -34,42 +34,42 @@ def led(source: str, who: str, **more: Any) -> Relationship:
 
 
 async def the_fact(memory: Memory, graph: str) -> HeldFact:
-    (fact,) = (await memory.facts(graph, FactFilter(predicate="LED_BY"))).items
+    (fact,) = (await memory.facts.list(graph, FactFilter(predicate="LED_BY"))).items
     return fact
 
 
 async def claimed(memory: Memory, graph: str) -> list[tuple[str, str | None]]:
-    claims = (await memory.list_claims(graph, ClaimFilter(limit=1000))).items
+    claims = (await memory.claims.list(graph, ClaimFilter(limit=1000))).items
     return sorted((claim.source, claim.object) for claim in claims)
 
 
 async def by_put(memory: Memory, graph: str, url: str, folder: Path) -> None:
     for source, who in SAID:
-        await memory.put_relationships(graph, [led(source, who)])
+        await memory.relationships.put(graph, [led(source, who)])
 
 
 async def by_one_put(memory: Memory, graph: str, url: str, folder: Path) -> None:
-    await memory.put_relationships(graph, [led(source, who) for source, who in SAID])
+    await memory.relationships.put(graph, [led(source, who) for source, who in SAID])
 
 
 async def by_jsonl(memory: Memory, graph: str, url: str, folder: Path) -> None:
     records = [{"kind": "LED_BY", "from": "acme", "to": who, "source": source} for source, who in SAID]
     path = folder / "said.jsonl"
     path.write_bytes(b"\n".join(map(orjson.dumps, records)))
-    await memory.import_files(graph, [path])
+    await memory.imports.run(graph, [path])
 
 
 async def by_csv(memory: Memory, graph: str, url: str, folder: Path) -> None:
     path = folder / "said.csv"
     path.write_text("from,to,kind,source\n" + "".join(f"acme,{who},LED_BY,{source}\n" for source, who in SAID))
-    await memory.import_files(graph, [path])
+    await memory.imports.run(graph, [path])
 
 
 async def by_imports_apart(memory: Memory, graph: str, url: str, folder: Path) -> None:
     for source, who in SAID:
         path = folder / f"{source}.csv"
         path.write_text(f"from,to,kind,source\nacme,{who},LED_BY,{source}\n")
-        await memory.import_files(graph, [path])
+        await memory.imports.run(graph, [path])
 
 
 async def by_merging_cypher(memory: Memory, graph: str, url: str, folder: Path) -> None:
@@ -97,7 +97,7 @@ async def by_another_client(memory: Memory, graph: str, url: str, folder: Path) 
                     f"MATCH (a {{key: 'acme'}}), (b {{key: '{who}'}}) CREATE (a)-[:LED_BY {{source: '{source}'}}]->(b)",
                     columns=1,
                 )
-    await memory.absorb_foreign_writes()
+    await memory.index.sync()
 
 
 WAYS: Sequence[Callable[..., Awaitable[None]]] = (
@@ -114,7 +114,7 @@ async def test_three_sources_against_one_weigh_three_to_one_however_they_come(
     fact = await the_fact(memory, graph)
     assert await claimed(memory, graph) == SAID
     assert (fact.value, fact.state, fact.supporting, fact.opposing) == ("alice", "verified", 3, 1)
-    edges = (await memory.list_relationships(graph, kind="LED_BY")).items
+    edges = (await memory.relationships.list(graph, kind="LED_BY")).items
     assert {(edge.end, edge.properties["state"]) for edge in edges} == {("alice", "verified"), ("bob", "invalidated")}
     assert {edge.properties["consensus"] for edge in edges if edge.end == "alice"} == {fact.probability}
 
@@ -127,59 +127,59 @@ async def test_three_sources_against_one_weigh_three_to_one_however_they_come(
 
 async def test_a_kind_that_is_not_weighed_keeps_all_its_sources(memory: Memory, graph: str) -> None:
     for source in ("a", "b", "a"):
-        await memory.put_relationships(graph, [Relationship("KNOWS", "alice", "bob", source=source)])
+        await memory.relationships.put(graph, [Relationship("KNOWS", "alice", "bob", source=source)])
 
-    (edge,) = (await memory.list_relationships(graph, kind="KNOWS")).items
+    (edge,) = (await memory.relationships.list(graph, kind="KNOWS")).items
     assert (edge.source, edge.version, edge.properties) == ("a", 1, {})
     assert await claimed(memory, graph) == [("a", "bob"), ("b", "bob")]
-    assert not (await memory.facts(graph, FactFilter(predicate="KNOWS"))).items
+    assert not (await memory.facts.list(graph, FactFilter(predicate="KNOWS"))).items
 
 
 async def test_a_source_replaces_its_own_statement_alone(memory: Memory, graph: str) -> None:
-    await memory.put_relationships(graph, [led("a", "alice", confidence=0.9), led("b", "alice", confidence=0.8)])
-    written = await memory.put_relationships(graph, [led("b", "alice", confidence=0.5)])
+    await memory.relationships.put(graph, [led("a", "alice", confidence=0.9), led("b", "alice", confidence=0.8)])
+    written = await memory.relationships.put(graph, [led("b", "alice", confidence=0.5)])
 
     assert written.updated == 1
-    claims = (await memory.list_claims(graph, ClaimFilter())).items
+    claims = (await memory.claims.list(graph, ClaimFilter())).items
     assert {(claim.source, claim.confidence) for claim in claims} == {("a", 0.9), ("b", 0.5)}
-    partial = await memory.put_relationships(graph, [led("b", "alice")])
+    partial = await memory.relationships.put(graph, [led("b", "alice")])
     assert partial.unchanged == 1
-    assert (await memory.list_claims(graph, ClaimFilter())).items == claims
+    assert (await memory.claims.list(graph, ClaimFilter())).items == claims
 
 
 async def test_what_a_source_takes_back_stays_while_others_state_it(memory: Memory, graph: str) -> None:
-    await memory.put_relationships(graph, [led(source, who) for source, who in SAID])
+    await memory.relationships.put(graph, [led(source, who) for source, who in SAID])
     before = (await the_fact(memory, graph)).relationships
 
-    dry = await memory.withdraw_claims(graph, source="a", dry_run=True)
-    done = await memory.withdraw_claims(graph, source="a")
-    other = await memory.withdraw_claims(graph, source="d")
+    dry = await memory.claims.withdraw(graph, source="a", dry_run=True)
+    done = await memory.claims.withdraw(graph, source="a")
+    other = await memory.claims.withdraw(graph, source="d")
 
     assert (dry.withdrawn, done.withdrawn, done.relationships, len(other.relationships)) == (1, 1, [], 1)
     fact = await the_fact(memory, graph)
     assert (fact.value, fact.supporting, fact.opposing) == ("alice", 2, 0)
-    (edge,) = (await memory.list_relationships(graph, kind="LED_BY")).items
+    (edge,) = (await memory.relationships.list(graph, kind="LED_BY")).items
     assert (edge.end, edge.source, edge.id in before) == ("alice", "b", True)
-    await memory.withdraw_claims(graph, source="b")
-    await memory.withdraw_claims(graph, source="c")
-    assert not (await memory.list_relationships(graph, kind="LED_BY")).items
-    assert not (await memory.facts(graph, FactFilter())).items
+    await memory.claims.withdraw(graph, source="b")
+    await memory.claims.withdraw(graph, source="c")
+    assert not (await memory.relationships.list(graph, kind="LED_BY")).items
+    assert not (await memory.facts.list(graph, FactFilter())).items
 
 
 async def test_what_was_written_without_a_source_stays_when_its_source_goes(memory: Memory, graph: str) -> None:
-    await memory.put_relationships(graph, [Relationship("LED_BY", "acme", "alice")])
-    await memory.put_relationships(graph, [led("a", "alice")])
+    await memory.relationships.put(graph, [Relationship("LED_BY", "acme", "alice")])
+    await memory.relationships.put(graph, [led("a", "alice")])
 
-    done = await memory.withdraw_claims(graph, source="a")
+    done = await memory.claims.withdraw(graph, source="a")
 
-    (edge,) = (await memory.list_relationships(graph, kind="LED_BY")).items
+    (edge,) = (await memory.relationships.list(graph, kind="LED_BY")).items
     assert (done.withdrawn, list(done.relationships), edge.source) == (1, [], None)
 
 
 async def test_one_of_id_source_and_episode_is_asked_for(memory: Memory, graph: str) -> None:
     for wrong in ({}, {"source": "a", "episode": "e"}, {"ids": [1], "source": "a"}):
         with pytest.raises(InvalidInput, match="not clear"):
-            await memory.withdraw_claims(graph, **wrong)
+            await memory.claims.withdraw(graph, **wrong)
 
 
 def lines(folder: Path, source: str, *who: str) -> Path:
@@ -189,20 +189,20 @@ def lines(folder: Path, source: str, *who: str) -> Path:
 
 
 async def test_an_import_that_is_undone_takes_its_claims_along(memory: Memory, graph: str, tmp_path: Path) -> None:
-    first = await memory.import_files(graph, [lines(tmp_path, "a", "alice")])
-    second = await memory.import_files(graph, [lines(tmp_path, "b", "alice", "bob")])
-    third = await memory.import_files(graph, [lines(tmp_path, "b", "alice", "bob")])
+    first = await memory.imports.run(graph, [lines(tmp_path, "a", "alice")])
+    second = await memory.imports.run(graph, [lines(tmp_path, "b", "alice", "bob")])
+    third = await memory.imports.run(graph, [lines(tmp_path, "b", "alice", "bob")])
     assert (second.created, second.updated, third.unchanged) == (1, 1, 2)
 
-    await memory.undo_import(graph, second.id)
+    await memory.imports.undo(graph, second.id)
 
     assert await claimed(memory, graph) == [("a", "alice")]
-    (edge,) = (await memory.list_relationships(graph, kind="LED_BY")).items
+    (edge,) = (await memory.relationships.list(graph, kind="LED_BY")).items
     assert (edge.end, edge.source) == ("alice", "a")
-    await memory.put_relationships(graph, [led("c", "alice")])
-    await memory.undo_import(graph, first.id)
+    await memory.relationships.put(graph, [led("c", "alice")])
+    await memory.imports.undo(graph, first.id)
     assert await claimed(memory, graph) == [("c", "alice")]
-    (edge,) = (await memory.list_relationships(graph, kind="LED_BY")).items
+    (edge,) = (await memory.relationships.list(graph, kind="LED_BY")).items
     assert (edge.end, edge.source) == ("alice", "c")
     fact = await the_fact(memory, graph)
     assert (fact.value, fact.supporting, fact.relationships) == ("alice", 1, [edge.id])
@@ -211,14 +211,14 @@ async def test_an_import_that_is_undone_takes_its_claims_along(memory: Memory, g
 async def test_what_an_import_replaced_is_claimed_again_when_it_is_undone(
     memory: Memory, graph: str, tmp_path: Path
 ) -> None:
-    await memory.put_relationships(graph, [led("a", "alice", confidence=0.5)])
+    await memory.relationships.put(graph, [led("a", "alice", confidence=0.5)])
     path = tmp_path / "sure.csv"
     path.write_text("from,to,kind,source,confidence\nacme,alice,LED_BY,a,0.9\n")
-    done = await memory.import_files(graph, [path])
+    done = await memory.imports.run(graph, [path])
 
-    await memory.undo_import(graph, done.id)
+    await memory.imports.undo(graph, done.id)
 
-    (claim,) = (await memory.list_claims(graph, ClaimFilter())).items
+    (claim,) = (await memory.claims.list(graph, ClaimFilter())).items
     assert (claim.source, claim.confidence) == ("a", 0.5)
 
 
@@ -232,26 +232,26 @@ async def test_values_of_a_relationship_stand_side_by_side(
         if imported:
             path = tmp_path / f"{at}.csv"
             path.write_text(f"from,to,kind,source,value:integer,unit\nacme,alice,HAS_FIGURE,{source},{value},km\n")
-            await memory.import_files(graph, [path])
+            await memory.imports.run(graph, [path])
         else:
-            await memory.put_relationships(graph, [stated])
+            await memory.relationships.put(graph, [stated])
 
-    (fact,) = (await memory.facts(graph, FactFilter(predicate="HAS_FIGURE"))).items
+    (fact,) = (await memory.facts.list(graph, FactFilter(predicate="HAS_FIGURE"))).items
     assert {option.value: set(option.sources) for option in fact.options} == {"7 km": {"b", "c"}, "5 km": {"a"}}
-    edges = (await memory.list_relationships(graph, kind="HAS_FIGURE")).items
+    edges = (await memory.relationships.list(graph, kind="HAS_FIGURE")).items
     assert sorted(edge.properties["value"] for edge in edges) == [5, 7]
     before = await change_feed(memory, graph)
-    await memory.put_relationships(graph, [stated])
+    await memory.relationships.put(graph, [stated])
     assert await change_feed(memory, graph) == before
 
 
 async def test_a_relationship_of_before_keeps_the_claim_of_the_source_that_it_names(memory: Memory, graph: str) -> None:
-    await memory.put_relationships(graph, [led("a", "alice")])
+    await memory.relationships.put(graph, [led("a", "alice")])
     schema = await index_schema(memory, graph)
     for table in ("claim", "topic", "fact", "stance"):
         await query(memory, f"DELETE FROM {schema}.{table}")
 
-    await memory.put_relationships(graph, [led("b", "alice")])
+    await memory.relationships.put(graph, [led("b", "alice")])
 
     assert await claimed(memory, graph) == [("a", "alice"), ("b", "alice")]
     assert (await the_fact(memory, graph)).supporting == 2

@@ -26,7 +26,7 @@ async def held(memory: Memory, graph: str) -> dict[str, HeldFact]:
     found: list[HeldFact] = []
     cursor = None
     while True:
-        page = await memory.facts(graph, FactFilter(limit=1000, cursor=cursor))
+        page = await memory.facts.list(graph, FactFilter(limit=1000, cursor=cursor))
         found += page.items
         cursor = page.cursor
         if cursor is None:
@@ -52,11 +52,11 @@ def size(source: str, subject: str, value: int) -> ClaimStatement:
 
 async def test_claims_of_many_writers_at_once_are_all_weighed(memory: Memory) -> None:
     graph = await new_graph(memory, "claims_at_once")
-    await memory.claim(graph, [size("first", "x", 0), ClaimStatement("first", "x", "NEAR", object="y0")])
+    await memory.claims.put(graph, [size("first", "x", 0), ClaimStatement("first", "x", "NEAR", object="y0")])
 
     async def say(who: int) -> None:
         for n in range(5):
-            await memory.claim(
+            await memory.claims.put(
                 graph,
                 [
                     size(f"s{who}", "x", n % 2),
@@ -67,12 +67,12 @@ async def test_claims_of_many_writers_at_once_are_all_weighed(memory: Memory) ->
 
     await asyncio.gather(*(say(who) for who in range(8)))
 
-    facts = list((await memory.facts(graph, FactFilter(subject="x", limit=100))).items)
+    facts = list((await memory.facts.list(graph, FactFilter(subject="x", limit=100))).items)
     sizes = next(fact for fact in facts if fact.predicate == "size")
     assert sum(len(option.claims) for option in sizes.options) == 17
     near = {fact.value: len(fact.options[0].claims) for fact in facts if fact.predicate == "NEAR"}
     assert near == {"y0": 9, **{f"y{n}": 8 for n in range(1, 5)}}
-    edges = (await memory.list_relationships(graph, kind="NEAR")).items
+    edges = (await memory.relationships.list(graph, kind="NEAR")).items
     assert sorted(edge.end for edge in edges) == [f"y{n}" for n in range(5)]
     assert {edge.end: edge.properties["consensus"] for edge in edges} == {
         fact.value: fact.probability for fact in facts if fact.predicate == "NEAR"
@@ -83,29 +83,29 @@ async def test_a_source_that_floods_the_graph_flips_no_verified_fact(memory: Mem
     graph = await new_graph(memory, "claims_flood")
     chance = random.Random(4)
     honest = [size(f"honest{s}", f"e{n}", n) for n in range(30) for s in range(6) if chance.random() < 0.8]
-    await memory.claim(graph, honest)
-    await memory.weigh(graph)
+    await memory.claims.put(graph, honest)
+    await memory.claims.compute_consensus(graph)
     verified = {
         subject: fact.value for subject, fact in (await held(memory, graph)).items() if fact.state == "verified"
     }
     assert len(verified) >= 25
 
-    await memory.put_episodes(graph, [Episode(f"Lies, part {m}.", f"ep{m}") for m in range(50)])
+    await memory.episodes.put(graph, [Episode(f"Lies, part {m}.", f"ep{m}") for m in range(50)])
     flood = [size("liar", f"e{n}", n + 1) for n in range(30)]
     flood += [size("liar", f"made{n}", n) for n in range(1500)]
     flood += [
         ClaimStatement("liar", f"e{n}", "size", value=n + 1, episode=f"ep{m}") for n in range(30) for m in range(50)
     ]
     for at in range(0, len(flood), 1000):
-        await memory.claim(graph, flood[at : at + 1000])
+        await memory.claims.put(graph, flood[at : at + 1000])
     at_once = await held(memory, graph)
     assert {subject: at_once[subject].value for subject in verified} == verified
-    await memory.weigh(graph)
+    await memory.claims.compute_consensus(graph)
 
     after = await held(memory, graph)
     assert {subject: after[subject].value for subject in verified} == verified
     assert all(after[subject].state == "verified" for subject in verified)
-    trust = {each.source: each.trust for each in await memory.trust(graph)}
+    trust = {each.source: each.trust for each in await memory.sources.reliability(graph)}
     assert trust["liar"] < min(trust[f"honest{s}"] for s in range(6))
 
 
@@ -120,19 +120,19 @@ async def test_a_mirror_has_no_voice_of_its_own(memory: Memory) -> None:
         ]
         bad = n if chance.random() < 0.3 else n + 10 + chance.randrange(9)
         claims += [size(name, f"e{n}", bad) for name in copies]
-    await memory.claim(graph, claims)
-    await memory.weigh(graph)
+    await memory.claims.put(graph, claims)
+    await memory.claims.compute_consensus(graph)
 
     facts = await held(memory, graph)
     right = sum(fact.value == int(subject[1:]) for subject, fact in facts.items())
     assert right >= 76
-    source = await memory.source(graph, "copy1")
+    source = await memory.sources.get(graph, "copy1")
     assert {name for pair in source.copies for name in (pair["one"], pair["other"])} == set(copies)
     loud = next(option for fact in facts.values() for option in fact.options if option.sources == sorted(copies))
     assert loud.independent < 2
 
     loud_ones = [size(name, "new", 7) for name in copies]
-    await memory.claim(graph, [*loud_ones, size("honest0", "new", 8), size("honest1", "new", 8)])
+    await memory.claims.put(graph, [*loud_ones, size("honest0", "new", 8), size("honest1", "new", 8)])
     assert (await held(memory, graph))["new"].value == 8
 
 
@@ -159,11 +159,11 @@ async def test_neither_order_nor_repetition_nor_names_of_sources_change_what_is_
             chance.shuffle(claims)
             claims += claims[:7]
         for at in range(0, len(claims), 9):
-            await memory.claim(graph, claims[at : at + 9])
+            await memory.claims.put(graph, claims[at : at + 9])
         at_once = told(await held(memory, graph))
-        await memory.weigh(graph)
+        await memory.claims.compute_consensus(graph)
         results.append((at_once, told(await held(memory, graph))))
-        await memory.delete_graph(graph)
+        await memory.graphs.delete(graph)
     assert results[0] == results[1]
 
 
@@ -177,13 +177,13 @@ async def test_acknowledged_claims_outlive_kill_9_of_postgres(short_folder: Path
             await prepare_template(server.url)
             watch = asyncio.create_task(server.keep_running())
             async with opened_memory(server.url, embedder=hashing()) as memory:
-                await memory.create_graph("claims")
+                await memory.graphs.create("claims")
 
                 async def write(who: int) -> None:
                     for n in range(25):
                         while True:
                             try:
-                                claimed = await memory.claim("claims", [size(f"s{who}", f"e{n}", n + who % 2)])
+                                claimed = await memory.claims.put("claims", [size(f"s{who}", f"e{n}", n + who % 2)])
                             except DatabaseUnavailable as error:
                                 refused.append(error.code)
                                 await asyncio.sleep(0.02)
@@ -205,7 +205,7 @@ async def test_acknowledged_claims_outlive_kill_9_of_postgres(short_folder: Path
                 async with asyncio.timeout(120):
                     await asyncio.gather(*(write(who) for who in range(6)), crash())
                 assert refused, "nobody noticed that Postgres was gone"
-                claims = (await memory.list_claims("claims", ClaimFilter(limit=1000))).items
+                claims = (await memory.claims.list("claims", ClaimFilter(limit=1000))).items
                 assert {claim.id: (claim.source, claim.subject, claim.value) for claim in claims} == acknowledged
                 facts = await held(memory, "claims")
                 weighed = {claim for fact in facts.values() for option in fact.options for claim in option.claims}
@@ -217,5 +217,5 @@ async def test_acknowledged_claims_outlive_kill_9_of_postgres(short_folder: Path
 
 
 async def _entities(memory: Memory) -> Any:
-    for entity in (await memory.list_entities("claims", limit=1000)).items:
+    for entity in (await memory.entities.list("claims", limit=1000)).items:
         yield entity

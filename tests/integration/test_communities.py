@@ -25,14 +25,14 @@ async def memory(memory: Memory) -> Memory:
 
 async def put(memory: Memory, pairs: Sequence[tuple[str, str]], scope: str = "", strength: float = 1.0) -> None:
     keys = sorted({key for pair in pairs for key in pair})
-    await memory.put_entities(GRAPH, [Entity(key, "Thing", f"The {key}", scope=scope) for key in keys])
-    await memory.put_relationships(
+    await memory.entities.put(GRAPH, [Entity(key, "Thing", f"The {key}", scope=scope) for key in keys])
+    await memory.relationships.put(
         GRAPH, [Relationship("KNOWS", one, other, strength=strength, scope=scope) for one, other in pairs]
     )
 
 
 async def found(memory: Memory, scope: str = "", level: int | None = 0) -> list[Community]:
-    return list((await memory.communities(GRAPH, scope=scope, level=level)).items)
+    return list((await memory.communities.list(GRAPH, scope=scope, level=level)).items)
 
 
 def members(communities: Sequence[Community]) -> list[str]:
@@ -42,11 +42,11 @@ def members(communities: Sequence[Community]) -> list[str]:
 async def test_what_hangs_together_is_a_community_with_its_members_by_centrality(memory: Memory) -> None:
     await put(memory, [*TWO_RINGS, ("d", "w"), ("a", "e")])
 
-    assert (await memory.group(GRAPH)).made > 0
+    assert (await memory.communities.detect(GRAPH)).made > 0
 
     assert members(await found(memory)) == ["abcde", "wxyz"]
     largest = (await found(memory))[0]
-    whole = await memory.community(GRAPH, largest.id)
+    whole = await memory.communities.get(GRAPH, largest.id)
     assert (whole.size, whole.members[0].key, whole.members[-1].key) == (5, "a", "e")
     assert whole.members[0].name == "The a"
     assert sum(member.centrality for member in whole.members) == pytest.approx(1, abs=0.01)
@@ -54,21 +54,21 @@ async def test_what_hangs_together_is_a_community_with_its_members_by_centrality
 
 async def test_doing_it_again_changes_nothing(memory: Memory) -> None:
     await put(memory, [*TWO_RINGS, ("d", "w")])
-    first = await memory.group(GRAPH)
+    first = await memory.communities.detect(GRAPH)
     before = await found(memory, level=None)
 
-    assert await memory.group(GRAPH) == Grouped(first.communities)
+    assert await memory.communities.detect(GRAPH) == Grouped(first.communities)
 
     assert await found(memory, level=None) == before
 
 
 async def test_a_community_that_changes_a_little_keeps_its_id_and_others_all(memory: Memory) -> None:
     await put(memory, TWO_RINGS)
-    await memory.group(GRAPH)
+    await memory.communities.detect(GRAPH)
     before = {frozenset(m.key for m in each.members): each for each in await found(memory)}
     await put(memory, [("w", "v"), ("x", "v")])
 
-    assert await memory.keep_communities(GRAPH) != Grouped()
+    assert await memory.tasks.update_communities(GRAPH) != Grouped()
 
     after = {frozenset(m.key for m in each.members): each for each in await found(memory)}
     assert after[frozenset("abcd")] == before[frozenset("abcd")]
@@ -78,53 +78,53 @@ async def test_a_community_that_changes_a_little_keeps_its_id_and_others_all(mem
 async def test_nothing_of_another_scope_is_in_a_community(memory: Memory) -> None:
     await put(memory, TWO_RINGS)
     await put(memory, [("p", "q")], scope="user/1")
-    await memory.put_relationships(GRAPH, [Relationship("KNOWS", "p", "a", scope="user/1")])
+    await memory.relationships.put(GRAPH, [Relationship("KNOWS", "p", "a", scope="user/1")])
     await put(memory, [("s", "t")], scope="user/2")
     for scope in ("", "user/1", "user/2"):
-        await memory.group(GRAPH, scope=scope)
+        await memory.communities.detect(GRAPH, scope=scope)
 
     assert members(await found(memory)) == ["abcd", "wxyz"]
     assert members(await found(memory, "user/1")) == ["pq"]
     (other,) = await found(memory, "user/2")
     with pytest.raises(NotFound):
-        await memory.community(GRAPH, other.id, scope="user/1")
+        await memory.communities.get(GRAPH, other.id, scope="user/1")
 
 
 async def test_what_is_deleted_is_in_no_community_at_once(memory: Memory) -> None:
     await put(memory, TWO_RINGS)
-    await memory.group(GRAPH)
-    await memory.delete_entities(GRAPH, ["a"])
+    await memory.communities.detect(GRAPH)
+    await memory.entities.delete(GRAPH, ["a"])
 
     assert members(await found(memory)) == ["bcd", "wxyz"]
     assert sorted(each.size for each in await found(memory)) == [3, 4]
-    await memory.delete_entities(GRAPH, ["b", "c"])
-    await memory.keep_communities(GRAPH)
+    await memory.entities.delete(GRAPH, ["b", "c"])
+    await memory.tasks.update_communities(GRAPH)
     assert members(await found(memory)) == ["wxyz"]
 
 
 async def test_a_job_keeps_communities_up_where_somebody_asked(memory: Memory) -> None:
     await put(memory, TWO_RINGS)
-    assert await memory.defer_grouping() == 0
-    await memory.defer_group(GRAPH)
-    assert await memory.defer_grouping() == 1
-    assert (await memory.keep_communities(GRAPH)).communities == 2
+    assert await memory.tasks.queue_communities() == 0
+    await memory.communities.enqueue(GRAPH)
+    assert await memory.tasks.queue_communities() == 1
+    assert (await memory.tasks.update_communities(GRAPH)).communities == 2
 
-    assert await memory.defer_grouping() == 0
-    assert await memory.keep_communities(GRAPH) == Grouped()
-    assert await memory.ungroup(GRAPH) == 2
+    assert await memory.tasks.queue_communities() == 0
+    assert await memory.tasks.update_communities(GRAPH) == Grouped()
+    assert await memory.communities.delete(GRAPH) == 2
     assert await found(memory) == []
 
 
 async def test_pages_go_on_where_the_last_ended(memory: Memory) -> None:
     await put(memory, TWO_RINGS)
-    await memory.group(GRAPH)
-    first = await memory.communities(GRAPH, limit=1)
-    second = await memory.communities(GRAPH, limit=1, cursor=first.cursor)
+    await memory.communities.detect(GRAPH)
+    first = await memory.communities.list(GRAPH, limit=1)
+    second = await memory.communities.list(GRAPH, limit=1, cursor=first.cursor)
 
     assert members([*first.items, *second.items]) == ["abcd", "wxyz"]
     assert second.cursor is None
     with pytest.raises(InvalidInput, match="cursor"):
-        await memory.communities(GRAPH, cursor="x")
+        await memory.communities.list(GRAPH, cursor="x")
 
 
 async def test_a_scope_with_too_many_links_is_refused(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ async def test_a_scope_with_too_many_links_is_refused(memory: Memory, monkeypatc
     monkeypatch.setattr(grouping, "MOST_LINKS", 5)
 
     with pytest.raises(TooLarge, match="more than 5 links"):
-        await memory.group(GRAPH)
+        await memory.communities.detect(GRAPH)
 
 
 def test_the_same_links_in_any_order_give_the_same_communities() -> None:

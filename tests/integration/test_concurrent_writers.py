@@ -38,16 +38,16 @@ async def test_two_writers_of_one_key_a_thousand_times_make_one_entity(
 ) -> None:
     async def write(which: Memory, who: str) -> list[int]:
         written = await asyncio.gather(
-            *(which.put_entities(graph, [Entity("x", "Person", properties={who: n})]) for n in range(size(100, 1000)))
+            *(which.entities.put(graph, [Entity("x", "Person", properties={who: n})]) for n in range(size(100, 1000)))
         )
         return [w.ids[0] for w in written]
 
     ids = await asyncio.gather(write(memory, "one"), write(second, "two"))
     assert len({*ids[0], *ids[1]}) == 1
-    held = await memory.get_entity(graph, "x")
+    held = await memory.entities.get(graph, "x")
     assert held.properties.keys() == {"one", "two"}
     assert held.version == 2 * size(100, 1000)
-    assert (await memory.stats(graph)).entities == 1
+    assert (await memory.graphs.stats(graph)).entities == 1
     await assert_index_matches_labels(memory, graph)
 
 
@@ -56,7 +56,7 @@ async def test_writers_of_overlapping_batches_in_any_order_never_see_a_deadlock(
 ) -> None:
     chance = random.Random(7)
     keys = [f"k{n}" for n in range(40)]
-    await memory.put_entities(graph, [Entity(key) for key in keys])
+    await memory.entities.put(graph, [Entity(key) for key in keys])
 
     async def write(which: Memory, who: int) -> None:
         for turn in range(6):
@@ -68,9 +68,9 @@ async def test_writers_of_overlapping_batches_in_any_order_never_see_a_deadlock(
             edges += [Relationship("L", a, b, f"key {n}") for n, (a, b) in enumerate(pairs)]
             chance.shuffle(entities)
             chance.shuffle(edges)
-            await which.put_entities(graph, entities)
-            await which.put_relationships(graph, edges)
-            await which.put_episodes(graph, [Episode(f"text {turn}", f"e{turn}", mentions=some[:5])])
+            await which.entities.put(graph, entities)
+            await which.relationships.put(graph, edges)
+            await which.episodes.put(graph, [Episode(f"text {turn}", f"e{turn}", mentions=some[:5])])
 
     async with asyncio.timeout(60):
         await asyncio.gather(*(write([memory, second][who % 2], who) for who in range(8)))
@@ -80,11 +80,11 @@ async def test_writers_of_overlapping_batches_in_any_order_never_see_a_deadlock(
 async def test_large_batches_of_new_relationships_in_opposite_orders_meet_without_error(
     memory: Memory, graph: str, second: Memory
 ) -> None:
-    await memory.put_entities(graph, [Entity(f"e{n}") for n in range(40)])
+    await memory.entities.put(graph, [Entity(f"e{n}") for n in range(40)])
     batch = [Relationship("K", f"e{n % 40}", f"e{n // 40}") for n in range(1200)]
     async with asyncio.timeout(30):
         written = await asyncio.gather(
-            memory.put_relationships(graph, batch), second.put_relationships(graph, batch[::-1])
+            memory.relationships.put(graph, batch), second.relationships.put(graph, batch[::-1])
         )
     assert sum(w.created for w in written) == 1200
     assert list(written[0].ids) == list(written[1].ids)[::-1]
@@ -99,17 +99,17 @@ async def test_writing_and_deleting_the_same_things_leaves_no_half_of_anything(
 
     async def write(which: Memory) -> None:
         for turn in range(25):
-            await which.put_entities(graph, [Entity(key, ["A", "B"][turn % 2], text=str(turn)) for key in keys[:4]])
-            await which.put_entities(graph, [Entity(key, text=str(turn)) for key in keys[4:]])
+            await which.entities.put(graph, [Entity(key, ["A", "B"][turn % 2], text=str(turn)) for key in keys[:4]])
+            await which.entities.put(graph, [Entity(key, text=str(turn)) for key in keys[4:]])
             with contextlib.suppress(UnknownEntities):
-                await which.put_relationships(
+                await which.relationships.put(
                     graph, [Relationship("K", chance.choice(keys), chance.choice(keys)) for _ in range(5)]
                 )
 
     async def delete(which: Memory) -> None:
         for _ in range(40):
-            await which.delete_entities(graph, chance.sample(keys, 3))
-            await which.embed_waiting(graph)
+            await which.entities.delete(graph, chance.sample(keys, 3))
+            await which.embeddings.run(graph)
 
     async with asyncio.timeout(60):
         await asyncio.gather(write(memory), write(second), delete(memory), delete(second))
@@ -117,92 +117,94 @@ async def test_writing_and_deleting_the_same_things_leaves_no_half_of_anything(
 
 
 async def test_of_many_who_saw_one_version_one_writes(memory: Memory, graph: str, second: Memory) -> None:
-    await memory.put_entities(graph, [Entity("x", properties={"n": 0})])
+    await memory.entities.put(graph, [Entity("x", properties={"n": 0})])
 
     async def write(which: Memory, n: int) -> bool:
         try:
-            await which.put_entities(graph, [Entity("x", properties={"n": n}, version=1)])
+            await which.entities.put(graph, [Entity("x", properties={"n": n}, version=1)])
         except VersionConflict:
             return False
         return True
 
     wrote = await asyncio.gather(*(write([memory, second][n % 2], n) for n in range(1, 21)))
     assert sum(wrote) == 1
-    held = await memory.get_entity(graph, "x")
+    held = await memory.entities.get(graph, "x")
     assert (held.version, held.properties) == (2, {"n": wrote.index(True) + 1})
 
 
 async def test_an_error_of_one_caller_is_no_other_callers(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("held", valid_from="2020")])
-    wrong = [memory.put_entities(graph, [Entity(f"w{n}"), Entity("held", valid_to="2019")]) for n in range(5)]
-    right = [memory.put_entities(graph, [Entity(f"r{n}")]) for n in range(5)]
+    await memory.entities.put(graph, [Entity("held", valid_from="2020")])
+    wrong = [memory.entities.put(graph, [Entity(f"w{n}"), Entity("held", valid_to="2019")]) for n in range(5)]
+    right = [memory.entities.put(graph, [Entity(f"r{n}")]) for n in range(5)]
     done = await asyncio.gather(*wrong, *right, return_exceptions=True)
     assert [type(d).__name__ for d in done] == ["InvalidInput"] * 5 + ["WriteResult"] * 5
-    assert {e.key for e in (await memory.list_entities(graph)).items} == {"held", *(f"r{n}" for n in range(5))}
+    assert {e.key for e in (await memory.entities.list(graph)).items} == {"held", *(f"r{n}" for n in range(5))}
 
 
 async def test_a_caller_who_gives_up_disturbs_nobody(memory: Memory, graph: str) -> None:
-    impatient = [asyncio.create_task(memory.put_entities(graph, [Entity(f"a{n}")])) for n in range(10)]
-    patient = [asyncio.create_task(memory.put_entities(graph, [Entity(f"b{n}")])) for n in range(10)]
+    impatient = [asyncio.create_task(memory.entities.put(graph, [Entity(f"a{n}")])) for n in range(10)]
+    patient = [asyncio.create_task(memory.entities.put(graph, [Entity(f"b{n}")])) for n in range(10)]
     await asyncio.sleep(0)
     for task in impatient:
         task.cancel()
     await asyncio.gather(*patient)
     await asyncio.gather(*impatient, return_exceptions=True)
-    assert (await memory.put_entities(graph, [Entity("after")])).created == 1
-    keys = {e.key for e in (await memory.list_entities(graph)).items}
+    assert (await memory.entities.put(graph, [Entity("after")])).created == 1
+    keys = {e.key for e in (await memory.entities.list(graph)).items}
     assert {f"b{n}" for n in range(10)} <= keys
     await assert_index_matches_labels(memory, graph)
 
 
 async def test_labels_that_many_need_at_once_are_made_once(memory: Memory, graph: str, second: Memory) -> None:
     await asyncio.gather(
-        *([memory, second][n % 2].put_entities(graph, [Entity(f"k{n}", f"Label {n % 3}")]) for n in range(12))
+        *([memory, second][n % 2].entities.put(graph, [Entity(f"k{n}", f"Label {n % 3}")]) for n in range(12))
     )
     await asyncio.gather(
         *(
-            [memory, second][n % 2].put_relationships(graph, [Relationship(f"Label {n % 3}", f"k{n}", "k0")])
+            [memory, second][n % 2].relationships.put(graph, [Relationship(f"Label {n % 3}", f"k{n}", "k0")])
             for n in range(12)
         )
     )
-    stats = await memory.stats(graph)
+    stats = await memory.graphs.stats(graph)
     assert stats.labels == stats.kinds == {"Label 0": 4, "Label 1": 4, "Label 2": 4}
     await assert_index_matches_labels(memory, graph)
 
 
 async def test_what_one_process_wrote_another_knows_at_once(memory: Memory, graph: str, second: Memory) -> None:
-    await second.put_entities(graph, [Entity("before")])
-    await memory.put_entities(graph, [Entity("x", "Robot", source="s", scope="u/1"), Entity("y", "Robot", scope="u/1")])
-    edge = await memory.put_relationships(graph, [Relationship("BUILT", "x", "y", scope="u/1", source="t")])
-    assert (await second.get_entity(graph, "x", scope="u/1")).label == "Robot"
-    assert (await second.get_relationship(graph, edge.ids[0], scope="u/1")).kind == "BUILT"
-    assert len((await second.list_relationships(graph, scope="u/1", kind="BUILT")).items) == 1
-    await second.put_entities(graph, [Entity("x", "Thing", scope="u/1")])
-    await memory.put_entities(graph, [Entity("z", "Android", scope="u/1")])
-    assert (await second.delete_entities(graph, ["z", "x"], scope="u/1")).entities == 2
+    await second.entities.put(graph, [Entity("before")])
+    await memory.entities.put(graph, [Entity("x", "Robot", source="s", scope="u/1"), Entity("y", "Robot", scope="u/1")])
+    edge = await memory.relationships.put(graph, [Relationship("BUILT", "x", "y", scope="u/1", source="t")])
+    assert (await second.entities.get(graph, "x", scope="u/1")).label == "Robot"
+    assert (await second.relationships.get(graph, edge.ids[0], scope="u/1")).kind == "BUILT"
+    assert len((await second.relationships.list(graph, scope="u/1", kind="BUILT")).items) == 1
+    await second.entities.put(graph, [Entity("x", "Thing", scope="u/1")])
+    await memory.entities.put(graph, [Entity("z", "Android", scope="u/1")])
+    assert (await second.entities.delete(graph, ["z", "x"], scope="u/1")).entities == 2
     await assert_index_matches_labels(second, graph)
 
 
 async def test_a_graph_that_another_process_made_anew_is_the_new_one(database_url: str) -> None:
     async with opened_memory(database_url) as memory, opened_memory(database_url) as second:
-        await memory.create_graph("facts")
-        await memory.put_entities("facts", [Entity("old", "Robot")])
-        assert (await second.get_entity("facts", "old")).label == "Robot"
-        await memory.delete_graph("facts")
+        await memory.graphs.create("facts")
+        await memory.entities.put("facts", [Entity("old", "Robot")])
+        assert (await second.entities.get("facts", "old")).label == "Robot"
+        await memory.graphs.delete("facts")
         with pytest.raises(NotFound):
-            await second.put_entities("facts", [Entity("x")])
-        await memory.create_graph("facts")
-        await memory.put_entities("facts", [Entity("new", "Android", scope="u/1")])
-        assert (await second.get_entity("facts", "new", scope="u/1")).label == "Android"
-        await second.put_entities("facts", [Entity("more", "Android", scope="u/1")])
+            await second.entities.put("facts", [Entity("x")])
+        await memory.graphs.create("facts")
+        await memory.entities.put("facts", [Entity("new", "Android", scope="u/1")])
+        assert (await second.entities.get("facts", "new", scope="u/1")).label == "Android"
+        await second.entities.put("facts", [Entity("more", "Android", scope="u/1")])
         with pytest.raises(NotFound):
-            await second.get_entity("facts", "old")
+            await second.entities.get("facts", "old")
         await assert_index_matches_labels(memory, "facts")
 
 
 async def test_one_of_two_who_create_a_graph_makes_it(database_url: str) -> None:
     async with opened_memory(database_url) as memory, opened_memory(database_url) as second:
-        done = await asyncio.gather(memory.create_graph("facts"), second.create_graph("facts"), return_exceptions=True)
+        done = await asyncio.gather(
+            memory.graphs.create("facts"), second.graphs.create("facts"), return_exceptions=True
+        )
         assert Counter(type(d).__name__ for d in done) == {"Graph": 1, "Conflict": 1}
         assert any(isinstance(d, Conflict) for d in done)
 
@@ -212,7 +214,7 @@ async def follow(memory: Memory, graph: str, items: int, *, after: int = 0) -> l
     seen: list[Change] = []
     told, deadline = 0, time.monotonic() + 60
     while told < items and time.monotonic() < deadline:
-        page = await memory.changes(graph, after=seen[-1].id if seen else after, limit=7)
+        page = await memory.graphs.changes(graph, after=seen[-1].id if seen else after, limit=7)
         seen += page
         told += sum(len(change.ids) for change in page)
         if not page:
@@ -227,7 +229,7 @@ async def test_a_reader_of_the_change_feed_misses_nothing_and_sees_nothing_twice
 
     async def write(which: Memory, who: int) -> None:
         for n in range(25):
-            await which.put_entities(graph, [Entity(f"{who} {n} {m}") for m in range(21)])
+            await which.entities.put(graph, [Entity(f"{who} {n} {m}") for m in range(21)])
 
     async def dawdle() -> None:
         """Take a transaction id early and an id of the feed, and commit late; or an id late."""
@@ -247,7 +249,7 @@ async def test_a_reader_of_the_change_feed_misses_nothing_and_sees_nothing_twice
     assert set(told.values()) == {1}
     entities = {row[0] for row in await query(memory, f"SELECT id FROM {schema}.item")}
     assert told.keys() == entities | set(range(1, 13))
-    assert (await memory.stats(graph)).last_change == seen[-1].id
+    assert (await memory.graphs.stats(graph)).last_change == seen[-1].id
 
 
 async def test_the_feed_loses_no_change_whose_transaction_is_younger_than_its_id(
@@ -273,7 +275,7 @@ async def test_the_feed_waits_for_writers_of_its_own_database_alone(
     memory: Memory, graph: str, shared_database_url: str
 ) -> None:
     await feed_settled(memory, graph)
-    start = (await memory.stats(graph)).last_change
+    start = (await memory.graphs.stats(graph)).last_change
     async with (
         asyncpg.create_pool(with_database(shared_database_url, "postgres"), min_size=1, max_size=1) as pool,
         pool.acquire() as foreign,
@@ -282,12 +284,12 @@ async def test_the_feed_waits_for_writers_of_its_own_database_alone(
         await foreign.execute("SELECT pg_current_xact_id()")
         async with other_client(shared_database_url) as own, own.transaction():
             await own.execute("SELECT pg_current_xact_id()")
-            await memory.put_entities(graph, [Entity("told late")])
-            assert not await memory.changes(graph, after=start)
-            assert (await memory.stats(graph)).last_change == start
+            await memory.entities.put(graph, [Entity("told late")])
+            assert not await memory.graphs.changes(graph, after=start)
+            assert (await memory.graphs.stats(graph)).last_change == start
         await feed_settled(memory, graph)
-        (change,) = await memory.changes(graph, after=start)
-        assert (await memory.stats(graph)).last_change == change.id
+        (change,) = await memory.graphs.changes(graph, after=start)
+        assert (await memory.graphs.stats(graph)).last_change == change.id
 
 
 async def test_a_transaction_is_not_told_what_it_has_not_committed(
@@ -304,14 +306,14 @@ async def test_a_transaction_is_not_told_what_it_has_not_committed(
 
 async def test_changes_say_what_was_done_to_what(memory: Memory, graph: str) -> None:
     await feed_settled(memory, graph)
-    start = (await memory.stats(graph)).last_change
-    x, y = (await memory.put_entities(graph, [Entity("x"), Entity("y")])).ids
-    await memory.put_entities(graph, [Entity("x", text="T"), Entity("y")])
-    (edge,) = (await memory.put_relationships(graph, [Relationship("K", "x", "y")])).ids
-    (episode,) = (await memory.put_episodes(graph, [Episode("T", "e")])).ids
-    await memory.delete_entities(graph, ["x"])
+    start = (await memory.graphs.stats(graph)).last_change
+    x, y = (await memory.entities.put(graph, [Entity("x"), Entity("y")])).ids
+    await memory.entities.put(graph, [Entity("x", text="T"), Entity("y")])
+    (edge,) = (await memory.relationships.put(graph, [Relationship("K", "x", "y")])).ids
+    (episode,) = (await memory.episodes.put(graph, [Episode("T", "e")])).ids
+    await memory.entities.delete(graph, ["x"])
     await feed_settled(memory, graph)
-    changes = await memory.changes(graph, after=start)
+    changes = await memory.graphs.changes(graph, after=start)
     told = [(c.operation, c.kind, sorted(c.ids), list(c.keys)) for c in changes]
     assert told == [
         ("created", "entity", sorted([x, y]), []),
@@ -325,12 +327,12 @@ async def test_changes_say_what_was_done_to_what(memory: Memory, graph: str) -> 
 
 async def test_history_tells_every_version_with_what_it_said_and_when(memory: Memory, graph: str) -> None:
     for n in range(4):
-        await memory.put_entities(graph, [Entity("x", "Person", properties={"n": n}), Entity("y")])
-    (edge,) = (await memory.put_relationships(graph, [Relationship("K", "x", "y", properties={"n": 0})])).ids
-    await memory.put_relationships(graph, [Relationship("K", "x", "y", properties={"n": 1})])
-    (x,) = {e.id for e in (await memory.list_entities(graph)).items if e.key == "x"}
-    await memory.put_entities(graph, [Entity("x", "Robot")])
-    await memory.delete_entities(graph, ["x"])
+        await memory.entities.put(graph, [Entity("x", "Person", properties={"n": n}), Entity("y")])
+    (edge,) = (await memory.relationships.put(graph, [Relationship("K", "x", "y", properties={"n": 0})])).ids
+    await memory.relationships.put(graph, [Relationship("K", "x", "y", properties={"n": 1})])
+    (x,) = {e.id for e in (await memory.entities.list(graph)).items if e.key == "x"}
+    await memory.entities.put(graph, [Entity("x", "Robot")])
+    await memory.entities.delete(graph, ["x"])
     schema = await index_schema(memory, graph)
     rows = await query(
         memory,
@@ -355,12 +357,12 @@ async def test_history_tells_every_version_with_what_it_said_and_when(memory: Me
 async def test_known_times_stay_in_order_when_a_writer_waited_for_a_younger_one(
     memory: Memory, graph: str, shared_database_url: str
 ) -> None:
-    await memory.put_entities(graph, [Entity("x", properties={"n": 0}), Entity("z")])
+    await memory.entities.put(graph, [Entity("x", properties={"n": 0}), Entity("z")])
     schema = await index_schema(memory, graph)
     async with other_client(shared_database_url) as client, client.transaction():
         # Holds a row, so that the writer, whose transaction begins now, has to wait.
         await client.execute(f"SELECT * FROM {schema}.item WHERE key = 'x' FOR UPDATE")
-        waiting = asyncio.create_task(memory.put_entities(graph, [Entity("x", properties={"n": 2})]))
+        waiting = asyncio.create_task(memory.entities.put(graph, [Entity("x", properties={"n": 2})]))
         await until(lambda: query(memory, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
         await client.execute(
             f"UPDATE {schema}.item SET version = version + 1, known_from = clock_timestamp() WHERE key = 'x'"

@@ -67,7 +67,7 @@ def at(key: str, degrees: float, scope: str = "", name: str | None = None) -> En
 
 
 async def joined(memory: Memory, graph: str = GRAPH, scope: str = "") -> dict[tuple[str, str], float]:
-    page = await memory.list_relationships(graph, scope=scope, kind=SIMILAR_TO, limit=1000)
+    page = await memory.relationships.list(graph, scope=scope, kind=SIMILAR_TO, limit=1000)
     return {(each.start, each.end): each.strength or 0.0 for each in page.items}
 
 
@@ -78,20 +78,20 @@ async def memory(memory: Memory) -> Memory:
 
 
 async def test_what_is_alike_is_joined_with_its_likeness_and_nothing_else(memory: Memory) -> None:
-    await memory.put_entities(GRAPH, [at("a", 0), at("b", 10), at("c", 80)])
+    await memory.entities.put(GRAPH, [at("a", 0), at("b", 10), at("c", 80)])
 
-    assert await memory.connect(GRAPH, least=0.8) == Connected(3, 1)
+    assert await memory.similarity.link(GRAPH, least=0.8) == Connected(3, 1)
 
     assert await joined(memory) == {("b", "a"): pytest.approx(math.cos(math.radians(10)), abs=0.01)}
-    assert (await memory.stats(GRAPH)).facts == 0
+    assert (await memory.graphs.stats(GRAPH)).facts == 0
 
 
 async def test_doing_it_again_changes_nothing(memory: Memory) -> None:
-    await memory.put_entities(GRAPH, [at(str(n), n) for n in range(10)])
-    await memory.connect(GRAPH)
+    await memory.entities.put(GRAPH, [at(str(n), n) for n in range(10)])
+    await memory.similarity.link(GRAPH)
     before, feed = await joined(memory), await change_feed(memory, GRAPH)
 
-    assert await memory.connect(GRAPH) == Connected()
+    assert await memory.similarity.link(GRAPH) == Connected()
 
     assert await joined(memory) == before
     assert await change_feed(memory, GRAPH) == feed
@@ -99,13 +99,13 @@ async def test_doing_it_again_changes_nothing(memory: Memory) -> None:
 
 async def test_one_by_one_joins_what_all_at_once_joins(memory: Memory) -> None:
     for n in range(12):
-        await memory.put_entities(GRAPH, [at(f"e{n}", 7.0 * n % 60)])
-        await memory.connect(GRAPH, least=0.95)
+        await memory.entities.put(GRAPH, [at(f"e{n}", 7.0 * n % 60)])
+        await memory.similarity.link(GRAPH, least=0.95)
     one_by_one = await joined(memory)
 
-    await memory.disconnect(GRAPH)
+    await memory.similarity.unlink(GRAPH)
     assert await joined(memory) == {}
-    await memory.connect(GRAPH, least=0.95)
+    await memory.similarity.link(GRAPH, least=0.95)
 
     assert await joined(memory) == one_by_one != {}
 
@@ -115,9 +115,9 @@ async def test_each_is_joined_to_a_few_before_it_at_the_most(
     memory: Memory, small: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(similarity, "_SMALL", small)
-    await memory.put_entities(GRAPH, [at(f"e{n:02}", n / 10) for n in range(30)])
+    await memory.entities.put(GRAPH, [at(f"e{n:02}", n / 10) for n in range(30)])
 
-    await memory.connect(GRAPH)
+    await memory.similarity.link(GRAPH)
 
     pairs = await joined(memory)
     assert sorted(sum(start == f"e{n:02}" for start, _ in pairs) for n in range(30)) == [0, 1, 2, 3, 4, *[5] * 25]
@@ -125,9 +125,9 @@ async def test_each_is_joined_to_a_few_before_it_at_the_most(
 
 async def test_scopes_are_never_joined_with_each_other(memory: Memory) -> None:
     scopes = ["", "user/1", "user/1/a", "user/2"]
-    await memory.put_entities(GRAPH, [at(f"{n}-{scope}", n, scope) for scope in scopes for n in range(3)])
+    await memory.entities.put(GRAPH, [at(f"{n}-{scope}", n, scope) for scope in scopes for n in range(3)])
 
-    await memory.connect(GRAPH)
+    await memory.similarity.link(GRAPH)
 
     rows = await query(memory, f'SELECT start_id, end_id FROM {GRAPH}."{SIMILAR_TO}"')
     assert len(rows) == 3 * len(scopes)
@@ -138,76 +138,76 @@ async def test_scopes_are_never_joined_with_each_other(memory: Memory) -> None:
 
 
 async def of_scope(memory: Memory, scope: str) -> Sequence[Relationship]:
-    page = await memory.list_relationships(GRAPH, scope=scope, kind=SIMILAR_TO, limit=1000)
+    page = await memory.relationships.list(GRAPH, scope=scope, kind=SIMILAR_TO, limit=1000)
     return [each for each in page.items if each.scope == scope]
 
 
 async def test_another_vector_parts_and_joins_anew(memory: Memory) -> None:
-    await memory.put_entities(GRAPH, [at("a", 0), at("b", 5), at("c", 90)])
-    await memory.connect(GRAPH)
-    await memory.put_entities(GRAPH, [at("b", 88)])
+    await memory.entities.put(GRAPH, [at("a", 0), at("b", 5), at("c", 90)])
+    await memory.similarity.link(GRAPH)
+    await memory.entities.put(GRAPH, [at("b", 88)])
 
-    assert await memory.defer_connecting() == 1
-    assert await memory.keep_connected(GRAPH) == Connected(1, 1, 1)
+    assert await memory.tasks.queue_similarity() == 1
+    assert await memory.tasks.update_similarity(GRAPH) == Connected(1, 1, 1)
 
     assert set(await joined(memory)) == {("b", "c")}
 
 
 async def test_another_name_parts_at_once_and_joins_when_its_vector_is_there(memory: Memory) -> None:
-    await memory.put_entities(GRAPH, [Entity("a", name="Ann Lee"), Entity("b", name="Ann Lee")])
-    await memory.embed_waiting(GRAPH)
-    await memory.connect(GRAPH, least=0.99)
+    await memory.entities.put(GRAPH, [Entity("a", name="Ann Lee"), Entity("b", name="Ann Lee")])
+    await memory.embeddings.run(GRAPH)
+    await memory.similarity.link(GRAPH, least=0.99)
     assert set(await joined(memory)) == {("b", "a")}
 
-    await memory.put_entities(GRAPH, [Entity("a", name="Robert Fitzgerald")])
-    await memory.keep_connected(GRAPH)
+    await memory.entities.put(GRAPH, [Entity("a", name="Robert Fitzgerald")])
+    await memory.tasks.update_similarity(GRAPH)
     assert await joined(memory) == {}
 
-    await memory.put_entities(GRAPH, [Entity("a", name="Ann Lee")])
-    await memory.embed_waiting(GRAPH)
+    await memory.entities.put(GRAPH, [Entity("a", name="Ann Lee")])
+    await memory.embeddings.run(GRAPH)
     jobs = memory.parts.jobs.asked  # type: ignore[attr-defined]
     assert ("connect", GRAPH) in jobs
-    await memory.keep_connected(GRAPH)
+    await memory.tasks.update_similarity(GRAPH)
     assert set(await joined(memory)) == {("a", "b")}
 
 
 async def test_a_merge_leaves_no_likeness_of_what_went_and_can_be_undone(memory: Memory) -> None:
-    await memory.put_entities(GRAPH, [at("a", 0), at("b", 5), at("c", 6)])
-    await memory.connect(GRAPH)
-    merged = await memory.merge_entities(GRAPH, MergeAsked("a", "b", "me", "one"))
-    await memory.keep_connected(GRAPH)
+    await memory.entities.put(GRAPH, [at("a", 0), at("b", 5), at("c", 6)])
+    await memory.similarity.link(GRAPH)
+    merged = await memory.resolution.merge(GRAPH, MergeAsked("a", "b", "me", "one"))
+    await memory.tasks.update_similarity(GRAPH)
     assert {frozenset(pair) for pair in await joined(memory)} == {frozenset("ac")}
 
-    await memory.undo_merge(GRAPH, merged.id or 0, by="me", reason="two")
-    await memory.keep_connected(GRAPH)
+    await memory.resolution.undo_merge(GRAPH, merged.id or 0, by="me", reason="two")
+    await memory.tasks.update_similarity(GRAPH)
     assert {frozenset(pair) for pair in await joined(memory)} == {frozenset(p) for p in ("ab", "ac", "bc")}
 
 
 async def test_what_is_deleted_takes_its_likenesses_along(memory: Memory) -> None:
-    await memory.put_entities(GRAPH, [at("a", 0), at("b", 5)])
-    await memory.connect(GRAPH)
+    await memory.entities.put(GRAPH, [at("a", 0), at("b", 5)])
+    await memory.similarity.link(GRAPH)
 
-    assert (await memory.delete_entities(GRAPH, ["a"])).relationships == 1
+    assert (await memory.entities.delete(GRAPH, ["a"])).relationships == 1
     assert await joined(memory) == {}
-    assert (await memory.keep_connected(GRAPH)).joined == 0
+    assert (await memory.tasks.update_similarity(GRAPH)).joined == 0
     assert not await query(memory, "SELECT FROM kgm_1.compared WHERE item NOT IN (SELECT id FROM kgm_1.item)")
 
 
 async def test_likenesses_are_no_facts_whatever_the_graph_calls_facts(memory: Memory) -> None:
-    await memory.update_graph(GRAPH, facts="all")
-    await memory.put_entities(GRAPH, [at("a", 0), at("b", 5)])
-    await memory.put_relationships(GRAPH, [Relationship("KNOWS", "a", "b")])
-    await memory.connect(GRAPH)
-    await memory.rebuild_index(GRAPH)
+    await memory.graphs.update(GRAPH, facts="all")
+    await memory.entities.put(GRAPH, [at("a", 0), at("b", 5)])
+    await memory.relationships.put(GRAPH, [Relationship("KNOWS", "a", "b")])
+    await memory.similarity.link(GRAPH)
+    await memory.index.rebuild(GRAPH)
 
     answer = await memory.recall(GRAPH, Question(What(text="a b knows similar", kinds=["fact"])))
     assert [hit.label for hit in answer.hits] == ["KNOWS"]
-    assert (await memory.stats(GRAPH)).facts == 1
+    assert (await memory.graphs.stats(GRAPH)).facts == 1
 
 
 async def test_hops_follow_likenesses_only_where_they_are_named(memory: Memory) -> None:
-    await memory.put_entities(GRAPH, [at("a", 0), at("b", 5)])
-    await memory.connect(GRAPH)
+    await memory.entities.put(GRAPH, [at("a", 0), at("b", 5)])
+    await memory.similarity.link(GRAPH)
 
     async def reached(*kinds: str) -> set[str]:
         hops = Hops(["a"], most=1, kinds=kinds)
@@ -221,79 +221,79 @@ async def test_hops_follow_likenesses_only_where_they_are_named(memory: Memory) 
 
 
 async def test_the_walk_goes_over_likenesses(memory: Memory) -> None:
-    await memory.put_entities(GRAPH, [at("a", 0, name="Zanzibar"), at("b", 20, name="Quito")])
-    await memory.put_episodes(GRAPH, [Episode("It rains.", "rain", mentions=["b"])])
+    await memory.entities.put(GRAPH, [at("a", 0, name="Zanzibar"), at("b", 20, name="Quito")])
+    await memory.episodes.put(GRAPH, [Episode("It rains.", "rain", mentions=["b"])])
     question = Question(What(text="Zanzibar", kinds=["episode"]), graph=Links(walk=True), weights={"meaning": 0})
     assert not (await memory.recall(GRAPH, question)).hits
 
-    await memory.connect(GRAPH)
+    await memory.similarity.link(GRAPH)
 
     assert [hit.key for hit in (await memory.recall(GRAPH, question)).hits] == ["rain"]
 
 
 async def test_disconnecting_parts_all_and_another_threshold_begins_anew(memory: Memory) -> None:
-    await memory.put_entities(GRAPH, [at("a", 0), at("b", 20)])
-    await memory.put_relationships(GRAPH, [Relationship(SIMILAR_TO, "a", "b", text="somebody says so")])
-    await memory.connect(GRAPH, least=0.9)
-    await memory.connect(GRAPH, least=0.99)
+    await memory.entities.put(GRAPH, [at("a", 0), at("b", 20)])
+    await memory.relationships.put(GRAPH, [Relationship(SIMILAR_TO, "a", "b", text="somebody says so")])
+    await memory.similarity.link(GRAPH, least=0.9)
+    await memory.similarity.link(GRAPH, least=0.99)
     assert set(await joined(memory)) == {("a", "b")}
 
-    await memory.connect(GRAPH, least=0.9)
-    assert await memory.disconnect(GRAPH) == 1
+    await memory.similarity.link(GRAPH, least=0.9)
+    assert await memory.similarity.unlink(GRAPH) == 1
     assert set(await joined(memory)) == {("a", "b")}
-    assert await memory.keep_connected(GRAPH) == Connected()
+    assert await memory.tasks.update_similarity(GRAPH) == Connected()
     with pytest.raises(InvalidInput, match="no likeness"):
-        await memory.connect(GRAPH, least=1.5)
+        await memory.similarity.link(GRAPH, least=1.5)
 
 
 async def test_nothing_is_joined_where_nobody_asked(memory: Memory) -> None:
-    await memory.put_entities(GRAPH, [at("a", 0), at("b", 5)])
+    await memory.entities.put(GRAPH, [at("a", 0), at("b", 5)])
 
-    assert await memory.defer_connecting() == 0
-    assert await memory.keep_connected(GRAPH) == Connected()
+    assert await memory.tasks.queue_similarity() == 0
+    assert await memory.tasks.update_similarity(GRAPH) == Connected()
     assert await joined(memory) == {}
 
 
 async def test_forgetting_texts_takes_what_is_alike_along_and_tells_it(memory: Memory) -> None:
     texts = [Episode("Ann Lee came.", "one", extract=True), Episode("Ann Leeds came.", "two", extract=True)]
-    await memory.put_episodes(GRAPH, texts)
-    await memory.read_waiting(GRAPH)
-    await memory.embed_waiting(GRAPH)
-    await memory.connect(GRAPH, least=0.1)
+    await memory.episodes.put(GRAPH, texts)
+    await memory.extraction.run(GRAPH)
+    await memory.embeddings.run(GRAPH)
+    await memory.similarity.link(GRAPH, least=0.1)
     assert len(await joined(memory)) == 1
-    await memory.group(GRAPH)
-    assert await memory.keep_summaries(GRAPH) == 1
-    named = {each.name: each.key for each in (await memory.list_entities(GRAPH)).items}
+    await memory.communities.detect(GRAPH)
+    assert await memory.tasks.update_summaries(GRAPH) == 1
+    named = {each.name: each.key for each in (await memory.entities.list(GRAPH)).items}
     gone, kept = named["Ann Lee"], named["Ann Leeds"]
-    await memory.summarize(GRAPH, gone)
-    await memory.summarize(GRAPH, kept)
+    await memory.summaries.create(GRAPH, gone)
+    await memory.summaries.create(GRAPH, kept)
 
-    report = await memory.forget(GRAPH, ["one"], erase=True)
+    report = await memory.episodes.forget(GRAPH, ["one"], erase=True)
 
     assert (report.entities, report.likenesses) == (1, 1)
     assert (report.communities, report.summaries) == (1, 2)
     assert await joined(memory) == {}
     schema = await index_schema(memory, GRAPH)
     assert not await query(memory, f"SELECT FROM {schema}.summary WHERE sentences::text ~ 'Lee\\M'")
-    assert (await memory.summary(GRAPH, kept)).text == "Ann Leeds (Concept)."
+    assert (await memory.summaries.get(GRAPH, kept)).text == "Ann Leeds (Concept)."
     assert not await query(memory, f"SELECT FROM {schema}.history WHERE record->>'label' = '{SIMILAR_TO}'")
     assert not await query(memory, f"SELECT FROM {schema}.past_edge")
 
 
 async def test_a_text_that_is_forgotten_is_named_by_no_summary(memory: Memory) -> None:
     texts = [Episode("Ann Lee met Bob Day.", key, extract=True) for key in ("one", "two")]
-    await memory.put_episodes(GRAPH, texts)
-    await memory.read_waiting(GRAPH)
-    named = {each.name: each.key for each in (await memory.list_entities(GRAPH)).items}
-    (edge,) = (await memory.list_relationships(GRAPH, kind="STATES")).items
-    summary = await memory.summarize(GRAPH, named["Ann Lee"])
+    await memory.episodes.put(GRAPH, texts)
+    await memory.extraction.run(GRAPH)
+    named = {each.name: each.key for each in (await memory.entities.list(GRAPH)).items}
+    (edge,) = (await memory.relationships.list(GRAPH, kind="STATES")).items
+    summary = await memory.summaries.create(GRAPH, named["Ann Lee"])
     assert [list(each.episodes) for each in summary.sentences] == [[], ["one", "two"]]
 
-    report = await memory.forget(GRAPH, ["one"])
+    report = await memory.episodes.forget(GRAPH, ["one"])
 
     assert report.summaries == 1
-    assert [each.id for each in (await memory.list_relationships(GRAPH, kind="STATES")).items] == [edge.id]
-    again = await memory.summarize(GRAPH, named["Ann Lee"])
+    assert [each.id for each in (await memory.relationships.list(GRAPH, kind="STATES")).items] == [edge.id]
+    again = await memory.summaries.create(GRAPH, named["Ann Lee"])
     assert [list(each.episodes) for each in again.sentences] == [[], ["two"]]
 
 
@@ -303,20 +303,22 @@ async def test_a_worker_joins_groups_and_sums_up_what_was_asked_for(database_url
         open_queue(database_url) as queue,
     ):
         await new_graph(memory, GRAPH)
-        await memory.put_entities(GRAPH, [at("a", 0), at("b", 5)])
-        working = Memory(replace(memory.parts, jobs=queue))
-        await working.defer_connect(GRAPH)
-        await working.defer_group(GRAPH)
+        await memory.entities.put(GRAPH, [at("a", 0), at("b", 5)])
+        working = Memory(replace(memory.ports, jobs=queue))
+        await working.similarity.enqueue(GRAPH)
+        await working.communities.enqueue(GRAPH)
         async with queue.worker(handlers(working), WorkerOptions(poll=0.1, grace=0.2)):
             await until(lambda: joined(memory))
 
             async def is_told() -> bool:
-                await working.keep_communities(GRAPH)  # Which may have been looked for before anything was joined.
-                found = (await memory.communities(GRAPH)).items
-                return bool(found) and await memory.community_summary(GRAPH, found[0].id) is not None
+                await working.tasks.update_communities(
+                    GRAPH
+                )  # Which may have been looked for before anything was joined.
+                found = (await memory.communities.list(GRAPH)).items
+                return bool(found) and await memory.summaries.of_community(GRAPH, found[0].id) is not None
 
             await until(is_told)
-        (community,) = (await memory.communities(GRAPH)).items
-        summary = await memory.community_summary(GRAPH, community.id)
+        (community,) = (await memory.communities.list(GRAPH)).items
+        summary = await memory.summaries.of_community(GRAPH, community.id)
         assert summary is not None
         assert summary.text == "2 entities around a and b (2 Thing)."

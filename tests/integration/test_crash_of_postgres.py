@@ -32,12 +32,12 @@ async def test_the_database_says_that_it_is_away_and_that_it_is_back(short_folde
         async with server_in(home) as server:
             await prepare_template(server.url)
             async with opened_memory(server.url) as memory:
-                await memory.ping()
+                await memory.server.ping()
                 await kill(server)
 
                 async def refuses() -> bool:
                     try:
-                        await memory.ping()
+                        await memory.server.ping()
                     except DatabaseUnavailable:
                         return True
                     return False
@@ -62,14 +62,14 @@ async def test_a_thousand_acknowledged_writes_outlive_kill_9_of_postgres(short_f
             await prepare_template(server.url)
             watch = asyncio.create_task(server.keep_running())
             async with opened_memory(server.url, embedder=hashing()) as memory:
-                await memory.create_graph("facts")
+                await memory.graphs.create("facts")
 
                 async def write(who: int) -> None:
                     for n in range(size(20, 125)):
                         key = f"{who}-{n}"
                         while key not in acknowledged:
                             try:
-                                await memory.put_entities("facts", [Entity(key, text=f"apple {key}")])
+                                await memory.entities.put("facts", [Entity(key, text=f"apple {key}")])
                             except DatabaseUnavailable as error:
                                 refused.append(error.code)
                                 await asyncio.sleep(0.02)
@@ -89,10 +89,10 @@ async def test_a_thousand_acknowledged_writes_outlive_kill_9_of_postgres(short_f
                     await asyncio.gather(*(write(who) for who in range(8)), crash())
                 assert len(acknowledged) == 8 * size(20, 125)
                 assert refused, "nobody noticed that Postgres was gone"
-                held = {item.key async for item in memory.export("facts") if isinstance(item, Entity)}
+                held = {item.key async for item in memory.exports.items("facts") if isinstance(item, Entity)}
                 assert held == acknowledged
-                await memory.embed_waiting("facts")
-                await memory.rebuild_index("facts")
+                await memory.embeddings.run("facts")
+                await memory.index.rebuild("facts")
                 answer = await memory.recall("facts", Question(What(text="apple"), k=1000))
                 assert {hit.key for hit in answer.hits} == acknowledged
                 await assert_index_matches_labels(memory, "facts")

@@ -41,11 +41,11 @@ async def test_the_script_makes_the_graph_that_the_tables_make(database_url: str
     )
     async with open_memory(settings) as memory:
         for graph in ("script", "tables"):
-            await memory.create_graph(graph)
+            await memory.graphs.create(graph)
         answer = await memory.cypher("script", script, mode="write")
         made = {name: count for name, count in answer.counters.items() if name.endswith("created")}
         assert made == {"nodes_created": 3749, "relationships_created": 57_645}
-        imported = await memory.import_files("tables", tables, ImportOptions())
+        imported = await memory.imports.run("tables", tables, ImportOptions())
         assert imported.kinds == {"entity": 3749, "relationship": 57_645}
         nodes, links = await contents(memory, "script")
         others, other_links = await contents(memory, "tables")
@@ -57,7 +57,7 @@ async def test_the_script_makes_the_graph_that_the_tables_make(database_url: str
 async def test_a_query_is_only_so_long(database_url: str, tmp_path: Path) -> None:
     settings = Settings(database_url=database_url, embedder="none", home=tmp_path, cypher_length=30_000)
     async with open_memory(settings) as memory:
-        await memory.create_graph("short")
+        await memory.graphs.create("short")
         text = f"RETURN {'1 /* one */,' * 1500} 2 AS two".replace("1 ", "1 AS a")  # Columns of one name: refused later.
         assert len(text) < 30_000
         with pytest.raises(CypherError) as caught:

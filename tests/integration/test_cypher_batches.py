@@ -114,7 +114,7 @@ async def test_what_cannot_be_run_in_transactions_is_refused(memory: Memory, gra
 
 
 async def test_it_is_refused_in_a_transaction_that_is_open(memory: Memory, graph: str) -> None:
-    async with memory.cypher_transaction(graph, mode="write") as transaction:
+    async with memory.transaction(graph, mode="write") as transaction:
         with pytest.raises(InvalidInput, match="in an implicit transaction"):
             await transaction.run(CypherQuery(f"{FAILING} IN TRANSACTIONS RETURN made", mode="write"))
     assert await kept(memory, graph) == []
@@ -125,15 +125,15 @@ async def test_a_schema_command_after_a_write_of_the_same_transaction_is_refused
 ) -> None:
     await memory.cypher(graph, "CREATE INDEX named FOR (n:B) ON (n.j)", mode="write")
     for command in ("CREATE INDEX FOR (n:B) ON (n.i)", "DROP INDEX named"):
-        async with memory.cypher_transaction(graph, mode="write") as transaction:
+        async with memory.transaction(graph, mode="write") as transaction:
             await transaction.run(CypherQuery("CREATE (:B {i: 1})", mode="write"))
             with pytest.raises((Conflict, InvalidInput), match="same transaction"):
                 await transaction.run(CypherQuery(command, mode="write"))
-    async with memory.cypher_transaction(graph, mode="write") as transaction:
+    async with memory.transaction(graph, mode="write") as transaction:
         await transaction.run(CypherQuery("MATCH (b:B) RETURN b", mode="write"))
         with pytest.raises((Conflict, InvalidInput), match="same transaction"):
             await transaction.run(CypherQuery("DROP INDEX named", mode="write"))
-    async with memory.cypher_transaction(graph, mode="write") as transaction:
+    async with memory.transaction(graph, mode="write") as transaction:
         await transaction.run(CypherQuery("CREATE INDEX FOR (n:B) ON (n.i)", mode="write"))
         await transaction.run(CypherQuery("CREATE (:B {i: 2})", mode="write"))
         await transaction.commit()

@@ -145,7 +145,7 @@ async def test_each_query_that_writes_leaves_one_line_in_the_log(
     with pytest.raises(InvalidInput):
         await memory.cypher(GRAPH, "CREATE (:Person)")
     assert not caplog.records
-    async with memory.cypher_transaction(GRAPH, mode="write") as transaction:
+    async with memory.transaction(GRAPH, mode="write") as transaction:
         await transaction.run(CypherQuery("CREATE (:Person)"))
         await transaction.commit()
     assert [record.getMessage().split(":")[1].split()[0] for record in caplog.records] == ["the", "kept"]

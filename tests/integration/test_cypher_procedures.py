@@ -31,16 +31,16 @@ async def apollo(shared_database_url: str, tmp_path_factory: pytest.TempPathFact
     """A memory that holds the sample, and something of one scope."""
     sample = read_sample(resource("sample") / GRAPH, resource("graph_schema") / f"{GRAPH}.toml")
     async with open_memory(_settings(shared_database_url, tmp_path_factory.mktemp("home"))) as memory:
-        await memory.create_graph(GRAPH, schema=sample.schema)
-        await memory.put_sources(GRAPH, sample.sources)
-        await memory.put_entities(GRAPH, sample.entities)
-        await memory.put_relationships(GRAPH, sample.relationships)
-        await memory.put_episodes(GRAPH, sample.episodes)
-        await memory.embed_waiting(GRAPH)
+        await memory.graphs.create(GRAPH, schema=sample.schema)
+        await memory.sources.put(GRAPH, sample.sources)
+        await memory.entities.put(GRAPH, sample.entities)
+        await memory.relationships.put(GRAPH, sample.relationships)
+        await memory.episodes.put(GRAPH, sample.episodes)
+        await memory.embeddings.run(GRAPH)
         await memory.cypher(GRAPH, SECRET, mode="write", scope="user/1")
-        await memory.embed_waiting(GRAPH)
+        await memory.embeddings.run(GRAPH)
         yield memory
-        await memory.delete_graph(GRAPH)
+        await memory.graphs.delete(GRAPH)
 
 
 def _settings(url: str, home: Path) -> Settings:
@@ -53,7 +53,7 @@ async def ask(memory: Memory, text: str, scope: str | None = None, **parameters:
 
 @pytest.mark.parametrize("name", NAMED)
 async def test_every_named_query_gives_the_columns_that_it_promises(apollo: Memory, name: str) -> None:
-    query = apollo.named_query(name)
+    query = apollo.queries.get(name)
     examples = {each.name: each.example for each in query.parameters}
     answer = await ask(apollo, query.text, **query.filled(examples))
     assert list(answer.columns) == list(query.columns)
@@ -64,7 +64,7 @@ async def test_every_named_query_gives_the_columns_that_it_promises(apollo: Memo
 
 async def test_named_queries_are_right(apollo: Memory) -> None:
     async def rows(name: str, **given: Any) -> list[tuple[Any, ...]]:
-        query = apollo.named_query(name)
+        query = apollo.queries.get(name)
         return [tuple(row) for row in (await ask(apollo, query.text, **query.filled(given))).rows]
 
     assert {name for name, _ in await rows("crew-of-mission", mission="apollo-11")} == {
@@ -178,7 +178,7 @@ async def test_indexes_are_asked_as_in_neo4j(apollo: Memory) -> None:
     rows = (await ask(apollo, text)).rows
     assert rows
     assert [score for _, score in rows] == sorted((score for _, score in rows), reverse=True)
-    space = (await apollo.graph(GRAPH)).space
+    space = (await apollo.graphs.get(GRAPH)).space
     assert space is not None
     text = "CALL db.index.vector.queryNodes('kgmem_vectors', 3, $vector) YIELD node, score RETURN node, score"
     found = (await ask(apollo, text, vector=[1.0] * space.dimension)).rows
@@ -335,11 +335,11 @@ async def test_what_is_wrong_with_a_call_is_told_with_its_place(apollo: Memory) 
 
 async def test_a_transaction_is_kept_only_when_it_is_committed(apollo: Memory) -> None:
     count = "MATCH (n:Draft) RETURN count(n)"
-    async with apollo.cypher_transaction(GRAPH, mode="write", scope="user/9") as transaction:
+    async with apollo.transaction(GRAPH, mode="write", scope="user/9") as transaction:
         await transaction.run(CypherQuery("CREATE (:Draft)"))
         assert (await transaction.run(CypherQuery(count))).rows == [(1,)]
     assert (await ask(apollo, count)).rows == [(0,)]
-    async with apollo.cypher_transaction(GRAPH, mode="write", scope="user/9") as transaction:
+    async with apollo.transaction(GRAPH, mode="write", scope="user/9") as transaction:
         await transaction.run(CypherQuery("CREATE (:Draft)"))
         await transaction.commit()
         with pytest.raises(Conflict):
@@ -347,6 +347,6 @@ async def test_a_transaction_is_kept_only_when_it_is_committed(apollo: Memory) -
     assert (await ask(apollo, count, scope="user/9")).rows == [(1,)]
     assert (await ask(apollo, count, scope="user/8")).rows == [(0,)]
     with pytest.raises(InvalidInput, match="read only"):
-        async with apollo.cypher_transaction(GRAPH) as transaction:
+        async with apollo.transaction(GRAPH) as transaction:
             await transaction.run(CypherQuery("CREATE (:Draft)"))
     await apollo.cypher(GRAPH, "MATCH (n:Draft) DELETE n", mode="write")

@@ -246,7 +246,7 @@ async def test_rows_are_the_same_whether_postgres_or_the_engine_computes(
     value: Any,
     scope: str | None,
 ) -> None:
-    catalog: Any = memory.parts.graphs
+    catalog: Any = memory.ports.graphs
     graphs = PostgresGraphs(catalog)
     pushing, plain = Engine(graphs), Engine(PlainGraphs(graphs))
     graph = names[several]

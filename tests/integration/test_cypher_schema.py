@@ -55,7 +55,7 @@ async def test_a_unique_constraint_is_kept_by_every_door(asked: Asked, first: bo
         with pytest.raises(Conflict, match="mail is unique among Worker"):
             await asked.ask(statement)
     with pytest.raises(Conflict, match="mail is unique among Worker"):
-        await asked.memory.put_entities(asked.name, [Entity(key="other", label="Worker", properties={"mail": "a@x"})])
+        await asked.memory.entities.put(asked.name, [Entity(key="other", label="Worker", properties={"mail": "a@x"})])
     assert await asked.values("MATCH (p:Worker) RETURN p.mail") == ["a@x"]
     assert await asked.values("SHOW CONSTRAINTS YIELD name, type RETURN [name, type]") == [["mail", "UNIQUENESS"]]
     assert (await asked.ask("DROP CONSTRAINT mail")).counters["constraints_removed"] == 1
@@ -97,7 +97,7 @@ async def test_types_and_required_properties_of_nodes_and_relationships(asked: A
 
 async def test_a_strict_graph_takes_in_by_cypher_only_what_its_schema_knows(asked: Asked) -> None:
     schema = {"labels": {"Gear": {"properties": {"size": "integer"}}}, "kinds": {"BESIDE": {}}}
-    await asked.memory.update_graph(asked.name, strict=True, schema=schema)
+    await asked.memory.graphs.update(asked.name, strict=True, schema=schema)
     await asked.ask("CREATE (a:Gear {key: 'a', name: 'A', size: 1})-[:BESIDE]->(a)")
     for wrong in ("CREATE (:Other)", "CREATE (:Gear {colour: 1})", "MATCH (a:Gear) CREATE (a)-[:FAR]->(a)"):
         with pytest.raises(InvalidInput, match="not declared"):
@@ -249,11 +249,11 @@ async def test_an_index_of_relationships_is_searched_by(asked: Asked) -> None:
 
 async def test_indexes_are_a_part_of_the_schema_over_every_door(asked: Asked) -> None:
     index = {"index": "range", "of": ["Worker"], "properties": ["age"]}
-    await asked.memory.update_graph(asked.name, schema={"indexes": {"ages": index}})
+    await asked.memory.graphs.update(asked.name, schema={"indexes": {"ages": index}})
     shown = "SHOW INDEXES YIELD name, type, labelsOrTypes WHERE name = 'ages' RETURN [type, labelsOrTypes]"
     assert await asked.values(shown) == [["RANGE", ["Worker"]]]
     await asked.ask("CREATE INDEX names FOR (p:Worker) ON (p.name)")
-    assert (await asked.memory.graph(asked.name)).schema["indexes"].keys() == {"ages", "names"}
+    assert (await asked.memory.graphs.get(asked.name)).schema["indexes"].keys() == {"ages", "names"}
 
 
 async def test_what_procedures_write_is_what_the_rows_then_hold(asked: Asked) -> None:

@@ -83,7 +83,7 @@ READS = [
 @pytest.mark.parametrize(("text", "expected"), READS)
 async def test_it_reads_the_graph_that_is_named(two: Two, text: str, expected: list[Any]) -> None:
     assert await two.ask(text, mode="read") == expected
-    async with two.memory.cypher_transaction(two.here, mode="read") as transaction:
+    async with two.memory.transaction(two.here, mode="read") as transaction:
         query = CypherQuery(two.named(text), {"there": two.there, "here": two.here})
         answer = await transaction.run(query)
     assert [row[0] if len(row) == 1 else tuple(row) for row in answer.rows] == expected
@@ -96,11 +96,11 @@ async def test_it_writes_the_graph_that_is_named_and_no_other(two: Two) -> None:
     assert await two.all() == ([1, 2], [1, 2, 10, 20, 30])
     await two.ask("CALL { USE @there MATCH (n:Copied) DETACH DELETE n } MATCH (m:N {n: 2}) SET m.n = 3")
     assert await two.all() == ([1, 3], [10, 20, 30])
-    async with two.memory.cypher_transaction(two.here, mode="write") as transaction:
+    async with two.memory.transaction(two.here, mode="write") as transaction:
         await transaction.run(CypherQuery(two.named("USE @there CREATE (:N {n: 40}), (:New {n: 1})"), mode="write"))
         await transaction.run(CypherQuery("CREATE (:N {n: 4})", mode="write"))
     assert await two.all() == ([1, 3], [10, 20, 30])
-    async with two.memory.cypher_transaction(two.here, mode="write") as transaction:
+    async with two.memory.transaction(two.here, mode="write") as transaction:
         await transaction.run(CypherQuery(two.named("USE @there CREATE (:N {n: 40})"), mode="write"))
         await transaction.run(CypherQuery("CREATE (:N {n: 4})", mode="write"))
         await transaction.commit()

@@ -25,20 +25,20 @@ async def memory(memory: Memory) -> Memory:
 async def test_what_cypher_makes_is_an_entity_for_every_door(memory: Memory) -> None:
     await asked(memory, "CREATE (:Person {key: 'ada', name: 'Ada', born: 1815})")
     await asked(memory, "MATCH (a) CREATE (a)-[:KNOWS {since: 1833}]->(:Person:Poet {key: 'byron'})")
-    ada = await memory.get_entity(GRAPH, "ada")
+    ada = await memory.entities.get(GRAPH, "ada")
     assert (ada.label, ada.name, ada.properties, ada.version) == ("Person", "Ada", {"born": 1815}, 1)
-    byron = await memory.get_entity(GRAPH, "byron")
+    byron = await memory.entities.get(GRAPH, "byron")
     assert list(byron.labels or ()) == ["Poet"]
-    page = await memory.list_relationships(GRAPH, entity="ada")
+    page = await memory.relationships.list(GRAPH, entity="ada")
     assert [(each.kind, each.end, each.properties) for each in page.items] == [("KNOWS", "byron", {"since": 1833})]
 
 
 async def test_what_other_doors_store_is_seen_and_changed_by_cypher(memory: Memory) -> None:
-    await memory.put_entities(GRAPH, [Entity("ada", "Person", "Ada"), Entity("ida", "Person", "Ida", labels=["Poet"])])
-    await memory.put_relationships(GRAPH, [Relationship("KNOWS", "ada", "ida")])
+    await memory.entities.put(GRAPH, [Entity("ada", "Person", "Ada"), Entity("ida", "Person", "Ida", labels=["Poet"])])
+    await memory.relationships.put(GRAPH, [Relationship("KNOWS", "ada", "ida")])
     assert await rows(memory, "MATCH (a {key: 'ada'})-[:KNOWS]->(b:Poet) RETURN b.name") == ["Ida"]
     await asked(memory, "MATCH (a {key: 'ada'}) SET a.name = 'Augusta', a.age = 36 REMOVE a:Nothing")
-    ada = await memory.get_entity(GRAPH, "ada")
+    ada = await memory.entities.get(GRAPH, "ada")
     assert (ada.name, ada.properties, ada.version) == ("Augusta", {"age": 36}, 2)
 
 
@@ -61,7 +61,7 @@ async def test_every_change_is_told_and_every_version_kept(memory: Memory) -> No
         ("updated", "entity"),
         ("deleted", "entity"),
     ]
-    catalog: object = memory.parts.graphs
+    catalog: object = memory.ports.graphs
     index = (await catalog.layout(GRAPH)).index_name  # type: ignore[attr-defined]
     kept = await query(
         memory, f"SELECT version, record->'properties'->>'age' AS age FROM {index}.history ORDER BY version"

@@ -24,12 +24,12 @@ async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
 
 async def say(memory: Memory, graph: str, subject: str, predicate: str, *said: tuple[str, Any]) -> HeldFact:
     """Let sources claim values; gives the fact."""
-    await memory.claim(graph, [ClaimStatement(source, subject, predicate, value=value) for source, value in said])
+    await memory.claims.put(graph, [ClaimStatement(source, subject, predicate, value=value) for source, value in said])
     return await held(memory, graph, subject, predicate)
 
 
 async def held(memory: Memory, graph: str, subject: str, predicate: str) -> HeldFact:
-    (fact,) = (await memory.facts(graph, FactFilter(subject=subject, predicate=predicate))).items
+    (fact,) = (await memory.facts.list(graph, FactFilter(subject=subject, predicate=predicate))).items
     return fact
 
 
@@ -42,32 +42,32 @@ async def test_a_contested_fact_of_a_critical_predicate_waits_until_somebody_dec
 ) -> None:
     fact = await say(memory, graph, "fire", "cause", ("a", "cable"), ("b", "spark"))
     await say(memory, graph, "fire", "colour", ("a", "red"), ("b", "blue"))
-    assert [each.id for each in (await memory.review_queue(graph)).items] == [fact.id]
+    assert [each.id for each in (await memory.adjudications.queue(graph)).items] == [fact.id]
 
-    (ruled,) = await memory.decide(graph, ruling("accept", [fact], "spark"))
+    (ruled,) = await memory.adjudications.create(graph, ruling("accept", [fact], "spark"))
 
     after = await held(memory, graph, "fire", "cause")
     assert (after.value, after.state, after.probability) == ("spark", "verified", 1)
     assert "Accepted by ann: She looked." in after.reason
     assert after.decision is not None
     assert after.decision.id == ruled.decision
-    assert not (await memory.review_queue(graph)).items
-    assert (await memory.get_entity(graph, "fire")).properties["cause"] == "spark"
+    assert not (await memory.adjudications.queue(graph)).items
+    assert (await memory.entities.get(graph, "fire")).properties["cause"] == "spark"
 
-    await memory.undo_decision(graph, after.decision.id, by="bob", reason="A slip.")
+    await memory.adjudications.undo(graph, after.decision.id, by="bob", reason="A slip.")
     assert (await held(memory, graph, "fire", "cause")).options == fact.options
-    trail = await memory.decisions(graph)
+    trail = await memory.adjudications.list(graph)
     assert [(each.action, each.by) for each in trail] == [("undo", "bob"), ("accept", "ann")]
     assert trail[1].ended_by == trail[0].id
     with pytest.raises(Conflict, match="does not hold"):
-        await memory.undo_decision(graph, trail[1].id, by="bob", reason="Again.")
+        await memory.adjudications.undo(graph, trail[1].id, by="bob", reason="Again.")
 
 
 async def test_a_decision_holds_against_later_claims_and_each_change_of_state_is_told(
     memory: Memory, graph: str
 ) -> None:
     fact = await say(memory, graph, "fire", "cause", ("a", "cable"), ("b", "spark"))
-    await memory.decide(graph, ruling("accept", [fact], "spark"))
+    await memory.adjudications.create(graph, ruling("accept", [fact], "spark"))
     await say(memory, graph, "fire", "cause", *((name, "cable") for name in "cdef"))
     assert (await held(memory, graph, "fire", "cause")).value == "spark"
 
@@ -80,7 +80,7 @@ async def test_a_rejected_value_makes_room_for_the_next(memory: Memory, graph: s
     fact = await say(memory, graph, "fire", "cause", *((name, "cable") for name in "abc"), ("d", "spark"))
     assert fact.value == "cable"
 
-    await memory.decide(graph, ruling("reject", [fact], "cable"))
+    await memory.adjudications.create(graph, ruling("reject", [fact], "cable"))
 
     after = await held(memory, graph, "fire", "cause")
     assert (after.value, {option.value: option.probability for option in after.options}["cable"]) == ("spark", 0)
@@ -90,31 +90,33 @@ async def test_a_dry_run_says_what_would_be_and_changes_nothing(memory: Memory, 
     facts = [await say(memory, graph, f"fire{n}", "cause", ("a", "cable"), ("b", "spark")) for n in range(3)]
     before = await change_feed(memory, graph)
 
-    ruled = await memory.decide(graph, ruling("accept", facts, "spark", dry_run=True))
+    ruled = await memory.adjudications.create(graph, ruling("accept", facts, "spark", dry_run=True))
 
     assert [each.after["value"] for each in ruled] == ["spark"] * 3
     assert all(each.decision is None and each.before["state"] == "contested" for each in ruled)
     assert await change_feed(memory, graph) == before
-    assert not await memory.decisions(graph)
+    assert not await memory.adjudications.list(graph)
 
 
 async def test_a_collapse_tells_its_rule_and_new_evidence_undoes_it(memory: Memory, graph: str) -> None:
     fact = await say(memory, graph, "fire", "cause", ("a", "cable"), ("b", "spark"))
     with pytest.raises(Conflict, match="stays open"):
-        await memory.decide(graph, ruling("collapse", [fact], detail={"rule": "threshold", "level": 0.95}))
+        await memory.adjudications.create(
+            graph, ruling("collapse", [fact], detail={"rule": "threshold", "level": 0.95})
+        )
 
-    await memory.decide(graph, ruling("collapse", [fact], detail={"rule": "sample", "seed": 7}))
+    await memory.adjudications.create(graph, ruling("collapse", [fact], detail={"rule": "sample", "seed": 7}))
     drawn = await held(memory, graph, "fire", "cause")
     assert drawn.state == "verified"
     assert "Collapsed by ann" in drawn.reason
-    (entry,) = await memory.decisions(graph)
+    (entry,) = await memory.adjudications.list(graph)
     assert set(entry.detail["before"]) == {"cable", "spark"}
 
     other = next(option.value for option in fact.options if option.value != drawn.value)
     again = await say(memory, graph, "fire", "cause", ("c", other))
     assert again.decision is None
     assert again.value == other
-    (entry,) = await memory.decisions(graph)
+    (entry,) = await memory.adjudications.list(graph)
     assert entry.ended is not None
 
 
@@ -132,44 +134,44 @@ async def test_what_is_seen_of_one_fact_moves_those_that_hang_together_with_it(m
     door = await say(memory, graph, "door", "state", ("sensor", "open"), ("log", "shut"))
     alarm = await say(memory, graph, "alarm", "state", ("sensor", "off"), ("log", "on"))
     tied = Correlated("implication", [door.id, alarm.id], ["open", "on"], "A door that opens rings.", "ann", 0.95)
-    id_ = await memory.correlate(graph, tied)
+    id_ = await memory.correlations.create(graph, tied)
     before = {option.value: option.probability for option in (await held(memory, graph, "alarm", "state")).options}
 
-    await memory.decide(graph, ruling("observe", [door], "open"))
+    await memory.adjudications.create(graph, ruling("observe", [door], "open"))
 
     after = await held(memory, graph, "alarm", "state")
     assert {option.value: option.probability for option in after.options}["on"] > before["on"] + 0.2
     assert after.value == "on"
     assert "hangs together" in after.reason
-    (listed,) = await memory.correlations(graph)
+    (listed,) = await memory.correlations.list(graph)
     assert (listed.facts, listed.values) == ([door.id, alarm.id], ["open", "on"])
 
-    await memory.end_correlation(graph, id_, by="ann", reason="The wire is cut.")
+    await memory.correlations.end(graph, id_, by="ann", reason="The wire is cut.")
     alone = await held(memory, graph, "alarm", "state")
     assert [option.probability for option in alone.options] == [option.probability for option in alarm.options]
 
 
 async def test_facts_of_one_document_are_found_to_hang_together(memory: Memory, graph: str) -> None:
-    await memory.put_episodes(graph, [Episode("Sizes.", "memo"), Episode("Another size.", "other")])
+    await memory.episodes.put(graph, [Episode("Sizes.", "memo"), Episode("Another size.", "other")])
     claims = [ClaimStatement("s", f"x{n}", "size", value=n, episode="memo") for n in range(3)]
-    await memory.claim(graph, [*claims, ClaimStatement("s", "y", "size", value=9, episode="other")])
-    await memory.weigh(graph)
-    await memory.weigh(graph)
+    await memory.claims.put(graph, [*claims, ClaimStatement("s", "y", "size", value=9, episode="other")])
+    await memory.claims.compute_consensus(graph)
+    await memory.claims.compute_consensus(graph)
 
-    (found,) = await memory.correlations(graph)
+    (found,) = await memory.correlations.list(graph)
 
     assert (found.kind, found.found, len(found.facts)) == ("same_origin", True, 3)
     before = await held(memory, graph, "x2", "size")
-    await memory.decide(graph, ruling("observe", [await held(memory, graph, "x0", "size")], 0))
+    await memory.adjudications.create(graph, ruling("observe", [await held(memory, graph, "x0", "size")], 0))
     assert (await held(memory, graph, "x2", "size")).probability > before.probability
 
 
 async def test_decisions_that_make_no_sense_are_refused(memory: Memory, graph: str) -> None:
     fact = await say(memory, graph, "fire", "cause", ("a", "cable"))
     with pytest.raises(InvalidInput, match="no value"):
-        await memory.decide(graph, ruling("accept", [fact], "arson"))
+        await memory.adjudications.create(graph, ruling("accept", [fact], "arson"))
     with pytest.raises(InvalidInput, match="by whom"):
-        await memory.decide(graph, Ruling("accept", [fact.id], " ", "why"))
+        await memory.adjudications.create(graph, Ruling("accept", [fact.id], " ", "why"))
     with pytest.raises(NotFound):
-        await memory.decide(graph, Ruling("accept", [fact.id + 1000], "ann", "why"))
-    assert not await memory.decisions(graph)
+        await memory.adjudications.create(graph, Ruling("accept", [fact.id + 1000], "ann", "why"))
+    assert not await memory.adjudications.list(graph)

@@ -23,7 +23,7 @@ async def test_every_block_runs(memory: Memory) -> None:
         if inspect.isawaitable(pending):
             await pending
     assert len(names["central"]) == 34
-    await memory.delete_graph("club")
+    await memory.graphs.delete("club")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -28,15 +28,15 @@ vectors = st.lists(numbers, min_size=3, max_size=3).filter(lambda vector: max(ma
 
 
 async def embeddings(memory: Memory, graph: str, **options: Any) -> dict[str, Vector | None]:
-    found = [item async for item in memory.export(graph, **options) if isinstance(item, Entity)]
+    found = [item async for item in memory.exports.items(graph, **options) if isinstance(item, Entity)]
     return {item.key: item.embedding for item in found}
 
 
 async def there_and_back(memory: Memory, pair: tuple[str, str], file: str) -> None:
     """Export a graph into a file, and import that into another."""
     told = ExportOptions(format=FORMATS.get(Path(file).name), kind="entity" if file.endswith(".csv") else None)
-    assert (await memory.export_file(pair[0], file, told)).lost == {}
-    result = await memory.import_files(pair[1], [file.rstrip("/")], ImportOptions(format=told.format))
+    assert (await memory.exports.write(pair[0], file, told)).lost == {}
+    result = await memory.imports.run(pair[1], [file.rstrip("/")], ImportOptions(format=told.format))
     assert result.rejections == ()
 
 
@@ -51,7 +51,7 @@ async def test_given_vectors_come_back_in_every_format_that_carries_them(
     memory: Memory, pair: tuple[str, str], tmp_path: Path, name: str
 ) -> None:
     given_ = [Entity(f"k{n}", "A", embedding=[n + 0.5, -1.0, n / 7]) for n in range(5)]
-    await memory.put_entities(pair[0], [*given_, Entity("without", "A", text="a text")])
+    await memory.entities.put(pair[0], [*given_, Entity("without", "A", text="a text")])
     before = await embeddings(memory, pair[0])
     assert [key for key, vector in before.items() if vector is None] == ["without"]
     await there_and_back(memory, pair, f"{tmp_path}/{name}")
@@ -64,7 +64,7 @@ async def test_given_vectors_come_back_in_every_format_that_carries_them(
 async def test_export_then_import_is_the_identity_for_given_vectors(
     memory: Memory, pair: tuple[str, str], tmp_path: Path, given_: list[list[float]]
 ) -> None:
-    await memory.put_entities(pair[0], [Entity(f"k{n}", "A", embedding=each) for n, each in enumerate(given_)])
+    await memory.entities.put(pair[0], [Entity(f"k{n}", "A", embedding=each) for n, each in enumerate(given_)])
     await there_and_back(memory, pair, f"{tmp_path}/all.jsonl")
     assert await embeddings(memory, pair[1]) == await embeddings(memory, pair[0])
     await there_and_back(memory, (pair[0], pair[0]), f"{tmp_path}/all.jsonl")
@@ -72,13 +72,13 @@ async def test_export_then_import_is_the_identity_for_given_vectors(
 
 
 async def test_vectors_that_kgmem_made_go_out_on_request_alone(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("given", embedding=stable_vector("a")), Entity("made", text="a text")])
-    await memory.embed_waiting(graph)
+    await memory.entities.put(graph, [Entity("given", embedding=stable_vector("a")), Entity("made", text="a text")])
+    await memory.embeddings.run(graph)
 
     async def written(which: WhichVectors) -> list[str]:
         found = await embeddings(memory, graph, embeddings=which)
         stream = io.BytesIO()
-        await memory.export_file(graph, stream, ExportOptions(format="jsonl", embeddings=which))
+        await memory.exports.write(graph, stream, ExportOptions(format="jsonl", embeddings=which))
         shapes = map(orjson.loads, stream.getvalue().splitlines())
         assert {shape["key"]: shape.get("embedding") for shape in shapes} == found
         return sorted(key for key, vector in found.items() if vector and len(vector) == DIMENSION)
@@ -91,23 +91,23 @@ async def test_vectors_that_kgmem_made_go_out_on_request_alone(memory: Memory, g
 async def test_a_format_without_a_place_for_vectors_says_how_many_it_left_out(
     memory: Memory, pair: tuple[str, str]
 ) -> None:
-    await memory.put_entities(pair[0], [Entity("a", embedding=[1.0, 2.0, 3.0])])
+    await memory.entities.put(pair[0], [Entity("a", embedding=[1.0, 2.0, 3.0])])
     for format_ in ("turtle", "dot", "gephi"):
-        told = await memory.export_losses(pair[0], ExportOptions(format=format_))
+        told = await memory.exports.losses(pair[0], ExportOptions(format=format_))
         assert told.lost["embeddings"] == 1
-        told = await memory.export_losses(pair[0], ExportOptions(format=format_, embeddings="none"))
+        told = await memory.exports.losses(pair[0], ExportOptions(format=format_, embeddings="none"))
         assert "embeddings" not in told.lost
 
 
 async def test_vectors_of_another_model_are_refused_by_name(
     memory: Memory, pair: tuple[str, str], tmp_path: Path
 ) -> None:
-    await memory.put_entities(pair[0], [Entity("a", embedding=[1.0, 2.0, 3.0])])
+    await memory.entities.put(pair[0], [Entity("a", embedding=[1.0, 2.0, 3.0])])
     other = await new_graph(memory, f"{pair[0]}-else", space=replace(SPACE, model="large"))
-    await memory.export_file(pair[0], f"{tmp_path}/out/", ExportOptions(format="parquet"))
+    await memory.exports.write(pair[0], f"{tmp_path}/out/", ExportOptions(format="parquet"))
     with pytest.raises(EmbeddingMismatch, match=r"are of small \(3 dimensions\), and the graph's of large \(3\)"):
-        await memory.import_files(other, [tmp_path / "out" / "nodes.parquet"])
-    await memory.export_file(pair[0], f"{tmp_path}/a.jsonl")
+        await memory.imports.run(other, [tmp_path / "out" / "nodes.parquet"])
+    await memory.exports.write(pair[0], f"{tmp_path}/a.jsonl")
     wider = await new_graph(memory, f"{pair[0]}-wide", space=replace(SPACE, dimension=4))
-    result = await memory.import_files(wider, [tmp_path / "a.jsonl"])
+    result = await memory.imports.run(wider, [tmp_path / "a.jsonl"])
     assert "3 dimensions, and the graph takes 4" in result.rejections[0].reason

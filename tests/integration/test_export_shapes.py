@@ -77,12 +77,12 @@ def relationships(draw: st.DrawFn) -> Relationship:
 async def lines(memory: Memory, graph: str) -> tuple[list[bytes], Sequence[bytes]]:
     """The lines of an export as shapes, and those of its records."""
     stream = io.BytesIO()
-    told = await memory.export_file(graph, stream, ExportOptions(format="jsonl"))
+    told = await memory.exports.write(graph, stream, ExportOptions(format="jsonl"))
     found = stream.getvalue().splitlines(keepends=True)
     assert sum(told.records.values()) == len(found)
     # What the graph believes stands behind what is stated, and is no shape.
     found = [line for line in found if orjson.loads(line)["type"] in KINDS]
-    return sorted(found), sorted([dump(record) async for record in memory.export(graph)])
+    return sorted(found), sorted([dump(record) async for record in memory.exports.items(graph)])
 
 
 @sized
@@ -95,12 +95,12 @@ async def test_every_value_scope_time_and_place_goes_out_the_same(
     memory: Memory, graph: str, things: list[Entity], edges: list[Relationship]
 ) -> None:
     graph = await new_graph(memory, f"{graph}-{uuid4().hex[:8]}")
-    await memory.put_sources(graph, [Source("nasa", trust=0.9)])
-    await memory.put_entities(graph, [Entity("x"), Entity("y", scope="user/42"), *things])
+    await memory.sources.put(graph, [Source("nasa", trust=0.9)])
+    await memory.entities.put(graph, [Entity("x"), Entity("y", scope="user/42"), *things])
     edges = [replace(edge, scope="user/42") if edge.end == "y" else edge for edge in edges]
     keyed = {edge.key or (edge.kind, edge.end, edge.scope, edge.valid_from): edge for edge in edges}
-    await memory.put_relationships(graph, list(keyed.values()))
-    await memory.put_episodes(graph, [Episode("x is there", key="e", mentions=["x"])])
+    await memory.relationships.put(graph, list(keyed.values()))
+    await memory.episodes.put(graph, [Episode("x is there", key="e", mentions=["x"])])
     found, expected = await lines(memory, graph)
     assert found == expected
 
@@ -108,7 +108,7 @@ async def test_every_value_scope_time_and_place_goes_out_the_same(
 @pytest.fixture
 async def foreign(memory: Memory, graph: str, shared_database_url: str) -> str:
     """A graph into which another AGE client wrote what kgmem would not."""
-    await memory.put_entities(graph, [Entity("x"), Entity("ada", "A", "Ada")])
+    await memory.entities.put(graph, [Entity("x"), Entity("ada", "A", "Ada")])
     async with other_client(shared_database_url) as client:
         for text in (
             "CREATE (:A {key: 'ada', name: 'Another'})",
@@ -117,7 +117,7 @@ async def foreign(memory: Memory, graph: str, shared_database_url: str) -> str:
             "MATCH (a:A), (b:Thing) CREATE (a)-[:SAW {key: 'k', strength: 'much', text: 3}]->(b)",
         ):
             await cypher(client, graph, text)
-    await memory.absorb_foreign_writes(graph)
+    await memory.index.sync(graph)
     return graph
 
 
@@ -130,7 +130,7 @@ async def test_what_another_client_wrote_goes_out_the_same(memory: Memory, forei
 async def test_a_key_with_a_line_feed_goes_out_the_same(memory: Memory, graph: str, shared_database_url: str) -> None:
     async with other_client(shared_database_url) as client:
         await cypher(client, graph, "CREATE (:A {key: 'two\\nlines'})")
-    await memory.absorb_foreign_writes(graph)
+    await memory.index.sync(graph)
     found, expected = await lines(memory, graph)
     assert found == expected
     assert len(found) == 1
@@ -150,13 +150,13 @@ async def test_an_export_that_is_given_up_leaves_nothing_behind(
 ) -> None:
     monkeypatch.setattr(table_shapes, "_BLOCK", 10_000)  # So that more is read than anybody takes.
     monkeypatch.setattr(table_shapes, "_LAST_WORDS", patience)
-    await memory.put_entities(graph, [Entity(f"k{n}", properties={"p": "x" * 4000}) for n in range(500)])
+    await memory.entities.put(graph, [Entity(f"k{n}", properties={"p": "x" * 4000}) for n in range(500)])
     for _ in range(12):  # More often than there are connections.
-        stream = memory.stream_export(graph)
+        stream = memory.exports.stream(graph)
         assert await anext(stream)
         await stream.aclose()
-    assert (await memory.stats(graph)).entities == 500
-    store: Any = memory.parts.store
+    assert (await memory.graphs.stats(graph)).entities == 500
+    store: Any = memory.ports.store
     assert store.database.in_use == 0
 
 
@@ -164,8 +164,8 @@ async def test_an_export_that_is_given_up_while_more_is_read_ends(
     memory: Memory, graph: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table_shapes, "_BLOCK", 10_000)
-    await memory.put_entities(graph, [Entity(f"k{n}", properties={"p": "x" * 4000}) for n in range(500)])
-    store: Any = memory.parts.store
+    await memory.entities.put(graph, [Entity(f"k{n}", properties={"p": "x" * 4000}) for n in range(500)])
+    store: Any = memory.ports.store
     given = store.export_shapes(graph, "none")
     async with asyncio.timeout(20):
         await anext(given)  # Sources go first.

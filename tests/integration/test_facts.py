@@ -37,7 +37,7 @@ LONG = " ".join(f"The crew trained for the {n}th manoeuvre." for n in range(60))
 @pytest.fixture
 async def people(memory: Memory, graph: str) -> str:
     """A graph of some people and places."""
-    await memory.put_entities(graph, PEOPLE)
+    await memory.entities.put(graph, PEOPLE)
     return graph
 
 
@@ -50,7 +50,7 @@ async def client(shared_database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 async def graph_of(memory: Memory, facts: Any) -> str:
     graph = await new_graph(memory, f"facts_{secrets.token_hex(6)}", facts=facts)
-    await memory.put_entities(graph, PEOPLE)
+    await memory.entities.put(graph, PEOPLE)
     return graph
 
 
@@ -66,7 +66,7 @@ async def ask(memory: Memory, graph: str, text: str, **more: Any) -> list[Hit]:
 async def load(memory: Memory, graph: str, *records: dict[str, Any]) -> int:
     """Import records as a file of JSON lines; gives the import's id."""
     options = ImportOptions(batch=max(5, len(records) // 4))
-    result = await memory.import_files(graph, [lines(*records)], options)
+    result = await memory.imports.run(graph, [lines(*records)], options)
     assert result.rejected == 0
     assert result.id is not None
     return result.id
@@ -95,8 +95,8 @@ async def forget_facts(memory: Memory, schema: str) -> None:
 
 
 async def test_a_relationship_with_a_text_is_a_hit_with_its_ends(memory: Memory, people: str) -> None:
-    await memory.put_sources(people, [Source("nasa", "NASA", trust=0.9)])
-    written = await memory.put_relationships(
+    await memory.sources.put(people, [Source("nasa", "NASA", trust=0.9)])
+    written = await memory.relationships.put(
         people,
         [
             Relationship(
@@ -105,7 +105,7 @@ async def test_a_relationship_with_a_text_is_a_hit_with_its_ends(memory: Memory,
             )
         ],
     )  # fmt: skip
-    await memory.embed_waiting(people)
+    await memory.embeddings.run(people)
 
     answer = await memory.recall(people, Question(What(text="who set foot there"), When(any_time=True)))
     hit = answer.hits[0]
@@ -117,14 +117,14 @@ async def test_a_relationship_with_a_text_is_a_hit_with_its_ends(memory: Memory,
     assert (hit.properties, hit.strength) == ({"steps": 1}, 0.5)
     assert hit.confidence == pytest.approx(0.75)  # The relationship's own, and both arms found it.
     assert (hit.valid_from, hit.valid_to, hit.scope) == ("1969-07-21", None, "")
-    held = await memory.get_relationship(people, written.ids[0])
+    held = await memory.relationships.get(people, written.ids[0])
     assert hit.provenance == [{"source": "nasa", "name": "NASA", "trust": 0.9, "known_from": held.known_from}]
     assert set(hit.arms) == {"meaning", "words"}
     await assert_index_matches_labels(memory, people)
 
 
 async def test_a_fact_without_a_key_is_told_by_its_id(memory: Memory, people: str) -> None:
-    written = await memory.put_relationships(people, [WALKED])
+    written = await memory.relationships.put(people, [WALKED])
 
     (hit,) = await ask(memory, people, "first foot")
 
@@ -132,18 +132,18 @@ async def test_a_fact_without_a_key_is_told_by_its_id(memory: Memory, people: st
 
 
 async def test_relationships_without_a_text_and_mentions_are_no_facts(memory: Memory, people: str) -> None:
-    await memory.put_relationships(
+    await memory.relationships.put(
         people, [Relationship("KNOWS", "neil", "buzz"), Relationship("KNOWS", "buzz", "neil", text=" \n")]
     )
-    await memory.put_episodes(people, [Episode("They flew.", "flight", mentions=["neil", "buzz"])])
+    await memory.episodes.put(people, [Episode("They flew.", "flight", mentions=["neil", "buzz"])])
 
     assert await told(memory, people) == []
-    assert (await memory.stats(people)).facts == 0
+    assert (await memory.graphs.stats(people)).facts == 0
     await assert_index_matches_labels(memory, people)
 
 
 async def test_a_kind_filters_facts_as_a_label_filters_entities(memory: Memory, people: str) -> None:
-    await memory.put_relationships(
+    await memory.relationships.put(
         people, [WALKED, Relationship("FLEW_WITH", "neil", "buzz", text="They set foot there together.")]
     )
 
@@ -158,8 +158,8 @@ async def test_a_kind_filters_facts_as_a_label_filters_entities(memory: Memory, 
 
 
 async def test_labels_and_kinds_of_one_name_are_both_found(memory: Memory, people: str) -> None:
-    await memory.put_entities(people, [Entity("e", "ORBIT", text="the orbit")])
-    await memory.put_relationships(people, [Relationship("ORBIT", "moon", "e", text="the Moon's orbit")])
+    await memory.entities.put(people, [Entity("e", "ORBIT", text="the orbit")])
+    await memory.relationships.put(people, [Relationship("ORBIT", "moon", "e", text="the Moon's orbit")])
 
     answer = await memory.recall(people, Question(What(text="orbit", labels=["ORBIT"])))
 
@@ -167,7 +167,7 @@ async def test_labels_and_kinds_of_one_name_are_both_found(memory: Memory, peopl
 
 
 async def test_a_fact_is_seen_where_its_relationship_is(memory: Memory, people: str) -> None:
-    await memory.put_relationships(
+    await memory.relationships.put(
         people,
         [
             Relationship("SAID", "neil", "moon", text=f"a secret of {scope or 'all'}", scope=scope)
@@ -183,15 +183,15 @@ async def test_a_fact_is_seen_where_its_relationship_is(memory: Memory, people: 
 
 async def test_a_fact_that_is_closed_is_past_and_hidden_once_it_is_replaced(memory: Memory, people: str) -> None:
     fact = Relationship("LIVES_IN", "neil", "moon", "home", text="He lives there.", valid_from="1960")
-    await memory.put_relationships(people, [fact])
+    await memory.relationships.put(people, [fact])
     assert len(await ask(memory, people, "lives")) == 1
 
-    await memory.put_relationships(
+    await memory.relationships.put(
         people, [Relationship("LIVES_IN", "neil", "moon", "home", valid_from="1960", valid_to="1970")]
     )
 
     assert [(hit.state, hit.valid_to) for hit in await ask(memory, people, "lives")] == [("past", "1970")]
-    await memory.put_relationships(people, [Relationship("LIVES_IN", "neil", "nameless", valid_from="1970")])
+    await memory.relationships.put(people, [Relationship("LIVES_IN", "neil", "nameless", valid_from="1970")])
     answer = await memory.recall(people, Question(What(text="lives", kinds=("fact",))))
     assert (answer.hits, answer.suppressed["superseded"]) == ([], 1)
     assert [hit.valid_to for hit in await ask(memory, people, "lives", any_time=True)] == ["1970"]
@@ -202,27 +202,27 @@ async def test_a_fact_that_is_closed_is_past_and_hidden_once_it_is_replaced(memo
 async def test_a_changed_text_is_found_by_its_new_words(
     memory: Memory, people: str, embedder: SwitchableEmbedder
 ) -> None:
-    first = await memory.put_relationships(people, [WALKED])
-    assert (await memory.stats(people)).waiting_for_vectors == len(PEOPLE) + 1
-    await memory.embed_waiting(people)
+    first = await memory.relationships.put(people, [WALKED])
+    assert (await memory.graphs.stats(people)).waiting_for_vectors == len(PEOPLE) + 1
+    await memory.embeddings.run(people)
     said = [Relationship("WALKED_ON", "neil", "moon", text="He hopped."), Relationship("KNOWS", "neil", "buzz")]
-    await memory.put_relationships(people, said)
-    await memory.put_relationships(people, [Relationship("KNOWS", "neil", "buzz", text="They were colleagues.")])
+    await memory.relationships.put(people, said)
+    await memory.relationships.put(people, [Relationship("KNOWS", "neil", "buzz", text="They were colleagues.")])
 
     assert await ask(memory, people, "foot") == []
     (hit,) = await ask(memory, people, "hopped")
     assert hit.id == first.ids[0]
     assert [hit.label for hit in await ask(memory, people, "colleagues")] == ["KNOWS"]
-    held = await memory.get_relationship(people, hit.id)
+    held = await memory.relationships.get(people, hit.id)
     assert held.version == 2
     assert hit.provenance[0]["known_from"] == held.known_from
-    await memory.embed_waiting(people)
+    await memory.embeddings.run(people)
     assert embedder.seen[-2:] == ["He hopped.", "They were colleagues."]
     await assert_index_matches_labels(memory, people)
 
 
 async def test_one_batch_may_say_several_things_of_one_fact(memory: Memory, people: str) -> None:
-    await memory.put_relationships(
+    await memory.relationships.put(
         people,
         [
             Relationship("K", "neil", "moon", text="It was said first."),
@@ -240,38 +240,38 @@ async def test_a_large_batch_and_long_texts_are_facts_too(memory: Memory, people
     many = [
         Relationship("SAW", "neil", "moon", f"k{n}", text=f"sighting number {n}" if n % 2 else None) for n in range(400)
     ]
-    await memory.put_relationships(people, [*many, Relationship("TRAINED", "neil", "buzz", text=LONG)])
+    await memory.relationships.put(people, [*many, Relationship("TRAINED", "neil", "buzz", text=LONG)])
 
-    assert (await memory.stats(people)).facts == 201
+    assert (await memory.graphs.stats(people)).facts == 201
     (hit,) = await ask(memory, people, "the 59th manoeuvre", labels=["TRAINED"])
     assert hit.text == LONG
     await assert_index_matches_labels(memory, people)
 
 
 async def test_deleting_takes_facts_along_and_counts_what_went(memory: Memory, people: str) -> None:
-    written = await memory.put_relationships(
+    written = await memory.relationships.put(
         people,
         [WALKED, Relationship("TRAINED", "buzz", "neil", text=LONG), Relationship("K", "buzz", "moon", text="else")],
     )
-    await memory.embed_waiting(people)
+    await memory.embeddings.run(people)
     length = len(next(row for row in await told(memory, people) if row[1] == "TRAINED")[7])
 
-    gone = await memory.delete_relationships(people, [written.ids[0]])
+    gone = await memory.relationships.delete(people, [written.ids[0]])
     assert (gone.relationships, gone.passages, gone.vectors, gone.kept_in_history) == (1, 1, 1, 1)
     assert await ask(memory, people, "foot") == []
 
-    gone = await memory.delete_entities(people, ["neil"])
+    gone = await memory.entities.delete(people, ["neil"])
     assert (gone.entities, gone.relationships, gone.passages, gone.vectors) == (1, 1, 1 + length, 1 + length)
     assert [row[1] for row in await told(memory, people)] == ["K"]
-    assert (await memory.stats(people)).vectors == len(PEOPLE)
+    assert (await memory.graphs.stats(people)).vectors == len(PEOPLE)
     await assert_index_matches_labels(memory, people)
 
 
 async def test_a_relabelled_end_keeps_its_facts(memory: Memory, people: str) -> None:
-    await memory.put_relationships(people, [WALKED])
+    await memory.relationships.put(people, [WALKED])
     await ask(memory, people, "foot")
 
-    await memory.put_entities(people, [Entity("moon", "Satellite")])
+    await memory.entities.put(people, [Entity("moon", "Satellite")])
 
     (hit,) = await ask(memory, people, "foot")
     assert hit.end == End("moon", "Moon", "Satellite")
@@ -279,34 +279,34 @@ async def test_a_relabelled_end_keeps_its_facts(memory: Memory, people: str) -> 
 
 
 async def test_a_rebuilt_index_holds_the_same_facts(memory: Memory, people: str) -> None:
-    await memory.put_relationships(people, [WALKED, Relationship("T", "neil", "buzz", "k", text=LONG, scope="u/1")])
-    await memory.embed_waiting(people)
+    await memory.relationships.put(people, [WALKED, Relationship("T", "neil", "buzz", "k", text=LONG, scope="u/1")])
+    await memory.embeddings.run(people)
     before, (hit,) = await told(memory, people), await ask(memory, people, "foot")
     schema = await index_schema(memory, people)
     await forget_facts(memory, schema)
     await query(memory, f"INSERT INTO {schema}.item (id, kind, scope, key) VALUES (1, 3, 0, 'a stray')")
 
-    stats = await memory.rebuild_index(people)
+    stats = await memory.index.rebuild(people)
 
     assert stats.facts == 2
     assert await told(memory, people) == before
     (again,) = await ask(memory, people, "foot")
     assert (again.id, again.provenance) == (hit.id, hit.provenance)
-    await memory.embed_waiting(people)
+    await memory.embeddings.run(people)
     await assert_index_matches_labels(memory, people)
 
 
 async def test_what_another_client_writes_of_facts_is_absorbed(
     memory: Memory, people: str, client: asyncpg.Connection
 ) -> None:
-    await memory.put_relationships(people, [WALKED, Relationship("L", "neil", "moon", text="It is loved.")])
+    await memory.relationships.put(people, [WALKED, Relationship("L", "neil", "moon", text="It is loved.")])
     await cypher(
         client, people, "MATCH (a {key: 'buzz'}), (b {key: 'moon'}) CREATE (a)-[:SAW {text: 'He saw it.'}]->(b)"
     )
     await cypher(client, people, "MATCH ()-[r:WALKED_ON]->() SET r.text = 'He strolled.', r.valid_to = '3000'")
     await cypher(client, people, "MATCH ()-[r:L]->() REMOVE r.text")
     await cypher(client, people, "MATCH (a {key: 'buzz'}), (b {key: 'moon'}) CREATE (a)-[:SAW {text: 17}]->(b)")
-    await memory.absorb_foreign_writes(people)
+    await memory.index.sync(people)
 
     assert [(row[1], row[7]) for row in await told(memory, people)] == [
         ("SAW", ["He saw it."]),
@@ -317,8 +317,8 @@ async def test_what_another_client_writes_of_facts_is_absorbed(
 
     await cypher(client, people, "MATCH ()-[r:SAW]->() DELETE r")
     assert await ask(memory, people, "saw") == []
-    index: Any = memory.parts.index
-    catalog: Any = memory.parts.graphs
+    index: Any = memory.ports.index
+    catalog: Any = memory.ports.graphs
     assert await index.remove_orphans(await catalog.layout(people)) == 2
     await assert_index_matches_labels(memory, people)
 
@@ -328,7 +328,7 @@ async def test_an_edge_of_another_client_may_come_before_its_vertices(
 ) -> None:
     graph = await graph_of(memory, "all")
     await cypher(client, graph, "CREATE (:Ship {key: 's', name: 'Eagle'})-[:LANDED_ON]->(:Sea {name: 'Tranquility'})")
-    await memory.absorb_foreign_writes(graph)
+    await memory.index.sync(graph)
 
     assert [row[7] for row in await told(memory, graph)] == [["Eagle landed on Tranquility"]]
     await assert_index_matches_labels(memory, graph)
@@ -362,7 +362,7 @@ async def test_bulk_loads_make_the_facts_that_single_writes_make(memory: Memory,
     for record in (record for record in RECORDS if record["type"] == "relationship"):
         names = {"from": "start", "to": "end", "type": ""}
         fields = {names.get(name, name): value for name, value in record.items() if name != "type"}
-        await memory.put_relationships(single, [Relationship(**fields)])
+        await memory.relationships.put(single, [Relationship(**fields)])
 
     def timeless(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         return [row[:3] + row[5:] for row in rows]  # Versions differ with what was one batch.
@@ -380,7 +380,7 @@ async def test_bulk_loads_make_the_facts_that_single_writes_make(memory: Memory,
 
 
 async def test_taking_an_import_back_out_restores_facts(memory: Memory, people: str) -> None:
-    await memory.put_relationships(people, [WALKED, Relationship("KNOWS", "neil", "buzz", "k")])
+    await memory.relationships.put(people, [WALKED, Relationship("KNOWS", "neil", "buzz", "k")])
     before = [row[:4] + row[5:] for row in await told(memory, people)]
     id_ = await load(
         memory,
@@ -391,7 +391,7 @@ async def test_taking_an_import_back_out_restores_facts(memory: Memory, people: 
     )
     assert len(await told(memory, people)) == 3
 
-    await memory.undo_import(people, id_)
+    await memory.imports.undo(people, id_)
 
     assert [row[:4] + row[5:] for row in await told(memory, people)] == before
     await assert_index_matches_labels(memory, people)
@@ -399,10 +399,10 @@ async def test_taking_an_import_back_out_restores_facts(memory: Memory, people: 
 
 async def test_every_relationship_may_be_a_fact_worded_of_the_names_of_its_ends(memory: Memory) -> None:
     graph = await graph_of(memory, "all")
-    await memory.put_relationships(
+    await memory.relationships.put(
         graph, [Relationship("FLEW_WITH", "neil", "buzz"), Relationship("visited", "neil", "nameless"), WALKED]
     )
-    await memory.put_episodes(graph, [Episode("They flew.", "flight", mentions=["neil"])])
+    await memory.episodes.put(graph, [Episode("They flew.", "flight", mentions=["neil"])])
 
     (hit,) = await ask(memory, graph, "who flew with Buzz Aldrin")
     assert (hit.text, hit.name) == ("Neil Armstrong flew with Buzz Aldrin", "Neil Armstrong flew with Buzz Aldrin")
@@ -416,49 +416,49 @@ async def test_every_relationship_may_be_a_fact_worded_of_the_names_of_its_ends(
 
 async def test_a_renamed_end_is_told_at_once_and_found_after_a_rebuild(memory: Memory) -> None:
     graph = await graph_of(memory, "all")
-    await memory.put_relationships(graph, [Relationship("FLEW_WITH", "neil", "buzz")])
-    await memory.put_entities(graph, [Entity("buzz", name="Edwin Aldrin")])
+    await memory.relationships.put(graph, [Relationship("FLEW_WITH", "neil", "buzz")])
+    await memory.entities.put(graph, [Entity("buzz", name="Edwin Aldrin")])
 
     (hit,) = await ask(memory, graph, "flew Buzz")
     assert hit.text == "Neil Armstrong flew with Edwin Aldrin"
-    await memory.rebuild_index(graph)
+    await memory.index.rebuild(graph)
     assert await ask(memory, graph, "Buzz") == []
     assert len(await ask(memory, graph, "Edwin")) == 1
 
 
 async def test_another_setting_is_put_into_effect_by_a_job(memory: Memory, people: str) -> None:
-    await memory.put_relationships(people, [WALKED, Relationship("FLEW_WITH", "neil", "buzz")])
-    jobs: Any = memory.parts.jobs
+    await memory.relationships.put(people, [WALKED, Relationship("FLEW_WITH", "neil", "buzz")])
+    jobs: Any = memory.ports.jobs
     of_all = {}
     for facts in ("all", "none", "text", "all"):
-        updated = await memory.update_graph(people, facts=facts)
+        updated = await memory.graphs.update(people, facts=facts)
         assert updated.facts == facts
         assert jobs.asked[-1] == ("make_facts", people)
-        await memory.defer_missing_facts()
+        await memory.tasks.queue_missing_facts()
         assert jobs.asked[-1] == ("make_facts", people)
-        await memory.make_facts(people)
+        await memory.tasks.index_facts(people)
         await assert_index_matches_labels(memory, people)
         of_all[facts] = await told(memory, people)
     assert {facts: len(rows) for facts, rows in of_all.items()} == {"all": 2, "none": 0, "text": 1}
 
     asked = len(jobs.asked)
-    await memory.update_graph(people, strict=False)
-    await memory.make_facts(people)
+    await memory.graphs.update(people, strict=False)
+    await memory.tasks.index_facts(people)
     assert len(jobs.asked) == asked
-    await memory.update_graph(people, facts="none")
-    await memory.update_graph(people, facts="all")
-    assert people in await memory.parts.index.without_facts()
-    await memory.rebuild_index(people)
-    assert people not in await memory.parts.index.without_facts()
+    await memory.graphs.update(people, facts="none")
+    await memory.graphs.update(people, facts="all")
+    assert people in await memory.ports.index.without_facts()
+    await memory.index.rebuild(people)
+    assert people not in await memory.ports.index.without_facts()
 
 
 async def test_graphs_of_before_get_their_facts_by_a_job(memory: Memory, people: str) -> None:
-    await memory.put_relationships(people, [WALKED, Relationship("FLEW_WITH", "neil", "buzz")])
+    await memory.relationships.put(people, [WALKED, Relationship("FLEW_WITH", "neil", "buzz")])
     before, schema = await told(memory, people), await index_schema(memory, people)
     await forget_facts(memory, schema)
     await query(memory, "UPDATE kgmem.graph SET facts_made = NULL WHERE name = $1", people)
 
-    await memory.make_facts(people)
+    await memory.tasks.index_facts(people)
 
     assert await told(memory, people) == before
     await assert_index_matches_labels(memory, people)
@@ -466,16 +466,18 @@ async def test_graphs_of_before_get_their_facts_by_a_job(memory: Memory, people:
 
 async def test_a_refused_fact_is_listed(memory: Memory, people: str, embedder: SwitchableEmbedder) -> None:
     embedder.refuses = "foot"
-    written = await memory.put_relationships(people, [WALKED])
-    await memory.embed_waiting(people)
+    written = await memory.relationships.put(people, [WALKED])
+    await memory.embeddings.run(people)
 
-    assert [(each.kind, each.key) for each in await memory.refused_passages(people)] == [("fact", str(written.ids[0]))]
+    assert [(each.kind, each.key) for each in await memory.embeddings.refused(people)] == [
+        ("fact", str(written.ids[0]))
+    ]
 
 
 async def test_stats_count_facts_apart_from_what_they_are_made_of(memory: Memory, people: str) -> None:
-    await memory.put_relationships(people, [WALKED, Relationship("KNOWS", "neil", "buzz")])
+    await memory.relationships.put(people, [WALKED, Relationship("KNOWS", "neil", "buzz")])
 
-    stats = await memory.stats(people)
+    stats = await memory.graphs.stats(people)
 
     assert (stats.entities, stats.relationships, stats.facts, stats.passages) == (4, 2, 1, 5)
     assert stats.kinds == {"KNOWS": 1, "WALKED_ON": 1}
@@ -488,10 +490,10 @@ async def test_what_was_known_of_a_fact_is_kept_and_another_setting_is_no_knowle
     schema = await index_schema(memory, people)
     joined = f"{schema}.past_item i JOIN {schema}.past_passage p ON p.item = i.id"
     past = f"SELECT i.known, p.body FROM {joined} WHERE i.kind = 3"
-    written = await memory.put_relationships(people, [WALKED, Relationship("KNOWS", "neil", "buzz")])
-    await memory.put_relationships(people, [Relationship("WALKED_ON", "neil", "moon", text="He hopped.")])
+    written = await memory.relationships.put(people, [WALKED, Relationship("KNOWS", "neil", "buzz")])
+    await memory.relationships.put(people, [Relationship("WALKED_ON", "neil", "moon", text="He hopped.")])
     (row,) = await query(memory, past)
-    await memory.put_entities(people, [Entity("neil", name="Neil A. Armstrong")])
+    await memory.entities.put(people, [Entity("neil", name="Neil A. Armstrong")])
     (version,) = await query(memory, f"SELECT known FROM {schema}.history WHERE id = $1", written.ids[0])
     assert (row["known"], row["body"]) == (version["known"], WALKED.text)
 
@@ -505,14 +507,14 @@ async def test_what_was_known_of_a_fact_is_kept_and_another_setting_is_no_knowle
     assert (now.text, now.name) == ("He hopped.", "Neil A. Armstrong walked on Moon")
 
     for facts in ("all", "text"):
-        await memory.update_graph(people, facts=facts)
-        await memory.make_facts(people)
+        await memory.graphs.update(people, facts=facts)
+        await memory.tasks.index_facts(people)
     assert await query(memory, past) == [row]
-    await memory.delete_relationships(people, written.ids[:1])
+    await memory.relationships.delete(people, written.ids[:1])
     assert {each["body"] for each in await query(memory, past)} == {WALKED.text, "He hopped."}
 
-    await memory.update_graph(people, facts="none")
-    await memory.make_facts(people)
+    await memory.graphs.update(people, facts="none")
+    await memory.tasks.index_facts(people)
     assert await query(memory, past) == []
     assert await query(memory, f"SELECT 1 FROM {schema}.past_passage WHERE item = $1", written.ids[0]) == []
 
@@ -533,14 +535,14 @@ async def test_stored_triples_load_as_facts_and_lead_from_a_question_to_their_en
     ]  # fmt: skip
     await load(memory, graph, *things, *facts)
 
-    assert (await memory.stats(graph)).facts == len(triples)
+    assert (await memory.graphs.stats(graph)).facts == len(triples)
     hits = await ask(memory, graph, "Who publishes the Journal of Mathematical Physics?")
     assert End(names["Journal of Mathematical Physics"], "Journal of Mathematical Physics", "Thing") == hits[0].start
     await assert_index_matches_labels(memory, graph)
 
 
 async def test_properties_filter_facts_by_those_of_their_relationships(memory: Memory, people: str) -> None:
-    await memory.put_relationships(
+    await memory.relationships.put(
         people,
         [
             Relationship("SAW", "neil", "moon", text="He saw it well.", properties={"often": 3, "source": "diary"}),

@@ -54,15 +54,15 @@ def _after(merge: Any, stated: Any) -> dict[str, Any]:
 async def test_a_key_that_a_batch_repeats_thousands_of_times_is_written_at_once(memory: Memory, graph: str) -> None:
     batch = [Entity("x", "Person", f"N {n}", {"n": n, f"p{n % 50}": n}) for n in range(MANY)]
     async with heartbeat() as heart:
-        written = await memory.put_entities(graph, [*batch, Entity("y")])
+        written = await memory.entities.put(graph, [*batch, Entity("y")])
     assert (written.created, written.updated + written.unchanged) == (2, MANY - 1)
     assert written.ids[0] == written.ids[MANY - 1] != written.ids[MANY]
-    held = await memory.get_entity(graph, "x")
+    held = await memory.entities.get(graph, "x")
     assert held.name == f"N {MANY - 1}"
     assert held.properties == {"n": MANY - 1, **{f"p{n % 50}": n for n in range(MANY)}}
     assert held.version == written.versions[MANY - 1] == MOST
     assert heart.steady
-    again = await memory.put_entities(graph, [batch[-1]])
+    again = await memory.entities.put(graph, [batch[-1]])
     assert (again.updated, again.unchanged) == (0, 1)
     await assert_index_matches_labels(memory, graph)
 
@@ -70,13 +70,13 @@ async def test_a_key_that_a_batch_repeats_thousands_of_times_is_written_at_once(
 async def test_a_relationship_and_an_episode_that_a_batch_repeats_are_written_at_once(
     memory: Memory, graph: str
 ) -> None:
-    await memory.put_entities(graph, [Entity(key) for key in "abc"])
+    await memory.entities.put(graph, [Entity(key) for key in "abc"])
     batch = [Relationship("KNOWS", "a", "b", properties={"n": n}, source=f"s{n % 3}") for n in range(MANY)]
-    written = await memory.put_relationships(graph, batch)
-    assert (await memory.get_relationship(graph, written.ids[-1])).properties == {"n": MANY - 1}
+    written = await memory.relationships.put(graph, batch)
+    assert (await memory.relationships.get(graph, written.ids[-1])).properties == {"n": MANY - 1}
     texts = [Episode(f"text {n}", key="e", mentions=["abc"[n % 3]], properties={f"p{n % 5}": n}) for n in range(500)]
-    await memory.put_episodes(graph, texts)
-    held = await memory.get_episode(graph, "e")
+    await memory.episodes.put(graph, texts)
+    held = await memory.episodes.get(graph, "e")
     assert (held.text, sorted(held.mentions)) == ("text 499", ["a", "b", "c"])
     assert held.properties == {f"p{n % 5}": n for n in range(500)}
     await assert_index_matches_labels(memory, graph)
@@ -96,9 +96,9 @@ def test_a_vector_stays_only_with_the_text_that_it_was_given_for() -> None:
 
 async def test_versions_within_a_batch_are_checked_one_after_the_other(memory: Memory, graph: str) -> None:
     batch = [Entity("x", properties={"n": n}, version=n) for n in range(MOST + 2)]
-    assert list((await memory.put_entities(graph, batch)).versions) == list(range(1, MOST + 3))
+    assert list((await memory.entities.put(graph, batch)).versions) == list(range(1, MOST + 3))
     with pytest.raises(VersionConflict):
-        await memory.put_entities(graph, [Entity("x", properties={"n": -n}) for n in range(30)] + [batch[-1]])
+        await memory.entities.put(graph, [Entity("x", properties={"n": -n}) for n in range(30)] + [batch[-1]])
     with pytest.raises(InvalidInput, match="more than"):
-        await memory.put_entities(graph, [Entity("x", properties={"n": n}, version=n) for n in range(1000)])
-    assert (await memory.get_entity(graph, "x")).version == MOST + 2
+        await memory.entities.put(graph, [Entity("x", properties={"n": n}, version=n) for n in range(1000)])
+    assert (await memory.entities.get(graph, "x")).version == MOST + 2

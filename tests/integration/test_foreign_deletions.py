@@ -28,14 +28,14 @@ async def client(shared_database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 async def fill(memory: Memory, graph: str) -> None:
     """Make a small graph: a -> b -> c, and an episode that mentions b."""
-    await memory.put_entities(graph, [Entity(key, "Person", text="apple") for key in "abc"])
-    await memory.put_relationships(graph, [Relationship("K", "a", "b"), Relationship("K", "b", "c")])
-    await memory.put_episodes(graph, [Episode("apple", "e", mentions=["b"])])
+    await memory.entities.put(graph, [Entity(key, "Person", text="apple") for key in "abc"])
+    await memory.relationships.put(graph, [Relationship("K", "a", "b"), Relationship("K", "b", "c")])
+    await memory.episodes.put(graph, [Episode("apple", "e", mentions=["b"])])
 
 
 async def delete_vertex(memory: Memory, graph: str, client: asyncpg.Connection, key: str) -> int:
     """Delete the row of a vertex and nothing else, as psql can; gives its id."""
-    held = await memory.get_entity(graph, key)
+    held = await memory.entities.get(graph, key)
     assert held.id is not None
     schema = (await layout_of(memory, graph)).age_name
     await client.execute(f'DELETE FROM "{schema}"."Person" WHERE id = $1::graphid', held.id)
@@ -44,28 +44,30 @@ async def delete_vertex(memory: Memory, graph: str, client: asyncpg.Connection, 
 
 async def layout_of(memory: Memory, graph: str) -> Any:
     """The layout of a graph."""
-    catalog: Any = memory.parts.graphs
+    catalog: Any = memory.ports.graphs
     return await catalog.layout(graph)
 
 
 async def sweep(memory: Memory, graph: str) -> None:
     """Look for what was deleted, without the pause that is left between two looks."""
-    index: Any = memory.parts.index
+    index: Any = memory.ports.index
     await index.remove_orphans(await layout_of(memory, graph))
 
 
 async def assert_only_whole_relationships(memory: Memory, graph: str, kinds: dict[str, int]) -> None:
     """See what is left after b went: a and c, which nothing joins."""
-    assert (await memory.list_relationships(graph)).items == []
-    assert (await memory.list_relationships(graph, entity="a")).items == []
-    assert (await memory.get_episode(graph, "e")).mentions == []
+    assert (await memory.relationships.list(graph)).items == []
+    assert (await memory.relationships.list(graph, entity="a")).items == []
+    assert (await memory.episodes.get(graph, "e")).mentions == []
     with pytest.raises(NotFound):
-        await memory.get_entity(graph, "b")
-    exported = [item async for item in memory.export(graph)]
+        await memory.entities.get(graph, "b")
+    exported = [item async for item in memory.exports.items(graph)]
     assert not any(isinstance(item, Relationship) for item in exported)
     assert {hit.key for hit in (await memory.recall(graph, Question(What(text="apple")))).hits} == {"a", "c", "e"}
     told = {
-        each.what.partition(":")[0]: each.count for each in await memory.check_graph(graph) if "an end" in each.what
+        each.what.partition(":")[0]: each.count
+        for each in await memory.graphs.check_schema(graph)
+        if "an end" in each.what
     }
     assert told == kinds
     await assert_index_matches_labels(memory, graph)
@@ -75,14 +77,14 @@ async def test_edges_of_a_vertex_that_was_deleted_without_them_are_told_and_neve
     memory: Memory, graph: str, client: asyncpg.Connection
 ) -> None:
     await fill(memory, graph)
-    ids = [each.id for each in (await memory.list_relationships(graph)).items]
+    ids = [each.id for each in (await memory.relationships.list(graph)).items]
     await delete_vertex(memory, graph, client, "b")
     # At once, and before the index has heard of it.
-    assert (await memory.list_relationships(graph, entity="a")).items == []
+    assert (await memory.relationships.list(graph, entity="a")).items == []
     for id_ in ids:
         assert id_ is not None
         with pytest.raises(NotFound):
-            await memory.get_relationship(graph, id_)
+            await memory.relationships.get(graph, id_)
     await sweep(memory, graph)
     await assert_only_whole_relationships(memory, graph, {"K": 2, "MENTIONS": 1})
     await assert_changes_tell_all(memory, graph)
@@ -93,10 +95,10 @@ async def test_an_index_made_anew_agrees_with_the_absorbed_one(
 ) -> None:
     await fill(memory, graph)
     await delete_vertex(memory, graph, client, "b")
-    await memory.rebuild_index(graph)
+    await memory.index.rebuild(graph)
     await assert_only_whole_relationships(memory, graph, {"K": 2, "MENTIONS": 1})
     await client.execute(f'UPDATE "{(await layout_of(memory, graph)).age_name}"."K" SET properties = properties')
-    await memory.absorb_foreign_writes(graph)
+    await memory.index.sync(graph)
     await assert_only_whole_relationships(memory, graph, {"K": 2, "MENTIONS": 1})
 
 
@@ -104,17 +106,17 @@ async def test_a_vertex_that_comes_back_has_its_edges_again(
     memory: Memory, graph: str, client: asyncpg.Connection
 ) -> None:
     await fill(memory, graph)
-    before = [(r.kind, r.start, r.end) for r in (await memory.list_relationships(graph)).items]
+    before = [(r.kind, r.start, r.end) for r in (await memory.relationships.list(graph)).items]
     id_ = await delete_vertex(memory, graph, client, "b")
     await sweep(memory, graph)
     schema = (await layout_of(memory, graph)).age_name
     await client.execute(
         f'INSERT INTO "{schema}"."Person" (id, properties) VALUES ($1::graphid, $2::agtype)', id_, '{"key": "b"}'
     )
-    await memory.absorb_foreign_writes(graph)
-    assert [(r.kind, r.start, r.end) for r in (await memory.list_relationships(graph)).items] == before
-    assert (await memory.get_episode(graph, "e")).mentions == ["b"]
-    assert not any("an end" in each.what for each in await memory.check_graph(graph))
+    await memory.index.sync(graph)
+    assert [(r.kind, r.start, r.end) for r in (await memory.relationships.list(graph)).items] == before
+    assert (await memory.episodes.get(graph, "e")).mentions == ["b"]
+    assert not any("an end" in each.what for each in await memory.graphs.check_schema(graph))
     await assert_index_matches_labels(memory, graph)
     await assert_changes_tell_all(memory, graph)
 
@@ -131,12 +133,12 @@ async def test_edges_that_are_stored_before_their_vertices_are_indexed_with_thes
         f'INSERT INTO "{layout.age_name}"."K" VALUES ($1::graphid, $2::graphid, $3::graphid, $4::agtype)',
         edge["id"] + 100, x, y, "{}",
     )  # fmt: skip
-    await memory.absorb_foreign_writes(graph)
-    assert len((await memory.list_relationships(graph, kind="K")).items) == 2
+    await memory.index.sync(graph)
+    assert len((await memory.relationships.list(graph, kind="K")).items) == 2
     for id_, key in ((x, "x"), (y, "y")):
         await client.execute(
             f'INSERT INTO "{layout.age_name}"."Person" VALUES ($1::graphid, $2::agtype)', id_, f'{{"key": "{key}"}}'
         )
-        await memory.absorb_foreign_writes(graph)
-    assert [(r.start, r.end) for r in (await memory.list_relationships(graph, entity="x")).items] == [("x", "y")]
+        await memory.index.sync(graph)
+    assert [(r.start, r.end) for r in (await memory.relationships.list(graph, entity="x")).items] == [("x", "y")]
     await assert_index_matches_labels(memory, graph)

@@ -30,8 +30,8 @@ FULL = """
 
 async def fill(memory: Memory) -> None:
     """Make a graph with a few texts."""
-    await memory.create_graph("main", space=None)
-    await memory.put_entities("main", [Entity(f"k{n}", "Note", text=f"apple number{n}") for n in range(20)])
+    await memory.graphs.create("main", space=None)
+    await memory.entities.put("main", [Entity(f"k{n}", "Note", text=f"apple number{n}") for n in range(20)])
 
 
 async def keys(memory: Memory, text: str) -> list[str]:
@@ -52,7 +52,7 @@ async def full(database_url: str) -> AsyncIterator[Memory]:
 
 
 async def test_a_write_is_refused_the_server_is_degraded_and_recall_goes_on(full: Memory) -> None:
-    _, secret = await full.create_key("tests", "admin")
+    _, secret = await full.keys.create("tests", "admin")
     transport = httpx.ASGITransport(create_app(full, settings=Settings()))
     async with httpx.AsyncClient(transport=transport, base_url="http://kgmem") as client:
         client.headers["Authorization"] = f"Bearer {secret}"
@@ -68,7 +68,7 @@ async def test_a_write_is_refused_the_server_is_degraded_and_recall_goes_on(full
 
 async def test_an_index_that_cannot_be_built_for_want_of_room_leaves_words_to_full_text(database_url: str) -> None:
     async with opened_memory(database_url) as memory:
-        catalog: Any = memory.parts.graphs
+        catalog: Any = memory.ports.graphs
         if not catalog.words:
             pytest.skip("only pg_textsearch has such an index")
         await fill(memory)
@@ -127,7 +127,7 @@ def fill_up(file: Path) -> None:
 async def write_on(memory: Memory) -> None:
     """Write on, since what fits into the last pages is still taken."""
     for n in range(500):
-        await memory.put_entities("main", [Entity(f"w{n}", "Note", text=os.urandom(2000).hex())])
+        await memory.entities.put("main", [Entity(f"w{n}", "Note", text=os.urandom(2000).hex())])
 
 
 @pytest.mark.slow
@@ -135,18 +135,18 @@ async def test_on_a_disk_that_is_really_full_recall_goes_on_and_writes_do_when_t
     settings = Settings(home=small_disk / "home", embedder="none")
     async with open_memory(settings, owner=True, migrating=True) as memory:
         await fill(memory)
-        assert (await memory.health()).status == "ready"
+        assert (await memory.server.health()).status == "ready"
         fill_up(small_disk / "filling")
         with pytest.raises(OutOfSpace):
             await write_on(memory)
-        assert (await memory.health()).reasons == ("out-of-space",)
+        assert (await memory.server.health()).reasons == ("out-of-space",)
         assert await keys(memory, "number7") == ["k7"]
         # Another server, that has seen no write fail, notices by itself.
-        catalog: Any = memory.parts.graphs
+        catalog: Any = memory.ports.graphs
         fill_up(small_disk / "more")  # Postgres may have removed logs meanwhile.
         assert (await PostgresVitals(catalog.database, {}).health()).status == "degraded"
         assert await keys(memory, "number7") == ["k7"]
         (small_disk / "filling").unlink()
         assert (await PostgresVitals(catalog.database, {}).health()).status == "ready"
-        assert (await memory.put_entities("main", [Entity("again", "Note", text="pear")])).created == 1
+        assert (await memory.entities.put("main", [Entity("again", "Note", text="pear")])).created == 1
         assert await keys(memory, "pear") == ["again"]

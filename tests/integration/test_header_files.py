@@ -35,18 +35,18 @@ def folder(tmp_path: Path) -> Path:
 async def test_rows_get_their_columns_from_the_header_beside_them(
     memory: Memory, graph: str, folder: Path, format_: str | None
 ) -> None:
-    result = await memory.import_files(graph, [folder], ImportOptions(format=format_))
+    result = await memory.imports.run(graph, [folder], ImportOptions(format=format_))
     assert (result.read, result.created, result.rejected) == (6, 5, 1)
     rejection = result.rejections[0]
     assert (rejection.file, rejection.line) == ("persons-1.csv", 2)
     other = await new_graph(memory, f"{graph}_2")
     people = [("a", "Ann", {"age": 30}), ("c", "Cy", {"age": 40}), ("d", "Di", {})]
-    await memory.put_entities(other, [Entity(key, "Person", name, own) for key, name, own in people])
-    held = [item async for item in memory.export(graph) if isinstance(item, Relationship)]
+    await memory.entities.put(other, [Entity(key, "Person", name, own) for key, name, own in people])
+    held = [item async for item in memory.exports.items(graph) if isinstance(item, Relationship)]
     assert sorted((edge.start, edge.kind, edge.end) for edge in held) == [("a", "KNOWS", "c"), ("c", "KNOWS", "d")]
-    await memory.delete_relationships(graph, [edge.id for edge in held if edge.id])
+    await memory.relationships.delete(graph, [edge.id for edge in held if edge.id])
     await assert_same_contents(memory, graph, other)
-    again = await memory.import_files(graph, [folder / name for name in FILES], ImportOptions(format=format_))
+    again = await memory.imports.run(graph, [folder / name for name in FILES], ImportOptions(format=format_))
     assert (again.unchanged, again.rejected) == (3, 1)
 
 
@@ -56,5 +56,5 @@ async def test_a_file_of_such_a_name_with_rows_is_a_file_like_any_other(
     (tmp_path / "mail-header.csv").write_text("key,label\none,Mail\n")
     (tmp_path / "mail-1.csv").write_text("key,label\ntwo,Mail\n")
     (tmp_path / "lonely-header.csv").write_text("key,label\n")
-    result = await memory.import_files(graph, [tmp_path])
+    result = await memory.imports.run(graph, [tmp_path])
     assert (result.created, result.rejected) == (2, 0)

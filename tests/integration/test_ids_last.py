@@ -74,43 +74,43 @@ async def test_each_change_of_labels_leaves_the_id(memory: Memory) -> None:
 
 
 async def test_other_interfaces_and_a_rebuild_show_the_same_label(memory: Memory) -> None:
-    made = await memory.get_entity(GRAPH, "n")
+    made = await memory.entities.get(GRAPH, "n")
     await asked(memory, "MATCH (n:First) SET n:Third REMOVE n:First")
     for _ in range(2):
-        held = await memory.get_entity(GRAPH, "n")
+        held = await memory.entities.get(GRAPH, "n")
         assert (held.id, held.label, held.labels) == (made.id, "Second", ["Third"])
         for label, keys in (("First", []), ("Second", ["n"]), ("Third", ["n"])):
-            assert [each.key for each in (await memory.list_entities(GRAPH, label=label)).items] == keys
-        assert (await memory.stats(GRAPH)).labels["Second"] == 1
+            assert [each.key for each in (await memory.entities.list(GRAPH, label=label)).items] == keys
+        assert (await memory.graphs.stats(GRAPH)).labels["Second"] == 1
         assert await _labels_by(memory) == {"First": 0, "Second": 1, "Third": 1, "Left": 1}
-        await memory.rebuild_index(GRAPH)
+        await memory.index.rebuild(GRAPH)
 
 
 async def test_an_entity_that_is_stated_under_another_label_keeps_its_id(memory: Memory) -> None:
-    first = await memory.get_entity(GRAPH, "n")
-    edge = (await memory.list_relationships(GRAPH)).items[0]
-    await memory.put_entities(GRAPH, [Entity("n", "Third", "N")])
-    held = await memory.get_entity(GRAPH, "n")
+    first = await memory.entities.get(GRAPH, "n")
+    edge = (await memory.relationships.list(GRAPH)).items[0]
+    await memory.entities.put(GRAPH, [Entity("n", "Third", "N")])
+    held = await memory.entities.get(GRAPH, "n")
     assert (held.id, held.label, held.labels) == (first.id, "Third", ["Second"])
     assert held.version == first.version + 1
-    assert await memory.get_relationship(GRAPH, edge.id or 0)
-    await memory.put_entities(GRAPH, [Entity("n", "First", "N", labels=["Other"])])
-    held = await memory.get_entity(GRAPH, "n")
+    assert await memory.relationships.get(GRAPH, edge.id or 0)
+    await memory.entities.put(GRAPH, [Entity("n", "First", "N", labels=["Other"])])
+    held = await memory.entities.get(GRAPH, "n")
     assert (held.id, held.label, held.labels) == (first.id, "First", ["Other"])
-    written = await memory.put_relationships(GRAPH, [Relationship("TO", "l", "n", key="again")])
+    written = await memory.relationships.put(GRAPH, [Relationship("TO", "l", "n", key="again")])
     assert written.created == 1
     assert await _one(memory, "MATCH (n:First) RETURN labels(n)") == ["First", "Other"]
 
 
 async def test_an_import_leaves_ids_and_can_be_undone(memory: Memory, tmp_path: Any) -> None:
-    first = await memory.get_entity(GRAPH, "n")
+    first = await memory.entities.get(GRAPH, "n")
     file = tmp_path / "entities.jsonl"
     file.write_text('{"type": "entity", "key": "n", "label": "Third"}\n')
-    result = await memory.import_files(GRAPH, [file])
-    held = await memory.get_entity(GRAPH, "n")
+    result = await memory.imports.run(GRAPH, [file])
+    held = await memory.entities.get(GRAPH, "n")
     assert (held.id, held.label, held.labels) == (first.id, "Third", ["Second"])
-    await memory.undo_import(GRAPH, result.id)
-    held = await memory.get_entity(GRAPH, "n")
+    await memory.imports.undo(GRAPH, result.id)
+    held = await memory.entities.get(GRAPH, "n")
     assert (held.id, held.label, held.labels) == (first.id, "First", ["Second"])
 
 
@@ -124,5 +124,5 @@ async def test_another_client_of_age_reads_and_changes_it(memory: Memory, databa
     finally:
         await connection.close()
     assert str(number) == before[0]
-    await memory.absorb_foreign_writes(GRAPH)
+    await memory.index.sync(GRAPH)
     assert await _one(memory, f"MATCH (n {{x: 7}}) RETURN {_IDENTITY}") == before

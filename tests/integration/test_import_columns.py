@@ -54,7 +54,7 @@ async def both(memory: Memory, graph: str, files: Sequence[bytes]) -> list[tuple
         (ImportOptions(format="csv"), ImportOptions(format="csv", format_options={"delimiter": ","}))
     ):
         name = await new_graph(memory, f"{graph}-{number}-{uuid4().hex[:8]}")
-        results = [await memory.import_files(name, [io.BytesIO(data)], options) for data in files]
+        results = [await memory.imports.run(name, [io.BytesIO(data)], options) for data in files]
         told = [(r.read, r.created, r.updated, r.unchanged, r.rejected) for r in results]
         reasons = [sorted((each.line, each.reason) for each in r.rejections) for r in results]
         assert all(adds_up(r) for r in results)
@@ -123,7 +123,7 @@ async def test_json_lines_in_columns_make_the_graph_that_records_make(
     found = []
     for number, text in enumerate((data, b"\xef\xbb\xbf" + data)):  # A byte order mark is read record by record.
         name = await new_graph(memory, f"{graph}-{number}-{uuid4().hex[:8]}")
-        result = await memory.import_files(name, [io.BytesIO(text)], ImportOptions(format="jsonl"))
+        result = await memory.imports.run(name, [io.BytesIO(text)], ImportOptions(format="jsonl"))
         assert adds_up(result)
         counts = (result.read, result.created, result.updated, result.unchanged, result.rejected)
         reasons = sorted((each.line, each.reason) for each in result.rejections)
@@ -150,9 +150,9 @@ def test_columns_take_no_key_that_is_refused_in_a_record(character: str) -> None
 async def test_what_an_entity_is_found_by_does_not_depend_on_the_order_of_its_properties(
     memory: Memory, graph: str
 ) -> None:
-    await memory.put_entities(graph, [Entity("k1", properties={"size": "large", "note": "blue"})])
-    await memory.put_entities(graph, [Entity("k2", properties={"size": "large"})])
-    await memory.put_entities(graph, [Entity("k2", properties={"note": "blue"})])
+    await memory.entities.put(graph, [Entity("k1", properties={"size": "large", "note": "blue"})])
+    await memory.entities.put(graph, [Entity("k2", properties={"size": "large"})])
+    await memory.entities.put(graph, [Entity("k2", properties={"note": "blue"})])
     await assert_index_matches_labels(memory, graph)
 
 
@@ -183,15 +183,15 @@ async def test_a_large_file_sets_indexes_aside_and_has_them_at_its_end(
     people.write_bytes(table(["key", "name"], [[f"p{n}", f"person {n}"] for n in range(count)]))
     knows.write_bytes(table(["from", "to", "kind"], [[f"p{n}", f"p{n // 2}", "KNOWS"] for n in range(count)]))
     before = await indexes(memory, graph)
-    result = await memory.import_files(graph, [people, knows])
+    result = await memory.imports.run(graph, [people, knows])
     assert (result.created, result.rejected) == (2 * count, 0)
     assert {name.rpartition(".")[2] for name in await indexes(memory, graph)} >= {n.rpartition(".")[2] for n in before}
-    again = await memory.import_files(graph, [people, knows])
+    again = await memory.imports.run(graph, [people, knows])
     assert (again.unchanged, again.created, again.updated) == (2 * count, 0, 0)
 
 
 async def indexes(memory: Memory, graph: str) -> set[str]:
-    store: Any = memory.parts.store
+    store: Any = memory.ports.store
     layout = await store.catalog.layout(graph)
     async with store.database.connection() as connection:
         rows_ = await connection.fetch("SELECT indexdef FROM pg_indexes WHERE schemaname = $1", layout.index_name)
@@ -199,17 +199,17 @@ async def indexes(memory: Memory, graph: str) -> set[str]:
 
 
 async def test_a_recall_that_meets_a_text_index_set_aside_answers_and_says_so(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(f"k{n}", name=f"apple {n}") for n in range(1200)])
+    await memory.entities.put(graph, [Entity(f"k{n}", name=f"apple {n}") for n in range(1200)])
     question = Question(What(text="apple 7"))
     assert any("words" in hit.arms for hit in (await memory.recall(graph, question)).hits)
-    store: Any = memory.parts.store
+    store: Any = memory.ports.store
     layout = await store.catalog.layout(graph)
     aside = Aside(store.catalog)
     await aside.consider(layout, VERTEX, ["Thing"], LARGE)
     answer = await memory.recall(graph, question)
     assert not any("words" in hit.arms for hit in answer.hits)
     assert any("words" in reason for reason in answer.suppressed)
-    assert await memory.build_left_indexes() == 1  # No import runs that would build it.
-    assert await memory.build_left_indexes() == 0
+    assert await memory.tasks.build_deferred_indexes() == 1  # No import runs that would build it.
+    assert await memory.tasks.build_deferred_indexes() == 0
     store.catalog.forget(graph)
     assert any("words" in hit.arms for hit in (await memory.recall(graph, question)).hits)

@@ -74,7 +74,7 @@ async def test_readers_beside_an_import_see_each_transaction_as_a_whole(
     size = 40
     # A unique property makes a chunk one transaction.
     schema = {"labels": {"Person": {"properties": {"number": {"unique": True}}}}}
-    await memory.update_graph(graph, schema=schema)
+    await memory.graphs.update(graph, schema=schema)
     file = lines(*(node(f"p{n}", properties={"number": n, "chunk": n // size}) for n in range(60 * size)))
     seen: set[int] = set()
 
@@ -88,19 +88,19 @@ async def test_readers_beside_an_import_see_each_transaction_as_a_whole(
             assert (hit.label, hit.name) == ("Person", f"person {hit.key}")
 
     async def read() -> None:
-        for held in (await memory.list_entities(graph, limit=50)).items:
-            assert (await memory.get_entity(graph, held.key)).name == f"person {held.key}"
-        await memory.stats(graph)
-        await memory.changes(graph)
+        for held in (await memory.entities.list(graph, limit=50)).items:
+            assert (await memory.entities.get(graph, held.key)).name == f"person {held.key}"
+        await memory.graphs.stats(graph)
+        await memory.graphs.changes(graph)
 
     async with beside(export, recall, read):
-        result = await other.import_files(graph, [file], ImportOptions(batch=size))
+        result = await other.imports.run(graph, [file], ImportOptions(batch=size))
     assert result.created == 60 * size
     assert len(seen) > 2, "nobody read while it was imported"
 
 
 async def entities(memory: Memory, graph: str) -> list[Entity]:
-    return [item async for item in memory.export(graph) if isinstance(item, Entity)]
+    return [item async for item in memory.exports.items(graph) if isinstance(item, Entity)]
 
 
 @pytest.mark.slow
@@ -118,13 +118,13 @@ async def test_writers_of_other_keys_and_the_same_label_go_on_beside_an_import(
         began = time.monotonic()
         keys = [f"w{len(written) + n}" for n in range(2)]
         written.extend(keys)
-        await memory.put_entities(graph, [Entity(key, "Person", f"writer {key}") for key in keys])
-        await memory.put_relationships(graph, [Relationship("KNOWS", keys[0], keys[1])])
+        await memory.entities.put(graph, [Entity(key, "Person", f"writer {key}") for key in keys])
+        await memory.relationships.put(graph, [Relationship("KNOWS", keys[0], keys[1])])
         slowest = max(slowest, time.monotonic() - began)
 
     began = time.monotonic()
     async with beside(*[write] * 6):
-        result = await other.import_files(graph, [path], ImportOptions(batch=1000))
+        result = await other.imports.run(graph, [path], ImportOptions(batch=1000))
     taken = time.monotonic() - began
     assert (result.created, result.rejected) == (16000, 0)
     assert len(written) > 20
@@ -143,18 +143,18 @@ async def test_writers_of_the_same_keys_and_an_import_make_one_entity_of_each(
     links = [edge(key, keys[n - 1], properties={"round": n}) for n, key in enumerate(keys)]
 
     async def write() -> None:
-        await memory.put_entities(graph, [Entity(key, "Person", properties={"written": 1}) for key in reversed(keys)])
-        await memory.put_relationships(
+        await memory.entities.put(graph, [Entity(key, "Person", properties={"written": 1}) for key in reversed(keys)])
+        await memory.relationships.put(
             graph, [Relationship("KNOWS", key, keys[n - 1], properties={"written": 1}) for n, key in enumerate(keys)]
         )
 
     async with beside(write, write):
-        result = await other.import_files(graph, [lines(*statements, *links)], ImportOptions(batch=100))
+        result = await other.imports.run(graph, [lines(*statements, *links)], ImportOptions(batch=100))
     assert (result.rejected, adds_up(result)) == (0, True)
     held = await entities(memory, graph)
     assert sorted(e.key for e in held) == sorted(keys)
     assert all(e.properties == {"written": 1, "round": 29, "imported": True} for e in held)
-    edges = (await memory.list_relationships(graph, limit=1000)).items
+    edges = (await memory.relationships.list(graph, limit=1000)).items
     assert len(edges) == len(keys)
     assert all(set(each.properties) == {"written", "round"} for each in edges)
     await assert_index_matches_labels(memory, graph)
@@ -170,7 +170,7 @@ async def test_two_imports_of_overlapping_files_at_once_make_one_graph(
     files = [write_lines(tmp_path / f"{n}.jsonl", records) for n, records in enumerate((first, second))]
     results = await asyncio.gather(
         *(
-            which.import_files(graph, [file], ImportOptions(batch=60))
+            which.imports.run(graph, [file], ImportOptions(batch=60))
             for which, file in zip((memory, other), files, strict=True)
         )
     )
@@ -189,16 +189,16 @@ async def test_an_import_that_two_processes_go_on_with_at_once_is_done_once(
     episodes = [{"type": "episode", "key": f"t{n}", "text": f"About {n}.", "mentions": [f"p{n}"]} for n in range(90)]
     path = write_lines(tmp_path / "all.jsonl", [*edges, *episodes, *(node(f"p{n}") for n in range(1200)), {"type": 1}])
     whole = await new_graph(memory, f"{graph}_whole")
-    await memory.import_files(whole, [path], ImportOptions(batch=50))
+    await memory.imports.run(whole, [path], ImportOptions(batch=50))
 
     def stop(far: ImportProgress) -> None:
         if far.created:
             raise InvalidInput("It is enough.")
 
     with pytest.raises(InvalidInput, match="enough"):
-        await memory.import_files(graph, [path], ImportOptions(batch=50), progress=stop)
+        await memory.imports.run(graph, [path], ImportOptions(batch=50), progress=stop)
     await asyncio.gather(
-        *(which.import_files(graph, [path], ImportOptions(batch=50, resume=True)) for which in (memory, other))
+        *(which.imports.run(graph, [path], ImportOptions(batch=50, resume=True)) for which in (memory, other))
     )
     await assert_as_uninterrupted(memory, graph, whole)
 
@@ -213,10 +213,10 @@ async def test_deletions_beside_an_import_leave_no_relationship_without_its_ends
     async def delete() -> None:
         nonlocal at
         at = (at + 37) % count
-        await memory.delete_entities(graph, [f"p{at}", f"p{(at + 11) % count}"])
+        await memory.entities.delete(graph, [f"p{at}", f"p{(at + 11) % count}"])
 
     async with beside(delete):
-        result = await other.import_files(graph, [lines(*records)], ImportOptions(batch=100))
+        result = await other.imports.run(graph, [lines(*records)], ImportOptions(batch=100))
     assert adds_up(result)
     assert result.rejected
     assert all("There is no entity" in each.reason for each in result.rejections)
@@ -230,23 +230,23 @@ async def test_taking_an_import_back_out_beside_writers_leaves_what_they_wrote(
     memory: Memory, graph: str, other: Memory
 ) -> None:
     records = [node(f"p{n}") for n in range(3000)] + [edge(f"p{n}", f"p{n + 1}") for n in range(2999)]
-    result = await memory.import_files(graph, [lines(*records)])
+    result = await memory.imports.run(graph, [lines(*records)])
     touched: set[str] = set()
 
     async def write() -> None:
         n = len(touched)
         keys = [f"w{n}", f"p{(n * 7) % 3000}"]
-        await memory.put_entities(graph, [Entity(key, "Person", properties={"written": n}) for key in keys])
-        await memory.put_relationships(graph, [Relationship("MET", keys[0], keys[1])])
+        await memory.entities.put(graph, [Entity(key, "Person", properties={"written": n}) for key in keys])
+        await memory.relationships.put(graph, [Relationship("MET", keys[0], keys[1])])
         touched.update(keys)
 
     async with beside(write):
         assert result.id is not None
-        await other.undo_import(graph, result.id)
+        await other.imports.undo(graph, result.id)
     held = {e.key: e for e in await entities(memory, graph)}
     assert touched <= set(held)
     assert len(held) < 3000
-    assert {e.start for e in (await memory.list_relationships(graph, kind="MET", limit=1000)).items} <= set(held)
+    assert {e.start for e in (await memory.relationships.list(graph, kind="MET", limit=1000)).items} <= set(held)
     await assert_index_matches_labels(memory, graph)
     await assert_changes_tell_all(memory, graph)
 
@@ -256,32 +256,32 @@ async def test_an_import_into_a_graph_that_is_dropped_meanwhile_ends_and_says_so
     memory: Memory, graph: str, other: Memory, again: bool
 ) -> None:
     records = [node(f"p{n}") for n in range(3000)] + [edge(f"p{n}", f"p{n + 1}") for n in range(2999)]
-    task = asyncio.create_task(other.import_files(graph, [lines(*records)], ImportOptions(batch=50)))
+    task = asyncio.create_task(other.imports.run(graph, [lines(*records)], ImportOptions(batch=50)))
 
     async def begun() -> bool:
-        return task.done() or (await memory.stats(graph)).entities > 100
+        return task.done() or (await memory.graphs.stats(graph)).entities > 100
 
     await until(begun)
-    (held,) = await memory.imports(graph)
-    catalog: Any = memory.parts.graphs
+    (held,) = await memory.imports.list(graph)
+    catalog: Any = memory.ports.graphs
     number = (await catalog.layout(graph)).id
-    await memory.delete_graph(graph)
+    await memory.graphs.delete(graph)
     if again:
-        await memory.create_graph(graph)
+        await memory.graphs.create(graph)
     with pytest.raises(NotFound, match=r"gone|no graph|deleted"):
         await task
     for table in ("import_batch", "import_relationship", "import_episode", "import_rejection", "import_move"):
         assert await query(memory, f"SELECT * FROM kgmem.{table} WHERE import = $1", held.id) == []
     assert await query(memory, "SELECT * FROM kgmem.set_aside WHERE graph = $1", number) == []
     if again:
-        assert (await memory.stats(graph)).entities == 0
+        assert (await memory.graphs.stats(graph)).entities == 0
         await assert_index_matches_labels(memory, graph)
 
 
 @pytest.mark.slow
 async def test_imports_into_ten_scopes_at_once_stay_apart(memory: Memory, graph: str, other: Memory) -> None:
     scopes = [f"user/{n}" for n in range(10)]
-    await memory.put_entities(graph, [Entity("shared", "Person")])
+    await memory.entities.put(graph, [Entity("shared", "Person")])
 
     async def bring(n: int, scope: str) -> None:
         records = [node(f"p{k}", properties={"of": n}) for k in range(200)]
@@ -292,13 +292,13 @@ async def test_imports_into_ten_scopes_at_once_stay_apart(memory: Memory, graph:
             node("inner", scope=f"{scope}/agent"),
         ]
         options = ImportOptions(batch=50, scope=scope, within=scope)
-        result = await (memory, other)[n % 2].import_files(graph, [lines(*records)], options)
+        result = await (memory, other)[n % 2].imports.run(graph, [lines(*records)], options)
         assert (result.created, result.rejected, adds_up(result)) == (402, 1, True)
         assert f"keeps to '{scope}'" in result.rejections[0].reason
 
     await asyncio.gather(*(bring(n, scope) for n, scope in enumerate(scopes)))
     for n, scope in enumerate(scopes):
-        held = [item async for item in memory.export(graph, scope=scope)]
+        held = [item async for item in memory.exports.items(graph, scope=scope)]
         people = [item for item in held if isinstance(item, Entity)]
         links = [item for item in held if isinstance(item, Relationship)]
         assert {e.key for e in people} == {f"p{k}" for k in range(200)}
@@ -312,10 +312,10 @@ async def test_imports_into_ten_scopes_at_once_stay_apart(memory: Memory, graph:
 
 async def test_an_index_rebuild_beside_an_import_disturbs_neither(memory: Memory, graph: str, other: Memory) -> None:
     async def rebuild() -> None:
-        await memory.rebuild_index(graph)
+        await memory.index.rebuild(graph)
 
     async with beside(rebuild):
-        result = await other.import_files(graph, [lines(*(node(f"p{n}") for n in range(800)))], ImportOptions(batch=50))
+        result = await other.imports.run(graph, [lines(*(node(f"p{n}") for n in range(800)))], ImportOptions(batch=50))
     assert result.created == 800
     await assert_index_matches_labels(memory, graph)
     await assert_nothing_left(memory, graph)

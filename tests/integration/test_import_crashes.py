@@ -114,7 +114,7 @@ async def test_an_import_killed_again_and_again_ends_as_if_it_had_not_been(
 ) -> None:
     orders = replace(orders, files=write(tmp_path), options={"batch": BATCH, "resume": True})
     whole = await new_graph(memory, f"{orders.graph}_whole")
-    expected = await memory.import_files(whole, orders.files, ImportOptions(batch=BATCH))
+    expected = await memory.imports.run(whole, orders.files, ImportOptions(batch=BATCH))
     assert adds_up(expected)
     total = await batches(memory, whole)
     draw = random.Random(secrets.token_bytes(8))
@@ -127,9 +127,9 @@ async def test_an_import_killed_again_and_again_ends_as_if_it_had_not_been(
 
             await until(reached)
             await asyncio.sleep(draw.uniform(0, 0.02))
-    result = await memory.import_files(orders.graph, orders.files, ImportOptions(batch=BATCH, resume=True))
+    result = await memory.imports.run(orders.graph, orders.files, ImportOptions(batch=BATCH, resume=True))
     assert adds_up(result)
-    assert len(await memory.imports(orders.graph)) == 1
+    assert len(await memory.imports.list(orders.graph)) == 1
     await assert_as_uninterrupted(memory, orders.graph, whole)
 
 
@@ -148,9 +148,9 @@ async def test_without_going_on_a_worker_builds_the_indexes_and_recall_answers_m
     assert before - set(await index_definitions(memory, orders.graph)), "no index was set aside"
     question = Question(What(text="person 8"))
     assert "p8" in {hit.key for hit in (await memory.recall(orders.graph, question)).hits}
-    assert await memory.build_left_indexes() == 0, "the import gave a sign of life only now"
+    assert await memory.tasks.build_deferred_indexes() == 0, "the import gave a sign of life only now"
     await fall_silent(memory)
-    assert await memory.build_left_indexes() >= 1
+    assert await memory.tasks.build_deferred_indexes() >= 1
     assert before <= set(await index_definitions(memory, orders.graph))
     assert await query(memory, "SELECT * FROM kgmem.set_aside") == []
     hits = (await memory.recall(orders.graph, question)).hits
@@ -166,8 +166,8 @@ async def test_an_index_whose_building_was_killed_is_built_anew(
     memory: Memory, graph: str, shared_database_url: str
 ) -> None:
     before = await index_definitions(memory, graph)
-    await memory.put_entities(graph, [Entity(f"k{n}", name=f"apple {n}") for n in range(100)])
-    catalog: Any = memory.parts.graphs
+    await memory.entities.put(graph, [Entity(f"k{n}", name=f"apple {n}") for n in range(100)])
+    catalog: Any = memory.ports.graphs
     layout = await catalog.layout(graph)
     await Aside(catalog).consider(layout, VERTEX, ["Thing"], deferred_indexes.LARGE)
     (held,) = await query(
@@ -188,7 +188,7 @@ async def test_an_index_whose_building_was_killed_is_built_anew(
             await building
         await transaction.rollback()
     assert any("not valid" in each for each in await index_definitions(memory, graph))
-    assert await memory.build_left_indexes() >= 1
+    assert await memory.tasks.build_deferred_indexes() >= 1
     assert set(before) <= set(await index_definitions(memory, graph))
     await assert_nothing_left(memory, graph)
     hits = (await memory.recall(graph, Question(What(text="apple 7")))).hits
@@ -199,7 +199,7 @@ async def test_an_index_whose_building_was_killed_is_built_anew(
 async def test_an_import_rides_out_backends_that_are_terminated(memory: Memory, orders: Orders, tmp_path: Path) -> None:
     whole = await new_graph(memory, f"{orders.graph}_whole")
     orders = replace(orders, files=write_csv(tmp_path))
-    await memory.import_files(whole, orders.files, ImportOptions(batch=BATCH))
+    await memory.imports.run(whole, orders.files, ImportOptions(batch=BATCH))
     own = [row["pid"] for row in await query(memory, _BACKENDS, [])]
     with importing(orders) as process:
         for goal in size([4], [5, 30, 60]):
@@ -230,7 +230,7 @@ async def test_an_import_rides_out_kill_9_of_postgres(short_folder: Path, tmp_pa
             watch = asyncio.create_task(server.keep_running())
             async with opened_memory(server.url) as memory:
                 whole, graph = await new_graph(memory, "whole"), await new_graph(memory, "killed")
-                expected = await memory.import_files(whole, files, ImportOptions(batch=BATCH))
+                expected = await memory.imports.run(whole, files, ImportOptions(batch=BATCH))
                 with importing(Orders(server.url, graph, files, {"batch": BATCH})) as process:
                     for goal in (10, 50):
 
@@ -243,7 +243,7 @@ async def test_an_import_rides_out_kill_9_of_postgres(short_folder: Path, tmp_pa
                     told = await asyncio.to_thread(process.communicate, timeout=100)
                 assert told[0].split() == ["done", *map(str, (expected.read, expected.created, expected.rejected))]
                 await assert_as_uninterrupted(memory, graph, whole)
-                await memory.rebuild_index(graph)
+                await memory.index.rebuild(graph)
                 await assert_as_uninterrupted(memory, graph, whole)
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
@@ -273,11 +273,11 @@ async def test_a_file_that_changed_since_it_was_broken_off_is_read_anew_and_that
     await break_off(memory, graph, path)
     text = path.read_text().replace("p250", "q250")
     path.write_text(text + ('{"type": "entity", "key": "last"}\n' if changed == "size" else ""))
-    result = await memory.import_files(graph, [path], ImportOptions(batch=BATCH, resume=True))
+    result = await memory.imports.run(graph, [path], ImportOptions(batch=BATCH, resume=True))
     assert result.anew is not None
     assert "people.jsonl has changed" in result.anew
     assert result.read == size(500, 5000) + (changed == "size")
-    assert (await memory.get_entity(graph, "q250")).key == "q250"
+    assert (await memory.entities.get(graph, "q250")).key == "q250"
 
 
 async def break_off(memory: Memory, graph: str, path: Path) -> None:
@@ -288,16 +288,16 @@ async def break_off(memory: Memory, graph: str, path: Path) -> None:
             raise InvalidInput("It is enough.")
 
     with pytest.raises(InvalidInput, match="enough"):
-        await memory.import_files(graph, [path], ImportOptions(batch=BATCH), progress=stop)
+        await memory.imports.run(graph, [path], ImportOptions(batch=BATCH), progress=stop)
 
 
 @sized
 async def test_a_stream_that_is_gone_on_with_is_read_anew_since_it_may_be_another(memory: Memory, graph: str) -> None:
     first = [{"type": "entity", "key": f"p{n}"} for n in range(size(300, 2000))]
     with pytest.raises(InvalidInput, match="cannot be read: Input/output error"):
-        await memory.import_files(graph, [Breaking(lines(*first).getvalue())], ImportOptions(batch=BATCH))
+        await memory.imports.run(graph, [Breaking(lines(*first).getvalue())], ImportOptions(batch=BATCH))
     others = [{"type": "entity", "key": f"q{n}"} for n in range(size(300, 2000))]
-    result = await memory.import_files(graph, [lines(*others)], ImportOptions(batch=BATCH, resume=True))
+    result = await memory.imports.run(graph, [lines(*others)], ImportOptions(batch=BATCH, resume=True))
     assert (result.read, result.created) == (len(others), len(others))
     assert "cannot be told" in (result.anew or "")
 
@@ -324,8 +324,8 @@ async def test_a_file_that_changes_while_it_is_read_is_told(memory: Memory, grap
             file.write('{"type": "entity", "key": "late"}\n')
 
     with pytest.raises(InvalidInput, match=r"people\.jsonl was changed while it was read"):
-        await memory.import_files(graph, [path], ImportOptions(batch=BATCH), progress=append)
-    (held,) = await memory.imports(graph)
+        await memory.imports.run(graph, [path], ImportOptions(batch=BATCH), progress=append)
+    (held,) = await memory.imports.list(graph)
     assert (held.state, held.read) == ("failed", held.created)
     await assert_index_matches_labels(memory, graph)
 
@@ -351,14 +351,14 @@ async def test_a_pipe_that_ends_in_the_middle_of_a_line_gives_no_half_record(
 
     writing = asyncio.create_task(asyncio.to_thread(write))
     try:
-        result = await memory.import_files(graph, [pipe])
+        result = await memory.imports.run(graph, [pipe])
         told = " ".join(f"line {each.line}: {each.reason}" for each in result.rejections)
         assert adds_up(result)
     except InvalidInput as error:
         told = str(error)
     await writing
     assert re.search(reason, told), told
-    keys = {entity.key for entity in (await memory.list_entities(graph)).items}
+    keys = {entity.key for entity in (await memory.entities.list(graph)).items}
     assert not any(key.endswith("b") for key in keys), keys
     await assert_index_matches_labels(memory, graph)
 
@@ -369,13 +369,13 @@ async def test_a_file_for_rejected_records_that_cannot_be_written_is_told_before
     path = write_lines(tmp_path / "people.jsonl", [{"type": "entity", "key": "a"}, {"type": "entity"}])
     for target in (tmp_path / "nowhere" / "rejected.jsonl", tmp_path, path / "rejected.jsonl"):
         with pytest.raises(InvalidInput, match=r"cannot be written|is a folder"):
-            await memory.import_files(graph, [path], ImportOptions(rejected_to=target))
-    assert await memory.imports(graph) == []
+            await memory.imports.run(graph, [path], ImportOptions(rejected_to=target))
+    assert await memory.imports.list(graph) == []
     with pytest.raises(InvalidInput, match="import is done, but /dev/full cannot be written: No space left"):
-        await memory.import_files(graph, [path], ImportOptions(rejected_to=Path("/dev/full")))
-    (done,) = await memory.imports(graph)
+        await memory.imports.run(graph, [path], ImportOptions(rejected_to=Path("/dev/full")))
+    (done,) = await memory.imports.list(graph)
     assert (done.state, done.created, done.rejected) == ("done", 1, 1)
-    await memory.import_files(graph, [path], ImportOptions(rejected_to=tmp_path / "rejected.jsonl"))
+    await memory.imports.run(graph, [path], ImportOptions(rejected_to=tmp_path / "rejected.jsonl"))
     assert (tmp_path / "rejected.jsonl").read_text().count("\n") == 1
     assert {entry.name for entry in os.scandir(tmp_path)} == {"people.jsonl", "rejected.jsonl"}
 
@@ -389,7 +389,7 @@ async def test_a_schema_that_is_changed_between_does_not_let_records_be_skipped(
         [{"type": "entity", "label": "Person", "key": f"p{n}"} for n in range(size(400, 3000))],
     )
     await break_off(memory, graph, path)
-    await memory.update_graph(graph, schema={"labels": {"Person": {"properties": {"email": {"unique": True}}}}})
-    result = await memory.import_files(graph, [path], ImportOptions(batch=BATCH, resume=True))
+    await memory.graphs.update(graph, schema={"labels": {"Person": {"properties": {"email": {"unique": True}}}}})
+    result = await memory.imports.run(graph, [path], ImportOptions(batch=BATCH, resume=True))
     assert adds_up(result)
-    assert (await memory.stats(graph)).entities == size(400, 3000)
+    assert (await memory.graphs.stats(graph)).entities == size(400, 3000)

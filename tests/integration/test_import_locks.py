@@ -22,8 +22,8 @@ async def test_entities_of_several_labels_in_any_order_meet_no_deadlock(database
         ]
         files.append(write_lines(tmp_path / f"{number}.jsonl", rows))
     async with opened_memory(database_url) as memory:
-        await memory.create_graph("facts")
-        result = await memory.import_files("facts", files)
+        await memory.graphs.create("facts")
+        result = await memory.imports.run("facts", files)
         assert result.created == 1600
 
     connection = await asyncpg.connect(database_url)

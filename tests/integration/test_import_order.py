@@ -70,7 +70,7 @@ def relationships(draw: st.DrawFn) -> Relationship:
 async def state_one_by_one(memory: Memory, graph: str, records: Sequence[Any]) -> set[int]:
     """State records as an import does, entities first; gives the lines of those that are refused."""
     refused = set()
-    for type_, put in ((Entity, memory.put_entities), (Relationship, memory.put_relationships)):
+    for type_, put in ((Entity, memory.entities.put), (Relationship, memory.relationships.put)):
         for line, record in enumerate(records, start=1):
             if isinstance(record, type_):
                 try:
@@ -110,14 +110,14 @@ async def test_an_import_is_the_same_as_stating_each_record_in_the_order_of_the_
         await state_one_by_one(memory, graph, before)
     path = write_lines(tmp_path / "all.jsonl", map(wire, records))
     refused = await state_one_by_one(memory, stated, records)
-    result = await memory.import_files(imported, [path], ImportOptions(batch=batch))
+    result = await memory.imports.run(imported, [path], ImportOptions(batch=batch))
     await assert_same_contents(memory, imported, stated)
     assert {rejection.line for rejection in result.rejections} == refused
     assert adds_up(result)
     assert result.read == len(records)
     await assert_index_matches_labels(memory, imported)
     await assert_changes_tell_all(memory, imported)
-    again = await memory.import_files(imported, [path], ImportOptions(batch=batch))
+    again = await memory.imports.run(imported, [path], ImportOptions(batch=batch))
     assert adds_up(again)
     for graph in (imported, stated):
         await let_go(memory, graph)
@@ -131,9 +131,9 @@ async def test_a_vector_goes_with_its_text_although_the_same_text_is_said_again_
     name = secrets.token_hex(6)
     imported, stated = await new_graph(memory, f"imported_{name}"), await new_graph(memory, f"stated_{name}")
     for graph in (imported, stated):
-        await memory.put_entities(graph, [replace(ann, embedding=stable_vector("two"))])
+        await memory.entities.put(graph, [replace(ann, embedding=stable_vector("two"))])
     await state_one_by_one(memory, stated, records)
-    await memory.import_files(imported, [write_lines(tmp_path / "all.jsonl", map(wire, records))])
+    await memory.imports.run(imported, [write_lines(tmp_path / "all.jsonl", map(wire, records))])
     await assert_same_contents(memory, imported, stated)
 
 
@@ -176,7 +176,7 @@ async def test_tables_say_the_same_as_lines(
     name = secrets.token_hex(6)
     imported, stated = await new_graph(memory, f"imported_{name}"), await new_graph(memory, f"stated_{name}")
     files = [knows, people] if edges_first else [people, knows]
-    result = await memory.import_files(imported, files, ImportOptions(batch=batch))
+    result = await memory.imports.run(imported, files, ImportOptions(batch=batch))
     records: list[dict[str, Any]] = []
     for row in rows:
         cells = {name: cell for name, cell in zip(CELLS, row, strict=True) if cell}
@@ -187,12 +187,12 @@ async def test_tables_say_the_same_as_lines(
         {"type": "relationship", "kind": "K", "from": a, "to": b, "properties": {"w": int(w)} if w else {}}
         for a, b, w in edges
     ]
-    told = await memory.import_files(stated, [write_lines(tmp_path / "all.jsonl", records)], ImportOptions(batch=1))
+    told = await memory.imports.run(stated, [write_lines(tmp_path / "all.jsonl", records)], ImportOptions(batch=1))
     assert counts(result) == counts(told)
     await assert_same_contents(memory, imported, stated)
     await assert_index_matches_labels(memory, imported)
     await assert_changes_tell_all(memory, imported)
-    again = await memory.import_files(imported, files, ImportOptions(batch=batch))
+    again = await memory.imports.run(imported, files, ImportOptions(batch=batch))
     assert again.rejected == result.rejected
     for graph in (imported, stated):
         await let_go(memory, graph)

@@ -35,9 +35,9 @@ def usual_limit() -> Iterator[None]:
 async def test_a_long_cell_is_read(memory: Memory, graph: str, tmp_path: Path, usual_limit: None) -> None:
     file = tmp_path / "long.csv"
     file.write_text(f"key,label,text,x:int\na,P,{LONG},\nb,P,bye,1\nc,P,{LONG},q\n")
-    result = await memory.import_files(graph, [file], ImportOptions())
+    result = await memory.imports.run(graph, [file], ImportOptions())
     assert result.created + result.rejected == 3
-    assert (await memory.get_entity(graph, "a")).text == LONG
+    assert (await memory.entities.get(graph, "a")).text == LONG
 
 
 async def test_a_cell_beyond_all_limits_costs_only_its_row(
@@ -46,15 +46,15 @@ async def test_a_cell_beyond_all_limits_costs_only_its_row(
     file = tmp_path / "huge.csv"
     file.write_text("key,label,text\na,P,hello\nb,P," + "x" * 5_000_000 + "\nc,P,bye\n")
     for options in (ImportOptions(dry_run=True), ImportOptions()):
-        result = await memory.import_files(graph, [file], options)
+        result = await memory.imports.run(graph, [file], options)
         assert [rejection.line for rejection in result.rejections] == [3]
-    assert (await memory.get_entity(graph, "c")).text == "bye"
+    assert (await memory.entities.get(graph, "c")).text == "bye"
 
 
 async def test_a_nul_in_csv_costs_only_its_row(memory: Memory, graph: str, tmp_path: Path, usual_limit: None) -> None:
     file = tmp_path / "nul.csv"
     file.write_bytes(b"key,label,name\na,P,one\nb\0,P,two\nc,P,th\0ree\nd,P,four\n")
-    result = await memory.import_files(graph, [file], ImportOptions())
+    result = await memory.imports.run(graph, [file], ImportOptions())
     assert (result.created, [rejection.line for rejection in result.rejections]) == (2, [3, 4])
 
 
@@ -82,7 +82,7 @@ async def test_a_dry_run_refuses_what_the_import_refuses(memory: Memory, tmp_pat
     found = []
     for dry_run in (True, False):
         graph = await new_graph(memory, f"refusals_{tmp_path.name[-20:]}_{dry_run}".lower().replace("-", "_"))
-        result = await memory.import_files(graph, [file], ImportOptions(dry_run=dry_run))
+        result = await memory.imports.run(graph, [file], ImportOptions(dry_run=dry_run))
         found.append(sorted((rejection.line, rejection.reason) for rejection in result.rejections))
     assert found[0] == found[1]
     assert [line for line, _ in found[0]] == list(range(2, len(REFUSED) + 2))
@@ -93,7 +93,7 @@ async def test_a_file_whose_name_leads_out_of_a_zip_file_is_told(memory: Memory,
     with zipfile.ZipFile(file, "w") as archive:
         for number, name in enumerate(("../a.jsonl", "b/../../c.jsonl", "..\\d.jsonl", "e.jsonl")):
             archive.writestr(name, json.dumps({"type": "entity", "key": f"k{number}", "label": "P"}) + "\n")
-    result = await memory.import_files(graph, [file], ImportOptions())
+    result = await memory.imports.run(graph, [file], ImportOptions())
     assert (result.created, result.rejected) == (1, 3)
     assert all("leads out" in rejection.reason for rejection in result.rejections)
 
@@ -108,9 +108,9 @@ def test_a_parameter_that_is_no_number_is_refused_unless_it_is_meant(number: flo
 async def assert_a_dry_run_rejects_the_same(memory: Memory, files: Sequence[Path], **made: Any) -> list[Rejection]:
     """Import files into an empty graph, dry first; both have to reject the same for the same reasons."""
     graph = await new_graph(memory, f"rejects_{uuid4().hex[:12]}", **made)
-    dry = await memory.import_files(graph, files, ImportOptions(dry_run=True))
-    assert (await memory.stats(graph)).entities == 0
-    real = await memory.import_files(graph, files, ImportOptions())
+    dry = await memory.imports.run(graph, files, ImportOptions(dry_run=True))
+    assert (await memory.graphs.stats(graph)).entities == 0
+    real = await memory.imports.run(graph, files, ImportOptions())
     found = [sorted((one.file, one.line, one.reason) for one in result.rejections) for result in (dry, real)]
     assert found[0] == found[1]
     assert (dry.read, dry.rejected, dry.checked) == (real.read, real.rejected, real.read - real.rejected)
@@ -209,29 +209,29 @@ async def test_a_key_that_a_file_states_twice_is_told(
     people.write_text("key,label,name\n" + "".join(f"k{n % 30},P,n{n}\n" for n in range(50)))
     again.write_text("key,label\nk1,P\nk2,P\n")
     links.write_text("kind,from,to,key\nKNOWS,k1,k2,one\nKNOWS,k1,k3,\nKNOWS,k1,k2,one\nKNOWS,k1,k4,\n")
-    result = await memory.import_files(graph, [people, again, links], ImportOptions(dry_run=dry_run))
+    result = await memory.imports.run(graph, [people, again, links], ImportOptions(dry_run=dry_run))
     entities, relationships = result.duplicates
     assert (entities.file, entities.kind, entities.count) == ("people.csv", "entity", 20)
     assert list(entities.keys) == [DuplicateKey(32 + n, f"k{n}", 2 + n) for n in range(10)]
     assert (relationships.file, relationships.kind, relationships.count) == ("links.csv", "relationship", 1)
     assert list(relationships.keys) == [DuplicateKey(4, "one", 2)]
     if result.id is not None:
-        assert list((await memory.get_import(graph, result.id)).duplicates) == list(result.duplicates)
+        assert list((await memory.imports.get(graph, result.id)).duplicates) == list(result.duplicates)
 
 
 async def test_a_key_in_two_scopes_is_no_duplicate(memory: Memory, graph: str, tmp_path: Path) -> None:
     file = tmp_path / "scopes.jsonl"
     scopes = ("", "user/1", "user/2", "user/1")
     file.write_text("".join(json.dumps({"type": "entity", "key": "k", "scope": scope}) + "\n" for scope in scopes))
-    result = await memory.import_files(graph, [file], ImportOptions())
+    result = await memory.imports.run(graph, [file], ImportOptions())
     assert [(each.count, list(each.keys)) for each in result.duplicates] == [(1, [DuplicateKey(4, "k", 2)])]
 
 
 async def test_an_imported_claim_cites_an_episode_of_the_files_or_of_the_graph(memory: Memory, tmp_path: Path) -> None:
     elsewhere = await new_graph(memory, f"elsewhere_{uuid4().hex[:12]}")
     keyless = {"text": "It is 6.", "occurred_at": "2020-01-01", "speaker": "Zoë \u0007"}
-    await memory.put_episodes(elsewhere, [Episode(**keyless)])
-    (own,) = (await memory.list_episodes(elsewhere)).items
+    await memory.episodes.put(elsewhere, [Episode(**keyless)])
+    (own,) = (await memory.episodes.list(elsewhere)).items
     claim = {"type": "claim", "source": "a", "subject": "x", "predicate": "size", "known_from": "2020-01-01T00:00:00Z"}
     records: list[dict[str, Any]] = [
         {**claim, "value": 1, "episode": "text"},

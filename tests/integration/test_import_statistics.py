@@ -40,6 +40,6 @@ async def test_the_planner_knows_every_kind_of_relationship_once_an_import_has_e
     ]
     file.write_bytes(b"\n".join(map(orjson.dumps, entities + relationships)))
     await new_graph(memory, "planned")
-    assert (await memory.import_files("planned", [file])).rejected == 0
+    assert (await memory.imports.run("planned", [file])).rejected == 0
     rows, kinds = await rows_known(shared_database_url, memory, "planned")
     assert (rows, len(kinds)) == (_KINDS * (count - 1), _KINDS)

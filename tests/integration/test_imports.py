@@ -35,9 +35,9 @@ async def test_what_waits_for_an_end_is_merged_before_what_is_said_later_of_the_
         edge("a", "b", key="e", properties={"n": 2}),
         node("z"),
     )
-    result = await memory.import_files(graph, [file], ImportOptions(batch=1))
+    result = await memory.imports.run(graph, [file], ImportOptions(batch=1))
     assert (result.created, result.updated, adds_up(result)) == (5, 2, True)
-    held = {r.key: r for r in (await memory.list_relationships(graph)).items}
+    held = {r.key: r for r in (await memory.relationships.list(graph)).items}
     assert held[None].properties == {"n": 2, "first": True}
     assert (held["e"].end, held["e"].properties) == ("b", {"n": 2})
     await assert_index_matches_labels(memory, graph)
@@ -47,8 +47,8 @@ async def test_what_waits_in_a_batch_is_merged_before_what_is_said_later_under_i
     memory: Memory, graph: str, tmp_path: Path
 ) -> None:
     file = lines(node("a"), edge("a", "z", key="e", properties={"n": 1}), edge("a", "a", key="e"), node("z"))
-    await memory.import_files(graph, [file], ImportOptions(batch=3))
-    (held,) = (await memory.list_relationships(graph)).items
+    await memory.imports.run(graph, [file], ImportOptions(batch=3))
+    (held,) = (await memory.relationships.list(graph)).items
     assert (held.end, held.properties) == ("a", {"n": 1})
     await assert_index_matches_labels(memory, graph)
 
@@ -74,7 +74,7 @@ async def test_a_value_that_shall_be_unique_costs_only_the_record_that_has_it_to
         {"type": "relationship", "kind": "ON", "from": f"b{n}", "to": "s", "properties": {"ticket": n // 2}}
         for n in range(4)
     ]
-    result = await memory.import_files(
+    result = await memory.imports.run(
         shop, [lines(*books, node("s", label="Shelf"), *edges)], ImportOptions(batch=batch)
     )
     assert {r.line for r in result.rejections} == {8, 9, 10, 11, 14, 16}
@@ -99,7 +99,7 @@ async def test_a_strict_graph_takes_only_relationships_between_labels_that_fit(
         {"type": "relationship", "kind": "ON", "from": "s", "to": "b"},
         {"type": "episode", "text": "Of b.", "mentions": ["b"]},
     )
-    result = await memory.import_files(shop, [file], ImportOptions(batch=batch))
+    result = await memory.imports.run(shop, [file], ImportOptions(batch=batch))
     assert {r.line for r in result.rejections} == {1, 5}
     assert all("s -ON-> b: ON goes from Book, not from Shelf" in r.reason for r in result.rejections)
     assert (result.created, adds_up(result)) == (4, True)
@@ -108,22 +108,22 @@ async def test_a_strict_graph_takes_only_relationships_between_labels_that_fit(
 
 async def test_what_merges_into_a_held_entity_need_not_say_again_what_is_required(memory: Memory, graph: str) -> None:
     shop = await new_graph(memory, f"{graph}_shop", schema=SHOP)
-    await memory.put_entities(shop, [Entity("held", "Book", properties={"title": "T"})])
+    await memory.entities.put(shop, [Entity("held", "Book", properties={"title": "T"})])
     file = lines(
         node("held", label="Book", properties={"pages": 3}),
         node("new", label="Book", properties={"title": "N"}),
         node("new", label="Book", properties={"pages": 4}),
         node("lacking", label="Book", properties={"pages": 5}),
     )
-    result = await memory.import_files(shop, [file], ImportOptions(batch=2))
+    result = await memory.imports.run(shop, [file], ImportOptions(batch=2))
     assert [r.line for r in result.rejections] == [4]
     assert (result.created, result.updated) == (1, 2)
 
 
 async def test_what_is_not_plain_keeps_its_place_among_what_is(memory: Memory, graph: str) -> None:
     entities = [node("a", properties={"n": n, **({"list": [n]} if n % 3 == 1 else {})}) for n in range(40)]
-    await memory.import_files(graph, [lines(*entities)], ImportOptions(batch=1))
-    held = await memory.get_entity(graph, "a")
+    await memory.imports.run(graph, [lines(*entities)], ImportOptions(batch=1))
+    held = await memory.entities.get(graph, "a")
     assert held.properties == {"n": 39, "list": [37]}
     assert held.version == 40
 
@@ -137,6 +137,6 @@ async def test_files_of_one_name_are_read_one_after_the_other_and_told_apart(
         write_lines(
             path, [{"type": "source", "colour": 1}, *([node("x")] * (5 - 5 * n)), node("a", properties={"n": n})]
         )
-    result = await memory.import_files(graph, paths)
-    assert (await memory.get_entity(graph, "a")).properties == {"n": 1}
+    result = await memory.imports.run(graph, paths)
+    assert (await memory.entities.get(graph, "a")).properties == {"n": 1}
     assert {rejection.file for rejection in result.rejections} == set(map(str, paths))

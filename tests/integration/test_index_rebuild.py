@@ -29,7 +29,7 @@ QUESTIONS = [
 async def full(memory: Memory, graph: str) -> str:
     """A graph of all that there is: labels, scopes, times, places, sources, mentions, long texts, a deletion."""
     words = ["apple", "river", "stone", "spacecraft"]
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [
             Entity(
@@ -41,19 +41,19 @@ async def full(memory: Memory, graph: str) -> str:
             for n in range(40)
         ],
     )  # fmt: skip
-    await memory.put_sources(graph, [Source("nasa", "NASA", trust=0.9)])
+    await memory.sources.put(graph, [Source("nasa", "NASA", trust=0.9)])
     shared = [n for n in range(40) if n % 7]
-    await memory.put_relationships(
+    await memory.relationships.put(
         graph,
         [Relationship("NEXT", f"k{a}", f"k{b}", valid_from="1961") for a, b in pairwise(shared)]
         + [Relationship("NEXT", "k1", "k2", f"key {n}", strength=0.5, source="press") for n in range(3)]
         + [Relationship("OWN", "k7", "k1", scope="u/1")],
     )
-    await memory.put_episodes(graph, [Episode("apple " * 400 + "end", "long", "1966", speaker="Ada", mentions=["k1"])])
+    await memory.episodes.put(graph, [Episode("apple " * 400 + "end", "long", "1966", speaker="Ada", mentions=["k1"])])
     for n in range(3):
-        await memory.put_entities(graph, [Entity("k1", properties={"turn": n})])
-    await memory.delete_entities(graph, ["k39"])
-    await memory.embed_waiting(graph)
+        await memory.entities.put(graph, [Entity("k1", properties={"turn": n})])
+    await memory.entities.delete(graph, ["k39"])
+    await memory.embeddings.run(graph)
     return graph
 
 
@@ -82,12 +82,12 @@ async def test_a_whole_index_is_the_same_after_it_was_made_anew(
 ) -> None:
     before = (await answers(memory, full), await state(memory, full), await change_feed(memory, full))
     embedder.seen.clear()
-    stats = await memory.rebuild_index(full)
+    stats = await memory.index.rebuild(full)
     assert stats.waiting_for_vectors == 0
     assert (await answers(memory, full), await state(memory, full), await change_feed(memory, full)) == before
     assert not set(embedder.seen) - {question.what.text for question in QUESTIONS}
     await assert_index_matches_labels(memory, full)
-    assert (await memory.put_entities(full, [Entity("k1", properties={"turn": 2})])).unchanged == 1
+    assert (await memory.entities.put(full, [Entity("k1", properties={"turn": 2})])).unchanged == 1
 
 
 @pytest.mark.parametrize(
@@ -97,17 +97,17 @@ async def test_tables_that_were_emptied_are_filled_again(
     memory: Memory, full: str, shared_database_url: str, tables: list[str]
 ) -> None:
     before = await answers(memory, full)
-    held = {entity.key: entity.version for entity in (await memory.list_entities(full)).items}
-    edges = len((await memory.list_relationships(full)).items)
+    held = {entity.key: entity.version for entity in (await memory.entities.list(full)).items}
+    edges = len((await memory.relationships.list(full)).items)
     await truncate(shared_database_url, await index_schema(memory, full), tables)
-    await memory.rebuild_index(full)
-    await memory.embed_waiting(full)
+    await memory.index.rebuild(full)
+    await memory.embeddings.run(full)
     assert await answers(memory, full) == before
-    assert {entity.key: entity.version for entity in (await memory.list_entities(full)).items} == held
-    assert len((await memory.list_relationships(full)).items) == edges
+    assert {entity.key: entity.version for entity in (await memory.entities.list(full)).items} == held
+    assert len((await memory.relationships.list(full)).items) == edges
     await assert_index_matches_labels(memory, full)
-    assert (await memory.put_entities(full, [Entity("k1", properties={"turn": 3})])).updated == 1
-    again = await memory.put_relationships(
+    assert (await memory.entities.put(full, [Entity("k1", properties={"turn": 3})])).updated == 1
+    again = await memory.relationships.put(
         full, [Relationship("NEXT", "k1", "k2", "key 1", strength=0.5, source="press")]
     )
     assert again.unchanged == 1
@@ -116,13 +116,13 @@ async def test_tables_that_were_emptied_are_filled_again(
 async def test_vectors_that_callers_gave_outlive_a_rebuild(
     memory: Memory, graph: str, shared_database_url: str
 ) -> None:
-    await memory.put_entities(graph, [Entity(f"k{n}", embedding=stable_vector(str(n))) for n in range(5)])
+    await memory.entities.put(graph, [Entity(f"k{n}", embedding=stable_vector(str(n))) for n in range(5)])
     question = Question(What(vector=stable_vector("3")))
     before = [(hit.key, hit.score) for hit in (await memory.recall(graph, question)).hits]
     await truncate(shared_database_url, await index_schema(memory, graph), ["item", "edge"])
-    await memory.rebuild_index(graph)
+    await memory.index.rebuild(graph)
     assert [(hit.key, hit.score) for hit in (await memory.recall(graph, question)).hits] == before
-    assert (await memory.stats(graph)).waiting_for_vectors == 0
+    assert (await memory.graphs.stats(graph)).waiting_for_vectors == 0
     await assert_index_matches_labels(memory, graph)
 
 
@@ -142,17 +142,17 @@ async def test_rows_that_stand_for_nothing_are_taken_out(memory: Memory, full: s
     await query(memory, f"UPDATE {schema}.passage SET body = 'wrong' WHERE body LIKE 'k2%'")
     await query(memory, f"UPDATE {schema}.item SET valid = 'empty' WHERE key = 'k3'")
     await query(memory, f"UPDATE {schema}.edge SET strength = 0.1")
-    await memory.rebuild_index(full)
-    await memory.embed_waiting(full)
+    await memory.index.rebuild(full)
+    await memory.embeddings.run(full)
     assert await answers(memory, full) == before
     await assert_index_matches_labels(memory, full)
 
 
 async def test_an_empty_graph_can_be_made_anew(memory: Memory, graph: str) -> None:
-    stats = await memory.rebuild_index(graph)
+    stats = await memory.index.rebuild(graph)
     assert (stats.entities, stats.passages) == (0, 0)
     bare = f"{graph}_bare"
-    await memory.create_graph(bare, space=None)
-    await memory.put_entities(bare, [Entity("a", text="apple")])
-    await memory.rebuild_index(bare)
+    await memory.graphs.create(bare, space=None)
+    await memory.entities.put(bare, [Entity("a", text="apple")])
+    await memory.index.rebuild(bare)
     assert [hit.key for hit in (await memory.recall(bare, Question(What(text="apple")))).hits] == ["a"]

@@ -25,7 +25,7 @@ from tests.memories import cypher, other_client, query, stable_vector
 
 async def fill(memory: Memory, graph: str) -> None:
     """Store something of every kind: labels, scopes, times, places, sources, history, claims, texts, vectors."""
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [
             Entity(
@@ -38,24 +38,24 @@ async def fill(memory: Memory, graph: str) -> None:
         ],
     )  # fmt: skip
     shared = [f"k{n}" for n in range(42) if n % 7 != 6]
-    await memory.put_relationships(
+    await memory.relationships.put(
         graph,
         [
             Relationship("NEXT", one, other, source="nasa", confidence=0.7, text=f"{one} comes before {other}")
             for one, other in pairwise(shared)
         ],
     )
-    await memory.put_relationships(graph, [Relationship("LED_BY", "k0", "k1", source=name) for name in ("a", "b")])
-    await memory.put_episodes(graph, [Episode("apple " * 300, "long", "1966", speaker="Ada", mentions=["k1"])])
+    await memory.relationships.put(graph, [Relationship("LED_BY", "k0", "k1", source=name) for name in ("a", "b")])
+    await memory.episodes.put(graph, [Episode("apple " * 300, "long", "1966", speaker="Ada", mentions=["k1"])])
     for turn in range(3):
-        await memory.put_entities(graph, [Entity("k1", properties={"turn": turn}), Entity("k2", text=f"turn {turn}")])
-    await memory.put_entities(graph, [Entity("k3", "Pilot")])
-    await memory.delete_entities(graph, ["k5"])
-    await memory.put_entities(graph, [Entity("given", embedding=stable_vector("given"))])
-    await memory.claim(
+        await memory.entities.put(graph, [Entity("k1", properties={"turn": turn}), Entity("k2", text=f"turn {turn}")])
+    await memory.entities.put(graph, [Entity("k3", "Pilot")])
+    await memory.entities.delete(graph, ["k5"])
+    await memory.entities.put(graph, [Entity("given", embedding=stable_vector("given"))])
+    await memory.claims.put(
         graph, [ClaimStatement("x", "k3", "BORN_IN", object="k4"), ClaimStatement("x", "k3", "age", value=3)]
     )
-    await memory.embed_waiting(graph)
+    await memory.embeddings.run(graph)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ async def full(memory: Memory, graph: str) -> str:
 
 async def check(memory: Memory, graph: str, *, repair: bool = False) -> IntegrityReport:
     """Check one graph."""
-    (report,) = await memory.check_integrity(graph, repair=repair)
+    (report,) = await memory.index.check_integrity(graph, repair=repair)
     return report
 
 
@@ -88,7 +88,7 @@ class TestHealth:
     async def test_an_empty_graph_and_one_without_vectors_are_sound(self, memory: Memory, graph: str) -> None:
         assert (await check(memory, graph)).damages == []
         bare = f"{graph}_bare"
-        await memory.create_graph(bare, space=None, facts="all")
+        await memory.graphs.create(bare, space=None, facts="all")
         await fill_bare(memory, bare)
         assert (await check(memory, bare)).damages == []
 
@@ -102,10 +102,10 @@ class TestHealth:
             while not done.is_set():
                 count += 1
                 keys = [f"w{count % 7}", f"w{count % 5}x"]
-                await memory.put_entities(full, [Entity(key, "Person", text=f"turn {count}") for key in keys])
-                await memory.put_relationships(full, [Relationship("NEXT", *keys, source="press")])
-                await memory.delete_entities(full, [f"w{(count + 3) % 7}"])
-                await memory.absorb_foreign_writes(full)
+                await memory.entities.put(full, [Entity(key, "Person", text=f"turn {count}") for key in keys])
+                await memory.relationships.put(full, [Relationship("NEXT", *keys, source="press")])
+                await memory.entities.delete(full, [f"w{(count + 3) % 7}"])
+                await memory.index.sync(full)
             return count
 
         async def write_elsewhere() -> int:
@@ -128,23 +128,23 @@ class TestHealth:
         assert [report.damages for report in reports] == [[], [], []]
 
     async def test_reports_are_kept_for_metrics_and_for_the_job(self, memory: Memory, full: str) -> None:
-        due = await memory.parts.integrity.due(-1.0)
+        due = await memory.ports.integrity.due(-1.0)
         assert full in due
-        await memory.run_integrity_check(full)
-        (kept,) = await memory.integrity_reports(full)
+        await memory.tasks.check_integrity(full)
+        (kept,) = await memory.index.integrity_reports(full)
         assert (kept.graph, kept.damages) == (full, [])
-        assert full not in await memory.parts.integrity.due(3600.0)
+        assert full not in await memory.ports.integrity.due(3600.0)
 
     async def test_a_graph_that_is_not_there_is_refused(self, memory: Memory) -> None:
         with pytest.raises(NotFound):
-            await memory.check_integrity("nonesuch")
+            await memory.index.check_integrity("nonesuch")
 
 
 async def fill_bare(memory: Memory, graph: str) -> None:
     """A few nodes, worded facts, and a node of another label than before."""
-    await memory.put_entities(graph, [Entity(f"k{n}", "Person", name=f"N {n}") for n in range(5)])
-    await memory.put_relationships(graph, [Relationship("KNOWS", f"k{n}", f"k{n + 1}") for n in range(4)])
-    await memory.put_entities(graph, [Entity("k2", "Pilot")])
+    await memory.entities.put(graph, [Entity(f"k{n}", "Person", name=f"N {n}") for n in range(5)])
+    await memory.relationships.put(graph, [Relationship("KNOWS", f"k{n}", f"k{n + 1}") for n in range(4)])
+    await memory.entities.put(graph, [Entity("k2", "Pilot")])
 
 
 def planted(file: str) -> list[tuple[str, str]]:
@@ -160,7 +160,7 @@ LOST = planted("damages_lost.sql")
 
 async def plant(memory: Memory, graph: str, damages: Sequence[tuple[str, str]]) -> None:
     """Damage a graph by SQL, as nobody may."""
-    catalog: Any = memory.parts.graphs
+    catalog: Any = memory.ports.graphs
     layout = await catalog.layout(graph)
     for _, sql in damages:
         placed = sql.replace("<i>", layout.index_name).replace("<g>", layout.age_name)
@@ -186,13 +186,13 @@ class TestDamage:
         assert names(await check(memory, full)) == names(found)
 
         repaired = await check(memory, full, repair=True)
-        await memory.embed_waiting(full)
+        await memory.embeddings.run(full)
         assert {check for check, _ in DERIVABLE} <= {damage.check for damage in repaired.repaired}
         left = await check(memory, full)
         assert names(left) == set(), left.damages
         await assert_index_matches_labels(memory, full)
         assert await recalled(memory, full) == before
-        assert (await memory.put_entities(full, [Entity("new", "Person", text="apple")])).created == 1
+        assert (await memory.entities.put(full, [Entity("new", "Person", text="apple")])).created == 1
 
     async def test_what_cannot_be_derived_is_named_and_left(self, memory: Memory, full: str) -> None:
         await plant(memory, full, LOST)
@@ -231,15 +231,15 @@ class TestDamage:
 
     @pytest.mark.parametrize("index", ["passage_words", "{v}_hnsw"])
     async def test_a_search_index_that_has_lost_rows_is_found(self, memory: Memory, full: str, index: str) -> None:
-        catalog: Any = memory.parts.graphs
+        catalog: Any = memory.ports.graphs
         layout = await catalog.layout(full)
         if index == "passage_words" and not catalog.words:
             pytest.skip("Postgres full text cannot be asked what it has")
         name = f"{layout.index_name}.{index.format(v=layout.vectors)}"
         ready = f"UPDATE pg_index SET indisready = %s WHERE indexrelid = '{name}'::regclass"
         await query(memory, ready % "false")
-        await memory.put_entities(full, [Entity(f"late {n}", text=f"later {n} {'x' * n}") for n in range(80)])
-        await memory.embed_waiting(full)
+        await memory.entities.put(full, [Entity(f"late {n}", text=f"later {n} {'x' * n}") for n in range(80)])
+        await memory.embeddings.run(full)
         await query(memory, ready % "true")
         assert {"keyword-index", "vector-index"} & names(await check(memory, full))
         await check(memory, full, repair=True)
@@ -252,8 +252,8 @@ async def test_a_rebuild_makes_missing_indexes_and_triggers_too(memory: Memory, 
     before = await recalled(memory, full)
     structure = [each for each in DERIVABLE if each[0] in {"indexes", "triggers", "property-indexes", "capture"}]
     await plant(memory, full, [*structure, ("nodes-unindexed", "DELETE FROM <i>.item WHERE key = 'k7'")])
-    await memory.rebuild_index(full)
-    await memory.embed_waiting(full)
+    await memory.index.rebuild(full)
+    await memory.embeddings.run(full)
     report = await check(memory, full)
     assert report.damages == []
     assert await recalled(memory, full) == before
@@ -261,11 +261,11 @@ async def test_a_rebuild_makes_missing_indexes_and_triggers_too(memory: Memory, 
 
 async def test_figures_count_damage_of_the_newest_reports(memory: Memory, full: str) -> None:
     await check(memory, full)
-    before = (await memory.figures()).damages
+    before = (await memory.server.metrics()).damages
     await plant(
         memory, full, [("passages-gone", "INSERT INTO <i>.passage (item, ordinal, start, body) VALUES (1, 0, 0, 'x')")]
     )
     await check(memory, full)
-    assert (await memory.figures()).damages["problem"] >= before["problem"] + 1
-    await memory.delete_graph(full)
-    assert (await memory.figures()).damages["problem"] == before["problem"]
+    assert (await memory.server.metrics()).damages["problem"] >= before["problem"] + 1
+    await memory.graphs.delete(full)
+    assert (await memory.server.metrics()).damages["problem"] == before["problem"]

@@ -179,21 +179,21 @@ async def test_a_small_import_waits_neither_for_a_large_one_nor_for_embedding(
     settings = Settings(database_url=SecretStr(database_url), home=tmp_path, embedder="none", pool_size=3)
     async with open_memory(settings) as memory, open_queue(database_url) as queue:
         for graph in ("busy", "other"):
-            await memory.create_graph(graph)
+            await memory.graphs.create(graph)
         ids = {}
         for graph, lines in (("busy", 9000), ("other", 10), ("busy", 10)):
             data = b"".join(b'{"type": "entity", "key": "k%d", "name": "a name"}\n' % n for n in range(lines))
-            async with memory.uploads.receive(10_000_000) as incoming:
+            async with memory.imports.uploads.receive(10_000_000) as incoming:
                 await incoming.begin("lines.jsonl")
                 await incoming.write(data)
                 await incoming.end()
-                ids[graph, lines] = (await memory.submit_import(graph, incoming.name, ImportOptions()))[0].id
+                ids[graph, lines] = (await memory.imports.submit(graph, incoming.name, ImportOptions()))[0].id
 
         async def held(graph: str, import_: int) -> None:
             log.ran.append(f"import {import_}")
             if import_ == ids["busy", 9000]:
                 await free.wait()
-            await memory.run_upload(graph, import_)
+            await memory.tasks.run_upload(graph, import_)
 
         async def reembed(graph: str) -> None:
             log.ran.append(f"reembed {graph}")
@@ -204,9 +204,9 @@ async def test_a_small_import_waits_neither_for_a_large_one_nor_for_embedding(
             await free.wait()
 
         async def done(graph: str, lines: int) -> bool:
-            return (await memory.get_import(graph, ids[graph, lines])).state == "done"
+            return (await memory.imports.get(graph, ids[graph, lines])).state == "done"
 
-        options = dataclasses.replace(ALONE, concurrency=2, places=(memory.uploads.place,))
+        options = dataclasses.replace(ALONE, concurrency=2, places=(memory.imports.uploads.place,))
         async with queue.worker({"import": held, "reembed": reembed, "weigh": weigh}, options):
             await queue.defer("reembed", graph="busy")
             await queue.defer("weigh", graph="busy", all=True)
@@ -221,11 +221,11 @@ async def test_a_small_import_waits_neither_for_a_large_one_nor_for_embedding(
 
 async def _sent(memory: Memory, graph: str, lines: Iterable[bytes], **options: Any) -> int:
     """Submit an import of lines; gives its id."""
-    async with memory.uploads.receive(10_000_000) as incoming:
+    async with memory.imports.uploads.receive(10_000_000) as incoming:
         await incoming.begin("lines.jsonl")
         await incoming.write(b"".join(lines))
         await incoming.end()
-        return (await memory.submit_import(graph, incoming.name, ImportOptions(**options)))[0].id
+        return (await memory.imports.submit(graph, incoming.name, ImportOptions(**options)))[0].id
 
 
 def _named(name: str, numbers: Iterable[int]) -> Iterator[bytes]:
@@ -240,7 +240,7 @@ async def test_a_large_import_makes_room_for_others_and_goes_on_where_it_was(
     settings = Settings(database_url=SecretStr(database_url), home=tmp_path, embedder="none", pool_size=3)
     async with open_memory(settings) as memory, open_queue(database_url) as queue:
         for graph in ("busy", "other"):
-            await memory.create_graph(graph)
+            await memory.graphs.create(graph)
         links = (
             b'{"type": "relationship", "kind": "R", "from": "k%d", "to": "k%d"}\n' % (n, n + 1) for n in range(999)
         )
@@ -253,8 +253,8 @@ async def test_a_large_import_makes_room_for_others_and_goes_on_where_it_was(
 
         async def run(graph: str, import_: int) -> None:
             log.ran.append(f"{import_} begins")
-            await memory.run_upload(graph, import_)
-            if (await memory.get_import(graph, import_)).state == "done":
+            await memory.tasks.run_upload(graph, import_)
+            if (await memory.imports.get(graph, import_)).state == "done":
                 log.ran.append(f"{import_} is done")
             else:
                 aside_then.append(await connection.fetchval("SELECT count(*) FROM kgmem.set_aside"))
@@ -264,7 +264,9 @@ async def test_a_large_import_makes_room_for_others_and_goes_on_where_it_was(
 
         connection = await asyncpg.connect(database_url)
         try:
-            async with queue.worker({"import": run}, dataclasses.replace(ALONE, places=(memory.uploads.place,))):
+            async with queue.worker(
+                {"import": run}, dataclasses.replace(ALONE, places=(memory.imports.uploads.place,))
+            ):
                 await until(done)
             assert [line for line in log.ran if line.endswith("done")] == [
                 f"{n} is done" for n in (small, large, after)
@@ -275,11 +277,11 @@ async def test_a_large_import_makes_room_for_others_and_goes_on_where_it_was(
             assert await connection.fetchval("SELECT count(*) FROM kgmem.set_aside") == 0
         finally:
             await connection.close()
-        first = await memory.get_import("busy", large)
+        first = await memory.imports.get("busy", large)
         assert (first.read, first.created, first.updated, first.rejected) == (6_999, 6_999, 0, 0)
-        last = await memory.get_import("busy", after)
+        last = await memory.imports.get("busy", after)
         assert (last.created, last.updated, last.rejected) == (1, 1, 0)
-        assert (await memory.get_entity("busy", "k5999")).name == "later"
+        assert (await memory.entities.get("busy", "k5999")).name == "later"
 
 
 async def test_what_has_waited_for_long_comes_as_early_as_imports(queue: ProcrastinateQueue, database_url: str) -> None:
@@ -315,23 +317,23 @@ async def test_an_import_waits_no_longer_than_a_slice_of_embedding(database_url:
     embedder = hashing()
     embedder.pause = 0.05
     async with opened_memory(database_url, embedder=embedder) as memory, open_queue(database_url) as queue:
-        await memory.create_graph("big", space=embedder.space)
-        await memory.put_entities("big", [Entity(f"k{n}", text=f"word {n}") for n in range(600)])
+        await memory.graphs.create("big", space=embedder.space)
+        await memory.entities.put("big", [Entity(f"k{n}", text=f"word {n}") for n in range(600)])
         log = Log()
-        async with queue.worker({"embed": memory.embed_waiting, "import": log("import")}, ALONE):
+        async with queue.worker({"embed": memory.embeddings.run, "import": log("import")}, ALONE):
             await queue.defer("embed", graph="big")
-            before = (await memory.stats("big")).waiting_for_vectors
+            before = (await memory.graphs.stats("big")).waiting_for_vectors
 
             async def begun() -> bool:
-                return (await memory.stats("big")).waiting_for_vectors < before
+                return (await memory.graphs.stats("big")).waiting_for_vectors < before
 
             await until(begun)
             await queue.defer("import", graph="small", place="here", import_=1)
             await log.has(1)
-            assert (await memory.stats("big")).waiting_for_vectors > 0
+            assert (await memory.graphs.stats("big")).waiting_for_vectors > 0
 
             async def embedded() -> bool:
-                return (await memory.stats("big")).waiting_for_vectors == 0
+                return (await memory.graphs.stats("big")).waiting_for_vectors == 0
 
             await until(embedded)
 
@@ -340,14 +342,14 @@ async def test_an_import_waits_no_longer_than_a_slice_of_reembedding(database_ur
     embedder = hashing()
     embedder.pause = 0.05
     async with opened_memory(database_url, embedder=embedder) as memory, open_queue(database_url) as queue:
-        await memory.create_graph("big", space=None)
-        await memory.put_entities("big", [Entity(f"k{n}", text=f"word {n}") for n in range(600)])
+        await memory.graphs.create("big", space=None)
+        await memory.entities.put("big", [Entity(f"k{n}", text=f"word {n}") for n in range(600)])
         log = Log()
 
         async def moved() -> bool:
-            return (await memory.graph("big")).space == embedder.space
+            return (await memory.graphs.get("big")).space == embedder.space
 
-        async with queue.worker({"reembed": memory.reembed, "import": log("import")}, ALONE):
+        async with queue.worker({"reembed": memory.embeddings.reembed, "import": log("import")}, ALONE):
             await queue.defer("reembed", graph="big")
 
             async def begun() -> bool:
@@ -365,7 +367,7 @@ async def test_an_import_waits_no_longer_than_a_slice_of_reembedding(database_ur
 
 async def test_the_age_of_the_oldest_waiting_job_is_told(database_url: str) -> None:
     async with opened_memory(database_url) as memory, open_queue(database_url) as queue:
-        assert (await memory.figures()).oldest_job_seconds == 0
+        assert (await memory.server.metrics()).oldest_job_seconds == 0
         id_ = await queue.defer("rebuild", graph="a")
         connection = await asyncpg.connect(database_url)
         try:
@@ -375,8 +377,8 @@ async def test_the_age_of_the_oldest_waiting_job_is_told(database_url: str) -> N
             await connection.close()
         await queue.defer("rebuild", graph="b")
 
-        assert 3600 <= (await memory.figures()).oldest_job_seconds < 3700
-        _, secret = await memory.create_key("metrics", "admin")
+        assert 3600 <= (await memory.server.metrics()).oldest_job_seconds < 3700
+        _, secret = await memory.keys.create("metrics", "admin")
         transport = httpx.ASGITransport(create_app(memory, settings=Settings()))
         headers = {"Authorization": f"Bearer {secret}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as client:

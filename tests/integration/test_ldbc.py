@@ -69,8 +69,8 @@ def loaded(files: Path, shared_database_url: str, tmp_path_factory: pytest.TempP
 
     async def load() -> None:
         async with open_memory(settings) as memory:
-            await memory.create_graph(GRAPH)
-            result = await memory.import_files(GRAPH, paths, ImportOptions(mapping=mapping))
+            await memory.graphs.create(GRAPH)
+            result = await memory.imports.run(GRAPH, paths, ImportOptions(mapping=mapping))
             assert (result.kinds, result.rejected) == ({"entity": 34_735, "relationship": 70_842}, 0)
 
     asyncio.run(load())

@@ -39,22 +39,22 @@ def killed(url: str, graph: str, seconds: float) -> None:
 @pytest.mark.slow
 async def test_a_merge_that_is_killed_is_done_or_not_done(memory: Memory, graph: str, shared_database_url: str) -> None:
     names = {"a": "Ann", "b": "Anne"}
-    await memory.put_entities(graph, [Entity(key, "Person", name=name) for key, name in names.items()])
-    await memory.put_entities(graph, [Entity(f"x{n}") for n in range(60)])
+    await memory.entities.put(graph, [Entity(key, "Person", name=name) for key, name in names.items()])
+    await memory.entities.put(graph, [Entity(f"x{n}") for n in range(60)])
     for key, kinds in (("a", "KL"), ("b", "KM")):
         edges = [Relationship(kind, key, f"x{n}") for kind in kinds for n in range(60)]
-        await memory.put_relationships(graph, edges)
+        await memory.relationships.put(graph, edges)
     draw = random.Random(11)
     for _ in range(4):
         await asyncio.to_thread(killed, shared_database_url, graph, draw.uniform(0.0, 0.3))
-        held = {key for key in ("a", "b") if key in {e.key for e in (await memory.list_entities(graph)).items}}
-        edges = (await memory.list_relationships(graph, limit=1000)).items
-        last = (await memory.merges(graph, limit=1))[0]
+        held = {key for key in ("a", "b") if key in {e.key for e in (await memory.entities.list(graph)).items}}
+        edges = (await memory.relationships.list(graph, limit=1000)).items
+        last = (await memory.resolution.merges(graph, limit=1))[0]
         if last.undone_at is None:
             assert held == {"a"}
             assert len(edges) == 180
             assert {edge.start for edge in edges} == {"a"}
-            await memory.undo_merge(graph, last.id or 0, by="ada", reason="Two.")
+            await memory.resolution.undo_merge(graph, last.id or 0, by="ada", reason="Two.")
         else:
             assert held == {"a", "b"}
             assert len(edges) == 240

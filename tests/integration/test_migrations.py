@@ -130,7 +130,7 @@ async def test_down_and_up_again_keeps_all_data(database_url: str) -> None:
 
 async def test_a_way_down_really_goes_down_and_up_again_for_graphs_too(database_url: str) -> None:
     async with opened_memory(database_url) as memory:
-        await memory.create_graph("facts")
+        await memory.graphs.create("facts")
         schema = await index_schema(memory, "facts")
     made = before = await catalog_of(database_url, schema)
 
@@ -145,14 +145,14 @@ async def test_a_way_down_really_goes_down_and_up_again_for_graphs_too(database_
 
 async def test_the_way_down_before_facts_takes_them_along_and_up_again_they_are_made(database_url: str) -> None:
     async with opened_memory(database_url, embedder=hashing()) as memory:
-        await memory.create_graph("facts", facts="all")
-        await memory.put_entities("facts", [Entity("a", name="Ann"), Entity("b", name="Bob")])
-        await memory.put_relationships(
+        await memory.graphs.create("facts", facts="all")
+        await memory.entities.put("facts", [Entity("a", name="Ann"), Entity("b", name="Bob")])
+        await memory.relationships.put(
             "facts", [Relationship("KNOWS", "a", "b"), Relationship("K", "a", "b", text="x")]
         )
-        await memory.put_relationships("facts", [Relationship("K", "a", "b", text="y")])
-        await memory.embed_waiting("facts")
-        schema, space = await index_schema(memory, "facts"), (await memory.graph("facts")).space
+        await memory.relationships.put("facts", [Relationship("K", "a", "b", text="y")])
+        await memory.embeddings.run("facts")
+        schema, space = await index_schema(memory, "facts"), (await memory.graphs.get("facts")).space
     assert space is not None
     tables = ("item", "passage", f"vector_{space.id}", "past_item", "past_passage", "past_vector")
     counted = "SELECT " + ", ".join(f"(SELECT count(*) FROM {schema}.{table})" for table in tables)
@@ -164,10 +164,10 @@ async def test_the_way_down_before_facts_takes_them_along_and_up_again_they_are_
 
     await migrate(database_url)
     async with opened_memory(database_url, embedder=hashing()) as memory:
-        assert (await memory.graph("facts")).facts == "all"
-        assert await memory.defer_missing_facts() == 1
-        await memory.make_facts("facts")
-        await memory.embed_waiting("facts")
+        assert (await memory.graphs.get("facts")).facts == "all"
+        assert await memory.tasks.queue_missing_facts() == 1
+        await memory.tasks.index_facts("facts")
+        await memory.embeddings.run("facts")
         await assert_index_matches_labels(memory, "facts")
     assert await fetch(database_url, counted) == [before]
 

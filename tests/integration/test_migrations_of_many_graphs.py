@@ -22,8 +22,8 @@ async def make_graphs(url: str, count: int) -> None:
 
         async def make(numbers: range) -> None:
             for number in numbers:
-                await memory.create_graph(f"g{number}")
-                await memory.put_entities(f"g{number}", [Entity("a", name=f"name {number}")])
+                await memory.graphs.create(f"g{number}")
+                await memory.entities.put(f"g{number}", [Entity("a", name=f"name {number}")])
 
         await asyncio.gather(*(make(range(lane, count, 4)) for lane in range(4)))
 
@@ -36,7 +36,7 @@ async def down_and_up_again(url: str, count: int) -> None:
     async with opened_memory(url, embedder=hashing()) as memory:
         for number in {0, count // 2, count - 1}:
             await assert_index_matches_labels(memory, f"g{number}")
-            assert (await memory.get_entity(f"g{number}", "a")).name == f"name {number}"
+            assert (await memory.entities.get(f"g{number}", "a")).name == f"name {number}"
 
 
 @pytest.mark.slow

@@ -127,18 +127,18 @@ def test_what_was_written_is_read_back_as_it_was_however_often_it_was_written(
 async def test_a_graph_goes_to_the_server_and_comes_back(
     server: Server, database: Database, memory: Memory, graph: str, copy: str
 ) -> None:
-    await memory.put_sources(graph, [one for one in RECORDS if isinstance(one, Source)])
-    await memory.put_entities(graph, [one for one in RECORDS if isinstance(one, Entity)])
-    await memory.put_relationships(graph, [one for one in RECORDS if isinstance(one, Relationship)])
-    await memory.put_episodes(graph, [one for one in RECORDS if isinstance(one, Episode)])
-    written = await memory.export_file(graph, destination(server))
+    await memory.sources.put(graph, [one for one in RECORDS if isinstance(one, Source)])
+    await memory.entities.put(graph, [one for one in RECORDS if isinstance(one, Entity)])
+    await memory.relationships.put(graph, [one for one in RECORDS if isinstance(one, Relationship)])
+    await memory.episodes.put(graph, [one for one in RECORDS if isinstance(one, Episode)])
+    written = await memory.exports.write(graph, destination(server))
     assert dict(written.records) == {"source": 1, "entity": 4, "relationship": 4, "episode": 1}
     assert dict(written.lost) == {}
-    first = await memory.import_files(copy, [origin(server)])
-    again = await memory.import_files(copy, [origin(server)])
+    first = await memory.imports.run(copy, [origin(server)])
+    again = await memory.imports.run(copy, [origin(server)])
     assert (first.created, first.rejected, again.unchanged, again.created, again.updated) == (10, 0, 10, 0, 0)
-    await memory.export_file(copy, destination(server))
-    assert same(records_of(read(server)), [statement(one) async for one in memory.export(graph)])
+    await memory.exports.write(copy, destination(server))
+    assert same(records_of(read(server)), [statement(one) async for one in memory.exports.items(graph)])
 
 
 def statement(record: Record) -> Record:
@@ -365,20 +365,20 @@ async def test_an_import_that_stopped_goes_on_where_nothing_changed_and_begins_a
 
     options = ImportOptions(batch=10, resume=True)
     with pytest.raises(Stopped):
-        await memory.import_files(graph, [origin(server)], options, progress=stop)
-    resumed = await memory.import_files(graph, [origin(server)], options)
+        await memory.imports.run(graph, [origin(server)], options, progress=stop)
+    resumed = await memory.imports.run(graph, [origin(server)], options)
     assert (resumed.read, resumed.created, resumed.rejected) == (30, 30, 0)
     with pytest.raises(Stopped):
-        await memory.import_files(graph, [origin(server)], options, progress=stop)
+        await memory.imports.run(graph, [origin(server)], options, progress=stop)
     database.run("MATCH (n {name: 'n1'}) DELETE n")
-    anew = await memory.import_files(graph, [origin(server)], options)
+    anew = await memory.imports.run(graph, [origin(server)], options)
     assert (anew.read, anew.unchanged, anew.rejected) == (29, 29, 0)
 
 
 async def test_progress_counts_records(server: Server, database: Database, memory: Memory, graph: str) -> None:
     database.run("UNWIND range(1, 5) AS i CREATE (:N)-[:K]->(:M)")
     seen: list[tuple[int, int | None]] = []
-    checked = await memory.import_files(
+    checked = await memory.imports.run(
         graph,
         [origin(server)],
         ImportOptions(dry_run=True),
@@ -402,6 +402,6 @@ def test_wrong_names_passwords_and_addresses_are_told(server: Server) -> None:
 async def test_nothing_is_asked_of_the_server_for_a_graph_that_is_not_there(memory: Memory) -> None:
     nowhere = Server(f"bolt://127.0.0.1:{free_port()}")
     with pytest.raises(NotFound):
-        await memory.import_files("no-such-graph", [origin(nowhere)])
+        await memory.imports.run("no-such-graph", [origin(nowhere)])
     with pytest.raises(NotFound):
-        await memory.export_file("no-such-graph", destination(nowhere), ExportOptions())
+        await memory.exports.write("no-such-graph", destination(nowhere), ExportOptions())

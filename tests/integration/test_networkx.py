@@ -32,16 +32,16 @@ RELATIONSHIPS = [
 
 
 async def held(memory: Memory, graph: str) -> Any:
-    return said([record async for record in memory.export(graph)])
+    return said([record async for record in memory.exports.items(graph)])
 
 
 @pytest.fixture
 async def full(memory: Memory, graph: str) -> str:
     """A graph with something of every kind."""
-    await memory.put_sources(graph, [Source("atlas", "An atlas", trust=0.9)])
-    await memory.put_entities(graph, ENTITIES)
-    await memory.put_relationships(graph, RELATIONSHIPS)
-    await memory.put_episodes(graph, [Episode("It was cold.", mentions=["bern"], speaker="Ada", properties={"x": 1})])
+    await memory.sources.put(graph, [Source("atlas", "An atlas", trust=0.9)])
+    await memory.entities.put(graph, ENTITIES)
+    await memory.relationships.put(graph, RELATIONSHIPS)
+    await memory.episodes.put(graph, [Episode("It was cold.", mentions=["bern"], speaker="Ada", properties={"x": 1})])
     return graph
 
 
@@ -76,7 +76,7 @@ async def test_any_graph_of_networkx_goes_in(memory: Memory, graph: str) -> None
     assert result.kinds == {"entity": 34, "relationship": 78}
     assert (result.read, result.created, result.rejected) == (35 + 79, 112, 2)
     assert "JSON" in result.rejections[0].reason
-    assert (await memory.get_entity(graph, "0")).label == "Mr. Hi"
+    assert (await memory.entities.get(graph, "0")).label == "Mr. Hi"
     back = await kgmem.to_networkx(memory, graph)
     assert {frozenset(edge[:2]) for edge in back.edges} == {
         frozenset(map(str, e)) for e in club.edges if "odd" not in e
@@ -90,8 +90,13 @@ async def test_what_was_exported_for_a_graph_tool_makes_the_same_graph(
     memory: Memory, full: str, tmp_path: Path, name: str
 ) -> None:
     path = tmp_path / name
-    assert (await memory.export_file(full, path)).records == {"source": 1, "entity": 3, "relationship": 3, "episode": 1}
+    assert (await memory.exports.write(full, path)).records == {
+        "source": 1,
+        "entity": 3,
+        "relationship": 3,
+        "episode": 1,
+    }
     copy = await new_graph(memory, f"{full}-copy")
-    result = await memory.import_files(copy, [path])
+    result = await memory.imports.run(copy, [path])
     assert (result.created, result.rejected) == (8, 0)
     assert await held(memory, copy) == await held(memory, full)

@@ -15,20 +15,20 @@ from tests.embedded import home_folder
 
 async def test_a_memory_is_opened_by_url_and_vectors_follow_by_themselves(database_url: str) -> None:
     async with kgmem.open(url=database_url, embedder="hash") as memory:
-        await memory.create_graph("notes")
-        await memory.put_entities("notes", [kgmem.Entity("bern", "City", "Bern", text="The capital of Switzerland.")])
+        await memory.graphs.create("notes")
+        await memory.entities.put("notes", [kgmem.Entity("bern", "City", "Bern", text="The capital of Switzerland.")])
         answer = await memory.recall("notes", kgmem.Question(kgmem.What(text="capital of Switzerland"), k=1))
         assert [hit.key for hit in answer.hits] == ["bern"]
         async with asyncio.timeout(20):
-            while not (await memory.stats("notes")).vectors:  # noqa: ASYNC110
+            while not (await memory.graphs.stats("notes")).vectors:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
 
 async def test_the_embedded_database_is_made_when_it_is_missing_and_kept(short_folder: Path) -> None:
     async with kgmem.open(home=short_folder, embedder="none", worker=False) as memory:
-        await memory.create_graph("notes")
+        await memory.graphs.create("notes")
     async with kgmem.open(home=str(short_folder), embedder="none", worker=False) as memory:
-        assert [graph.name for graph in await memory.graphs()] == ["notes"]
+        assert [graph.name for graph in await memory.graphs.list()] == ["notes"]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ import asyncio, pathlib, sys
 import kgmem
 async def main():
     async with kgmem.open(home=sys.argv[1], embedder="none", worker=False) as memory:
-        await memory.create_graph("notes")
+        await memory.graphs.create("notes")
         print("ready", flush=True)
         await asyncio.sleep(600)
 asyncio.run(main())

@@ -42,19 +42,19 @@ ex:ch schema:name "Schweiz" ; ex:nothing rdf:nil .
 async def test_turtle_in_and_turtle_out_are_isomorphic(memory: Memory, graph: str, tmp_path: Path) -> None:
     file = tmp_path / "bern.ttl"
     file.write_text(TURTLE)
-    first = await memory.import_files(graph, [file])
+    first = await memory.imports.run(graph, [file])
     assert (first.rejected, first.updated, first.unchanged) == (0, 0, 0)
     for syntax in ("turtle", "trig", "ntriples", "nquads"):
         out = tmp_path / f"out.{syntax}"
-        result = await memory.export_file(graph, out, ExportOptions(syntax))
+        result = await memory.exports.write(graph, out, ExportOptions(syntax))
         assert dict(result.lost) == {}
         assert canonical(out.read_bytes(), syntax) == canonical(TURTLE, "turtle")
-    again = await memory.import_files(graph, [file])
+    again = await memory.imports.run(graph, [file])
     assert (again.created, again.updated, again.rejected) == (0, 0, 0)
     assert again.unchanged == first.created
     # What was written makes the same graph, too.
     other = await new_graph(memory, f"{graph}_again")
-    await memory.import_files(other, [tmp_path / "out.turtle"], ImportOptions("turtle"))
+    await memory.imports.run(other, [tmp_path / "out.turtle"], ImportOptions("turtle"))
     assert {key async for key in _keys(memory, other)} == {key async for key in _keys(memory, graph)}
 
 
@@ -66,10 +66,10 @@ async def test_named_graphs_come_out_as_they_went_in(memory: Memory, graph: str,
     )
     file = tmp_path / "a.nq"
     file.write_text(data)
-    result = await memory.import_files(graph, [file])
+    result = await memory.imports.run(graph, [file])
     assert result.rejected == 0
     out = tmp_path / "b.trig"
-    await memory.export_file(graph, out)
+    await memory.exports.write(graph, out)
     assert canonical(out.read_bytes(), "trig") == canonical(data, "nquads")
 
 
@@ -77,15 +77,15 @@ async def test_a_broken_file_leaves_nothing(memory: Memory, graph: str, tmp_path
     file = tmp_path / "broken.nt"
     file.write_text('<http://a/s> <http://a/p> "x" .\n' * 50_000 + "<http://a/s> .\n")
     with pytest.raises(InvalidInput, match="Line 50001"):
-        await memory.import_files(graph, [file])
-    assert [item async for item in memory.export(graph)] == []
+        await memory.imports.run(graph, [file])
+    assert [item async for item in memory.exports.items(graph)] == []
 
 
 @pytest.mark.parametrize("syntax", list(SYNTAXES))
 async def test_a_graph_that_is_no_rdf_makes_the_same_graph_again(
     memory: Memory, graph: str, syntax: str, tmp_path: Path
 ) -> None:
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [
             Entity(
@@ -94,7 +94,7 @@ async def test_a_graph_that_is_no_rdf_makes_the_same_graph_again(
             Entity("acme", "Firm", text="Makes things.", valid_from="1949"),
         ],
     )
-    await memory.put_relationships(
+    await memory.relationships.put(
         graph,
         [
             Relationship("WORKS_AT", "ann", "acme"),
@@ -102,27 +102,27 @@ async def test_a_graph_that_is_no_rdf_makes_the_same_graph_again(
         ],
     )
     file = tmp_path / "out"
-    result = await memory.export_file(graph, file, ExportOptions(syntax))
+    result = await memory.exports.write(graph, file, ExportOptions(syntax))
     assert dict(result.lost) == {}
-    before = {repr(_statement(item)) async for item in memory.export(graph)}
-    again = await memory.import_files(graph, [file], ImportOptions(syntax))
+    before = {repr(_statement(item)) async for item in memory.exports.items(graph)}
+    again = await memory.imports.run(graph, [file], ImportOptions(syntax))
     assert (again.created, again.updated, again.rejected) == (0, 0, 0)
     other = await new_graph(memory, f"{graph}_{syntax}")
-    await memory.import_files(other, [file], ImportOptions(syntax))
-    assert {repr(_statement(item)) async for item in memory.export(other)} == before
+    await memory.imports.run(other, [file], ImportOptions(syntax))
+    assert {repr(_statement(item)) async for item in memory.exports.items(other)} == before
 
 
 async def test_schema_org_in_and_out(memory: Memory, graph: str, tmp_path: Path) -> None:
     data = plain("rdf_vocab/schemaorg_sdo.jsonld.xz")
-    result = await memory.import_files(graph, [io.BytesIO(data)], ImportOptions("jsonld"))
+    result = await memory.imports.run(graph, [io.BytesIO(data)], ImportOptions("jsonld"))
     assert result.rejected == 0
     out = tmp_path / "schema.jsonld"
-    await memory.export_file(graph, out)
+    await memory.exports.write(graph, out)
     assert canonical(out.read_bytes(), "jsonld") == canonical(data, "jsonld")
 
 
 async def _keys(memory: Memory, graph: str):  # type: ignore[no-untyped-def]
-    async for item in memory.export(graph):
+    async for item in memory.exports.items(graph):
         yield getattr(item, "start", ""), getattr(item, "kind", ""), getattr(item, "end", ""), item.key
 
 

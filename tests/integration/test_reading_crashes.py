@@ -45,7 +45,7 @@ async def memory(shared_database_url: str) -> AsyncIterator[Memory]:
 def dying(memory: Memory, steps: int) -> Iterator[list[str]]:
     """Let a memory do so many steps that change something, and then none; gives what it did."""
     done: list[str] = []
-    readings: Any = memory.parts.readings
+    readings: Any = memory.ports.readings
 
     def last(name: str, step: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def run(*arguments: Any, **named: Any) -> Any:
@@ -71,15 +71,15 @@ def dying(memory: Memory, steps: int) -> Iterator[list[str]]:
 
 
 async def read(memory: Memory, graph: str, episodes: Sequence[Episode]) -> None:
-    await memory.put_episodes(graph, episodes)
-    await memory.read_waiting(graph)
+    await memory.episodes.put(graph, episodes)
+    await memory.extraction.run(graph)
 
 
 async def held(memory: Memory, graph: str) -> dict[str, Any]:
     """All that a graph holds and what brought it, by what is said and not by ids."""
-    entities = (await memory.list_entities(graph, limit=1000)).items
+    entities = (await memory.entities.list(graph, limit=1000)).items
     edges = [each async for each in _edges(memory, graph)]
-    facts = (await memory.facts(graph, FactFilter(limit=1000))).items
+    facts = (await memory.facts.list(graph, FactFilter(limit=1000))).items
     schema = await index_schema(memory, graph)
     brought = await query(
         memory,
@@ -103,7 +103,7 @@ async def held(memory: Memory, graph: str) -> dict[str, Any]:
 async def _edges(memory: Memory, graph: str) -> AsyncIterator[Any]:
     cursor = None
     while True:
-        page = await memory.list_relationships(graph, limit=1000, cursor=cursor)
+        page = await memory.relationships.list(graph, limit=1000, cursor=cursor)
         for each in page.items:
             yield each
         cursor = page.cursor
@@ -119,15 +119,15 @@ async def test_reading_that_dies_after_any_step_is_done_by_the_next_reader(memor
     await read(memory, whole, [HOME, WORK, FLOOD])
     await read(memory, whole, [sent])
     expected = await held(memory, whole)
-    memory.parts.readings.lease = 0.0  # type: ignore[misc]
+    memory.ports.readings.lease = 0.0  # type: ignore[misc]
     done: list[str] = []
     steps = 0
     while len(done) == steps:
         await read(memory, graph, [HOME, WORK, FLOOD])
-        await memory.put_episodes(graph, [MOVED])
+        await memory.episodes.put(graph, [MOVED])
         with dying(memory, steps) as done:
             try:
-                await memory.read_waiting(graph)
+                await memory.extraction.run(graph)
             except Died:
                 assert len(done) == steps + 1
         await read(memory, graph, [sent])
@@ -150,10 +150,10 @@ async def test_forgetting_that_dies_after_any_step_is_done_by_asking_again(memor
         await read(memory, graph, [HOME, WORK, FLOOD, moved])
         with dying(memory, steps) as done:
             try:
-                await memory.forget(graph, ["t5"], erase=erase)
+                await memory.episodes.forget(graph, ["t5"], erase=erase)
             except Died:
                 assert len(done) == steps + 1
-        await memory.forget(graph, ["t5"], erase=erase)
+        await memory.episodes.forget(graph, ["t5"], erase=erase)
         assert await held(memory, graph) == expected, f"dead after {done}"
         schema = await index_schema(memory, graph)
         left = await query(memory, f"SELECT 1 FROM {schema}.history WHERE record::text LIKE '%Hamburg with Eva%'")

@@ -16,22 +16,22 @@ def memory(memory: Memory) -> Memory:
 
 
 async def read(memory: Memory, graph: str, text: str, key: str) -> None:
-    await memory.put_episodes(graph, [Episode(text, key, "2024-01-05", source="news", extract=True)])
-    await memory.read_waiting(graph)
+    await memory.episodes.put(graph, [Episode(text, key, "2024-01-05", source="news", extract=True)])
+    await memory.extraction.run(graph)
 
 
 async def keys(memory: Memory, graph: str) -> set[str]:
-    return {entity.key for entity in (await memory.list_entities(graph, limit=1000)).items}
+    return {entity.key for entity in (await memory.entities.list(graph, limit=1000)).items}
 
 
 async def joined(memory: Memory, graph: str) -> set[str]:
-    edges = (await memory.list_relationships(graph, limit=1000)).items
+    edges = (await memory.relationships.list(graph, limit=1000)).items
     return {end for edge in edges for end in (edge.start, edge.end)}
 
 
 async def test_who_is_held_under_another_key_is_known_by_name(memory: Memory) -> None:
     graph = await new_graph(memory, "known")
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [
             Entity("person/armstrong", "Person", name="Neil Armstrong"),
@@ -39,7 +39,7 @@ async def test_who_is_held_under_another_key_is_known_by_name(memory: Memory) ->
         ],
     )
     text = "Neil Armstrong worked for Boeing. Marie Curie worked for Siemens."
-    (would,) = await memory.would_bring(graph, [Episode(text, "t0", extract=True)])
+    (would,) = await memory.extraction.preview(graph, [Episode(text, "t0", extract=True)])
     told = {(str(each["key"]), each["new"]) for each in would.entities}
     assert ("person/armstrong", False) in told
     await read(memory, graph, text, "t1")
@@ -54,19 +54,19 @@ async def test_the_same_texts_after_a_merge_bring_nothing_new(memory: Memory) ->
     text = "Maria Sklodowska worked for Siemens. Marie Curie worked for Boeing."
     await read(memory, graph, text, "t1")
     assert {"Maria Sklodowska", "Marie Curie"} <= await keys(memory, graph)
-    merged = await memory.merge_entities(graph, MergeAsked("Marie Curie", "Maria Sklodowska", "ada", "One woman."))
+    merged = await memory.resolution.merge(graph, MergeAsked("Marie Curie", "Maria Sklodowska", "ada", "One woman."))
     before = await keys(memory, graph)
     await read(memory, graph, text, "t2")
     assert await keys(memory, graph) == before
-    await memory.undo_merge(graph, merged.id or 0, by="ada", reason="Two.")
+    await memory.resolution.undo_merge(graph, merged.id or 0, by="ada", reason="Two.")
     assert await keys(memory, graph) == before | {"Maria Sklodowska"}
 
 
 async def test_what_was_merged_twice_is_known_as_what_it_is_now(memory: Memory) -> None:
     graph = await new_graph(memory, "twice")
-    await memory.put_entities(graph, [Entity(key, "Person", name=key) for key in ("Ann Lee", "Ann B. Lee", "A. Lee")])
-    await memory.merge_entities(graph, MergeAsked("Ann B. Lee", "Ann Lee", "ada", "One woman."))
-    await memory.merge_entities(graph, MergeAsked("A. Lee", "Ann B. Lee", "ada", "One woman."))
+    await memory.entities.put(graph, [Entity(key, "Person", name=key) for key in ("Ann Lee", "Ann B. Lee", "A. Lee")])
+    await memory.resolution.merge(graph, MergeAsked("Ann B. Lee", "Ann Lee", "ada", "One woman."))
+    await memory.resolution.merge(graph, MergeAsked("A. Lee", "Ann B. Lee", "ada", "One woman."))
     await read(memory, graph, "Ann Lee worked for Boeing.", "t1")
     assert "Ann Lee" not in await keys(memory, graph)
     assert "A. Lee" in await joined(memory, graph)

@@ -68,9 +68,9 @@ def keys(answer: Answer) -> list[str]:
 async def library(memory: Memory, graph: str) -> str:
     """A graph of sixty entities and twenty episodes with vectors."""
     told = texts(80)
-    await memory.put_entities(graph, [Entity(f"k{n}", "Thing", text=text) for n, text in enumerate(told[:60])])
-    await memory.put_episodes(graph, [Episode(text, f"k{n + 60}") for n, text in enumerate(told[60:])])
-    await memory.embed_waiting(graph)
+    await memory.entities.put(graph, [Entity(f"k{n}", "Thing", text=text) for n, text in enumerate(told[:60])])
+    await memory.episodes.put(graph, [Episode(text, f"k{n + 60}") for n, text in enumerate(told[60:])])
+    await memory.embeddings.run(graph)
     return graph
 
 
@@ -98,7 +98,7 @@ async def test_the_meaning_arm_is_exact(memory: Memory, library: str, embedder: 
 
 
 async def test_the_words_arm_finds_words_and_their_forms_and_nothing_else(memory: Memory, graph: str) -> None:
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [
             Entity("one", text="The rockets were launched."),
@@ -115,8 +115,8 @@ async def test_the_words_arm_finds_words_and_their_forms_and_nothing_else(memory
 
 
 async def test_a_word_that_is_rare_weighs_more_than_one_that_is_common(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(f"k{n}", text="apple pie") for n in range(20)])
-    await memory.put_entities(graph, [Entity("rare", text="copper pie")])
+    await memory.entities.put(graph, [Entity(f"k{n}", text="apple pie") for n in range(20)])
+    await memory.entities.put(graph, [Entity("rare", text="copper pie")])
     assert keys(await ask(memory, graph, "apple copper"))[0] == "rare"
 
 
@@ -125,9 +125,9 @@ async def test_hits_tell_what_they_are_and_what_every_arm_said(memory: Memory, g
         "apollo", "Mission", "Apollo 11", {"crew": 3, "source": "s"}, ["Flight"], "To the Moon.", valid_from="1969",
         source="nasa", scope="u/1",
     )  # fmt: skip
-    await memory.put_entities(graph, [stated])
-    await memory.put_sources(graph, [Source("nasa", "NASA", trust=0.75)])
-    await memory.put_episodes(
+    await memory.entities.put(graph, [stated])
+    await memory.sources.put(graph, [Source("nasa", "NASA", trust=0.75)])
+    await memory.episodes.put(
         graph,
         [
             Episode(
@@ -135,7 +135,7 @@ async def test_hits_tell_what_they_are_and_what_every_arm_said(memory: Memory, g
             )
         ],
     )
-    await memory.embed_waiting(graph)
+    await memory.embeddings.run(graph)
     answer = await ask(memory, graph, "moon", scope="u/1", explain=True)
     hits = {hit.key: hit for hit in answer.hits}
     entity, episode = hits["apollo"], hits["e"]
@@ -146,7 +146,7 @@ async def test_hits_tell_what_they_are_and_what_every_arm_said(memory: Memory, g
     assert (episode.kind, episode.label, episode.name) == ("episode", "Episode", "Log")
     assert (episode.text, episode.valid_from, episode.properties) == ("We flew to the Moon.", "1969-07", {"page": 4})
     assert episode.provenance[0]["speaker"] == "Neil"
-    assert entity.id == (await memory.get_entity(graph, "apollo", scope="u/1")).id
+    assert entity.id == (await memory.entities.get(graph, "apollo", scope="u/1")).id
     for hit in answer.hits:
         assert hit.arms.keys() == {"meaning", "words"}
         assert math.isclose(sum(share.share for share in hit.arms.values()), 1.0)
@@ -158,10 +158,10 @@ async def test_hits_tell_what_they_are_and_what_every_arm_said(memory: Memory, g
 async def test_hits_stand_in_the_order_that_fusing_their_arms_gives(memory: Memory, library: str, method: Any) -> None:
     weights = {"words": 2.0, "meaning": 1.0}
     answer = await ask(memory, library, "winter violin apple", k=40, fusion=method, weights=weights)
-    found = await memory.parts.index.candidates(
+    found = await memory.ports.index.candidates(
         library,
         Question(What(text="winter violin apple"), k=40),
-        (await memory.parts.embedder.embed(["winter violin apple"], "query"))[0],  # type: ignore[union-attr]
+        (await memory.ports.embedder.embed(["winter violin apple"], "query"))[0],  # type: ignore[union-attr]
     )
     fused = fuse(found.arms, method=method, weights=weights)[:40]
     assert [(hit.id, hit.score) for hit in answer.hits] == [(ranked.id, ranked.score) for ranked in fused]
@@ -170,9 +170,9 @@ async def test_hits_stand_in_the_order_that_fusing_their_arms_gives(memory: Memo
 
 
 async def test_a_graphs_fusion_holds_unless_the_question_names_one(memory: Memory, graph: str) -> None:
-    await memory.update_graph(graph, fusion="rrf")
-    await memory.put_entities(graph, [Entity(f"k{n}", text=text) for n, text in enumerate(texts(30))])
-    await memory.embed_waiting(graph)
+    await memory.graphs.update(graph, fusion="rrf")
+    await memory.entities.put(graph, [Entity(f"k{n}", text=text) for n, text in enumerate(texts(30))])
+    await memory.embeddings.run(graph)
     default = await ask(memory, graph, "apple river")
     named = await ask(memory, graph, "apple river", fusion="rrf")
     other = await ask(memory, graph, "apple river", fusion="convex")
@@ -181,7 +181,7 @@ async def test_a_graphs_fusion_holds_unless_the_question_names_one(memory: Memor
 
 
 async def test_filters_leave_what_meets_all_of_them(memory: Memory, graph: str) -> None:
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [
             Entity("a", "Person", text="apple", source="nasa"),
@@ -190,8 +190,8 @@ async def test_filters_leave_what_meets_all_of_them(memory: Memory, graph: str) 
             Entity("d", "odd label", text="apple"),
         ],
     )
-    await memory.put_episodes(graph, [Episode("apple", "e", source="press"), Episode("apple", "f")])
-    await memory.embed_waiting(graph)
+    await memory.episodes.put(graph, [Episode("apple", "e", source="press"), Episode("apple", "f")])
+    await memory.embeddings.run(graph)
     for text in ("apple", None):
         for filters, expected in (
             ({"labels": ["Person"]}, "ab"),
@@ -214,7 +214,7 @@ async def test_another_process_filters_by_what_it_never_wrote(
 ) -> None:
     async with opened_memory(shared_database_url, embedder=hashing()) as other:
         await ask(other, graph, "warm up")
-        await memory.put_entities(
+        await memory.entities.put(
             graph, [Entity("a", "Person", text="apple", source="nasa"), Entity("b", text="apple")]
         )
         assert keys(await ask(other, graph, "apple", sources=["nasa"])) == ["a"]
@@ -223,7 +223,7 @@ async def test_another_process_filters_by_what_it_never_wrote(
 
 
 async def test_the_default_is_what_has_begun_and_tells_how_much_it_held_back(memory: Memory, graph: str) -> None:
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [
             Entity("always", "Thing", text="apple"),
@@ -235,9 +235,9 @@ async def test_the_default_is_what_has_begun_and_tells_how_much_it_held_back(mem
             Entity("undescribed", "Party", text="apple", valid_from="1960", valid_to="1970"),
         ],
     )
-    await memory.put_episodes(graph, [Episode("apple", "told", occurred_at="1965")])
-    await memory.update_graph(graph, schema={"labels": {"Activity": {"parent": "Event"}}})
-    await memory.embed_waiting(graph)
+    await memory.episodes.put(graph, [Episode("apple", "told", occurred_at="1965")])
+    await memory.graphs.update(graph, schema={"labels": {"Activity": {"parent": "Event"}}})
+    await memory.embeddings.run(graph)
     answer = await ask(memory, graph, "apple")
     assert set(keys(answer)) == {"always", "still", "over", "undescribed", "happened", "battle", "told"}
     assert answer.suppressed == {"not_yet_valid": 1}
@@ -249,12 +249,12 @@ async def test_the_default_is_what_has_begun_and_tells_how_much_it_held_back(mem
 
 
 async def test_what_is_superseded_does_not_crowd_out_what_stands(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("home"), *(Entity(f"e{n}") for n in range(180))])
+    await memory.entities.put(graph, [Entity("home"), *(Entity(f"e{n}") for n in range(180))])
     seats = [Relationship("LIVES_IN", f"e{n}", "home", text="apple apple apple", valid_to="2000") for n in range(150)]
     seats += [Relationship("LIVES_IN", f"e{n}", "e179", f"now {n}", valid_from="2000") for n in range(150)]
     seats += [Relationship("MET", "home", f"e{n}", text=f"apple and other things {n}") for n in range(30)]
-    await memory.put_relationships(graph, seats)
-    await memory.embed_waiting(graph)
+    await memory.relationships.put(graph, seats)
+    await memory.embeddings.run(graph)
     answer = await ask(memory, graph, "apple", k=20)
     assert len(answer.hits) == 20
     assert all(hit.label == "MET" for hit in answer.hits)
@@ -262,7 +262,7 @@ async def test_what_is_superseded_does_not_crowd_out_what_stands(memory: Memory,
 
 
 async def test_a_time_or_a_window_leaves_what_was_valid_in_it(memory: Memory, graph: str) -> None:
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [
             Entity("sixties", text="apple", valid_from="1960", valid_to="1969"),
@@ -274,7 +274,7 @@ async def test_a_time_or_a_window_leaves_what_was_valid_in_it(memory: Memory, gr
             Entity("always", text="apple"),
         ],
     )
-    await memory.put_episodes(graph, [Episode("apple", "told", occurred_at="1969-07-24")])
+    await memory.episodes.put(graph, [Episode("apple", "told", occurred_at="1969-07-24")])
     for when, expected in (
         ({"valid_at": "1969"}, {"sixties", "july", "landing", "told"}),
         ({"valid_at": "1969-07-20"}, {"sixties", "july", "landing"}),
@@ -307,8 +307,8 @@ async def test_the_same_question_has_the_same_answer(memory: Memory, library: st
 
 
 async def test_ties_stand_in_the_order_of_their_ids(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(f"k{n:03}", text="the same apple", name="Same") for n in range(100)])
-    await memory.embed_waiting(graph)
+    await memory.entities.put(graph, [Entity(f"k{n:03}", text="the same apple", name="Same") for n in range(100)])
+    await memory.embeddings.run(graph)
     for parts in ({"text": "apple"}, {"labels": ["Thing"]}):
         ids = [hit.id for hit in (await ask(memory, graph, k=30, **parts)).hits]  # type: ignore[arg-type]
         assert ids == sorted(ids)
@@ -329,11 +329,11 @@ async def test_k_gives_the_first_of_a_longer_answer(memory: Memory, library: str
 
 async def test_a_long_episode_does_not_crowd_out_the_others(memory: Memory, graph: str) -> None:
     long = "\n\n".join("apple " * 140 for _ in range(120))
-    await memory.put_episodes(graph, [Episode(long, "long")])
-    await memory.put_entities(
+    await memory.episodes.put(graph, [Episode(long, "long")])
+    await memory.entities.put(
         graph, [Entity(f"k{n}", text=f"an apple with many other words beside it {n}") for n in range(15)]
     )
-    await memory.embed_waiting(graph)
+    await memory.embeddings.run(graph)
     answer = await ask(memory, graph, "apple", k=10)
     assert len(answer.hits) == 10
     everything = await ask(memory, graph, "apple", k=20)
@@ -373,9 +373,9 @@ async def test_odd_texts_are_answered(database_url: str, words: bool) -> None:
         bare = await new_graph(memory, "bare", space=None)
         told = {f"odd{n}": text for n, text in enumerate(ODD_TEXTS)}
         for name in (graph, bare):
-            await memory.put_entities(name, [Entity(key, text=text) for key, text in told.items()])
-            await memory.put_entities(name, [Entity("plain", text="apple")])
-        await memory.embed_waiting(graph)
+            await memory.entities.put(name, [Entity(key, text=text) for key, text in told.items()])
+            await memory.entities.put(name, [Entity("plain", text="apple")])
+        await memory.embeddings.run(graph)
         for text in ODD_TEXTS:
             answer = await ask(memory, graph, text, k=50)
             assert len(answer.hits) == len(ODD_TEXTS) + 1  # Meaning ranks all.
@@ -440,22 +440,22 @@ async def test_vectors_of_another_dimension_or_of_no_direction_are_refused_namin
         assert str(len(vector)) in str(raised.value)
         assert str(DIMENSION) in str(raised.value)
         with pytest.raises(EmbeddingMismatch) as raised:
-            await memory.put_entities(library, [Entity("new", embedding=vector)])
+            await memory.entities.put(library, [Entity("new", embedding=vector)])
         assert raised.value.facts == {"given": len(vector), "expected": DIMENSION}
     for vector in ([0.0] * DIMENSION, [math.nan] * DIMENSION, [math.inf] * DIMENSION):
         with pytest.raises(EmbeddingMismatch):
             await ask(memory, library, vector=vector)
         with pytest.raises(EmbeddingMismatch):
-            await memory.put_entities(library, [Entity("new", embedding=vector)])
+            await memory.entities.put(library, [Entity("new", embedding=vector)])
     with pytest.raises(NotFound):
-        await memory.get_entity(library, "new")
+        await memory.entities.get(library, "new")
 
 
 async def test_vectors_of_any_length_are_taken_for_their_direction(memory: Memory, graph: str) -> None:
     base = stable_vector("x")
     scales = [1.0, 1e-30, 1e30, 1e-200, 1e200]
     for n, scale in enumerate(scales):
-        await memory.put_entities(graph, [Entity(f"k{n}", embedding=[scale * x for x in base])])
+        await memory.entities.put(graph, [Entity(f"k{n}", embedding=[scale * x for x in base])])
     for scale in scales:
         answer = await ask(memory, graph, vector=[scale * x for x in base])
         assert len(answer.hits) == len(scales)
@@ -464,38 +464,38 @@ async def test_vectors_of_any_length_are_taken_for_their_direction(memory: Memor
 
 async def test_a_graph_without_an_embedding_space_is_recalled_by_words(memory: Memory, graph: str) -> None:
     bare = await new_graph(memory, f"{graph}_bare", space=None)
-    await memory.put_entities(bare, [Entity("a", text="apple"), Entity("b", text="river")])
+    await memory.entities.put(bare, [Entity("a", text="apple"), Entity("b", text="river")])
     assert keys(await ask(memory, bare, "apple")) == ["a"]
-    assert (await memory.stats(bare)).waiting_for_vectors == 0
+    assert (await memory.graphs.stats(bare)).waiting_for_vectors == 0
     with pytest.raises(EmbeddingMismatch):
         await ask(memory, bare, vector=[1.0])
     with pytest.raises(EmbeddingMismatch):
-        await memory.put_entities(bare, [Entity("c", embedding=[1.0])])
-    assert await memory.embed_waiting(bare) == 0
+        await memory.entities.put(bare, [Entity("c", embedding=[1.0])])
+    assert await memory.embeddings.run(bare) == 0
     await assert_index_matches_labels(memory, bare)
 
 
 async def test_without_pg_textsearch_everything_is_answered(database_url: str) -> None:
     async with opened_memory(database_url, embedder=hashing(), words=False) as memory:
         graph = await new_graph(memory, "facts")
-        await memory.put_entities(graph, [Entity(f"k{n}", text=text) for n, text in enumerate(texts(60))])
-        await memory.put_episodes(graph, [Episode("the rockets were launched", "e", scope="u/1")])
-        await memory.embed_waiting(graph)
+        await memory.entities.put(graph, [Entity(f"k{n}", text=text) for n, text in enumerate(texts(60))])
+        await memory.episodes.put(graph, [Episode("the rockets were launched", "e", scope="u/1")])
+        await memory.embeddings.run(graph)
         assert keys(await ask(memory, graph, "launching rocket", scope="u/1"))[0] == "e"
         answer = await ask(memory, graph, "no7 winter")
         assert keys(answer)[0] == "k7"
         assert {hit.key for hit in answer.hits if "words" in hit.arms} >= {"k7"}
-        await memory.rebuild_index(graph)
+        await memory.index.rebuild(graph)
         assert keys(await ask(memory, graph, "no7 winter")) == keys(answer)
         await assert_index_matches_labels(memory, graph)
 
 
 async def test_while_a_large_load_has_set_the_text_index_aside_meaning_answers(memory: Memory, graph: str) -> None:
-    catalog: Any = memory.parts.graphs
+    catalog: Any = memory.ports.graphs
     if not catalog.words:
         pytest.skip("this Postgres has no pg_textsearch")
     told = texts(1100)
-    await memory.put_entities(graph, [Entity(f"k{n}", text=t, embedding=stable_vector(t)) for n, t in enumerate(told)])
+    await memory.entities.put(graph, [Entity(f"k{n}", text=t, embedding=stable_vector(t)) for n, t in enumerate(told)])
     await ask(memory, graph, "no7 winter")  # Which finds that the graph is large.
     schema = await index_schema(memory, graph)
     noted = "INSERT INTO kgmem.set_aside SELECT id, $1 || '.passage_words', 'SELECT 1' FROM kgmem.graph WHERE name = $2"
@@ -509,7 +509,7 @@ async def test_while_a_large_load_has_set_the_text_index_aside_meaning_answers(m
     assert (nothing.hits, nothing.suppressed) == ([], {"words_arm_off_index_is_being_built": 1})
     await query(memory, "DELETE FROM kgmem.set_aside WHERE name::text = $1 || '.passage_words'", schema)
     catalog.forget(graph)
-    await memory.rebuild_index(graph)
+    await memory.index.rebuild(graph)
     assert keys(await ask(memory, graph, "no7 winter"))[0] == "k7"
 
 
@@ -517,14 +517,14 @@ async def test_large_scopes_are_answered_through_their_indexes(memory: Memory, g
     told = texts(2300)
     for start in range(0, 2300, 1000):
         part = range(start, min(start + 1000, 2300))
-        await memory.put_entities(
+        await memory.entities.put(
             graph,
             [
                 Entity(f"k{n}", "Thing" if n % 100 else "Rare", text=told[n], embedding=stable_vector(told[n]))
                 for n in part
             ],
         )
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [Entity(f"own{n}", text=f"apple own{n}", embedding=stable_vector(f"own{n}"), scope="u/1") for n in range(5)],
     )
@@ -545,17 +545,17 @@ async def test_large_scopes_are_answered_through_their_indexes(memory: Memory, g
     both = await ask(memory, graph, "own3 no1999", scope="u/1", weights={"words": 1.0, "meaning": 0.1})
     assert set(keys(both)[:2]) == {"own3", "k1999"}
     assert not any(key.startswith("own") for key in keys(await ask(memory, graph, "own3 apple", k=100)))
-    await memory.put_entities(graph, [Entity("k3", text="now something else", embedding=stable_vector("else"))])
+    await memory.entities.put(graph, [Entity("k3", text="now something else", embedding=stable_vector("else"))])
     assert "k3" not in keys(await ask(memory, graph, "no3"))
     assert keys(await ask(memory, graph, "no3 something else"))[0] == "k3"
-    await memory.delete_entities(graph, ["k700"])
+    await memory.entities.delete(graph, ["k700"])
     assert "k700" not in keys(await ask(memory, graph, vector=vectors[700].tolist()))
 
 
 async def test_what_was_deleted_or_changed_is_found_no_more_by_what_it_said(memory: Memory, library: str) -> None:
-    await memory.put_entities(library, [Entity("k1", text="entirely new zebra")])
-    await memory.delete_entities(library, ["k2"])
-    await memory.delete_episodes(library, ["k61"])
+    await memory.entities.put(library, [Entity("k1", text="entirely new zebra")])
+    await memory.entities.delete(library, ["k2"])
+    await memory.episodes.delete(library, ["k61"])
     assert keys(await ask(memory, library, "zebra", kinds=["entity"]))[0] == "k1"
     for gone in ("k2", "k61"):
         assert gone not in keys(await ask(memory, library, "apple river stone", k=1000))
@@ -566,12 +566,12 @@ async def test_what_was_deleted_or_changed_is_found_no_more_by_what_it_said(memo
 
 async def test_relabelled_entities_are_found_as_before(memory: Memory, library: str) -> None:
     before = await ask(memory, library, "no5 apple")
-    await memory.put_relationships(library, [Relationship("K", "k5", "k6")])
-    await memory.put_entities(library, [Entity("k5", "Robot")])
+    await memory.relationships.put(library, [Relationship("K", "k5", "k6")])
+    await memory.entities.put(library, [Entity("k5", "Robot")])
     after = await ask(memory, library, "no5 apple")
     assert {hit.key: hit.score for hit in after.hits} == {hit.key: hit.score for hit in before.hits}
     assert keys(await ask(memory, library, "no5", labels=["Robot"])) == ["k5"]
-    assert (await memory.stats(library)).waiting_for_vectors == 0
+    assert (await memory.graphs.stats(library)).waiting_for_vectors == 0
 
 
 async def test_recall_in_one_of_many_scopes_is_recall_in_a_graph_that_holds_only_it(memory: Memory, graph: str) -> None:
@@ -579,11 +579,11 @@ async def test_recall_in_one_of_many_scopes_is_recall_in_a_graph_that_holds_only
     told = [f"{text} {WORDS[n // 300 % 12]} {WORDS[n // 600]}" for n, text in enumerate(texts(3000))]
     many = [Entity(f"k{n:04}", text=text, scope=f"user/{n % 300}") for n, text in enumerate(told)]
     for start in range(0, 3000, 1000):
-        await memory.put_entities(graph, many[start : start + 1000])
+        await memory.entities.put(graph, many[start : start + 1000])
     chosen = 41
-    await memory.put_entities(alone, [Entity(e.key, text=e.text) for e in many if e.scope == f"user/{chosen}"])
-    await memory.embed_waiting(graph)
-    await memory.embed_waiting(alone)
+    await memory.entities.put(alone, [Entity(e.key, text=e.text) for e in many if e.scope == f"user/{chosen}"])
+    await memory.embeddings.run(graph)
+    await memory.embeddings.run(alone)
     for question in ("apple river", "winter no341", "violin copper meadow", "the garden", "zebra"):
         for method in ("convex", "rrf"):
             one = await ask(memory, graph, question, scope=f"user/{chosen}", fusion=method)

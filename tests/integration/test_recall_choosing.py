@@ -16,8 +16,8 @@ TEXTS = [f"The eagle number {n} flies over the {'sea' if n % 2 else 'moon'} {'ag
 
 
 async def put(memory: Memory, graph: str, texts: list[str], start: int = 0) -> None:
-    await memory.put_entities(graph, [Entity(f"e{start + n:03}", "Bird", text=text) for n, text in enumerate(texts)])
-    await memory.embed_waiting(graph)
+    await memory.entities.put(graph, [Entity(f"e{start + n:03}", "Bird", text=text) for n, text in enumerate(texts)])
+    await memory.embeddings.run(graph)
 
 
 async def test_pages_give_every_hit_once_and_go_on_beside_writes(memory: Memory, graph: str) -> None:
@@ -65,7 +65,7 @@ async def test_a_budget_leaves_out_what_does_not_fit_and_says_so(memory: Memory,
 
 
 async def test_states_say_which_side_of_now_is_asked_for(memory: Memory, graph: str) -> None:
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [
             Entity("was", "Office", text="mayor", valid_to="1990"),
@@ -88,9 +88,9 @@ async def test_states_say_which_side_of_now_is_asked_for(memory: Memory, graph: 
 
 
 async def test_the_least_consensus_and_the_tier_hold_back_the_rest(memory: Memory, graph: str) -> None:
-    await memory.put_sources(graph, [Source("good", trust=0.9), Source("poor", trust=0.2)])
+    await memory.sources.put(graph, [Source("good", trust=0.9), Source("poor", trust=0.2)])
     stated = [Entity(key, "Note", text="weather", source=source) for key, source in [("g", "good"), ("p", "poor")]]
-    await memory.put_entities(graph, [*stated, Entity("n", "Note", text="weather")])
+    await memory.entities.put(graph, [*stated, Entity("n", "Note", text="weather")])
 
     async def asked(**parts: Any) -> tuple[set[str], dict[str, int]]:
         answer = await memory.recall(graph, Question(What(text="weather"), **parts))
@@ -124,14 +124,14 @@ async def test_an_unknown_recipe_is_refused(memory: Memory, graph: str) -> None:
 async def test_a_graph_has_a_recipe_for_questions_that_name_none(memory: Memory) -> None:
     graph = await new_graph(memory, "with_a_recipe", recipe="recent")
     born = {"old": "1900", "new": "2020"}
-    await memory.put_entities(graph, [Entity(key, text="a bridge", valid_from=year) for key, year in born.items()])
-    await memory.embed_waiting(graph)
+    await memory.entities.put(graph, [Entity(key, text="a bridge", valid_from=year) for key, year in born.items()])
+    await memory.embeddings.run(graph)
     asked = Question(What(text="bridge"))
 
     assert "recency" in (await memory.recall(graph, asked)).hits[0].arms
     assert "recency" not in (await memory.recall(graph, replace(asked, recipe="balanced"))).hits[0].arms
-    assert (await memory.update_graph(graph, recipe="exact_words")).recipe == "exact_words"
+    assert (await memory.graphs.update(graph, recipe="exact_words")).recipe == "exact_words"
     assert "recency" not in (await memory.recall(graph, asked)).hits[0].arms
-    assert (await memory.graph(graph)).recipe == "exact_words"
+    assert (await memory.graphs.get(graph)).recipe == "exact_words"
     with pytest.raises(InvalidInput, match="no recipe 'guess'"):
-        await memory.update_graph(graph, recipe="guess")
+        await memory.graphs.update(graph, recipe="guess")

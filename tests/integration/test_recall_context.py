@@ -18,7 +18,7 @@ def keys(answer: Answer) -> list[str]:
 async def tell(
     memory: Memory, graph: str, turns: list[tuple[str, str]], *, session: str = "s", scope: str = ""
 ) -> None:
-    await memory.put_episodes(graph, [Episode(text, key, session=session, scope=scope) for key, text in turns])
+    await memory.episodes.put(graph, [Episode(text, key, session=session, scope=scope) for key, text in turns])
 
 
 async def test_an_answer_is_found_by_the_question_before_it(memory: Memory, graph: str) -> None:

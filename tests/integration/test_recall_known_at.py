@@ -120,8 +120,8 @@ def _expected(replay: Replay, moment: str, year: str, scope: str) -> set[tuple[A
 
 async def test_before_anything_was_known_there_is_nothing_and_the_future_is_now(memory: Memory, graph: str) -> None:
     before = iso(now())
-    await memory.put_entities(graph, [Entity("a", "Thing", text="apple")])
-    await memory.embed_waiting(graph)
+    await memory.entities.put(graph, [Entity("a", "Thing", text="apple")])
+    await memory.embeddings.run(graph)
     question = Question(What(text="apple"))
 
     for moment in (before, "1500", "-0044"):
@@ -138,9 +138,9 @@ async def test_before_anything_was_known_there_is_nothing_and_the_future_is_now(
 async def test_an_earlier_version_tells_what_it_said_and_from_when_to_when_it_was_known(
     memory: Memory, graph: str
 ) -> None:
-    await memory.put_entities(graph, [Entity("a", "Thing", name="A", text="apple", properties={"n": 1})])
+    await memory.entities.put(graph, [Entity("a", "Thing", name="A", text="apple", properties={"n": 1})])
     moment = iso(now())
-    await memory.put_entities(graph, [Entity("a", "Place", text="pear", properties={"n": 2}, valid_from="1960")])
+    await memory.entities.put(graph, [Entity("a", "Place", text="pear", properties={"n": 2}, valid_from="1960")])
 
     (hit,) = (await memory.recall(graph, asked_of_then(Question(What(text="apple")), moment))).hits
     assert (hit.label, hit.name, hit.text, hit.properties, hit.valid_from) == ("Thing", "A", "apple", {"n": 1}, None)
@@ -149,10 +149,10 @@ async def test_an_earlier_version_tells_what_it_said_and_from_when_to_when_it_wa
 
 
 async def test_trust_is_that_of_then(memory: Memory, graph: str) -> None:
-    await memory.put_sources(graph, [Source("nasa", name="NASA", trust=0.9)])
-    await memory.put_entities(graph, [Entity("a", "Thing", text="apple", source="nasa")])
+    await memory.sources.put(graph, [Source("nasa", name="NASA", trust=0.9)])
+    await memory.entities.put(graph, [Entity("a", "Thing", text="apple", source="nasa")])
     moment = iso(now())
-    await memory.put_sources(graph, [Source("nasa", name="Nobody", trust=0.1)])
+    await memory.sources.put(graph, [Source("nasa", name="Nobody", trust=0.1)])
 
     (then,) = (await memory.recall(graph, asked_of_then(Question(What(text="apple")), moment))).hits
     (present,) = (await memory.recall(graph, Question(What(text="apple")))).hits
@@ -166,9 +166,9 @@ async def test_trust_is_that_of_then(memory: Memory, graph: str) -> None:
 async def test_a_key_that_was_deleted_and_came_again_is_two_things(memory: Memory, graph: str) -> None:
     moments = []
     for text in ("apple", "pear", "plum"):
-        await memory.put_entities(graph, [Entity("a", "Thing", text=text)])
+        await memory.entities.put(graph, [Entity("a", "Thing", text=text)])
         moments.append((iso(now()), [text]))
-        await memory.delete_entities(graph, ["a"])
+        await memory.entities.delete(graph, ["a"])
         moments.append((iso(now()), []))
     for moment, texts in moments:
         answer = await memory.recall(graph, asked_of_then(Question(What(labels=["Thing"])), moment))
@@ -177,10 +177,10 @@ async def test_a_key_that_was_deleted_and_came_again_is_two_things(memory: Memor
 
 async def test_what_came_later_weighs_no_words(memory: Memory, graph: str) -> None:
     texts = ["apple river", "apple stone", "river stone cloud", "winter"]
-    await memory.put_episodes(graph, [Episode(text, f"e{n}") for n, text in enumerate(texts)])
+    await memory.episodes.put(graph, [Episode(text, f"e{n}") for n, text in enumerate(texts)])
     question = Question(What(text="apple river"), weights={"meaning": 0})
     given_then, moment = told(await memory.recall(graph, question)), iso(now())
-    await memory.put_episodes(graph, [Episode(f"apple apple no{n}", f"late{n}") for n in range(50)])
+    await memory.episodes.put(graph, [Episode(f"apple apple no{n}", f"late{n}") for n in range(50)])
 
     assert told(await memory.recall(graph, asked_of_then(question, moment))) == given_then
     assert told(await memory.recall(graph, question)) != given_then
@@ -189,15 +189,15 @@ async def test_what_came_later_weighs_no_words(memory: Memory, graph: str) -> No
 async def test_what_other_clients_overwrite_is_found_by_what_the_index_knew(
     shared_database_url: str, memory: Memory, graph: str
 ) -> None:
-    await memory.put_entities(graph, [Entity("a", "Thing", text="apple", valid_from="1960"), Entity("b", "Thing")])
-    await memory.embed_waiting(graph)
+    await memory.entities.put(graph, [Entity("a", "Thing", text="apple", valid_from="1960"), Entity("b", "Thing")])
+    await memory.embeddings.run(graph)
     moment = iso(now())
     question = asked_of_then(Question(What(text="apple")), moment)
     async with other_client(shared_database_url) as client:
         await cypher(client, graph, "MATCH (n:Thing {key: 'a'}) SET n.text = 'secret pear', n.valid_from = '1999'")
         for absorbed in (False, True):
             if absorbed:
-                await memory.absorb_foreign_writes(graph)
+                await memory.index.sync(graph)
             (hit,) = [hit for hit in (await memory.recall(graph, question)).hits if hit.key == "a"]
             assert (hit.text, hit.valid_from) == ("a\napple", "1960-01-01T00:00:00Z")
             assert hit.provenance[0]["properties"] == "lost"
@@ -208,12 +208,12 @@ async def test_what_other_clients_overwrite_is_found_by_what_the_index_knew(
 async def test_a_write_over_what_another_client_wrote_tells_nothing_of_it_as_of_before(
     shared_database_url: str, memory: Memory, graph: str
 ) -> None:
-    await memory.put_entities(graph, [Entity("a", "Thing", text="apple")])
+    await memory.entities.put(graph, [Entity("a", "Thing", text="apple")])
     moment = iso(now())
     async with other_client(shared_database_url) as client:
         await cypher(client, graph, "MATCH (n:Thing {key: 'a'}) SET n.secret = 'pear'")
-    await memory.put_entities(graph, [Entity("a", "Thing", text="plum")])
-    await memory.absorb_foreign_writes(graph)
+    await memory.entities.put(graph, [Entity("a", "Thing", text="plum")])
+    await memory.index.sync(graph)
 
     (hit,) = (await memory.recall(graph, asked_of_then(Question(What(text="apple")), moment))).hits
     assert "secret" not in hit.properties
@@ -223,20 +223,20 @@ async def test_a_write_over_what_another_client_wrote_tells_nothing_of_it_as_of_
 async def test_a_given_vector_that_changed_ranks_as_it_did(memory: Memory, graph: str) -> None:
     one, other = stable_vector("one"), stable_vector("other")
     put = [Entity("a", "Thing", text="apple", embedding=one), Entity("b", "Thing", text="apple", embedding=other)]
-    await memory.put_entities(graph, put)
+    await memory.entities.put(graph, put)
     question = Question(What(vector=one))
     given_then, moment = told(await memory.recall(graph, question)), iso(now())
-    await memory.put_entities(graph, [Entity("a", embedding=other), Entity("b", embedding=one)])
+    await memory.entities.put(graph, [Entity("a", embedding=other), Entity("b", embedding=one)])
 
     assert told(await memory.recall(graph, asked_of_then(question, moment))) == given_then
     assert (await memory.recall(graph, question)).hits[0].key == "b"
 
 
 async def test_a_version_whose_vector_came_too_late_is_found_by_words(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("a", "Thing", text="apple")])
+    await memory.entities.put(graph, [Entity("a", "Thing", text="apple")])
     moment = iso(now())
-    await memory.put_entities(graph, [Entity("a", "Thing", text="pear")])
-    await memory.embed_waiting(graph)
+    await memory.entities.put(graph, [Entity("a", "Thing", text="pear")])
+    await memory.embeddings.run(graph)
 
     (hit,) = (await memory.recall(graph, asked_of_then(Question(What(text="apple")), moment))).hits
     assert (hit.text, set(hit.arms)) == ("apple", {"words"})
@@ -244,26 +244,26 @@ async def test_a_version_whose_vector_came_too_late_is_found_by_words(memory: Me
 
 async def test_after_another_embedding_space_words_find_earlier_texts(shared_database_url: str, graph: str) -> None:
     async with opened_memory(shared_database_url, embedder=hashing()) as memory:
-        await memory.put_entities(graph, [Entity("a", "Thing", text="apple"), Entity("b", "Thing", text="apple pie")])
-        await memory.embed_waiting(graph)
+        await memory.entities.put(graph, [Entity("a", "Thing", text="apple"), Entity("b", "Thing", text="apple pie")])
+        await memory.embeddings.run(graph)
         moment = iso(now())
-        await memory.put_entities(graph, [Entity("a", "Thing", text="pear")])
-        await memory.embed_waiting(graph)
+        await memory.entities.put(graph, [Entity("a", "Thing", text="pear")])
+        await memory.embeddings.run(graph)
     async with opened_memory(shared_database_url, embedder=hashing(name="other")) as memory:
-        await memory.reembed(graph)
+        await memory.embeddings.reembed(graph)
         answer = await memory.recall(graph, asked_of_then(Question(What(text="apple")), moment))
     assert {hit.key: set(hit.arms) for hit in answer.hits} == {"a": {"words"}, "b": {"meaning", "words"}}
 
 
 async def test_edges_and_their_ends_are_seen_as_they_were(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(key, "Thing") for key in "abc"])
-    await memory.put_relationships(graph, [Relationship("knows", "a", "b", key="r", strength=0.5)])
+    await memory.entities.put(graph, [Entity(key, "Thing") for key in "abc"])
+    await memory.relationships.put(graph, [Relationship("knows", "a", "b", key="r", strength=0.5)])
     moments = [iso(now())]
-    await memory.put_relationships(graph, [Relationship("knows", "a", "c", key="r", strength=0.9)])
+    await memory.relationships.put(graph, [Relationship("knows", "a", "c", key="r", strength=0.9)])
     moments.append(iso(now()))
-    await memory.put_entities(graph, [Entity("c", "Place")])
+    await memory.entities.put(graph, [Entity("c", "Place")])
     moments.append(iso(now()))
-    await memory.delete_entities(graph, ["a"])
+    await memory.entities.delete(graph, ["a"])
     moments.append(iso(now()))
 
     then = f"{await index_schema(memory, graph)}_then"
@@ -283,10 +283,10 @@ async def test_edges_and_their_ends_are_seen_as_they_were(memory: Memory, graph:
 
 
 async def test_no_scope_is_seen_as_of_then_that_is_not_seen_now(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(key, "Thing", text="apple", scope="user/1") for key in KEYS])
-    await memory.embed_waiting(graph)
+    await memory.entities.put(graph, [Entity(key, "Thing", text="apple", scope="user/1") for key in KEYS])
+    await memory.embeddings.run(graph)
     moment = iso(now())
-    await memory.delete_entities(graph, list(KEYS), scope="user/1")
+    await memory.entities.delete(graph, list(KEYS), scope="user/1")
     for scope, count in (("", 0), ("user/2", 0), ("user/1", 4), ("user/1/agent", 4)):
         question = asked_of_then(Question(What(text="apple"), scope=scope), moment)
         answer = await memory.recall(graph, question)
@@ -298,13 +298,13 @@ async def test_a_large_scope_is_answered_exactly_as_of_then(database_url: str, w
     async with opened_memory(database_url, words=words) as memory:
         graph = await new_graph(memory, "facts")
         texts = [f"{'apple ' * (n % 4)}river no{n}" for n in range(1200)]
-        await memory.put_entities(graph, [Entity(f"k{n}", "Thing", text=text) for n, text in enumerate(texts)])
+        await memory.entities.put(graph, [Entity(f"k{n}", "Thing", text=text) for n, text in enumerate(texts)])
         moment = iso(now())
         question = Question(What(text="apple no7"), k=50)
         first = await memory.recall(graph, asked_of_then(question, moment))
-        await memory.put_entities(graph, [Entity(f"k{n}", text="apple no7") for n in range(0, 600, 2)])
-        await memory.put_entities(graph, [Entity(f"late{n}", "Thing", text="apple apple") for n in range(300)])
-        await memory.delete_entities(graph, [f"k{n}" for n in range(1, 600, 2)])
+        await memory.entities.put(graph, [Entity(f"k{n}", text="apple no7") for n in range(0, 600, 2)])
+        await memory.entities.put(graph, [Entity(f"late{n}", "Thing", text="apple apple") for n in range(300)])
+        await memory.entities.delete(graph, [f"k{n}" for n in range(1, 600, 2)])
         again = await memory.recall(graph, asked_of_then(question, moment))
 
         assert len(first.hits) == 50
@@ -315,12 +315,12 @@ async def test_a_large_scope_is_answered_exactly_as_of_then(database_url: str, w
 async def test_causes_places_and_links_are_those_of_then(memory: Memory, graph: str) -> None:
     near, far = parse_place([0.0, 0.0]), parse_place([90.0, 0.0])
     put = [Entity("a", "Thing", place=near), Entity("b", "Thing", place=far), Entity("c", "Thing", place=far)]
-    await memory.put_entities(graph, put)
-    await memory.put_relationships(graph, [Relationship("CAUSES", "a", "b", key="r", strength=0.9)])
+    await memory.entities.put(graph, put)
+    await memory.relationships.put(graph, [Relationship("CAUSES", "a", "b", key="r", strength=0.9)])
     moment = iso(now())
-    await memory.put_relationships(graph, [Relationship("CAUSES", "a", "c", key="r", strength=0.5)])
-    await memory.put_relationships(graph, [Relationship("CAUSES", "c", "b", strength=0.5)])
-    await memory.put_entities(graph, [Entity("a", place=far), Entity("c", place=near)])
+    await memory.relationships.put(graph, [Relationship("CAUSES", "a", "c", key="r", strength=0.5)])
+    await memory.relationships.put(graph, [Relationship("CAUSES", "c", "b", strength=0.5)])
+    await memory.entities.put(graph, [Entity("a", place=far), Entity("c", place=near)])
 
     for question, then, present in (
         (Question(why=Why(effects_of=["a"])), {"b"}, {"b", "c"}),
@@ -333,15 +333,15 @@ async def test_causes_places_and_links_are_those_of_then(memory: Memory, graph: 
 
 
 async def test_an_import_that_was_taken_back_out_is_still_known_as_of_between(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("a", "Thing", text="apple")])
+    await memory.entities.put(graph, [Entity("a", "Thing", text="apple")])
     told = [
         {"type": "entity", "key": key, "label": "Thing", "text": text} for key, text in (("a", "pear"), ("b", "plum"))
     ]
     moments = [iso(now())]
-    done = await memory.import_files(graph, [lines(*told)])
+    done = await memory.imports.run(graph, [lines(*told)])
     moments.append(iso(now()))
     assert done.id is not None
-    await memory.undo_import(graph, done.id)
+    await memory.imports.undo(graph, done.id)
     moments.append(iso(now()))
     seen = []
     for moment in moments:

@@ -25,10 +25,10 @@ edges = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from
 
 async def graph_of(memory: Memory, links: list[tuple[int, int, str]]) -> str:
     graph = await new_graph(memory, f"links_{next(NAMES)}")
-    await memory.put_entities(graph, [Entity(f"n{n}", "Node") for n in range(10)])
+    await memory.entities.put(graph, [Entity(f"n{n}", "Node") for n in range(10)])
     stated = {(one, other, kind): Relationship(kind, f"n{one}", f"n{other}") for one, other, kind in links}
     if stated:
-        await memory.put_relationships(graph, list(stated.values()))
+        await memory.relationships.put(graph, list(stated.values()))
     return graph
 
 
@@ -62,8 +62,8 @@ async def test_hops_are_those_of_a_breadth_first_search(
 
 
 async def test_hops_filter_what_words_find(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(key, "Airport", text="an airport") for key in "abcd"])
-    await memory.put_relationships(graph, [Relationship("ROUTE", "a", "b"), Relationship("ROUTE", "b", "c")])
+    await memory.entities.put(graph, [Entity(key, "Airport", text="an airport") for key in "abcd"])
+    await memory.relationships.put(graph, [Relationship("ROUTE", "a", "b"), Relationship("ROUTE", "b", "c")])
     near = Question(What(text="airport"), graph=Links(hops=Hops(("a",), 1)))
     assert set(keys(await memory.recall(graph, near))) == {"a", "b"}
     ranked = Question(What(text="airport"), graph=Links(hops=Hops(("a",), 1)), modes={"graph": "should"})
@@ -73,9 +73,9 @@ async def test_hops_filter_what_words_find(memory: Memory, graph: str) -> None:
 
 
 async def test_hops_go_over_what_is_valid_and_seen(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(key, "Node") for key in "abc"])
-    await memory.put_entities(graph, [Entity("a", "Node", scope="u/1"), Entity("mine", "Node", scope="u/1")])
-    await memory.put_relationships(
+    await memory.entities.put(graph, [Entity(key, "Node") for key in "abc"])
+    await memory.entities.put(graph, [Entity("a", "Node", scope="u/1"), Entity("mine", "Node", scope="u/1")])
+    await memory.relationships.put(
         graph,
         [
             Relationship("LINK", "a", "b", valid_to="1970"),
@@ -94,8 +94,8 @@ async def test_hops_go_over_what_is_valid_and_seen(memory: Memory, graph: str) -
 
 
 async def test_unknown_starts_are_named(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("a", "Node")])
-    await memory.put_entities(graph, [Entity("b", "Node", scope="u/1")])
+    await memory.entities.put(graph, [Entity("a", "Node")])
+    await memory.entities.put(graph, [Entity("b", "Node", scope="u/1")])
     for links in (Links(hops=Hops(("a", "b"), 1)), Links(hops=Hops(("nobody",), 1))):
         with pytest.raises(NotFound, match=r"graph\.hops\.from"):
             await memory.recall(graph, Question(graph=links))
@@ -106,10 +106,10 @@ async def test_unknown_starts_are_named(memory: Memory, graph: str) -> None:
 
 
 async def test_a_walk_finds_what_no_word_of_the_question_is_in(memory: Memory, graph: str) -> None:
-    await memory.put_entities(
+    await memory.entities.put(
         graph, [Entity(key, "Person", name=name) for key, name in [("ann", "Ann Ryder"), ("bo", "Bo Lindqvist")]]
     )
-    await memory.put_episodes(
+    await memory.episodes.put(
         graph,
         [
             Episode("Ann Ryder married Bo Lindqvist.", "e1", mentions=["ann", "bo"]),
@@ -117,7 +117,7 @@ async def test_a_walk_finds_what_no_word_of_the_question_is_in(memory: Memory, g
             *(Episode(f"The husband of somebody else was born in village {n}.", f"x{n}") for n in range(30)),
         ],
     )
-    await memory.embed_waiting(graph)
+    await memory.embeddings.run(graph)
     asked = What(text="Where was the husband of Ann Ryder born?", kinds=["episode"])
     plain = await memory.recall(graph, Question(asked, k=40, weights={"meaning": 0}))
     walked = await memory.recall(graph, Question(asked, k=40, weights={"meaning": 0}, graph=Links(walk=True)))
@@ -127,8 +127,8 @@ async def test_a_walk_finds_what_no_word_of_the_question_is_in(memory: Memory, g
 
 
 async def test_a_walk_from_named_entities_needs_no_text(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(key, "Node") for key in "abcde"])
-    await memory.put_relationships(
+    await memory.entities.put(graph, [Entity(key, "Node") for key in "abcde"])
+    await memory.relationships.put(
         graph, [Relationship("LINK", "a", "b"), Relationship("LINK", "b", "c"), Relationship("LINK", "d", "e")]
     )
     question = Question(What(start=["a"]), graph=Links(walk=True))
@@ -139,10 +139,10 @@ async def test_a_walk_from_named_entities_needs_no_text(memory: Memory, graph: s
 
 
 async def test_a_walk_keeps_to_filters_scopes_and_times(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(key, "Node") for key in "abc"])
-    await memory.put_entities(graph, [Entity("over", "Node", valid_to="1950"), Entity("other", "Other")])
-    await memory.put_entities(graph, [Entity("mine", "Node", scope="u/1")])
-    await memory.put_relationships(
+    await memory.entities.put(graph, [Entity(key, "Node") for key in "abc"])
+    await memory.entities.put(graph, [Entity("over", "Node", valid_to="1950"), Entity("other", "Other")])
+    await memory.entities.put(graph, [Entity("mine", "Node", scope="u/1")])
+    await memory.relationships.put(
         graph,
         [
             Relationship("LINK", "a", "b"),
@@ -159,8 +159,8 @@ async def test_a_walk_keeps_to_filters_scopes_and_times(memory: Memory, graph: s
 
 
 async def test_a_hub_holds_no_walk_up(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("hub", "Hub"), *(Entity(f"n{n:04}", "Node") for n in range(3000))])
-    await memory.put_relationships(graph, [Relationship("LINK", f"n{n:04}", "hub") for n in range(3000)])
+    await memory.entities.put(graph, [Entity("hub", "Hub"), *(Entity(f"n{n:04}", "Node") for n in range(3000))])
+    await memory.relationships.put(graph, [Relationship("LINK", f"n{n:04}", "hub") for n in range(3000)])
     question = Question(What(start=["n0005"]), graph=Links(walk=True), k=50)
     first = await memory.recall(graph, question)
     assert set(keys(first)[:2]) == {"n0005", "hub"}

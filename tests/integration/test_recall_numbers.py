@@ -56,12 +56,12 @@ async def test_what_names_only_a_sibling_is_hardly_among_the_first(database_url:
     sample = read_sample(resource("sample") / "apollo", resource("graph_schema") / "apollo.toml")
     found: dict[str, list[Hit]] = {}
     async with opened_memory(database_url, embedder=make_embedder("minilm")) as memory:
-        await memory.create_graph("apollo", schema=sample.schema)
-        await memory.put_sources("apollo", sample.sources)
-        await memory.put_entities("apollo", sample.entities)
-        await memory.put_relationships("apollo", sample.relationships)
-        await memory.put_episodes("apollo", sample.episodes)
-        await memory.embed_waiting("apollo")
+        await memory.graphs.create("apollo", schema=sample.schema)
+        await memory.sources.put("apollo", sample.sources)
+        await memory.entities.put("apollo", sample.entities)
+        await memory.relationships.put("apollo", sample.relationships)
+        await memory.episodes.put("apollo", sample.episodes)
+        await memory.embeddings.run("apollo")
         for text in ASKED:
             found[text] = list((await memory.recall("apollo", Question(What(text=text), k=5))).hits)
     siblings = {

@@ -22,7 +22,7 @@ _SCHEMA = {"kinds": {"RESIDES_AT": {"functional": True}, "VISITED": {}}}
 async def people(memory: Memory) -> str:
     graph = await new_graph(memory, f"past_{secrets.token_hex(6)}", schema=_SCHEMA)
     named = [Entity(key, "Place", key.title()) for key in PLACES]
-    await memory.put_entities(graph, [Entity("ada", "Person", "Ada"), *named])
+    await memory.entities.put(graph, [Entity("ada", "Person", "Ada"), *named])
     return graph
 
 
@@ -44,7 +44,7 @@ def told(answer: Answer) -> dict[str, str | None]:
 
 async def test_what_merely_ended_is_an_answer_with_its_dates(memory: Memory) -> None:
     graph = await people(memory)
-    await memory.put_relationships(graph, [resides("berlin", "2015", "2020")])
+    await memory.relationships.put(graph, [resides("berlin", "2015", "2020")])
 
     (hit,) = (await ask(memory, graph, "where does Ada reside")).hits
 
@@ -54,7 +54,7 @@ async def test_what_merely_ended_is_an_answer_with_its_dates(memory: Memory) -> 
 async def test_what_a_later_statement_of_a_one_valued_kind_replaced_is_held_back(memory: Memory) -> None:
     graph = await people(memory)
     stays = [resides("berlin", "2010", "2015"), resides("paris", "2015", "2020"), resides("rome", "2020")]
-    await memory.put_relationships(graph, stays)
+    await memory.relationships.put(graph, stays)
 
     answer = await ask(memory, graph, "where does Ada reside")
 
@@ -68,7 +68,7 @@ async def test_what_a_later_statement_of_a_one_valued_kind_replaced_is_held_back
 
 async def test_the_last_of_a_line_that_ended_is_past(memory: Memory) -> None:
     graph = await people(memory)
-    await memory.put_relationships(graph, [resides("berlin", "2010", "2015"), resides("paris", "2015", "2020")])
+    await memory.relationships.put(graph, [resides("berlin", "2010", "2015"), resides("paris", "2015", "2020")])
 
     assert told(await ask(memory, graph, "reside")) == {"home-paris": "past"}
 
@@ -79,7 +79,7 @@ async def test_only_kinds_of_one_value_are_replaced(memory: Memory) -> None:
         Relationship("VISITED", "ada", place, text=f"Ada visited {place}.", valid_from=start, valid_to=end)
         for place, start, end in (("berlin", "2010", "2011"), ("paris", "2012", "2013"))
     ]
-    await memory.put_relationships(graph, visits)
+    await memory.relationships.put(graph, visits)
 
     answer = await ask(memory, graph, "visited")
 
@@ -89,7 +89,7 @@ async def test_only_kinds_of_one_value_are_replaced(memory: Memory) -> None:
 async def test_what_returns_or_is_yet_to_come_replaces_nothing(memory: Memory) -> None:
     graph = await people(memory)
     again = Relationship("RESIDES_AT", "ada", "berlin", "again", {}, "Ada resides at Berlin again.", "2018")
-    await memory.put_relationships(graph, [resides("berlin", "2010", "2015"), again, resides("paris", "2999")])
+    await memory.relationships.put(graph, [resides("berlin", "2010", "2015"), again, resides("paris", "2999")])
 
     answer = await ask(memory, graph, "reside")
 
@@ -100,7 +100,7 @@ async def test_what_returns_or_is_yet_to_come_replaces_nothing(memory: Memory) -
 async def test_a_later_statement_counts_where_it_is_seen(memory: Memory) -> None:
     graph = await people(memory)
     own = resides("rome", "2020", scope="user/1")
-    await memory.put_relationships(graph, [resides("berlin", "2010", "2015"), own])
+    await memory.relationships.put(graph, [resides("berlin", "2010", "2015"), own])
 
     assert told(await ask(memory, graph, "reside")) == {"home-berlin": "past"}
     assert told(await ask(memory, graph, "reside", scope="user/2")) == {"home-berlin": "past"}
@@ -109,11 +109,11 @@ async def test_a_later_statement_counts_where_it_is_seen(memory: Memory) -> None
 
 async def test_as_known_before_the_later_statement_nothing_was_replaced(memory: Memory) -> None:
     graph = await people(memory)
-    await memory.put_relationships(graph, [resides("berlin", "2010")])
+    await memory.relationships.put(graph, [resides("berlin", "2010")])
     open_ = iso(now())
-    await memory.put_relationships(graph, [resides("berlin", "2010", "2015")])
+    await memory.relationships.put(graph, [resides("berlin", "2010", "2015")])
     closed = iso(now())
-    await memory.put_relationships(graph, [resides("rome", "2015")])
+    await memory.relationships.put(graph, [resides("rome", "2015")])
 
     assert told(await ask(memory, graph, "reside", known_at=open_)) == {"home-berlin": "current"}
     assert told(await ask(memory, graph, "reside", known_at=closed)) == {"home-berlin": "past"}
@@ -122,14 +122,14 @@ async def test_as_known_before_the_later_statement_nothing_was_replaced(memory: 
 
 
 async def test_entities_that_ended_are_past_and_texts_have_no_state(memory: Memory, graph: str) -> None:
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [
             Entity("guild", "Organization", "Weavers", valid_to="1798"),
             Entity("fair", "Event", "Weavers", valid_to="1700"),
         ],
     )
-    await memory.put_episodes(graph, [Episode("The weavers met.", "e", occurred_at="1650")])
+    await memory.episodes.put(graph, [Episode("The weavers met.", "e", occurred_at="1650")])
 
     answer = await memory.recall(graph, Question(What(text="weavers")))
 
@@ -141,9 +141,9 @@ async def test_entities_that_ended_are_past_and_texts_have_no_state(memory: Memo
 async def test_who_commanded_apollo_11_is_answered(memory: Memory) -> None:
     sample = read_sample(resource("sample") / "apollo", resource("graph_schema") / "apollo.toml")
     graph = await new_graph(memory, f"apollo_{secrets.token_hex(6)}", schema=sample.schema)
-    await memory.put_sources(graph, sample.sources)
-    await memory.put_entities(graph, sample.entities)
-    await memory.put_relationships(graph, sample.relationships)
+    await memory.sources.put(graph, sample.sources)
+    await memory.entities.put(graph, sample.entities)
+    await memory.relationships.put(graph, sample.relationships)
 
     answer = await memory.recall(graph, Question(What(text="Who commanded Apollo 11?"), k=5))
 

@@ -28,7 +28,7 @@ async def found(memory: Memory, graph: str, properties: dict[str, Any], **what: 
 async def towns(request: pytest.FixtureRequest, memory: Memory, graph: str) -> str:
     """A graph of things with properties of all types."""
     if request.param:
-        await memory.update_graph(graph, schema=SCHEMA)
+        await memory.graphs.update(graph, schema=SCHEMA)
     told: list[dict[str, Any]] = [
         {"size": 5, "code": "x1", "tags": ["red", 1], "open": True, "founded": "1969-07-20"},
         {"size": 7.5, "code": "x2", "tags": [], "open": False, "founded": "1970"},
@@ -37,8 +37,8 @@ async def towns(request: pytest.FixtureRequest, memory: Memory, graph: str) -> s
         {"size": [5], "labels": 3},
     ]
     entities = [Entity(key, "Town", f"Name {key}", told[n]) for n, key in enumerate("abcde")]
-    await memory.put_entities(graph, [*entities, Entity("f", "Rock", properties={"size": 5}, labels=["Town"])])
-    await memory.put_episodes(graph, [Episode("said", "g", "1969", speaker="Neil", properties={"size": 5})])
+    await memory.entities.put(graph, [*entities, Entity("f", "Rock", properties={"size": 5}, labels=["Town"])])
+    await memory.episodes.put(graph, [Episode("said", "g", "1969", speaker="Neil", properties={"size": 5})])
     return graph
 
 
@@ -98,14 +98,14 @@ async def test_predicates_hold_for_labels_that_another_process_made(
 ) -> None:
     async with other_client(shared_database_url) as client:
         await cypher(client, towns, "CREATE (:Hamlet {key: 'h', size: 5})")
-    await memory.absorb_foreign_writes(towns)
+    await memory.index.sync(towns)
     assert await found(memory, towns, {"size": 5}) == "afgh"
 
 
 async def test_predicates_filter_what_words_and_vectors_find(memory: Memory, graph: str) -> None:
     entities = [Entity(f"k{n:04}", "Thing", text="apple", properties={"n": n}) for n in range(1200)]
-    await memory.put_entities(graph, entities)
-    await memory.embed_waiting(graph)
+    await memory.entities.put(graph, entities)
+    await memory.embeddings.run(graph)
     for _ in range(2):  # The second time it is known that the scope is large.
         answer = await memory.recall(graph, Question(What("apple", properties={"n": {"gte": 1195}}), k=20))
         assert sorted(hit.key for hit in answer.hits) == [f"k{n}" for n in range(1195, 1200)]
@@ -139,16 +139,16 @@ async def test_what_is_no_predicate_is_refused_by_name(
 
 
 async def test_properties_count_as_they_were_known(memory: Memory, graph: str) -> None:
-    await memory.update_graph(graph, schema=SCHEMA)
-    await memory.put_entities(graph, [Entity(key, "Town", properties={"size": 5, "n": 1}) for key in "abcd"])
-    await memory.put_entities(graph, [Entity("old", "Town", properties={"size": 1})])
+    await memory.graphs.update(graph, schema=SCHEMA)
+    await memory.entities.put(graph, [Entity(key, "Town", properties={"size": 5, "n": 1}) for key in "abcd"])
+    await memory.entities.put(graph, [Entity("old", "Town", properties={"size": 1})])
     facts = [Relationship("KNOWS", "a", end, text="a knows", properties={"since": 1960}) for end in "bc"]
-    await memory.put_relationships(graph, facts)
+    await memory.relationships.put(graph, facts)
     then = iso(now())
-    await memory.put_entities(graph, [Entity("b", "Town", properties={"size": 7}), Entity("c", "Rock")])
-    await memory.put_relationships(graph, [Relationship("KNOWS", "a", "b", properties={"since": 1970})])
-    await memory.delete_entities(graph, ["d"])
-    await memory.put_entities(graph, [Entity("e", "Town", properties={"size": 5})])
+    await memory.entities.put(graph, [Entity("b", "Town", properties={"size": 7}), Entity("c", "Rock")])
+    await memory.relationships.put(graph, [Relationship("KNOWS", "a", "b", properties={"since": 1970})])
+    await memory.entities.delete(graph, ["d"])
+    await memory.entities.put(graph, [Entity("e", "Town", properties={"size": 5})])
 
     async def of(properties: dict[str, Any], known_at: str | None, **what: Any) -> list[str]:
         asked = Question(What(properties=properties, **what), When(known_at=known_at), k=100)

@@ -39,7 +39,7 @@ RIGHT = [key for key in TEXTS if key not in (*SIBLINGS, "far")]
 async def missions(memory: Memory, graph: str) -> str:
     """A graph whose vectors put the siblings first."""
     entities = [Entity(key, "Event", text=text, embedding=_near(share)) for key, (text, share) in TEXTS.items()]
-    await memory.put_entities(graph, entities)
+    await memory.entities.put(graph, entities)
     return graph
 
 
@@ -64,7 +64,7 @@ async def test_who_asks_for_two_finds_both_and_who_asks_for_a_roman_number_only_
     assert asked[:2] == ["landing-14", "both"]
     assert set(asked[-2:]) == {"landing-12", "far"}
     assert await _keys(memory, missions, "What was the Saturn V?") == list(TEXTS)
-    await memory.put_entities(missions, [Entity("ib", "Event", text="Saturn IB", embedding=_near(1.0))])
+    await memory.entities.put(missions, [Entity("ib", "Event", text="Saturn IB", embedding=_near(1.0))])
     of_the_five = await _keys(memory, missions, "What was the Saturn V?")
     assert [key for key in of_the_five if key != "ib"] == list(TEXTS)
     assert "ib" in of_the_five[-2:]
@@ -72,10 +72,10 @@ async def test_who_asks_for_two_finds_both_and_who_asks_for_a_roman_number_only_
 
 async def test_filters_and_earlier_times_leave_the_order_right(memory: Memory, missions: str) -> None:
     question = "Why did Apollo 13 not land?"
-    before = (await memory.get_entity(missions, "burst")).known_from
+    before = (await memory.entities.get(missions, "burst")).known_from
     assert before is not None
     for key in SIBLINGS:  # From now on they name what the question names.
-        await memory.put_entities(
+        await memory.entities.put(
             missions, [Entity(key, text=f"{TEXTS[key][0]}, unlike Apollo 13", embedding=_near(0.99))]
         )
     assert (await _keys(memory, missions, question))[0] in SIBLINGS
@@ -91,11 +91,11 @@ async def test_facts_and_episodes_are_read_for_it_too_and_long_texts_are_not(
     memory: Memory, graph: str, kind: HitKind
 ) -> None:
     said = {"long": "Apollo 14 landed. " * 2000, "thirteen": "Apollo 13 came home.", "fourteen": "Apollo 14 landed."}
-    await memory.put_entities(graph, [Entity("a", "Event"), Entity("b", "Event")])
+    await memory.entities.put(graph, [Entity("a", "Event"), Entity("b", "Event")])
     facts = [Relationship("RELATED_TO", "a", "b", key, text=text) for key, text in said.items() if key != "long"]
-    await memory.put_relationships(graph, facts)
-    await memory.put_episodes(graph, [Episode(text, key=key) for key, text in said.items()])
-    await memory.embed_waiting(graph)
+    await memory.relationships.put(graph, facts)
+    await memory.episodes.put(graph, [Episode(text, key=key) for key, text in said.items()])
+    await memory.embeddings.run(graph)
     answer = await memory.recall(graph, Question(What(text="Apollo 13 landed", kinds=[kind]), weights={"words": 0}))
     found = [hit.key for hit in answer.hits]
     assert found.index("thirteen") < found.index("fourteen")

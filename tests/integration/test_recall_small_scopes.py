@@ -89,8 +89,8 @@ async def test_words_of_a_small_scope_are_weighed_exactly_with_lexemes_and_witho
     memory: Memory, graph: str, scope: str
 ) -> None:
     told = texts(30, 1)
-    await memory.put_entities(graph, [Entity(f"k{n}", text=text, scope=scope) for n, text in enumerate(told)])
-    await memory.put_entities(graph, [Entity(f"o{n}", text=text, scope="u/2") for n, text in enumerate(texts(30, 2))])
+    await memory.entities.put(graph, [Entity(f"k{n}", text=text, scope=scope) for n, text in enumerate(told)])
+    await memory.entities.put(graph, [Entity(f"o{n}", text=text, scope="u/2") for n, text in enumerate(texts(30, 2))])
     schema, stored = await index_schema(memory, graph), []
     for _ in range(2):
         sql = f"SELECT i.key, p.body FROM {schema}.item i JOIN {schema}.passage p ON p.item = i.id WHERE i.key ~ '^k'"
@@ -105,19 +105,19 @@ async def test_words_of_a_small_scope_are_weighed_exactly_with_lexemes_and_witho
         stored.append((await query(memory, f"SELECT count(*) FROM {schema}.lexeme"))[0][0])
         # Texts change, and go; few of them, so that what is missing is parsed.
         told[:3] = texts(3, 3)
-        await memory.put_entities(graph, [Entity(f"k{n}", text=told[n], scope=scope) for n in range(3)])
-        await memory.delete_entities(graph, [f"k{len(told) - 1}"], scope=scope)
+        await memory.entities.put(graph, [Entity(f"k{n}", text=told[n], scope=scope) for n in range(3)])
+        await memory.entities.delete(graph, [f"k{len(told) - 1}"], scope=scope)
         told.pop()
     assert stored == [30, 26]
 
 
 async def test_lexemes_go_with_their_passages(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(f"k{n}", text=text, scope="u/1") for n, text in enumerate(texts(20, 1))])
+    await memory.entities.put(graph, [Entity(f"k{n}", text=text, scope="u/1") for n, text in enumerate(texts(20, 1))])
     await by_words(memory, graph, "apple", "u/1")
     schema = await index_schema(memory, graph)
     assert (await query(memory, f"SELECT count(*) FROM {schema}.lexeme"))[0][0] == 20
 
-    await memory.delete_entities(graph, [f"k{n}" for n in range(15)], scope="u/1")
+    await memory.entities.delete(graph, [f"k{n}" for n in range(15)], scope="u/1")
     assert (await query(memory, f"SELECT count(*) FROM {schema}.lexeme"))[0][0] == 5
 
 
@@ -135,15 +135,15 @@ QUESTIONS = {
 async def large(memory: Memory, graph: str) -> str:
     """A graph whose one scope is large, so that the text index answers."""
     told = texts(1100, 5)
-    await memory.put_entities(
+    await memory.entities.put(
         graph, [Entity(f"k{n}", "Thing", text=text, valid_from="2000") for n, text in enumerate(told)]
     )
-    await memory.put_relationships(graph, [Relationship("KNOWS", "k1", "k2")])
+    await memory.relationships.put(graph, [Relationship("KNOWS", "k1", "k2")])
     return graph
 
 
 async def test_no_plan_weighs_again_what_the_text_index_has_weighed(memory: Memory, large: str) -> None:
-    index: Any = memory.parts.index
+    index: Any = memory.ports.index
     async with index.catalog.on(large) as layout, index.searches.connection() as connection:
         for name, question in QUESTIONS.items():
             request = search.SearchRequest(question, None, [], True)

@@ -25,9 +25,9 @@ async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
     name = f"superposed_{abs(hash(request.node.name)):x}"[:40]
     await new_graph(memory, name, schema={"kinds": {"BORN_IN": KIND}}, facts="all")
     said = [("a", "bern"), ("b", "bern"), ("c", "bern"), ("d", "basel"), ("e", "basel")]
-    await memory.claim(name, [ClaimStatement(source, "ada", "BORN_IN", place) for source, place in said])
-    await memory.claim(name, [ClaimStatement("a", "cy", "BORN_IN", "chur")])
-    await memory.embed_waiting(name)
+    await memory.claims.put(name, [ClaimStatement(source, "ada", "BORN_IN", place) for source, place in said])
+    await memory.claims.put(name, [ClaimStatement("a", "cy", "BORN_IN", "chur")])
+    await memory.embeddings.run(name)
     return name
 
 
@@ -59,7 +59,7 @@ async def test_a_distribution_stands_with_each_hit_of_the_fact(memory: Memory, g
 async def test_a_draw_is_repeatable_and_as_frequent_as_it_is_probable(memory: Memory, graph: str) -> None:
     fact = next(hit.alternatives for hit in (await born(memory, graph, Superposed())).hits if hit.alternatives)
     sure = {option.value: option.probability for option in fact}
-    before = (await memory.facts(graph, FactFilter())).items
+    before = (await memory.facts.list(graph, FactFilter())).items
 
     drawn = [places(await born(memory, graph, Superposed("sample", seed=seed))) for seed in range(60)]
 
@@ -68,7 +68,7 @@ async def test_a_draw_is_repeatable_and_as_frequent_as_it_is_probable(memory: Me
     assert all(len(each) <= 1 for each in drawn)
     for place, probability in sure.items():
         assert abs(count[place] / 60 - probability) < 0.2
-    assert (await memory.facts(graph, FactFilter())).items == before
+    assert (await memory.facts.list(graph, FactFilter())).items == before
 
 
 async def test_a_rule_decides_for_this_answer_only(memory: Memory, graph: str) -> None:
@@ -77,17 +77,17 @@ async def test_a_rule_decides_for_this_answer_only(memory: Memory, graph: str) -
     assert places(await born(memory, graph, Superposed("threshold", level=0.99))) == ["basel", "bern"]
     assert places(await born(memory, graph, Superposed("margin", level=0.05))) == ["bern"]
     assert places(await born(memory, graph, None)) == ["basel", "bern"]
-    assert not await memory.decisions(graph)
+    assert not await memory.adjudications.list(graph)
     with pytest.raises(InvalidInput, match=r"superposition\.level"):
         await born(memory, graph, Superposed("margin", level=2))
 
 
 async def test_a_weight_for_trust_ranks_what_is_believed_first(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(f"x{n}") for n in range(6)])
-    await memory.put_sources(graph, [Source("good", trust=0.95), Source("bad", trust=0.1)])
+    await memory.entities.put(graph, [Entity(f"x{n}") for n in range(6)])
+    await memory.sources.put(graph, [Source("good", trust=0.95), Source("bad", trust=0.1)])
     stated = [Relationship("SAW", "ada", f"x{n}", text="Ada saw it", source=("bad", "good")[n % 2]) for n in range(6)]
-    await memory.put_relationships(graph, stated)
-    await memory.embed_waiting(graph)
+    await memory.relationships.put(graph, stated)
+    await memory.embeddings.run(graph)
     asked = Question(What(text="Ada saw it", kinds=("fact",)), k=6)
 
     ranked = (await memory.recall(graph, replace(asked, recipe="trusted"))).hits
@@ -100,14 +100,14 @@ async def test_a_weight_for_trust_ranks_what_is_believed_first(memory: Memory, g
 async def test_what_another_client_states_beyond_0_to_1_counts_as_the_nearest(
     memory: Memory, graph: str, shared_database_url: str
 ) -> None:
-    await memory.put_entities(graph, [Entity("comet")])
-    await memory.put_relationships(graph, [Relationship("SAW", "ada", "comet", text="Ada saw a comet", confidence=0.5)])
-    page = await memory.list_relationships(graph, scope="", kind="SAW")
+    await memory.entities.put(graph, [Entity("comet")])
+    await memory.relationships.put(graph, [Relationship("SAW", "ada", "comet", text="Ada saw a comet", confidence=0.5)])
+    page = await memory.relationships.list(graph, scope="", kind="SAW")
     async with other_client(shared_database_url) as client:
         await client.execute(
             f"SELECT * FROM ag_catalog.cypher('{graph}', $$ MATCH ()-[r:SAW]->() SET r.confidence = 7.5, r.strength = -3 $$) AS (r agtype)"  # noqa: E501
         )
-    await memory.absorb_foreign_writes(graph)
+    await memory.index.sync(graph)
     hits = (await memory.recall(graph, Question(What(text="comet", kinds=("fact",))))).hits
     (hit,) = [hit for hit in hits if hit.id == page.items[0].id]
     assert (hit.properties, hit.strength) == ({}, 0)

@@ -65,13 +65,13 @@ async def keep(memory: Memory, facts: Facts) -> str:
     graph = await new_graph(memory, f"facts_{secrets.token_hex(6)}")
     told = [Entity(key, "Fact", valid_from=start, valid_to=end) for key, (start, end) in facts.items()]
     for at in range(0, len(told), 2000):
-        await memory.put_entities(graph, told[at : at + 2000])
+        await memory.entities.put(graph, told[at : at + 2000])
     return graph
 
 
 async def all_keys(memory: Memory, graph: str, when: When) -> set[str]:
     """The keys of all that a question of times finds, however many."""
-    index: Any = memory.parts.index
+    index: Any = memory.ports.index
     found = await index.candidates(graph, Question(what=What(), when=when, k=40_000), None)
     (arm,) = found.arms.values()
     async with index.catalog.on(graph) as layout, index.database.connection() as connection:
@@ -117,7 +117,7 @@ async def test_what_ended_is_told_as_past_what_lasts_stays_and_nothing_later_is_
     async with opened_memory(shared_database_url) as memory:
         graph = await keep(memory, {**{key: (start, None) for key, (start, _) in closed.items()}, **open_})
         moment = iso(now())
-        await memory.put_entities(graph, [Entity(key, valid_to=end) for key, (_, end) in closed.items()])
+        await memory.entities.put(graph, [Entity(key, valid_to=end) for key, (_, end) in closed.items()])
         question = Question(What(labels=["Fact"]), k=1000)
 
         answer = await memory.recall(graph, question)
@@ -131,7 +131,7 @@ async def test_what_ended_is_told_as_past_what_lasts_stays_and_nothing_later_is_
 
 async def test_what_was_so_twice_is_found_at_both_times_and_not_between(memory: Memory, graph: str) -> None:
     terms = [("1961", "1963"), ("1969", "1970")]
-    await memory.put_entities(
+    await memory.entities.put(
         graph, [Entity(f"term{n}", "Fact", valid_from=a, valid_to=b) for n, (a, b) in enumerate(terms)]
     )
     for year, expected in (("1962", ["term0"]), ("1966", []), ("1969", ["term1"])):
@@ -155,10 +155,10 @@ async def missions(memory: Memory, graph: str) -> str:
         ("voyager", "1977", None),
         ("idea", None, None),
     ]
-    await memory.put_entities(
+    await memory.entities.put(
         graph, [Entity(key, "Mission", text=f"space flight {key}", valid_from=a, valid_to=b) for key, a, b in told]
     )
-    await memory.embed_waiting(graph)
+    await memory.embeddings.run(graph)
     return graph
 
 
@@ -198,7 +198,7 @@ async def test_as_a_should_what_holds_counts_one_and_the_rest_by_its_distance(me
 
 
 async def test_the_recent_stands_above_the_old(memory: Memory, missions: str) -> None:
-    await memory.put_entities(missions, [Entity("tomorrow", "Mission", text="space flight", valid_from="2400")])
+    await memory.entities.put(missions, [Entity("tomorrow", "Mission", text="space flight", valid_from="2400")])
     when = When(any_time=True, half_life_days=3652.5)
     answer = await memory.recall(missions, Question(What(text="space flight"), when))
     values = {hit.key: hit.arms["recency"].value for hit in answer.hits if "recency" in hit.arms}
@@ -212,7 +212,7 @@ async def test_the_recent_stands_above_the_old(memory: Memory, missions: str) ->
 
 
 async def test_what_a_question_relates_to_must_be_there_have_a_time_and_be_seen(memory: Memory, missions: str) -> None:
-    await memory.put_entities(
+    await memory.entities.put(
         missions, [Entity("secret", "Mission", valid_from="1950", valid_to="1955", scope="user/1")]
     )
     for scope in ("", "user/2"):
@@ -264,7 +264,7 @@ async def test_a_time_in_the_text_filters_or_ranks_and_is_told(memory: Memory, m
 
 
 async def test_last_year_is_that_before_what_counts_as_now(memory: Memory, graph: str) -> None:
-    await memory.put_episodes(graph, [Episode("we met", "e", occurred_at="2020-05-05")])
+    await memory.episodes.put(graph, [Episode("we met", "e", occurred_at="2020-05-05")])
     answer = await memory.recall(graph, Question(What(text="who met last year?"), When(in_text=True)))
     assert answer.understood["when"]["text"] == "last year"
     assert answer.hits == []
@@ -274,7 +274,7 @@ async def test_a_relation_that_leaves_little_is_answered_by_the_index(shared_dat
     facts: Facts = {f"f{n}": (str(1000 + n // 5), str(1001 + n // 5)) for n in range(5000)}
     async with opened_memory(shared_database_url) as memory:
         graph = await keep(memory, facts)
-        index: Any = memory.parts.index
+        index: Any = memory.ports.index
         async with index.catalog.on(graph) as layout, index.searches.connection() as connection:
             await index.database.transact(lambda c: c.execute(f"ANALYZE {layout.index_name}.item"))
             for when in (When(relation=Relation("during", of=("1500", "1510"))), When(valid_at="1500-07")):

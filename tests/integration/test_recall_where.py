@@ -54,7 +54,7 @@ def world(shared_database_url: str) -> Cities:
         async with opened_memory(shared_database_url) as memory:
             await new_graph(memory, graph, space=None)
             for start in range(0, len(entities), 5000):
-                await memory.put_entities(graph, entities[start : start + 5000])
+                await memory.entities.put(graph, entities[start : start + 5000])
 
     asyncio.run(load())
     lons, lats = (np.array([city[name] for city in told]) for name in ("longitude", "latitude"))
@@ -64,7 +64,7 @@ def world(shared_database_url: str) -> Cities:
 async def everything(memory: Memory, graph: str, where: Where, **parts: Any) -> dict[str, float]:
     """Give all that a question about places finds, by key, with the where arm's value (or the listed one's)."""
     question = Question(where=where, k=EVERYTHING, **parts)
-    found = await memory.parts.index.candidates(graph, question, None)
+    found = await memory.ports.index.candidates(graph, question, None)
     (arm,) = found.arms.values()
     keys = await keys_of(memory, graph, [id_ for id_, _ in arm])
     return {keys[id_]: value for id_, value in arm}
@@ -72,7 +72,7 @@ async def everything(memory: Memory, graph: str, where: Where, **parts: Any) -> 
 
 async def keys_of(memory: Memory, graph: str, ids: list[int]) -> dict[int, str]:
     """The keys of items."""
-    catalog: Any = memory.parts.graphs
+    catalog: Any = memory.ports.graphs
     layout = await catalog.layout(graph)
     async with catalog.database.connection() as connection:
         rows = await connection.fetch(f"SELECT id, key FROM {layout.index_name}.item WHERE id = ANY ($1)", ids)
@@ -180,7 +180,7 @@ async def test_what_lies_in_a_country_is_what_shapely_finds(memory: Memory, worl
 async def test_links_and_geometry_lead_into_a_place(memory: Memory, graph: str) -> None:
     square = {"type": "Polygon", "coordinates": [[[0, 0], [10, 0], [10, 10], [0, 10], [0, 0]]]}
     hole = {"type": "Polygon", "coordinates": [*square["coordinates"], [[4, 4], [6, 4], [6, 6], [4, 6], [4, 4]]]}
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [
             Entity("land", "Place", place=parse_place(hole)),
@@ -196,7 +196,7 @@ async def test_links_and_geometry_lead_into_a_place(memory: Memory, graph: str) 
             Entity("reader", "Person"),
         ],
     )
-    await memory.put_relationships(
+    await memory.relationships.put(
         graph,
         [
             Relationship("LOCATED_IN", "town", "land"),
@@ -219,7 +219,7 @@ async def test_links_and_geometry_lead_into_a_place(memory: Memory, graph: str) 
 
 
 async def test_where_that_should_hold_ranks_and_leaves_what_has_no_place(memory: Memory, graph: str) -> None:
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [
             Entity("here", text="apple", place=parse_place([10, 50])),
@@ -257,7 +257,7 @@ async def test_the_nearest_are_chosen_out_of_what_meets_all_else(memory: Memory,
         )
         for n in range(2500)
     ]  # fmt: skip
-    await memory.put_entities(graph, rows)
+    await memory.entities.put(graph, rows)
     lons, lats = (np.array([getattr(row.place, axis) for row in rows]) for axis in ("lon", "lat"))
     counts = np.array([row.label == "Odd" and row.valid_to is None for row in rows])
     true = np.where(counts, distances(20, 10, lons, lats), np.inf)
@@ -272,7 +272,7 @@ async def test_the_nearest_are_chosen_out_of_what_meets_all_else(memory: Memory,
 
 async def test_an_item_at_the_limit_is_within_it(memory: Memory, graph: str) -> None:
     places = [(0.0, 0.0), (1e-9, 0.0), (0.0, 1e-200), (179.0, 3.0), (-179.0, -3.0), (45.0, 90.0), (120.5, 89.999)]
-    await memory.put_entities(graph, [Entity(f"p{n}", place=parse_place([*place])) for n, place in enumerate(places)])
+    await memory.entities.put(graph, [Entity(f"p{n}", place=parse_place([*place])) for n, place in enumerate(places)])
     for lon, lat in [(0.0, 0.0), (180.0, 0.0), (-180.0, 0.0), (7.0, 90.0), (7.0, -90.0), (33.3, 44.4)]:
         for n, (x, y) in enumerate(places):
             km = float(distances(lon, lat, np.array([x]), np.array([y]))[0])
@@ -280,7 +280,7 @@ async def test_an_item_at_the_limit_is_within_it(memory: Memory, graph: str) -> 
 
 
 async def test_nothing_of_another_scope_is_told(memory: Memory, graph: str) -> None:
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [
             Entity("base", place=parse_place([10, 50])),
@@ -291,7 +291,7 @@ async def test_nothing_of_another_scope_is_told(memory: Memory, graph: str) -> N
             Entity("hidden", place=parse_place([20.05, 50]), scope="user/2"),
         ],
     )
-    await memory.put_relationships(graph, [Relationship("LOCATED_IN", "hidden", "base", scope="user/2")])
+    await memory.relationships.put(graph, [Relationship("LOCATED_IN", "hidden", "base", scope="user/2")])
     at_base = Where(near=Spot(entity="base"), km=20)
     assert set(keys(await memory.recall(graph, ask(at_base)))) == {"base", "shared"}
     mine = await memory.recall(graph, ask(at_base, scope="user/1"))
@@ -306,7 +306,7 @@ async def test_nothing_of_another_scope_is_told(memory: Memory, graph: str) -> N
 
 
 async def test_entities_that_are_nowhere_are_named(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("idea", text="apple")])
+    await memory.entities.put(graph, [Entity("idea", text="apple")])
     for where in (Where(near=Spot(entity="idea"), km=5), Where(near=Spot(entity="nobody")), Where(place="nobody")):
         for text in (None, "apple"):
             with pytest.raises(NotFound) as raised:

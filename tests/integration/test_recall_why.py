@@ -139,8 +139,8 @@ async def test_what_prevents_counts_against_and_is_told_so(memory: Memory, graph
 
 
 async def test_paths_say_their_entities_and_relationships_in_order(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(key, "Event", key.upper()) for key in "abc"])
-    await memory.put_relationships(
+    await memory.entities.put(graph, [Entity(key, "Event", key.upper()) for key in "abc"])
+    await memory.relationships.put(
         graph,
         [
             Relationship("CAUSES", "a", "b", strength=0.9, confidence=0.5, text="because", source="nasa"),
@@ -179,13 +179,13 @@ async def test_relationships_of_other_kinds_lead_nowhere_and_a_graph_may_declare
 ) -> None:
     await put(memory, graph, "abc", [Link("a", "b"), Link("b", "c", kind="TRIGGERS")])
     assert (await ask(memory, graph, Why(causes_of=["c"]))).hits == []
-    await memory.update_graph(graph, schema={"kinds": {"TRIGGERS": {"causal": True}}})
+    await memory.graphs.update(graph, schema={"kinds": {"TRIGGERS": {"causal": True}}})
     assert values(await ask(memory, graph, Why(causes_of=["c"]))).keys() == {"a", "b"}
 
 
 async def test_only_relationships_that_hold_then_count(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(key) for key in "abc"])
-    await memory.put_relationships(
+    await memory.entities.put(graph, [Entity(key) for key in "abc"])
+    await memory.relationships.put(
         graph,
         [
             Relationship("CAUSES", "a", "b", valid_from="1960", valid_to="1970"),
@@ -204,19 +204,19 @@ async def test_only_relationships_that_hold_then_count(memory: Memory, graph: st
 async def test_as_it_was_known_then(memory: Memory, graph: str) -> None:
     await put(memory, graph, "abc", [Link("a", "b", 0.5), Link("b", "c", 0.5)])
     then = When(known_at=iso(now()))
-    await memory.put_entities(graph, [Entity("d", "Event")])
-    await memory.put_relationships(graph, [Link("a", "b", 0.9).stated(0), Link("d", "c").stated(2)])
-    await memory.delete_entities(graph, ["c"])
-    await memory.put_entities(graph, [Entity("c", "Event")])
+    await memory.entities.put(graph, [Entity("d", "Event")])
+    await memory.relationships.put(graph, [Link("a", "b", 0.9).stated(0), Link("d", "c").stated(2)])
+    await memory.entities.delete(graph, ["c"])
+    await memory.entities.put(graph, [Entity("c", "Event")])
     assert values(await ask(memory, graph, Why(effects_of=["a"]))) == {"b": 0.9}
     earlier = await ask(memory, graph, Why(causes_of=["c"]), when=then, explain=True)
     assert values(earlier) == {"b": 0.5, "a": 0.25}
     assert [len(hit.paths) for hit in earlier.hits] == [1, 1]
     (path,) = (await ask(memory, graph, Why(start="a", end="c"), when=then)).hits
     assert [link.strength for link in path.paths[0].links] == [0.5, 0.5]
-    lineage = await memory.causal_ancestry(graph, Ancestry(["c"], when=then))
+    lineage = await memory.causality.ancestry(graph, Ancestry(["c"], when=then))
     assert lineage.ancestors == ["a", "b"]
-    assert (await memory.causal_ancestry(graph, Ancestry(["c"]))).ancestors == []
+    assert (await memory.causality.ancestry(graph, Ancestry(["c"]))).ancestors == []
 
 
 async def test_a_cause_never_begins_after_its_effect_also_not_through_others(memory: Memory, graph: str) -> None:
@@ -233,10 +233,10 @@ async def test_a_cause_never_begins_after_its_effect_also_not_through_others(mem
 
 
 async def test_scopes_see_nothing_of_each_other(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(key, "Event", text="apple") for key in "abc"])
+    await memory.entities.put(graph, [Entity(key, "Event", text="apple") for key in "abc"])
     for scope, strength in (("u/1", 0.3), ("u/2", 0.9)):
-        await memory.put_entities(graph, [Entity("own", "Event", scope=scope), Entity("c", "Event", scope="u/2")])
-        await memory.put_relationships(
+        await memory.entities.put(graph, [Entity("own", "Event", scope=scope), Entity("c", "Event", scope="u/2")])
+        await memory.relationships.put(
             graph,
             [
                 Relationship("CAUSES", "a", "b", strength=strength, scope=scope),
@@ -257,9 +257,9 @@ async def test_scopes_see_nothing_of_each_other(memory: Memory, graph: str) -> N
 
 
 async def test_why_filters_what_other_arms_find_or_only_ranks_it(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(key, "Event", text=f"apple {key}") for key in "abcdx"])
-    await memory.put_relationships(graph, [Link("a", "b", 0.5).stated(1), Link("b", "c", 0.5).stated(2)])
-    await memory.embed_waiting(graph)
+    await memory.entities.put(graph, [Entity(key, "Event", text=f"apple {key}") for key in "abcdx"])
+    await memory.relationships.put(graph, [Link("a", "b", 0.5).stated(1), Link("b", "c", 0.5).stated(2)])
+    await memory.embeddings.run(graph)
     why, what = Why(causes_of=["c"]), What(text="apple")
     must = await ask(memory, graph, why, what=what)
     assert {hit.key for hit in must.hits} == {"a", "b"}
@@ -277,9 +277,9 @@ async def test_why_filters_what_other_arms_find_or_only_ranks_it(memory: Memory,
 
 
 async def test_few_causes_among_many_are_compared_exactly(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(f"k{n}", "Event", text=f"apple {n}") for n in range(1200)])
-    await memory.put_relationships(graph, [Link(f"k{n}", "k0", 0.5).stated(n) for n in range(1, 1200, 300)])
-    await memory.embed_waiting(graph)
+    await memory.entities.put(graph, [Entity(f"k{n}", "Event", text=f"apple {n}") for n in range(1200)])
+    await memory.relationships.put(graph, [Link(f"k{n}", "k0", 0.5).stated(n) for n in range(1, 1200, 300)])
+    await memory.embeddings.run(graph)
     for _ in range(2):  # What is large is known after the first.
         answer = await ask(memory, graph, Why(causes_of=["k0"]), what=What(text="apple river"), k=10)
         assert {hit.key for hit in answer.hits} == {"k1", "k301", "k601", "k901"}
@@ -377,6 +377,6 @@ async def test_questions_that_make_no_sense_are_refused(memory: Memory, graph: s
 async def test_what_another_client_deleted_breaks_its_paths(memory: Memory, graph: str) -> None:
     await put(memory, graph, "abc", [Link("a", "b"), Link("b", "c")])
     assert len((await ask(memory, graph, Why(start="a", end="c"))).hits) == 1
-    await memory.delete_entities(graph, ["b"])
+    await memory.entities.delete(graph, ["b"])
     assert (await ask(memory, graph, Why(start="a", end="c"))).hits == []
     assert (await ask(memory, graph, Why(causes_of=["c"]))).hits == []

@@ -19,7 +19,7 @@ NEIL = {"born": "1930-08-05", "aliases": ["First Man"]}
 
 
 async def astronauts(memory: Memory, graph: str) -> None:
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [
             Entity(
@@ -35,7 +35,7 @@ async def astronauts(memory: Memory, graph: str) -> None:
 
 
 async def key_of(memory: Memory, graph: str, described: Described, scope: str = "") -> str | None:
-    (told,) = await memory.resolve(graph, [described], scope=scope)
+    (told,) = await memory.resolution.resolve(graph, [described], scope=scope)
     assert (told.key is not None) == (told.decision == "same")
     return told.key
 
@@ -49,7 +49,7 @@ async def test_known_names_and_aliases_are_found_however_they_are_written(memory
 async def test_slips_and_initials_are_candidates(memory: Memory, graph: str) -> None:
     await astronauts(memory, graph)
     for name in ("Niel Armstrong", "N. Armstrong", "Neil Armstrnog"):
-        (told,) = await memory.resolve(graph, [Described([name], "Person")])
+        (told,) = await memory.resolution.resolve(graph, [Described([name], "Person")])
         assert told.decision == "candidate"
         assert told.candidates[0].key == "neil"
 
@@ -57,20 +57,20 @@ async def test_slips_and_initials_are_candidates(memory: Memory, graph: str) -> 
 async def test_what_nobody_knows_is_different(memory: Memory, graph: str) -> None:
     await astronauts(memory, graph)
     for name in ("Michael Collins", "Zyx", "", "???"):
-        (told,) = await memory.resolve(graph, [Described([name], "Person")])
+        (told,) = await memory.resolution.resolve(graph, [Described([name], "Person")])
         assert (told.decision, list(told.candidates)) == ("different", [])
 
 
 async def test_things_of_one_name_and_different_types_stay_apart(memory: Memory, graph: str) -> None:
     await astronauts(memory, graph)
     assert await key_of(memory, graph, Described(["Paris"], "Person")) == "paris-h"
-    told = await memory.resolve(graph, [Described(["Paris"], "Place")])
+    told = await memory.resolution.resolve(graph, [Described(["Paris"], "Place")])
     assert [each.key for each in told[0].candidates] == ["paris", "paris-texas"]
 
 
 async def test_where_names_are_equal_the_rest_decides_or_nobody_does(memory: Memory, graph: str) -> None:
     await astronauts(memory, graph)
-    assert (await memory.resolve(graph, [Described(["Paris"], "Place")]))[0].decision == "candidate"
+    assert (await memory.resolution.resolve(graph, [Described(["Paris"], "Place")]))[0].decision == "candidate"
     assert await key_of(memory, graph, Described(["Paris"], "Place", place=(2.3, 48.9))) == "paris"
     assert await key_of(memory, graph, Described(["Paris"], "Place", place=(-95.5, 33.7))) == "paris-texas"
 
@@ -82,38 +82,38 @@ async def test_values_make_candidates_the_same(memory: Memory, graph: str) -> No
 
 
 async def test_neighbours_speak_for_an_entity(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(k, "Person", name="J. Doe") for k in ("one", "two")])
-    await memory.put_entities(graph, [Entity(k) for k in "abcd"])
-    await memory.put_relationships(graph, [Relationship("KNOWS", "one", k) for k in "ab"])
-    await memory.put_relationships(graph, [Relationship("KNOWS", "two", k) for k in "cd"])
+    await memory.entities.put(graph, [Entity(k, "Person", name="J. Doe") for k in ("one", "two")])
+    await memory.entities.put(graph, [Entity(k) for k in "abcd"])
+    await memory.relationships.put(graph, [Relationship("KNOWS", "one", k) for k in "ab"])
+    await memory.relationships.put(graph, [Relationship("KNOWS", "two", k) for k in "cd"])
     assert await key_of(memory, graph, Described(["J. Doe"], "Person", neighbours=frozenset("cd"))) == "two"
 
 
 async def test_names_follow_what_is_written_renamed_and_deleted(memory: Memory, graph: str) -> None:
     await astronauts(memory, graph)
     assert await key_of(memory, graph, Described(["Buzz Aldrin"])) == "buzz"
-    await memory.put_entities(graph, [Entity("buzz", name="Edwin Aldrin")])
+    await memory.entities.put(graph, [Entity("buzz", name="Edwin Aldrin")])
     assert await key_of(memory, graph, Described(["Edwin Aldrin"])) == "buzz"
     assert await key_of(memory, graph, Described(["Buzz Aldrin"])) is None
-    await memory.put_entities(graph, [Entity("buzz", "Pilot")])  # Under another label it has another id.
+    await memory.entities.put(graph, [Entity("buzz", "Pilot")])  # Under another label it has another id.
     assert await key_of(memory, graph, Described(["Edwin Aldrin"])) == "buzz"
-    await memory.delete_entities(graph, ["buzz"])
+    await memory.entities.delete(graph, ["buzz"])
     assert await key_of(memory, graph, Described(["Edwin Aldrin"])) is None
 
 
 async def test_what_was_merged_is_known_by_its_former_key_and_name(memory: Memory, graph: str) -> None:
     await astronauts(memory, graph)
-    await memory.put_entities(graph, [Entity("N-A", "Person", name="Commander of Apollo")])
-    merged = await memory.merge_entities(graph, MergeAsked("neil", "N-A", "ada", "One man."))
+    await memory.entities.put(graph, [Entity("N-A", "Person", name="Commander of Apollo")])
+    merged = await memory.resolution.merge(graph, MergeAsked("neil", "N-A", "ada", "One man."))
     assert await key_of(memory, graph, Described(["Commander of Apollo"], "Person")) == "neil"
-    (told,) = await memory.resolve(graph, [Described(["Neil A."], "Person", key="N-A")])
+    (told,) = await memory.resolution.resolve(graph, [Described(["Neil A."], "Person", key="N-A")])
     assert "neil" in {each.key for each in told.candidates}
-    await memory.undo_merge(graph, merged.id or 0, by="ada", reason="Two.")
+    await memory.resolution.undo_merge(graph, merged.id or 0, by="ada", reason="Two.")
     assert await key_of(memory, graph, Described(["Commander of Apollo"], "Person")) == "N-A"
 
 
 async def test_a_scope_sees_its_own_and_what_is_above_it(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("s", name="Sam Hill"), Entity("u", name="Uma Hill", scope="user/1")])
+    await memory.entities.put(graph, [Entity("s", name="Sam Hill"), Entity("u", name="Uma Hill", scope="user/1")])
     assert await key_of(memory, graph, Described(["Sam Hill"]), "user/1") == "s"
     assert await key_of(memory, graph, Described(["Uma Hill"]), "user/1") == "u"
     assert await key_of(memory, graph, Described(["Uma Hill"]), "user/2") is None
@@ -121,42 +121,42 @@ async def test_a_scope_sees_its_own_and_what_is_above_it(memory: Memory, graph: 
 
 async def test_a_vector_finds_what_no_name_does(memory: Memory, graph: str) -> None:
     vector = [1.0] + [0.0] * 63
-    await memory.put_entities(graph, [Entity("moon", "Place", name="Luna", embedding=vector)])
-    (told,) = await memory.resolve(graph, [Described(["Earth's satellite"], "Place", vector=vector)])
+    await memory.entities.put(graph, [Entity("moon", "Place", name="Luna", embedding=vector)])
+    (told,) = await memory.resolution.resolve(graph, [Described(["Earth's satellite"], "Place", vector=vector)])
     assert told.decision != "same"
 
 
 async def test_too_many_at_once_are_refused(memory: Memory, graph: str) -> None:
-    assert await memory.resolve(graph, []) == []
+    assert await memory.resolution.resolve(graph, []) == []
     with pytest.raises(InvalidInput):
-        await memory.resolve(graph, [Described(["x"])] * 1001)
+        await memory.resolution.resolve(graph, [Described(["x"])] * 1001)
 
 
 async def test_duplicates_are_found_and_put_on_the_review_list(memory: Memory, graph: str) -> None:
     await astronauts(memory, graph)
-    await memory.put_entities(graph, [Entity("n2", "Person", name="Niel Armstrong", properties={"born": "1930-08-05"})])
-    await memory.put_entities(graph, [Entity("n3", "Person", name="Neil Armstrong", scope="user/1")])
-    seen, waiting = await memory.find_duplicates(graph)
-    pairs = {(each.one, each.other) for each in (await memory.merge_candidates(graph)).items}
+    await memory.entities.put(graph, [Entity("n2", "Person", name="Niel Armstrong", properties={"born": "1930-08-05"})])
+    await memory.entities.put(graph, [Entity("n3", "Person", name="Neil Armstrong", scope="user/1")])
+    seen, waiting = await memory.resolution.find_duplicates(graph)
+    pairs = {(each.one, each.other) for each in (await memory.resolution.candidates(graph)).items}
     assert ("n2", "neil") in pairs
     assert waiting == len(pairs)
     assert seen == 7
     assert not any("n3" in each for each in pairs)
-    assert (await memory.stats(graph)).entities == 8  # Nothing was merged.
-    assert (await memory.find_duplicates(graph))[1] == waiting
+    assert (await memory.graphs.stats(graph)).entities == 8  # Nothing was merged.
+    assert (await memory.resolution.find_duplicates(graph))[1] == waiting
 
 
 async def test_askers_and_writers_that_meet_find_what_is_written(memory: Memory, graph: str) -> None:
     names = [f"Person {chr(65 + n // 26)}{chr(97 + n % 26)}x" for n in range(60)]
 
     async def write(name: str) -> None:
-        await memory.put_entities(graph, [Entity(name, "Person", name=name)])
+        await memory.entities.put(graph, [Entity(name, "Person", name=name)])
 
     async def ask() -> None:
-        await memory.resolve(graph, [Described([random.choice(names)], "Person")])
+        await memory.resolution.resolve(graph, [Described([random.choice(names)], "Person")])
 
     await asyncio.gather(*(write(name) for name in names), *(ask() for _ in range(30)))
-    told = await memory.resolve(graph, [Described([name], "Person") for name in names])
+    told = await memory.resolution.resolve(graph, [Described([name], "Person") for name in names])
     assert [each.key for each in told] == names
 
 

@@ -71,8 +71,8 @@ _CREATE_KEYWORD_INDEX = """
 async def test_a_session_whose_write_of_texts_was_broken_off_still_ends_when_it_is_told_to(database_url: str) -> None:
     """Before version 1.5, pg_textsearch leaves a session that rolls back deaf to timeouts, cancellation and its end."""
     async with opened_memory(database_url) as memory:
-        await memory.create_graph("apollo")
-        await memory.put_entities("apollo", [Entity("buzz", text="He walked too.")])
+        await memory.graphs.create("apollo")
+        await memory.entities.put("apollo", [Entity("buzz", text="He walked too.")])
         schema = await index_schema(memory, "apollo")
         client = await asyncpg.connect(database_url)
         try:

@@ -25,19 +25,19 @@ NAMED = ("key", "kind", "start", "end", "scope", "text", "properties", "mentions
 
 async def put_some(memory: Memory, graph: str) -> None:
     entities = [Entity("acme", "Firm", "Acme"), Entity("secret-diagnosis", "Illness", "Secret", scope=OWN)]
-    await memory.put_entities(graph, [*entities, Entity("me", "Person", "Me", scope=OWN)])
+    await memory.entities.put(graph, [*entities, Entity("me", "Person", "Me", scope=OWN)])
     links = [
         Relationship("HAS", "me", "secret-diagnosis", scope=OWN),
         Relationship("WORKS_AT", "me", "acme", "job", {"role": "cook"}, "I cook.", scope=OWN),
         Relationship("KNOWS", "acme", "acme", text="Acme knows itself."),
     ]
-    await memory.put_relationships(graph, links)
-    await memory.put_episodes(graph, [Episode("I have it.", "note", mentions=["secret-diagnosis"], scope=OWN)])
+    await memory.relationships.put(graph, links)
+    await memory.episodes.put(graph, [Episode("I have it.", "note", mentions=["secret-diagnosis"], scope=OWN)])
 
 
 async def records(memory: Memory, graph: str, scope: str | None = None) -> set[str]:
     told = set()
-    async for item in memory.export(graph, scope=scope):
+    async for item in memory.exports.items(graph, scope=scope):
         named = {name: getattr(item, name, None) for name in NAMED}
         told.add(repr((type(item).__name__, named)))
     return told
@@ -49,14 +49,14 @@ async def test_what_is_of_a_scope_stays_there_through_rdf(
 ) -> None:
     await put_some(memory, graph)
     file = tmp_path / "out"
-    result = await memory.export_file(graph, file, ExportOptions(syntax))
+    result = await memory.exports.write(graph, file, ExportOptions(syntax))
     assert dict(result.lost) == {}
     other = await new_graph(memory, f"{graph}_{syntax}")
 
-    again = await memory.import_files(other, [file], ImportOptions(syntax))
+    again = await memory.imports.run(other, [file], ImportOptions(syntax))
 
     assert again.rejected == 0
-    assert {entity.key for entity in (await memory.list_entities(other, limit=100)).items} == {"acme"}
+    assert {entity.key for entity in (await memory.entities.list(other, limit=100)).items} == {"acme"}
     assert (await memory.recall(other, Question(What(text="secret diagnosis")))).hits == []
     assert await records(memory, other) == await records(memory, graph)
 
@@ -64,7 +64,7 @@ async def test_what_is_of_a_scope_stays_there_through_rdf(
 async def test_rdf_gives_no_link_of_a_scope_to_readers_of_the_whole(memory: Memory, graph: str, tmp_path: Path) -> None:
     await put_some(memory, graph)
     file = tmp_path / "out.nt"
-    await memory.export_file(graph, file, ExportOptions("ntriples"))
+    await memory.exports.write(graph, file, ExportOptions("ntriples"))
     terms = {term for term in file.read_text().split() if term.endswith("/secret-diagnosis>")}
     assert terms
     assert all(term.endswith("scope/user%2F42/secret-diagnosis>") for term in terms)
@@ -73,14 +73,14 @@ async def test_rdf_gives_no_link_of_a_scope_to_readers_of_the_whole(memory: Memo
 async def test_rdf_links_at_a_node_of_a_scope_are_of_that_scope(memory: Memory, graph: str, tmp_path: Path) -> None:
     await put_some(memory, graph)
     file = tmp_path / "out.nt"
-    await memory.export_file(graph, file, ExportOptions("ntriples"))
+    await memory.exports.write(graph, file, ExportOptions("ntriples"))
     node = next(term for term in file.read_text().split() if "scope/user%2F42/me" in term)
     other = await new_graph(memory, f"{graph}_hand")
     tea = "<http://example.org/tea>"
     file.write_text(f'{node} <http://example.org/likes> {tea} .\n{tea} <http://schema.org/name> "Tea" .\n')
-    result = await memory.import_files(other, [file], ImportOptions("ntriples"))
+    result = await memory.imports.run(other, [file], ImportOptions("ntriples"))
     assert [each.reason for each in result.rejections] == []
-    (link,) = (await memory.list_relationships(other, scope=OWN, limit=10)).items
+    (link,) = (await memory.relationships.list(other, scope=OWN, limit=10)).items
     assert (link.start, link.scope) == ("me", OWN)
 
 
@@ -96,15 +96,15 @@ async def test_an_export_of_one_scope_holds_that_scope_alone(memory: Memory, gra
 
 
 async def test_an_export_of_one_scope_tells_of_no_sources_of_others(memory: Memory, graph: str) -> None:
-    await memory.put_sources(graph, [Source(key, key.title(), trust=0.9) for key in ("mine", "yours", "press", "link")])
-    await memory.put_entities(
+    await memory.sources.put(graph, [Source(key, key.title(), trust=0.9) for key in ("mine", "yours", "press", "link")])
+    await memory.entities.put(
         graph, [Entity("a", source="mine", scope=OWN), Entity("b", source="yours", scope="user/43")]
     )
-    await memory.put_entities(graph, [Entity("c", source="press")])
-    await memory.put_relationships(graph, [Relationship("SEES", "a", "c", source="link", scope=OWN)])
+    await memory.entities.put(graph, [Entity("c", source="press")])
+    await memory.relationships.put(graph, [Relationship("SEES", "a", "c", source="link", scope=OWN)])
 
     async def told(scope: str | None) -> set[str]:
-        return {item.key async for item in memory.export(graph, scope=scope) if isinstance(item, Source)}
+        return {item.key async for item in memory.exports.items(graph, scope=scope) if isinstance(item, Source)}
 
     assert await told(None) == {"mine", "yours", "press", "link"}
     assert await told(OWN) == {"mine", "link"}
@@ -113,14 +113,14 @@ async def test_an_export_of_one_scope_tells_of_no_sources_of_others(memory: Memo
 
 async def load(memory: Memory, graph: str, *shapes: Mapping[str, Any], **options: Any) -> ImportResult:
     lines = b"".join(orjson.dumps({"type": "entity", **shape}) + b"\n" for shape in shapes)
-    return await memory.import_files(graph, [io.BytesIO(lines)], ImportOptions("jsonl", **options))
+    return await memory.imports.run(graph, [io.BytesIO(lines)], ImportOptions("jsonl", **options))
 
 
 async def test_an_empty_scope_in_a_file_is_shared_and_not_the_imports_own(memory: Memory, graph: str) -> None:
     shapes = ({"key": "none"}, {"key": "shared", "scope": ""}, {"key": "more", "scope": "", "properties": {"a": [1]}})
     assert (await load(memory, graph, *shapes, scope=OWN)).created == 3
-    assert {entity.key for entity in (await memory.list_entities(graph, limit=10)).items} == {"shared", "more"}
-    own = (await memory.list_entities(graph, scope=OWN, limit=10)).items
+    assert {entity.key for entity in (await memory.entities.list(graph, limit=10)).items} == {"shared", "more"}
+    own = (await memory.entities.list(graph, scope=OWN, limit=10)).items
     assert {entity.key for entity in own if entity.scope == OWN} == {"none"}
 
 
@@ -132,12 +132,12 @@ async def test_an_import_that_keeps_to_a_scope_refuses_an_empty_one(memory: Memo
         assert result.rejected == 1
         assert "shared by the whole graph" in result.rejections[0].reason
         assert OWN in result.rejections[0].reason
-    assert (await memory.list_entities(graph, limit=10)).items == []
+    assert (await memory.entities.list(graph, limit=10)).items == []
 
 
 async def test_an_empty_cell_names_no_scope(memory: Memory, graph: str) -> None:
     table = b"key,name,scope\na,A,\nb,B,user/7\n"
     options = ImportOptions("csv", kind="entity", scope=OWN)
-    assert (await memory.import_files(graph, [io.BytesIO(table)], options)).created == 2
-    assert (await memory.list_entities(graph, limit=10)).items == []
-    assert {each.key for each in (await memory.list_entities(graph, scope=OWN, limit=10)).items} == {"a"}
+    assert (await memory.imports.run(graph, [io.BytesIO(table)], options)).created == 2
+    assert (await memory.entities.list(graph, limit=10)).items == []
+    assert {each.key for each in (await memory.entities.list(graph, scope=OWN, limit=10)).items} == {"a"}

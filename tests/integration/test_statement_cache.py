@@ -7,11 +7,11 @@ from tests.memories import index_schema
 
 
 async def test_statements_of_a_graph_go_with_it(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("a", name="Ann")])
+    await memory.entities.put(graph, [Entity("a", name="Ann")])
     index = await index_schema(memory, graph)
     assert statements.kept_statements()[index] > 0
 
-    await memory.delete_graph(graph)
+    await memory.graphs.delete(graph)
 
     assert not [each for each in statements.kept_statements() if each.startswith(index)]
 

@@ -165,9 +165,9 @@ async def test_a_new_entity_is_created_and_read_back_whole(memory: Memory, graph
         valid_to="1969-07-24",
         source="nasa",
     )
-    written = await memory.put_entities(graph, [stated])
+    written = await memory.entities.put(graph, [stated])
     assert (written.created, written.updated, written.unchanged, written.versions) == (1, 0, 0, [1])
-    held = await memory.get_entity(graph, "apollo-11")
+    held = await memory.entities.get(graph, "apollo-11")
     assert told(held) == told(stated)
     assert held.id == written.ids[0]
     assert held.version == 1
@@ -176,94 +176,94 @@ async def test_a_new_entity_is_created_and_read_back_whole(memory: Memory, graph
 
 
 async def test_an_entity_of_a_key_alone_is_a_thing(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("x")])
-    held = await memory.get_entity(graph, "x")
+    await memory.entities.put(graph, [Entity("x")])
+    held = await memory.entities.get(graph, "x")
     assert told(held) == told(Entity("x", "Thing"))
     await assert_index_matches_labels(memory, graph)
 
 
 async def test_what_is_none_stays_and_a_property_of_none_is_removed(memory: Memory, graph: str) -> None:
     first = Entity("x", "Person", "Ada", {"a": 1, "b": 2, "source": "me"}, text="T", valid_from="1815", source="s")
-    await memory.put_entities(graph, [first])
-    written = await memory.put_entities(
+    await memory.entities.put(graph, [first])
+    written = await memory.entities.put(
         graph, [Entity("x", properties={"b": None, "source": None, "c": 3, "none": None})]
     )
     assert (written.updated, written.versions) == (1, [2])
-    held = await memory.get_entity(graph, "x")
+    held = await memory.entities.get(graph, "x")
     assert told(held) == told(Entity("x", "Person", "Ada", {"a": 1, "c": 3}, text="T", valid_from="1815", source="s"))
     await assert_index_matches_labels(memory, graph)
 
 
 async def test_the_same_statement_again_changes_nothing(memory: Memory, graph: str) -> None:
     stated = Entity("x", "Person", "Ada", {"a": [1, {"b": None}]}, text="T", place=parse_place([1, 2]))
-    first = await memory.put_entities(graph, [stated])
+    first = await memory.entities.put(graph, [stated])
     feed = len(await change_feed(memory, graph))
-    again = await memory.put_entities(graph, [stated])
-    partial = await memory.put_entities(graph, [Entity("x", name="Ada")])
+    again = await memory.entities.put(graph, [stated])
+    partial = await memory.entities.put(graph, [Entity("x", name="Ada")])
     assert (again.unchanged, partial.unchanged) == (1, 1)
     assert first.ids == again.ids == partial.ids
-    assert (await memory.get_entity(graph, "x")).version == 1
+    assert (await memory.entities.get(graph, "x")).version == 1
     assert len(await change_feed(memory, graph)) == feed
 
 
 async def test_a_value_that_is_equal_in_python_but_of_another_type_is_a_change(memory: Memory, graph: str) -> None:
     pairs: list[tuple[Any, Any]] = [(1, True), (True, 1), (0, False), (1, 1.0), (1.0, 1), ([1], [True])]
     for before, after in [*pairs, ({"a": 0}, {"a": False})]:
-        await memory.put_entities(graph, [Entity("x", properties={"p": before})])
-        written = await memory.put_entities(graph, [Entity("x", properties={"p": after})])
+        await memory.entities.put(graph, [Entity("x", properties={"p": before})])
+        written = await memory.entities.put(graph, [Entity("x", properties={"p": after})])
         assert written.updated == 1
-        assert same((await memory.get_entity(graph, "x")).properties["p"], after)
+        assert same((await memory.entities.get(graph, "x")).properties["p"], after)
 
 
 async def test_a_statement_between_two_equal_ones_is_not_forgotten(memory: Memory, graph: str) -> None:
     one, other = Entity("x", properties={"p": 1}), Entity("x", properties={"p": 2})
     for stated in (one, other, one, one, other, one):
-        await memory.put_entities(graph, [stated])
-    held = await memory.get_entity(graph, "x")
+        await memory.entities.put(graph, [stated])
+    held = await memory.entities.get(graph, "x")
     assert (held.properties, held.version) == ({"p": 1}, 5)
 
 
 async def test_statements_of_one_key_in_one_batch_merge_in_their_order(memory: Memory, graph: str) -> None:
     batch = [Entity("x", name="first", properties={"a": 1}), Entity("y"), Entity("x", name="second", text="T")]
     batch += [Entity("x", properties={"a": None, "b": 2}), Entity("x", properties={"b": 2})]
-    written = await memory.put_entities(graph, batch)
+    written = await memory.entities.put(graph, batch)
     assert (written.created, written.updated, written.unchanged) == (2, 2, 1)
     assert written.versions == [1, 1, 2, 3, 3]
     assert len(set(written.ids)) == 2
-    held = await memory.get_entity(graph, "x")
+    held = await memory.entities.get(graph, "x")
     assert (held.name, held.text, held.properties, held.version) == ("second", "T", {"b": 2}, 3)
     await assert_index_matches_labels(memory, graph)
 
 
 async def test_an_empty_batch_writes_nothing(memory: Memory, graph: str) -> None:
-    written = await memory.put_entities(graph, [])
+    written = await memory.entities.put(graph, [])
     assert (written.created, written.updated, written.unchanged, list(written.ids)) == (0, 0, 0, [])
 
 
 async def test_an_entity_stated_under_another_label_moves_with_all_that_it_has(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("x", "Thing", "X", {"a": 1}, text="words"), Entity("y")])
-    await memory.put_relationships(
+    await memory.entities.put(graph, [Entity("x", "Thing", "X", {"a": 1}, text="words"), Entity("y")])
+    await memory.relationships.put(
         graph, [Relationship("KNOWS", "x", "y"), Relationship("KNOWS", "y", "x"), Relationship("IS", "x", "x")]
     )
-    await memory.embed_waiting(graph)
-    await memory.put_entities(graph, [Entity("x", "Person", properties={"a": 2})])
-    held = await memory.get_entity(graph, "x")
+    await memory.embeddings.run(graph)
+    await memory.entities.put(graph, [Entity("x", "Person", properties={"a": 2})])
+    held = await memory.entities.get(graph, "x")
     assert (held.label, held.name, held.properties, held.version) == ("Person", "X", {"a": 2}, 2)
-    page = await memory.list_relationships(graph, entity="x")
+    page = await memory.relationships.list(graph, entity="x")
     assert {(r.kind, r.start, r.end) for r in page.items} == {
         ("KNOWS", "x", "y"),
         ("KNOWS", "y", "x"),
         ("IS", "x", "x"),
     }
-    assert [e.key for e in (await memory.list_entities(graph, label="Person")).items] == ["x"]
-    assert [e.key for e in (await memory.list_entities(graph, label="Thing")).items] == ["y"]
+    assert [e.key for e in (await memory.entities.list(graph, label="Person")).items] == ["x"]
+    assert [e.key for e in (await memory.entities.list(graph, label="Thing")).items] == ["y"]
     await assert_index_matches_labels(memory, graph)
 
 
 async def test_every_json_value_comes_back_as_it_was(memory: Memory, graph: str) -> None:
     stated = {f"p{n}": value for n, value in enumerate(VALUES)}
-    await memory.put_entities(graph, [Entity("x", properties=stated)])
-    held = await memory.get_entity(graph, "x")
+    await memory.entities.put(graph, [Entity("x", properties=stated)])
+    held = await memory.entities.get(graph, "x")
     wrong = {
         repr(value): held.properties[name] for name, value in stated.items() if not same(held.properties[name], value)
     }
@@ -273,19 +273,19 @@ async def test_every_json_value_comes_back_as_it_was(memory: Memory, graph: str)
 
 async def test_properties_may_bear_any_name(memory: Memory, graph: str) -> None:
     stated = {name: f"value of {name}" for name in ODD_PROPERTY_NAMES}
-    await memory.put_entities(graph, [Entity("x", "Thing", "N", stated, text="T", source="s")])
-    held = await memory.get_entity(graph, "x")
+    await memory.entities.put(graph, [Entity("x", "Thing", "N", stated, text="T", source="s")])
+    held = await memory.entities.get(graph, "x")
     assert dict(held.properties) == stated
     assert (held.key, held.name, held.text, held.source) == ("x", "N", "T", "s")
-    await memory.put_entities(graph, [Entity("x", properties=dict.fromkeys(stated))])
-    held = await memory.get_entity(graph, "x")
+    await memory.entities.put(graph, [Entity("x", properties=dict.fromkeys(stated))])
+    held = await memory.entities.get(graph, "x")
     assert (dict(held.properties), held.name, held.text, held.source) == ({}, "N", "T", "s")
 
 
 async def test_name_and_text_among_the_properties_are_the_entitys_own_when_they_are_texts(
     memory: Memory, graph: str
 ) -> None:
-    await memory.put_entities(
+    await memory.entities.put(
         graph,
         [
             Entity("x", properties={"name": "N", "text": "T"}),
@@ -293,7 +293,7 @@ async def test_name_and_text_among_the_properties_are_the_entitys_own_when_they_
             Entity("z", properties={"name": 5, "text": ["T"]}),
         ],
     )
-    x, y, z = [await memory.get_entity(graph, key) for key in "xyz"]
+    x, y, z = [await memory.entities.get(graph, key) for key in "xyz"]
     assert (x.name, x.text, x.properties) == ("N", "T", {})
     assert (y.name, y.text, y.properties) == ("own", "own", {"name": "N", "text": "T"})
     assert (z.name, z.text, z.properties) == (None, None, {"name": 5, "text": ["T"]})
@@ -323,9 +323,9 @@ UNSAYABLE: list[Any] = [
 async def test_what_json_cannot_say_is_refused_and_nothing_is_written(memory: Memory, graph: str) -> None:
     for value in UNSAYABLE:
         with pytest.raises(InvalidInput) as raised:
-            await memory.put_entities(graph, [Entity("fine"), Entity("x", properties={"p": value})])
+            await memory.entities.put(graph, [Entity("fine"), Entity("x", properties={"p": value})])
         assert raised.value.mend
-    assert (await memory.stats(graph)).entities == 0
+    assert (await memory.graphs.stats(graph)).entities == 0
 
 
 def deep(levels: int) -> Any:
@@ -338,26 +338,26 @@ def deep(levels: int) -> Any:
 async def test_nesting_is_stored_or_refused_and_never_breaks_the_server(memory: Memory, graph: str) -> None:
     for levels in (50, 200, 300, 5_000, 100_000):
         try:
-            await memory.put_entities(graph, [Entity("x", properties={"p": deep(levels)})])
+            await memory.entities.put(graph, [Entity("x", properties={"p": deep(levels)})])
         except (InvalidInput, TooLarge):
             assert levels > 100
         else:
-            assert (await memory.get_entity(graph, "x")).properties == {"p": deep(levels)}
-    assert (await memory.put_entities(graph, [Entity("y")])).created == 1
+            assert (await memory.entities.get(graph, "x")).properties == {"p": deep(levels)}
+    assert (await memory.entities.put(graph, [Entity("y")])).created == 1
 
 
 @pytest.mark.parametrize("part", ["key", "label", "labels", "name", "text", "source", "scope"])
 async def test_texts_that_cannot_be_stored_are_refused_wherever_they_stand(
     memory: Memory, graph: str, part: str
 ) -> None:
-    await memory.put_entities(graph, [Entity("there", "Person")])
+    await memory.entities.put(graph, [Entity("there", "Person")])
     for bad in ("a\x00b", "\ud800"):
         stated: dict[str, Any] = {"key": "x", part: [bad] if part == "labels" else bad}
         with pytest.raises(InvalidInput):
-            await memory.put_entities(graph, [Entity(**stated)])
+            await memory.entities.put(graph, [Entity(**stated)])
     # What is there stays readable in this process too.
-    assert (await memory.get_entity(graph, "there")).label == "Person"
-    assert (await memory.put_entities(graph, [Entity("x", "Person")])).created == 1
+    assert (await memory.entities.get(graph, "there")).label == "Person"
+    assert (await memory.entities.put(graph, [Entity("x", "Person")])).created == 1
     await assert_index_matches_labels(memory, graph)
 
 
@@ -377,18 +377,18 @@ async def test_statements_that_mean_nothing_are_refused(memory: Memory, graph: s
         Entity("x", valid_from="2020", valid_to="2019"),
     ):
         with pytest.raises(InvalidInput) as raised:
-            await memory.put_entities(graph, [Entity("fine"), stated])
+            await memory.entities.put(graph, [Entity("fine"), stated])
         assert raised.value.mend
-    assert (await memory.stats(graph)).entities == 0
+    assert (await memory.graphs.stats(graph)).entities == 0
 
 
 async def test_a_validity_that_ends_before_it_began_is_refused_also_when_it_comes_about_by_merging(
     memory: Memory, graph: str
 ) -> None:
-    await memory.put_entities(graph, [Entity("x", valid_from="2020")])
+    await memory.entities.put(graph, [Entity("x", valid_from="2020")])
     with pytest.raises(InvalidInput):
-        await memory.put_entities(graph, [Entity("x", valid_to="2019")])
-    held = await memory.get_entity(graph, "x")
+        await memory.entities.put(graph, [Entity("x", valid_to="2019")])
+    held = await memory.entities.get(graph, "x")
     assert (held.valid_from, held.valid_to, held.version) == ("2020", None, 1)
     await assert_index_matches_labels(memory, graph)
 
@@ -396,7 +396,7 @@ async def test_a_validity_that_ends_before_it_began_is_refused_also_when_it_come
 async def test_a_key_longer_than_the_database_can_index_is_refused_in_words(memory: Memory, graph: str) -> None:
     key = "".join(chr(0x4E00 + n * 7919 % 20_000) for n in range(5_000))
     with pytest.raises(KgmemError) as raised:
-        await memory.put_entities(graph, [Entity(key)])
+        await memory.entities.put(graph, [Entity(key)])
     assert raised.value.code in {"too-large", "invalid-input"}
 
 
@@ -420,29 +420,29 @@ async def test_keys_may_be_odd(memory: Memory, graph: str) -> None:
         ".",
         "e\u0301",
     ]
-    await memory.put_entities(graph, [Entity(key, name=f"N{key}") for key in [*keys, "other"]])
-    await memory.put_relationships(graph, [Relationship("KNOWS", key, "other") for key in keys])
+    await memory.entities.put(graph, [Entity(key, name=f"N{key}") for key in [*keys, "other"]])
+    await memory.relationships.put(graph, [Relationship("KNOWS", key, "other") for key in keys])
     for key in keys:
-        assert (await memory.get_entity(graph, key)).name == f"N{key}"
-        assert [r.start for r in (await memory.list_relationships(graph, entity=key)).items] == [key]
-        assert (await memory.delete_entities(graph, [key])).relationships == 1
+        assert (await memory.entities.get(graph, key)).name == f"N{key}"
+        assert [r.start for r in (await memory.relationships.list(graph, entity=key)).items] == [key]
+        assert (await memory.entities.delete(graph, [key])).relationships == 1
         with pytest.raises(NotFound):
-            await memory.get_entity(graph, key)
+            await memory.entities.get(graph, key)
     await assert_index_matches_labels(memory, graph)
 
 
 async def test_labels_may_be_odd_long_and_alike(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity(f"k{n}", label) for n, label in enumerate(MANY_NAMES)])
+    await memory.entities.put(graph, [Entity(f"k{n}", label) for n, label in enumerate(MANY_NAMES)])
     # The same names as kinds of relationships: AGE refuses one name for both.
-    await memory.put_relationships(
+    await memory.relationships.put(
         graph, [Relationship(kind, "k0", f"k{n}", properties={"n": n}) for n, kind in enumerate(MANY_NAMES)]
     )
     for n, label in enumerate(MANY_NAMES):
-        assert (await memory.get_entity(graph, f"k{n}")).label == label
-        assert [e.key for e in (await memory.list_entities(graph, label=label)).items] == [f"k{n}"]
-        page = await memory.list_relationships(graph, kind=label)
+        assert (await memory.entities.get(graph, f"k{n}")).label == label
+        assert [e.key for e in (await memory.entities.list(graph, label=label)).items] == [f"k{n}"]
+        page = await memory.relationships.list(graph, kind=label)
         assert [(r.kind, r.end, r.properties) for r in page.items] == [(label, f"k{n}", {"n": n})]
-    stats = await memory.stats(graph)
+    stats = await memory.graphs.stats(graph)
     assert stats.labels == dict.fromkeys(MANY_NAMES, 1)
     assert stats.kinds == dict.fromkeys(MANY_NAMES, 1)
     await assert_index_matches_labels(memory, graph)
@@ -452,100 +452,100 @@ async def test_labels_may_be_odd_long_and_alike(memory: Memory, graph: str) -> N
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(entity=ENTITIES)
 async def test_any_entity_comes_back_as_it_was_stated(memory: Memory, graph: str, entity: Entity) -> None:
-    await memory.put_entities(graph, [entity])
-    held = await memory.get_entity(graph, entity.key)
+    await memory.entities.put(graph, [entity])
+    held = await memory.entities.get(graph, entity.key)
     assert told(held) == told(entity)
     assert same(dict(held.properties), dict(entity.properties))
-    assert (await memory.put_entities(graph, [entity])).unchanged == 1
-    assert (await memory.delete_entities(graph, [entity.key])).entities == 1
+    assert (await memory.entities.put(graph, [entity])).unchanged == 1
+    assert (await memory.entities.delete(graph, [entity.key])).entities == 1
 
 
 async def test_the_version_read_is_the_version_to_send(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("x", properties={"n": 1})])
-    await memory.put_entities(graph, [Entity("x", properties={"n": 2}, version=1)])
+    await memory.entities.put(graph, [Entity("x", properties={"n": 1})])
+    await memory.entities.put(graph, [Entity("x", properties={"n": 2}, version=1)])
     with pytest.raises(VersionConflict) as raised:
-        await memory.put_entities(graph, [Entity("y"), Entity("x", properties={"n": 3}, version=1)])
+        await memory.entities.put(graph, [Entity("y"), Entity("x", properties={"n": 3}, version=1)])
     assert raised.value.facts == {"key": "x", "held": 2, "given": 1}
-    assert (await memory.get_entity(graph, "x")).properties == {"n": 2}
+    assert (await memory.entities.get(graph, "x")).properties == {"n": 2}
     with pytest.raises(NotFound):
-        await memory.get_entity(graph, "y")
+        await memory.entities.get(graph, "y")
 
 
 @pytest.mark.parametrize("version", [1, 7])
 async def test_a_version_of_what_is_not_there_is_a_conflict(memory: Memory, graph: str, version: int) -> None:
     with pytest.raises(VersionConflict):
-        await memory.put_entities(graph, [Entity("x", version=version)])
-    assert (await memory.stats(graph)).entities == 0
+        await memory.entities.put(graph, [Entity("x", version=version)])
+    assert (await memory.graphs.stats(graph)).entities == 0
 
 
 async def test_version_zero_creates_and_never_merges(memory: Memory, graph: str) -> None:
-    assert (await memory.put_entities(graph, [Entity("x", version=0)])).created == 1
+    assert (await memory.entities.put(graph, [Entity("x", version=0)])).created == 1
     with pytest.raises(VersionConflict):
-        await memory.put_entities(graph, [Entity("x", version=0)])
+        await memory.entities.put(graph, [Entity("x", version=0)])
     with pytest.raises(VersionConflict):
-        await memory.delete_entities(graph, ["x"], version=2)
-    assert (await memory.delete_entities(graph, ["x"], version=1)).entities == 1
+        await memory.entities.delete(graph, ["x"], version=2)
+    assert (await memory.entities.delete(graph, ["x"], version=1)).entities == 1
 
 
 async def test_deleting_tells_what_went_and_what_was_not_there(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("x", text="one"), Entity("y", text="two " * 500), Entity("z")])
-    await memory.put_relationships(
+    await memory.entities.put(graph, [Entity("x", text="one"), Entity("y", text="two " * 500), Entity("z")])
+    await memory.relationships.put(
         graph, [Relationship("A", "x", "y"), Relationship("A", "y", "z"), Relationship("A", "x", "x")]
     )
-    await memory.embed_waiting(graph)
-    passages = (await memory.stats(graph)).passages
-    gone = await memory.delete_entities(graph, ["x", "nobody", "y", "x"])
+    await memory.embeddings.run(graph)
+    passages = (await memory.graphs.stats(graph)).passages
+    gone = await memory.entities.delete(graph, ["x", "nobody", "y", "x"])
     assert (gone.entities, gone.episodes, gone.relationships, list(gone.missing)) == (2, 0, 3, ["nobody"])
     assert gone.passages == gone.vectors == passages - 1
     assert gone.kept_in_history == 5
-    stats = await memory.stats(graph)
+    stats = await memory.graphs.stats(graph)
     assert (stats.entities, stats.relationships, stats.passages, stats.vectors) == (1, 0, 1, 1)
     await assert_index_matches_labels(memory, graph)
 
 
 async def test_what_was_deleted_can_be_stated_anew(memory: Memory, graph: str) -> None:
     stated = Entity("x", "Person", properties={"a": 1})
-    first = await memory.put_entities(graph, [stated])
-    await memory.delete_entities(graph, ["x"])
-    again = await memory.put_entities(graph, [stated])
+    first = await memory.entities.put(graph, [stated])
+    await memory.entities.delete(graph, ["x"])
+    again = await memory.entities.put(graph, [stated])
     assert again.created == 1
     assert again.ids != first.ids
-    assert (await memory.get_entity(graph, "x")).version == 1
+    assert (await memory.entities.get(graph, "x")).version == 1
 
 
 async def test_pages_give_each_entity_once_in_the_order_of_ids(memory: Memory, graph: str) -> None:
-    await memory.put_entities(
+    await memory.entities.put(
         graph, [Entity(f"k{n:02}", ["A", "B"][n % 2], labels=["C"] if n < 5 else None) for n in range(25)]
     )
     seen: list[str] = []
     cursor = None
     while True:
-        page = await memory.list_entities(graph, cursor=cursor, limit=10)
+        page = await memory.entities.list(graph, cursor=cursor, limit=10)
         seen += [entity.key for entity in page.items]
         if (cursor := page.cursor) is None:
             break
     assert sorted(seen) == [f"k{n:02}" for n in range(25)]
-    assert len((await memory.list_entities(graph, label="A", limit=13)).items) == 13
-    assert (await memory.list_entities(graph, label="A", limit=13)).cursor is None
-    assert len((await memory.list_entities(graph, label="C")).items) == 5
-    assert (await memory.list_entities(graph, label="Nothing")).items == []
+    assert len((await memory.entities.list(graph, label="A", limit=13)).items) == 13
+    assert (await memory.entities.list(graph, label="A", limit=13)).cursor is None
+    assert len((await memory.entities.list(graph, label="C")).items) == 5
+    assert (await memory.entities.list(graph, label="Nothing")).items == []
 
 
 async def test_a_cursor_that_kgmem_did_not_give_is_refused(memory: Memory, graph: str) -> None:
     for cursor in ["", "x", "-1", "1.5", "9" * 19, "9" * 40, "٣", "1 OR 1=1"]:
         with pytest.raises(InvalidInput):
-            await memory.list_entities(graph, cursor=cursor)
+            await memory.entities.list(graph, cursor=cursor)
 
 
 async def test_a_graph_that_is_not_there_is_not_found_by_anything(memory: Memory) -> None:
     for attempt in (
-        memory.put_entities("nothing", [Entity("x")]),
-        memory.get_entity("nothing", "x"),
-        memory.list_entities("nothing"),
-        memory.delete_entities("nothing", ["x"]),
-        memory.stats("nothing"),
-        memory.delete_graph("nothing"),
-        memory.changes("nothing"),
+        memory.entities.put("nothing", [Entity("x")]),
+        memory.entities.get("nothing", "x"),
+        memory.entities.list("nothing"),
+        memory.entities.delete("nothing", ["x"]),
+        memory.graphs.stats("nothing"),
+        memory.graphs.delete("nothing"),
+        memory.graphs.changes("nothing"),
     ):
         with pytest.raises(NotFound):
             await attempt
@@ -557,33 +557,33 @@ async def test_graphs_may_bear_any_name_that_is_one(database_url: str) -> None:
     names += ["select", "a" * 100, "a" * 99 + "b"]
     async with opened_memory(database_url) as memory:
         for name in names:
-            await memory.create_graph(name)
+            await memory.graphs.create(name)
             with pytest.raises(Conflict):
-                await memory.create_graph(name)
-            await memory.put_entities(name, [Entity("k", "Person", name)])
-        assert [graph.name for graph in await memory.graphs()] == sorted(names)
+                await memory.graphs.create(name)
+            await memory.entities.put(name, [Entity("k", "Person", name)])
+        assert [graph.name for graph in await memory.graphs.list()] == sorted(names)
         for name in names:
-            assert (await memory.get_entity(name, "k")).name == name
+            assert (await memory.entities.get(name, "k")).name == name
             await assert_index_matches_labels(memory, name)
-            await memory.delete_graph(name)
+            await memory.graphs.delete(name)
             with pytest.raises(NotFound):
-                await memory.get_entity(name, "k")
-        assert await memory.graphs() == []
-        await memory.create_graph("x")
-        assert (await memory.stats("x")).entities == 0
+                await memory.entities.get(name, "k")
+        assert await memory.graphs.list() == []
+        await memory.graphs.create("x")
+        assert (await memory.graphs.stats("x")).entities == 0
 
 
 async def test_sources_are_registered_by_name_alone_and_told_more_later(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("x", source="nasa"), Entity("y", source="press")])
-    written = await memory.put_sources(graph, [Source("nasa", "NASA", "agency", 0.9), Source("new")])
+    await memory.entities.put(graph, [Entity("x", source="nasa"), Entity("y", source="press")])
+    written = await memory.sources.put(graph, [Source("nasa", "NASA", "agency", 0.9), Source("new")])
     assert (written.created, written.updated) == (1, 1)
-    assert (await memory.put_sources(graph, [Source("nasa", "NASA", "agency", 0.9)])).unchanged == 1
-    held = {source.key: source for source in await memory.list_sources(graph)}
+    assert (await memory.sources.put(graph, [Source("nasa", "NASA", "agency", 0.9)])).unchanged == 1
+    held = {source.key: source for source in await memory.sources.list(graph)}
     assert (held["nasa"].name, round(held["nasa"].trust, 3), held["press"].trust) == ("NASA", 0.9, 0.5)
 
 
 async def test_age_sees_nothing_but_the_properties_of_the_entity(memory: Memory, graph: str) -> None:
-    await memory.put_entities(graph, [Entity("x", "Person", "Ada", {"born": 1815})])
+    await memory.entities.put(graph, [Entity("x", "Person", "Ada", {"born": 1815})])
     assert (await index_schema(memory, graph)).startswith("kgm_")
     rows = await query(memory, f'SELECT properties::text FROM {graph}."Person"')
     assert rows[0][0] == '{"key": "x", "born": 1815, "name": "Ada"}'

@@ -24,7 +24,7 @@ async def memory(memory: Memory) -> Memory:
 
 
 async def crew(memory: Memory, scope: str = "") -> None:
-    await memory.put_entities(
+    await memory.entities.put(
         GRAPH,
         [
             Entity("ann", "Person", "Ann Lee", {"aliases": ["Annie"]}, scope=scope),
@@ -32,7 +32,7 @@ async def crew(memory: Memory, scope: str = "") -> None:
             Entity("ship", "Object", "The ship", scope=scope),
         ],
     )
-    await memory.put_relationships(
+    await memory.relationships.put(
         GRAPH,
         [
             Relationship("LEADS", "ann", "ship", text="Ann Lee leads the ship", confidence=0.9, scope=scope),
@@ -45,43 +45,43 @@ async def crew(memory: Memory, scope: str = "") -> None:
 async def test_an_entity_is_summed_up_by_its_current_facts_the_surest_first(memory: Memory) -> None:
     await crew(memory)
 
-    summary = await memory.summarize(GRAPH, "ann")
+    summary = await memory.summaries.create(GRAPH, "ann")
 
     assert summary.text == "Ann Lee (Person), also called Annie. Ann Lee leads the ship. Ann Lee knows Bob Day."
     assert (summary.subject, summary.maker, summary.stale) == ("ann", "rules", False)
-    edges = {each.kind: each.id for each in (await memory.list_relationships(GRAPH)).items}
+    edges = {each.kind: each.id for each in (await memory.relationships.list(GRAPH)).items}
     assert [list(each.says) for each in summary.sentences[1:]] == [[edges["LEADS"]], [edges["KNOWS"]]]
-    assert (await memory.summarize(GRAPH, "bob")).text == "Bob Day (Person). Ann Lee knows Bob Day."
+    assert (await memory.summaries.create(GRAPH, "bob")).text == "Bob Day (Person). Ann Lee knows Bob Day."
 
 
 async def test_what_changed_is_said_no_more_until_the_job_says_it_anew(memory: Memory) -> None:
     await crew(memory)
-    first = await memory.summarize(GRAPH, "ann")
-    await memory.put_relationships(
+    first = await memory.summaries.create(GRAPH, "ann")
+    await memory.relationships.put(
         GRAPH, [Relationship("LEADS", "ann", "ship", text="Ann Lee led the ship", valid_to="2020")]
     )
-    await memory.put_relationships(GRAPH, [Relationship("OWNS", "ann", "ship", text="Ann Lee owns the ship")])
+    await memory.relationships.put(GRAPH, [Relationship("OWNS", "ann", "ship", text="Ann Lee owns the ship")])
 
-    stale = await memory.summary(GRAPH, "ann")
+    stale = await memory.summaries.get(GRAPH, "ann")
     assert stale.stale
     assert "leads" not in stale.text
 
-    assert await memory.defer_summaries() == 1
-    assert await memory.keep_summaries(GRAPH) == 1
-    assert await memory.defer_summaries() == 0
-    fresh = await memory.summary(GRAPH, "ann")
+    assert await memory.tasks.queue_summaries() == 1
+    assert await memory.tasks.update_summaries(GRAPH) == 1
+    assert await memory.tasks.queue_summaries() == 0
+    fresh = await memory.summaries.get(GRAPH, "ann")
     assert not fresh.stale
     assert fresh.text.startswith("Ann Lee (Person), also called Annie. Ann Lee ")
     assert "owns the ship" in fresh.text
-    assert await memory.keep_summaries(GRAPH) == 0
-    assert (await memory.summary(GRAPH, "ann", known_at=first.known_from)).text == first.text
+    assert await memory.tasks.update_summaries(GRAPH) == 0
+    assert (await memory.summaries.get(GRAPH, "ann", known_at=first.known_from)).text == first.text
     with pytest.raises(NotFound, match="known then"):
-        await memory.summary(GRAPH, "ann", known_at="2001-01-01")
+        await memory.summaries.get(GRAPH, "ann", known_at="2001-01-01")
 
 
 async def test_making_it_twice_keeps_one_version(memory: Memory) -> None:
     await crew(memory)
-    assert await memory.summarize(GRAPH, "ann") == await memory.summarize(GRAPH, "ann")
+    assert await memory.summaries.create(GRAPH, "ann") == await memory.summaries.create(GRAPH, "ann")
 
     schema = await index_schema(memory, GRAPH)
     assert len(await query(memory, f"SELECT FROM {schema}.summary")) == 1
@@ -89,51 +89,51 @@ async def test_making_it_twice_keeps_one_version(memory: Memory) -> None:
 
 async def test_a_community_is_summed_up_by_the_job(memory: Memory) -> None:
     await crew(memory)
-    await memory.group(GRAPH)
-    (community,) = (await memory.communities(GRAPH)).items
-    assert await memory.community_summary(GRAPH, community.id) is None
+    await memory.communities.detect(GRAPH)
+    (community,) = (await memory.communities.list(GRAPH)).items
+    assert await memory.summaries.of_community(GRAPH, community.id) is None
 
-    assert await memory.keep_summaries(GRAPH) == 1
+    assert await memory.tasks.update_summaries(GRAPH) == 1
 
-    summary = await memory.community_summary(GRAPH, community.id)
+    summary = await memory.summaries.of_community(GRAPH, community.id)
     assert summary is not None
     assert summary.text.startswith("3 entities around ")
     assert "(2 Person, 1 Object)" in summary.text
     assert summary.text.endswith("Ann Lee leads the ship. Ann Lee knows Bob Day.")
-    assert await memory.keep_summaries(GRAPH) == 0
+    assert await memory.tasks.update_summaries(GRAPH) == 0
 
 
 async def test_nothing_of_another_scope_is_said(memory: Memory) -> None:
     await crew(memory)
     await crew(memory, "user/1")
-    await memory.put_relationships(
+    await memory.relationships.put(
         GRAPH, [Relationship("LIKES", "ann", "ship", text="Ann Lee likes secrets", scope="user/1")]
     )
-    await memory.put_entities(GRAPH, [Entity("own", "Person", "Own One", scope="user/2")])
-    await memory.put_relationships(GRAPH, [Relationship("KNOWS", "own", "ann", scope="user/2")])
+    await memory.entities.put(GRAPH, [Entity("own", "Person", "Own One", scope="user/2")])
+    await memory.relationships.put(GRAPH, [Relationship("KNOWS", "own", "ann", scope="user/2")])
 
-    assert "secrets" not in (await memory.summarize(GRAPH, "ann")).text
-    assert "secrets" in (await memory.summarize(GRAPH, "ann", scope="user/1")).text
-    assert (await memory.summarize(GRAPH, "own", scope="user/2")).text == "Own One (Person)."
+    assert "secrets" not in (await memory.summaries.create(GRAPH, "ann")).text
+    assert "secrets" in (await memory.summaries.create(GRAPH, "ann", scope="user/1")).text
+    assert (await memory.summaries.create(GRAPH, "own", scope="user/2")).text == "Own One (Person)."
     with pytest.raises(NotFound):
-        await memory.summarize(GRAPH, "ann", scope="user/2")
+        await memory.summaries.create(GRAPH, "ann", scope="user/2")
 
 
 async def test_what_is_deleted_takes_every_summary_along_that_told_of_it(memory: Memory) -> None:
     await crew(memory)
-    await memory.group(GRAPH)
-    await memory.keep_summaries(GRAPH)
+    await memory.communities.detect(GRAPH)
+    await memory.tasks.update_summaries(GRAPH)
     for key in ("ann", "bob", "ship"):
-        await memory.summarize(GRAPH, key)
-    (fact,) = (await memory.list_relationships(GRAPH, kind="KNOWS")).items
-    await memory.delete_relationships(GRAPH, [fact.id or 0])
+        await memory.summaries.create(GRAPH, key)
+    (fact,) = (await memory.relationships.list(GRAPH, kind="KNOWS")).items
+    await memory.relationships.delete(GRAPH, [fact.id or 0])
 
     schema = await index_schema(memory, GRAPH)
     assert len(await query(memory, f"SELECT FROM {schema}.summary")) == 1  # The ship's says nothing of it.
     with pytest.raises(NotFound, match="no summary"):
-        await memory.summary(GRAPH, "ann")
+        await memory.summaries.get(GRAPH, "ann")
 
-    await memory.delete_entities(GRAPH, ["ann"])
+    await memory.entities.delete(GRAPH, ["ann"])
     assert not await query(memory, f"SELECT FROM {schema}.summary")
     assert not await query(memory, f"SELECT FROM {schema}.summary_of")
 
@@ -153,25 +153,25 @@ class Loud:
 
 async def test_a_model_words_what_is_new_once(memory: Memory) -> None:
     loud = Loud()
-    worded = Memory(replace(memory.parts, wording=loud))
+    worded = Memory(replace(memory.ports, wording=loud))
     await crew(memory)
-    plain = await memory.summarize(GRAPH, "ann")
+    plain = await memory.summaries.create(GRAPH, "ann")
 
-    summary = await worded.summarize(GRAPH, "ann")
-    await worded.summarize(GRAPH, "ann")
-    await worded.keep_summaries(GRAPH)
+    summary = await worded.summaries.create(GRAPH, "ann")
+    await worded.summaries.create(GRAPH, "ann")
+    await worded.tasks.update_summaries(GRAPH)
 
     assert (summary.text, summary.maker, loud.asked) == (plain.text.upper(), "test:loud", 1)
-    assert (await memory.summary(GRAPH, "ann", known_at=plain.known_from)).maker == "rules"
+    assert (await memory.summaries.get(GRAPH, "ann", known_at=plain.known_from)).maker == "rules"
 
 
 async def test_what_cypher_deletes_or_gets_another_type_leaves_no_summary_behind(memory: Memory) -> None:
     await crew(memory)
-    await memory.group(GRAPH)
-    await memory.keep_summaries(GRAPH)
+    await memory.communities.detect(GRAPH)
+    await memory.tasks.update_summaries(GRAPH)
     for key in ("ann", "ship"):
-        await memory.summarize(GRAPH, key)
-    await memory.put_entities(GRAPH, [Entity("ship", "Place")])
+        await memory.summaries.create(GRAPH, key)
+    await memory.entities.put(GRAPH, [Entity("ship", "Place")])
     await memory.cypher(GRAPH, "MATCH (n {key: 'ann'}) DETACH DELETE n", mode="write")
 
     schema = await index_schema(memory, GRAPH)

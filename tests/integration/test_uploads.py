@@ -40,23 +40,23 @@ def opened(url: str, home: Path, *, worker: bool = False) -> AbstractAsyncContex
 async def memory(database_url: str, tmp_path: Path) -> AsyncIterator[Memory]:
     """A memory without a worker, over a fresh database with a graph, `main`."""
     async with opened(database_url, tmp_path / "home") as memory:
-        await memory.create_graph("main")
+        await memory.graphs.create("main")
         yield memory
 
 
 async def send(memory: Memory, *files: bytes, **options: Any) -> tuple[Import, int | None]:
     """Send files and ask for their import."""
-    async with memory.uploads.receive(10_000_000) as incoming:
+    async with memory.imports.uploads.receive(10_000_000) as incoming:
         for number, data in enumerate(files or (LINES,)):
             await incoming.begin(f"{number}.jsonl")
             await incoming.write(data)
         await incoming.end()
-        return await memory.submit_import("main", incoming.name, ImportOptions(**options))
+        return await memory.imports.submit("main", incoming.name, ImportOptions(**options))
 
 
 def held(memory: Memory) -> list[str]:
     """Give the names of the uploads that lie in a memory's folder."""
-    return lying(memory.uploads._folder)  # type: ignore[attr-defined]
+    return lying(memory.imports.uploads._folder)  # type: ignore[attr-defined]
 
 
 def lying(folder: Path) -> list[str]:
@@ -75,7 +75,7 @@ async def fill(uploads: Uploads, *parts: bytes) -> None:
 
 def age(memory: Memory, upload: str) -> None:
     """Let an upload look as if nobody had written to it for two hours."""
-    folder: Path = memory.uploads._folder / upload  # type: ignore[attr-defined]
+    folder: Path = memory.imports.uploads._folder / upload  # type: ignore[attr-defined]
     for path in (folder, *folder.rglob("*")):
         os.utime(path, (time.time() - 7200, time.time() - 7200))
 
@@ -90,7 +90,7 @@ async def set_status(url: str, job: int | None, status: str) -> None:
 
 async def state_of(memory: Memory, import_: Import) -> str:
     """Give the present state of an import."""
-    return (await memory.get_import("main", import_.id)).state
+    return (await memory.imports.get("main", import_.id)).state
 
 
 async def has_ended(memory: Memory, import_: Import) -> bool:
@@ -102,18 +102,18 @@ async def test_only_the_machine_that_holds_the_files_imports_them(
     memory: Memory, database_url: str, tmp_path: Path
 ) -> None:
     async with opened(database_url, tmp_path / "other", worker=True) as other:
-        assert other.uploads.place != memory.uploads.place
+        assert other.imports.uploads.place != memory.imports.uploads.place
         mine, job = await send(memory)
         theirs, _ = await send(other)
         assert job is not None
         await until(lambda: has_ended(other, theirs))
-        assert await other.tend_uploads() == 0
-        assert (await memory.job(job)).status == "waiting"
+        assert await other.tasks.tend_uploads() == 0
+        assert (await memory.jobs.get(job)).status == "waiting"
         assert await state_of(memory, mine) == "waiting"
     assert held(memory) == [mine.upload]
     async with opened(database_url, tmp_path / "home", worker=True) as worker:
         await until(lambda: has_ended(worker, mine))
-    done = await memory.get_import("main", mine.id)
+    done = await memory.imports.get("main", mine.id)
     assert (done.state, done.read, done.unchanged) == ("done", 20, 20)
     assert held(memory) == []
 
@@ -122,45 +122,45 @@ async def test_any_machine_may_let_an_import_of_another_go_on(
     memory: Memory, database_url: str, tmp_path: Path
 ) -> None:
     mine, _ = await send(memory)
-    await memory.parts.imports.finish(mine.id, "failed", "A bug.", keeping=True)
+    await memory.ports.imports.finish(mine.id, "failed", "A bug.", keeping=True)
     async with opened(database_url, tmp_path / "other") as other:
-        resumed, job = await other.resume_import("main", mine.id)
+        resumed, job = await other.imports.resume("main", mine.id)
     assert (resumed.state, resumed.error) == ("waiting", None)
     assert job is None  # It waits already, in the queue of the machine that holds the files.
-    await memory.run_upload("main", mine.id)
+    await memory.tasks.run_upload("main", mine.id)
     assert await state_of(memory, mine) == "done"
     with pytest.raises(Conflict, match="did not fail"):
-        await memory.resume_import("main", mine.id)
+        await memory.imports.resume("main", mine.id)
 
 
 async def test_an_import_without_a_job_gets_one_again(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    defer = memory.parts.jobs.defer
+    defer = memory.ports.jobs.defer
 
     async def away(*_: Any, **__: Any) -> None:
         raise DatabaseUnavailable
 
-    monkeypatch.setattr(type(memory.parts.jobs), "defer", away)
+    monkeypatch.setattr(type(memory.ports.jobs), "defer", away)
     import_, job = await send(memory)
     assert job is None
     monkeypatch.undo()
     assert defer is not away
-    await memory.tend_uploads()
-    (asked,) = await memory.jobs(graph="main")
+    await memory.tasks.tend_uploads()
+    (asked,) = await memory.jobs.list(graph="main")
     assert (asked.task, asked.status, asked.arguments) == ("import", "waiting", {"import_": import_.id})
-    await memory.tend_uploads()
-    assert len(await memory.jobs(graph="main")) == 1
+    await memory.tasks.tend_uploads()
+    assert len(await memory.jobs.list(graph="main")) == 1
 
 
 async def test_an_import_whose_files_are_gone_is_told_as_failed(memory: Memory) -> None:
     import_, _ = await send(memory)
     assert import_.upload is not None
-    memory.uploads.remove(import_.upload)
-    await memory.tend_uploads()
-    failed = await memory.get_import("main", import_.id)
+    memory.imports.uploads.remove(import_.upload)
+    await memory.tasks.tend_uploads()
+    failed = await memory.imports.get("main", import_.id)
     assert failed.state == "failed"
     assert "Send them again" in str(failed.error)
     with pytest.raises(Conflict, match="no files"):
-        await memory.resume_import("main", import_.id)
+        await memory.imports.resume("main", import_.id)
 
 
 @pytest.mark.parametrize(("status", "state"), [("failed", "failed"), ("todo", "running"), ("succeeded", "running")])
@@ -168,46 +168,46 @@ async def test_what_cost_too_many_workers_their_lives_is_told_as_failed(
     memory: Memory, database_url: str, status: str, state: str
 ) -> None:
     import_, job = await send(memory)
-    await memory.parts.imports.start(import_.id)
+    await memory.ports.imports.start(import_.id)
     await set_status(database_url, job, status)
-    await memory.tend_uploads()
+    await memory.tasks.tend_uploads()
     assert await state_of(memory, import_) == "running"
     await query(memory, "UPDATE kgmem.import SET told_at = now() - interval '1 hour' WHERE id = $1", import_.id)
-    await memory.tend_uploads()
+    await memory.tasks.tend_uploads()
     assert await state_of(memory, import_) == state
-    waiting = [each.status for each in await memory.jobs(graph="main", status="waiting")]
+    waiting = [each.status for each in await memory.jobs.list(graph="main", status="waiting")]
     assert len(waiting) == (0 if status == "failed" else 1)
     assert held(memory) == [import_.upload]
     if status == "failed":
-        await memory.resume_import("main", import_.id)
-        await memory.run_upload("main", import_.id)
+        await memory.imports.resume("main", import_.id)
+        await memory.tasks.run_upload("main", import_.id)
         assert await state_of(memory, import_) == "done"
 
 
 async def test_uploads_that_nobody_needs_are_removed_and_others_stay(memory: Memory) -> None:
     waiting, _ = await send(memory)
     failed, _ = await send(memory)
-    await memory.parts.imports.finish(failed.id, "failed", "A bug.", keeping=True)
-    async with memory.uploads.receive(1000) as fresh, memory.uploads.receive(1000) as forgotten:
+    await memory.ports.imports.finish(failed.id, "failed", "A bug.", keeping=True)
+    async with memory.imports.uploads.receive(1000) as fresh, memory.imports.uploads.receive(1000) as forgotten:
         await fresh.begin("a.jsonl")
         await forgotten.begin("a.jsonl")
         for each in (waiting, failed):
             assert each.upload is not None
             age(memory, each.upload)
         age(memory, forgotten.name)
-        assert await memory.tend_uploads() == 1
+        assert await memory.tasks.tend_uploads() == 1
         assert held(memory) == sorted([str(waiting.upload), str(failed.upload), fresh.name])
         await query(memory, "UPDATE kgmem.import SET finished_at = now() - interval '2 days' WHERE id = $1", failed.id)
-        assert await memory.tend_uploads() == 1
-        await memory.delete_graph("main")
-        assert await memory.tend_uploads() == 1
+        assert await memory.tasks.tend_uploads() == 1
+        await memory.graphs.delete("main")
+        assert await memory.tasks.tend_uploads() == 1
         assert held(memory) == [fresh.name]
         await fresh.end()
 
 
 async def test_a_graph_that_is_deleted_ends_its_imports(memory: Memory) -> None:
     import_, job = await send(memory)
-    await memory.delete_graph("main")
+    await memory.graphs.delete("main")
     assert job is not None
     with pytest.raises(NotFound):
         await handlers(memory)["import"](graph="main", import_=import_.id)
@@ -215,24 +215,24 @@ async def test_a_graph_that_is_deleted_ends_its_imports(memory: Memory) -> None:
 
 async def test_a_database_that_is_away_lets_an_import_wait(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     import_, _ = await send(memory)
-    imports: Any = memory.parts.imports
+    imports: Any = memory.ports.imports
 
     async def taken(*_: Any, **__: Any) -> None:
         raise Conflict("Another process runs this import.")
 
     monkeypatch.setattr(imports, "store", taken)
     with pytest.raises(Unavailable, match="Another process"):
-        await memory.run_upload("main", import_.id)
+        await memory.tasks.run_upload("main", import_.id)
     assert await state_of(memory, import_) == "waiting"
     monkeypatch.undo()
-    await memory.run_upload("main", import_.id)
+    await memory.tasks.run_upload("main", import_.id)
     assert await state_of(memory, import_) == "done"
-    await memory.run_upload("main", import_.id)  # A job too many does nothing.
+    await memory.tasks.run_upload("main", import_.id)  # A job too many does nothing.
 
 
 async def test_a_worker_that_is_stopped_lets_its_import_wait(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     import_, _ = await send(memory)
-    imports: Any = memory.parts.imports
+    imports: Any = memory.ports.imports
     begun = asyncio.Event()
 
     async def hanging(*_: Any, **__: Any) -> None:
@@ -240,7 +240,7 @@ async def test_a_worker_that_is_stopped_lets_its_import_wait(memory: Memory, mon
         await asyncio.Event().wait()
 
     monkeypatch.setattr(imports, "store", hanging)
-    task = asyncio.create_task(memory.run_upload("main", import_.id))
+    task = asyncio.create_task(memory.tasks.run_upload("main", import_.id))
     await begun.wait()
     assert await state_of(memory, import_) == "running"
     task.cancel()
@@ -248,7 +248,7 @@ async def test_a_worker_that_is_stopped_lets_its_import_wait(memory: Memory, mon
         await task
     assert await state_of(memory, import_) == "waiting"
     monkeypatch.undo()
-    await memory.run_upload("main", import_.id)
+    await memory.tasks.run_upload("main", import_.id)
     assert await state_of(memory, import_) == "done"
 
 
@@ -256,7 +256,7 @@ async def test_a_dry_run_goes_on_where_it_was_and_counts_nothing_twice(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import_, _ = await send(memory, LINES + b"{bad\n" + LINES, dry_run=True, batch=7)
-    imports: Any = memory.parts.imports
+    imports: Any = memory.ports.imports
     note, calls = imports.note, 0
 
     async def dying(*arguments: Any, **named: Any) -> Any:
@@ -268,15 +268,15 @@ async def test_a_dry_run_goes_on_where_it_was_and_counts_nothing_twice(
 
     monkeypatch.setattr(imports, "note", dying)
     with pytest.raises(asyncio.CancelledError):
-        await memory.run_upload("main", import_.id)
+        await memory.tasks.run_upload("main", import_.id)
     monkeypatch.undo()
-    half = await memory.get_import("main", import_.id)
+    half = await memory.imports.get("main", import_.id)
     assert (half.state, half.read) == ("waiting", 14)
-    await memory.run_upload("main", import_.id)
-    done = await memory.get_import("main", import_.id)
+    await memory.tasks.run_upload("main", import_.id)
+    done = await memory.imports.get("main", import_.id)
     assert (done.state, done.read, done.checked, done.rejected, done.linking) == ("done", 41, 40, 1, 0)
-    assert len([each async for each in memory.import_rejections("main", import_.id)]) == 1
-    assert (await memory.stats("main")).entities == 0
+    assert len([each async for each in memory.imports.rejections("main", import_.id)]) == 1
+    assert (await memory.graphs.stats("main")).entities == 0
 
 
 async def test_wrong_options_are_refused_and_leave_nothing(memory: Memory) -> None:
@@ -285,7 +285,7 @@ async def test_wrong_options_are_refused_and_leave_nothing(memory: Memory) -> No
         with pytest.raises(InvalidInput):
             await send(memory, **wrong)
     assert held(memory) == []
-    assert await memory.imports("main") == []
+    assert await memory.imports.list("main") == []
 
 
 async def test_an_upload_has_a_limit_and_files_keep_their_names_apart(tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ async def server(url: str, home: Path, key: str) -> AsyncIterator[tuple[httpx.As
 async def test_a_server_that_is_killed_in_the_middle_of_an_import_ends_it_when_it_is_back(
     memory: Memory, database_url: str, tmp_path: Path
 ) -> None:
-    _, key = await memory.create_key("tests", "admin")
+    _, key = await memory.keys.create("tests", "admin")
     entities = [{"type": "entity", "key": f"k{n}", "label": "Thing", "properties": {"n": n}} for n in range(6000)]
     edges = [{"type": "relationship", "kind": "NEXT", "from": f"k{n}", "to": f"k{n * 7 % 6000}"} for n in range(3000)]
     body = b"".join(orjson.dumps(each) + b"\n" for each in (*edges, {"type": "entity", "key": ""}, *entities))
@@ -366,18 +366,18 @@ async def test_a_server_that_is_killed_in_the_middle_of_an_import_ends_it_when_i
         await until(is_half_done, 60)
         process.send_signal(signal.SIGKILL)
         await process.wait()
-    killed = await memory.get_import("main", accepted["id"])
+    killed = await memory.imports.get("main", accepted["id"])
     assert (killed.state, killed.read < 9001) == ("running", True)
     async with server(database_url, tmp_path / "home", key) as (client, _):
         await until(lambda: has_ended(memory, killed), 60)
         job = (await client.get(f"/v1/jobs/{accepted['job']}")).json()
         assert job["attempts"] >= 1
-    done = await memory.get_import("main", accepted["id"])
+    done = await memory.imports.get("main", accepted["id"])
     assert (done.state, done.read, done.created, done.rejected, done.linking) == ("done", 9001, 9000, 1, 0)
     await until(lambda: _are_removed(memory))
-    await memory.create_graph("other")
+    await memory.graphs.create("other")
     (tmp_path / "body.jsonl").write_bytes(body)
-    await memory.import_files("other", [tmp_path / "body.jsonl"], ImportOptions(source="file"))
+    await memory.imports.run("other", [tmp_path / "body.jsonl"], ImportOptions(source="file"))
     assert await contents(memory, "main") == await contents(memory, "other")
 
 

@@ -13,27 +13,27 @@ pytestmark = pytest.mark.server
 
 
 async def test_connections_that_are_lent_are_counted(memory: Memory) -> None:
-    alone = await memory.figures()
+    alone = await memory.server.metrics()
     assert alone.connections == {"main": 1, "search": 0}
     assert alone.most_connections == {"main": 10, "search": 10}
-    catalog: Any = memory.parts.graphs
+    catalog: Any = memory.ports.graphs
     async with catalog.database.connection():
-        assert (await memory.figures()).connections["main"] == 2
+        assert (await memory.server.metrics()).connections["main"] == 2
 
 
 async def test_jobs_are_counted_by_status(memory: Memory, shared_database_url: str) -> None:
-    before = (await memory.figures()).jobs
+    before = (await memory.server.metrics()).jobs
     async with open_queue(shared_database_url) as queue:
         await queue.defer("rebuild", graph="of this test")
-    assert (await memory.figures()).jobs == {**before, "waiting": before["waiting"] + 1}
+    assert (await memory.server.metrics()).jobs == {**before, "waiting": before["waiting"] + 1}
 
 
 async def test_passages_that_wait_for_vectors_are_counted_soon(memory: Memory, graph: str) -> None:
-    before = (await memory.figures()).passages_waiting
-    await memory.put_entities(graph, [Entity(f"k{n}", text=f"apple {n}") for n in range(50)])
+    before = (await memory.server.metrics()).passages_waiting
+    await memory.entities.put(graph, [Entity(f"k{n}", text=f"apple {n}") for n in range(50)])
 
     async def counted() -> bool:
-        return (await memory.figures()).passages_waiting >= before + 50
+        return (await memory.server.metrics()).passages_waiting >= before + 50
 
     await until(counted)
-    await memory.delete_entities(graph, [f"k{n}" for n in range(50)])
+    await memory.entities.delete(graph, [f"k{n}" for n in range(50)])

@@ -43,7 +43,7 @@ async def test_nothing_false_is_stored_and_what_is_asserted_is(
     assert sum(bool(right) for _, _, right in sentences) >= 30
     episodes = [Episode(text, f"e{n}", NOW, speaker="Ada") for n, (text, _, _) in enumerate(sentences)]
 
-    told = await memory.would_bring(graph, episodes)
+    told = await memory.extraction.preview(graph, episodes)
 
     pairs = list(zip(sentences, told, strict=True))
     false = [(text, pair) for (text, wrong, _), each in pairs for pair in wrong if joined(each, pair)]
@@ -54,12 +54,12 @@ async def test_nothing_false_is_stored_and_what_is_asserted_is(
 
 async def test_what_is_stored_says_nothing_that_the_text_denies(memory: Memory, graph: str) -> None:
     texts = ["I no longer live in Berlin.", "I work at Globex now, not at Acme.", "I stopped working for Initech."]
-    await memory.put_episodes(
+    await memory.episodes.put(
         graph, [Episode(text, f"e{n}", NOW, speaker="Ada", extract=True) for n, text in enumerate(texts)]
     )
-    await memory.read_waiting(graph)
+    await memory.extraction.run(graph)
 
-    facts = await memory.list_relationships(graph, limit=100)
+    facts = await memory.relationships.list(graph, limit=100)
 
     told = {(each.kind, each.end) for each in facts.items if each.start == "Ada" and each.kind != "CO_MENTIONED"}
     assert ("WORKS_FOR", "Globex") in told

@@ -51,9 +51,9 @@ async def found_at_last(memory: Memory, text: str) -> list[str]:
 
 async def fill(memory: Memory) -> None:
     """Store entities one by one, so that the text index keeps them in memory."""
-    await memory.create_graph("words", space=None)
+    await memory.graphs.create("words", space=None)
     for n in range(COUNT):
-        await memory.put_entities("words", [Entity(f"e{n}", "Note", name=f"note number{n}", text="a common word")])
+        await memory.entities.put("words", [Entity(f"e{n}", "Note", name=f"note number{n}", text="a common word")])
 
 
 @pytest.mark.slow
@@ -89,7 +89,7 @@ async def wait_for_another(home: Path, former: int) -> None:
 
 async def kill_session(memory: Memory, settings: Settings) -> None:
     """Kill a session of Postgres, which ends all others and empties its shared memory."""
-    catalog: Any = memory.parts.graphs
+    catalog: Any = memory.ports.graphs
     async with catalog.database.connection() as connection:
         pid = connection.get_server_pid()
     os.kill(pid, signal.SIGKILL)
@@ -108,7 +108,7 @@ async def written_at_last(memory: Memory, key: str) -> None:
     async with asyncio.timeout(30):
         while True:
             try:
-                await memory.put_entities("words", [Entity(key, "Note", text="a common word written first")])
+                await memory.entities.put("words", [Entity(key, "Note", text="a common word written first")])
             except DatabaseUnavailable:
                 await asyncio.sleep(0.05)
             else:
@@ -173,8 +173,8 @@ async def test_a_standby_answers_words_rightly_and_takes_writes_when_it_is_promo
             await fill(primary)
             await base_backup(first, second)
             # Built and written after the backup: what a standby of pg_textsearch before 1.5 does not have.
-            await primary.rebuild_index("words")
-            await primary.put_entities("words", [Entity("late", "Note", text="a latecomer")])
+            await primary.index.rebuild("words")
+            await primary.entities.put("words", [Entity("late", "Note", text="a latecomer")])
             async with EmbeddedPostgres(second) as standby:
                 settings = Settings(database_url=standby.url, home=second, embedder="none")
                 async with open_memory(settings) as memory:
@@ -193,7 +193,7 @@ async def test_a_standby_answers_words_rightly_and_takes_writes_when_it_is_promo
 
 async def _has(memory: Memory, key: str) -> bool:
     try:
-        await memory.get_entity("words", key)
+        await memory.entities.get("words", key)
     except NotFound:
         return False
     return True

@@ -10,7 +10,7 @@ TEXT = "It was seen, and then it was written down. " * 70  # Of two passages.
 async def test_others_have_their_turn_while_long_texts_are_stored(memory: Memory, graph: str) -> None:
     entities = [Entity(f"k{n}", "Note", text=f"{n} {TEXT}") for n in range(600)]
     async with heartbeat() as heart:
-        written = await memory.put_entities(graph, entities)
+        written = await memory.entities.put(graph, entities)
     assert written.created == 600
     assert heart.steady, heart.longest
 

@@ -25,7 +25,9 @@ def main(url: str, home: str) -> None:
 
 
 def _in_a_hurry(memory: Memory) -> WorkerOptions:
-    return WorkerOptions(heartbeat=0.2, silence=1.0, poll=0.1, foreign_writes=0.5, places=(memory.uploads.place,))
+    return WorkerOptions(
+        heartbeat=0.2, silence=1.0, poll=0.1, foreign_writes=0.5, places=(memory.imports.uploads.place,)
+    )
 
 
 def _tell(address: str) -> None:

@@ -22,7 +22,7 @@ async def separation(
 
     Causes that go in a circle are a conflict (409) that names the circle.
     """
-    return reply(await access.memory.causal_check(graph, asked.separation(access.key)))
+    return reply(await access.memory.causality.separation(graph, asked.separation(access.key)))
 
 
 @router.post("/v1/graphs/{graph}/causality/ancestry", responses=gives(AncestryResult))
@@ -30,4 +30,4 @@ async def ancestry(
     graph: GraphName, access: Reads, asked: Annotated[AncestryIn, Depends(JSONBody(AncestryIn))]
 ) -> Response:
     """Give all causes and all effects of entities, through others too, and the circles among them."""
-    return reply(await access.memory.causal_ancestry(graph, asked.ancestry(access.key)))
+    return reply(await access.memory.causality.ancestry(graph, asked.ancestry(access.key)))

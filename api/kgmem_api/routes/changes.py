@@ -41,13 +41,13 @@ async def list_changes(
     With `Accept: text/event-stream` they come as server-sent events, as they happen; Last-Event-ID continues.
     """
     if "text/event-stream" not in request.headers.get("accept", ""):
-        changes = await access.memory.changes(graph, after=after, limit=limit)
+        changes = await access.memory.graphs.changes(graph, after=after, limit=limit)
         return reply({"changes": changes, "cursor": changes[-1].id if changes else after})
     state = request.app.state
     if state.streams >= MOST_STREAMS:
         raise Unavailable("The server is at its limit of event streams.", mend="Ask for pages.", retry_after=10)
     start = _last_event(request, after)
-    first = await access.memory.changes(graph, after=start, limit=limit)
+    first = await access.memory.graphs.changes(graph, after=start, limit=limit)
     context = context_of(request)
     context.unlimited()
     context.ending = asyncio.Event()
@@ -88,7 +88,7 @@ async def _events(
                 await _pause(over)
                 if over.is_set():
                     break
-            changes = await memory.changes(graph, after=after, limit=1000)
+            changes = await memory.graphs.changes(graph, after=after, limit=1000)
     finally:
         state.streams -= 1
 

@@ -24,13 +24,13 @@ async def post_claims(
     graph: GraphName, access: Writes, batch: Annotated[ClaimBatch, Depends(JSONBody(ClaimBatch))]
 ) -> Response:
     """Store claims, each once, and weigh the facts that they speak of, in one transaction."""
-    return reply(await access.memory.claim(graph, batch.claims))
+    return reply(await access.memory.claims.put(graph, batch.claims))
 
 
 @router.get(_ALL, responses=gives(ClaimPage))
 async def list_claims(graph: GraphName, access: Reads, asked: Annotated[ClaimQuery, Query()]) -> Response:
     """List the claims that a scope sees, of a subject, a predicate or a source, a page at a time."""
-    page = await access.memory.list_claims(graph, asked.asked(access.key))
+    page = await access.memory.claims.list(graph, asked.asked(access.key))
     return reply({"claims": [claim_out(claim) for claim in page.items], "cursor": page.cursor})
 
 
@@ -52,7 +52,7 @@ async def withdraw_claims(
 
     Relationships that only they state go too; one that others state too names one of these.
     """
-    done = await access.memory.withdraw_claims(
+    done = await access.memory.claims.withdraw(
         graph, ids or (), source=source, episode=episode, scope=access.scope(scope), dry_run=dry_run
     )
     return reply(asdict(done))
@@ -61,4 +61,4 @@ async def withdraw_claims(
 @router.get("/v1/graphs/{graph}/sources/" + KEY, responses=gives(SourceTrustOut))
 async def get_source(graph: GraphName, key: ItemKey, access: ReadsWhole) -> Response:
     """Give how far a source is trusted, why, with its history and the copies found."""
-    return reply(asdict(await access.memory.source(graph, key)))
+    return reply(asdict(await access.memory.sources.get(graph, key)))

@@ -25,14 +25,14 @@ _ALL = "/v1/graphs/{graph}/communities"
 )
 async def group(graph: GraphName, access: Writes, asked: Annotated[GroupIn, Depends(JSONBody(GroupIn))]) -> Response:
     """Let a job find the communities of exactly this scope, and keep them up from then on."""
-    job = await access.memory.defer_group(graph, scope=access.scope(asked.scope))
+    job = await access.memory.communities.enqueue(graph, scope=access.scope(asked.scope))
     return reply({"job": job}, 200) if job is None else reply({"job": job}, 202, {"Location": f"/v1/jobs/{job}"})
 
 
 @router.delete(_ALL, responses=gives(UngroupedOut))
 async def ungroup(graph: GraphName, access: Writes, scope: ScopeQuery = None) -> Response:
     """Delete the communities of exactly this scope, and keep them no more."""
-    return reply({"gone": await access.memory.ungroup(graph, scope=access.scope(scope))})
+    return reply({"gone": await access.memory.communities.delete(graph, scope=access.scope(scope))})
 
 
 @router.get(_ALL, responses=gives(CommunityPage))
@@ -46,7 +46,9 @@ async def list_communities(
     limit: Limit = 100,
 ) -> Response:
     """List the communities of exactly this scope, the finest level and the largest first."""
-    page = await access.memory.communities(graph, scope=access.scope(scope), level=level, cursor=cursor, limit=limit)
+    page = await access.memory.communities.list(
+        graph, scope=access.scope(scope), level=level, cursor=cursor, limit=limit
+    )
     return reply({"communities": [asdict(each) for each in page.items], "cursor": page.cursor})
 
 
@@ -55,6 +57,6 @@ async def get_community(
     graph: GraphName, id_: Id, access: Reads, scope: ScopeQuery = None, limit: Limit = 100
 ) -> Response:
     """Give a community of exactly this scope with its most central members and its summary, once that is made."""
-    found = await access.memory.community(graph, id_, scope=access.scope(scope), limit=limit)
-    summary = await access.memory.community_summary(graph, id_, scope=access.scope(scope))
+    found = await access.memory.communities.get(graph, id_, scope=access.scope(scope), limit=limit)
+    summary = await access.memory.summaries.of_community(graph, id_, scope=access.scope(scope))
     return reply({**asdict(found), "summary": asdict(summary) if summary else None})

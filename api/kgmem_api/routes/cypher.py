@@ -49,7 +49,7 @@ async def cypher(
 @router.get("/v1/queries", responses=gives(NamedQueriesOut))
 async def list_queries(access: ReadsAnywhere) -> Response:
     """Give the queries that came with kgmem: what each answers, its parameters and its columns."""
-    return reply({"queries": list(access.memory.named_queries().values())})
+    return reply({"queries": list(access.memory.queries.all().values())})
 
 
 def _parameters(plain: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +61,7 @@ async def _answered(graph: str, access: Access, asked: CypherIn, parameters: dic
         access.key.demand("write", graph)
     text = asked.query or ""
     if asked.named is not None:
-        named = access.memory.named_query(asked.named)
+        named = access.memory.queries.get(asked.named)
         text, parameters = named.text, named.filled(parameters)
     return await access.memory.cypher(
         graph,

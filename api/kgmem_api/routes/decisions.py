@@ -34,7 +34,7 @@ async def decide(
     graph: GraphName, access: Writes, asked: Annotated[AdjudicationRequest, Depends(JSONBody(AdjudicationRequest))]
 ) -> Response:
     """Accept, reject, defer, collapse or observe values of facts of exactly this scope; dry_run only says what for."""
-    ruled = await access.memory.decide(graph, asked.ruling(access.key), scope=access.scope(asked.scope))
+    ruled = await access.memory.adjudications.create(graph, asked.ruling(access.key), scope=access.scope(asked.scope))
     return reply({"dry_run": asked.dry_run, "facts": [asdict(each) for each in ruled]})
 
 
@@ -48,7 +48,7 @@ async def list_decisions(
     limit: Limit = 100,
 ) -> Response:
     """List the audit trail, the newest first."""
-    found = await access.memory.decisions(graph, scope=access.scope(scope), before=before, limit=limit)
+    found = await access.memory.adjudications.list(graph, scope=access.scope(scope), before=before, limit=limit)
     return reply({"decisions": [told(asdict(each)) for each in found]})
 
 
@@ -57,7 +57,7 @@ async def undo_decision(
     graph: GraphName, id_: Id, access: Writes, asked: Annotated[UndoIn, Depends(JSONBody(UndoIn))]
 ) -> Response:
     """Take a decision back; its facts are again what the claims and the other decisions make of them."""
-    ruled = await access.memory.undo_decision(
+    ruled = await access.memory.adjudications.undo(
         graph, id_, by=asked.by or access.key.name, reason=asked.reason, scope=access.scope(asked.scope)
     )
     return reply({"dry_run": False, "facts": [asdict(each) for each in ruled]})
@@ -68,13 +68,13 @@ async def correlate(
     graph: GraphName, access: Writes, asked: Annotated[CorrelationIn, Depends(JSONBody(CorrelationIn))]
 ) -> Response:
     """Declare that facts hang together: what is seen of one moves the others from now on."""
-    return reply({"id": await access.memory.correlate(graph, asked.correlated(access.key))})
+    return reply({"id": await access.memory.correlations.create(graph, asked.correlated(access.key))})
 
 
 @router.get(_CORRELATIONS, responses=gives(CorrelationList))
 async def list_correlations(graph: GraphName, access: Reads, scope: ScopeQuery = None) -> Response:
     """List what hangs together: declared, or found."""
-    found = await access.memory.correlations(graph, scope=access.scope(scope))
+    found = await access.memory.correlations.list(graph, scope=access.scope(scope))
     return reply({"correlations": [asdict(each) for each in found]})
 
 
@@ -83,5 +83,5 @@ async def end_correlation(
     graph: GraphName, id_: Id, access: Writes, reason: Reason, scope: ScopeQuery = None
 ) -> Response:
     """Let facts hang together no more."""
-    await access.memory.end_correlation(graph, id_, by=access.key.name, reason=reason, scope=access.scope(scope))
+    await access.memory.correlations.end(graph, id_, by=access.key.name, reason=reason, scope=access.scope(scope))
     return reply({"id": id_})

@@ -37,7 +37,7 @@ async def put_entities(
         if len(entities) != 1:
             raise InvalidInput("If-Match is for one entity.", mend="Give each entity its version in the body.")
         entities = [replace(entities[0], version=version)]
-    return reply(await access.memory.put_entities(graph, entities))
+    return reply(await access.memory.entities.put(graph, entities))
 
 
 @router.get(_ALL, responses=gives(EntityPage))
@@ -51,14 +51,14 @@ async def list_entities(
     limit: Limit = 100,
 ) -> Response:
     """List the entities that a scope sees, a page at a time."""
-    page = await access.memory.list_entities(graph, scope=access.scope(scope), label=label, cursor=cursor, limit=limit)
+    page = await access.memory.entities.list(graph, scope=access.scope(scope), label=label, cursor=cursor, limit=limit)
     return reply({"entities": [entity_out(entity) for entity in page.items], "cursor": page.cursor})
 
 
 @router.delete(_ALL, responses=gives(DeletedOut))
 async def delete_entities(graph: GraphName, access: Writes, keys: Keys, scope: ScopeQuery = None) -> Response:
     """Delete entities of exactly this scope, with their relationships; tells which keys were not there."""
-    return reply(await access.memory.delete_entities(graph, keys, scope=access.scope(scope)))
+    return reply(await access.memory.entities.delete(graph, keys, scope=access.scope(scope)))
 
 
 @router.put(_ONE, responses={**gives(WrittenOut), **gives(WrittenOut, 201, "Created.")})
@@ -74,7 +74,7 @@ async def put_entity(
         raise InvalidInput(f"The body's key is not the address's, {key!r}.", mend="Leave key out of the body.")
     version = if_match(request)
     stated = replace(entity, key=key, version=entity.version if version is None else version)
-    written = await access.memory.put_entities(graph, [stated])
+    written = await access.memory.entities.put(graph, [stated])
     headers = tag(written.versions[0]) if written.versions else {}
     return reply(written, 201 if written.created else 200, headers)
 
@@ -84,7 +84,7 @@ async def get_entity(
     graph: GraphName, key: ItemKey, request: Request, access: Reads, scope: ScopeQuery = None
 ) -> Response:
     """Give the entity that a scope sees under a key: of the nearest scope, with its version as ETag."""
-    entity = await access.memory.get_entity(graph, key, scope=access.scope(scope))
+    entity = await access.memory.entities.get(graph, key, scope=access.scope(scope))
     if is_current(request, entity.version):
         return Response(status_code=304, headers=tag(entity.version))
     return reply(entity_out(entity), headers=tag(entity.version))
@@ -95,7 +95,7 @@ async def delete_entity(
     graph: GraphName, key: ItemKey, request: Request, access: Writes, scope: ScopeQuery = None
 ) -> Response:
     """Delete one entity of exactly this scope, with its relationships; with If-Match only if of that version."""
-    deleted = await access.memory.delete_entities(graph, [key], scope=access.scope(scope), version=if_match(request))
+    deleted = await access.memory.entities.delete(graph, [key], scope=access.scope(scope), version=if_match(request))
     if deleted.missing:
         raise NotFound(f"There is no entity {key!r} in this scope.", mend="A deletion names the entity's own scope.")
     return reply(deleted)

@@ -25,7 +25,7 @@ async def post_episodes(
     graph: GraphName, access: Writes, batch: Annotated[EpisodeBatch, Depends(JSONBody(EpisodeBatch))]
 ) -> Response:
     """Store texts as they arrived, in one transaction; the same text again is the same episode."""
-    return reply(await access.memory.put_episodes(graph, batch.episodes))
+    return reply(await access.memory.episodes.put(graph, batch.episodes))
 
 
 @router.get(_ALL, responses=gives(EpisodePage))
@@ -39,7 +39,7 @@ async def list_episodes(
     limit: Limit = 100,
 ) -> Response:
     """List the episodes that a scope sees, of one session or of all, a page at a time."""
-    page = await access.memory.list_episodes(
+    page = await access.memory.episodes.list(
         graph, scope=access.scope(scope), session=session, cursor=cursor, limit=limit
     )
     return reply({"episodes": [episode_out(episode) for episode in page.items], "cursor": page.cursor})
@@ -48,20 +48,20 @@ async def list_episodes(
 @router.delete(_ALL, responses=gives(DeletedOut))
 async def delete_episodes(graph: GraphName, access: Writes, keys: Keys, scope: ScopeQuery = None) -> Response:
     """Delete episodes of exactly this scope, with their passages; tells which keys were not there."""
-    return reply(await access.memory.delete_episodes(graph, keys, scope=access.scope(scope)))
+    return reply(await access.memory.episodes.delete(graph, keys, scope=access.scope(scope)))
 
 
 @router.get(_ONE, responses=gives(EpisodeOut))
 async def get_episode(graph: GraphName, key: ItemKey, access: Reads, scope: ScopeQuery = None) -> Response:
     """Give the episode that a scope sees under a key."""
-    episode = await access.memory.get_episode(graph, key, scope=access.scope(scope))
+    episode = await access.memory.episodes.get(graph, key, scope=access.scope(scope))
     return reply(episode_out(episode), headers=tag(episode.version))
 
 
 @router.delete(_ONE, responses=gives(DeletedOut))
 async def delete_episode(graph: GraphName, key: ItemKey, access: Writes, scope: ScopeQuery = None) -> Response:
     """Delete one episode of exactly this scope, with its passages."""
-    deleted = await access.memory.delete_episodes(graph, [key], scope=access.scope(scope))
+    deleted = await access.memory.episodes.delete(graph, [key], scope=access.scope(scope))
     if deleted.missing:
         raise NotFound(f"There is no episode {key!r} in this scope.", mend="A deletion names the episode's own scope.")
     return reply(deleted)

@@ -40,7 +40,7 @@ async def export_graph(
     options = asked.options(access)
     several = await asyncio.to_thread(holds_several, options)
     context_of(request).unlimited()
-    chunks = await _begun(_limited(request.app, access.memory.stream_export(graph, options, asked.compression)))
+    chunks = await _begun(_limited(request.app, access.memory.exports.stream(graph, options, asked.compression)))
     extension = ".zip" if several else extension_of(asked.format)
     packed = SUFFIXES[asked.compression] if asked.compression else ""
     query = request.url.query
@@ -60,7 +60,7 @@ async def export_losses(
     options = asked.options(access)
     context_of(request).unlimited()
     with _one_more(request.app):
-        found = await access.memory.export_losses(graph, options)
+        found = await access.memory.exports.losses(graph, options)
     return reply({"format": asked.format, "scope": options.scope, "records": found.records, "lost": found.lost})
 
 

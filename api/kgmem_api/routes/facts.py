@@ -22,7 +22,7 @@ Id = Annotated[int, Path(alias="id", ge=0, le=2**63 - 1, description="A fact's i
 @router.get("/v1/graphs/{graph}/facts", responses=gives(FactPage))
 async def list_facts(graph: GraphName, access: Reads, asked: Annotated[FactQuery, Query()]) -> Response:
     """List the facts that a scope sees, by subject, predicate and state, a page at a time."""
-    return _page(await access.memory.facts(graph, asked.asked(access.key)))
+    return _page(await access.memory.facts.list(graph, asked.asked(access.key)))
 
 
 @router.get("/v1/graphs/{graph}/facts/{id}", responses=gives(WhyOut))
@@ -30,7 +30,7 @@ async def get_fact(
     graph: GraphName, id_: Id, access: Reads, scope: ScopeQuery = None, known_at: KnownAt = None
 ) -> Response:
     """Give a fact, and why: claims for and against it, sources, copies found, method, numbers, decision and reason."""
-    return reply(why_out(await access.memory.why(graph, id_, scope=access.scope(scope), known_at=known_at)))
+    return reply(why_out(await access.memory.facts.explain(graph, id_, scope=access.scope(scope), known_at=known_at)))
 
 
 @router.get("/v1/graphs/{graph}/conflicts", responses=gives(FactPage))
@@ -38,7 +38,7 @@ async def list_conflicts(
     graph: GraphName, access: Reads, *, scope: ScopeQuery = None, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
     """List the facts that sources disagree on and nothing decides."""
-    return _page(await access.memory.conflicts(graph, scope=access.scope(scope), cursor=cursor, limit=limit))
+    return _page(await access.memory.facts.conflicts(graph, scope=access.scope(scope), cursor=cursor, limit=limit))
 
 
 @router.get("/v1/graphs/{graph}/review", responses=gives(FactPage))
@@ -46,14 +46,16 @@ async def list_review(
     graph: GraphName, access: Reads, *, scope: ScopeQuery = None, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
     """List the contested facts of critical predicates, which wait for a person."""
-    return _page(await access.memory.review_queue(graph, scope=access.scope(scope), cursor=cursor, limit=limit))
+    return _page(await access.memory.adjudications.queue(graph, scope=access.scope(scope), cursor=cursor, limit=limit))
 
 
 @router.post("/v1/graphs/{graph}/verify", responses=gives(JudgedOut))
 async def verify(graph: GraphName, access: Reads, asked: Annotated[VerifyIn, Depends(JSONBody(VerifyIn))]) -> Response:
     """Say whether the graph supports a claim or a text, contradicts it, or knows nothing of it; no model takes part."""
     claim = asked.claim.claim() if asked.claim else None
-    return reply(judged_out(await access.memory.verify(graph, claim, text=asked.text, scope=access.scope(asked.scope))))
+    return reply(
+        judged_out(await access.memory.claims.verify(graph, claim, text=asked.text, scope=access.scope(asked.scope)))
+    )
 
 
 def _page(page: Page[HeldFact]) -> Response:

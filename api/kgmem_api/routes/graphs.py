@@ -23,7 +23,7 @@ _ONE = "/v1/graphs/{graph}"
 @router.get(_ALL, responses=gives(GraphList))
 async def list_graphs(access: ReadsAnywhere) -> Response:
     """List the graphs that the key sees, by name."""
-    graphs = [held for held in await access.memory.graphs() if access.key.graph in (None, held.name)]
+    graphs = [held for held in await access.memory.graphs.list() if access.key.graph in (None, held.name)]
     return reply({"graphs": [graph_out(held) for held in graphs]})
 
 
@@ -43,9 +43,9 @@ async def put_graph(
     if "embedding" in asked.model_fields_set:
         given["space"] = asked.embedding.space() if asked.embedding else None
     try:
-        return reply(graph_out(await access.memory.create_graph(graph, **given)), 201)
+        return reply(graph_out(await access.memory.graphs.create(graph, **given)), 201)
     except Conflict:
-        held = await access.memory.graph(graph)
+        held = await access.memory.graphs.get(graph)
         if departing := _departing(held, asked):
             raise Conflict(
                 f"The graph {graph!r} exists with other settings: {', '.join(departing)}.",
@@ -57,7 +57,7 @@ async def put_graph(
 @router.get(_ONE, responses=gives(GraphOut))
 async def get_graph(graph: GraphName, access: Reads) -> Response:
     """Give a graph and its settings."""
-    return reply(graph_out(await access.memory.graph(graph)))
+    return reply(graph_out(await access.memory.graphs.get(graph)))
 
 
 @router.patch(_ONE, responses=gives(GraphOut))
@@ -65,7 +65,7 @@ async def patch_graph(
     graph: GraphName, access: Administers, asked: Annotated[GraphChange, Depends(JSONBody(GraphChange))]
 ) -> Response:
     """Change a graph's settings; what is left out stays, a schema extends what is there."""
-    changed = await access.memory.update_graph(
+    changed = await access.memory.graphs.update(
         graph,
         strict=asked.strict,
         schema=asked.graph_schema,
@@ -80,7 +80,7 @@ async def patch_graph(
 @router.delete(_ONE, status_code=204, responses={204: {"description": "Deleted."}})
 async def delete_graph(graph: GraphName, access: Administers) -> Response:
     """Delete a graph with all that it holds, its history too."""
-    await access.memory.delete_graph(graph)
+    await access.memory.graphs.delete(graph)
     return Response(status_code=204)
 
 

@@ -69,14 +69,14 @@ async def post_import(
     """
     memory, form, options = access.memory, is_form(request), asked.options(access)
     name = "" if form else name_of(request, asked)
-    await memory.check_import(graph, options, [FilePath(name)] if name else [])
+    await memory.imports.check(graph, options, [FilePath(name)] if name else [])
     context_of(request).unlimited()
-    async with memory.uploads.receive(request.app.state.settings.max_upload) as incoming:
+    async with memory.imports.uploads.receive(request.app.state.settings.max_upload) as incoming:
         if form:
             asked = await receive_form(request, incoming, asked)
         else:
             await receive_file(request, incoming, name)
-        started, job = await memory.submit_import(graph, incoming.name, asked.options(access))
+        started, job = await memory.imports.submit(graph, incoming.name, asked.options(access))
     return _accepted(started, job)
 
 
@@ -88,7 +88,7 @@ async def list_imports(
     if cursor is not None and not (cursor.isdecimal() and len(cursor) < 10):
         raise InvalidInput(f"{cursor[:40]!r} is not a cursor.", mend="Send the cursor of the last page.")
     before = int(cursor) if cursor is not None else None
-    found = await access.memory.imports(graph, within=access.scope(scope), before=before, limit=limit + 1)
+    found = await access.memory.imports.list(graph, within=access.scope(scope), before=before, limit=limit + 1)
     more = str(found[limit - 1].id) if len(found) > limit else None
     return reply({"imports": [import_out(held) for held in found[:limit]], "cursor": more})
 
@@ -104,7 +104,7 @@ async def list_import_items(
     graph: GraphName, id_: ImportID, access: Reads, *, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
     """List what an import created and changed, in its order, a page at a time."""
-    page = await access.memory.import_items(graph, id_, within=access.key.scope, cursor=cursor, limit=limit)
+    page = await access.memory.imports.items(graph, id_, within=access.key.scope, cursor=cursor, limit=limit)
     return reply({"items": page.items, "cursor": page.cursor})
 
 
@@ -134,23 +134,23 @@ async def undo_import(graph: GraphName, id_: ImportID, access: Writes, dry_run: 
     What it created goes, what it changed is again as it was; what somebody changed since stays.
     """
     if dry_run:
-        return reply(await access.memory.undo_import(graph, id_, dry_run=True, within=access.key.scope))
-    return _accepted(*await access.memory.submit_undo(graph, id_, within=access.key.scope))
+        return reply(await access.memory.imports.undo(graph, id_, dry_run=True, within=access.key.scope))
+    return _accepted(*await access.memory.imports.submit_undo(graph, id_, within=access.key.scope))
 
 
 @router.post(f"{_ONE}/resume", status_code=202, responses=gives(ImportAccepted, 202, "It will go on."))
 async def resume_import(graph: GraphName, id_: ImportID, access: Writes) -> Response:
     """Let an import that failed by no fault of its files go on from where it was; its files are kept for a day."""
-    return _accepted(*await access.memory.resume_import(graph, id_, within=access.key.scope))
+    return _accepted(*await access.memory.imports.resume(graph, id_, within=access.key.scope))
 
 
 async def _visible(access: Access, graph: str, id_: int) -> Import:
-    return await access.memory.get_import(graph, id_, within=access.key.scope)
+    return await access.memory.imports.get(graph, id_, within=access.key.scope)
 
 
 async def _rejected(access: Access, graph: str, id_: int) -> AsyncIterator[bytes]:
     lines = bytearray()
-    async for rejection in access.memory.import_rejections(graph, id_):
+    async for rejection in access.memory.imports.rejections(graph, id_):
         lines += orjson.dumps(rejection, option=orjson.OPT_APPEND_NEWLINE)
         if len(lines) > _CHUNK:
             yield bytes(lines)

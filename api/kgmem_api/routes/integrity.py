@@ -22,15 +22,15 @@ async def post_integrity_check(graph: GraphName, access: Administers, asked: _As
     """Check a graph for damage, and repair what is derivable if asked. It reads all of the graph: for a large one ask
     for the job `check_integrity` instead, and read its report here.
     """
-    (report,) = await access.memory.check_integrity(graph, repair=asked.repair)
+    (report,) = await access.memory.index.check_integrity(graph, repair=asked.repair)
     return reply(report)
 
 
 @router.get(_ONE, responses=gives(IntegrityReportOut))
 async def get_integrity_check(graph: GraphName, access: Administers) -> Response:
     """Return the newest report of a graph; a job makes one every day."""
-    await access.memory.graph(graph)
-    reports = await access.memory.integrity_reports(graph)
+    await access.memory.graphs.get(graph)
+    reports = await access.memory.index.integrity_reports(graph)
     if not reports:
         raise NotFound(f"The graph {graph!r} was not checked yet.", mend="POST to the same address checks it.")
     return reply(reports[-1])
@@ -39,4 +39,4 @@ async def get_integrity_check(graph: GraphName, access: Administers) -> Response
 @router.get("/v1/integrity-checks", responses=gives(IntegrityReportList))
 async def list_integrity_checks(access: Administers) -> Response:
     """List the newest report of every graph and of the database, oldest first."""
-    return reply({"reports": await access.memory.integrity_reports()})
+    return reply({"reports": await access.memory.index.integrity_reports()})

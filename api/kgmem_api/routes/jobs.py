@@ -41,7 +41,7 @@ async def list_jobs(
     """List jobs, newest first; a key of one graph sees that graph's."""
     if graph is not None:
         access.key.demand("read", graph)
-    jobs = await access.memory.jobs(graph=graph or access.key.graph, status=status, limit=limit)
+    jobs = await access.memory.jobs.list(graph=graph or access.key.graph, status=status, limit=limit)
     return reply({"jobs": jobs})
 
 
@@ -50,7 +50,7 @@ async def get_job(id_: Annotated[int, Path(alias="id", ge=0, le=2**63 - 1)], acc
     """Give a job."""
     missing = NotFound(f"There is no job {id_}.", mend="GET /v1/jobs lists those that the key sees.")
     try:
-        job = await access.memory.job(id_)
+        job = await access.memory.jobs.get(id_)
     except NotFound:
         raise missing from None  # In the same words for a job that is another graph's.
     if access.key.graph not in (None, job.graph):
@@ -69,17 +69,17 @@ async def post_job(
     """Ask for background work: embed what waits, reembed with the present embedder, rebuild the retrieval index,
     check the graph for damage, connect entities that are alike and keep that up, or disconnect them.
     """
-    await access.memory.graph(graph)
+    await access.memory.graphs.get(graph)
     if asked.least is not None and asked.task != "connect":
         raise InvalidInput("least goes with the task connect.", mend="Leave least out.")
     if asked.retry:
         if asked.task != "embed":
             raise InvalidInput("retry goes with the task embed.", mend="Leave retry out.")
-        await access.memory.retry_refused(graph)
+        await access.memory.embeddings.retry_refused(graph)
     if asked.task == "connect":
-        job = await access.memory.defer_connect(graph, least=ALIKE if asked.least is None else asked.least)
+        job = await access.memory.similarity.enqueue(graph, least=ALIKE if asked.least is None else asked.least)
     else:
-        job = await access.memory.defer(asked.task, graph=graph)
+        job = await access.memory.jobs.enqueue(asked.task, graph=graph)
     if job is None:
         return reply({"job": None})
     return reply({"job": job}, 202, {"Location": f"/v1/jobs/{job}"})

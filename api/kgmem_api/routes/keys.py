@@ -24,7 +24,7 @@ class KeyList(BaseModel):
 @router.post("/v1/keys", status_code=201, responses=gives(KeyMade, 201, "Made; the secret is shown this once."))
 async def post_key(access: Administers, asked: Annotated[KeyIn, Depends(JSONBody(KeyIn))]) -> Response:
     """Make a key: for reading, writing or everything; of one graph, of one scope, until a time, as asked."""
-    key, secret = await access.memory.create_key(
+    key, secret = await access.memory.keys.create(
         asked.name, asked.right, graph=asked.graph, scope=asked.scope or "", expires_at=asked.expires_at
     )
     return reply({**key_out(key), "secret": secret}, 201, {"Cache-Control": "no-store"})
@@ -33,10 +33,10 @@ async def post_key(access: Administers, asked: Annotated[KeyIn, Depends(JSONBody
 @router.get("/v1/keys", responses=gives(KeyList))
 async def list_keys(access: Administers) -> Response:
     """List all keys, without secrets."""
-    return reply({"keys": [key_out(key) for key in await access.memory.keys()]})
+    return reply({"keys": [key_out(key) for key in await access.memory.keys.list()]})
 
 
 @router.delete("/v1/keys/{id}", responses=gives(KeyOut))
 async def delete_key(id_: Annotated[str, Path(alias="id", max_length=100)], access: Administers) -> Response:
     """Revoke a key: from now on it opens nothing."""
-    return reply(key_out(await access.memory.revoke_key(id_)))
+    return reply(key_out(await access.memory.keys.revoke(id_)))

@@ -28,7 +28,7 @@ async def resolve(
 ) -> Response:
     """Say of each thing that is described whether it is an entity that the scope sees; nothing is written."""
     described = [each.described() for each in asked.described]
-    found = await access.memory.resolve(graph, described, scope=access.scope(asked.scope))
+    found = await access.memory.resolution.resolve(graph, described, scope=access.scope(asked.scope))
     return reply({"resolved": [resolved_out(each) for each in found]})
 
 
@@ -37,7 +37,7 @@ async def merge_entities(
     graph: GraphName, access: Writes, asked: Annotated[MergeIn, Depends(JSONBody(MergeIn))]
 ) -> Response:
     """Merge an entity into another of exactly the same scope: relationships, claims and names move to it."""
-    merged = await access.memory.merge_entities(graph, asked.asked(access.key))
+    merged = await access.memory.resolution.merge(graph, asked.asked(access.key))
     return reply(told(asdict(merged)))
 
 
@@ -51,14 +51,14 @@ async def list_merges(
     limit: Limit = 100,
 ) -> Response:
     """List merges, undone ones too, the newest first."""
-    found = await access.memory.merges(graph, scope=access.scope(scope), before=before, limit=limit)
+    found = await access.memory.resolution.merges(graph, scope=access.scope(scope), before=before, limit=limit)
     return reply({"merges": [told(asdict(each)) for each in found]})
 
 
 @router.post(_ALL + "/{id}/undo", responses=gives(MergeOut))
 async def undo_merge(graph: GraphName, id_: Id, access: Writes, asked: Decided) -> Response:
     """Undo a merge: both entities are there again, each with what it had; what was stated since stays."""
-    undone = await access.memory.undo_merge(
+    undone = await access.memory.resolution.undo_merge(
         graph, id_, by=asked.by or access.key.name, reason=asked.reason, scope=access.scope(asked.scope)
     )
     return reply(told(asdict(undone)))
@@ -69,14 +69,14 @@ async def list_merge_candidates(
     graph: GraphName, access: Reads, *, scope: ScopeQuery = None, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
     """List the pairs of entities that may be one and wait for a person, the likeliest first."""
-    page = await access.memory.merge_candidates(graph, scope=access.scope(scope), cursor=cursor, limit=limit)
+    page = await access.memory.resolution.candidates(graph, scope=access.scope(scope), cursor=cursor, limit=limit)
     return reply({"candidates": [told(asdict(each)) for each in page.items], "cursor": page.cursor})
 
 
 @router.post(_CANDIDATES + "/{id}/different", responses=gives(MergeCandidateOut))
 async def tell_apart(graph: GraphName, id_: Id, access: Writes, asked: Decided) -> Response:
     """Say that a pair is two things, for good: it is not proposed again."""
-    pair = await access.memory.tell_apart(
+    pair = await access.memory.resolution.reject(
         graph, id_, by=asked.by or access.key.name, reason=asked.reason, scope=access.scope(asked.scope)
     )
     return reply(told(asdict(pair)))

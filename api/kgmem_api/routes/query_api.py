@@ -36,7 +36,7 @@ Asked = Annotated[QueryIn, Depends(JSONBody(QueryIn, optional=True, free="parame
 async def query_api_run(graph: GraphName, request: Request, access: ReadsDatabase, asked: Asked) -> Response:
     """Answer a query in a transaction of its own."""
     graph = access.graph or graph
-    await access.memory.check_bookmarks(asked.bookmarks)
+    await access.memory.server.check_bookmarks(asked.bookmarks)
     mode = asked.mode(_most(access.key, graph))
     answer = await access.memory.cypher(
         graph,
@@ -46,14 +46,14 @@ async def query_api_run(graph: GraphName, request: Request, access: ReadsDatabas
         scope=demanded_scope(access.key, None),
         asker=access.key,
     )
-    return await _told(request, asked, answer, bookmarks=[await access.memory.bookmark()])
+    return await _told(request, asked, answer, bookmarks=[await access.memory.server.bookmark()])
 
 
 @router.post("/db/{graph}/query/v2/tx", status_code=202, responses=gives(QueryOut, 202))
 async def query_api_begin(graph: GraphName, request: Request, access: ReadsDatabase, asked: Asked) -> Response:
     """Begin a transaction, with its first query where there is one."""
     graph = access.graph or graph
-    await access.memory.check_bookmarks(asked.bookmarks)
+    await access.memory.server.check_bookmarks(asked.bookmarks)
     mode = asked.mode(_most(access.key, graph))
     scope = demanded_scope(access.key, None)
     session = await _sessions(request).begin(access.memory, graph, access.key, mode, scope)
@@ -89,7 +89,7 @@ async def query_api_commit(
             await session.transaction.commit()
         finally:
             await sessions.end(session)
-    return await _told(request, asked, answer, bookmarks=[await access.memory.bookmark()])
+    return await _told(request, asked, answer, bookmarks=[await access.memory.server.bookmark()])
 
 
 @router.delete("/db/{graph}/query/v2/tx/{id}", responses=gives(QueryOut))

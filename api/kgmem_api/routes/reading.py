@@ -31,14 +31,14 @@ async def would_bring(
     graph: GraphName, access: Reads, batch: Annotated[EpisodeBatch, Depends(JSONBody(EpisodeBatch))]
 ) -> Response:
     """Tell what reading episodes would bring into the graph; nothing is stored."""
-    told = await access.memory.would_bring(graph, batch.episodes)
+    told = await access.memory.extraction.preview(graph, batch.episodes)
     return reply({"episodes": [asdict(each) for each in told]})
 
 
 @router.get(_READING, responses=gives(WaitsOut))
 async def waiting(graph: GraphName, access: ReadsWhole) -> Response:
     """Count the episodes of all scopes that wait to be read, and those that cannot be."""
-    return reply(asdict(await access.memory.waiting_to_be_read(graph)))
+    return reply(asdict(await access.memory.extraction.pending(graph)))
 
 
 @router.post(_READING, responses=gives(ReadAgainOut))
@@ -46,7 +46,7 @@ async def read_again(
     graph: GraphName, access: Writes, asked: Annotated[ReadAgainIn, Depends(JSONBody(ReadAgainIn))]
 ) -> Response:
     """Let episodes that were read be read again, say by another extractor."""
-    return reply({"asked": await access.memory.read_again(graph, asked.keys, scope=access.scope(asked.scope))})
+    return reply({"asked": await access.memory.extraction.repeat(graph, asked.keys, scope=access.scope(asked.scope))})
 
 
 @router.get("/v1/graphs/{graph}/provenance", responses=gives(ProvenanceList))
@@ -58,14 +58,14 @@ async def provenance(
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> Response:
     """Tell what episodes of exactly this scope brought, and where in their texts that stands."""
-    told = await access.memory.provenance(graph, keys, scope=access.scope(scope), limit=limit)
+    told = await access.memory.episodes.provenance(graph, keys, scope=access.scope(scope), limit=limit)
     return reply({"items": [asdict(each) for each in told]})
 
 
 @router.post("/v1/graphs/{graph}/forget", responses=gives(ForgottenOut))
 async def forget(graph: GraphName, access: Writes, asked: Annotated[ForgetIn, Depends(JSONBody(ForgetIn))]) -> Response:
     """Delete episodes of exactly this scope with all that only they brought; gives the report of it."""
-    report = await access.memory.forget(
+    report = await access.memory.episodes.forget(
         graph, asked.keys, scope=access.scope(asked.scope), dry_run=asked.dry_run, erase=asked.erase
     )
     return reply(asdict(report))

@@ -30,7 +30,7 @@ async def put_relationships(
     graph: GraphName, access: Writes, batch: Annotated[RelationshipBatch, Depends(JSONBody(RelationshipBatch))]
 ) -> Response:
     """Write relationships, in one transaction; when an end does not exist nothing is written."""
-    return reply(await access.memory.put_relationships(graph, batch.relationships))
+    return reply(await access.memory.relationships.put(graph, batch.relationships))
 
 
 @router.get(_ALL, responses=gives(RelationshipPage))
@@ -45,7 +45,7 @@ async def list_relationships(
     limit: Limit = 100,
 ) -> Response:
     """List the relationships that a scope sees, of one kind or of one entity, a page at a time."""
-    page = await access.memory.list_relationships(
+    page = await access.memory.relationships.list(
         graph, scope=access.scope(scope), kind=kind, entity=entity, cursor=cursor, limit=limit
     )
     return reply({"relationships": [relationship_out(one) for one in page.items], "cursor": page.cursor})
@@ -54,20 +54,20 @@ async def list_relationships(
 @router.delete(_ALL, responses=gives(DeletedOut))
 async def delete_relationships(graph: GraphName, access: Writes, ids: Ids, scope: ScopeQuery = None) -> Response:
     """Delete relationships of exactly this scope; tells which ids were not there."""
-    return reply(await access.memory.delete_relationships(graph, ids, scope=access.scope(scope)))
+    return reply(await access.memory.relationships.delete(graph, ids, scope=access.scope(scope)))
 
 
 @router.get(_ONE, responses=gives(RelationshipOut))
 async def get_relationship(graph: GraphName, id_: Id, access: Reads, scope: ScopeQuery = None) -> Response:
     """Give a relationship that a scope sees."""
-    held = await access.memory.get_relationship(graph, id_, scope=access.scope(scope))
+    held = await access.memory.relationships.get(graph, id_, scope=access.scope(scope))
     return reply(relationship_out(held), headers=tag(held.version))
 
 
 @router.delete(_ONE, responses=gives(DeletedOut))
 async def delete_relationship(graph: GraphName, id_: Id, access: Writes, scope: ScopeQuery = None) -> Response:
     """Delete one relationship of exactly this scope."""
-    deleted = await access.memory.delete_relationships(graph, [id_], scope=access.scope(scope))
+    deleted = await access.memory.relationships.delete(graph, [id_], scope=access.scope(scope))
     if deleted.missing:
         raise NotFound(f"There is no relationship {id_} in this scope.", mend="A deletion names its own scope.")
     return reply(deleted)

@@ -30,7 +30,7 @@ async def patch_schema(
     graph: GraphName, access: Administers, asked: Annotated[SchemaChange, Depends(JSONBody(SchemaChange))]
 ) -> Response:
     """Extend the graph's own schema; gives the schema that then holds."""
-    await access.memory.update_graph(graph, schema=asked.graph_schema)
+    await access.memory.graphs.update(graph, schema=asked.graph_schema)
     return await _schema(access.memory, graph)
 
 
@@ -39,22 +39,22 @@ async def put_schema(
     graph: GraphName, access: Administers, asked: Annotated[SchemaChange, Depends(JSONBody(SchemaChange))]
 ) -> Response:
     """Replace the graph's own schema; what comes with kgmem stays. Gives the schema that then holds."""
-    await access.memory.update_graph(graph, schema=asked.graph_schema, replacing=True)
+    await access.memory.graphs.update(graph, schema=asked.graph_schema, replacing=True)
     return await _schema(access.memory, graph)
 
 
 @router.get("/v1/graphs/{graph}/check", responses=gives(CheckOut))
 async def check_graph(graph: GraphName, access: ReadsWhole) -> Response:
     """Compare the live graph with its schema as if it were strict. Reads all of it."""
-    return reply({"departures": [asdict(found) for found in await access.memory.check_graph(graph)]})
+    return reply({"departures": [asdict(found) for found in await access.memory.graphs.check_schema(graph)]})
 
 
 @router.get("/v1/graphs/{graph}/stats", responses=gives(StatsOut))
 async def get_stats(graph: GraphName, access: ReadsWhole) -> Response:
     """Count what a graph holds."""
-    return reply(await access.memory.stats(graph))
+    return reply(await access.memory.graphs.stats(graph))
 
 
 async def _schema(memory: Memory, graph: str) -> Response:
-    held = await memory.graph(graph)
-    return reply({"strict": held.strict, "schema": to_mapping(await memory.schema(graph))})
+    held = await memory.graphs.get(graph)
+    return reply({"strict": held.strict, "schema": to_mapping(await memory.graphs.schema(graph))})

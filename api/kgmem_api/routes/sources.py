@@ -21,10 +21,10 @@ async def put_sources(
     graph: GraphName, access: WritesWhole, batch: Annotated[SourceBatch, Depends(JSONBody(SourceBatch))]
 ) -> Response:
     """Write entries of the registry of sources."""
-    return reply(await access.memory.put_sources(graph, batch.sources))
+    return reply(await access.memory.sources.put(graph, batch.sources))
 
 
 @router.get(_ALL, responses=gives(SourceList))
 async def list_sources(graph: GraphName, access: ReadsWhole) -> Response:
     """List the registered sources, by key."""
-    return reply({"sources": [source_out(source) for source in await access.memory.list_sources(graph)]})
+    return reply({"sources": [source_out(source) for source in await access.memory.sources.list(graph)]})

@@ -22,7 +22,7 @@ async def summarize(
     graph: GraphName, access: Writes, asked: Annotated[SummarizeIn, Depends(JSONBody(SummarizeIn))]
 ) -> Response:
     """Sum up an entity of exactly this scope, and keep that up from then on."""
-    return reply(asdict(await access.memory.summarize(graph, asked.key, scope=access.scope(asked.scope))))
+    return reply(asdict(await access.memory.summaries.create(graph, asked.key, scope=access.scope(asked.scope))))
 
 
 @router.get(_ALL, responses=gives(SummaryOut))
@@ -34,4 +34,4 @@ async def get_summary(
     known_at: KnownAt = None,
 ) -> Response:
     """Give the summary of an entity of exactly this scope, as it is or as it was known."""
-    return reply(asdict(await access.memory.summary(graph, key, scope=access.scope(scope), known_at=known_at)))
+    return reply(asdict(await access.memory.summaries.get(graph, key, scope=access.scope(scope), known_at=known_at)))

@@ -21,7 +21,7 @@ router = APIRouter(tags=["views"])
 @router.get("/v1/graphs/{graph}/neighbourhood", responses=gives(ViewOut))
 async def neighbourhood(graph: GraphName, access: Reads, asked: Annotated[NeighbourhoodAsked, Query()]) -> Response:
     """Give what lies around entities: other entities, the nearest first, and the relationships between all of them."""
-    return await _given(await access.memory.neighbourhood(graph, asked.neighbourhood(access.key)), asked.format)
+    return await _given(await access.memory.views.neighbourhood(graph, asked.neighbourhood(access.key)), asked.format)
 
 
 @router.post("/v1/graphs/{graph}/view", responses=gives(ViewOut))
@@ -33,11 +33,11 @@ async def view(graph: GraphName, access: Reads, asked: Annotated[ViewIn, Depends
         raise InvalidInput(problem, mend="Give either keys or recall or cypher.")
     if asked.cypher is not None:
         query = asked.cypher.asked(access.key, around.scope)
-        return await _given(await access.memory.view_of_cypher(graph, query, around), asked.format)
+        return await _given(await access.memory.views.of_cypher(graph, query, around), asked.format)
     if asked.recall is None:
-        return await _given(await access.memory.neighbourhood(graph, around), asked.format)
+        return await _given(await access.memory.views.neighbourhood(graph, around), asked.format)
     question = asked.recall.question(access.key)
-    return await _given(await access.memory.view_of_recall(graph, question, around), asked.format)
+    return await _given(await access.memory.views.of_recall(graph, question, around), asked.format)
 
 
 async def _given(seen: Subgraph, form: str) -> Response:

@@ -1,26 +1,29 @@
-"""The part of the façade that is about which entities are one: merges, their undoing, and what waits for review."""
+"""Entity resolution: matches, merge candidates, and merges."""
 
 from collections.abc import Callable, Sequence
 
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.domain.schema.schema import merge
 from kgmem.domain.text.resolution import Candidate, Described, Merge, MergeAsked, Resolved
 from kgmem.services.ports import Ports
 from kgmem.services.texts import merge as merging
 from kgmem.services.texts import resolve as resolving
 
 
-class Resolving:
-    """Whether entities are one, and what becomes of them."""
+class Resolution:
+    """Entity resolution: matches, merge candidates, and merges."""
 
-    parts: Ports
+    def __init__(self, ports: Ports) -> None:
+        """Bind to ports."""
+        self._ports = ports
 
     async def resolve(self, graph: str, described: Sequence[Described], *, scope: str = SHARED) -> list[Resolved]:
         """Say for each description whether it is an entity that a scope sees: the same, candidates, or none.
 
         Entities of other types are never meant. Nothing is written. Raises NotFound, InvalidInput.
         """
-        return await resolving.resolve(self.parts, graph, described, check_scope(scope))
+        return await resolving.resolve(self._ports, graph, described, check_scope(scope))
 
     async def find_duplicates(
         self, graph: str, *, scope: str = SHARED, progress: Callable[[int, int], None] | None = None
@@ -29,37 +32,37 @@ class Resolving:
 
         Gives how many entities were looked at, and how many pairs wait for a decision.
         """
-        return await resolving.find_duplicates(self.parts, graph, check_scope(scope), progress=progress)
+        return await resolving.find_duplicates(self._ports, graph, check_scope(scope), progress=progress)
 
-    async def merge_entities(self, graph: str, asked: MergeAsked) -> Merge:
+    async def merge(self, graph: str, asked: MergeAsked) -> Merge:
         """Merge an entity into another of exactly the same scope, in one transaction; of a dry run nothing is written.
 
         Relationships, claims and names move to the one that stays, values on which they differ are kept as claims.
         Raises NotFound, and InvalidInput for entities of types that cannot be one thing.
         """
         check_scope(asked.scope)
-        return await merging.merge(self.parts, graph, asked)
+        return await merging.merge(self._ports, graph, asked)
 
     async def undo_merge(self, graph: str, merge: int, *, by: str, reason: str, scope: str = SHARED) -> Merge:
         """Undo a merge: both entities are there again, each with what it had. Raises NotFound, Conflict."""
-        return await merging.undo(self.parts, graph, merge, (by, reason), check_scope(scope))
+        return await merging.undo(self._ports, graph, merge, (by, reason), check_scope(scope))
 
     async def merges(
         self, graph: str, *, scope: str = SHARED, before: int | None = None, limit: int = 100
     ) -> Sequence[Merge]:
         """Give the merges that a scope sees, undone ones too, the newest first."""
-        return await self.parts.merges.merges(graph, check_scope(scope), before, limit)
+        return await self._ports.merges.merges(graph, check_scope(scope), before, limit)
 
-    async def propose_merges(self, graph: str, candidates: Sequence[Candidate], *, scope: str = SHARED) -> int:
+    async def propose(self, graph: str, candidates: Sequence[Candidate], *, scope: str = SHARED) -> int:
         """Put pairs of entities that may be one on the review list; gives how many of them wait for a decision."""
-        return await merging.propose(self.parts, graph, list(candidates), check_scope(scope))
+        return await merging.propose(self._ports, graph, list(candidates), check_scope(scope))
 
-    async def merge_candidates(
+    async def candidates(
         self, graph: str, *, scope: str = SHARED, cursor: str | None = None, limit: int = 100
     ) -> Page[Candidate]:
         """Give a page of the pairs that wait for a person to say whether they are one, the likeliest first."""
-        return await self.parts.merges.candidates(graph, check_scope(scope), cursor, limit)
+        return await self._ports.merges.candidates(graph, check_scope(scope), cursor, limit)
 
-    async def tell_apart(self, graph: str, candidate: int, *, by: str, reason: str, scope: str = SHARED) -> Candidate:
+    async def reject(self, graph: str, candidate: int, *, by: str, reason: str, scope: str = SHARED) -> Candidate:
         """Say that a pair on the review list is two things; it does not come back. Raises NotFound."""
-        return await merging.tell_apart(self.parts, graph, candidate, (by, reason), check_scope(scope))
+        return await merging.tell_apart(self._ports, graph, candidate, (by, reason), check_scope(scope))

@@ -1,0 +1,102 @@
+"""Imports of files, and their rollback."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from kgmem.domain.graph.batch import Rejection
+from kgmem.domain.graph.entity import Page
+from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.domain.imports import Import, ImportItem, UndoResult
+from kgmem.domain.ports import UploadFolder
+from kgmem.formats.io.files import Paths
+from kgmem.formats.io.folder_files import with_folders
+from kgmem.services.imports import import_files as importing
+from kgmem.services.imports import import_uploads as uploading
+from kgmem.services.imports import rollback as undoing
+from kgmem.services.imports.options import ImportOptions, ImportResult, OnProgress
+from kgmem.services.ports import Ports
+
+
+class Imports:
+    """Imports of files, and their rollback."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Bind to ports."""
+        self._ports = ports
+
+    async def run(
+        self, graph: str, files: Paths, options: ImportOptions | None = None, *, progress: OnProgress | None = None
+    ) -> ImportResult:
+        """Import files ("-": standard input) into a graph; what is not taken is told with its line and reason.
+
+        Of a folder all files are imported that kgmem reads; `skipped` of the result names the others.
+        """
+        told = options or ImportOptions()
+        given, skipped = await asyncio.to_thread(with_folders, files, told.format)
+        result = await importing.import_files(self._ports, graph, given, told, progress)
+        return replace(result, skipped=tuple(skipped))
+
+    async def list(
+        self, graph: str, *, within: str = SHARED, before: int | None = None, limit: int = 100
+    ) -> Sequence[Import]:
+        """Give the imports of a graph, newest first: those with ids below one, and within a scope. Raises NotFound."""
+        return await self._ports.imports.list(graph, within=check_scope(within), before=before, limit=limit)
+
+    async def get(self, graph: str, id_: int, *, within: str = SHARED) -> Import:
+        """Give an import: its state, its counts, how far it is. Raises NotFound."""
+        return await self._ports.imports.get(graph, id_, within=check_scope(within))
+
+    async def items(
+        self, graph: str, id_: int, *, within: str = SHARED, cursor: str | None = None, limit: int = 100
+    ) -> Page[ImportItem]:
+        """Give a page of what an import created and changed, in its order. Raises NotFound."""
+        await self.get(graph, id_, within=within)
+        return await self._ports.imports.items(graph, id_, cursor, limit)
+
+    async def rejections(self, graph: str, id_: int, *, within: str = SHARED) -> AsyncGenerator[Rejection, None]:
+        """Give the records that an import rejected, with line and reason. Raises NotFound."""
+        await self.get(graph, id_, within=within)
+        async for rejection in self._ports.imports.rejections(id_):
+            yield rejection
+
+    async def undo(
+        self,
+        graph: str,
+        id_: int,
+        dry_run: bool = False,
+        *,
+        within: str = SHARED,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> UndoResult:
+        """Take an import back out, as far as nobody has built on it since. Raises NotFound, Conflict for one that runs.
+
+        What it created is deleted and what it changed is again as it was, unless somebody changed it since; an entity
+        to which relationships of others lead stays. A dry run only counts. Broken off it goes on when asked again.
+        """
+        await self.get(graph, id_, within=within)
+        return await undoing.undo_import(self._ports, graph, id_, dry_run=dry_run, progress=progress)
+
+    @property
+    def uploads(self) -> UploadFolder:
+        """Where the files of submitted imports are put. Raises InvalidInput for a memory that takes none."""
+        return uploading.uploads_of(self._ports)
+
+    async def check(self, graph: str, options: ImportOptions, files: Sequence[Path] = ()) -> None:
+        """Say what is wrong with an import before its files, known by name, are sent. Raises NotFound, InvalidInput."""
+        await uploading.check_import(self._ports, graph, options, files)
+
+    async def submit(self, graph: str, upload: str, options: ImportOptions) -> tuple[Import, int | None]:
+        """Ask a worker to import an upload that is complete; gives the import and its job. Raises InvalidInput."""
+        return await uploading.submit_import(self._ports, graph, upload, options)
+
+    async def resume(self, graph: str, id_: int, *, within: str = SHARED) -> tuple[Import, int | None]:
+        """Let a submitted import that failed go on; gives it with its job. Raises NotFound, Conflict."""
+        await self.get(graph, id_, within=within)
+        return await uploading.resume_import(self._ports, graph, id_)
+
+    async def submit_undo(self, graph: str, id_: int, *, within: str = SHARED) -> tuple[Import, int | None]:
+        """Ask a worker to take an import back out; gives it with its job. Raises NotFound, Conflict."""
+        held = await self.get(graph, id_, within=within)
+        return held, await undoing.submit_undo(self._ports, held)

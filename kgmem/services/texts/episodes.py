@@ -1,0 +1,73 @@
+"""Texts as they arrived, and what was extracted from them."""
+
+from collections.abc import Sequence
+
+from kgmem.domain.graph.entity import DeleteResult, Page, WriteResult
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.domain.text.document import Document, Remembered
+from kgmem.domain.text.queue import Forgotten, Provenance
+from kgmem.services.ports import Ports
+from kgmem.services.texts import documents
+from kgmem.services.texts import forget as forgetting
+from kgmem.services.texts import remember as remembering
+
+
+class Episodes:
+    """Texts as they arrived, and what was extracted from them."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Bind to ports."""
+        self._ports = ports
+
+    async def put(self, graph: str, episodes: Sequence[Episode]) -> WriteResult:
+        """Store episodes, in one transaction; they are found by their words at once.
+
+        Those that ask for it (`extract`), or all where the graph says so, are read soon after by a job.
+        """
+        return await remembering.put_episodes(self._ports, graph, episodes)
+
+    async def put_document(self, graph: str, document: Document, *, extract: bool = True) -> Remembered:
+        """Store a document in parts, as episodes of the session that its key names, and let them be read.
+
+        Sent again, only what changed is written and read, and what the document has no more is forgotten.
+        """
+        check_scope(document.scope)
+        return await documents.put_document(self._ports, graph, document, extract=extract)
+
+    async def get(self, graph: str, key: str, *, scope: str = SHARED) -> Episode:
+        """Give the episode that a scope sees under a key. Raises NotFound."""
+        return await self._ports.store.get_episode(graph, key, check_scope(scope))
+
+    async def list(
+        self,
+        graph: str,
+        *,
+        scope: str = SHARED,
+        session: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page[Episode]:
+        """Give a page of the episodes that a scope sees."""
+        return await self._ports.store.list_episodes(
+            graph, scope=check_scope(scope), session=session, cursor=cursor, limit=limit
+        )
+
+    async def delete(self, graph: str, keys: Sequence[str], *, scope: str = SHARED) -> DeleteResult:
+        """Delete episodes of exactly this scope, with their passages and all that only they brought."""
+        return await forgetting.delete_episodes(self._ports, graph, keys, check_scope(scope))
+
+    async def provenance(
+        self, graph: str, keys: Sequence[str], *, scope: str = SHARED, limit: int = 1000
+    ) -> Sequence[Provenance]:
+        """Give what episodes of exactly this scope brought into the graph, and where in their texts that stands."""
+        return await forgetting.provenance(self._ports, graph, keys, check_scope(scope), limit=limit)
+
+    async def forget(
+        self, graph: str, keys: Sequence[str], *, scope: str = SHARED, dry_run: bool = False, erase: bool = False
+    ) -> Forgotten:
+        """Delete episodes of exactly this scope with all that only they brought; gives the report of it.
+
+        `erase` takes what went out of the history as well. A dry run only counts.
+        """
+        return await forgetting.forget(self._ports, graph, keys, check_scope(scope), dry_run=dry_run, erase=erase)

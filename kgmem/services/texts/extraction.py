@@ -1,0 +1,39 @@
+"""Extraction of entities, claims, relationships and causes from episodes."""
+
+from collections.abc import Callable, Sequence
+
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.domain.text.queue import ReadSoFar, Waits, WouldBring
+from kgmem.services.ports import Ports
+from kgmem.services.texts import extract as reading
+
+
+class Extraction:
+    """Extraction of entities, claims, relationships and causes from episodes."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Bind to ports."""
+        self._ports = ports
+
+    async def run(self, graph: str, *, progress: Callable[[ReadSoFar], None] | None = None) -> ReadSoFar:
+        """Read the episodes that wait for it, now: entities, claims, relationships, causes. Raises Unavailable."""
+        return await reading.read_waiting(self._ports, graph, progress=progress)
+
+    async def preview(self, graph: str, episodes: Sequence[Episode]) -> Sequence[WouldBring]:
+        """Say what reading episodes would bring, with nothing stored."""
+        for scope in {episode.scope for episode in episodes}:
+            check_scope(scope)
+        return await reading.would_bring(self._ports, graph, episodes)
+
+    async def pending(self, graph: str) -> Waits:
+        """Count the episodes that wait to be read, and those that cannot be."""
+        await self._ports.graphs.get(graph)
+        return await self._ports.readings.waits(graph)
+
+    async def repeat(self, graph: str, keys: Sequence[str], *, scope: str = SHARED) -> int:
+        """Let episodes that were read be read again, say by another extractor; gives how many."""
+        asked = await self._ports.readings.ask_again(graph, keys, check_scope(scope))
+        if asked:
+            await self._ports.jobs.defer("read", graph=graph)
+        return asked
