@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -13,6 +13,7 @@ from kgmem.domain.derived.summaries import Wording
 from kgmem.domain.errors import InvalidInput, KgmemError, Unavailable
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.graph.graph import Graph
+from kgmem.domain.ports import JobQueue, KeyRing, UploadFolder, Vitals
 from kgmem.domain.recall.answer import Answer
 from kgmem.domain.recall.question import Question
 from kgmem.domain.schema.schema import GraphSchema
@@ -40,7 +41,7 @@ from kgmem.store.db.database import SEARCH_SETTINGS, Database, Lending
 from kgmem.store.db.extensions import read_capabilities
 from kgmem.store.db.migrate import migrate, require_current
 from kgmem.store.derived.communities import PostgresCommunities
-from kgmem.store.derived.extraction_queue import PostgresReadings
+from kgmem.store.derived.extraction_queue import LEASE, PostgresReadings
 from kgmem.store.derived.similarity import PostgresConnections
 from kgmem.store.derived.summaries import PostgresSummaries
 from kgmem.store.embedded.lifecycle import EmbeddedPostgres
@@ -188,7 +189,7 @@ async def _build(settings: Settings, url: str, stack: AsyncExitStack) -> tuple[M
     """Build the façade over a database that is up to date; the stack closes what it opens."""
     pools = await _open_pools(settings, url, stack)
     queue = await stack.enter_async_context(open_queue(url))
-    return Memory(await _parts(settings, pools, queue, stack)), queue
+    return Memory(await _ports(settings, pools, queue, stack)), queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +222,7 @@ async def _open_pools(settings: Settings, url: str, stack: AsyncExitStack) -> _P
     )
 
 
-async def _parts(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, stack: AsyncExitStack) -> Ports:
+async def _ports(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, stack: AsyncExitStack) -> Ports:
     database = pools.main
     embedders = _Embedders(settings, stack)
     embedder = embedders.named(settings.embedder, settings.embedder_dimension)
@@ -230,79 +231,111 @@ async def _parts(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, s
         capabilities = await read_capabilities(connection)
     catalog = PostgresCatalog(database, words=capabilities.bm25, schema_of=lambda graph: schema_of(core, graph))
     keys = await stack.enter_async_context(PostgresKeyRing(database))
-    index = PostgresIndex(
-        catalog,
-        pools.search,
-        occurrences=_occurrences(core),
-        guard=pools.guard,
-    )
-    store = AgeGraphStore(catalog)
+    index = PostgresIndex(catalog, pools.search, occurrences=_occurrences(core), guard=pools.guard)
     vitals = PostgresVitals(database, {"main": pools.main, "search": pools.search, "transaction": pools.transaction})
-    imports = PostgresImports(catalog, describe)
-    uploads = Uploads(settings.home / "uploads")
-    claims = PostgresClaims(catalog, NumpyConsensus())
-    extractor = _extractor(settings, stack)
-    parts = Ports(
-        catalog,
-        store,
-        imports,
-        index,
-        keys,
-        queue,
-        embedder,
-        core,
-        vitals,
-        embedders.of,
-        uploads,
-        claims,
-        extractor=extractor,
-        readings_store=PostgresReadings(catalog),
-        merge_store=PostgresMerges(catalog),
-        names=PostgresNames(catalog),
-        comparer=DescribedComparer(),
-        connection_store=PostgresConnections(catalog),
-        community_store=PostgresCommunities(catalog),
-        summary_store=PostgresSummaries(catalog),
-        inspector=PostgresInspector(index),
-        wording=extractor if isinstance(extractor, Wording) else None,
-    )
     limits = Limits(seconds=settings.statement_timeout, length=settings.cypher_length)
-    return with_cypher(parts, catalog, limits, Interactive(pools.transaction, settings.transaction_idle))
+    return postgres_ports(
+        catalog,
+        index,
+        core,
+        Infrastructure(keys, queue, vitals, Uploads(settings.home / "uploads")),
+        models=Models(embedder, embedders.of, _extractor(settings, stack)),
+        cypher=CypherSettings(limits, pools.transaction, settings.transaction_idle),
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Interactive:
-    """What interactive transactions run on, and the seconds that one of them may be idle."""
+class CypherSettings:
+    """The limits of queries, what interactive transactions run on, and the seconds that one of them may be idle."""
 
-    database: Database
+    limits: Limits | None = None
+    transactions: Database | None = None
     idle: float = IDLE
 
 
-def with_cypher(
-    parts: Ports, catalog: PostgresCatalog, limits: Limits | None = None, interactive: Interactive | None = None
+def _no_embedder(space: EmbeddingSpace) -> None:
+    """Return no embedder: only the present one is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What makes vectors and extracts from texts; without them a memory works, with less."""
+
+    embedder: Embedder | None = None
+    embedder_of: Callable[[EmbeddingSpace], Embedder | None] = _no_embedder
+    extractor: Extractor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Infrastructure:
+    """What a memory needs beside its graphs: keys, jobs, metrics, and a folder for uploads."""
+
+    keys: KeyRing
+    jobs: JobQueue
+    vitals: Vitals
+    uploads: UploadFolder
+
+
+def postgres_ports(
+    catalog: PostgresCatalog,
+    index: PostgresIndex,
+    core: GraphSchema,
+    infrastructure: Infrastructure,
+    *,
+    models: Models | None = None,
+    cypher: CypherSettings | None = None,
+    lease: float = LEASE,
 ) -> Ports:
-    """Give parts that answer Cypher too, by an engine whose procedures ask the parts in turn."""
+    """Return the ports of a memory in Postgres.
+
+    `lease` is the number of seconds after which an extraction that shows no heartbeat is repeated. Cypher's procedures
+    call services, so its engine uses the ports that it is part of.
+    """
 
     async def recalled(graph: str, question: Question) -> Answer:
-        return await recall(answering, graph, question)
+        return await recall(ports, graph, question)
 
+    models, cypher = models or Models(), cypher or CypherSettings()
     graphs = PostgresGraphs(catalog)
-    interactive = interactive or Interactive(catalog.database)
+    transactions = graphs.on(cypher.transactions or catalog.database)
+    claims = PostgresClaims(catalog, NumpyConsensus())
     around = Surroundings(
         graphs,
         recalled,
-        parts.claims.facts_of,
+        claims.facts_of,
         catalog.get,
         catalog.list,
         catalog.stats,
-        lambda graph: schema_of(parts.core_schema, graph),
+        lambda graph: schema_of(core, graph),
         version_of("kgmem"),
     )
-    cypher = GraphCypher(
-        graphs, around, limits=limits, transactions=graphs.on(interactive.database), idle=interactive.idle
+    ports = Ports(
+        graphs=catalog,
+        store=AgeGraphStore(catalog),
+        index=index,
+        claims=claims,
+        cypher=GraphCypher(graphs, around, limits=cypher.limits, transactions=transactions, idle=cypher.idle),
+        named_queries=load_named_queries(resource("cypher")),
+        imports=PostgresImports(catalog, describe),
+        uploads=infrastructure.uploads,
+        extractions=PostgresReadings(catalog, lease=lease),
+        merges=PostgresMerges(catalog),
+        names=PostgresNames(catalog),
+        comparer=DescribedComparer(),
+        similarity=PostgresConnections(catalog),
+        communities=PostgresCommunities(catalog),
+        summaries=PostgresSummaries(catalog),
+        integrity=PostgresInspector(index),
+        jobs=infrastructure.jobs,
+        keys=infrastructure.keys,
+        vitals=infrastructure.vitals,
+        core_schema=core,
+        embedder=models.embedder,
+        embedder_of=models.embedder_of,
+        extractor=models.extractor,
+        wording=models.extractor if isinstance(models.extractor, Wording) else None,
     )
-    answering = replace(parts, cypher=cypher, named_queries=load_named_queries(resource("cypher")))
-    return answering
+    return ports
 
 
 def _extractor(settings: Settings, stack: AsyncExitStack) -> Extractor | None:

@@ -3,7 +3,7 @@
 import itertools
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from kgmem.domain.access import Key, Right
@@ -35,21 +35,55 @@ KNOWN = "2026-01-01T00:00:00Z"
 
 
 def fake_memory(**others: Any) -> Memory:
-    """Give a memory over dictionaries; `others` replace single ports."""
+    """A memory over dictionaries; `others` replace single ports, and those that no test needs are absent."""
     catalog = FakeCatalog()
     store = FakeStore(catalog)
-    ports: dict[str, Any] = {
+    ports: dict[str, Any] = {each.name: Absent(each.name) for each in fields(Ports)}
+    ports |= {
         "graphs": catalog,
         "store": store,
         "index": FakeIndex(store),
+        "claims": FakeClaims(),
         "keys": FakeKeyRing(),
         "jobs": FakeQueue(),
         "embedder": None,
+        "embedder_of": lambda space: None,
+        "extractor": None,
+        "wording": None,
         "core_schema": GraphSchema(),
         "vitals": FakeVitals(),
         "imports": FakeImports(catalog),
     }
     return Memory(Ports(**{**ports, **others}))
+
+
+class Absent:
+    """A port that a test does not use: any use of it says so."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, method: str) -> Any:
+        raise AssertionError(f"This memory of fakes has no port {self._name!r}, of which {method!r} is used.")
+
+
+class FakeClaims:
+    """No claims: what is written is as it is stated."""
+
+    async def weigh_edges(self, graph: str, ids: Sequence[int]) -> bool:
+        return False
+
+    async def weigh_subjects(self, graph: str, subjects: Sequence[Any], ids: Sequence[int]) -> Mapping[int, int]:
+        return {}
+
+    async def weigh_stale(self, graph: str, most: int = 0) -> bool:
+        return False
+
+    async def any(self, graph: str) -> bool:
+        return False
+
+    async def log(self, *told: Any) -> None:
+        return None
 
 
 class FakeCatalog:

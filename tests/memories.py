@@ -1,17 +1,19 @@
 """Memories for tests: the real store and index over one database, with parts that a test may replace."""
 
 import asyncio
+import os
+import tempfile
 import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 
-from kgmem.bootstrap import with_cypher
-from kgmem.consensus.engine import NumpyConsensus
+from kgmem.bootstrap import Infrastructure, Models, postgres_ports
 from kgmem.domain.errors import EmbedderUnavailable
 from kgmem.domain.graph.change import Change
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, Role, Vector
@@ -20,27 +22,16 @@ from kgmem.domain.text.extraction import Extractor
 from kgmem.embedding.registry import make_embedder
 from kgmem.formats.toml_schema import load_schema
 from kgmem.memory import Memory
-from kgmem.resolution.described import DescribedComparer
 from kgmem.resources import resource
-from kgmem.services.imports.import_reader import describe
-from kgmem.services.ports import Ports
 from kgmem.services.texts.remember import schema_of
-from kgmem.store.claims.claim_store import PostgresClaims
 from kgmem.store.db.codecs import set_codecs
 from kgmem.store.db.database import SEARCH_SETTINGS, Database
 from kgmem.store.db.extensions import read_capabilities
-from kgmem.store.derived.communities import PostgresCommunities
-from kgmem.store.derived.extraction_queue import LEASE, PostgresReadings
-from kgmem.store.derived.similarity import PostgresConnections
-from kgmem.store.derived.summaries import PostgresSummaries
+from kgmem.store.derived.extraction_queue import LEASE
 from kgmem.store.graph.catalog import PostgresCatalog
-from kgmem.store.graph_store import AgeGraphStore
-from kgmem.store.integrity.reports import PostgresInspector
 from kgmem.store.jobs.keys import PostgresKeyRing
 from kgmem.store.jobs.metrics import PostgresVitals
-from kgmem.store.load.imports import PostgresImports
-from kgmem.store.resolution.merge_store import PostgresMerges
-from kgmem.store.resolution.names import PostgresNames
+from kgmem.store.load.uploads import Uploads
 from kgmem.store.sync.retrieval_index import PostgresIndex
 from tests.graph_pool import pool_of
 from tests.postgres import run_on
@@ -128,30 +119,14 @@ async def opened_memory(
         index = PostgresIndex(
             catalog, searches, occurrences=lambda graph: schema_of(CORE, graph).with_descendants("Event")
         )
-        keys = PostgresKeyRing(database)
-        vitals = PostgresVitals(database, {"main": database, "search": searches})
-        parts = Ports(
-            catalog,
-            AgeGraphStore(catalog),
-            PostgresImports(catalog, describe),
-            index,
-            keys,
+        beside = Infrastructure(
+            PostgresKeyRing(database),
             RecordedJobs(),
-            embedder,
-            CORE,
-            vitals,
-            claim_store=PostgresClaims(catalog, NumpyConsensus()),
-            extractor=extractor,
-            readings_store=PostgresReadings(catalog, lease=lease),
-            merge_store=PostgresMerges(catalog),
-            names=PostgresNames(catalog),
-            comparer=DescribedComparer(),
-            connection_store=PostgresConnections(catalog),
-            community_store=PostgresCommunities(catalog),
-            summary_store=PostgresSummaries(catalog),
-            inspector=PostgresInspector(index),
+            PostgresVitals(database, {"main": database, "search": searches}),
+            Uploads(Path(tempfile.gettempdir()) / f"kgmem-uploads-{os.getpid()}"),
         )
-        yield Memory(with_cypher(parts, catalog))
+        models = Models(embedder=embedder, extractor=extractor)
+        yield Memory(postgres_ports(catalog, index, CORE, beside, models=models, lease=lease))
 
 
 async def new_graph(memory: Memory, name: str, **settings: Any) -> str:
@@ -172,8 +147,8 @@ async def let_go(memory: Memory, graph: str) -> None:
         await memory.graphs.delete(graph)
 
 
-def with_parts(memory: Memory, **changes: Any) -> Memory:
-    """A memory with other parts over the same database and the same pool of graphs."""
+def with_ports(memory: Memory, **changes: Any) -> Memory:
+    """A memory with other ports over the same database and the same pool of graphs."""
     changed = Memory(replace(memory.ports, **changes))
     pool = pool_of(memory)
     return pool.serve(changed) if pool else changed

@@ -21,7 +21,7 @@ async def ask_cypher(parts: Ports, graph: str, query: CypherQuery) -> CypherAnsw
     if query.scope is not None:
         check_scope(query.scope)
     await parts.graphs.get(graph)
-    answer = await parts.engine.run(graph, query)
+    answer = await parts.cypher.run(graph, query)
     _note(graph, query, answer)
     if answer.writes:
         await weigh_new(parts, graph)
@@ -36,7 +36,7 @@ async def cypher_transaction(
     if scope is not None:
         check_scope(scope)
     await parts.graphs.get(graph)
-    async with parts.engine.transaction(graph, mode=mode, scope=scope) as transaction:
+    async with parts.cypher.transaction(graph, mode=mode, scope=scope) as transaction:
         yield _Audited(parts, transaction, graph)
 
 

@@ -11,9 +11,9 @@ from kgmem.domain.graph.graph import Asking, Extraction, Facts, Graph, GraphStat
 from kgmem.domain.recall.recipes import check_recipe
 from kgmem.domain.schema.schema import GraphSchema, from_mapping, merge, to_mapping, validate
 from kgmem.services import ask_cypher
+from kgmem.services import check as checking
 from kgmem.services.ports import Ports
 from kgmem.services.texts import remember as remembering
-from kgmem.services import check as checking
 
 _UNSET: Any = object()
 

@@ -56,7 +56,7 @@ async def ended(door: Door, answer: httpx.Response, **headers: Any) -> Any:
 
 def uploads(door: Door) -> list[Path]:
     """Give what lies in the folder of uploads."""
-    folder: Path = door.memory.ports.uploads._folder  # type: ignore[union-attr]
+    folder: Path = door.memory.ports.uploads._folder  # type: ignore[attr-defined]
     return [path for path in folder.iterdir() if path.is_dir()]
 
 

@@ -43,7 +43,7 @@ async def memory(database_url: str, tmp_path: Path) -> AsyncIterator[Memory]:
 
 def left_over(door: Door) -> list[Path]:
     """Give what lies in the folder of uploads."""
-    folder: Path = door.memory.ports.uploads._folder  # type: ignore[union-attr]
+    folder: Path = door.memory.ports.uploads._folder  # type: ignore[attr-defined]
     return [path for path in folder.iterdir() if path.is_dir()]
 
 

@@ -53,7 +53,7 @@ def embedder(session_embedder: SwitchableEmbedder) -> SwitchableEmbedder:
 @pytest.fixture
 async def memory(session_memory: Memory, graph_pool: GraphPool, embedder: SwitchableEmbedder) -> AsyncIterator[Memory]:
     """A memory over the database that tests share; each keeps to graphs of its own (`graph`, `new_graph`)."""
-    session_memory.parts.jobs.asked.clear()  # type: ignore[attr-defined]
+    session_memory.ports.jobs.asked.clear()  # type: ignore[attr-defined]
     yield session_memory
     await graph_pool.give_back_all()
 

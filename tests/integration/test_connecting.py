@@ -29,7 +29,7 @@ from tests.memories import (
     opened_memory,
     query,
     until,
-    with_parts,
+    with_ports,
 )
 
 GRAPH = "alike"
@@ -74,7 +74,7 @@ async def joined(memory: Memory, graph: str = GRAPH, scope: str = "") -> dict[tu
 @pytest.fixture
 async def memory(memory: Memory) -> Memory:
     await new_graph(memory, GRAPH)
-    return with_parts(memory, extractor=Capitals())
+    return with_ports(memory, extractor=Capitals())
 
 
 async def test_what_is_alike_is_joined_with_its_likeness_and_nothing_else(memory: Memory) -> None:
@@ -165,7 +165,7 @@ async def test_another_name_parts_at_once_and_joins_when_its_vector_is_there(mem
 
     await memory.entities.put(GRAPH, [Entity("a", name="Ann Lee")])
     await memory.embeddings.run(GRAPH)
-    jobs = memory.parts.jobs.asked  # type: ignore[attr-defined]
+    jobs = memory.ports.jobs.asked  # type: ignore[attr-defined]
     assert ("connect", GRAPH) in jobs
     await memory.tasks.update_similarity(GRAPH)
     assert set(await joined(memory)) == {("a", "b")}

@@ -29,7 +29,7 @@ class Asked:
 
     async def physical(self) -> list[str]:
         """The starts of the names of the indexes that Postgres has on label tables, but for the core schema's."""
-        async with self.memory.parts.graphs.database.connection() as connection:  # type: ignore[attr-defined]
+        async with self.memory.ports.graphs.database.connection() as connection:  # type: ignore[attr-defined]
             rows = await connection.fetch(
                 "SELECT indexname FROM pg_indexes WHERE schemaname = $1 AND indexname LIKE 'kgmem%' "
                 "AND tablename <> 'Episode' ORDER BY 1",

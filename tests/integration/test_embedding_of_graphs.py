@@ -51,7 +51,7 @@ async def test_a_provider_that_is_away_loses_no_write_and_vectors_follow_later(
     with pytest.raises(EmbedderUnavailable):
         await memory.embeddings.run(graph)
     assert (await memory.graphs.stats(graph)).waiting_for_vectors == 71
-    assert ("embed", graph) in memory.parts.jobs.asked  # type: ignore[attr-defined]
+    assert ("embed", graph) in memory.ports.jobs.asked  # type: ignore[attr-defined]
     embedder.away = False
     told: list[int] = []
     assert await memory.embeddings.run(graph, progress=told.append) == 71
@@ -243,7 +243,7 @@ async def test_a_graph_that_has_not_moved_yet_is_embedded_in_the_space_it_is_in(
 ) -> None:
     moving = with_embedder(memory, hashing(MOVED), embedder)
     await moving.entities.put(graph, [Entity("a", text="apple")])
-    asked: list[Any] = moving.parts.jobs.asked  # type: ignore[attr-defined]
+    asked: list[Any] = moving.ports.jobs.asked  # type: ignore[attr-defined]
     asked.clear()
     await moving.tasks.queue_missing_vectors()
     assert ("embed", graph) in asked

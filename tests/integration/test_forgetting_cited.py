@@ -13,7 +13,7 @@ from kgmem.domain.time.interval import iso, now
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
 from kgmem.store.derived.extraction_queue import PostgresReadings
-from tests.memories import index_schema, new_graph, query, with_parts
+from tests.memories import index_schema, new_graph, query, with_ports
 
 TEXT = "Tom Baker works for Siemens. Tom Baker painted Big Tower."
 
@@ -21,7 +21,7 @@ TEXT = "Tom Baker works for Siemens. Tom Baker painted Big Tower."
 @pytest.fixture
 def memory(memory: Memory) -> Memory:
     catalog: Any = memory.ports.graphs
-    return with_parts(memory, extractor=OfflineExtractor(), readings_store=PostgresReadings(catalog))
+    return with_ports(memory, extractor=OfflineExtractor(), extractions=PostgresReadings(catalog))
 
 
 async def two_texts(memory: Memory, name: str) -> str:

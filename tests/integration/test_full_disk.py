@@ -86,7 +86,7 @@ async def test_an_index_that_cannot_be_built_for_want_of_room_leaves_words_to_fu
             async with catalog.database.connection() as connection:
                 await guard.ready(connection)
             assert not guard.usable(graph)
-            memory.parts.index._guard = guard  # type: ignore[attr-defined]
+            memory.ports.index._guard = guard  # type: ignore[attr-defined]
             assert await keys(memory, "number7") == ["k7"]
             await run_on(database_url, "DROP EVENT TRIGGER full_disk")
 

@@ -223,7 +223,7 @@ class TestDamage:
 
     async def test_a_label_that_was_forgotten_comes_back(self, memory: Memory, full: str) -> None:
         await plant(memory, full, [("labels", "DELETE FROM <i>.label WHERE name = 'Person'")])
-        memory.parts.graphs.forget(full)  # type: ignore[attr-defined]
+        memory.ports.graphs.forget(full)  # type: ignore[attr-defined]
         assert "labels" in names(await check(memory, full))
         await check(memory, full, repair=True)
         assert names(await check(memory, full)) == set()

@@ -20,7 +20,7 @@ from kgmem.domain.text.resolution import MergeAsked
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
 from kgmem.store.derived.extraction_queue import PostgresReadings
-from tests.memories import change_feed, index_schema, new_graph, query, with_parts
+from tests.memories import change_feed, index_schema, new_graph, query, with_ports
 
 STREAM = [
     Episode("I am Clara and I live in Munich.", "t1", "2024-01-05", speaker="Clara", session="s", extract=True),
@@ -60,7 +60,7 @@ class Faulty:
 @pytest.fixture
 def memory(memory: Memory) -> Memory:
     catalog: Any = memory.ports.graphs
-    return with_parts(memory, extractor=Faulty(), readings_store=PostgresReadings(catalog))
+    return with_ports(memory, extractor=Faulty(), extractions=PostgresReadings(catalog))
 
 
 async def read(memory: Memory, graph: str, episodes: Sequence[Episode] = STREAM) -> None:
@@ -91,7 +91,7 @@ async def test_episode_is_found_at_once_and_read_later(memory: Memory) -> None:
     assert hits[0].key == "t3"
     assert not (await memory.entities.list(graph)).items
     assert (await memory.extraction.pending(graph)).waiting == len(STREAM)
-    assert ("read", graph) in memory.parts.jobs.asked  # type: ignore[attr-defined]
+    assert ("read", graph) in memory.ports.jobs.asked  # type: ignore[attr-defined]
     done = await memory.extraction.run(graph)
     assert done.episodes == len(STREAM)
     assert (await memory.extraction.pending(graph)).waiting == 0
@@ -198,9 +198,9 @@ async def test_eight_writers_of_one_stream_end_as_one(memory: Memory) -> None:
 
 async def test_reader_that_died_loses_what_it_took(memory: Memory) -> None:
     graph = await new_graph(memory, "died")
-    memory.parts.readings.lease = 1.0  # type: ignore[attr-defined]
+    memory.ports.extractions.lease = 1.0  # type: ignore[attr-defined]
     await memory.episodes.put(graph, STREAM)
-    taken = await memory.ports.readings.take(graph, 3)
+    taken = await memory.ports.extractions.take(graph, 3)
     assert len(taken) == 3
     assert (await memory.extraction.run(graph)).episodes == len(STREAM) - 3
     async with asyncio.timeout(20):

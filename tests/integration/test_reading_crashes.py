@@ -45,7 +45,7 @@ async def memory(shared_database_url: str) -> AsyncIterator[Memory]:
 def dying(memory: Memory, steps: int) -> Iterator[list[str]]:
     """Let a memory do so many steps that change something, and then none; gives what it did."""
     done: list[str] = []
-    readings: Any = memory.ports.readings
+    readings: Any = memory.ports.extractions
 
     def last(name: str, step: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def run(*arguments: Any, **named: Any) -> Any:
@@ -119,7 +119,7 @@ async def test_reading_that_dies_after_any_step_is_done_by_the_next_reader(memor
     await read(memory, whole, [HOME, WORK, FLOOD])
     await read(memory, whole, [sent])
     expected = await held(memory, whole)
-    memory.ports.readings.lease = 0.0  # type: ignore[misc]
+    memory.ports.extractions.lease = 0.0  # type: ignore[misc]
     done: list[str] = []
     steps = 0
     while len(done) == steps:

@@ -7,12 +7,12 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.text.resolution import MergeAsked
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
-from tests.memories import new_graph, with_parts
+from tests.memories import new_graph, with_ports
 
 
 @pytest.fixture
 def memory(memory: Memory) -> Memory:
-    return with_parts(memory, extractor=OfflineExtractor())
+    return with_ports(memory, extractor=OfflineExtractor())
 
 
 async def read(memory: Memory, graph: str, text: str, key: str) -> None:

@@ -310,8 +310,8 @@ async def test_pages_of_paths_follow_each_other(memory: Memory, graph: str) -> N
 async def hub(memory: Memory, graph: str, effects: int) -> None:
     """An entity with many effects, each of which has one more; by SQL, since only their number matters."""
     await put(memory, graph, ["hub", "one", "two"], [Link("hub", "one", 0.5), Link("one", "two", 0.5)])
-    layout = await memory.parts.graphs.layout(graph)  # type: ignore[attr-defined]
-    async with memory.parts.graphs.database.connection() as connection:  # type: ignore[attr-defined]
+    layout = await memory.ports.graphs.layout(graph)  # type: ignore[attr-defined]
+    async with memory.ports.graphs.database.connection() as connection:  # type: ignore[attr-defined]
         for text in (
             f"""INSERT INTO {layout.index_name}.item (id, kind, scope, key)
                 SELECT i.id + 10 + n, 1, 0, 'e' || n FROM {layout.index_name}.item i, generate_series(1, {effects}) n
@@ -343,12 +343,12 @@ async def test_an_entity_with_a_hundred_thousand_effects_is_bounded_and_told(mem
 
 async def test_no_table_is_read_whole(memory: Memory, graph: str) -> None:
     await hub(memory, graph, 20_000)
-    layout = await memory.parts.graphs.layout(graph)  # type: ignore[attr-defined]
+    layout = await memory.ports.graphs.layout(graph)  # type: ignore[attr-defined]
     for why in (Why(causes_of=["two"]), Why(effects_of=["one"]), Why(start="hub", end="two")):
         request = SearchRequest(Question(why=why), None, [], words=False)
         statement = candidate_statement(layout, request, only_standing=False, most=40)
         assert statement is not None
-        async with memory.parts.index.searches.connection() as connection:  # type: ignore[attr-defined]
+        async with memory.ports.index.searches.connection() as connection:  # type: ignore[attr-defined]
             plan = await connection.fetch(f"EXPLAIN {statement.sql}", *statement.values)
         assert not [row[0] for row in plan if "Seq Scan on item" in row[0] or "Seq Scan on edge" in row[0]]
 

@@ -51,7 +51,7 @@ async def get_ready(request: Request) -> Response:
         raise Unavailable("The server is stopping.", mend="Ask another one.")
     try:
         async with asyncio.timeout(_PROBE_SECONDS):
-            health = await state.memory.health()
+            health = await state.memory.server.health()
     except TimeoutError as error:
         raise DatabaseUnavailable(mend="Try again; the server's log says more.") from error
     return reply({"status": health.status, **({"reasons": health.reasons} if health.reasons else {})})

@@ -65,7 +65,7 @@ async def withdraw_all(
 async def weigh_written(parts: Ports, graph: str, stated: Sequence[Relationship], ids: Sequence[int]) -> None:
     """Weigh what relationships that were just written state for their sources."""
     wanted = [id_ for each, id_ in zip(stated, ids, strict=True) if each.source]
-    if parts.claim_store is not None and wanted and await parts.claims.weigh_edges(graph, sorted(set(wanted))):
+    if wanted and await parts.claims.weigh_edges(graph, sorted(set(wanted))):
         await _follow(parts, graph)
 
 
@@ -78,7 +78,7 @@ async def weigh_stated(
     """
     told = (each for each in stated if each.source and not each.properties.keys().isdisjoint(names))
     subjects = sorted({(each.scope, each.key) for each in told})
-    if parts.claim_store is None or not subjects:
+    if not subjects:
         return written
     versions = await parts.claims.weigh_subjects(graph, subjects, written.ids)
     if not versions:
@@ -90,7 +90,7 @@ async def weigh_stated(
 
 async def weigh_new(parts: Ports, graph: str, most: int = MOST_AT_ONCE) -> None:
     """Weigh what was stated and not weighed since: some of it now, the rest by a job."""
-    if parts.claim_store is not None and await parts.claims.weigh_stale(graph, most):
+    if await parts.claims.weigh_stale(graph, most):
         await _follow(parts, graph)
 
 
@@ -123,7 +123,7 @@ async def _weigh_stale(parts: Ports, graph: str) -> bool:
 async def put_sources(parts: Ports, graph: str, sources: Sequence[Source]) -> WriteResult:
     """Write the registry's entries of sources; what their claims come to is weighed anew soon after."""
     written = await parts.store.put_sources(graph, sources)
-    if parts.claim_store is not None and written.created + written.updated:
+    if written.created + written.updated:
         told = {each.key: each.trust for each in sources[:_LOGGED]}
         await parts.claims.log(graph, "source", "registry", f"{len(sources)} entries were written.", {"trust": told})
         if await parts.claims.any(graph):

@@ -65,7 +65,7 @@ def topics_of(told: Iterable[Brought], schema: GraphSchema) -> set[Topic]:
 
 async def _held(parts: Ports, graph: str, topics: set[Topic]) -> dict[Topic, list[HeldClaim]]:
     found: dict[Topic, list[HeldClaim]] = defaultdict(list)
-    for each in await parts.readings.open_claims(graph, sorted(topics)):
+    for each in await parts.extractions.open_claims(graph, sorted(topics)):
         found[_topic(each.statement)].append(each)
     return found
 

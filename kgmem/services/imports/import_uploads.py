@@ -10,7 +10,6 @@ from pathlib import Path
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.imports import Import
-from kgmem.domain.ports import UploadFolder
 from kgmem.domain.slices import put_off
 from kgmem.domain.time.interval import SECOND, now, parse_time
 from kgmem.formats.tables.mapping import read_mapping
@@ -31,17 +30,9 @@ _JOBS = 1000  # The newest jobs of a graph, among which that of an import is loo
 _GONE = "The uploaded files are gone. Send them again: what is stored already then counts as unchanged."
 
 
-def uploads_of(parts: Ports) -> UploadFolder:
-    """Give where uploads lie. Raises InvalidInput for a memory that takes none."""
-    if parts.uploads is None:
-        raise InvalidInput("This memory has no folder for uploads.", mend="Open it with kgmem.open(), or serve it.")
-    return parts.uploads
-
-
 async def check_import(parts: Ports, graph: str, options: ImportOptions, files: Sequence[Path] = ()) -> None:
     """Say what is wrong with an import before its files are sent, by their names. Raises NotFound, InvalidInput."""
     await parts.graphs.get(graph)
-    uploads_of(parts)
     check_options(options)
     if options.mapping:
         read_mapping(options.mapping)
@@ -54,7 +45,7 @@ async def submit_import(parts: Ports, graph: str, upload: str, options: ImportOp
     The job is None where the queue is away: it is asked for again when the uploads are looked after. Raises NotFound,
     and InvalidInput for options that are wrong; then the upload is the caller's to remove.
     """
-    files = uploads_of(parts).files(upload)
+    files = parts.uploads.files(upload)
     await check_import(parts, graph, options, files)
     # Beside what tells imports apart, what a worker has to know: it also keeps this from being resumed elsewhere.
     told = {**options.told(), "on_error": options.on_error, "dry_run": options.dry_run}
@@ -84,7 +75,7 @@ async def run_upload(parts: Ports, graph: str, import_: int) -> None:
     In a worker it makes room for others after its slice, and waits for those of its graph that were sent before it: it
     may build on them, and what is stated last about a thing is what holds.
     """
-    uploads = uploads_of(parts)
+    uploads = parts.uploads
     held = await parts.imports.get(graph, import_)
     if held.upload is None or held.state not in {"waiting", "running"}:
         return
@@ -121,7 +112,7 @@ async def tend_uploads(parts: Ports) -> int:
     Those without a job get one again; what lost its files, or cost too many workers their lives, is told as failed.
     Gives how many uploads were removed.
     """
-    uploads = uploads_of(parts)
+    uploads = parts.uploads
     needed = await parts.imports.uploads()
     for upload, graph, id_ in needed:
         if uploads.place_of(upload) == uploads.place:
@@ -186,7 +177,7 @@ async def _ask(parts: Ports, held: Import, upload: str) -> int | None:
     A small upload need not wait for large ones, but for those of its graph that came before: it may build on them. No
     import waits for a dry run, which changes nothing.
     """
-    uploads = uploads_of(parts)
+    uploads = parts.uploads
     try:
         small = await asyncio.to_thread(uploads.size, upload) <= _SMALL
         small = small and not await _unfinished_before(parts, held.graph, held.id, uploads.place_of(upload))
@@ -207,12 +198,12 @@ async def _comes_later(parts: Ports, held: Import) -> bool:
     """Whether others of the same graph come before an import."""
     if held.upload is None:
         return False
-    return await _unfinished_before(parts, held.graph, held.id, uploads_of(parts).place_of(held.upload))
+    return await _unfinished_before(parts, held.graph, held.id, parts.uploads.place_of(held.upload))
 
 
 async def _unfinished_before(parts: Ports, graph: str, id_: int, place: str) -> bool:
     """Whether imports of a graph that were sent to a place before this one wait or run, dry runs aside."""
-    uploads = uploads_of(parts)
+    uploads = parts.uploads
     before = [
         other
         for upload, of, other in await parts.imports.uploads()

@@ -81,7 +81,7 @@ class Imports:
     @property
     def uploads(self) -> UploadFolder:
         """Where the files of submitted imports are put. Raises InvalidInput for a memory that takes none."""
-        return uploading.uploads_of(self._ports)
+        return self._ports.uploads
 
     async def check(self, graph: str, options: ImportOptions, files: Sequence[Path] = ()) -> None:
         """Say what is wrong with an import before its files, known by name, are sent. Raises NotFound, InvalidInput."""

@@ -47,7 +47,7 @@ async def view_of_cypher(parts: Ports, graph: str, query: CypherQuery, asked: Ne
     The query only reads. Of `asked`, everything counts but the entities to start from.
     """
     query = replace(query, mode="read")
-    engine = parts.engine
+    engine = parts.cypher
     found = engine.found_in(await ask_cypher(parts, graph, query))
     keys = list(found.keys)
     if found.ends:

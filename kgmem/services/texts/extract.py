@@ -60,11 +60,11 @@ async def read_waiting(parts: Ports, graph: str, *, progress: Progress | None = 
     extractor, done = parts.extractor, ReadSoFar()
     if extractor is None:
         return done
-    taken = await parts.readings.take(graph, BATCH)
+    taken = await parts.extractions.take(graph, BATCH)
     found = await _found(parts, graph, extractor, taken)
     while taken:
         # What was read is stored while the next batch is read.
-        following = [] if await slice_over() else await parts.readings.take(graph, BATCH)
+        following = [] if await slice_over() else await parts.extractions.take(graph, BATCH)
         ahead = asyncio.create_task(_found(parts, graph, extractor, following))
         try:
             done = done + await _store(parts, graph, list(zip(taken, found, strict=True)))
@@ -83,7 +83,7 @@ async def defer_missing(parts: Ports) -> int:
     """Ask for reading in every graph where episodes wait that nobody reads; gives in how many."""
 
     async def waits(graph: Graph) -> bool:
-        return (await parts.readings.waits(graph.name)).free > 0
+        return (await parts.extractions.waits(graph.name)).free > 0
 
     return await defer_where(parts, "read", waits) if parts.extractor else 0
 
@@ -151,16 +151,16 @@ async def _found(
 async def _keep(parts: Ports, graph: str, ids: Sequence[int]) -> None:
     """Say again and again that episodes are being read, until cancelled."""
     while not told_to_stop():
-        await asyncio.sleep(parts.readings.lease / 3)
+        await asyncio.sleep(parts.extractions.lease / 3)
         try:
-            await parts.readings.renew(graph, ids)
+            await parts.extractions.renew(graph, ids)
         except (DatabaseUnavailable, NotFound):
             logger.debug("What is being read could not be kept; another may read it too, which changes nothing.")
 
 
 async def _give_back(parts: Ports, graph: str, taken: Sequence[Unread]) -> None:
     try:
-        await parts.readings.give_back(graph, [each.id for each in taken])
+        await parts.extractions.give_back(graph, [each.id for each in taken])
     except DatabaseUnavailable:
         logger.debug("What was taken to be read is given again when its time is over.")
 
@@ -194,7 +194,7 @@ async def _store(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
         else:
             refused[good[0][0].id] = (good[0][0].digest, str(error))
     if refused:
-        await parts.readings.refuse(graph, refused)
+        await parts.extractions.refuse(graph, refused)
     return replace(done, refused=done.refused + len(refused))
 
 
@@ -228,7 +228,7 @@ async def _bring(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
     former = await _withdraw_former(parts, graph, episodes)
     await succeeding.succeed(parts, graph, succeeding.topics_of(told, schema) | former)
     await _settle(parts, graph, episodes)
-    await parts.readings.done(graph, [unread for unread, _ in read])
+    await parts.extractions.done(graph, [unread for unread, _ in read])
     if parts.embedder and held.space:
         await parts.jobs.defer("embed", graph=graph)
     return ReadSoFar(
@@ -255,7 +255,7 @@ def _declared(schema: GraphSchema, claim: ClaimStatement) -> bool:
 
 async def _settle(parts: Ports, graph: str, episodes: Sequence[ReadEpisode]) -> None:
     """Store what episodes brought; of those that were forgotten meanwhile, take back what was made of them."""
-    settled = await parts.readings.settle(graph, episodes)
+    settled = await parts.extractions.settle(graph, episodes)
     for scope in sorted({scope for scope, _ in settled.left_claims}):
         gone = [id_ for each, id_ in settled.left_claims if each == scope]
         await succeeding.succeed(parts, graph, await withdraw(parts, graph, gone, scope))
@@ -271,7 +271,7 @@ async def _withdraw_former(parts: Ports, graph: str, episodes: Sequence[ReadEpis
     for scope, mine in by_scope.items():
         keys = [each.unread.episode.key or "" for each in mine]
         now = {claim.id for each in mine for claim in each.claims}
-        before = await parts.readings.told(graph, keys, scope, _MOST_TOLD)
+        before = await parts.extractions.told(graph, keys, scope, _MOST_TOLD)
         gone = [int(each.key) for each in before if each.kind == "claim" and int(each.key) not in now]
         topics |= await withdraw(parts, graph, gone, scope)
     return topics
@@ -281,7 +281,7 @@ async def withdraw(parts: Ports, graph: str, claims: Sequence[int], scope: str) 
     """Take claims back; gives what they were about, where others may hold on longer now."""
     if not claims:
         return set()
-    topics = await parts.readings.topics(graph, claims)
+    topics = await parts.extractions.topics(graph, claims)
     await claiming.withdraw(parts, graph, claims, scope)
     return {(scope, subject, predicate) for subject, predicate in topics}
 
@@ -329,7 +329,7 @@ async def _named(
     if better:
         await parts.store.put_entities(graph, better)
     if made:
-        await parts.readings.expect(graph, expected)
+        await parts.extractions.expect(graph, expected)
         await parts.store.put_entities(graph, list(made.values()))
     for scope, new in fresh.items():
         await propose(parts, graph, known[scope], new)
@@ -370,7 +370,9 @@ async def take_back(parts: Ports, graph: str, settled: SettleResult) -> DeleteRe
     for scope in sorted({scope for scope, _ in settled.left_entities}):
         keys = [key for each, key in settled.left_entities if each == scope]
         ours = [
-            key for key in await parts.readings.lonely(graph, scope, keys) if await _is_ours(parts, graph, key, scope)
+            key
+            for key in await parts.extractions.lonely(graph, scope, keys)
+            if await _is_ours(parts, graph, key, scope)
         ]
         if ours:
             gone = await parts.store.delete_entities(graph, ours, scope, None)

@@ -29,11 +29,11 @@ class Extraction:
     async def pending(self, graph: str) -> Waits:
         """Count the episodes that wait to be read, and those that cannot be."""
         await self._ports.graphs.get(graph)
-        return await self._ports.readings.waits(graph)
+        return await self._ports.extractions.waits(graph)
 
     async def repeat(self, graph: str, keys: Sequence[str], *, scope: str = SHARED) -> int:
         """Let episodes that were read be read again, say by another extractor; gives how many."""
-        asked = await self._ports.readings.ask_again(graph, keys, check_scope(scope))
+        asked = await self._ports.extractions.ask_again(graph, keys, check_scope(scope))
         if asked:
             await self._ports.jobs.defer("read", graph=graph)
         return asked

@@ -18,7 +18,7 @@ async def provenance(
 ) -> Sequence[Provenance]:
     """Give what episodes of exactly this scope brought into the graph, and where in their texts that stands."""
     await parts.graphs.get(graph)
-    told = await parts.readings.told(graph, keys, scope, limit)
+    told = await parts.extractions.told(graph, keys, scope, limit)
     return [each for each in told if each.span[0] >= 0]
 
 
@@ -33,7 +33,7 @@ async def forget(
     """
     wanted = list(dict.fromkeys(keys))
     await parts.graphs.get(graph)
-    told = await parts.readings.told(graph, wanted, scope, _MOST_TOLD)
+    told = await parts.extractions.told(graph, wanted, scope, _MOST_TOLD)
     own = [each for each in told if not each.shared]
     removed = {
         kind: [each.key for each in own if each.kind == kind][:_SHOWN] for kind in ("entity", "relationship", "claim")
@@ -43,28 +43,27 @@ async def forget(
         kept[each.kind] += each.shared
     claims = [int(each.key) for each in own if each.kind == "claim"]
     if dry_run:
-        held = await parts.readings.there(graph, wanted, scope)
+        held = await parts.extractions.there(graph, wanted, scope)
         return Forgotten(
             episodes=len(held), entities=_count(own, "entity"), relationships=_count(own, "relationship"),
             claims=len(claims) + await _uncite(parts, graph, wanted, scope, spared=claims, dry_run=True),
             kept_entities=kept["entity"], kept_relationships=kept["relationship"],
             missing=[key for key in wanted if key not in held], dry_run=True, removed=removed,
         )  # fmt: skip
-    ids = await parts.readings.ids(graph, own, wanted, scope)
+    ids = await parts.extractions.ids(graph, own, wanted, scope)
     derived = await _derived(parts, graph, ids)
     await succeed(parts, graph, await withdraw(parts, graph, claims, scope))
     uncited = await _uncite(parts, graph, wanted, scope)
-    settled = await parts.readings.drop(graph, wanted, scope)
+    settled = await parts.extractions.drop(graph, wanted, scope)
     taken = await take_back(parts, graph, settled)
-    erased = await parts.readings.erase(graph, ids) if erase else 0
-    await parts.readings.expect_no_more(graph, wanted, scope)
+    erased = await parts.extractions.erase(graph, ids) if erase else 0
+    await parts.extractions.expect_no_more(graph, wanted, scope)
     deleted = await parts.store.delete_episodes(graph, wanted, scope)
     uncited += await _uncite(parts, graph, wanted, scope)  # What was claimed meanwhile.
-    if parts.claim_store is not None:
-        await parts.claims.weigh_stale(graph)
+    await parts.claims.weigh_stale(graph)
     communities, summaries = await _undone(parts, graph, ids, derived)
     if erase:
-        erased += await parts.readings.erase(graph, ids) + await parts.readings.erase_claims(graph, wanted, scope)
+        erased += await parts.extractions.erase(graph, ids) + await parts.extractions.erase_claims(graph, wanted, scope)
     return Forgotten(
         episodes=deleted.episodes, passages=deleted.passages, vectors=deleted.vectors, entities=taken.entities,
         relationships=settled.created + deleted.relationships, claims=len(claims) + uncited,
@@ -80,15 +79,11 @@ async def _uncite(
     parts: Ports, graph: str, keys: Sequence[str], scope: str, *, spared: Sequence[int] = (), dry_run: bool = False
 ) -> int:
     """Let no claim cite these texts; gives how many are withdrawn, since no other text states the same."""
-    if parts.claim_store is None:
-        return 0
     return await parts.claims.uncite(graph, keys, scope, spared=spared, dry_run=dry_run)
 
 
 async def _derived(parts: Ports, graph: str, ids: Sequence[int]) -> tuple[set[tuple[int, int]], Sequence[int]]:
     """Give what is derived of things: who is in which community, and the summaries."""
-    if parts.community_store is None:
-        return set(), ()
     return await parts.communities.derived(graph, ids)
 
 
@@ -96,8 +91,6 @@ async def _undone(
     parts: Ports, graph: str, ids: Sequence[int], before: tuple[set[tuple[int, int]], Sequence[int]]
 ) -> tuple[int, int]:
     """Give how many communities have lost one of these things, and how many summaries are gone."""
-    if parts.community_store is None:
-        return 0, 0
     memberships, _ = await parts.communities.derived(graph, ids)
     left = await parts.communities.there(graph, before[1])
     return len({community for _, community in before[0] - memberships}), len(before[1]) - left
@@ -105,8 +98,6 @@ async def _undone(
 
 async def delete_episodes(parts: Ports, graph: str, keys: Sequence[str], scope: str) -> DeleteResult:
     """Delete episodes of exactly this scope with all that only they brought, and count it."""
-    if parts.readings_store is None:
-        return await parts.store.delete_episodes(graph, keys, scope)
     gone = await forget(parts, graph, keys, scope)
     return DeleteResult(
         gone.entities, gone.episodes, gone.relationships, gone.passages, gone.vectors, gone.missing,

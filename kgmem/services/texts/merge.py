@@ -50,8 +50,7 @@ def _check_said(by: str, reason: str) -> None:
 
 async def _follow(parts: Ports, graph: str) -> None:
     """Weigh what a merge moved, and let vectors follow; what does not come to that is caught up later."""
-    if parts.claim_store is not None:
-        await parts.claims.weigh_stale(graph)
+    await parts.claims.weigh_stale(graph)
     held = await parts.graphs.get(graph)
     if parts.embedder and held.space:
         await parts.jobs.defer("embed", graph=graph)

@@ -46,9 +46,7 @@ async def recognize(
     parts: Ports, graph: str, scope: str, mentions: Sequence[Mention], schema: GraphSchema
 ) -> Recognized:
     """Look mentions up: by key, and what has no key of its own by names, aliases and types."""
-    told = Recognized(scope, schema, dict(await parts.readings.held(graph, scope, mentions)))
-    if parts.names is None or parts.comparer is None:
-        return told
+    told = Recognized(scope, schema, dict(await parts.extractions.held(graph, scope, mentions)))
     unknown = [
         each for each in dict.fromkeys(mentions) if each.label in _NAMED and chosen(each, told.held, schema) is None
     ]

@@ -81,7 +81,7 @@ async def delete_entities(
 
 async def _reweighed(parts: Ports, graph: str, deleted: DeleteResult) -> DeleteResult:
     """Weigh anew what relationships that went had claimed."""
-    if deleted.relationships and parts.claim_store is not None:
+    if deleted.relationships:
         await parts.claims.weigh_stale(graph)
     return deleted
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
-from kgmem.domain.schema.schema import merge
 from kgmem.domain.text.resolution import Candidate, Described, Merge, MergeAsked, Resolved
 from kgmem.services.ports import Ports
 from kgmem.services.texts import merge as merging

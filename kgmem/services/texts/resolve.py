@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from kgmem.domain.errors import InvalidInput, Unavailable
+from kgmem.domain.errors import InvalidInput
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.naming import fits
 from kgmem.domain.text.resolution import Alike, Candidate, Described, LookedUp, Resolved, pair
@@ -26,8 +26,6 @@ async def resolve(
 
     `compared` is how many held entities each is compared with, those first whose names have most in common with its.
     """
-    if parts.names is None or parts.comparer is None:
-        raise Unavailable("This memory resolves nothing.", mend="Open one by kgmem.open().")
     if len(described) > MOST_DESCRIBED:
         raise InvalidInput(f"{len(described)} things are described.", mend=f"Ask for at most {MOST_DESCRIBED}.")
     if not described:
@@ -43,8 +41,6 @@ def alike_ones(
     parts: Ports, asked: Described, held: Sequence[Described], found: LookedUp, schema: GraphSchema
 ) -> list[Alike]:
     """Give what is held that may be what is described, the likeliest first; of other types nothing is."""
-    if parts.comparer is None:
-        return []
     alike = [
         Alike(each.key or "", each.label or "", parts.comparer.likeness(asked, each, found))
         for each in held
@@ -72,8 +68,6 @@ async def find_duplicates(
 
     Gives how many entities were looked at, and how many pairs wait for a decision. Nothing is merged.
     """
-    if parts.names is None:
-        raise Unavailable("This memory resolves nothing.", mend="Open one by kgmem.open().")
     schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
     seen = proposed = 0
     cursor = None
@@ -101,7 +95,7 @@ async def find_duplicates(
 
 async def of_scope(parts: Ports, graph: str, pairs: dict[tuple[str, str], Candidate], scope: str) -> list[Candidate]:
     """Give the pairs of which both are of exactly this scope, since only these can be merged."""
-    if parts.names is None or not pairs:
+    if not pairs:
         return []
     keys = sorted({key for ends in pairs for key in ends})
     own = {each.key for each in await parts.names.describe(graph, keys, scope)}

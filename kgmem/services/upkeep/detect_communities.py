@@ -46,8 +46,6 @@ async def keep(parts: Ports, graph: str) -> Grouped:
 
 async def defer_missing(parts: Ports) -> int:
     """Ask for the communities of every graph that was written to since, but not too often; gives in how many."""
-    if parts.community_store is None:
-        return 0
     return await defer_where(parts, "group", lambda graph: parts.communities.behind(graph.name, _LEAST_AGE))
 
 

@@ -30,45 +30,43 @@ async def _ask(parts: Ports, graph: str, least: float) -> None:
     if not 0 < least <= 1:
         raise InvalidInput(f"{least} is no likeness.", mend="Give a number above 0, and 1 at the most; 0.85 is usual.")
     await parts.graphs.get(graph)
-    await parts.connections.ask(graph, least)
+    await parts.similarity.ask(graph, least)
 
 
 async def disconnect(parts: Ports, graph: str) -> int:
     """Part what was joined since it is alike, and join no more; gives how many relationships went."""
     await parts.graphs.get(graph)
-    return await parts.connections.stop(graph)
+    return await parts.similarity.stop(graph)
 
 
 async def keep(parts: Ports, graph: str, *, progress: Progress | None = None) -> Connected:
     """Bring the likenesses of a graph in line with its entities, where somebody asked for them once."""
     done = Connected()
-    if await parts.connections.asked(graph) is None:
+    if await parts.similarity.asked(graph) is None:
         return done
-    mark = await parts.connections.begin(graph)
-    while (parted := await parts.connections.part(graph)).parted:
+    mark = await parts.similarity.begin(graph)
+    while (parted := await parts.similarity.part(graph)).parted:
         done = done + parted
         if await slice_over():
             return done
     after: int | None = 0
     while after is not None:
-        joined, after = await parts.connections.join(graph, after)
+        joined, after = await parts.similarity.join(graph, after)
         done = done + joined
         if progress:
             progress(done)
         if after is not None and await slice_over():
             return done  # What was compared is noted, and is not compared again.
-    await parts.connections.finish(graph, mark)
+    await parts.similarity.finish(graph, mark)
     return done
 
 
 async def follow(parts: Ports, graph: str) -> None:
     """Ask for a graph's likenesses soon, where they are kept at all: its vectors have just changed."""
-    if parts.connection_store is not None and await parts.connections.asked(graph) is not None:
+    if await parts.similarity.asked(graph) is not None:
         await parts.jobs.defer("connect", graph=graph)
 
 
 async def defer_missing(parts: Ports) -> int:
     """Ask for the likenesses of every graph that was written to since; gives in how many."""
-    if parts.connection_store is None:
-        return 0
-    return await defer_where(parts, "connect", lambda graph: parts.connections.is_behind(graph.name))
+    return await defer_where(parts, "connect", lambda graph: parts.similarity.is_behind(graph.name))

@@ -78,8 +78,6 @@ async def _renew(parts: Ports, graph: str, wanted: tuple[SubjectKind, int, str, 
 
 async def defer_missing(parts: Ports) -> int:
     """Ask for the summaries of every graph where entities that were summed up have changed; gives in how many."""
-    if parts.summary_store is None:
-        return 0
     return await defer_where(parts, "summarize", lambda graph: parts.summaries.is_behind(graph.name))
 
 
