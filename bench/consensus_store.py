@@ -1,9 +1,9 @@
 """What a new claim costs through the store, beside one indexed read of the same database; and a full run over it.
 
 Values of facts by 200 sources, written through the façade. Ours is memory.claims.put of one new claim on a fact that is
-held: the claim, its fact weighed again, the property and the event, committed. The baseline is memory.entities.get of the
-same entity by its key: one look-up in the index, one in the label table. In turns, p50. Before that, claims in batches,
-and a full run over all of them, in which the graph changes only where a verdict does.
+held: the claim, its fact weighed again, the property and the event, committed. The baseline is memory.entities.get of
+the same entity by its key: one look-up in the index, one in the label table. In turns, p50. Before that, claims in
+batches, and a full run over all of them, in which the graph changes only where a verdict does.
 """
 
 import random

@@ -6,10 +6,12 @@ from typing import Any
 
 from kgmem.domain.access import Key
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode
-from kgmem.domain.graph.scope import check_scope
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.recall.answer import Answer
 from kgmem.domain.recall.evaluation import Planted, Step, Verdict
-from kgmem.domain.recall.question import Question
+from kgmem.domain.recall.question import Question, What
+from kgmem.domain.text.document import Document
 from kgmem.formats.kgmem.sample import Sample
 from kgmem.services import ask_cypher
 from kgmem.services.claims.adjudications import Adjudications
@@ -30,8 +32,10 @@ from kgmem.services.recall import recall as recalling
 from kgmem.services.recall.views import Views
 from kgmem.services.relationships import Relationships
 from kgmem.services.server import Server
+from kgmem.services.texts import remember_text as remembering
 from kgmem.services.texts.episodes import Episodes
 from kgmem.services.texts.extraction import Extraction
+from kgmem.services.texts.remember_text import RememberResult
 from kgmem.services.texts.resolution import Resolution
 from kgmem.services.upkeep.communities import CommunityDetection
 from kgmem.services.upkeep.embeddings import Embeddings
@@ -79,10 +83,34 @@ class Memory:
         self.views = Views(ports)
         self.queries = NamedQueries(ports)
 
-    async def recall(self, graph: str, question: Question) -> Answer:
-        """Answer a question with ranked hits that say why."""
-        check_scope(question.scope)
-        return await recalling.recall(self.ports, graph, question)
+    async def remember(
+        self,
+        graph: str,
+        text: str | Episode | Document | Sequence[Episode | Document],
+        *,
+        scope: str = SHARED,
+        source: str | None = None,
+        extract: bool = True,
+    ) -> RememberResult:
+        """Store a text, extract what it states, and embed it: all of it can be recalled when this returns.
+
+        `scope` and `source` are those of a plain string; an Episode or a Document has its own. `extract=False` only
+        stores and embeds, and so does a memory without an extractor. Large amounts of text are better given to
+        `episodes.put` or `imports.run`, whose extraction jobs do. Raises NotFound, InvalidInput, ExtractorUnavailable,
+        EmbedderUnavailable; what is stored by then stays, and jobs do the rest.
+        """
+        if isinstance(text, str):
+            text = Episode(text, scope=scope, source=source, extract=extract)
+        texts = [text] if isinstance(text, Episode | Document) else text
+        for each in texts:
+            check_scope(each.scope)
+        return await remembering.remember(self.ports, graph, texts, extract=extract)
+
+    async def recall(self, graph: str, question: Question | str) -> Answer:
+        """Answer a question with ranked hits that say why; a plain string is a question by its meaning and words."""
+        asked = Question(What(text=question)) if isinstance(question, str) else question
+        check_scope(asked.scope)
+        return await recalling.recall(self.ports, graph, asked)
 
     async def evaluate(
         self,

@@ -184,10 +184,20 @@ def test_every_method_and_export_that_a_page_names_is_there() -> None:
     pages = {name: text for name, text in PROSE.items() if name != "CHANGELOG.md"}
     for pattern in (r"`(?:await )?memory\.(?!py)(\w+(?:\.\w+)?)", r"await memory\.(\w+(?:\.\w+)?)"):
         for name, method in named(pattern, PROSE):
-            assert callable(attrgetter(method)(memory)), (name, method)
+            assert attrgetter(method)(memory) is not None, (name, method)  # AttributeError where there is none.
     assert not [name for name, text in pages.items() if "`Memory." in text]
     for name, export in named(r"`kgmem\.([A-Za-z_]+)\(", {n: t for n, t in PROSE.items() if n != "docs/cypher.md"}):
         assert export in {*kgmem.__all__, "pagerank"}, (name, export)
+
+
+def test_the_page_of_python_lists_every_method_of_every_noun() -> None:
+    memory = Memory(cast(Any, None))
+    rows = re.findall(r"^\| `memory\.(\w+)` \| (.+?) \|$", PROSE["docs/python.md"], re.MULTILINE)
+    listed = {noun: set(re.findall(r"`(\w+)`", methods)) for noun, methods in rows}
+    nouns = {noun: service for noun, service in vars(memory).items() if noun not in {"ports", "tasks"}}
+    assert listed == {
+        noun: {name for name in vars(type(service)) if not name.startswith("_")} for noun, service in nouns.items()
+    }
 
 
 def test_every_route_that_is_named_is_there() -> None:
