@@ -61,8 +61,8 @@ async def load(memory: Memory, rows: int) -> None:
         entities = [
             Entity(f"n{n}", "Note", f"Note {n}", text=f"A note on subject {n} of shelf {n % 50}.") for n in numbers
         ]
-        await memory.put_entities("light", entities)
-    await memory.embed_waiting("light")
+        await memory.entities.put("light", entities)
+    await memory.embeddings.run("light")
     await memory.cypher("heavy", "UNWIND range(1, 120) AS n CREATE (:N {n: n})", mode="write")
 
 

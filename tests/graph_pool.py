@@ -79,7 +79,7 @@ class GraphPool:
         """Empty a graph, so that another test may have it; one that a test has changed in its shape is dropped."""
         id_ = self._taken.pop(name)
         if _NEW_EACH:
-            await self.memory.delete_graph(name)
+            await self.memory.graphs.delete(name)
             return
         try:
             async with self._database.connection() as connection, connection.transaction():
@@ -95,7 +95,7 @@ class GraphPool:
             await connection.execute("DELETE FROM kgmem_test.pooled WHERE id = $1", id_)
             left = await connection.fetchval("SELECT name FROM kgmem.graph WHERE id = $1", id_)
         if left is not None:
-            await self.memory.delete_graph(left)
+            await self.memory.graphs.delete(left)
 
     @asynccontextmanager
     async def lent(self, name: str | None = None) -> AsyncIterator[str]:
@@ -115,14 +115,14 @@ class GraphPool:
     async def clean(self) -> None:
         """Leave nothing in the database but graphs of the pool that nobody has taken."""
         await self.give_back_all()
-        for graph in await self.memory.graphs():
-            await self.memory.delete_graph(graph.name)
+        for graph in await self.memory.graphs.list():
+            await self.memory.graphs.delete(graph.name)
         async with self._database.connection() as connection:
             await connection.execute("SELECT kgmem_test.clean()")
 
     @property
     def _catalog(self) -> Any:
-        return self.memory.parts.graphs
+        return self.memory.ports.graphs
 
     @property
     def url(self) -> str:
@@ -131,7 +131,7 @@ class GraphPool:
 
     @property
     def _index(self) -> Any:
-        return self.memory.parts.index
+        return self.memory.ports.index
 
     @property
     def _database(self) -> Any:

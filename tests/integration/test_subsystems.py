@@ -24,9 +24,9 @@ GRAPH = "little"
 @pytest.fixture
 async def memory(memory: Memory) -> AsyncIterator[Memory]:
     """The memory, with a graph that is no graph of the pool: nothing was ever done in it."""
-    await memory.create_graph(GRAPH)
+    await memory.graphs.create(GRAPH)
     yield memory
-    await memory.delete_graph(GRAPH)
+    await memory.graphs.delete(GRAPH)
 
 
 async def made(memory: Memory) -> set[str]:
@@ -44,24 +44,24 @@ async def made(memory: Memory) -> set[str]:
 
 
 async def put_ring(memory: Memory) -> None:
-    await memory.put_entities(GRAPH, [Entity(key, "Thing", f"The {key}") for key in "abc"])
-    await memory.put_relationships(GRAPH, [Relationship("KNOWS", *pair) for pair in ("ab", "bc", "ca")])
+    await memory.entities.put(GRAPH, [Entity(key, "Thing", f"The {key}") for key in "abc"])
+    await memory.relationships.put(GRAPH, [Relationship("KNOWS", *pair) for pair in ("ab", "bc", "ca")])
 
 
 async def test_what_only_reads_makes_no_tables_and_finds_nothing(memory: Memory) -> None:
     await put_ring(memory)
 
-    assert not (await memory.communities(GRAPH)).items
+    assert not (await memory.communities.list(GRAPH)).items
     with pytest.raises(NotFound):
-        await memory.summary(GRAPH, "a")
+        await memory.summaries.get(GRAPH, "a")
     with pytest.raises(NotFound):
-        await memory.community(GRAPH, 1)
-    assert (await memory.keep_connected(GRAPH)).compared == 0
-    assert await memory.keep_summaries(GRAPH) == 0
-    assert (await memory.keep_communities(GRAPH)).communities == 0
-    await memory.disconnect(GRAPH)
-    await memory.delete_entities(GRAPH, ["a"])
-    await memory.rebuild_index(GRAPH)
+        await memory.communities.get(GRAPH, 1)
+    assert (await memory.tasks.update_similarity(GRAPH)).compared == 0
+    assert await memory.tasks.update_summaries(GRAPH) == 0
+    assert (await memory.tasks.update_communities(GRAPH)).communities == 0
+    await memory.similarity.unlink(GRAPH)
+    await memory.entities.delete(GRAPH, ["a"])
+    await memory.index.rebuild(GRAPH)
 
     assert await made(memory) == set()
 
@@ -69,25 +69,25 @@ async def test_what_only_reads_makes_no_tables_and_finds_nothing(memory: Memory)
 async def test_the_first_use_makes_the_tables_of_one_subsystem(memory: Memory) -> None:
     await put_ring(memory)
 
-    await memory.group(GRAPH)
+    await memory.communities.detect(GRAPH)
     assert await made(memory) == {"communities"}
-    assert (await memory.communities(GRAPH, level=0)).items[0].size == 3
-    await memory.summarize(GRAPH, "a")
+    assert (await memory.communities.list(GRAPH, level=0)).items[0].size == 3
+    await memory.summaries.create(GRAPH, "a")
     assert await made(memory) == {"communities", "summaries"}
-    await memory.embed_waiting(GRAPH)
-    await memory.connect(GRAPH)
+    await memory.embeddings.run(GRAPH)
+    await memory.similarity.link(GRAPH)
     assert await made(memory) == {"communities", "summaries", "similarity"}
 
 
 async def test_two_first_users_at_once_make_the_tables_once(memory: Memory, shared_database_url: str) -> None:
     await put_ring(memory)
     async with opened_memory(shared_database_url, embedder=hashing()) as other:
-        await other.graph(GRAPH)
+        await other.graphs.get(GRAPH)
 
-        await asyncio.gather(*(each.group(GRAPH) for each in (memory, other, memory, other)))
+        await asyncio.gather(*(each.communities.detect(GRAPH) for each in (memory, other, memory, other)))
 
         assert await made(memory) == {"communities"}
-        assert (await memory.communities(GRAPH)).items == (await other.communities(GRAPH)).items != []
+        assert (await memory.communities.list(GRAPH)).items == (await other.communities.list(GRAPH)).items != []
 
 
 async def test_another_process_reads_at_once_what_the_first_use_stored(
@@ -95,20 +95,20 @@ async def test_another_process_reads_at_once_what_the_first_use_stored(
 ) -> None:
     await put_ring(memory)
     async with opened_memory(shared_database_url, embedder=hashing()) as other:
-        assert not (await other.communities(GRAPH)).items
+        assert not (await other.communities.list(GRAPH)).items
 
-        await memory.group(GRAPH)
-        assert (await other.communities(GRAPH)).items
-        await memory.summarize(GRAPH, "a")
-        await other.delete_entities(GRAPH, ["a"])
+        await memory.communities.detect(GRAPH)
+        assert (await other.communities.list(GRAPH)).items
+        await memory.summaries.create(GRAPH, "a")
+        await other.entities.delete(GRAPH, ["a"])
 
-        assert [each.size for each in (await memory.communities(GRAPH, level=0)).items] == [2]
+        assert [each.size for each in (await memory.communities.list(GRAPH, level=0)).items] == [2]
         schema = await index_schema(memory, GRAPH)
         assert not await query(memory, f"SELECT FROM {schema}.summary")
 
 
 async def test_a_writer_that_made_no_tables_is_refused(memory: Memory) -> None:
-    layout = await memory.parts.graphs.layout(GRAPH)  # type: ignore[attr-defined]
+    layout = await memory.ports.graphs.layout(GRAPH)  # type: ignore[attr-defined]
 
     with pytest.raises(asyncpg.CheckViolationError, match="is_not_made"):
         await query(memory, layout.sql("group", "ask"), 0)
@@ -117,23 +117,23 @@ async def test_a_writer_that_made_no_tables_is_refused(memory: Memory) -> None:
 async def test_making_the_tables_of_a_graph_that_was_dropped_is_refused(
     memory: Memory, shared_database_url: str
 ) -> None:
-    await memory.create_graph("short_lived")
-    layout = await memory.parts.graphs.layout("short_lived")  # type: ignore[attr-defined]
+    await memory.graphs.create("short_lived")
+    layout = await memory.ports.graphs.layout("short_lived")  # type: ignore[attr-defined]
     async with opened_memory(shared_database_url, embedder=hashing()) as other:
-        await other.delete_graph("short_lived")
+        await other.graphs.delete("short_lived")
 
     with pytest.raises(NotFound, match="short_lived"):
-        await ensure_subsystem(memory.parts.graphs.database, layout, "summaries")  # type: ignore[attr-defined]
+        await ensure_subsystem(memory.ports.graphs.database, layout, "summaries")  # type: ignore[attr-defined]
 
 
 async def test_a_migration_keeps_the_subsystems_that_are_used(database_url: str) -> None:
     async with opened_memory(database_url, embedder=hashing()) as memory:
-        await memory.create_graph(GRAPH)
+        await memory.graphs.create(GRAPH)
         await put_ring(memory)
-        await memory.summarize(GRAPH, "a")
-        await memory.group(GRAPH)
+        await memory.summaries.create(GRAPH, "a")
+        await memory.communities.detect(GRAPH)
         schema = await index_schema(memory, GRAPH)
-        before, found = await catalog_of(database_url, schema), await memory.communities(GRAPH)
+        before, found = await catalog_of(database_url, schema), await memory.communities.list(GRAPH)
 
     await downgrade(database_url, "0023")
     rows = await fetch(database_url, "SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)
@@ -143,14 +143,14 @@ async def test_a_migration_keeps_the_subsystems_that_are_used(database_url: str)
     assert await catalog_of(database_url, schema) == before
     async with opened_memory(database_url, embedder=hashing()) as memory:
         assert await made(memory) == {"communities", "summaries"}
-        assert await memory.communities(GRAPH) == found
-        assert await memory.summary(GRAPH, "a") is not None
+        assert await memory.communities.list(GRAPH) == found
+        assert await memory.summaries.get(GRAPH, "a") is not None
 
 
 async def test_the_tables_that_stand_in_for_absent_ones_are_like_them(database_url: str) -> None:
     async with opened_memory(database_url, embedder=hashing()) as memory:
         await query(memory, "CREATE SCHEMA kgm_check")
-        async with memory.parts.graphs.database.connection() as connection:  # type: ignore[attr-defined]
+        async with memory.ports.graphs.database.connection() as connection:  # type: ignore[attr-defined]
             for subsystem in SUBSYSTEMS:
                 await make_subsystem(connection, subsystem, "kgm_check")
 
