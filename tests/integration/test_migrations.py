@@ -177,10 +177,10 @@ async def test_unique_values_survive_the_way_down_and_up_again(database_url: str
     seats = {"seats": {"index": "key", "of": ["Book"], "properties": ["shelf", "place"]}}
     values = {"isbn": "1", "shelf": "a", "place": 1}
     async with opened_memory(database_url) as memory:
-        await memory.create_graph("books", schema=schema | {"indexes": seats})
-        await memory.put_entities("books", [Entity("first", "Book", properties=values)])
-        await memory.put_entities("books", [Entity("gone", "Book", properties={"isbn": "2", "shelf": "b", "place": 1})])
-        await memory.put_entities("books", [Entity("gone", "Paper"), Entity("p", "Paper", labels=["Book"])])
+        await memory.graphs.create("books", schema=schema | {"indexes": seats})
+        await memory.entities.put("books", [Entity("first", "Book", properties=values)])
+        await memory.entities.put("books", [Entity("gone", "Book", properties={"isbn": "2", "shelf": "b", "place": 1})])
+        await memory.entities.put("books", [Entity("gone", "Paper"), Entity("p", "Paper", labels=["Book"])])
         index = await index_schema(memory, "books")
     made = await catalog_of(database_url, index, "books")
     held = f"SELECT rule, item::text, ag_catalog.agtype_out(value)::text FROM {index}.unique_value ORDER BY 1, 2"
@@ -192,12 +192,12 @@ async def test_unique_values_survive_the_way_down_and_up_again(database_url: str
     assert await catalog_of(database_url, index, "books") == made
     assert len(await fetch(database_url, held)) == len(before)
     async with opened_memory(database_url) as memory:
-        (report,) = await memory.check_integrity("books")
+        (report,) = await memory.index.check_integrity("books")
         assert not report.damages
         for name, value in (("isbn", {"isbn": "1"}), ("shelf, place", values | {"isbn": "9"})):
             with pytest.raises(Conflict, match=f"{name} (is|are together) unique among Book.*'first'"):
-                await memory.put_entities("books", [Entity("p", properties=value)])
-        await memory.put_entities("books", [Entity("p", properties={"isbn": "2"})])
+                await memory.entities.put("books", [Entity("p", properties=value)])
+        await memory.entities.put("books", [Entity("p", properties={"isbn": "2"})])
 
 
 async def test_down_to_base_leaves_nothing_of_kgmem(database_url: str) -> None:

@@ -164,21 +164,21 @@ async def test_entities_are_merged_by_a_person_and_by_nothing_else(memory: Memor
     """Two records that agree in everything but their keys stay two, whatever looks at them."""
     born = {"born": "1930-08-05", "aliases": ["First Man"]}
     twins = [Entity(key, "Person", name="Neil Armstrong", properties=born) for key in ("neil", "armstrong")]
-    await memory.put_entities(graph, [*twins, Entity("ohio", "Place", name="Wapakoneta")])
-    await memory.put_relationships(graph, [Relationship("BORN_IN", each.key, "ohio") for each in twins])
+    await memory.entities.put(graph, [*twins, Entity("ohio", "Place", name="Wapakoneta")])
+    await memory.relationships.put(graph, [Relationship("BORN_IN", each.key, "ohio") for each in twins])
     file = tmp_path / "people.csv"
     file.write_text("key,label,name,born\nn-a,Person,Neil Armstrong,1930-08-05\n")
-    await memory.import_files(graph, [file])
-    await memory.put_episodes(graph, [Episode("Neil Armstrong, born in Wapakoneta, was the First Man.", extract=True)])
-    await memory.read_waiting(graph)
-    assert (await memory.find_duplicates(graph))[1] >= 3
-    (told,) = await memory.resolve(graph, [Described(["Neil Armstrong"], "Person", born)])
+    await memory.imports.run(graph, [file])
+    await memory.episodes.put(graph, [Episode("Neil Armstrong, born in Wapakoneta, was the First Man.", extract=True)])
+    await memory.extraction.run(graph)
+    assert (await memory.resolution.find_duplicates(graph))[1] >= 3
+    (told,) = await memory.resolution.resolve(graph, [Described(["Neil Armstrong"], "Person", born)])
     assert told.decision == "candidate"
-    pairs = (await memory.merge_candidates(graph)).items
-    assert await memory.propose_merges(graph, [replace(each, evidence=99.0) for each in pairs]) == len(pairs)
-    assert await memory.merges(graph) == []
+    pairs = (await memory.resolution.candidates(graph)).items
+    assert await memory.resolution.propose(graph, [replace(each, evidence=99.0) for each in pairs]) == len(pairs)
+    assert await memory.resolution.merges(graph) == []
     for key in ("neil", "armstrong", "n-a"):
-        assert (await memory.get_entity(graph, key)).key == key
+        assert (await memory.entities.get(graph, key)).key == key
 
 
 @pytest.mark.parametrize("name", ["Zyx Qwq", "Buzz Aldrin", "Apollo", "Louise Brooks"])
@@ -189,8 +189,8 @@ async def test_no_evidence_makes_one_of_names_that_have_nothing_in_common(
     vector = [1.0] + [0.0] * 63
     place = (2.35, 48.86)
     known = Entity("neil", "Person", name="Neil Armstrong", properties=values, embedding=vector)
-    await memory.put_entities(graph, [replace(known, place=parse_place(list(place))), Entity("p", name="P")])
-    await memory.put_relationships(graph, [Relationship("KNOWS", "neil", "p")])
+    await memory.entities.put(graph, [replace(known, place=parse_place(list(place))), Entity("p", name="P")])
+    await memory.relationships.put(graph, [Relationship("KNOWS", "neil", "p")])
     described = Described([name], "Person", values, neighbours=frozenset({"p"}), place=place, vector=vector)
-    (told,) = await memory.resolve(graph, [described])
+    (told,) = await memory.resolution.resolve(graph, [described])
     assert (told.decision != "same", told.key) == (True, None)

@@ -46,17 +46,17 @@ async def held(memory: Memory, graph: str) -> list[list[Any]]:
 
 
 async def test_a_further_label_is_held_to_it_by_entities(memory: Memory, firm: str) -> None:
-    await memory.put_entities(firm, [person("first", "a", label="Worker"), person("second", "b", "Worker")])
+    await memory.entities.put(firm, [person("first", "a", label="Worker"), person("second", "b", "Worker")])
     for bad in (person("x", "a", "Worker"), person("x", "b", label="Worker"), person("x", "b", "Other", "Worker")):
         with pytest.raises(Conflict, match=TAKEN):
-            await memory.put_entities(firm, [bad])
+            await memory.entities.put(firm, [bad])
     with pytest.raises(Conflict, match=f"{TAKEN}, and 'second' has the value \"b\""):
-        await memory.put_entities(firm, [person("x", "b", "Worker")])
+        await memory.entities.put(firm, [person("x", "b", "Worker")])
     with pytest.raises(Conflict, match=TAKEN):
-        await memory.put_entities(firm, [person("y", "c", "Worker"), person("z", "c", label="Worker")])
-    await memory.put_entities(firm, [person("free", "a"), person("mine", "a", "Worker", scope="user/1")])
+        await memory.entities.put(firm, [person("y", "c", "Worker"), person("z", "c", label="Worker")])
+    await memory.entities.put(firm, [person("free", "a"), person("mine", "a", "Worker", scope="user/1")])
     with pytest.raises(Conflict, match=TAKEN):
-        await memory.put_entities(firm, [Entity("free", labels=("Worker",))])
+        await memory.entities.put(firm, [Entity("free", labels=("Worker",))])
     assert await held(memory, firm) == [["first", "a"], ["mine", "a"], ["second", "b"]]
     await assert_index_matches_labels(memory, firm)
 
@@ -94,7 +94,7 @@ async def test_values_change_places_in_one_statement(memory: Memory, firm: str) 
 
 @pytest.mark.parametrize("label", ["Worker", "Person"])
 async def test_an_import_is_held_to_it(memory: Memory, firm: str, tmp_path: Path, label: str) -> None:
-    await memory.put_entities(firm, [person("old", "a", "Worker")])
+    await memory.entities.put(firm, [person("old", "a", "Worker")])
     rows = [
         {"key": f"k{n}", "label": "Person", "labels": ["Worker"], "properties": {"mail": f"m{n}"}} for n in range(50)
     ]
@@ -103,19 +103,19 @@ async def test_an_import_is_held_to_it(memory: Memory, firm: str, tmp_path: Path
         rows.append({name: value for name, value in row.items() if label != "Worker" or name != "labels"})
     file = tmp_path / "people.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    result = await memory.import_files(firm, [file], ImportOptions())
+    result = await memory.imports.run(firm, [file], ImportOptions())
     assert (result.created, sorted(each.line for each in result.rejections)) == (50, [51, 52])
     assert all(TAKEN in each.reason for each in result.rejections)
     assert len(await held(memory, firm)) == 51
-    await memory.undo_import(firm, result.id or 0)
+    await memory.imports.undo(firm, result.id or 0)
     assert await held(memory, firm) == [["old", "a"]]
     await assert_index_matches_labels(memory, firm)
 
 
 async def test_of_many_writers_of_one_value_one_gets_it(memory: Memory, firm: str) -> None:
     labels = [("Worker",), ("Other", "Worker")]
-    writers = [memory.put_entities(firm, [person(f"k{n}", "same", *labels[n % 2])]) for n in range(8)]
-    first = [memory.put_entities(firm, [person(f"w{n}", "same", label="Worker")]) for n in range(4)]
+    writers = [memory.entities.put(firm, [person(f"k{n}", "same", *labels[n % 2])]) for n in range(8)]
+    first = [memory.entities.put(firm, [person(f"w{n}", "same", label="Worker")]) for n in range(4)]
     queries = [asked(memory, firm, f"CREATE (:C{n}:Worker {{mail: 'same'}})") for n in range(4)]
     outcomes = await asyncio.gather(*writers, *first, *queries, return_exceptions=True)
     refused = [each for each in outcomes if isinstance(each, BaseException)]
@@ -126,12 +126,12 @@ async def test_of_many_writers_of_one_value_one_gets_it(memory: Memory, firm: st
 
 async def test_a_constraint_over_existing_values_names_duplicates(memory: Memory, graph: str) -> None:
     name = await new_graph(memory, f"{graph}_late")
-    await memory.put_entities(name, [person("one", "a", "Worker"), person("two", "a", label="Worker")])
+    await memory.entities.put(name, [person("one", "a", "Worker"), person("two", "a", label="Worker")])
     make = "CREATE CONSTRAINT mails FOR (n:Worker) REQUIRE n.mail IS UNIQUE"
     with pytest.raises(Conflict, match="'one' and 'two' both have the value \"a\""):
         await asked(memory, name, make)
     assert await asked(memory, name, "SHOW CONSTRAINTS YIELD name") == []
-    await memory.put_entities(name, [person("two", "b", label="Worker")])
+    await memory.entities.put(name, [person("two", "b", label="Worker")])
     await asked(memory, name, make)
     assert await held(memory, name) == [["one", "a"], ["two", "b"]]
     assert await asked(memory, name, "SHOW CONSTRAINTS YIELD name, labelsOrTypes") == [["mails", ["Worker"]]]
@@ -159,57 +159,57 @@ async def test_several_properties_are_unique_together(memory: Memory, graph: str
 async def test_what_inherits_a_unique_property_has_values_of_its_own(memory: Memory, graph: str) -> None:
     schema = {"labels": {**WORKERS["labels"], "Chief": {"parent": "Worker"}}}
     name = await new_graph(memory, f"{graph}_chiefs", schema=schema)
-    await memory.put_entities(name, [person("w", "a", label="Worker"), person("c", "a", "Chief")])
+    await memory.entities.put(name, [person("w", "a", label="Worker"), person("c", "a", "Chief")])
     with pytest.raises(Conflict, match="among Chief"):
-        await memory.put_entities(name, [person("d", "a", label="Chief")])
+        await memory.entities.put(name, [person("d", "a", label="Chief")])
 
 
 async def test_what_other_clients_write_is_reported_and_what_they_free_is_free(
     memory: Memory, firm: str, shared_database_url: str
 ) -> None:
-    await memory.put_entities(firm, [person("w", "a", label="Worker"), person("x", "b", "Worker"), person("p", "-")])
+    await memory.entities.put(firm, [person("w", "a", label="Worker"), person("x", "b", "Worker"), person("p", "-")])
     async with other_client(shared_database_url) as client:
         await cypher(client, firm, "CREATE (:Foreign {key: 'f', mail: 'a', labels: ['Worker']})")
         await cypher(client, firm, "CREATE (:Foreign {key: 'odd', mail: 'a', labels: 'Worker'})")
         await cypher(client, firm, "CREATE (:Foreign {key: 'new', mail: 'c', labels: ['Worker']})")
-        await memory.absorb_foreign_writes(firm)
-        (found,) = [each for each in await memory.check_graph(firm) if "unique" in each.what]
+        await memory.index.sync(firm)
+        (found,) = [each for each in await memory.graphs.check_schema(firm) if "unique" in each.what]
         assert (found.what, found.count) == ("Worker: mail is unique, and another has the same value", 1)
-        (report,) = await memory.check_integrity(firm)
+        (report,) = await memory.index.check_integrity(firm)
         assert [(each.check, each.count) for each in report.damages] == [("unique-doubled", 1)]
         for key, mail in (("1", "a"), ("2", "c")):
             with pytest.raises(Conflict, match=TAKEN):
-                await memory.put_entities(firm, [person(key, mail, "Worker")])
+                await memory.entities.put(firm, [person(key, mail, "Worker")])
         # What kgmem writes to a table that another client made is held to it, too.
         with pytest.raises(Conflict, match=TAKEN):
-            await memory.put_entities(firm, [person("3", "c", "Worker", label="Foreign")])
+            await memory.entities.put(firm, [person("3", "c", "Worker", label="Foreign")])
         # Values that they freed are free at once, also before anybody looked.
         await cypher(client, firm, "MATCH (n:Person {key: 'x'}) SET n.mail = 'z'")
-        await memory.put_entities(firm, [person("4", "b", "Worker")])
+        await memory.entities.put(firm, [person("4", "b", "Worker")])
         await cypher(client, firm, "MATCH (n:Foreign {key: 'new'}) DELETE n")
         await asked(memory, firm, "CREATE (:Person:Worker {key: '5', mail: 'c'})")
-    await memory.absorb_foreign_writes(firm)
+    await memory.index.sync(firm)
     assert [each for each in await held(memory, firm) if each[0] != "w"] == [["4", "b"], ["5", "c"], ["x", "z"]]
 
 
 async def test_damage_is_found_and_repaired_and_a_rebuild_makes_values_anew(memory: Memory, firm: str) -> None:
-    await memory.put_entities(firm, [person("w", "a", label="Worker"), person("x", "b", "Worker")])
+    await memory.entities.put(firm, [person("w", "a", label="Worker"), person("x", "b", "Worker")])
     index = await index_schema(memory, firm)
     before = await held(memory, firm)
     await query(memory, f"UPDATE {index}.unique_value SET value = '\"other\"' WHERE value = '\"b\"'::ag_catalog.agtype")
-    (report,) = await memory.check_integrity(firm)
+    (report,) = await memory.index.check_integrity(firm)
     assert [(each.check, each.count) for each in report.damages] == [("unique-values", 1)]
-    await memory.check_integrity(firm, repair=True)
+    await memory.index.check_integrity(firm, repair=True)
     assert await held(memory, firm) == before
     await query(memory, f'DROP TRIGGER kgmem_unique_insert ON {firm}."Person"')
     await query(memory, f"DELETE FROM {index}.unique_value")
-    (report,) = await memory.check_integrity(firm)
+    (report,) = await memory.index.check_integrity(firm)
     assert {each.check for each in report.damages} == {"property-indexes", "unique-values"}
-    await memory.rebuild_index(firm)
+    await memory.index.rebuild(firm)
     assert await held(memory, firm) == before
-    assert not (await memory.check_integrity(firm))[0].damages
+    assert not (await memory.index.check_integrity(firm))[0].damages
     with pytest.raises(Conflict, match=TAKEN):
-        await memory.put_entities(firm, [person("y", "b", "Worker")])
+        await memory.entities.put(firm, [person("y", "b", "Worker")])
 
 
 async def test_a_lookup_finds_nodes_by_any_of_their_labels(memory: Memory, graph: str) -> None:
@@ -239,14 +239,14 @@ async def test_a_lookup_finds_nodes_by_any_of_their_labels(memory: Memory, graph
 
 @pytest.mark.parametrize("kept", ["x", None])
 async def test_a_merge_and_its_undoing_keep_unique_values(memory: Memory, firm: str, kept: str | None) -> None:
-    await memory.put_entities(firm, [person("a", kept, "Worker"), person("b", "y", "Worker"), person("c", "z")])
-    merge = await memory.merge_entities(firm, MergeAsked(keep="a", gone="b", by="ann", reason="same"))
+    await memory.entities.put(firm, [person("a", kept, "Worker"), person("b", "y", "Worker"), person("c", "z")])
+    merge = await memory.resolution.merge(firm, MergeAsked(keep="a", gone="b", by="ann", reason="same"))
     assert await held(memory, firm) == [["a", kept or "y"]]
     if kept:
-        await memory.put_entities(firm, [person("d", "y", "Worker")])
+        await memory.entities.put(firm, [person("d", "y", "Worker")])
         with pytest.raises(Conflict, match=TAKEN):
-            await memory.undo_merge(firm, merge.id, by="ann", reason="not the same")
-        await memory.delete_entities(firm, ["d"])
-    await memory.undo_merge(firm, merge.id, by="ann", reason="not the same")
+            await memory.resolution.undo_merge(firm, merge.id, by="ann", reason="not the same")
+        await memory.entities.delete(firm, ["d"])
+    await memory.resolution.undo_merge(firm, merge.id, by="ann", reason="not the same")
     assert await held(memory, firm) == [["a", "x"], ["b", "y"]][not kept :]
     await assert_index_matches_labels(memory, firm)
