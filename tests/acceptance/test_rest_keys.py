@@ -18,7 +18,7 @@ from kgmem_api.app import create_app, dependencies
 from tests.rest import Door, done, refused
 
 HIDDEN = "vault"  # A graph of somebody else's, and the word that nobody else may read.
-OPEN = {"/", "/health/live", "/health/ready", "/openapi.json", "/docs"}
+OPEN = {"/", "/health/live", "/health/ready", "/openapi.json", "/docs", "/docs/{file}"}
 
 
 def _scoped(scope: str | None) -> dict[str, str]:

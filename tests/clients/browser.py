@@ -25,6 +25,8 @@ _OPTIONS = [
     "--no-first-run",
     "--hide-scrollbars",
     "--window-size=1000,800",
+    # No other machine has an address: what a page needs must come from this one.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--remote-debugging-port=0",
 ]
 
@@ -63,8 +65,8 @@ class Page:
 
 
 @asynccontextmanager
-async def opened(page: Path, folder: Path) -> AsyncIterator[Page]:
-    """Open a page; the folder takes what the browser keeps."""
+async def opened(page: Path | str, folder: Path) -> AsyncIterator[Page]:
+    """Open a page, a file or an address on this machine; the folder takes what the browser keeps."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("chromium is not installed")
@@ -72,7 +74,7 @@ async def opened(page: Path, folder: Path) -> AsyncIterator[Page]:
         chromium,
         *_OPTIONS,
         f"--user-data-dir={folder}",
-        page.as_uri(),
+        page.as_uri() if isinstance(page, Path) else page,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
@@ -93,7 +95,11 @@ async def _address(folder: Path) -> str:
         port = int(told.read_text().splitlines()[0])
         while True:
             targets = await asyncio.to_thread(_targets, port)
-            pages = [each for each in targets if each["type"] == "page" and each["url"].startswith("file:")]
+            pages = [
+                each
+                for each in targets
+                if each["type"] == "page" and each["url"].startswith(("file:", "http://127.0.0.1"))
+            ]
             if pages:
                 return str(pages[0]["webSocketDebuggerUrl"])
             await asyncio.sleep(0.1)

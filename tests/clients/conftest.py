@@ -1,5 +1,6 @@
 """A Bolt server over a memory of the test's own database, and a key to it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
@@ -10,6 +11,8 @@ import pytest
 from kgmem.bolt.graphs import MemoryBackend
 from kgmem.bolt.server import Listening, serving
 from kgmem.memory import Memory
+from kgmem.settings import Settings
+from kgmem_api.server import serve
 from tests.clients.environments import WANTED
 from tests.memories import opened_memory
 
@@ -45,3 +48,15 @@ async def server(memory: Memory) -> AsyncIterator[Server]:
     _, key = await memory.keys.create("clients", "admin")
     async with serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address:
         yield Server(address, key)
+
+
+@pytest.fixture
+async def address(memory: Memory) -> AsyncIterator[str]:
+    """The address of a REST server over the memory, which has one graph, `main`."""
+    await memory.create_graph("main")
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    settings = Settings(port=0, database_url="postgresql://not.used", log_level="error")  # type: ignore[arg-type]
+    serving = asyncio.create_task(serve(settings, memory, ready=ready.set_result))
+    yield await ready
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)

@@ -2,16 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from kgmem.bootstrap import open_memory
 from kgmem.memory import Memory
-from kgmem.settings import Settings
-from kgmem_api.server import serve
 from tests.clients.environments import python
 
 pytestmark = pytest.mark.slow
@@ -23,25 +18,8 @@ _ENDLESS = "/changes/stream|/events"
 _NOT_IN_SCHEMAS = "positive_data_acceptance"
 
 
-@pytest.fixture
-async def memory(database_url: str, tmp_path: Path) -> AsyncIterator[Memory]:
-    async with open_memory(Settings(database_url=SecretStr(database_url), embedder="none", home=tmp_path)) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def address(memory: Memory) -> AsyncIterator[str]:
-    await memory.graphs.create("main")
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    settings = Settings(port=0, database_url="postgresql://not.used", log_level="error")  # type: ignore[arg-type]
-    serving = asyncio.create_task(serve(settings, memory, ready=ready.set_result))
-    yield await ready
-    serving.cancel()
-    await asyncio.gather(serving, return_exceptions=True)
-
-
 async def test_no_answer_is_other_than_the_document_says(memory: Memory, address: str, tmp_path: Path) -> None:
-    _, key = await memory.keys.create("contract", "admin")
+    _, key = await memory.create_key("contract", "admin")
     report = tmp_path / "report.json"
     st = python(_SCHEMATHESIS).with_name("st")
     command = [
