@@ -53,7 +53,7 @@ async def server(memory: Memory) -> AsyncIterator[Server]:
 @pytest.fixture
 async def address(memory: Memory) -> AsyncIterator[str]:
     """The address of a REST server over the memory, which has one graph, `main`."""
-    await memory.create_graph("main")
+    await memory.graphs.create("main")
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     settings = Settings(port=0, database_url="postgresql://not.used", log_level="error")  # type: ignore[arg-type]
     serving = asyncio.create_task(serve(settings, memory, ready=ready.set_result))

@@ -19,7 +19,7 @@ _NOT_IN_SCHEMAS = "positive_data_acceptance"
 
 
 async def test_no_answer_is_other_than_the_document_says(memory: Memory, address: str, tmp_path: Path) -> None:
-    _, key = await memory.create_key("contract", "admin")
+    _, key = await memory.keys.create("contract", "admin")
     report = tmp_path / "report.json"
     st = python(_SCHEMATHESIS).with_name("st")
     command = [
