@@ -133,8 +133,7 @@ def distance(one: ClaimedValue, other: ClaimedValue) -> float:
     if one.place is not None and other.place is not None:
         return haversine_km(one.place, other.place)
     if one.kind in {ValueKind.SET, ValueKind.TEXT}:
-        mine = set(one.parts or one.key.split())
-        theirs = set(other.parts or other.key.split())
+        mine, theirs = (set(each.parts or each.key.split()) for each in (one, other))
         return 1 - len(mine & theirs) / max(len(mine | theirs), 1)
     return 1.0
 
