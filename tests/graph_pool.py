@@ -3,15 +3,14 @@
 import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from kgmem.domain.errors import KgmemError
+from kgmem.domain.errors import KgmemError, NotFound
 from kgmem.memory import Memory
 from kgmem.store.db.statements import forget_statements
-from kgmem.store.graph.layout import ensure_subsystem
 from kgmem.store.graph.subsystems import SUBSYSTEMS
 
 # Each test gets a new graph, of which no subsystem has tables; slow, and shows writers that forget to make them.
@@ -69,7 +68,7 @@ class GraphPool:
                 # With them the graph has the shape to which any test may bring it.
                 layout = await self._catalog.layout(name)
                 for subsystem in SUBSYSTEMS:
-                    await ensure_subsystem(self._database, layout, subsystem)
+                    await layout.ensure(subsystem)
                 await connection.execute("SELECT kgmem_test.pool($1)", name)
         self._catalog.forget(name)
         self._taken[name] = id_
@@ -79,7 +78,8 @@ class GraphPool:
         """Empty a graph, so that another test may have it; one that a test has changed in its shape is dropped."""
         id_ = self._taken.pop(name)
         if _NEW_EACH:
-            await self.memory.graphs.delete(name)
+            with suppress(NotFound):  # The test may have deleted it.
+                await self.memory.graphs.delete(name)
             return
         try:
             async with self._database.connection() as connection, connection.transaction():

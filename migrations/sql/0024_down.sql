@@ -1,2 +1,3 @@
+DROP SCHEMA kgm_0_then CASCADE;
 DROP SCHEMA kgm_0 CASCADE;
 ALTER TABLE kgmem.graph DROP COLUMN subsystems;

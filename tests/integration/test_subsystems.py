@@ -12,7 +12,6 @@ from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
 from kgmem.store.db.migrate import downgrade, migrate
 from kgmem.store.db.statements import ABSENT_SCHEMA
-from kgmem.store.graph.layout import ensure_subsystem
 from kgmem.store.graph.subsystems import SUBSYSTEMS, TABLES, make_subsystem
 from tests.integration.test_migrations import catalog_of, fetch
 from tests.memories import hashing, index_schema, opened_memory, query
@@ -123,7 +122,7 @@ async def test_making_the_tables_of_a_graph_that_was_dropped_is_refused(
         await other.graphs.delete("short_lived")
 
     with pytest.raises(NotFound, match="short_lived"):
-        await ensure_subsystem(memory.ports.graphs.database, layout, "summaries")  # type: ignore[attr-defined]
+        await layout.ensure("summaries")
 
 
 async def test_a_migration_keeps_the_subsystems_that_are_used(database_url: str) -> None:
@@ -150,6 +149,7 @@ async def test_a_migration_keeps_the_subsystems_that_are_used(database_url: str)
 async def test_the_tables_that_stand_in_for_absent_ones_are_like_them(database_url: str) -> None:
     async with opened_memory(database_url, embedder=hashing()) as memory:
         await query(memory, "CREATE SCHEMA kgm_check")
+        await query(memory, "CREATE SCHEMA kgm_check_then")
         async with memory.ports.graphs.database.connection() as connection:  # type: ignore[attr-defined]
             for subsystem in SUBSYSTEMS:
                 await make_subsystem(connection, subsystem, "kgm_check")

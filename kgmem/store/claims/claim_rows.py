@@ -61,6 +61,7 @@ def rule_for(layout: Layout, predicate: str, *, objects: bool) -> ValueRule:
 async def write_claims(connection: asyncpg.Connection, passages: Passages, stated: Sequence[ClaimStatement]) -> Stored:
     """Store claims, each once. Raises UnknownEntities if strict."""
     layout = passages.layout
+    await layout.ensure("claims")
     topics = await _topics(connection, passages, stated)
     rows = [_row(layout, topics[_place(each)].id, each) for each in stated]
     made = await connection.fetch(layout.sql("claims", "insert_claims"), *map(list, zip(*rows, strict=True)))
@@ -86,6 +87,7 @@ async def note_brought(
         (by.episode, id_): (by.episode, CLAIM, id_, "", *(each.span or (0, 0)), by.lasting)
         for each, id_, by in zip(stated, ids, brought, strict=True)
     }
+    await layout.ensure("extraction")
     await connection.execute(layout.sql("reading", "bring"), *map(list, zip(*rows.values(), strict=True)))
 
 

@@ -116,6 +116,7 @@ class PostgresClaims(FactReads):
                 numbers = await scope_ids(connection, layout, scopes, make=True)
                 await source_ids(connection, layout, sources, make=True)
         kinds = {claim.predicate for claim in claims if claim.object is not None}
+        await layout.ensure("claims")
         await ensure_labels(self.database, layout, VERTEX, [DEFAULT_LABEL])
         await ensure_labels(self.database, layout, EDGE, kinds)
         return replace(layout, scopes=numbers)

@@ -112,6 +112,7 @@ class FactReads:
     async def log(self, graph: str, action: str, by: str, reason: str, detail: Mapping[str, Any]) -> None:
         """Note in the audit trail what was done to the whole graph."""
         async with self._reading(graph) as (connection, layout):
+            await layout.ensure("claims")
             told = orjson.dumps(detail).decode()
             sql = layout.sql("fact_reads", "put_decision")
             await connection.execute(sql, 0, None, None, action, None, [], by, reason, told)

@@ -12,8 +12,8 @@ from kgmem.store.db.sql import SQL, identifier
 
 _HEADER = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _PLACE = re.compile(r"\{(\w+)\}(?:\.(\w+))?")
-# The schema of tables that a graph does not have: they have the same columns there, and no rows.
-ABSENT_SCHEMA = "kgm_0"
+# The schemas of tables and views that a graph does not have: they have the same columns there, and no rows.
+ABSENT_SCHEMA, ABSENT_THEN = "kgm_0", "kgm_0_then"
 _OF_A_GRAPH = frozenset({"index", "held", "then"})  # The places of schemas in which such tables would be.
 # A graph's statements are about 50 KB; one for each label is among them.
 _MOST_GRAPHS = 200

@@ -11,7 +11,7 @@ from kgmem.domain.errors import InvalidInput, NotFound, TooLarge
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.time.interval import iso
 from kgmem.store.graph.catalog import PostgresCatalog
-from kgmem.store.graph.layout import Layout, ensure_subsystem, scope_ids
+from kgmem.store.graph.layout import Layout, scope_ids
 from kgmem.store.write.fact_index import names_of
 
 _SHOWN: Final = 5  # Members of each community that a listing names.
@@ -28,14 +28,14 @@ class PostgresCommunities:
     async def ask(self, graph: str, scope: str) -> None:
         """Let the communities of a scope be kept from now on."""
         async with self.catalog.on(graph) as layout:
-            await ensure_subsystem(self.database, layout, "communities")
+            await layout.ensure("communities")
             async with self.database.connection() as connection:
                 number = (await scope_ids(connection, layout, [scope], make=True))[scope]
                 await connection.execute(layout.sql("group", "ask"), number)
 
     async def stop(self, graph: str, scope: str) -> int:
         """Keep them no more; gives how many went."""
-        async with self.catalog.on(graph, "communities", "summaries") as layout:
+        async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> int:
                 number = await _number(connection, layout, scope)
@@ -47,12 +47,12 @@ class PostgresCommunities:
 
     async def behind(self, graph: str, least_age: float) -> Sequence[str]:
         """Give the scopes whose communities are kept, and that something was written since they were made."""
-        async with self.catalog.on(graph, "communities") as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             return [row["path"] for row in await connection.fetch(layout.sql("group", "behind"), least_age)]
 
     async def links(self, graph: str, scope: str, most: int) -> tuple[str, Sequence[tuple[int, int, float]]]:
         """Give a mark of what is written by now, and the links of exactly this scope. Raises TooLarge."""
-        async with self.catalog.on(graph, "communities") as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = await _number(connection, layout, scope)
             mark: str = await connection.fetchval(layout.sql("group", "now"))
             rows = await connection.fetch(layout.sql("group", "links"), number, most + 1)
@@ -65,7 +65,7 @@ class PostgresCommunities:
 
     async def put(self, graph: str, scope: str, levels: Sequence[Sequence[Members]], mark: str) -> Grouped:
         """Store the communities of a scope; what has the same members stays as it is."""
-        async with self.catalog.on(graph, "communities") as layout:
+        async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> Grouped:
                 number = await _number(connection, layout, scope)
@@ -82,7 +82,7 @@ class PostgresCommunities:
     ) -> Page[Community]:
         """Give a page of the communities of exactly this scope, the finest level and the largest first."""
         after = _after(cursor)
-        async with self.catalog.on(graph, "communities") as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = await _number(connection, layout, scope)
             rows = await connection.fetch(layout.sql("group", "list"), number, level, *after, limit + 1)
             found = await _told(connection, layout, rows[:limit], scope, _SHOWN)
@@ -91,7 +91,7 @@ class PostgresCommunities:
 
     async def get(self, graph: str, id_: int, scope: str, limit: int) -> Community:
         """Give a community of exactly this scope with its most central members. Raises NotFound."""
-        async with self.catalog.on(graph, "communities") as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("group", "get"), id_, await _number(connection, layout, scope))
             found = await _told(connection, layout, rows, scope, limit)
         if not found:
@@ -101,7 +101,7 @@ class PostgresCommunities:
     async def derived(self, graph: str, ids: Sequence[int]) -> tuple[set[tuple[int, int]], Sequence[int]]:
         """Give which of these entities is in which community, and the summaries that are derived of these things."""
         async with (
-            self.catalog.on(graph, "communities", "summaries") as layout,
+            self.catalog.on(graph) as layout,
             self.database.connection() as connection,
         ):
             members = await connection.fetch(layout.sql("group", "memberships"), list(ids))
@@ -111,7 +111,7 @@ class PostgresCommunities:
     async def there(self, graph: str, summaries: Sequence[int]) -> int:
         """Give how many of these summaries are there."""
         async with (
-            self.catalog.on(graph, "communities", "summaries") as layout,
+            self.catalog.on(graph) as layout,
             self.database.connection() as connection,
         ):
             count: int = await connection.fetchval(layout.sql("group", "summaries_there"), list(summaries))

@@ -91,6 +91,7 @@ class PostgresReadings:
             layout = held.with_scopes(numbers)
             kinds = {stated.kind for each in read for stated, _ in each.relationships}
             await ensure_labels(self.database, layout, EDGE, {MENTIONS, *kinds})
+            await layout.ensure("extraction")
             if any(each.together for each in read):
                 await ensure_labels(self.database, layout, EDGE, [CO_MENTIONED])
 
@@ -109,8 +110,10 @@ class PostgresReadings:
             [episode for episode, _ in entities], [ENTITY] * len(entities), [0] * len(entities),
             [key for _, key in entities],
         ]  # fmt: skip
-        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            await connection.execute(layout.sql("reading", "expect"), *columns)
+        async with self.catalog.on(graph) as layout:
+            await layout.ensure("extraction")
+            async with self.database.connection() as connection:
+                await connection.execute(layout.sql("reading", "expect"), *columns)
 
     async def expect_no_more(self, graph: str, keys: Sequence[str], scope: str) -> None:
         """Say that what episodes of exactly this scope brought, and do not any more, is taken back."""

@@ -12,7 +12,7 @@ from kgmem.domain.derived.similarity import SIMILAR_TO, Connected
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.text.extraction_result import FOUND_BY
 from kgmem.store.graph.catalog import PostgresCatalog
-from kgmem.store.graph.layout import EDGE, Layout, ensure_labels, ensure_subsystem
+from kgmem.store.graph.layout import EDGE, Layout, ensure_labels
 from kgmem.store.write.delete import delete_edges
 from kgmem.store.write.edges import write_edges
 from kgmem.store.write.passages import Passages
@@ -33,17 +33,17 @@ class PostgresConnections:
 
     async def ask(self, graph: str, least: float) -> None:
         """Let the entities of a graph be joined where they are at least so alike; from another value on, anew."""
-        async with self.catalog.on(graph, "similarity") as layout:
+        async with self.catalog.on(graph) as layout:
             if await self.asked(graph) not in (None, least):
                 await self.stop(graph)
-            await ensure_subsystem(self.database, layout, "similarity")
+            await layout.ensure("similarity")
             async with self.database.connection() as connection:
                 await connection.execute(layout.sql("connect", "ask"), least)
 
     async def stop(self, graph: str) -> int:
         """Join no more, and part what was joined; gives how many relationships went."""
         parted = 0
-        async with self.catalog.on(graph, "similarity") as layout:
+        async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> int:
                 await connection.execute(layout.sql("connect", "stop"))
@@ -61,30 +61,30 @@ class PostgresConnections:
 
     async def asked(self, graph: str) -> float | None:
         """Give from which likeness on a graph's entities are joined; None where nobody asked for it."""
-        async with self.catalog.on(graph, "similarity") as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             least = await connection.fetchval(layout.sql("connect", "asked"))
             return None if least is None else round(least, 6)
 
     async def is_behind(self, graph: str) -> bool:
         """Say whether something was written since all was compared."""
-        async with self.catalog.on(graph, "similarity") as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             behind: bool = await connection.fetchval(layout.sql("connect", "is_behind"))
             return behind
 
     async def begin(self, graph: str) -> tuple[str, bool]:
         """Give a mark of what is written by now: no transaction before it runs any more, and what lacks vectors."""
-        async with self.catalog.on(graph, "similarity") as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             row = await connection.fetchrow(layout.sql("connect", "now"))
             return row["since"], row["waits"]
 
     async def finish(self, graph: str, mark: tuple[str, bool]) -> None:
         """Note that all that was written before the mark is compared."""
-        async with self.catalog.on(graph, "similarity") as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             await connection.execute(layout.sql("connect", "done"), *mark)
 
     async def part(self, graph: str) -> Connected:
         """Take back what joins entities of which the vector changed or went, and what was led over to others."""
-        async with self.catalog.on(graph, "similarity") as layout:
+        async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> Connected:
                 if await connection.fetchrow(layout.sql("connect", "take_turn")) is None:
@@ -95,7 +95,7 @@ class PostgresConnections:
 
     async def join(self, graph: str, after: int) -> tuple[Connected, int | None]:
         """Compare the next entities with those before them; gives what that did and where to go on, None at the end."""
-        async with self.catalog.on(graph, "similarity") as layout:
+        async with self.catalog.on(graph) as layout:
             if not layout.vectors:
                 return Connected(), None
             await ensure_labels(self.database, layout, EDGE, [SIMILAR_TO])

@@ -13,7 +13,7 @@ from kgmem.domain.graph.fact import worded
 from kgmem.domain.text.extraction_result import CO_MENTIONED
 from kgmem.domain.time.interval import iso, parse_time
 from kgmem.store.graph.catalog import PostgresCatalog
-from kgmem.store.graph.layout import Layout, ensure_subsystem, know_labels, label_id, scope_ids
+from kgmem.store.graph.layout import Layout, know_labels, label_id, scope_ids
 from kgmem.store.graph.records import encoded, text_of
 from kgmem.store.write.edges import read_edges
 from kgmem.store.write.episodes import MENTIONS
@@ -37,7 +37,7 @@ class PostgresSummaries:
     async def of_entity(self, graph: str, key: str, scope: str) -> Material:
         """Give what the summary of an entity of exactly this scope is made of. Raises NotFound."""
         async with (
-            self.catalog.on(graph, "summaries", "communities") as layout,
+            self.catalog.on(graph) as layout,
             self.database.connection() as connection,
         ):
             number = await _number(connection, layout, scope)
@@ -51,7 +51,7 @@ class PostgresSummaries:
     async def of_community(self, graph: str, id_: int, scope: str) -> Material:
         """Give what the summary of a community is made of. Raises NotFound."""
         async with (
-            self.catalog.on(graph, "summaries", "communities") as layout,
+            self.catalog.on(graph) as layout,
             self.database.connection() as connection,
         ):
             number = await _number(connection, layout, scope)
@@ -68,7 +68,7 @@ class PostgresSummaries:
         """Give a summary as it was known, with the digest and the versions of what it was made of."""
         at = None if known_at is None else parse_time(known_at).start or 0
         async with (
-            self.catalog.on(graph, "summaries", "communities") as layout,
+            self.catalog.on(graph) as layout,
             self.database.connection() as connection,
         ):
             row = await connection.fetchrow(layout.sql("summary", "get"), _KINDS[kind], subject, at)
@@ -79,8 +79,8 @@ class PostgresSummaries:
 
     async def put(self, graph: str, material: Material, made: Made) -> bool:
         """Store a summary as the one that is known from now on, unless what it is made of is the same."""
-        async with self.catalog.on(graph, "summaries", "communities") as layout:
-            await ensure_subsystem(self.database, layout, "summaries")
+        async with self.catalog.on(graph) as layout:
+            await layout.ensure("summaries")
 
             async def work(connection: asyncpg.Connection) -> bool:
                 number = await _number(connection, layout, material.scope)
@@ -93,7 +93,7 @@ class PostgresSummaries:
     async def is_behind(self, graph: str) -> bool:
         """Say whether entities that were summed up once have changed since."""
         async with (
-            self.catalog.on(graph, "summaries", "communities") as layout,
+            self.catalog.on(graph) as layout,
             self.database.connection() as connection,
         ):
             behind: bool = await connection.fetchval(layout.sql("summary", "is_behind") % self._changed(layout))
@@ -102,7 +102,7 @@ class PostgresSummaries:
     async def wanting(self, graph: str, after: int) -> Sequence[tuple[SubjectKind, int, str, str]]:
         """Give what has or shall have a summary that may not be up to date: kind, id, key, scope; by id."""
         async with (
-            self.catalog.on(graph, "summaries", "communities") as layout,
+            self.catalog.on(graph) as layout,
             self.database.connection() as connection,
         ):
             rows = await connection.fetch(layout.sql("summary", "wanting") % self._changed(layout), after, _PAGE)

@@ -30,7 +30,7 @@ from kgmem.store.graph.layout import (
     lock_labels,
     then_of,
 )
-from kgmem.store.graph.subsystems import MadeSubsystems, Subsystem, make_subsystem
+from kgmem.store.graph.subsystems import SUBSYSTEMS, MadeSubsystems, Subsystem, ensure_subsystem, make_subsystem
 
 _AGE_NAME = re.compile(r"(?!pg_|kgm|kgraph_)[A-Za-z][A-Za-z0-9_]{2,61}")
 _RESERVED = {"public", "ag_catalog", "information_schema"}
@@ -179,6 +179,10 @@ class PostgresCatalog:
             schema = self._schema_of(_graph_of(row))
             await property_indexes.sync(connection, layout, labels, schema, lenient=lenient)
 
+    async def make_subsystem(self, layout: Layout, subsystem: Subsystem) -> None:
+        """Make the tables of a subsystem. Raises NotFound."""
+        await ensure_subsystem(self.database, layout.id, layout.graph.name, layout.subsystems, subsystem)
+
     async def drop(self, name: str) -> None:
         """Delete a graph with all that it holds. Raises NotFound."""
 
@@ -251,6 +255,7 @@ class PostgresCatalog:
                 schema_of=self._schema_of,
                 index_properties=self.index_properties,
                 subsystems=MadeSubsystems.of(row["subsystems"]),
+                make_subsystem=self.make_subsystem,
             )
             if held and held[1].id == layout.id:
                 layout.labels, layout.by_id = held[1].labels, held[1].by_id
@@ -265,10 +270,10 @@ class PostgresCatalog:
         return layout
 
     @asynccontextmanager
-    async def on(self, name: str, *reads: Subsystem) -> AsyncIterator[Layout]:
+    async def on(self, name: str, reads: Iterable[Subsystem] = SUBSYSTEMS) -> AsyncIterator[Layout]:
         """Work on a graph; when it was dropped meanwhile by another process, say NotFound.
 
-        `reads` names the subsystems that the work reads: whether another process has made them by now is not taken
+        `reads` names the subsystems that the work may read: whether another process has made them by now is not taken
         from what this one remembers.
         """
         layout = await self.layout(name)
@@ -301,13 +306,9 @@ async def make_tables(
     """
     names = {"index": index, "then": then_of(index)}
     await connection.execute(statement("graph", "create_index", **names))
-    await connection.execute(statement("graph", "create_reading", **names))
     await connection.execute(fill(statement("past", "create", **names), {"graph_id": number(graph_id)}))
     await connection.execute(statement("past", "create_then", **names))
     await connection.execute(statement("lexemes", "create", **names))
-    await connection.execute(statement("consensus", "create", **names))
-    await connection.execute(statement("consensus", "create_then", **names))
-    await connection.execute(statement("merge", "create", **names))
     for subsystem in subsystems:
         await make_subsystem(connection, subsystem, index)
     return await make_vectors(connection, index, space) if space else None

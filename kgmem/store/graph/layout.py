@@ -14,13 +14,12 @@ from kgmem.store.db.database import Database
 from kgmem.store.db.sql import SQL, identifier
 from kgmem.store.db.statements import statement
 from kgmem.store.graph import subsystems
-from kgmem.store.graph.subsystems import MadeSubsystems, Subsystem
+from kgmem.store.graph.subsystems import AS_OF, MadeSubsystems, Subsystem
 
 VERTEX, EDGE = 1, 2
 LABEL_SHIFT = 48  # AGE's graphid is the label's id in the upper 16 bits and a sequence number in the lower 48.
 _PLAIN_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _MOST_SCOPES_KEPT = 200_000
-_THEN = "_then"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,13 @@ IndexProperties = Callable[[asyncpg.Connection, "Layout", Iterable[Label]], Awai
 
 async def _no_indexes(connection: asyncpg.Connection, layout: "Layout", labels: Iterable[Label]) -> None:
     """Make no indexes."""
+
+
+MakeSubsystem = Callable[["Layout", Subsystem], Awaitable[None]]
+
+
+async def _no_subsystem(layout: "Layout", subsystem: Subsystem) -> None:
+    """Make nothing: what knows no database has all tables."""
 
 
 def _own_schema(graph: Graph) -> GraphSchema:
@@ -69,6 +75,7 @@ class Layout:
     held_schema: GraphSchema | None = None  # Once it was asked for.
     index_properties: IndexProperties = _no_indexes  # Makes what the schema declares for new labels.
     subsystems: MadeSubsystems = field(default_factory=MadeSubsystems)  # Shared by all copies.
+    make_subsystem: MakeSubsystem = _no_subsystem
 
     def schema(self) -> GraphSchema:
         """Give the schema that holds in the graph."""
@@ -80,6 +87,14 @@ class Layout:
         """Return a statement with this graph's schemas filled in; tables that it lacks are empty ones of the server."""
         absent = self.subsystems.absent_tables
         return statement(file, name, absent, index=self.index_name, graph=self.age_name, **names)
+
+    async def ensure(self, subsystem: Subsystem) -> None:
+        """Make the tables of a subsystem that are not there yet, before a statement writes to them.
+
+        That is a transaction of its own on another connection: a rollback of the caller's leaves the tables, empty.
+        """
+        if subsystem not in self.subsystems.made:
+            await self.make_subsystem(self, subsystem)
 
     def apart(self) -> "Layout":
         """Give a copy that learns for itself, for a transaction that may be rolled back with what it made."""
@@ -120,12 +135,12 @@ class Layout:
     @property
     def is_past(self) -> bool:
         """Whether the index is seen as it was known at an earlier time."""
-        return self.index_name.endswith(_THEN)
+        return self.index_name.endswith(AS_OF)
 
     @property
     def held_name(self) -> str:
         """The schema of the index as it is held now."""
-        return self.index_name.removesuffix(_THEN)
+        return self.index_name.removesuffix(AS_OF)
 
     def table(self, label: Label) -> SQL:
         """Give a label's table as SQL."""
@@ -134,7 +149,7 @@ class Layout:
 
 def then_of(index: str) -> str:
     """Give the schema in which an index is seen as it was known at kgmem.known_at."""
-    return index + _THEN
+    return index + AS_OF
 
 
 def label_id(graphid: int) -> int:
@@ -198,11 +213,6 @@ async def ensure_labels(database: Database, layout: Layout, kind: int, names: It
         return own
 
     layout.adopt(await database.transact(make))
-
-
-async def ensure_subsystem(database: Database, layout: Layout, subsystem: Subsystem) -> None:
-    """Make the tables of a subsystem before the transaction that first writes to them."""
-    await subsystems.ensure_subsystem(database, layout.id, layout.graph.name, layout.subsystems, subsystem)
 
 
 async def learn_subsystems(connection: asyncpg.Connection, layout: Layout) -> None:

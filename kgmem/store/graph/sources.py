@@ -17,6 +17,7 @@ async def write_sources(connection: asyncpg.Connection, layout: Layout, sources:
     rows = list(await connection.fetch(layout.sql("write", "put_sources"), *columns))
     related = [each for each in sources if each.parent is not None or each.domain is not None]
     if related:
+        await layout.ensure("claims")
         told = [[each.key for each in related], [each.parent for each in related], [each.domain for each in related]]
         rows += await connection.fetch(layout.sql("write", "put_kinship"), *told)
     return list({row["id"]: row for row in reversed(rows)}.values())

@@ -15,20 +15,44 @@ from kgmem.domain.graph.graph import no_such_graph
 from kgmem.store.db.database import Database
 from kgmem.store.db.statements import statement
 
-Subsystem = Literal["communities", "similarity", "summaries"]
+Subsystem = Literal["claims", "merges", "names", "extraction", "communities", "similarity", "summaries"]
 
-# What makes the tables of each (SQL file, statement), and their names.
-_MAKE: Final[Mapping[Subsystem, tuple[str, str]]] = {
-    "communities": ("group", "create"),
-    "similarity": ("connect", "create"),
-    "summaries": ("summary", "create"),
+# What makes the tables of each (SQL file, statements), and their names.
+MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
+    "claims": ("consensus", ("create", "create_then")),
+    "merges": ("merge", ("create",)),
+    "names": ("naming", ("create",)),
+    "extraction": ("reading", ("create",)),
+    "communities": ("group", ("create",)),
+    "similarity": ("connect", ("create",)),
+    "summaries": ("summary", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
+    "claims": (
+        "topic",
+        "claim",
+        "fact",
+        "stance",
+        "standing",
+        "past_fact",
+        "past_stance",
+        "past_standing",
+        "setting",
+        "copying",
+        "weighed",
+        "kinship",
+        "correlation",
+        "decision",
+    ),
+    "merges": ("merge", "likeness"),
+    "names": ("named", "named_until"),
+    "extraction": ("unread", "reading", "brought"),
     "communities": ("grouped", "community", "community_member"),
     "similarity": ("connecting", "compared"),
     "summaries": ("summary", "summary_of"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
+AS_OF: Final = "_then"  # Ends the name of the schema in which an index is seen as it was known earlier.
 
 
 @dataclass(slots=True)
@@ -55,7 +79,9 @@ class MadeSubsystems:
 
 async def make_subsystem(connection: asyncpg.Connection, subsystem: Subsystem, index: str) -> None:
     """Make the tables of a subsystem in the schema of a graph's index."""
-    await connection.execute(statement(*_MAKE[subsystem], index=index))
+    file, names = MAKE[subsystem]
+    for name in names:
+        await connection.execute(statement(file, name, index=index, then=index + AS_OF))
 
 
 async def learn_subsystems(connection: asyncpg.Connection, graph_id: int, known: MadeSubsystems) -> None:

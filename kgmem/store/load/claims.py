@@ -40,6 +40,7 @@ async def restore(connection: asyncpg.Connection, layout: Layout, records: Seque
 
     Raises InvalidInput for a record of which a part is not what kgmem writes there.
     """
+    await layout.ensure("merges" if records[0].kind in ("merge", "pair") else "claims")
     run = _Run(connection, layout)
     ways: Mapping[BeliefKind, Callable[[Sequence[Told]], Awaitable[None]]] = {
         "claim": run.claims,

@@ -63,6 +63,7 @@ async def _record_claims(load: Load, *, fresh: bool, recorded: Sequence[int]) ->
     """
     connection, layout = load.connection, load.layout
     valued = valued_kinds(layout)
+    await layout.ensure("claims")
     if fresh:
         await record_said(connection, layout, load.sql("said_anew"), (valued,), fresh=True)
     else:

@@ -14,7 +14,7 @@ from kgmem.domain.graph.statement import DEFAULT_LABEL
 from kgmem.domain.text.resolution import Combined, Merge, MergeAsked, combined, pair
 from kgmem.store.claims.verdict_projection import CONSENSUS
 from kgmem.store.graph.labels import main_label
-from kgmem.store.graph.layout import Layout, know_labels, label_id, scope_ids
+from kgmem.store.graph.layout import Layout, know_labels, label_id, learn_subsystems, scope_ids
 from kgmem.store.resolution import merge_claims
 from kgmem.store.resolution.merge_rows import as_merge, encoded_text, given_vector, rewrite_entity
 from kgmem.store.write import delete, fact_index
@@ -79,6 +79,7 @@ async def _lock(connection: asyncpg.Connection, layout: Layout, asked: MergeAske
     await connection.execute(layout.sql("write", "ends_may_go"))
     keys = [asked.keep, asked.gone]
     rows = await connection.fetch(layout.sql("write", "lock_items_to_delete"), ENTITY, [number] * 2, keys)
+    await learn_subsystems(connection, layout)
     found = {row["key"]: row for row in rows}
     stored = await read_vertices(connection, layout, [row["id"] for row in rows])
     for key in keys:

@@ -40,6 +40,8 @@ class PostgresMerges:
         async with self.catalog.on(graph) as layout:
             async with self.database.connection() as connection:
                 await scope_ids(connection, layout, [asked.scope], make=False)  # Which claims are written in.
+            if not asked.dry_run:
+                await layout.ensure("merges")
 
             async def work(connection: asyncpg.Connection) -> Merge:
                 passages = Passages(layout)
@@ -78,6 +80,7 @@ class PostgresMerges:
             return 0
         unique = {pair(each.one, each.other): each for each in candidates}
         async with self.catalog.on(graph) as layout:
+            await layout.ensure("merges")
 
             async def work(connection: asyncpg.Connection) -> int:
                 numbers = await scope_ids(connection, layout, [scope], make=True)

@@ -88,6 +88,7 @@ class PostgresNames:
         async with self.database.connection() as connection:
             if not await connection.fetchval(layout.sql("naming", "is_behind")):
                 return
+        await layout.ensure("names")
         new, more = 0, True
         while more:
 

@@ -95,6 +95,7 @@ async def record(
     """
     if not said:
         return set()
+    await layout.ensure("claims")
     held = {(each.edge, each.source) for each in said if not each.fresh}
     if held:
         await record_former(connection, layout, held)

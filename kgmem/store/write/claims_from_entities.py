@@ -104,6 +104,7 @@ async def record(
     """
     if not said:
         return set()
+    await layout.ensure("claims")
     columns = list(map(list, zip(*said, strict=True)))
     await connection.execute(layout.sql("claims", "make_topics"), columns[0], columns[1], columns[2], [""] * len(said))
     rows = await connection.fetch(layout.sql("claims", "say_properties"), *columns, whole)

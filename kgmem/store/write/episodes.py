@@ -32,6 +32,7 @@ async def ask(
         if at in ids and setting != "off" and (episode.extract or setting == "all")
     }
     if wanted:
+        await layout.ensure("extraction")
         await connection.execute(layout.sql("reading", "ask"), list(wanted), list(wanted.values()))
 
 

@@ -35,18 +35,6 @@ CREATE TABLE {index}.likeness (
 );
 CREATE INDEX likeness_open ON {index}.likeness (evidence DESC, id) WHERE state = 1;
 
--- The names of entities as resolution looks them up: derived, and brought up to date from the change feed when asked.
-CREATE TABLE {index}.named (
-    item   bigint NOT NULL,
-    folded text COLLATE "C" NOT NULL,
-    parts  text[] NOT NULL,                   -- words (with = before them) and trigrams
-    PRIMARY KEY (item, folded)
-);
-CREATE INDEX named_folded ON {index}.named (folded);
-CREATE INDEX named_parts ON {index}.named USING gin (parts);
-CREATE TABLE {index}.named_until (change bigint NOT NULL);
-INSERT INTO {index}.named_until VALUES (0);
-
 -- name: item_record
 SELECT to_jsonb(i)::text FROM {index}.item i WHERE id = $1
 
