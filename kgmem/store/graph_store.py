@@ -25,6 +25,7 @@ from kgmem.domain.graph.graph import Dangling
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.shapes import Shapes
 from kgmem.domain.graph.statement import DEFAULT_LABEL, check_entities, check_episodes, check_relationships
+from kgmem.store.db.sql import SQL
 from kgmem.store.export import records
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, ensure_labels, learn_labels, scope_ids, source_ids
@@ -252,7 +253,7 @@ class AgeGraphStore:
             self.database.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
             yield connection, layout
 
     async def dangling(self, graph: str) -> Sequence[Dangling]:
@@ -263,7 +264,7 @@ class AgeGraphStore:
             self.database.connection() as connection,
             connection.transaction(readonly=True),
         ):
-            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
             await learn_labels(connection, layout)
             for label in (each for each in layout.by_id.values() if each.kind == EDGE):
                 row = await connection.fetchrow(layout.sql("absorb", "dangling", label=label.age_name))

@@ -19,6 +19,7 @@ from kgmem.store.claims import correlation_store
 from kgmem.store.claims.claim_rows import Topic, rule_for
 from kgmem.store.claims.fact_resolution import claim_of, weigh_topics
 from kgmem.store.db.database import Database
+from kgmem.store.db.sql import SQL
 from kgmem.store.graph.layout import Layout
 from kgmem.store.write.claims_from_edges import weighed_kinds
 from kgmem.store.write.passages import Passages
@@ -79,7 +80,7 @@ async def _run_scope(
 ) -> dict[str, int]:
     number, path = scope
     async with database.connection() as connection, connection.transaction(readonly=True):
-        await connection.execute("SET LOCAL statement_timeout = 0")
+        await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
         rows = await connection.fetch(layout.sql("full_run", "claims"), number, weighed_kinds(layout))
         keys = sorted({row["key"] for row in rows})
         # What was learned in the scope itself is what this run learns anew.

@@ -7,6 +7,7 @@ import asyncpg
 import numpy as np
 
 from kgmem.domain.time.interval import Interval
+from kgmem.store.db.sql import SQL
 
 # Postgres counts timestamps from 2000-01-01; kgmem from 1970-01-01.
 POSTGRES_EPOCH = 946_684_800_000_000
@@ -35,7 +36,7 @@ async def set_codecs(connection: asyncpg.Connection) -> None:
         decoder=lambda data: data[1:].decode(),
     )
     schema = await connection.fetchval(
-        "SELECT n.nspname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typname = 'halfvec'"
+        SQL("SELECT n.nspname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typname = 'halfvec'")
     )
     if schema:
         await connection.set_type_codec(

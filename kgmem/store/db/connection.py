@@ -17,8 +17,12 @@ import contextlib
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
-_SAVEPOINT = "kgmem_savepoint"
-_RAISE_AND_CATCH = "DO $$ BEGIN RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END $$"
+from kgmem.store.db.sql import SQL, compose
+
+_SAVEPOINT = SQL("SAVEPOINT kgmem_savepoint")
+_RELEASE = SQL("RELEASE SAVEPOINT kgmem_savepoint")
+_ROLLBACK_TO = SQL("ROLLBACK TO kgmem_savepoint")
+_RAISE_AND_CATCH = SQL("DO $$ BEGIN RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END $$")
 
 
 async def release_latches(connection: asyncpg.Connection) -> None:
@@ -26,7 +30,7 @@ async def release_latches(connection: asyncpg.Connection) -> None:
     await connection.execute(_RAISE_AND_CATCH)
 
 
-class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg brings no types.
+class Connection(asyncpg.Connection):
     """asyncpg's connection, whose transactions and savepoints are rolled back by prepared statements."""
 
     _rollback: PreparedStatement | None = None
@@ -34,7 +38,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg brings no
 
     async def prepare_rollback(self) -> None:
         """Prepare for transactions that fail; once, before the first."""
-        self._rollback = await self.prepare("ROLLBACK")
+        self._rollback = await self.prepare(SQL("ROLLBACK"))
 
     def get_reset_query(self) -> str:
         """Return what `reset` runs after it has ended an open transaction: proof that nothing is running any more.
@@ -43,7 +47,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg brings no
         """
         return "SELECT 1"
 
-    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
+    async def execute(self, query: SQL, *args: object, timeout: float | None = None) -> str:
         """As asyncpg's, which sends the statements of its transactions through it too.
 
         All savepoints have one name, so that one statement rolls back to the innermost, which that also releases.
@@ -51,13 +55,13 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg brings no
         if not args:
             if query.startswith("SAVEPOINT "):
                 if self._rollback_to is None:
-                    self._rollback_to = await self.prepare(f"ROLLBACK TO {_SAVEPOINT}")
-                query = f"SAVEPOINT {_SAVEPOINT}"
+                    self._rollback_to = await self.prepare(_ROLLBACK_TO)
+                query = _SAVEPOINT
             elif query.startswith("RELEASE SAVEPOINT "):
-                query = f"RELEASE SAVEPOINT {_SAVEPOINT}"
+                query = _RELEASE
             elif query.startswith("ROLLBACK TO ") and self._rollback_to is not None:
                 await self._rollback_to.fetch(timeout=timeout)
-                query = f"{_RAISE_AND_CATCH}; RELEASE SAVEPOINT {_SAVEPOINT}"
+                query = compose("{}; {}", _RAISE_AND_CATCH, _RELEASE)
             elif query.rstrip(";") == "ROLLBACK" and self._rollback is not None:
                 await self._rollback.fetch(timeout=timeout)
                 # A cancellation that was not heeded before is now, and has nothing left to stop.

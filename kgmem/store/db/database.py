@@ -20,6 +20,7 @@ from kgmem.store.db.connection import Connection
 from kgmem.store.db.errors import RETRYABLE, translating
 from kgmem.store.db.pool import Pool
 from kgmem.store.db.shares import Shares
+from kgmem.store.db.sql import SQL
 from kgmem.store.db.unique_values import explain, forget_stale
 
 T = TypeVar("T")
@@ -45,10 +46,10 @@ _SETTINGS = {
 # segments and from where it is lost with a crash (sync/keyword_index_repair.py): about 10,000 passages at the most,
 # instead of all.
 # Newer versions do not have the setting.
-_ON_CONNECT = """
+_ON_CONNECT = SQL("""
     SELECT count(set_config(name, '200000', false)) FROM pg_settings
     WHERE name = 'pg_textsearch.memtable_spill_threshold'
-"""
+""")
 
 # A search orders by an index and looks each row up; with these the planner does that whatever it estimates, and keeps
 # the plan, so that a search costs no planning.

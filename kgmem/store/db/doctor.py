@@ -9,6 +9,7 @@ from kgmem.domain.errors import KgmemError
 from kgmem.store.db.diagnostics import Facts, Finding, Role, judge
 from kgmem.store.db.extensions import Capabilities, read_capabilities
 from kgmem.store.db.migrate import outdated, revision_state
+from kgmem.store.db.sql import SQL
 
 __all__ = ["Finding", "examine"]
 
@@ -17,26 +18,26 @@ _SETTINGS = (
     "TimeZone", "statement_timeout",
 )  # fmt: skip
 
-_DATABASE = """
+_DATABASE = SQL("""
     SELECT current_database() AS database, pg_is_in_recovery() AS replica,
            current_setting('server_encoding') AS encoding,
            inet_server_addr() IS NULL OR inet_server_addr() <<= '127.0.0.0/8' OR inet_server_addr() = '::1' AS near
-"""
+""")
 
-_ROLE = """
+_ROLE = SQL("""
     SELECT rolname AS name, rolsuper AS superuser,
            has_database_privilege(current_database(), 'CREATE') AS create_schema,
            has_parameter_privilege('session_preload_libraries', 'SET') AS set_preload,
            pg_has_role('pg_read_all_settings', 'USAGE') AS read_all
       FROM pg_roles WHERE rolname = current_user
-"""
+""")
 
-_AGE = """
+_AGE = SQL("""
     SELECT has_schema_privilege('ag_catalog', 'USAGE')
        AND has_table_privilege('ag_catalog.ag_graph', 'INSERT') AND has_table_privilege('ag_catalog.ag_label', 'INSERT')
-"""
+""")
 
-_FOLDER = "SELECT current_setting('data_directory')"
+_FOLDER = SQL("SELECT current_setting('data_directory')")
 
 
 async def examine(url: str) -> list[Finding]:
@@ -75,7 +76,7 @@ def _unreachable(exc: Exception) -> Finding:
 async def _facts(connection: asyncpg.Connection) -> Facts:
     database = await connection.fetchrow(_DATABASE)
     capabilities = await read_capabilities(connection)
-    rows = await connection.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY ($1)", list(_SETTINGS))
+    rows = await connection.fetch(SQL("SELECT name, setting FROM pg_settings WHERE name = ANY ($1)"), list(_SETTINGS))
     role, sees_folder = await _role(connection, capabilities)
     near = database["near"] and sees_folder
     return Facts(

@@ -8,6 +8,7 @@ import asyncpg
 
 from kgmem.domain.errors import DatabaseOutdated, Forbidden
 from kgmem.store.db.errors import translating
+from kgmem.store.db.sql import NOTHING, SQL, compose, identifier
 
 OLDEST_SERVER, NEWEST_SERVER = 16, 18
 
@@ -21,21 +22,21 @@ OPTIONAL: Mapping[str, str] = {"pg_textsearch": "1.0"}
 # What the PostgreSQL project's apt packages call them, after postgresql-<major>-.
 _PACKAGES: Mapping[str, str] = {"age": "age", "vector": "pgvector", "pg_textsearch": "pg-textsearch"}
 
-_EXTENSIONS = """
+_EXTENSIONS = SQL("""
     SELECT a.name, a.default_version, a.installed_version, coalesce(v.trusted, false) AS trusted
       FROM pg_available_extensions a
       LEFT JOIN pg_available_extension_versions v ON v.name = a.name AND v.version = a.default_version
      WHERE a.name = ANY ($1)
-"""
+""")
 # Only some roles may read shared_preload_libraries; for the others a library counts whose settings the session knows.
-_SERVER = """
+_SERVER = SQL("""
     SELECT current_setting('server_version') AS version,
            current_setting('server_version_num')::int / 10000 AS major,
            CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE')
                 THEN string_to_array(current_setting('shared_preload_libraries'), ',')
                 ELSE ARRAY(SELECT DISTINCT split_part(name, '.', 1) FROM pg_settings WHERE name LIKE '%.%')
            END AS preloaded
-"""
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +156,11 @@ def renewal(held: Capabilities, name: str) -> str:
 
 
 async def _create(connection: asyncpg.Connection, name: str) -> None:
-    # The name is one of the constants above. AGE makes its own schema; the others belong where all can see them.
-    schema = "" if name == "age" else " SCHEMA public"
+    # AGE makes its own schema; the others belong where all can see them.
+    schema = NOTHING if name == "age" else SQL(" SCHEMA public")
     try:
         with translating():
-            await connection.execute(f"CREATE EXTENSION IF NOT EXISTS {name}{schema}")
+            await connection.execute(compose("CREATE EXTENSION IF NOT EXISTS {}{}", identifier(name), schema))
     except Forbidden as exc:
         raise Forbidden(
             f"The database role may not create the extension {name}.",

@@ -12,6 +12,7 @@ from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.text.extraction_result import CO_MENTIONED
 from kgmem.domain.text.queue import ReadEpisode, SettleResult
 from kgmem.store.claims.claim_rows import CLAIM
+from kgmem.store.db.sql import SQL
 from kgmem.store.graph.layout import EDGE
 from kgmem.store.write.delete import delete_edges
 from kgmem.store.write.edges import identity, read_edges, write_edges
@@ -181,7 +182,7 @@ class Bringing:
             rows = await self._connection.fetch(self._sql("edges_by_id"), list(ids))
             await delete_edges(self._connection, self._layout, rows)
 
-    def _sql(self, name: str) -> str:
+    def _sql(self, name: str) -> SQL:
         return self._layout.sql("reading", name)
 
 

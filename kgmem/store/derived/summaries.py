@@ -12,6 +12,7 @@ from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.fact import worded
 from kgmem.domain.text.extraction_result import CO_MENTIONED
 from kgmem.domain.time.interval import iso, parse_time
+from kgmem.store.db.sql import SQL, fill
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import Layout, know_labels, label_id, scope_ids
 from kgmem.store.graph.records import encoded, text_of
@@ -96,7 +97,7 @@ class PostgresSummaries:
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,
         ):
-            behind: bool = await connection.fetchval(layout.sql("summary", "is_behind") % self._changed(layout))
+            behind: bool = await connection.fetchval(fill(layout.sql("summary", "is_behind"), self._changed(layout)))
             return behind
 
     async def wanting(self, graph: str, after: int) -> Sequence[tuple[SubjectKind, int, str, str]]:
@@ -105,11 +106,11 @@ class PostgresSummaries:
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,
         ):
-            rows = await connection.fetch(layout.sql("summary", "wanting") % self._changed(layout), after, _PAGE)
+            rows = await connection.fetch(fill(layout.sql("summary", "wanting"), self._changed(layout)), after, _PAGE)
         return [(_OF_NUMBER[row["kind"]], row["id"], row["key"], row["path"]) for row in rows]
 
     @staticmethod
-    def _changed(layout: Layout) -> dict[str, str]:
+    def _changed(layout: Layout) -> dict[str, SQL]:
         return {"changed": layout.sql("summary", "changed")}
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 import asyncpg
 
 from kgmem.store.db.errors import translating
+from kgmem.store.db.sql import SQL, compose, identifier
 from kgmem.store.embedded.access import open_private
 from kgmem.store.embedded.cluster import DATABASE, ROLE
 from kgmem.store.embedded.postmaster import Postmaster
@@ -27,8 +28,8 @@ def socket_url(found: Postmaster, database: str = DATABASE) -> str:
 async def ensure_database(found: Postmaster) -> None:
     """Make the database of kgmem when it is missing."""
     async with _connected(found, "postgres") as connection:
-        if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", DATABASE):
-            await connection.execute(f"CREATE DATABASE {DATABASE}")
+        if not await connection.fetchval(SQL("SELECT count(*) FROM pg_database WHERE datname = $1"), DATABASE):
+            await connection.execute(compose("CREATE DATABASE {}", identifier(DATABASE)))
 
 
 def password_in(path: Path) -> str:
@@ -44,7 +45,7 @@ async def set_password(found: Postmaster, password: str) -> None:
     async with _connected(found, DATABASE) as connection:
         # A password cannot be a parameter of ALTER ROLE, so Postgres itself quotes it.
         change = await connection.fetchval(
-            "SELECT format('ALTER ROLE %I PASSWORD %L', current_user, $1::text)", password
+            SQL("SELECT format('ALTER ROLE %I PASSWORD %L', current_user, $1::text)"), password
         )
         await connection.execute(change)
 

@@ -18,6 +18,7 @@ import orjson
 from kgmem.domain.graph.entity import ENTITY
 from kgmem.domain.graph.shapes import Shapes
 from kgmem.domain.graph.statement import EPISODE_LABEL
+from kgmem.store.db.sql import SQL
 from kgmem.store.graph.labels import as_stated
 from kgmem.store.graph.layout import EDGE, VERTEX, Label, Layout, learn_labels
 from kgmem.store.graph.records import OWN_NAMES, PLAIN_TYPES, loads, others_of, place_of
@@ -111,7 +112,7 @@ async def _labels(connection: asyncpg.Connection, layout: Layout, kind: int) -> 
     return sorted((label for label in layout.by_id.values() if label.kind == kind), key=lambda label: label.id)
 
 
-async def _blocks(connection: asyncpg.Connection, sql: str) -> AsyncGenerator[bytes, None]:
+async def _blocks(connection: asyncpg.Connection, sql: SQL) -> AsyncGenerator[bytes, None]:
     """Give what COPY writes in blocks of whole lines, while the next ones are being read."""
     queue: asyncio.Queue[bytes | None] = asyncio.Queue(_AHEAD)
     held = bytearray()

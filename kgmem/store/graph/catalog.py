@@ -17,7 +17,7 @@ from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.domain.schema.schema import GraphSchema, from_mapping
 from kgmem.domain.time.interval import iso
 from kgmem.store.db.database import Database
-from kgmem.store.db.sql import compose, fill, identifier, literal, number
+from kgmem.store.db.sql import SQL, compose, fill, identifier, literal, number
 from kgmem.store.db.statements import forget_statements, statement
 from kgmem.store.graph import property_indexes
 from kgmem.store.graph.layout import (
@@ -57,7 +57,7 @@ class PostgresCatalog:
         """Create a graph with its index. Raises Conflict when the name is taken."""
 
         async def make(connection: asyncpg.Connection) -> None:
-            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
             await self._create(connection, graph)
 
         try:
@@ -83,7 +83,7 @@ class PostgresCatalog:
         )
         graph_id = row["id"]
         names = {"index": f"kgm_{graph_id}", "graph": await self._free_name(connection, graph.name, graph_id)}
-        await connection.execute("SELECT ag_catalog.create_graph($1::name)", names["graph"])
+        await connection.execute(SQL("SELECT ag_catalog.create_graph($1::name)"), names["graph"])
         vectors = await make_tables(connection, names["index"], graph_id, graph.space)
         await connection.execute(statement("graph", "words_bm25" if self.words else "words_gin", **names))
         await connection.execute(statement("words", "note_new"), graph_id)
@@ -103,7 +103,7 @@ class PostgresCatalog:
     async def _free_name(self, connection: asyncpg.Connection, name: str, graph_id: int) -> str:
         """Give the AGE name: the graph's own wherever AGE and Postgres allow it."""
         fits = _AGE_NAME.fullmatch(name) and name not in _RESERVED
-        taken = fits and await connection.fetchval("SELECT true FROM pg_namespace WHERE nspname = $1", name)
+        taken = fits and await connection.fetchval(SQL("SELECT true FROM pg_namespace WHERE nspname = $1"), name)
         return name if fits and not taken else f"kgraph_{graph_id}"
 
     async def get(self, name: str) -> Graph:
@@ -136,7 +136,7 @@ class PostgresCatalog:
 
         async def work(connection: asyncpg.Connection) -> None:
             # A transaction of the caller's own may be what holds the tables: it would wait for itself.
-            await connection.execute("SET LOCAL lock_timeout = '5s'")
+            await connection.execute(SQL("SET LOCAL lock_timeout = '5s'"))
             row = await connection.fetchrow(compose("{} FOR UPDATE OF graph", statement("catalog", "get")), name)
             if row is None:
                 raise no_such_graph(name)
@@ -151,7 +151,7 @@ class PostgresCatalog:
             self.forget(name)
 
     async def _update(self, connection: asyncpg.Connection, layout: Layout, graph: Graph) -> int:
-        await connection.execute("SET LOCAL statement_timeout = 0")
+        await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
         id_: int | None = await connection.fetchval(
             statement("catalog", "update"),
             graph.name,
@@ -187,14 +187,14 @@ class PostgresCatalog:
         """Delete a graph with all that it holds. Raises NotFound."""
 
         async def undo(connection: asyncpg.Connection) -> str:
-            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
             row = await connection.fetchrow(statement("catalog", "unregister"), name)
             if row is None:
                 raise no_such_graph(name)
             await connection.execute(statement("past", "drop_then", then=then_of(row["index_name"])))
             await connection.execute(statement("catalog", "imports_wait"), row["id"])
-            await connection.fetch("SELECT ag_catalog.drop_graph($1::name, true)", row["age_name"])
-            await connection.execute("DELETE FROM kgmem.captured WHERE graph = $1", row["id"])
+            await connection.fetch(SQL("SELECT ag_catalog.drop_graph($1::name, true)"), row["age_name"])
+            await connection.execute(SQL("DELETE FROM kgmem.captured WHERE graph = $1"), row["id"])
             for forget in ("forget_imports", "forget_set_aside", "forget_integrity"):
                 await connection.execute(statement("catalog", forget), row["id"])
             # Last, since a text index that is dropped and then is not may end the sessions that used it.

@@ -222,7 +222,7 @@ async def learn_subsystems(connection: asyncpg.Connection, layout: Layout) -> No
 
 async def lock_labels(connection: asyncpg.Connection, layout: Layout) -> None:
     """Let nobody else make labels of the graph, or indexes on them, until this transaction ends."""
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('kgmem label', $1))", layout.id)
+    await connection.execute(SQL("SELECT pg_advisory_xact_lock(hashtextextended('kgmem label', $1))"), layout.id)
 
 
 async def _make_label(connection: asyncpg.Connection, layout: Layout, kind: int, name: str) -> None:

@@ -35,10 +35,10 @@ class Structure:
     """What a graph's tables lack; `statements` make what can be made again."""
 
     missing: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    statements: list[str] = field(default_factory=list)
+    statements: list[SQL] = field(default_factory=list)
     keyword_index_gone: bool = False
 
-    def lacks(self, check: str, name: str, make: str | None = None) -> None:
+    def lacks(self, check: str, name: str, make: SQL | None = None) -> None:
         """Note what is missing, and the statement that makes it again."""
         self.missing[check].append(name)
         if make:
@@ -54,7 +54,7 @@ class _Expected:
     """What the tables of a new graph have: index name -> row, and so on, with the schema's name as in the graph."""
 
     columns: frozenset[tuple[str, str, str, bool]]
-    indexes: Mapping[str, tuple[str, str]]  # Definition without the index's name -> (name, statement).
+    indexes: Mapping[str, tuple[str, SQL]]  # Definition without the index's name -> (name, statement).
     code: Mapping[tuple[str, str], str]
 
 
@@ -86,11 +86,11 @@ async def make_missing(catalog: PostgresCatalog, layout: Layout) -> bool:
     return all([await make(catalog.database, sql) for sql in found.statements])
 
 
-async def make(database: Database, sql: str) -> bool:
+async def make(database: Database, sql: SQL) -> bool:
     """Make one thing that is missing, in a transaction of its own; say whether it could be made."""
 
     async def work(connection: asyncpg.Connection) -> None:
-        await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'")
+        await connection.execute(SQL("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'"))
         await connection.execute(sql)
 
     try:
@@ -132,9 +132,9 @@ def _shape(row: asyncpg.Record) -> str:
     return ("UNIQUE" if row["unique"] else "") + definition[definition.index(" ON ") :]
 
 
-def _making(row: asyncpg.Record, layout: Layout, named: Renamed) -> str:
+def _making(row: asyncpg.Record, layout: Layout, named: Renamed) -> SQL:
     if row["constraint"] is None:
-        return named(row["definition"])
+        return deparsed(named(row["definition"]))
     table = identifier(layout.index_name, row["table"])
     return compose(
         "ALTER TABLE {} ADD CONSTRAINT {} {}", table, identifier(row["constraint"]), deparsed(row["constrained"])
@@ -200,7 +200,7 @@ async def _compare_code(connection: asyncpg.Connection, layout: Layout, expected
         kind, name = key
         if key not in there or (kind == "function" and there[key] != expected.code[key]):
             lost = name.rpartition(" on ")[2] in gone
-            found.lacks("triggers", f"{kind} {name}", None if lost else expected.code[key])
+            found.lacks("triggers", f"{kind} {name}", None if lost else deparsed(expected.code[key]))
 
 
 async def _compare_labels(

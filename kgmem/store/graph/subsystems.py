@@ -13,6 +13,7 @@ import asyncpg
 
 from kgmem.domain.graph.graph import no_such_graph
 from kgmem.store.db.database import Database
+from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
 
 Subsystem = Literal["claims", "merges", "names", "extraction", "communities", "similarity", "summaries"]
@@ -105,7 +106,7 @@ async def ensure_subsystem(
         return
 
     async def make(connection: asyncpg.Connection) -> None:
-        await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'")
+        await connection.execute(SQL("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'"))
         index = await connection.fetchval(statement("catalog", "add_subsystem"), graph_id, subsystem)
         if index is not None:
             await make_subsystem(connection, subsystem, index)

@@ -11,6 +11,7 @@ from kgmem.domain.graph.entity import ENTITY, EPISODE
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.domain.space.place import Place
 from kgmem.store.db.database import Database
+from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, VERTEX, Label, Layout, label_id
 from kgmem.store.graph.records import loads, text_of
@@ -41,7 +42,7 @@ class Contents:
         while after < last:
 
             async def work(connection: asyncpg.Connection, after: int = after) -> tuple[int, dict[str, list[int]]]:
-                await connection.execute("SET LOCAL statement_timeout = 0")
+                await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
                 page = _Page(connection, self._layout, label, facts=self._facts)
                 return await page.compare(after, last), page.found
 

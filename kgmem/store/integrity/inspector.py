@@ -11,6 +11,7 @@ import asyncpg
 from kgmem.domain.errors import DatabaseOutdated
 from kgmem.domain.integrity import Damage
 from kgmem.store.db.database import Database
+from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
 from kgmem.store.graph import unique_rules
 from kgmem.store.graph.catalog import PostgresCatalog
@@ -90,7 +91,7 @@ class Look:
         """
 
         async def patient(connection: asyncpg.Connection) -> T:
-            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
             return await work(connection)
 
         try:

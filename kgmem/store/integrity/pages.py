@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from kgmem.domain.integrity import Damage
-from kgmem.store.db.sql import identifier
+from kgmem.store.db.sql import SQL, identifier
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.checks import damage
 from kgmem.store.graph.layout import Layout
@@ -47,8 +47,8 @@ async def compare_vector_index(connection: asyncpg.Connection, layout: Layout) -
     """Return how many vectors of a sample the vector index does not find by themselves."""
     if layout.vectors is None:
         return []
-    await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
-    await connection.execute("SET LOCAL hnsw.ef_search = 200; SET LOCAL hnsw.iterative_scan = strict_order")
+    await connection.execute(SQL("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"))
+    await connection.execute(SQL("SET LOCAL hnsw.ef_search = 200; SET LOCAL hnsw.iterative_scan = strict_order"))
     sample = await connection.fetch(layout.sql("integrity", "vector_sample", table=layout.vectors), _SAMPLE)
     sql = layout.sql("integrity", "vector_found", table=layout.vectors)
     lost = [row["passage"] for row in sample if not await connection.fetchval(sql, row["passage"])]

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from kgmem.domain.errors import KgmemError
+from kgmem.store.db.sql import SQL, compose, deparsed
 from kgmem.store.db.statements import statement
 from kgmem.store.graph import unique_rules
 from kgmem.store.graph.layout import Layout, lock_labels, register_foreign_labels
@@ -71,7 +72,7 @@ class Repair:
 
     async def _indexes(self) -> None:
         for name in self.found.btrees:
-            await self._step(f"REINDEX {name}", partial(_execute, f"REINDEX INDEX {name}"))
+            await self._step(f"REINDEX {name}", partial(_execute, compose("REINDEX INDEX {}", deparsed(name))))
         if self.found.has("vector-index"):
             sql = self.layout.sql("index", "reindex", which=f"{self.layout.vectors}_hnsw")
             await self._step("vector-index", partial(_execute, sql))
@@ -87,7 +88,7 @@ class Repair:
         """Do one step in a transaction of its own."""
 
         async def patient(connection: asyncpg.Connection) -> None:
-            await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'")
+            await connection.execute(SQL("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'"))
             await work(connection)
 
         await self._whole(name, lambda: self.index.database.transact(patient))
@@ -171,5 +172,5 @@ class Repair:
         await self.index.catalog.index_properties(connection, self.layout, labels, lenient=True)
 
 
-async def _execute(sql: str, connection: asyncpg.Connection) -> None:
+async def _execute(sql: SQL, connection: asyncpg.Connection) -> None:
     await connection.execute(sql)

@@ -5,6 +5,7 @@ from typing import Any
 
 from kgmem.domain.graph.entity import ENTITY, Entity
 from kgmem.domain.space.place import parse_place
+from kgmem.store.db.sql import NOTHING, fill
 from kgmem.store.graph.layout import Layout, source_ids
 from kgmem.store.graph.records import plain_fields, stored_name
 from kgmem.store.load.copy_load import Load, merge_rows, staged, stated_properties
@@ -21,25 +22,25 @@ async def load_entities(load: Load, count: int) -> None:
     paths, numbers = list(load.scopes), list(load.scopes.values())
     created = 0
     if not load.careful:
-        mixed = load.sql("of_one_label") if len(labels) > 1 else ""
-        created = await load.execute(load.sql("insert_items") % {"mixed": mixed}, labels, bases, paths, numbers)
+        mixed = load.sql("of_one_label") if len(labels) > 1 else NOTHING
+        created = await load.execute(fill(load.sql("insert_items"), {"mixed": mixed}), labels, bases, paths, numbers)
     load.result.created += created
     fresh = created == count  # Then no statement has to ask again what is new.
     if created:
         for label, base in load.labels():
-            only_new = "" if fresh else load.sql("only_new_items")
-            sql = load.sql("insert_vertices", label=label.age_name) % {"new": only_new}
+            only_new = NOTHING if fresh else load.sql("only_new_items")
+            sql = fill(load.sql("insert_vertices", label=label.age_name), {"new": only_new})
             await load.execute(sql, label.name, base)
-        only_new = "" if fresh else load.sql("only_new_passages")
-        await load.execute(load.sql("tell_entities") % {"new": only_new}, labels, bases, load.import_id)
+        only_new = NOTHING if fresh else load.sql("only_new_passages")
+        await load.execute(fill(load.sql("tell_entities"), {"new": only_new}), labels, bases, load.import_id)
     changed = [] if fresh else await _changed(load, (labels, bases, paths, numbers))
     passages: list[Passages] = []
     if changed:
         await merge_rows(load, changed, lambda rows: _merge(load, rows, passages), entity_at)
     if created:
-        only_new = "" if fresh else load.sql("only_new_passages")
-        vectors = load.sql("insert_vectors", table=load.layout.vectors) if load.layout.vectors else ""
-        sql = load.sql("insert_passages") % {"new": only_new, "vectors": vectors}
+        only_new = NOTHING if fresh else load.sql("only_new_passages")
+        vectors = load.sql("insert_vectors", table=load.layout.vectors) if load.layout.vectors else NOTHING
+        sql = fill(load.sql("insert_passages"), {"new": only_new, "vectors": vectors})
         await load.execute(sql, labels, bases, load.layout.id)
     await _record_claims(load, (paths, numbers), [row["at"] for row in changed])
     for wanted in passages:

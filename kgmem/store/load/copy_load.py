@@ -16,6 +16,7 @@ from kgmem.domain.graph.batch import BatchKind, BatchResult, Rejection
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.store.db.savepoints import in_groups
+from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.layout import LABEL_SHIFT, Label, Layout
 from kgmem.store.graph.records import loads, others_of
@@ -56,7 +57,7 @@ class Load:
         """Give by label or kind the id that its row number 0 has."""
         return self.numbers.bases
 
-    def sql(self, name: str, **names: str) -> str:
+    def sql(self, name: str, **names: str) -> SQL:
         """Give one of the loader's statements."""
         return self.layout.sql("bulk", name, **names)
 
@@ -64,7 +65,7 @@ class Load:
         """Give the labels of the rows, each with the id that its row number 0 gets."""
         return [(self.layout.labels[self.kind, name], base) for name, base in self.bases.items()]
 
-    async def execute(self, sql: str, *arguments: Any) -> int:
+    async def execute(self, sql: SQL, *arguments: Any) -> int:
         """Run a statement; gives how many rows it touched."""
         tag: str = await self.connection.execute(sql, *arguments)
         return int(tag.rpartition(" ")[2])
@@ -99,7 +100,7 @@ async def renumber(load: Load, kind: BatchKind) -> None:
         await load.connection.execute(load.sql("renumber", table=_TABLES[kind], column=label), name, numbers)
 
 
-async def fill(connection: asyncpg.Connection, kind: BatchKind, staged: Staged) -> None:
+async def copy_staged(connection: asyncpg.Connection, kind: BatchKind, staged: Staged) -> None:
     """Put staged rows into the connection's temporary table for their kind."""
     table = _TABLES[kind]
     if staged.rows:

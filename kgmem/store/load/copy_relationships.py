@@ -6,6 +6,7 @@ from typing import Any
 from kgmem.domain.graph.relationship import Relationship, missing_end
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.schema.refusal import end_refused
+from kgmem.store.db.sql import NOTHING, SQL, fill
 from kgmem.store.graph.layout import LABEL_SHIFT, know_labels, source_ids
 from kgmem.store.graph.records import plain_fields
 from kgmem.store.load.copy_load import Load, merge_rows, staged, stated_properties
@@ -39,17 +40,17 @@ async def load_relationships(load: Load, count: int, *, last: bool) -> None:
     load.result.created += created
     fresh = created == found
     if created:
-        only_new = "" if fresh else load.sql("only_new_edges")
+        only_new = NOTHING if fresh else load.sql("only_new_edges")
         for label, _ in load.labels():
-            sql = load.sql("insert_label_edges", label=label.age_name) % {"new": only_new}
+            sql = fill(load.sql("insert_label_edges", label=label.age_name), {"new": only_new})
             await load.execute(sql, label.id)
-        await load.execute(load.sql("tell_edges") % {"new": only_new}, load.import_id)
+        await load.execute(fill(load.sql("tell_edges"), {"new": only_new}), load.import_id)
     passages: list[Passages] = []
     changed = [] if fresh else await _changed(load)
     if changed:
         await merge_rows(load, changed, lambda rows: _merge(load, rows, passages), relationship_at)
     if created and (load.worded or load.layout.graph.facts == "all"):
-        await _make_facts(load, "" if fresh else load.sql("only_new_edges"), passages)
+        await _make_facts(load, NOTHING if fresh else load.sql("only_new_edges"), passages)
     if said:
         await _record_claims(load, fresh=fresh, recorded=[row["at"] for row in changed])
     for wanted in passages:
@@ -85,16 +86,16 @@ def _count_updates(load: Load, count: int) -> None:
     load.result.updated += count
 
 
-async def _make_facts(load: Load, only_new: str, passages: list[Passages]) -> None:
+async def _make_facts(load: Load, only_new: SQL, passages: list[Passages]) -> None:
     """Make the new relationships facts where they are any: those with a short text as a whole, others one by one."""
     setting = load.layout.graph.facts
     if setting == "none":
         return
-    rest = await load.connection.fetch(load.sql("facts_apart") % {"new": only_new}, setting == "all")
+    rest = await load.connection.fetch(fill(load.sql("facts_apart"), {"new": only_new}), setting == "all")
     wanted = Passages(load.layout)
     edges = await read_edges(load.connection, load.layout, [row["id"] for row in rest])
     await fact_index.put(load.connection, wanted, edges, new=False)  # Merged into already, some of them.
-    await load.execute(load.sql("insert_facts") % {"new": only_new}, load.layout.id)
+    await load.execute(fill(load.sql("insert_facts"), {"new": only_new}), load.layout.id)
     passages.append(wanted)
 
 
@@ -105,9 +106,9 @@ async def _find_ends(load: Load, count: int) -> int:
     if set(load.scopes) <= {""}:
         if await load.connection.fetchval(load.sql("large_beside"), count):
             return await load.execute(load.sql("look_up_ends"), *arguments)
-        await load.connection.execute("SET LOCAL enable_nestloop = off")
+        await load.connection.execute(SQL("SET LOCAL enable_nestloop = off"))
         found = await load.execute(load.sql("find_ends"), *arguments)
-        await load.connection.execute("SET LOCAL enable_nestloop = on")
+        await load.connection.execute(SQL("SET LOCAL enable_nestloop = on"))
         return found
     seen = [_SEPARATOR.join(visible_from(path)) for path in load.scopes]
     scopes = (list(load.scopes), list(load.scopes.values()), seen)

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from kgmem.store.db.errors import RETRYABLE
+from kgmem.store.db.sql import SQL, compose, deparsed, join, replace_first
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import EDGE, Layout
@@ -85,7 +86,7 @@ class Aside:
         """Lend a connection that may take its time, to one process at a time."""
         async with self.database.connection() as connection:
             try:
-                await connection.execute("SET statement_timeout = 0")
+                await connection.execute(SQL("SET statement_timeout = 0"))
                 # Looked for again and again: who waits for it inside of a statement would hold the building up.
                 while not await connection.fetchval(statement("aside", "take_turn"), layout.id):  # noqa: ASYNC110 - of others
                     await asyncio.sleep(_PAUSE)
@@ -93,7 +94,7 @@ class Aside:
             finally:
                 if not connection.is_closed():  # Else both are gone already.
                     await connection.execute(statement("aside", "give_turn"))
-                    await connection.execute("RESET statement_timeout")
+                    await connection.execute(SQL("RESET statement_timeout"))
 
     async def left(self) -> Sequence[str]:
         """Give the graphs of which an import that died has left something aside."""
@@ -109,10 +110,12 @@ async def _set_aside(connection: asyncpg.Connection, layout: Layout, found: Sequ
     """
     columns = [row["name"] for row in found], [row["definition"] for row in found]
     await connection.execute(statement("aside", "note"), layout.id, *columns)
-    tables = ", ".join(dict.fromkeys(row["on"] for row in found))
-    indexes = ", ".join(row["qualified"] for row in found)
+    tables = join(", ", dict.fromkeys(deparsed(row["on"]) for row in found))
+    indexes = join(", ", (deparsed(row["qualified"]) for row in found))
     # Whoever reads holds this up, and all who come later wait behind it; so it waits a moment only.
-    await connection.execute(f"SET LOCAL lock_timeout = '300ms'; LOCK TABLE {tables}; DROP INDEX IF EXISTS {indexes}")
+    await connection.execute(
+        compose("SET LOCAL lock_timeout = '300ms'; LOCK TABLE {}; DROP INDEX IF EXISTS {}", tables, indexes)
+    )
 
 
 async def _build(connection: asyncpg.Connection, layout: Layout, name: str, definition: str) -> None:
@@ -122,7 +125,7 @@ async def _build(connection: asyncpg.Connection, layout: Layout, name: str, defi
         if there and there["indisvalid"]:
             break
         if there:  # Whoever was building it died, or met another who locks the table.
-            await connection.execute(f"DROP INDEX IF EXISTS {there['qualified']}")
+            await connection.execute(compose("DROP INDEX IF EXISTS {}", deparsed(there["qualified"])))
         try:
             await connection.execute(_beside(definition))
         except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
@@ -133,6 +136,6 @@ async def _build(connection: asyncpg.Connection, layout: Layout, name: str, defi
     await connection.execute(statement("aside", "forget"), layout.id, name)
 
 
-def _beside(definition: str) -> str:
+def _beside(definition: str) -> SQL:
     """Give the text of CREATE INDEX so that nobody has to wait for it."""
-    return definition.replace("CREATE INDEX ", "CREATE INDEX CONCURRENTLY ", 1)
+    return replace_first(deparsed(definition), SQL("CREATE INDEX "), SQL("CREATE INDEX CONCURRENTLY "))

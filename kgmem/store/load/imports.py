@@ -15,6 +15,7 @@ from kgmem.domain.errors import Conflict, NotFound
 from kgmem.domain.graph.batch import Batch, BatchResult, Rejection, Stated
 from kgmem.domain.graph.episode import Episode
 from kgmem.store.db.savepoints import REFUSALS
+from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import (
@@ -29,7 +30,7 @@ from kgmem.store.graph.layout import (
 )
 from kgmem.store.load.copy_entities import load_entities
 from kgmem.store.load.copy_episodes import load_beliefs, load_episodes, load_sources
-from kgmem.store.load.copy_load import Load, Numbers, fill, renumber, take_numbers
+from kgmem.store.load.copy_load import Load, Numbers, copy_staged, renumber, take_numbers
 from kgmem.store.load.copy_relationships import load_relationships
 from kgmem.store.load.deferred_indexes import Aside
 from kgmem.store.load.import_register import LAST, ImportRegister
@@ -75,7 +76,7 @@ class PostgresImports(ImportRegister):
                     return before
                 load = Load(connection, layout.apart(), kind, taken, scopes, id_, self._describe, staged.worded > 0)
                 await _prepare(load)
-                await fill(connection, batch.kind, staged)
+                await copy_staged(connection, batch.kind, staged)
                 await renumber(load, batch.kind)
                 load = await _loaded(load, staged.count, last=False)
                 load.result.rejections += staged.rejections
@@ -276,7 +277,7 @@ async def _enter(connection: asyncpg.Connection, layout: Layout, id_: int, numbe
     That is so when its commit was not heard of, and when another process works on the import too: the same batch is
     done by one after the other. Raises NotFound for an import that is gone, and Conflict for one taken back out.
     """
-    await connection.execute("SET LOCAL statement_timeout = '10min'")
+    await connection.execute(SQL("SET LOCAL statement_timeout = '10min'"))
     await connection.execute(statement("imports", "one_at_a_time"), id_, number, layout.id)
     row = await connection.fetchrow(statement("imports", "batch"), id_, number)
     if row is None or row["graph"] != layout.id:

@@ -15,6 +15,7 @@ from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP
 from kgmem.domain.imports import KeptItem, UndoResult
 from kgmem.store.claims.withdrawal import end_claims
 from kgmem.store.db.database import transact_on
+from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import VERTEX, Layout, ensure_labels
@@ -55,19 +56,19 @@ async def undo(
             return await _told(connection, layout, {**_without_acts(stays), **done})
         finally:
             if not connection.is_closed():  # Else both are gone already.
-                await connection.execute("DROP TABLE IF EXISTS kgmem_undo")
+                await connection.execute(SQL("DROP TABLE IF EXISTS kgmem_undo"))
                 await connection.execute(statement("undo", "give_turn"), import_id)
 
 
 async def _plan(connection: asyncpg.Connection, layout: Layout, import_id: int) -> None:
     async with connection.transaction():
-        await connection.execute("SET LOCAL statement_timeout = 0")
-        await connection.execute("DROP TABLE IF EXISTS kgmem_undo")
+        await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
+        await connection.execute(SQL("DROP TABLE IF EXISTS kgmem_undo"))
         await connection.execute(statement("undo", "plan_table"))
         await connection.execute(layout.sql("undo", "plan"), import_id)
         for name in ("plan_ids", "plan_index"):
             await connection.execute(statement("undo", name))
-        await connection.execute("ANALYZE kgmem_undo")
+        await connection.execute(SQL("ANALYZE kgmem_undo"))
         await connection.execute(layout.sql("undo", "plan_connected"))
 
 
@@ -80,7 +81,7 @@ async def _work(connection: asyncpg.Connection, layout: Layout, import_id: int, 
             after = rows[-1]["id"]
 
             async def work(connection: asyncpg.Connection, rows: list[Any] = rows, kind: int = kind) -> Outcome:
-                await connection.execute("SET LOCAL statement_timeout = '10min'")
+                await connection.execute(SQL("SET LOCAL statement_timeout = '10min'"))
                 batch = Batch(connection, layout.apart(), import_id, kind, rows)
                 outcome = await step(batch)  # noqa: B023 - called before the loop goes on
                 for reason, ids in outcome.kept.items():
@@ -105,7 +106,7 @@ async def _withdraw(connection: asyncpg.Connection, layout: Layout, import_id: i
         after = rows[-1]["id"]
 
         async def work(connection: asyncpg.Connection, rows: list[Any] = rows) -> None:
-            await connection.execute("SET LOCAL statement_timeout = '10min'")
+            await connection.execute(SQL("SET LOCAL statement_timeout = '10min'"))
             former = [row["former"] for row in rows if row["former"] is not None]
             await connection.execute(layout.sql("undo", "claim_again"), former)
             ended, _ = await end_claims(connection, layout.apart(), [row["id"] for row in rows], spared=spared)

@@ -10,6 +10,7 @@ import orjson
 
 from kgmem.domain.graph.entity import ENTITY, RELATIONSHIP
 from kgmem.store.db.savepoints import in_groups
+from kgmem.store.db.sql import SQL
 from kgmem.store.graph.labels import main_label, relabelled
 from kgmem.store.graph.layout import Layout, know_labels, label_id, source_ids
 from kgmem.store.graph.records import dumps
@@ -32,7 +33,7 @@ class Batch:
     kind: int
     rows: Sequence[Any]
 
-    def sql(self, name: str, **names: str) -> str:
+    def sql(self, name: str, **names: str) -> SQL:
         """Give one of the statements of taking back out."""
         return self.layout.sql("undo", name, **names)
 

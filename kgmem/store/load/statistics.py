@@ -3,6 +3,7 @@
 import asyncpg
 
 from kgmem.store.db.database import Database
+from kgmem.store.db.sql import SQL, compose, identifier
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.layout import VERTEX, Layout
 
@@ -17,12 +18,12 @@ class Statistics:
     def __init__(self, database: Database) -> None:
         """Take the database."""
         self.database = database
-        self._known: dict[tuple[int, str], int] = {}
-        self._since: dict[tuple[int, str], int] = {}
+        self._known: dict[tuple[int, SQL], int] = {}
+        self._since: dict[tuple[int, SQL], int] = {}
 
     async def grow(self, layout: Layout, kind: int, rows: int) -> None:
         """Note that so many rows were inserted, and analyze the table when it is time."""
-        table = f"{layout.index_name}.{'item' if kind == VERTEX else 'edge'}"
+        table = identifier(layout.index_name, "item" if kind == VERTEX else "edge")
         name = (layout.id, table)
         since = self._since[name] = self._since.get(name, 0) + rows
         if since < _LEAST:
@@ -51,6 +52,6 @@ class Statistics:
                     await _analyze(connection, name[1])
 
 
-async def _analyze(connection: asyncpg.Connection, table: str) -> None:
+async def _analyze(connection: asyncpg.Connection, table: SQL) -> None:
     # While an index of the table is built it would have to wait, until its statement takes too long.
-    await connection.execute(f"ANALYZE (SKIP_LOCKED) {table}")
+    await connection.execute(compose("ANALYZE (SKIP_LOCKED) {}", table))

@@ -139,9 +139,9 @@ async def _rows(
         places = {"state": state, "ids": parameters.add([*ids, *facts], "bigint[]")}
         sql = parameters.complete(compose("{}{}", seen, fill(layout.sql("recall", "states_then"), places)))
         for row in await connection.fetch(sql, *parameters.values):
-            for rows in (rows_then, facts_then):
-                if row["id"] in rows:
-                    rows[row["id"]]["state"] = row["state"]
+            for then in (rows_then, facts_then):
+                if row["id"] in then:
+                    then[row["id"]]["state"] = row["state"]
         return rows_then, facts_then
     await know_labels(connection, layout, (*ids, *links))
     vertices, edges, told = (_by_label(layout, group, parameters) for group in (ids, links, facts))

@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 
 from kgmem.domain.slices import broken_off, progress, slice_over
+from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.catalog import SETTINGS_KEPT, PostgresCatalog
 from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, Label, Layout, learn_labels
@@ -44,7 +45,7 @@ async def tell_made(catalog: PostgresCatalog, layout: Layout) -> None:
     """Take facts out of the index whose edge is gone, and note that the rest is as the graph's setting says."""
 
     async def work(connection: asyncpg.Connection) -> None:
-        await connection.execute("SET LOCAL statement_timeout = 0")
+        await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
         gone = [row["id"] for row in await connection.fetch(layout.sql("facts", "strays"))]
         await fact_index.drop(connection, layout, gone)
         if layout.graph.facts == "none":
@@ -61,7 +62,7 @@ async def _make_of_kind(catalog: PostgresCatalog, layout: Layout, label: Label, 
 
         async def work(connection: asyncpg.Connection, after: int = after) -> tuple[int | None, Layout]:
             own = layout.apart()
-            await connection.execute("SET LOCAL statement_timeout = '10min'")
+            await connection.execute(SQL("SET LOCAL statement_timeout = '10min'"))
             ids = [row["id"] for row in await connection.fetch(page, after, _BATCH, layout.graph.facts)]
             rows = await connection.fetch(own.sql("facts", "lock"), ids)
             wanted = Passages(own)

@@ -11,6 +11,7 @@ from kgmem.domain.errors import OutOfSpace
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.recall.question import Question
 from kgmem.store.db.database import Database
+from kgmem.store.db.sql import fill, parameter
 from kgmem.store.graph.layout import Layout
 from kgmem.store.search.retrievers import all_large
 
@@ -42,7 +43,10 @@ class Lexemes:
             self._looked.clear()
         self._looked[key] = now
         paths = list(visible_from(question.scope))
-        missing = layout.sql("lexemes", "missing") % {"seen": layout.sql("recall", "seen") % {"paths": "$1::text[]"}}
+        missing = fill(
+            layout.sql("lexemes", "missing"),
+            {"seen": fill(layout.sql("recall", "seen"), {"paths": parameter(1, "text[]")})},
+        )
         # On a full disk the texts are parsed, as on a replica.
         with contextlib.suppress(OutOfSpace):
             async with self._database.connection() as connection:

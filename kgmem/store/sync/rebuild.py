@@ -8,6 +8,7 @@ import asyncpg
 
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.domain.slices import broken_off, progress, slice_over
+from kgmem.store.db.sql import SQL
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import (
     LABEL_SHIFT,
@@ -117,7 +118,7 @@ class Rebuild:
 
         async def work(connection: asyncpg.Connection) -> None:
             own = self.layout.apart()
-            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
             await lock_labels(connection, own)
             await learn_labels(connection, own)
             await self.catalog.index_properties(connection, own, own.by_id.values(), lenient=True)
@@ -128,7 +129,7 @@ class Rebuild:
         """Build the index on texts anew."""
 
         async def work(connection: asyncpg.Connection) -> None:
-            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
             if self.catalog.words:
                 await build_anew(connection, self.layout)
             else:
@@ -141,7 +142,7 @@ class Rebuild:
         """Build the indexes on vectors anew, without those whose passage is gone."""
 
         async def work(connection: asyncpg.Connection) -> None:
-            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
             await connection.execute(self.layout.sql("absorb", "lost_waiting"))
             await connection.execute(self.layout.sql("lexemes", "forget_orphans"))
             for table in self.layout.vector_tables():

@@ -23,6 +23,7 @@ from kgmem.domain.slices import broken_off, slice_over
 from kgmem.store import search
 from kgmem.store.db.codecs import encode_halfvec
 from kgmem.store.db.database import Database
+from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.catalog import PostgresCatalog, make_vectors
 from kgmem.store.graph.layout import (
@@ -273,7 +274,7 @@ class PostgresIndex:
 
         async def work(connection: asyncpg.Connection) -> tuple[int, Layout]:
             own = layout.apart()
-            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
             await register_foreign_labels(connection, own)
             gone = [row["id"] for row in await connection.fetch(own.sql("absorb", "lost_labels"), list(own.by_id))]
             for label in own.by_id.values():
@@ -319,7 +320,7 @@ def _table(layout: Layout, space: str) -> str:
     raise Conflict("The graph is not in that embedding space any more.", mend="Embed anew in its present space.")
 
 
-def _orphans(layout: Layout, label: Label) -> tuple[str, *tuple[int, ...]]:
+def _orphans(layout: Layout, label: Label) -> tuple[SQL, *tuple[int, ...]]:
     if label.kind == EDGE:
         return layout.sql("absorb", "orphan_edges", label=label.age_name), label.id
     first = label.id << LABEL_SHIFT

@@ -12,6 +12,7 @@ import asyncpg
 
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.store.db.database import Database
+from kgmem.store.db.sql import SQL, fill
 from kgmem.store.graph.layout import EDGE, Layout, know_labels, label_id, learn_labels
 from kgmem.store.graph.records import encoded, loads, others_of, text_of
 from kgmem.store.write.rows import fraction_of
@@ -109,7 +110,7 @@ async def record(
 async def record_said(
     connection: asyncpg.Connection,
     layout: Layout,
-    said: str,
+    said: SQL,
     values: Sequence[Any],
     *,
     fresh: bool,
@@ -121,7 +122,7 @@ async def record_said(
     """
     kinds = weighed_kinds(layout)
     topics, claims = (
-        layout.sql("claims", name) % {"said": said}
+        fill(layout.sql("claims", name), {"said": said})
         for name in ("make_said_topics", "claim_new" if fresh else "claim_said")
     )
     await connection.execute(topics, kinds, partial, *values)
