@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, LiteralString
 
 from kgmem.query.execution.graph import MatchQuery
+from kgmem.store.db.sql import SQL, parameter
 
 Value = Callable[[MatchQuery], Any]
 
@@ -15,11 +16,11 @@ class Parameters:
 
     values: list[Value] = field(default_factory=list)
 
-    def add(self, value: Value, kind: str) -> str:
+    def add(self, value: Value, kind: LiteralString) -> SQL:
         """Give the place of a value: $3::text[]."""
         self.values.append(value)
-        return f"${len(self.values)}::{kind}"
+        return parameter(len(self.values), kind)
 
-    def add_names(self, names: list[str]) -> str:
+    def add_names(self, names: list[str]) -> SQL:
         """Give the place of names that are the same each time."""
         return self.add(lambda _sought: names, "text[]")

@@ -4,26 +4,33 @@ from collections.abc import Collection, Iterable
 
 from kgmem.query.tree.labels import AllLabels, AnyLabel, LabelName, Labels, NotLabel, OneLabel
 from kgmem.store.cypher.composed_sql import Parameters
+from kgmem.store.db.sql import NOTHING, SQL, compose, join, number
 from kgmem.store.graph.labels import NO_LABEL
 from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, VERTEX, Label, Layout
 
 
-def node_condition(layout: Layout, labels: Labels, item: str, parameters: Parameters) -> str:
+def node_condition(layout: Layout, labels: Labels, item: SQL, parameters: Parameters) -> SQL:
     """Give the condition that the item under an alias bears these labels: its table's, or further ones."""
     if isinstance(labels, LabelName):
-        further = f"{item}.labels @> {parameters.add_names([labels.name])}"
+        further = compose("{}.labels @> {}", item, parameters.add_names([labels.name]))
         held = layout.labels.get((VERTEX, labels.name))
-        own = "" if held is None else f"{_within(held.id, item)} AND {item}.labels[1] IS DISTINCT FROM ''"
-        return f"({own} OR {further})" if own else further
+        own = (
+            NOTHING
+            if held is None
+            else compose("{} AND {}.labels[1] IS DISTINCT FROM ''", _within(held.id, item), item)
+        )
+        return compose("({} OR {})", own, further) if own else further
     if isinstance(labels, AnyLabel):
         held = layout.labels.get((VERTEX, NO_LABEL))
-        own = "true" if held is None else f"(NOT {_within(held.id, item)} OR {item}.labels IS NOT NULL)"
-        return f"CASE WHEN {item}.labels[1] = '' THEN {item}.labels[2] <> '' ELSE {own} END"
+        own = (
+            SQL("true") if held is None else compose("(NOT {} OR {}.labels IS NOT NULL)", _within(held.id, item), item)
+        )
+        return compose("CASE WHEN {item}.labels[1] = '' THEN {item}.labels[2] <> '' ELSE {own} END", item=item, own=own)
     if isinstance(labels, NotLabel):
-        return f"(({node_condition(layout, labels.operand, item, parameters)}) IS NOT TRUE)"
+        return compose("(({}) IS NOT TRUE)", node_condition(layout, labels.operand, item, parameters))
     if isinstance(labels, AllLabels | OneLabel):
-        word = " AND " if isinstance(labels, AllLabels) else " OR "
-        return f"({word.join(node_condition(layout, each, item, parameters) for each in labels.operands)})"
+        conditions = [node_condition(layout, each, item, parameters) for each in labels.operands]
+        return compose("({})", join(" AND ", conditions) if isinstance(labels, AllLabels) else join(" OR ", conditions))
     raise TypeError(f"{type(labels).__name__} is no condition that SQL can hold")
 
 
@@ -40,11 +47,13 @@ def tables_of(layout: Layout, labels: Iterable[Labels], further: Collection[int]
     ]
 
 
-def lean_condition(layout: Layout, labels: Labels, id_: str) -> str:
+def lean_condition(layout: Layout, labels: Labels, id_: SQL) -> SQL:
     """Give the condition that a node's table is of one of these labels, where no node has further ones."""
     held = tables_of(layout, [labels], ())
-    numbers = ",".join(str(label.id) for label in held)
-    return f"({id_}) >> {LABEL_SHIFT} IN ({numbers})" if held else "false"
+    if not held:
+        return SQL("false")
+    numbers = join(",", (number(label.id) for label in held))
+    return compose("({}) >> {} IN ({numbers})", id_, number(LABEL_SHIFT), numbers=numbers)
 
 
 def _bears(labels: Labels, name: str) -> bool:
@@ -65,8 +74,9 @@ def kinds_of(layout: Layout, types: Labels | None) -> list[int] | None:
     return sorted(label.id for label in layout.by_id.values() if label.kind == EDGE and _allows(types, label.name))
 
 
-def _within(label: int, item: str) -> str:
-    return f"({item}.id >= {label << LABEL_SHIFT} AND {item}.id < {(label + 1) << LABEL_SHIFT})"
+def _within(label: int, item: SQL) -> SQL:
+    first, end = number(label << LABEL_SHIFT), number((label + 1) << LABEL_SHIFT)
+    return compose("({item}.id >= {first} AND {item}.id < {end})", item=item, first=first, end=end)
 
 
 def _allows(types: Labels, name: str) -> bool:

@@ -20,10 +20,12 @@ from kgmem.store.cypher.ordering import ordered
 from kgmem.store.cypher.properties import chosen, property_of
 from kgmem.store.cypher.read import BEGINS
 from kgmem.store.cypher.result_shapes import Shapes
-from kgmem.store.db.sql import identifier
+from kgmem.store.db.sql import NOTHING, SQL, compose, fill, identifier, join, number, stripped
 from kgmem.store.graph.layout import LABEL_SHIFT, Label, Layout
 
-_SELECT = "SELECT"
+_SELECT, _ONE = SQL("SELECT"), SQL("1")
+# Of conditions, as SQL writes them.
+_OPERATORS = {"=": SQL("="), "<": SQL("<"), "<=": SQL("<="), ">": SQL(">"), ">=": SQL(">=")}
 _EVERY_VERTEX = "_ag_label_vertex"  # AGE's table of all vertices, which those of the labels inherit from.
 _MOST_TABLES = 12  # How many tables a node is read out of of which nothing is asked but its labels.
 # How many values are compared one by one: a longer list Postgres hashes, where equal numbers of two forms differ.
@@ -47,13 +49,14 @@ class MatchStatement:
     lean: bool = False
     further: frozenset[int] = frozenset()
     parameters: Parameters = field(default_factory=Parameters)
-    tables: list[str] = field(default_factory=list)
-    lists: dict[str, str] = field(default_factory=dict)  # What the lists that rows have are unfolded to, by its alias.
-    laterals: list[str] = field(default_factory=list)
-    conditions: list[str] = field(default_factory=list)
-    ids: dict[str, str] = field(default_factory=dict)  # What gives the id of a node or link, by name.
-    rows: dict[str, str] = field(default_factory=dict)  # The aliases of tables that have properties, by name.
-    shared: dict[str, str] = field(default_factory=dict)  # Tables of the nodes that are looked up together, by alias.
+    tables: list[SQL] = field(default_factory=list)
+    lists: dict[SQL, SQL] = field(default_factory=dict)  # What the lists that rows have are unfolded to, by its alias.
+    laterals: list[SQL] = field(default_factory=list)
+    conditions: list[SQL] = field(default_factory=list)
+    ids: dict[str, SQL] = field(default_factory=dict)  # What gives the id of a node or link, by name.
+    rows: dict[str, SQL] = field(default_factory=dict)  # The aliases of tables that have properties, by name.
+    edges: dict[str, SQL] = field(default_factory=dict)  # The aliases of links that are one edge, by name.
+    shared: dict[SQL, SQL] = field(default_factory=dict)  # Tables of the nodes that are looked up together, by alias.
     has_input: bool = False
     answers: bool = True  # Whether all conditions are in the statement.
     shapes: Shapes = field(init=False)
@@ -63,53 +66,54 @@ class MatchStatement:
         """The pattern."""
         return self.sought.pattern
 
-    def text(self) -> str:
+    def text(self) -> SQL:
         """Give the SQL: the number of the row, how often, whether it is lean in vain, and what the parts are."""
         self._input()
         self._nodes_and_links()
         self._unique()
         self.shapes = Shapes(self)
-        columns = ["i.at" if self.has_input else "1", "count(*)" if self.sought.folded else "1"]
-        columns.append(self._part("any_further") if self.lean else "false")
+        columns = [SQL("i.at") if self.has_input else _ONE, SQL("count(*)") if self.sought.folded else _ONE]
+        columns.append(self._part("any_further") if self.lean else NEVER)
         columns += self.shapes.columns
-        parts = [_SELECT, ", ".join(columns)]
+        parts = [_SELECT, join(", ", columns)]
         tables = [*self.tables[: self.has_input], *self.lists.values(), *self.tables[self.has_input :], *self.laterals]
         if tables:
-            parts += ["FROM", ", ".join(tables)]
+            parts += [SQL("FROM"), join(", ", tables)]
         if self.conditions:
-            parts += ["WHERE", " AND ".join(self.conditions)]
+            parts += [SQL("WHERE"), join(" AND ", self.conditions)]
         if self.shared:
-            parts.insert(0, f"WITH {', '.join(self.shared.values())}")
+            parts.insert(0, compose("WITH {}", join(", ", self.shared.values())))
         keys = [*([1] if self.has_input else []), *range(4, len(columns) + 1)]
         if self.sought.folded and keys:
-            parts += ["GROUP BY", ", ".join(map(str, keys))]
+            parts += [SQL("GROUP BY"), join(", ", map(number, keys))]
         if self.sought.order is not None:
             value = self._ordering(self.sought.order)
             if value:
                 return ordered(self.layout, columns, parts[2:], value, (self.sought.order, self.sought.most))
             self.answers = False
-        return " ".join([*parts, "LIMIT", str(int(self.sought.most))])
+        return join(" ", [*parts, SQL("LIMIT"), number(self.sought.most)])
 
-    def _ordering(self, order: Order) -> str:
+    def _ordering(self, order: Order) -> SQL:
         """Give the SQL of the value that it is ordered by, as text; empty where it cannot be told."""
         node = next(each for each in self.pattern.nodes if each.name == order.name)
-        properties = self._properties(node) if self.lean else ""
-        return f"agtype_out({property_of(properties, order.property)})::text" if properties else ""
+        properties = self._properties(node) if self.lean else NOTHING
+        return compose("agtype_out({})::text", property_of(properties, order.property)) if properties else NOTHING
 
     def _input(self) -> None:
         """Give the rows as a table: ids in columns, lists as texts of arrays, values as agtype."""
         chains = {link.name for link in self.pattern.links if link.repeats}
-        places, names = [], []
+        places: list[SQL] = []
+        names: list[SQL] = []
         for n, name in enumerate(self.pattern.bound):
-            names.append(f"b{n}")
+            names.append(compose("b{}", number(n)))
             if name in chains:
                 places.append(self.parameters.add(partial(_chains_of, name), "text[]"))
-                self.ids[name] = f"i.b{n}::bigint[]"
+                self.ids[name] = compose("i.{}::bigint[]", names[-1])
             else:
                 places.append(self.parameters.add(partial(_ids_of, name), "bigint[]"))
-                self.ids[name] = f"i.b{n}"
+                self.ids[name] = compose("i.{}", names[-1])
         for n, condition in enumerate(self._by_row()):
-            names.append(f"v{n}")
+            names.append(compose("v{}", number(n)))
             if condition.property in IDS and not _is_unfolded(condition):
                 places.append(self.parameters.add(partial(_ids_of, str(condition.column)), "bigint[]"))
             elif _is_unfolded(condition):
@@ -120,7 +124,9 @@ class MatchStatement:
                 places.append(self.parameters.add(partial(_values_of, condition.column), "agtype[]"))
         if places:
             self.has_input = True
-            self.tables.append(f"unnest({', '.join(places)}) WITH ORDINALITY AS i ({', '.join(names)}, at)")
+            self.tables.append(
+                compose("unnest({}) WITH ORDINALITY AS i ({}, at)", join(", ", places), join(", ", names))
+            )
 
     def _asked(self, name: str) -> list[Condition]:
         """Give the conditions on a node's properties."""
@@ -130,39 +136,41 @@ class MatchStatement:
         """Give the conditions on which node it is."""
         return [each for each in self.sought.conditions if each.name == name and each.property in IDS]
 
-    def _is_identified(self, condition: Condition, id_: str) -> str:
+    def _is_identified(self, condition: Condition, id_: SQL) -> SQL:
         """Give the SQL of a condition on which node it is."""
         if condition.column is not None:
-            number = self._by_row().index(condition)
+            row = number(self._by_row().index(condition))
             if not _is_unfolded(condition):
-                return f"{id_} = i.v{number}"
-            self.lists[f"u{number}"] = f"unnest(i.v{number}::bigint[]) AS u{number} (v)"
-            return f"{id_} = u{number}.v"
+                return compose("{} = i.v{}", id_, row)
+            alias = compose("u{}", row)
+            self.lists[alias] = compose("unnest(i.v{}::bigint[]) AS {} (v)", row, alias)
+            return compose("{} = {}.v", id_, alias)
         place = self.sought.conditions.index(condition)
-        return f"{id_} = ANY ({self.parameters.add(partial(_wanted_ids, place), 'bigint[]')})"
+        return compose("{} = ANY ({})", id_, self.parameters.add(partial(_wanted_ids, place), "bigint[]"))
 
-    def meets(self, condition: Condition, properties: str) -> str:
+    def meets(self, condition: Condition, properties: SQL) -> SQL:
         """Give the SQL of a condition on a row's properties."""
         read = property_of(properties, condition.property)
         if condition.column is not None:
             return self._meets_rows(condition, read)
         place = self.sought.conditions.index(condition)
         if condition.operator == "IN":
-            return f"{read} = ANY ({self.parameters.add(partial(_list_of, place), 'agtype[]')})"
-        return f"{read} {condition.operator} {self.parameters.add(partial(_constant_of, place), 'agtype')}"
+            return compose("{} = ANY ({})", read, self.parameters.add(partial(_list_of, place), "agtype[]"))
+        constant = self.parameters.add(partial(_constant_of, place), "agtype")
+        return compose("{read} {} {constant}", _OPERATORS[condition.operator], read=read, constant=constant)
 
-    def _meets_rows(self, condition: Condition, read: str) -> str:
-        number = self._by_row().index(condition)
+    def _meets_rows(self, condition: Condition, read: SQL) -> SQL:
+        row = number(self._by_row().index(condition))
         if not _is_unfolded(condition):
-            return f"{read} {condition.operator} i.v{number}"
-        alias = f"u{number}"
-        self.lists[alias] = f"unnest(i.v{number}::agtype[]) AS {alias} (v)"
-        met = f"{read} = {alias}.v"
+            return compose("{} {} i.v{row}", read, _OPERATORS[condition.operator], row=row)
+        alias = compose("u{}", row)
+        self.lists[alias] = compose("unnest(i.v{}::agtype[]) AS {} (v)", row, alias)
+        met = compose("{} = {}.v", read, alias)
         if not condition.numbers:
             return met
-        forms = [self._part("number_form") % {"value": value} for value in (read, f"{alias}.v")]
+        forms = [fill(self._part("number_form"), {"value": value}) for value in (read, compose("{}.v", alias))]
         # IS TRUE keeps Postgres from joining by the form, which is the same for nearly all.
-        return f"{met} AND ({' = '.join(forms)}) IS TRUE"
+        return compose("{} AND ({}) IS TRUE", met, join(" = ", forms))
 
     def _by_row(self) -> list[Condition]:
         """Give the conditions that compare with what differs by row."""
@@ -170,35 +178,35 @@ class MatchStatement:
 
     def _nodes_and_links(self) -> None:
         self._anchors()
-        for number, link in enumerate(self.pattern.links):
+        for place, link in enumerate(self.pattern.links):
             if not link.repeats:
-                self._edge(number, link)
+                self._edge(place, link)
         # A chain begins at a node that is found without it, wherever there is one.
-        waiting = [(number, link) for number, link in enumerate(self.pattern.links) if link.repeats]
+        waiting = [(place, link) for place, link in enumerate(self.pattern.links) if link.repeats]
         while waiting:
             known = [pair for pair in waiting if {pair[1].left, pair[1].right} & self.ids.keys()]
             chosen = (known or waiting)[0]
             waiting.remove(chosen)
             self._chain(*chosen)
-        for number, node in enumerate(self.pattern.nodes):
-            self._node(number, node)
+        for place, node in enumerate(self.pattern.nodes):
+            self._node(place, node)
 
-    def _table(self, name: str) -> str:
-        return f"{identifier(self.layout.index_name)}.{name}"
+    def _table(self, name: str) -> SQL:
+        return identifier(self.layout.index_name, name)
 
     def _anchors(self) -> None:
         """Begin, in each part of the pattern that nothing bound leads to, at a node of which a property is asked."""
-        for number, node in enumerate(self.pattern.nodes):
+        for place, node in enumerate(self.pattern.nodes):
             if self._identified(node.name):
-                self._item(f"d{number}", node.name)
+                self._item(compose("d{}", number(place)), node.name)
         reached = {node.name for node in self.pattern.nodes if node.name in self.ids}
         reached = self._spread(reached)
         numbered = list(enumerate(self.pattern.nodes))
         # What differs by row leads to few nodes for each, where a constant may lead to the same many for all.
-        for number, node in sorted(numbered, key=lambda each: not self._differs(each[1].name)):
+        for place, node in sorted(numbered, key=lambda each: not self._differs(each[1].name)):
             if node.name in reached or not any(each.operator in BEGINS for each in self._asked(node.name)):
                 continue
-            if self._rows_of(number, node):
+            if self._rows_of(place, node):
                 reached = self._spread(reached | {node.name})
 
     def _differs(self, name: str) -> bool:
@@ -214,43 +222,44 @@ class MatchStatement:
                     names |= {link.left, link.right}
         return names
 
-    def _rows_of(self, number: int, node: NodePart) -> bool:
+    def _rows_of(self, place: int, node: NodePart) -> bool:
         """Let a node be a row of its label's table, or of all tables; gives whether that can be told of it."""
         tables = [label.age_name for label in self._tables_of(node)] if node.labels else [_EVERY_VERTEX]
         if not tables:
             return False
-        alias = f"n{number}"
+        alias = compose("n{}", number(place))
         asked = self._asked(node.name)
         inside = [each for each in asked if each.column is None]
         outside = [each for each in asked if each.column is not None]
         together = self._together(node, tables)
         if together:
-            rows = " AND ".join(
-                [self._part("shared_rows") % {"rows": together}, *self._all_met(inside, "t.properties")]
+            rows = join(
+                " AND ",
+                [fill(self._part("shared_rows"), {"rows": together}), *self._all_met(inside, SQL("t.properties"))],
             )
         else:
-            rows = self._rows_where(tables, self._all_met(inside, "t.properties"))
+            rows = self._rows_where(tables, self._all_met(inside, SQL("t.properties")))
         if not together and not outside and any(each.operator == "=" for each in inside):
             # Read once: where Postgres expects too few rows elsewhere, it would read these tables for each of those.
-            rows = self._part("read_once") % {"rows": rows}
-        self.tables.append(f"({rows}) {alias}")
-        self.conditions += self._all_met(outside, f"{alias}.properties")
-        self.ids[node.name] = f"{alias}.id"
+            rows = fill(self._part("read_once"), {"rows": rows})
+        self.tables.append(compose("({}) {}", rows, alias))
+        self.conditions += self._all_met(outside, compose("{}.properties", alias))
+        self.ids[node.name] = compose("{}.id", alias)
         self.rows[node.name] = alias
         return True
 
-    def _rows_where(self, tables: Sequence[str], conditions: Sequence[str]) -> str:
+    def _rows_where(self, tables: Sequence[str], conditions: Sequence[SQL]) -> SQL:
         """Give the SQL of the rows of tables that meet conditions."""
-        parts = (" AND ".join([self._part("label_rows", label=table), *conditions]) for table in tables)
-        return " UNION ALL ".join(parts)
+        parts = (join(" AND ", [self._part("label_rows", label=table), *conditions]) for table in tables)
+        return join(" UNION ALL ", parts)
 
-    def _together(self, node: NodePart, tables: Sequence[str]) -> str:
+    def _together(self, node: NodePart, tables: Sequence[str]) -> SQL:
         """Give the alias of the rows of all nodes that are looked up in the same tables by the same property.
 
         They are read once for all of these nodes. Empty where the node is the only one.
         """
         if self.sought.order is not None:
-            return ""
+            return NOTHING
         for asked in self._asked(node.name):
             alike = [
                 each
@@ -260,52 +269,52 @@ class MatchStatement:
             ]
             if asked not in alike or len({each.name for each in alike}) == 1 or len(alike) > _MOST_TOGETHER:
                 continue
-            alias = f"s{self.sought.conditions.index(alike[0])}"
+            alias = compose("s{}", number(self.sought.conditions.index(alike[0])))
             if alias not in self.shared:
                 wanted = (partial(_constant_of, self.sought.conditions.index(each)) for each in alike)
-                values = ", ".join(self.parameters.add(each, "agtype") for each in wanted)
-                met = f"{property_of('t.properties', asked.property)} = ANY (ARRAY[{values}])"
-                self.shared[alias] = f"{alias} AS MATERIALIZED ({self._rows_where(tables, [met])})"
+                values = join(", ", (self.parameters.add(each, "agtype") for each in wanted))
+                met = compose("{} = ANY (ARRAY[{}])", property_of(SQL("t.properties"), asked.property), values)
+                self.shared[alias] = compose("{} AS MATERIALIZED ({})", alias, self._rows_where(tables, [met]))
             return alias
-        return ""
+        return NOTHING
 
     def _tables_of(self, node: NodePart) -> list[Label]:
         """Give the labels in whose tables a node may be."""
         return tables_of(self.layout, node.labels, () if self.lean else self.further)
 
-    def _properties(self, node: NodePart) -> str:
+    def _properties(self, node: NodePart) -> SQL:
         """Give the SQL of all properties of a node that has an id; empty where it can be in no table."""
         if node.name in self.rows:
-            return f"{self.rows[node.name]}.properties"
+            return compose("{}.properties", self.rows[node.name])
         return chosen(self.layout, self._tables_of(node), self.ids[node.name])
 
-    def _part(self, name: str, **names: str) -> str:
-        return self.layout.sql(_FILE, name, **names).strip()
+    def _part(self, name: str, **names: str) -> SQL:
+        return stripped(self.layout.sql(_FILE, name, **names))
 
-    def _all_met(self, conditions: Sequence[Condition], properties: str) -> list[str]:
+    def _all_met(self, conditions: Sequence[Condition], properties: SQL) -> list[SQL]:
         return [self.meets(each, properties) for each in conditions]
 
-    def _node(self, number: int, node: NodePart) -> None:
+    def _node(self, place: int, node: NodePart) -> None:
         """Join the item of a node where something is asked of it, or nothing else gives it."""
         known = self.ids.get(node.name)
         few = bool(node.labels) and len(self._tables_of(node)) <= _MOST_TABLES
-        if known is None and self.lean and few and self._rows_of(number, node):
+        if known is None and self.lean and few and self._rows_of(place, node):
             known = self.ids[node.name]
         asked = [] if node.name in self.rows and self.lean else list(node.labels)
         if known is not None and self.scopes is None and (self.lean or not asked):
             if node.bound:
-                self.conditions.append(f"{known} IS NOT NULL")
+                self.conditions.append(compose("{} IS NOT NULL", known))
             self.conditions += (lean_condition(self.layout, each, known) for each in asked)
         elif node.name in self.rows and self.scopes is None:
-            self.conditions.append(self._bears(f"m{number}", node))
+            self.conditions.append(self._bears(compose("m{}", number(place)), node))
         else:
-            alias = f"m{number}"
-            self.tables.append(f"{self._table('item')} {alias}")
-            self.conditions.append(f"{alias}.kind < 3")
+            alias = compose("m{}", number(place))
+            self.tables.append(compose("{} {}", self._table("item"), alias))
+            self.conditions.append(compose("{}.kind < 3", alias))
             if known is None:
-                self.ids[node.name] = f"{alias}.id"
+                self.ids[node.name] = compose("{}.id", alias)
             else:
-                self.conditions.append(f"{alias}.id = {known}")
+                self.conditions.append(compose("{}.id = {}", alias, known))
             self.conditions += (node_condition(self.layout, each, alias, self.parameters) for each in node.labels)
             if self.scopes is not None:
                 self.conditions.append(visible(alias, self.scopes))
@@ -313,75 +322,90 @@ class MatchStatement:
             properties = self._properties(node)
             self.conditions += self._all_met(self._asked(node.name), properties) if properties else [NEVER]
 
-    def _bears(self, alias: str, node: NodePart) -> str:
+    def _bears(self, alias: SQL, node: NodePart) -> SQL:
         """Give the condition that a row bears its labels: by its table, where no node of that has further ones.
 
         No join, of which Postgres would expect few rows or none while a table is new.
         """
         id_ = self.ids[node.name]
-        labels = " AND ".join(node_condition(self.layout, each, alias, self.parameters) for each in node.labels)
+        labels = join(" AND ", (node_condition(self.layout, each, alias, self.parameters) for each in node.labels))
         own = tables_of(self.layout, node.labels, ())
-        sure = [str(label.id) for label in own if label.id not in self.further]
-        stored = f"EXISTS (SELECT FROM {self._table('item')} {alias} WHERE {alias}.id = {id_} AND {labels})"
-        return f"({id_} >> {LABEL_SHIFT} IN ({','.join(sure)}) OR {stored})" if sure else stored
+        sure = [number(label.id) for label in own if label.id not in self.further]
+        row = compose("{} {}", self._table("item"), alias)
+        stored = compose(
+            "EXISTS (SELECT FROM {row} WHERE {alias}.id = {id} AND {labels})",
+            row=row,
+            alias=alias,
+            id=id_,
+            labels=labels,
+        )
+        if not sure:
+            return stored
+        return compose(
+            "({} >> {} IN ({sure}) OR {stored})", id_, number(LABEL_SHIFT), sure=join(",", sure), stored=stored
+        )
 
-    def _join(self, node: str, expression: str) -> None:
+    def _join(self, node: str, expression: SQL) -> None:
         """Let a node be what an expression gives."""
         if node in self.ids:
-            self.conditions.append(f"{expression} = {self.ids[node]}")
+            self.conditions.append(compose("{} = {}", expression, self.ids[node]))
         else:
             self.ids[node] = expression
 
-    def _edge(self, number: int, link: LinkPart) -> None:
-        alias = f"e{number}"
+    def _edge(self, place: int, link: LinkPart) -> None:
+        alias = compose("e{}", number(place))
+        self.edges.setdefault(link.name, alias)
         if link.direction == "both":
-            self.tables.append(f"({self._part('both_ways')}) {alias}")
+            self.tables.append(compose("({}) {}", self._part("both_ways"), alias))
             # Not in the halves: Postgres looks into each by its index only where neither has a WHERE.
-            self.conditions.append(self._part("both_ways_once") % {"edge": alias})
-            left, right = f"{alias}.here", f"{alias}.there"
+            self.conditions.append(fill(self._part("both_ways_once"), {"edge": alias}))
+            left, right = compose("{}.here", alias), compose("{}.there", alias)
         else:
-            self.tables.append(f"{self._table('edge')} {alias}")
-            left, right = f"{alias}.source", f"{alias}.target"
+            self.tables.append(compose("{} {}", self._table("edge"), alias))
+            left, right = compose("{}.source", alias), compose("{}.target", alias)
             if link.direction == "in":
                 left, right = right, left
-        self._join(link.name, f"{alias}.id")
+        self._join(link.name, compose("{}.id", alias))
         self._join(link.left, left)
         self._join(link.right, right)
         self.conditions += asked_of_edge(self.layout, alias, link, self.scopes)
 
-    def _chain(self, number: int, link: LinkPart) -> None:
-        alias = f"e{number}"
+    def _chain(self, place: int, link: LinkPart) -> None:
+        alias = compose("e{}", number(place))
         backwards = link.left not in self.ids and link.right in self.ids
         first, last = (link.right, link.left) if backwards else (link.left, link.right)
         if first not in self.ids:
-            self._begin(first, number)
+            self._begin(first, place)
         walk = self._walk(link, self.ids[first], backwards=backwards)
-        self.laterals.append(f"LATERAL ({walk}) {alias}")
-        self._join(link.name, f"{alias}.path")
-        self._join(last, f"{alias}.here")
+        self.laterals.append(compose("LATERAL ({}) {}", walk, alias))
+        self._join(link.name, compose("{}.path", alias))
+        self._join(last, compose("{}.here", alias))
 
-    def _begin(self, node: str, number: int) -> None:
-        self._item(f"s{number}", node)
+    def _begin(self, node: str, place: int) -> None:
+        self._item(compose("s{}", number(place)), node)
 
-    def _item(self, alias: str, node: str) -> None:
+    def _item(self, alias: SQL, node: str) -> None:
         """Let a node be a row of the items."""
-        self.tables.append(f"{self._table('item')} {alias}")
-        self.conditions.append(f"{alias}.kind < 3")
-        self.ids[node] = f"{alias}.id"
-        self.conditions += (self._is_identified(each, f"{alias}.id") for each in self._identified(node))
+        self.tables.append(compose("{} {}", self._table("item"), alias))
+        self.conditions.append(compose("{}.kind < 3", alias))
+        self.ids[node] = compose("{}.id", alias)
+        self.conditions += (self._is_identified(each, compose("{}.id", alias)) for each in self._identified(node))
 
-    def _walk(self, link: LinkPart, start: str, *, backwards: bool) -> str:
+    def _walk(self, link: LinkPart, start: SQL, *, backwards: bool) -> SQL:
         """Give the query of all chains from a node, each with the ids of its edges from left to right."""
-        return self.layout.sql(_FILE, "chain") % {
-            "start": start,
-            "grown": "e.id || w.path" if backwards else "w.path || e.id",
-            "edges": self._next_edges(link, backwards=backwards),
-            "goes_on": "true" if link.most is None else f"w.depth < {int(link.most)}",
-            "least": int(link.least),
-        }
+        return fill(
+            self.layout.sql(_FILE, "chain"),
+            {
+                "start": start,
+                "grown": SQL("e.id || w.path") if backwards else SQL("w.path || e.id"),
+                "edges": self._next_edges(link, backwards=backwards),
+                "goes_on": SQL("true") if link.most is None else compose("w.depth < {}", number(link.most)),
+                "least": number(link.least),
+            },
+        )
 
-    def _next_edges(self, link: LinkPart, *, backwards: bool) -> str:
-        asked = asked_of_edge(self.layout, "x", link, self.scopes)
+    def _next_edges(self, link: LinkPart, *, backwards: bool) -> SQL:
+        asked = asked_of_edge(self.layout, SQL("x"), link, self.scopes)
         return one_way(self.layout, link, "next", asked, backwards=backwards)
 
     def _unique(self) -> None:
@@ -391,12 +415,12 @@ class MatchStatement:
                 continue
             a, b = self.ids[one.name], self.ids[other.name]
             if one.repeats and other.repeats:
-                self.conditions.append(f"NOT {a} && {b}")
+                self.conditions.append(compose("NOT {} && {}", a, b))
             elif one.repeats or other.repeats:
                 chain, single = (a, b) if one.repeats else (b, a)
-                self.conditions.append(f"NOT {single} = ANY ({chain})")
+                self.conditions.append(compose("NOT {} = ANY ({})", single, chain))
             else:
-                self.conditions.append(f"{a} <> {b}")
+                self.conditions.append(compose("{} <> {}", a, b))
 
     def _differ(self, one: LinkPart, other: LinkPart) -> bool:
         kinds, others = kinds_of(self.layout, one.types), kinds_of(self.layout, other.types)

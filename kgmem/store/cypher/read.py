@@ -12,6 +12,7 @@ from kgmem.query.tree.labels import AnyLabel, LabelName, Labels, NotLabel
 from kgmem.query.tree.walking import children
 from kgmem.query.values import Node, Relationship
 from kgmem.store.cypher.stored import node_of, relationship_of
+from kgmem.store.db.sql import SQL, compose, join, parameter
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, know_labels, label_id, learn_labels
 
 _IN_THREAD = 1000  # Rows that take longer to read than a thread takes to be handed them.
@@ -40,16 +41,16 @@ class Reader:
     ) -> tuple[dict[int, Node], dict[int, Relationship], dict[int, str]]:
         """Give nodes and relationships by id, and the texts of their rows, all by one statement."""
         groups = [
-            *await self._groups("SELECT id, start_id, end_id, properties", relationships, EDGE),
-            *await self._groups("SELECT id, NULL::graphid, NULL::graphid, properties", nodes, VERTEX),
+            *await self._groups(SQL("SELECT id, start_id, end_id, properties"), relationships, EDGE),
+            *await self._groups(SQL("SELECT id, NULL::graphid, NULL::graphid, properties"), nodes, VERTEX),
         ]
         if not groups:
             return {}, {}, {}
         parts = (
-            f"{columns} FROM {table} WHERE id = ANY (${n}::graphid[])"
+            compose("{} FROM {} WHERE id = ANY ({})", columns, table, parameter(n, "graphid[]"))
             for n, (columns, table, _) in enumerate(groups, start=1)
         )
-        rows = await self.connection.fetch(" UNION ALL ".join(parts), *(group for _, _, group in groups))
+        rows = await self.connection.fetch(join(" UNION ALL ", parts), *(group for _, _, group in groups))
 
         def read() -> tuple[dict[int, Node], dict[int, Relationship], dict[int, str]]:
             by_id, found, held = self.layout.by_id, {}, {}
@@ -63,7 +64,7 @@ class Reader:
 
         return await asyncio.to_thread(read) if len(rows) > _IN_THREAD else read()
 
-    async def _groups(self, columns: str, ids: Collection[int], kind: int) -> list[tuple[str, str, list[int]]]:
+    async def _groups(self, columns: SQL, ids: Collection[int], kind: int) -> list[tuple[SQL, SQL, list[int]]]:
         """Give what is read out of each label's table: columns, the table and ids."""
         groups: dict[int, list[int]] = defaultdict(list)
         for id_ in ids:

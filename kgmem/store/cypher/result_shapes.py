@@ -10,6 +10,7 @@ from kgmem.query.values import Node
 from kgmem.query.values.agtype import from_agtype
 from kgmem.store.cypher.properties import link_properties, node_properties, property_of
 from kgmem.store.cypher.stored import node_of, relationship_of
+from kgmem.store.db.sql import NOTHING, SQL, compose
 from kgmem.store.graph.layout import Layout, label_id
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Shapes:
 
     def __init__(self, statement: "MatchStatement") -> None:
         """Take a statement whose tables and conditions are complete."""
-        self.columns: list[str] = []
+        self.columns: list[SQL] = []
         self.readers: list[Reader] = []
         self._statement = statement
         self._layout = statement.layout
@@ -57,24 +58,24 @@ class Shapes:
             return self._link(part, id_)
         return self._node(part, id_)
 
-    def _add(self, column: str) -> int:
+    def _add(self, column: SQL) -> int:
         self.columns.append(column)
         return _FIRST + len(self.columns) - 1
 
-    def _plain(self, id_: str) -> Reader:
+    def _plain(self, id_: SQL) -> Reader:
         at = self._add(id_)
         return lambda row, _seen: row[at]
 
-    def _properties(self, part: NodePart, id_: str) -> str:
+    def _properties(self, part: NodePart, id_: SQL) -> SQL:
         alias = self._statement.rows.get(part.name)
-        return node_properties(self._layout, part, id_) if alias is None else f"{alias}.properties"
+        return node_properties(self._layout, part, id_) if alias is None else compose("{}.properties", alias)
 
-    def _folded(self, part: NodePart, id_: str, asked: list[str]) -> Reader:
-        properties = self._properties(part, id_) if asked else ""
+    def _folded(self, part: NodePart, id_: SQL, asked: list[str]) -> Reader:
+        properties = self._properties(part, id_) if asked else NOTHING
         if asked and not properties:
             return self._plain(id_)
         # As text, since 1 and 1.0 are equal to AGE.
-        places = [(name, self._add(f"agtype_out({property_of(properties, name)})::text")) for name in asked]
+        places = [(name, self._add(compose("agtype_out({})::text", property_of(properties, name)))) for name in asked]
 
         def read(row: Sequence[Any], _seen: Seen) -> Node:
             held = {name: from_agtype(row[at]) for name, at in places if row[at] is not None}
@@ -82,7 +83,7 @@ class Shapes:
 
         return read
 
-    def _node(self, part: NodePart, id_: str) -> Reader:
+    def _node(self, part: NodePart, id_: SQL) -> Reader:
         properties = self._properties(part, id_)
         at = self._add(id_)
         if not properties:
@@ -101,13 +102,13 @@ class Shapes:
 
         return read
 
-    def _link(self, part: LinkPart, id_: str) -> Reader:
+    def _link(self, part: LinkPart, id_: SQL) -> Reader:
         properties = link_properties(self._layout, part, id_)
         at = self._add(id_)
         if not properties:
             return lambda row, _seen: row[at]
-        alias = id_.partition(".")[0]
-        start, end = self._add(f"{alias}.source"), self._add(f"{alias}.target")
+        alias = self._statement.edges[part.name]
+        start, end = self._add(compose("{}.source", alias)), self._add(compose("{}.target", alias))
         text, layout = self._add(properties), self._layout
 
         def read(row: Sequence[Any], seen: Seen) -> Any:

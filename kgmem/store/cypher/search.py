@@ -10,9 +10,9 @@ import asyncpg
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.schema.index import NamedIndex
-from kgmem.store.db.sql import identifier
+from kgmem.store.db.sql import NOTHING, SQL, compose, fill, identifier, join, number
 from kgmem.store.graph.layout import EDGE, VERTEX, Label, Layout
-from kgmem.store.graph.property_indexes import largest_of, operator_of, vector_of, words_of
+from kgmem.store.graph.property_indexes import largest_of, operator_of, type_of, vector_of, words_of
 from kgmem.store.graph.records import stored_name
 
 _Found = Sequence[tuple[int, float]]
@@ -48,15 +48,15 @@ class Searcher:
                 type="ArgumentError",
             )
         held = vector_of(self._stored()[0], index.dimension)
-        distance = f"({held}) {operator_of(index.similarity)} $1::text::{held.rpartition('::')[2]}"
+        distance = compose("({}) {} $1::text::{}", held, operator_of(index.similarity), type_of(index.dimension))
         told = {"held": held, "distance": distance}
         parts = self._parts("nearest_by_index", told, most)
         if not parts:
             return []
-        await self.connection.execute(f"SET LOCAL hnsw.ef_search = {max(_EF, min(int(most), 1000))}")
-        await self.connection.execute("SET LOCAL hnsw.iterative_scan = strict_order")
+        await self.connection.execute(compose("SET LOCAL hnsw.ef_search = {}", number(max(_EF, min(int(most), 1000)))))
+        await self.connection.execute(SQL("SET LOCAL hnsw.iterative_scan = strict_order"))
         asked = "[" + ",".join(repr(float(each)) for each in vector) + "]"
-        rows = await self._fetch(parts, "ASC", most, asked)
+        rows = await self._fetch(parts, SQL("ASC"), most, asked)
         likeness = _by_distance if index.similarity == "euclidean" else _by_angle
         return [(row["id"], likeness(row["rank"])) for row in rows if not math.isnan(row["rank"])]
 
@@ -66,28 +66,29 @@ class Searcher:
         parts = self._parts("worded_by_index", {"words": words_of(self._stored())}, most)
         if not asked or not parts:
             return []
-        return [(row["id"], row["rank"]) for row in await self._fetch(parts, "DESC", most, asked)]
+        return [(row["id"], row["rank"]) for row in await self._fetch(parts, SQL("DESC"), most, asked)]
 
-    def _parts(self, name: str, told: dict[str, str], most: int) -> list[str]:
+    def _parts(self, name: str, places: dict[str, SQL], most: int) -> list[SQL]:
         """Give a part of the statement for each label's table, and one for nodes that bear a label without being in it.
 
         No index on a property has those: they are read one by one.
         """
         labels = self._labels()
+        places = {**places, "most": number(most)}
         parts = []
         for label in labels:
-            stays = " AND NOT kgmem.left_table(t.properties)" if label.kind == VERTEX else ""
+            stays = SQL(" AND NOT kgmem.left_table(t.properties)") if label.kind == VERTEX else NOTHING
             sql = self.layout.sql("cypher", name, label=label.age_name)
-            parts.append(f"({sql % {**told, 'seen': self._seen(label.kind) + stays, 'most': int(most)}})")
+            parts.append(compose("({})", fill(sql, {**places, "seen": join("", (self._seen(label.kind), stays))})))
         if self.index.of:
-            tables = ",".join(str(int(label.id)) for label in labels)
-            others = self.layout.sql("cypher", "bears_further") % {"tables": tables}
+            tables = join(",", (number(label.id) for label in labels))
+            others = fill(self.layout.sql("cypher", "bears_further"), {"tables": tables})
             sql = self.layout.sql("cypher", name, label="_ag_label_vertex")
-            parts.append(f"({sql % {**told, 'seen': self._seen(VERTEX) + others, 'most': int(most)}})")
+            parts.append(compose("({})", fill(sql, {**places, "seen": join("", (self._seen(VERTEX), others))})))
         return parts
 
-    async def _fetch(self, parts: Sequence[str], order: str, most: int, asked: str) -> Sequence[asyncpg.Record]:
-        joined = self.layout.sql("cypher", "best_of_parts") % {"parts": " UNION ALL ".join(parts), "order": order}
+    async def _fetch(self, parts: Sequence[SQL], order: SQL, most: int, asked: str) -> Sequence[asyncpg.Record]:
+        joined = fill(self.layout.sql("cypher", "best_of_parts"), {"parts": join(" UNION ALL ", parts), "order": order})
         names = [self._names()] if self.index.of else []
         return cast(Sequence[asyncpg.Record], await self.connection.fetch(joined, asked, most, *names))
 
@@ -104,13 +105,16 @@ class Searcher:
         what = "relationship" if self.index.to else "entity"
         return [stored_name(name, what) for name in self.index.properties]
 
-    def _seen(self, kind: int) -> str:
+    def _seen(self, kind: int) -> SQL:
         if self.scopes is None:
-            return ""
-        numbers = ",".join(str(int(each)) for each in self.scopes)
-        table = f"{identifier(self.layout.index_name)}.{'edge' if kind == EDGE else 'item'}"
-        found = f"SELECT FROM {table} i WHERE i.id = t.id::text::bigint AND i.scope = ANY ('{{{numbers}}}'::integer[])"
-        return f" AND EXISTS ({found})"
+            return NOTHING
+        numbers = join(",", map(number, self.scopes))
+        table = identifier(self.layout.index_name, "edge" if kind == EDGE else "item")
+        return compose(
+            " AND EXISTS (SELECT FROM {} i WHERE i.id = t.id::text::bigint AND i.scope = ANY ('{{{}}}'::integer[]))",
+            table,
+            numbers,
+        )
 
 
 def _by_angle(far: float) -> float:

@@ -9,6 +9,7 @@ from kgmem.query.execution.graph import MatchQuery
 from kgmem.store.cypher.composed_sql import Value
 from kgmem.store.cypher.match import MatchStatement
 from kgmem.store.cypher.result_shapes import Reader
+from kgmem.store.db.sql import SQL
 from kgmem.store.graph.layout import Layout
 
 _KEPT = 1000
@@ -21,7 +22,7 @@ class Composed:
     `answers`: all conditions are in it. `of` is what its key names by identity, kept so that nothing takes its place.
     """
 
-    text: str
+    text: SQL
     values: Sequence[Value]
     readers: Sequence[Reader]
     answers: bool

@@ -20,10 +20,10 @@ from kgmem.store.cypher.search import Searcher
 from kgmem.store.cypher.statement_cache import Composed, Statements
 from kgmem.store.cypher.write import Writer
 from kgmem.store.db.database import Database
+from kgmem.store.db.sql import compose
 from kgmem.store.graph.layout import LABEL_SHIFT, Layout, know_labels, learn_labels
 
 _MOST_AROUND = 2000  # Relationships of a level that are worth reading before it is known that they are needed.
-_EXPLAIN = "EXPLAIN (FORMAT JSON) "
 _AT_ONCE = 1024  # Rows that are read without a pause.
 _LOCKS = 256  # How many locks all that is merged under shares, so that a large batch does not use up Postgres' own.
 
@@ -115,7 +115,7 @@ class PostgresTransaction:
         statement = self._statements.of(self.layout, sought, self._numbers, await self._further(sought))
         values = [value(sought) for value in statement.values]
         self._ask()
-        found = await self.connection.fetchval(_EXPLAIN + statement.text, *values)
+        found = await self.connection.fetchval(compose("EXPLAIN (FORMAT JSON) {}", statement.text), *values)
         return float(orjson.loads(found)[0]["Plan"]["Plan Rows"])
 
     async def _further(self, sought: MatchQuery) -> frozenset[int]:
@@ -128,7 +128,7 @@ class PostgresTransaction:
         return frozenset(row[0] for row in rows)
 
     async def _any_further(self) -> bool:
-        sql = self.layout.sql("cypher", "any_further").strip().removeprefix("(").removesuffix(")")
+        sql = compose("SELECT {}", self.layout.sql("cypher", "any_further"))
         return bool(await self.connection.fetchval(sql))
 
     def _ask(self) -> None:

@@ -29,9 +29,14 @@ def join(separator: LiteralString, fragments: Iterable[SQL]) -> SQL:
     return SQL(separator.join(fragments))
 
 
-def replace_first(statement: SQL, fragment: SQL, other: SQL) -> SQL:
-    """Return a statement with the first occurrence of a fragment replaced by another."""
-    return SQL(statement.replace(fragment, other, 1))
+def stripped(statement: SQL) -> SQL:
+    """Return a statement without the space at its ends."""
+    return SQL(statement.strip())
+
+
+def replaced(statement: SQL, fragment: SQL, other: SQL, *, most: int = -1) -> SQL:
+    """Return a statement with the first occurrences of a fragment, unless `most` is given all, replaced by another."""
+    return SQL(statement.replace(fragment, other, most))
 
 
 def identifier(*names: str) -> SQL:

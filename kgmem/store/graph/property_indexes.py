@@ -115,10 +115,13 @@ _STARTS = {"vector": _VECTORS, "fulltext": _WORDS}
 
 def vector_of(stored: str, dimension: int) -> SQL:
     """Give the SQL of a stored property as a vector, as its index has it; NULL where it is no vector of that size."""
+    return compose("kgmem.vector_of({}, {})::{}", access(stored), number(dimension), type_of(dimension))
+
+
+def type_of(dimension: int) -> SQL:
+    """Return the type in which an index has vectors of so many dimensions."""
     kind = SQL("halfvec") if dimension >= _HALVED_FROM else SQL("vector")
-    return compose(
-        "kgmem.vector_of({}, {size})::public.{kind}({size})", access(stored), size=number(dimension), kind=kind
-    )
+    return compose("public.{}({})", kind, number(dimension))
 
 
 def largest_of(dimension: int) -> float:

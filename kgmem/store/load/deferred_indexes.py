@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from kgmem.store.db.errors import RETRYABLE
-from kgmem.store.db.sql import SQL, compose, deparsed, join, replace_first
+from kgmem.store.db.sql import SQL, compose, deparsed, join, replaced
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import EDGE, Layout
@@ -138,4 +138,4 @@ async def _build(connection: asyncpg.Connection, layout: Layout, name: str, defi
 
 def _beside(definition: str) -> SQL:
     """Give the text of CREATE INDEX so that nobody has to wait for it."""
-    return replace_first(deparsed(definition), SQL("CREATE INDEX "), SQL("CREATE INDEX CONCURRENTLY "))
+    return replaced(deparsed(definition), SQL("CREATE INDEX "), SQL("CREATE INDEX CONCURRENTLY "), most=1)

@@ -8,7 +8,7 @@ from typing import Any, LiteralString
 from kgmem.domain.errors import KgmemError
 from kgmem.domain.graph.embedding import Vector
 from kgmem.domain.recall.question import Question
-from kgmem.store.db.sql import NOTHING, SQL, compose, join, parameter, replace_first
+from kgmem.store.db.sql import NOTHING, SQL, compose, join, parameter, replaced
 
 _PLACE = re.compile(r"\$\d+")
 _WITH = SQL("WITH RECURSIVE ")
@@ -34,7 +34,7 @@ class Parameters:
         unused = [text for text in self.texts if text.partition("::")[0] not in used]
         if not unused:
             return sql
-        return replace_first(sql, _WITH, compose("{}unused AS (SELECT {}), ", _WITH, join(", ", unused)))
+        return replaced(sql, _WITH, compose("{}unused AS (SELECT {}), ", _WITH, join(", ", unused)), most=1)
 
 
 @dataclass(frozen=True, slots=True)
