@@ -15,6 +15,7 @@ from kgmem.query.procedures import procedures, shown
 from kgmem.query.procedures.surroundings import Surroundings
 from kgmem.query.values.finding import found_in
 from kgmem.query.values.native import from_python
+from kgmem.query.values.problems import ValueProblem
 
 IDLE = 60.0  # Seconds without a query after which a transaction of several queries is rolled back.
 _CONVERTED_AT_ONCE = 2_000  # Values of parameters.
@@ -90,9 +91,17 @@ async def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
     """Give parameters as Cypher values: in a thread where there are many, so that others have their turn."""
 
     def convert() -> dict[str, Any]:
-        return {name: from_python(value) for name, value in given.items()}
+        return {name: _parameter(name, value) for name, value in given.items()}
 
     return await asyncio.to_thread(convert) if _are_many(given) else convert()
+
+
+def _parameter(name: str, value: Any) -> Any:
+    try:
+        return from_python(value)
+    except ValueProblem as error:
+        problem = f"The parameter ${name[:80]} cannot be taken: {error.message}"
+        raise ValueProblem(problem, type=error.type, detail=error.detail, mend=error.mend) from error
 
 
 def _are_many(given: Mapping[str, Any]) -> bool:

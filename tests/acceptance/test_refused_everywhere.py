@@ -1,6 +1,7 @@
 """What no interface stores: names with control characters, numbers that are none, open rings; and USE with commands."""
 
 import json
+import math
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -19,7 +20,7 @@ BAD_NAMES = [
     "CREATE (:`A\x01B`)",
     "CREATE (:P:`A\nB`)",
     "MERGE (n:`A\x1fB`)",
-    "CREATE (n:P) SET n:`X\x07`",
+    "CREATE (n:Kept) SET n:`X\x07`",
     "CREATE (n:$($l))",
     "MATCH (n:Kept) SET n:$($l)",
     "CREATE (n {`p\x01`: 1})",
@@ -96,19 +97,57 @@ async def test_rest_stores_no_name_with_a_control_character_and_no_open_ring(kep
 async def test_a_number_that_is_none_is_refused_as_a_parameter(kept: Door, number: str) -> None:
     json_body = {"content-type": "application/json"}
     write = f'{{"query": "CREATE (n {{a: $a}})", "mode": "write", "parameters": {{"a": {number}}}}}'
-    refused(await kept.client.post(CYPHER, content=write, headers=json_body), 422, "NaN or too large")
+    refused(await kept.client.post(CYPHER, content=write, headers=json_body), 422, "The parameter $a")
     statement = f'{{"statement": "CREATE (n {{a: $a}})", "parameters": {{"a": {number}}}}}'
     for media in ("application/json", "application/vnd.neo4j.query"):
         answer = await kept.client.post(QUERY_API, content=statement, headers={"content-type": media})
-        refused(answer, 422, "NaN or too large")
+        refused(answer, 422, "The parameter $a")
     entity = f'{{"entities": [{{"key": "a", "properties": {{"x": {number}}}}}]}}'
     refused(await kept.client.put(f"{GRAPH}/entities", content=entity, headers=json_body), 422)
 
 
-async def test_a_typed_number_that_is_too_large_is_refused(kept: Door) -> None:
-    typed = {"statement": "CREATE (n {a: $a})", "parameters": {"a": {"$type": "Float", "_value": "1e400"}}}
+@pytest.mark.parametrize("number", ["1e400", "NaN", "-Infinity"])
+async def test_a_typed_number_that_is_none_is_refused(kept: Door, number: str) -> None:
+    typed = {"statement": "CREATE (n {a: $a})", "parameters": {"a": {"$type": "Float", "_value": number}}}
     headers = {"content-type": "application/vnd.neo4j.query"}
     refused(await kept.client.post(QUERY_API, content=json.dumps(typed), headers=headers), 422, "too large")
+    named = {"query": "RETURN $a", "parameters": {"a": [{"$type": "float", "value": number}]}}
+    refused(await kept.client.post(CYPHER, json=named), 422)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+async def test_bolt_refuses_a_parameter_that_is_no_number_by_its_name(
+    kept: Door, driver: neo4j.AsyncDriver, number: float
+) -> None:
+    for value in (number, [1.0, number], {"b": [{"c": number}]}):
+        with pytest.raises(ClientError, match=r"The parameter \$a .*NaN, infinite, or too large"):
+            await driver.execute_query("RETURN $a", {"ok": 1.5, "a": value}, database_="main")
+        async with driver.session(database="main") as session:
+            with pytest.raises(ClientError, match=r"The parameter \$a"):
+                await session.execute_write(lambda work, value=value: work.run("RETURN $a", {"a": value}))
+    assert (await driver.execute_query("RETURN 1e308", database_="main")).records[0].values() == [1e308]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "CREATE (n:P {x: %s})",
+        "CREATE (n:P {l: [1.0, %s]})",
+        "MERGE (n:P {x: %s})",
+        "MATCH (n:Kept) SET n.x = %s",
+        "MATCH (n:Kept) SET n += {x: %s}",
+        "MATCH (n:Kept) SET n = {x: %s}",
+        "MATCH (n:Kept) SET n[%s + 'x'] = %s",
+        "MATCH (n:Kept) CREATE (n)-[:K {x: %s}]->(n)",
+        "CALL apoc.create.node(['X'], {x: %s}) YIELD node RETURN node",
+    ],
+)
+async def test_no_property_stores_what_is_no_number(kept: Door, write: str) -> None:
+    for number in ("0.0 / 0.0", "1.0 / 0.0", "-1.0 / 0.0"):
+        told = write.replace("%s + 'x'", "'x'").replace("%s", number)
+        refused(await kept.client.post(CYPHER, json={"query": told, "mode": "write"}), 422, "cannot store NaN")
+        returned = done(await kept.client.post(CYPHER, json={"query": f"RETURN {number}"}))
+        assert returned["rows"][0][0]["$type"] == "float"
 
 
 @pytest.mark.parametrize(

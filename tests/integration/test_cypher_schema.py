@@ -181,11 +181,9 @@ async def test_large_vectors_are_indexed_too(asked: Asked, dimension: int) -> No
     [
         (2, [0.5] * 20_000),
         (2, [1e300, 1.0]),
-        (2, [float("inf"), 1.0]),
         (2001, [1e5] * 2001),
-        (2001, [float("nan")] * 2001),
     ],
-    ids=["too long", "too large", "infinite", "too large for a half", "no number"],
+    ids=["too long", "too large", "too large for a half"],
 )
 async def test_what_no_vector_can_hold_is_stored_and_not_found(
     asked: Asked, dimension: int, value: list[float]

@@ -16,8 +16,6 @@ from kgmem.domain.graph.batch import Rejection
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.imports import DuplicateKey
 from kgmem.memory import Memory
-from kgmem.query.values.problems import ValueProblem
-from kgmem.query.values.wire import from_json
 from kgmem.services.imports.options import ImportOptions
 from tests.memories import new_graph
 
@@ -96,13 +94,6 @@ async def test_a_file_whose_name_leads_out_of_a_zip_file_is_told(memory: Memory,
     result = await memory.imports.run(graph, [file], ImportOptions())
     assert (result.created, result.rejected) == (1, 3)
     assert all("leads out" in rejection.reason for rejection in result.rejections)
-
-
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
-def test_a_parameter_that_is_no_number_is_refused_unless_it_is_meant(number: float) -> None:
-    with pytest.raises(ValueProblem, match="NaN or too large"):
-        from_json({"a": [number]})
-    assert from_json({"$type": "float", "value": "Infinity"}) == float("inf")
 
 
 async def assert_a_dry_run_rejects_the_same(memory: Memory, files: Sequence[Path], **made: Any) -> list[Rejection]:

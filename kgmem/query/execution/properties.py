@@ -1,5 +1,6 @@
 """What is written: property maps and labels out of expressions, checked."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -71,6 +72,9 @@ def _properties(run: Run, value: Any, at: int, *, nulls: bool) -> dict[str, Any]
     held = as_map(run, value, at)
     check_names(run, held, at)
     if _SIMPLE.issuperset(map(type, held.values())):
+        for key, each in held.items():
+            if type(each) is float and not math.isfinite(each):
+                raise _infinite(run, at, key)
         return dict(held)
     if not nulls and (name := next((name for name, each in held.items() if each is None), None)) is not None:
         problem = f"What is merged cannot have null for {name}."
@@ -104,7 +108,16 @@ def storable(run: Run, value: Any, at: int) -> Any:
         check_names(run, value, at)
     if isinstance(value, Node | Relationship | Path):
         raise _refused(run, "Nodes, relationships and paths cannot be stored in a property.", at)
+    if type(value) is float and not math.isfinite(value):
+        raise _infinite(run, at)
     return value
+
+
+def _infinite(run: Run, at: int, name: str = "") -> CypherError:
+    what = f"The property {name[:80]!r}" if name else "A property"
+    problem = f"{what} cannot store NaN or an infinite number: JSON and exports do not have them."
+    mend = "Leave it out, or write null in its place."
+    return run.error("InvalidPropertyType", problem, at, type="TypeError", mend=mend)
 
 
 def _refused(run: Run, problem: str, at: int) -> CypherError:

@@ -1,6 +1,7 @@
 """Cypher values out of what Python programs hold: datetimes, tuples, decimals, and Cypher values themselves."""
 
 import datetime as python
+import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -24,7 +25,7 @@ def from_python(value: Any, depth: int = 0) -> Any:
     if value is None or isinstance(value, (bool, *_OWN)):
         return value
     if isinstance(value, str | float):
-        return str(value) if isinstance(value, str) else float(value)
+        return str(value) if isinstance(value, str) else _finite(float(value))
     if isinstance(value, int):
         if _LEAST <= value <= _MOST:
             return int(value)
@@ -36,6 +37,16 @@ def from_python(value: Any, depth: int = 0) -> Any:
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray):
         return [from_python(each, depth + 1) for each in value]
     return _other(value)
+
+
+def _finite(value: float) -> float:
+    if math.isfinite(value):
+        return value
+    raise ValueProblem(
+        "A number is NaN, infinite, or too large to be one.",
+        detail="NumberOutOfRange",
+        mend="Leave it out; a query may compute such values, as by 0.0 / 0.0, and no property can store them.",
+    )
 
 
 def _name(name: Any) -> str:
@@ -56,7 +67,7 @@ def _other(value: Any) -> Any:
     if isinstance(value, python.timedelta):
         return of_clock(0, value.days, value.seconds * 10**9 + value.microseconds * 1000)
     if isinstance(value, Decimal | bytes | bytearray):
-        return float(value) if isinstance(value, Decimal) else bytes(value)
+        return _finite(float(value)) if isinstance(value, Decimal) else bytes(value)
     if isinstance(value, UUID):
         return str(value)
     raise ValueProblem(

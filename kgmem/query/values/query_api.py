@@ -101,12 +101,6 @@ def untyped(plain: Any, depth: int = 0) -> Any:
         raise ValueProblem(f"A parameter has lists or maps in each other more than {_DEEPEST} deep.")
     if isinstance(plain, list):
         return [untyped(each, depth + 1) for each in plain]
-    if isinstance(plain, float) and not math.isfinite(plain):
-        raise ValueProblem(
-            "A number of a parameter is NaN or too large to be one.",
-            detail="NumberOutOfRange",
-            mend=f'Where that is meant, send {{"$type": "Float", "_value": "{_float(plain)}"}}.',
-        )
     if not isinstance(plain, dict):
         return plain
     if "$type" not in plain:

@@ -49,12 +49,6 @@ def from_json(plain: Any, depth: int = 0) -> Any:
         return [from_json(each, depth + 1) for each in plain]
     if kind is int and not _LEAST <= plain <= _MOST:
         raise ValueProblem(f"{plain} is outside of what an integer of 64 bits can be.", detail="NumberOutOfRange")
-    if kind is float and not math.isfinite(plain):
-        raise ValueProblem(
-            "A number of a parameter is NaN or too large to be one.",
-            detail="NumberOutOfRange",
-            mend=f'Where that is meant, send {{"{TAG}": "float", "value": "{_named(plain)}"}}.',
-        )
     if kind is not dict:
         return plain
     if TAG not in plain:

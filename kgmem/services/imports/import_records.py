@@ -225,4 +225,5 @@ class ImportRun(ImportReader):
 def _has_unique(schema: GraphSchema) -> bool:
     labels, kinds = schema.labels.values(), schema.kinds.values()
     declared = [*(label.properties for label in labels), *(kind.properties for kind in kinds)]
-    return any(property_.unique for properties in declared for property_ in properties.values())
+    flagged = any(property_.unique for properties in declared for property_ in properties.values())
+    return flagged or any(index.unique for index in schema.indexes.values())
