@@ -4,29 +4,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kgmem.domain.graph.change import Change
+from kgmem.domain.graph.entity import DeleteResult, WriteResult
+from kgmem.domain.graph.graph import GraphStats
+from kgmem.domain.ports import Job
+from kgmem.services.check import Departure
+from kgmem_api.wire.shapes import copied, many, shape
+
 _IDS = Field(description="In the order of the request.")
 
 
-class WrittenOut(BaseModel):
-    """What a batch of writes did."""
-
-    created: int
-    updated: int
-    unchanged: int
-    ids: Annotated[list[int], _IDS]
-    versions: Annotated[list[int], _IDS]
+WrittenOut = copied(WriteResult, "WrittenOut", "What a batch of writes did.")
 
 
-class DeletedOut(BaseModel):
-    """What a deletion took away, and what stays in the history."""
-
-    entities: int
-    episodes: int
-    relationships: int
-    passages: int
-    vectors: int
-    missing: list[str]
-    kept_in_history: int
+DeletedOut = copied(DeleteResult, "DeletedOut", "What a deletion took away, and what stays in the history.")
 
 
 class EmbeddingSpaceOut(BaseModel):
@@ -68,73 +59,42 @@ class SchemaOut(BaseModel):
     graph_schema: Annotated[dict[str, Any], Field(alias="schema")]
 
 
-class SchemaViolation(BaseModel):
-    """One way in which a graph departs from its schema, how often, and an example's key."""
-
-    what: str
-    count: int
-    example: str
-
-
-class CheckOut(BaseModel):
-    """All departures of a graph from its schema, the most frequent first."""
-
-    departures: list[SchemaViolation]
+SchemaViolation = copied(
+    Departure,
+    "SchemaViolation",
+    "One way in which a graph departs from its schema, how often, and an example's key.",
+)
 
 
-class StatsOut(BaseModel):
-    """How much a graph holds."""
-
-    entities: int
-    episodes: int
-    relationships: int
-    facts: int
-    passages: int
-    vectors: int
-    waiting_for_vectors: int
-    refused_by_embedder: int
-    scopes: int
-    sources: int
-    labels: dict[str, int]
-    kinds: dict[str, int]
-    bytes: int
-    last_change: int
+CheckOut = shape(
+    "CheckOut",
+    "All departures of a graph from its schema, the most frequent first.",
+    departures=many(SchemaViolation),
+)
 
 
-class ChangeOut(BaseModel):
-    """One batch of one operation on one kind of item."""
-
-    id: int
-    operation: Literal["created", "updated", "deleted"]
-    kind: Literal["entity", "episode", "relationship", "schema", "claim", "fact"]
-    ids: list[int]
-    keys: list[str]
-    at: str
+StatsOut = copied(GraphStats, "StatsOut", "How much a graph holds.")
 
 
-class ChangePage(BaseModel):
-    """Changes in their order; ask again with `after` set to `cursor`."""
-
-    changes: list[ChangeOut]
-    cursor: int
+ChangeOut = copied(Change, "ChangeOut", "One batch of one operation on one kind of item.")
 
 
-class JobOut(BaseModel):
-    """One piece of background work."""
-
-    id: int
-    task: str
-    graph: str | None
-    status: Literal["waiting", "running", "succeeded", "failed", "cancelled"]
-    attempts: int
-    arguments: dict[str, Any]
-    created_at: str | None
+ChangePage = shape(
+    "ChangePage",
+    "Changes in their order; ask again with `after` set to `cursor`.",
+    changes=many(ChangeOut),
+    cursor=(int, ...),
+)
 
 
-class JobList(BaseModel):
-    """Jobs, newest first."""
+JobOut = copied(Job, "JobOut", "One piece of background work.")
 
-    jobs: list[JobOut]
+
+JobList = shape(
+    "JobList",
+    "Jobs, newest first.",
+    jobs=many(JobOut),
+)
 
 
 class JobDeferred(BaseModel):

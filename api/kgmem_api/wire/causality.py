@@ -5,10 +5,11 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from kgmem.domain.access import Key as AccessKey
-from kgmem.domain.recall.causality import MOST_ASKED, Ancestry, Separation
+from kgmem.domain.recall.causality import MOST_ASKED, Ancestry, Lineage, Separated, Separation
 from kgmem.domain.recall.question import When
 from kgmem_api.wire.fields import STRICT, Key, Scope, Time
 from kgmem_api.wire.recall import Interval
+from kgmem_api.wire.shapes import copied
 
 Keys = Annotated[Key | Annotated[list[Key], Field(max_length=MOST_ASKED)], Field(union_mode="left_to_right")]
 
@@ -55,13 +56,11 @@ class SeparationIn(BaseModel):
         )
 
 
-class SeparationOut(BaseModel):
-    """Whether what is given separates the two, and a minimal set that does; null where nothing allowed does."""
-
-    separated: bool
-    given_is_minimal: bool
-    minimal: list[str] | None
-    entities: int
+SeparationOut = copied(
+    Separated,
+    "SeparationOut",
+    "Whether what is given separates the two, and a minimal set that does; null where nothing allowed does.",
+)
 
 
 class AncestryIn(BaseModel):
@@ -78,13 +77,11 @@ class AncestryIn(BaseModel):
         return Ancestry(many(self.of), key.demand_scope(self.scope), self.when.when())
 
 
-class AncestryResult(BaseModel):
-    """All causes and effects by key; circles among them, each beginning and ending with the same key."""
-
-    ancestors: list[str]
-    descendants: list[str]
-    acyclic: bool
-    cycles: list[list[str]]
+AncestryResult = copied(
+    Lineage,
+    "AncestryResult",
+    "All causes and effects by key; circles among them, each beginning and ending with the same key.",
+)
 
 
 def many(value: str | list[str]) -> tuple[str, ...]:

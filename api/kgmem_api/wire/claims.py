@@ -1,36 +1,37 @@
 """Claims, facts and decisions on the wire."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal, Required
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationInfo
-from typing_extensions import TypedDict
+from pydantic import AfterValidator, BaseModel, Field
 
 from kgmem.domain.access import Key as AccessKey
 from kgmem.domain.claims.claim import (
     MOST_CLAIMS,
+    Adjudication,
     ClaimFilter,
+    ClaimResult,
     ClaimStatement,
     Correlated,
     FactFilter,
     HeldFact,
     Ruling,
     Verification,
+    Withdrawn,
 )
 from kgmem.services.claims.why import Explanation
 from kgmem_api.wire.fields import (
     STRICT,
     Fraction,
-    From,
     Key,
     Label,
     Name,
     Scope,
     Text,
     Time,
-    own_scope,
     within_limits,
 )
+from kgmem_api.wire.shapes import CURSOR, answer, copied, many, shape, shown, stated, statement_of
 
 Value = Annotated[
     Any,
@@ -41,30 +42,11 @@ FactId = Annotated[int, Field(ge=0, le=2**63 - 1)]
 FactState = Literal["verified", "contested", "unverified", "superseded", "invalidated"]
 
 
-# A TypedDict, because pydantic fills one faster than a model, and the domain's own object follows at once.
-class ClaimIn(TypedDict, total=False):
-    """One source's statement of a relationship (`object`), of a property (`value`), or of a relationship's value."""
-
-    __pydantic_config__ = STRICT  # type: ignore[misc]  # pydantic's way to configure a TypedDict
-
-    source: Required[Key]
-    subject: Required[Key]
-    predicate: Required[Label]
-    object: Key | None
-    value: Value
-    valid_from: Time | None
-    valid_to: Time | None
-    confidence: Fraction
-    episode: Key | None
-    span: Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]], Field(min_length=2, max_length=2)] | None
-    scope: Scope | None
-
-
-def _claim(stated: dict[str, Any], info: ValidationInfo) -> ClaimStatement:
-    stated["scope"] = own_scope(stated.get("scope"), info)
-    span = stated.get("span")
-    stated["span"] = (span[0], span[1]) if span else None
-    return ClaimStatement(**stated)
+ClaimIn = statement_of(
+    ClaimStatement,
+    "ClaimIn",
+    "One source's statement of a relationship (`object`), of a property (`value`), or of a relationship's value.",
+)
 
 
 class ClaimBatch(BaseModel):
@@ -72,7 +54,7 @@ class ClaimBatch(BaseModel):
 
     model_config = STRICT
 
-    claims: Annotated[list[Annotated[ClaimStatement, From(ClaimIn, _claim)]], Field(max_length=MOST_CLAIMS)]
+    claims: Annotated[list[Annotated[ClaimStatement, stated(ClaimStatement, ClaimIn)]], Field(max_length=MOST_CLAIMS)]
 
 
 _Subject = Annotated[Key | None, Field(description="The key of the entity that is spoken of.")]
@@ -116,49 +98,23 @@ class FactQuery(Listing):
         return FactFilter(scope, self.subject, self.predicate, self.state, self.known_at, self.cursor, self.limit)
 
 
-class ClaimedOut(BaseModel):
-    """What a batch of claims did: the claims in the order of the request, and the facts that they speak of."""
-
-    created: int
-    unchanged: int
-    ids: list[int]
-    facts: list[int]
+ClaimedOut = copied(
+    ClaimResult,
+    "ClaimedOut",
+    "What a batch of claims did: the claims in the order of the request, and the facts that they speak of.",
+)
 
 
-class WithdrawnOut(BaseModel):
-    """How many claims were taken back, ids that were not there, and the relationships that went with them."""
-
-    withdrawn: int
-    missing: list[int]
-    relationships: list[int]
-    dry_run: bool
+WithdrawnOut = copied(
+    Withdrawn,
+    "WithdrawnOut",
+    "How many claims were taken back, ids that were not there, and the relationships that went with them.",
+)
 
 
-class ClaimOut(BaseModel):
-    """A claim as it is held; what has no value is left out."""
+ClaimOut = answer(ClaimStatement, "ClaimOut", "A claim as it is held; what has no value is left out.")
 
-    id: int
-    source: str
-    subject: str
-    predicate: str
-    object: str | None = None
-    value: Any = None
-    valid_from: str | None = None
-    valid_to: str | None = None
-    confidence: float
-    episode: str | None = None
-    span: list[int] | None = None
-    scope: str | None = None
-    known_from: str
-    known_to: str | None = None
-    relationship: int | None = None
-
-
-class ClaimPage(BaseModel):
-    """Claims by id; `cursor` continues the listing."""
-
-    claims: list[ClaimOut]
-    cursor: str | None
+ClaimPage = shape("ClaimPage", "Claims by id; `cursor` continues the listing.", claims=many(ClaimOut), cursor=CURSOR)
 
 
 class OptionOut(BaseModel):
@@ -244,7 +200,7 @@ class SourceTrustOut(BaseModel):
 class WhyOut(FactOut):
     """A fact with the claims for and against it, what is known of their sources, and the copies among these."""
 
-    claims: dict[Literal["for", "against"], list[ClaimOut]]
+    claims: dict[Literal["for", "against"], list[ClaimOut]]  # type: ignore[valid-type]  # a model made at run time
     sources: list[SourceTrustOut]
     copies: list[dict[str, Any]]
 
@@ -310,20 +266,19 @@ class AdjudicationRequest(BaseModel):
         )
 
 
-class AdjudicationResult(BaseModel):
-    """What a decision does to a fact: before and after; `decision` is null in a dry run."""
-
-    fact: int
-    before: dict[str, Any]
-    after: dict[str, Any]
-    decision: int | None
+AdjudicationResult = copied(
+    Adjudication,
+    "AdjudicationResult",
+    "What a decision does to a fact: before and after; `decision` is null in a dry run.",
+)
 
 
-class RuledList(BaseModel):
-    """What a decision does, fact by fact."""
-
-    dry_run: bool
-    facts: list[AdjudicationResult]
+RuledList = shape(
+    "RuledList",
+    "What a decision does, fact by fact.",
+    dry_run=(bool, ...),
+    facts=many(AdjudicationResult),
+)
 
 
 class UndoIn(BaseModel):
@@ -401,9 +356,7 @@ def told(shape: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in shape.items() if value is not None and value != ""}
 
 
-def claim_out(claim: ClaimStatement) -> dict[str, Any]:
-    """Give a claim as answers carry it."""
-    return told(asdict(claim))
+claim_out = shown(ClaimStatement)
 
 
 def fact_out(fact: HeldFact) -> dict[str, Any]:

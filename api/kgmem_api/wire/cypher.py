@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from kgmem.domain.access import Key as AccessKey
+from kgmem.domain.cypher import NamedQuery
 from kgmem_api.wire.fields import STRICT, Scope, refused
+from kgmem_api.wire.shapes import copied, many, shape
 
 Values = dict[str, Any]
 LONGEST_QUERY = 1_000_000
@@ -48,26 +50,11 @@ class CypherOut(BaseModel):
     plan: dict[str, Any] | None = None
 
 
-class NamedParameterOut(BaseModel):
-    """A parameter of a named query."""
-
-    name: str
-    type: str
-    example: Any
-    meaning: str
+NamedQueryOut = copied(NamedQuery, "NamedQueryOut", "A query that came with kgmem.")
 
 
-class NamedQueryOut(BaseModel):
-    """A query that came with kgmem."""
-
-    name: str
-    answers: str
-    parameters: list[NamedParameterOut]
-    columns: dict[str, str]
-    text: str
-
-
-class NamedQueriesOut(BaseModel):
-    """The queries that came with kgmem."""
-
-    queries: list[NamedQueryOut]
+NamedQueriesOut = shape(
+    "NamedQueriesOut",
+    "The queries that came with kgmem.",
+    queries=many(NamedQueryOut),
+)

@@ -8,13 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.embedding import WhichVectors
-from kgmem.domain.imports import Import
+from kgmem.domain.imports import Import, ImportItem, UndoResult
 from kgmem.formats.records import Kind
 from kgmem.formats.tables.mapping import LONGEST_MAPPING, parse_mapping
 from kgmem.services.imports.export_records import ExportOptions
 from kgmem.services.imports.options import ImportOptions
 from kgmem.services.imports.stream_export import Compression
 from kgmem_api.access import Access
+from kgmem_api.wire.shapes import CURSOR, copied, many, shape
 
 MOST_OPTIONS = 50
 KindName = Kind
@@ -160,44 +161,22 @@ class ImportPage(BaseModel):
     cursor: str | None
 
 
-class ImportItemOut(BaseModel):
-    """One thing that an import did to one item; `label` is a relationship's kind."""
-
-    operation: Literal["created", "updated", "deleted"]
-    kind: Literal["entity", "episode", "relationship"]
-    id: int
-    key: str | None
-    label: str | None
-    start: str | None
-    end: str | None
-    scope: str
-    held: bool
+ImportItemOut = copied(
+    ImportItem,
+    "ImportItemOut",
+    "One thing that an import did to one item; `label` is a relationship's kind.",
+)
 
 
-class ImportItemPage(BaseModel):
-    """A page of what an import did, in its order; `cursor` continues it, null at its end."""
-
-    items: list[ImportItemOut]
-    cursor: str | None
-
-
-class KeptItemOut(BaseModel):
-    """One item that stays when an import is taken back out, and why."""
-
-    kind: Literal["entity", "episode", "relationship"]
-    key: str | None
-    reason: Literal["changed", "connected", "unknown"]
+ImportItemPage = shape(
+    "ImportItemPage",
+    "A page of what an import did, in its order; `cursor` continues it, null at its end.",
+    items=many(ImportItemOut),
+    cursor=CURSOR,
+)
 
 
-class UndoneOut(BaseModel):
-    """What taking an import back out would do."""
-
-    deleted: dict[str, int]
-    restored: int
-    changed: int
-    connected: int
-    unknown: int
-    kept: list[KeptItemOut]
+UndoneOut = copied(UndoResult, "UndoneOut", "What taking an import back out would do.")
 
 
 class LossesOut(BaseModel):

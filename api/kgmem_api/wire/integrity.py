@@ -1,10 +1,12 @@
 """The wire models of integrity checks."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from kgmem.domain.integrity import IntegrityReport
 from kgmem_api.wire.fields import STRICT
+from kgmem_api.wire.shapes import copied, many, shape
 
 
 class IntegrityCheckRequest(BaseModel):
@@ -15,31 +17,16 @@ class IntegrityCheckRequest(BaseModel):
     repair: Annotated[bool, Field(description="Repair what can be derived from what is not damaged.")] = False
 
 
-class DamageOut(BaseModel):
-    """One kind of damage, with how often it was found, the first example, and how to fix it."""
-
-    check: str
-    state: Literal["warning", "problem"]
-    what: str
-    hint: str
-    repairable: bool
-    count: int
-    example: str
+IntegrityReportOut = copied(
+    IntegrityReport,
+    "IntegrityReportOut",
+    "What one check found: damage that is left, damage that was repaired, and what could not be checked and why.",
+    graph="Null for the database as a whole.",
+)
 
 
-class IntegrityReportOut(BaseModel):
-    """What one check found: damage that is left, damage that was repaired, and what could not be checked and why."""
-
-    graph: Annotated[str | None, Field(description="Null for the database as a whole.")]
-    damages: list[DamageOut]
-    checks: list[str]
-    skipped: dict[str, str]
-    repaired: list[DamageOut]
-    seconds: float
-    checked_at: str | None
-
-
-class IntegrityReportList(BaseModel):
-    """The newest reports, oldest first."""
-
-    reports: list[IntegrityReportOut]
+IntegrityReportList = shape(
+    "IntegrityReportList",
+    "The newest reports, oldest first.",
+    reports=many(IntegrityReportOut),
+)

@@ -73,11 +73,14 @@ def answer(record: type[Any], name: str, doc: str, **more: Any) -> type[BaseMode
     return create_model(name, __doc__=doc, __module__=__name__, **known, **more)
 
 
-def copied(record: type[Any], name: str, doc: str = "", **more: Any) -> type[BaseModel]:
-    """Return the model of a dataclass that answers show as it is, with all of its attributes."""
-    hints = get_type_hints(record, include_extras=True)
-    known: dict[str, Any] = {each.name: (hints[each.name], ...) for each in attributes(record)}
-    return create_model(name, __doc__=doc or record.__doc__, __module__=__name__, **{**known, **more})
+def copied(record: type[Any], name: str, doc: str, **notes: str) -> type[BaseModel]:
+    """Return the model of a dataclass that answers show as it is, with all of its attributes; `notes` describe some."""
+    hints = get_type_hints(record)
+    known: dict[str, Any] = {
+        each.name: (hints[each.name], Field(description=notes[each.name]) if each.name in notes else ...)
+        for each in attributes(record)
+    }
+    return create_model(name, __doc__=doc, __module__=__name__, **known)
 
 
 def shape(name: str, doc: str, **known: Any) -> type[BaseModel]:
@@ -153,4 +156,6 @@ def _whole(number: float | None) -> int | None:
 def _shown_type(field: Declared) -> Any:
     alias = Field(alias=field.wire) if field.wire != field.name else None
     type_ = _SHOWN[field.type] if alias is None else Annotated[_SHOWN[field.type], alias]
+    if field.type == "json":
+        return type_, None
     return (type_ | None, None) if field.nullable and not field.always else (type_, ...)
