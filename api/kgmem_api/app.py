@@ -22,7 +22,9 @@ from kgmem.settings import Settings
 from kgmem_api import problems
 from kgmem_api.access import Demand
 from kgmem_api.bodies import JSONBody, Room
+from kgmem_api.examples import PATH, PATHS, QUERIES, QUERY, REQUESTS
 from kgmem_api.metrics import Metrics
+from kgmem_api.operations import OPERATIONS
 from kgmem_api.query_sessions import Sessions
 from kgmem_api.requests import Requests
 from kgmem_api.routes import (
@@ -91,7 +93,8 @@ def dependencies(dependant: Dependant) -> Iterator[Any]:
 
 def _complete(operation: dict[str, Any], route: APIRoute, schemas: dict[str, Any]) -> None:
     """Add body, right and problems to one operation."""
-    operation["operationId"] = route.name
+    operation["operationId"], operation["summary"] = OPERATIONS[route.name]
+    _show_parameters(operation, route.name)
     operation["responses"].pop("422", None)
     model = QueryProblem.__name__ if route.path_format.startswith("/db/") else Problem.__name__
     problem = {"application/problem+json": {"schema": {"$ref": _PLACE.format(model=model)}}}
@@ -105,7 +108,17 @@ def _complete(operation: dict[str, Any], route: APIRoute, schemas: dict[str, Any
         if isinstance(needed, JSONBody):
             schema = _defined(needed.parser.adapter, schemas)
             content = {"application/json": {"schema": schema}}
+            content["application/json"]["example"] = REQUESTS[route.name]
             operation["requestBody"] = {"required": not needed.optional, "content": content}
+
+
+def _show_parameters(operation: dict[str, Any], route: str) -> None:
+    """Add examples of the parameters that a request must have; the page would send those of others, too."""
+    for parameter in operation.get("parameters", ()):
+        if parameter.get("required"):
+            examples = PATH | PATHS.get(route, {}) if parameter["in"] == "path" else QUERY | QUERIES.get(route, {})
+            found = examples[parameter["name"]]
+            parameter["example"] = [found] if parameter["schema"].get("type") == "array" else found
 
 
 def _defined(adapter: TypeAdapter[Any], schemas: dict[str, Any]) -> dict[str, Any]:

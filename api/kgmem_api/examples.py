@@ -1,0 +1,115 @@
+"""An example of each operation's request, shown in the OpenAPI document and filled into the documentation page.
+
+Sent in the order of REQUESTS to a server with an empty graph `space`, each request succeeds that names no number.
+"""
+
+from typing import Any, Final
+
+_NEIL: Final = {
+    "key": "person/armstrong",
+    "label": "Person",
+    "name": "Neil Armstrong",
+    "properties": {"born": "1930-08-05"},
+    "place": [-84.19, 40.57],
+    "source": "nasa",
+}
+_QUERY: Final = {
+    "statement": "MATCH (p:Person {key: $key}) RETURN p.name AS name",
+    "parameters": {"key": "person/armstrong"},
+}
+_TEXT: Final = "Neil Armstrong and Buzz Aldrin landed on the Moon on 20 July 1969."
+
+# By the name of the route's function: the body.
+REQUESTS: Final[dict[str, Any]] = {
+    "put_graph": {"strict": False, "extraction": "asked", "fusion": "convex"},
+    "patch_graph": {"recipe": "conversation"},
+    "put_schema": {"schema": {"labels": {"Spacecraft": {"parent": "Object"}}}},
+    "patch_schema": {"schema": {"labels": {"Rocket": {"parent": "Object"}}}},
+    "put_sources": {"sources": [{"key": "nasa", "name": "NASA", "kind": "agency", "trust": 0.9}]},
+    "put_entities": {
+        "entities": [
+            _NEIL,
+            {"key": "person/aldrin", "label": "Person", "name": "Buzz Aldrin"},
+            {"key": "person/n-armstrong", "label": "Person", "name": "N. Armstrong"},
+            {"key": "mission/apollo-11", "label": "Mission", "name": "Apollo 11", "valid_from": "1969-07-16"},
+            {"key": "event/landing", "label": "Event", "name": "First landing on the Moon", "valid_from": "1969-07-20"},
+        ]
+    },
+    "put_entity": {"label": "Person", "name": "Michael Collins", "properties": {"born": "1930-10-31"}},
+    "put_relationships": {
+        "relationships": [
+            {"kind": "CREW_OF", "from": "person/armstrong", "to": "mission/apollo-11", "source": "nasa"},
+            {"kind": "CREW_OF", "from": "person/aldrin", "to": "mission/apollo-11", "source": "nasa"},
+            {
+                "kind": "CAUSES",
+                "from": "mission/apollo-11",
+                "to": "event/landing",
+                "text": "Apollo 11 made the first landing on the Moon.",
+                "strength": 0.9,
+            },
+        ]
+    },
+    "post_episodes": {
+        "episodes": [
+            {
+                "key": "note/landing",
+                "text": _TEXT,
+                "occurred_at": "1969-07-21",
+                "source": "nasa",
+                "mentions": ["person/armstrong", "person/aldrin"],
+            }
+        ]
+    },
+    "would_bring": {"episodes": [{"text": _TEXT}]},
+    "read_again": {"keys": ["note/landing"]},
+    "post_claims": {
+        "claims": [
+            {"source": "nasa", "subject": "person/armstrong", "predicate": "born", "value": "1930-08-05"},
+            {"source": "press", "subject": "person/armstrong", "predicate": "born", "value": "1930-08-06"},
+        ]
+    },
+    "verify": {"claim": {"subject": "person/armstrong", "predicate": "born", "value": "1930-08-05"}},
+    "recall": {"what": {"text": "Who landed on the Moon?"}, "when": {"any_time": True}, "k": 5},
+    "view": {"keys": ["person/armstrong"], "hops": 1},
+    "ancestry": {"of": ["event/landing"]},
+    "separation": {"one": "mission/apollo-11", "other": "event/landing", "given": []},
+    "cypher": {
+        "query": "MATCH (p:Person)-[:CREW_OF]->(m:Mission {key: $key}) RETURN p.name AS name ORDER BY name",
+        "parameters": {"key": "mission/apollo-11"},
+    },
+    "query_api_run": _QUERY,
+    "query_api_begin": _QUERY,
+    "query_api_continue": _QUERY,
+    "query_api_commit": {},
+    "decide": {"action": "accept", "facts": [17], "value": "1930-08-05", "reason": "The birth certificate says so."},
+    "undo_decision": {"reason": "The certificate is a forgery."},
+    "correlate": {"kind": "exclusion", "facts": [17, 18], "reason": "Only one of them can be true."},
+    "resolve": {"described": [{"names": ["N. Armstrong"], "label": "Person", "properties": {"born": "1930-08-05"}}]},
+    "merge_entities": {"keep": "person/armstrong", "merge": "person/n-armstrong", "reason": "The same person."},
+    "undo_merge": {"reason": "They are two persons."},
+    "tell_apart": {"reason": "They are father and son."},
+    "group": {},
+    "summarize": {"key": "person/armstrong"},
+    "forget": {"keys": ["note/landing"], "dry_run": True},
+    "post_integrity_check": {"repair": False},
+    "post_job": {"task": "embed"},
+    "post_key": {"name": "reader of space", "right": "read", "graph": "space"},
+}
+# What stands for the parts of an address, by operation where the plain name has several meanings.
+PATH: Final[dict[str, Any]] = {"graph": "space", "key": "person/armstrong", "id": 17}
+PATHS: Final[dict[str, dict[str, Any]]] = {
+    "put_entity": {"key": "person/collins"},
+    "get_episode": {"key": "note/landing"},
+    "delete_episode": {"key": "note/landing"},
+    "get_source": {"key": "nasa"},
+    "delete_key": {"id": "k3yac3rvxn2l"},
+    "query_api_continue": {"id": "q1"},
+    "query_api_commit": {"id": "q1"},
+    "query_api_roll_back": {"id": "q1"},
+}
+# Of the parameters that a request must have.
+QUERY: Final[dict[str, Any]] = {"key": "person/armstrong", "id": 17, "reason": "The source withdrew it."}
+QUERIES: Final[dict[str, dict[str, Any]]] = {
+    "delete_episodes": {"key": "note/landing"},
+    "provenance": {"key": "note/landing"},
+}

@@ -1,0 +1,92 @@
+"""The OpenAPI document: plain operation ids and summaries, and examples that the server accepts."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from kgmem.settings import Settings
+from kgmem_api.app import create_app
+from kgmem_api.examples import PATH, PATHS, QUERIES, QUERY, REQUESTS
+from kgmem_api.operations import OPERATIONS
+from tests.rest import Door
+
+DOCUMENT = create_app(None, settings=Settings()).openapi()
+VERBS = set(
+    re.findall(
+        r"\w+",
+        "begin check commit create decide delete detect export extend extract find forget get list mark merge preview "
+        "put recall register replace resolve resume revoke roll run summarise test undo update verify withdraw",
+    )
+)
+# What these name has to be made first, and gets its number then.
+NUMBERED = {"undo_decision", "decide", "correlate", "undo_merge", "tell_apart"}
+NUMBERED |= {"query_api_continue", "query_api_commit"}
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield each operation with its method and path."""
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def test_operations_have_plain_names() -> None:
+    ids = [operation["operationId"] for _, _, operation in operations()]
+    assert len(ids) == len(set(ids))
+    assert sorted(ids) == sorted(id_ for id_, _ in OPERATIONS.values())
+    for _, path, operation in operations():
+        id_, summary = operation["operationId"], operation["summary"]
+        assert re.fullmatch(r"[a-z]+(_[a-z0-9]+)*", id_), path
+        assert id_.split("_")[0] in VERBS, id_
+        assert summary[0].isupper(), id_
+        assert summary[-1] != "."
+        assert len(summary) <= 80, id_
+
+
+def test_operations_have_an_example_of_what_they_require() -> None:
+    bodies = 0
+    for _, path, operation in operations():
+        for parameter in operation.get("parameters", ()):
+            assert ("example" in parameter) == bool(parameter.get("required")), (path, parameter["name"])
+        content = operation.get("requestBody", {}).get("content", {})
+        if "application/json" in content:
+            bodies += 1
+            assert "example" in content["application/json"], path
+    assert bodies == len(REQUESTS)
+
+
+async def test_the_server_accepts_the_examples_in_their_order(door: Door) -> None:
+    routes = {id_: name for name, (id_, _) in OPERATIONS.items()}
+    told = {routes[each["operationId"]]: (method, path, each) for method, path, each in operations()}
+    for name, body in REQUESTS.items():
+        method, path, _ = told[name]
+        if name not in NUMBERED:
+            answer = await door.client.request(method, _filled(path, name), json=body)
+            assert answer.status_code < 400, (name, answer.text)
+            continue
+        # All that can be wrong with it is that what it names by a number is not there.
+        answer = await door.client.request(method, _filled(path, name), json=body)
+        assert answer.status_code in {404, 409}, (name, answer.text)
+    for name, (method, path, operation) in told.items():
+        if method == "get":
+            required = [each["name"] for each in operation.get("parameters", ()) if each.get("required")]
+            query = {each: (QUERY | QUERIES.get(name, {})).get(each) for each in required if f"{{{each}}}" not in path}
+            answer = await door.client.get(_filled(path, name), params=query)
+            allowed = {200, 404} if "{id}" in path else {200}
+            # A summary is made by a job, and so is an integrity report.
+            allowed |= {404} if name in {"get_summary", "get_integrity_check"} else set()
+            assert answer.status_code in allowed, (name, answer.text)
+
+
+def _filled(path: str, name: str) -> str:
+    values = PATH | PATHS.get(name, {})
+    return re.sub(r"\{(\w+)\}", lambda place: str(values[place[1]]), path)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
+async def test_the_document_is_open(door: Door, path: str) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(door.app), base_url="http://test") as client:
+        assert (await client.get(path)).status_code == 200
