@@ -1,7 +1,6 @@
 """Bootstrap: builds the façade out of the settings. Nobody else names an implementation."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from kgmem.extraction.choice import ExtractorChoice
 from kgmem.extraction.registry import make_extractor
 from kgmem.formats.named_queries import load_named_queries
 from kgmem.formats.toml_schema import load_schema
+from kgmem.log import EventLog
 from kgmem.memory import Memory
 from kgmem.query.answers import IDLE, GraphCypher
 from kgmem.query.execution.limits import Limits
@@ -59,7 +59,7 @@ from kgmem.store.resolution.names import PostgresNames
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem.store.sync.retrieval_index import PostgresIndex
 
-logger = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 OCCURRENCE = "Event"  # What descends from this label happened: that it is over does not make it untrue.
 Report = Callable[[str], None]
@@ -133,7 +133,7 @@ def _options(memory: Memory) -> WorkerOptions:
     try:
         return WorkerOptions(places=(memory.imports.uploads.place,))
     except Unavailable as error:
-        logger.warning("This worker imports no uploads: %s", error)
+        log.warning("uploads_unavailable", error=error)
         return WorkerOptions()
 
 
@@ -146,7 +146,7 @@ async def _tending(memory: Memory) -> AsyncIterator[None]:
             try:
                 await memory.tasks.tend_uploads()
             except KgmemError as error:
-                logger.warning("The uploads could not be looked after; that is tried again: %s", error)
+                log.warning("uploads_check_failed", error=error)
             await asyncio.sleep(_TENDED_EVERY)
 
     task = asyncio.create_task(tend(), name="kgmem uploads")

@@ -131,14 +131,14 @@ class Requests:
             except Exception as error:
                 if status:  # The answer is under way already: all that is left is to break it off.
                     if error is context.stopped:
-                        log.info("broken off", route=template_of(scope), reason=str(error))
+                        log.info("response_aborted", route=template_of(scope), reason=str(error))
                         return
                     raise
                 response = problem(error, scope, context.id)
                 if response.status_code == 500:
                     # As a text, since some renderers show local variables, and those hold keys.
                     told = "".join(traceback.format_exception(error))
-                    log.error("failed", route=template_of(scope), exception=told)  # noqa: TRY400 - see above
+                    log.error("request_failed", route=template_of(scope), exception=told)  # noqa: TRY400 - see above
                 await response(scope, receive, sending)
         finally:
             departures.leave()

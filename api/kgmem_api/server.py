@@ -56,7 +56,7 @@ def configure(settings: Settings, *, stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name, own_fields],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
         )
     )
@@ -70,6 +70,14 @@ def configure(settings: Settings, *, stream: TextIO | None = None) -> None:
     # At info these tell of every request to an embedding provider, every plugin, every minute's periodic job.
     for name in ("httpx", "alembic.runtime.plugins", "procrastinate"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def own_fields(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Show an event of kgmem's own (kgmem/log.py) by its key and fields rather than as one text."""
+    record = event["_record"]
+    if hasattr(record, "kgmem_event"):
+        event |= {**record.kgmem_fields, "event": record.kgmem_event}
+    return event
 
 
 def redact(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -1,6 +1,5 @@
 """kgmem behind the Bolt server: API keys are credentials, graphs are databases."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -11,9 +10,10 @@ from kgmem.callers import act_for
 from kgmem.domain.access import Key
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode
 from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated
+from kgmem.log import EventLog
 from kgmem.memory import DEFAULT_GRAPH, Memory
 
-logger = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 # Drivers of version 5 speak to servers that call themselves so, and tools read the version: it tells what they may ask.
 AGENT = "Neo4j/5.26.0"
@@ -45,7 +45,7 @@ class MemoryBackend:
 
     def report(self, error: Exception, connection: str) -> None:
         """Log an error of which the client was told little."""
-        logger.error("Bolt: %s failed", connection, exc_info=error)
+        log.crash("bolt_connection_failed", error, connection=connection)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Cypher: one query, a named one, or several in a transaction; every write leaves a line in the log."""
 
-import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
@@ -9,10 +8,11 @@ from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mo
 from kgmem.domain.errors import NotFound, Unavailable
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.graph.scope import check_scope
+from kgmem.log import EventLog
 from kgmem.services.claims.claim import weigh_new
 from kgmem.services.ports import Ports
 
-logger = logging.getLogger("kgmem.audit")
+log = EventLog("kgmem.audit")
 _TOLD = 500  # Characters of a query that the log keeps.
 
 
@@ -86,15 +86,17 @@ class _Audited:
         """Keep what was written."""
         await self._inner.commit()
         if self._wrote:
-            logger.info("Cypher: kept what %d queries wrote into %s", self._wrote, self._graph)
+            log.info("cypher_committed", graph=self._graph, writes=self._wrote)
             await weigh_new(self._parts, self._graph)
 
 
 def _note(graph: str, query: CypherQuery, answer: CypherAnswer) -> None:
     if answer.writes:
-        changed = ", ".join(f"{name} {count}" for name, count in answer.counters.items() if count) or "nothing"
-        scope = "all scopes" if query.scope is None else f"scope {query.scope!r}"
-        told = " ".join(query.text.split())[:_TOLD]
-        who = f"key {query.asker.id}" if query.asker else "the library"
-        where = ", ".join(answer.graphs) or graph
-        logger.info("Cypher: %s wrote into %s (%s): %s. %s", who, where, scope, changed, told)
+        log.info(
+            "cypher_written",
+            key=query.asker.id if query.asker else None,
+            graphs=", ".join(answer.graphs) or graph,
+            scope=query.scope,
+            changes={name: count for name, count in answer.counters.items() if count},
+            query=" ".join(query.text.split())[:_TOLD],
+        )

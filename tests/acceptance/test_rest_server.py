@@ -206,7 +206,7 @@ async def test_an_error_of_kgmem_is_in_the_log_with_its_request_and_without_secr
 
     running.memory.ports.graphs.get = failing  # type: ignore[assignment,method-assign]
     problem = refused(await running.client.get("/v1/graphs/main"), 500)
-    line = next(line for line in running.lines() if line["event"] == "failed")
+    line = next(line for line in running.lines() if line["event"] == "request_failed")
     assert line["request_id"] == problem["request_id"]
     assert "RuntimeError" in str(line["exception"])
     assert "hunter2" not in running.log.getvalue()

@@ -137,8 +137,8 @@ async def test_each_query_that_writes_leaves_one_line_in_the_log(
     caplog.set_level(logging.INFO, "kgmem.audit")
     await memory.cypher(GRAPH, "CREATE (:Person\n {name: $name})", {"name": "Ada"}, mode="write", scope="user/1")
     (told,) = [record.getMessage() for record in caplog.records]
-    assert told.startswith(f"Cypher: the library wrote into {GRAPH} (scope 'user/1'): nodes_created 1,")
-    assert told.endswith("CREATE (:Person {name: $name})")
+    assert told.startswith(f"cypher_written key=None graphs={GRAPH!r} scope='user/1' changes={{'nodes_created': 1,")
+    assert told.endswith("query='CREATE (:Person {name: $name})'")
     assert "Ada" not in told
     caplog.clear()
     await memory.cypher(GRAPH, "MATCH (n) RETURN n", mode="write")
@@ -148,4 +148,4 @@ async def test_each_query_that_writes_leaves_one_line_in_the_log(
     async with memory.transaction(GRAPH, mode="write") as transaction:
         await transaction.run(CypherQuery("CREATE (:Person)"))
         await transaction.commit()
-    assert [record.getMessage().split(":")[1].split()[0] for record in caplog.records] == ["the", "kept"]
+    assert [record.getMessage().split()[0] for record in caplog.records] == ["cypher_written", "cypher_committed"]

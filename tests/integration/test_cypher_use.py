@@ -178,7 +178,7 @@ async def test_batches_go_into_the_graph_that_is_named(two: Two, caplog: pytest.
     caplog.set_level("INFO", "kgmem.audit")
     await two.ask(f"USE $there {batched}")
     assert await two.all() == ([1, 2], [10, 20, 30, 40])
-    assert f"wrote into {two.there} " in caplog.text
+    assert f"graphs={two.there!r} " in caplog.text
     await two.ask("UNWIND [50] AS i CALL (i) { USE @there CREATE (:N {n: i}) } IN TRANSACTIONS")
     assert await two.all() == ([1, 2], [10, 20, 30, 40, 50])
     with pytest.raises(InvalidInput, match="USE before"):

@@ -8,6 +8,7 @@ import orjson
 import pytest
 import structlog
 
+from kgmem.log import EventLog
 from kgmem.settings import Settings
 from kgmem_api.server import configure, redact
 
@@ -55,6 +56,24 @@ def test_logs_of_libraries_take_the_same_form() -> None:
     first, second = map(orjson.loads, out.getvalue().splitlines())
     assert (first["event"], first["level"], first["logger"]) == ("low on memory", "warning", "uvicorn.error")
     assert (second["event"], second["level"], second["graph"]) == ("hello", "info", "main")
+
+
+def test_an_event_of_kgmem_is_a_key_with_fields() -> None:
+    out = io.StringIO()
+    configure(Settings(log_format="json"), stream=out)
+    EventLog("kgmem.test").warning("import_deferred", import_id=7, error=ValueError("postgresql://kgmem:hunter2@host"))
+    EventLog("kgmem.test").crash("import_failed", ValueError("no way"))
+    first, second = map(orjson.loads, out.getvalue().splitlines())
+    assert (first["event"], first["level"], first["logger"]) == ("import_deferred", "warning", "kgmem.test")
+    assert (first["import_id"], first["error"]) == (7, "postgresql://kgmem:***@host")
+    assert (second["event"], second["level"]) == ("import_failed", "error")
+    assert "ValueError: no way" in second["exception"]
+
+
+def test_an_event_is_one_line_of_text_where_a_program_has_its_own_logging(caplog: pytest.LogCaptureFixture) -> None:
+    EventLog("kgmem.test").warning("import_deferred", import_id=7, error=ValueError("no room"))
+    (record,) = caplog.records
+    assert record.getMessage() == "import_deferred import_id=7 error='no room'"
 
 
 def test_less_than_the_level_is_not_written() -> None:

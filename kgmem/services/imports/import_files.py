@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import replace
@@ -16,6 +15,7 @@ from kgmem.domain.graph.batch import Rejection
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.graph.scope import check_scope, reaches
 from kgmem.formats.io.files import Paths, check_target, create_file
+from kgmem.log import EventLog
 from kgmem.services.claims.claim import weigh_new
 from kgmem.services.imports.check_files import Check
 from kgmem.services.imports.files import check_files, check_marks, identity, marks_of
@@ -32,7 +32,7 @@ from kgmem.services.imports.options import (
 from kgmem.services.imports.write_batch import patiently
 from kgmem.services.ports import Ports
 
-logger = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 
 async def import_files(
@@ -126,7 +126,7 @@ def reason_of(error: BaseException) -> str:
         return str(error)
     if not isinstance(error, Exception):
         return "It was stopped."
-    logger.error("An import failed on an error that kgmem does not know.", exc_info=error)
+    log.crash("import_failed", error)
     return f"kgmem failed because of an error of its own ({type(error).__name__}); its log has the cause."
 
 

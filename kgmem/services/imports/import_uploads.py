@@ -1,7 +1,6 @@
 """Uploads: files that a client sent are imported by a worker of the machine that holds them, and then removed."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from contextlib import aclosing, closing
 from functools import partial
@@ -13,6 +12,7 @@ from kgmem.domain.imports import Import
 from kgmem.domain.slices import put_off
 from kgmem.domain.time.interval import SECOND, now, parse_time
 from kgmem.formats.tables.mapping import read_mapping
+from kgmem.log import EventLog
 from kgmem.services.imports.check_files import Check
 from kgmem.services.imports.files import check_files, identity
 from kgmem.services.imports.heartbeat import signs_of_life
@@ -21,7 +21,7 @@ from kgmem.services.imports.options import ImportOptions
 from kgmem.services.imports.write_batch import patiently
 from kgmem.services.ports import Ports
 
-logger = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 _SILENCE = 60 * SECOND  # Without a sign of life for so long, it is looked what became of an import's job.
 _SMALL = 256 * 1024  # Bytes of an upload that is imported within seconds.
@@ -119,7 +119,7 @@ async def tend_uploads(parts: Ports) -> int:
             try:
                 await _look_after(parts, await parts.imports.get(graph, id_), uploads.holds(upload))
             except NotFound:  # Its graph was deleted meanwhile.
-                logger.debug("The import %s is gone.", id_)
+                log.debug("import_gone", import_id=id_)
     return await asyncio.to_thread(uploads.sweep, [upload for upload, _, _ in needed])
 
 
@@ -190,7 +190,7 @@ async def _ask(parts: Ports, held: Import, upload: str) -> int | None:
             import_=held.id,
         )
     except Unavailable as error:
-        logger.warning("The import %s waits, and is asked for again later: %s", held.id, error)
+        log.warning("import_deferred", import_id=held.id, error=error)
         return None
 
 

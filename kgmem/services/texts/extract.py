@@ -5,7 +5,6 @@ brought is written in one transaction with the note that it was read.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -21,6 +20,7 @@ from kgmem.domain.text.extraction import Extraction, Extractor, Span, TextToRead
 from kgmem.domain.text.extraction_result import FOUND_BY, Brought, brought, mentions_of
 from kgmem.domain.text.naming import UNNAMED, Mention
 from kgmem.domain.text.queue import BroughtClaim, ReadEpisode, ReadSoFar, SettleResult, Unread, WouldBring
+from kgmem.log import EventLog
 from kgmem.services.claims import claim as claiming
 from kgmem.services.claims import supersede as succeeding
 from kgmem.services.ports import Ports
@@ -50,7 +50,7 @@ _NO_FACTS: Final = frozenset(
     }
 )
 
-logger = logging.getLogger(__name__)
+log = EventLog(__name__)
 Progress = Callable[[ReadSoFar], None]
 
 
@@ -154,15 +154,16 @@ async def _keep(parts: Ports, graph: str, ids: Sequence[int]) -> None:
         await asyncio.sleep(parts.extractions.lease / 3)
         try:
             await parts.extractions.renew(graph, ids)
-        except (DatabaseUnavailable, NotFound):
-            logger.debug("What is being read could not be kept; another may read it too, which changes nothing.")
+        except (DatabaseUnavailable, NotFound) as error:
+            # Another may read them too, which changes nothing.
+            log.debug("extraction_lease_lost", graph=graph, episodes=len(ids), error=error)
 
 
 async def _give_back(parts: Ports, graph: str, taken: Sequence[Unread]) -> None:
     try:
         await parts.extractions.give_back(graph, [each.id for each in taken])
-    except DatabaseUnavailable:
-        logger.debug("What was taken to be read is given again when its time is over.")
+    except DatabaseUnavailable as error:  # They are given again when their time is over.
+        log.debug("extraction_release_failed", graph=graph, episodes=len(taken), error=error)
 
 
 def _text_of(episode: Episode, schema: GraphSchema) -> TextToRead:

@@ -6,7 +6,6 @@ as much as a short query. This one lends by shares, and gives back what is clean
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -14,10 +13,11 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 
 from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.log import EventLog
 from kgmem.store.db.connection import Connection
 from kgmem.store.db.shares import Shares, Who
 
-logger = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 _RECOVERY = 10.0  # Seconds in which a connection has to end what was stopped on it.
 _IDLE = 300.0  # Seconds after which a connection that nobody needed is closed.
@@ -86,7 +86,7 @@ class Pool:
         try:
             await connection.reset(timeout=_RECOVERY)
         except Exception as error:
-            logger.debug("A connection was given up: %s", error)
+            log.debug("connection_discarded", error=error)
             self._drop(connection, who)
         else:
             self._keep(connection, who)
@@ -126,7 +126,7 @@ class Pool:
             try:
                 await connection.close(timeout=within)
             except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
-                logger.debug("A connection did not close: %s", error)
+                log.debug("connection_close_failed", error=error)
         self._emptied.clear()
         if self._all:
             with contextlib.suppress(TimeoutError):

@@ -4,7 +4,6 @@ What a new graph gets is made in a schema of another name, read from the catalog
 listed twice, and a definition that is missing can be made from the one that was read.
 """
 
-import logging
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +14,7 @@ import asyncpg
 from kgmem.domain.errors import KgmemError
 from kgmem.domain.integrity import Damage
 from kgmem.domain.schema.schema import GraphSchema
+from kgmem.log import EventLog
 from kgmem.store.db.database import Database
 from kgmem.store.db.sql import NOTHING, SQL, compose, deparsed, fill, identifier, number
 from kgmem.store.db.statements import forget_statements, statement
@@ -24,7 +24,7 @@ from kgmem.store.graph.checks import damage
 from kgmem.store.graph.layout import EDGE, Label, Layout, learn_labels, learn_subsystems, then_of
 from kgmem.store.graph.subsystems import SUBSYSTEMS
 
-logger = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 Renamed = Callable[[str], str]  # From the text about the tables of a new graph to the same about the graph's own.
 KEYWORD_INDEX = "passage_words"  # Made by sync/keyword_index_repair.py, checked by keyword_index.
@@ -96,7 +96,7 @@ async def make(database: Database, sql: SQL) -> bool:
     try:
         await database.transact(work)
     except (KgmemError, asyncpg.PostgresError) as error:
-        logger.warning("integrity_repair_failed statement=%r: %s", sql, error)
+        log.warning("integrity_repair_failed", statement=sql, error=error)
         return False
     return True
 

@@ -1,6 +1,5 @@
 """Repair: what was found is made again from what it is derived from, the ground of each step before the step."""
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import asyncpg
 
 from kgmem.domain.errors import KgmemError
+from kgmem.log import EventLog
 from kgmem.store.db.sql import SQL, compose, deparsed
 from kgmem.store.db.statements import statement
 from kgmem.store.graph import unique_rules
@@ -22,7 +22,7 @@ from kgmem.store.sync.retrieval_index import PostgresIndex
 from kgmem.store.write import fact_index
 from kgmem.store.write.passages import drop_passages
 
-logger = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 _BATCH = 2000
 _ABSORBED = (
@@ -97,7 +97,7 @@ class Repair:
         try:
             await work()
         except (KgmemError, asyncpg.PostgresError) as error:
-            logger.warning("integrity_repair_failed graph=%s step=%r: %s", self.layout.graph.name, name, error)
+            log.warning("integrity_repair_failed", graph=self.layout.graph.name, step=name, error=error)
 
     async def _run(self, check: str, arguments: Sequence[Any], connection: asyncpg.Connection) -> None:
         await connection.execute(self.layout.sql("integrity", f"repair_{check.replace('-', '_')}"), *arguments)

@@ -1,7 +1,6 @@
 """The watch over keys that are in use: what was opened with a key is closed when the key is revoked or has expired."""
 
 import asyncio
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -9,11 +8,12 @@ from itertools import count
 
 from kgmem.callers import for_nobody
 from kgmem.domain.errors import KgmemError, Unauthenticated
+from kgmem.log import EventLog
 from kgmem.stopping import told_to_stop
 from kgmem.store.db.database import Database
 from kgmem.store.db.statements import load
 
-logger = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 # Seconds between two looks at the keys in use: what a key has opened is closed within a second, in every process.
 _EVERY = 0.3
@@ -77,7 +77,7 @@ class KeyWatch:
             try:
                 await self._look(list(self._watchers))
             except KgmemError as error:
-                logger.debug("Keys in use could not be looked at, and are again in a moment: %s", error)
+                log.debug("key_check_failed", error=error)
 
     async def _look(self, ids: list[str]) -> None:
         """Read which keys are in force, and close what others have opened."""

@@ -1,7 +1,6 @@
 """API keys in Postgres: made, revoked, and checked from memory with a look at the table once a second."""
 
 import asyncio
-import logging
 import re
 import secrets
 import time
@@ -20,6 +19,7 @@ from kgmem.domain.errors import InvalidInput, KgmemError, NotFound, Unauthentica
 from kgmem.domain.graph.graph import check_graph_name
 from kgmem.domain.graph.scope import check_scope
 from kgmem.domain.time.interval import iso, now, parse_time
+from kgmem.log import EventLog
 from kgmem.stopping import told_to_stop
 from kgmem.store.db.database import Database
 from kgmem.store.db.statements import load
@@ -101,7 +101,7 @@ def _fits(hash_: str | None, secret: str) -> bool:
         return False
 
 
-logger = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 # Seconds between two writes of when keys were last used.
 _USES = 60.0
@@ -228,7 +228,7 @@ class PostgresKeyRing:
         del self._looking[digest]
         if not task.cancelled() and (error := task.exception()):
             # Whoever waits for it gets the error; all may have gone away, though.
-            logger.debug("An API key could not be looked up: %s", error)
+            log.debug("key_lookup_failed", error=error)
 
     async def _look(self, token: Token, digest: bytes) -> _Seen:
         """Read a token's key and remember what came of it."""
@@ -266,7 +266,7 @@ class PostgresKeyRing:
             async with self._database.connection() as connection:
                 await connection.execute(load("keys")["used"], list(used), list(used.values()))
         except KgmemError as error:
-            logger.warning("When API keys were last used could not be written, and is tried again: %s", error)
+            log.warning("key_usage_not_stored", error=error)
         else:
             self._used = {id_: at for id_, at in self._used.items() if used.get(id_) != at}
 

@@ -1,7 +1,6 @@
 """Background work on procrastinate: jobs are rows of the database, so they outlive whoever asked for them."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -12,13 +11,14 @@ from procrastinate import App
 from kgmem.domain.errors import InvalidInput, KgmemError, NotFound
 from kgmem.domain.ports import Job
 from kgmem.domain.time.interval import instant_of, iso
+from kgmem.log import EventLog
 from kgmem.stopping import told_to_stop
 from kgmem.store.jobs.tables import PROGRESS, checks_of, insert, make_app, select, small_of
 from kgmem.store.jobs.worker import Handler, WorkerOptions, work, working
 
 # Wake-ups: many calls become few messages, and the last call is always covered by one.
 
-logger = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 K = TypeVar("K", bound=Hashable)
 
@@ -56,7 +56,7 @@ class Wakeups(Generic[K]):
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         if late:
-            logger.warning("%d wake-up(s) were not sent; a sweep finds what they were for.", len(late))
+            log.warning("wakeups_dropped", count=len(late))  # A sweep finds what they were for.
 
     async def _keep_sending(self, key: K) -> None:
         failures = 0
@@ -69,8 +69,10 @@ class Wakeups(Generic[K]):
                 except Exception as error:
                     self._due.add(key)
                     failures += 1
-                    trace = None if isinstance(error, KgmemError) else error
-                    logger.warning("A wake-up was not sent (%s), and is sent again: %s", key, error, exc_info=trace)
+                    if isinstance(error, KgmemError):
+                        log.warning("wakeup_failed", wakeup=str(key), error=error)
+                    else:
+                        log.crash("wakeup_crashed", error, wakeup=str(key))
                 await self._rest(failures)
         finally:
             del self._senders[key]

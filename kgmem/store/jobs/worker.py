@@ -5,7 +5,6 @@ made only when there are some), and removes finished jobs after a while.
 """
 
 import asyncio
-import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from procrastinate.jobs import Job as QueuedJob
 
 from kgmem.domain.errors import KgmemError, NotFound, Unavailable
 from kgmem.domain.slices import Slice, slice_of
+from kgmem.log import EventLog
 from kgmem.stopping import told_to_stop
 from kgmem.store.db.statements import load
 from kgmem.store.jobs.tables import (
@@ -39,7 +39,7 @@ from kgmem.store.jobs.tables import (
     translating,
 )
 
-logger = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 Handler = Callable[..., Awaitable[Any]]
 
@@ -229,9 +229,9 @@ async def _keep_lane(app: App, options: WorkerOptions, queues: Sequence[str], co
                     shutdown_graceful_timeout=options.grace,
                 )
         except (KgmemError, ProcrastinateException) as error:
-            logger.warning("The worker stopped and starts again: %s", error)
-        except Exception:
-            logger.exception("The worker stopped on an error that it does not know, and starts again.")
+            log.warning("worker_restarted", error=error)
+        except Exception as error:
+            log.crash("worker_failed", error)
         if not told_to_stop():
             await asyncio.sleep(1)
 
@@ -239,8 +239,8 @@ async def _keep_lane(app: App, options: WorkerOptions, queues: Sequence[str], co
 async def _put_back_lost(app: App, known: _Known, options: WorkerOptions) -> None:
     now_known = {"workers": list(known.workers), "running": list(known.jobs)}
     for row in await select(app, "put_back_lost", silence=options.silence, **now_known):
-        fate = "failed: too many workers died of it" if row["hopeless"] else "waits again"
-        logger.warning("Job %s (%s) lost its worker; it %s.", row["id"], row["task_name"], fate)
+        # A job of which too many workers died is not tried again.
+        log.warning("job_worker_lost", job=row["id"], task=row["task_name"], again=not row["hopeless"])
 
 
 async def _raise_old(app: App, options: WorkerOptions) -> None:
@@ -269,6 +269,6 @@ async def _regularly(seconds: float, step: Callable[[], Awaitable[None]]) -> Non
         try:
             await step()
         except KgmemError as error:
-            logger.debug("A regular look of the worker failed and is repeated: %s", error)
-        except Exception:
-            logger.exception("A regular look of the worker failed on an error that it does not know; it is repeated.")
+            log.debug("periodic_check_failed", error=error)
+        except Exception as error:
+            log.crash("periodic_check_crashed", error)

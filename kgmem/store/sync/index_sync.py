@@ -1,6 +1,5 @@
 """Absorbing: bring the index in line with label tables that others wrote, or that it is rebuilt from."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP
 from kgmem.domain.graph.scope import check_scope
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.domain.time.interval import ALWAYS, Interval
+from kgmem.log import EventLog
 from kgmem.store.db.codecs import range_of
 from kgmem.store.graph import unique_rules
 from kgmem.store.graph.layout import (
@@ -33,7 +33,7 @@ from kgmem.store.write.rows import entity_row, episode_row, fraction_of, valid_o
 from kgmem.store.write.vertices import CREATED, DELETED, UPDATED, existing, read_vertices
 from kgmem.turns import in_turns
 
-logger = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 StoredEdge = tuple[tuple[int, int], Mapping[str, Any]]  # The ends of an edge, and its properties.
 _PLAIN = (None,) * 7  # Of an item that is always valid: no source, times, place and further labels.
@@ -90,7 +90,7 @@ class Absorber:
             return
         doubled = await unique_rules.fill(self.connection, self.layout, ids)
         if doubled:
-            logger.warning("foreign_values_not_unique graph=%s values=%d", self.layout.graph.name, doubled)
+            log.warning("foreign_values_not_unique", graph=self.layout.graph.name, values=doubled)
 
     async def catch_up(self, ids: Sequence[int], passages: Passages) -> None:
         """Index vertices and edges that others made and nobody has absorbed yet, with the vertices these lead to."""

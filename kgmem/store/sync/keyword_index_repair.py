@@ -10,20 +10,20 @@ where the disk is full, Postgres full text answers for words.
 """
 
 import asyncio
-import logging
 import re
 from dataclasses import dataclass
 
 import asyncpg
 
 from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.log import EventLog
 from kgmem.store.db.codecs import set_codecs
 from kgmem.store.db.connection import Connection, release_latches
 from kgmem.store.db.sql import identifier
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.layout import Layout
 
-logger = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 _SEGMENTS = re.compile(r"^\s*Total: .*?(\d+) docs\b", re.MULTILINE)
 _IN_MEMORY = re.compile(r"^\s*(?:documents|docids): (\d+)", re.MULTILINE)
@@ -123,7 +123,7 @@ class KeywordIndexGuard:
             try:
                 self._stale = await self._check_all(life)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                logger.info("keyword_indexes_wait: %s", error)
+                log.info("keyword_indexes_wait", error=error)
 
     async def _check_all(self, life: ServerLife) -> set[int]:
         """Check every graph that was not checked in this life; return those whose index could not be built."""
@@ -137,7 +137,7 @@ class KeywordIndexGuard:
                 except asyncpg.UndefinedTableError:
                     continue  # The graph was dropped meanwhile.
                 except (asyncpg.InsufficientResourcesError, asyncpg.InternalServerError) as error:
-                    logger.warning("keyword_index_stale graph=%s: %s", row["id"], error)
+                    log.warning("keyword_index_stale", graph_id=row["id"], error=error)
                     stale.add(row["id"])
             return stale
         finally:
