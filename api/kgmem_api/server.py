@@ -75,9 +75,9 @@ def configure(settings: Settings, *, stream: TextIO | None = None) -> None:
 def own_fields(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """Show an event of kgmem's own (kgmem/log.py) by its key and fields rather than as one text."""
     record = event["_record"]
-    if hasattr(record, "kgmem_event"):
-        event |= {**record.kgmem_fields, "event": record.kgmem_event}
-    return event
+    if not hasattr(record, "kgmem_event"):
+        return event
+    return {**event, **record.kgmem_fields, "event": record.kgmem_event}
 
 
 def redact(_logger: Any, _method: str, event: EventDict) -> EventDict:
