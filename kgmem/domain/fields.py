@@ -9,7 +9,7 @@ A class of records declares each field where its attribute is:
 (kgmem/store/graph/records.py), how statements merge (kgmem/domain/graph/folding.py), and docs/fields.md.
 """
 
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -31,6 +31,7 @@ FieldType = Literal[
     "integer",
     "float",
     "boolean",
+    "choice",  # One of some words.
     "properties",
     "place",
     "vector",
@@ -62,6 +63,7 @@ class Field:
     # Of these `fields_of` takes care.
     name: str = ""
     required: bool = False
+    options: tuple[str, ...] = ()  # Of a choice.
     nullable: bool = False
 
     @property
@@ -122,6 +124,14 @@ def fields_of(record: type[Any]) -> tuple[Field, ...]:
     return table
 
 
+def is_declared(kind: Any) -> bool:
+    """Return whether a class is a dataclass of which each attribute declares its field."""
+    if not isinstance(kind, type) or not is_dataclass(kind):
+        return False
+    hints = get_type_hints(kind, include_extras=True).values()
+    return all(get_origin(hint) is Annotated and isinstance(get_args(hint)[1], Field) for hint in hints)
+
+
 def stated_fields(record: type[Any]) -> tuple[Field, ...]:
     """Return the fields that a statement of a record may have: all but those that only a store knows."""
     return tuple(field for field in fields_of(record) if field.role != "known")
@@ -156,6 +166,7 @@ def _declared(hint: Any, name: str, *, required: bool) -> Field:
     return replace(
         found,
         name=name,
+        options=get_args(kind) if found.type == "choice" else (),
         wire=found.wire or name,
         stored=name if found.stored == "" else found.stored,
         required=required,

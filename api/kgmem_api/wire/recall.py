@@ -1,8 +1,8 @@
 """Questions on the wire: the five parts of a question, each with its limits."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from kgmem.domain.access import Key as AccessKey
 from kgmem.domain.recall.question import (
@@ -16,7 +16,6 @@ from kgmem.domain.recall.question import (
     Relation,
     Spot,
     State,
-    Superposed,
     Tier,
     TimeState,
     What,
@@ -27,6 +26,7 @@ from kgmem.domain.recall.question import (
 from kgmem_api.wire.claims import OptionOut
 from kgmem_api.wire.fields import STRICT, Fraction, Key, Label, Properties, Scope, Time, Vector, refused
 from kgmem_api.wire.graphs import Fusion
+from kgmem_api.wire.shapes import parts_of
 
 Point = Annotated[
     list[Annotated[float, Field(allow_inf_nan=False)]],
@@ -225,17 +225,12 @@ class LinksIn(BaseModel):
     context: bool = False
 
 
-class SuperpositionIn(BaseModel):
-    """How facts that sources disagree on are told: as distributions, drawn from these, or made one value by a rule."""
-
-    model_config = STRICT
-
-    rule: Literal["distribution", "sample", "most_probable", "threshold", "margin"] = "distribution"
-    seed: Annotated[int, Field(ge=0, le=2**53, description="Of the draw: the same seed draws the same.")] = 0
-    level: Annotated[Fraction, Field(description="The threshold, or the margin.")] = 0.7
+# The parts of a question that are made of the table of fields.
+_PARTS: Final = parts_of(Question)
+_Parts: Any = create_model("_Parts", **{name: part.field for name, part in _PARTS.items()})
 
 
-class RecallIn(BaseModel):
+class RecallIn(_Parts, BaseModel):  # type: ignore[misc]  # the first is made at run time
     """One question. Every part is optional; at least one asks something."""
 
     model_config = STRICT
@@ -262,7 +257,6 @@ class RecallIn(BaseModel):
         list[State], Field(max_length=8, description="Of time or of consensus; left out: current and past.")
     ] = []
     tiers: Annotated[list[Tier], Field(max_length=4)] = []
-    superposition: SuperpositionIn | None = None
     diversity: Annotated[Fraction, Field(description="0: by score alone; towards 1: unlike what stands above.")] = 0.0
     budget: Annotated[int, Field(ge=1, le=10_000_000, description="Tokens for the texts of all hits.")] | None = None
     cursor: Annotated[str, Field(max_length=20_000)] | None = None
@@ -295,12 +289,12 @@ class RecallIn(BaseModel):
             min_consensus=self.min_consensus,
             states=self.states,
             tiers=self.tiers,
-            superposition=Superposed(**self.superposition.model_dump()) if self.superposition else None,
             diversity=self.diversity,
             budget=self.budget,
             cursor=self.cursor,
             explain=self.explain,
             profile=self.profile,
+            **{name: part.built(getattr(self, name)) for name, part in _PARTS.items()},
         )
 
 

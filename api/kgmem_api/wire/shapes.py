@@ -1,16 +1,17 @@
 """Wire models that are made of the table of fields (kgmem/domain/fields.py): statements in bodies, and answers."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from dataclasses import fields as attributes
 from operator import attrgetter
 from types import GenericAlias
-from typing import Annotated, Any, Final, NotRequired, Required, cast, get_type_hints
+from typing import Annotated, Any, Final, Literal, NotRequired, Required, cast, get_args, get_type_hints
 
 from pydantic import BaseModel, Field, ValidationInfo, create_model
 from typing_extensions import TypedDict
 
 from kgmem.domain.fields import Field as Declared
-from kgmem.domain.fields import FieldType, fields_of, stated_fields
+from kgmem.domain.fields import FieldType, fields_of, is_declared, stated_fields
 from kgmem_api.wire.fields import STRICT, TIME_FORM, From, PlaceField, Properties, Scope, Time, Value, Vector, own_scope
 
 _SPAN = Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]], Field(min_length=2, max_length=2)]
@@ -65,6 +66,33 @@ def stated(record: type[Any], statement: Any, **fixed: Any) -> From:
 
     scoped = any(field.type == "scope" for field in stated_fields(record))
     return From(statement, build)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a request that is made of the table of fields: its class, and its field in the request's model."""
+
+    record: type[Any]
+    field: Any
+
+    def built(self, shape: BaseModel | None) -> Any:
+        """Return the part that a shape states."""
+        return (
+            None if shape is None else self.record(**{name: getattr(shape, name) for name in type(shape).model_fields})
+        )
+
+
+def parts_of(request: type[Any]) -> dict[str, Part]:
+    """Return the parts of a request whose attributes all declare their fields, by name; each has a default."""
+    hints, found = get_type_hints(request), {}
+    for each in attributes(request):
+        kinds = [kind for kind in get_args(hints[each.name]) or (hints[each.name],) if is_declared(kind)]
+        if kinds:
+            known = {field.name: _part_field(field, kinds[0]) for field in stated_fields(kinds[0])}
+            name = "".join(word.title() for word in each.name.split("_")) + "In"
+            model = create_model(name, __config__=STRICT, __doc__=kinds[0].__doc__, __module__=__name__, **known)
+            found[each.name] = Part(kinds[0], (model, model()) if each.default is not None else (model | None, None))
+    return found
 
 
 def answer(record: type[Any], name: str, doc: str, **more: Any) -> type[BaseModel]:
@@ -136,6 +164,13 @@ def _needed(field: Declared, optional: Sequence[str]) -> Any:
     return Required[type_] if field.required and field.name not in optional else NotRequired[type_]
 
 
+def _part_field(field: Declared, record: type[Any]) -> Any:
+    default = next(each.default for each in attributes(record) if each.name == field.name)
+    alias = field.wire if field.wire != field.name else None
+    type_ = _limited(field)
+    return type_ | None if field.nullable else type_, Field(default, alias=alias, description=field.doc or None)
+
+
 def _limited(field: Declared) -> Any:
     """Return the type of a field's values, with its limits."""
     if field.type == "text":
@@ -146,6 +181,8 @@ def _limited(field: Declared) -> Any:
         return Annotated[float, Field(ge=field.least, le=field.most, allow_inf_nan=False)]
     if field.type == "texts" and field.item is not None:
         return Annotated[GenericAlias(list, (_limited(field.item),)), Field(max_length=_whole(field.most))]
+    if field.type == "choice":
+        return Literal[field.options]
     return _STATED[field.type]
 
 

@@ -1,9 +1,10 @@
 """Questions: what a recall asks, in its five parts. Every part is optional; at least one asks something."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Final, Literal, get_args
 
+from kgmem.domain.fields import FRACTION, Field
 from kgmem.domain.graph.embedding import Vector
 
 Fusion = Literal["convex", "rrf"]
@@ -114,9 +115,11 @@ class Links:
 class Superposed:
     """How an answer tells facts that sources disagree on: as distributions, drawn from these, or made one by a rule."""
 
-    rule: Literal["distribution", "sample", "most_probable", "threshold", "margin"] = "distribution"
-    seed: int = 0  # Of the draw: the same seed draws the same values.
-    level: float = 0.7  # The threshold, or the margin, below which a fact stays open.
+    rule: Annotated[Literal["distribution", "sample", "most_probable", "threshold", "margin"], Field("choice")] = (
+        "distribution"
+    )
+    seed: Annotated[int, Field("integer", most=2**53, doc="Of the draw: the same seed draws the same.")] = 0
+    level: Annotated[float, replace(FRACTION, doc="The threshold, or the margin, below which a fact stays open.")] = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +150,37 @@ class Question:
     def mode(self, part: Part) -> Mode:
         """Say whether a part filters or ranks."""
         return self.modes.get(part, "must")
+
+
+def asks_when(when: When) -> bool:
+    """Return whether times are something to find by, not only a limit to what else finds."""
+    return any(part is not None for part in (when.valid_at, when.between, when.relation, when.half_life_days))
+
+
+# Every retriever (a ranked list that is fused), and whether a question asks it.
+RETRIEVERS: Final[Mapping[str, Callable[[Question], bool]]] = {
+    "meaning": lambda question: question.what.text is not None or question.what.vector is not None,
+    "words": lambda question: question.what.text is not None,
+    "listed": lambda question: question.what.text is None and question.what.vector is None,
+    "where": lambda question: question.where != Where(),
+    "when": lambda question: asks_when(question.when),
+    "recency": lambda question: asks_when(question.when),
+    "why": lambda question: question.why != Why(),
+    "hops": lambda question: question.graph.hops is not None,
+    "walk": lambda question: question.graph.walk,
+    "context": lambda question: question.graph.context,
+    "trust": lambda _: False,  # Values what the others find, where it has a weight.
+}
+# Those that only order or value what others find, so that they ask nothing by themselves.
+_DEPENDENT: Final = frozenset({"listed", "walk", "context", "trust"})
+
+
+def retrievers_of(question: Question) -> frozenset[str]:
+    """Return the names of the retrievers that a question asks."""
+    return frozenset(name for name, asks in RETRIEVERS.items() if asks(question))
+
+
+def asks_something(question: Question) -> bool:
+    """Return whether a question asks for anything in particular."""
+    what = question.what
+    return bool(what.labels or what.sources or what.properties or what.start or retrievers_of(question) - _DEPENDENT)

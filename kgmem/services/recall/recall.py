@@ -10,16 +10,14 @@ from kgmem.domain.graph.graph import Graph
 from kgmem.domain.recall.answer import Answer
 from kgmem.domain.recall.path import check_why
 from kgmem.domain.recall.predicate import predicates_of
-from kgmem.domain.recall.question import TIME_STATES, Question, Where, Why
+from kgmem.domain.recall.question import RETRIEVERS, TIME_STATES, Question, asks_something, retrievers_of
 from kgmem.domain.recall.recipes import with_recipe
 from kgmem.domain.time.interval import now
 from kgmem.services.claims.distributions import check_superposed, superpose
 from kgmem.services.ports import Ports
 from kgmem.services.recall.selection import MOST_HITS, choose, widened
-from kgmem.services.recall.time_resolution import asks_when, check_when, timed
+from kgmem.services.recall.time_resolution import check_when, timed
 from kgmem.services.upkeep.embed import embedder_in
-
-ARMS = frozenset({"meaning", "words", "where", "when", "recency", "why", "walk", "hops", "context", "trust", "listed"})
 
 
 async def recall(parts: Ports, graph: str, question: Question) -> Answer:
@@ -59,7 +57,7 @@ async def _answer(parts: Ports, held: Graph, question: Question) -> Answer:
 
 def _check(question: Question) -> None:
     what = question.what
-    if not _asks(question):
+    if not asks_something(question):
         raise InvalidInput("The question asks nothing.", mend="Give what.text, what.vector, what.labels or the like.")
     if what.text is not None and not what.text.strip():
         raise InvalidInput("what.text is empty.", mend="Give words to look for, or leave it out.")
@@ -83,27 +81,12 @@ def _check(question: Question) -> None:
         raise InvalidInput(f"k is {question.k}.", mend=f"Ask for 1 to {MOST_HITS} hits.")
 
 
-def _asks(question: Question) -> bool:
-    """Say whether a question asks for anything in particular."""
-    what = question.what
-    if what.text is not None or what.vector is not None:
-        return True
-    listed = what.labels or what.sources or what.properties or what.start or question.graph.hops
-    return bool(listed) or asks_when(question.when) or (question.where, question.why) != (Where(), Why())
-
-
 def _check_weights(question: Question) -> None:
     """Refuse weights of unknown arms, and those that leave no arm of the question any weight."""
-    weights, what = question.weights, question.what
-    if unknown := set(weights) - ARMS:
-        raise InvalidInput(f"There is no arm {min(unknown)!r} to weigh.", mend=f"Arms are {', '.join(sorted(ARMS))}.")
-    asked = {"meaning", "words"} if what.text else {"meaning"} if what.vector is not None else {"listed"}
-    asked |= {"where"} if question.where != Where() else set()
-    asked |= {"why"} if question.why != Why() else set()
-    asked |= {"when", "recency"} if asks_when(question.when) else set()
-    asked |= {"hops"} if question.graph.hops else set()
-    asked |= {"walk"} if question.graph.walk else set()
-    asked |= {"context"} if question.graph.context else set()
+    weights, asked = question.weights, retrievers_of(question)
+    if unknown := weights.keys() - RETRIEVERS.keys():
+        known = ", ".join(sorted(RETRIEVERS))
+        raise InvalidInput(f"There is no arm {min(unknown)!r} to weigh.", mend=f"Arms are {known}.")
     if not all(0 <= weight < math.inf for weight in weights.values()) or not any(weights.get(arm, 1) for arm in asked):
         raise InvalidInput("Weights are at least 0, and one of them is more.", mend="Leave weights out for equal ones.")
 

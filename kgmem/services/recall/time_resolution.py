@@ -11,12 +11,6 @@ from kgmem.domain.time.interval import iso, parse_time, valid_interval
 from kgmem.domain.time.times_in_text import time_in
 
 
-def asks_when(when: When) -> bool:
-    """Say whether times are something to find by, not only a limit to what else finds."""
-    asked = (when.valid_at, when.between, when.relation, when.half_life_days)
-    return any(part is not None for part in asked)
-
-
 def check_when(when: When) -> None:
     """Raise InvalidInput for times that cannot be read, or that exclude each other."""
     if when.any_time and (when.valid_at is not None or when.between is not None or when.relation is not None):
