@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 A = TypeVar("A")
@@ -33,6 +33,11 @@ async def in_turns(items: Iterable[A]) -> AsyncIterator[A]:
     for item in items:
         yield item
         await turn.over()
+
+
+def parts(items: Sequence[A], size: int) -> Iterator[Sequence[A]]:
+    """Give the items in parts of this size, the last one smaller: for what takes many at once, and not too many."""
+    return (items[first : first + size] for first in range(0, len(items), size))
 
 
 async def each(convert: Callable[[A], B], items: Iterable[A]) -> list[B]:

@@ -25,6 +25,11 @@ class Heartbeat:
         """
         return self.longest < max(0.05, self.computed / 10)
 
+    @property
+    def smooth(self) -> bool:
+        """Whether the loop never stood for 50 ms, or on a slow machine for a twentieth of the work."""
+        return self.longest < max(0.05, self.computed / 20)
+
     async def beat(self) -> None:
         """Beat until it is cancelled.
 

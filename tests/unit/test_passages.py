@@ -1,6 +1,8 @@
 """Passages: how a text is cut into what is searched as one."""
 
+import re
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -26,6 +28,22 @@ def test_passages_cover_all_but_white_space_in_order_within_the_limit(text: str,
         assert not text[at : passage.start].strip()
         at = passage.start + len(passage.body)
     assert not text[at:].strip()
+
+
+PLAIN = (r"\n\s*\n", r"\n", r"(?<=[.!?])[\"')\]]*\s+", r"\s+")
+SHORT = st.sampled_from(["w", ".", "! ", "\n", "\n\n", " ", '"', "')", "]", "\t", "\x85", "yz"])
+
+
+@given(st.lists(SHORT, max_size=120).map("".join), st.integers(2, 40))
+def test_a_passage_ends_at_the_last_break_past_its_half_of_the_coarsest_kind(text: str, limit: int) -> None:
+    """Compared with looking for each kind of break all over the text that a passage may be."""
+    cut = list(passages(text, limit))
+    for passage, following in pairwise(cut):
+        window = text[passage.start : passage.start + limit]
+        ends = [[found.end() for found in re.finditer(kind, window) if found.end() > limit // 2] for kind in PLAIN]
+        end = next((each[-1] for each in ends if each), limit)
+        assert passage.body == window[:end].rstrip()
+        assert not text[passage.start + end : following.start].strip()
 
 
 @given(TEXTS)

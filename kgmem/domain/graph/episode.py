@@ -10,6 +10,7 @@ from kgmem.domain.fields import ID, KEY, MOMENT, NAME, PROPERTIES, SCOPE, SOURCE
 # About 200 tokens of English, so that a passage fits the 256 tokens of the default embedder.
 PASSAGE_CHARACTERS = 900
 _SPACE = re.compile(r"\s*")
+_CLOSING = "\"')]"
 _BREAKS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"(?<=[.!?])[\"')\]]*\s+"), re.compile(r"\s+"))
 
 
@@ -67,9 +68,18 @@ def _cut(text: str, start: int, limit: int) -> int:
     """Give where the passage that begins at `start` ends: at the last break of the coarsest kind past its half."""
     if len(text) - start <= limit:
         return len(text)
-    window = text[start : start + limit]
+    window, half = text[start : start + limit], limit // 2
+    first = _run_before(window, half)
     for pattern in _BREAKS:
-        ends = [found.end() for found in pattern.finditer(window) if found.end() > limit // 2]
+        ends = [found.end() for found in pattern.finditer(window, first) if found.end() > half]
         if ends:
             return start + ends[-1]
     return start + limit
+
+
+def _run_before(text: str, place: int) -> int:
+    """Give where the run of what breaks are made of begins that leads up to a place: no break there begins earlier."""
+    before = text[:place]
+    while (shorter := before.rstrip().rstrip(_CLOSING)) != before:
+        before = shorter
+    return len(before)

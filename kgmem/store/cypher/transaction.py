@@ -92,7 +92,7 @@ class PostgresTransaction:
         if sought.lean and not statement.answers:
             return None
         self._ask()
-        found = await self.connection.fetch(statement.text, *[value(sought) for value in statement.values])
+        found = await self.connection.fetch(statement.text, *await _values(statement, sought))
         if sought.lean and (found[0][2] if found else await self._any_further()):
             self.layout.further = True
             return None
@@ -240,6 +240,13 @@ class PostgresTransaction:
         for other in self._others:
             await other.finish()
         await self._writer.finish()
+
+
+async def _values(statement: Composed, sought: MatchQuery) -> list[Any]:
+    """Give a statement's parameters; those of many rows beside the event loop."""
+    if len(sought.rows) < _AT_ONCE:
+        return [value(sought) for value in statement.values]
+    return await asyncio.to_thread(lambda: [value(sought) for value in statement.values])
 
 
 async def _ways(statement: Composed, rows: Sequence[Any], seen: Seen) -> list[tuple[Any, ...]]:

@@ -23,9 +23,10 @@ from kgmem.store.sync.index_sync import Absorber
 from kgmem.store.write import delete as deleting
 from kgmem.store.write.passages import COPIED, Passages
 from kgmem.store.write.vertices import keep_history
-from kgmem.turns import in_turns
+from kgmem.turns import in_turns, parts
 
 _FILE = "cypher"
+_AT_ONCE = 4000  # Rows of one step: what is sent is made into bytes without a pause.
 _Item = TypeVar("_Item", Node, Relationship)
 
 
@@ -58,6 +59,9 @@ class Writer:
     async def create_nodes(self, nodes: Sequence[NewNode]) -> list[Node]:
         """Make nodes, each in the table of its first label."""
         self.wrote = True
+        return [node for part in parts(nodes, _AT_ONCE) for node in await self._create_nodes(part)]
+
+    async def _create_nodes(self, nodes: Sequence[NewNode]) -> list[Node]:
         names = [node.labels[0] if node.labels else NO_LABEL for node in nodes]
         ids = await self._take_ids(VERTEX, names)
         groups: dict[str, list[tuple[int, str]]] = defaultdict(list)
@@ -77,12 +81,19 @@ class Writer:
     async def create_relationships(self, relationships: Sequence[NewRelationship]) -> list[Relationship]:
         """Make relationships between nodes that are there. Raises what makes the statement begin again otherwise."""
         self.wrote = True
-        ids = await self._take_ids(EDGE, [each.type for each in relationships])
-        ends = {end for each in relationships for end in (each.start, each.end)}
-        rows = await self._rows_of("hold_ends", sorted(ends))
-        scopes = {row["id"]: row["path"] for row in rows}
+        ends = {end async for each in in_turns(relationships) for end in (each.start, each.end)}
+        rows = await self._rows_of("hold_ends", ends)
+        scopes = {row["id"]: row["path"] async for row in in_turns(rows)}
         if len(scopes) < len(ends):
             raise asyncpg.SerializationError("a node was deleted while a relationship to it was made")
+        return [
+            made for part in parts(relationships, _AT_ONCE) for made in await self._create_relationships(part, scopes)
+        ]
+
+    async def _create_relationships(
+        self, relationships: Sequence[NewRelationship], scopes: Mapping[int, str]
+    ) -> list[Relationship]:
+        ids = await self._take_ids(EDGE, [each.type for each in relationships])
         groups: dict[str, list[tuple[int, int, int, str]]] = defaultdict(list)
         async for id_, each in in_turns(zip(ids, relationships, strict=True)):
             scope = max(scopes[each.start], scopes[each.end], key=len) if self.scope is None else self.scope
@@ -103,6 +114,11 @@ class Writer:
     async def update_nodes(self, nodes: Sequence[Node]) -> None:
         """Write labels and properties."""
         self.wrote = True
+        # In one order over all parts, as every writer locks them.
+        for part in parts(sorted(nodes, key=lambda node: node.id), _AT_ONCE):
+            await self._update_nodes(part)
+
+    async def _update_nodes(self, nodes: Sequence[Node]) -> None:
         locked = await self._locked("lock_nodes", [node.id for node in nodes])
         stored = await self._unchanged((await Reader(self.connection, self.layout).nodes(list(locked)))[1])
         await self._keep(locked, stored)
@@ -127,6 +143,10 @@ class Writer:
     async def update_relationships(self, relationships: Sequence[Relationship]) -> None:
         """Write the properties of relationships."""
         self.wrote = True
+        for part in parts(sorted(relationships, key=lambda each: each.id), _AT_ONCE):
+            await self._update_relationships(part)
+
+    async def _update_relationships(self, relationships: Sequence[Relationship]) -> None:
         locked = await self._locked_edges([each.id for each in relationships])
         stored = await self._unchanged((await Reader(self.connection, self.layout).relationships(list(locked)))[1])
         ends = {each.id: (each.start, each.end) for each in relationships}
@@ -152,14 +172,14 @@ class Writer:
         await self.connection.execute(self.layout.sql("write", "ends_may_go"))
         locked = await self._locked("lock_nodes_to_delete", nodes)
         edges = await self._locked_edges(relationships)
-        await deleting.delete_edges(self.connection, self.layout, list(edges.values()))
+        for gone in parts(list(edges.values()), _AT_ONCE):
+            await deleting.delete_edges(self.connection, self.layout, gone)
         for kind in (ENTITY, EPISODE):
-            rows = [row for row in locked.values() if row["kind"] == kind]
-            if rows:
+            for rows in parts([row for row in locked.values() if row["kind"] == kind], _AT_ONCE):
                 await deleting.delete_vertices(self.connection, self.layout, kind, rows)
         self.passages.forget({*nodes, *relationships})
-        for gone in (*nodes, *relationships):
-            self._stated.pop(gone, None)
+        for id_ in (*nodes, *relationships):
+            self._stated.pop(id_, None)
 
     async def finish(self) -> None:
         """Check what holds at the end, and store what is searched by; nothing may follow but COMMIT."""
@@ -234,19 +254,25 @@ class Writer:
     async def _locked(self, statement: str, ids: Collection[int]) -> dict[int, Any]:
         if not ids:
             return {}
-        rows = await self._rows_of(statement, list(ids))
+        rows = await self._rows_of(statement, ids)
         await self._check_scope(rows)
         return {row["id"]: row for row in rows}
 
     async def _locked_edges(self, ids: Collection[int]) -> dict[int, Any]:
         if not ids:
             return {}
-        rows = await self._rows_of("edges", list(ids), file="absorb")
+        rows = await self._rows_of("edges", ids, file="absorb")
         await self._check_scope(rows)
         return {row["id"]: row for row in rows}
 
-    async def _rows_of(self, statement: str, ids: Sequence[int], *, file: str = _FILE) -> list[Any]:
+    async def _rows_of(self, statement: str, ids: Collection[int], *, file: str = _FILE) -> list[Any]:
         """Give the rows of the index for what was read; what another AGE client has made is taken into it before."""
+        rows: list[Any] = []
+        for part in parts(sorted(ids), _AT_ONCE):
+            rows += await self._rows_of_part(statement, part, file)
+        return rows
+
+    async def _rows_of_part(self, statement: str, ids: Sequence[int], file: str) -> list[Any]:
         sql = self.layout.sql(file, statement)
         rows = list(await self.connection.fetch(sql, ids))
         if len(rows) == len(ids):

@@ -45,7 +45,9 @@ _NOT_ASKED: Final = frozenset({"source", "strength", "confidence"})
 _ANNOTATION = re.compile(r'("(?:[^"\\]|\\.)*")|::(?:vertex|edge|path|numeric)|(-?\b(?:NaN|Infinity)\b)')
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _LARGEST = 2**63 - 1
-_LONG = re.compile(rb"\d{19}")
+_DIGIT = re.compile(rb"\d")
+_LONG_DIGITS = 19  # Of the least number that 64 bits may not hold.
+_LONG = re.compile(rb"\d{%d}" % _LONG_DIGITS)
 
 
 def stored_name(name: str, what: str) -> str:
@@ -163,9 +165,18 @@ def encoded(stored: Any, *, sort: bool = False) -> bytes:
     if b"\\u0000" in data and _NUL.search(data):
         raise InvalidInput("A text contains a NUL character.", mend="Remove U+0000 from it.")
     # orjson writes NaN and infinity as null, and integers that only fit without a sign.
-    if b"null" in data or _LONG.search(data):
+    if b"null" in data or _has_long_number(data):
         _check_numbers(stored)
     return data
+
+
+def _has_long_number(data: bytes) -> bool:
+    """Say whether so many digits follow each other: then every so many bytes there is one, around which to look."""
+    last = _LONG_DIGITS - 1
+    return any(
+        _LONG.search(data, max(0, at - last), at + _LONG_DIGITS)
+        for at in (last + _LONG_DIGITS * digit.start() for digit in _DIGIT.finditer(data[last::_LONG_DIGITS]))
+    )
 
 
 def alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -16,8 +16,10 @@ from kgmem.domain.graph.embedding import Vector
 from kgmem.domain.graph.episode import Passage
 from kgmem.store.db.codecs import encode_halfvec
 from kgmem.store.graph.layout import Layout
+from kgmem.turns import in_turns, parts
 
 COPIED = 200  # From how many rows on COPY costs less than INSERT.
+_AT_ONCE = 4000  # Passages of one step: what is sent is made into bytes without a pause.
 
 
 @dataclass(slots=True)
@@ -55,7 +57,7 @@ class Passages:
         stale: list[int] = []
         changed: list[tuple[int, Passage]] = []
         beside: list[tuple[int, int, Vector]] = []
-        for vertex, passages in self._wanted.items():
+        async for vertex, passages in in_turns(self._wanted.items()):
             rows = held.get(vertex, {})
             wanted, there = [(p.ordinal, p.body) for p in passages], sorted((n, row["body"]) for n, row in rows.items())
             # A vector that was given with the same passages earlier went with the others in between.
@@ -64,23 +66,23 @@ class Passages:
                 changed += [(vertex, passage) for passage in passages]
             elif vertex in self._given and 0 in rows:
                 beside.append((rows[0]["id"], vertex, self._given[vertex]))
-        await drop_passages(connection, self.layout, stale)
+        for ids in parts(stale, _AT_ONCE):
+            await drop_passages(connection, self.layout, ids)
         await self._put_given(connection, beside)
-        await self._insert(connection, changed)
+        for new in parts(changed, _AT_ONCE):
+            await self._insert(connection, new)
 
     async def _held(self, connection: asyncpg.Connection) -> dict[int, dict[int, Any]]:
         """Read and lock what the vertices have, by vertex and ordinal."""
         ids = [vertex for vertex in self._wanted if vertex not in self._new]
         held: dict[int, dict[int, Any]] = defaultdict(dict)
-        if ids:
-            for row in await connection.fetch(self.layout.sql("write", "read_passages"), ids):
+        for part in parts(ids, _AT_ONCE):
+            async for row in in_turns(await connection.fetch(self.layout.sql("write", "read_passages"), part)):
                 held[row["item"]][row["ordinal"]] = row
         return held
 
     async def _insert(self, connection: asyncpg.Connection, changed: Sequence[tuple[int, Passage]]) -> None:
         """Insert passages; each waits for its vector in every space unless the caller gave it."""
-        if not changed:
-            return
         if len(changed) >= COPIED and not self._given and self._new.issuperset(vertex for vertex, _ in changed):
             await self._copy(connection, changed)
             return
