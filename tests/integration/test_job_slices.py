@@ -55,16 +55,16 @@ async def fill(memory: Memory, graph: str) -> None:
     """Put entities, relationships, texts, and what sources claim of them in three scopes."""
     for scope in ("", "u", "u/1"):
         names = [f"{scope}k{n}" for n in range(12)]
-        await memory.put_entities(
+        await memory.entities.put(
             graph, [Entity(name, "Person", name, text=f"about {name}", scope=scope) for name in names]
         )
-        await memory.put_relationships(
+        await memory.relationships.put(
             graph,
             [Relationship("KNOWS", a, b, text=f"{a} knows {b}", scope=scope) for a, b in itertools.pairwise(names)],
         )
-        await memory.put_episodes(graph, [Episode(f"{name} was there", f"t-{name}", scope=scope) for name in names])
+        await memory.episodes.put(graph, [Episode(f"{name} was there", f"t-{name}", scope=scope) for name in names])
         places = {"one": "glen", "two": "glen", "three": "glen", "four": "montclair"}
-        await memory.claim(
+        await memory.claims.put(
             graph,
             [
                 ClaimStatement(source, name, "BORN_IN", object=f"{scope}{place}", scope=scope)
@@ -79,7 +79,7 @@ async def beliefs(memory: Memory, graph: str) -> Any:
     facts = [
         (fact.subject, fact.predicate, fact.value, fact.state, fact.probability, fact.supporting, fact.opposing)
         for scope in ("", "u", "u/1")
-        for fact in (await memory.facts(graph, FactFilter(scope=scope, limit=1000))).items
+        for fact in (await memory.facts.list(graph, FactFilter(scope=scope, limit=1000))).items
     ]
     schema = await index_schema(memory, graph)
     trust = await query(
@@ -97,12 +97,12 @@ async def test_consensus_in_slices_is_that_of_one_piece(memory: Memory, monkeypa
         graph = await new_graph(memory, name)
         await fill(memory, graph)
         if name == "whole":
-            counts = await memory.run_weigh(graph, all=True)
+            counts = await memory.tasks.compute_consensus(graph, all=True)
             assert counts["scopes"] == 3
         else:
-            assert await in_slices(lambda graph=graph: memory.run_weigh(graph, all=True)) > 6  # type: ignore[misc]
+            assert await in_slices(lambda graph=graph: memory.tasks.compute_consensus(graph, all=True)) > 6  # type: ignore[misc]
             # No wish for more is left, and the next run changes nothing.
-            assert await memory.run_weigh(graph) == {}
+            assert await memory.tasks.compute_consensus(graph) == {}
         told.append(await beliefs(memory, graph))
     assert told[0] == told[1]
     assert len(told[0][0]) == 36
@@ -115,20 +115,20 @@ async def test_what_is_claimed_between_two_slices_counts(
     monkeypatch.setattr(batch_consensus, "_BATCH", 5)
     await fill(memory, graph)
     with slice_of(0, _always) as own:
-        await memory.run_weigh(graph, all=True)
+        await memory.tasks.compute_consensus(graph, all=True)
     assert own.unfinished
     assert own.progress["topic"] > 0
     late = [ClaimStatement(f"late{n}", "k0", "BORN_IN", object="montclair") for n in range(9)]
-    await memory.claim(graph, late)
-    await memory.put_relationships(graph, [Relationship("BORN_IN", "u/1k1", "u/1glen", source="five", scope="u/1")])
+    await memory.claims.put(graph, late)
+    await memory.relationships.put(graph, [Relationship("BORN_IN", "u/1k1", "u/1glen", source="five", scope="u/1")])
     with slice_of(0, _always, progress=own.progress) as second:
-        await memory.run_weigh(graph, all=True)
+        await memory.tasks.compute_consensus(graph, all=True)
     assert second.progress != own.progress
     noted = dict(second.progress)
-    await in_slices(lambda: memory.run_weigh(graph, all=True), noted)
-    (fact,) = (await memory.facts(graph, FactFilter(subject="k0"))).items
+    await in_slices(lambda: memory.tasks.compute_consensus(graph, all=True), noted)
+    (fact,) = (await memory.facts.list(graph, FactFilter(subject="k0"))).items
     assert fact.supporting + fact.opposing == 13
-    (fact,) = (await memory.facts(graph, FactFilter(subject="u/1k1", scope="u/1"))).items
+    (fact,) = (await memory.facts.list(graph, FactFilter(subject="u/1k1", scope="u/1"))).items
     assert (fact.value, fact.supporting) == ("u/1glen", 4)
 
 
@@ -147,12 +147,12 @@ async def test_an_index_is_rebuilt_in_slices(
 ) -> None:
     monkeypatch.setattr(rebuild, "_BATCH", 7)
     await fill(memory, graph)
-    await memory.rebuild_index(graph)
+    await memory.index.rebuild(graph)
     before, question = await rows(memory, graph), Question(What(text="knows"))
     hits = [hit.key for hit in (await memory.recall(graph, question)).hits]
     await truncate(shared_database_url, await index_schema(memory, graph), ["item", "edge", "passage"])
 
-    assert await in_slices(lambda: memory.rebuild_index(graph)) > 20
+    assert await in_slices(lambda: memory.index.rebuild(graph)) > 20
 
     assert await rows(memory, graph) == before
     assert [hit.key for hit in (await memory.recall(graph, question)).hits] == hits
@@ -164,32 +164,32 @@ async def test_facts_are_made_in_slices(memory: Memory, graph: str, monkeypatch:
     monkeypatch.setattr(fact_rebuild, "SETTINGS_KEPT", 0)
     await fill(memory, graph)
     with_facts = await rows(memory, graph)
-    await memory.update_graph(graph, facts="none")
-    assert await in_slices(lambda: memory.make_facts(graph)) > 3
+    await memory.graphs.update(graph, facts="none")
+    assert await in_slices(lambda: memory.tasks.index_facts(graph)) > 3
     without = await rows(memory, graph)
     assert len(without) < len(with_facts)
-    await memory.update_graph(graph, facts="text")
-    await in_slices(lambda: memory.make_facts(graph))
+    await memory.graphs.update(graph, facts="text")
+    await in_slices(lambda: memory.tasks.index_facts(graph))
     assert await rows(memory, graph) == with_facts
 
 
 async def test_summaries_are_kept_in_slices(memory: Memory, graph: str) -> None:
     names = [f"k{n}" for n in range(8)]
-    await memory.put_entities(graph, [Entity(name, "Person", name) for name in names])
+    await memory.entities.put(graph, [Entity(name, "Person", name) for name in names])
     rings = [names[:4], names[4:]]
-    await memory.put_relationships(
+    await memory.relationships.put(
         graph, [Relationship("KNOWS", a, b) for ring in rings for a in ring for b in ring if a < b]
     )
     for name in names:
-        await memory.summarize(graph, name)
-    await memory.group(graph)
-    await memory.put_relationships(graph, [Relationship("MET", name, "k0") for name in names[1:]])
+        await memory.summaries.create(graph, name)
+    await memory.communities.detect(graph)
+    await memory.relationships.put(graph, [Relationship("MET", name, "k0") for name in names[1:]])
 
-    assert await in_slices(lambda: memory.keep_summaries(graph)) >= 10
+    assert await in_slices(lambda: memory.tasks.update_summaries(graph)) >= 10
 
-    assert await memory.keep_summaries(graph) == 0
+    assert await memory.tasks.update_summaries(graph) == 0
     for name in names:
-        summary = await memory.summary(graph, name)
+        summary = await memory.summaries.get(graph, name)
         assert not summary.stale
         assert "met" in summary.text.lower()
 
@@ -273,7 +273,7 @@ async def test_no_work_that_cannot_be_broken_off_takes_the_place_of_imports(data
     free, begun = asyncio.Event(), set[str]()
     async with open_memory(settings) as memory, open_queue(database_url) as queue:
         for graph in ("busy", "other", "third"):
-            await memory.create_graph(graph)
+            await memory.graphs.create(graph)
         lines = b"".join(b'{"type": "entity", "key": "k%d", "name": "%s"}\n' % (n, b"long " * 200) for n in range(300))
         dry = await _sent(memory, "busy", lines, ImportOptions(dry_run=True))
         after = await _sent(memory, "busy", lines, ImportOptions())
@@ -290,10 +290,10 @@ async def test_no_work_that_cannot_be_broken_off_takes_the_place_of_imports(data
         async def imported(graph: str, import_: int) -> None:
             if import_ == dry:
                 await endless("dry run")(graph)
-            await memory.run_upload(graph, import_)
+            await memory.tasks.run_upload(graph, import_)
 
         done = {task: endless(task) for task in ("weigh", "rebuild", "summarize", "build_aside", "make_facts")}
-        options = dataclasses.replace(OPTIONS, places=(memory.uploads.place,))
+        options = dataclasses.replace(OPTIONS, places=(memory.imports.uploads.place,))
         async with queue.worker({**done, "import": imported}, options):
             for graph in ("busy", "other", "third"):
                 await queue.defer("weigh", graph=graph, all=True)
@@ -302,26 +302,26 @@ async def test_no_work_that_cannot_be_broken_off_takes_the_place_of_imports(data
 
             async def all_imported() -> bool:
                 pairs = (("other", small), ("third", large), ("busy", after))
-                return {(await memory.get_import(graph, id_)).state for graph, id_ in pairs} == {"done"}
+                return {(await memory.imports.get(graph, id_)).state for graph, id_ in pairs} == {"done"}
 
             await until(all_imported)
             assert {"weigh", "rebuild"} <= begun or "dry run" in begun
-            assert (await memory.get_import("busy", dry)).state == "waiting"
+            assert (await memory.imports.get("busy", dry)).state == "waiting"
             free.set()
 
             async def checked() -> bool:
-                return (await memory.get_import("busy", dry)).state == "done"
+                return (await memory.imports.get("busy", dry)).state == "done"
 
             await until(checked)
-            assert (await memory.get_import("busy", dry)).checked == 300
+            assert (await memory.imports.get("busy", dry)).checked == 300
 
 
 async def _sent(memory: Memory, graph: str, lines: bytes, options: ImportOptions) -> int:
-    async with memory.uploads.receive(50_000_000) as incoming:
+    async with memory.imports.uploads.receive(50_000_000) as incoming:
         await incoming.begin("lines.jsonl")
         await incoming.write(lines)
         await incoming.end()
-        return (await memory.submit_import(graph, incoming.name, options))[0].id
+        return (await memory.imports.submit(graph, incoming.name, options))[0].id
 
 
 @pytest.mark.slow
@@ -331,19 +331,19 @@ async def test_an_import_of_ten_lines_ends_within_seconds_beside_long_work_of_an
     settings = Settings(database_url=SecretStr(database_url), home=tmp_path, embedder="none", pool_size=6)
     async with open_memory(settings) as memory, open_queue(database_url) as queue:
         for graph in ("big", "other"):
-            await memory.create_graph(graph)
+            await memory.graphs.create(graph)
         for first in range(0, 60_000, 2000):
             names = [f"k{n}" for n in range(first, first + 2000)]
-            await memory.put_entities("big", [Entity(name, "Person", name, text=f"about {name}") for name in names])
+            await memory.entities.put("big", [Entity(name, "Person", name, text=f"about {name}") for name in names])
         claims = [
             ClaimStatement(f"s{s}", f"k{n}", "BORN_IN", object=f"k{(n + s // 3) % 100}")
             for n in range(4000)
             for s in range(4)
         ]
         for first in range(0, len(claims), 2000):
-            await memory.claim("big", claims[first : first + 2000])
+            await memory.claims.put("big", claims[first : first + 2000])
         lines = b"".join(b'{"type": "entity", "key": "n%d", "name": "a name"}\n' % n for n in range(200_000))
-        options = dataclasses.replace(OPTIONS, slice=5.0, places=(memory.uploads.place,))
+        options = dataclasses.replace(OPTIONS, slice=5.0, places=(memory.imports.uploads.place,))
         async with queue.worker(handlers(memory), options):
             await _sent(memory, "big", lines, ImportOptions(dry_run=True))
             await queue.defer("weigh", graph="big", all=True)
@@ -354,7 +354,7 @@ async def test_an_import_of_ten_lines_ends_within_seconds_beside_long_work_of_an
                 id_ = await _sent(memory, "other", lines[: 10 * 40 + number].rpartition(b"\n")[0], ImportOptions())
 
                 async def done(id_: int = id_) -> bool:
-                    return (await memory.get_import("other", id_)).state == "done"
+                    return (await memory.imports.get("other", id_)).state == "done"
 
                 await until(done)
                 assert asyncio.get_running_loop().time() - began < 6.0

@@ -79,7 +79,7 @@ async def test_what_a_write_of_several_parts_makes_is_what_one_part_makes(
 async def test_others_have_their_turn_while_a_text_of_900_kilobytes_is_stored(
     memory: Memory, graph: str, text: str
 ) -> None:
-    await memory.put_episodes(graph, [Episode("first", "first")])
+    await memory.episodes.put(graph, [Episode("first", "first")])
     async with heartbeat() as heart:
-        await memory.put_episodes(graph, [Episode(text, "long")])
+        await memory.episodes.put(graph, [Episode(text, "long")])
     assert heart.smooth, heart.longest
