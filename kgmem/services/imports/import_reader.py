@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from kgmem.domain.claims.record_shapes import check_shape
 from kgmem.domain.claims.records import BeliefRecord
 from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput
@@ -159,6 +160,8 @@ def _refused(record: AnyRecord) -> str | None:
             check_relationships([record])
         elif isinstance(record, Episode):
             check_episodes([record])
+        elif isinstance(record, BeliefRecord):
+            check_shape(record)
     except InvalidInput as error:
         return str(error)
     return None
