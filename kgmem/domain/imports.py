@@ -12,6 +12,29 @@ ItemKind = Literal["entity", "episode", "relationship"]
 
 
 @dataclass(frozen=True, slots=True)
+class EntityState:
+    """What an entity is at a moment of a dry run: its version, the label of its table, and what is stored of it."""
+
+    version: int
+    label: str
+    stored: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueValue:
+    """A value (of several properties a list, as JSON) that one entity of a label and a scope may have.
+
+    `value` is what equal values have in common, 1 and 1.0 among them; `shown` is the value as it was stated.
+    """
+
+    label: str
+    properties: tuple[str, ...]
+    value: str
+    scope: str | None
+    shown: str = field(compare=False, default="")
+
+
+@dataclass(frozen=True, slots=True)
 class DuplicateKey:
     """A record of a file under a key that the file had stated before; the two are merged."""
 

@@ -17,7 +17,16 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.graph import Dangling, Graph, GraphStats
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.shapes import Shapes
-from kgmem.domain.imports import Duplicates, Import, ImportItem, ImportState, UndoResult, Waiting
+from kgmem.domain.imports import (
+    Duplicates,
+    EntityState,
+    Import,
+    ImportItem,
+    ImportState,
+    UndoResult,
+    UniqueValue,
+    Waiting,
+)
 from kgmem.domain.recall.answer import Hit
 from kgmem.domain.recall.causality import Ancestry, CausalGraph
 from kgmem.domain.recall.fusion import Ranked
@@ -238,6 +247,29 @@ class Vitals(Protocol):
         """Give how far the database's log is written, or, of a replica, replayed: a number that only grows."""
 
 
+class EntityReplay(Protocol):
+    """What a graph holds of entities, and what becomes of that by further statements; it writes nothing."""
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether any values shall be unique."""
+
+    async def states(self, places: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], EntityState]:
+        """Return what the graph holds of entities (scope, key) in exactly these scopes."""
+
+    def after(self, state: EntityState | None, stated: Entity) -> EntityState:
+        """Return what an entity is after a statement."""
+
+    def unique(self, state: EntityState) -> Sequence[UniqueValue]:
+        """Return the values of an entity that no other of its labels and scope may have."""
+
+    async def holders(self, wanted: Sequence[UniqueValue]) -> Mapping[UniqueValue, str]:
+        """Return the keys of entities of the graph that have some of these values."""
+
+    def refusal(self, value: UniqueValue, holder: str) -> str:
+        """Return why an entity is refused that wants a value which another one has."""
+
+
 class ImportStore(Protocol):
     """The register of imports, and the loading of what they bring in batches."""
 
@@ -302,6 +334,9 @@ class ImportStore(Protocol):
 
     def episode_key(self, episode: Episode) -> str:
         """Give the key under which an episode is stored: its own, or one made of what it says."""
+
+    async def entity_replay(self, graph: str) -> EntityReplay:
+        """Return what works out what entities would be after further statements, as the store merges them."""
 
     async def report_duplicates(self, id_: int, duplicates: Sequence[Duplicates]) -> None:
         """Write which keys the files of an import state more than once."""

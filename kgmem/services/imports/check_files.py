@@ -19,10 +19,11 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship, missing_end
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.graph.statement import DEFAULT_LABEL
-from kgmem.domain.schema.refusal import end_refused, unknown_entities, unknown_episodes, version_conflict
+from kgmem.domain.schema.refusal import end_refused, unknown_entities, unknown_episodes
 from kgmem.formats.io.files import Paths, create_file
 from kgmem.formats.records import Kind, kind_of
 from kgmem.formats.wire import from_wire, to_wire
+from kgmem.services.imports.entity_check import EntityCheck
 from kgmem.services.imports.import_reader import ImportReader, describe
 from kgmem.services.imports.options import KEPT_REJECTIONS, ImportResult, OnProgress
 from kgmem.services.imports.stated_keys import Place, Spooled
@@ -39,6 +40,8 @@ class Checked:
 
 class Check(ImportReader):
     """A dry run."""
+
+    _entities: EntityCheck | None = None  # Made with the first entities.
 
     async def run(self, files: Paths, progress: OnProgress | None) -> ImportResult:
         """Check files. What is rejected goes to the file for it, too, which is made when there is something."""
@@ -81,19 +84,16 @@ class Check(ImportReader):
         return bool(self.keys.present("entity", [place])) or await super().is_held(entity, beside)
 
     async def _check_entities(self, stated: Sequence[Stated[Entity]], checked: Checked) -> None:
-        """Reject entities that are stated on a version which is not the one that is held, and note the others."""
-        versioned = [(each.record.scope, each.record.key) for each in stated if each.record.version is not None]
-        # The version that an earlier record of the files makes depends on whether it changes anything.
-        before = await asyncio.to_thread(self.keys.present, "entity", versioned)
-        held = await self._held([place for place in versioned if place not in before])
+        """Reject entities whose version is not the one that is held, or whose unique values others have."""
+        if self._entities is None:
+            imports, name = self.parts.imports, self.graph.name
+            self._entities = EntityCheck(self.keys, await patiently(lambda: imports.entity_replay(name)))
         good = []
-        for each in stated:
-            place, given = (each.record.scope, each.record.key), each.record.version
-            _, version = held.get(place, ("", 0))
-            if given is not None and place not in before and given != version:
-                self._reject(checked, each, str(version_conflict(each.record.key, version, given)))
+        for each, refused in zip(stated, await self._entities.refused(stated), strict=True):
+            if refused is not None:
+                self._reject(checked, each, refused)
             else:
-                good.append((*place, each.record.label))
+                good.append((each.record.scope, each.record.key, each.record.label))
         checked.kinds["entity"] += len(good)
         await asyncio.to_thread(self.keys.add_present, "entity", good)
 

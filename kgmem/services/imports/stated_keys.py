@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from itertools import repeat
 from typing import Any
 
+import orjson
+
 from kgmem.domain.claims.records import BeliefRecord
 from kgmem.domain.errors import Unavailable
 from kgmem.domain.graph.batch import Columns
 from kgmem.domain.graph.scope import SHARED, NamedShared
-from kgmem.domain.imports import DuplicateKey, Duplicates
+from kgmem.domain.imports import DuplicateKey, Duplicates, EntityState
 from kgmem.formats.records import KINDS, Kind, Located, Rejected, kind_of
 
 _SHOWN = 10  # Duplicates of one file and kind that are named by line and key.
@@ -25,6 +27,15 @@ PRAGMA synchronous = off;
 PRAGMA temp_store = file;
 CREATE TABLE stated (hash INTEGER, file INTEGER, kind INTEGER, scope TEXT, key TEXT, line INTEGER);
 CREATE TABLE present (kind INTEGER, scope TEXT, key TEXT, label TEXT, PRIMARY KEY (kind, scope, key)) WITHOUT ROWID;
+CREATE TABLE said (scope TEXT, key TEXT, record TEXT);
+CREATE INDEX said_of ON said (scope, key);
+CREATE TABLE state (
+    scope TEXT, key TEXT, version INTEGER, label TEXT, stored TEXT, PRIMARY KEY (scope, key)
+) WITHOUT ROWID;
+CREATE TABLE held_value (
+    label TEXT, properties TEXT, scope TEXT, value TEXT, key TEXT, PRIMARY KEY (label, properties, scope, value)
+) WITHOUT ROWID;
+CREATE INDEX held_by ON held_value (scope, key);
 CREATE TABLE waiting (id INTEGER PRIMARY KEY, file TEXT, line INTEGER, kind TEXT, record TEXT);
 """
 _DUPLICATES = """
@@ -44,6 +55,8 @@ INSERT INTO present VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET label = coalesce(excluded.label, label)
 """
 _LABEL_OF_PRESENT = "SELECT label FROM present WHERE kind = ? AND scope = ? AND key = ?"
+_STATE = "SELECT version, label, stored FROM state WHERE scope = ? AND key = ?"
+_HOLDER = "SELECT key FROM held_value WHERE label = ? AND properties = ? AND scope = ? AND value = ?"
 
 Found = tuple[str, Columns | Located | Rejected]  # With the name of its file.
 Place = tuple[str, str]  # Scope and key.
@@ -99,6 +112,44 @@ class StatedKeys:
                 for (label,) in self._database.execute(_LABEL_OF_PRESENT, (KINDS.index(kind), *place)):
                     found[place] = label
         return found
+
+    def say(self, place: Place, record: str) -> None:
+        """Note what is stated of an entity, as its state is not worked out."""
+        with _translating():
+            self._database.execute("INSERT INTO said VALUES (?, ?, ?)", (*place, record))
+
+    def said(self, place: Place) -> Sequence[str]:
+        """Give what was stated of an entity, in its order."""
+        with _translating():
+            rows = self._database.execute("SELECT record FROM said WHERE scope = ? AND key = ? ORDER BY rowid", place)
+            return [record for (record,) in rows]
+
+    def put_state(self, place: Place, state: tuple[int, str, str]) -> None:
+        """Note what an entity is by now: its version, label and stored properties."""
+        with _translating():
+            self._database.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?)", (*place, *state))
+
+    def states(self, places: Sequence[Place]) -> Mapping[Place, EntityState]:
+        """Give what those entities are by now of which the state was worked out."""
+        found: dict[Place, EntityState] = {}
+        with _translating():
+            for place in places:
+                for version, label, stored in self._database.execute(_STATE, place):
+                    found[place] = EntityState(version, label, orjson.loads(stored))
+        return found
+
+    def hold_values(self, place: Place, values: Sequence[tuple[str, str, str, str]]) -> None:
+        """Note the unique values that an entity has by now: label, properties, scope and value of each."""
+        with _translating():
+            self._database.execute("DELETE FROM held_value WHERE scope = ? AND key = ?", place)
+            rows = [(*value, place[1]) for value in values]
+            self._database.executemany("INSERT OR REPLACE INTO held_value VALUES (?, ?, ?, ?, ?)", rows)
+
+    def holder_of(self, value: tuple[str, str, str, str]) -> str | None:
+        """Give the key of the entity of the files that has a unique value by now."""
+        with _translating():
+            row = self._database.execute(_HOLDER, value).fetchone()
+        return None if row is None else row[0]
 
     def spool(self, records: Iterable[Spooled]) -> None:
         """Keep records on disk until all files are read."""

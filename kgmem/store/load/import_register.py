@@ -27,6 +27,7 @@ from kgmem.store.db.statements import statement
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.labels import main_labels
 from kgmem.store.graph.layout import know_labels
+from kgmem.store.load.entity_replay import EntityReplay, entity_replay
 from kgmem.store.load.rollback import as_json, undo
 from kgmem.store.write.episodes import episode_key
 
@@ -103,6 +104,11 @@ class ImportRegister:
     def episode_key(self, episode: Episode) -> str:
         """Give the key under which an episode is stored: its own, or one made of what it says."""
         return episode_key(episode)
+
+    async def entity_replay(self, graph: str) -> EntityReplay:
+        """Return what works out what entities would be after further statements, as the store merges them."""
+        async with self.catalog.on(graph) as layout:
+            return await entity_replay(self.database, layout)
 
     async def items_at(
         self, graph: str, places: Sequence[tuple[str, str]], *, episodes: bool = False

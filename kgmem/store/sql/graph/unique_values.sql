@@ -88,3 +88,10 @@ JOIN pg_class c ON c.relname = l.age_name AND c.relnamespace = to_regnamespace(q
 WHERE l.kind = 1 AND 3 > (SELECT count(*) FROM pg_trigger t
                           WHERE t.tgrelid = c.oid AND t.tgname LIKE 'kgmem\_unique\_%' AND t.tgenabled <> 'D')
 ORDER BY l.name
+
+-- name: holders
+SELECT n.at, i.key
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS n (label, declared, value, scope, at)
+JOIN {index}.unique_rule r ON r.label = n.label AND r.declared = string_to_array(n.declared, E'\x1f')
+JOIN {index}.unique_value u ON u.rule = r.id AND u.value = n.value::agtype AND u.scope IS NOT DISTINCT FROM n.scope::agtype
+JOIN {index}.item i ON i.id = u.item::text::bigint
