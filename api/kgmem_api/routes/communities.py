@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from kgmem_api.access import Reads, Writes
@@ -12,7 +13,56 @@ from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
 from kgmem_api.routes.decisions import Id
 from kgmem_api.wire.answers import JobDeferred
-from kgmem_api.wire.communities import CommunityOut, CommunityPage, GroupIn, UngroupedOut
+from kgmem_api.wire.fields import STRICT, Scope
+from kgmem_api.wire.summaries import SummaryOut
+
+# Communities of entities on the wire.
+
+
+class GroupIn(BaseModel):
+    """The scope whose communities shall be kept."""
+
+    model_config = STRICT
+
+    scope: Scope | None = None
+
+
+class MemberOut(BaseModel):
+    """An entity of a community."""
+
+    key: str
+    label: str
+    name: str
+    centrality: Annotated[float, Field(description="Its share of the links inside of the community.")]
+
+
+class CommunityOut(BaseModel):
+    """Entities that hang together."""
+
+    id: int
+    level: Annotated[int, Field(description="0 is the finest.")]
+    parent: Annotated[int | None, Field(description="The community of the next level that holds it.")] = None
+    size: int
+    made_at: str
+    members: Annotated[list[MemberOut], Field(description="The most central first; in listings at most five.")]
+    scope: str
+    summary: Annotated[SummaryOut | None, Field(description="Of one community, once it is made; not in listings.")] = (
+        None
+    )
+
+
+class CommunityPage(BaseModel):
+    """Communities, the finest level and the largest first."""
+
+    communities: list[CommunityOut]
+    cursor: str | None
+
+
+class UngroupedOut(BaseModel):
+    """How many communities went."""
+
+    gone: int
+
 
 router = APIRouter(tags=["communities"])
 _ALL = "/v1/graphs/{graph}/communities"

@@ -3,14 +3,43 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from kgmem.domain.errors import NotFound
+from kgmem.domain.integrity import IntegrityReport
 from kgmem_api.access import Administers
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.wire.integrity import IntegrityCheckRequest, IntegrityReportList, IntegrityReportOut
+from kgmem_api.wire.fields import STRICT
+from kgmem_api.wire.shapes import copied, many, shape
+
+# The wire models of integrity checks.
+
+
+class IntegrityCheckRequest(BaseModel):
+    """What an integrity check may change: nothing unless `repair` is set."""
+
+    model_config = STRICT
+
+    repair: Annotated[bool, Field(description="Repair what can be derived from what is not damaged.")] = False
+
+
+IntegrityReportOut = copied(
+    IntegrityReport,
+    "IntegrityReportOut",
+    "What one check found: damage that is left, damage that was repaired, and what could not be checked and why.",
+    graph="Null for the database as a whole.",
+)
+
+
+IntegrityReportList = shape(
+    "IntegrityReportList",
+    "The newest reports, oldest first.",
+    reports=many(IntegrityReportOut),
+)
+
 
 router = APIRouter(tags=["integrity"])
 _ONE = "/v1/graphs/{graph}/integrity-check"

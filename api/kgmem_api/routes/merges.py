@@ -1,19 +1,188 @@
 """Resolution: whether things are known; entities that are one, pairs that may be, and what is undone."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from kgmem.domain.access import Key as AccessKey
+from kgmem.domain.space.place import Place
+from kgmem.domain.text.resolution import Described, MergeAsked, Resolved
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
 from kgmem_api.routes.decisions import Id
 from kgmem_api.wire.claims import told
-from kgmem_api.wire.merges import MergeCandidateOut, MergeCandidatePage, MergeDecidedIn, MergeIn, MergeList, MergeOut
-from kgmem_api.wire.resolving import ResolvedList, ResolveIn, resolved_out
+from kgmem_api.wire.fields import STRICT, Key, Label, Name, PlaceField, Properties, Scope, Time, Vector
+
+# Merges of entities, and pairs that may be one thing, on the wire.
+
+Reason = Annotated[str, Field(min_length=1, max_length=2000)]
+By = Annotated[Name, Field(description="Who decides; left out: the name of the key.")]
+
+
+class MergeIn(BaseModel):
+    """Two entities of one scope that are one."""
+
+    model_config = STRICT
+
+    keep: Annotated[Key, Field(description="The entity that stays.")]
+    merge: Annotated[Key, Field(description="The entity that goes; its name becomes an alias of the other.")]
+    reason: Reason
+    by: By | None = None
+    dry_run: bool = False
+    scope: Scope | None = None
+
+    def asked(self, key: AccessKey) -> MergeAsked:
+        """Give it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
+        scope = key.demand_scope(self.scope)
+        return MergeAsked(self.keep, self.merge, self.by or key.name, self.reason, scope, self.dry_run)
+
+
+class MergeDecidedIn(BaseModel):
+    """Why a merge is undone, or why two entities are two."""
+
+    model_config = STRICT
+
+    reason: Reason
+    by: By | None = None
+    scope: Scope | None = None
+
+
+class MergeOut(BaseModel):
+    """A merge: what it did (a dry run has no id), and whether it was undone; what has no value is left out."""
+
+    id: int | None = None
+    kept: str
+    gone: str
+    scope: str = ""
+    by: str
+    reason: str
+    moved: Annotated[int, Field(description="Relationships that lead from or to the kept entity now.")]
+    doubled: Annotated[int, Field(description="Relationships that it had already.")]
+    dropped: Annotated[int, Field(description="Relationships between the two.")]
+    aliases: list[str]
+    filled: Annotated[list[str], Field(description="Properties that the kept entity did not have.")]
+    contested: Annotated[dict[str, Any], Field(description="Other values, which are kept as claims.")]
+    at: str | None = None
+    undone_at: str | None = None
+    undone_by: str | None = None
+    undone_reason: str | None = None
+
+
+class MergeList(BaseModel):
+    """Merges, the newest first."""
+
+    merges: list[MergeOut]
+
+
+class MergeCandidateOut(BaseModel):
+    """Two entities that may be one: the evidence as a logarithm of odds, and what each part adds to it."""
+
+    id: int
+    one: str
+    other: str
+    evidence: float
+    parts: dict[str, float]
+    vetoed: Annotated[str | None, Field(description="What forbids to merge them without a person.")] = None
+    scope: str = ""
+    at: str
+
+
+class MergeCandidatePage(BaseModel):
+    """Pairs that wait for a person, the likeliest first."""
+
+    candidates: list[MergeCandidateOut]
+    cursor: str | None
+
+
+# Resolution on the wire: what is described, and whether it is known.
+
+
+class DescribedIn(BaseModel):
+    """A thing as somebody describes it; what is not given is no evidence."""
+
+    model_config = STRICT
+
+    names: Annotated[list[Name], Field(min_length=1, max_length=20)]
+    label: Label | None = None
+    properties: Properties = Field(default_factory=dict)
+    neighbours: Annotated[list[Key], Field(max_length=100, description="Keys of what it is related to.")] = []
+    place: PlaceField | None = None
+    valid_from: Time | None = None
+    valid_to: Time | None = None
+    embedding: Vector | None = None
+    key: Annotated[Key | None, Field(description="A key that it may have had.")] = None
+
+    def described(self) -> Described:
+        """Give it as the domain knows it."""
+        # What the fields' validators made of both.
+        place, vector = cast("Place | None", self.place), cast("Sequence[float] | None", self.embedding)
+        return Described(
+            self.names,
+            self.label,
+            self.properties,
+            frozenset(self.neighbours),
+            (place.lon, place.lat) if place else None,
+            self.valid_from,
+            self.valid_to,
+            vector,
+            self.key,
+        )
+
+
+class ResolveIn(BaseModel):
+    """Things of which each may be an entity of the graph."""
+
+    model_config = STRICT
+
+    described: Annotated[list[DescribedIn], Field(max_length=1000)]
+    scope: Scope | None = None
+
+
+class Candidate(BaseModel):
+    """An entity that may be meant: the evidence as a logarithm of odds, and what each part adds to it."""
+
+    key: str
+    label: str
+    evidence: float
+    parts: dict[str, float]
+    vetoed: Annotated[str | None, Field(description="What forbids to take it for the same without a person.")] = None
+
+
+class ResolvedOut(BaseModel):
+    """Whether a thing is known: `key` of the entity that it is, candidates where that is not sure."""
+
+    decision: Literal["same", "candidate", "different"]
+    key: str | None = None
+    candidates: list[Candidate]
+
+
+class ResolvedList(BaseModel):
+    """For each thing, in the order of the request, whether it is known."""
+
+    resolved: list[ResolvedOut]
+
+
+def resolved_out(resolved: Resolved) -> dict[str, object]:
+    """Give what is known of a thing as answers carry it."""
+    candidates = [
+        {
+            "key": each.key,
+            "label": each.label,
+            "evidence": round(each.likeness.evidence, 3),
+            "parts": {name: round(value, 3) for name, value in each.likeness.parts.items()},
+            **({"vetoed": each.likeness.vetoed} if each.likeness.vetoed else {}),
+        }
+        for each in resolved.candidates
+    ]
+    key = {} if resolved.key is None else {"key": resolved.key}
+    return {"decision": resolved.decision, **key, "candidates": candidates}
+
 
 router = APIRouter(tags=["merges"])
 _ALL = "/v1/graphs/{graph}/merges"

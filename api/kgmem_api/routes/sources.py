@@ -3,14 +3,40 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from pydantic import BaseModel
 from starlette.responses import Response
 
+from kgmem.domain.claims.source import Source
 from kgmem_api.access import ReadsWhole, WritesWhole
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
 from kgmem_api.wire.answers import WrittenOut
-from kgmem_api.wire.sources import SourceBatch, SourceList, source_out
+from kgmem_api.wire.fields import STRICT
+from kgmem_api.wire.shapes import answer, many, shape, shown, stated, statement_of
+
+# Sources on the wire.
+
+SourceEntry = statement_of(Source, "SourceEntry", "An entry of a graph's registry of sources.")
+SourceItem = Annotated[Source, stated(Source, SourceEntry)]
+
+
+class SourceBatch(BaseModel):
+    """Entries of the registry to write in one transaction."""
+
+    model_config = STRICT
+
+    sources: list[SourceItem]
+
+
+SourceOut = answer(Source, "SourceOut", "A registered source; what has no value is left out.")
+SourceList = shape(
+    "SourceList",
+    "All registered sources of a graph.",
+    sources=many(SourceOut),
+)
+source_out = shown(Source)
+
 
 router = APIRouter(tags=["sources"])
 _ALL = "/v1/graphs/{graph}/sources"

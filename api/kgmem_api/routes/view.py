@@ -1,19 +1,131 @@
 """Views: the part of a graph that a viewer shows, as JSON or as a file of a format for viewers."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from kgmem.domain.access import Key as AccessKey
+from kgmem.domain.cypher import CypherQuery
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.recall.view import Subgraph
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.recall.question import When
+from kgmem.domain.recall.view import MOST_ENTITIES, MOST_HOPS, MOST_START, Neighbourhood, Subgraph
+from kgmem.query.values.wire import from_json
 from kgmem.services.recall.view import drawn
 from kgmem_api.access import Reads
 from kgmem_api.bodies import JSONBody
 from kgmem_api.media_types import media_type
 from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.wire.view import NeighbourhoodAsked, ViewIn, ViewOut, view_out
+from kgmem_api.wire.causality import TemporalFilter
+from kgmem_api.wire.cypher import LONGEST_QUERY, Values
+from kgmem_api.wire.entities import entity_out
+from kgmem_api.wire.fields import STRICT, Key, Label, Scope, Time
+from kgmem_api.wire.recall import RecallIn
+from kgmem_api.wire.relationships import RelationshipOut, relationship_out
+from kgmem_api.wire.shapes import answer, many, shape
+
+# Views on the wire: what is looked at, and the part of the graph that is seen.
+
+Direction = Literal["out", "in", "both"]
+Format = Annotated[
+    Literal["json", "cytoscape", "node-link", "graphml", "gexf", "gephi", "dot", "mermaid"],
+    Field(description="json tells entities and relationships; the others are files of graph viewers."),
+]
+Hops = Annotated[int, Field(ge=0, le=MOST_HOPS, description="0: the entities themselves, and what is between them.")]
+Limit = Annotated[int, Field(ge=1, le=MOST_ENTITIES, description="Most entities, the nearest first.")]
+
+
+class NeighbourhoodAsked(BaseModel):
+    """What lies around entities, asked by query parameters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: Annotated[list[Key], Field(min_length=1, max_length=MOST_START, description="A key; may be given repeatedly.")]
+    hops: Hops = 1
+    kind: Annotated[
+        list[Label], Field(max_length=100, description="A kind of relationships to go along; left out: any.")
+    ] = []
+    direction: Direction = "both"
+    limit: Limit = 200
+    valid_at: Annotated[Time | None, Field(description="What holds then; left out: now.")] = None
+    any_time: Annotated[bool, Field(description="What holds at any time.")] = False
+    known_at: Annotated[Time | None, Field(description="As it was known then; left out: now.")] = None
+    scope: Annotated[str | None, Field(max_length=400, description="The scope to look from; left out: the key's.")] = (
+        None
+    )
+    format: Format = "json"
+
+    def neighbourhood(self, key: AccessKey) -> Neighbourhood:
+        """Give it as the domain knows it, in the scope that the key may look from. Raises Forbidden."""
+        when = When(self.valid_at, any_time=self.any_time, known_at=self.known_at)
+        scope = key.demand_scope(self.scope)
+        return Neighbourhood(self.key, self.hops, self.kind, self.direction, when, self.limit, scope)
+
+
+class CypherAsked(BaseModel):
+    """A query that reads, with its parameters."""
+
+    model_config = STRICT
+
+    query: Annotated[str, Field(min_length=1, max_length=LONGEST_QUERY)]
+    parameters: Annotated[Values, Field(description="Values as JSON; dates and the like as maps with $type.")] = {}
+
+    def asked(self, key: AccessKey, scope: str) -> CypherQuery:
+        """Give it as the domain knows it, in a scope that the key may look from. Raises ValueProblem."""
+        held = {name: from_json(value) for name, value in self.parameters.items()}
+        return CypherQuery(self.query, held, scope=scope, asker=key)
+
+
+class ViewIn(BaseModel):
+    """What to look at: entities, or what a question finds; and how far around."""
+
+    model_config = STRICT
+
+    keys: Annotated[list[Key], Field(max_length=MOST_START)] = []
+    recall: Annotated[RecallIn | None, Field(description="A question; what it finds is looked at.")] = None
+    cypher: Annotated[CypherAsked | None, Field(description="A query; nodes, relationships and paths it gives.")] = None
+    hops: Annotated[Hops | None, Field(description="How far around; left out: 1, and of a query 0.")] = None
+    kinds: Annotated[list[Label], Field(max_length=100)] = []
+    direction: Direction = "both"
+    limit: Limit = 200
+    when: Annotated[
+        TemporalFilter, Field(description="What holds then. Of a question, its own times count where it has some.")
+    ] = TemporalFilter()
+    scope: Scope | None = None
+    format: Format = "json"
+
+    def neighbourhood(self, key: AccessKey) -> Neighbourhood:
+        """Give it as the domain knows it, in the scope that the key may look from. Raises Forbidden."""
+        scope = key.demand_scope(self.scope)
+        # What a query gives is looked at whenever it held, unless a time is told.
+        when = When(any_time=True) if self.cypher and self.when == TemporalFilter() else self.when.when()
+        hops = (0 if self.cypher else 1) if self.hops is None else self.hops
+        return Neighbourhood(self.keys, hops, self.kinds, self.direction, when, self.limit, scope)
+
+
+ViewNode = answer(
+    Entity, "ViewNode", "An entity, and how many relationships away from the start it is.", hops=(int, ...)
+)
+ViewOut = shape(
+    "ViewOut",
+    "What is seen; `more`: there are entities or relationships that had no room.",
+    entities=many(ViewNode),
+    relationships=many(RelationshipOut),
+    more=(bool, ...),
+)
+
+
+def view_out(seen: Subgraph) -> dict[str, Any]:
+    """Give the shape of a view."""
+    return {
+        "entities": [{**entity_out(each), "hops": seen.hops.get(each.id or 0, 0)} for each in seen.entities],
+        "relationships": [relationship_out(each) for each in seen.relationships],
+        "more": seen.more,
+    }
+
 
 router = APIRouter(tags=["views"])
 

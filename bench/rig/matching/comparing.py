@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from bench.rig.matching.kinds import kind_of
 from kgmem.resolution import alike
-from kgmem.resolution.described import Rarity
-from kgmem.resolution.evidence import Kind, level
+from kgmem.resolution.described import Kind, Rarity, level
 from kgmem.resolution.words import normal, words
 
 Row = Mapping[str, str]

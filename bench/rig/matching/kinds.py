@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from kgmem.resolution.evidence import Kind
+from kgmem.resolution.described import Kind
 from kgmem.resolution.words import normal
 
 _DATE = re.compile(r"\d{4}(?:-\d\d){1,2}(?:[T ].*)?")

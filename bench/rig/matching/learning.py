@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.rig.matching.comparing import NAME, Comparison
-from kgmem.resolution.evidence import AGREEING, DIFFERING, LEVELS, UNKNOWN, Kind, Weights
+from kgmem.resolution.described import AGREEING, DIFFERING, LEVELS, UNKNOWN, Kind, Weights
 
 Pair = tuple[int, int]
 Floats = NDArray[np.float64]

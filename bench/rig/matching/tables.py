@@ -7,7 +7,7 @@ from bench.rig.matching.blocking import candidate_pairs
 from bench.rig.matching.comparing import NAME, Comparison, Row
 from bench.rig.matching.learning import Pair, degrees_of, learn
 from kgmem.domain.text.resolution import Likeness, Matched
-from kgmem.resolution.evidence import DIFFERENT, Weights
+from kgmem.resolution.described import DIFFERENT, Weights
 
 _NAMES_DIFFER = "Their names have nothing in common."
 

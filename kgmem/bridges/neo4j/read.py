@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 import orjson
 from neo4j import ManagedTransaction
 from neo4j.exceptions import BrokenRecordError, ClientError
+from neo4j.graph import Node, Path, Relationship
 
 from kgmem.bridges.neo4j.connection import Connection, run
-from kgmem.bridges.neo4j.elements import elements
 from kgmem.bridges.neo4j.ids import KINDS, Ids, Kind
 from kgmem.bridges.neo4j.shapes import DEFAULT_LABEL, Unshaping, natural_key
 from kgmem.bridges.neo4j.statements import BY_ELEMENT_ID, BY_NUMBER, Reading
@@ -23,6 +23,30 @@ from kgmem.bridges.servers import Server
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats.property_graph.elements import edge_ids
 from kgmem.formats.records import Located, ReadOptions, Record, Rejected, rejected
+
+# The nodes and relationships in what a query returned, wherever they stand in it.
+
+
+def elements(value: Any) -> Iterator[tuple[Kind, str]]:
+    """Give kind and id of each node and relationship in a value: itself, on a path, in lists and maps.
+
+    A relationship brings its ends. The same one may come more than once.
+    """
+    waiting = [value]
+    while waiting:
+        held = waiting.pop()
+        if isinstance(held, Node):
+            yield "node", held.element_id
+        elif isinstance(held, Relationship):
+            yield "relationship", held.element_id
+            yield from (("node", node.element_id) for node in held.nodes if node is not None)
+        elif isinstance(held, Path):
+            waiting += [*held.nodes, *held.relationships]
+        elif isinstance(held, Mapping):
+            waiting += held.values()
+        elif isinstance(held, list | tuple):
+            waiting += held
+
 
 OPTIONS: Mapping[str, str] = {
     "key": "the property that is an entity's key; left out, what kgmem wrote or the server's element id",

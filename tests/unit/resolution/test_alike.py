@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgmem.resolution import alike
-from kgmem.resolution.described import Rarity
-from kgmem.resolution.evidence import BOUNDS, DIFFERENT, UNKNOWN, level
+from kgmem.resolution.described import BOUNDS, DIFFERENT, UNKNOWN, Rarity, level
 from kgmem.resolution.words import normal, numeral, words
 
 PLAIN = Rarity(0, {})

@@ -11,7 +11,7 @@ from bench.rig.matching.kinds import kind_of
 from bench.rig.matching.learning import degrees_of, learn
 from bench.rig.matching.tables import match
 from bench.rig.resolution_sets import LabelledSet, catalogues, register
-from kgmem.resolution.evidence import Kind
+from kgmem.resolution.described import Kind
 from tests.data import data
 
 FIRST = ["ada", "alan", "barbara", "donald", "edsger", "frances", "grace", "john", "ken", "leslie", "niklaus", "radia"]
