@@ -145,6 +145,7 @@ class AgeGraphStore:
 
         Before the transaction, since their numbers outlive it.
         """
+        await layout.ensure("history")
         scopes = {item.scope for item in items}
         sources = {item.source for item in items}
         if scopes <= layout.scopes.keys() and sources <= layout.sources.keys() | {None}:

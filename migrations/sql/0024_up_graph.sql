@@ -37,5 +37,29 @@ BEGIN
             END IF;
         END IF;
     END LOOP;
+    IF to_regclass(format('%I.past_item', of_graph)) IS NULL THEN
+        RETURN;
+    END IF;
+    -- The history of a graph in which nothing was ever stored; triggers go with their functions.
+    SELECT 'claims' = ANY (subsystems) INTO is_used FROM kgmem.graph WHERE index_name = of_graph;
+    FOREACH one IN ARRAY ARRAY['item', 'edge', 'source', 'passage', 'history', 'change'] LOOP
+        EXECUTE format('SELECT $1 OR EXISTS (SELECT FROM %I.%I)', of_graph, one) INTO is_used USING is_used;
+    END LOOP;
+    IF is_used THEN
+        UPDATE kgmem.graph SET subsystems = ARRAY['history'] || subsystems WHERE index_name = of_graph;
+        RETURN;
+    END IF;
+    EXECUTE format('DROP SCHEMA %I CASCADE', of_graph || '_then');
+    FOREACH one IN ARRAY ARRAY['past_item', 'past_passage', 'past_vector', 'past_edge', 'past_source', 'lexeme'] LOOP
+        EXECUTE format('DROP TABLE %I.%I', of_graph, one);
+    END LOOP;
+    FOREACH one IN ARRAY ARRAY['keep_item', 'keep_items', 'keep_edge', 'keep_edges', 'keep_passage', 'keep_passages',
+                               'keep_vector', 'keep_vectors', 'keep_source', 'is_certain', 'forget_lexemes'] LOOP
+        EXECUTE format('DROP FUNCTION %I.%I CASCADE', of_graph, one);
+    END LOOP;
+    FOREACH one IN ARRAY ARRAY['item', 'edge', 'source'] LOOP
+        EXECUTE format('CREATE TRIGGER keep BEFORE INSERT ON %I.%I FOR EACH STATEMENT '
+                       'EXECUTE FUNCTION kgmem.history_is_not_made()', of_graph, one);
+    END LOOP;
 END
 $$;

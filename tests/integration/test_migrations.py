@@ -15,6 +15,7 @@ from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.resources import resource
 from kgmem.store.db.migrate import Limits, downgrade, migrate, require_current, revision_state, revisions, state_of
+from kgmem.store.graph.subsystems import SUBSYSTEMS
 from tests.invariants import assert_index_matches_labels
 from tests.memories import hashing, index_schema, opened_memory
 from tests.postgres import drop_database, run_on, with_database
@@ -132,7 +133,11 @@ async def test_a_way_down_really_goes_down_and_up_again_for_graphs_too(database_
     async with opened_memory(database_url) as memory:
         await memory.graphs.create("facts")
         schema = await index_schema(memory, "facts")
-    made = before = await catalog_of(database_url, schema)
+        made = await catalog_of(database_url, schema)
+        layout = await memory.ports.graphs.layout("facts")  # type: ignore[attr-defined]
+        for subsystem in SUBSYSTEMS:
+            await layout.ensure(subsystem)
+    before = await catalog_of(database_url, schema)
 
     for revision in list(reversed(revisions()))[1:]:
         await downgrade(database_url, revision)

@@ -30,7 +30,14 @@ from kgmem.store.graph.layout import (
     lock_labels,
     then_of,
 )
-from kgmem.store.graph.subsystems import SUBSYSTEMS, MadeSubsystems, Subsystem, ensure_subsystem, make_subsystem
+from kgmem.store.graph.subsystems import (
+    SUBSYSTEMS,
+    IndexPlace,
+    MadeSubsystems,
+    Subsystem,
+    ensure_subsystem,
+    make_subsystem,
+)
 
 _AGE_NAME = re.compile(r"(?!pg_|kgm|kgraph_)[A-Za-z][A-Za-z0-9_]{2,61}")
 _RESERVED = {"public", "ag_catalog", "information_schema"}
@@ -304,23 +311,19 @@ async def make_tables(
 
     `subsystems` names those whose tables are made as well.
     """
-    names = {"index": index, "then": then_of(index)}
-    await connection.execute(statement("graph", "create_index", **names))
-    await connection.execute(fill(statement("past", "create", **names), {"graph_id": number(graph_id)}))
-    await connection.execute(statement("past", "create_then", **names))
-    await connection.execute(statement("lexemes", "create", **names))
+    await connection.execute(statement("graph", "create_index", index=index))
+    await connection.execute(statement("past", "refuse_rows", index=index))
+    vectors = await make_vectors(connection, index, space) if space else None
     for subsystem in subsystems:
-        await make_subsystem(connection, subsystem, index)
-    return await make_vectors(connection, index, space) if space else None
+        await make_subsystem(connection, subsystem, IndexPlace(graph_id, index, (vectors,) if vectors else ()))
+    return vectors
 
 
 async def make_vectors(connection: asyncpg.Connection, index: str, space: EmbeddingSpace) -> str:
-    """Make the table of an embedding space; gives its name."""
+    """Make the table of an embedding space; return its name. Its history is kept by `keep_vectors`."""
     table = f"vector_{space.id}"
     sql = statement("graph", "vectors", index=index, table=table, hnsw=f"{table}_hnsw")
     await connection.execute(fill(sql, {"dimension": number(space.dimension)}))
-    kept = statement("past", "create_vectors", index=index, then=then_of(index), table=table)
-    await connection.execute(fill(kept, {"vectors": literal(table)}))
     return table
 
 

@@ -12,7 +12,7 @@ from kgmem.domain.graph.graph import Graph
 from kgmem.domain.schema.schema import GraphSchema, from_mapping
 from kgmem.store.db.database import Database
 from kgmem.store.db.sql import SQL, identifier
-from kgmem.store.db.statements import statement
+from kgmem.store.db.statements import ABSENT_THEN, statement
 from kgmem.store.graph import subsystems
 from kgmem.store.graph.subsystems import AS_OF, MadeSubsystems, Subsystem
 
@@ -94,6 +94,8 @@ class Layout:
         That is a transaction of its own on another connection: a rollback of the caller's leaves the tables, empty.
         """
         if subsystem not in self.subsystems.made:
+            if subsystem == "claims":  # Its views are in the schema that the history makes.
+                await self.ensure("history")
             await self.make_subsystem(self, subsystem)
 
     def apart(self) -> "Layout":
@@ -128,8 +130,10 @@ class Layout:
         """Give the layout of the index as it was known at kgmem.known_at, a setting of the transaction that reads.
 
         Every statement that takes {index} from it reads the items, passages, edges, sources and vectors of then. What
-        was learnt of the sizes of scopes is of now, and so is not in it.
+        was learnt of the sizes of scopes is of now, and so is not in it. A graph without a history never had a row.
         """
+        if "history" not in self.subsystems.made:
+            return replace(self, index_name=ABSENT_THEN, vectors=None, next_vectors=None, wordless=True, large={})
         return replace(self, index_name=then_of(self.index_name), large={})
 
     @property
@@ -265,6 +269,7 @@ async def make_sources(connection: asyncpg.Connection, layout: Layout, keys: Ite
     """Register the sources that were only named so far; not kept in the layout, since an import may name millions."""
     wanted = sorted(key for key in keys if key not in layout.sources)
     if wanted:
+        await layout.ensure("history")
         await connection.execute(layout.sql("layout", "make_sources"), wanted)
 
 
@@ -272,6 +277,7 @@ async def source_ids(connection: asyncpg.Connection, layout: Layout, keys: Itera
     """Learn the numbers of sources; those that were only named so far are registered when asked, with prior trust."""
     wanted = sorted({key for key in keys if key and key not in layout.sources})
     if wanted and make:
+        await layout.ensure("history")
         await connection.execute(layout.sql("layout", "make_sources"), wanted)
     if wanted:
         for row in await connection.fetch(layout.sql("layout", "sources"), wanted):

@@ -13,6 +13,7 @@ _COLUMNS = ("key", "name", "kind", "trust", "note")
 
 async def write_sources(connection: asyncpg.Connection, layout: Layout, sources: Sequence[Source]) -> list[Any]:
     """Write entries, each key once; gives a row (id, created) for each that is new or changed."""
+    await layout.ensure("history")
     columns = ([getattr(source, name) for source in sources] for name in _COLUMNS)
     rows = list(await connection.fetch(layout.sql("write", "put_sources"), *columns))
     related = [each for each in sources if each.parent is not None or each.domain is not None]

@@ -13,13 +13,14 @@ import asyncpg
 
 from kgmem.domain.graph.graph import no_such_graph
 from kgmem.store.db.database import Database
-from kgmem.store.db.sql import SQL
+from kgmem.store.db.sql import SQL, fill, literal, number
 from kgmem.store.db.statements import statement
 
-Subsystem = Literal["claims", "merges", "names", "extraction", "communities", "similarity", "summaries"]
+Subsystem = Literal["history", "claims", "merges", "names", "extraction", "communities", "similarity", "summaries"]
 
 # What makes the tables of each (SQL file, statements), and their names.
 MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
+    "history": ("past", ("create", "create_then")),
     "claims": ("consensus", ("create", "create_then")),
     "merges": ("merge", ("create",)),
     "names": ("naming", ("create",)),
@@ -29,6 +30,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "summaries": ("summary", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
+    "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
     "claims": (
         "topic",
         "claim",
@@ -78,11 +80,36 @@ class MadeSubsystems:
         )
 
 
-async def make_subsystem(connection: asyncpg.Connection, subsystem: Subsystem, index: str) -> None:
+@dataclass(frozen=True, slots=True)
+class IndexPlace:
+    """Where the index of a graph is: the graph's number, the schema, and the tables of vectors."""
+
+    graph_id: int
+    schema: str
+    vectors: tuple[str, ...] = ()
+
+    def sql(self, file: str, name: str, **names: str) -> SQL:
+        """Return a statement with the schemas filled in."""
+        return statement(file, name, index=self.schema, then=self.schema + AS_OF, **names)
+
+
+async def make_subsystem(connection: asyncpg.Connection, subsystem: Subsystem, place: IndexPlace) -> None:
     """Make the tables of a subsystem in the schema of a graph's index."""
     file, names = MAKE[subsystem]
     for name in names:
-        await connection.execute(statement(file, name, index=index, then=index + AS_OF))
+        sql = place.sql(file, name)
+        if subsystem == "history" and name == "create":
+            sql = fill(sql, {"graph_id": number(place.graph_id)})
+        await connection.execute(sql)
+    if subsystem == "history":
+        await connection.execute(place.sql("lexemes", "create"))
+        for table in place.vectors:
+            await keep_vectors(connection, place, table)
+
+
+async def keep_vectors(connection: asyncpg.Connection, place: IndexPlace, table: str) -> None:
+    """Let the history keep the vectors of a table that change or go."""
+    await connection.execute(fill(place.sql("past", "create_vectors", table=table), {"vectors": literal(table)}))
 
 
 async def learn_subsystems(connection: asyncpg.Connection, graph_id: int, known: MadeSubsystems) -> None:
@@ -107,9 +134,10 @@ async def ensure_subsystem(
 
     async def make(connection: asyncpg.Connection) -> None:
         await connection.execute(SQL("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'"))
-        index = await connection.fetchval(statement("catalog", "add_subsystem"), graph_id, subsystem)
-        if index is not None:
-            await make_subsystem(connection, subsystem, index)
+        row = await connection.fetchrow(statement("catalog", "add_subsystem"), graph_id, subsystem)
+        if row is not None:
+            tables = tuple(table for table in (row["space_table"], row["next_space_table"]) if table)
+            await make_subsystem(connection, subsystem, IndexPlace(graph_id, row["index_name"], tables))
         elif await connection.fetchval(statement("catalog", "subsystems"), graph_id) is None:
             raise no_such_graph(graph)
 

@@ -58,6 +58,7 @@ class PostgresImports(ImportRegister):
     async def store(self, graph: str, id_: int, number: int, batch: Batch) -> BatchResult:
         """Store a batch and note it, in one transaction."""
         async with self.catalog.on(graph) as layout:
+            await layout.ensure("history")
             kind = _KINDS[batch.kind]
             staged = await asyncio.to_thread(stage_batch, layout.graph, batch, self._describe)
             await ensure_labels(self.database, layout, kind, staged.labels)
@@ -91,6 +92,7 @@ class PostgresImports(ImportRegister):
     async def link(self, graph: str, id_: int, most: int) -> BatchResult | None:
         """Store the next relationships that waited; what still lacks an end is rejected. None when none are left."""
         async with self.catalog.on(graph) as layout:
+            await layout.ensure("history")
 
             async def work(connection: asyncpg.Connection) -> BatchResult | None:
                 await _enter(connection, layout, id_, LAST)
@@ -135,6 +137,7 @@ class PostgresImports(ImportRegister):
         Of a dry run it tells how many records of each kind were `checked` and found good.
         """
         async with self.catalog.on(graph) as layout:
+            await layout.ensure("history")
 
             async def work(connection: asyncpg.Connection) -> BatchResult:
                 before = await _enter(connection, layout, id_, number)
@@ -159,6 +162,7 @@ class PostgresImports(ImportRegister):
     ) -> BatchResult | None:
         """Store the next episodes that waited; what cannot be stored is rejected. None when none are left."""
         async with self.catalog.on(graph) as layout:
+            await layout.ensure("history")
             async with self.database.connection() as connection:
                 rows = await connection.fetch(statement("imports", "waiting_episodes"), id_, most, _EPISODE_BYTES)
                 if not rows:
@@ -187,6 +191,7 @@ class PostgresImports(ImportRegister):
     async def await_beliefs(self, graph: str, id_: int, number: int, waiting: Sequence[Waits]) -> BatchResult:
         """Let records of what the graph believes (file, line, record, kind) wait until all else is stored."""
         async with self.catalog.on(graph) as layout:
+            await layout.ensure("history")
 
             async def work(connection: asyncpg.Connection) -> BatchResult:
                 before = await _enter(connection, layout, id_, number)
@@ -206,6 +211,7 @@ class PostgresImports(ImportRegister):
     ) -> BatchResult | None:
         """Store the next records of what the graph believes; what cannot be stored is rejected. None: none are left."""
         async with self.catalog.on(graph) as layout:
+            await layout.ensure("history")
             async with self.database.connection() as connection:
                 rows = await connection.fetch(statement("imports", "waiting_beliefs"), id_, most, _EPISODE_BYTES)
                 if not rows:

@@ -59,6 +59,8 @@ class Absorber:
 
     async def absorb(self, ids: Sequence[int]) -> int:
         """Index these vertices and edges as the label tables hold them now; gives how many came, changed or went."""
+        if ids:
+            await self.layout.ensure("history")
         await register_foreign_labels(self.connection, self.layout)
         groups: dict[int, list[int]] = defaultdict(list)
         for id_ in ids:
@@ -119,6 +121,7 @@ class Absorber:
     async def new_vertices(self, stored: Mapping[int, Mapping[str, Any]], passages: Passages) -> None:
         """Index vertices that this transaction has made, given their properties as they are stored."""
         if stored:
+            await self.layout.ensure("history")
             await self._put_vertices(stored, passages, {}, dict.fromkeys(stored, 1), made=True)
 
     async def _put_vertices(

@@ -33,6 +33,7 @@ from kgmem.store.graph.layout import (
     Layout,
     register_foreign_labels,
 )
+from kgmem.store.graph.subsystems import IndexPlace, keep_vectors
 from kgmem.store.search.as_of import as_known
 from kgmem.store.sync import index_sync
 from kgmem.store.sync.fact_rebuild import make_facts
@@ -186,10 +187,12 @@ class PostgresIndex:
             if layout.next_vectors:
                 await _drop_vectors(connection, layout, layout.next_vectors)
             table = await make_vectors(connection, layout.index_name, space)
+            await keep_vectors(connection, IndexPlace(layout.id, layout.index_name), table)
             told = orjson.dumps(asdict(space)).decode()
             await connection.execute(statement("catalog", "next_space"), layout.id, told, table)
 
         self.catalog.forget(graph)
+        await (await self.catalog.layout(graph)).ensure("history")
         await self.database.transact(begin)
         self.catalog.forget(graph)
         layout = await self.catalog.layout(graph)

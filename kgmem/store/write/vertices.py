@@ -69,6 +69,7 @@ async def write_vertices(
     `passages` gathers what they are searched by; the caller stores it at the end of the transaction.
     """
     outcome, layout = Outcome(), passages.layout
+    await layout.ensure("history")
     fresh = [(at, statement) for at, statement in enumerate(statements) if statement.version in (None, 0)]
     created = await _insert(connection, layout, kind, await each(lambda one: _first(*one), fresh))
     await _store_created(connection, passages, created)

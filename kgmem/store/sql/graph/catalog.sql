@@ -18,7 +18,7 @@ SELECT subsystems FROM kgmem.graph WHERE id = $1
 -- name: add_subsystem
 -- The second of two waits here for the first, and then changes nothing.
 UPDATE kgmem.graph SET subsystems = subsystems || $2::text WHERE id = $1 AND $2 <> ALL (subsystems)
-RETURNING index_name
+RETURNING index_name, space_table, next_space_table
 
 -- name: list
 SELECT id, name, strict, schema::text, space::text, fusion, facts, extraction, recipe, created_at

@@ -21,7 +21,8 @@ CREATE TABLE {index}.source (
     name  text,
     kind  text,
     trust double precision NOT NULL DEFAULT 0.5,
-    note  text
+    note  text,
+    since timestamptz                     -- since when it is as it is (past.sql)
 );
 
 -- What recall filters by, one narrow row an entity or episode: closing a fact in time rewrites only this.
@@ -41,12 +42,15 @@ CREATE TABLE {index}.item (
     labels     text[],                    -- further labels, beside the one in the id's upper 16 bits; with ''
                                            -- first, other labels instead of it, the main one first
     key        text COLLATE "C" NOT NULL,
+    since      timestamptz,               -- where it changed without a new version (past.sql)
     UNIQUE (scope, key, kind)
 );
 CREATE INDEX ON {index}.item USING gist (valid) WHERE NOT (lower_inf(valid) AND upper_inf(valid));
 CREATE INDEX ON {index}.item USING gist (place) WHERE place IS NOT NULL;
 CREATE INDEX ON {index}.item (source) WHERE source IS NOT NULL;
 CREATE INDEX item_labelled ON {index}.item (id) WHERE labels IS NOT NULL;
+-- What has no valid time is true at any time; the index on valid holds the rest.
+CREATE INDEX item_timeless ON {index}.item (id) WHERE lower_inf(valid) AND upper_inf(valid);
 CREATE INDEX item_episodes ON {index}.item (scope, id) WHERE kind = 2;
 
 CREATE TABLE {index}.passage (
@@ -54,7 +58,8 @@ CREATE TABLE {index}.passage (
     item    bigint NOT NULL,
     ordinal integer NOT NULL,
     start   integer NOT NULL,
-    body    text NOT NULL
+    body    text NOT NULL,
+    since   timestamptz                   -- where it is not as old as its item (past.sql)
 );
 CREATE INDEX ON {index}.passage (item);
 
@@ -81,7 +86,8 @@ CREATE TABLE {index}.edge (
     valid      tstzrange NOT NULL DEFAULT tstzrange(NULL, NULL),
     discriminator bigint NOT NULL,        -- tells apart parallel ones: hash of the key, or of valid_from
     stated     bigint,
-    key        text COLLATE "C"
+    key        text COLLATE "C",
+    since      timestamptz                -- where it changed without a new version (past.sql)
 );
 CREATE UNIQUE INDEX edge_out ON {index}.edge (source, kind, target, scope, discriminator);
 CREATE INDEX edge_in ON {index}.edge (target, kind) INCLUDE (source);

@@ -1,15 +1,13 @@
+-- name: refuse_rows
+-- Until the rest is made nothing can be stored, so that no change goes unnoticed.
+CREATE TRIGGER keep BEFORE INSERT ON {index}.item FOR EACH STATEMENT EXECUTE FUNCTION kgmem.history_is_not_made();
+CREATE TRIGGER keep BEFORE INSERT ON {index}.edge FOR EACH STATEMENT EXECUTE FUNCTION kgmem.history_is_not_made();
+CREATE TRIGGER keep BEFORE INSERT ON {index}.source FOR EACH STATEMENT EXECUTE FUNCTION kgmem.history_is_not_made();
+
 -- name: create
 -- What was known earlier, row by row as the index held it. Triggers write it, so that no statement has to think of it,
 -- and nothing is written for what is new. A row was held from the later of known_from and since: since is only set
 -- where a row changed without a new version (another id, another trust).
-ALTER TABLE {index}.item ADD COLUMN since timestamptz;
-ALTER TABLE {index}.edge ADD COLUMN since timestamptz;
-ALTER TABLE {index}.source ADD COLUMN since timestamptz;
--- Of a passage that is as old as its item there is no since.
-ALTER TABLE {index}.passage ADD COLUMN since timestamptz;
--- What has no valid time is true at any time; the index on valid holds the rest.
-CREATE INDEX item_timeless ON {index}.item (id) WHERE lower_inf(valid) AND upper_inf(valid);
-
 CREATE TABLE {index}.past_item (
     id         bigint NOT NULL,
     kind       smallint NOT NULL,
@@ -110,7 +108,7 @@ BEGIN
     RETURN NEW;
 END
 $body$;
-CREATE TRIGGER keep BEFORE UPDATE ON {index}.item FOR EACH ROW EXECUTE FUNCTION {index}.keep_item();
+CREATE OR REPLACE TRIGGER keep BEFORE UPDATE ON {index}.item FOR EACH ROW EXECUTE FUNCTION {index}.keep_item();
 
 CREATE FUNCTION {index}.keep_items() RETURNS trigger LANGUAGE plpgsql AS $body$
 BEGIN
@@ -122,7 +120,7 @@ BEGIN
     RETURN NULL;
 END
 $body$;
-CREATE TRIGGER keep_gone AFTER DELETE ON {index}.item REFERENCING OLD TABLE AS gone
+CREATE OR REPLACE TRIGGER keep_gone AFTER DELETE ON {index}.item REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION {index}.keep_items();
 
 CREATE FUNCTION {index}.keep_edge() RETURNS trigger LANGUAGE plpgsql AS $body$
@@ -148,7 +146,7 @@ BEGIN
     RETURN NEW;
 END
 $body$;
-CREATE TRIGGER keep BEFORE UPDATE ON {index}.edge FOR EACH ROW EXECUTE FUNCTION {index}.keep_edge();
+CREATE OR REPLACE TRIGGER keep BEFORE UPDATE ON {index}.edge FOR EACH ROW EXECUTE FUNCTION {index}.keep_edge();
 
 CREATE FUNCTION {index}.keep_edges() RETURNS trigger LANGUAGE plpgsql AS $body$
 BEGIN
@@ -161,7 +159,7 @@ BEGIN
     RETURN NULL;
 END
 $body$;
-CREATE TRIGGER keep_gone AFTER DELETE ON {index}.edge REFERENCING OLD TABLE AS gone
+CREATE OR REPLACE TRIGGER keep_gone AFTER DELETE ON {index}.edge REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION {index}.keep_edges();
 
 -- A passage gets another item when a vertex gets another label.
@@ -179,7 +177,7 @@ BEGIN
     RETURN NEW;
 END
 $body$;
-CREATE TRIGGER keep BEFORE UPDATE ON {index}.passage FOR EACH ROW EXECUTE FUNCTION {index}.keep_passage();
+CREATE OR REPLACE TRIGGER keep BEFORE UPDATE ON {index}.passage FOR EACH ROW EXECUTE FUNCTION {index}.keep_passage();
 
 -- When the text changed, its item has its new version already.
 CREATE FUNCTION {index}.keep_passages() RETURNS trigger LANGUAGE plpgsql AS $body$
@@ -191,7 +189,7 @@ BEGIN
     RETURN NULL;
 END
 $body$;
-CREATE TRIGGER keep_gone AFTER DELETE ON {index}.passage REFERENCING OLD TABLE AS gone
+CREATE OR REPLACE TRIGGER keep_gone AFTER DELETE ON {index}.passage REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION {index}.keep_passages();
 
 CREATE FUNCTION {index}.keep_vector() RETURNS trigger LANGUAGE plpgsql AS $body$
@@ -221,7 +219,7 @@ BEGIN
     RETURN NEW;
 END
 $body$;
-CREATE TRIGGER keep BEFORE UPDATE ON {index}.source FOR EACH ROW EXECUTE FUNCTION {index}.keep_source();
+CREATE OR REPLACE TRIGGER keep BEFORE UPDATE ON {index}.source FOR EACH ROW EXECUTE FUNCTION {index}.keep_source();
 
 -- name: create_then
 -- The index as it was known at kgmem.known_at, a setting of the transaction: the same names in a schema of its own, so
@@ -269,8 +267,8 @@ SELECT id, key, name, kind, trust, note FROM {index}.past_source
 WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
 
 -- name: create_vectors
-CREATE TRIGGER keep BEFORE UPDATE ON {index}.{table} FOR EACH ROW EXECUTE FUNCTION {index}.keep_vector();
-CREATE TRIGGER keep_gone AFTER DELETE ON {index}.{table} REFERENCING OLD TABLE AS gone
+CREATE OR REPLACE TRIGGER keep BEFORE UPDATE ON {index}.{table} FOR EACH ROW EXECUTE FUNCTION {index}.keep_vector();
+CREATE OR REPLACE TRIGGER keep_gone AFTER DELETE ON {index}.{table} REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION {index}.keep_vectors();
 
 CREATE VIEW {then}.{table} AS
@@ -290,4 +288,4 @@ JOIN {then}.passage p ON p.id = o.passage;
 DELETE FROM {index}.past_vector WHERE vectors = $1
 
 -- name: drop_then
-DROP SCHEMA {then} CASCADE
+DROP SCHEMA IF EXISTS {then} CASCADE
