@@ -38,6 +38,8 @@ WELL = {
     "jit": "on",
     "TimeZone": "UTC",
     "statement_timeout": "0",
+    "max_locks_per_transaction": "64",
+    "max_prepared_transactions": "0",
 }
 
 
@@ -98,6 +100,8 @@ class TestJudging:
             ({"settings": WELL | {"max_connections": "10"}}, "max_connections", "warning", "KGMEM_POOL_SIZE"),
             ({"settings": WELL | {"shared_buffers": "1024"}}, "shared_buffers", "warning", "shared_buffers"),
             ({"settings": WELL | {"statement_timeout": "500"}}, "statement_timeout", "warning", "ALTER ROLE"),
+            ({"graphs": 400, "tables": 5000}, "graphs", "warning", "max_locks_per_transaction = 128"),
+            ({"free_files": 5000}, "files", "warning", "inodes"),
             ({"free_disk": 10**9}, "disk", "warning", "Free space"),
             ({"free_disk": 10**7}, "disk", "problem", "Free space"),
         ],

@@ -1,5 +1,6 @@
 """What kgmem makes of a database server's state: findings, each with the command or the line that mends it."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -22,6 +23,8 @@ State = Literal["ok", "warning", "problem"]
 # kgmem's pool, its workers and its migrations, and some for people.
 LEAST_CONNECTIONS = 30
 LEAST_BUFFERS = 128 * 1024 * 1024
+LOCKS_SHARE = 0.7  # Of the locks, from which on the tables are many.
+LEAST_FILES = 100_000
 LEAST_DISK_WARNING, LEAST_DISK_PROBLEM = 2 * 1024**3, 256 * 1024**2
 
 
@@ -57,6 +60,9 @@ class Facts:
     capabilities: Capabilities
     role: Role
     free_disk: int | None = None
+    graphs: int = 0
+    tables: int = 0
+    free_files: int | None = None  # How many more files the disk can have.
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -70,8 +76,11 @@ def judge(facts: Facts) -> Iterator[Finding]:
     yield _replica(facts)
     yield from _safety(facts.settings)
     yield from _size(facts.settings)
+    yield _graphs(facts)
     if facts.free_disk is not None:
         yield _disk(facts.free_disk)
+    if facts.free_files is not None:
+        yield _files(facts.free_files)
 
 
 def _server(facts: Facts) -> Finding:
@@ -229,6 +238,27 @@ def _size(settings: Mapping[str, str]) -> Iterator[Finding]:
         mend = "ALTER ROLE <role of kgmem> SET statement_timeout = 0;"
         what = f"{settings['statement_timeout']} ms: it can stop dumps and other long work of this role."
         yield Finding("statement_timeout", "warning", what, mend)
+
+
+def _graphs(facts: Facts) -> Finding:
+    """pg_dump locks all tables of a database in one transaction; kgmem itself never locks those of many graphs."""
+    settings = facts.settings
+    sessions = int(settings["max_connections"]) + int(settings["max_prepared_transactions"])
+    room = int(settings["max_locks_per_transaction"]) * sessions
+    what = f"{facts.graphs:,} graphs, {facts.tables:,} tables; the server has room for {room:,} locks"
+    if facts.tables < LOCKS_SHARE * room:
+        return Finding("graphs", "ok", what)
+    enough = 64 * math.ceil(2 * facts.tables / sessions / 64)
+    mend = f"ALTER SYSTEM SET max_locks_per_transaction = {enough}; and restart Postgres, or back up by pg_basebackup."
+    return Finding("graphs", "warning", f"{what}: pg_dump of all graphs may find no room.", mend)
+
+
+def _files(free: int) -> Finding:
+    shown = f"room for {free:,} more files"
+    if free >= LEAST_FILES:
+        return Finding("files", "ok", shown)
+    mend = "Put the data folder on a file system with more inodes, or delete graphs that nobody uses."
+    return Finding("files", "warning", f"{shown}; each graph takes about fifty, and more as it is used.", mend)
 
 
 def _disk(free: int) -> Finding:

@@ -1,5 +1,6 @@
 """A look at any Postgres: whether kgmem can work with it, what is degraded, and what mends it."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,7 @@ __all__ = ["Finding", "examine"]
 
 _SETTINGS = (
     "fsync", "full_page_writes", "synchronous_commit", "data_checksums", "max_connections", "shared_buffers", "jit",
-    "TimeZone", "statement_timeout",
+    "TimeZone", "statement_timeout", "max_locks_per_transaction", "max_prepared_transactions",
 )  # fmt: skip
 
 _DATABASE = SQL("""
@@ -36,6 +37,10 @@ _AGE = SQL("""
     SELECT has_schema_privilege('ag_catalog', 'USAGE')
        AND has_table_privilege('ag_catalog.ag_graph', 'INSERT') AND has_table_privilege('ag_catalog.ag_label', 'INSERT')
 """)
+
+_TABLES = SQL("SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')")
+_HAS_GRAPHS = SQL("SELECT to_regclass('kgmem.graph') IS NOT NULL")
+_GRAPHS = SQL("SELECT count(*) FROM kgmem.graph")
 
 _FOLDER = SQL("SELECT current_setting('data_directory')")
 
@@ -79,6 +84,8 @@ async def _facts(connection: asyncpg.Connection) -> Facts:
     rows = await connection.fetch(SQL("SELECT name, setting FROM pg_settings WHERE name = ANY ($1)"), list(_SETTINGS))
     role, sees_folder = await _role(connection, capabilities)
     near = database["near"] and sees_folder
+    folder = Path(await connection.fetchval(_FOLDER)) if near else None
+    has_graphs = await connection.fetchval(_HAS_GRAPHS)
     return Facts(
         database=database["database"],
         encoding=database["encoding"],
@@ -86,7 +93,10 @@ async def _facts(connection: asyncpg.Connection) -> Facts:
         settings={row["name"]: row["setting"] for row in rows},
         capabilities=capabilities,
         role=role,
-        free_disk=_free_disk(Path(await connection.fetchval(_FOLDER))) if near else None,
+        free_disk=_free_disk(folder) if folder else None,
+        graphs=await connection.fetchval(_GRAPHS) if has_graphs else 0,
+        tables=await connection.fetchval(_TABLES),
+        free_files=_free_files(folder) if folder else None,
     )
 
 
@@ -104,3 +114,12 @@ def _free_disk(folder: Path) -> int | None:
         return shutil.disk_usage(folder).free
     except OSError:
         return None
+
+
+def _free_files(folder: Path) -> int | None:
+    """How many files may still be made where the data folder is; None where its file system sets no number."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return None
+    return found.f_favail if found.f_files else None

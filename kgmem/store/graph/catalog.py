@@ -41,6 +41,7 @@ from kgmem.store.graph.subsystems import (
 
 _AGE_NAME = re.compile(r"(?!pg_|kgm|kgraph_)[A-Za-z][A-Za-z0-9_]{2,61}")
 _RESERVED = {"public", "ag_catalog", "information_schema"}
+_MOST_LAYOUTS = 500  # Graphs that a process remembers; those that were read longest ago go first.
 SETTINGS_KEPT = 1.0  # Seconds for which a process trusts what it read of a graph's settings.
 
 
@@ -272,6 +273,8 @@ class PostgresCatalog:
                 layout.subsystems = held[1].subsystems
             else:
                 await learn_labels(connection, layout)
+        if name not in self._layouts and len(self._layouts) >= _MOST_LAYOUTS:
+            del self._layouts[min(self._layouts, key=lambda each: self._layouts[each][0])]
         if forgotten == self._forgotten:  # Else it may have been read before the change that others forgot it for.
             self._layouts[name] = (time.monotonic(), layout)
         return layout

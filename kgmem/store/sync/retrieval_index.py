@@ -43,6 +43,7 @@ from kgmem.store.sync.rebuild import Rebuild
 
 _BATCH = 2000
 _LAST_OF_ALL = 2**63 - 1
+_MOST_SWEPT = 10_000  # Graphs of which the last look is remembered.
 _SWEEP_EVERY = 10.0  # Seconds between looks for vertices that another client deleted.
 
 
@@ -266,6 +267,8 @@ class PostgresIndex:
             return 0
         async with self.database.connection() as connection:
             deletions: int = await connection.fetchval(statement("absorb", "deletions"), layout.age_name)
+        if len(self._swept) >= _MOST_SWEPT:
+            self._swept.clear()
         self._swept[layout.index_name] = (time.monotonic(), deletions)
         return await self.remove_orphans(layout) if deletions != seen else 0
 
