@@ -229,7 +229,12 @@ async def _ports(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, s
     core = load_schema(resource("graph_schema"))
     async with database.connection() as connection:
         capabilities = await read_capabilities(connection)
-    catalog = PostgresCatalog(database, words=capabilities.bm25, schema_of=lambda graph: schema_of(core, graph))
+    catalog = PostgresCatalog(
+        database,
+        words=capabilities.bm25,
+        latched=capabilities.bm25_latches,
+        schema_of=lambda graph: schema_of(core, graph),
+    )
     keys = await stack.enter_async_context(PostgresKeyRing(database))
     index = PostgresIndex(catalog, pools.search, occurrences=_occurrences(core), guard=pools.guard)
     vitals = PostgresVitals(database, {"main": pools.main, "search": pools.search, "transaction": pools.transaction})

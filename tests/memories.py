@@ -112,10 +112,13 @@ async def opened_memory(
 ) -> AsyncIterator[Memory]:
     """A memory over a database; `words` is whether to use pg_textsearch, by default where the database has it."""
     async with Database(url, size=size) as database, Database(url, size=size, settings=SEARCH_SETTINGS) as searches:
-        if words is None:
-            async with database.connection() as connection:
-                words = (await read_capabilities(connection)).bm25
-        catalog = PostgresCatalog(database, words=words, schema_of=lambda graph: schema_of(CORE, graph))
+        async with database.connection() as connection:
+            capabilities = await read_capabilities(connection)
+        words = capabilities.bm25 if words is None else words
+        latched = words and capabilities.bm25_latches
+        catalog = PostgresCatalog(
+            database, words=words, latched=latched, schema_of=lambda graph: schema_of(CORE, graph)
+        )
         index = PostgresIndex(
             catalog, searches, occurrences=lambda graph: schema_of(CORE, graph).with_descendants("Event")
         )

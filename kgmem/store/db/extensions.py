@@ -76,6 +76,11 @@ class Capabilities:
         """Whether the text index is whole after a restart of Postgres; older versions keep a part in memory only."""
         return self.bm25 and self.extensions["pg_textsearch"].at_least(BM25_IN_WAL)
 
+    @property
+    def bm25_latches(self) -> bool:
+        """Whether a transaction keeps a latch on each text index that it has written to, until its end."""
+        return self.bm25 and not self.bm25_outlives_restarts
+
     def package(self, name: str) -> str:
         """The apt package of an extension for this server."""
         return f"postgresql-{self.server_major}-{_PACKAGES[name]}"

@@ -49,14 +49,21 @@ class PostgresCatalog:
     """The register of graphs, with each graph's layout kept in memory for a second at a time."""
 
     def __init__(
-        self, database: Database, *, words: bool, schema_of: Callable[[Graph], GraphSchema] | None = None
+        self,
+        database: Database,
+        *,
+        words: bool,
+        latched: bool = False,
+        schema_of: Callable[[Graph], GraphSchema] | None = None,
     ) -> None:
         """Take the database, whether it has pg_textsearch (else Postgres full text indexes the words), and more.
 
+        `latched`: that is a version before 1.5, of which one session at a time writes to a text index.
         `schema_of` gives the schema that holds in a graph; by default only what the graph adds by itself.
         """
         self.database = database
         self.words = words
+        self._latched = latched
         self._schema_of = schema_of or (lambda graph: from_mapping(graph.schema))
         self._layouts: dict[str, tuple[float, Layout]] = {}
         self._forgotten = 0  # How often something was forgotten.
@@ -260,6 +267,7 @@ class PostgresCatalog:
                 EmbeddingSpace(**orjson.loads(row["next_space"])).id if row["next_space"] else None,
                 row["next_space_table"],
                 wordless=row["wordless"],
+                latched=self._latched,
                 schema_of=self._schema_of,
                 index_properties=self.index_properties,
                 subsystems=MadeSubsystems.of(row["subsystems"]),

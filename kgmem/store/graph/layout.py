@@ -63,6 +63,7 @@ class Layout:
     next_space: str | None
     next_vectors: str | None
     wordless: bool = False  # A large load has set the text index aside.
+    latched: bool = False  # The server's pg_textsearch latches a text index until the end of each transaction.
     labels: dict[tuple[int, str], Label] = field(default_factory=dict)
     by_id: dict[int, Label] = field(default_factory=dict)
     scopes: dict[str, int] = field(default_factory=lambda: {"": 0})

@@ -11,7 +11,7 @@ from kgmem.store.graph.records import plain_fields, stored_name
 from kgmem.store.load.copy_load import Load, merge_rows, staged, stated_properties
 from kgmem.store.write import claims_from_entities
 from kgmem.store.write.dedup import rounds_of
-from kgmem.store.write.passages import Passages
+from kgmem.store.write.passages import Passages, take_turn
 from kgmem.store.write.rows import entity_row
 from kgmem.store.write.vertices import Outcome, Statement, existing, write_vertices
 
@@ -41,6 +41,7 @@ async def load_entities(load: Load, count: int) -> None:
         only_new = NOTHING if fresh else load.sql("only_new_passages")
         vectors = load.sql("insert_vectors", table=load.layout.vectors) if load.layout.vectors else NOTHING
         sql = fill(load.sql("insert_passages"), {"new": only_new, "vectors": vectors})
+        await take_turn(load.connection, load.layout)
         await load.execute(sql, labels, bases, load.layout.id)
     await _record_claims(load, (paths, numbers), [row["at"] for row in changed])
     for wanted in passages:

@@ -14,7 +14,7 @@ from kgmem.store.write import endpoint_checks, fact_index
 from kgmem.store.write.claims_from_edges import record, record_former, record_said, said_by, valued_kinds, weighed_kinds
 from kgmem.store.write.dedup import rounds_of
 from kgmem.store.write.edges import identity, read_edges, write_edges
-from kgmem.store.write.passages import Passages
+from kgmem.store.write.passages import Passages, take_turn
 from kgmem.store.write.vertices import existing
 
 _SEPARATOR = "\x1f"
@@ -95,6 +95,7 @@ async def _make_facts(load: Load, only_new: SQL, passages: list[Passages]) -> No
     wanted = Passages(load.layout)
     edges = await read_edges(load.connection, load.layout, [row["id"] for row in rest])
     await fact_index.put(load.connection, wanted, edges, new=False)  # Merged into already, some of them.
+    await take_turn(load.connection, load.layout)
     await load.execute(fill(load.sql("insert_facts"), {"new": only_new}), load.layout.id)
     passages.append(wanted)
 

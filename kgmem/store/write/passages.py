@@ -1,8 +1,9 @@
 """Writing passages: what a transaction wants of them, gathered until its end.
 
-A new passage comes last of all in its transaction. pg_textsearch before 1.1 takes a lock of its own with the first row
-that its index is given and keeps it until the end of the transaction; a session that waits for that lock can neither
-be stopped nor found by Postgres' deadlock detection. So no session may wait for anything after its first new passage.
+A new passage comes last of all in its transaction. pg_textsearch before 1.5 takes a latch with the first row that its
+index is given and keeps it until the end of the transaction; a session that waits for that latch heeds neither timeouts
+nor cancellation, and Postgres' deadlock detection does not see it. So no session waits for anything after its first new
+passage, and before it, it takes its turn by a lock, waiting for which heeds all of these (`take_turn`).
 """
 
 from collections import defaultdict
@@ -69,6 +70,8 @@ class Passages:
         for ids in parts(stale, _AT_ONCE):
             await drop_passages(connection, self.layout, ids)
         await self._put_given(connection, beside)
+        if changed:
+            await take_turn(connection, self.layout)
         for new in parts(changed, _AT_ONCE):
             await self._insert(connection, new)
 
@@ -117,6 +120,12 @@ class Passages:
         sql = self.layout.sql("write", "insert_vectors", table=self.layout.vectors)
         await connection.execute(sql, True, passages, vertices, [encode_halfvec(vector) for vector in embeddings])
         await connection.execute(self.layout.sql("write", "vectors_arrived"), self.layout.graph.space.id, passages)
+
+
+async def take_turn(connection: asyncpg.Connection, layout: Layout) -> None:
+    """Wait until no other session has new passages of the graph in its transaction, where the text index needs that."""
+    if layout.latched:
+        await connection.execute(layout.sql("write", "passages_turn"), layout.id)
 
 
 async def drop_passages_of(connection: asyncpg.Connection, layout: Layout, vertices: Iterable[int]) -> tuple[int, int]:

@@ -80,6 +80,11 @@ DELETE FROM {index}.unembedded u USING gone WHERE u.passage = gone.id
 -- name: delete_vectors
 DELETE FROM {index}.{table} WHERE passage = ANY ($1::bigint[])
 
+-- name: passages_turn
+-- A text index that an import has set aside has no latch.
+SELECT pg_advisory_xact_lock(hashtextextended('kgmem passages', $1))
+WHERE to_regclass('{index}.passage_words') IS NOT NULL
+
 -- name: take_passage_ids
 SELECT nextval('{index}.passage_id_seq') AS id FROM generate_series(1, $1)
 
