@@ -16,10 +16,21 @@ from kgmem.domain.recall.question import Hops, Links, Question, Relation, Spot, 
 from kgmem_api.parsing import BodyParser
 from kgmem_api.problems import InvalidBody
 from kgmem_api.routes.sources import SourceBatch, source_out
-from kgmem_api.wire.entities import EntityBatch, EntityOut, EntityStatement, entity_out
-from kgmem_api.wire.episodes import EpisodeBatch, EpisodeOut, EpisodeStatement, episode_out
 from kgmem_api.wire.recall import RecallIn
-from kgmem_api.wire.relationships import RelationshipBatch, RelationshipOut, RelationshipStatement, relationship_out
+from kgmem_api.wire.records import (
+    EntityBatch,
+    EntityOut,
+    EntityStatement,
+    EpisodeBatch,
+    EpisodeOut,
+    EpisodeStatement,
+    RelationshipBatch,
+    RelationshipOut,
+    RelationshipStatement,
+    entity_out,
+    episode_out,
+    relationship_out,
+)
 
 FREE = Key("k", "free", "write")
 BOUND = Key("k", "bound", "write", scope="user/1")

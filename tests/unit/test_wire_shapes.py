@@ -11,9 +11,7 @@ from kgmem.domain.graph.entity import Entity
 from kgmem.formats.records import kind_of
 from kgmem.formats.wire import FIELDS, REQUIRED, from_wire, tell_kind, to_wire
 from kgmem_api.routes.sources import SourceEntry
-from kgmem_api.wire.entities import EntityStatement
-from kgmem_api.wire.episodes import EpisodeStatement
-from kgmem_api.wire.relationships import RelationshipStatement
+from kgmem_api.wire.records import EntityStatement, EpisodeStatement, RelationshipStatement
 from tests.records import records
 
 

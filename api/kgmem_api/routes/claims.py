@@ -9,8 +9,7 @@ from starlette.responses import Response
 from kgmem_api.access import Reads, ReadsWhole, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
-from kgmem_api.keys_in_paths import KEY
-from kgmem_api.parameters import MOST_KEYS, GraphName, ItemKey, ScopeQuery, gives
+from kgmem_api.parameters import KEY, MOST_KEYS, GraphName, ItemKey, ScopeQuery, gives
 from kgmem_api.replies import reply
 from kgmem_api.wire.claims import ClaimBatch, ClaimedOut, ClaimPage, ClaimQuery, SourceTrustOut, WithdrawnOut, claim_out
 from kgmem_api.wire.fields import Key

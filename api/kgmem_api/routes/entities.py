@@ -12,11 +12,10 @@ from kgmem.domain.graph.entity import Entity
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
-from kgmem_api.keys_in_paths import KEY
-from kgmem_api.parameters import Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
+from kgmem_api.parameters import KEY, Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
 from kgmem_api.replies import if_match, is_current, reply, tag
 from kgmem_api.wire.answers import DeletedOut, WrittenOut
-from kgmem_api.wire.entities import EntityBatch, EntityBody, EntityOut, EntityPage, entity_out
+from kgmem_api.wire.records import EntityBatch, EntityBody, EntityOut, EntityPage, entity_out
 
 router = APIRouter(tags=["entities"], route_class=DirectRoute)
 _ALL = "/v1/graphs/{graph}/entities"

@@ -9,11 +9,10 @@ from kgmem.domain.errors import NotFound
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
-from kgmem_api.keys_in_paths import KEY
-from kgmem_api.parameters import Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
+from kgmem_api.parameters import KEY, Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply, tag
 from kgmem_api.wire.answers import DeletedOut, WrittenOut
-from kgmem_api.wire.episodes import EpisodeBatch, EpisodeOut, EpisodePage, episode_out
+from kgmem_api.wire.records import EpisodeBatch, EpisodeOut, EpisodePage, episode_out
 
 router = APIRouter(tags=["episodes"], route_class=DirectRoute)
 _ALL = "/v1/graphs/{graph}/episodes"

@@ -13,8 +13,8 @@ from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
 from kgmem_api.parameters import GraphName, Keys, ScopeQuery, gives
 from kgmem_api.replies import reply
-from kgmem_api.wire.episodes import EpisodeBatch
 from kgmem_api.wire.fields import STRICT, Key, Scope
+from kgmem_api.wire.records import EpisodeBatch
 from kgmem_api.wire.shapes import copied, many, shape
 
 # What is read out of episodes, on the wire.

@@ -12,7 +12,7 @@ from kgmem_api.direct import DirectRoute
 from kgmem_api.parameters import MOST_KEYS, Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply, tag
 from kgmem_api.wire.answers import DeletedOut, WrittenOut
-from kgmem_api.wire.relationships import RelationshipBatch, RelationshipOut, RelationshipPage, relationship_out
+from kgmem_api.wire.records import RelationshipBatch, RelationshipOut, RelationshipPage, relationship_out
 
 router = APIRouter(tags=["relationships"], route_class=DirectRoute)
 _ALL = "/v1/graphs/{graph}/relationships"

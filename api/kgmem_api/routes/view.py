@@ -21,10 +21,9 @@ from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
 from kgmem_api.wire.causality import TemporalFilter
 from kgmem_api.wire.cypher import LONGEST_QUERY, Values
-from kgmem_api.wire.entities import entity_out
 from kgmem_api.wire.fields import STRICT, Key, Label, Scope, Time
 from kgmem_api.wire.recall import RecallIn
-from kgmem_api.wire.relationships import RelationshipOut, relationship_out
+from kgmem_api.wire.records import RelationshipOut, entity_out, relationship_out
 from kgmem_api.wire.shapes import answer, many, shape
 
 # Views on the wire: what is looked at, and the part of the graph that is seen.

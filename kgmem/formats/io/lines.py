@@ -1,10 +1,33 @@
 """The lines of a byte stream, numbered and bounded, whatever its end-of-line and its byte order mark."""
 
 import codecs
+import io
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from kgmem.domain.errors import InvalidInput
+
+# The rest of a stream of which the beginning was read already.
+
+
+class Rest(io.RawIOBase):
+    """What was read of a stream already, and then the rest of it."""
+
+    def __init__(self, begun: bytes, stream: BinaryIO) -> None:
+        """Take what was read, and the stream."""
+        self._begun = io.BytesIO(begun)
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read some bytes."""
+        data = self._begun.read(len(buffer)) or self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
 
 LONGEST_LINE = 16 * 1024 * 1024
 _OTHER_ENCODINGS = ((codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"))

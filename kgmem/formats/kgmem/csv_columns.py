@@ -13,8 +13,7 @@ from pyarrow import csv as arrow
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.batch import BatchKind, Columns
-from kgmem.formats.io.lines import LONGEST_LINE
-from kgmem.formats.io.pushback import Rest
+from kgmem.formats.io.lines import LONGEST_LINE, Rest
 from kgmem.formats.kgmem import csv
 from kgmem.formats.kgmem.csv_header import Column, read_header
 from kgmem.formats.kgmem.csv_rows import Dialect, broken, cells, checked, read_rows

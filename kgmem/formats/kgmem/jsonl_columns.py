@@ -11,8 +11,7 @@ import pyarrow as pa
 
 from kgmem.domain.graph.batch import BatchKind, Columns
 from kgmem.formats.io.json_values import has_many_digits
-from kgmem.formats.io.lines import LONGEST_LINE
-from kgmem.formats.io.pushback import Rest
+from kgmem.formats.io.lines import LONGEST_LINE, Rest
 from kgmem.formats.kgmem import jsonl
 from kgmem.formats.records import Located, ReadOptions, Rejected
 from kgmem.formats.tables.columns import FIELDS, NUMBERS, Property, is_plain_property
