@@ -79,7 +79,7 @@ class Field:
 
     def allows(self, number: Any) -> bool:
         """Whether a number is of its type and within its limits."""
-        if self.type == "integer" and (not isinstance(number, int) or isinstance(number, bool)):
+        if isinstance(number, bool) or not isinstance(number, int if self.type == "integer" else int | float):
             return False
         return bool(self.least <= number and (self.most is None or number <= self.most))
 

@@ -140,6 +140,9 @@ def test_a_number_beyond_its_limits_is_refused(record: type[Any]) -> None:
                 from_wire("entity" if record is Entity else "relationship", {**shape, field.wire: wrong})
             with pytest.raises(InvalidInput, match=field.name):
                 check([record(**{**_stated(whole(record)), field.name: wrong})])
+        for wrong in (True, "0.5", float("nan")):
+            with pytest.raises(InvalidInput, match=field.name):
+                check([record(**{**_stated(whole(record)), field.name: wrong})])
 
 
 def _stated(record: Any) -> dict[str, Any]:
