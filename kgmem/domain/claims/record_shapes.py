@@ -53,7 +53,16 @@ def _key(value: Any, name: str) -> None:
 
 
 def _any(value: Any, name: str) -> None:
-    """Take whatever JSON has."""
+    """Take whatever JSON has, but for the character that Postgres does not store."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Mapping):
+            waiting += [*each, *each.values()]
+        elif isinstance(each, list):
+            waiting += each
+        elif type(each) is str and "\0" in each:
+            raise _wrong(name, "without the character U+0000")
 
 
 def _hash(value: Any, name: str) -> None:
@@ -123,11 +132,11 @@ def _map(
     return apply
 
 
-_names: _Check = _map({}, {})
+_FREE = _map({}, {}, then=_any)
 
 
 def _numbers(value: Any, name: str) -> None:
-    _names(value, name)
+    _FREE(value, name)
     for part, each in value.items():
         _number(each, f"{name}.{part}")
 
@@ -171,7 +180,7 @@ def _fact(value: Any, name: str) -> None:
 
 
 _STANDING: Final[dict[str, _Check]] = {
-    "prior": _number, "claims": _whole, "checked": _whole, "domains": _names, "reason": _text
+    "prior": _number, "claims": _whole, "checked": _whole, "domains": _FREE, "reason": _text
 }  # fmt: skip
 
 
@@ -211,16 +220,16 @@ def _topic(value: Sequence[Any], name: str) -> None:
 
 
 def _decision(told: Mapping[str, Any], name: str) -> None:
-    inner: dict[str, _Check] = {"detail": _names, "claims": _list(_text), "ended": _moment, "ends": _list(_text)}
+    inner: dict[str, _Check] = {"detail": _FREE, "claims": _list(_text), "ended": _moment, "ends": _list(_text)}
     needed: dict[str, _Check] = {"predicate": _key} if told.get("subject") else {}
-    _map(needed, {"detail": _map({}, inner)})(told, name)
+    _map(needed, {"value": _any, "detail": _map({}, inner)})(told, name)
 
 
 _COUNTS: Final[dict[str, _Check]] = dict.fromkeys(("moved", "doubled", "dropped"), _whole)
 _LISTS: Final[dict[str, _Check]] = dict.fromkeys(("aliases", "filled"), _list(_text))
 _UNDONE = _map({"at": _moment}, {"by": _text, "reason": _text})
 _PARTS: Final[Mapping[BeliefKind, _Check]] = {
-    "claim": _map({}, {"span": _span, "relationship": _map({}, {"apart": _hash})}),
+    "claim": _map({}, {"value": _any, "span": _span, "relationship": _map({}, {"apart": _hash})}),
     "decision": _decision,
     "fact": _map({"facts": _list(_fact)}),
     "correlation": _map(
@@ -228,7 +237,7 @@ _PARTS: Final[Mapping[BeliefKind, _Check]] = {
     ),
     "trust": _trust,
     "merge": _map(
-        {}, {"detail": _map({}, {"told": _map({}, {**_COUNTS, **_LISTS, "contested": _names}), "undone": _UNDONE})}
+        {}, {"detail": _map({}, {"told": _map({}, {**_COUNTS, **_LISTS, "contested": _FREE}), "undone": _UNDONE})}
     ),
     "pair": _map({}, {"detail": _map({}, {"evidence": _number, "parts": _numbers, "vetoed": _text})}),
 }  # fmt: skip
