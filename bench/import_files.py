@@ -3,7 +3,8 @@
 People and twice as many acquaintances, without embeddings, each format into an empty graph of its own: label tables,
 retrieval index with words, and change feed are complete when the import returns. The baseline is COPY of the rows that
 resulted into bare AGE label tables, which have the indexes that AGE gives them. The same files once more, all of which
-is there already, are compared with the first time. Entities with five labels in turns are compared with those of one.
+is there already, are compared with the first time. Entities with five labels in turns are compared with those of one,
+and entities with a unique property with the same without, when they come in and when they are written again one by one.
 """
 
 import time
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
+import orjson
 
 from bench.contract import Figure, compared
 from bench.rig import graph_files
@@ -18,6 +20,7 @@ from bench.rig.clock import settle
 from bench.rig.database import memory_and_raw, temporary_home
 from bench.rig.label_tables import copy_in, copy_out
 from bench.rig.rows import LABELS
+from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
 
 ROWS = 500_000
@@ -36,6 +39,8 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
             for file in files:
                 file.unlink()
         yield await _labelled(memory, folder, rows)
+        async for figure in _unique(memory, folder, rows):
+            yield figure
 
 
 async def _labelled(memory: Memory, folder: Path, rows: int) -> Figure:
@@ -52,6 +57,32 @@ async def _labelled(memory: Memory, folder: Path, rows: int) -> Figure:
         for file in files:
             file.unlink()
     return compared(f"nodes of {len(LABELS)} labels, jsonl", rates[len(LABELS)], rates[1], "rows/s", at_least=0.9)
+
+
+async def _unique(memory: Memory, folder: Path, rows: int) -> AsyncIterator[Figure]:
+    """Give rows a second with a unique property beside none: imported, and then changed in batches of 100."""
+    (file,) = graph_files.write_labelled(folder, rows, LABELS[:1], files=1)
+    came, changed = {}, {}
+    for unique in (False, True):
+        graph = f"bench_unique_{unique}".lower()
+        schema = {"labels": {LABELS[0]: {"properties": {"key_again": {"unique": unique}, "age": "integer"}}}}
+        await memory.graphs.create(graph, schema=schema)
+        told = file.read_bytes().splitlines()
+        again = [orjson.loads(line) for line in told]
+        for each in again:
+            each["properties"]["key_again"] = each["key"]
+        stated = folder / f"{graph}.jsonl"
+        stated.write_bytes(b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in again))
+        came[unique] = rows / await _seconds(memory, graph, stated)
+        items = [Entity(each["key"], LABELS[0], properties={"age": n}) for n, each in enumerate(again[:2_000])]
+        started = time.perf_counter()
+        for at in range(0, len(items), 100):
+            await memory.entities.put(graph, items[at : at + 100])
+        changed[unique] = len(items) / (time.perf_counter() - started)
+        await memory.graphs.delete(graph)
+        stated.unlink()
+    yield compared("nodes with a unique property, jsonl", came[True], came[False], "rows/s", at_least=0.7)
+    yield compared("nodes with a unique property, changed", changed[True], changed[False], "rows/s", at_least=0.7)
 
 
 async def _measure(

@@ -42,7 +42,7 @@ BEGIN
             item  ag_catalog.graphid NOT NULL
         );
         CREATE UNIQUE INDEX unique_value_key ON %1$I.unique_value (rule, value, scope) NULLS NOT DISTINCT;
-        CREATE INDEX unique_value_item ON %1$I.unique_value (item);
+        CREATE UNIQUE INDEX unique_value_item ON %1$I.unique_value (item, rule);
 
         CREATE FUNCTION %1$I.unique_of(table_label text, properties ag_catalog.agtype)
         RETURNS TABLE (rule integer, value ag_catalog.agtype, scope ag_catalog.agtype) LANGUAGE sql STABLE
