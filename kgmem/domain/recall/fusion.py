@@ -5,9 +5,9 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from kgmem.domain.errors import InvalidInput
 from kgmem.domain.recall.answer import ArmShare
-from kgmem.domain.recall.question import Fusion
+from kgmem.domain.recall.question import DEFAULT_WEIGHT, Fusion
+from kgmem.domain.recall.question_checks import check_weights
 
 Id = TypeVar("Id", bound=Hashable)
 RRF_K = 60  # Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion", SIGIR 2009.
@@ -38,9 +38,8 @@ def fuse(
     by id, so equal questions give equal orders. `most` keeps the best so many. What `last` lists for an
     arm counts there as the last that the arm found, whatever its value.
     """
-    asked = {name: (weights or {}).get(name, 1.0) for name in arms}
-    if not all(0 <= weight < math.inf for weight in asked.values()) or (asked and not sum(asked.values())):
-        raise InvalidInput("Weights are at least 0, and one of them is more.", mend="Leave weights out for equal ones.")
+    asked = {name: (weights or {}).get(name, DEFAULT_WEIGHT) for name in arms}
+    check_weights(asked.values())
     total = math.fsum(asked.values())  # In any order of the arms the same.
     parts: dict[Id, dict[str, tuple[int, float, float]]] = {}
     scores: dict[Id, float] = {}

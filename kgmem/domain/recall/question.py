@@ -16,6 +16,8 @@ TimeState = Literal["current", "past", "superseded", "not_yet_valid"]
 # In time; and of facts, what consensus makes of them.
 State = Literal[TimeState, "verified", "contested", "unverified", "invalidated"]
 TIME_STATES: frozenset[State] = frozenset(get_args(TimeState))
+DEFAULT_WEIGHT: Final = 1.0  # Of a retriever for which a question gives none. `trust` only runs with one.
+MOST_HITS: Final = 1000  # Of one answer, and of all pages of a question.
 Tier = Literal["hot", "warm", "cold", "distilled"]
 Allen = Literal[
     "before", "meets", "overlaps", "starts", "during", "finishes", "equals",
@@ -135,7 +137,7 @@ class Question:
     k: int = 20
     modes: Mapping[Part, Mode] = field(default_factory=dict)  # Must, unless given; what only ranks always should.
     fusion: Fusion | None = None  # None: the graph's setting, and convex where it has none.
-    weights: Mapping[str, float] = field(default_factory=dict)  # Per arm, 1 unless given.
+    weights: Mapping[str, float] = field(default_factory=dict)  # Per retriever; DEFAULT_WEIGHT unless given.
     recipe: str | None = None  # A named setting of modes, weights and the like; what the question says itself counts.
     min_consensus: float | None = None  # The least trust in a hit, 0 to 1.
     states: Sequence[State] = ()  # None: current and past, or true at the time asked for; not invalidated.
@@ -146,6 +148,10 @@ class Question:
     cursor: str | None = None  # Of an answer: go on behind its last hit.
     explain: bool = False
     profile: bool = False
+
+    def weight(self, retriever: str) -> float:
+        """Return how much a retriever counts; 0: it does not run."""
+        return self.weights.get(retriever, DEFAULT_WEIGHT)
 
     def mode(self, part: Part) -> Mode:
         """Say whether a part filters or ranks."""

@@ -10,18 +10,11 @@ import orjson
 
 from kgmem.domain.claims.claim import HeldFact, Option
 from kgmem.domain.claims.superposition import CollapseRule, collapse, sample, superposed
-from kgmem.domain.errors import InvalidInput
 from kgmem.domain.recall.answer import Answer, Hit
 from kgmem.domain.recall.question import Question, Superposed
 from kgmem.services.ports import Ports
 
 _NOT_CHOSEN = "not_chosen"
-
-
-def check_superposed(asked: Superposed | None) -> None:
-    """Raise InvalidInput for a level that is no probability."""
-    if asked is not None and not 0 <= asked.level <= 1:
-        raise InvalidInput(f"superposition.level is {asked.level}.", mend="Give 0 to 1.")
 
 
 async def superpose(parts: Ports, graph: str, question: Question, answer: Answer) -> Answer:

@@ -8,11 +8,10 @@ from kgmem.domain.ports import Candidates
 from kgmem.domain.recall.answer import Answer, Hit
 from kgmem.domain.recall.cursor import given_before, next_cursor
 from kgmem.domain.recall.fusion import Ranked, fuse
-from kgmem.domain.recall.question import Question
+from kgmem.domain.recall.question import MOST_HITS, Question
 from kgmem.domain.recall.selection import confidence, diverse, within_budget, word_likeness
 from kgmem.services.ports import Ports
 
-MOST_HITS = 1000
 _POOL, _LARGEST_POOL = 4, 200  # Diverse hits are chosen out of so many times as many as are asked for.
 
 

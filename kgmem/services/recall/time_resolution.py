@@ -1,37 +1,12 @@
 """Timing: the times of a question checked, and made definite before anything is searched."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from kgmem.domain.errors import InvalidInput
 from kgmem.domain.recall.question import Question, When
-from kgmem.domain.time.interval import iso, parse_time, valid_interval
+from kgmem.domain.time.interval import iso, parse_time
 from kgmem.domain.time.times_in_text import time_in
-
-
-def check_when(when: When) -> None:
-    """Raise InvalidInput for times that cannot be read, or that exclude each other."""
-    if when.any_time and (when.valid_at is not None or when.between is not None or when.relation is not None):
-        raise InvalidInput("when.any_time and another time exclude each other.", mend="Leave one of them out.")
-    if when.valid_at is not None:
-        parse_time(when.valid_at)
-    if when.between is not None:
-        valid_interval(*when.between)
-    if when.known_at is not None:
-        parse_time(when.known_at)
-    if when.half_life_days is not None and not 0 < when.half_life_days < math.inf:
-        raise InvalidInput(f"when.half_life_days is {when.half_life_days}.", mend="Give a number of days above 0.")
-    if when.relation is not None:
-        of, entity = when.relation.of, when.relation.entity
-        if (of is None) == (entity is None) or of == (None, None):
-            raise InvalidInput(
-                "when.relation needs an interval, or an entity, to relate to.",
-                mend='Give of, such as ["1961", "1965"], or the key of an entity, not both.',
-            )
-        if of is not None:
-            valid_interval(*of)
 
 
 def timed(question: Question, now: int) -> tuple[Question, Mapping[str, Any]]:

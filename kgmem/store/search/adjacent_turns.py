@@ -24,7 +24,7 @@ _WAYS = {"before": SQL("< t.id ORDER BY id DESC"), "after": SQL("> t.id ORDER BY
 def context(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension | None:
     """Give what tells the episodes around those that are found; as of an earlier time there is no such arm."""
     question = request.question
-    if not question.graph.context or not question.weights.get(NAME, 1.0) or layout.is_past:
+    if not question.graph.context or not question.weight(NAME) or layout.is_past:
         return None
     label = layout.labels[VERTEX, EPISODE_LABEL].age_name
     ways = {

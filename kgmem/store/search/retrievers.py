@@ -25,18 +25,18 @@ def text_arms(layout: Layout, request: SearchRequest) -> dict[str, tuple[str, ..
             arms["words"] = ("words_few",)
         else:
             arms["words"] = ("words_many",) if large else ("words_many", "words_few")
-    return {arm: pieces for arm, pieces in arms.items() if request.question.weights.get(arm, 1.0)}
+    return {arm: pieces for arm, pieces in arms.items() if request.question.weight(arm)}
 
 
 def _then_arms(layout: Layout, request: SearchRequest) -> dict[str, tuple[str, ...]]:
     """Give the arms that answer as of an earlier time, all of them exact."""
-    text, weights = request.question.what.text, request.question.weights
+    text = request.question.what.text
     arms: dict[str, tuple[str, ...]] = {}
     if request.vector is not None and layout.vectors:
         arms["meaning"] = ("near_then",)
     if text:
         arms["words"] = ("words_few", "words_then") if request.words else ("plain_words",)
-    return {arm: pieces for arm, pieces in arms.items() if weights.get(arm, 1.0)}
+    return {arm: pieces for arm, pieces in arms.items() if request.question.weight(arm)}
 
 
 def words_note(layout: Layout, request: SearchRequest) -> dict[str, int]:

@@ -24,7 +24,7 @@ def siblings(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
     """Give what tells which of the found items name a sibling, and nothing that the question names."""
     question = request.question
     names = numbered_names(question.what.text or "")
-    if not names or request.vector is None or not layout.vectors or not question.weights.get("meaning", 1.0):
+    if not names or request.vector is None or not layout.vectors or not question.weight("meaning"):
         return None
     places = {
         "named": parameters.add(_any(_number(each) for each in dict.fromkeys(names)), "text"),

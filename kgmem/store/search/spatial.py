@@ -181,7 +181,7 @@ def _pool(layout: Layout, regions: Sequence[Region], limit: SQL, parameters: Par
 def _ranks(request: SearchRequest, *, must: bool) -> bool:
     """Say whether nearness is an arm: where it shall rank, and where nothing but a limit is asked for."""
     asked = request.question.where
-    if not request.question.weights.get("where", 1.0):
+    if not request.question.weight("where"):
         return False
     if asked.near is None:
         return not must or _alone(request)

@@ -27,7 +27,7 @@ def when(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dime
     if span is None:
         return None
     must = question.mode("when") == "must"
-    asked = bool(question.weights.get("when", 1.0)) and not (must and _ranked_by_text(request))
+    asked = bool(question.weight("when")) and not (must and _ranked_by_text(request))
     value = _closeness(span) if must else _held(span)
     places = {"holds": span.holds, "value": value, "closeness": _closeness(span)}
     found = fill(layout.sql("when", "holding"), places)
@@ -48,7 +48,7 @@ def recency(layout: Layout, request: SearchRequest, parameters: Parameters) -> D
     """Give the dimension of age: 1 for what begins now or later, a half after so many days."""
     question = request.question
     half = question.when.half_life_days
-    if half is None or not question.weights.get("recency", 1.0):
+    if half is None or not question.weight("recency"):
         return None
     now = compose("date_part('epoch', {})", as_of.present(question.when))
     halving = parameters.add(half * _DAY, "float8")

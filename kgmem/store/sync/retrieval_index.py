@@ -80,7 +80,7 @@ class PostgresIndex:
             return await self._candidates(graph, question, vector)
 
     async def _candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
-        if question.what.text is not None and self.catalog.words and question.weights.get("words", 1.0):
+        if question.what.text is not None and self.catalog.words and question.weight("words"):
             async with self.catalog.on(graph) as layout:
                 await self._lexemes.ensure_stored(layout, question)
         async with self._reading(graph, question.when.known_at) as (layout, connection):
