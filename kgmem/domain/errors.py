@@ -7,11 +7,11 @@ KgmemError
 │   ├── EmbeddingMismatch   a vector of another model or dimension than the graph's
 │   └── TooLarge            over a limit on size
 ├── NotFound                no such graph, entity, job, ...
-├── Conflict                it exists already, or changes under way exclude it
-│   └── VersionConflict     the caller's version is not the held one
+├── Conflict                it exists already, or a change in progress excludes it
+│   └── VersionConflict     the stored version is another one
 ├── Unauthenticated         no key, or a key that is unknown, expired or revoked
 ├── Forbidden               the key does not reach that far
-├── Unavailable             a part that kgmem needs is away for the moment; try again
+├── Unavailable             a part that kgmem needs is unavailable; try again
 │   ├── DatabaseUnavailable
 │   ├── EmbedderUnavailable
 │   ├── ExtractorUnavailable
@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 
 
 class KgmemError(Exception):
-    """kgmem could not do what was asked."""
+    """kgmem could not do what was requested."""
 
     code: ClassVar[str] = "error"
 
@@ -73,19 +73,19 @@ class TooLarge(InvalidInput):
 
 
 class NotFound(KgmemError):
-    """There is no such thing."""
+    """Not found."""
 
     code = "not-found"
 
 
 class Conflict(KgmemError):
-    """It stands against what is already there."""
+    """Conflict: it exists already, or a change in progress excludes it."""
 
     code = "conflict"
 
 
 class VersionConflict(Conflict):
-    """The version given is not the one that is held."""
+    """Conflict: the stored version is another one."""
 
     code = "version-conflict"
 
@@ -103,7 +103,7 @@ class Forbidden(KgmemError):
 
 
 class Unavailable(KgmemError):
-    """A part that kgmem needs is away for the moment."""
+    """A part that kgmem needs is unavailable."""
 
     code = "unavailable"
 
@@ -114,19 +114,19 @@ class Unavailable(KgmemError):
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database is not reachable at the moment."""
+    """The database is not reachable."""
 
     code = "database-unavailable"
 
 
 class EmbedderUnavailable(Unavailable):
-    """The embedding provider is not reachable at the moment."""
+    """The embedding provider is not reachable."""
 
     code = "embedder-unavailable"
 
 
 class ExtractorUnavailable(Unavailable):
-    """What reads texts is not there at the moment."""
+    """The extractor is not reachable."""
 
     code = "extractor-unavailable"
 
@@ -138,7 +138,7 @@ class OutOfSpace(Unavailable):
 
 
 class TimedOut(KgmemError):
-    """It took longer than its time limit and was stopped."""
+    """The request took longer than its time limit and was stopped."""
 
     code = "timed-out"
 

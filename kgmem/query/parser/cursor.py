@@ -122,11 +122,11 @@ class Cursor:
         raise self.error("TooDeeplyNested", f"The query {how} here.", self.token.at, mend=mend)
 
     def unexpected(self, expected: str, known: Iterable[str] = ()) -> NoReturn:
-        """Raise the error that says what stands here and what was expected; `known` words may have been misspelt."""
+        """Raise the error that shows what is here and what was expected; `known` words may have been misspelt."""
         token = self.token
         mend = closest(token.text, known) if token.kind is Kind.WORD else ""
-        shown = "The query ends here" if token.kind is Kind.END else f"{_shown(token, self.query)} is not expected here"
-        raise self.error(_detail(token), f"{shown}: {expected} should follow.", token.at, mend=mend)
+        shown = "end of the query" if token.kind is Kind.END else repr(_shown(token, self.query))
+        raise self.error(_detail(token), f"Unexpected {shown}: expected {expected}.", token.at, mend=mend)
 
     def error(self, detail: str, problem: str, at: int, *, mend: str = "") -> CypherError:
         """Give an error of this query, to be raised."""

@@ -85,7 +85,7 @@ def test_what_was_expected_is_said(query: str, expected: str) -> None:
     error = refused(query)
     assert error.detail == "UnexpectedSyntax"
     assert f"{expected}" in error.problem.split(": ", 1)[1]
-    assert error.problem.endswith("should follow.")
+    assert error.problem.startswith("Unexpected ")
 
 
 @pytest.mark.parametrize(
