@@ -268,7 +268,7 @@ class AgeGraphStore:
             await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
             await learn_labels(connection, layout)
             for label in (each for each in layout.by_id.values() if each.kind == EDGE):
-                row = await connection.fetchrow(layout.sql("absorb", "dangling", label=label.age_name))
+                row = await connection.fetchrow(layout.sql("index_sync", "dangling", label=label.age_name))
                 if row["count"]:
                     found.append(Dangling(label.name, row["count"], row["example"]))
         return found

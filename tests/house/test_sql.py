@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from mypy import api
 
+from kgmem.store.db.statements import load
+
 ROOT = Path(__file__).parents[2]
 _SQL = "kgmem.store.db.sql"
 # The module of the type itself, and the loader of SQL files.
@@ -107,3 +109,18 @@ def test_no_check_for_composed_sql_is_switched_off() -> None:
         if re.search(r"noqa:.*S608", line)
     ]
     assert not found
+
+
+def test_each_statement_that_is_named_is_in_its_file() -> None:
+    named = [
+        (f"{path.relative_to(ROOT)}:{node.lineno}", *(argument.value for argument in node.args[:2]))
+        for folder in ("kgmem", "tests", "bench")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if re.search(r"(sql|statement)\(", text := path.read_text(encoding="utf-8"))
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in {"sql", "statement"}
+        if len(node.args) > 1 and all(isinstance(argument, ast.Constant) for argument in node.args[:2])
+    ]
+    assert len(named) > 500
+    files = {path.stem: load(path.stem) for path in (ROOT / "kgmem/store/sql").glob("*/*.sql")}
+    assert not [(place, file, name) for place, file, name in named if name not in files.get(file, ())]

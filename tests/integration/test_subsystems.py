@@ -112,7 +112,7 @@ async def test_a_writer_that_made_no_tables_is_refused(memory: Memory) -> None:
     layout = await memory.ports.graphs.layout(GRAPH)  # type: ignore[attr-defined]
 
     with pytest.raises(asyncpg.CheckViolationError, match="is_not_made"):
-        await query(memory, layout.sql("group", "ask"), 0)
+        await query(memory, layout.sql("communities", "ask"), 0)
 
 
 async def test_making_the_tables_of_a_graph_that_was_dropped_is_refused(

@@ -53,14 +53,14 @@ async def undo(
 ) -> list[Adjudication]:
     """Take a decision (id, by whom, why) back. Raises NotFound, and Conflict for one that holds no more."""
     id_, by, reason = asked
-    row = await connection.fetchrow(layout.sql("fact_reads", "decision"), id_, scope)
+    row = await connection.fetchrow(layout.sql("fact_queries", "decision"), id_, scope)
     if row is None or row["topic"] is None:
         raise NotFound(f"There is no decision {id_} in this scope.", mend="List the audit trail.")
     if row["ended"] is not None or row["action"] not in LASTING:
         raise Conflict(f"The decision {id_} does not hold any more.", mend="Look into the audit trail for what does.")
     topics = await connection.fetch(layout.sql("claims", "lock_topics_by_id"), [row["topic"]])
     before = await fact_queries.facts_by_id(connection, layout, [row["fact"]], scope)
-    put = layout.sql("fact_reads", "put_decision")
+    put = layout.sql("fact_queries", "put_decision")
     told = encoded({"undoes": id_}).decode()
     new = await connection.fetchval(
         put, topics[0]["scope"], row["topic"], row["fact"], "undo", None, [], by, reason, told
@@ -73,7 +73,7 @@ async def _lock(connection: asyncpg.Connection, layout: Layout, facts: Sequence[
     """Lock the topics of facts. Raises NotFound for a fact that the scope has not itself."""
     known = await fact_queries.facts_by_id(connection, layout, facts, scope)
     rows = await connection.fetch(
-        layout.sql("fact_reads", "topics_of_facts"), [fact.id for fact in known.values()], scope
+        layout.sql("fact_queries", "topics_of_facts"), [fact.id for fact in known.values()], scope
     )
     there = {row["id"] for row in rows}
     for asked in facts:
@@ -93,10 +93,10 @@ async def _decide(connection: asyncpg.Connection, layout: Layout, ruling: Ruling
     if option is None and action in LASTING:
         known = ", ".join(_text(each.value) for each in fact.options[:10])
         raise InvalidInput(f"The fact {fact.id} has no value {_text(value)}.", mend=f"Give one of: {known}.")
-    (row,) = await connection.fetch(layout.sql("fact_reads", "topics_of_facts"), [fact.id], fact.scope)
-    detail["known"] = await connection.fetchval(layout.sql("fact_reads", "newest_claim"), row["topic"])
+    (row,) = await connection.fetch(layout.sql("fact_queries", "topics_of_facts"), [fact.id], fact.scope)
+    detail["known"] = await connection.fetchval(layout.sql("fact_queries", "newest_claim"), row["topic"])
     id_: int = await connection.fetchval(
-        layout.sql("fact_reads", "put_decision"),
+        layout.sql("fact_queries", "put_decision"),
         row["scope"],
         row["topic"],
         fact.id,

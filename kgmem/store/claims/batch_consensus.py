@@ -36,7 +36,7 @@ async def run(database: Database, layout: Layout, consensus: Consensus) -> dict[
     """
     begun_at = progress()
     async with database.connection() as connection:
-        scopes = await connection.fetch(layout.sql("full_run", "scopes"), begun_at.get("scope", ""))
+        scopes = await connection.fetch(layout.sql("batch_consensus", "scopes"), begun_at.get("scope", ""))
     told = {"scopes": 0, "claims": 0, "sources": 0, "facts": 0, "copies": 0} | dict(begun_at.get("counts", {}))
     for position, scope in enumerate(scopes):
         here = begun_at if scope["path"] == begun_at.get("scope") else {}
@@ -81,11 +81,11 @@ async def _run_scope(
     number, path = scope
     async with database.connection() as connection, connection.transaction(readonly=True):
         await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
-        rows = await connection.fetch(layout.sql("full_run", "claims"), number, weighed_kinds(layout))
+        rows = await connection.fetch(layout.sql("batch_consensus", "claims"), number, weighed_kinds(layout))
         keys = sorted({row["key"] for row in rows})
         # What was learned in the scope itself is what this run learns anew.
         above = list(visible_from(path)[:-1]) if path else []
-        sources = await connection.fetch(layout.sql("full_run", "sources"), keys, above)
+        sources = await connection.fetch(layout.sql("batch_consensus", "sources"), keys, above)
     topics = {row["topic"]: Topic(row["topic"], path, row["subject"], row["predicate"], row["about"]) for row in rows}
     claims = [replace(claim_of(topics[row["topic"]], row), subject=str(row["topic"])) for row in rows]
     known = [
@@ -170,10 +170,10 @@ async def _learn(
 ) -> None:
     """Write what the run learned of sources, of copies, and of methods."""
     numbers, rows = told
-    await connection.execute(layout.sql("full_run", "turn"), layout.id)
+    await connection.execute(layout.sql("batch_consensus", "turn"), layout.id)
     standings = sorted(((numbers[s.source], s) for s in outcome.sources if s.source in numbers), key=lambda p: p[0])
     await connection.execute(
-        layout.sql("full_run", "put_standings"),
+        layout.sql("batch_consensus", "put_standings"),
         scope,
         [number for number, _ in standings],
         [round(each.trust, 4) for _, each in standings],
@@ -183,11 +183,13 @@ async def _learn(
         [orjson.dumps({name: round(v, 4) for name, v in each.by_domain.items()}).decode() for _, each in standings],
         [_reason(each.trust, each.prior, each.claims, each.checked) for _, each in standings],
     )
-    await connection.execute(layout.sql("full_run", "drop_standings"), scope, [number for number, _ in standings])
-    await connection.execute(layout.sql("full_run", "drop_settings"), scope)
+    await connection.execute(
+        layout.sql("batch_consensus", "drop_standings"), scope, [number for number, _ in standings]
+    )
+    await connection.execute(layout.sql("batch_consensus", "drop_settings"), scope)
     settings = sorted(outcome.settings.items())
     await connection.execute(
-        layout.sql("full_run", "put_settings"),
+        layout.sql("batch_consensus", "put_settings"),
         scope,
         [name for name, _ in settings],
         [each.method.value for _, each in settings],
@@ -195,10 +197,10 @@ async def _learn(
         [each.wrong for _, each in settings],
         [each.likeness for _, each in settings],
     )
-    await connection.execute(layout.sql("full_run", "drop_copies"), scope)
+    await connection.execute(layout.sql("batch_consensus", "drop_copies"), scope)
     pairs = [each for each in outcome.copies if each.one in numbers and each.other in numbers]
     await connection.execute(
-        layout.sql("full_run", "put_copies"),
+        layout.sql("batch_consensus", "put_copies"),
         scope,
         [numbers[each.one] for each in pairs],
         [numbers[each.other] for each in pairs],
@@ -206,7 +208,7 @@ async def _learn(
         [each.shared for each in pairs],
     )
     newest = max((row["id"] for row in rows), default=0)
-    await connection.execute(layout.sql("full_run", "put_weighed"), scope, newest, len(rows))
+    await connection.execute(layout.sql("batch_consensus", "put_weighed"), scope, newest, len(rows))
 
 
 def _reason(trust: float, prior: float, claims: int, checked: int) -> str:

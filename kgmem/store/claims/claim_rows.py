@@ -88,7 +88,7 @@ async def note_brought(
         for each, id_, by in zip(stated, ids, brought, strict=True)
     }
     await layout.ensure("extraction")
-    await connection.execute(layout.sql("reading", "bring"), *map(list, zip(*rows.values(), strict=True)))
+    await connection.execute(layout.sql("extraction", "bring"), *map(list, zip(*rows.values(), strict=True)))
 
 
 def _place(stated: ClaimStatement) -> tuple[str, str, str, str]:

@@ -87,7 +87,7 @@ class PostgresClaims(FactReads):
             async def work(connection: asyncpg.Connection) -> ClaimResult:
                 passages = Passages(layout)
                 stored = await write_claims(connection, passages, claims)
-                await connection.execute(layout.sql("reading", "rename"), list(former), stored.ids)
+                await connection.execute(layout.sql("extraction", "rename"), list(former), stored.ids)
                 by_scope: dict[str, list[int]] = {}
                 for id_, claim in zip(former, claims, strict=True):
                     if id_ not in set(stored.ids):
@@ -102,7 +102,7 @@ class PostgresClaims(FactReads):
             return await self.database.transact(work)
 
     async def _facts(self, connection: asyncpg.Connection, layout: Layout, stored: Stored) -> list[int]:
-        rows = await connection.fetch(layout.sql("fact_reads", "ids_of_topics"), list(stored.topics))
+        rows = await connection.fetch(layout.sql("fact_queries", "ids_of_topics"), list(stored.topics))
         return [row["id"] for row in rows]
 
     async def _prepare(self, layout: Layout, claims: Sequence[ClaimStatement]) -> Layout:
@@ -283,7 +283,9 @@ class PostgresClaims(FactReads):
         """Say whether so much was claimed since the last full run that another is worth it."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             kinds = claims_from_edges.weighed_kinds(layout)
-            return bool(await connection.fetchval(layout.sql("full_run", "due"), batch_consensus.DUE_SHARE, kinds))
+            return bool(
+                await connection.fetchval(layout.sql("batch_consensus", "due"), batch_consensus.DUE_SHARE, kinds)
+            )
 
     async def _weigh(
         self, connection: asyncpg.Connection, layout: Layout, topics: Sequence[int], *, stale: bool = False

@@ -19,7 +19,7 @@ async def declare(connection: asyncpg.Connection, layout: Layout, correlated: Co
     """Write a correlation; gives its id and the topics that it ties. Raises NotFound, InvalidInput."""
     known = await fact_queries.facts_by_id(connection, layout, correlated.facts, correlated.scope)
     own = [known[id_].id for id_ in correlated.facts if id_ in known]
-    rows = await connection.fetch(layout.sql("fact_reads", "topics_of_facts"), own, correlated.scope)
+    rows = await connection.fetch(layout.sql("fact_queries", "topics_of_facts"), own, correlated.scope)
     topic_of = {row["id"]: row["topic"] for row in rows}
     topics, claims = [], []
     for id_, value in zip(correlated.facts, correlated.values, strict=True):
@@ -32,7 +32,7 @@ async def declare(connection: asyncpg.Connection, layout: Layout, correlated: Co
         claims.append(list(option.claims))
     number = (await scope_ids(connection, layout, [correlated.scope], make=True))[correlated.scope]
     made: int = await connection.fetchval(
-        layout.sql("fact_reads", "put_correlation"),
+        layout.sql("fact_queries", "put_correlation"),
         number,
         correlated.kind,
         topics,
@@ -43,7 +43,7 @@ async def declare(connection: asyncpg.Connection, layout: Layout, correlated: Co
         correlated.reason,
     )
     await connection.execute(
-        layout.sql("fact_reads", "put_decision"),
+        layout.sql("fact_queries", "put_decision"),
         number, None, None, "correlate", None, [], correlated.by, correlated.reason,
         orjson.dumps({"correlation": made, "kind": correlated.kind, "facts": list(correlated.facts)}).decode(),
     )  # fmt: skip
@@ -54,11 +54,11 @@ async def end(connection: asyncpg.Connection, layout: Layout, asked: tuple[int, 
     """Take a correlation (id, by whom, why) back; gives the topics that it tied. Raises NotFound."""
     id_, by, reason = asked
     number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
-    row = await connection.fetchrow(layout.sql("fact_reads", "end_correlation"), id_, number)
+    row = await connection.fetchrow(layout.sql("fact_queries", "end_correlation"), id_, number)
     if row is None:
         raise NotFound(f"There is no correlation {id_} in this scope.", mend="List the correlations.")
     await connection.execute(
-        layout.sql("fact_reads", "put_decision"),
+        layout.sql("fact_queries", "put_decision"),
         number, None, None, "undo", None, [], by, reason, orjson.dumps({"correlation": id_}).decode(),
     )  # fmt: skip
     return sorted(set(row["topics"]))
@@ -66,7 +66,7 @@ async def end(connection: asyncpg.Connection, layout: Layout, asked: tuple[int, 
 
 async def find(connection: asyncpg.Connection, layout: Layout, scope: int) -> int:
     """Note which facts stand and fall with one document: those that only it tells of; gives how many were found."""
-    rows = await connection.fetch(layout.sql("fact_reads", "of_one_episode"), scope)
+    rows = await connection.fetch(layout.sql("fact_queries", "of_one_episode"), scope)
     by_episode: dict[str, list[tuple[int, list[int]]]] = defaultdict(list)
     for row in rows:
         by_episode[row["episode"]].append((row["topic"], row["claims"]))
@@ -77,7 +77,7 @@ async def find(connection: asyncpg.Connection, layout: Layout, scope: int) -> in
         topics: Sequence[int] = [topic for topic, _ in found]
         made += (
             await connection.fetchval(
-                layout.sql("fact_reads", "put_found"),
+                layout.sql("fact_queries", "put_found"),
                 scope,
                 topics,
                 orjson.dumps([claims for _, claims in found]).decode(),

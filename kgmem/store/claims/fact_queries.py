@@ -36,7 +36,7 @@ async def facts(
     """Give a page of the facts that a scope sees; `predicates` limits them to some."""
     part = Slice(asked.cursor, asked.limit)
     rows = await connection.fetch(
-        layout.sql("fact_reads", "facts"),
+        layout.sql("fact_queries", "facts"),
         list(visible_from(asked.scope)),
         part.after,
         asked.subject,
@@ -55,7 +55,7 @@ async def facts_of_subject(
 ) -> list[HeldFact]:
     """Give what a scope sees of one subject."""
     rows = await connection.fetch(
-        layout.sql("fact_reads", "facts_by_subject"), list(visible_from(scope)), subject, predicate, _MOST_OF_SUBJECT
+        layout.sql("fact_queries", "facts_by_subject"), list(visible_from(scope)), subject, predicate, _MOST_OF_SUBJECT
     )
     return await _facts(connection, layout, rows)
 
@@ -67,9 +67,9 @@ async def facts_by_id(
     own = {id_: id_ for id_ in ids if id_ < 1 << LABEL_SHIFT}
     edges = [id_ for id_ in ids if id_ >= 1 << LABEL_SHIFT]
     if edges:
-        rows = await connection.fetch(layout.sql("fact_reads", "facts_of_edges"), edges)
+        rows = await connection.fetch(layout.sql("fact_queries", "facts_of_edges"), edges)
         own |= {row["id"]: row["fact"] for row in rows}
-    sql = layout.sql("fact_reads", "facts_by_id")
+    sql = layout.sql("fact_queries", "facts_by_id")
     rows = await connection.fetch(sql, sorted(set(own.values())), list(visible_from(scope)))
     found = {fact.id: fact for fact in await _facts(connection, layout, rows)}
     return {asked: found[id_] for asked, id_ in own.items() if id_ in found}
@@ -81,7 +81,7 @@ async def fact(connection: asyncpg.Connection, layout: Layout, id_: int, scope: 
     if id_ in found:
         return found[id_]
     if id_ >= 1 << LABEL_SHIFT:
-        row = await connection.fetchrow(layout.sql("fact_reads", "held_edge"), id_, list(visible_from(scope)))
+        row = await connection.fetchrow(layout.sql("fact_queries", "held_edge"), id_, list(visible_from(scope)))
         if row is not None and row["kind"] in layout.by_id:
             return _unweighed(layout, row)
     raise NotFound(f"There is no fact {id_}.", mend="List the facts, or take the id of a hit of recall.")
@@ -91,7 +91,7 @@ async def _facts(connection: asyncpg.Connection, layout: Layout, rows: Sequence[
     ids = [row["id"] for row in rows]
     edges = {
         row["fact"]: row["edges"]
-        for row in (await connection.fetch(layout.sql("fact_reads", "edges_of_facts"), ids) if ids else [])
+        for row in (await connection.fetch(layout.sql("fact_queries", "edges_of_facts"), ids) if ids else [])
     }
     wanted = sorted({row["decision"] for row in rows if row["decision"] is not None})
     scopes = sorted({row["scope"] for row in rows})
@@ -167,7 +167,7 @@ async def claims(connection: asyncpg.Connection, layout: Layout, asked: ClaimFil
     of = (asked.subject, asked.predicate, asked.source)
     # Of an earlier time only those are there that were known then, whatever was withdrawn since.
     ended = asked.withdrawn or layout.is_past
-    sql = layout.sql("fact_reads", "claims")
+    sql = layout.sql("fact_queries", "claims")
     rows = await connection.fetch(sql, list(visible_from(asked.scope)), part.after, *of, ended, asked.limit + 1)
     found = [_claim(row) for row in rows[: asked.limit]]
     return Page(found, str(found[-1].id) if len(rows) > asked.limit else None)
@@ -175,7 +175,7 @@ async def claims(connection: asyncpg.Connection, layout: Layout, asked: ClaimFil
 
 async def claims_by_id(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> list[ClaimStatement]:
     """Give claims of facts that the caller sees."""
-    return [_claim(row) for row in await connection.fetch(layout.sql("fact_reads", "claims_by_id"), list(ids))]
+    return [_claim(row) for row in await connection.fetch(layout.sql("fact_queries", "claims_by_id"), list(ids))]
 
 
 def _claim(row: Any) -> ClaimStatement:
@@ -208,7 +208,7 @@ async def decisions(
     topic: int | None = None,
 ) -> list[Decision]:
     """Give the audit trail that a scope sees, the newest first."""
-    sql = layout.sql("fact_reads", "decisions")
+    sql = layout.sql("fact_queries", "decisions")
     rows = await connection.fetch(sql, list(visible_from(scope)), before, None, topic, limit)
     return [_decision(row) for row in rows]
 
@@ -216,7 +216,7 @@ async def decisions(
 async def _decisions(
     connection: asyncpg.Connection, layout: Layout, scopes: Sequence[str], ids: Sequence[int]
 ) -> list[Decision]:
-    sql = layout.sql("fact_reads", "decisions")
+    sql = layout.sql("fact_queries", "decisions")
     return [_decision(row) for row in await connection.fetch(sql, list(scopes), None, list(ids), None, len(ids))]
 
 
@@ -241,7 +241,7 @@ def _decision(row: Any) -> Decision:
 
 async def standings(connection: asyncpg.Connection, layout: Layout, keys: Sequence[str] | None) -> list[SourceStanding]:
     """Give what was learned of sources from the claims that all share."""
-    rows = await connection.fetch(layout.sql("fact_reads", "standings"), list(keys) if keys is not None else None)
+    rows = await connection.fetch(layout.sql("fact_queries", "standings"), list(keys) if keys is not None else None)
     return [
         SourceStanding(
             source=row["source"],
@@ -261,7 +261,7 @@ async def standings(connection: asyncpg.Connection, layout: Layout, keys: Sequen
 
 async def standing_history(connection: asyncpg.Connection, layout: Layout, key: str) -> list[dict[str, Any]]:
     """Give what was held of a source before, the newest first."""
-    rows = await connection.fetch(layout.sql("fact_reads", "standing_history"), key, _HISTORY)
+    rows = await connection.fetch(layout.sql("fact_queries", "standing_history"), key, _HISTORY)
     return [
         {
             "trust": round(row["trust"], 4),
@@ -280,7 +280,7 @@ async def copies(
     connection: asyncpg.Connection, layout: Layout, scope: str, among: Sequence[str] | None
 ) -> list[dict[str, Any]]:
     """Give the pairs of sources that were found to depend on each other."""
-    sql = layout.sql("fact_reads", "copies")
+    sql = layout.sql("fact_queries", "copies")
     rows = await connection.fetch(sql, list(visible_from(scope)), list(among) if among is not None else None)
     return [
         {

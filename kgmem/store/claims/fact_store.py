@@ -48,7 +48,7 @@ class FactReads:
     async def any(self, graph: str) -> bool:
         """Say whether anything was claimed."""
         async with self._reading(graph) as (connection, layout):
-            return bool(await connection.fetchval(layout.sql("fact_reads", "any")))
+            return bool(await connection.fetchval(layout.sql("fact_queries", "any")))
 
     async def fact(self, graph: str, id_: int, scope: str, *, known_at: str | None = None) -> HeldFact:
         """Give a fact by its id or a relationship's. Raises NotFound."""
@@ -105,7 +105,7 @@ class FactReads:
     async def correlations(self, graph: str, scope: str) -> Sequence[Correlated]:
         """Give the correlations that a scope sees."""
         async with self._reading(graph) as (connection, layout):
-            sql = layout.sql("fact_reads", "correlations")
+            sql = layout.sql("fact_queries", "correlations")
             rows = await connection.fetch(sql, list(visible_from(scope)), None, _MOST_CORRELATIONS)
             return await fact_queries.correlated(connection, layout, rows)
 
@@ -114,5 +114,5 @@ class FactReads:
         async with self._reading(graph) as (connection, layout):
             await layout.ensure("claims")
             told = orjson.dumps(detail).decode()
-            sql = layout.sql("fact_reads", "put_decision")
+            sql = layout.sql("fact_queries", "put_decision")
             await connection.execute(sql, 0, None, None, action, None, [], by, reason, told)

@@ -60,7 +60,7 @@ async def entangled(connection: asyncpg.Connection, layout: Layout, scope: str, 
 
 
 async def _rows(connection: asyncpg.Connection, layout: Layout, scope: str, topics: Sequence[int]) -> list[Any]:
-    sql = layout.sql("fact_reads", "correlations")
+    sql = layout.sql("fact_queries", "correlations")
     return list(await connection.fetch(sql, list(visible_from(scope)), list(topics), _MOST_READ))
 
 

@@ -228,7 +228,7 @@ class PostgresTransaction:
     async def relationships_of(self, nodes: Collection[int]) -> Collection[int]:
         """Give the ids of the relationships that nodes have."""
         self._ask()
-        rows = await self.connection.fetch(self.layout.sql("absorb", "edges_of"), list(nodes))
+        rows = await self.connection.fetch(self.layout.sql("index_sync", "edges_of"), list(nodes))
         return {row["id"] for row in rows}
 
     async def delete(self, nodes: Collection[int], relationships: Collection[int]) -> None:

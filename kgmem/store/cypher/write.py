@@ -261,7 +261,7 @@ class Writer:
     async def _locked_edges(self, ids: Collection[int]) -> dict[int, Any]:
         if not ids:
             return {}
-        rows = await self._rows_of("edges", ids, file="absorb")
+        rows = await self._rows_of("edges", ids, file="index_sync")
         await self._check_scope(rows)
         return {row["id"]: row for row in rows}
 

@@ -31,7 +31,7 @@ class PostgresCommunities:
             await layout.ensure("communities")
             async with self.database.connection() as connection:
                 number = (await scope_ids(connection, layout, [scope], make=True))[scope]
-                await connection.execute(layout.sql("group", "ask"), number)
+                await connection.execute(layout.sql("communities", "ask"), number)
 
     async def stop(self, graph: str, scope: str) -> int:
         """Keep them no more; gives how many went."""
@@ -39,8 +39,8 @@ class PostgresCommunities:
 
             async def work(connection: asyncpg.Connection) -> int:
                 number = await _number(connection, layout, scope)
-                await connection.execute(layout.sql("group", "stop"), number)
-                gone: int = await connection.fetchval(layout.sql("group", "drop_all"), number)
+                await connection.execute(layout.sql("communities", "stop"), number)
+                gone: int = await connection.fetchval(layout.sql("communities", "drop_all"), number)
                 return gone
 
             return await self.database.transact(work)
@@ -48,14 +48,14 @@ class PostgresCommunities:
     async def behind(self, graph: str, least_age: float) -> Sequence[str]:
         """Give the scopes whose communities are kept, and that something was written since they were made."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            return [row["path"] for row in await connection.fetch(layout.sql("group", "behind"), least_age)]
+            return [row["path"] for row in await connection.fetch(layout.sql("communities", "behind"), least_age)]
 
     async def links(self, graph: str, scope: str, most: int) -> tuple[str, Sequence[tuple[int, int, float]]]:
         """Give a mark of what is written by now, and the links of exactly this scope. Raises TooLarge."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = await _number(connection, layout, scope)
-            mark: str = await connection.fetchval(layout.sql("group", "now"))
-            rows = await connection.fetch(layout.sql("group", "links"), number, most + 1)
+            mark: str = await connection.fetchval(layout.sql("communities", "now"))
+            rows = await connection.fetch(layout.sql("communities", "links"), number, most + 1)
         if len(rows) > most:
             raise TooLarge(
                 f"The scope {scope!r} joins its entities by more than {most:,} links, and so many are parted at once.",
@@ -69,10 +69,10 @@ class PostgresCommunities:
 
             async def work(connection: asyncpg.Connection) -> Grouped:
                 number = await _number(connection, layout, scope)
-                if await connection.fetchval(layout.sql("group", "take_turn"), number) is None:
+                if await connection.fetchval(layout.sql("communities", "take_turn"), number) is None:
                     return Grouped()  # Nobody wants them any more.
                 done = await _put(connection, layout, number, levels)
-                await connection.execute(layout.sql("group", "done"), number, mark)
+                await connection.execute(layout.sql("communities", "done"), number, mark)
                 return done
 
             return await self.database.transact(work)
@@ -84,7 +84,7 @@ class PostgresCommunities:
         after = _after(cursor)
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = await _number(connection, layout, scope)
-            rows = await connection.fetch(layout.sql("group", "list"), number, level, *after, limit + 1)
+            rows = await connection.fetch(layout.sql("communities", "list"), number, level, *after, limit + 1)
             found = await _told(connection, layout, rows[:limit], scope, _SHOWN)
         last = rows[limit - 1] if len(rows) > limit else None
         return Page(found, f"{last['level']}_{last['size']}_{last['id']}" if last else None)
@@ -92,7 +92,9 @@ class PostgresCommunities:
     async def get(self, graph: str, id_: int, scope: str, limit: int) -> Community:
         """Give a community of exactly this scope with its most central members. Raises NotFound."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            rows = await connection.fetch(layout.sql("group", "get"), id_, await _number(connection, layout, scope))
+            rows = await connection.fetch(
+                layout.sql("communities", "get"), id_, await _number(connection, layout, scope)
+            )
             found = await _told(connection, layout, rows, scope, limit)
         if not found:
             raise NotFound(f"There is no community {id_} of this scope.", mend="List the communities.")
@@ -104,8 +106,8 @@ class PostgresCommunities:
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,
         ):
-            members = await connection.fetch(layout.sql("group", "memberships"), list(ids))
-            said = await connection.fetch(layout.sql("group", "summaries_of"), list(ids))
+            members = await connection.fetch(layout.sql("communities", "memberships"), list(ids))
+            said = await connection.fetch(layout.sql("communities", "summaries_of"), list(ids))
         return {(row["item"], row["community"]) for row in members}, [row["id"] for row in said]
 
     async def there(self, graph: str, summaries: Sequence[int]) -> int:
@@ -114,7 +116,7 @@ class PostgresCommunities:
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,
         ):
-            count: int = await connection.fetchval(layout.sql("group", "summaries_there"), list(summaries))
+            count: int = await connection.fetchval(layout.sql("communities", "summaries_there"), list(summaries))
             return count
 
 
@@ -126,7 +128,7 @@ async def _put(
     connection: asyncpg.Connection, layout: Layout, scope: int, levels: Sequence[Sequence[Members]]
 ) -> Grouped:
     held: dict[int, dict[int, dict[int, float]]] = defaultdict(dict)
-    for row in await connection.fetch(layout.sql("group", "held"), scope):
+    for row in await connection.fetch(layout.sql("communities", "held"), scope):
         told = zip(row["items"], row["centralities"], strict=True)
         held[row["level"]][row["id"]] = {item: share for item, share in told if item is not None}
     made = changed = 0
@@ -137,7 +139,7 @@ async def _put(
         sets = {id_: frozenset(members) for id_, members in before.items()}
         names = matched(sets, [frozenset(item for item, _ in each) for each in found])
         fresh = [at for at, id_ in enumerate(names) if id_ is None]
-        rows = await connection.fetch(layout.sql("group", "make"), scope, level, [len(found[at]) for at in fresh])
+        rows = await connection.fetch(layout.sql("communities", "make"), scope, level, [len(found[at]) for at in fresh])
         for at, row in zip(fresh, rows, strict=True):
             names[at] = row["id"]
         known = [id_ or 0 for id_ in names]
@@ -148,15 +150,15 @@ async def _put(
         ]
         new = [(known[at], found[at]) for at in fresh]
         await connection.execute(
-            layout.sql("group", "change"), [id_ for id_, _ in moved], [len(each) for _, each in moved]
+            layout.sql("communities", "change"), [id_ for id_, _ in moved], [len(each) for _, each in moved]
         )
         await _fill(connection, layout, [*new, *moved])
         made, changed = made + len(new), changed + len(moved)
         gone += [id_ for id_ in before if id_ not in set(known)]
         ids.append(known)
     gone += [id_ for each in held.values() for id_ in each]
-    await connection.execute(layout.sql("group", "empty"), gone)
-    await connection.execute(layout.sql("group", "drop"), gone)
+    await connection.execute(layout.sql("communities", "empty"), gone)
+    await connection.execute(layout.sql("communities", "drop"), gone)
     await _lead(connection, layout, levels, ids)
     return Grouped(sum(map(len, ids)), made, changed, len(gone))
 
@@ -169,8 +171,8 @@ def _same(held: Mapping[int, float], found: Members) -> bool:
 async def _fill(connection: asyncpg.Connection, layout: Layout, told: Sequence[tuple[int, Members]]) -> None:
     rows = [(id_, item, share) for id_, members in told for item, share in members]
     if rows:
-        await connection.execute(layout.sql("group", "empty"), [id_ for id_, _ in told])
-        await connection.execute(layout.sql("group", "fill"), *map(list, zip(*rows, strict=True)))
+        await connection.execute(layout.sql("communities", "empty"), [id_ for id_, _ in told])
+        await connection.execute(layout.sql("communities", "fill"), *map(list, zip(*rows, strict=True)))
 
 
 async def _lead(
@@ -183,13 +185,13 @@ async def _lead(
         if level + 1 < len(levels):
             above = {item: id_ for id_, each in zip(ids[level + 1], levels[level + 1], strict=True) for item, _ in each}
         parents |= {id_: above.get(each[0][0]) for id_, each in zip(names, found, strict=True)}
-    await connection.execute(layout.sql("group", "lead"), list(parents), list(parents.values()))
+    await connection.execute(layout.sql("communities", "lead"), list(parents), list(parents.values()))
 
 
 async def _told(
     connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any], scope: str, most: int
 ) -> list[Community]:
-    members = await connection.fetch(layout.sql("group", "members"), [row["id"] for row in rows], most)
+    members = await connection.fetch(layout.sql("communities", "members"), [row["id"] for row in rows], most)
     names = await names_of(connection, layout, {row["item"] for row in members})
     of: dict[int, list[Member]] = defaultdict(list)
     for row in members:

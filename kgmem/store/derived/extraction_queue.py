@@ -37,13 +37,13 @@ class PostgresReadings:
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> list[Unread]:
-                rows = await connection.fetch(layout.sql("reading", "take"), most, self.lease)
+                rows = await connection.fetch(layout.sql("extraction", "take"), most, self.lease)
                 taken = {row["episode"]: row for row in rows}
-                held = await connection.fetch(layout.sql("reading", "episodes"), list(taken))
+                held = await connection.fetch(layout.sql("extraction", "episodes"), list(taken))
                 found = {episode.id: episode for episode in await episodes_of(connection, layout, held)}
                 lost = [id_ for id_ in taken if id_ not in found]
                 if lost:
-                    await connection.execute(layout.sql("reading", "drop_reading"), lost)
+                    await connection.execute(layout.sql("extraction", "drop_reading"), lost)
                 return [
                     Unread(found[id_], id_, row["digest"], row["attempts"])
                     for id_, row in sorted(taken.items())
@@ -55,18 +55,18 @@ class PostgresReadings:
     async def renew(self, graph: str, ids: Sequence[int]) -> None:
         """Say that episodes that were taken are being read still."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            await connection.execute(layout.sql("reading", "renew"), list(ids))
+            await connection.execute(layout.sql("extraction", "renew"), list(ids))
 
     async def give_back(self, graph: str, ids: Sequence[int]) -> None:
         """Let others read episodes that were taken."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            await connection.execute(layout.sql("reading", "give_back"), list(ids))
+            await connection.execute(layout.sql("extraction", "give_back"), list(ids))
 
     async def refuse(self, graph: str, problems: Mapping[int, tuple[int, str]]) -> None:
         """Let episodes (id to digest and reason) wait no longer that cannot be read."""
         columns = [list(problems), *(list(each) for each in zip(*problems.values(), strict=True))]
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            await connection.execute(layout.sql("reading", "refuse"), *columns)
+            await connection.execute(layout.sql("extraction", "refuse"), *columns)
 
     async def resolve(self, graph: str, scope: str, mentions: Sequence[Mention]) -> dict[Mention, Known]:
         """Give the known entity of each mention that has one, by key, name or alias."""
@@ -80,7 +80,7 @@ class PostgresReadings:
         """Give the labels of the entities that a scope sees under any key that these mentions may have."""
         keys = sorted({key for mention in mentions for key in keys_of(mention)})
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            rows = await connection.fetch(layout.sql("reading", "known"), list(visible_from(scope)), keys)
+            rows = await connection.fetch(layout.sql("extraction", "known"), list(visible_from(scope)), keys)
         return {row["key"]: row["label"] for row in rows}
 
     async def settle(self, graph: str, read: Sequence[ReadEpisode]) -> SettleResult:
@@ -113,13 +113,13 @@ class PostgresReadings:
         async with self.catalog.on(graph) as layout:
             await layout.ensure("extraction")
             async with self.database.connection() as connection:
-                await connection.execute(layout.sql("reading", "expect"), *columns)
+                await connection.execute(layout.sql("extraction", "expect"), *columns)
 
     async def expect_no_more(self, graph: str, keys: Sequence[str], scope: str) -> None:
         """Say that what episodes of exactly this scope brought, and do not any more, is taken back."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             ids = await self._ids(connection, layout, keys, scope)
-            await connection.execute(layout.sql("reading", "expect_no_more"), list(ids.values()))
+            await connection.execute(layout.sql("extraction", "expect_no_more"), list(ids.values()))
 
     async def drop(self, graph: str, keys: Sequence[str], scope: str) -> SettleResult:
         """Forget that episodes of exactly this scope were read; gives what nothing says any more."""
@@ -131,7 +131,7 @@ class PostgresReadings:
                 ids = await self._ids(connection, layout, keys, scope)
                 passages = Passages(layout)
                 left: Left = await Bringing(connection, passages).take_back(dict.fromkeys(ids.values(), scope))
-                await connection.execute(layout.sql("reading", "drop_reading"), list(ids.values()))
+                await connection.execute(layout.sql("extraction", "drop_reading"), list(ids.values()))
                 await passages.store(connection)
                 return SettleResult(left.relationships, 0, left.claims, left.entities)
 
@@ -141,33 +141,33 @@ class PostgresReadings:
         """Let episodes wait no more, unless they changed while they were read."""
         ids, digests = [each.id for each in read], [each.digest for each in read]
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            await connection.execute(layout.sql("reading", "expect_no_more"), ids)
-            await connection.execute(layout.sql("reading", "done"), ids, digests)
+            await connection.execute(layout.sql("extraction", "expect_no_more"), ids)
+            await connection.execute(layout.sql("extraction", "done"), ids, digests)
 
     async def open_claims(self, graph: str, topics: Sequence[tuple[str, str, str]]) -> list[HeldClaim]:
         """Give the lasting claims of these scopes, subjects and predicates that were read, as they are held."""
         columns = list(map(list, zip(*topics, strict=True)))
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            rows = await connection.fetch(layout.sql("reading", "open_claims"), *columns)
+            rows = await connection.fetch(layout.sql("extraction", "open_claims"), *columns)
         return [_held_claim(row) for row in rows]
 
     async def topics(self, graph: str, claims: Sequence[int]) -> set[tuple[str, str]]:
         """Give the subjects and predicates that claims are about."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            rows = await connection.fetch(layout.sql("reading", "topics"), list(claims))
+            rows = await connection.fetch(layout.sql("extraction", "topics"), list(claims))
         return {(row["subject"], row["predicate"]) for row in rows}
 
     async def waits(self, graph: str) -> Waits:
         """Count what waits."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            row = await connection.fetchrow(layout.sql("reading", "waiting"), self.lease)
+            row = await connection.fetchrow(layout.sql("extraction", "waiting"), self.lease)
             return Waits(row["waiting"], row["free"], row["refused"])
 
     async def ask_again(self, graph: str, keys: Sequence[str], scope: str) -> int:
         """Let episodes of exactly this scope that were read be read again; gives how many."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             ids = await self._ids(connection, layout, keys, scope)
-            done: str = await connection.execute(layout.sql("reading", "ask_again"), list(ids.values()))
+            done: str = await connection.execute(layout.sql("extraction", "ask_again"), list(ids.values()))
             return int(done.rsplit(" ", 1)[-1])
 
     async def told(self, graph: str, keys: Sequence[str], scope: str, limit: int) -> list[Provenance]:
@@ -175,13 +175,13 @@ class PostgresReadings:
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             ids = await self._ids(connection, layout, keys, scope)
             names = {id_: key for key, id_ in ids.items()}
-            rows = await connection.fetch(layout.sql("reading", "told"), list(names), limit)
+            rows = await connection.fetch(layout.sql("extraction", "told"), list(names), limit)
         return [_provenance(names[row["episode"]], row) for row in rows]
 
     async def lonely(self, graph: str, scope: str, keys: Sequence[str]) -> list[str]:
         """Give those of these entities that nothing is joined to."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            rows = await connection.fetch(layout.sql("reading", "lonely"), scope, list(keys))
+            rows = await connection.fetch(layout.sql("extraction", "lonely"), scope, list(keys))
             return [row["key"] for row in rows]
 
     async def there(self, graph: str, keys: Sequence[str], scope: str) -> Collection[str]:
@@ -195,7 +195,7 @@ class PostgresReadings:
         edges = [int(each.key) for each in told if each.kind == "relationship"]
         claims = [int(each.key) for each in told if each.kind == "claim"]
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            rows = await connection.fetch(layout.sql("reading", "ids"), scope, named, list(keys), claims)
+            rows = await connection.fetch(layout.sql("extraction", "ids"), scope, named, list(keys), claims)
         return [*edges, *(row["id"] for row in rows)]
 
     async def erase(self, graph: str, ids: Sequence[int]) -> int:
@@ -203,9 +203,9 @@ class PostgresReadings:
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> int:
-                gone = await connection.fetch(layout.sql("reading", "gone"), list(ids))
+                gone = await connection.fetch(layout.sql("extraction", "gone"), list(ids))
                 found = [row["id"] for row in gone]
-                erased: int = await connection.fetchval(layout.sql("reading", "erase"), found)
+                erased: int = await connection.fetchval(layout.sql("extraction", "erase"), found)
                 return erased
 
             return await self.database.transact(work)
@@ -215,7 +215,7 @@ class PostgresReadings:
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> int:
-                erased: int = await connection.fetchval(layout.sql("reading", "erase_claims"), scope, list(keys))
+                erased: int = await connection.fetchval(layout.sql("extraction", "erase_claims"), scope, list(keys))
                 return erased
 
             return await self.database.transact(work)
@@ -223,7 +223,7 @@ class PostgresReadings:
     async def _ids(
         self, connection: asyncpg.Connection, layout: Layout, keys: Sequence[str], scope: str
     ) -> dict[str, int]:
-        rows = await connection.fetch(layout.sql("reading", "episode_ids"), scope, list(keys))
+        rows = await connection.fetch(layout.sql("extraction", "episode_ids"), scope, list(keys))
         return {row["key"]: row["id"] for row in rows}
 
 

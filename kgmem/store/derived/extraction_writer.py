@@ -183,7 +183,7 @@ class Bringing:
             await delete_edges(self._connection, self._layout, rows)
 
     def _sql(self, name: str) -> SQL:
-        return self._layout.sql("reading", name)
+        return self._layout.sql("extraction", name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class PostgresConnections:
                 await self.stop(graph)
             await layout.ensure("similarity")
             async with self.database.connection() as connection:
-                await connection.execute(layout.sql("connect", "ask"), least)
+                await connection.execute(layout.sql("similarity", "ask"), least)
 
     async def stop(self, graph: str) -> int:
         """Join no more, and part what was joined; gives how many relationships went."""
@@ -46,12 +46,12 @@ class PostgresConnections:
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> int:
-                await connection.execute(layout.sql("connect", "stop"))
-                await connection.execute(layout.sql("connect", "forget_compared"))
+                await connection.execute(layout.sql("similarity", "stop"))
+                await connection.execute(layout.sql("similarity", "forget_compared"))
                 label = layout.labels.get((EDGE, SIMILAR_TO))
                 if label is None:
                     return 0
-                rows = await connection.fetch(layout.sql("connect", "every", label=label.age_name), _BATCH)
+                rows = await connection.fetch(layout.sql("similarity", "every", label=label.age_name), _BATCH)
                 await delete_edges(connection, layout, rows)
                 return len(rows)
 
@@ -62,32 +62,32 @@ class PostgresConnections:
     async def asked(self, graph: str) -> float | None:
         """Give from which likeness on a graph's entities are joined; None where nobody asked for it."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            least = await connection.fetchval(layout.sql("connect", "asked"))
+            least = await connection.fetchval(layout.sql("similarity", "asked"))
             return None if least is None else round(least, 6)
 
     async def is_behind(self, graph: str) -> bool:
         """Say whether something was written since all was compared."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            behind: bool = await connection.fetchval(layout.sql("connect", "is_behind"))
+            behind: bool = await connection.fetchval(layout.sql("similarity", "is_behind"))
             return behind
 
     async def begin(self, graph: str) -> tuple[str, bool]:
         """Give a mark of what is written by now: no transaction before it runs any more, and what lacks vectors."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            row = await connection.fetchrow(layout.sql("connect", "now"))
+            row = await connection.fetchrow(layout.sql("similarity", "now"))
             return row["since"], row["waits"]
 
     async def finish(self, graph: str, mark: tuple[str, bool]) -> None:
         """Note that all that was written before the mark is compared."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            await connection.execute(layout.sql("connect", "done"), *mark)
+            await connection.execute(layout.sql("similarity", "done"), *mark)
 
     async def part(self, graph: str) -> Connected:
         """Take back what joins entities of which the vector changed or went, and what was led over to others."""
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> Connected:
-                if await connection.fetchrow(layout.sql("connect", "take_turn")) is None:
+                if await connection.fetchrow(layout.sql("similarity", "take_turn")) is None:
                     return Connected()
                 return await _part(connection, layout)
 
@@ -101,7 +101,7 @@ class PostgresConnections:
             await ensure_labels(self.database, layout, EDGE, [SIMILAR_TO])
 
             async def work(connection: asyncpg.Connection) -> tuple[Connected, int | None]:
-                turn = await connection.fetchrow(layout.sql("connect", "take_turn"))
+                turn = await connection.fetchrow(layout.sql("similarity", "take_turn"))
                 return (Connected(), None) if turn is None else await _join(connection, layout, turn["least"], after)
 
             return await self.database.transact(work)
@@ -111,36 +111,36 @@ async def _part(connection: asyncpg.Connection, layout: Layout) -> Connected:
     label = layout.labels.get((EDGE, SIMILAR_TO))
     if label is None or not layout.vectors:
         return Connected()
-    strays = await connection.fetch(layout.sql("connect", "strays", label=label.age_name), _BATCH)
-    gone = await connection.fetch(layout.sql("connect", "gone", table=layout.vectors), _BATCH)
+    strays = await connection.fetch(layout.sql("similarity", "strays", label=label.age_name), _BATCH)
+    gone = await connection.fetch(layout.sql("similarity", "gone", table=layout.vectors), _BATCH)
     if not strays and not gone:
         return Connected()
     items = sorted({row["item"] for row in gone} | {row["source"] for row in strays})
     rows = {row["id"]: row for row in strays}
-    rows |= {row["id"]: row for row in await connection.fetch(layout.sql("connect", "of_items"), items, label.id)}
+    rows |= {row["id"]: row for row in await connection.fetch(layout.sql("similarity", "of_items"), items, label.id)}
     await delete_edges(connection, layout, list(rows.values()))
     passages = [row["passage"] for row in gone]
-    await connection.execute(layout.sql("connect", "uncompare"), items, passages)
+    await connection.execute(layout.sql("similarity", "uncompare"), items, passages)
     return Connected(parted=max(1, len(rows)))
 
 
 async def _join(
     connection: asyncpg.Connection, layout: Layout, least: float, after: int
 ) -> tuple[Connected, int | None]:
-    rows = await connection.fetch(layout.sql("connect", "next", table=layout.vectors or ""), after, _BATCH)
+    rows = await connection.fetch(layout.sql("similarity", "next", table=layout.vectors or ""), after, _BATCH)
     if not rows:
         return Connected(), None
     columns = zip(*((row["passage"], row["item"], row["vector"]) for row in rows), strict=True)
-    made = await connection.fetch(layout.sql("connect", "compare"), *map(list, columns))
+    made = await connection.fetch(layout.sql("similarity", "compare"), *map(list, columns))
     turns = {row["passage"]: row["turn"] for row in made}
     near: list[Relationship] = []
     small = {}
     for scope in sorted({row["scope"] for row in rows}):
-        small[scope] = await connection.fetchval(layout.sql("connect", "is_small"), scope, _SMALL)
-    await connection.execute(layout.sql("connect", "by_index"))
+        small[scope] = await connection.fetchval(layout.sql("similarity", "is_small"), scope, _SMALL)
+    await connection.execute(layout.sql("similarity", "by_index"))
     for row in rows:
         name = "near_few" if small[row["scope"]] else "near_many"
-        sql = layout.sql("connect", name, table=layout.vectors or "")
+        sql = layout.sql("similarity", name, table=layout.vectors or "")
         turn = turns[row["passage"]]
         found = await connection.fetch(sql, row["scope"], row["passage"], least, _NEAREST, turn)
         near += [_likeness(row, other) for other in found]

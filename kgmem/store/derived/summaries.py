@@ -42,7 +42,7 @@ class PostgresSummaries:
             self.database.connection() as connection,
         ):
             number = await _number(connection, layout, scope)
-            rows = await connection.fetch(layout.sql("summary", "entity"), number, key)
+            rows = await connection.fetch(layout.sql("summaries", "entity"), number, key)
             things = await _things(connection, layout, rows)
             if not things:
                 raise NotFound(f"There is no entity {key!r} in exactly this scope.", mend="Name its scope.")
@@ -56,7 +56,7 @@ class PostgresSummaries:
             self.database.connection() as connection,
         ):
             number = await _number(connection, layout, scope)
-            rows = await connection.fetch(layout.sql("summary", "members"), id_, number)
+            rows = await connection.fetch(layout.sql("summaries", "members"), id_, number)
             things = await _things(connection, layout, rows)
             if not things:
                 raise NotFound(f"There is no community {id_} of this scope.", mend="List the communities.")
@@ -72,10 +72,10 @@ class PostgresSummaries:
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,
         ):
-            row = await connection.fetchrow(layout.sql("summary", "get"), _KINDS[kind], subject, at)
+            row = await connection.fetchrow(layout.sql("summaries", "get"), _KINDS[kind], subject, at)
             if row is None:
                 return None
-            made_of = await connection.fetch(layout.sql("summary", "made_of"), row["id"])
+            made_of = await connection.fetch(layout.sql("summaries", "made_of"), row["id"])
         return _summary(kind, subject, row), row["digest"], {each["thing"]: each["version"] for each in made_of}
 
     async def put(self, graph: str, material: Material, made: Made) -> bool:
@@ -97,7 +97,7 @@ class PostgresSummaries:
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,
         ):
-            behind: bool = await connection.fetchval(fill(layout.sql("summary", "is_behind"), self._changed(layout)))
+            behind: bool = await connection.fetchval(fill(layout.sql("summaries", "is_behind"), self._changed(layout)))
             return behind
 
     async def wanting(self, graph: str, after: int) -> Sequence[tuple[SubjectKind, int, str, str]]:
@@ -106,24 +106,24 @@ class PostgresSummaries:
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,
         ):
-            rows = await connection.fetch(fill(layout.sql("summary", "wanting"), self._changed(layout)), after, _PAGE)
+            rows = await connection.fetch(fill(layout.sql("summaries", "wanting"), self._changed(layout)), after, _PAGE)
         return [(_OF_NUMBER[row["kind"]], row["id"], row["key"], row["path"]) for row in rows]
 
     @staticmethod
     def _changed(layout: Layout) -> dict[str, SQL]:
-        return {"changed": layout.sql("summary", "changed")}
+        return {"changed": layout.sql("summaries", "changed")}
 
 
 async def _is_there(connection: asyncpg.Connection, layout: Layout, material: Material) -> bool:
     """Say whether the subject and all that a summary says is there, and keep it until the transaction ends."""
     name = "there" if material.kind == "entity" else "community_there"
-    if await connection.fetchval(layout.sql("summary", name), material.subject) is None:
+    if await connection.fetchval(layout.sql("summaries", name), material.subject) is None:
         return False
     for what, ids in (
         ("things_there", sorted({each.id for each in material.things} | _texts(material))),
         ("edges_there", [each.id for each in material.facts]),
     ):
-        if len(await connection.fetch(layout.sql("summary", what), ids)) < len(ids):
+        if len(await connection.fetch(layout.sql("summaries", what), ids)) < len(ids):
             return False
     return True
 
@@ -131,18 +131,18 @@ async def _is_there(connection: asyncpg.Connection, layout: Layout, material: Ma
 async def _put(connection: asyncpg.Connection, layout: Layout, scope: int, material: Material, made: Made) -> bool:
     subject = (_KINDS[material.kind], material.subject)
     digest = material.digest()
-    held = await connection.fetchrow(layout.sql("summary", "current"), *subject)
+    held = await connection.fetchrow(layout.sql("summaries", "current"), *subject)
     if held is not None:
         if (held["digest"], held["maker"]) == (digest, made.maker):
             return False
-        await connection.execute(layout.sql("summary", "end"), held["id"])
+        await connection.execute(layout.sql("summaries", "end"), held["id"])
     told = [{"text": each.text, "says": each.says, "episodes": each.episodes} for each in made.sentences]
     id_ = await connection.fetchval(
-        layout.sql("summary", "put"), *subject, scope, encoded(told).decode(), made.maker, digest, made.problem
+        layout.sql("summaries", "put"), *subject, scope, encoded(told).decode(), made.maker, digest, made.problem
     )
     # The texts too, so that one that is forgotten is named by no summary; they have no part in what is stale.
     versions = dict.fromkeys(_texts(material), 0) | dict(material.versions())
-    await connection.execute(layout.sql("summary", "put_sources"), id_, list(versions), list(versions.values()))
+    await connection.execute(layout.sql("summaries", "put_sources"), id_, list(versions), list(versions.values()))
     return True
 
 
@@ -177,13 +177,13 @@ async def _facts(
     connection: asyncpg.Connection, layout: Layout, items: Sequence[int], scope: int, *, between: bool
 ) -> list[Said]:
     """Give the current facts of entities, or between them, in their own words or else worded of names."""
-    rows = await connection.fetch(layout.sql("summary", "facts"), items, scope, between, list(_NO_FACTS))
+    rows = await connection.fetch(layout.sql("summaries", "facts"), items, scope, between, list(_NO_FACTS))
     ids = [row["id"] for row in rows]
     stored = await read_edges(connection, layout, ids)
     await know_labels(connection, layout, ids)
     ends = await read_vertices(connection, layout, {row[end] for row in rows for end in ("source", "target")})
     names = {id_: text_of(held, "name") or text_of(held, "key") or "" for id_, held in ends.items()}
-    found = await connection.fetch(layout.sql("summary", "episodes"), ids, scope)
+    found = await connection.fetch(layout.sql("summaries", "episodes"), ids, scope)
     episodes = {row["id"]: (row["keys"], row["texts"]) for row in found}
     told = []
     for row in rows:

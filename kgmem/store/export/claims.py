@@ -51,7 +51,7 @@ class _Reader:
         self._layout = layout
 
     async def pages(self, query: str, scope: str | None) -> AsyncGenerator[list[Any], None]:
-        cursor = await self._connection.cursor(self._layout.sql("beliefs", query), scope)
+        cursor = await self._connection.cursor(self._layout.sql("claim_records", query), scope)
         while rows := await cursor.fetch(_PAGE):
             yield rows
 
@@ -59,12 +59,12 @@ class _Reader:
         """Give what claims are known by among those on their topic."""
         if not claims:
             return {}
-        rows = await self._connection.fetch(self._layout.sql("beliefs", "claim_refs"), sorted(set(claims)))
+        rows = await self._connection.fetch(self._layout.sql("claim_records", "claim_refs"), sorted(set(claims)))
         return {row["id"]: row["ref"] for row in rows}
 
     async def facts(self, topics: Sequence[Any]) -> list[Told]:
         """Give what is held of topics, each with all its facts and their former versions."""
-        sql = self._layout.sql("beliefs", "facts_on")
+        sql = self._layout.sql("claim_records", "facts_on")
         rows = await self._connection.fetch(sql, [topic["id"] for topic in topics])
         options = {id(row): orjson.loads(row["options"]) for row in rows}
         refs = await self.refs([claim for each in options.values() for option in each for claim in option["claims"]])

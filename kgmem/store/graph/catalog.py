@@ -101,7 +101,7 @@ class PostgresCatalog:
         await connection.execute(SQL("SELECT ag_catalog.create_graph($1::name)"), names["graph"])
         vectors = await make_tables(connection, names["index"], graph_id, graph.space)
         await connection.execute(statement("graph", "words_bm25" if self.words else "words_gin", **names))
-        await connection.execute(statement("words", "note_new"), graph_id)
+        await connection.execute(statement("keyword_index", "note_new"), graph_id)
         await connection.execute(fill(statement("graph", "capture", **names), {"graph_id": number(graph_id)}))
         if self.words:
             of_words = {"words": literal(compose("{}.passage_words", identifier(names["index"])))}
@@ -206,7 +206,7 @@ class PostgresCatalog:
             row = await connection.fetchrow(statement("catalog", "unregister"), name)
             if row is None:
                 raise no_such_graph(name)
-            await connection.execute(statement("past", "drop_then", then=then_of(row["index_name"])))
+            await connection.execute(statement("as_of", "drop_then", then=then_of(row["index_name"])))
             await connection.execute(statement("catalog", "imports_wait"), row["id"])
             await connection.fetch(SQL("SELECT ag_catalog.drop_graph($1::name, true)"), row["age_name"])
             await connection.execute(SQL("DELETE FROM kgmem.captured WHERE graph = $1"), row["id"])
@@ -323,7 +323,7 @@ async def make_tables(
     `subsystems` names those whose tables are made as well.
     """
     await connection.execute(statement("graph", "create_index", index=index))
-    await connection.execute(statement("past", "refuse_rows", index=index))
+    await connection.execute(statement("as_of", "refuse_rows", index=index))
     vectors = await make_vectors(connection, index, space) if space else None
     for subsystem in subsystems:
         await make_subsystem(connection, subsystem, IndexPlace(graph_id, index, (vectors,) if vectors else ()))

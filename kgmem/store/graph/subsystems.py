@@ -20,14 +20,14 @@ Subsystem = Literal["history", "claims", "merges", "names", "extraction", "commu
 
 # What makes the tables of each (SQL file, statements), and their names.
 MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
-    "history": ("past", ("create", "create_then")),
+    "history": ("as_of", ("create", "create_then")),
     "claims": ("consensus", ("create", "create_then")),
     "merges": ("merge", ("create",)),
-    "names": ("naming", ("create",)),
-    "extraction": ("reading", ("create",)),
-    "communities": ("group", ("create",)),
-    "similarity": ("connect", ("create",)),
-    "summaries": ("summary", ("create",)),
+    "names": ("names", ("create",)),
+    "extraction": ("extraction", ("create",)),
+    "communities": ("communities", ("create",)),
+    "similarity": ("similarity", ("create",)),
+    "summaries": ("summaries", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -109,7 +109,7 @@ async def make_subsystem(connection: asyncpg.Connection, subsystem: Subsystem, p
 
 async def keep_vectors(connection: asyncpg.Connection, place: IndexPlace, table: str) -> None:
     """Let the history keep the vectors of a table that change or go."""
-    await connection.execute(fill(place.sql("past", "create_vectors", table=table), {"vectors": literal(table)}))
+    await connection.execute(fill(place.sql("as_of", "create_vectors", table=table), {"vectors": literal(table)}))
 
 
 async def learn_subsystems(connection: asyncpg.Connection, graph_id: int, known: MadeSubsystems) -> None:

@@ -169,7 +169,7 @@ class Look:
 
     async def _left_indexes(self, connection: asyncpg.Connection) -> None:
         graph = self.found.layout.graph.name
-        if graph in {row["name"] for row in await connection.fetch(statement("aside", "left"))}:
+        if graph in {row["name"] for row in await connection.fetch(statement("deferred_indexes", "left"))}:
             rows = await connection.fetch(statement("integrity", "set_aside"), self.found.layout.id)
             names = ", ".join(row["name"] for row in rows)
             self.found.others.append(damage("left-indexes", len(rows), names))

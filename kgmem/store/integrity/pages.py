@@ -27,7 +27,7 @@ async def compare_keyword_index(connection: asyncpg.Connection, layout: Layout) 
     for _ in range(_LOOKS):
         before = await connection.fetchval(layout.sql("integrity", "passages"))
         told = await connection.fetchval(
-            statement("words", "summary"), f"{identifier(layout.index_name)}.passage_words"
+            statement("keyword_index", "summary"), f"{identifier(layout.index_name)}.passage_words"
         )
         after = await connection.fetchval(layout.sql("integrity", "passages"))
         missing = min(before, after) - _documents(told)

@@ -74,7 +74,7 @@ class Repair:
         for name in self.found.btrees:
             await self._step(f"REINDEX {name}", partial(_execute, compose("REINDEX INDEX {}", deparsed(name))))
         if self.found.has("vector-index"):
-            sql = self.layout.sql("index", "reindex", which=f"{self.layout.vectors}_hnsw")
+            sql = self.layout.sql("retrieval_index", "reindex", which=f"{self.layout.vectors}_hnsw")
             await self._step("vector-index", partial(_execute, sql))
         if self.found.has("property-indexes"):
             await self._step("property-indexes", self._property_indexes)
@@ -106,7 +106,7 @@ class Repair:
         if self.index.catalog.words:
             await build_anew(connection, self.layout)
         else:
-            await connection.execute(self.layout.sql("index", "drop_words"))
+            await connection.execute(self.layout.sql("retrieval_index", "drop_words"))
             await connection.execute(self.layout.sql("graph", "words_gin"))
 
     async def _sequences(self, connection: asyncpg.Connection) -> None:
@@ -148,7 +148,7 @@ class Repair:
             await self._step("passages-gone", self._passages)
         if self.found.has("vectors-gone"):
             for table in layout.vector_tables():
-                lost = layout.sql("absorb", "lost_vectors", table=table)
+                lost = layout.sql("index_sync", "lost_vectors", table=table)
                 moved = layout.sql("integrity", "repair_vectors_gone", table=table)
                 await self._step("vectors-gone", partial(_execute, lost))
                 await self._step("vectors-gone", partial(_execute, moved))

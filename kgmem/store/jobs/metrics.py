@@ -26,7 +26,7 @@ class PostgresVitals:
     async def ping(self) -> None:
         """Return when the database has answered. Raises DatabaseUnavailable."""
         async with self._database.connection() as connection:
-            await connection.fetchval(statement("vitals", "ping"))
+            await connection.fetchval(statement("metrics", "ping"))
 
     async def health(self) -> Health:
         """Say whether the disk of the database has room. Raises DatabaseUnavailable.
@@ -44,8 +44,8 @@ class PostgresVitals:
     async def _has_room(self) -> bool:
         try:
             async with self._database.connection() as connection, connection.transaction():
-                await connection.execute(statement("vitals", "small_sort_memory"))
-                await connection.fetchval(statement("vitals", "write_to_disk"))
+                await connection.execute(statement("metrics", "small_sort_memory"))
+                await connection.fetchval(statement("metrics", "write_to_disk"))
         except OutOfSpace:
             return False
         return True
@@ -53,19 +53,19 @@ class PostgresVitals:
     async def position(self) -> int:
         """Give how far the database's log is written, or, of a replica, replayed: a number that only grows."""
         async with self._database.connection() as connection:
-            return int(await connection.fetchval(statement("vitals", "position")))
+            return int(await connection.fetchval(statement("metrics", "position")))
 
     async def figures(self) -> Figures:
         """Give the counts of this moment; its own connection counts too. Raises DatabaseUnavailable."""
         async with self._database.connection() as connection:
-            jobs = await connection.fetchrow(statement("vitals", "jobs"))
-            integrity = await connection.fetchrow(statement("vitals", "integrity"))
+            jobs = await connection.fetchrow(statement("metrics", "jobs"))
+            integrity = await connection.fetchrow(statement("metrics", "integrity"))
             return Figures(
                 connections={name: pool.in_use for name, pool in self._pools.items()},
                 most_connections={name: pool.size for name, pool in self._pools.items()},
                 jobs=dict(jobs),
-                oldest_job_seconds=await connection.fetchval(statement("vitals", "oldest_job")),
-                passages_waiting=await connection.fetchval(statement("vitals", "passages_waiting")),
+                oldest_job_seconds=await connection.fetchval(statement("metrics", "oldest_job")),
+                passages_waiting=await connection.fetchval(statement("metrics", "passages_waiting")),
                 damages={state: integrity[state] for state in ("warning", "problem")},
                 unchecked_seconds=integrity["unchecked"],
             )

@@ -306,13 +306,13 @@ class _Run:
         return found
 
     async def _rows(self, name: str, *arguments: Any) -> list[Any]:
-        return list(await self.connection.fetch(self.layout.sql("beliefs", name), *arguments))
+        return list(await self.connection.fetch(self.layout.sql("claim_records", name), *arguments))
 
     async def _row(self, name: str, *arguments: Any) -> Any:
-        return await self.connection.fetchrow(self.layout.sql("beliefs", name), *arguments)
+        return await self.connection.fetchrow(self.layout.sql("claim_records", name), *arguments)
 
     async def _execute(self, name: str, *arguments: Any) -> None:
-        await self.connection.execute(self.layout.sql("beliefs", name), *arguments)
+        await self.connection.execute(self.layout.sql("claim_records", name), *arguments)
 
 
 def _scope(told: Told) -> str:

@@ -59,7 +59,7 @@ class Load:
 
     def sql(self, name: str, **names: str) -> SQL:
         """Give one of the loader's statements."""
-        return self.layout.sql("bulk", name, **names)
+        return self.layout.sql("copy_load", name, **names)
 
     def labels(self) -> list[tuple[Label, int]]:
         """Give the labels of the rows, each with the id that its row number 0 gets."""
@@ -84,8 +84,8 @@ async def take_numbers(connection: asyncpg.Connection, labels: Mapping[Label, in
     taken = Numbers()
     for label, count in sorted(labels.items(), key=lambda pair: pair[0].sequence):
         if alone:
-            await connection.execute(statement("bulk", "one_at_a_time"), label.sequence)
-        row = await connection.fetchrow(statement("bulk", "take_numbers"), label.sequence, count)
+            await connection.execute(statement("copy_load", "one_at_a_time"), label.sequence)
+        row = await connection.fetchrow(statement("copy_load", "take_numbers"), label.sequence, count)
         first = 0 if row["scattered"] else row["first"]
         taken.bases[label.name] = (label.id << LABEL_SHIFT) + first
         if row["scattered"]:

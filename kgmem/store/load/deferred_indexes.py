@@ -49,18 +49,20 @@ class Aside:
         edges = [layout.labels[EDGE, name].age_name for name in labels] if kind == EDGE else []
 
         async with self.database.connection() as connection:
-            if not await connection.fetchval(layout.sql("aside", f"few_{what}s"), _SMALL):
+            if not await connection.fetchval(layout.sql("deferred_indexes", f"few_{what}s"), _SMALL):
                 return
             try:
-                found = list(await connection.fetch(statement("aside", "indexes"), layout.index_name, tables))
-                found += await connection.fetch(statement("aside", "indexes"), layout.age_name, edges)
+                found = list(
+                    await connection.fetch(statement("deferred_indexes", "indexes"), layout.index_name, tables)
+                )
+                found += await connection.fetch(statement("deferred_indexes", "indexes"), layout.age_name, edges)
                 # What another process dropped while this was read has no text any more.
                 found = [row for row in found if row["definition"] is not None]
                 if found:
                     await _set_aside(connection, layout, found)
             except (asyncpg.InternalServerError, *RETRYABLE):
                 # Another process drops an index, or somebody reads on and on: the load maintains what is there then.
-                await connection.execute(statement("aside", "forget_standing"), layout.id)
+                await connection.execute(statement("deferred_indexes", "forget_standing"), layout.id)
         self.catalog.forget(layout.graph.name)
 
     async def build(self, graph: str) -> int:
@@ -78,7 +80,7 @@ class Aside:
 
     async def _held(self, layout: Layout) -> list[tuple[str, str]]:
         async with self.database.connection() as connection:
-            rows = await connection.fetch(statement("aside", "held"), layout.id)
+            rows = await connection.fetch(statement("deferred_indexes", "held"), layout.id)
         return [(row["name"], row["definition"]) for row in rows]
 
     @asynccontextmanager
@@ -88,18 +90,18 @@ class Aside:
             try:
                 await connection.execute(SQL("SET statement_timeout = 0"))
                 # Looked for again and again: who waits for it inside of a statement would hold the building up.
-                while not await connection.fetchval(statement("aside", "take_turn"), layout.id):  # noqa: ASYNC110 - of others
+                while not await connection.fetchval(statement("deferred_indexes", "take_turn"), layout.id):  # noqa: ASYNC110 - of others
                     await asyncio.sleep(_PAUSE)
                 yield connection
             finally:
                 if not connection.is_closed():  # Else both are gone already.
-                    await connection.execute(statement("aside", "give_turn"))
+                    await connection.execute(statement("deferred_indexes", "give_turn"))
                     await connection.execute(SQL("RESET statement_timeout"))
 
     async def left(self) -> Sequence[str]:
         """Give the graphs of which an import that died has left something aside."""
         async with self.database.connection() as connection:
-            return [row["name"] for row in await connection.fetch(statement("aside", "left"))]
+            return [row["name"] for row in await connection.fetch(statement("deferred_indexes", "left"))]
 
 
 async def _set_aside(connection: asyncpg.Connection, layout: Layout, found: Sequence[asyncpg.Record]) -> None:
@@ -109,7 +111,7 @@ async def _set_aside(connection: asyncpg.Connection, layout: Layout, found: Sequ
     process dies, leaves sessions of pg_textsearch with memory that is gone, which ends them and all others.
     """
     columns = [row["name"] for row in found], [row["definition"] for row in found]
-    await connection.execute(statement("aside", "note"), layout.id, *columns)
+    await connection.execute(statement("deferred_indexes", "note"), layout.id, *columns)
     tables = join(", ", dict.fromkeys(deparsed(row["on"]) for row in found))
     indexes = join(", ", (deparsed(row["qualified"]) for row in found))
     # Whoever reads holds this up, and all who come later wait behind it; so it waits a moment only.
@@ -121,7 +123,9 @@ async def _set_aside(connection: asyncpg.Connection, layout: Layout, found: Sequ
 async def _build(connection: asyncpg.Connection, layout: Layout, name: str, definition: str) -> None:
     """Build one index beside readers and writers, and forget that it was set aside."""
     for attempt in range(1, _TRIES + 1):
-        there = await connection.fetchrow(statement("aside", "built"), name, [layout.index_name, layout.age_name])
+        there = await connection.fetchrow(
+            statement("deferred_indexes", "built"), name, [layout.index_name, layout.age_name]
+        )
         if there and there["indisvalid"]:
             break
         if there:  # Whoever was building it died, or met another who locks the table.
@@ -133,7 +137,7 @@ async def _build(connection: asyncpg.Connection, layout: Layout, name: str, defi
         except (asyncpg.DuplicateTableError, *RETRYABLE):  # A rebuild of the whole index may have made it meanwhile.
             if attempt == _TRIES:
                 raise
-    await connection.execute(statement("aside", "forget"), layout.id, name)
+    await connection.execute(statement("deferred_indexes", "forget"), layout.id, name)
 
 
 def _beside(definition: str) -> SQL:

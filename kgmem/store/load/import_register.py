@@ -184,7 +184,7 @@ class ImportRegister:
     ) -> UndoResult:
         """Take an import back out, or only say what that would do. Raises NotFound, Conflict for one that runs."""
         async with self.database.connection() as connection:
-            row = await connection.fetchrow(statement("undo", "begin"), id_, _SILENCE, dry_run)
+            row = await connection.fetchrow(statement("rollback", "begin"), id_, _SILENCE, dry_run)
         if row is None:
             raise Conflict(
                 f"The import {id_} runs, or waits for its turn.", mend="Let it end, or stop it, and try again."
@@ -194,8 +194,8 @@ class ImportRegister:
         undone = await undo(self.catalog, graph, id_, dry_run=dry_run, progress=progress)
         if not dry_run:
             async with self.database.connection() as connection, connection.transaction():
-                await connection.execute(statement("undo", "forget_waiting"), id_)
-                await connection.execute(statement("undo", "end"), id_, as_json(undone))
+                await connection.execute(statement("rollback", "forget_waiting"), id_)
+                await connection.execute(statement("rollback", "end"), id_, as_json(undone))
         return undone
 
     async def rejections(self, id_: int) -> AsyncGenerator[Rejection, None]:

@@ -274,7 +274,7 @@ async def _load(load: Load, count: int, *, last: bool) -> None:
 async def _prepare(load: Load) -> None:
     """Make the temporary tables of a connection that has none yet."""
     for name in ("entity_stage", "relationship_stage", "found_stage"):
-        await load.connection.execute(statement("bulk", name))
+        await load.connection.execute(statement("copy_load", name))
 
 
 async def _enter(connection: asyncpg.Connection, layout: Layout, id_: int, number: int) -> BatchResult | None:

@@ -41,35 +41,35 @@ async def undo(
 ) -> UndoResult:
     """Take back out what an import brought, or only say what that would do."""
     async with catalog.on(graph) as layout, catalog.database.connection() as connection:
-        if not await connection.fetchval(statement("undo", "take_turn"), import_id):
+        if not await connection.fetchval(statement("rollback", "take_turn"), import_id):
             raise Conflict("Another process takes this import back out.", mend="Let it end.")
         try:
             await _plan(connection, layout, import_id)
             if dry_run:
                 return await _told(connection, layout, await _planned(connection))
-            labels = await connection.fetch(layout.sql("undo", "labels"))
+            labels = await connection.fetch(layout.sql("rollback", "labels"))
             await ensure_labels(catalog.database, layout, VERTEX, [row["label"] for row in labels])
             await _work(connection, layout, import_id, progress)
-            rows = await connection.fetch(layout.sql("undo", "came_undone"), import_id)
+            rows = await connection.fetch(layout.sql("rollback", "came_undone"), import_id)
             done = {("delete", row["kind"]) if row["kind"] else ("restore", 0): row["count"] for row in rows}
             stays = {what: count for what, count in (await _planned(connection)).items() if what not in done}
             return await _told(connection, layout, {**_without_acts(stays), **done})
         finally:
             if not connection.is_closed():  # Else both are gone already.
                 await connection.execute(SQL("DROP TABLE IF EXISTS kgmem_undo"))
-                await connection.execute(statement("undo", "give_turn"), import_id)
+                await connection.execute(statement("rollback", "give_turn"), import_id)
 
 
 async def _plan(connection: asyncpg.Connection, layout: Layout, import_id: int) -> None:
     async with connection.transaction():
         await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
         await connection.execute(SQL("DROP TABLE IF EXISTS kgmem_undo"))
-        await connection.execute(statement("undo", "plan_table"))
-        await connection.execute(layout.sql("undo", "plan"), import_id)
+        await connection.execute(statement("rollback", "plan_table"))
+        await connection.execute(layout.sql("rollback", "plan"), import_id)
         for name in ("plan_ids", "plan_index"):
-            await connection.execute(statement("undo", name))
+            await connection.execute(statement("rollback", name))
         await connection.execute(SQL("ANALYZE kgmem_undo"))
-        await connection.execute(layout.sql("undo", "plan_connected"))
+        await connection.execute(layout.sql("rollback", "plan_connected"))
 
 
 async def _work(connection: asyncpg.Connection, layout: Layout, import_id: int, progress: OnUndone | None) -> None:
@@ -77,7 +77,7 @@ async def _work(connection: asyncpg.Connection, layout: Layout, import_id: int, 
     total, done = sum(planned.get(step[:2], 0) for step in _STEPS), 0
     for act, kind, step in _STEPS:
         after = 0
-        while rows := await connection.fetch(statement("undo", "next"), act, kind, after, _BATCH):
+        while rows := await connection.fetch(statement("rollback", "next"), act, kind, after, _BATCH):
             after = rows[-1]["id"]
 
             async def work(connection: asyncpg.Connection, rows: list[Any] = rows, kind: int = kind) -> Outcome:
@@ -85,7 +85,7 @@ async def _work(connection: asyncpg.Connection, layout: Layout, import_id: int, 
                 batch = Batch(connection, layout.apart(), import_id, kind, rows)
                 outcome = await step(batch)  # noqa: B023 - called before the loop goes on
                 for reason, ids in outcome.kept.items():
-                    await connection.execute(statement("undo", "settle"), ids, reason)
+                    await connection.execute(statement("rollback", "settle"), ids, reason)
                 for passages in outcome.passages:
                     await passages.store(connection)
                 return outcome
@@ -100,15 +100,15 @@ async def _work(connection: asyncpg.Connection, layout: Layout, import_id: int, 
 
 async def _withdraw(connection: asyncpg.Connection, layout: Layout, import_id: int) -> None:
     """Take the claims of the import back: what their sources stated before counts again, and topics become stale."""
-    spared = {row["id"] for row in await connection.fetch(statement("undo", "spared"))}
+    spared = {row["id"] for row in await connection.fetch(statement("rollback", "spared"))}
     after = 0
-    while rows := await connection.fetch(layout.sql("undo", "next_claims"), import_id, after, _BATCH):
+    while rows := await connection.fetch(layout.sql("rollback", "next_claims"), import_id, after, _BATCH):
         after = rows[-1]["id"]
 
         async def work(connection: asyncpg.Connection, rows: list[Any] = rows) -> None:
             await connection.execute(SQL("SET LOCAL statement_timeout = '10min'"))
             former = [row["former"] for row in rows if row["former"] is not None]
-            await connection.execute(layout.sql("undo", "claim_again"), former)
+            await connection.execute(layout.sql("rollback", "claim_again"), former)
             ended, _ = await end_claims(connection, layout.apart(), [row["id"] for row in rows], spared=spared)
             await connection.execute(layout.sql("claims", "mark_stale"), sorted({row["topic"] for row in ended}))
 
@@ -116,7 +116,7 @@ async def _withdraw(connection: asyncpg.Connection, layout: Layout, import_id: i
 
 
 async def _planned(connection: asyncpg.Connection) -> dict[tuple[str, int], int]:
-    rows = await connection.fetch(statement("undo", "planned"))
+    rows = await connection.fetch(statement("rollback", "planned"))
     return {(row["act"], row["kind"]): row["count"] for row in rows}
 
 
@@ -128,7 +128,7 @@ async def _told(connection: asyncpg.Connection, layout: Layout, counts: dict[tup
     def total(act: str) -> int:
         return sum(count for (name, _), count in counts.items() if name == act)
 
-    kept = await connection.fetch(layout.sql("undo", "kept"), _SHOWN)
+    kept = await connection.fetch(layout.sql("rollback", "kept"), _SHOWN)
     return UndoResult(
         deleted={_KINDS[kind]: count for (act, kind), count in sorted(counts.items()) if act == "delete"},
         restored=total("restore"),

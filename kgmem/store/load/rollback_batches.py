@@ -35,7 +35,7 @@ class Batch:
 
     def sql(self, name: str, **names: str) -> SQL:
         """Give one of the statements of taking back out."""
-        return self.layout.sql("undo", name, **names)
+        return self.layout.sql("rollback", name, **names)
 
     async def lock(self) -> list[Any]:
         """Lock the things that are still of their version, and give their rows of the index."""

@@ -31,7 +31,7 @@ class Statistics:
         async with self.database.connection() as connection:
             known = self._known.get(name)
             if known is None:
-                known = max(0, await connection.fetchval(statement("aside", "rows_known"), table))
+                known = max(0, await connection.fetchval(statement("deferred_indexes", "rows_known"), table))
                 self._known[name] = known
             if since >= known:
                 # Other imports of the graph may have added to it meanwhile, or ended.
@@ -47,7 +47,7 @@ class Statistics:
             if since < _LEAST_AT_END:
                 continue
             async with self.database.connection() as connection:
-                known = await connection.fetchval(statement("aside", "rows_known"), name[1])
+                known = await connection.fetchval(statement("deferred_indexes", "rows_known"), name[1])
                 if since >= _SHARE_AT_END * known:
                     await _analyze(connection, name[1])
 

@@ -64,7 +64,7 @@ class PostgresNames:
         async with self.catalog.on(graph) as layout:
             await self._catch_up(layout)
             async with self.database.connection() as connection, connection.transaction(readonly=True):
-                await connection.execute(layout.sql("naming", "by_index"))
+                await connection.execute(layout.sql("names", "by_index"))
                 scopes = list((await scope_ids(connection, layout, visible_from(scope), make=False)).values())
                 common = await _common(connection, layout)
                 ids = await _by_name(connection, layout, described, (scopes, common, limit))
@@ -80,13 +80,13 @@ class PostgresNames:
         """Give descriptions of held entities of exactly this scope."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
-            rows = await connection.fetch(layout.sql("naming", "ids"), number, list(keys))
+            rows = await connection.fetch(layout.sql("names", "ids"), number, list(keys))
             return list((await _described(connection, layout, [row["id"] for row in rows])).values())
 
     async def _catch_up(self, layout: Layout) -> None:
         """Bring the names in line with the change feed."""
         async with self.database.connection() as connection:
-            if not await connection.fetchval(layout.sql("naming", "is_behind")):
+            if not await connection.fetchval(layout.sql("names", "is_behind")):
                 return
         await layout.ensure("names")
         new, more = 0, True
@@ -99,13 +99,13 @@ class PostgresNames:
             new += made
         if new:
             async with self.database.connection() as connection:
-                if await connection.fetchval(layout.sql("naming", "has_grown"), _ANALYZED):
-                    await connection.execute(layout.sql("naming", "analyze"))
-                await connection.execute(layout.sql("naming", "clean"))
+                if await connection.fetchval(layout.sql("names", "has_grown"), _ANALYZED):
+                    await connection.execute(layout.sql("names", "analyze"))
+                await connection.execute(layout.sql("names", "clean"))
 
 
 async def _common(connection: asyncpg.Connection, layout: Layout) -> Common:
-    row = await connection.fetchrow(layout.sql("naming", "common"), layout.held_name)
+    row = await connection.fetchrow(layout.sql("names", "common"), layout.held_name)
     if row is None or not row["parts"]:
         return Common({}, 1)
     shares = zip(row["parts"], row["shares"], strict=False)
@@ -114,14 +114,14 @@ async def _common(connection: asyncpg.Connection, layout: Layout) -> Common:
 
 async def _follow(connection: asyncpg.Connection, layout: Layout) -> tuple[int, bool]:
     """Follow the change feed by a stretch; gives how many names are new, and whether there is more."""
-    cursor = await connection.fetchval(layout.sql("naming", "take_turn"))
+    cursor = await connection.fetchval(layout.sql("names", "take_turn"))
     rows = await connection.fetch(layout.sql("read", "changes"), cursor, _CHANGES)
     if rows:
-        await connection.execute(layout.sql("naming", "advance"), rows[-1]["id"])
+        await connection.execute(layout.sql("names", "advance"), rows[-1]["id"])
     changed = {id_ for row in rows if row["kind"] == ENTITY for id_ in row["ids"]}
     if len(rows) < _CHANGES:
         after = rows[-1]["id"] if rows else cursor
-        unsettled = await connection.fetch(layout.sql("naming", "unsettled"), after)
+        unsettled = await connection.fetch(layout.sql("names", "unsettled"), after)
         changed |= {id_ for row in unsettled for id_ in row["ids"]}
     return await _rename(connection, layout, sorted(changed)), len(rows) == _CHANGES
 
@@ -129,12 +129,12 @@ async def _follow(connection: asyncpg.Connection, layout: Layout) -> tuple[int, 
 async def _rename(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> int:
     if not ids:
         return 0
-    await connection.execute(layout.sql("naming", "forget"), ids)
+    await connection.execute(layout.sql("names", "forget"), ids)
     stored = await read_vertices(connection, layout, ids)
     rows = {(id_, normal(name)): name for id_, told in stored.items() for name in names_of(told)}
     told = [(id_, folded, _SEPARATOR.join(parts_of(name))) for (id_, folded), name in rows.items() if folded]
     if told:
-        await connection.execute(layout.sql("naming", "put"), *map(list, zip(*told, strict=True)))
+        await connection.execute(layout.sql("names", "put"), *map(list, zip(*told, strict=True)))
     return len(told)
 
 
@@ -160,7 +160,7 @@ async def _by_name(
 ) -> list[dict[int, None]]:
     """Give the ids of who bears a name, or shares most of what is rare in it, for each description."""
     scopes, common, limit = asked
-    sql = layout.sql("naming", "like")
+    sql = layout.sql("names", "like")
     found: list[dict[int, None]] = [{} for _ in described]
     named = [(at, folded, name) for at, each in enumerate(described) for folded, name in _folded(each.names).items()]
     for first in range(0, len(named), _ASKED):
@@ -186,7 +186,7 @@ async def _add_merged(
 ) -> None:
     """Add the entities that took in those which were known by the keys that are asked for."""
     keys = sorted({key for each in described for key in (each.key, *each.names) if key})
-    went = {row["gone_key"]: row["id"] for row in await connection.fetch(layout.sql("naming", "merged"), scopes, keys)}
+    went = {row["gone_key"]: row["id"] for row in await connection.fetch(layout.sql("names", "merged"), scopes, keys)}
     for at, each in enumerate(described):
         ids[at].update({went[key]: None for key in (each.key, *each.names) if key in went})
 
@@ -202,7 +202,7 @@ async def _add_near(
     space = layout.graph.space
     if not layout.vectors or space is None:
         return
-    sql = layout.sql("naming", "near", table=layout.vectors)
+    sql = layout.sql("names", "near", table=layout.vectors)
     for at, each in enumerate(described):
         if each.vector is None or len(each.vector) != space.dimension:
             continue
@@ -219,10 +219,10 @@ async def _described(
     wanted = sorted(ids)
     if not wanted:
         return {}
-    rows = await connection.fetch(layout.sql("naming", "items"), wanted)
+    rows = await connection.fetch(layout.sql("names", "items"), wanted)
     await know_labels(connection, layout, [row["id"] for row in rows])
     stored = await read_vertices(connection, layout, [row["id"] for row in rows])
-    beside = await connection.fetch(layout.sql("naming", "neighbours"), wanted) if around else []
+    beside = await connection.fetch(layout.sql("names", "neighbours"), wanted) if around else []
     neighbours = {row["item"]: frozenset(row["keys"]) for row in beside}
     return {
         row["id"]: described_as(row["key"], row["label"], stored[row["id"]], neighbours.get(row["id"], frozenset()))

@@ -28,14 +28,15 @@ def context(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension 
         return None
     label = layout.labels[VERTEX, EPISODE_LABEL].age_name
     ways = {
-        name: fill(layout.sql("context", "beside"), {"way": way, "reach": number(REACH)}) for name, way in _WAYS.items()
+        name: fill(layout.sql("adjacent_turns", "beside"), {"way": way, "reach": number(REACH)})
+        for name, way in _WAYS.items()
     }
     sessions = {
-        name: fill(layout.sql("context", "session", label=label), {"id": id_})
+        name: fill(layout.sql("adjacent_turns", "session", label=label), {"id": id_})
         for name, id_ in (("session", SQL("t.id")), ("session_beside", SQL("i.id")))
     }
     return Dimension(
-        NAME, notes=[fill(layout.sql("context", "note"), {**ways, **sessions, **later("filters", "stands")})]
+        NAME, notes=[fill(layout.sql("adjacent_turns", "note"), {**ways, **sessions, **later("filters", "stands")})]
     )
 
 

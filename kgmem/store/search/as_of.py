@@ -1,6 +1,6 @@
 """As it was known: reading the index as of an earlier time, and what items and relationships said then.
 
-A transaction begun by `as_known` reads the views of past.sql through `Layout.as_known()`: {index}.item, {index}.edge,
+A transaction begun by `as_known` reads the views of as_of.sql through `Layout.as_known()`: {index}.item, {index}.edge,
 {index}.passage, {index}.source and the vectors are then those of that time, with the same columns. So a statement that
 takes its tables from the layout, and the present from `present`, answers as of then without knowing of it; only label
 tables (properties) must not be read, since they hold what is known now: `rows` gives what they held.
@@ -34,13 +34,13 @@ async def as_known(connection: asyncpg.Connection, known_at: str) -> AsyncIterat
     # Nothing was known before 1970, and Postgres reads no years BC in this form.
     instant = max(parse_time(known_at).start or 0, 0)
     async with connection.transaction(readonly=True):
-        await connection.execute(statement("when", "as_known"), iso(instant))
+        await connection.execute(statement("temporal", "as_known"), iso(instant))
         yield
 
 
 def sharing(layout: Layout) -> SQL:
     """Give the statement for the passages of any time that may share a word with the question."""
-    return layout.sql("when", "sharing_unindexed" if layout.wordless else "sharing", held=layout.held_name)
+    return layout.sql("temporal", "sharing_unindexed" if layout.wordless else "sharing", held=layout.held_name)
 
 
 async def rows(
@@ -54,7 +54,7 @@ async def rows(
     found: dict[int, dict[str, Any]] = {}
     for name, wanted in (("items_then", ids), ("edges_then", links)):
         if wanted:
-            sql = layout.sql("when", name, held=layout.held_name)
+            sql = layout.sql("temporal", name, held=layout.held_name)
             found |= {row["id"]: dict(row) for row in await connection.fetch(sql, list(wanted))}
     await know_labels(connection, layout, [row["thing"] for row in found.values()])
     held = await _held(connection, layout, [row["thing"] for row in found.values() if row["present"]])

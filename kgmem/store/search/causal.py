@@ -41,14 +41,14 @@ def why(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimen
         layout, parameters, named=named, why=asked, when=request.question.when, scope=request.question.scope
     )
     sides = [side for side in dict.fromkeys(side for side, _ in named) if side in _WALKS]
-    tables = [fill(layout.sql("why", "asked"), places), fill(layout.sql("why", "kinds"), places)]
+    tables = [fill(layout.sql("causal", "asked"), places), fill(layout.sql("causal", "kinds"), places)]
     if "start" in sides:
-        tables.append(fill(layout.sql("why", "reach"), {**places, "edges": edges(layout, places, BACKWARDS)}))
+        tables.append(fill(layout.sql("causal", "reach"), {**places, "edges": edges(layout, places, BACKWARDS)}))
     tables += [_walk(layout, places, side, asked) for side in sides]
-    walked = join(" UNION ALL ", (fill(layout.sql("why", "walked"), {**places, **_WALKS[side]}) for side in sides))
-    tables.append(fill(layout.sql("why", "paths"), {"walked": walked}))
-    tables.append(fill(layout.sql("why", "found_paths" if "start" in sides else "scores"), places))
-    tables.append(layout.sql("why", "by_item"))
+    walked = join(" UNION ALL ", (fill(layout.sql("causal", "walked"), {**places, **_WALKS[side]}) for side in sides))
+    tables.append(fill(layout.sql("causal", "paths"), {"walked": walked}))
+    tables.append(fill(layout.sql("causal", "found_paths" if "start" in sides else "scores"), places))
+    tables.append(layout.sql("causal", "by_item"))
     must = request.question.mode("why") == "must"
     return Dimension(
         NAME,
@@ -65,7 +65,7 @@ def why(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimen
 def common_places(
     layout: Layout, parameters: Parameters, *, named: Sequence[tuple[str, str]], why: Why, when: When, scope: str
 ) -> dict[str, SQL]:
-    """Give what the statements of why.sql are filled with: keys (side, key), kinds, depth, times and scopes."""
+    """Give what the statements of causal.sql are filled with: keys (side, key), kinds, depth, times and scopes."""
     kinds = layout.schema().kinds.values()
     conditions = temporal.of_links(when, parameters)
     return {
@@ -85,32 +85,32 @@ def common_places(
 
 def edges(layout: Layout, places: Mapping[str, SQL], way: Mapping[str, SQL]) -> SQL:
     """Give the query of the relationships (id, far, sign, strength) that lead on from a row `w`, either way."""
-    return fill(layout.sql("why", "edges"), {**places, **way})
+    return fill(layout.sql("causal", "edges"), {**places, **way})
 
 
 def _walk(layout: Layout, places: Mapping[str, SQL], side: str, asked: Why) -> SQL:
     way = _WALKS[side]
-    conditions = NOTHING if asked.any_order else fill(layout.sql("why", "in_order"), way)
+    conditions = NOTHING if asked.any_order else fill(layout.sql("causal", "in_order"), way)
     if side == "start":
-        conditions = join("", (conditions, fill(layout.sql("why", "towards_end"), places)))
+        conditions = join("", (conditions, fill(layout.sql("causal", "towards_end"), places)))
     filled = {**places, **way, "edges": edges(layout, places, way), "conditions": conditions}
-    return fill(layout.sql("why", "walk"), filled)
+    return fill(layout.sql("causal", "walk"), filled)
 
 
 def _candidates(layout: Layout, request: SearchRequest, *, paths: bool) -> SQL:
     if not paths:
-        return layout.sql("why", "candidates")
+        return layout.sql("causal", "candidates")
     kinds = request.question.what.kinds
-    return layout.sql("why", "path_candidates") if not kinds or "path" in kinds else NOTHING
+    return layout.sql("causal", "path_candidates") if not kinds or "path" in kinds else NOTHING
 
 
 def _notes(layout: Layout, request: SearchRequest, places: Mapping[str, SQL], *, paths: bool) -> Sequence[SQL]:
-    reach_cut = fill(layout.sql("why", "reach_cut"), places) if paths else NOTHING
-    notes = [fill(layout.sql("why", "note_cut"), {**places, "reach_cut": reach_cut})]
+    reach_cut = fill(layout.sql("causal", "reach_cut"), places) if paths else NOTHING
+    notes = [fill(layout.sql("causal", "note_cut"), {**places, "reach_cut": reach_cut})]
     if paths:
-        notes.append(layout.sql("why", "note_found_paths"))
+        notes.append(layout.sql("causal", "note_found_paths"))
     elif request.question.explain:
-        notes.append(layout.sql("why", "note_paths"))
+        notes.append(layout.sql("causal", "note_paths"))
     return notes
 
 
@@ -151,15 +151,15 @@ async def causal_graph(
     places = common_places(layout, parameters, named=named, why=Why(), when=asked.when, scope=asked.scope)
     filled = {
         **places,
-        "asked": fill(layout.sql("why", "asked"), places),
-        "kinds": fill(layout.sql("why", "kinds"), places),
+        "asked": fill(layout.sql("causal", "asked"), places),
+        "kinds": fill(layout.sql("causal", "kinds"), places),
         "back": edges(layout, places, BACKWARDS),
         "forth": edges(layout, places, FORWARDS),
         "effects": parameters.add(effects, "boolean"),
         "most": number(MOST_ENTITIES),
         "most_links": number(MOST_LINKS),
     }
-    sql = parameters.complete(fill(layout.sql("why", "causal_graph"), filled))
+    sql = parameters.complete(fill(layout.sql("causal", "causal_graph"), filled))
     rows = await connection.fetch(sql, *parameters.values)
     found = {keys[row["id"] - 1]: row["other"] for row in rows if row["what"] == "asked"}
     for key in keys:

@@ -48,7 +48,7 @@ def learn_ends(layout: Layout, rows: Iterable[Any]) -> list[int]:
 async def then(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> dict[int, Any]:
     """Give what facts said at an earlier time, with what their ends were called then."""
     rows = await as_of.rows(connection, layout, ids, [])
-    edges = {row["id"]: row for row in await connection.fetch(layout.sql("facts", "edges"), list(rows))}
+    edges = {row["id"]: row for row in await connection.fetch(layout.sql("fact_index", "edges"), list(rows))}
     ends = await as_of.rows(connection, layout, [edge[end] for edge in edges.values() for end in _COLUMNS.values()], [])
     for id_, edge in edges.items():
         told = {"confidence": edge["confidence"], "strength": edge["strength"]}

@@ -21,8 +21,8 @@ def labelled(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
             "first": parameters.add(first, "bigint"),
             "end": parameters.add(first + (1 << LABEL_SHIFT), "bigint"),
         }
-        found.append(fill(layout.sql("narrow", "labelled"), ends))
-    return Dimension("labels", reads=join(" UNION ALL ", [*found, layout.sql("narrow", "labelled_besides")]))
+        found.append(fill(layout.sql("prefilter", "labelled"), ends))
+    return Dimension("labels", reads=join(" UNION ALL ", [*found, layout.sql("prefilter", "labelled_besides")]))
 
 
 def conditions(layout: Layout, what: What, parameters: Parameters) -> list[SQL]:

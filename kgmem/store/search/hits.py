@@ -147,7 +147,7 @@ async def _rows(
     vertices, edges, told = (_by_label(layout, group, parameters) for group in (ids, links, facts))
     names = {"state": state, **fact_hits.end_names(layout)}
     parts = [fill(layout.sql("recall", "fetch_items"), {"vertices": vertices, **names})] if vertices else []
-    parts += [fill(layout.sql("why", "fetch_links"), {"links": edges})] if edges else []
+    parts += [fill(layout.sql("causal", "fetch_links"), {"links": edges})] if edges else []
     parts += [fill(layout.sql("recall", "fetch_facts"), {"facts": told, **names})] if told else []
     if not parts:
         return {}, {}

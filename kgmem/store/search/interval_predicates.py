@@ -96,7 +96,7 @@ def _of_relation(layout: Layout, question: Question, relation: Relation, paramet
     if relation.entity is not None:
         key = parameters.add(relation.entity, "text")
         paths = parameters.add(list(visible_from(question.scope)), "text[]")
-        tables = [fill(layout.sql("when", "when_of"), {"key": key, "paths": paths})]
+        tables = [fill(layout.sql("temporal", "when_of"), {"key": key, "paths": paths})]
         ends, asked = (
             (SQL("(SELECT lower(valid) FROM when_of)"), SQL("(SELECT upper(valid) FROM when_of)")),
             SQL("(SELECT valid FROM when_of)"),

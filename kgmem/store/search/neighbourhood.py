@@ -56,18 +56,20 @@ def _entities(layout: Layout, asked: Neighbourhood, parameters: Parameters) -> S
         "most": parameters.add(asked.most + 1, "bigint"),
         "filters": _filters(layout, asked, parameters, items=True),
     }
-    tables = [fill(layout.sql("view", "start"), names)]
+    tables = [fill(layout.sql("neighbourhood", "start"), names)]
     ways = [way for way in ("out", "in") if asked.direction in {way, "both"}]
     for hops in range(1, asked.hops + 1):
-        steps = join(" UNION ", (fill(layout.sql("view", way), {**names, "last": _ring(hops - 1)}) for way in ways))
+        steps = join(
+            " UNION ", (fill(layout.sql("neighbourhood", way), {**names, "last": _ring(hops - 1)}) for way in ways)
+        )
         before = join(" UNION ALL ", (compose("SELECT id FROM {}", _ring(each)) for each in range(hops)))
         ring = {"ring": _ring(hops), "steps": steps, "before": before, "most": names["most"]}
-        tables.append(fill(layout.sql("view", "ring"), ring))
+        tables.append(fill(layout.sql("neighbourhood", "ring"), ring))
     rings = join(
         " UNION ALL ",
         (compose("SELECT id, {} AS hops FROM {}", number(each), _ring(each)) for each in range(asked.hops + 1)),
     )
-    return fill(layout.sql("view", "entities"), {**names, "tables": join(", ", tables), "rings": rings})
+    return fill(layout.sql("neighbourhood", "entities"), {**names, "tables": join(", ", tables), "rings": rings})
 
 
 def _ring(hops: int) -> SQL:
@@ -76,7 +78,7 @@ def _ring(hops: int) -> SQL:
 
 def _relationships(layout: Layout, asked: Neighbourhood, ids: Sequence[int], parameters: Parameters) -> SQL:
     return fill(
-        layout.sql("view", "relationships"),
+        layout.sql("neighbourhood", "relationships"),
         {
             "ids": parameters.add(list(ids), "bigint[]"),
             "paths": parameters.add(list(visible_from(asked.scope)), "text[]"),

@@ -25,7 +25,7 @@ def hops(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dime
         "paths": parameters.add(list(visible_from(question.scope)), "text[]"),
         "edge_filters": join("", (compose(" AND {}", each) for each in conditions)),
     }
-    tables = [fill(layout.sql("hops", "start"), names)]
+    tables = [fill(layout.sql("neighbourhood_filter", "start"), names)]
     tables += [_ring_table(layout, asked, distance, names) for distance in range(1, asked.most + 1)]
     rings = join(
         " UNION ALL ",
@@ -38,7 +38,7 @@ def hops(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dime
         "hops",
         tables=tables,
         condition=SQL("i.id IN (SELECT id FROM rings)") if must else NOTHING,
-        candidates=layout.sql("hops", "nearest"),
+        candidates=layout.sql("neighbourhood_filter", "nearest"),
         value=SQL("(SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id)"),
         reads=SQL("SELECT id FROM rings") if must else NOTHING,
         refusals=[(compose("(SELECT count(*) FROM ring0) < {}", number(len(keys))), unknown)],
@@ -52,7 +52,10 @@ def _ring(distance: int) -> SQL:
 def _ring_table(layout: Layout, hops: Hops, distance: int, names: dict[str, SQL]) -> SQL:
     """Give the table of what is so many hops away, and not fewer: level by level, so that nothing is visited twice."""
     ways = [way for way in ("out", "in") if hops.direction in {way, "both"}]
-    steps = join(" UNION ", (fill(layout.sql("hops", way), {**names, "last": _ring(distance - 1)}) for way in ways))
+    steps = join(
+        " UNION ",
+        (fill(layout.sql("neighbourhood_filter", way), {**names, "last": _ring(distance - 1)}) for way in ways),
+    )
     before = join(" UNION ALL ", (compose("SELECT id FROM {}", _ring(each)) for each in range(distance)))
     return compose(
         "{ring} AS MATERIALIZED ({steps} EXCEPT ({before}))", ring=_ring(distance), steps=steps, before=before

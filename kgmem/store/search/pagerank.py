@@ -49,7 +49,7 @@ def walking(layout: Layout, request: SearchRequest, parameters: Parameters) -> D
     conditions = join("", (compose(" AND {}", each) for each in temporal.of_links(question.when, parameters)))
     weight = compose("({} * coalesce(e.strength, 1) * coalesce(e.confidence, 1))::bigint", number(_MILLION))
     links = [
-        fill(layout.sql("walk", "links"), {"weight": weight, "conditions": conditions, "fan": number(fan)})
+        fill(layout.sql("pagerank", "links"), {"weight": weight, "conditions": conditions, "fan": number(fan)})
         for fan in (_FAN_NEAR, _FAN_FAR)
     ]
     numbers = {"seeds": number(_BEST), "found": number(_FOUND), "beyond": number(_BEYOND), "nodes": number(_NODES)}
@@ -59,10 +59,10 @@ def walking(layout: Layout, request: SearchRequest, parameters: Parameters) -> D
     unknown = NotFound(f"Not all of what.start is here: {', '.join(named)[:200]}.", mend="Give keys of entities.")
     return Dimension(
         NAME,
-        tables=[fill(layout.sql("walk", "started"), {"keys": keys, "paths": paths})],
+        tables=[fill(layout.sql("pagerank", "started"), {"keys": keys, "paths": paths})],
         notes=[
             fill(
-                layout.sql("walk", "note"),
+                layout.sql("pagerank", "note"),
                 {**numbers, **later("filters", "stands"), "links_near": links[0], "links_far": links[1]},
             )
         ],

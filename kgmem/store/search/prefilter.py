@@ -46,14 +46,16 @@ def narrowing(layout: Layout, dimensions: Sequence[Dimension]) -> Narrowing:
     if not reading:
         return Narrowing()
     tables = [
-        fill(layout.sql("narrow", "probe"), {"probe": _probe(each), "reads": each.reads, "limit": number(NARROW + 1)})
+        fill(
+            layout.sql("prefilter", "probe"), {"probe": _probe(each), "reads": each.reads, "limit": number(NARROW + 1)}
+        )
         for each in reading
     ]
     whens = [
         compose("WHEN (SELECT count(*) <= {} FROM {}) THEN {}", number(NARROW), _probe(each), literal(each.name))
         for each in reading
     ]
-    tables.append(fill(layout.sql("narrow", "narrow_by"), {"whens": join(" ", whens)}))
+    tables.append(fill(layout.sql("prefilter", "narrow_by"), {"whens": join(" ", whens)}))
     rows = [
         compose("SELECT id FROM {} WHERE (SELECT name FROM narrow_by) = {}", _probe(each), literal(each.name))
         for each in reading

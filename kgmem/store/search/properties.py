@@ -71,7 +71,7 @@ def properties(layout: Layout, request: SearchRequest, parameters: Parameters) -
 def _read(layout: Layout, label: Label | None, condition: SQL) -> SQL:
     table = layout.table(label) if label else compose("{}._ag_label_vertex", identifier(layout.age_name))
     if layout.is_past:
-        table = fill(layout.sql("when", "properties_then", held=layout.held_name), {"table": table})
+        table = fill(layout.sql("temporal", "properties_then", held=layout.held_name), {"table": table})
         return compose("(SELECT {} FROM ({}) l)", condition, table)
     return compose("(SELECT {} FROM {} l WHERE l.id = i.id::text::ag_catalog.graphid)", condition, table)
 
@@ -86,7 +86,7 @@ def _reads(layout: Layout, named: Sequence[Label], conditions: "_Conditions") ->
         found.append(compose("SELECT (l.id::text)::bigint AS id FROM {} l WHERE {}", layout.table(label), condition))
     if not found:
         return NOTHING
-    return join(" UNION ALL ", [*found, layout.sql("narrow", "labelled_besides")])
+    return join(" UNION ALL ", [*found, layout.sql("prefilter", "labelled_besides")])
 
 
 class _Conditions:

@@ -42,7 +42,7 @@ def where(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dim
         half=parameters.add(asked.half_km or (asked.km or 2 * HALF_KM) / 2, "float8"),
     )
     ranks = _ranks(request, must=must)
-    reads = layout.sql("where", "reads_pool") if search.bounded else join("", (region.reads for region in regions))
+    reads = layout.sql("spatial", "reads_pool") if search.bounded else join("", (region.reads for region in regions))
     return Dimension(
         name="where",
         tables=[
@@ -117,7 +117,7 @@ class _Search:
         return ("few", "many") if self.bounded else ("few", "narrow", "many")
 
     def _near(self, count: SQL, ways: Sequence[str]) -> SQL:
-        cap = self.layout.sql("where", "cap")
+        cap = self.layout.sql("spatial", "cap")
         furthest = SQL("(SELECT CASE WHEN count(*) >= %(count)s THEN max(km) END FROM %(table)s)")
         places = {
             "count": count,
@@ -134,7 +134,7 @@ class _Search:
 
     def _pieces(self, name: str, ways: Sequence[str], places: Mapping[str, SQL]) -> SQL:
         left = later("wide", "narrow", "filters", "stands", "most")
-        found = (fill(self.layout.sql("where", f"{name}_{way}"), {**left, **places}) for way in ways)
+        found = (fill(self.layout.sql("spatial", f"{name}_{way}"), {**left, **places}) for way in ways)
         return join(" UNION ALL ", (compose("SELECT * FROM ({}) p", piece) for piece in found))
 
 
@@ -142,10 +142,10 @@ def _spot(layout: Layout, spot: Spot, parameters: Parameters) -> _Spot:
     if spot.point is not None:
         lon, lat = (parameters.add(float(degrees), "float8") for degrees in spot.point)
         place = {"lon": lon, "lat": lat}
-        return _Spot(fill(layout.sql("where", "spot_of_point"), place), fill(layout.sql("where", "km"), place))
-    table = fill(layout.sql("where", "spot_of_entity"), {"key": parameters.add(spot.entity, "text")})
+        return _Spot(fill(layout.sql("spatial", "spot_of_point"), place), fill(layout.sql("spatial", "km"), place))
+    table = fill(layout.sql("spatial", "spot_of_entity"), {"key": parameters.add(spot.entity, "text")})
     distance = fill(
-        layout.sql("where", "km"),
+        layout.sql("spatial", "km"),
         {name: compose("(SELECT {} FROM where_spot)", identifier(name)) for name in ("lon", "lat")},
     )
     unknown = NotFound(
@@ -170,12 +170,12 @@ def _regions(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
 def _pool(layout: Layout, regions: Sequence[Region], limit: SQL, parameters: Parameters) -> SQL:
     """Give the table of the boxes in which all lies that can be found."""
     if limit:
-        return fill(layout.sql("where", "pool_of_cap"), {"cap": fill(layout.sql("where", "cap"), {"km": limit})})
+        return fill(layout.sql("spatial", "pool_of_cap"), {"cap": fill(layout.sql("spatial", "cap"), {"km": limit})})
     boxes: Sequence[Box] = next((region.boxes for region in regions if region.boxes), ())
     if not boxes:
-        return layout.sql("where", "pool_of_everything")
+        return layout.sql("spatial", "pool_of_everything")
     one, other = [*(box_sql(box, parameters) for box in boxes), SQL("NULL::box")][:2]
-    return fill(layout.sql("where", "pool_of_boxes"), {"one": one, "other": other})
+    return fill(layout.sql("spatial", "pool_of_boxes"), {"one": one, "other": other})
 
 
 def _ranks(request: SearchRequest, *, must: bool) -> bool:

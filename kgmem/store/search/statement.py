@@ -91,7 +91,9 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
     if question.graph.walk:
         by_text = texts.keys() <= {"meaning", "words"}
         wanted = {**names, "filters": _all([stands.condition])}
-        tables.append(_seeds(layout, texts, wanted) if hard or not by_text else layout.sql("walk", "seeds_of_found"))
+        tables.append(
+            _seeds(layout, texts, wanted) if hard or not by_text else layout.sql("pagerank", "seeds_of_found")
+        )
     refusals = [refusal for each in dimensions for refusal in each.refusals]
     parts += [
         compose(
@@ -115,7 +117,7 @@ def _all(conditions: Sequence[SQL]) -> SQL:
 def _of_text(layout: Layout, arm: str, pieces: Sequence[str], places: Mapping[str, SQL]) -> list[SQL]:
     told = []
     for piece in pieces:
-        file = "narrow" if piece.endswith("_narrow") else "when" if piece.endswith("_then") else "recall"
+        file = "prefilter" if piece.endswith("_narrow") else "temporal" if piece.endswith("_then") else "recall"
         sql = fill(layout.sql(file, piece, table=layout.vectors or "", held=layout.held_name), places)
         told.append(
             compose("SELECT {}, item, -value::float8, stands FROM ({}) {}", literal(arm), sql, identifier(piece))

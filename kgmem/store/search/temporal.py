@@ -30,9 +30,9 @@ def when(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dime
     asked = bool(question.weight("when")) and not (must and _ranked_by_text(request))
     value = _closeness(span) if must else _held(span)
     places = {"holds": span.holds, "value": value, "closeness": _closeness(span)}
-    found = fill(layout.sql("when", "holding"), places)
+    found = fill(layout.sql("temporal", "holding"), places)
     if not span.only_timed:
-        found = compose("({}) UNION ALL ({})", found, fill(layout.sql("when", "timeless"), {}))
+        found = compose("({}) UNION ALL ({})", found, fill(layout.sql("temporal", "timeless"), {}))
     return Dimension(
         "when",
         tables=span.tables,
@@ -60,7 +60,7 @@ def recency(layout: Layout, request: SearchRequest, parameters: Parameters) -> D
         halving=halving,
     )
     others = _ranked_by_text(request) or span_asked(question) or (question.where, question.why) != (Where(), Why())
-    found = NOTHING if others else fill(layout.sql("when", "recent"), {"value": value})
+    found = NOTHING if others else fill(layout.sql("temporal", "recent"), {"value": value})
     return Dimension("recency", candidates=found, value=value)
 
 
@@ -101,7 +101,7 @@ def _ranked_by_text(request: SearchRequest) -> bool:
 def _reads(layout: Layout, span: Span) -> SQL:
     """Give the query for the ids of all that can meet the condition, by indexes."""
     name = "reads_timed" if span.only_timed else "reads_window"
-    return fill(layout.sql("when", name), {"index": span.index, "holds": span.holds})
+    return fill(layout.sql("temporal", name), {"index": span.index, "holds": span.holds})
 
 
 def _held(span: Span) -> SQL:

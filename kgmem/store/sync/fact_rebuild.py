@@ -28,7 +28,7 @@ async def make_facts(catalog: PostgresCatalog, graph: str) -> None:
     layout = await catalog.layout(graph)
 
     async def wait(connection: asyncpg.Connection) -> None:
-        await connection.execute(layout.sql("facts", "writers_wait"))
+        await connection.execute(layout.sql("fact_index", "writers_wait"))
         await learn_labels(connection, layout)
 
     await catalog.database.transact(wait)
@@ -46,25 +46,25 @@ async def tell_made(catalog: PostgresCatalog, layout: Layout) -> None:
 
     async def work(connection: asyncpg.Connection) -> None:
         await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
-        gone = [row["id"] for row in await connection.fetch(layout.sql("facts", "strays"))]
+        gone = [row["id"] for row in await connection.fetch(layout.sql("fact_index", "strays"))]
         await fact_index.drop(connection, layout, gone)
         if layout.graph.facts == "none":
-            gone += [row["id"] for row in await connection.fetch(layout.sql("facts", "past"))]
+            gone += [row["id"] for row in await connection.fetch(layout.sql("fact_index", "past"))]
         await fact_index.forget(connection, layout, gone)
-        await connection.execute(statement("facts", "made"), layout.id, layout.graph.facts)
+        await connection.execute(statement("fact_index", "made"), layout.id, layout.graph.facts)
 
     await catalog.database.transact(work)
 
 
 async def _make_of_kind(catalog: PostgresCatalog, layout: Layout, label: Label, after: int) -> None:
-    page = layout.sql("facts", "page", label=label.age_name)
+    page = layout.sql("fact_index", "page", label=label.age_name)
     while True:
 
         async def work(connection: asyncpg.Connection, after: int = after) -> tuple[int | None, Layout]:
             own = layout.apart()
             await connection.execute(SQL("SET LOCAL statement_timeout = '10min'"))
             ids = [row["id"] for row in await connection.fetch(page, after, _BATCH, layout.graph.facts)]
-            rows = await connection.fetch(own.sql("facts", "lock"), ids)
+            rows = await connection.fetch(own.sql("fact_index", "lock"), ids)
             wanted = Passages(own)
             edges = await read_edges(connection, own, [row["id"] for row in rows])
             await fact_index.keep(connection, wanted, edges, anew=True)

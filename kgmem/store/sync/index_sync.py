@@ -154,7 +154,7 @@ class Absorber:
         if len(plain) >= COPIED:
             await self._copy("item", ("id", "kind", "scope", "key"), (row[:4] for row in plain))
         elif plain:
-            sql = self.layout.sql("absorb", "put_plain_items")
+            sql = self.layout.sql("index_sync", "put_plain_items")
             await self.connection.execute(sql, *map(list, zip(*(row[:4] for row in plain), strict=True)))
         if not self.anew:
             said = [
@@ -254,7 +254,7 @@ class Absorber:
 
     async def _put(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
-            sql = self.layout.sql("absorb", query)
+            sql = self.layout.sql("index_sync", query)
             await self.connection.execute(sql, *map(list, zip(*rows, strict=True)), self.anew)
 
     async def _tell(self, kind: int, ids: Sequence[int], held: Mapping[int, Any]) -> None:
@@ -272,7 +272,7 @@ class Absorber:
         return await scope_ids(self.connection, self.layout, {scope_of(p) for p in properties}, make=True)
 
     async def _fetch(self, query: str, *arguments: Any) -> list[Any]:
-        return list(await self.connection.fetch(self.layout.sql("absorb", query), *arguments))
+        return list(await self.connection.fetch(self.layout.sql("index_sync", query), *arguments))
 
 
 async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> int:
@@ -280,7 +280,7 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
     if not ids:
         return 0
     await connection.execute(layout.sql("write", "ends_may_go"))
-    held = await connection.fetch(layout.sql("absorb", "items"), list(ids))
+    held = await connection.fetch(layout.sql("index_sync", "items"), list(ids))
     await learn_subsystems(connection, layout)
     for kind in (ENTITY, EPISODE):
         rows = [row for row in held if row["kind"] == kind]
@@ -288,17 +288,17 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
             gone = [row["id"] for row in rows]
             await drop_passages_of(connection, layout, gone)
             await connection.execute(layout.sql("write", "delete_items"), gone)
-            await connection.execute(layout.sql("group", "leave"), gone)
+            await connection.execute(layout.sql("communities", "leave"), gone)
             await unique_rules.fill(connection, layout, gone)
             await connection.execute(layout.sql("write", "change"), DELETED, kind, gone, [row["key"] for row in rows])
     # Behind the vertices, since now nobody makes an edge to them any more.
-    joined = await connection.fetch(layout.sql("absorb", "edges_of"), [row["id"] for row in held])
-    edges = await connection.fetch(layout.sql("absorb", "edges"), [*ids, *(row["id"] for row in joined)])
+    joined = await connection.fetch(layout.sql("index_sync", "edges_of"), [row["id"] for row in held])
+    edges = await connection.fetch(layout.sql("index_sync", "edges"), [*ids, *(row["id"] for row in joined)])
     if edges:
         gone = [row["id"] for row in edges]
         await fact_index.drop(connection, layout, gone)
         await connection.execute(layout.sql("write", "delete_edges"), gone)
-        await connection.execute(layout.sql("group", "unsay"), gone)
+        await connection.execute(layout.sql("communities", "unsay"), gone)
         await connection.execute(layout.sql("claims", "withdraw_edges"), gone)
         await connection.execute(layout.sql("write", "change"), DELETED, RELATIONSHIP, gone, [])
     return len(held) + len(edges)
@@ -315,7 +315,7 @@ async def edges_at(connection: asyncpg.Connection, layout: Layout, ids: Iterable
     kinds = [label for label in layout.by_id.values() if label.kind == EDGE]
     found: set[int] = set()
     for label in kinds:
-        rows = await connection.fetch(layout.sql("absorb", "label_edges_at", label=label.age_name), list(ids))
+        rows = await connection.fetch(layout.sql("index_sync", "label_edges_at", label=label.age_name), list(ids))
         found |= {row["id"] for row in rows}
     return found
 

@@ -67,7 +67,7 @@ class KeywordIndexGuard:
         except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return
         try:
-            self._needed = await connection.fetchval(statement("words", "loses_memory"))
+            self._needed = await connection.fetchval(statement("keyword_index", "loses_memory"))
             if self._needed:
                 await self._look(await _life_of(connection))
         finally:
@@ -130,7 +130,7 @@ class KeywordIndexGuard:
         connection = await _connect(self._url)
         try:
             stale = set()
-            for row in await connection.fetch(statement("words", "unchecked"), life.started, life.timeline):
+            for row in await connection.fetch(statement("keyword_index", "unchecked"), life.started, life.timeline):
                 moved = row["words_timeline"] is not None and row["words_timeline"] != life.timeline
                 try:
                     await _make_whole(connection, row["id"], row["index_name"], life, anew=moved)
@@ -159,20 +159,20 @@ async def _connect(url: str) -> Connection:
 
 
 async def _life_of(connection: asyncpg.Connection) -> ServerLife:
-    return ServerLife(*await connection.fetchrow(statement("words", "life")))
+    return ServerLife(*await connection.fetchrow(statement("keyword_index", "life")))
 
 
 async def _make_whole(connection: asyncpg.Connection, graph: int, index: str, life: ServerLife, *, anew: bool) -> None:
     """Build a graph's keyword index anew unless it is whole; in one process at a time."""
     async with connection.transaction():
-        await connection.execute(statement("words", "one_at_a_time"), graph)
-        row = await connection.fetchrow(statement("words", "checked"), graph)
+        await connection.execute(statement("keyword_index", "one_at_a_time"), graph)
+        row = await connection.fetchrow(statement("keyword_index", "checked"), graph)
         if row is None or (row["words_checked"], row["words_timeline"]) == (life.started, life.timeline):
             return
         if anew or not await _is_whole(connection, index):
-            await connection.execute(statement("index", "drop_words", index=index))
+            await connection.execute(statement("retrieval_index", "drop_words", index=index))
             await connection.execute(statement("graph", "words_bm25", index=index))
-        await connection.execute(statement("words", "note"), graph, life.started, life.timeline)
+        await connection.execute(statement("keyword_index", "note"), graph, life.started, life.timeline)
 
 
 async def build_anew(connection: asyncpg.Connection, layout: Layout) -> None:
@@ -182,7 +182,7 @@ async def build_anew(connection: asyncpg.Connection, layout: Layout) -> None:
     wrote before a REINDEX would go on writing where no other session looks. A new index has a new number.
     """
     await release_latches(connection)  # The latch on an index that goes could not be released any more.
-    await connection.execute(layout.sql("index", "drop_words"))
+    await connection.execute(layout.sql("retrieval_index", "drop_words"))
     await connection.execute(layout.sql("graph", "words_bm25"))
 
 
@@ -191,10 +191,10 @@ async def _is_whole(connection: asyncpg.Connection, schema: str) -> bool:
     index = f"{identifier(schema)}.passage_words"
     try:
         async with connection.transaction():
-            told: str = await connection.fetchval(statement("words", "summary"), index)
+            told: str = await connection.fetchval(statement("keyword_index", "summary"), index)
     except asyncpg.PostgresError:
         return False  # An index that cannot even be summed up is built anew.
-    passages: int = await connection.fetchval(statement("words", "passages", index=schema))
+    passages: int = await connection.fetchval(statement("keyword_index", "passages", index=schema))
     segments = _SEGMENTS.search(told)
     held = int(segments[1]) if segments else 0
     return held == passages and all(int(number) == 0 for number in _IN_MEMORY.findall(told))

@@ -96,7 +96,7 @@ class Rebuild:
                 return
 
     async def _index_label(self, label: Label, after: int) -> None:
-        page = self.layout.sql("absorb", "page_of_ids", label=label.age_name)
+        page = self.layout.sql("index_sync", "page_of_ids", label=label.age_name)
         while True:
 
             async def work(connection: asyncpg.Connection, after: int = after) -> tuple[list[int], Layout]:
@@ -133,7 +133,7 @@ class Rebuild:
             if self.catalog.words:
                 await build_anew(connection, self.layout)
             else:
-                await connection.execute(self.layout.sql("index", "drop_words"))
+                await connection.execute(self.layout.sql("retrieval_index", "drop_words"))
                 await connection.execute(self.layout.sql("graph", "words_gin"))
 
         await self.database.transact(work)
@@ -143,10 +143,10 @@ class Rebuild:
 
         async def work(connection: asyncpg.Connection) -> None:
             await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
-            await connection.execute(self.layout.sql("absorb", "lost_waiting"))
+            await connection.execute(self.layout.sql("index_sync", "lost_waiting"))
             await connection.execute(self.layout.sql("lexemes", "forget_orphans"))
             for table in self.layout.vector_tables():
-                await connection.execute(self.layout.sql("absorb", "lost_vectors", table=table))
+                await connection.execute(self.layout.sql("index_sync", "lost_vectors", table=table))
                 await _reindex(connection, self.layout, f"{table}_hnsw")
 
         await self.database.transact(work)
@@ -156,4 +156,4 @@ async def _reindex(connection: asyncpg.Connection, layout: Layout, which: str) -
     """Build an index anew, unless a large load has set it aside and builds it itself."""
     with contextlib.suppress(asyncpg.UndefinedTableError):
         async with connection.transaction():
-            await connection.execute(layout.sql("index", "reindex", which=which))
+            await connection.execute(layout.sql("retrieval_index", "reindex", which=which))

@@ -215,7 +215,7 @@ class PostgresIndex:
         async def switch(connection: asyncpg.Connection) -> None:
             # A writer that knew only the old space may have deleted a passage, but not its new vector.
             await connection.execute(layout.sql("recall", "writers_wait"))
-            await connection.execute(layout.sql("absorb", "lost_vectors", table=layout.next_vectors or ""))
+            await connection.execute(layout.sql("index_sync", "lost_vectors", table=layout.next_vectors or ""))
             await connection.execute(layout.sql("recall", "await_missing", table=layout.next_vectors or ""), space)
             await connection.execute(layout.sql("recall", "forget_unembedded"), space)
             if await connection.fetchval(layout.sql("recall", "waiting_for_space"), space, _up_to(last)):
@@ -233,7 +233,7 @@ class PostgresIndex:
         if graph is not None:
             return await self._absorb(graph)
         async with self.database.connection() as connection:
-            await connection.execute(statement("absorb", "forget_dropped"))
+            await connection.execute(statement("index_sync", "forget_dropped"))
         changed = 0
         for held in await self.catalog.list():
             changed += await self._absorb(held.name)
@@ -248,7 +248,7 @@ class PostgresIndex:
 
             async def work(connection: asyncpg.Connection) -> tuple[int, int, Layout]:
                 own = layout.apart()
-                rows = await connection.fetch(statement("absorb", "take"), layout.id, _BATCH)
+                rows = await connection.fetch(statement("index_sync", "take"), layout.id, _BATCH)
                 ids = sorted({row["id"] for row in rows})
                 return len(rows), await index_sync.Absorber(connection, own).absorb(ids) if ids else 0, own
 
@@ -266,7 +266,7 @@ class PostgresIndex:
         if time.monotonic() - at < _SWEEP_EVERY:
             return 0
         async with self.database.connection() as connection:
-            deletions: int = await connection.fetchval(statement("absorb", "deletions"), layout.age_name)
+            deletions: int = await connection.fetchval(statement("index_sync", "deletions"), layout.age_name)
         if len(self._swept) >= _MOST_SWEPT:
             self._swept.clear()
         self._swept[layout.index_name] = (time.monotonic(), deletions)
@@ -282,11 +282,11 @@ class PostgresIndex:
             own = layout.apart()
             await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
             await register_foreign_labels(connection, own)
-            gone = [row["id"] for row in await connection.fetch(own.sql("absorb", "lost_labels"), list(own.by_id))]
+            gone = [row["id"] for row in await connection.fetch(own.sql("index_sync", "lost_labels"), list(own.by_id))]
             for label in own.by_id.values():
                 gone += [row["id"] for row in await connection.fetch(*_orphans(own, label))]
             if endless:
-                gone += [row["id"] for row in await connection.fetch(own.sql("absorb", "endless_edges"))]
+                gone += [row["id"] for row in await connection.fetch(own.sql("index_sync", "endless_edges"))]
             return await index_sync.remove(connection, own, gone), own
 
         removed, learnt = await self.database.transact(work)
@@ -305,13 +305,13 @@ class PostgresIndex:
     async def without_facts(self) -> Sequence[str]:
         """Give the graphs of which the facts are not as their setting says."""
         async with self.database.connection() as connection:
-            return [row["name"] for row in await connection.fetch(statement("facts", "unmade"))]
+            return [row["name"] for row in await connection.fetch(statement("fact_index", "unmade"))]
 
 
 async def _drop_vectors(connection: asyncpg.Connection, layout: Layout, table: str) -> None:
     """Drop the vectors of a space, those of earlier texts too: nothing can be compared with them any more."""
     await connection.execute(layout.sql("recall", "drop_vectors", table=table))
-    await connection.execute(layout.sql("past", "forget_vectors"), table)
+    await connection.execute(layout.sql("as_of", "forget_vectors"), table)
 
 
 def _up_to(last: int | None) -> int:
@@ -328,6 +328,6 @@ def _table(layout: Layout, space: str) -> str:
 
 def _orphans(layout: Layout, label: Label) -> tuple[SQL, *tuple[int, ...]]:
     if label.kind == EDGE:
-        return layout.sql("absorb", "orphan_edges", label=label.age_name), label.id
+        return layout.sql("index_sync", "orphan_edges", label=label.age_name), label.id
     first = label.id << LABEL_SHIFT
-    return layout.sql("absorb", "orphan_items", label=label.age_name), first, first + (1 << LABEL_SHIFT)
+    return layout.sql("index_sync", "orphan_items", label=label.age_name), first, first + (1 << LABEL_SHIFT)

@@ -62,7 +62,7 @@ async def delete_vertices(
     passages, vectors = await drop_passages_of(connection, layout, ids)
     await _delete_rows(connection, layout, ids)
     await connection.execute(layout.sql("write", "delete_items"), ids)
-    await connection.execute(layout.sql("group", "leave"), ids)
+    await connection.execute(layout.sql("communities", "leave"), ids)
     await connection.execute(layout.sql("write", "change"), DELETED, kind, ids, [row["key"] for row in rows])
     return passages, vectors, kept
 
@@ -91,7 +91,7 @@ async def delete_edges(connection: asyncpg.Connection, layout: Layout, rows: Seq
     passages, vectors = await fact_index.drop(connection, layout, ids)
     await _delete_rows(connection, layout, ids)
     await connection.execute(layout.sql("write", "delete_edges"), ids)
-    await connection.execute(layout.sql("group", "unsay"), ids)
+    await connection.execute(layout.sql("communities", "unsay"), ids)
     await connection.execute(layout.sql("claims", "withdraw_edges"), ids)
     await connection.execute(layout.sql("write", "change"), DELETED, RELATIONSHIP, ids, [])
     return passages, vectors, kept

@@ -33,7 +33,7 @@ async def ask(
     }
     if wanted:
         await layout.ensure("extraction")
-        await connection.execute(layout.sql("reading", "ask"), list(wanted), list(wanted.values()))
+        await connection.execute(layout.sql("extraction", "ask"), list(wanted), list(wanted.values()))
 
 
 def digest_of(episode: Episode) -> int:

@@ -31,7 +31,7 @@ async def put(connection: asyncpg.Connection, wanted: Passages, edges: Edges, *,
     """
     bodies = await _bodies(connection, wanted.layout, edges)
     if bodies:
-        await connection.execute(wanted.layout.sql("facts", "put"), list(bodies))
+        await connection.execute(wanted.layout.sql("fact_index", "put"), list(bodies))
         for id_, cut in bodies.items():
             wanted.want(id_, cut, new=new)
     return set(bodies)
@@ -52,12 +52,12 @@ async def keep(connection: asyncpg.Connection, wanted: Passages, edges: Edges, *
 async def forget(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> None:
     """Let these never have been facts, neither in what was known earlier."""
     for what in ("vectors", "passages", "items"):
-        await connection.execute(layout.sql("facts", f"forget_{what}"), ids)
+        await connection.execute(layout.sql("fact_index", f"forget_{what}"), ids)
 
 
 async def drop(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> tuple[int, int]:
     """Take edges out of the facts; gives how many passages and how many vectors went."""
-    rows = await connection.fetch(layout.sql("facts", "drop"), ids) if ids else []
+    rows = await connection.fetch(layout.sql("fact_index", "drop"), ids) if ids else []
     return await drop_passages_of(connection, layout, [row["id"] for row in rows]) if rows else (0, 0)
 
 

@@ -22,7 +22,7 @@ CREATE TABLE {index}.source (
     kind  text,
     trust double precision NOT NULL DEFAULT 0.5,
     note  text,
-    since timestamptz                     -- since when it is as it is (past.sql)
+    since timestamptz                     -- since when it is as it is (as_of.sql)
 );
 
 -- What recall filters by, one narrow row an entity or episode: closing a fact in time rewrites only this.
@@ -42,7 +42,7 @@ CREATE TABLE {index}.item (
     labels     text[],                    -- further labels, beside the one in the id's upper 16 bits; with ''
                                            -- first, other labels instead of it, the main one first
     key        text COLLATE "C" NOT NULL,
-    since      timestamptz,               -- where it changed without a new version (past.sql)
+    since      timestamptz,               -- where it changed without a new version (as_of.sql)
     UNIQUE (scope, key, kind)
 );
 CREATE INDEX ON {index}.item USING gist (valid) WHERE NOT (lower_inf(valid) AND upper_inf(valid));
@@ -59,7 +59,7 @@ CREATE TABLE {index}.passage (
     ordinal integer NOT NULL,
     start   integer NOT NULL,
     body    text NOT NULL,
-    since   timestamptz                   -- where it is not as old as its item (past.sql)
+    since   timestamptz                   -- where it is not as old as its item (as_of.sql)
 );
 CREATE INDEX ON {index}.passage (item);
 
@@ -87,7 +87,7 @@ CREATE TABLE {index}.edge (
     discriminator bigint NOT NULL,        -- tells apart parallel ones: hash of the key, or of valid_from
     stated     bigint,
     key        text COLLATE "C",
-    since      timestamptz                -- where it changed without a new version (past.sql)
+    since      timestamptz                -- where it changed without a new version (as_of.sql)
 );
 CREATE UNIQUE INDEX edge_out ON {index}.edge (source, kind, target, scope, discriminator);
 CREATE INDEX edge_in ON {index}.edge (target, kind) INCLUDE (source);

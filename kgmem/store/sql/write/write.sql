@@ -22,7 +22,7 @@ ORDER BY i.id
 FOR NO KEY UPDATE OF i
 
 -- name: ends_may_go
--- Waits for bulk loads of relationships, which hold this table in SHARE mode (bulk.sql, hold_ends), and they for this.
+-- Waits for bulk loads of relationships, which hold this table in SHARE mode (copy_load.sql, hold_ends), and they for this.
 LOCK TABLE {index}.label IN ROW EXCLUSIVE MODE
 
 -- name: lock_items_to_delete

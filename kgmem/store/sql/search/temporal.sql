@@ -1,5 +1,5 @@
 -- name: as_known
--- For this transaction: what the views of past.sql show, and no sort where the text index gives what is looked for.
+-- For this transaction: what the views of as_of.sql show, and no sort where the text index gives what is looked for.
 SELECT set_config('kgmem.known_at', $1, true), set_config('enable_sort', 'off', true), set_config('work_mem', '64MB', true)
 
 -- name: near_then
