@@ -55,6 +55,13 @@ BEGIN
         LOOP
             EXECUTE replace(part.definition, 'kgm_0.', schema || '.');
         END LOOP;
+        FOR part IN SELECT pg_get_indexdef(indexrelid) AS definition FROM pg_index i
+                    WHERE indrelid IN ('kgm_0.item'::regclass, 'kgm_0.edge'::regclass, 'kgm_0.passage'::regclass,
+                                       'kgm_0.change'::regclass)
+                      AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)
+        LOOP
+            EXECUTE replace(part.definition, ' ON kgm_0.', format(' ON %I.', schema));
+        END LOOP;
         EXECUTE format('CREATE SCHEMA %I', schema || '_then');
     END IF;
     FOR absent IN SELECT relname, pg_get_viewdef(oid) AS definition FROM pg_class

@@ -57,6 +57,14 @@ BEGIN
                                'keep_vector', 'keep_vectors', 'keep_source', 'is_certain', 'forget_lexemes'] LOOP
         EXECUTE format('DROP FUNCTION %I.%I CASCADE', of_graph, one);
     END LOOP;
+    -- The secondary indexes of empty tables.
+    FOR one IN SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+               WHERE i.indrelid IN (SELECT to_regclass(format('%I.%I', of_graph, listed))
+                                    FROM unnest(ARRAY['item', 'edge', 'passage', 'change']) AS listed)
+                 AND c.relname <> 'passage_words' AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = c.oid)
+    LOOP
+        EXECUTE format('DROP INDEX %I.%I', of_graph, one);
+    END LOOP;
     FOREACH one IN ARRAY ARRAY['item', 'edge', 'source'] LOOP
         EXECUTE format('CREATE TRIGGER keep BEFORE INSERT ON %I.%I FOR EACH STATEMENT '
                        'EXECUTE FUNCTION kgmem.history_is_not_made()', of_graph, one);

@@ -39,7 +39,11 @@ _AGE = SQL("""
 """)
 
 _TABLES = SQL("SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')")
-_HAS_GRAPHS = SQL("SELECT to_regclass('kgmem.graph') IS NOT NULL")
+_SEES_GRAPHS = SQL("""
+    SELECT to_regnamespace('kgmem') IS NOT NULL AND has_schema_privilege('kgmem', 'USAGE')
+       AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = to_regnamespace('kgmem') AND c.relname = 'graph'
+                     AND has_table_privilege(c.oid, 'SELECT'))
+""")
 _GRAPHS = SQL("SELECT count(*) FROM kgmem.graph")
 
 _FOLDER = SQL("SELECT current_setting('data_directory')")
@@ -85,7 +89,7 @@ async def _facts(connection: asyncpg.Connection) -> Facts:
     role, sees_folder = await _role(connection, capabilities)
     near = database["near"] and sees_folder
     folder = Path(await connection.fetchval(_FOLDER)) if near else None
-    has_graphs = await connection.fetchval(_HAS_GRAPHS)
+    sees_graphs = await connection.fetchval(_SEES_GRAPHS)
     return Facts(
         database=database["database"],
         encoding=database["encoding"],
@@ -94,7 +98,7 @@ async def _facts(connection: asyncpg.Connection) -> Facts:
         capabilities=capabilities,
         role=role,
         free_disk=_free_disk(folder) if folder else None,
-        graphs=await connection.fetchval(_GRAPHS) if has_graphs else 0,
+        graphs=await connection.fetchval(_GRAPHS) if sees_graphs else 0,
         tables=await connection.fetchval(_TABLES),
         free_files=_free_files(folder) if folder else None,
     )

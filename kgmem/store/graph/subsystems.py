@@ -102,6 +102,7 @@ async def make_subsystem(connection: asyncpg.Connection, subsystem: Subsystem, p
             sql = fill(sql, {"graph_id": number(place.graph_id)})
         await connection.execute(sql)
     if subsystem == "history":
+        await connection.execute(place.sql("graph", "create_secondary"))
         await connection.execute(place.sql("lexemes", "create"))
         for table in place.vectors:
             await keep_vectors(connection, place, table)
