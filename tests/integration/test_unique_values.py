@@ -250,3 +250,28 @@ async def test_a_merge_and_its_undoing_keep_unique_values(memory: Memory, firm: 
     await memory.resolution.undo_merge(firm, merge.id, by="ann", reason="not the same")
     assert await held(memory, firm) == [["a", "x"], ["b", "y"]][not kept :]
     await assert_index_matches_labels(memory, firm)
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ('Wörk\'er "x"', "mail"),
+        ("a\\b", "labels"),
+        ("%s {index} $1", "scope"),
+        ("名", "o'dd \"p\\"),
+        ("W;--", "%(x)s {y}"),
+    ],
+    ids=map(str, range(5)),
+)
+async def test_labels_and_properties_of_odd_names(memory: Memory, graph: str, label: str, name: str) -> None:
+    made = await new_graph(memory, f"{graph}_odd", schema={"labels": {label: {"properties": {name: {"unique": True}}}}})
+    value = 'it\'s "quoted" \\ 名'
+    await memory.entities.put(made, [Entity("one", "Person", labels=[label], properties={name: value})])
+    for bad in (
+        Entity("two", label, properties={name: value}),
+        Entity("two", labels=[label], properties={name: value}),
+    ):
+        with pytest.raises(Conflict, match="'one' has the value"):
+            await memory.entities.put(made, [bad])
+    await memory.entities.put(made, [Entity("two", label, properties={name: "other"})])
+    assert not (await memory.index.check_integrity(made))[0].damages
