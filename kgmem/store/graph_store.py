@@ -81,7 +81,7 @@ class AgeGraphStore:
         return folded.spread(await self._episodes.put(graph, folded.items, alone=alone))
 
     async def _write_entities(self, graph: str, entities: Sequence[Entity]) -> Outcomes:
-        async with self.catalog.on(graph) as held:
+        async with self.catalog.on(graph, reads=()) as held:
             layout = await self._prepare(held, entities)
             await ensure_labels(self.database, layout, VERTEX, {e.label or DEFAULT_LABEL for e in entities})
             said = claims_from_entities.said_by(layout, entities)
@@ -107,7 +107,7 @@ class AgeGraphStore:
             return await self.database.transact(work)
 
     async def _write_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Outcomes:
-        async with self.catalog.on(graph) as held:
+        async with self.catalog.on(graph, reads=()) as held:
             layout = await self._prepare(held, relationships)
             await ensure_labels(self.database, layout, EDGE, {item.kind for item in relationships})
 
@@ -124,7 +124,7 @@ class AgeGraphStore:
             return await self.database.transact(work)
 
     async def _write_episodes(self, graph: str, episodes: Sequence[Episode]) -> Outcomes:
-        async with self.catalog.on(graph) as held:
+        async with self.catalog.on(graph, reads=()) as held:
             layout = await self._prepare(held, episodes)
             await ensure_episode_labels(self.database, layout, episodes)
 
@@ -157,31 +157,31 @@ class AgeGraphStore:
 
     async def get_entity(self, graph: str, key: str, scope: str) -> Entity:
         """Give the entity that `scope` sees under the key, the nearest scope first. Raises NotFound."""
-        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
             return await reading.entity(connection, layout, key, scope)
 
     async def get_relationship(self, graph: str, id_: int, scope: str) -> Relationship:
         """Give a relationship that `scope` sees. Raises NotFound."""
-        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
             return await reading.relationship(connection, layout, id_, scope)
 
     async def get_episode(self, graph: str, key: str, scope: str) -> Episode:
         """Give the episode that `scope` sees under the key. Raises NotFound."""
-        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
             return await reading.episode(connection, layout, key, scope)
 
     async def list_entities(
         self, graph: str, *, scope: str, label: str | None, cursor: str | None, limit: int
     ) -> Page[Entity]:
         """Give the entities that `scope` sees, by id."""
-        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
             return await reading.entities(connection, layout, scope, label, reading.Slice(cursor, limit))
 
     async def list_relationships(
         self, graph: str, *, scope: str, kind: str | None, entity: str | None, cursor: str | None, limit: int
     ) -> Page[Relationship]:
         """Give the relationships that `scope` sees, by id; of one kind, of one entity."""
-        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
             part = reading.Slice(cursor, limit)
             return await reading.relationships(connection, layout, scope, (kind, entity), part)
 
@@ -189,7 +189,7 @@ class AgeGraphStore:
         self, graph: str, *, scope: str, session: str | None, cursor: str | None, limit: int
     ) -> Page[Episode]:
         """Give the episodes that `scope` sees, by id."""
-        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
             return await reading.episodes(connection, layout, scope, session, reading.Slice(cursor, limit))
 
     async def delete_entities(self, graph: str, keys: Sequence[str], scope: str, version: int | None) -> DeleteResult:

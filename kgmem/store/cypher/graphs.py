@@ -35,7 +35,7 @@ class PostgresGraphs:
 
     async def prepare(self, graph: str, labels: Collection[str], types: Collection[str]) -> None:
         """Make the labels and types that a query will write, before its transaction."""
-        async with self._catalog.on(graph) as layout:
+        async with self._catalog.on(graph, reads=()) as layout:
             await ensure_labels(self._catalog.database, layout, VERTEX, labels)
             await ensure_labels(self._catalog.database, layout, EDGE, types)
 
@@ -62,7 +62,7 @@ class PostgresGraphs:
     @asynccontextmanager
     async def reading(self, graph: str, scope: str | None, *, once: bool = False) -> AsyncIterator[GraphTransaction]:
         """Begin a transaction that reads one snapshot; none is needed for what is asked `once`."""
-        async with self._catalog.on(graph) as layout, self._database.connection() as connection:
+        async with self._catalog.on(graph, reads=()) as layout, self._database.connection() as connection:
             if once and scope is None:
                 yield self._opened(connection, layout, scope, [], once=True)
                 return
@@ -71,7 +71,7 @@ class PostgresGraphs:
 
     async def writing(self, graph: str, scope: str | None, work: Callable[[GraphTransaction], Awaitable[Any]]) -> Any:
         """Run work in a transaction and commit it; again from its start when writers met on the same rows."""
-        async with self._catalog.on(graph) as layout:
+        async with self._catalog.on(graph, reads=()) as layout:
 
             async def run(connection: asyncpg.Connection) -> Any:
                 transaction = await self._transaction(connection, layout, scope, make=True)

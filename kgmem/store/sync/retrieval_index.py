@@ -115,7 +115,7 @@ class PostgresIndex:
     @asynccontextmanager
     async def _reading(self, graph: str, known_at: str | None) -> AsyncIterator[tuple[Layout, asyncpg.Connection]]:
         """Lend a connection to search with, and the layout to search in: as of now, or as it was known."""
-        async with self.catalog.on(graph) as layout:
+        async with self.catalog.on(graph, reads=("history", "claims")) as layout:
             if known_at is None:
                 async with self.searches.connection() as connection:
                     yield layout, connection
