@@ -31,10 +31,13 @@ _SHORT = 200  # Characters of a property that an entity is found by where it has
 _UNSAFE = r'[\x00-\x1f"\\]'
 
 
-def staged_text(file: str, columns: Columns, batch: Batch, staged: Target) -> tuple[bytes, int]:
-    """Give the rows of a batch's lane as CSV, and how many they are."""
+def staged_text(file: str, columns: Columns, batch: Batch, staged: Target) -> tuple[Sequence[str], bytes, int]:
+    """Return the rows of a batch's lane as CSV: the columns of the temporary table, the text, and how many they are."""
     part = _of_lane(columns, batch)
-    return (_copied(_Stage(file, part, batch, staged).table()), len(part)) if len(part) else (b"", 0)
+    if not len(part):
+        return (), b"", 0
+    table = _Stage(file, part, batch, staged).table()
+    return table.column_names, _copied(table), len(part)
 
 
 class _Stage:
@@ -57,7 +60,7 @@ class _Stage:
         return self.fields.get(name, pa.nulls(self.count, pa.string()))
 
     def table(self) -> Any:
-        """Give the table, in the order of the temporary table's columns."""
+        """Return the table; its columns are columns of the temporary table."""
         kind = self.columns.kind
         starts, ends = self._valid()
         lines = self.columns.lines

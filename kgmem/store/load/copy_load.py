@@ -21,7 +21,6 @@ from kgmem.store.db.statements import statement
 from kgmem.store.graph.layout import LABEL_SHIFT, Label, Layout
 from kgmem.store.graph.records import loads, others_of
 from kgmem.store.load.staging import ROW_COLUMNS, Describe, Staged
-from kgmem.store.load.staging_columns import TEXT_COLUMNS
 
 _TABLES: Mapping[BatchKind, str] = {"entity": "kgmem_entities", "relationship": "kgmem_relationships"}
 
@@ -105,8 +104,8 @@ async def copy_staged(connection: asyncpg.Connection, kind: BatchKind, staged: S
     table = _TABLES[kind]
     if staged.rows:
         await connection.copy_records_to_table(table, columns=ROW_COLUMNS[kind], records=staged.rows)
-    for text in staged.texts:
-        await connection.copy_to_table(table, source=BytesIO(text), columns=TEXT_COLUMNS[kind], format="csv")
+    for columns, text in staged.texts:
+        await connection.copy_to_table(table, source=BytesIO(text), columns=columns, format="csv")
 
 
 async def merge_rows(

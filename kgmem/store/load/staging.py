@@ -37,7 +37,7 @@ _SEPARATOR = "\x1f"
 class Staged:
     """Rows ready for COPY, what must be known before they are loaded, and what is no row at all."""
 
-    texts: list[bytes] = field(default_factory=list)  # Rows too, as CSV.
+    texts: list[tuple[Sequence[str], bytes]] = field(default_factory=list)  # Rows too, as CSV under these columns.
     count: int = 0
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     labels: Counter[str] = field(default_factory=Counter)

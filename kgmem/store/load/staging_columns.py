@@ -5,30 +5,19 @@ The columns are Arrow's, which takes 43 MB of memory and a third of a second to 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol
 
-from kgmem.domain.graph.batch import Batch, BatchKind
+from kgmem.domain.graph.batch import Batch
 
 _LINE_BITS = 40
-
-TEXT_COLUMNS: Mapping[BatchKind, Sequence[str]] = {
-    "entity": (
-        "place", "file", "line", "valid_from", "valid_to", "number", "scope", "key", "label", "relabels", "source",
-        "lon", "lat", "area", "stored", "body",
-    ),
-    "relationship": (
-        "place", "file", "line", "valid_from", "valid_to", "number", "scope", "kind", "start_key", "end_key", "key",
-        "source", "strength", "confidence", "discriminator", "stored",
-    ),
-}  # fmt: skip
 
 
 class Target(Protocol):
     """Where staged columns go, among the rows that records became."""
 
-    texts: list[bytes]
+    texts: list[tuple[Sequence[str], bytes]]
     count: int
     labels: Counter[str]
     scopes: set[str]
@@ -41,9 +30,9 @@ def stage_columns(batch: Batch, staged: Target) -> None:
     """Put the rows of a batch's columns beside those of its records; their numbers go on behind."""
     for file, columns in batch.columns:
         arrow = import_module("kgmem.store.load.arrow_copy")
-        text, count = arrow.staged_text(file, columns, batch, staged)
+        names, text, count = arrow.staged_text(file, columns, batch, staged)
         if count:
-            staged.texts.append(text)
+            staged.texts.append((names, text))
             staged.count += count
 
 
