@@ -9,10 +9,10 @@ from kgmem.store.db.statements import load
 from kgmem.store.load.staging import ROW_COLUMNS
 
 INDEX = load("graph")["create_index"]
-PAST, THEN = load("past")["create"], load("past")["create_then"]
-# What only the past has, and what it leaves out: the hash of a statement says nothing of what was known.
+PAST, THEN = load("as_of")["create"], load("as_of")["create_then"]
+# What only the past has, and what it leaves out: the hash of a statement, and since when a row is as it is.
 OF_THE_PAST = {"known", "thing", "certain"}
-LEFT_OUT = {"stated"}
+LEFT_OUT = {"stated", "since"}
 CONSTRAINTS = {"UNIQUE", "PRIMARY", "CHECK", "FOREIGN"}
 
 
@@ -34,7 +34,7 @@ def lists(sql: str, before: str) -> list[set[str]]:
     [("entity", "entity_stage", "kgmem_entities"), ("relationship", "relationship_stage", "kgmem_relationships")],
 )
 def test_what_is_copied_fills_the_staging_table(kind: BatchKind, name: str, table: str) -> None:
-    columns = made(load("bulk")[name], table)
+    columns = made(load("copy_load")[name], table)
     assert set(ROW_COLUMNS[kind]) == set(columns) - {"at"}
 
 
