@@ -8,6 +8,7 @@ from rich.table import Table
 
 from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, Limit, ScopeName, note, print_json
 from kgmem.cli.opening import with_memory
+from kgmem.cli.shapes import community_shape
 from kgmem.domain.derived.similarity import ALIKE
 from kgmem.memory import DEFAULT_GRAPH
 
@@ -94,7 +95,7 @@ def list_(
     """List communities, the finest level and the largest first, with their most central members."""
     page = with_memory(lambda m: m.communities.list(graph, scope=scope, level=level, limit=limit))
     if as_json:
-        print_json(list(page.items))
+        print_json([community_shape(each, None) for each in page.items])
         return
     table = Table("id", "level", "within", "size", "around")
     for each in page.items:
@@ -115,7 +116,7 @@ def show(
     found = with_memory(lambda m: m.communities.get(graph, community, scope=scope, limit=limit))
     summary = with_memory(lambda m: m.summaries.of_community(graph, community, scope=scope))
     if as_json:
-        print_json({"community": found, "summary": summary})
+        print_json(community_shape(found, summary))
         return
     OUT.print(f"Community {found.id} (level {found.level}): {found.size:,} entities.")
     for member in found.members:

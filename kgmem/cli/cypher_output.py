@@ -19,8 +19,7 @@ def show(answer: CypherAnswer, seconds: float, *, as_json: bool) -> None:
     """Print an answer."""
     if as_json:
         rows = [[to_json(value) for value in row] for row in answer.rows]
-        plan = {} if answer.plan is None else {"plan": answer.plan}
-        print_json({"columns": answer.columns, "rows": rows, "counters": answer.counters, **plan})
+        print_json({"columns": answer.columns, "rows": rows, "counters": answer.counters, "plan": answer.plan})
         return
     if answer.plan is not None:
         OUT.print(_plan(answer.plan))

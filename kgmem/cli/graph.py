@@ -10,6 +10,7 @@ from rich.table import Table
 
 from kgmem.cli.console import OUT, AsJSON, note, print_json
 from kgmem.cli.opening import with_memory
+from kgmem.cli.shapes import graph_shape
 from kgmem.domain.errors import Conflict, InvalidInput
 from kgmem.domain.graph.graph import Extraction, Facts, Graph
 from kgmem.domain.schema.schema import to_mapping
@@ -56,7 +57,7 @@ def create(
     settings |= {"extraction": extraction, "recipe": recipe}
     graph, created = with_memory(partial(_create, name=name, settings=settings, if_missing=if_missing))
     if as_json:
-        print_json(_told(graph))
+        print_json(graph_shape(graph))
     elif created:
         OUT.print(f"Created the graph {graph.name}{_space(graph)}.")
     else:
@@ -78,7 +79,7 @@ def list_(as_json: AsJSON = False) -> None:
     """List all graphs."""
     graphs = with_memory(lambda m: m.graphs.list())
     if as_json:
-        print_json([_told(graph) for graph in graphs])
+        print_json([graph_shape(graph) for graph in graphs])
         return
     table = Table("graph", "strict", "embedding", "fusion", "created")
     for graph in graphs:
@@ -93,7 +94,7 @@ def show(name: Name, as_json: AsJSON = False) -> None:
     graph = with_memory(lambda m: m.graphs.get(name))
     stats = with_memory(lambda m: m.graphs.stats(name))
     if as_json:
-        print_json({**_told(graph), "stats": stats})
+        print_json({**graph_shape(graph), "stats": stats})
         return
     OUT.print(f"[bold]{graph.name}[/]{_space(graph)}, {'strict, ' if graph.strict else ''}{decimal(stats.bytes)}")
     table = Table(show_header=False)
@@ -184,19 +185,6 @@ def delete(
         print_json({"deleted": name})
     else:
         OUT.print(f"Deleted the graph {name}.")
-
-
-def _told(graph: Graph) -> dict[str, Any]:
-    return {
-        "name": graph.name,
-        "strict": graph.strict,
-        "fusion": graph.fusion,
-        "facts": graph.facts,
-        "extraction": graph.extraction,
-        "recipe": graph.recipe,
-        "embedding": graph.space,
-        "created_at": graph.created_at,
-    }
 
 
 def _space(graph: Graph) -> str:

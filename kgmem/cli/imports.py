@@ -12,6 +12,7 @@ from rich.text import Text
 
 from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, note, print_json
 from kgmem.cli.opening import with_memory
+from kgmem.cli.shapes import import_shape
 from kgmem.domain.graph.batch import Rejection
 from kgmem.domain.imports import Duplicates, Import, ImportItem, UndoResult
 from kgmem.formats.io.files import STANDARD, create_file
@@ -42,7 +43,7 @@ def list_(
     """List the imports of a graph, the newest first."""
     held = with_memory(lambda m: m.imports.list(graph, before=before, limit=limit))
     if as_json:
-        print_json(list(held))
+        print_json([import_shape(each) for each in held])
         return
     table = Table("id", "state", "began", "files", *_COUNTS)
     for each in held:
@@ -58,7 +59,7 @@ def show(id_: Number, graph: GraphName = DEFAULT_GRAPH, as_json: AsJSON = False)
     """Show an import: its files and options, how far it is, what came of it."""
     held = with_memory(lambda m: m.imports.get(graph, id_))
     if as_json:
-        print_json(held)
+        print_json(import_shape(held))
         return
     table = Table(show_header=False)
     for name, value in _details(held).items():

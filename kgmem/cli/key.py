@@ -7,6 +7,7 @@ from rich.table import Column, Table
 
 from kgmem.cli.console import OUT, AsJSON, note, print_json
 from kgmem.cli.opening import with_memory
+from kgmem.cli.shapes import key_shape
 from kgmem.domain.access import Key
 from kgmem.domain.errors import InvalidInput
 
@@ -28,7 +29,7 @@ def create(
     wanted = cast("Literal['read', 'write', 'admin']", right)
     key, secret = with_memory(lambda m: m.keys.create(name, wanted, graph=graph, scope=scope, expires_at=expires))
     if as_json:
-        print_json({"key": secret, **_told(key)})
+        print_json({"key": secret, **key_shape(key)})
     else:
         OUT.print(secret, soft_wrap=True)
         note(f"Key {key.id} may {key.right}{_bound(key)}. It is shown this once; kgmem keeps only a hash of it.")
@@ -39,7 +40,7 @@ def list_(as_json: AsJSON = False) -> None:
     """List all API keys, without their secrets."""
     keys = with_memory(lambda m: m.keys.list())
     if as_json:
-        print_json([_told(key) for key in keys])
+        print_json([key_shape(key) for key in keys])
         return
     table = Table(Column("id", no_wrap=True), "name", "right", "graph", "scope", "created", "expires", "revoked")
     for key in keys:
@@ -56,22 +57,9 @@ def revoke(
     """Revoke an API key; it ends within a second in every server."""
     key = with_memory(lambda m: m.keys.revoke(id_))
     if as_json:
-        print_json(_told(key))
+        print_json(key_shape(key))
     else:
         OUT.print(f"Revoked the key {key.id} ({key.name}).")
-
-
-def _told(key: Key) -> dict[str, str | None]:
-    return {
-        "id": key.id,
-        "name": key.name,
-        "right": key.right,
-        "graph": key.graph,
-        "scope": key.scope,
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "revoked_at": key.revoked_at,
-    }
 
 
 def _bound(key: Key) -> str:

@@ -62,15 +62,14 @@ class LazyGroup(TyperGroup):
     Contexts and commands are `Any`: some versions of typer bring a click of their own, with types of their own.
     """
 
+    def __init__(self, **settings: Any) -> None:
+        """Know of each command what help, completion and suggestions show: its name and its line."""
+        super().__init__(**settings)
+        self.commands = {name: TyperCommand(name, help=line) for name, (_, line) in COMMANDS.items()}
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's signature
         """Give the names of all commands, in the order of the table."""
         return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        """Give what help shows of a command: its name and its line."""
-        if cmd_name not in COMMANDS:
-            return None
-        return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Give the command that is to be run, imported."""
@@ -92,7 +91,6 @@ def load(name: str) -> Any:
 app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # They are run()'s to show.
     help="A knowledge memory: a graph, embeddings, two clocks and sources in one Postgres.",
     epilog="Settings are environment variables: see docs/settings.md.",

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from kgmem.cli.console import OUT, AsJSON, By, GraphName, Limit, Reason, ScopeName, print_json
 from kgmem.cli.opening import with_memory
+from kgmem.cli.shapes import fact_shape
 from kgmem.cli.why import listed, shown
 from kgmem.domain.claims.claim import Action, Ruling
 from kgmem.domain.text.resolution import Merge, MergeAsked
@@ -137,7 +138,7 @@ def list_(
     """List the contested facts of predicates that the schema marks critical."""
     page = with_memory(lambda memory: memory.adjudications.queue(graph, scope=scope, limit=limit))
     if as_json:
-        print_json(page.items)
+        print_json([fact_shape(each) for each in page.items])
         return
     OUT.print(listed(page.items) if page.items else "Nothing waits for a decision.")
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from kgmem.cli.console import OUT, AsJSON, GraphName, ScopeName, print_json
 from kgmem.cli.opening import with_memory
+from kgmem.cli.shapes import fact_shape, why_shape
 from kgmem.domain.claims.claim import FactFilter, HeldFact
 from kgmem.domain.errors import NotFound
 from kgmem.memory import DEFAULT_GRAPH, Memory
@@ -28,7 +29,7 @@ def why(
     """Tell why a fact is believed: its value, the claims for and against it, their sources, and how it was decided."""
     found = with_memory(lambda memory: _found(memory, graph, (fact, predicate), scope, known_at))
     if as_json:
-        print_json(found)
+        print_json([why_shape(each) for each in found])
         return
     for each in found:
         tell(each)
@@ -43,7 +44,7 @@ def conflicts(
     """List the facts that sources disagree on and nothing decides."""
     page = with_memory(lambda memory: memory.facts.conflicts(graph, scope=scope, limit=limit))
     if as_json:
-        print_json(page.items)
+        print_json([fact_shape(each) for each in page.items])
         return
     OUT.print(listed(page.items) if page.items else "Sources disagree on nothing that is open.")
 

@@ -29,7 +29,7 @@ def test_a_contested_fact_is_listed_explained_decided_on_and_undone(kgmem: Comma
     listed = json.loads(kgmem("conflicts", *GRAPH, "--json").out)
     fact = next(each for each in listed if each["subject"] == "gagarin-landing")
     told = json.loads(kgmem("why", str(fact["id"]), *GRAPH, "--json").out)[0]
-    assert {claim["source"] for claim in told["opposing"]} == {"press-notes", "soviet-announcements"}
+    assert {claim["source"] for claim in told["claims"]["against"]} == {"press-notes", "soviet-announcements"}
     by = ("--by", "ann", "--reason", "He said so himself.")
 
     dry = kgmem("review", "accept", str(fact["id"]), *GRAPH, *by, "--dry-run")

@@ -340,6 +340,14 @@ class PathOut(BaseModel):
     prevents: bool
 
 
+class HitEndOut(BaseModel):
+    """The entity that a fact starts from or leads to."""
+
+    key: str
+    name: str | None
+    label: str | None
+
+
 class HitOut(BaseModel):
     """One ranked item with its reasons."""
 
@@ -360,6 +368,9 @@ class HitOut(BaseModel):
     arms: dict[str, ArmShareOut]
     provenance: list[dict[str, object]]
     paths: list[PathOut]
+    start: Annotated[HitEndOut | None, Field(description="Of a fact: the entity that it starts from.")]
+    end: Annotated[HitEndOut | None, Field(description="Of a fact: the entity that it leads to.")]
+    strength: Annotated[float | None, Field(description="Of a fact: its strength from 0 to 1.")]
     alternatives: Annotated[list[OptionOut], Field(description="Of a fact that sources disagree on, where asked for.")]
 
 

@@ -1,0 +1,63 @@
+"""What `--json` prints of things that REST shows too: REST's shapes, with the fields that have no value as null."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import BaseModel
+
+from kgmem.domain.access import Key
+from kgmem.domain.claims.claim import HeldFact
+from kgmem.domain.derived.communities import Community
+from kgmem.domain.derived.summaries import Summary
+from kgmem.domain.graph.graph import Graph
+from kgmem.domain.imports import Import
+from kgmem.services.claims.why import Explanation
+from kgmem_api.wire.claims import ClaimOut, DecisionOut, FactOut, WhyOut, fact_out, why_out
+from kgmem_api.wire.graphs import graph_out
+from kgmem_api.wire.imports import import_out
+from kgmem_api.wire.keys import key_out
+
+
+def graph_shape(graph: Graph) -> dict[str, Any]:
+    """Return a graph as `GET /v1/graphs/{graph}` shows it."""
+    return graph_out(graph)
+
+
+def key_shape(key: Key) -> dict[str, Any]:
+    """Return an API key as `GET /v1/keys` shows it."""
+    return key_out(key)
+
+
+def community_shape(community: Community, summary: Summary | None) -> dict[str, Any]:
+    """Return a community as `GET /v1/graphs/{graph}/communities/{id}` shows it."""
+    return {**asdict(community), "summary": asdict(summary) if summary else None}
+
+
+def import_shape(held: Import) -> dict[str, Any]:
+    """Return an import as `GET /v1/graphs/{graph}/imports/{id}` shows it."""
+    return import_out(held)
+
+
+def fact_shape(fact: HeldFact) -> dict[str, Any]:
+    """Return a fact as `GET /v1/graphs/{graph}/facts` shows it, with every field."""
+    return _decided(_whole(fact_out(fact), FactOut))
+
+
+def why_shape(why: Explanation) -> dict[str, Any]:
+    """Return a fact as `GET /v1/graphs/{graph}/facts/{id}` shows it, with every field."""
+    shape = _decided(_whole(why_out(why), WhyOut))
+    shape["claims"] = {side: [_whole(each, ClaimOut) for each in claims] for side, claims in shape["claims"].items()}
+    return shape
+
+
+def _decided(shape: dict[str, Any]) -> dict[str, Any]:
+    if shape["decision"] is not None:
+        shape["decision"] = _whole(shape["decision"], DecisionOut)
+    return shape
+
+
+def _whole(shape: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """Return a shape with all fields of its model."""
+    names = [field.serialization_alias or field.alias or name for name, field in model.model_fields.items()]
+    return {**dict.fromkeys(names), **shape}
