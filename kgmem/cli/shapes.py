@@ -16,7 +16,6 @@ from kgmem.services.claims.why import Explanation
 from kgmem_api.wire.claims import ClaimOut, DecisionOut, FactOut, WhyOut, fact_out, why_out
 from kgmem_api.wire.graphs import graph_out
 from kgmem_api.wire.imports import import_out
-from kgmem_api.wire.keys import key_out
 
 
 def graph_shape(graph: Graph) -> dict[str, Any]:
@@ -26,7 +25,7 @@ def graph_shape(graph: Graph) -> dict[str, Any]:
 
 def key_shape(key: Key) -> dict[str, Any]:
     """Return an API key as `GET /v1/keys` shows it."""
-    return key_out(key)
+    return {**asdict(key), "scope": key.scope or None}
 
 
 def community_shape(community: Community, summary: Summary | None) -> dict[str, Any]:
