@@ -22,6 +22,7 @@ from kgmem.settings import Settings
 from kgmem_api import problems
 from kgmem_api.access import Demand
 from kgmem_api.bodies import JSONBody, Room
+from kgmem_api.descriptions import describe
 from kgmem_api.examples import PATH, PATHS, QUERIES, QUERY, REQUESTS
 from kgmem_api.metrics import Metrics
 from kgmem_api.operations import OPERATIONS
@@ -81,6 +82,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             for method in route.methods or ():
                 _complete(whole["paths"][route.path_format][method.lower()], route, schemas)
     whole["components"]["schemas"] = dict(sorted(schemas.items()))
+    describe(whole)
     return whole
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from kgmem.settings import Settings
 from kgmem_api.app import create_app
+from kgmem_api.descriptions import FIELDS, undescribed_fields, undescribed_parameters
 from kgmem_api.examples import PATH, PATHS, QUERIES, QUERY, REQUESTS
 from kgmem_api.operations import OPERATIONS
 from tests.rest import Door
@@ -56,6 +57,17 @@ def test_operations_have_an_example_of_what_they_require() -> None:
             bodies += 1
             assert "example" in content["application/json"], path
     assert bodies == len(REQUESTS)
+
+
+def test_every_field_and_parameter_is_described() -> None:
+    assert [(model, name) for model, name, _ in undescribed_fields(DOCUMENT)] == []
+    assert [each["name"] for each in undescribed_parameters(DOCUMENT)] == []
+
+
+def test_no_description_is_of_a_field_that_is_gone() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    known = {f"{model}.{name}" for model, schema in schemas.items() for name in schema.get("properties", {})}
+    assert FIELDS.keys() - known - {each.split(".")[1] for each in known} == set()
 
 
 async def test_the_server_accepts_the_examples_in_their_order(door: Door) -> None:

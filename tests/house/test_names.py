@@ -94,7 +94,7 @@ def _unknown_part(line: str) -> str | None:
         words = shlex.split(line)
     except ValueError:
         words = line.split()
-    if words[0] in {"--help", "--version", "COMMAND"}:
+    if words[0] in {"--help", "--version", "--install-completion", "--show-completion", "COMMAND"}:
         return None
     if words[0] not in COMMANDS:
         return words[0]
