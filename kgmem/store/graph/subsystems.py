@@ -1,7 +1,7 @@
 """Tables of a graph that are made when they are first needed: an empty graph costs little.
 
 A statement that reads or deletes where the tables are not made yet takes the empty tables of the schema kgm_0 in their
-place, which the whole server shares: it finds nothing, and makes nothing. A writer calls `ensure_subsystem` first. One
+place, which the whole server shares: it finds nothing, and makes nothing. A writer calls `Layout.ensure` first. One
 that does not is refused, since the tables of kgm_0 take no row.
 """
 
