@@ -111,8 +111,11 @@ class Player:
         self._played += 1
         layout = await self.catalog.layout(_GRAPH)
         tables = [f"{identifier(layout.age_name)}.{name}" for name in ("_ag_label_vertex", "_ag_label_edge")]
-        tables += [f"{identifier(layout.index_name)}.{name}" for name in _INDEX]
         async with self.database.connection() as connection, connection.transaction():
+            # A graph has tables for its history from its first change on.
+            there = "SELECT tablename FROM pg_tables WHERE schemaname = $1 AND tablename = ANY ($2::name[])"
+            rows = await connection.fetch(there, layout.index_name, list(_INDEX))
+            tables += [f"{identifier(layout.index_name)}.{row['tablename']}" for row in rows]
             await connection.execute("SET LOCAL session_replication_role = replica")
             await connection.execute("; ".join(f"DELETE FROM {table}" for table in tables))
 
