@@ -18,7 +18,7 @@ from kgmem_api.routes.query_api import NEO4J_VERSION
 # The folder swagger_ui holds swagger-ui-dist 5.35.0 (Apache-2.0), unchanged but for a reference to a source map, and
 # index.html and start.js, which are kgmem's own.
 
-_FOLDER: Final = Path(__file__).with_name("swagger_ui")
+_FOLDER: Final = Path(__file__).parents[1] / "swagger_ui"
 _PAGE: Final = "index.html"
 _TYPES: Final = {
     _PAGE: "text/html; charset=utf-8",
