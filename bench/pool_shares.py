@@ -3,8 +3,8 @@
 One server process a share, each with a pool of POOL connections, all over one database: the light and the heavy tenant
 of `neighbours`. What others gain: the p95 of the light tenant's recalls beside CALLERS heavy queries of the other,
 against the same recalls alone in the same round. What it costs: the recalls a second of CALLERS callers of one key on
-one graph, who have the server to themselves, against those where a caller may hold the whole pool. Shares in turns;
-the median of the rounds.
+one graph, who have the server to themselves; the baseline is a caller that may hold the whole pool. Shares in
+turns; the median of the rounds.
 """
 
 from collections.abc import AsyncIterator

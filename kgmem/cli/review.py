@@ -241,5 +241,5 @@ def _decide(
         return
     for each in ruled:
         before, after = (f"{each_.get('state')} {shown(each_.get('value'))}" for each_ in (each.before, each.after))
-        would = " (dry run)" if dry_run else f" (decision {each.decision})"
+        would = " (dry run)" if dry_run else f" (adjudication {each.adjudication})"
         OUT.print(f"fact {each.fact}: {before} -> {after}{would}")

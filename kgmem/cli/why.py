@@ -79,8 +79,10 @@ def tell(why: Explanation) -> None:
             OUT.print(f"    claim {claim.id} of {_plain(claim.source)} stands in {_plain(claim.episode)}")
     for pair in why.copies:
         OUT.print(f"  {_plain(pair['one'])} and {_plain(pair['other'])} copy: one voice ({pair['probability']:.2f})")
-    if fact.decision:
-        OUT.print(f"  decision {fact.decision.id}: {fact.decision.action} by {_plain(fact.decision.by)}")
+    if fact.adjudication:
+        OUT.print(
+            f"  adjudication {fact.adjudication.id}: {fact.adjudication.action} by {_plain(fact.adjudication.by)}"
+        )
 
 
 def listed(facts: Sequence[HeldFact]) -> Table:

@@ -40,7 +40,7 @@ def test_a_contested_fact_is_listed_explained_decided_on_and_undone(kgmem: Comma
     assert (ruled["before"]["state"], ruled["after"]["state"]) == ("contested", "verified")
     assert fact["id"] not in {each["id"] for each in json.loads(kgmem("conflicts", *GRAPH, "--json").out)}
 
-    kgmem("review", "undo", str(ruled["decision"]), *GRAPH, "--by", "bob", "--reason", "A slip.")
+    kgmem("review", "undo", str(ruled["adjudication"]), *GRAPH, "--by", "bob", "--reason", "A slip.")
     assert fact["id"] in {each["id"] for each in json.loads(kgmem("conflicts", *GRAPH, "--json").out)}
     trail = json.loads(kgmem("review", "trail", *GRAPH, "--json").out)
     assert [(each["action"], each["by"]) for each in trail][:2] == [("undo", "bob"), ("accept", "ann")]

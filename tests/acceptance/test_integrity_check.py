@@ -12,7 +12,7 @@ from tests.postgres import run_on
 from tests.rest import GRAPH, Door, done, refused
 
 pytestmark = pytest.mark.skipif(FAKES, reason="dictionaries have no tables to be damaged")
-CHECK = f"{GRAPH}/integrity-check"
+CHECK = f"{GRAPH}/integrity-checks"
 
 
 async def damage(memory: Memory) -> None:
@@ -51,7 +51,7 @@ async def test_damage_is_reported_and_repaired_for_admins_alone(door: Door) -> N
 
 
 async def test_what_is_asked_wrongly_is_refused(door: Door) -> None:
-    refused(await door.client.post("/v1/graphs/nonesuch/integrity-check"), 404)
+    refused(await door.client.post("/v1/graphs/nonesuch/integrity-checks"), 404)
     refused(await door.client.post(CHECK, json={"repair": "yes"}), 422)
     refused(await door.client.post(CHECK, json={"fix": True}), 422)
     asked = await door.client.post(f"{GRAPH}/jobs", json={"task": "check_integrity"})

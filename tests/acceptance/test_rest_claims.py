@@ -22,7 +22,7 @@ async def told(door: Door, id_: int) -> dict[str, Any]:
 
 async def decide(door: Door, action: str, *facts: dict[str, Any], **more: Any) -> Any:
     asked = {"action": action, "facts": [fact["id"] for fact in facts], "reason": "She looked.", **more}
-    return done(await door.client.post(f"{GRAPH}/decisions", json=asked))["facts"]
+    return done(await door.client.post(f"{GRAPH}/adjudications", json=asked))["facts"]
 
 
 def sure(fact: dict[str, Any]) -> dict[Any, float]:
@@ -59,7 +59,7 @@ async def test_a_claim_or_a_text_is_supported_contradicted_or_unknown(door: Door
     done(await door.client.post(f"{GRAPH}/claims", json={"claims": born}))
 
     async def verify(**asked: Any) -> Any:
-        return done(await door.client.post(f"{GRAPH}/verify", json=asked))
+        return done(await door.client.post(f"{GRAPH}/claims/verify", json=asked))
 
     claim = {"subject": "ada", "predicate": "BORN_IN"}
     for place, verdict in (("bern", "supports"), ("basel", "contradicts")):
@@ -70,7 +70,7 @@ async def test_a_claim_or_a_text_is_supported_contradicted_or_unknown(door: Door
     assert (await verify(text="Ada was born in Bern."))["verdict"] == "supports"
     assert (await verify(text="Ada was born in Chur."))["verdict"] == "contradicts"
     assert (await verify(text="Bob sang all night."))["verdict"] == "unknown"
-    refused(await door.client.post(f"{GRAPH}/verify", json={}), 422)
+    refused(await door.client.post(f"{GRAPH}/claims/verify", json={}), 422)
 
 
 async def test_what_is_contested_and_critical_is_reviewed_audited_and_undone(door: Door) -> None:
@@ -79,22 +79,22 @@ async def test_what_is_contested_and_critical_is_reviewed_audited_and_undone(doo
     await say(door, "fire", "colour", ("a", "red"), ("b", "blue"))
     conflicts = done(await door.client.get(f"{GRAPH}/conflicts"))["facts"]
     assert {each["predicate"] for each in conflicts} == {"cause", "colour"}
-    (waiting,) = done(await door.client.get(f"{GRAPH}/review"))["facts"]
+    (waiting,) = done(await door.client.get(f"{GRAPH}/adjudications/queue"))["facts"]
     assert waiting["id"] == fire["id"]
 
     (dry,) = await decide(door, "accept", fire, value="spark", dry_run=True)
-    assert (dry["before"]["state"], dry["after"]["state"], dry["decision"]) == ("contested", "verified", None)
+    assert (dry["before"]["state"], dry["after"]["state"], dry["adjudication"]) == ("contested", "verified", None)
     assert await told(door, fire["id"]) == fire
 
     (ruled,) = await decide(door, "accept", fire, value="spark", by="ann")
     after = await told(door, fire["id"])
-    assert (after["value"], after["state"], after["decision"]["by"]) == ("spark", "verified", "ann")
-    assert not done(await door.client.get(f"{GRAPH}/review"))["facts"]
+    assert (after["value"], after["state"], after["adjudication"]["by"]) == ("spark", "verified", "ann")
+    assert not done(await door.client.get(f"{GRAPH}/adjudications/queue"))["facts"]
 
-    undo = f"{GRAPH}/decisions/{ruled['decision']}/undo"
+    undo = f"{GRAPH}/adjudications/{ruled['adjudication']}/undo"
     done(await door.client.post(undo, json={"reason": "A slip.", "by": "bob"}))
     assert sure(await told(door, fire["id"])) == sure(fire)
-    trail = done(await door.client.get(f"{GRAPH}/decisions"))["decisions"]
+    trail = done(await door.client.get(f"{GRAPH}/adjudications"))["adjudications"]
     assert [(each["action"], each["by"], each["reason"]) for each in trail[:2]] == [
         ("undo", "bob", "A slip."),
         ("accept", "ann", "She looked."),
@@ -111,7 +111,7 @@ async def test_what_is_contested_and_critical_is_reviewed_audited_and_undone(doo
 async def test_an_open_fact_is_sampled_collapsed_and_opened_again_by_new_evidence(door: Door) -> None:
     fact = await say(door, "fire", "cause", ("a", "cable"), ("b", "spark"))
     open_ = {"action": "collapse", "facts": [fact["id"]], "reason": "x", "rule": "threshold", "level": 0.95}
-    refused(await door.client.post(f"{GRAPH}/decisions", json=open_), 409, "stays open")
+    refused(await door.client.post(f"{GRAPH}/adjudications", json=open_), 409, "stays open")
 
     drawn = [(await decide(door, "collapse", fact, rule="sample", seed=7, dry_run=True))[0]["after"] for _ in range(3)]
     assert drawn[0]["value"] in sure(fact)
@@ -123,7 +123,7 @@ async def test_an_open_fact_is_sampled_collapsed_and_opened_again_by_new_evidenc
     other = next(value for value in sure(fact) if value != taken["value"])
     again = await say(door, "fire", "cause", ("c", other))
     assert (again["value"], again.get("decision")) == (other, None)
-    (entry,) = done(await door.client.get(f"{GRAPH}/decisions"))["decisions"]
+    (entry,) = done(await door.client.get(f"{GRAPH}/adjudications"))["adjudications"]
     assert set(entry["detail"]["before"]) == set(sure(fact))
     assert entry["ended"]
 
@@ -139,7 +139,7 @@ async def test_what_is_observed_of_one_fact_moves_those_that_hang_together_with_
     after = await told(door, cold["id"])
     assert sure(after)["yes"] < sure(cold)["yes"] / 2
     assert sure(after)["no"] > sure(cold)["no"]
-    undo = f"{GRAPH}/decisions/{ruled['decision']}/undo"
+    undo = f"{GRAPH}/adjudications/{ruled['adjudication']}/undo"
     done(await door.client.post(undo, json={"reason": "The test was for something else."}))
     assert sure(await told(door, ill["id"]))["yes"] < 1
     done(await door.client.delete(f"{GRAPH}/correlations/{id_}", params={"reason": "Both may be."}))

@@ -1,6 +1,7 @@
 """The examples of docs/rest.md, sent in their order to a fresh server."""
 
 import re
+import secrets
 import shlex
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,9 @@ async def failed_import(door: Door) -> str:
 
 async def proposed_pair(door: Door) -> str:
     """Give a pair on the review list."""
-    await door.memory.resolution.propose(
-        "space", [Candidate("person/armstrong", "person/n-armstrong", 1.5, {"name": 2.0})]
-    )
+    keys = [f"namesake/{secrets.token_hex(4)}" for _ in range(2)]  # A pair that was rejected does not come back.
+    await door.memory.entities.put("space", [Entity(key) for key in keys])
+    await door.memory.resolution.propose("space", [Candidate(keys[0], keys[1], 1.5, {"name": 2.0})])
     (pair,) = (await door.memory.resolution.candidates("space")).items
     return str(pair.id)
 
@@ -134,8 +135,8 @@ async def _play(door: Door, variables: dict[str, str]) -> None:
             told = answer.json()
             variables |= {"CLAIM": str(told["ids"][0]), "FACT": str(told["facts"][0])}
             variables["OTHER_FACT"] = str(told["facts"][1])
-        elif address.endswith("/decisions"):
-            variables["DECISION"] = str(answer.json()["facts"][0]["decision"])
+        elif address.endswith("/adjudications"):
+            variables["DECISION"] = str(answer.json()["facts"][0]["adjudication"])
         elif "-X" in words and address.endswith(("/correlations", "/merges")):
             variables[address.rpartition("/")[2].removesuffix("s").upper()] = str(answer.json()["id"])
         elif address.endswith("/tx") and "-X" in words:

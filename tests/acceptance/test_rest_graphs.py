@@ -73,7 +73,7 @@ async def test_a_value_that_is_taken_is_a_conflict_that_names_who_has_it(door: D
 async def test_a_check_names_what_departs_from_the_schema(door: Door) -> None:
     body = {"entities": [{"key": "nautilus", "label": "Submarine"}]}
     done(await door.client.put(f"{GRAPH}/entities", json=body))
-    departures = done(await door.client.get(f"{GRAPH}/check"))["departures"]
+    departures = done(await door.client.get(f"{GRAPH}/schema/violations"))["violations"]
     assert any("Submarine" in found["what"] and found["example"] == "nautilus" for found in departures)
 
 

@@ -37,8 +37,10 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
         "relationships": [{"kind": "KNOWS", "from": "ann", "to": "bob", **_scoped(scope)}]
     },
     ("POST", "/v1/graphs/{graph}/episodes"): lambda scope: {"episodes": [{"text": "Hello.", **_scoped(scope)}]},
-    ("POST", "/v1/graphs/{graph}/reading/dry-run"): lambda scope: {"episodes": [{"text": "Hello.", **_scoped(scope)}]},
-    ("POST", "/v1/graphs/{graph}/reading"): lambda scope: {"keys": ["secret"], **_scoped(scope)},
+    ("POST", "/v1/graphs/{graph}/extraction/preview"): lambda scope: {
+        "episodes": [{"text": "Hello.", **_scoped(scope)}]
+    },
+    ("POST", "/v1/graphs/{graph}/extraction"): lambda scope: {"keys": ["secret"], **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/forget"): lambda scope: {"keys": ["secret"], **_scoped(scope)},
     ("PUT", "/v1/graphs/{graph}/sources"): lambda _: {"sources": [{"key": "nasa"}]},
     ("POST", "/v1/graphs/{graph}/recall"): lambda scope: {"what": {"text": "vault"}, **_scoped(scope)},
@@ -51,14 +53,14 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("POST", "/v1/graphs/{graph}/claims"): lambda scope: {
         "claims": [{"source": "nasa", "subject": "ann", "predicate": "height", "value": 1.8, **_scoped(scope)}]
     },
-    ("POST", "/v1/graphs/{graph}/verify"): lambda scope: {"text": "vault", **_scoped(scope)},
-    ("POST", "/v1/graphs/{graph}/decisions"): lambda scope: {
+    ("POST", "/v1/graphs/{graph}/claims/verify"): lambda scope: {"text": "vault", **_scoped(scope)},
+    ("POST", "/v1/graphs/{graph}/adjudications"): lambda scope: {
         "action": "accept",
         "facts": [1],
         "reason": "vault",
         **_scoped(scope),
     },
-    ("POST", "/v1/graphs/{graph}/decisions/{id}/undo"): lambda scope: {"reason": "vault", **_scoped(scope)},
+    ("POST", "/v1/graphs/{graph}/adjudications/{id}/undo"): lambda scope: {"reason": "vault", **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/correlations"): lambda scope: {
         "kind": "exclusion",
         "facts": [1, 2],
@@ -75,7 +77,7 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
         **_scoped(scope),
     },
     ("POST", "/v1/graphs/{graph}/merges/{id}/undo"): lambda scope: {"reason": "vault", **_scoped(scope)},
-    ("POST", "/v1/graphs/{graph}/merge-candidates/{id}/different"): lambda scope: {
+    ("POST", "/v1/graphs/{graph}/merge-candidates/{id}/reject"): lambda scope: {
         "reason": "vault",
         **_scoped(scope),
     },
@@ -86,7 +88,7 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("POST", "/db/{graph}/query/v2/tx/{id}"): lambda _: {"statement": "RETURN 1"},
     ("POST", "/db/{graph}/query/v2/tx/{id}/commit"): lambda _: {"statement": "RETURN 1"},
     ("POST", "/v1/graphs/{graph}/jobs"): lambda _: {"task": "embed"},
-    ("POST", "/v1/graphs/{graph}/integrity-check"): lambda _: {"repair": True},
+    ("POST", "/v1/graphs/{graph}/integrity-checks"): lambda _: {"repair": True},
     ("POST", "/v1/graphs/{graph}/imports"): lambda scope: {"type": "entity", "key": "new", **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/imports/{id}/undo"): lambda _: None,
     ("POST", "/v1/graphs/{graph}/imports/{id}/resume"): lambda _: None,
@@ -104,14 +106,14 @@ ASKING = (
     "/recall",
     "/causality/separation",
     "/causality/ancestry",
-    "/verify",
+    "/claims/verify",
     "/view",
     "/resolve",
     "/cypher",
-    "/dry-run",
+    "/preview",
 )
 # Reads that are for admins: of keys, and of damages, which are told by the names of tables.
-FOR_ADMINS = {"/v1/keys", "/v1/graphs/{graph}/integrity-check", "/v1/integrity-checks"}
+FOR_ADMINS = {"/v1/keys", "/v1/graphs/{graph}/integrity-checks", "/v1/integrity-checks"}
 QUERY_API = "/db/{graph}/query/v2"
 # What tells nothing of any scope, so that a key of a scope may ask it.
 WITHOUT_SCOPE = {

@@ -60,7 +60,7 @@ async def test_pairs_are_listed_and_told_apart(door: Door) -> None:
     await door.memory.resolution.propose("space", [Candidate("ada", "a-l", 1.25, {"name": 2.5})])
     (pair,) = (done(await door.client.get(f"{GRAPH}/merge-candidates")))["candidates"]
     assert (pair["one"], pair["other"], pair["evidence"]) == ("a-l", "ada", 1.25)
-    done(await door.client.post(f"{GRAPH}/merge-candidates/{pair['id']}/different", json={"reason": "Two."}))
+    done(await door.client.post(f"{GRAPH}/merge-candidates/{pair['id']}/reject", json={"reason": "Two."}))
     assert (done(await door.client.get(f"{GRAPH}/merge-candidates")))["candidates"] == []
-    refused(await door.client.post(f"{GRAPH}/merge-candidates/{pair['id']}/different", json={"reason": "Two."}), 404)
+    refused(await door.client.post(f"{GRAPH}/merge-candidates/{pair['id']}/reject", json={"reason": "Two."}), 404)
     refused(await door.client.get(f"{GRAPH}/merge-candidates?cursor=none"), 422)

@@ -47,8 +47,8 @@ async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
     (taken,) = await memory.adjudications.create(
         name, Ruling("accept", [facts["berne"].id], "ann", "Counted.", value=90_000)
     )
-    assert taken.decision is not None
-    await memory.adjudications.undo(name, taken.decision, by="bea", reason="Miscounted.")
+    assert taken.adjudication is not None
+    await memory.adjudications.undo(name, taken.adjudication, by="bea", reason="Miscounted.")
     await memory.correlations.create(
         name, Correlated("exclusion", [facts["acme"].id, facts["globex"].id], ["bob", "bob"], "One job.", "ann")
     )
@@ -87,10 +87,10 @@ async def held(memory: Memory, graph: str, scope: str = "user/1") -> dict[str, A
         "facts": sorted(
             repr(
                 (
-                    replace(each, id=0, options=(), relationships=(), decision=None),
+                    replace(each, id=0, options=(), relationships=(), adjudication=None),
                     [replace(option, claims=len(option.claims)) for option in each.options],  # type: ignore[arg-type]
                     sorted(ends[edge] for edge in each.relationships),
-                    each.decision and each.decision.reason,
+                    each.adjudication and each.adjudication.reason,
                 )
             )
             for each in facts

@@ -49,12 +49,12 @@ async def test_a_contested_fact_of_a_critical_predicate_waits_until_somebody_dec
     after = await held(memory, graph, "fire", "cause")
     assert (after.value, after.state, after.probability) == ("spark", "verified", 1)
     assert "Accepted by ann: She looked." in after.reason
-    assert after.decision is not None
-    assert after.decision.id == ruled.decision
+    assert after.adjudication is not None
+    assert after.adjudication.id == ruled.adjudication
     assert not (await memory.adjudications.queue(graph)).items
     assert (await memory.entities.get(graph, "fire")).properties["cause"] == "spark"
 
-    await memory.adjudications.undo(graph, after.decision.id, by="bob", reason="A slip.")
+    await memory.adjudications.undo(graph, after.adjudication.id, by="bob", reason="A slip.")
     assert (await held(memory, graph, "fire", "cause")).options == fact.options
     trail = await memory.adjudications.list(graph)
     assert [(each.action, each.by) for each in trail] == [("undo", "bob"), ("accept", "ann")]
@@ -93,7 +93,7 @@ async def test_a_dry_run_says_what_would_be_and_changes_nothing(memory: Memory, 
     ruled = await memory.adjudications.create(graph, ruling("accept", facts, "spark", dry_run=True))
 
     assert [each.after["value"] for each in ruled] == ["spark"] * 3
-    assert all(each.decision is None and each.before["state"] == "contested" for each in ruled)
+    assert all(each.adjudication is None and each.before["state"] == "contested" for each in ruled)
     assert await change_feed(memory, graph) == before
     assert not await memory.adjudications.list(graph)
 
@@ -114,7 +114,7 @@ async def test_a_collapse_tells_its_rule_and_new_evidence_undoes_it(memory: Memo
 
     other = next(option.value for option in fact.options if option.value != drawn.value)
     again = await say(memory, graph, "fire", "cause", ("c", other))
-    assert again.decision is None
+    assert again.adjudication is None
     assert again.value == other
     (entry,) = await memory.adjudications.list(graph)
     assert entry.ended is not None

@@ -11,7 +11,7 @@ from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
-from kgmem_api.routes.decisions import Id
+from kgmem_api.routes.adjudications import Id
 from kgmem_api.wire.answers import JobDeferred
 from kgmem_api.wire.fields import STRICT, Scope
 from kgmem_api.wire.summaries import SummaryOut

@@ -41,7 +41,7 @@ async def list_conflicts(
     return _page(await access.memory.facts.conflicts(graph, scope=access.scope(scope), cursor=cursor, limit=limit))
 
 
-@router.get("/v1/graphs/{graph}/review", responses=gives(FactPage))
+@router.get("/v1/graphs/{graph}/adjudications/queue", responses=gives(FactPage))
 async def list_review(
     graph: GraphName, access: Reads, *, scope: ScopeQuery = None, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
@@ -49,7 +49,7 @@ async def list_review(
     return _page(await access.memory.adjudications.queue(graph, scope=access.scope(scope), cursor=cursor, limit=limit))
 
 
-@router.post("/v1/graphs/{graph}/verify", responses=gives(JudgedOut))
+@router.post("/v1/graphs/{graph}/claims/verify", responses=gives(JudgedOut))
 async def verify(graph: GraphName, access: Reads, asked: Annotated[VerifyIn, Depends(JSONBody(VerifyIn))]) -> Response:
     """Say whether the graph supports a claim or a text, contradicts it, or knows nothing of it; no model takes part."""
     claim = asked.claim.claim() if asked.claim else None

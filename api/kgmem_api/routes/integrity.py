@@ -42,7 +42,7 @@ IntegrityReportList = shape(
 
 
 router = APIRouter(tags=["integrity"])
-_ONE = "/v1/graphs/{graph}/integrity-check"
+_ONE = "/v1/graphs/{graph}/integrity-checks"
 _Asked = Annotated[IntegrityCheckRequest, Depends(JSONBody(IntegrityCheckRequest, optional=True))]
 
 

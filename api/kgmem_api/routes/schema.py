@@ -12,7 +12,7 @@ from kgmem_api.access import Administers, Reads, ReadsWhole
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.wire.answers import CheckOut, SchemaOut, StatsOut
+from kgmem_api.wire.answers import SchemaOut, SchemaViolationList, StatsOut
 from kgmem_api.wire.graphs import SchemaChange
 
 router = APIRouter(tags=["schema and figures"])
@@ -43,10 +43,10 @@ async def put_schema(
     return await _schema(access.memory, graph)
 
 
-@router.get("/v1/graphs/{graph}/check", responses=gives(CheckOut))
+@router.get("/v1/graphs/{graph}/schema/violations", responses=gives(SchemaViolationList))
 async def check_graph(graph: GraphName, access: ReadsWhole) -> Response:
     """Compare the live graph with its schema as if it were strict. Reads all of it."""
-    return reply({"departures": [asdict(found) for found in await access.memory.graphs.check_schema(graph)]})
+    return reply({"violations": [asdict(found) for found in await access.memory.graphs.check_schema(graph)]})
 
 
 @router.get("/v1/graphs/{graph}/stats", responses=gives(StatsOut))

@@ -66,10 +66,10 @@ SchemaViolation = copied(
 )
 
 
-CheckOut = shape(
-    "CheckOut",
-    "All departures of a graph from its schema, the most frequent first.",
-    departures=many(SchemaViolation),
+SchemaViolationList = shape(
+    "SchemaViolationList",
+    "All violations of its schema by a graph, the most frequent first.",
+    violations=many(SchemaViolation),
 )
 
 

@@ -128,7 +128,7 @@ class OptionOut(BaseModel):
     chosen: bool
 
 
-class DecisionOut(BaseModel):
+class AdjudicationOut(BaseModel):
     """An entry of the audit trail; what has no value is left out."""
 
     id: int
@@ -170,7 +170,7 @@ class FactOut(BaseModel):
     scope: str | None = None
     critical: bool
     relationships: list[int]
-    decision: DecisionOut | None = None
+    adjudication: AdjudicationOut | None = None
 
 
 class FactPage(BaseModel):
@@ -269,12 +269,12 @@ class AdjudicationRequest(BaseModel):
 AdjudicationResult = copied(
     Adjudication,
     "AdjudicationResult",
-    "What a decision does to a fact: before and after; `decision` is null in a dry run.",
+    "What a decision does to a fact: before and after; `adjudication` is null in a dry run.",
 )
 
 
-RuledList = shape(
-    "RuledList",
+AdjudicationResultList = shape(
+    "AdjudicationResultList",
     "What a decision does, fact by fact.",
     dry_run=(bool, ...),
     facts=many(AdjudicationResult),
@@ -291,10 +291,10 @@ class UndoIn(BaseModel):
     scope: Scope | None = None
 
 
-class DecisionList(BaseModel):
+class AdjudicationList(BaseModel):
     """The audit trail, the newest first; ask again with `before` set to the last id."""
 
-    decisions: list[DecisionOut]
+    adjudications: list[AdjudicationOut]
 
 
 class CorrelationIn(BaseModel):
@@ -363,8 +363,8 @@ def fact_out(fact: HeldFact) -> dict[str, Any]:
     """Give a fact as answers carry it."""
     shape = told(asdict(fact))
     shape["unknown"] = round(max(0.0, 1.0 - sum(option.probability for option in fact.options)), 4)
-    if fact.decision is not None:
-        shape["decision"] = told(asdict(fact.decision))
+    if fact.adjudication is not None:
+        shape["adjudication"] = told(asdict(fact.adjudication))
     return shape
 
 

@@ -117,7 +117,7 @@ class HeldFact:
     valid_from: str | None
     valid_to: str | None
     known_from: str
-    decision: "Decision | None" = None
+    adjudication: "Decision | None" = None
     relationships: Sequence[int] = ()
     critical: bool = False
 
@@ -162,7 +162,7 @@ class Adjudication:
     fact: int
     before: Mapping[str, Any]
     after: Mapping[str, Any]
-    decision: int | None = None  # None: nothing was written, since it was a dry run.
+    adjudication: int | None = None  # None: nothing was written, since it was a dry run.
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ def _fact(row: Any, edges: Sequence[int], decisions: Mapping[int, Decision], *, 
         valid_from=iso(valid.lower) if valid.lower is not None else None,
         valid_to=iso(valid.upper) if valid.upper is not None else None,
         known_from=iso(row["known_from"]),
-        decision=decisions.get(row["decision"]),
+        adjudication=decisions.get(row["decision"]),
         relationships=edges,
         critical=critical,
     )

@@ -88,7 +88,7 @@ class ReadAgainOut(BaseModel):
     asked: int
 
 
-router = APIRouter(tags=["reading"], route_class=DirectRoute)
+router = APIRouter(tags=["extraction"], route_class=DirectRoute)
 _READING = "/v1/graphs/{graph}/reading"
 
 

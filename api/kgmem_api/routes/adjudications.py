@@ -11,26 +11,26 @@ from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
 from kgmem_api.wire.claims import (
+    AdjudicationList,
     AdjudicationRequest,
+    AdjudicationResultList,
     CorrelationIn,
     CorrelationList,
     CorrelationMade,
-    DecisionList,
-    RuledList,
     UndoIn,
     told,
 )
 
-router = APIRouter(tags=["decisions"])
-_ALL = "/v1/graphs/{graph}/decisions"
+router = APIRouter(tags=["adjudications"])
+_ALL = "/v1/graphs/{graph}/adjudications"
 _CORRELATIONS = "/v1/graphs/{graph}/correlations"
 _MOST = 2**63 - 1
 Id = Annotated[int, Path(alias="id", ge=0, le=_MOST)]
 Reason = Annotated[str, Query(min_length=1, max_length=2000, description="Why.")]
 
 
-@router.post(_ALL, responses=gives(RuledList))
-async def decide(
+@router.post(_ALL, responses=gives(AdjudicationResultList))
+async def adjudicate(
     graph: GraphName, access: Writes, asked: Annotated[AdjudicationRequest, Depends(JSONBody(AdjudicationRequest))]
 ) -> Response:
     """Accept, reject, defer, collapse or observe values of facts of exactly this scope; dry_run only says what for."""
@@ -38,8 +38,8 @@ async def decide(
     return reply({"dry_run": asked.dry_run, "facts": [asdict(each) for each in ruled]})
 
 
-@router.get(_ALL, responses=gives(DecisionList))
-async def list_decisions(
+@router.get(_ALL, responses=gives(AdjudicationList))
+async def list_adjudications(
     graph: GraphName,
     access: Reads,
     *,
@@ -49,11 +49,11 @@ async def list_decisions(
 ) -> Response:
     """List the audit trail, the newest first."""
     found = await access.memory.adjudications.list(graph, scope=access.scope(scope), before=before, limit=limit)
-    return reply({"decisions": [told(asdict(each)) for each in found]})
+    return reply({"adjudications": [told(asdict(each)) for each in found]})
 
 
-@router.post(_ALL + "/{id}/undo", responses=gives(RuledList))
-async def undo_decision(
+@router.post(_ALL + "/{id}/undo", responses=gives(AdjudicationResultList))
+async def undo_adjudication(
     graph: GraphName, id_: Id, access: Writes, asked: Annotated[UndoIn, Depends(JSONBody(UndoIn))]
 ) -> Response:
     """Take a decision back; its facts are again what the claims and the other decisions make of them."""
