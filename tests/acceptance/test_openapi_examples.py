@@ -23,7 +23,7 @@ VERBS = set(
     )
 )
 # What these name has to be made first, and gets its number then.
-NUMBERED = {"undo_decision", "decide", "correlate", "undo_merge", "tell_apart"}
+NUMBERED = {"undo_adjudication", "adjudicate", "correlate", "undo_merge", "tell_apart"}
 NUMBERED |= {"query_api_continue", "query_api_commit"}
 
 
