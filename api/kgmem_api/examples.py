@@ -81,7 +81,12 @@ REQUESTS: Final[dict[str, Any]] = {
     "query_api_begin": _QUERY,
     "query_api_continue": _QUERY,
     "query_api_commit": {},
-    "adjudicate": {"action": "accept", "facts": [17], "value": "1930-08-05", "reason": "The birth certificate says so."},
+    "adjudicate": {
+        "action": "accept",
+        "facts": [17],
+        "value": "1930-08-05",
+        "reason": "The birth certificate says so.",
+    },
     "undo_adjudication": {"reason": "The certificate is a forgery."},
     "correlate": {"kind": "exclusion", "facts": [17, 18], "reason": "Only one of them can be true."},
     "resolve": {"described": [{"names": ["N. Armstrong"], "label": "Person", "properties": {"born": "1930-08-05"}}]},

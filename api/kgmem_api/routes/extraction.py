@@ -89,10 +89,10 @@ class ReadAgainOut(BaseModel):
 
 
 router = APIRouter(tags=["extraction"], route_class=DirectRoute)
-_READING = "/v1/graphs/{graph}/reading"
+_READING = "/v1/graphs/{graph}/extraction"
 
 
-@router.post(f"{_READING}/dry-run", responses=gives(WouldBringList))
+@router.post(f"{_READING}/preview", responses=gives(WouldBringList))
 async def would_bring(
     graph: GraphName, access: Reads, batch: Annotated[EpisodeBatch, Depends(JSONBody(EpisodeBatch))]
 ) -> Response:

@@ -242,7 +242,7 @@ async def list_merge_candidates(
     return reply({"candidates": [told(asdict(each)) for each in page.items], "cursor": page.cursor})
 
 
-@router.post(_CANDIDATES + "/{id}/different", responses=gives(MergeCandidateOut))
+@router.post(_CANDIDATES + "/{id}/reject", responses=gives(MergeCandidateOut))
 async def tell_apart(graph: GraphName, id_: Id, access: Writes, asked: Decided) -> Response:
     """Say that a pair is two things, for good: it is not proposed again."""
     pair = await access.memory.resolution.reject(
