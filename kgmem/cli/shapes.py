@@ -13,7 +13,7 @@ from kgmem.domain.derived.summaries import Summary
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.imports import Import
 from kgmem.services.claims.why import Explanation
-from kgmem_api.wire.claims import ClaimOut, DecisionOut, FactOut, WhyOut, fact_out, why_out
+from kgmem_api.wire.claims import ClaimOut, AdjudicationOut, FactOut, WhyOut, fact_out, why_out
 from kgmem_api.wire.graphs import graph_out
 from kgmem_api.wire.imports import import_out
 
@@ -51,8 +51,8 @@ def why_shape(why: Explanation) -> dict[str, Any]:
 
 
 def _decided(shape: dict[str, Any]) -> dict[str, Any]:
-    if shape["decision"] is not None:
-        shape["decision"] = _whole(shape["decision"], DecisionOut)
+    if shape["adjudication"] is not None:
+        shape["adjudication"] = _whole(shape["adjudication"], AdjudicationOut)
     return shape
 
 
