@@ -13,7 +13,7 @@ from kgmem.domain.derived.summaries import Summary
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.imports import Import
 from kgmem.services.claims.why import Explanation
-from kgmem_api.wire.claims import ClaimOut, AdjudicationOut, FactOut, WhyOut, fact_out, why_out
+from kgmem_api.wire.claims import AdjudicationOut, ClaimOut, FactOut, WhyOut, fact_out, why_out
 from kgmem_api.wire.graphs import graph_out
 from kgmem_api.wire.imports import import_out
 

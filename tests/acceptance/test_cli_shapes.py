@@ -54,7 +54,7 @@ PRINTED: Sequence[tuple[str, str, str]] = [
     ("conflicts --graph main", "FactOut", ""),
     ("why neil born --graph main", "WhyOut", ""),
     ("review accept {fact} --by ann --reason Certificate. --graph main", "AdjudicationResult", ""),
-    ("review trail --graph main", "DecisionOut", ""),
+    ("review trail --graph main", "AdjudicationOut", ""),
     ("why neil born --graph main", "WhyOut", ""),
     ("review find --graph main", "", ""),
     ("review pairs --graph main", "MergeCandidateOut", ""),
