@@ -28,13 +28,13 @@ async def opened(
     unknown = sorted(given.keys() - Settings.model_fields.keys())
     if unknown:
         raise InvalidInput(
-            f"There is no setting {unknown[0]!r}.", mend=f"Settings are {', '.join(sorted(Settings.model_fields))}."
+            f"There is no setting {unknown[0]!r}.", hint=f"Settings are {', '.join(sorted(Settings.model_fields))}."
         )
     try:
         chosen = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         wrong = error.errors()[0]
         name = "_".join(map(str, wrong["loc"]))
-        raise InvalidInput(f"The setting {name} is wrong: {wrong['msg']}.", mend=f"Correct {name}.") from error
+        raise InvalidInput(f"The setting {name} is wrong: {wrong['msg']}.", hint=f"Correct {name}.") from error
     async with open_memory(chosen, worker=worker, migrating=chosen.database_url is None) as memory:
         yield memory

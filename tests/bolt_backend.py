@@ -91,7 +91,7 @@ class Backend:
 
     async def authenticate(self, credentials: Credentials) -> "Backend":
         if credentials.secret != "secret":
-            raise Unauthenticated("The key is not known.", mend="Make one with kgmem key create.")
+            raise Unauthenticated("The key is not known.", hint="Make one with kgmem key create.")
         return self
 
     async def home(self, database: str | None) -> str:

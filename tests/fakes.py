@@ -148,7 +148,7 @@ class FakeStore:
         for stated in relationships:
             for key in (stated.start, stated.end):
                 if not any(("entity", scope, key) in held for scope in visible_from(stated.scope)):
-                    raise UnknownEntities(f"There is no entity {key!r}.", mend="Write it first.", keys=[key])
+                    raise UnknownEntities(f"There is no entity {key!r}.", hint="Write it first.", keys=[key])
         named = [(r.key or f"{r.kind} {r.start} {r.end} {r.valid_from}", r) for r in relationships]
         return self._put(graph, "edge", named)
 

@@ -84,7 +84,7 @@ def _secret(request: Request) -> str:
         secret = _password(secret)
         kind = "bearer"
     if kind.lower() != "bearer" or not secret.strip():
-        raise Unauthenticated(mend="Send the header Authorization: Bearer KEY; kgmem key create makes a key.")
+        raise Unauthenticated(hint="Send the header Authorization: Bearer KEY; kgmem key create makes a key.")
     return secret.strip()
 
 
@@ -115,4 +115,4 @@ def _refuse_unknown(request: Request) -> None:
     for name in request.query_params:
         if name not in known:
             told = f"It takes {', '.join(sorted(known))}." if known else "It takes none."
-            raise InvalidInput(f"{name!r} is no parameter of this address.", mend=told)
+            raise InvalidInput(f"{name!r} is no parameter of this address.", hint=told)

@@ -32,7 +32,7 @@ class Room:
     def take(self, size: int) -> None:
         """Take some bytes. Raises Unavailable when there are not so many."""
         if self._taken + size > self._most:
-            raise Unavailable("The server is at its limit of large requests.", mend="Try again in a moment.")
+            raise Unavailable("The server is at its limit of large requests.", hint="Try again in a moment.")
         self._taken += size
 
     def give_back(self, size: int) -> None:
@@ -76,7 +76,7 @@ async def _read(request: Request, limit: int, room: Room, taken: list[int]) -> b
     """Read a body of at most `limit` bytes, unpacked; what is over the limit is not read. Notes what it takes."""
     packing = request.headers.get("content-encoding", "identity").lower()
     if packing not in {"identity", "gzip"}:
-        raise InvalidInput(f"Content-Encoding {packing!r} is not known here.", mend="Send gzip, or plain JSON.")
+        raise InvalidInput(f"Content-Encoding {packing!r} is not known here.", hint="Send gzip, or plain JSON.")
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > limit:
         raise _too_large(limit)
@@ -97,7 +97,7 @@ async def _read(request: Request, limit: int, room: Room, taken: list[int]) -> b
             await asyncio.sleep(0)  # A small chunk may hold a large body: others have their turn.
             part = _unpack(unpack, unpack.unconsumed_tail)
     if unpack and size and (not unpack.eof or unpack.unused_data):
-        raise MalformedBody("The body is not one whole gzip member.", mend="Send all of it, and nothing after it.")
+        raise MalformedBody("The body is not one whole gzip member.", hint="Send all of it, and nothing after it.")
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
@@ -106,10 +106,10 @@ def _unpack(unpack: "zlib._Decompress", chunk: bytes) -> bytes:
     try:
         return unpack.decompress(chunk, _UNPACKED_AT_ONCE)
     except zlib.error as error:
-        raise MalformedBody("The body is not gzip.", mend="Leave Content-Encoding out for plain JSON.") from error
+        raise MalformedBody("The body is not gzip.", hint="Leave Content-Encoding out for plain JSON.") from error
 
 
 def _too_large(limit: int) -> TooLarge:
     return TooLarge(
-        f"The body is larger than {limit} bytes.", mend="Send several requests; KGMEM_MAX_BODY sets the limit."
+        f"The body is larger than {limit} bytes.", hint="Send several requests; KGMEM_MAX_BODY sets the limit."
     )

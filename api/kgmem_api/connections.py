@@ -62,7 +62,7 @@ class LimitedConnection(HttpToolsProtocol):
         """Answer what is not HTTP, or has an address that is too long, in the shape of all errors."""
         self._refuse(400, "malformed-request", msg, "Send HTTP/1.1 with an address of at most 64 KiB.")
 
-    def _refuse(self, status: int, code: str, detail: str, mend: str) -> None:
+    def _refuse(self, status: int, code: str, detail: str, hint: str) -> None:
         """Answer what is no request yet, and close the connection."""
         reasons = {400: "Bad Request", 408: "Request Timeout", 503: "Service Unavailable"}
         shape: dict[str, Any] = {
@@ -71,7 +71,7 @@ class LimitedConnection(HttpToolsProtocol):
             "status": status,
             "detail": detail,
             "instance": "",
-            "mend": mend,
+            "hint": hint,
             "request_id": "",
         }
         body = orjson.dumps(shape)

@@ -202,7 +202,6 @@ FIELDS: Final[dict[str, str]] = {
     "made_at": "When it was found. ISO 8601.",
     "max": "The most relationships.",
     "meaning": "What the parameter means.",
-    "mend": "How to fix it.",
     "mentions": "Keys of entities that it mentions.",
     "merges": "The merges, the newest first.",
     "message": "What is wrong, in a sentence.",

@@ -1,4 +1,4 @@
-"""What is wrong with a body, said so that it can be mended: a JSON pointer, what is amiss, the nearest known name."""
+"""What is wrong with a body, said so that it can be fixed: a JSON pointer, what is amiss, the nearest known name."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -45,9 +45,9 @@ class Faults:
             path = _path(detail, self._schema, data)
             self._put(path, _told(detail, path, self._schema))
 
-    def note_one(self, path: Sequence[str | int], detail: str, mend: str) -> None:
+    def note_one(self, path: Sequence[str | int], detail: str, hint: str) -> None:
         """Take one error at a path of the body, or of a slice."""
-        self._put(path, {"detail": detail, "mend": mend})
+        self._put(path, {"detail": detail, "hint": hint})
 
     def _put(self, path: Sequence[str | int], told: dict[str, str]) -> None:
         if path[:1] == (self._items,) and len(path) > 1 and isinstance(path[1], int):
@@ -70,7 +70,7 @@ class Faults:
         more = f" ({self._count - 1} more)" if self._count > 1 else ""
         where = first["pointer"] or "The body"
         raise InvalidBody(
-            f"{where}: {first['detail']}{more}", mend=first.get("mend", "See /docs for the shape."), errors=listed
+            f"{where}: {first['detail']}{more}", hint=first.get("hint", "See /docs for the shape."), errors=listed
         )
 
 
@@ -128,15 +128,15 @@ def _told(detail: ErrorDetails, path: Sequence[str | int], schema: Mapping[str, 
         name = str(path[-1])
         known = sorted(_names(schema, schema, path[:-1]))
         nearest = get_close_matches(name, known, 1)
-        mend = f"Did you mean {nearest[0]}?" if nearest else f"Known here: {', '.join(known)}."
-        return {"detail": f"{name} is not known here.", "mend": mend}
+        hint = f"Did you mean {nearest[0]}?" if nearest else f"Known here: {', '.join(known)}."
+        return {"detail": f"{name} is not known here.", "hint": hint}
     if detail["type"] == "missing":
-        return {"detail": "It is missing.", "mend": f"Give {path[-1]}."}
+        return {"detail": "It is missing.", "hint": f"Give {path[-1]}."}
     if detail["type"] == "string_pattern_mismatch":
         text = "It does not have the form that is asked for."
-        return {"detail": text, "mend": "Times are ISO 8601; scopes are segments without spaces, joined by /."}
-    mend = str(detail.get("ctx", {}).get("mend") or "")
-    return {"detail": detail["msg"].rstrip(".") + ".", **({"mend": mend} if mend else {})}
+        return {"detail": text, "hint": "Times are ISO 8601; scopes are segments without spaces, joined by /."}
+    hint = str(detail.get("ctx", {}).get("hint") or "")
+    return {"detail": detail["msg"].rstrip(".") + ".", **({"hint": hint} if hint else {})}
 
 
 def _names(schema: Mapping[str, Any], root: Mapping[str, Any], path: Sequence[str | int]) -> Iterator[str]:

@@ -67,19 +67,19 @@ class BodyParser(Generic[M]):
             return self._parse(Structure(raw, deepest=DEEPEST, most=MOST_VALUES), key, max_batch)
         except NotJSON as error:
             if not raw.strip():
-                raise MalformedBody("The body is empty.", mend="Send a JSON object; /docs shows its shape.") from error
+                raise MalformedBody("The body is empty.", hint="Send a JSON object; /docs shows its shape.") from error
             raise MalformedBody(
-                f"The body is not JSON: {error}.", mend="Check the body at that line and column."
+                f"The body is not JSON: {error}.", hint="Check the body at that line and column."
             ) from error
         except TooDeep as error:
             problem = f"Its arrays and objects stand in each other more than {DEEPEST} deep."
-            raise MalformedBody(problem, mend="Send them less deep, or as a text.") from error
+            raise MalformedBody(problem, hint="Send them less deep, or as a text.") from error
         except TooMany as error:
             problem = f"The body has more than {MOST_VALUES:,} values."
-            raise TooLarge(problem, mend="Send several requests.") from error
+            raise TooLarge(problem, hint="Send several requests.") from error
         except TooLong as error:
             problem = f"A text takes more than {LARGEST_ITEM:,} bytes of JSON."
-            raise TooLarge(problem, mend="Send it in several parts.") from error
+            raise TooLarge(problem, hint="Send it in several parts.") from error
 
     def _parse(self, structure: Structure, key: Key | None, max_batch: int) -> M:
         members = _members(structure)
@@ -164,7 +164,7 @@ def _members(structure: Structure) -> dict[str, Span]:
     if not structure.is_container(whole) or structure.raw[whole.start : whole.start + 1] != b"{":
         return {}
     if structure.length(whole) > _AT_ONCE:
-        raise InvalidBody(f"The body has {structure.length(whole):,} fields.", mend="See /docs for the shape.")
+        raise InvalidBody(f"The body has {structure.length(whole):,} fields.", hint="See /docs for the shape.")
     parts = structure.parts(whole)
     runs = [structure.run(parts, n, n + 1) for n in range(len(parts))]
     return dict(structure.member(run) for run in runs if run.start < run.end)
@@ -174,14 +174,14 @@ def _check_length(name: str, length: int, most: int) -> None:
     if length > most:
         raise TooLarge(
             f"{name} has {length} items, and {most} is the most in one request.",
-            mend="Send several requests; KGMEM_MAX_BATCH sets the limit.",
+            hint="Send several requests; KGMEM_MAX_BATCH sets the limit.",
         )
 
 
 def _check_size(name: str, size: int, values: int) -> None:
     """Refuse what is too large to be one item. Raises TooLarge."""
     if size > LARGEST_ITEM:
-        raise TooLarge(f"{name} has {size:,} bytes, and {LARGEST_ITEM:,} is the most.", mend="Send less in one item.")
+        raise TooLarge(f"{name} has {size:,} bytes, and {LARGEST_ITEM:,} is the most.", hint="Send less in one item.")
     if values > MOST_VALUES_OF_ITEM:
         problem = f"{name} has {values:,} values, and {MOST_VALUES_OF_ITEM:,} is the most in one item."
-        raise TooLarge(problem, mend="Send less in one item.")
+        raise TooLarge(problem, hint="Send less in one item.")

@@ -52,7 +52,7 @@ STATUS = {**STATUS, MalformedBody: 400}
 
 
 def problem(error: Exception, scope: Scope, request_id: str) -> Response:
-    """Give the response for an error: what is wrong and how to mend it, and nothing of kgmem's inside."""
+    """Give the response for an error: what is wrong and how to fix it, and nothing of kgmem's inside."""
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     if status == 500 or not isinstance(error, errors.KgmemError):
         return _response(
@@ -62,7 +62,7 @@ def problem(error: Exception, scope: Scope, request_id: str) -> Response:
             request_id,
             title="kgmem failed.",
             detail="kgmem could not do this because of an error of its own.",
-            mend=f"Tell whoever runs this server the request id {request_id}: its log has the cause.",
+            hint=f"Tell whoever runs this server the request id {request_id}: its log has the cause.",
         )
     # What the facts of other errors name may be another tenant's.
     facts = error.facts if isinstance(error, errors.InvalidInput | errors.Conflict) else {}
@@ -79,7 +79,7 @@ def problem(error: Exception, scope: Scope, request_id: str) -> Response:
         headers=_headers(error),
         title=(type(error).__doc__ or "").strip(),
         detail=error.message,
-        mend=error.mend or None,
+        hint=error.hint or None,
         errors=listed,
         facts=_shown({name: value for name, value in facts.items() if name != "errors"}) or None,
     )
@@ -88,7 +88,7 @@ def problem(error: Exception, scope: Scope, request_id: str) -> Response:
 def from_http(error: HTTPException, request: Request) -> Response:
     """Give the response for an error of the router: no such address, no such method."""
     status = HTTPStatus(error.status_code)
-    mends = {404: "GET /openapi.json lists what there is.", 405: "The Allow header names the methods."}
+    hints = {404: "GET /openapi.json lists what there is.", 405: "The Allow header names the methods."}
     return _response(
         error.status_code,
         status.phrase.lower().replace(" ", "-"),
@@ -97,7 +97,7 @@ def from_http(error: HTTPException, request: Request) -> Response:
         headers={**(error.headers or {}), **_allowed(error.status_code, request)},
         title=status.phrase + ".",
         detail=f"There is no {request.method} {request.url.path} here.",
-        mend=mends.get(error.status_code),
+        hint=hints.get(error.status_code),
     )
 
 
@@ -119,7 +119,7 @@ def from_parameters(error: RequestValidationError, request: Request) -> Response
     # A location is ("query", name), and behind it the place inside of a parameter that is a list.
     found = [{"parameter": str(one["loc"][1]), "detail": one["msg"]} for one in error.errors()]
     told = "; ".join(f"{one['parameter']}: {one['detail']}" for one in found)
-    invalid = errors.InvalidInput(f"{told}.", mend="See /docs for what this address takes.", errors=found)
+    invalid = errors.InvalidInput(f"{told}.", hint="See /docs for what this address takes.", errors=found)
     return problem(invalid, request.scope, context_of(request).id)
 
 

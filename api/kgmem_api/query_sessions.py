@@ -52,10 +52,10 @@ class Sessions:
         """Begin a transaction. Raises Unavailable where there are too many."""
         if self._of_key[key.id] >= MOST_PER_KEY:
             raise Unavailable(
-                f"This API key has {MOST_PER_KEY} open transactions, the most it may have.", mend=_END_SOME
+                f"This API key has {MOST_PER_KEY} open transactions, the most it may have.", hint=_END_SOME
             )
         if self._of_key.total() >= MOST:
-            raise Unavailable("The server is at its limit of open transactions.", mend="Try again in a moment.")
+            raise Unavailable("The server is at its limit of open transactions.", hint="Try again in a moment.")
         self._of_key[key.id] += 1
         try:
             leaving = memory.transaction(graph, mode=mode, scope=scope)
@@ -79,9 +79,9 @@ class Sessions:
             if (id_, graph, key.id) in self._expired:
                 raise NotFound(
                     f"This transaction was idle for {self._idle:g} seconds and was rolled back.",
-                    mend="Begin another one, and commit it without long pauses; KGMEM_TRANSACTION_IDLE sets the limit.",
+                    hint="Begin another one, and commit it without long pauses; KGMEM_TRANSACTION_IDLE sets the limit.",
                 )
-            raise NotFound("There is no such transaction.", mend="It was committed or rolled back; begin another one.")
+            raise NotFound("There is no such transaction.", hint="It was committed or rolled back; begin another one.")
         return self.keep(session)
 
     def keep(self, session: Session) -> Session:

@@ -35,7 +35,7 @@ def if_match(request: Request) -> int | None:
         return None
     found = _TAG.fullmatch(given.strip())
     if not found:
-        raise InvalidInput(f"If-Match {given[:80]!r} is no version.", mend='Send one ETag as it came, such as "3".')
+        raise InvalidInput(f"If-Match {given[:80]!r} is no version.", hint='Send one ETag as it came, such as "3".')
     return int(found[1])
 
 

@@ -149,9 +149,9 @@ class Requests:
         """Run the app inside of the limits on requests at once and on time; health is told in any case."""
         path = scope["path"]
         if self._under_way > self._most and not path.startswith("/health/"):
-            raise Unavailable("The server is at its limit of requests.", mend="Try again in a moment.")
+            raise Unavailable("The server is at its limit of requests.", hint="Try again in a moment.")
         if "\0" in path or b"%00" in scope["query_string"]:
-            raise InvalidInput("The address holds the character U+0000, which kgmem cannot keep.", mend="Remove it.")
+            raise InvalidInput("The address holds the character U+0000, which kgmem cannot keep.", hint="Remove it.")
         try:
             async with asyncio.timeout(self._seconds) as context.clock:
                 await self._app(scope, receive, send)
@@ -162,7 +162,7 @@ class Requests:
                 raise
             raise TimedOut(
                 f"The request took longer than {self._seconds:g} seconds.",
-                mend="Ask for less at once; KGMEM_REQUEST_TIMEOUT sets the limit.",
+                hint="Ask for less at once; KGMEM_REQUEST_TIMEOUT sets the limit.",
             ) from error
 
     def _enter(self) -> None:

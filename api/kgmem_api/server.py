@@ -169,7 +169,7 @@ def _bind(host: str, port: int) -> socket.socket:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         bound = socket.socket(family, kind, proto)
     except OSError as error:
-        raise ServerError(f"{host!r} is no address of this machine.", mend="Set KGMEM_HOST.") from error
+        raise ServerError(f"{host!r} is no address of this machine.", hint="Set KGMEM_HOST.") from error
     try:
         if sys.platform != "win32":
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -178,7 +178,7 @@ def _bind(host: str, port: int) -> socket.socket:
         bound.close()
         raise ServerError(
             f"The address {host}:{port} cannot be taken: {error.strerror}.",
-            mend="Stop what uses it, or set KGMEM_PORT (0 takes any free port).",
+            hint="Stop what uses it, or set KGMEM_PORT (0 takes any free port).",
         ) from error
     return bound
 

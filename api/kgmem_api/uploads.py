@@ -68,7 +68,7 @@ class Form:
         try:
             self._parser = MultipartParser(boundary, callbacks)
         except FormParserError as error:
-            raise MalformedBody(f"The form cannot be read: {error}.", mend="Let the client make the header.") from error
+            raise MalformedBody(f"The form cannot be read: {error}.", hint="Let the client make the header.") from error
 
     def feed(self, chunk: bytes) -> Sequence[Event]:
         """Read some bytes; gives what comes of files. Raises MalformedBody, InvalidInput, TooLarge."""
@@ -78,15 +78,15 @@ class Form:
         try:
             self._parser.write(chunk)
         except FormParserError as error:
-            raise MalformedBody(f"The form cannot be read: {error}.", mend="Send multipart/form-data.") from error
+            raise MalformedBody(f"The form cannot be read: {error}.", hint="Send multipart/form-data.") from error
         return self._events
 
     def finish(self) -> None:
         """Raise MalformedBody for a form that ends in the middle, or has no file."""
         if not self._ended:
-            raise MalformedBody("The form ends in the middle.", mend="Send all of it.")
+            raise MalformedBody("The form ends in the middle.", hint="Send all of it.")
         if not self._files:
-            raise MalformedBody("The form has no file.", mend="Send files, as curl -F file=@FILE.")
+            raise MalformedBody("The form has no file.", hint="Send files, as curl -F file=@FILE.")
 
     def _begin(self) -> None:
         self._headers = {}
@@ -101,25 +101,25 @@ class Form:
         _, parameters = parse_options_header(self._headers.get("content-disposition", ""))
         named, file = parameters.get(b"name"), parameters.get(b"filename")
         if named is None:
-            raise MalformedBody("A part of the form has no name.", mend="Give each part one.")
+            raise MalformedBody("A part of the form has no name.", hint="Give each part one.")
         self._name = named.decode(errors="replace")
         self._field = None
         if file is not None and self._name != _MAPPING:
             self._files += 1
             if self._files > MOST_FILES:
                 raise TooLarge(
-                    f"The form has more than {MOST_FILES} files.", mend="Send several requests, or one zip file."
+                    f"The form has more than {MOST_FILES} files.", hint="Send several requests, or one zip file."
                 )
             self._events.append(Event(file.decode(errors="replace"), self._headers.get("content-type", "")))
             return
         self._taken += 1
         if self._taken > MOST_FIELDS:
-            raise TooLarge(f"The form has more than {MOST_FIELDS} fields.", mend="Send fewer.")
+            raise TooLarge(f"The form has more than {MOST_FIELDS} fields.", hint="Send fewer.")
         if self._name not in ImportAsked.model_fields or self._name == "name":
             known = ", ".join(sorted(set(ImportAsked.model_fields) - {"name"}))
             raise InvalidInput(
                 f"{self._name[:80]!r} is no field of this form.",
-                mend=f"Fields are {known}; a part that is a file has a filename.",
+                hint=f"Fields are {known}; a part that is a file has a filename.",
             )
         self._field = bytearray()
 
@@ -129,7 +129,7 @@ class Form:
             return
         self._field += data[start:end]
         if len(self._field) > (LONGEST_MAPPING if self._name == _MAPPING else _LONGEST_FIELD):
-            raise TooLarge(f"The field {self._name!r} is too long.", mend="Is it a file? Give it a filename.")
+            raise TooLarge(f"The field {self._name!r} is too long.", hint="Is it a file? Give it a filename.")
 
     def _end(self) -> None:
         if self._field is None:
@@ -137,13 +137,13 @@ class Form:
         try:
             value = self._field.decode()
         except UnicodeDecodeError as error:
-            raise InvalidInput(f"The field {self._name!r} is not UTF-8.", mend="Send it as UTF-8.") from error
+            raise InvalidInput(f"The field {self._name!r} is not UTF-8.", hint="Send it as UTF-8.") from error
         if "\0" in value:
-            raise InvalidInput(f"The field {self._name!r} holds the character U+0000.", mend="Remove it.")
+            raise InvalidInput(f"The field {self._name!r} holds the character U+0000.", hint="Remove it.")
         if self._name == "option":
             self.options.append(value)
         elif self._name in self.fields:
-            raise InvalidInput(f"The field {self._name!r} is given twice.", mend="Give it once.")
+            raise InvalidInput(f"The field {self._name!r} is given twice.", hint="Give it once.")
         else:
             self.fields[self._name] = value
 
@@ -156,7 +156,7 @@ def check_fields(asked: ImportAsked, form: Form) -> ImportAsked:
     given = asked.model_dump(exclude_unset=True)
     twice = next((name for name in form.fields if name in given), None)
     if twice:
-        raise InvalidInput(f"{twice} is given as a field and in the address.", mend="Give it once.")
+        raise InvalidInput(f"{twice} is given as a field and in the address.", hint="Give it once.")
     try:
         return ImportAsked.model_validate({**given, **form.fields, "option": [*asked.option, *form.options]})
     except ValidationError as error:
@@ -165,7 +165,7 @@ def check_fields(asked: ImportAsked, form: Form) -> ImportAsked:
             for one in error.errors(include_url=False, include_input=False)
         ]
         told = "; ".join(f"{one['parameter']}: {one['detail']}" for one in found)
-        raise InvalidInput(f"{told}.", mend="See /docs for what this address takes.", errors=found) from error
+        raise InvalidInput(f"{told}.", hint="See /docs for what this address takes.", errors=found) from error
 
 
 _PACKINGS = {"gzip": GZIP, "x-gzip": GZIP, "zstd": ZSTD, "xz": XZ}
@@ -193,19 +193,19 @@ async def receive_file(request: Request, incoming: Incoming, name: str) -> None:
     packing = request.headers.get("content-encoding", "identity").lower()
     if packing not in {"identity", *_PACKINGS}:
         raise InvalidInput(
-            f"Content-Encoding {packing[:40]!r} is not known here.", mend=f"Send {', '.join(_PACKINGS)}, or none."
+            f"Content-Encoding {packing[:40]!r} is not known here.", hint=f"Send {', '.join(_PACKINGS)}, or none."
         )
     await incoming.begin(name)
     first = True
     async for chunk in _chunks(request):
         magic = _PACKINGS.get(packing)
         if first and magic and chunk[: len(magic)] != magic[: len(chunk)]:
-            raise MalformedBody(f"The body is not {packing}.", mend="Leave Content-Encoding out for a plain file.")
+            raise MalformedBody(f"The body is not {packing}.", hint="Leave Content-Encoding out for a plain file.")
         first = False
         await incoming.write(chunk)
     if first:
         raise MalformedBody(
-            "The body is empty.", mend="Send a file, as curl --data-binary @FILE or curl -F file=@FILE."
+            "The body is empty.", hint="Send a file, as curl --data-binary @FILE or curl -F file=@FILE."
         )
     await incoming.end()
 
@@ -213,10 +213,10 @@ async def receive_file(request: Request, incoming: Incoming, name: str) -> None:
 async def receive_form(request: Request, incoming: Incoming, asked: ImportAsked) -> ImportAsked:
     """Take the files of a form; gives what is asked for by query and fields. Raises MalformedBody, InvalidInput."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise InvalidInput("A form is not compressed as a whole.", mend="Compress the files in it.")
+        raise InvalidInput("A form is not compressed as a whole.", hint="Compress the files in it.")
     boundary = _content_type(request)[1].get(b"boundary", b"")
     if not boundary:
-        raise MalformedBody("The Content-Type names no boundary.", mend="Let the client make the header.")
+        raise MalformedBody("The Content-Type names no boundary.", hint="Let the client make the header.")
     form = Form(boundary)
     settings: Settings = request.app.state.settings
     left = settings.max_upload + _AROUND
@@ -224,7 +224,7 @@ async def receive_form(request: Request, incoming: Incoming, asked: ImportAsked)
         left -= len(chunk)
         if left < 0:
             raise TooLarge(
-                f"The form is larger than {settings.max_upload} bytes.", mend="KGMEM_MAX_UPLOAD sets the limit."
+                f"The form is larger than {settings.max_upload} bytes.", hint="KGMEM_MAX_UPLOAD sets the limit."
             )
         for event in form.feed(chunk):
             if event.begins is not None:
@@ -248,7 +248,7 @@ def _telling(name: str, content_type: str, format_: str | None) -> str:
         if not extension:
             raise InvalidInput(
                 f"Nothing tells the format of {name[:80]!r}." if name else "Nothing tells the format of the file.",
-                mend=f"Give format=, or name= with an end that tells it, or a Content-Type. {error.mend}",
+                hint=f"Give format=, or name= with an end that tells it, or a Content-Type. {error.hint}",
             ) from error
         return f"{name or 'upload'}{extension}"
     return name
@@ -265,7 +265,7 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
     if length.isdecimal() and int(length) > settings.max_upload + (_AROUND if is_form(request) else 0):
         raise TooLarge(
             f"The body has {int(length)} bytes, and {settings.max_upload} is the most.",
-            mend="Import it with kgmem import, or send it in several files; KGMEM_MAX_UPLOAD sets the limit.",
+            hint="Import it with kgmem import, or send it in several files; KGMEM_MAX_UPLOAD sets the limit.",
         )
     stream = aiter(request.stream())
     while True:
@@ -277,7 +277,7 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
         except TimeoutError as error:
             raise TimedOut(
                 f"The client sent nothing for {settings.request_timeout:g} seconds.",
-                mend="Send it again; KGMEM_REQUEST_TIMEOUT sets the limit.",
+                hint="Send it again; KGMEM_REQUEST_TIMEOUT sets the limit.",
             ) from error
         if chunk:
             yield chunk

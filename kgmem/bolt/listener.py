@@ -51,7 +51,7 @@ async def bolt_door(settings: Settings, memory: Memory, *, say: Callable[[str], 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     if certificate is None:
         if key is not None:
-            raise InvalidInput("KGMEM_BOLT_CERTIFICATE_KEY is set without a certificate.", mend="Set both.")
+            raise InvalidInput("KGMEM_BOLT_CERTIFICATE_KEY is set without a certificate.", hint="Set both.")
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -60,6 +60,6 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     except (OSError, ssl.SSLError) as error:
         raise InvalidInput(
             f"The certificate {certificate} cannot be used: {error}.",
-            mend="Set KGMEM_BOLT_CERTIFICATE and KGMEM_BOLT_CERTIFICATE_KEY to a certificate chain and its key (PEM).",
+            hint="Set KGMEM_BOLT_CERTIFICATE and KGMEM_BOLT_CERTIFICATE_KEY to a certificate chain and its key (PEM).",
         ) from error
     return context

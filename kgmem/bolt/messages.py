@@ -66,6 +66,6 @@ async def read_message(read: Callable[[int], Awaitable[bytes]], most: Callable[[
         if len(message) + length > most():
             raise TooLarge(
                 f"A message of more than {most()} bytes is not taken.",
-                mend="Send less at once: UNWIND over a smaller list of rows, or several transactions.",
+                hint="Send less at once: UNWIND over a smaller list of rows, or several transactions.",
             )
         message += await read(length)

@@ -292,7 +292,7 @@ class _Reader:
         if self._values > MOST_VALUES:
             raise BadPackStream(
                 f"A message of more than {MOST_VALUES:,} values is not taken.",
-                mend="Send less at once: UNWIND over a smaller list of rows, or several transactions.",
+                hint="Send less at once: UNWIND over a smaller list of rows, or several transactions.",
             )
 
 

@@ -48,7 +48,7 @@ def credentials(facts: Mapping[str, Any]) -> Credentials:
 def asked(facts: Mapping[str, Any]) -> Asked:
     """Give how the transaction of a BEGIN, or of a RUN of its own, shall be."""
     if facts.get("imp_user"):
-        raise InvalidInput("kgmem does not act as somebody else.", mend="Leave the impersonated user away.")
+        raise InvalidInput("kgmem does not act as somebody else.", hint="Leave the impersonated user away.")
     timeout = facts.get("tx_timeout")
     if timeout is not None and (type(timeout) is not int or timeout < 0):
         raise BadPackStream("tx_timeout is no number of milliseconds.")

@@ -43,7 +43,7 @@ async def serving(backend: Backend, listening: Listening) -> AsyncIterator[str]:
     except OSError as error:
         raise ServerError(
             f"The address {listening.host}:{listening.port} cannot be taken for Bolt: {error.strerror}.",
-            mend="Stop what uses it, or set KGMEM_BOLT_PORT (0 takes any free port).",
+            hint="Stop what uses it, or set KGMEM_BOLT_PORT (0 takes any free port).",
         ) from error
     host, port = accepting.sockets[0].getsockname()[:2]
     server.bound = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

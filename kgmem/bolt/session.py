@@ -168,7 +168,7 @@ class Session:
         except Closed:
             self._end()
         except KgmemError as error:
-            self._waiting.append(BadPackStream(error.message, mend=error.mend))
+            self._waiting.append(BadPackStream(error.message, hint=error.hint))
             self._arrived.set()
 
     def _most(self) -> int:
@@ -406,4 +406,4 @@ def _barred() -> Unauthenticated:
 
 
 def _too_long() -> TimedOut:
-    return TimedOut("The transaction was open for too long and was undone.", mend="Begin it again; ask for less in it.")
+    return TimedOut("The transaction was open for too long and was undone.", hint="Begin it again; ask for less in it.")

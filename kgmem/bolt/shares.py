@@ -22,7 +22,7 @@ class CallerShares:
         if self._most is not None and self._open[identity] >= self._most:
             raise Unavailable(
                 f"This key has {self._most} connections open, and that is the most.",
-                mend="Close connections that are idle, let the drivers keep fewer (max_connection_pool_size), or raise"
+                hint="Close connections that are idle, let the drivers keep fewer (max_connection_pool_size), or raise"
                 " KGMEM_BOLT_CONNECTIONS_PER_KEY.",
                 type="TooManyConnections",
             )

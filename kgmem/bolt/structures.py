@@ -142,7 +142,7 @@ def hydrate(tag: int, fields: list[Any]) -> Any:
     if reading is None:
         raise BadPackStream(
             f"A structure of tag 0x{tag:02X} and {len(fields)} fields is no parameter.",
-            mend="Send plain values, times, durations, points and vectors; of a node, send its element id.",
+            hint="Send plain values, times, durations, points and vectors; of a node, send its element id.",
         )
     kinds, make = reading
     for field, kind in zip(fields, kinds, strict=True):

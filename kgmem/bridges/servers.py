@@ -56,7 +56,7 @@ def _bridge(part: str) -> ModuleType:
             raise
         raise InvalidInput(
             "The Python package neo4j, which speaks with Bolt servers, is not installed.",
-            mend="pip install 'kgmem[neo4j]'",
+            hint="pip install 'kgmem[neo4j]'",
         ) from error
 
 
@@ -66,16 +66,16 @@ def _check_address(server: Server) -> None:
         parts = urlsplit(server.url)
         named, port = parts.hostname, parts.port
     except ValueError as error:
-        raise InvalidInput("The server's address is no URL.", mend="Give one such as bolt://host:7687.") from error
+        raise InvalidInput("The server's address is no URL.", hint="Give one such as bolt://host:7687.") from error
     if parts.username is not None or parts.password is not None:
         # The address is shown in messages and kept in the register of imports.
         raise InvalidInput(
             "The server's address has a user or password in it.",
-            mend="Give --user, and the password in KGMEM_NEO4J_PASSWORD or at the prompt.",
+            hint="Give --user, and the password in KGMEM_NEO4J_PASSWORD or at the prompt.",
         )
     if not named or parts.scheme.lower() not in SCHEMES or parts.path.strip("/") or port == 0:
         raise InvalidInput(
             f"{server.url} is no address of a Bolt server.",
-            mend=f"Give {', '.join(f'{scheme}://host:port' for scheme in SCHEMES[:2])} or the like; name the database "
+            hint=f"Give {', '.join(f'{scheme}://host:port' for scheme in SCHEMES[:2])} or the like; name the database "
             "with --database.",
         )

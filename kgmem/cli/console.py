@@ -55,17 +55,17 @@ ScopeName = Annotated[str, typer.Option("--scope", help="Whose memory: a path su
 
 
 def report_error(error: Exception) -> int:
-    """Print an error with its mend; gives the exit code."""
+    """Print an error with its hint; gives the exit code."""
     if debugging:
         NOTES.print("".join(traceback.format_exception(error)), markup=False, soft_wrap=True)
     if isinstance(error, KgmemError):
-        message, mend = error.message, error.mend
+        message, hint = error.message, error.hint
     else:
         message = f"kgmem failed in a way that it does not know: {type(error).__name__}: {error}"
-        mend = "Run it again with KGMEM_LOG_LEVEL=debug, and report what it prints."
+        hint = "Run it again with KGMEM_LOG_LEVEL=debug, and report what it prints."
     NOTES.print(f"[bold red]error:[/] {_plain(message)}", soft_wrap=True)
-    if mend:
-        NOTES.print(f"  {_plain(mend)}", soft_wrap=True)
+    if hint:
+        NOTES.print(f"  {_plain(hint)}", soft_wrap=True)
     return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
 
 

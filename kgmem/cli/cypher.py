@@ -66,7 +66,7 @@ def parameter(text: str) -> tuple[str, Any]:
     """Give the name and value that NAME=VALUE states. Raises InvalidInput."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise InvalidInput(f"{text!r} is no parameter.", mend="Give NAME=VALUE, such as -p year=1969.")
+        raise InvalidInput(f"{text!r} is no parameter.", hint="Give NAME=VALUE, such as -p year=1969.")
     try:
         return name.strip().removeprefix("$"), from_json(orjson.loads(value))
     except orjson.JSONDecodeError:
@@ -82,7 +82,7 @@ def _text(query: str | None, file: Path | None) -> str:
         try:
             return file.read_text()
         except OSError as error:
-            raise InvalidInput(f"{file} cannot be read: {error.strerror}.", mend="Name a file of Cypher.") from error
+            raise InvalidInput(f"{file} cannot be read: {error.strerror}.", hint="Name a file of Cypher.") from error
     return sys.stdin.read() if query in {None, "-"} else str(query)
 
 

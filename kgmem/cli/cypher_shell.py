@@ -103,7 +103,7 @@ def _scope(shell: Shell, path: str) -> None:
 def _param(shell: Shell, text: str) -> None:
     name, equals, value = text.partition("=")
     if not equals:
-        raise InvalidInput(f"{text!r} is no parameter.", mend="Write :param NAME=VALUE.")
+        raise InvalidInput(f"{text!r} is no parameter.", hint="Write :param NAME=VALUE.")
     try:
         shell.parameters[name.strip()] = from_json(orjson.loads(value))
     except orjson.JSONDecodeError:
@@ -117,7 +117,7 @@ def _params(shell: Shell, _rest: str) -> None:
 
 def _write(shell: Shell, word: str) -> None:
     if word not in {"on", "off", ""}:
-        raise InvalidInput(f"Writing is not {word!r}.", mend="Write :write on, or :write off.")
+        raise InvalidInput(f"Writing is not {word!r}.", hint="Write :write on, or :write off.")
     shell.mode = "write" if word == "on" else "read"
     note("Queries may write." if word == "on" else "Queries only read.")
 

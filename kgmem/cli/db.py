@@ -36,7 +36,7 @@ def migrate(
 ) -> None:
     """Bring the tables of the database to the revision that this kgmem works with."""
     if to is not None and down is not None:
-        raise InvalidInput("--to goes up and --down goes back.", mend="Give one of them.")
+        raise InvalidInput("--to goes up and --down goes back.", hint="Give one of them.")
     steps: list[str] = []
 
     def report(step: str) -> None:
@@ -144,7 +144,7 @@ def _embedded() -> EmbeddedPostgres:
     if settings.database_url:
         raise InvalidInput(
             "KGMEM_DATABASE_URL names an external Postgres, which kgmem does not start, stop or log.",
-            mend="Unset it to use the embedded one; kgmem doctor looks at both.",
+            hint="Unset it to use the embedded one; kgmem doctor looks at both.",
         )
     console = Console(stderr=True, highlight=False, markup=False)
     return EmbeddedPostgres(settings.home, port=settings.postgres_port, report=console.print, attach=True)

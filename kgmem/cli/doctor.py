@@ -34,7 +34,7 @@ def doctor(
     """
     if (repair or graph is not None) and not deep:
         option = "--repair" if repair else "--graph"
-        raise InvalidInput(f"{option} goes with --deep.", mend=f"Run kgmem doctor --deep {option}.")
+        raise InvalidInput(f"{option} goes with --deep.", hint=f"Run kgmem doctor --deep {option}.")
     findings = asyncio.run(_examine(load_settings()))
     reports: Sequence[IntegrityReport] = []
     usable = not any(each.state == "problem" and each.area in {"database", "connection", "tables"} for each in findings)
@@ -61,13 +61,13 @@ async def _examine(settings: Settings) -> list[Finding]:
             kind = "external, by KGMEM_DATABASE_URL" if settings.database_url else f"embedded, in {settings.home}"
             return [Finding("database", "ok", kind), *await examine(url)]
     except KgmemError as exc:
-        return [Finding("database", "problem", exc.message, exc.mend)]
+        return [Finding("database", "problem", exc.message, exc.hint)]
 
 
 def _show(findings: list[Finding]) -> None:
     table = _table("Area")
     for finding in findings:
-        table.add_row(*_row(finding.state, finding.area, finding.what, finding.mend))
+        table.add_row(*_row(finding.state, finding.area, finding.what, finding.hint))
     OUT.print(table)
     counted = Counter(finding.state for finding in findings)
     OUT.print(f"{counted['problem']} problems, {counted['warning']} warnings, {counted['ok']} checks passed.")

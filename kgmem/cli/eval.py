@@ -110,16 +110,16 @@ def evaluate(
 def read_questions(file: Path) -> tuple[list[Step], list[Planted]]:
     """Give the history and the questions of a TOML file. Raises NotFound, InvalidInput."""
     if not file.is_file():
-        raise NotFound(f"There is no file {file}.", mend="Correct its name.", name=str(file))
+        raise NotFound(f"There is no file {file}.", hint="Correct its name.", name=str(file))
     try:
         read = QuestionsIn.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{file.name} is not TOML: {error}.", mend="Correct the file.") from error
+        raise InvalidInput(f"{file.name} is not TOML: {error}.", hint="Correct the file.") from error
     except ValidationError as error:
         wrong = error.errors()[0]
         place = ".".join(map(str, wrong["loc"]))
         raise InvalidInput(
-            f"{file.name}, {place}: {wrong['msg']}.", mend="Correct it; docs/cli.md tells how."
+            f"{file.name}, {place}: {wrong['msg']}.", hint="Correct it; docs/cli.md tells how."
         ) from error
     return [_step(each) for each in read.step], [_planted(each) for each in read.question]
 

@@ -47,11 +47,11 @@ def create(
 ) -> None:
     """Create a graph, in the embedding space of KGMEM_EMBEDDER."""
     if fusion not in {"convex", "rrf"}:
-        raise InvalidInput(f"There is no fusion {fusion!r}.", mend="Give convex or rrf.")
+        raise InvalidInput(f"There is no fusion {fusion!r}.", hint="Give convex or rrf.")
     if facts not in get_args(Facts):
-        raise InvalidInput(f"Facts are not {facts!r}.", mend=f"Give one of {', '.join(get_args(Facts))}.")
+        raise InvalidInput(f"Facts are not {facts!r}.", hint=f"Give one of {', '.join(get_args(Facts))}.")
     if extraction not in get_args(Extraction):
-        raise InvalidInput(f"Extraction is not {extraction!r}.", mend=f"Give one of {', '.join(get_args(Extraction))}.")
+        raise InvalidInput(f"Extraction is not {extraction!r}.", hint=f"Give one of {', '.join(get_args(Extraction))}.")
     own = to_mapping(read_schema(schema)) if schema else None
     settings: dict[str, Any] = {"strict": strict, "schema": own, "fusion": fusion, "facts": facts}
     settings |= {"extraction": extraction, "recipe": recipe}
@@ -136,7 +136,7 @@ def schema(
 ) -> None:
     """Show the schema that holds in a graph, extend it, or replace what the graph adds to the core."""
     if extend and replace:
-        raise InvalidInput("A schema is extended or replaced, not both.", mend="Give --extend or --replace.")
+        raise InvalidInput("A schema is extended or replaced, not both.", hint="Give --extend or --replace.")
     if file := extend or replace:
         stated = to_mapping(read_schema(file))
         with_memory(lambda m: m.graphs.update(name, schema=stated, replacing=replace is not None))

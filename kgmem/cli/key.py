@@ -25,7 +25,7 @@ def create(
 ) -> None:
     """Create an API key and print it, this once."""
     if right not in {"read", "write", "admin"}:
-        raise InvalidInput(f"There is no right {right!r}.", mend="Give read, write or admin.")
+        raise InvalidInput(f"There is no right {right!r}.", hint="Give read, write or admin.")
     wanted = cast("Literal['read', 'write', 'admin']", right)
     key, secret = with_memory(lambda m: m.keys.create(name, wanted, graph=graph, scope=scope, expires_at=expires))
     if as_json:

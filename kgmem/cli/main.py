@@ -51,7 +51,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "index": ("kgmem.cli.index:app", "Rebuild a graph's retrieval index, or embed it anew."),
     "key": ("kgmem.cli.key:app", "Create, list and revoke API keys."),
     "db": ("kgmem.cli.db:app", "Start, stop, migrate and look into the database."),
-    "doctor": ("kgmem.cli.doctor:doctor", "Examine the database: what is well, what is not, and how to mend it."),
+    "doctor": ("kgmem.cli.doctor:doctor", "Examine the database: what is well, what is not, and how to fix it."),
     "version": ("kgmem.cli.main:version", "Tell the version."),
 }
 

@@ -23,7 +23,7 @@ def load_settings() -> Settings:
     except ValidationError as error:
         wrong = error.errors()[0]
         name = "KGMEM_" + "_".join(map(str, wrong["loc"])).upper()
-        raise InvalidInput(f"{name} is wrong: {wrong['msg']}.", mend=f"Correct it, or unset {name}.") from error
+        raise InvalidInput(f"{name} is wrong: {wrong['msg']}.", hint=f"Correct it, or unset {name}.") from error
     console.debugging = settings.log_level == "debug"
     return settings
 

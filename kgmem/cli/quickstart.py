@@ -145,7 +145,7 @@ def _question(wire: dict[str, Any]) -> Question:
 
 def _tell(answer: Answer) -> None:
     if not answer.hits:
-        raise NotFound("The sample graph gave no answer.", mend="Drop it (kgmem graph delete apollo) and start again.")
+        raise NotFound("The sample graph gave no answer.", hint="Drop it (kgmem graph delete apollo) and start again.")
     best, *further = answer.hits
     OUT.print(f"answer: {_said(best)}", soft_wrap=True)
     OUT.print(f"   why: {_why(best)}", style="dim", soft_wrap=True)

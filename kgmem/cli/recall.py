@@ -146,7 +146,7 @@ def _one_of(what: str, given: str, of: Any) -> Any:
     """Give a word back that is one of a Literal's. Raises InvalidInput."""
     known = get_args(of)
     if given not in known:
-        raise InvalidInput(f"There is no {what} {given!r}.", mend=f"Give {', '.join(known)}.")
+        raise InvalidInput(f"There is no {what} {given!r}.", hint=f"Give {', '.join(known)}.")
     return given
 
 

@@ -23,7 +23,7 @@ def serve(
     port: Port = None,
     worker: Annotated[bool, typer.Option(help="Run background jobs in this process too.")] = True,
 ) -> None:
-    """Serve REST and Bolt until interrupted. Refuses a database of another version, naming the command that mends."""
+    """Serve REST and Bolt until interrupted. Refuses a database of another version, and names the fix."""
     settings = with_address(load_settings(), host, port)
     opening = partial(open_memory, settings, owner=True, worker=worker and settings.worker, report=note)
     server.run(settings, opening, ready=say_ready, beside=partial(bolt_door, settings, say=note))

@@ -43,7 +43,7 @@ def items(what: str, given: Given) -> Iterator[Episode | Document]:
     elif path.is_dir():
         found = sorted(each for each in path.rglob("*") if each.is_file() and _is_known(each))
         if not found:
-            raise InvalidInput(f"{what} holds no file that is read.", mend=f"Files end in {', '.join(suffixes())}.")
+            raise InvalidInput(f"{what} holds no file that is read.", hint=f"Files end in {', '.join(suffixes())}.")
         for each in found:
             yield from _of_file(each, given, each.relative_to(path).as_posix())
     else:
@@ -61,7 +61,7 @@ def _of_file(path: Path, given: Given, name: str) -> Iterator[Episode | Document
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}.", mend="Check its rights.") from error
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.", hint="Check its rights.") from error
     if not is_document(path.name):
         yield _episode(decoded(path.name, data[: _LONGEST + 1]), given)
         return
@@ -87,15 +87,15 @@ def _of_stream(path: Path, given: Given) -> Iterator[Episode]:
                 told = orjson.loads(line)
             except orjson.JSONDecodeError as error:
                 raise InvalidInput(
-                    f"{path.name}, line {number}: {error}.", mend="Give one JSON object a line."
+                    f"{path.name}, line {number}: {error}.", hint="Give one JSON object a line."
                 ) from error
             if not isinstance(told, dict):
-                raise InvalidInput(f"{path.name}, line {number} is no object.", mend='Give {"text": ...} a line.')
+                raise InvalidInput(f"{path.name}, line {number} is no object.", hint='Give {"text": ...} a line.')
             told.pop("extract", None)
             shape = {**{name: value for name, value in usual.items() if value}, "scope": given.scope, **told}
             stated = from_wire("episode", shape)
             if not isinstance(stated, Episode):
-                raise InvalidInput(f"{path.name}, line {number} is no episode.", mend="Import other records.")
+                raise InvalidInput(f"{path.name}, line {number} is no episode.", hint="Import other records.")
             yield Episode(
                 stated.text, stated.key, occurred_at=stated.occurred_at, source=stated.source, session=stated.session,
                 speaker=stated.speaker, title=stated.title, mentions=stated.mentions, properties=stated.properties,
@@ -105,7 +105,7 @@ def _of_stream(path: Path, given: Given) -> Iterator[Episode]:
 
 def _episode(text: str, given: Given) -> Episode:
     if len(text) > _LONGEST:
-        raise InvalidInput(f"The text is longer than {_LONGEST:,} bytes.", mend="Store it in parts, or as a file.")
+        raise InvalidInput(f"The text is longer than {_LONGEST:,} bytes.", hint="Store it in parts, or as a file.")
     return Episode(
         text, given.key, occurred_at=given.occurred_at, source=given.source, session=given.session,
         speaker=given.speaker, title=given.title, scope=given.scope, extract=given.extract,
@@ -123,6 +123,6 @@ def _path(what: str) -> Path | None:
         return path
     if _PATH.fullmatch(what):
         raise NotFound(
-            f"There is no file {what}.", mend="Check the path; a text that looks like one comes by standard input (-)."
+            f"There is no file {what}.", hint="Check the path; a text that looks like one comes by standard input (-)."
         )
     return None

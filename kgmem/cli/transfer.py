@@ -59,7 +59,7 @@ def _check(named: bool, database: str | None, user: str | None, query: str | Non
     told = {"--database": database, "--user": user, "--query": query}
     idle = [option for option, value in told.items() if value is not None]
     if idle and not named:
-        raise InvalidInput(f"{idle[0]} is for Bolt servers, and none is named.", mend="Name one: bolt://host:7687")
+        raise InvalidInput(f"{idle[0]} is for Bolt servers, and none is named.", hint="Name one: bolt://host:7687")
 
 
 def _server(url: str, database: str | None, user: str | None) -> Server:
@@ -67,7 +67,7 @@ def _server(url: str, database: str | None, user: str | None) -> Server:
     password = held.get_secret_value() if held else None
     if password is None and user is not None:
         if not sys.stdin.isatty():
-            raise InvalidInput(f"There is no password for {user!r}.", mend="Set KGMEM_NEO4J_PASSWORD.")
+            raise InvalidInput(f"There is no password for {user!r}.", hint="Set KGMEM_NEO4J_PASSWORD.")
         password = typer.prompt(f"Password of {user} at {url}", hide_input=True, err=True)
     return Server(url, database, user or (_DEFAULT_USER if password is not None else None), password)
 
@@ -185,7 +185,7 @@ def export(
     Vectors are written only where they were given with their entities, unless --embeddings says otherwise.
     """
     if as_json and output == STANDARD:
-        raise InvalidInput("--json and the export would both go to standard output.", mend="Name a file with -o.")
+        raise InvalidInput("--json and the export would both go to standard output.", hint="Name a file with -o.")
     named = format_ or ("jsonl" if output == STANDARD else None)
     options = ExportOptions(
         format=named,
@@ -217,9 +217,9 @@ def _format_options(given: list[str] | None) -> dict[str, str]:
     for each in given or []:
         name, equals, value = each.partition("=")
         if not name or not equals:
-            raise InvalidInput(f"--option {each!r} names no value.", mend="Write it as --option NAME=VALUE.")
+            raise InvalidInput(f"--option {each!r} names no value.", hint="Write it as --option NAME=VALUE.")
         if name in told:
-            raise InvalidInput(f"--option {name} is given twice.", mend="Give it once.")
+            raise InvalidInput(f"--option {name} is given twice.", hint="Give it once.")
         told[name] = value
     return told
 

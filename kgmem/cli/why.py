@@ -58,7 +58,7 @@ async def _found(
     page = await memory.facts.list(graph, FactFilter(scope, key, predicate, known_at=known_at, limit=20))
     if not page.items:
         raise NotFound(
-            f"Nothing was weighed of {' '.join(filter(None, asked))}.", mend="Ask kgmem recall for the fact's id."
+            f"Nothing was weighed of {' '.join(filter(None, asked))}.", hint="Ask kgmem recall for the fact's id."
         )
     return [await memory.facts.explain(graph, fact.id, scope=scope, known_at=known_at) for fact in page.items]
 

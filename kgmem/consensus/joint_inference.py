@@ -120,16 +120,16 @@ def _check(values: Mapping[str, Sequence[str]], factors: Sequence[Factor], seen:
     for factor in factors:
         unknown = [name for name in factor.variables if name not in values]
         if unknown or len(set(factor.variables)) != len(factor.variables):
-            raise InvalidInput(f"A factor names {factor.variables}.", mend="Name different facts of the group.")
+            raise InvalidInput(f"A factor names {factor.variables}.", hint="Name different facts of the group.")
         shape = tuple(len(values[name]) for name in factor.variables)
         if factor.table.shape != shape or factor.table.size > _MOST_CELLS or np.any(factor.table < 0):
             raise InvalidInput(
                 f"The factor of {factor.variables} has the shape {factor.table.shape}.",
-                mend=f"Give a table of {shape} without negative numbers, of at most {_MOST_CELLS} cells.",
+                hint=f"Give a table of {shape} without negative numbers, of at most {_MOST_CELLS} cells.",
             )
     for name, value in seen.items():
         if value not in values.get(name, ()):
-            raise InvalidInput(f"{name} has no value {value!r}.", mend="Observe one of its alternatives.")
+            raise InvalidInput(f"{name} has no value {value!r}.", hint="Observe one of its alternatives.")
 
 
 def _groups(names: Sequence[str], factors: Sequence[Factor]) -> list[set[str]]:
@@ -151,7 +151,7 @@ def _summed(names: Sequence[str], factors: Sequence[Factor], alone: Mapping[str,
         weight = weight * _spread(factor.table, [axis[name] for name in factor.variables], len(names))
     whole = float(weight.sum())
     if whole <= 0:
-        raise InvalidInput("Nothing is possible any more.", mend="Observations and factors contradict each other.")
+        raise InvalidInput("Nothing is possible any more.", hint="Observations and factors contradict each other.")
     return {name: weight.sum(axis=tuple(at for at in range(len(names)) if at != axis[name])) / whole for name in names}
 
 
@@ -199,5 +199,5 @@ def _propagated(
 def _normal(weight: Table) -> Table:
     whole = float(weight.sum())
     if whole <= 0:
-        raise InvalidInput("Nothing is possible any more.", mend="Observations and factors contradict each other.")
+        raise InvalidInput("Nothing is possible any more.", hint="Observations and factors contradict each other.")
     return weight / whole

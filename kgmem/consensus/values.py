@@ -194,7 +194,7 @@ def _number(value: Any, rule: ValueRule) -> ClaimedValue:
     except (TypeError, ValueError):
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number):
-        raise InvalidInput(f"{value!r} is not a number.", mend="Give a number, with its unit if it has one.")
+        raise InvalidInput(f"{value!r} is not a number.", hint="Give a number, with its unit if it has one.")
     number *= _factor(unit, rule.unit)
     return ClaimedValue(ValueKind.NUMBER, repr(number + 0.0), value, number=number)
 
@@ -204,7 +204,7 @@ def _factor(unit: str | None, wanted: str | None) -> float:
         return 1.0
     mine, theirs = _UNITS.get(unit), _UNITS.get(wanted)
     if mine is None or theirs is None or mine[0] != theirs[0]:
-        raise InvalidInput(f"{unit!r} cannot be converted to {wanted!r}.", mend=f"Give the value in {wanted}.")
+        raise InvalidInput(f"{unit!r} cannot be converted to {wanted!r}.", hint=f"Give the value in {wanted}.")
     return mine[1] / theirs[1]
 
 
@@ -217,7 +217,7 @@ def _set(value: Any, rule: ValueRule) -> ClaimedValue:
         written |= {key: way for key, way in found.items() if key.strip() and key not in written}
     keys = tuple(sorted(written))
     if not keys:
-        raise InvalidInput(f"{value!r} names nothing.", mend="Give a list with at least one part.")
+        raise InvalidInput(f"{value!r} names nothing.", hint="Give a list with at least one part.")
     return ClaimedValue(ValueKind.SET, _PART.join(keys), value, parts=keys, written=tuple(written[key] for key in keys))
 
 

@@ -20,13 +20,13 @@ def sections(name: str, data: bytes) -> list[Section]:
     try:
         pages = PdfReader(io.BytesIO(data)).pages
         if len(pages) > _MOST_PAGES:
-            raise InvalidInput(f"{name} has {len(pages)} pages.", mend=f"Send {_MOST_PAGES} at the most.")
+            raise InvalidInput(f"{name} has {len(pages)} pages.", hint=f"Send {_MOST_PAGES} at the most.")
         texts = [page.extract_text() for page in pages]
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
         raise damaged(name, "PDF", error) from error
     if not any(text.strip() for text in texts):
         raise InvalidInput(
-            f"{name} holds no text, only pictures of it.", mend="Recognize its text with another program first."
+            f"{name} holds no text, only pictures of it.", hint="Recognize its text with another program first."
         )
     return [Section((f"page {number}",), _flowing(text)) for number, text in enumerate(texts, start=1)]
 

@@ -28,11 +28,11 @@ def is_document(name: str) -> bool:
 def sections_of(name: str, data: bytes) -> Sequence[Section]:
     """Give the sections of a file. Raises InvalidInput for a kind that is not read, and for a damaged file."""
     if len(data) > MOST_BYTES:
-        raise InvalidInput(f"{name} is larger than {MOST_BYTES // 1_000_000} MB.", mend="Send it in parts.")
+        raise InvalidInput(f"{name} is larger than {MOST_BYTES // 1_000_000} MB.", hint="Send it in parts.")
     module = _MODULES.get(PurePath(name).suffix.lower())
     if module is None:
         raise InvalidInput(
-            f"{name} is of no kind that is read.", mend=f"Give a file that ends in {', '.join(suffixes())}."
+            f"{name} is of no kind that is read.", hint=f"Give a file that ends in {', '.join(suffixes())}."
         )
     found: Sequence[Section] = importlib.import_module(f"kgmem.documents.{module}").sections(name, data)
     return [section for section in found if section.text.strip()]
@@ -44,12 +44,12 @@ def decoded(name: str, data: bytes) -> str:
         marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
         return data.decode("utf-16" if marked else "utf-8-sig").replace("\r\n", "\n").replace("\x00", "")
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{name} is not a text in UTF-8.", mend="Convert it to UTF-8.") from error
+        raise InvalidInput(f"{name} is not a text in UTF-8.", hint="Convert it to UTF-8.") from error
 
 
 def damaged(name: str, kind: str, error: Exception) -> InvalidInput:
     """Give the error for a file that cannot be read."""
     return InvalidInput(
         f"{name} is not a {kind} file that can be read: {str(error)[:200] or type(error).__name__}.",
-        mend="Check that it opens elsewhere, is complete, and asks for no password.",
+        hint="Check that it opens elsewhere, is complete, and asks for no password.",
     )

@@ -22,7 +22,7 @@ def sections(name: str, data: bytes) -> list[Section]:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             unpacked = sum(part.file_size for part in packed.infolist())
         if unpacked > _MOST_UNPACKED:
-            raise InvalidInput(f"{name} unpacks to {unpacked:,} bytes.", mend="Send it in parts.")
+            raise InvalidInput(f"{name} unpacks to {unpacked:,} bytes.", hint="Send it in parts.")
         document = docx.Document(io.BytesIO(data))
     except (zipfile.BadZipFile, PackageNotFoundError, KeyError, ValueError, SyntaxError) as error:
         raise damaged(name, "Word", error) from error

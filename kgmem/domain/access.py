@@ -33,13 +33,13 @@ class Key:
         if self.graph is not None and graph != self.graph:
             if graph is not None:
                 raise no_such_graph(graph)
-            raise Forbidden("This API key is bound to one graph.", mend="Use a key that is not bound to a graph.")
+            raise Forbidden("This API key is bound to one graph.", hint="Use a key that is not bound to a graph.")
         if self.scope and (whole or right == "admin"):
             raise Forbidden(
-                "This API key is bound to a scope, and this concerns all scopes.", mend="Use a key without a scope."
+                "This API key is bound to a scope, and this concerns all scopes.", hint="Use a key without a scope."
             )
         if _ORDER[self.right] < _ORDER[right]:
-            raise Forbidden(f"This API key may {self.right}, and this needs {right}.", mend=f"Use a key with {right}.")
+            raise Forbidden(f"This API key may {self.right}, and this needs {right}.", hint=f"Use a key with {right}.")
 
     def demand_scope(self, scope: str | None) -> str:
         """Give the scope to act in: the one asked for, or the key's own when None was. Raises Forbidden."""
@@ -48,7 +48,7 @@ class Key:
         if not reaches(self.scope, scope):
             raise Forbidden(
                 "This API key is bound to another scope.",
-                mend=f"Stay in {self.scope!r} and below it, or leave the scope out.",
+                hint=f"Stay in {self.scope!r} and below it, or leave the scope out.",
             )
         return scope
 
@@ -58,5 +58,5 @@ def check_binding(right: Right, scope: str) -> None:
     if right == "admin" and scope:
         raise InvalidInput(
             "A key with the right admin cannot be bound to a scope.",
-            mend="Leave the scope out, or give the right read or write.",
+            hint="Leave the scope out, or give the right read or write.",
         )

@@ -17,6 +17,6 @@ def position_of(bookmark: str) -> int:
     found = _WRITTEN.fullmatch(bookmark)
     if found is None:
         raise InvalidInput(
-            f"{bookmark[:60]!r} is no bookmark of kgmem.", mend="Begin without it.", detail="InvalidBookmark"
+            f"{bookmark[:60]!r} is no bookmark of kgmem.", hint="Begin without it.", detail="InvalidBookmark"
         )
     return int(found[1], 16) << 32 | int(found[2], 16)

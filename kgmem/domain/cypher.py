@@ -69,7 +69,7 @@ class NamedQuery:
         for name in given:
             if name not in known:
                 told = f"It has {', '.join(known)}." if known else "It has none."
-                raise InvalidInput(f"{self.name} has no parameter {name!r}.", mend=told)
+                raise InvalidInput(f"{self.name} has no parameter {name!r}.", hint=told)
         return {name: given.get(name) for name in known}
 
 

@@ -30,16 +30,16 @@ class KgmemError(Exception):
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, message: str = "", *, mend: str = "", **facts: Any) -> None:
-        """Take the message (the class's docstring unless given), how to mend it, and its facts."""
+    def __init__(self, message: str = "", *, hint: str = "", **facts: Any) -> None:
+        """Take the message (the class's docstring unless given), how to fix it, and its facts."""
         self.message = message or (type(self).__doc__ or "").strip()
-        self.mend = mend
+        self.hint = hint
         self.facts = facts
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        """Give message and mend as one text for people."""
-        return f"{self.message} {self.mend}".strip()
+        """Give message and hint as one text for people."""
+        return f"{self.message} {self.hint}".strip()
 
 
 class InvalidInput(KgmemError):
@@ -107,9 +107,9 @@ class Unavailable(KgmemError):
 
     code = "unavailable"
 
-    def __init__(self, message: str = "", *, mend: str = "", retry_after: int = 1, **facts: Any) -> None:
+    def __init__(self, message: str = "", *, hint: str = "", retry_after: int = 1, **facts: Any) -> None:
         """Take what every error takes, and the seconds after which to try again."""
-        super().__init__(message, mend=mend, **facts)
+        super().__init__(message, hint=hint, **facts)
         self.retry_after = retry_after
 
 

@@ -53,7 +53,7 @@ def _as_rows(answer: Sequence[Any], space: EmbeddingSpace) -> npt.NDArray[np.flo
 def _mismatch(space: EmbeddingSpace, given: int) -> EmbeddingMismatch:
     return EmbeddingMismatch(
         f"The embedder {space.provider}:{space.model} gave vectors of {given} dimensions, not of {space.dimension}.",
-        mend=f"Set KGMEM_EMBEDDER_DIMENSION to what the model gives, or use the model that has {space.dimension}.",
+        hint=f"Set KGMEM_EMBEDDER_DIMENSION to what the model gives, or use the model that has {space.dimension}.",
         given=given,
         expected=space.dimension,
     )
@@ -62,7 +62,7 @@ def _mismatch(space: EmbeddingSpace, given: int) -> EmbeddingMismatch:
 def _useless(space: EmbeddingSpace, what: str) -> EmbedderUnavailable:
     return EmbedderUnavailable(
         f"The embedder {space.provider}:{space.model} {what}.",
-        mend="Look at the provider's log; the texts are kept and can be embedded later.",
+        hint="Look at the provider's log; the texts are kept and can be embedded later.",
         provider=space.provider,
         model=space.model,
     )

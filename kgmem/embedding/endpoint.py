@@ -144,24 +144,24 @@ class Endpoint:
         port = f":{self._base.port}" if self._base.port else ""
         return EmbedderUnavailable(
             f"The embedding provider {self._name} at {self._base.host}{port} {fault.what}.",
-            mend="Start it, or check KGMEM_EMBEDDER_URL; the texts are kept and can be embedded later.",
+            hint="Start it, or check KGMEM_EMBEDDER_URL; the texts are kept and can be embedded later.",
             retry_after=max(1, round(wait)),
             provider=self._name,
         )
 
 
 def _checked(base: str) -> httpx.URL:
-    mend = "Give a URL such as http://127.0.0.1:11434 in KGMEM_EMBEDDER_URL."
+    hint = "Give a URL such as http://127.0.0.1:11434 in KGMEM_EMBEDDER_URL."
     try:
         url = httpx.URL(base)
     except httpx.InvalidURL as exc:
-        raise InvalidInput("The embedding provider's URL is not a URL.", mend=mend) from exc
+        raise InvalidInput("The embedding provider's URL is not a URL.", hint=hint) from exc
     if url.scheme not in {"http", "https"} or not url.host:
-        raise InvalidInput("The embedding provider's URL is not an http or https URL.", mend=mend)
+        raise InvalidInput("The embedding provider's URL is not an http or https URL.", hint=hint)
     if url.userinfo or url.query:
         raise InvalidInput(
             "The embedding provider's URL holds a password or a query, which would end up in logs.",
-            mend="Give the plain base URL in KGMEM_EMBEDDER_URL and the key in KGMEM_EMBEDDER_KEY.",
+            hint="Give the plain base URL in KGMEM_EMBEDDER_URL and the key in KGMEM_EMBEDDER_KEY.",
         )
     return url
 
@@ -181,7 +181,7 @@ def _checked_key(key: str | None) -> str | None:
     key = (key or "").strip()
     if not (key.isascii() and key.isprintable()):
         raise InvalidInput(
-            "The embedding provider's key has characters that no key has.", mend="Set KGMEM_EMBEDDER_KEY again."
+            "The embedding provider's key has characters that no key has.", hint="Set KGMEM_EMBEDDER_KEY again."
         )
     return key or None
 

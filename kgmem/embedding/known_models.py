@@ -80,7 +80,7 @@ def space_of(provider: str, name: str, dimension: int | None) -> EmbeddingSpace:
     if known is None and dimension is None:
         raise InvalidInput(
             f"The dimension of {provider}:{name} is not known to kgmem.",
-            mend="Set KGMEM_EMBEDDER_DIMENSION to the number of dimensions that the model gives.",
+            hint="Set KGMEM_EMBEDDER_DIMENSION to the number of dimensions that the model gives.",
             known=sorted(_MODELS),
         )
     known = known or KnownModel(dimension or 0, _UNKNOWN_MAX_TOKENS)

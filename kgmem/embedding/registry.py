@@ -66,14 +66,14 @@ def _plugin(name: str, provider: str) -> Factory:
     if point is None:
         there = embedder_names()
         raise InvalidInput(
-            f"There is no embedder {name!r}.", mend=f"Set KGMEM_EMBEDDER to one of {', '.join(there)}.", there=there
+            f"There is no embedder {name!r}.", hint=f"Set KGMEM_EMBEDDER to one of {', '.join(there)}.", there=there
         )
     try:
         factory: Factory = point.load()
     except (ImportError, AttributeError) as exc:
         raise InvalidInput(
             f"The embedder {provider} ({point.value}) could not be loaded: {exc}.",
-            mend="Reinstall the package that brings it, or set KGMEM_EMBEDDER to another one.",
+            hint="Reinstall the package that brings it, or set KGMEM_EMBEDDER to another one.",
         ) from exc
     return factory
 
@@ -125,11 +125,11 @@ _OWN: Final[dict[str, Factory]] = {
 def _of_one_model(embedder: Embedder, provider: str, choice: EmbedderChoice) -> Embedder:
     space = embedder.space
     if choice.model:
-        raise InvalidInput(f"The embedder {provider} has one model.", mend=f"Set KGMEM_EMBEDDER={provider}.")
+        raise InvalidInput(f"The embedder {provider} has one model.", hint=f"Set KGMEM_EMBEDDER={provider}.")
     if choice.dimension not in (None, space.dimension):
         raise InvalidInput(
             f"The embedder {provider} gives {space.dimension} dimensions, not {choice.dimension}.",
-            mend="Take KGMEM_EMBEDDER_DIMENSION out of the settings.",
+            hint="Take KGMEM_EMBEDDER_DIMENSION out of the settings.",
             given=choice.dimension,
             expected=space.dimension,
         )
@@ -138,5 +138,5 @@ def _of_one_model(embedder: Embedder, provider: str, choice: EmbedderChoice) -> 
 
 def _model(choice: EmbedderChoice, example: str) -> str:
     if not choice.model:
-        raise InvalidInput("The embedder names no model.", mend=f"Set KGMEM_EMBEDDER={example}, for example.")
+        raise InvalidInput("The embedder names no model.", hint=f"Set KGMEM_EMBEDDER={example}, for example.")
     return choice.model

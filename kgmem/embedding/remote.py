@@ -34,7 +34,7 @@ class Dialect(Protocol):
     def adapts_to(self, body: dict[str, Any], problem: str) -> bool:
         """Say whether, after this request was refused, it asks in another way, so that asking again is worth it."""
 
-    def mend(self, status: int) -> str:
+    def hint(self, status: int) -> str:
         """Give what a person can do about a refusal."""
 
 
@@ -107,7 +107,7 @@ class RemoteEmbedder:
     def _refused(self, reply: Reply) -> EmbedderUnavailable:
         return EmbedderUnavailable(
             f"The embedder {self._space.provider}:{self._space.model} refused ({reply.status}): {reply.problem}.",
-            mend=self._dialect.mend(reply.status),
+            hint=self._dialect.hint(reply.status),
             retry_after=60,
             provider=self._space.provider,
             model=self._space.model,

@@ -32,11 +32,11 @@ _FEWEST: Final = 4  # Characters of a token, at the least, where the endpoint co
 def chat_extractor(provider: str, choice: ExtractorChoice) -> "ChatExtractor":
     """Give the extractor that asks a model of a provider. Raises InvalidInput for a choice that cannot work."""
     if not choice.model:
-        raise InvalidInput(f"{provider} needs a model.", mend=f"Say {provider}:<model> in KGMEM_EXTRACTOR.")
+        raise InvalidInput(f"{provider} needs a model.", hint=f"Say {provider}:<model> in KGMEM_EXTRACTOR.")
     try:
         endpoint = Endpoint(choice.url or _URLS[provider], key=choice.key, timeout=choice.timeout, name=provider)
     except InvalidInput as error:
-        raise InvalidInput(_told(error.message), mend=_told(error.mend)) from error
+        raise InvalidInput(_told(error.message), hint=_told(error.hint)) from error
     return ChatExtractor(f"{provider}:{choice.model}", endpoint, choice, OfflineExtractor(choice.processes))
 
 

@@ -94,7 +94,7 @@ class _Child:
             return found
         raise ExtractorUnavailable(
             "The process that reads texts ended unexpectedly.",
-            mend="Look whether the machine is short of memory; KGMEM_EXTRACTOR_PROCESSES=0 reads in this process.",
+            hint="Look whether the machine is short of memory; KGMEM_EXTRACTOR_PROCESSES=0 reads in this process.",
         )
 
     async def aclose(self) -> None:

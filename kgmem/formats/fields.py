@@ -40,10 +40,10 @@ def text(least: int, most: int) -> Callable[[Any, str], str]:
             raise _wrong(value, name, "a text")
         if not least <= len(value) <= most:
             if not value:
-                raise InvalidInput(f"{name} is empty.", mend="Give it a value, or leave it out.")
-            raise TooLarge(f"{name} has {len(value)} characters, and {most} is the most.", mend="Shorten it.")
+                raise InvalidInput(f"{name} is empty.", hint="Give it a value, or leave it out.")
+            raise TooLarge(f"{name} has {len(value)} characters, and {most} is the most.", hint="Shorten it.")
         if "\x00" in value:
-            raise InvalidInput(f"{name} contains a NUL character.", mend="Remove U+0000 from it.")
+            raise InvalidInput(f"{name} contains a NUL character.", hint="Remove U+0000 from it.")
         return value
 
     return read
@@ -56,7 +56,7 @@ def texts(item: Callable[[Any, str], str], most: int) -> Callable[[Any, str], li
         if not isinstance(value, list):
             raise _wrong(value, name, "a list of texts")
         if len(value) > most:
-            raise TooLarge(f"{name} has {len(value)} items, and {most} is the most.", mend="Give fewer.")
+            raise TooLarge(f"{name} has {len(value)} items, and {most} is the most.", hint="Give fewer.")
         return [item(one, f"{name}[{n}]") for n, one in enumerate(value)]
 
     return read
@@ -69,7 +69,7 @@ def properties(value: Any, name: str) -> dict[str, Any]:
     for key in value:
         if not 1 <= len(key) <= LONGEST_PROPERTY_NAME:
             raise InvalidInput(
-                f"{name} has a name of {len(key)} characters.", mend=f"Use 1 to {LONGEST_PROPERTY_NAME} characters."
+                f"{name} has a name of {len(key)} characters.", hint=f"Use 1 to {LONGEST_PROPERTY_NAME} characters."
             )
     _measure(value, name, LARGEST_PROPERTIES, "Put long texts into text or into an episode.")
     return value
@@ -88,7 +88,7 @@ def vector(value: Any, name: str) -> Vector:
     if not isinstance(value, list):
         raise _wrong(value, name, "a list of numbers")
     if any(not _is_number(item) for item in value):
-        raise InvalidInput(f"{name} has an item that is no finite number.", mend="Give a list of numbers.")
+        raise InvalidInput(f"{name} has an item that is no finite number.", hint="Give a list of numbers.")
     return value
 
 
@@ -100,7 +100,7 @@ def number(field: Field) -> Read:
         if not _is_number(value) or (whole and not isinstance(value, int)):
             raise _wrong(value, name, field.range if whole else "a number")
         if not field.allows(value):
-            raise InvalidInput(f"{name} is {value}.", mend=f"Give {field.range}.")
+            raise InvalidInput(f"{name} is {value}.", hint=f"Give {field.range}.")
         return value if whole else float(value)
 
     return read
@@ -118,9 +118,9 @@ def json_value(value: Any, name: str) -> Any:
     try:
         size = len(orjson.dumps(value))
     except (TypeError, RecursionError) as error:
-        raise InvalidInput(f"{name} holds what JSON cannot say: {error}.", mend="Give a JSON value.") from error
+        raise InvalidInput(f"{name} holds what JSON cannot say: {error}.", hint="Give a JSON value.") from error
     if size > LARGEST_JSON:
-        raise TooLarge(f"{name} takes {size} bytes of JSON, and {LARGEST_JSON} is the most.", mend="Give less.")
+        raise TooLarge(f"{name} takes {size} bytes of JSON, and {LARGEST_JSON} is the most.", hint="Give less.")
     return value
 
 
@@ -128,24 +128,24 @@ def no_extraction(value: Any, name: str) -> bool:
     """Read the wish for extraction, which imports do not grant."""
     if value is not False:
         raise InvalidInput(
-            f"Imports read no texts, so {name} cannot be granted.", mend="Leave it out, or store such episodes by REST."
+            f"Imports read no texts, so {name} cannot be granted.", hint="Leave it out, or store such episodes by REST."
         )
     return False
 
 
-def _measure(value: Any, name: str, most: int, mend: str) -> None:
+def _measure(value: Any, name: str, most: int, hint: str) -> None:
     """Raise what is wrong with a JSON value's size, integers, floats or characters."""
     try:
         dumped = orjson.dumps(value)
     except (TypeError, RecursionError) as error:
-        raise InvalidInput(f"{name} holds what JSON cannot say: {error}.", mend="Use integers of 64 bits.") from error
+        raise InvalidInput(f"{name} holds what JSON cannot say: {error}.", hint="Use integers of 64 bits.") from error
     if len(dumped) > most:
-        raise TooLarge(f"{name} takes {len(dumped)} bytes of JSON, and {most} is the most.", mend=mend)
+        raise TooLarge(f"{name} takes {len(dumped)} bytes of JSON, and {most} is the most.", hint=hint)
     if b"\\u0000" in dumped and any(isinstance(leaf, str) and "\x00" in leaf for leaf in _leaves(value)):
-        raise InvalidInput(f"{name} contains a NUL character.", mend="Remove U+0000 from it.")
+        raise InvalidInput(f"{name} contains a NUL character.", hint="Remove U+0000 from it.")
     # orjson writes NaN and infinity as null, so only where a null was written need the values be looked at.
     if b"null" in dumped and any(isinstance(leaf, float) and not math.isfinite(leaf) for leaf in _leaves(value)):
-        raise InvalidInput(f"{name} holds a number that is not finite.", mend="Leave it out, or give it as text.")
+        raise InvalidInput(f"{name} holds a number that is not finite.", hint="Leave it out, or give it as text.")
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -167,12 +167,12 @@ def _packed(value: str, name: str) -> Vector:
         numbers = array("f", base64.b64decode(value, validate=True))
     except (binascii.Error, ValueError) as error:
         raise InvalidInput(
-            f"{name} is not base64 of 32-bit floats.", mend="Give a list of numbers, or their little-endian bytes."
+            f"{name} is not base64 of 32-bit floats.", hint="Give a list of numbers, or their little-endian bytes."
         ) from error
     if sys.byteorder == "big":
         numbers.byteswap()
     if not all(map(math.isfinite, numbers)):
-        raise InvalidInput(f"{name} has an item that is no finite number.", mend="Give finite numbers.")
+        raise InvalidInput(f"{name} has an item that is no finite number.", hint="Give finite numbers.")
     return numbers
 
 
@@ -183,7 +183,7 @@ def _is_number(value: Any) -> bool:
 def _wrong(value: Any, name: str, wanted: str) -> InvalidInput:
     shown = {bool: "true or false", str: "a text", dict: "an object", list: "a list", type(None): "null"}
     given = shown.get(type(value), "a number")
-    return InvalidInput(f"{name} is {given} and not {wanted}.", mend=f"Give {wanted}.")
+    return InvalidInput(f"{name} is {given} and not {wanted}.", hint=f"Give {wanted}.")
 
 
 _READERS: Final[Mapping[FieldType, Read]] = {

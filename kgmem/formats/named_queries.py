@@ -36,8 +36,8 @@ def read_named_query(name: str, text: str) -> NamedQuery:
         elif found := _COLUMN.fullmatch(line):
             columns[found[1]] = found[2]
         else:
-            raise InvalidInput(f"{name}: {line!r} is no line of a header.", mend="See docs/cypher.md, named queries.")
+            raise InvalidInput(f"{name}: {line!r} is no line of a header.", hint="See docs/cypher.md, named queries.")
     if not answers or not columns:
-        raise InvalidInput(f"{name} does not tell what it answers, or its columns.", mend="See docs/cypher.md.")
+        raise InvalidInput(f"{name} does not tell what it answers, or its columns.", hint="See docs/cypher.md.")
     body = "\n".join(line for line in lines if not line.startswith("//")).strip()
     return NamedQuery(name, answers, tuple(parameters), columns, body)

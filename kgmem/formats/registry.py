@@ -48,7 +48,7 @@ def reader_of(path: Path | str, named: str | None = None, *, columns: bool = Fal
     """
     format_ = format_of(path, named)
     if format_.read is None:
-        raise InvalidInput(f"kgmem writes {format_.name} and does not read it.", mend="Import one of the others.")
+        raise InvalidInput(f"kgmem writes {format_.name} and does not read it.", hint="Import one of the others.")
     return format_.columns if columns and format_.columns else format_.read
 
 
@@ -61,13 +61,13 @@ def _name_of(path: Path | str) -> str:
     known = sorted(extension for _, extensions in FORMATS.values() for extension in extensions)
     raise InvalidInput(
         f"{what} no extension that tells the format.",
-        mend=f"Give --format, or one of {', '.join(known)} (.gz, .xz, .zst).",
+        hint=f"Give --format, or one of {', '.join(known)} (.gz, .xz, .zst).",
     )
 
 
 def _load(name: str) -> Format:
     if name not in FORMATS:
-        raise InvalidInput(f"There is no format {name!r}.", mend=f"Formats are {', '.join(sorted(FORMATS))}.")
+        raise InvalidInput(f"There is no format {name!r}.", hint=f"Formats are {', '.join(sorted(FORMATS))}.")
     module, _, part = FORMATS[name][0].partition(":")
     loaded = import_module(f"kgmem.formats.{module}")
     format_: Format = loaded.FORMATS[part] if part else loaded.FORMAT

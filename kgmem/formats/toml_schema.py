@@ -27,10 +27,10 @@ def read_schema(file: Path | Traversable) -> GraphSchema:
     Raises NotFound, InvalidInput.
     """
     if not file.is_file():
-        raise NotFound(f"There is no schema file {file.name}.", mend="Check the folder and the name.", name=file.name)
+        raise NotFound(f"There is no schema file {file.name}.", hint="Check the folder and the name.", name=file.name)
     try:
         return from_mapping(tomllib.loads(file.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{file.name} is not TOML: {error}.", mend="Correct the file.", name=file.name) from error
+        raise InvalidInput(f"{file.name} is not TOML: {error}.", hint="Correct the file.", name=file.name) from error
     except InvalidInput as error:
-        raise InvalidInput(f"{file.name}: {error.message}", mend=error.mend, **error.facts) from error
+        raise InvalidInput(f"{file.name}: {error.message}", hint=error.hint, **error.facts) from error

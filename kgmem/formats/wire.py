@@ -75,7 +75,7 @@ def from_wire(kind: Kind, shape: Mapping[str, Any]) -> AnyRecord:
             stated[attribute] = read(value, name)
     for name in REQUIRED[kind]:
         if shape.get(name) is None:
-            raise InvalidInput(f"{_a(kind)} needs {name}.", mend=f"Give {' and '.join(REQUIRED[kind])}.")
+            raise InvalidInput(f"{_a(kind)} needs {name}.", hint=f"Give {' and '.join(REQUIRED[kind])}.")
     _check_together(stated)
     for belief in BELIEF_KINDS:
         if belief == kind:
@@ -101,14 +101,14 @@ def tell_kind(shape: Mapping[str, Any]) -> Kind:
         if not names.isdisjoint(shape):
             return kind
     raise InvalidInput(
-        "Its fields do not tell what it is.", mend='Say it: "type": "entity", "relationship", "episode" or "source".'
+        "Its fields do not tell what it is.", hint='Say it: "type": "entity", "relationship", "episode" or "source".'
     )
 
 
 def _belief(kind: BeliefKind, told: Mapping[str, Any]) -> BeliefRecord:
     """Give a record of what a graph believes. Raises InvalidInput for a claim that claims nothing."""
     if kind == "claim" and told.get("object") is None and told.get("value") is None:
-        raise InvalidInput("A claim needs object or value.", mend="Give what it claims.")
+        raise InvalidInput("A claim needs object or value.", hint="Give what it claims.")
     return BeliefRecord(kind, told)
 
 
@@ -140,7 +140,7 @@ def _unknown(kind: Kind, name: str) -> InvalidInput:
     near = get_close_matches(name, FIELDS[kind], n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"It may have {', '.join(FIELDS[kind])}."
     own = " Values of your own go into properties." if "properties" in FIELDS[kind] else ""
-    return InvalidInput(f"{_a(kind)} has no field {name[:80]!r}.", mend=hint + own, field=name)
+    return InvalidInput(f"{_a(kind)} has no field {name[:80]!r}.", hint=hint + own, field=name)
 
 
 def _a(kind: Kind) -> str:

@@ -101,7 +101,7 @@ def _parameter(name: str, value: Any) -> Any:
         return from_python(value)
     except ValueProblem as error:
         problem = f"The parameter ${name[:80]} cannot be taken: {error.message}"
-        raise ValueProblem(problem, type=error.type, detail=error.detail, mend=error.mend) from error
+        raise ValueProblem(problem, type=error.type, detail=error.detail, hint=error.hint) from error
 
 
 def _are_many(given: Mapping[str, Any]) -> bool:
@@ -191,8 +191,8 @@ class _Transaction:
         """Run what comes in, in a transaction, until its end."""
         if self._served:
             # Writers met on the same rows. A single statement would be run again; these may depend on each other.
-            mend = "Begin the transaction again."
-            raise Conflict("Others have written meanwhile what this transaction was about to write.", mend=mend)
+            hint = "Begin the transaction again."
+            raise Conflict("Others have written meanwhile what this transaction was about to write.", hint=hint)
         self._served = True
         while not isinstance(asked := await self._next(), bool):
             query, answer = asked
@@ -214,12 +214,12 @@ class _Transaction:
 def _idle(seconds: float) -> TimedOut:
     return TimedOut(
         f"This transaction was idle for {seconds:g} seconds and was rolled back.",
-        mend="Begin another one, and commit it without long pauses; KGMEM_TRANSACTION_IDLE sets the limit.",
+        hint="Begin another one, and commit it without long pauses; KGMEM_TRANSACTION_IDLE sets the limit.",
     )
 
 
 def _over() -> Conflict:
-    return Conflict("This transaction is over: it was undone.", mend="Begin another one.")
+    return Conflict("This transaction is over: it was undone.", hint="Begin another one.")
 
 
 def _answer(result: Result) -> CypherAnswer:

@@ -1,4 +1,4 @@
-"""What is wrong with a query: where, of which class, what was expected, and how to mend it.
+"""What is wrong with a query: where, of which class, what was expected, and how to fix it.
 
 `type`, `phase` and `detail` are the openCypher TCK's classification of errors: a SyntaxError at compile time with the
 detail UndefinedVariable, and so on.
@@ -29,7 +29,7 @@ class CypherError(InvalidInput):
         at: int,
         type: str = "SyntaxError",  # noqa: A002 - the TCK's word for it
         phase: str = COMPILE_TIME,
-        mend: str = "",
+        hint: str = "",
     ) -> None:
         """Take the detail, what is wrong in a sentence, the query and the offset of the place in it."""
         self.type = type
@@ -40,11 +40,11 @@ class CypherError(InvalidInput):
         self.line, self.column = place(query, at)
         self.excerpt = _excerpt(query, at)
         message = f"{problem} (line {self.line}, column {self.column})\n{self.excerpt}"
-        super().__init__(message, mend=mend, line=self.line, column=self.column, detail=detail, type=type, phase=phase)
+        super().__init__(message, hint=hint, line=self.line, column=self.column, detail=detail, type=type, phase=phase)
 
     def __str__(self) -> str:
-        """Give the problem, the place, the line with a caret under the place, and how to mend it."""
-        return f"{self.message}\n{self.mend}" if self.mend else self.message
+        """Give the problem, the place, the line with a caret under the place, and how to fix it."""
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
 
 
 def place(query: str, at: int) -> tuple[int, int]:

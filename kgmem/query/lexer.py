@@ -80,8 +80,8 @@ def check_length(query: str, most: int) -> None:
     """Refuse a query of more characters. Raises CypherError."""
     if len(query) > most:
         problem = f"The query has {len(query):,} characters, and the limit is {most:,}."
-        mend = "Give data as parameters: UNWIND $rows AS row ..."
-        raise CypherError("QueryTooLong", problem, query=query, at=0, mend=mend)
+        hint = "Give data as parameters: UNWIND $rows AS row ..."
+        raise CypherError("QueryTooLong", problem, query=query, at=0, hint=hint)
 
 
 def tokens(query: str) -> list[Token]:
@@ -168,7 +168,7 @@ def _escaped(query: str, escape: str, at: int) -> str:
         f"{escape} is no escape in a string.",
         query=query,
         at=at,
-        mend="Write \\\\ for a backslash itself.",
+        hint="Write \\\\ for a backslash itself.",
     )
 
 

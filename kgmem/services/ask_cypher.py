@@ -58,14 +58,14 @@ async def check_bookmarks(parts: Ports, bookmarks: Iterable[str]) -> None:
     """Make sure that what bookmarks tell of is seen from now on. Raises InvalidInput; Unavailable where it is not."""
     positions = [position_of(bookmark) for bookmark in bookmarks]
     if positions and max(positions) > await parts.vitals.position():
-        raise Unavailable("What the bookmark tells of is not here yet.", mend="Try again in a moment.")
+        raise Unavailable("What the bookmark tells of is not here yet.", hint="Try again in a moment.")
 
 
 def named_query(parts: Ports, name: str) -> NamedQuery:
     """Give a named query. Raises NotFound."""
     found = parts.named_queries.get(name)
     if found is None:
-        raise NotFound(f"There is no named query {name!r}.", mend=f"There are {', '.join(parts.named_queries)}.")
+        raise NotFound(f"There is no named query {name!r}.", hint=f"There are {', '.join(parts.named_queries)}.")
     return found
 
 

@@ -29,7 +29,7 @@ async def test_rest_and_queries_tell_what_is_over_as_past(door: Door) -> None:
     rows = done(await door.client.post(f"{GRAPH}/cypher", json=asked))["rows"]
     assert rows == [["flight", "past", "1969-07-16", "1969-07-24"]]
     wrong = await door.client.post(f"{GRAPH}/cypher", json={"query": CALL, "parameters": {"states": ["over"]}})
-    assert "superseded" in wrong.json()["mend"]
+    assert "superseded" in wrong.json()["hint"]
 
 
 def test_the_command_line_tells_what_is_over_as_past(kgmem: Command) -> None:

@@ -65,7 +65,7 @@ async def test_a_connection_whose_header_does_not_come_is_closed(connect: Connec
     writer.write(sent)
     answer = await _rest(reader)
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert "KGMEM_HEADER_TIMEOUT" in json.loads(answer.partition(b"\r\n\r\n")[2])["mend"]
+    assert "KGMEM_HEADER_TIMEOUT" in json.loads(answer.partition(b"\r\n\r\n")[2])["hint"]
 
 
 async def test_a_header_that_comes_drop_by_drop_is_not_waited_for(connect: Connect) -> None:

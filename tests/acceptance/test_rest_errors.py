@@ -60,8 +60,8 @@ async def _client(memory: Memory, settings: Settings) -> httpx.AsyncClient:
 @pytest.mark.parametrize(
     ("error", "status", "header"),
     [
-        (errors.DatabaseUnavailable(mend="Wait.", retry_after=3), 503, ("retry-after", "3")),
-        (errors.DatabaseOutdated("It is of version 1.", mend="kgmem db migrate"), 503, ("retry-after", "30")),
+        (errors.DatabaseUnavailable(hint="Wait.", retry_after=3), 503, ("retry-after", "3")),
+        (errors.DatabaseOutdated("It is of version 1.", hint="kgmem db migrate"), 503, ("retry-after", "30")),
         (errors.TimedOut(), 504, None),
         (errors.VersionConflict(), 412, None),
         (errors.Conflict(), 409, None),
@@ -170,8 +170,8 @@ async def test_each_thing_that_is_wrong_is_pointed_at(door: Door) -> None:
         "/entities/4/place",
         "/entities/5/scope",
     }
-    assert found["/entities/2/propertys"]["mend"] == "Did you mean properties?"
-    assert "latitude" in found["/entities/4/place"]["mend"]
+    assert found["/entities/2/propertys"]["hint"] == "Did you mean properties?"
+    assert "latitude" in found["/entities/4/place"]["hint"]
     assert done(await door.client.get(f"{GRAPH}/entities"))["entities"] == []
 
 

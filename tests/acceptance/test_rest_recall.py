@@ -61,8 +61,8 @@ async def test_a_question_that_asks_nothing_is_refused(door: Door) -> None:
 
 async def test_a_misspelt_part_is_refused_with_the_right_name(door: Door) -> None:
     problem = refused(await door.client.post(RECALL, json={"waht": {"text": "moon"}}), 422, "waht")
-    assert problem["mend"] == "Did you mean what?"
+    assert problem["hint"] == "Did you mean what?"
     inner = refused(await door.client.post(RECALL, json={"what": {"txet": "moon"}}), 422)
     assert inner["errors"] == [
-        {"pointer": "/what/txet", "detail": "txet is not known here.", "mend": "Did you mean text?"}
+        {"pointer": "/what/txet", "detail": "txet is not known here.", "hint": "Did you mean text?"}
     ]

@@ -79,7 +79,7 @@ async def test_circles_are_named(memory: Memory, graph: str) -> None:
     assert sorted(map(list, found.cycles)) == [["a", "b", "c", "a"], ["e", "e"]]
     with pytest.raises(Conflict, match="a -> b -> c -> a") as raised:
         await memory.causality.separation(graph, Separation(["a"], ["d"]))
-    assert raised.value.mend
+    assert raised.value.hint
 
 
 async def test_only_what_a_scope_sees_and_what_holds_then_counts(memory: Memory, graph: str) -> None:
@@ -133,5 +133,5 @@ async def test_a_part_over_the_limits_is_refused(memory: Memory, graph: str, mon
             patch.setattr(causal, name, most)
             with pytest.raises(TooLarge) as raised:
                 await memory.causality.ancestry(graph, Ancestry(["f"]))
-            assert raised.value.mend
+            assert raised.value.hint
     assert causality.MOST_ENTITIES > 6

@@ -1,4 +1,4 @@
-"""The look at a Postgres: what is well, what is degraded, and that each mend mends."""
+"""The look at a Postgres: what is well, what is degraded, and that each hint fixes the problem."""
 
 import re
 import secrets
@@ -75,7 +75,7 @@ class TestJudging:
         assert found(facts(free_disk=10**12)) == {}
 
     @pytest.mark.parametrize(
-        ("changed", "area", "state", "mend"),
+        ("changed", "area", "state", "hint"),
         [
             ({"capabilities": capabilities(major=15)}, "server", "problem", "pg_upgrade"),
             ({"capabilities": capabilities(age=Extension("age"))}, "age", "problem", "postgresql-18-age"),
@@ -107,11 +107,11 @@ class TestJudging:
         ],
     )
     def test_what_is_not_well_names_its_mend(
-        self, changed: dict[str, object], area: str, state: str, mend: str
+        self, changed: dict[str, object], area: str, state: str, hint: str
     ) -> None:
         finding = found(facts(**changed))[area]
         assert finding.state == state
-        assert mend in finding.mend
+        assert hint in finding.hint
 
     def test_without_textsearch_it_says_what_is_degraded(self) -> None:
         bare = facts(capabilities=capabilities(pg_textsearch=Extension("pg_textsearch")))
@@ -132,7 +132,7 @@ class TestRefusing:
     def test_a_missing_extension_names_its_package(self) -> None:
         with pytest.raises(DatabaseOutdated) as refused:
             refuse_unfit(capabilities(major=17, vector=Extension("vector")))
-        assert "postgresql-17-pgvector" in refused.value.mend
+        assert "postgresql-17-pgvector" in refused.value.hint
 
 
 @pytest.fixture
@@ -172,8 +172,8 @@ class TestOnAServer:
 
     async def test_a_bare_database_is_told_to_migrate(self, bare_database: str) -> None:
         findings = bad(await examine(bare_database))
-        assert "kgmem db migrate" in findings["age"].mend
-        assert "kgmem db migrate" in findings["tables"].mend
+        assert "kgmem db migrate" in findings["age"].hint
+        assert "kgmem db migrate" in findings["tables"].hint
 
     async def test_extensions_are_created_once_and_twice_is_no_error(self, bare_database: str) -> None:
         async with connected(bare_database) as connection:
@@ -191,7 +191,7 @@ class TestOnAServer:
             await connection.execute(f"SET ROLE {role}")
             with pytest.raises(Forbidden, match="may not create the extension age") as refused:
                 await ensure_extensions(connection)
-            assert "as a superuser in this database: CREATE EXTENSION age;" in refused.value.mend
+            assert "as a superuser in this database: CREATE EXTENSION age;" in refused.value.hint
 
     async def test_the_mends_for_a_plain_role_give_it_all_it_needs(self, database_url: str, postgres_url: str) -> None:
         async with plain_role(postgres_url) as role:
@@ -201,7 +201,7 @@ class TestOnAServer:
             assert len(findings) == 3
             try:
                 for finding in findings:
-                    for statement in re.findall(r"GRANT [^;]+;", finding.mend):
+                    for statement in re.findall(r"GRANT [^;]+;", finding.hint):
                         await postgres.run_on(database_url, statement)
                 rights = [finding for finding in await examine(acting) if finding.area == "rights"]
                 assert [finding.state for finding in rights] == ["ok"]
@@ -211,13 +211,13 @@ class TestOnAServer:
     async def test_a_database_that_does_not_exist_is_a_finding(self, postgres_url: str) -> None:
         (finding,) = await examine(postgres.with_database(postgres_url, "nonesuch"))
         assert finding.state == "problem"
-        assert "createdb" in finding.mend
+        assert "createdb" in finding.hint
 
     @pytest.mark.parametrize("url", ["postgresql://127.0.0.1:1/none", "nonsense", "postgresql://[::1/x"])
     async def test_an_address_without_a_server_is_a_finding(self, url: str) -> None:
         (finding,) = await examine(url)
         assert finding.area == "connection"
-        assert "KGMEM_DATABASE_URL" in finding.mend
+        assert "KGMEM_DATABASE_URL" in finding.hint
 
     async def test_a_careless_server_is_seen_through(self, short_folder: Path) -> None:
         careless = {
@@ -232,4 +232,4 @@ class TestOnAServer:
         assert findings["fsync"].state == "problem"
         areas = {"synchronous_commit", "max_connections", "shared_buffers", "preload", "pg_textsearch"}
         assert areas <= findings.keys()
-        assert "'age,pg_textsearch'" in findings["preload"].mend
+        assert "'age,pg_textsearch'" in findings["preload"].hint

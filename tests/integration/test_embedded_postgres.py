@@ -231,7 +231,7 @@ class TestUsers:
                 await server_in(home).start()
             assert str(first.process.pid) in str(refused.value)
             assert refused.value.facts["pid"] == first.process.pid
-            assert "KGMEM_HOME" in refused.value.mend
+            assert "KGMEM_HOME" in refused.value.hint
             assert await value(first.url, "SELECT 1") == 1
 
     async def test_a_command_attaches_beside_the_owner_and_leaves_it_alone(self, home: Path) -> None:
@@ -458,7 +458,7 @@ class TestRefusals:
         monkeypatch.setattr("kgmem.store.embedded.cluster.Cluster.write_settings", full)
         with pytest.raises(ServerError, match="No space left on device") as refused:
             await server_in(new_home).start()
-        assert "KGMEM_HOME" in refused.value.mend
+        assert "KGMEM_HOME" in refused.value.hint
 
 
 class TestSockets:
@@ -588,5 +588,5 @@ class TestAccounts:
         (private / "home").mkdir()
         with pytest.raises(ServerError, match="a folder of another user") as refused:
             await server_in(private / "home").start()
-        assert "setfacl" in refused.value.mend
+        assert "setfacl" in refused.value.hint
         assert mode(private) == 0o700

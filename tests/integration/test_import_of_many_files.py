@@ -68,14 +68,14 @@ async def test_an_option_goes_to_the_files_whose_format_has_it(memory: Memory, g
 
 
 @pytest.mark.parametrize(
-    ("option", "message", "mend"),
+    ("option", "message", "hint"),
     [
         ("delimitre", "There is no option 'delimitre' of csv or turtle.", "Did you mean 'delimiter'?"),
         ("xyz", "There is no option 'xyz' of csv or turtle.", "csv has delimiter, "),
     ],
 )
 async def test_an_option_that_none_of_the_formats_has_is_refused_by_name(
-    memory: Memory, graph: str, tmp_path: Path, option: str, message: str, mend: str
+    memory: Memory, graph: str, tmp_path: Path, option: str, message: str, hint: str
 ) -> None:
     table, triples = tmp_path / "a.csv", tmp_path / "b.ttl"
     table.write_text("key|name\na|Ann\n")
@@ -84,7 +84,7 @@ async def test_an_option_that_none_of_the_formats_has_is_refused_by_name(
         await memory.imports.run(graph, [table, triples], ImportOptions(format_options={option: "x"}))
     told: Any = refused.value
     assert told.message == message
-    assert told.mend.startswith(mend)
+    assert told.hint.startswith(hint)
     assert not await memory.imports.list(graph)
     packed = tmp_path / "c.zip"
     with zipfile.ZipFile(packed, "w") as archive:

@@ -224,7 +224,7 @@ async def test_down_to_base_is_refused_while_graphs_stand(database_url: str) -> 
     with pytest.raises(Conflict, match="1 graph") as refusal:
         await downgrade(database_url, "base")
 
-    assert "kgmem graph delete" in refusal.value.mend
+    assert "kgmem graph delete" in refusal.value.hint
     assert (await revision_state(database_url)).state == "current"
     assert await contents_of(database_url) == contents
 
@@ -296,8 +296,8 @@ async def test_a_migration_that_failed_is_not_rolled_back_by_a_statement(databas
 async def test_an_empty_database_is_refused_with_the_command_that_mends_it(empty_database_url: str) -> None:
     with pytest.raises(DatabaseOutdated, match="no tables of kgmem") as refusal:
         await require_current(empty_database_url)
-    assert "kgmem db migrate" in refusal.value.mend
-    assert "kgmem quickstart" in refusal.value.mend
+    assert "kgmem db migrate" in refusal.value.hint
+    assert "kgmem quickstart" in refusal.value.hint
 
 
 async def test_an_older_database_is_refused_with_the_command_that_mends_it(database_url: str) -> None:
@@ -305,7 +305,7 @@ async def test_an_older_database_is_refused_with_the_command_that_mends_it(datab
 
     with pytest.raises(DatabaseOutdated, match="revision 0001, and this kgmem needs") as refusal:
         await require_current(database_url)
-    assert refusal.value.mend == "Run kgmem db migrate."
+    assert refusal.value.hint == "Run kgmem db migrate."
 
 
 async def test_a_newer_database_is_refused_and_left_alone(database_url: str) -> None:
@@ -314,7 +314,7 @@ async def test_a_newer_database_is_refused_and_left_alone(database_url: str) -> 
     for attempt in (require_current, migrate, lambda url: downgrade(url, "0001")):
         with pytest.raises(DatabaseOutdated, match="newer than this kgmem") as refusal:
             await attempt(database_url)
-        assert "git pull" in refusal.value.mend
+        assert "git pull" in refusal.value.hint
     assert (await revision_state(database_url)).current == "9999"
 
 

@@ -68,7 +68,7 @@ async def test_a_migration_that_is_broken_off_at_one_graph_goes_on_there(databas
         assert (state.current, state.state, state.graphs_left) == ("0017", "unfinished", 1)
         with pytest.raises(DatabaseOutdated, match="broken off at revision 0017") as refusal:
             await require_current(database_url)
-        assert "goes on where it was" in refusal.value.mend
+        assert "goes on where it was" in refusal.value.hint
 
     assert (await downgrade(database_url, "0010")).graphs_left == 0
     async with table_in_use(database_url, 1, "item"):

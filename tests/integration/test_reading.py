@@ -47,9 +47,9 @@ class Faulty:
     async def extract(self, texts: Sequence[TextToRead]) -> Sequence[Extraction]:
         if self.away:
             self.away -= 1
-            raise ExtractorUnavailable("It is away.", mend="Wait.")
+            raise ExtractorUnavailable("It is away.", hint="Wait.")
         if self.refuses and any(self.refuses in each.text for each in texts):
-            raise InvalidInput(f"It cannot read {self.refuses}.", mend="Leave it out.")
+            raise InvalidInput(f"It cannot read {self.refuses}.", hint="Leave it out.")
         self.asked += [each.text for each in texts]
         return await self.inner.extract(texts)
 

@@ -296,7 +296,7 @@ async def test_times_that_are_none_are_refused(memory: Memory, library: str) -> 
     for when in ({"valid_at": "soon"}, {"between": ("1990", "then")}, {"between": ("1990", "1980")}):
         with pytest.raises(InvalidInput) as raised:
             await ask(memory, library, "apple", **when)  # type: ignore[arg-type]
-        assert raised.value.mend
+        assert raised.value.hint
 
 
 async def test_the_same_question_has_the_same_answer(memory: Memory, library: str) -> None:

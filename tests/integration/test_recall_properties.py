@@ -135,7 +135,7 @@ async def test_what_is_no_predicate_is_refused_by_name(
 ) -> None:
     with pytest.raises(InvalidInput, match=named) as raised:
         await found(memory, graph, properties)
-    assert raised.value.mend
+    assert raised.value.hint
 
 
 async def test_properties_count_as_they_were_known(memory: Memory, graph: str) -> None:

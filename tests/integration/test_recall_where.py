@@ -311,7 +311,7 @@ async def test_entities_that_are_nowhere_are_named(memory: Memory, graph: str) -
         for text in (None, "apple"):
             with pytest.raises(NotFound) as raised:
                 await memory.recall(graph, ask(where, text))
-            assert raised.value.mend
+            assert raised.value.hint
 
 
 RING = [[0, 0], [1, 0], [1, 1], [0, 0]]
@@ -349,4 +349,4 @@ RING = [[0, 0], [1, 0], [1, 1], [0, 0]]
 async def test_what_is_no_place_is_refused(memory: Memory, graph: str, where: Where) -> None:
     with pytest.raises(InvalidInput) as raised:
         await memory.recall(graph, ask(where, "apple"))
-    assert raised.value.mend
+    assert raised.value.hint

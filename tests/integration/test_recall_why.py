@@ -368,7 +368,7 @@ async def test_questions_that_make_no_sense_are_refused(memory: Memory, graph: s
     ):
         with pytest.raises(InvalidInput) as raised:
             await ask(memory, graph, why)
-        assert raised.value.mend
+        assert raised.value.hint
     for why in (Why(causes_of=["a", "nobody"]), Why(start="a", end="nobody"), Why(effects_of=["nobody"])):
         with pytest.raises(NotFound, match="nobody"):
             await ask(memory, graph, why)

@@ -117,7 +117,7 @@ async def test_a_fault_that_stays_ends_in_unavailable(server: EmbeddingServer, o
     with pytest.raises(EmbedderUnavailable, match="503: the model is loading") as error:
         await ollama.embed(["x"])
     assert len(server.requests) == QUICK.tries
-    assert error.value.mend
+    assert error.value.hint
 
 
 async def test_retry_after_is_waited_for(server: EmbeddingServer) -> None:
@@ -225,7 +225,7 @@ async def test_a_missing_model_is_not_fetched_but_named_with_its_command(
     server.rule = lambda _: Scripted(404, {"error": 'model "nomic-embed-text" not found, try pulling it first'})
     with pytest.raises(EmbedderUnavailable, match="not found") as error:
         await ollama.embed(["x"])
-    assert error.value.mend == "Run: ollama pull nomic-embed-text"
+    assert error.value.hint == "Run: ollama pull nomic-embed-text"
     assert len(server.requests) == 1
 
 

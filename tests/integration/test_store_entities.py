@@ -324,7 +324,7 @@ async def test_what_json_cannot_say_is_refused_and_nothing_is_written(memory: Me
     for value in UNSAYABLE:
         with pytest.raises(InvalidInput) as raised:
             await memory.entities.put(graph, [Entity("fine"), Entity("x", properties={"p": value})])
-        assert raised.value.mend
+        assert raised.value.hint
     assert (await memory.graphs.stats(graph)).entities == 0
 
 
@@ -378,7 +378,7 @@ async def test_statements_that_mean_nothing_are_refused(memory: Memory, graph: s
     ):
         with pytest.raises(InvalidInput) as raised:
             await memory.entities.put(graph, [Entity("fine"), stated])
-        assert raised.value.mend
+        assert raised.value.hint
     assert (await memory.graphs.stats(graph)).entities == 0
 
 

@@ -43,7 +43,7 @@ def test_a_damaged_file_ends_in_a_clear_error_if_in_any(name: str, seed: int) ->
         try:
             found = read(name, damaged(whole, chance))
         except InvalidInput as error:
-            assert error.mend
+            assert error.hint
         else:
             assert all(isinstance(item, Located | Rejected) for item in found)
 

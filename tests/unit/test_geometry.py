@@ -65,7 +65,7 @@ def test_a_degree_along_the_equator_is_111_km() -> None:
 def test_what_is_no_area_is_refused(geometry: Any) -> None:
     with pytest.raises(InvalidInput) as raised:
         area_of(geometry)
-    assert raised.value.mend
+    assert raised.value.hint
 
 
 def test_an_area_of_too_many_positions_is_refused_with_the_limit() -> None:

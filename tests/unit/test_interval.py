@@ -141,7 +141,7 @@ def test_times_are_read_in_the_ways_that_people_write_them(text: str, told: str)
 def test_what_is_no_time_is_refused_with_what_to_give_instead(text: str) -> None:
     with pytest.raises(InvalidInput) as raised:
         parse_time(text)
-    assert raised.value.mend
+    assert raised.value.hint
 
 
 @given(st.text(max_size=30))

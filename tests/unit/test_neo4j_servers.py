@@ -134,7 +134,7 @@ def test_every_refusal_is_told_as_kgmems_error(
     with answering(answer) as (_, server), pytest.raises(error, match=message) as told:
         read(server, "the query")
     assert "secret-password" not in str(told.value)
-    assert told.value.mend
+    assert told.value.hint
 
 
 def test_a_server_without_element_ids_is_asked_by_numbers() -> None:

@@ -41,4 +41,4 @@ def test_what_makes_sense_may_be_asked(why: Why) -> None:
 def test_what_makes_none_is_refused_with_how_to_mend_it(why: Why) -> None:
     with pytest.raises(InvalidInput) as raised:
         check_why(why)
-    assert raised.value.mend
+    assert raised.value.hint

@@ -52,7 +52,7 @@ def test_an_error_that_people_can_do_something_about_says_what(
 ) -> None:
     with pytest.raises(expected) as raised, translating():
         raise error
-    assert raised.value.mend
+    assert raised.value.hint
 
 
 def test_an_error_in_kgmems_own_statements_stays_what_it_is() -> None:

@@ -140,7 +140,7 @@ def test_an_error_in_a_document_names_its_place(document: dict[str, object], pat
         from_mapping(document)
     assert caught.value.facts["path"] == path
     assert caught.value.message.startswith(path)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_type_alone_stands_for_a_property_of_that_type() -> None:

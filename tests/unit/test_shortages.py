@@ -11,7 +11,7 @@ LOCKS = 'You might need to increase "max_locks_per_transaction".'
 
 
 @pytest.mark.parametrize(
-    ("state", "hint", "message", "mend"),
+    ("state", "postgres_hint", "message", "hint"),
     [
         ("53100", None, "disk", "disk"),
         ("53200", None, "memory", "work_mem"),
@@ -21,18 +21,20 @@ LOCKS = 'You might need to increase "max_locks_per_transaction".'
         ("53000", None, "resource", "log of Postgres"),
     ],
 )
-def test_each_lack_is_told_as_itself_by_both_drivers(state: str, hint: str | None, message: str, mend: str) -> None:
-    by_asyncpg = asyncpg.PostgresError.new({"C": state, "M": "x"} | ({"H": hint} if hint else {}))
+def test_each_lack_is_told_as_itself_by_both_drivers(
+    state: str, postgres_hint: str | None, message: str, hint: str
+) -> None:
+    by_asyncpg = asyncpg.PostgresError.new({"C": state, "M": "x"} | ({"H": postgres_hint} if postgres_hint else {}))
     kind = psycopg.errors.lookup(state)
 
     class WithHint(kind):  # type: ignore[misc, valid-type]
         class Diag:
-            message_hint = hint
+            message_hint = postgres_hint
 
         diag = Diag()
 
     for told in (errors.translated(by_asyncpg), psycopg_errors.translated(WithHint())):
         assert isinstance(told, OutOfSpace if state == "53100" else DatabaseUnavailable)
         assert message in str(told)
-        assert mend in told.mend
+        assert hint in told.hint
         assert ("disk" in str(told)) == (state == "53100")

@@ -172,7 +172,7 @@ def test_pointers_escape_slashes_and_tildes() -> None:
 
 def test_a_name_that_resembles_none_brings_the_list_of_names() -> None:
     told = errors(SourceBatch, '{"sources": [{"key": "a", "qqq": 1}]}')[0]
-    assert told["mend"] == "Known here: domain, key, kind, name, note, parent, trust."
+    assert told["hint"] == "Known here: domain, key, kind, name, note, parent, trust."
 
 
 def test_every_part_of_a_question_reaches_the_domain() -> None:

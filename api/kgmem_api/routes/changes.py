@@ -45,7 +45,7 @@ async def list_changes(
         return reply({"changes": changes, "cursor": changes[-1].id if changes else after})
     state = request.app.state
     if state.streams >= MOST_STREAMS:
-        raise Unavailable("The server is at its limit of event streams.", mend="Ask for pages.", retry_after=10)
+        raise Unavailable("The server is at its limit of event streams.", hint="Ask for pages.", retry_after=10)
     start = _last_event(request, after)
     first = await access.memory.graphs.changes(graph, after=start, limit=limit)
     context = context_of(request)
@@ -60,7 +60,7 @@ def _last_event(request: Request, after: int) -> int:
     if not given:
         return after
     if not given.isdecimal() or int(given) > _MOST:
-        raise InvalidInput(f"Last-Event-ID {given[:40]!r} is no change's id.", mend="Send the id of the last event.")
+        raise InvalidInput(f"Last-Event-ID {given[:40]!r} is no change's id.", hint="Send the id of the last event.")
     return int(given)
 
 

@@ -34,7 +34,7 @@ async def put_entities(
     version = if_match(request)
     if version is not None:
         if len(entities) != 1:
-            raise InvalidInput("If-Match is for one entity.", mend="Give each entity its version in the body.")
+            raise InvalidInput("If-Match is for one entity.", hint="Give each entity its version in the body.")
         entities = [replace(entities[0], version=version)]
     return reply(await access.memory.entities.put(graph, entities))
 
@@ -70,7 +70,7 @@ async def put_entity(
 ) -> Response:
     """Write one entity. With If-Match only if still of that version, with If-None-Match: * only if new."""
     if entity.key not in ("", key):
-        raise InvalidInput(f"The body's key is not the address's, {key!r}.", mend="Leave key out of the body.")
+        raise InvalidInput(f"The body's key is not the address's, {key!r}.", hint="Leave key out of the body.")
     version = if_match(request)
     stated = replace(entity, key=key, version=entity.version if version is None else version)
     written = await access.memory.entities.put(graph, [stated])
@@ -96,5 +96,5 @@ async def delete_entity(
     """Delete one entity of exactly this scope, with its relationships; with If-Match only if of that version."""
     deleted = await access.memory.entities.delete(graph, [key], scope=access.scope(scope), version=if_match(request))
     if deleted.missing:
-        raise NotFound(f"There is no entity {key!r} in this scope.", mend="A deletion names the entity's own scope.")
+        raise NotFound(f"There is no entity {key!r} in this scope.", hint="A deletion names the entity's own scope.")
     return reply(deleted)

@@ -62,5 +62,5 @@ async def delete_episode(graph: GraphName, key: ItemKey, access: Writes, scope: 
     """Delete one episode of exactly this scope, with its passages."""
     deleted = await access.memory.episodes.delete(graph, [key], scope=access.scope(scope))
     if deleted.missing:
-        raise NotFound(f"There is no episode {key!r} in this scope.", mend="A deletion names the episode's own scope.")
+        raise NotFound(f"There is no episode {key!r} in this scope.", hint="A deletion names the episode's own scope.")
     return reply(deleted)

@@ -76,7 +76,7 @@ def _one_more(app: FastAPI) -> Iterator[None]:
     """Count an export under way. Raises Unavailable when there are too many: each holds a database connection."""
     state = app.state
     if state.exports >= max(1, state.settings.pool_size // 2):
-        raise Unavailable("The server is at its limit of exports.", mend="Try again later.", retry_after=10)
+        raise Unavailable("The server is at its limit of exports.", hint="Try again later.", retry_after=10)
     state.exports += 1
     try:
         yield

@@ -49,7 +49,7 @@ async def put_graph(
         if departing := _departing(held, asked):
             raise Conflict(
                 f"The graph {graph!r} exists with other settings: {', '.join(departing)}.",
-                mend=f"PATCH /v1/graphs/{graph} changes settings; jobs (reembed) change the embedding.",
+                hint=f"PATCH /v1/graphs/{graph} changes settings; jobs (reembed) change the embedding.",
             ) from None
         return reply(graph_out(held))
 

@@ -42,7 +42,7 @@ def docs_file(name: str = _PAGE) -> FileResponse:
     """Return a file of the documentation page, the page itself without a name. Raises NotFound for any other file."""
     kind = _TYPES.get(name)
     if kind is None:
-        raise NotFound(f"The documentation has no file {name!r}.", mend="Open /docs.")
+        raise NotFound(f"The documentation has no file {name!r}.", hint="Open /docs.")
     kept = "no-cache" if name == _PAGE else _KEPT
     return FileResponse(_FOLDER / name, media_type=kind, headers={**_HEADERS, "Cache-Control": kept})
 
@@ -83,12 +83,12 @@ async def get_ready(request: Request) -> Response:
     """
     state = request.app.state
     if state.stopping.is_set():
-        raise Unavailable("The server is stopping.", mend="Ask another one.")
+        raise Unavailable("The server is stopping.", hint="Ask another one.")
     try:
         async with asyncio.timeout(_PROBE_SECONDS):
             health = await state.memory.server.health()
     except TimeoutError as error:
-        raise DatabaseUnavailable(mend="Try again; the server's log says more.") from error
+        raise DatabaseUnavailable(hint="Try again; the server's log says more.") from error
     return reply({"status": health.status, **({"reasons": health.reasons} if health.reasons else {})})
 
 

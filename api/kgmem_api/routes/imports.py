@@ -86,7 +86,7 @@ async def list_imports(
 ) -> Response:
     """List the imports of a graph, newest first: those that keep to a scope, or all."""
     if cursor is not None and not (cursor.isdecimal() and len(cursor) < 10):
-        raise InvalidInput(f"{cursor[:40]!r} is not a cursor.", mend="Send the cursor of the last page.")
+        raise InvalidInput(f"{cursor[:40]!r} is not a cursor.", hint="Send the cursor of the last page.")
     before = int(cursor) if cursor is not None else None
     found = await access.memory.imports.list(graph, within=access.scope(scope), before=before, limit=limit + 1)
     more = str(found[limit - 1].id) if len(found) > limit else None

@@ -61,7 +61,7 @@ async def get_integrity_check(graph: GraphName, access: Administers) -> Response
     await access.memory.graphs.get(graph)
     reports = await access.memory.index.integrity_reports(graph)
     if not reports:
-        raise NotFound(f"The graph {graph!r} was not checked yet.", mend="POST to the same address checks it.")
+        raise NotFound(f"The graph {graph!r} was not checked yet.", hint="POST to the same address checks it.")
     return reply(reports[-1])
 
 

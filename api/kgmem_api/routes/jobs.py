@@ -48,7 +48,7 @@ async def list_jobs(
 @router.get("/v1/jobs/{id}", responses=gives(JobOut))
 async def get_job(id_: Annotated[int, Path(alias="id", ge=0, le=2**63 - 1)], access: ReadsWholeAnywhere) -> Response:
     """Give a job."""
-    missing = NotFound(f"There is no job {id_}.", mend="GET /v1/jobs lists those that the key sees.")
+    missing = NotFound(f"There is no job {id_}.", hint="GET /v1/jobs lists those that the key sees.")
     try:
         job = await access.memory.jobs.get(id_)
     except NotFound:
@@ -71,10 +71,10 @@ async def post_job(
     """
     await access.memory.graphs.get(graph)
     if asked.least is not None and asked.task != "connect":
-        raise InvalidInput("least goes with the task connect.", mend="Leave least out.")
+        raise InvalidInput("least goes with the task connect.", hint="Leave least out.")
     if asked.retry:
         if asked.task != "embed":
-            raise InvalidInput("retry goes with the task embed.", mend="Leave retry out.")
+            raise InvalidInput("retry goes with the task embed.", hint="Leave retry out.")
         await access.memory.embeddings.retry_refused(graph)
     if asked.task == "connect":
         job = await access.memory.similarity.enqueue(graph, least=ALIKE if asked.least is None else asked.least)

@@ -69,5 +69,5 @@ async def delete_relationship(graph: GraphName, id_: Id, access: Writes, scope: 
     """Delete one relationship of exactly this scope."""
     deleted = await access.memory.relationships.delete(graph, [id_], scope=access.scope(scope))
     if deleted.missing:
-        raise NotFound(f"There is no relationship {id_} in this scope.", mend="A deletion names its own scope.")
+        raise NotFound(f"There is no relationship {id_} in this scope.", hint="A deletion names its own scope.")
     return reply(deleted)

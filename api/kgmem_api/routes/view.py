@@ -141,7 +141,7 @@ async def view(graph: GraphName, access: Reads, asked: Annotated[ViewIn, Depends
     around = asked.neighbourhood(access.key)
     if sum(each is not None for each in (asked.keys or None, asked.recall, asked.cypher)) != 1:
         problem = "A view is of entities, or of what a question finds, or of what a query gives."
-        raise InvalidInput(problem, mend="Give either keys or recall or cypher.")
+        raise InvalidInput(problem, hint="Give either keys or recall or cypher.")
     if asked.cypher is not None:
         query = asked.cypher.asked(access.key, around.scope)
         return await _given(await access.memory.views.of_cypher(graph, query, around), asked.format)

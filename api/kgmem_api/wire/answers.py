@@ -109,7 +109,7 @@ class ProblemError(BaseModel):
     pointer: str | None = None
     parameter: str | None = None
     detail: str
-    mend: str | None = None
+    hint: str | None = None
 
 
 class Problem(BaseModel):
@@ -122,7 +122,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     instance: str
-    mend: str | None = None
+    hint: str | None = None
     facts: dict[str, Any] | None = None
     errors: list[ProblemError] | None = None
     request_id: str

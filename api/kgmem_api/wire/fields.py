@@ -48,9 +48,9 @@ class From:
         return core_schema.with_info_after_validator_function(self.convert, handler.generate_schema(self.shape))
 
 
-def refused(message: str, mend: str = "") -> PydanticCustomError:
+def refused(message: str, hint: str = "") -> PydanticCustomError:
     """Give the error that a validator raises for a value that kgmem refuses."""
-    return PydanticCustomError("refused", "{message}", {"message": message, "mend": mend})
+    return PydanticCustomError("refused", "{message}", {"message": message, "hint": hint})
 
 
 def own_scope(asked: str | None, info: ValidationInfo) -> str:
@@ -107,7 +107,7 @@ def _place(value: dict[str, Any] | list[float]) -> Place:
     except TypeError as error:
         raise refused("An integer does not fit into 64 bits.", "Give degrees.") from error
     except InvalidInput as error:
-        raise refused(error.message, error.mend) from error
+        raise refused(error.message, error.hint) from error
     if len(dumped) > LARGEST_PLACE:
         raise refused(f"The geometry takes more than {LARGEST_PLACE} bytes of JSON.", "Simplify it.")
     if b"null" in dumped and any(isinstance(v, float) and not math.isfinite(v) for v in _leaves(value)):

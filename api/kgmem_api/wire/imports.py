@@ -130,7 +130,7 @@ class ImportOut(BaseModel):
     source: str | None
     created_at: str
     finished_at: str | None
-    error: Annotated[str | None, Field(description="Why it failed, and how that is mended.")]
+    error: Annotated[str | None, Field(description="Why it failed, and how that is fixed.")]
     read: int
     created: int
     updated: int
@@ -214,6 +214,6 @@ def named_options(given: Sequence[str]) -> Mapping[str, str]:
         name, equals, value = each.partition("=")
         if not name or not equals or name in told:
             what = "is given twice" if name in told else "names no value"
-            raise InvalidInput(f"option {each[:80]!r} {what}.", mend="Give each once, as option=NAME=VALUE.")
+            raise InvalidInput(f"option {each[:80]!r} {what}.", hint="Give each once, as option=NAME=VALUE.")
         told[name] = value
     return told

@@ -116,7 +116,7 @@ class Connection:
             raise _translation(error, self._server) from error
         except (ValueError, RecursionError) as error:  # What a server sends that is not Bolt, or nested without end.
             raise InvalidInput(
-                f"{self._server.url} sends what cannot be read: {error}.", mend="Is it a Bolt server?"
+                f"{self._server.url} sends what cannot be read: {error}.", hint="Is it a Bolt server?"
             ) from error
 
 
@@ -144,15 +144,15 @@ def _translation(error: Neo4jError | DriverError, server: Server) -> KgmemError:
         who = f"{server.user!r} with this password" if server.user is not None else "anybody without a name"
         return Unauthenticated(
             f"{server.url} does not let {who} in.",
-            mend="Give --user, and the password in KGMEM_NEO4J_PASSWORD or at the prompt.",
+            hint="Give --user, and the password in KGMEM_NEO4J_PASSWORD or at the prompt.",
         )
     if isinstance(error, Neo4jError):
         return _answer(error, server)
     if isinstance(error, ConfigurationError):
-        return InvalidInput(f"{server.url}: {error}", mend="Correct the server's address.")
+        return InvalidInput(f"{server.url}: {error}", hint="Correct the server's address.")
     told = " ".join(str(error).split())
     return Unavailable(
-        f"No Bolt server answers at {server.url}: {told}", mend="Check host and port, and that the server runs."
+        f"No Bolt server answers at {server.url}: {told}", hint="Check host and port, and that the server runs."
     )
 
 
@@ -160,9 +160,9 @@ def _answer(error: Neo4jError, server: Server) -> KgmemError:
     """Give the error that a server answered."""
     told, code = f"{server.name} says: {error.message}", error.code or ""
     if code == "Neo.ClientError.Database.DatabaseNotFound":
-        return NotFound(f"{server.url} has no database {server.database!r}.", mend="Name another with --database.")
+        return NotFound(f"{server.url} has no database {server.database!r}.", hint="Name another with --database.")
     if isinstance(error, NotAllowed):
-        return Forbidden(told, mend="Ask the server's administrator for the right, or be another user.")
+        return Forbidden(told, hint="Ask the server's administrator for the right, or be another user.")
     if isinstance(error, ClientError):
-        return InvalidInput(told, mend=_MENDS.get(code.rpartition(".")[2], "Change what is asked of the server."))
-    return Unavailable(told, mend="Try again; an import goes on with --resume.")
+        return InvalidInput(told, hint=_MENDS.get(code.rpartition(".")[2], "Change what is asked of the server."))
+    return Unavailable(told, hint="Try again; an import goes on with --resume.")

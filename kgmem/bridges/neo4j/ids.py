@@ -31,7 +31,7 @@ class Ids:
         """Add an id. Raises InvalidInput."""
         text = str(id_)
         if len(text) > _LONGEST or not text.isprintable():
-            raise InvalidInput(f"The server gives an id that is none: {text[:40]!r}.", mend="Is it a graph database?")
+            raise InvalidInput(f"The server gives an id that is none: {text[:40]!r}.", hint="Is it a graph database?")
         self._database.execute("INSERT OR IGNORE INTO listed VALUES (?, ?)", (kind, text))
 
     def clear(self, kind: Kind) -> None:

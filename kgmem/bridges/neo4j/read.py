@@ -186,7 +186,7 @@ def _unshaping(options: ReadOptions) -> Unshaping:
     unknown = sorted(told.keys() - OPTIONS.keys())
     if unknown:
         raise InvalidInput(
-            f"Reading from a server has no option {unknown[0]!r}.", mend=f"Options are {', '.join(OPTIONS)}."
+            f"Reading from a server has no option {unknown[0]!r}.", hint=f"Options are {', '.join(OPTIONS)}."
         )
     return Unshaping(told.get("label", DEFAULT_LABEL), told.get("key") or None, edge_ids(told))
 
@@ -235,11 +235,11 @@ def _list_returned(connection: Connection, ids: Ids, query: str) -> None:
                 ids.add(kind, id_)
         if result.consume().counters.contains_updates:
             # Neo4j refuses to write where only reading was asked for; other servers may not. This undoes it.
-            raise InvalidInput("The query changes the database.", mend="Give a query that only reads.")
+            raise InvalidInput("The query changes the database.", hint="Give a query that only reads.")
         return rows
 
     if connection.read(work) and not ids.count():
         raise InvalidInput(
             "The query returns no node, relationship or path.",
-            mend="Return them whole, and not their properties: MATCH p = (:Person)-[:KNOWS]->() RETURN p",
+            hint="Return them whole, and not their properties: MATCH p = (:Person)-[:KNOWS]->() RETURN p",
         )

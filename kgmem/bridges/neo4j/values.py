@@ -38,7 +38,7 @@ def as_json(value: Any) -> Any:
         return _beyond(value)
     raise InvalidInput(
         f"A value is of a type that is not known here: {type(value).__name__}.",
-        mend="Leave it out, or update the Python package neo4j.",
+        hint="Leave it out, or update the Python package neo4j.",
     )
 
 
@@ -74,7 +74,7 @@ def _beyond(broken: Any) -> str:
         return told.removesuffix("Z") if tag == b"d" else told
     raise InvalidInput(
         f"A value is none that the Python package neo4j can read: {getattr(broken, 'error', tag)}.",
-        mend="Leave it out, or update the package.",
+        hint="Leave it out, or update the package.",
     )
 
 

@@ -149,7 +149,7 @@ class _Writer:
                 return
         raise InvalidInput(
             f"No index could be made for the key of the nodes. {refused.message if refused else ''}",
-            mend=f"Make one: {told[0]}; then give the option index=skip.",
+            hint=f"Make one: {told[0]}; then give the option index=skip.",
         )
 
     def _write_nodes(self, groups: Iterable[Sequence[Node]]) -> None:
@@ -197,17 +197,17 @@ def _options(told: Mapping[str, str]) -> _Options:
     unknown = sorted(told.keys() - OPTIONS.keys())
     if unknown:
         raise InvalidInput(
-            f"Writing to a server has no option {unknown[0]!r}.", mend=f"Options are {', '.join(OPTIONS)}."
+            f"Writing to a server has no option {unknown[0]!r}.", hint=f"Options are {', '.join(OPTIONS)}."
         )
     for name, choices in _CHOICES.items():
         if told.get(name, choices[0]) not in choices:
-            raise InvalidInput(f"{name}={told[name]!r} is no choice.", mend=f"Give {' or '.join(choices)}.")
+            raise InvalidInput(f"{name}={told[name]!r} is no choice.", hint=f"Give {' or '.join(choices)}.")
     for name in ("key", "label"):
         if told.get(name) == "":
-            raise InvalidInput(f"The option {name} is empty.", mend=f"Give a name, or leave {name} out.")
+            raise InvalidInput(f"The option {name} is empty.", hint=f"Give a name, or leave {name} out.")
     batch = told.get("batch", "2000")
     if not batch.isdecimal() or not 1 <= int(batch) <= _LARGEST_BATCH:
-        raise InvalidInput(f"batch={batch!r} is no number of records.", mend=f"Give 1 to {_LARGEST_BATCH}.")
+        raise InvalidInput(f"batch={batch!r} is no number of records.", hint=f"Give 1 to {_LARGEST_BATCH}.")
     return _Options(
         told.get("key", statements.ID),
         told.get("label", DEFAULT_LABEL),

@@ -62,11 +62,11 @@ def unit(vector: Vector, dimension: int, of: str = "the vector") -> list[float]:
     if len(vector) != dimension:
         raise EmbeddingMismatch(
             f"{of} has {len(vector)} dimensions, and the graph's embedding space has {dimension}.",
-            mend=f"Send vectors of {dimension} dimensions, or re-embed the graph with the other model.",
+            hint=f"Send vectors of {dimension} dimensions, or re-embed the graph with the other model.",
             given=len(vector),
             expected=dimension,
         )
     length = math.hypot(*vector)
     if not math.isfinite(length) or length == 0.0:
-        raise EmbeddingMismatch(f"{of} has no direction.", mend="A vector is finite and not all zeros.")
+        raise EmbeddingMismatch(f"{of} has no direction.", hint="A vector is finite and not all zeros.")
     return [x / length for x in vector]

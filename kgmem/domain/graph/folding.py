@@ -59,7 +59,7 @@ def fold(
             raise InvalidInput(
                 f"One request states the same thing, {_named(item)}, more than {2 * MOST} times with versions of its "
                 "own or between other ends.",
-                mend="State it once, or send several requests.",
+                hint="State it once, or send several requests.",
             )
         held.append(len(runs))
         places.append(len(runs))

@@ -73,11 +73,11 @@ def check_graph_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise InvalidInput(
             f"{name[:80]!r} is not a name for a graph.",
-            mend="Start with a letter; letters, digits, '_', '.' and '-' follow; 100 characters at most.",
+            hint="Start with a letter; letters, digits, '_', '.' and '-' follow; 100 characters at most.",
         )
     return name
 
 
 def no_such_graph(name: str) -> NotFound:
     """Give the error for a graph that does not exist, and, word for word, for one that a key may not see."""
-    return NotFound(f"There is no graph {name!r}.", mend="Create it first, or correct the name.")
+    return NotFound(f"There is no graph {name!r}.", hint="Create it first, or correct the name.")

@@ -22,7 +22,7 @@ def check_scope(scope: str) -> str:
     if scope and (len(scope) > LONGEST or not _SCOPE.fullmatch(scope)):
         raise InvalidInput(
             f"{scope[:80]!r} is not a scope.",
-            mend=f"Give a path such as user/42: segments without spaces, joined by /, {LONGEST} characters at most.",
+            hint=f"Give a path such as user/42: segments without spaces, joined by /, {LONGEST} characters at most.",
         )
     return scope
 

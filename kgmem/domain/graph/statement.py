@@ -22,7 +22,7 @@ def check_entities(stated: Sequence[Entity]) -> None:
     _check_scopes(stated)
     labels = {item.label for item in stated if item.label is not None}
     if EPISODE_LABEL in labels:
-        raise InvalidInput(f"An entity cannot be an {EPISODE_LABEL}.", mend="Store it as an episode, with its text.")
+        raise InvalidInput(f"An entity cannot be an {EPISODE_LABEL}.", hint="Store it as an episode, with its text.")
     check_labels(labels.union(*(item.labels for item in stated if item.labels)))
     numbers = number_fields(Entity)
     for item in stated:
@@ -52,7 +52,7 @@ def check_episodes(stated: Sequence[Episode]) -> None:
     for item in stated:
         check_names(item.properties)
         if not item.text.strip():
-            raise InvalidInput("An episode has no text.", mend="Leave it out, or give its text.")
+            raise InvalidInput("An episode has no text.", hint="Leave it out, or give its text.")
         if item.occurred_at is not None:
             parse_time(item.occurred_at)
 
@@ -67,9 +67,9 @@ def check_keys(keys: Iterable[str]) -> None:
     """Refuse what cannot be a key. Raises InvalidInput."""
     for key in keys:
         if not key:
-            raise InvalidInput("A key is empty.", mend="Give a name that stays the same for the same thing.")
+            raise InvalidInput("A key is empty.", hint="Give a name that stays the same for the same thing.")
         if has_control(key):
-            raise InvalidInput(f"The key {key[:80]!r} has a control character.", mend="Remove it from the key.")
+            raise InvalidInput(f"The key {key[:80]!r} has a control character.", hint="Remove it from the key.")
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -77,7 +77,7 @@ def check_names(names: Iterable[str]) -> None:
     for name in names:
         if has_control(name):
             raise InvalidInput(
-                f"The property name {name[:80]!r} has a control character.", mend="Remove it from the name."
+                f"The property name {name[:80]!r} has a control character.", hint="Remove it from the name."
             )
 
 
@@ -86,7 +86,7 @@ def _check_numbers(item: Entity | Relationship, numbers: Sequence[Field]) -> Non
     for field in numbers:
         value = getattr(item, field.name)
         if value is not None and not field.allows(value):
-            raise InvalidInput(f"{field.name} is {value!r}.", mend=f"Give {field.range}, or leave it out.")
+            raise InvalidInput(f"{field.name} is {value!r}.", hint=f"Give {field.range}, or leave it out.")
 
 
 def _check_scopes(stated: Sequence[Entity] | Sequence[Relationship] | Sequence[Episode]) -> None:
@@ -102,7 +102,7 @@ def check_labels(names: Iterable[str]) -> None:
         if not 0 < len(name) <= LONGEST_LABEL or has_control(name) or not _is_utf8(name):
             raise InvalidInput(
                 f"{name[:80]!r} is not a name for a label or a kind.",
-                mend=f"Give 1 to {LONGEST_LABEL} characters without control characters.",
+                hint=f"Give 1 to {LONGEST_LABEL} characters without control characters.",
             )
 
 

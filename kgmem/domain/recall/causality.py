@@ -77,15 +77,15 @@ class Lineage:
 def check_separation(asked: Separation) -> None:
     """Raise InvalidInput for sides that are empty, too many, or not apart."""
     if not asked.one or not asked.other:
-        raise InvalidInput("A side of the separation is empty.", mend="Name entities on both sides.")
+        raise InvalidInput("A side of the separation is empty.", hint="Name entities on both sides.")
     check_number((*asked.one, *asked.other, *asked.given, *(asked.among or ())))
     sides = {"one": set(asked.one), "other": set(asked.other), "given": set(asked.given)}
     for first, second in (("one", "other"), ("one", "given"), ("other", "given")):
         if both := sides[first] & sides[second]:
-            raise InvalidInput(f"{min(both)!r} is in {first} and in {second}.", mend="Name it on one side.")
+            raise InvalidInput(f"{min(both)!r} is in {first} and in {second}.", hint="Name it on one side.")
 
 
 def check_number(keys: Sequence[str]) -> None:
     """Raise InvalidInput for no keys or too many."""
     if not 1 <= len(keys) <= MOST_ASKED:
-        raise InvalidInput(f"{len(keys)} entities are named.", mend=f"Name 1 to {MOST_ASKED}.")
+        raise InvalidInput(f"{len(keys)} entities are named.", hint=f"Name 1 to {MOST_ASKED}.")

@@ -36,12 +36,12 @@ def given_before(graph: str, question: Question) -> list[int]:
             last += int(step)
             ids.append(last)
     except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error, zlib.error) as error:
-        raise InvalidInput("That is not a cursor.", mend="Send the cursor of the last answer as it was.") from error
+        raise InvalidInput("That is not a cursor.", hint="Send the cursor of the last answer as it was.") from error
     if not all(abs(id_) <= _HIGHEST for id_ in ids):  # Ids of paths may be negative.
-        raise InvalidInput("That is not a cursor.", mend="Send the cursor of the last answer as it was.")
+        raise InvalidInput("That is not a cursor.", hint="Send the cursor of the last answer as it was.")
     if digest != _digest(graph, question):
         raise InvalidInput(
-            "The cursor is that of another question.", mend="Ask the same question; only k and cursor may change."
+            "The cursor is that of another question.", hint="Ask the same question; only k and cursor may change."
         )
     return ids
 

@@ -83,19 +83,19 @@ class CausalPath:
 def check_why(asked: Why) -> None:
     """Raise InvalidInput for causes and effects that cannot be asked for."""
     if (asked.start is None) != (asked.end is None):
-        raise InvalidInput("A path has two ends, and why names one.", mend="Give both why.from and why.to.")
+        raise InvalidInput("A path has two ends, and why names one.", hint="Give both why.from and why.to.")
     if asked.start is not None and (asked.causes_of or asked.effects_of):
-        raise InvalidInput("why asks for paths and for causes or effects.", mend="Ask for them one after the other.")
+        raise InvalidInput("why asks for paths and for causes or effects.", hint="Ask for them one after the other.")
     if asked.start is not None and asked.start == asked.end:
-        raise InvalidInput("why.from and why.to are the same.", mend="Name two entities.")
+        raise InvalidInput("why.from and why.to are the same.", hint="Name two entities.")
     if asked != Why() and not (asked.causes_of or asked.effects_of or asked.start is not None):
-        raise InvalidInput("why names nothing.", mend="Give causes_of, effects_of, or from and to.")
+        raise InvalidInput("why names nothing.", hint="Give causes_of, effects_of, or from and to.")
     if not 1 <= asked.depth <= DEEPEST:
-        raise InvalidInput(f"why.depth is {asked.depth}.", mend=f"Give 1 to {DEEPEST}.")
+        raise InvalidInput(f"why.depth is {asked.depth}.", hint=f"Give 1 to {DEEPEST}.")
     if not 0 <= asked.min_strength <= 1:
-        raise InvalidInput(f"why.min_strength is {asked.min_strength}.", mend="Give 0 to 1.")
+        raise InvalidInput(f"why.min_strength is {asked.min_strength}.", hint="Give 0 to 1.")
     if len(asked.causes_of) + len(asked.effects_of) > MOST_KEYS:
-        raise InvalidInput("why names too many entities.", mend=f"Name at most {MOST_KEYS}.")
+        raise InvalidInput("why names too many entities.", hint=f"Name at most {MOST_KEYS}.")
 
 
 def _named(entity: PathEntity) -> str:

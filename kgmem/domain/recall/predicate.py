@@ -33,13 +33,13 @@ def predicates_of(properties: Mapping[str, Any]) -> list[Predicate]:
     """Give the predicates that a question's properties state. Raises InvalidInput that names the property."""
     found = [predicate for name, told in properties.items() for predicate in _of(name, told)]
     if len(found) > MOST_PREDICATES:
-        raise InvalidInput(f"what.properties asks {len(found)} things.", mend=f"Ask {MOST_PREDICATES} at the most.")
+        raise InvalidInput(f"what.properties asks {len(found)} things.", hint=f"Ask {MOST_PREDICATES} at the most.")
     return found
 
 
 def _of(name: str, told: Any) -> Iterator[Predicate]:
     if not name or "\0" in name:
-        raise InvalidInput(f"what.properties: {name!r} is no name.", mend="Give the name of a property.")
+        raise InvalidInput(f"what.properties: {name!r} is no name.", hint="Give the name of a property.")
     if told is None:
         yield Predicate(name, "exists", False)
         return
@@ -50,8 +50,8 @@ def _of(name: str, told: Any) -> Iterator[Predicate]:
         raise _wrong(name, "asks nothing", f"Give a value, or operators: {', '.join(OPERATORS)}.")
     for operator, value in told.items():
         if operator not in OPERATORS:
-            mend = f'Operators are {", ".join(OPERATORS)}; a table is compared as {{"eq": {{...}}}}.'
-            raise _wrong(name, f"has no operator {operator!r}", mend)
+            hint = f'Operators are {", ".join(OPERATORS)}; a table is compared as {{"eq": {{...}}}}.'
+            raise _wrong(name, f"has no operator {operator!r}", hint)
         _check(name, operator, value)
         yield Predicate(name, operator, value)
 
@@ -93,5 +93,5 @@ def _plain(where: str, value: Any) -> Any:
     return value
 
 
-def _wrong(where: str, what: str, mend: str) -> InvalidInput:
-    return InvalidInput(f"what.properties.{where} {what}.", mend=mend, property=where)
+def _wrong(where: str, what: str, hint: str) -> InvalidInput:
+    return InvalidInput(f"what.properties.{where} {what}.", hint=hint, property=where)

@@ -51,7 +51,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 def check_recipe(name: str | None) -> str | None:
     """Give the name of a recipe back, if there is one of that name. Raises InvalidInput."""
     if name is not None and name not in RECIPES:
-        raise InvalidInput(f"There is no recipe {name!r}.", mend=f"Recipes are {', '.join(RECIPES)}.")
+        raise InvalidInput(f"There is no recipe {name!r}.", hint=f"Recipes are {', '.join(RECIPES)}.")
     return name
 
 

@@ -21,10 +21,10 @@ class Section:
         """Give the path of what stands in it under the key."""
         return f"{self.path}.{key}" if self.path else key
 
-    def wrong(self, key: str, what: str, mend: str) -> InvalidInput:
+    def wrong(self, key: str, what: str, hint: str) -> InvalidInput:
         """Give the error that says what is wrong under the key."""
         path = self.under(key)
-        return InvalidInput(f"{path}: {what}.", mend=mend, path=path)
+        return InvalidInput(f"{path}: {what}.", hint=hint, path=path)
 
 
 def section(value: Any, path: str, known: Sequence[str]) -> Section:
@@ -48,7 +48,7 @@ def sections(outer: Section, key: str, known: Sequence[str], short: str = "") ->
 
 def _table(value: Any, path: str) -> Section:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise InvalidInput(f"{path or 'The schema'}: this is not a table.", mend="Give a table of names.", path=path)
+        raise InvalidInput(f"{path or 'The schema'}: this is not a table.", hint="Give a table of names.", path=path)
     return Section(path, value)
 
 

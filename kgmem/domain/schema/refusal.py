@@ -29,7 +29,7 @@ def unknown_entities(keys: Sequence[str]) -> UnknownEntities:
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
     return UnknownEntities(
         f"These entities do not exist: {', '.join(map(repr, keys[:_SHOWN]))}{more}.",
-        mend="Store the entities first; a relationship sees its own scope, those above it and what is shared.",
+        hint="Store the entities first; a relationship sees its own scope, those above it and what is shared.",
         keys=list(keys)[:_NAMED],
     )
 
@@ -39,7 +39,7 @@ def unknown_episodes(keys: Sequence[str]) -> InvalidInput:
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
     return InvalidInput(
         f"These episodes do not exist: {', '.join(map(repr, keys[:_SHOWN]))}{more}.",
-        mend="Store the texts first, or leave out `episode`; a claim sees its own scope, those above it and what is "
+        hint="Store the texts first, or leave out `episode`; a claim sees its own scope, those above it and what is "
         "shared.",
         keys=list(keys)[:_NAMED],
     )
@@ -49,7 +49,7 @@ def version_conflict(key: str, held: int, given: int) -> VersionConflict:
     """Give the error for a statement on a version that is not the one that is held."""
     return VersionConflict(
         f"{key!r} is held in version {held}, not {given}.",
-        mend="Read it again, decide anew, and send the version that you read.",
+        hint="Read it again, decide anew, and send the version that you read.",
         key=key,
         held=held,
         given=given,
@@ -63,6 +63,6 @@ def refuse(found: Iterable[tuple[str, Violation]]) -> None:
         more = f" (and {len(violations) - _SHOWN} more)" if len(violations) > _SHOWN else ""
         raise SchemaViolation(
             "The graph's schema refuses it: " + "; ".join(violations[:_SHOWN]) + more + ".",
-            mend="Correct the items, extend the graph's schema, or make the graph not strict.",
+            hint="Correct the items, extend the graph's schema, or make the graph not strict.",
             violations=violations,
         )

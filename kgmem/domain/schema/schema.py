@@ -181,7 +181,7 @@ def _join(first: _Named, second: _Named, path: str) -> _Named:
         elif part != "description" and one != other:
             raise InvalidInput(
                 f"{path}: {part} is {one!r} in one schema and {other!r} in the other.",
-                mend="Say it alike in both, or give the second one another name.",
+                hint="Say it alike in both, or give the second one another name.",
                 path=path,
                 first=one,
                 second=other,
@@ -211,7 +211,7 @@ def validate(schema: GraphSchema) -> GraphSchema:
 def _need(holds: bool, path: str, name: str | None, otherwise: str = "is not declared") -> None:
     if not holds:
         raise InvalidInput(
-            f"{path}: {name!r} {otherwise}.", mend="Declare it, or correct the name.", path=path, value=name
+            f"{path}: {name!r} {otherwise}.", hint="Declare it, or correct the name.", path=path, value=name
         )
 
 

@@ -52,35 +52,35 @@ def check_where(where: Where) -> None:
     if where.near is None:
         for name in ("km", "nearest", "half_km"):
             if getattr(where, name) is not None:
-                raise InvalidInput(f"where.{name} needs where.near.", mend="Give the point or the entity to be near.")
+                raise InvalidInput(f"where.{name} needs where.near.", hint="Give the point or the entity to be near.")
     else:
         _check_spot(where.near)
     for name, least in (("km", 0.0), ("half_km", math.ulp(0.0))):
         value = getattr(where, name)
         if value is not None and not least <= value < math.inf:
-            raise InvalidInput(f"where.{name} is {value}.", mend="Give a distance in km.")
+            raise InvalidInput(f"where.{name} is {value}.", hint="Give a distance in km.")
     if where.nearest is not None and not 1 <= where.nearest <= MOST_NEAREST:
-        raise InvalidInput(f"where.nearest is {where.nearest}.", mend=f"Ask for 1 to {MOST_NEAREST}.")
+        raise InvalidInput(f"where.nearest is {where.nearest}.", hint=f"Ask for 1 to {MOST_NEAREST}.")
     if where.box is not None:
         _check_box(where.box)
 
 
 def _check_spot(spot: Spot) -> None:
     if (spot.point is None) == (spot.entity is None):
-        raise InvalidInput("where.near is a point or an entity.", mend='Give {"point": [lon, lat]} or {"entity": key}.')
+        raise InvalidInput("where.near is a point or an entity.", hint='Give {"point": [lon, lat]} or {"entity": key}.')
     if spot.point is not None:
         list(positions([*spot.point], 0))
 
 
 def _check_box(box: Sequence[float]) -> None:
     if len(box) != 4:
-        raise InvalidInput("where.box is not four numbers.", mend="Give [west, south, east, north] in degrees.")
+        raise InvalidInput("where.box is not four numbers.", hint="Give [west, south, east, north] in degrees.")
     west, south, east, north = box
     list(positions([[west, south], [east, north]], 1))
     if south > north:
         raise InvalidInput(
             f"where.box: its south, {south}, lies north of its north, {north}.",
-            mend="Give [west, south, east, north]; only west may be greater than east, across 180 degrees.",
+            hint="Give [west, south, east, north]; only west may be greater than east, across 180 degrees.",
         )
 
 
@@ -89,17 +89,17 @@ def area_of(geometry: Any) -> Area:
     if not isinstance(geometry, Mapping) or geometry.get("type") not in {"Polygon", "MultiPolygon"}:
         raise InvalidInput(
             "where.within is not a GeoJSON Polygon or MultiPolygon.",
-            mend='Give {"type": "Polygon", "coordinates": [[[lon, lat], ...]]}; for a circle give near and km.',
+            hint='Give {"type": "Polygon", "coordinates": [[[lon, lat], ...]]}; for a circle give near and km.',
         )
     told = geometry.get("coordinates")
     if not isinstance(told, list | tuple) or not told:
-        raise InvalidInput("where.within has no coordinates.", mend="Give at least one ring of [lon, lat].")
+        raise InvalidInput("where.within has no coordinates.", hint="Give at least one ring of [lon, lat].")
     polygons = told if geometry["type"] == "MultiPolygon" else [told]
     parts = [_rings(polygon) for polygon in polygons]
     size = sum(len(ring) for rings in parts for ring in rings)
     if size > MOST_POSITIONS:
         raise TooLarge(
-            f"where.within has {size} positions.", mend=f"Simplify it to {MOST_POSITIONS}.", most=MOST_POSITIONS
+            f"where.within has {size} positions.", hint=f"Simplify it to {MOST_POSITIONS}.", most=MOST_POSITIONS
         )
     ends = [pair for rings in parts for ring in rings for pair in pairwise(ring)]
     edges = Edges([a[0] for a, _ in ends], [a[1] for a, _ in ends], [b[0] for _, b in ends], [b[1] for _, b in ends])
@@ -108,7 +108,7 @@ def area_of(geometry: Any) -> Area:
 
 def _rings(polygon: Any) -> list[list[Position]]:
     if not isinstance(polygon, list | tuple) or not polygon:
-        raise InvalidInput("where.within: a polygon is a list of rings.", mend="Give the outer ring first, then holes.")
+        raise InvalidInput("where.within: a polygon is a list of rings.", hint="Give the outer ring first, then holes.")
     return [_ring(ring) for ring in polygon]
 
 
@@ -116,12 +116,12 @@ def _ring(ring: Any) -> list[Position]:
     found = list(positions(ring, 1))
     if len(found) < 4:
         raise InvalidInput(
-            f"where.within: a ring has {len(found)} positions.", mend="Give at least four, the last being the first."
+            f"where.within: a ring has {len(found)} positions.", hint="Give at least four, the last being the first."
         )
     if found[0] != found[-1]:
         raise InvalidInput(
             f"where.within: a ring begins at {list(found[0])} and ends at {list(found[-1])}.",
-            mend="Close it: its last position is its first.",
+            hint="Close it: its last position is its first.",
         )
     return found
 

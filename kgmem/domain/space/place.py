@@ -43,12 +43,12 @@ def parse_place(value: Any, *, stored: bool = False) -> Place:
     if not isinstance(geometry, Mapping) or str(geometry.get("type")) not in _DEPTHS:
         raise InvalidInput(
             "place is not a GeoJSON geometry.",
-            mend='Give {"type": "Point", "coordinates": [lon, lat]}, a Polygon or another geometry of RFC 7946.',
+            hint='Give {"type": "Point", "coordinates": [lon, lat]}, a Polygon or another geometry of RFC 7946.',
         )
     depth = _DEPTHS[geometry["type"]]
     found = list(positions(geometry.get("coordinates"), depth))
     if not found:
-        raise InvalidInput("place has no coordinates.", mend="Give at least one [lon, lat].")
+        raise InvalidInput("place has no coordinates.", hint="Give at least one [lon, lat].")
     if not stored and geometry["type"] in _WITH_RINGS:
         polygons = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
         for ring in (ring for polygon in polygons for ring in polygon):
@@ -64,12 +64,12 @@ def parse_place(value: Any, *, stored: bool = False) -> Place:
 def _check_ring(ring: Sequence[Any]) -> None:
     if len(ring) < _SHORTEST_RING:
         raise InvalidInput(
-            f"A ring of place has {len(ring)} positions.", mend="Give at least four, the last being the first."
+            f"A ring of place has {len(ring)} positions.", hint="Give at least four, the last being the first."
         )
     if list(ring[0]) != list(ring[-1]):
         raise InvalidInput(
             f"A ring of place begins at {list(ring[0])} and ends at {list(ring[-1])}.",
-            mend="Close it: its last position is its first.",
+            hint="Close it: its last position is its first.",
         )
 
 
@@ -89,20 +89,20 @@ def _middle(parts: Sequence[Sequence[float]]) -> float:
 def positions(value: Any, depth: int) -> Iterator[Position]:
     """Give the positions in a GeoJSON geometry's coordinates, so many lists deep. Raises InvalidInput."""
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise InvalidInput("A place's coordinates are lists of numbers.", mend="Give [lon, lat].")
+        raise InvalidInput("A place's coordinates are lists of numbers.", hint="Give [lon, lat].")
     if depth:
         for part in value:
             yield from positions(part, depth - 1)
         return
     numbers = [v for v in value if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(numbers) != len(value) or not 2 <= len(numbers) <= 3:
-        raise InvalidInput("A position is two or three numbers.", mend="Give [lon, lat], longitude first.")
+        raise InvalidInput("A position is two or three numbers.", hint="Give [lon, lat], longitude first.")
     if not all(-_FURTHEST < number < _FURTHEST for number in numbers):
-        raise InvalidInput("A coordinate is out of all bounds.", mend="Give degrees, and the height in metres.")
+        raise InvalidInput("A coordinate is out of all bounds.", hint="Give degrees, and the height in metres.")
     lon, lat = float(numbers[0]), float(numbers[1])
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):
         raise InvalidInput(
             f"[{lon}, {lat}] is not on the earth.",
-            mend="Longitude (-180 to 180) stands first, latitude (-90 to 90) second.",
+            hint="Longitude (-180 to 180) stands first, latitude (-90 to 90) second.",
         )
     yield lon, lat

@@ -44,7 +44,7 @@ class MermaidWriter:
         if len(text) > LONGEST:
             raise TooLarge(
                 f"The chart has {len(text)} characters, and Mermaid draws {LONGEST} at most.",
-                mend="Export one scope, or to DOT.",
+                hint="Export one scope, or to DOT.",
             )
         self._stream.write(text.encode())
 

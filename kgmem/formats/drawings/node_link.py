@@ -18,7 +18,7 @@ def writer(stream: BinaryIO, options: WriteOptions) -> JSONGraphWriter:
     """Give what writes node-link JSON. Raises InvalidInput for a name of the edges that nobody reads."""
     edges = options.options.get("edges", "edges")
     if edges not in {"edges", "links"}:
-        raise InvalidInput(f"The edges cannot be called {edges!r}.", mend="Give edges (networkx) or links (D3).")
+        raise InvalidInput(f"The edges cannot be called {edges!r}.", hint="Give edges (networkx) or links (D3).")
     form = _FORM if edges == "edges" else replace(_FORM, between=b'\n],"links":[')
     return JSONGraphWriter(stream, options, form)
 

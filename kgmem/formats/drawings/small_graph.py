@@ -76,5 +76,5 @@ class SmallGraph:
             if len(held) > most:
                 raise TooLarge(
                     f"{self.format} draws at most {most} {what}, and the graph has more.",
-                    mend="Export one scope, or to GraphML or GEXF for Gephi.",
+                    hint="Export one scope, or to GraphML or GEXF for Gephi.",
                 )

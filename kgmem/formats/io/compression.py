@@ -46,7 +46,7 @@ def decompressed(raw: BinaryIO, start: bytes, name: str) -> BinaryIO:
         if _zstandard is None:
             raise InvalidInput(
                 f"{name} is compressed with zstd, which this Python cannot read.",
-                mend="Install it (pip install zstandard), or pipe it: zstd -dc FILE | kgmem import - --format ...",
+                hint="Install it (pip install zstandard), or pipe it: zstd -dc FILE | kgmem import - --format ...",
             )
         reader = _zstandard.ZstdDecompressor(max_window_size=_XZ_MEMORY // 2).stream_reader(
             counted, read_across_frames=True
@@ -63,7 +63,7 @@ def compressing(raw: BinaryIO, suffix: str) -> BinaryIO | None:
         return cast(BinaryIO, lzma.LZMAFile(raw, mode="wb", preset=3))
     if suffix == ".zst":
         if _zstandard is None:
-            raise InvalidInput("This Python cannot write zstd.", mend="Install zstandard, or name the file .gz or .xz.")
+            raise InvalidInput("This Python cannot write zstd.", hint="Install zstandard, or name the file .gz or .xz.")
         return cast(BinaryIO, _zstandard.ZstdCompressor().stream_writer(raw, closefd=False))
     return None
 
@@ -132,13 +132,13 @@ class _Bounded(io.RawIOBase):
             data = self._plain.read(len(buffer))
         except _DAMAGED as error:
             raise InvalidInput(
-                f"{self._name} cannot be decompressed: {error}.", mend="Fetch or make the file again."
+                f"{self._name} cannot be decompressed: {error}.", hint="Fetch or make the file again."
             ) from error
         self._bytes += len(data)
         if self._bytes > max(_FREE, self._counted.bytes * MOST_SWELLING):
             raise TooLarge(
                 f"{self._name} swells to more than {MOST_SWELLING} times its size.",
-                mend="If you trust it, decompress it yourself and import the plain file.",
+                hint="If you trust it, decompress it yourself and import the plain file.",
             )
         buffer[: len(data)] = data
         return len(data)

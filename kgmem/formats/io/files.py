@@ -93,7 +93,7 @@ def create_file(path: Path | str | BinaryIO) -> Iterator[BinaryIO]:
         return
     target = Path(path)
     if names_folder(path):
-        raise InvalidInput(f"{path} is a folder.", mend="Name a file: this format is one file.")
+        raise InvalidInput(f"{path} is a folder.", hint="Name a file: this format is one file.")
     if target.exists() and not target.is_file():  # A device or a pipe, which nothing may take the place of.
         with _device(target) as device:
             yield device
@@ -125,7 +125,7 @@ def check_target(path: Path | str) -> None:
     except OSError as error:
         raise _unwritable(path, error) from error
     if names_folder(path):
-        raise InvalidInput(f"{path} is a folder.", mend="Name a file.")
+        raise InvalidInput(f"{path} is a folder.", hint="Name a file.")
 
 
 def _device(path: Path) -> BinaryIO:
@@ -136,21 +136,21 @@ def _device(path: Path) -> BinaryIO:
 
 
 def _unwritable(path: Path | str | BinaryIO, error: OSError) -> InvalidInput:
-    return InvalidInput(f"{path} cannot be written: {error.strerror}.", mend="Name a folder you may write.")
+    return InvalidInput(f"{path} cannot be written: {error.strerror}.", hint="Name a folder you may write.")
 
 
 def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except FileNotFoundError as error:
-        raise NotFound(f"There is no file {path}.", mend="Check the path.") from error
+        raise NotFound(f"There is no file {path}.", hint="Check the path.") from error
     except OSError as error:
         raise unreadable(path, error) from error
 
 
 def unreadable(path: Path | str, error: OSError) -> InvalidInput:
     """Give what to raise for a file that cannot be read, or not to its end."""
-    return InvalidInput(f"{path} cannot be read: {error.strerror or error}.", mend="Name a file that you may read.")
+    return InvalidInput(f"{path} cannot be read: {error.strerror or error}.", hint="Name a file that you may read.")
 
 
 def _stoppable(stream: BinaryIO, stopped: Event | None) -> BinaryIO:
@@ -178,7 +178,7 @@ class _Waiting(io.RawIOBase):
         while not (self._stopped.is_set() or select.select([self._raw], [], [], _GLANCE)[0]):
             pass
         if self._stopped.is_set():
-            raise KgmemError("The reading was stopped.", mend="Import it again.")
+            raise KgmemError("The reading was stopped.", hint="Import it again.")
         return self._raw.readinto(buffer)
 
 
@@ -192,4 +192,4 @@ def _start(stream: BinaryIO) -> bytes:
     try:
         return cast(io.BufferedReader, stream).peek(8)[:8]
     except OSError as error:
-        raise InvalidInput(f"The input cannot be read: {error.strerror}.", mend="Name a file, not a folder.") from error
+        raise InvalidInput(f"The input cannot be read: {error.strerror}.", hint="Name a file, not a folder.") from error

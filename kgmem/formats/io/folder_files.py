@@ -67,7 +67,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
     def refuse(error: OSError) -> None:
         raise InvalidInput(
-            f"{error.filename} cannot be read: {error.strerror}.", mend="Name a folder that you may read."
+            f"{error.filename} cannot be read: {error.strerror}.", hint="Name a folder that you may read."
         ) from error
 
     for place, inner, names in os.walk(folder, onerror=refuse):
@@ -101,8 +101,8 @@ def _empty(folder: Path | str, format_: str | None, skipped: list[Skipped]) -> I
     what = f"no file of the format {format_}" if format_ else "no file that kgmem reads"
     names = ", ".join(each.path.name for each in skipped[:_TOLD]) + (", ..." if len(skipped) > _TOLD else "")
     if not skipped:
-        return InvalidInput(f"In the folder {folder} is {what}: it is empty.", mend="Check the path.")
+        return InvalidInput(f"In the folder {folder} is {what}: it is empty.", hint="Check the path.")
     return InvalidInput(
         f"In the folder {folder} is {what}, only {names}.",
-        mend="Name the files themselves, with --format where their names do not tell it.",
+        hint="Name the files themselves, with --format where their names do not tell it.",
     )

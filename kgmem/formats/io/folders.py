@@ -49,7 +49,7 @@ def _folder(target: Path) -> Iterator[Path]:
         beside.mkdir(parents=True)
     except OSError as error:
         raise InvalidInput(
-            f"{target} cannot be written: {error.strerror}.", mend="Name a folder you may write."
+            f"{target} cannot be written: {error.strerror}.", hint="Name a folder you may write."
         ) from error
     try:
         yield beside

@@ -13,16 +13,16 @@ _MANY_DIGITS = re.compile(rb"\d{19}")
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
 
-def read_json(raw: bytes, *, mend: str = "Write one whole object a line.") -> Any:
+def read_json(raw: bytes, *, hint: str = "Write one whole object a line.") -> Any:
     """Give the value that a JSON text says. Raises InvalidInput."""
     try:
         value = orjson.loads(raw)
         if _MANY_DIGITS.search(raw):
             json.loads(raw, parse_int=_integer)
     except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"This is not JSON: {error}.", mend=mend) from error
+        raise InvalidInput(f"This is not JSON: {error}.", hint=hint) from error
     except RecursionError as error:
-        raise InvalidInput("The JSON is nested too deeply.", mend="Flatten it.") from error
+        raise InvalidInput("The JSON is nested too deeply.", hint="Flatten it.") from error
     return value
 
 
@@ -33,5 +33,5 @@ def has_many_digits(raw: bytes) -> bool:
 
 def _integer(digits: str) -> int:
     if len(digits) > 20 or not _LEAST <= int(digits) <= _MOST:
-        raise InvalidInput("An integer does not fit into 64 bits.", mend="Give it as text.")
+        raise InvalidInput("An integer does not fit into 64 bits.", hint="Give it as text.")
     return int(digits)

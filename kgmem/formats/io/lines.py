@@ -53,7 +53,7 @@ def numbered_lines(stream: BinaryIO, longest: int = LONGEST_LINE) -> Iterator[tu
 def _without_mark(line: bytes) -> bytes:
     for mark, name in _OTHER_ENCODINGS:
         if line.startswith(mark):
-            raise InvalidInput(f"The file is encoded in {name}.", mend="Save it as UTF-8.")
+            raise InvalidInput(f"The file is encoded in {name}.", hint="Save it as UTF-8.")
     return line.removeprefix(codecs.BOM_UTF8)
 
 
@@ -88,7 +88,7 @@ class TextBlocks:
         """Give the blocks. Raises InvalidInput for UTF-16."""
         begun = self._stream.read(_BLOCK)
         if begun.startswith(_UTF16_MARKS):
-            raise InvalidInput("The file is encoded in UTF-16.", mend="Save it as UTF-8.")
+            raise InvalidInput("The file is encoded in UTF-16.", hint="Save it as UTF-8.")
         begun = begun.removeprefix(codecs.BOM_UTF8)
         while begun:
             end = begun.rfind(b"\n") + 1

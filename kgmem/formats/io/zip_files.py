@@ -73,12 +73,12 @@ def _opened(stream: BinaryIO) -> Iterator[zipfile.ZipFile]:
         try:
             archive = zipfile.ZipFile(source)
         except _BROKEN as error:
-            raise InvalidInput(f"The file is no zip file: {error}.", mend="Make or fetch it again.") from error
+            raise InvalidInput(f"The file is no zip file: {error}.", hint="Make or fetch it again.") from error
         size, held = source.seek(0, os.SEEK_END), sum(member.file_size for member in archive.infolist())
         if held > max(_FREE, size * MOST_SWELLING):
             raise TooLarge(
                 f"The zip file has {size} bytes and would swell to {held}.",
-                mend="If you trust it, unpack it yourself and import the files.",
+                hint="If you trust it, unpack it yourself and import the files.",
             )
         with archive:
             yield archive
@@ -111,7 +111,7 @@ def _check_options(formats: Sequence[Format], options: ReadOptions) -> None:
     unknown = [name for name in options.options if name not in known | options.elsewhere]
     if unknown:
         raise InvalidInput(
-            f"No file in the zip file has an option {unknown[0]!r}.", mend=f"There are {', '.join(sorted(known))}."
+            f"No file in the zip file has an option {unknown[0]!r}.", hint=f"There are {', '.join(sorted(known))}."
         )
 
 
@@ -126,9 +126,9 @@ def _plain(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[Binary
         # What seeks to nowhere is damaged; any other number is an error of this machine, such as a full disk.
         if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
             raise
-        raise InvalidInput(f"{name} cannot be unpacked: {error}.", mend="Make or fetch the file again.") from error
+        raise InvalidInput(f"{name} cannot be unpacked: {error}.", hint="Make or fetch the file again.") from error
     except InvalidInput as error:
-        raise type(error)(f"{name}: {error.message}", mend=error.mend, **error.facts) from error
+        raise type(error)(f"{name}: {error.message}", hint=error.hint, **error.facts) from error
 
 
 class _Forward(io.RawIOBase):

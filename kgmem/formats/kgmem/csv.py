@@ -52,15 +52,15 @@ def _header(rows: Iterator[Row], table: Table | None) -> tuple[list[str], Iterat
         return [], rows
     line, cells = first
     if isinstance(cells, Rejected):
-        raise InvalidInput(f"The header cannot be read: {cells.reason}", mend="Begin the file with a header line.")
+        raise InvalidInput(f"The header cannot be read: {cells.reason}", hint="Begin the file with a header line.")
     if len(cells) > MOST_COLUMNS:
-        raise TooLarge(f"The first line has {len(cells)} cells, and {MOST_COLUMNS} is the most.", mend="Is this CSV?")
+        raise TooLarge(f"The first line has {len(cells)} cells, and {MOST_COLUMNS} is the most.", hint="Is this CSV?")
     headed = table is None or table.header
     names = list(table.columns) if table and table.columns else None
     if names and len(names) != len(cells):
         raise InvalidInput(
             f"The mapping names {len(names)} columns, and the first line has {len(cells)}.",
-            mend="Name each column once, in the order of the file.",
+            hint="Name each column once, in the order of the file.",
             line=line,
         )
     if headed:
@@ -124,7 +124,7 @@ def shape(columns: Sequence[Column], guesses: Sequence[str], row: Sequence[str])
             (properties if column.is_property else told)[column.name] = _value(column, guess, cell)
     if "lat" in told or "lon" in told:
         if not {"lat", "lon"} <= told.keys():
-            raise InvalidInput("lat and lon belong together, and one is empty.", mend="Give both or none.")
+            raise InvalidInput("lat and lon belong together, and one is empty.", hint="Give both or none.")
         told["place"] = [told.pop("lon"), told.pop("lat")]
     if properties:
         told["properties"] = {**told.get("properties", {}), **properties}

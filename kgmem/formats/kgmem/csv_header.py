@@ -44,13 +44,13 @@ def read_header(cells: Sequence[str], told: Kind | None) -> tuple[Kind, list[Col
     missing = [name for name in REQUIRED[kind] if name not in names]
     if missing:
         raise InvalidInput(
-            f"The header has no column {missing[0]!r}.", mend=f"Rows of this kind need {', '.join(REQUIRED[kind])}."
+            f"The header has no column {missing[0]!r}.", hint=f"Rows of this kind need {', '.join(REQUIRED[kind])}."
         )
     columns = [_column(name, kind, number) for number, name in enumerate(names, start=1)]
     seen: set[tuple[bool, str]] = set()
     for column in columns:
         if (column.is_property, column.name) in seen:
-            raise InvalidInput(f"Two columns are named {column.name!r}.", mend="Rename one of them.")
+            raise InvalidInput(f"Two columns are named {column.name!r}.", hint="Rename one of them.")
         seen.add((column.is_property, column.name))
     return kind, columns
 
@@ -72,19 +72,19 @@ def _kind(names: Sequence[str]) -> Kind:
             return kind
     raise InvalidInput(
         f"The header ({', '.join(names)[:200]}) does not tell what the rows are.",
-        mend="Entities need a column key, relationships from, to and kind, episodes text.",
+        hint="Entities need a column key, relationships from, to and kind, episodes text.",
     )
 
 
 def _column(name: str, kind: Kind, number: int) -> Column:
     if not name:
-        raise InvalidInput(f"Column {number} has no name.", mend="Give each column a name in the first line.")
+        raise InvalidInput(f"Column {number} has no name.", hint="Give each column a name in the first line.")
     if name in COORDINATES and kind == "entity":
         return Column(name, "float", is_property=False)
     if name in FIELDS[kind]:
         return Column(name, FIELD_TYPES.get(name, "string"), is_property=False)
     if "properties" not in FIELDS[kind]:
-        raise InvalidInput(f"A {kind} has no field {name!r}.", mend=f"It may have {', '.join(FIELDS[kind])}.")
+        raise InvalidInput(f"A {kind} has no field {name!r}.", hint=f"It may have {', '.join(FIELDS[kind])}.")
     bare, _, type_ = name.removeprefix(PREFIX).rpartition(":")
     if bare and is_property_type(type_):
         return Column(bare, type_, is_property=True)

@@ -42,7 +42,7 @@ def character(value: Any, name: str) -> str:
     """Give the one character that an option names: itself, or tab, comma, semicolon, pipe, space."""
     found = _NAMED.get(value.lower(), value) if isinstance(value, str) else ""
     if len(found) != 1 or found in "\r\n\x00":
-        raise InvalidInput(f"{name} is {value!r} and not one character.", mend="Give one such as , ; | or tab.")
+        raise InvalidInput(f"{name} is {value!r} and not one character.", hint="Give one such as , ; | or tab.")
     return found
 
 
@@ -100,7 +100,7 @@ class _Lines:
             self._begun = [next(self._blocks, "")]
         except LineTooLong as error:
             raise InvalidInput(
-                f"The first line is longer than {LONGEST_LINE} bytes.", mend="Is this CSV, with line feeds?", line=1
+                f"The first line is longer than {LONGEST_LINE} bytes.", hint="Is this CSV, with line feeds?", line=1
             ) from error
         return self._begun[0].partition("\n")[0]
 
@@ -114,7 +114,7 @@ def _settings(dialect: Dialect, first: str) -> dict[str, Any]:
     # Of delimiters that are equally frequent the comma counts, as in a header of one column.
     delimiter = dialect.delimiter or max(",;\t|", key=first.count)
     if dialect.quote == delimiter:
-        raise InvalidInput("Quote and delimiter are the same character.", mend="Give another quote.")
+        raise InvalidInput("Quote and delimiter are the same character.", hint="Give another quote.")
     quoting: dict[str, Any] = {"quotechar": dialect.quote} if dialect.quote else {"quoting": csv.QUOTE_NONE}
     return {"delimiter": delimiter, "strict": True, **quoting}
 

@@ -39,7 +39,7 @@ class CSVWriter:
     def __init__(self, stream: BinaryIO, options: WriteOptions) -> None:
         """Take the stream to write to. Raises InvalidInput without a kind: a table has one kind of row."""
         if options.kind is None:
-            raise InvalidInput("A CSV file holds one kind of record.", mend="Say which: entity, relationship, ...")
+            raise InvalidInput("A CSV file holds one kind of record.", hint="Say which: entity, relationship, ...")
         self._stream = stream
         self.lost: Mapping[str, int] = {}
         self._kind: Kind = options.kind

@@ -110,7 +110,7 @@ def _refuse_document(first: bytes) -> None:
     if first.lstrip().startswith(b"[") or first.strip() == b"{":
         raise InvalidInput(
             "The file is one JSON document.",
-            mend="Write one object a line, as in {...}\\n{...}\\n. If Neo4j's APOC wrote it, name its format: apoc.",
+            hint="Write one object a line, as in {...}\\n{...}\\n. If Neo4j's APOC wrote it, name its format: apoc.",
         )
 
 
@@ -128,7 +128,7 @@ def _is_apoc(raw: bytes) -> bool:
 def _object(raw: bytes) -> dict[str, Any]:
     value = read_json(raw)
     if not isinstance(value, dict):
-        raise InvalidInput("The line is JSON, but no object.", mend="Write one object a line.")
+        raise InvalidInput("The line is JSON, but no object.", hint="Write one object a line.")
     return value
 
 
@@ -139,7 +139,7 @@ def _kind(shape: dict[str, Any], usual: Kind | None) -> tuple[Kind, Kind | None]
         return kind, kind
     said = shape.pop("type")
     if said not in ALL_KINDS:
-        raise InvalidInput(f"There is no type {said!r}.", mend=f"Types are {', '.join(sorted(ALL_KINDS))}.")
+        raise InvalidInput(f"There is no type {said!r}.", hint=f"Types are {', '.join(sorted(ALL_KINDS))}.")
     return said, usual
 
 

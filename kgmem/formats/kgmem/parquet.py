@@ -100,7 +100,7 @@ def _names(file: Any, table: Table | None) -> list[str]:
     if len(names) != len(file.schema_arrow.names):
         raise InvalidInput(
             f"The mapping names {len(names)} columns, and the file has {len(file.schema_arrow.names)}.",
-            mend="Name each column once, in the order of the file.",
+            hint="Name each column once, in the order of the file.",
         )
     return names
 
@@ -122,7 +122,7 @@ def _check_space(file: Any, space: EmbeddingSpace | None) -> None:
         raise EmbeddingMismatch(
             f"The file's embeddings are of {model} ({dimension} dimensions), and the graph's of {space.model} "
             f"({space.dimension}).",
-            mend="Export without embeddings, or import into a graph of that model.",
+            hint="Export without embeddings, or import into a graph of that model.",
             given=dimension,
             expected=space.dimension,
         )
@@ -142,10 +142,10 @@ def _shape(fields: Sequence[tuple[int, bool, str]], row: Sequence[Any]) -> dict[
             (shape if is_field else properties)[name] = row[n]
     for name in AS_JSON & shape.keys():
         if isinstance(shape[name], str):
-            shape[name] = read_json(shape[name].encode(), mend=f"Give {name} as JSON.")
+            shape[name] = read_json(shape[name].encode(), hint=f"Give {name} as JSON.")
     if "lat" in shape or "lon" in shape:
         if not {"lat", "lon"} <= shape.keys():
-            raise InvalidInput("lat and lon belong together, and one is empty.", mend="Give both or none.")
+            raise InvalidInput("lat and lon belong together, and one is empty.", hint="Give both or none.")
         shape["place"] = [shape.pop("lon"), shape.pop("lat")]
     if properties:
         shape["properties"] = {**properties, **shape.get("properties", {})}
@@ -160,7 +160,7 @@ def _usual_header(names: Sequence[str]) -> TableHeader:
     if not edges and places["id"] is None:
         raise InvalidInput(
             f"The columns ({', '.join(names)[:200]}) do not tell what the rows are.",
-            mend="Call a node's id id, an edge's ends start and end and its type type, or give a mapping.",
+            hint="Call a node's id id, an edge's ends start and end and its type type, or give a mapping.",
         )
     wanted: Sequence[tuple[Role, str]] = (("id", "id"), ("label", "label"))
     if edges:

@@ -36,7 +36,7 @@ def open_parquet(stream: BinaryIO) -> Iterator[Any]:
         try:
             file = parquet.ParquetFile(source, buffer_size=_BUFFER)
         except _BROKEN as error:
-            raise InvalidInput(f"The file is not Parquet: {error}.", mend="Make or fetch it again.") from error
+            raise InvalidInput(f"The file is not Parquet: {error}.", hint="Make or fetch it again.") from error
         _check_columns(file.schema_arrow)
         _check_size(file.metadata, source.seek(0, os.SEEK_END))
         yield file
@@ -51,13 +51,13 @@ def read_batches(file: Any) -> Iterator[Any]:
             done += batch.num_rows
     except _BROKEN as error:
         raise InvalidInput(
-            f"The file is broken after row {done}: {error}.", mend="Make or fetch it again.", line=done + 1
+            f"The file is broken after row {done}: {error}.", hint="Make or fetch it again.", line=done + 1
         ) from error
 
 
 def _check_columns(schema: Any) -> None:
     if not schema.names or len(schema.names) > MOST_COLUMNS:
-        raise InvalidInput(f"The file has {len(schema.names)} columns.", mend=f"Give 1 to {MOST_COLUMNS}.")
+        raise InvalidInput(f"The file has {len(schema.names)} columns.", hint=f"Give 1 to {MOST_COLUMNS}.")
     for field in schema:
         check_type(field.type, field.name)
 
@@ -69,7 +69,7 @@ def _check_size(metadata: Any, size: int) -> None:
     if claimed > max(_FREE_BYTES, size * MOST_SWELLING) or metadata.num_rows > _FREE_ROWS + size * _ROWS_A_BYTE:
         raise TooLarge(
             f"The file has {size} bytes and claims {metadata.num_rows} rows of {claimed} bytes.",
-            mend="If you trust it, write it anew without compression.",
+            hint="If you trust it, write it anew without compression.",
         )
 
 

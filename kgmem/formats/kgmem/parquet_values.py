@@ -22,7 +22,7 @@ _PER_SECOND = {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}
 def check_type(type_: Any, name: str, depth: int = 0) -> None:
     """Raise InvalidInput when a column's type is nested too deeply."""
     if depth > DEEPEST:
-        raise InvalidInput(f"Column {name!r} is nested more than {DEEPEST} times.", mend="Flatten it.")
+        raise InvalidInput(f"Column {name!r} is nested more than {DEEPEST} times.", hint="Flatten it.")
     for n in range(type_.num_fields):
         check_type(type_.field(n).type, name, depth + 1)
 
@@ -37,7 +37,7 @@ def json_values(column: Any) -> list[Any]:
     for is_type, read in _READERS:
         if is_type(type_):
             return read(column)
-    raise InvalidInput(f"Values of type {type_} are not understood.", mend="Write them as text, numbers or lists.")
+    raise InvalidInput(f"Values of type {type_} are not understood.", hint="Write them as text, numbers or lists.")
 
 
 def _plain(column: Any) -> list[Any]:

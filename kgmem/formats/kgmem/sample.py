@@ -44,6 +44,6 @@ def _read(path: Path, kind: Kind) -> list[AnyRecord]:
     with path.open("rb") as stream:
         for each in read(stream, ReadOptions(kind=kind)):
             if isinstance(each, Rejected):
-                raise NotFound(f"{path.name}, line {each.line}: {each.reason}", mend="Install kgmem again.")
+                raise NotFound(f"{path.name}, line {each.line}: {each.reason}", hint="Install kgmem again.")
             found.append(each.record)
     return found

@@ -156,22 +156,22 @@ def _record(shape: Any, keys: _Keys) -> Record:
     if not isinstance(shape, dict) or str(shape.get("type")) not in _FIELDS:
         raise InvalidInput(
             "This is neither a node nor a relationship of APOC.",
-            mend='They are {"type": "node", ...} and {"type": "relationship", "start": {...}, "end": {...}, ...}.',
+            hint='They are {"type": "node", ...} and {"type": "relationship", "start": {...}, "end": {...}, ...}.',
         )
     unknown = sorted(shape.keys() - _FIELDS[shape["type"]])
     if unknown:
-        raise InvalidInput(f"APOC writes no field {unknown[0]!r}.", mend="Put values of your own into properties.")
+        raise InvalidInput(f"APOC writes no field {unknown[0]!r}.", hint="Put values of your own into properties.")
     properties = shape.get("properties") or {}
     if not isinstance(properties, dict):
-        raise InvalidInput("properties is no object.", mend="Give an object.")
+        raise InvalidInput("properties is no object.", hint="Give an object.")
     properties = _without_zones(properties)
     if shape["type"] == "node":
         return _node(_key(shape, "a node", keys.property), shape, properties)
     if not all(isinstance(shape.get(end), dict) for end in ("start", "end")):
-        raise InvalidInput("start or end is no object.", mend='Give {"id": ...} for each.')
+        raise InvalidInput("start or end is no object.", hint='Give {"id": ...} for each.')
     kind = shape.get("label") or DEFAULT_KIND
     if not isinstance(kind, str):
-        raise InvalidInput("label is no text.", mend="Give the relationship's type.")
+        raise InvalidInput("label is no text.", hint="Give the relationship's type.")
     id_ = _id(shape, "a relationship") if shape.get("id") is not None else None
     start, end = (_key(shape[name], name, keys.property) for name in ("start", "end"))
     return edge_record(kind, (start, end), properties, id_=id_, ids=keys.ids)
@@ -180,7 +180,7 @@ def _record(shape: Any, keys: _Keys) -> Record:
 def _node(key: str, shape: Mapping[str, Any], properties: dict[str, Any]) -> Record:
     labels = shape.get("labels") or []
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise InvalidInput("labels is no list of texts.", mend="Give a list of texts.")
+        raise InvalidInput("labels is no list of texts.", hint="Give a list of texts.")
     place = geometry_of(properties.get("place"))
     if place is not None:
         properties["place"] = place
@@ -209,7 +209,7 @@ def _key(shape: Mapping[str, Any], what: str, name: str | None) -> str:
         if not isinstance(properties, dict):
             raise InvalidInput(
                 f"{what} does not tell its properties, and so not its {name}.",
-                mend="Export with writeNodeProperties: true, or leave out the option key.",
+                hint="Export with writeNodeProperties: true, or leave out the option key.",
             )
         value = properties.get(name)
         if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
@@ -221,7 +221,7 @@ def _id(shape: Mapping[str, Any], what: str) -> str:
     id_ = shape.get("id")
     if isinstance(id_, bool) or not isinstance(id_, str | int):
         raise InvalidInput(
-            f"The id of {what} is missing or no text.", mend="Give each node an id, and name it at ends."
+            f"The id of {what} is missing or no text.", hint="Give each node an id, and name it at ends."
         )
     return str(id_)
 
@@ -237,7 +237,7 @@ def _begins_document(raw: bytes) -> bool:
 def _too_large() -> TooLarge:
     return TooLarge(
         f"The JSON document is larger than {LARGEST_DOCUMENT} bytes.",
-        mend="Export one object a line: apoc.export.json.all(FILE, {jsonFormat: 'JSON_LINES'}).",
+        hint="Export one object a line: apoc.export.json.all(FILE, {jsonFormat: 'JSON_LINES'}).",
     )
 
 
@@ -245,7 +245,7 @@ def _document(first: bytes, stream: BinaryIO, keys: _Keys) -> Iterator[Located |
     raw = first + stream.read(LARGEST_DOCUMENT)
     if len(raw) > LARGEST_DOCUMENT:
         raise _too_large()
-    document = read_json(raw, mend="Is the file complete?")
+    document = read_json(raw, hint="Is the file complete?")
     for number, shape in enumerate(_shapes(document), start=1):
         try:
             yield Located(number, _record(shape, keys))
@@ -259,7 +259,7 @@ def _shapes(document: Any) -> Iterator[Any]:
         yield from document
         return
     if not isinstance(document, dict) or document.keys() - {"nodes", "rels"}:
-        raise InvalidInput("The JSON document is none of APOC's.", mend="Give nodes and rels, or a list of both.")
+        raise InvalidInput("The JSON document is none of APOC's.", hint="Give nodes and rels, or a list of both.")
     for group in ("nodes", "rels"):
         held = document.get(group) or []
         yield from held.values() if isinstance(held, dict) else held

@@ -362,7 +362,7 @@ def edge_ids(options: Mapping[str, str]) -> EdgeIds:
     for known in ("between", "key", "ignore"):
         if said == known:
             return known
-    raise InvalidInput(f"edge_ids={said!r} is no way to read the ids of edges.", mend="Give between, key or ignore.")
+    raise InvalidInput(f"edge_ids={said!r} is no way to read the ids of edges.", hint="Give between, key or ignore.")
 
 
 def edge_key(id_: str, ends: tuple[str, str]) -> str:

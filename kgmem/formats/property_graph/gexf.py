@@ -68,7 +68,7 @@ class _Reader:
     def _taken(self, element: Element, take: Callable[[Element], Record]) -> Iterator[Located | Rejected]:
         try:
             if element.too_large:
-                raise TooLarge(f"It is larger than {LARGEST_RECORD} bytes.", mend="Shorten its data.")
+                raise TooLarge(f"It is larger than {LARGEST_RECORD} bytes.", hint="Shorten its data.")
             yield Located(element.line, take(element))
         except InvalidInput as error:
             yield _refused(element, str(error))
@@ -80,7 +80,7 @@ class _Reader:
         told = element.attributes
         if len(self.attributes) >= MOST_ATTRIBUTES:
             reason = f"There are more than {MOST_ATTRIBUTES} attributes."
-            raise TooLarge(reason, mend="Is this a graph?", line=element.line)
+            raise TooLarge(reason, hint="Is this a graph?", line=element.line)
         id_ = told.get("id", "")
         declared = _Attribute(
             said(told.get("title") or id_), told.get("type", "string"), told.get(AS_JSON) == "json", told.get(ROLE)
@@ -93,7 +93,7 @@ class _Reader:
             value = _value(declared, said(default.text))
         except InvalidInput as error:
             reason = f"A default cannot be read: {error.message}"
-            raise InvalidInput(reason, mend=error.mend, line=default.line) from error
+            raise InvalidInput(reason, hint=error.hint, line=default.line) from error
         if value is not None:
             self.defaults[self.owner][declared.title] = value
 
@@ -188,7 +188,7 @@ def _parents(element: Element, name: str) -> Any:
 def _needed(element: Element, name: str) -> str:
     value = element.attributes.get(name)
     if value is None:
-        raise InvalidInput(f"This {element.name} has no {name}.", mend=f'Give it: <{element.name} {name}="...">.')
+        raise InvalidInput(f"This {element.name} has no {name}.", hint=f'Give it: <{element.name} {name}="...">.')
     return said(value)
 
 

@@ -29,7 +29,7 @@ def number_option(options: Mapping[str, str]) -> Numbers:
     """Give what the option `times` says of times that are numbers. Raises InvalidInput."""
     said = options.get("times", "years")
     if said not in {"years", "keep"}:
-        raise InvalidInput(f"times={said!r} is no way to read numbers as times.", mend="Give years or keep.")
+        raise InvalidInput(f"times={said!r} is no way to read numbers as times.", hint="Give years or keep.")
     return "years" if said == "years" else "keep"
 
 

@@ -57,7 +57,7 @@ def _numbers(told: Mapping[str, str], names: Sequence[str], type_: str) -> dict[
     found = {name: value_of(told[name], type_, f"viz {name}") for name in names if name in told}
     for name, value in found.items():
         if isinstance(value, str):
-            raise InvalidInput(f"viz {name} is {value}.", mend="Give a finite number, or leave it out.")
+            raise InvalidInput(f"viz {name} is {value}.", hint="Give a finite number, or leave it out.")
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -27,7 +27,7 @@ class GEXFWriter:
         """Take the stream to write to. Raises InvalidInput for a version that is none."""
         self._version = options.options.get("version", "1.3")
         if self._version not in _NAMESPACES:
-            raise InvalidInput(f"kgmem writes no GEXF {self._version!r}.", mend="Give 1.3 or 1.2.")
+            raise InvalidInput(f"kgmem writes no GEXF {self._version!r}.", hint="Give 1.3 or 1.2.")
         self._stream = stream
         self._kind = options.kind
         self._flattening = Flattening()

@@ -106,7 +106,7 @@ class _Reader:
     def _taken(self, element: Element, take: Callable[[Element], Record]) -> Iterator[Located | Rejected]:
         try:
             if element.too_large:
-                raise TooLarge(f"It is larger than {LARGEST_RECORD} characters.", mend="Shorten its data.")
+                raise TooLarge(f"It is larger than {LARGEST_RECORD} characters.", hint="Shorten its data.")
             yield Located(element.line, take(element))
         except InvalidInput as error:
             yield _refused(element, str(error))
@@ -119,9 +119,9 @@ class _Reader:
     def _declare(self, element: Element) -> None:
         told = element.attributes
         if self.begun:
-            raise InvalidInput("A key stands after a graph.", mend="Put keys before graphs.", line=element.line)
+            raise InvalidInput("A key stands after a graph.", hint="Put keys before graphs.", line=element.line)
         if len(self.keys) >= MOST_KEYS:
-            raise TooLarge(f"There are more than {MOST_KEYS} keys.", mend="Is this a graph?", line=element.line)
+            raise TooLarge(f"There are more than {MOST_KEYS} keys.", hint="Is this a graph?", line=element.line)
         id_ = told.get("id", "")
         key = _Key(
             name=said(told.get("attr.name") or id_),
@@ -141,7 +141,7 @@ class _Reader:
             value = _value(key, default)
         except InvalidInput as error:
             raise InvalidInput(
-                f"A default cannot be read: {error.message}", mend=error.mend, line=default.line
+                f"A default cannot be read: {error.message}", hint=error.hint, line=default.line
             ) from error
         for owner, values in self.defaults.items():
             if value is not None and key.owner in {owner, "all"}:
@@ -225,7 +225,7 @@ def _is_directed(stated: str | None, otherwise: bool) -> bool:  # What the graph
 def _needed(element: Element, name: str) -> str:
     value = element.attributes.get(name)
     if value is None:
-        raise InvalidInput(f"This {element.name} has no {name}.", mend=f'Give it: <{element.name} {name}="...">.')
+        raise InvalidInput(f"This {element.name} has no {name}.", hint=f'Give it: <{element.name} {name}="...">.')
     return said(value)
 
 

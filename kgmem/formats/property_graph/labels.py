@@ -59,7 +59,7 @@ def graph_labels(options: Mapping[str, str]) -> GraphLabels:
     """Give what the options say of labels and kinds. Raises InvalidInput for an empty one."""
     for name in ("label_property", "kind_property", "default_kind"):
         if options.get(name) == "":
-            raise InvalidInput(f"The option {name} is empty.", mend="Give a name, or leave it out.")
+            raise InvalidInput(f"The option {name} is empty.", hint="Give a name, or leave it out.")
     return GraphLabels(
         options.get("label_property"), options.get("kind_property"), options.get("default_kind", DEFAULT_KIND)
     )

@@ -107,7 +107,7 @@ def _zoned(type_: str, zone: str) -> ReadCell:
         region = None if fixed else ZoneInfo(zone)
     except (KeyError, ValueError, OSError) as error:
         raise InvalidInput(
-            f"There is no time zone {zone!r}.", mend="Give one such as +02:00 or Europe/Oslo."
+            f"There is no time zone {zone!r}.", hint="Give one such as +02:00 or Europe/Oslo."
         ) from error
 
     def read(cell: str) -> str:

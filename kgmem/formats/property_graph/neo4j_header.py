@@ -100,21 +100,21 @@ def _gremlin_column(name: str, number: int) -> TableColumn:
         return TableColumn(_GREMLIN_ROLES[name])
     if name.startswith("~"):
         raise InvalidInput(
-            f"Column {number}: {name!r} is none of {', '.join(_GREMLIN_ROLES)}.", mend="Correct the header.", line=1
+            f"Column {number}: {name!r} is none of {', '.join(_GREMLIN_ROLES)}.", hint="Correct the header.", line=1
         )
     return _property(name, number, gremlin=True)
 
 
 def _property(name: str, number: int, *, gremlin: bool = False) -> TableColumn:
     if not name:
-        raise InvalidInput(f"Column {number} has no name.", mend="Name it in the header, or call it :IGNORE.", line=1)
+        raise InvalidInput(f"Column {number} has no name.", hint="Name it in the header, or call it :IGNORE.", line=1)
     found = _COLUMN.fullmatch(name)
     if gremlin and found and found["name"].endswith("\\"):
         found = None  # The colon is one of the name.
     if found is None:
         return TableColumn("property", _unescaped(name) if gremlin else name)
     if not found["name"]:
-        raise InvalidInput(f"Column {number} ({name}) has a type and no name.", mend="Write name:type.", line=1)
+        raise InvalidInput(f"Column {number} ({name}) has a type and no name.", hint="Write name:type.", line=1)
     bare = _unescaped(found["name"]) if gremlin else found["name"]
     options = _options(found["first"] or found["last"])
     return TableColumn("property", bare, _type(found["type"], name), bool(found["list"]), options=options)
@@ -131,7 +131,7 @@ def _type(text: str, name: str) -> str:
         near = get_close_matches(small, TYPES, n=1)
         raise InvalidInput(
             f"Column {name!r}: there is no type {text!r}.",
-            mend=(f"Did you mean {near[0]}? " if near else "") + f"Types are {', '.join(TYPES)}, each also with [].",
+            hint=(f"Did you mean {near[0]}? " if near else "") + f"Types are {', '.join(TYPES)}, each also with [].",
             line=1,
         )
     return type_
@@ -148,17 +148,17 @@ def _checked(columns: Sequence[TableColumn], words: tuple[str, str, str], *, gre
     for role, word in zip(("id", "start", "end", "label"), (*words, "label or type"), strict=True):
         if roles.count(role) > 1:
             raise InvalidInput(
-                f"Two columns are {word}.", mend="Keep one; a mapping file makes keys of several columns.", line=1
+                f"Two columns are {word}.", hint="Keep one; a mapping file makes keys of several columns.", line=1
             )
     if {"start", "end"} & set(roles):
         for role, word in zip(("start", "end"), words[1:], strict=True):
             if role not in roles:
-                raise InvalidInput(f"The header has no column {word}.", mend="Edges need both ends.", line=1)
+                raise InvalidInput(f"The header has no column {word}.", hint="Edges need both ends.", line=1)
         if "id" in roles and not gremlin:
-            raise InvalidInput("The header has :ID and :START_ID.", mend="A file has nodes or edges.", line=1)
+            raise InvalidInput("The header has :ID and :START_ID.", hint="A file has nodes or edges.", line=1)
     times = Counter(column.name for column in columns if column.name)
     double = next((name for name, count in times.items() if count > 1), None)
     if double is not None:
-        raise InvalidInput(f"Two columns are named {double!r}.", mend="Rename one, or call it :IGNORE.", line=1)
+        raise InvalidInput(f"Two columns are named {double!r}.", hint="Rename one, or call it :IGNORE.", line=1)
     kind: Literal["entity", "relationship"] = "relationship" if "start" in roles else "entity"
     return TableHeader(kind, columns)

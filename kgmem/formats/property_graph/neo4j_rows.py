@@ -28,11 +28,11 @@ def record_maker(header: TableHeader, options: TableOptions, *, text: bool) -> M
     if header.kind == "relationship":
         if header.place_of("label") is None and options.type is None:
             raise InvalidInput(
-                "The header has no column :TYPE.", mend="Add one, or give the type with the option type=...", line=1
+                "The header has no column :TYPE.", hint="Add one, or give the type with the option type=...", line=1
             )
         return rows.edge
     if header.place_of("id") is None:
-        raise InvalidInput("The header has no column for ids.", mend="Nodes need :ID or ~id.", line=1)
+        raise InvalidInput("The header has no column for ids.", hint="Nodes need :ID or ~id.", line=1)
     return rows.node
 
 
@@ -64,7 +64,7 @@ class _Rows:
             return _whole(row[self._record])
         kind = (row[self._label] if self._label is not None else None) or self._options.type
         if not kind:
-            raise InvalidInput("The relationship has no type.", mend="Fill its cell, or give the option type=...")
+            raise InvalidInput("The relationship has no type.", hint="Fill its cell, or give the option type=...")
         ends = self._id_in(row, self._start, "start"), self._id_in(row, self._end, "end")
         id_ = row[self._id] if self._id is not None else None
         told = self._properties(row)
@@ -86,7 +86,7 @@ class _Rows:
                 type_ = column.type + ("[]" if column.listed else "")
                 raise InvalidInput(
                     f"{column.name} is {cell[:80]!r} and not of type {type_}.",
-                    mend=f"Give {a_value(type_)}, or nothing.",
+                    hint=f"Give {a_value(type_)}, or nothing.",
                 ) from error
 
         return told
@@ -103,7 +103,7 @@ class _Rows:
     def _id_in(self, row: Sequence[Any], at: int | None, what: str) -> str:
         cell = row[at] if at is not None else None
         if at is None or cell is None or cell == "":
-            raise InvalidInput(f"The {what} is empty.", mend="Fill its cell: nodes need an id, edges both ends.")
+            raise InvalidInput(f"The {what} is empty.", hint="Fill its cell: nodes need an id, edges both ends.")
         return f"{self._prefixes[at]}{cell}"
 
     def _labels(self, cell: Any) -> list[str]:
@@ -113,8 +113,8 @@ class _Rows:
 
 def _whole(cell: Any) -> AnyRecord:
     """Give the record that kgmem's own column states. Raises InvalidInput."""
-    shape = read_json(cell.encode() if isinstance(cell, str) else b"", mend=f"Leave the column {RECORD} out.")
+    shape = read_json(cell.encode() if isinstance(cell, str) else b"", hint=f"Leave the column {RECORD} out.")
     kind = shape.pop("type", None) if isinstance(shape, dict) else None
     if kind not in KINDS:
-        raise InvalidInput(f"{RECORD} is no record.", mend=f"Leave the column {RECORD} out.")
+        raise InvalidInput(f"{RECORD} is no record.", hint=f"Leave the column {RECORD} out.")
     return from_wire(kind, shape)

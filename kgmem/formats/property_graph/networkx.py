@@ -98,7 +98,7 @@ class GraphOrigin:
 def check_graph(graph: Any) -> None:
     """Raise InvalidInput for what is no graph of networkx."""
     if not isinstance(graph, nx.Graph):
-        raise InvalidInput("This is no graph of networkx.", mend="Give a Graph, DiGraph, MultiGraph or MultiDiGraph.")
+        raise InvalidInput("This is no graph of networkx.", hint="Give a Graph, DiGraph, MultiGraph or MultiDiGraph.")
 
 
 def _records(graph: Any, labels: GraphLabels) -> Iterator[Located | Rejected]:
@@ -134,7 +134,7 @@ def _keys(graph: Any) -> Mapping[Any, str]:
         if other is not node:
             raise InvalidInput(
                 f"The nodes {other!r} and {node!r} would both get the key {key!r}.",
-                mend="Give them distinct names: networkx.relabel_nodes.",
+                hint="Give them distinct names: networkx.relabel_nodes.",
             )
     return keys
 
@@ -171,7 +171,7 @@ def _json(attributes: Mapping[Any, Any]) -> dict[str, Any]:
         properties: dict[str, Any] = read_json(orjson.dumps(dict(attributes), option=_AS_JSON))
     except TypeError as error:
         raise InvalidInput(
-            f"An attribute holds what JSON cannot say: {error}.", mend="Give texts or numbers."
+            f"An attribute holds what JSON cannot say: {error}.", hint="Give texts or numbers."
         ) from error
     return {name: value for name, value in properties.items() if value is not None}
 

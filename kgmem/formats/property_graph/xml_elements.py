@@ -53,23 +53,23 @@ def read_elements(
             given += len(chunk)
             if given - parser.position() > LONGEST_TAG:
                 reason = f"A tag or comment is longer than {LONGEST_TAG} bytes."
-                raise TooLarge(reason, mend=_MEND, line=parser.getLineNumber())
+                raise TooLarge(reason, hint=_MEND, line=parser.getLineNumber())
             yield from parser.taken()
         parser.close()
         yield from parser.taken()
     except DefusedXmlException as error:
         raise InvalidInput(
             "The document has a document type (<!DOCTYPE>), which is not read.",
-            mend="Take it out; a graph needs none.",
+            hint="Take it out; a graph needs none.",
             line=parser.getLineNumber(),
         ) from error
     except SAXParseException as error:
         reason = f"This is not well-formed XML: {error.getMessage()}."
-        raise InvalidInput(reason, mend="Make the file again.", line=error.getLineNumber()) from error
+        raise InvalidInput(reason, hint="Make the file again.", line=error.getLineNumber()) from error
     except (SAXException, LookupError, ValueError) as error:  # The last two: an encoding that Python does not know.
-        raise InvalidInput(f"This XML cannot be read: {error}.", mend="Save it as UTF-8.") from error
+        raise InvalidInput(f"This XML cannot be read: {error}.", hint="Save it as UTF-8.") from error
     if not given:
-        raise InvalidInput("The file is empty.", mend="Make it again.")
+        raise InvalidInput("The file is empty.", hint="Make it again.")
 
 
 class _Parser(DefusedExpatParser):  # type: ignore[misc]  # defusedxml has no types.
@@ -108,7 +108,7 @@ class _Parser(DefusedExpatParser):  # type: ignore[misc]  # defusedxml has no ty
         self._depth += 1
         if self._depth > DEEPEST:
             reason = f"Elements are nested more than {DEEPEST} deep."
-            raise TooLarge(reason, mend=_MEND, line=self.getLineNumber())
+            raise TooLarge(reason, hint=_MEND, line=self.getLineNumber())
         if self._passed_over:
             return
         local = name if ":" not in name else name.rpartition(":")[2]
@@ -144,7 +144,7 @@ class _Parser(DefusedExpatParser):  # type: ignore[misc]  # defusedxml has no ty
         """Begin a record, or say that it is a container, which is complete as it is."""
         if self._depth == 1 and element.name != self._root:
             reason = f"The document is <{element.name[:80]}> and not <{self._root}>."
-            raise InvalidInput(reason, mend="Name its format.", line=element.line)
+            raise InvalidInput(reason, hint="Name its format.", line=element.line)
         if element.name in self._containers:
             self._done.append(element)
             return True

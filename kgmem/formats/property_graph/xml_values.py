@@ -65,7 +65,7 @@ def json_of(text: str, name: str) -> Any:
     try:
         return read_json(text.encode())
     except InvalidInput as error:
-        raise InvalidInput(f"{name} is {text[:80]!r} and not JSON: {error.message}", mend="Give JSON.") from error
+        raise InvalidInput(f"{name} is {text[:80]!r} and not JSON: {error.message}", hint="Give JSON.") from error
 
 
 @dataclass(slots=True)
@@ -94,12 +94,12 @@ def _number(text: str, type_: str, name: str, pattern: re.Pattern[str], read: Ca
         raise _wrong(text, type_, name)
     value = read(text)
     if isinstance(value, int) and not _LEAST <= value <= _MOST:
-        raise InvalidInput(f"{name} is {text}, which does not fit into 64 bits.", mend="Give it as text.")
+        raise InvalidInput(f"{name} is {text}, which does not fit into 64 bits.", hint="Give it as text.")
     return value if abs(value) != float("inf") else text
 
 
 def _wrong(text: str, type_: str, name: str) -> InvalidInput:
-    return InvalidInput(f"{name} is {text[:80]!r} and not of type {type_}.", mend="Correct it, or declare a string.")
+    return InvalidInput(f"{name} is {text[:80]!r} and not of type {type_}.", hint="Correct it, or declare a string.")
 
 
 _SCALARS: Mapping[type, str] = {bool: "boolean", int: "long", float: "double", str: "string"}

@@ -102,7 +102,7 @@ class Entities:
         try:
             return orjson.loads(unescaped(text))
         except orjson.JSONDecodeError as error:
-            raise InvalidInput(f"One of its fields is no JSON: {error}.", mend="Correct it.") from error
+            raise InvalidInput(f"One of its fields is no JSON: {error}.", hint="Correct it.") from error
 
     def _held(self, item: Item) -> tuple[Any, str | None]:
         text, tail, _ = item
@@ -175,7 +175,7 @@ class Entities:
             shape["name"] = labelled
             _take_out(properties, "rdfs__label", labelled)
         if not isinstance(exact, dict):
-            raise InvalidInput("Its field exact is no JSON object.", mend="Leave it out.")
+            raise InvalidInput("Its field exact is no JSON object.", hint="Leave it out.")
         for name, value in exact.get("properties", {}).items():
             if _same_values(properties.get(name), value):
                 properties[name] = value

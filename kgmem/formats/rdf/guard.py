@@ -82,7 +82,7 @@ class Guarded:
             chunk += more
         for mark, name in _ENCODINGS:
             if chunk.startswith(mark):
-                raise InvalidInput(f"The file is encoded in {name}.", mend="Save it as UTF-8.", line=1)
+                raise InvalidInput(f"The file is encoded in {name}.", hint="Save it as UTF-8.", line=1)
         return chunk.removeprefix(codecs.BOM_UTF8)
 
 
@@ -130,7 +130,7 @@ class TripleTerms:
                 if self._depth > DEEPEST_TERM:
                     line = self._line + data.count(b"\n", 0, found.start())
                     raise TooLarge(
-                        f"Triple terms are nested more than {DEEPEST_TERM} deep.", mend="Is this data?", line=line
+                        f"Triple terms are nested more than {DEEPEST_TERM} deep.", hint="Is this data?", line=line
                     )
             elif found[3] and self._depth:
                 self._depth -= 1
@@ -158,16 +158,16 @@ class XMLShape:
             # An undefined entity or a broken tag is told here, with its place, before pyoxigraph sees it.
             raise InvalidInput(
                 f"This is not well-formed XML: {expat.ErrorString(error.code)}.",
-                mend=f"See line {error.lineno}, column {error.offset + 1}.",
+                hint=f"See line {error.lineno}, column {error.offset + 1}.",
                 line=error.lineno,
                 column=error.offset + 1,
             ) from error
         except (LookupError, ValueError) as error:  # An encoding that Python does not know.
-            raise InvalidInput(f"This XML cannot be read: {error}.", mend="Save it as UTF-8.") from error
+            raise InvalidInput(f"This XML cannot be read: {error}.", hint="Save it as UTF-8.") from error
         start = chunk.rfind(b"<")
         self._run = len(chunk) - start if start >= 0 else self._run + len(chunk)
         if self._run > LONGEST_TOKEN:
-            raise TooLarge(f"A text or tag is longer than {LONGEST_TOKEN} bytes.", mend="Is this data?", line=self.line)
+            raise TooLarge(f"A text or tag is longer than {LONGEST_TOKEN} bytes.", hint="Is this data?", line=self.line)
 
     @property
     def line(self) -> int:
@@ -178,20 +178,20 @@ class XMLShape:
         self._depth += 1
         if self._depth > DEEPEST_ELEMENT:
             reason = f"Elements are nested more than {DEEPEST_ELEMENT} deep."
-            raise TooLarge(reason, mend="Is this RDF/XML?", line=self.line)
+            raise TooLarge(reason, hint="Is this RDF/XML?", line=self.line)
 
     def _end(self, _name: str) -> None:
         self._depth -= 1
 
     def _entity(self, name: str, is_parameter: bool, value: str | None, *_: Any) -> None:
         self._entities += 1
-        mend = "Write out what it stands for."
+        hint = "Write out what it stands for."
         if value is None or is_parameter:
-            raise InvalidInput(f"The entity {name[:80]!r} is external or a parameter.", mend=mend, line=self.line)
+            raise InvalidInput(f"The entity {name[:80]!r} is external or a parameter.", hint=hint, line=self.line)
         if "&" in value and name not in _PREDEFINED:
-            raise InvalidInput(f"The entity {name[:80]!r} is made of others.", mend=mend, line=self.line)
+            raise InvalidInput(f"The entity {name[:80]!r} is made of others.", hint=hint, line=self.line)
         if len(value) > _LONGEST_ENTITY or self._entities > _MOST_ENTITIES:
-            raise TooLarge(f"The entity {name[:80]!r} is too long, or one of too many.", mend=mend, line=self.line)
+            raise TooLarge(f"The entity {name[:80]!r} is too long, or one of too many.", hint=hint, line=self.line)
 
 
 CHECKS: Final[dict[str, Callable[[], Check]]] = {"turtle": TripleTerms, "trig": TripleTerms, "rdfxml": XMLShape}

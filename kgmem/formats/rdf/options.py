@@ -64,7 +64,7 @@ def read_options(options: ReadOptions) -> RDFOptions:
     languages = given.get("languages", "all")
     base = given.get("base")
     if base is not None and not is_iri(base):
-        raise InvalidInput(f"base={base!r} is no absolute IRI.", mend="Give one such as http://example.org/data.")
+        raise InvalidInput(f"base={base!r} is no absolute IRI.", hint="Give one such as http://example.org/data.")
     return RDFOptions(
         names=_names(given, options.mapping),
         multivalued=cast(Multivalued, _one_of(given, "multivalued", ("list", "first", "overwrite"))),
@@ -89,7 +89,7 @@ def _names(given: Mapping[str, str], mapping: Mapping[str, Any]) -> Names:
     vocabulary = _one_of(given, "vocabulary", _VOCABULARIES, "map" if told["names"] else "shorten")
     namespace = given.get("namespace", NAMESPACE)
     if not is_iri(namespace + "name/x") or namespace[-1] not in ":/#":
-        raise InvalidInput(f"namespace={namespace!r} is no namespace.", mend="Give an IRI that ends with / or # or :.")
+        raise InvalidInput(f"namespace={namespace!r} is no namespace.", hint="Give an IRI that ends with / or # or :.")
     asked = given.get("prefixes", "")
     more = {**told["prefixes"], **(_prefixes(asked) if asked != "file" else {})}
     table: dict[str, str] = {}
@@ -112,19 +112,19 @@ def common_names() -> Mapping[str, str]:
 def _mapped(mapping: Any) -> dict[str, dict[str, str]]:
     """Give the tables `prefixes` and `names` of the part `rdf` of a mapping file."""
     if not isinstance(mapping, Mapping):
-        raise InvalidInput("The mapping's rdf is no table.", mend="It may have the tables prefixes and names.")
+        raise InvalidInput("The mapping's rdf is no table.", hint="It may have the tables prefixes and names.")
     told: dict[str, dict[str, str]] = {}
     for name in ("prefixes", "names"):
         table = mapping.get(name, {})
         if not isinstance(table, Mapping) or not all(isinstance(value, str) and value for value in table.values()):
             raise InvalidInput(
-                f"The mapping's {name} is no table of texts.", mend='Give lines such as ex = "http://…".'
+                f"The mapping's {name} is no table of texts.", hint='Give lines such as ex = "http://…".'
             )
         told[name] = dict(table)
     unknown = [name for name in mapping if name not in told]
     if unknown:
         raise InvalidInput(
-            f"The mapping has {unknown[0]!r}, which RDF has no use for.", mend="It may have prefixes and names."
+            f"The mapping has {unknown[0]!r}, which RDF has no use for.", hint="It may have prefixes and names."
         )
     return told
 
@@ -136,7 +136,7 @@ def _prefixes(text: str) -> dict[str, str]:
         prefix, sign, iri = part.partition("=")
         if not sign or not is_prefix(prefix, iri) or not is_iri(iri):
             raise InvalidInput(
-                f"{part!r} is no prefix.", mend="Give prefixes=ex=http://example.org/,... Namespaces end with / or #."
+                f"{part!r} is no prefix.", hint="Give prefixes=ex=http://example.org/,... Namespaces end with / or #."
             )
         found[prefix] = iri
     return found
@@ -152,11 +152,11 @@ def _check(given: Mapping[str, str], known: Mapping[str, str]) -> None:
             near = get_close_matches(str(name), known, n=1)
             raise InvalidInput(
                 f"RDF has no option {str(name)[:80]!r}.",
-                mend=f"Did you mean {near[0]!r}?" if near else f"Options are {', '.join(known)}.",
+                hint=f"Did you mean {near[0]!r}?" if near else f"Options are {', '.join(known)}.",
                 option=name,
             )
         if not isinstance(value, str) or not value:
-            raise InvalidInput(f"The option {name} is {value!r}.", mend=f"It is {known[name]}.", option=name)
+            raise InvalidInput(f"The option {name} is {value!r}.", hint=f"It is {known[name]}.", option=name)
 
 
 def _one_of(given: Mapping[str, str], name: str, choices: Sequence[str], usual: str = "") -> str:
@@ -165,7 +165,7 @@ def _one_of(given: Mapping[str, str], name: str, choices: Sequence[str], usual: 
         near = get_close_matches(value, choices, n=1)
         raise InvalidInput(
             f"{name}={value!r} is none of its values.",
-            mend=f"Did you mean {near[0]!r}?" if near else f"Give one of {', '.join(choices)}.",
+            hint=f"Did you mean {near[0]!r}?" if near else f"Give one of {', '.join(choices)}.",
             option=name,
         )
     return value

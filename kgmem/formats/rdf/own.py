@@ -51,7 +51,7 @@ def _belief_kind(name: str) -> BeliefKind:
     for kind in BELIEF_KINDS:
         if kind == name:
             return kind
-    raise InvalidInput(f"kgmem writes no {name[:80]!r}.", mend=f"It writes {', '.join(BELIEF_KINDS)}.")
+    raise InvalidInput(f"kgmem writes no {name[:80]!r}.", hint=f"It writes {', '.join(BELIEF_KINDS)}.")
 
 
 def _with(shape: dict[str, Any], key: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -69,5 +69,5 @@ def _iri(links: Mapping[str, str], name: str) -> str:
 def _term(links: Mapping[str, str], name: str) -> str:
     found = links.get(RDF + name)
     if found is None:
-        raise InvalidInput(f"A statement of kgmem's has no rdf:{name}.", mend="It needs subject, predicate and object.")
+        raise InvalidInput(f"A statement of kgmem's has no rdf:{name}.", hint="It needs subject, predicate and object.")
     return found

@@ -78,7 +78,7 @@ def whole_lines(stream: Any, size: int = _CHUNK) -> Any:
         rest = data[cut:]
         if len(rest) > LONGEST_LINE:
             number += data.count(b"\n")
-            raise TooLarge(f"A line is longer than {LONGEST_LINE} bytes.", mend="Is this RDF?", line=number)
+            raise TooLarge(f"A line is longer than {LONGEST_LINE} bytes.", hint="Is this RDF?", line=number)
         if cut:
             number += data.count(b"\n")
             yield data[:cut]
@@ -105,7 +105,7 @@ class _Lines:
                 text = chunk.decode()
             except UnicodeDecodeError as error:
                 line = self._line + chunk.count(b"\n", 0, error.start)
-                raise InvalidInput(f"Line {line} is not UTF-8.", mend="Save it as UTF-8.", line=line) from error
+                raise InvalidInput(f"Line {line} is not UTF-8.", hint="Save it as UTF-8.", line=line) from error
             count = chunk.count(b"\n")
             subjects = self._subjects(text)
             canonical = chunk
@@ -149,7 +149,7 @@ def _refuse_deep_terms(text: str, first: int) -> None:
     for number, line in enumerate(text.split("\n"), start=first):
         if line.count("<<(") > DEEPEST_TERM:
             reason = f"Triple terms are nested more than {DEEPEST_TERM} deep."
-            raise TooLarge(reason, mend="Is this data?", line=number)
+            raise TooLarge(reason, hint="Is this data?", line=number)
 
 
 def _json_ld(guarded: Guarded, options: RDFOptions, folder: Path, target: Path) -> Mapping[str, str]:
@@ -190,7 +190,7 @@ def _convert(source: Any, guarded: Guarded, format_: RdfFormat, options: RDFOpti
         except SyntaxError as error:
             raise _wrong(error) from error
         except MemoryError as error:
-            raise TooLarge("A text or a name is longer than 16 MiB.", mend="Is this RDF?") from error
+            raise TooLarge("A text or a name is longer than 16 MiB.", hint="Is this RDF?") from error
     return parser.prefixes
 
 
@@ -206,7 +206,7 @@ class _Bounded:
         """Write some bytes. Raises TooLarge."""
         self._written += len(data)
         if self._written > _LEAST_SWELL + _SWELL * self._guarded.read_bytes:
-            raise TooLarge(f"Its quads are more than {_SWELL} times as long as the file.", mend="Is this data?")
+            raise TooLarge(f"Its quads are more than {_SWELL} times as long as the file.", hint="Is this data?")
         return self._target.write(data)
 
     def flush(self) -> None:
@@ -218,7 +218,7 @@ def _all(guarded: Guarded) -> bytes:
     while chunk := guarded.chunk():
         parts.append(chunk)
         if guarded.read_bytes > LARGEST_HELD:
-            raise TooLarge(f"An update has at most {LARGEST_HELD} bytes.", mend="Save the data as TriG.")
+            raise TooLarge(f"An update has at most {LARGEST_HELD} bytes.", hint="Save the data as TriG.")
     return b"".join(parts)
 
 
@@ -229,13 +229,13 @@ def _wrong(error: SyntaxError, first: int = 1) -> InvalidInput:
     line = int(found[1]) - 1 + first if found else error.lineno
     column = int(found[2] or found[3]) if found and (found[2] or found[3]) else None
     what = text[found.end() :] if found else text
-    mend = "Correct it there."
+    hint = "Correct it there."
     if "No scheme found" in what:
-        what, mend = "An IRI is relative, and the file does not say to what", "Give the option base=IRI."
+        what, hint = "An IRI is relative, and the file does not say to what", "Give the option base=IRI."
     elif "LoadDocumentCallback" in what:
         what = "The context is a remote document, which is never fetched"
-        mend = "Put the context itself into the file, in place of its address."
+        hint = "Put the context itself into the file, in place of its address."
     elif not found:
-        mend = "Is it of that format?"
+        hint = "Is it of that format?"
     place = f"Line {line}{f', column {column}' if column else ''}: " if line else ""
-    return InvalidInput(f"{place}{what.rstrip('.')}.", mend=mend, line=line, column=column)
+    return InvalidInput(f"{place}{what.rstrip('.')}.", hint=hint, line=line, column=column)

@@ -375,4 +375,4 @@ class _Sources(dict[str, str]):
 
 def _check_key(key: str) -> None:
     if len(key) > LONGEST_KEY:
-        raise InvalidInput(f"Its IRI has {len(key)} characters.", mend=f"{LONGEST_KEY} is the most.")
+        raise InvalidInput(f"Its IRI has {len(key)} characters.", hint=f"{LONGEST_KEY} is the most.")

@@ -117,4 +117,4 @@ class _Update:
     def _refused(self, token: bytes) -> InvalidInput:
         line = self._update.count(b"\n", 0, self._last_start) + 1
         shown = token[:60].decode(errors="replace")
-        return InvalidInput(f"Line {line}: {shown!r} is not read here.", mend=_MEND, line=line)
+        return InvalidInput(f"Line {line}: {shown!r} is not read here.", hint=_MEND, line=line)

@@ -237,7 +237,7 @@ class RDFWriter:
         if self._names.prefixes.get(prefix, iri) != iri and prefix not in self._asked:
             raise InvalidInput(
                 f"The prefix {prefix} stands for {self._names.prefixes[prefix]} and for {iri}.",
-                mend=f"Say which: prefixes={prefix}=IRI.",
+                hint=f"Say which: prefixes={prefix}=IRI.",
             )
         self._names = with_prefixes(self._names, {prefix: iri})
         self._nodes.clear()

@@ -46,7 +46,7 @@ def read_cell(cell: str, type_: str, name: str) -> Any:
     value = _read_list(cell, listed[1]) if listed else _read_scalar(cell, type_)
     if value is None or not fits(value, type_):
         raise InvalidInput(
-            f"{name} is {cell[:80]!r} and not of type {type_}.", mend=f"Give {a_value(type_)}, or nothing."
+            f"{name} is {cell[:80]!r} and not of type {type_}.", hint=f"Give {a_value(type_)}, or nothing."
         )
     return value
 

@@ -195,7 +195,7 @@ def _numbers(kind: BatchKind, fields: Mapping[str, Any], type_: str) -> tuple[Ma
             plain = good if plain is None else pc.and_(plain, good)
     if "lon" in made or "lat" in made:
         if not {"lon", "lat"} <= made.keys():
-            raise InvalidInput("lat and lon belong together.", mend="Give both columns or none.")
+            raise InvalidInput("lat and lon belong together.", hint="Give both columns or none.")
         both = pc.equal(pc.is_null(made["lon"]), pc.is_null(made["lat"]))
         plain = pc.and_(plain, both)
     return made, plain

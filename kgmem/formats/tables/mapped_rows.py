@@ -59,7 +59,7 @@ class Columns:
             if not name or names.count(name) > 1:
                 raise InvalidInput(
                     f"{path}: column {n + 1} has {'a name like another, ' + repr(name) if name else 'no name'}.",
-                    mend=f'Name the columns in columns = [...], or leave_out = ["#{n + 1}"].',
+                    hint=f'Name the columns in columns = [...], or leave_out = ["#{n + 1}"].',
                     path=path,
                 )
         return [(self.names[n], self.value(n)) for n in self._unused]
@@ -169,7 +169,7 @@ def bind(
         cells = clean(row)
         records = [record for maker in makers for record in maker.records(cells)]
         if not records:
-            raise InvalidInput("The row makes no record, as it has no key, or an end is empty.", mend="Fill its cells.")
+            raise InvalidInput("The row makes no record, as it has no key, or an end is empty.", hint="Fill its cells.")
         return records
 
     return make
@@ -211,11 +211,11 @@ class _Maker:
             if not shape.get(name):
                 if self._optional:
                     return None
-                raise InvalidInput(f"{self._making.path}: {name} is empty.", mend="Fill the cells that it is made of.")
+                raise InvalidInput(f"{self._making.path}: {name} is empty.", hint="Fill the cells that it is made of.")
         if self._lat and self._lon:
             pair = self._lon(row), self._lat(row)
             if (pair[0] is None) != (pair[1] is None):
-                raise InvalidInput("lat and lon belong together, and one is empty.", mend="Give both or none.")
+                raise InvalidInput("lat and lon belong together, and one is empty.", hint="Give both or none.")
             if pair[0] is not None:
                 shape["place"] = list(pair)
         properties = {name: value for name, get in self._properties if (value := get(row)) is not None}

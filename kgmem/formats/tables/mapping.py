@@ -88,7 +88,7 @@ def table_of(mapping: Mapping[str, Any], name: str) -> Table:
     patterns = ", ".join(pattern for table in tables for pattern in table.files)
     raise InvalidInput(
         f"No table of the mapping is for {name or 'a stream without a name'}.",
-        mend=f"Their files are {patterns}; add one, or leave files out of one.",
+        hint=f"Their files are {patterns}; add one, or leave files out of one.",
     )
 
 
@@ -99,7 +99,7 @@ def read_mapping(mapping: Mapping[str, Any]) -> list[Table]:
     if tables is None and "rdf" in mapping:
         return []  # The RDF formats check what is theirs.
     if not isinstance(tables, list) or not tables:
-        raise InvalidInput("The mapping has no table.", mend="Begin each with a line [[table]].")
+        raise InvalidInput("The mapping has no table.", hint="Begin each with a line [[table]].")
     return [_table(value, f"table {n}") for n, value in enumerate(tables, start=1)]
 
 
@@ -124,7 +124,7 @@ def _table(value: Any, path: str) -> Table:
     table_options(options)
     header = told.get("header", True)
     if not isinstance(header, bool):
-        raise InvalidInput(f"{path}: header is {header!r}.", mend="Give true or false.")
+        raise InvalidInput(f"{path}: header is {header!r}.", hint="Give true or false.")
     return Table(
         path=path,
         files=_texts(told.get("files", []), f"{path}, files"),
@@ -148,7 +148,7 @@ def _making(kind: Kind, value: Any, path: str) -> Making:
     check_names(told, (*known, "each", "optional"), f"{kind} has no field", f"{path}: ")
     for name in REQUIRED[kind]:
         if name not in told:
-            raise InvalidInput(f"{path}: {name} is missing.", mend=f"Give {', '.join(REQUIRED[kind])}.", path=path)
+            raise InvalidInput(f"{path}: {name} is missing.", hint=f"Give {', '.join(REQUIRED[kind])}.", path=path)
     fields: dict[str, Template | tuple[Template, ...] | float] = {}
     for name in known:
         if name in told and name == "place":
@@ -159,7 +159,7 @@ def _making(kind: Kind, value: Any, path: str) -> Making:
     for name, type_ in (("each", str), ("optional", bool)):
         if name in told and not isinstance(told[name], type_):
             raise InvalidInput(
-                f"{path}: {name} is {told[name]!r}.", mend="each names a column, optional is true or false.", path=path
+                f"{path}: {name} is {told[name]!r}.", hint="each names a column, optional is true or false.", path=path
             )
     return Making(path, kind, fields, properties, named, others, told.get("each"), told.get("optional"))
 
@@ -180,7 +180,7 @@ def _place(value: Any, path: str) -> dict[str, Template]:
     if set(told) not in _PLACES:
         raise InvalidInput(
             f"{path}: a place has not just {', '.join(told)}.",
-            mend='Give { lat = "{...}", lon = "{...}" }, { wkt = "{...}" } or { geojson = "{...}" }.',
+            hint='Give { lat = "{...}", lon = "{...}" }, { wkt = "{...}" } or { geojson = "{...}" }.',
             path=path,
         )
     names = {"wkt": "place", "geojson": "place"}
@@ -195,7 +195,7 @@ def _properties(value: Any, path: str) -> tuple[dict[str, Any], tuple[str, ...],
         told = _mapping(value, path)
         others = told.get(ALL, False)
         if not isinstance(others, bool):
-            raise InvalidInput(f'{path}: "{ALL}" is {others!r}.', mend=f'Give "{ALL}" = true or leave it out.')
+            raise InvalidInput(f'{path}: "{ALL}" is {others!r}.', hint=f'Give "{ALL}" = true or leave it out.')
         return (
             {
                 name: read_template(item, f"{path}, {name}") if isinstance(item, str) else item
@@ -218,7 +218,7 @@ def _types(value: Any, path: str) -> dict[str, str]:
 
 def _mapping(value: Any, path: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise InvalidInput(f"{path}: this is not a table.", mend="Give names and their values.", path=path)
+        raise InvalidInput(f"{path}: this is not a table.", hint="Give names and their values.", path=path)
     return value
 
 
@@ -229,7 +229,7 @@ def _tables(value: Any, path: str) -> Sequence[Any]:
 
 def _text(value: Any, path: str) -> str:
     if not isinstance(value, str):
-        raise InvalidInput(f"{path}: {value!r} is no text.", mend='Give a text such as "Person:{id}".', path=path)
+        raise InvalidInput(f"{path}: {value!r} is no text.", hint='Give a text such as "Person:{id}".', path=path)
     return value
 
 
@@ -257,12 +257,12 @@ def load_mapping(path: Path | str) -> dict[str, Any]:
 def parse_mapping(raw: bytes, name: str) -> dict[str, Any]:
     """Give what a mapping says, in TOML or as a JSON object; `name` is for messages. Raises InvalidInput."""
     if len(raw) > LONGEST_MAPPING:
-        raise InvalidInput(f"{name} is longer than {LONGEST_MAPPING} bytes.", mend="Is this a mapping file?")
+        raise InvalidInput(f"{name} is longer than {LONGEST_MAPPING} bytes.", hint="Is this a mapping file?")
     try:
         is_json = raw.lstrip().startswith(b"{")
         document: dict[str, Any] = orjson.loads(raw) if is_json else tomllib.loads(raw.decode())
     except (tomllib.TOMLDecodeError, orjson.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         what = "JSON" if raw.lstrip().startswith(b"{") else "TOML"
-        raise InvalidInput(f"{name} is not {what}: {error}.", mend="Correct it there.") from error
+        raise InvalidInput(f"{name} is not {what}: {error}.", hint="Correct it there.") from error
     read_mapping(document)
     return document

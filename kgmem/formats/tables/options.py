@@ -46,10 +46,10 @@ def table_options(given: Mapping[str, Any], known: Mapping[str, str] = CSV_OPTIO
     check_names(given, known, "There is no option")
     for name, value in given.items():
         if not isinstance(value, str):
-            raise InvalidInput(f"The option {name} is {value!r} and not a text.", mend=f"It is {known[name]}.")
+            raise InvalidInput(f"The option {name} is {value!r} and not a text.", hint=f"It is {known[name]}.")
         if value not in _CHOICES.get(name, (value,)):
             raise InvalidInput(
-                f"The option {name} is {value!r}.", mend=f"Give one of {', '.join(_CHOICES[name])}.", option=name
+                f"The option {name} is {value!r}.", hint=f"Give one of {', '.join(_CHOICES[name])}.", option=name
             )
     array_delimiter = character(given.get("array_delimiter", ";"), "array_delimiter")
     labels = given.get("label", "").split(array_delimiter)
@@ -73,7 +73,7 @@ def check_names(given: Iterable[str], known: Iterable[str], what: str, where: st
             near = get_close_matches(str(name), held, n=1)
             raise InvalidInput(
                 f"{where}{what} {str(name)[:80]!r}.",
-                mend=f"Did you mean {near[0]!r}?"
+                hint=f"Did you mean {near[0]!r}?"
                 if near
                 else f"There are {', '.join(held)}."
                 if held

@@ -43,7 +43,7 @@ def read_template(text: str, path: str) -> Template:
     for found in _PARTS.finditer(text):
         part = found[0]
         if part in {"{", "}"}:
-            raise InvalidInput(f"{path}: {text!r} has a brace without its like.", mend="Write {{ or }} for a brace.")
+            raise InvalidInput(f"{path}: {text!r} has a brace without its like.", hint="Write {{ or }} for a brace.")
         if found[1] is not None:
             parts.append(ColumnName(found[1].strip()))
         else:
@@ -59,19 +59,19 @@ def find_column(name: str, columns: Sequence[str], path: str, file: str = "") ->
         if 1 <= int(position) <= len(columns):
             return int(position) - 1
         raise InvalidInput(
-            f"{path}: there is no column {name}{where}.", mend=f"It has {len(columns)} columns.", path=path
+            f"{path}: there is no column {name}{where}.", hint=f"It has {len(columns)} columns.", path=path
         )
     if name not in columns:
         near = get_close_matches(name, columns, n=1)
         known = ", ".join(columns[:30])
         raise InvalidInput(
             f"{path}: there is no column {name!r}{where}.",
-            mend=(f"Did you mean {near[0]!r}? " if near else "") + f"Its columns are {known}; {{#1}} is the first.",
+            hint=(f"Did you mean {near[0]!r}? " if near else "") + f"Its columns are {known}; {{#1}} is the first.",
             path=path,
         )
     if columns.count(name) > 1:
         places = " and ".join(f"#{n}" for n, column in enumerate(columns, start=1) if column == name)
         raise InvalidInput(
-            f"{path}: several columns{where} are named {name!r}.", mend=f"Name them by position: {places}.", path=path
+            f"{path}: several columns{where} are named {name!r}.", hint=f"Name them by position: {places}.", path=path
         )
     return columns.index(name)

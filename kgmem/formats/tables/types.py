@@ -31,7 +31,7 @@ def check_type(type_: str, path: str) -> None:
     if not (is_property_type(type_) or is_time_format(type_)):
         raise InvalidInput(
             f"{path}: there is no type {type_!r}.",
-            mend=f"Types are {', '.join(PROPERTY_TYPES)}, list[...], {', '.join(_EPOCHS)}, {MASKED}, "
+            hint=f"Types are {', '.join(PROPERTY_TYPES)}, list[...], {', '.join(_EPOCHS)}, {MASKED}, "
             "and formats such as %d/%m/%Y.",
             path=path,
         )
@@ -78,7 +78,7 @@ def geometry(value: Any) -> Any:
         return orjson.loads(text)
     except ValueError as error:
         raise InvalidInput(
-            f"place is {text[:80]!r}, neither GeoJSON nor well-known text.", mend="Give such as POINT (7.45 46.95)."
+            f"place is {text[:80]!r}, neither GeoJSON nor well-known text.", hint="Give such as POINT (7.45 46.95)."
         ) from error
 
 
@@ -86,7 +86,7 @@ def number(value: Any, name: str) -> float:
     """Give a value as a number. Raises InvalidInput."""
     text = text_of(value).strip()
     if not _FLOAT.fullmatch(text):
-        raise InvalidInput(f"{name} is {text[:80]!r} and no number.", mend="Give such as 46.95, or nothing.")
+        raise InvalidInput(f"{name} is {text[:80]!r} and no number.", hint="Give such as 46.95, or nothing.")
     return float(text)
 
 
@@ -96,7 +96,7 @@ def _read(value: Any, type_: str, name: str) -> Any:
     if type_ == "string":
         return text_of(value)
     if not fits(value, type_):
-        raise InvalidInput(f"{name} is {text_of(value)[:80]} and not of type {type_}.", mend=f"Give {a_value(type_)}.")
+        raise InvalidInput(f"{name} is {text_of(value)[:80]} and not of type {type_}.", hint=f"Give {a_value(type_)}.")
     return value
 
 
@@ -109,7 +109,7 @@ def _as_json_list(value: Any, delimiter: str) -> Any:
 def _from_epoch(value: Any, micros: int, name: str) -> str:
     text = text_of(value).strip()
     if not _NUMBER.fullmatch(text):
-        raise InvalidInput(f"{name} is {text[:80]!r} and no count since 1970.", mend="Give another type, or nothing.")
+        raise InvalidInput(f"{name} is {text[:80]!r} and no count since 1970.", hint="Give another type, or nothing.")
     return iso(int(text.partition(".")[0]) * micros)
 
 
@@ -129,7 +129,7 @@ def _format_reader(format_: str, name: str) -> ReadValue:
             moment = datetime.strptime(text, format_)  # noqa: DTZ007 (a time without a zone is one in UTC)
         except ValueError as error:
             raise InvalidInput(
-                f"{name} is {text[:80]!r} and not {format_}.", mend="Correct it or the format."
+                f"{name} is {text[:80]!r} and not {format_}.", hint="Correct it or the format."
             ) from error
         if exact == "seconds":
             return moment.isoformat()
@@ -142,7 +142,7 @@ def _unmasked(text: str, name: str, end: bool) -> str | None:
     """Give the time as far as it is known: of a year with unknown digits the first, or at an end the last."""
     found = _MASKED.fullmatch(text.strip())
     if not found:
-        raise InvalidInput(f"{name} is {text[:80]!r} and no time.", mend="Give such as 1969-07-##; # is not known.")
+        raise InvalidInput(f"{name} is {text[:80]!r} and no time.", hint="Give such as 1969-07-##; # is not known.")
     if not _known_part(found["year"]):
         return None
     # Years before 1 count downwards.

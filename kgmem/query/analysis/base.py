@@ -55,11 +55,11 @@ class Analyser:
         problem: str,
         at: int,
         *,
-        mend: str = "",
+        hint: str = "",
         type: str = "SyntaxError",  # noqa: A002 - the TCK's word for it
     ) -> NoReturn:
         """Raise an error of the query."""
-        raise CypherError(detail, problem, query=self.text, at=at, mend=mend, type=type)
+        raise CypherError(detail, problem, query=self.text, at=at, hint=hint, type=type)
 
     def type_of(self, part: Expression, scope: Scope) -> Type:
         """Give an expression's type. Raises CypherError."""
@@ -125,15 +125,15 @@ class Analyser:
         """Note that a parameter is used. Raises CypherError where it is not given."""
         self.parameters.add(name)
         if self.given is not None and name not in self.given:
-            mend = closest(name, self.given) or "Give its value with the query."
-            self.fail("MissingParameter", f"Parameter ${name} is not given.", at, mend=mend, type="ParameterMissing")
+            hint = closest(name, self.given) or "Give its value with the query."
+            self.fail("MissingParameter", f"Parameter ${name} is not given.", at, hint=hint, type="ParameterMissing")
 
     def variable(self, part: Variable, scope: Scope) -> Type:
         """Give a variable's type. Raises CypherError where it is not in scope."""
         found = scope.get(part.name)
         if found is None:
-            mend = closest(part.name, scope)
-            self.fail("UndefinedVariable", f"Variable {part.name} is not defined.", part.at, mend=mend)
+            hint = closest(part.name, scope)
+            self.fail("UndefinedVariable", f"Variable {part.name} is not defined.", part.at, hint=hint)
         return found
 
 

@@ -57,8 +57,8 @@ class CallAnalyser(OperatorAnalyser):
     def _call(self, part: tree.Call, scope: Scope) -> Type:
         found = self.functions.get(part.name.lower())
         if found is None:
-            mend = closest(part.name, (each.name for each in self.functions.values()))
-            self.fail("UnknownFunction", f"There is no function {part.name}.", part.at, mend=mend)
+            hint = closest(part.name, (each.name for each in self.functions.values()))
+            self.fail("UnknownFunction", f"There is no function {part.name}.", part.at, hint=hint)
         if part.distinct and not found.aggregates:
             self.fail(
                 "UnexpectedSyntax", f"DISTINCT has no meaning in {found.name}, which does not aggregate.", part.at
@@ -102,8 +102,8 @@ class CallAnalyser(OperatorAnalyser):
         if self._aggregating:
             self.fail("NestedAggregation", "An aggregation cannot be inside of another one.", part.at)
         if not self._may_aggregate:
-            mend = "Aggregate in a WITH before, and use its result here."
-            self.fail("InvalidAggregation", "Nothing can be aggregated here.", part.at, mend=mend)
+            hint = "Aggregate in a WITH before, and use its result here."
+            self.fail("InvalidAggregation", "Nothing can be aggregated here.", part.at, hint=hint)
         self.aggregations += 1
 
 

@@ -135,8 +135,8 @@ class ClauseAnalyser(ProjectionAnalyser):
         for value in clause.values:
             found = self.type_of(value, scope)
             if isinstance(value, HasLabels):
-                mend = "Labels are removed by REMOVE n:Label."
-                self.fail("InvalidDelete", "DELETE deletes nodes, relationships and paths.", value.at, mend=mend)
+                hint = "Labels are removed by REMOVE n:Label."
+                self.fail("InvalidDelete", "DELETE deletes nodes, relationships and paths.", value.at, hint=hint)
             self.fits(value, found, _DELETED, "a node, relationship or path")
         return scope
 
@@ -147,7 +147,7 @@ class ClauseAnalyser(ProjectionAnalyser):
         for update in clause.updates:
             if not isinstance(update, UPDATES):
                 problem = "FOREACH holds only clauses that write: CREATE, MERGE, SET, REMOVE, DELETE, FOREACH."
-                self.fail("InvalidClauseComposition", problem, update.at, mend="To read for each item, use UNWIND.")
+                self.fail("InvalidClauseComposition", problem, update.at, hint="To read for each item, use UNWIND.")
             inner = self.clause(update, inner)
         return scope
 

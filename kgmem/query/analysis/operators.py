@@ -168,8 +168,8 @@ class OperatorAnalyser(Analyser):
         return BOOLEAN
 
     def _bare_pattern(self, part: PatternPredicate, _scope: Scope) -> NoReturn:
-        mend = "Ask whether it is there, EXISTS { (a)-->(b) }, how often, COUNT { ... }, or list it: [(a)-->(b) | b]."
-        self.fail("UnexpectedSyntax", "A pattern is not a value; it can only be a predicate.", part.at, mend=mend)
+        hint = "Ask whether it is there, EXISTS { (a)-->(b) }, how often, COUNT { ... }, or list it: [(a)-->(b) | b]."
+        self.fail("UnexpectedSyntax", "A pattern is not a value; it can only be a predicate.", part.at, hint=hint)
 
 
 HANDLERS: Mapping[type, Handler] = {

@@ -71,9 +71,9 @@ class PatternAnalyser(CallAnalyser):
     def bind_new(self, variable: Variable, kind: Type, scope: Scope) -> Scope:
         """Give the scope with a variable that must not be there yet. Raises CypherError where it is."""
         if variable.name in scope:
-            mend = "Choose another name, or end its scope with a WITH that leaves it out."
+            hint = "Choose another name, or end its scope with a WITH that leaves it out."
             problem = f"Variable {variable.name} is already bound."
-            self.fail("VariableAlreadyBound", problem, variable.at, mend=mend)
+            self.fail("VariableAlreadyBound", problem, variable.at, hint=hint)
         self.types[id(variable)] = kind
         return scope.bound(variable.name, kind)
 
@@ -141,9 +141,9 @@ class PatternAnalyser(CallAnalyser):
             self.contents(element, scope)
 
     def _refuse_parameter(self, parameter: Parameter) -> None:
-        mend = f"Name the properties: {{name: ${parameter.name}.name}}."
+        hint = f"Name the properties: {{name: ${parameter.name}.name}}."
         problem = "A parameter cannot stand for all properties of a pattern that is looked for."
-        self.fail("InvalidParameterUse", problem, parameter.at, mend=mend)
+        self.fail("InvalidParameterUse", problem, parameter.at, hint=hint)
 
     def contents(self, element: NodePattern | RelationshipPattern, scope: Scope) -> None:
         """Analyse what is asked of a node or relationship: labels, properties, WHERE."""
@@ -154,9 +154,9 @@ class PatternAnalyser(CallAnalyser):
             return
         if isinstance(element, RelationshipPattern):
             if element.length is not None:
-                mend = "Ask it of all of them: WHERE all(x IN r WHERE ...)."
+                hint = "Ask it of all of them: WHERE all(x IN r WHERE ...)."
                 problem = "A relationship of variable length cannot have a WHERE of its own."
-                self.fail("InvalidRelationshipPattern", problem, element.at, mend=mend)
+                self.fail("InvalidRelationshipPattern", problem, element.at, hint=hint)
             if element.quantifier is not None and element.variable is not None:
                 scope = scope.local(element.variable.name, RELATIONSHIP)
         self.predicate(element.where, scope)

@@ -55,12 +55,12 @@ class CreationAnalyser(PatternAnalyser):
         if made.variable is not None:
             scope = self.bind_new(made.variable, RELATIONSHIP, scope)
         if not isinstance(made.types, LabelName | DynamicLabel):
-            mend = "Write -[:TYPE]->."
-            self.fail("NoSingleRelationshipType", "A relationship that is made has one type.", made.at, mend=mend)
+            hint = "Write -[:TYPE]->."
+            self.fail("NoSingleRelationshipType", "A relationship that is made has one type.", made.at, hint=hint)
         if made.direction == "both" and not merge:
-            mend = "Write --> or <--."
+            hint = "Write --> or <--."
             problem = "A relationship that is made has one direction."
-            self.fail("RequiresDirectedRelationship", problem, made.at, mend=mend)
+            self.fail("RequiresDirectedRelationship", problem, made.at, hint=hint)
         return scope
 
     def _new_contents(self, pattern: PathPattern, made: Scope, grown: Scope, *, merge: bool) -> Scope:
@@ -137,7 +137,7 @@ class ProjectionAnalyser(CreationAnalyser):
             self._spelled_out += len(names)
             if self._spelled_out > _MOST_COLUMNS:
                 problem = f"The * of this query stand for more than {_MOST_COLUMNS:,} columns."
-                self.fail("TooManyColumns", problem, projection.at, mend="Name the columns that are needed.")
+                self.fail("TooManyColumns", problem, projection.at, hint="Name the columns that are needed.")
             found = [Column(name, Variable(projection.at, name), scope[name], aggregates=False) for name in names]
         for item in projection.items:
             kind, has_aggregation = self.aggregating(item.value, scope)
@@ -162,24 +162,24 @@ class ProjectionAnalyser(CreationAnalyser):
                 self._ambiguous(stray.name, stray.at)
 
     def _ambiguous(self, name: str, at: int) -> None:
-        mend = "Give it as a column of its own, or compute it in a WITH before."
+        hint = "Give it as a column of its own, or compute it in a WITH before."
         problem = f"{name} stands beside an aggregation, and is neither aggregated nor a column itself."
-        self.fail("AmbiguousAggregationExpression", problem, at, mend=mend)
+        self.fail("AmbiguousAggregationExpression", problem, at, hint=hint)
 
     def _check_names(self, columns: tuple[Column, ...], at: int) -> None:
         seen: set[str] = set()
         for column in columns:
             if column.name in seen:
-                mend = "Name one of them with AS."
+                hint = "Name one of them with AS."
                 problem = f"Two columns are named {column.name}."
-                self.fail("ColumnNameConflict", problem, column.value.at or at, mend=mend)
+                self.fail("ColumnNameConflict", problem, column.value.at or at, hint=hint)
             seen.add(column.name)
 
     def _check_aliases(self, items: tuple[Item, ...]) -> None:
         for item in items:
             if item.alias is None and not isinstance(item.value, Variable):
-                mend = f"Write {item.name} AS name."
-                self.fail("NoExpressionAlias", "An expression in WITH needs a name.", item.at, mend=mend)
+                hint = f"Write {item.name} AS name."
+                self.fail("NoExpressionAlias", "An expression in WITH needs a name.", item.at, hint=hint)
 
     def _later(
         self, projection: Projection, columns: tuple[Column, ...], scope: Scope, *, grouped: bool

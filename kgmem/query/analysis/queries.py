@@ -25,12 +25,12 @@ class ProcedureAnalyser(ClauseAnalyser):
         signature = self._signature(clause)
         if clause.arguments is None and signature.inputs:
             names = ", ".join(field.name for field in signature.inputs)
-            mend = f"Write {signature.name}({names})."
+            hint = f"Write {signature.name}({names})."
             problem = "Inside a query the arguments of a procedure are given in parentheses."
-            self.fail("InvalidArgumentPassingMode", problem, clause.at, mend=mend)
+            self.fail("InvalidArgumentPassingMode", problem, clause.at, hint=hint)
         if clause.star:
-            mend = f"Name the columns: {', '.join(field.name for field in signature.outputs)}."
-            self.fail("UnexpectedSyntax", "YIELD * is for a CALL that stands alone.", clause.at, mend=mend)
+            hint = f"Name the columns: {', '.join(field.name for field in signature.outputs)}."
+            self.fail("UnexpectedSyntax", "YIELD * is for a CALL that stands alone.", clause.at, hint=hint)
         self._check_arguments(clause, signature, scope)
         after = scope
         for yielded in clause.yielded or ():
@@ -61,9 +61,9 @@ class ProcedureAnalyser(ClauseAnalyser):
     def _signature(self, clause: CallProcedure) -> ProcedureSignature:
         found = self.procedures.get(clause.name)
         if found is None:
-            mend = closest(clause.name, self.procedures)
+            hint = closest(clause.name, self.procedures)
             problem = f"There is no procedure {clause.name}."
-            self.fail("ProcedureNotFound", problem, clause.at, mend=mend, type="ProcedureError")
+            self.fail("ProcedureNotFound", problem, clause.at, hint=hint, type="ProcedureError")
         if found.writes:
             self.write(clause)
         self.called[id(clause)] = found
@@ -83,9 +83,9 @@ class ProcedureAnalyser(ClauseAnalyser):
             if field.name == yielded.name:
                 return field.type
         names = [field.name for field in signature.outputs]
-        mend = closest(yielded.name, names) or f"It has: {', '.join(names) or 'no columns'}."
+        hint = closest(yielded.name, names) or f"It has: {', '.join(names) or 'no columns'}."
         problem = f"{signature.name} has no column {yielded.name}."
-        return self.fail("UndefinedVariable", problem, yielded.at, mend=mend)
+        return self.fail("UndefinedVariable", problem, yielded.at, hint=hint)
 
 
 _ENDS = (tree.Return, tree.Finish, tree.CallProcedure, tree.CallSubquery, *UPDATES)
@@ -107,9 +107,9 @@ class QueryAnalyser(ProcedureAnalyser):
     ) -> tuple[Column, ...] | None:
         names = {column.name for column in columns or ()}
         if columns is None or others is None or names != {other.name for other in others}:
-            mend = "Name the columns alike with AS." if columns and others else "Each part needs a RETURN."
+            hint = "Name the columns alike with AS." if columns and others else "Each part needs a RETURN."
             problem = "The parts of a UNION have different columns."
-            self.fail("DifferentColumnsInUnion", problem, part.clauses[-1].at, mend=mend)
+            self.fail("DifferentColumnsInUnion", problem, part.clauses[-1].at, hint=hint)
         kinds = {other.name: other.type for other in others}
         return tuple(
             Column(column.name, column.value, joined(column.type, kinds[column.name]), column.aggregates)
@@ -128,8 +128,8 @@ class QueryAnalyser(ProcedureAnalyser):
         *before, last = part.clauses
         for clause, follower in zip(before, part.clauses[1:], strict=True):
             if isinstance(clause, tree.Return | tree.Finish):
-                mend = "To go on with its columns, use WITH."
-                self._misplaced("Nothing can follow RETURN or FINISH.", follower, mend)
+                hint = "To go on with its columns, use WITH."
+                self._misplaced("Nothing can follow RETURN or FINISH.", follower, hint)
         for clause in part.clauses[1:]:
             if isinstance(clause, tree.Use):
                 self._misplaced("USE stands before everything else.", clause, "")
@@ -142,8 +142,8 @@ class QueryAnalyser(ProcedureAnalyser):
             return last.yielded is None
         return isinstance(last, _ENDS)
 
-    def _misplaced(self, problem: str, clause: tree.Clause, mend: str) -> NoReturn:
-        self.fail("InvalidClauseComposition", problem, clause.at, mend=mend)
+    def _misplaced(self, problem: str, clause: tree.Clause, hint: str) -> NoReturn:
+        self.fail("InvalidClauseComposition", problem, clause.at, hint=hint)
 
     def call_subquery(self, clause: tree.CallSubquery, scope: Scope) -> Scope:
         """Give the scope after CALL { }: with the columns that the subquery returns."""

@@ -174,7 +174,7 @@ def field_of(value: Any, name: str) -> Value:
         raise ValueProblem(problem, type=TYPE, detail="InvalidArgumentType")
     getter = fields.get(name)
     if getter is None:
-        raise ValueProblem(f"{shown(value).capitalize()} has no {name}.", mend=f"It has {', '.join(fields)}.")
+        raise ValueProblem(f"{shown(value).capitalize()} has no {name}.", hint=f"It has {', '.join(fields)}.")
     return getter(value)
 
 
@@ -184,7 +184,7 @@ def deleted() -> ValueProblem:
         "This was deleted by the same query.",
         type="EntityNotFound",
         detail="DeletedEntityAccess",
-        mend="Read what is needed before DELETE.",
+        hint="Read what is needed before DELETE.",
     )
 
 

@@ -25,7 +25,7 @@ def whole(number: int) -> int:
         "The result is outside of what an integer of 64 bits can be.",
         type=ARITHMETIC,
         detail="NumberOutOfRange",
-        mend="Reckon with floating-point numbers: toFloat(x).",
+        hint="Reckon with floating-point numbers: toFloat(x).",
     )
 
 

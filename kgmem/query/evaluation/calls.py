@@ -44,8 +44,8 @@ class CallCompiler(Compiler):
         problem, known = f"There is no function {part.name}.", (each.name for each in FUNCTIONS.values())
         if name in FUNCTIONS:
             problem = f"{part.name} aggregates, which is not possible here."
-        mend = closest(part.name, known)
-        raise CypherError("UnknownFunction", problem, query=self.setting.text, at=part.at, mend=mend)
+        hint = closest(part.name, known)
+        raise CypherError("UnknownFunction", problem, query=self.setting.text, at=part.at, hint=hint)
 
     def _applied(self, function: Function, arguments: tuple[Compute, ...], at: int) -> Compute:
         setting = self.setting

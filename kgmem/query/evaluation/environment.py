@@ -73,5 +73,5 @@ class Setting:
             at=at,
             type=problem.type,
             phase=RUNTIME,
-            mend=problem.mend,
+            hint=problem.hint,
         )

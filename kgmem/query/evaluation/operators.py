@@ -40,8 +40,8 @@ def _matches(text: str, pattern: str) -> bool:
     try:
         return _engine()(text, _FLAGS.sub(_known_flags, pattern))
     except ValueError as error:
-        mend = "The syntax is RE2's: without look-around and back references."
-        raise ValueProblem(f"{pattern[:60]!r} is no regular expression.", mend=mend) from error
+        hint = "The syntax is RE2's: without look-around and back references."
+        raise ValueProblem(f"{pattern[:60]!r} is no regular expression.", hint=hint) from error
 
 
 def _known_flags(group: re.Match[str]) -> str:

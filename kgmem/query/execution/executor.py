@@ -200,20 +200,20 @@ class Run:
                 f"A step of this query has more than {self.limits.rows:,} rows.",
                 at,
                 type="ResourceExhausted",
-                mend="Ask for less: add conditions or a LIMIT.",
+                hint="Ask for less: add conditions or a LIMIT.",
             )
 
     def own(self, id_: int, at: int) -> int:
         """Give the id of a node or relationship of this graph. Raises CypherError for what is only drawn here."""
         if id_ < 0:
             problem = "This is of another graph, or only drawn: it can be neither matched nor changed here."
-            mend = "Find it in its own graph, by a property: CALL (n) { USE other MATCH (m {key: n.key}) ... }."
-            raise self.error("InvalidArgumentType", problem, at, type="TypeError", mend=mend)
+            hint = "Find it in its own graph, by a property: CALL (n) { USE other MATCH (m {key: n.key}) ... }."
+            raise self.error("InvalidArgumentType", problem, at, type="TypeError", hint=hint)
         return id_
 
-    def error(self, detail: str, problem: str, at: int, *, type: str, mend: str = "") -> CypherError:  # noqa: A002
+    def error(self, detail: str, problem: str, at: int, *, type: str, hint: str = "") -> CypherError:  # noqa: A002
         """Give an error of this run, at a place of the query."""
-        return CypherError(detail, problem, query=self.setting.text, at=at, type=type, phase=RUNTIME, mend=mend)
+        return CypherError(detail, problem, query=self.setting.text, at=at, type=type, phase=RUNTIME, hint=hint)
 
     def prepared(self, expression: Expression) -> Prepared:
         """Give an expression compiled, once for the whole run."""

@@ -55,7 +55,7 @@ def check_names(run: Run, names: Iterable[str], at: int) -> None:
                 f"The name {name[:80]!r} has a control character.",
                 at,
                 type="ArgumentError",
-                mend="Remove it from the name.",
+                hint="Remove it from the name.",
             )
 
 
@@ -78,7 +78,7 @@ def _properties(run: Run, value: Any, at: int, *, nulls: bool) -> dict[str, Any]
         return dict(held)
     if not nulls and (name := next((name for name, each in held.items() if each is None), None)) is not None:
         problem = f"What is merged cannot have null for {name}."
-        raise run.error("MergeReadOwnWrites", problem, at, type="SemanticError", mend="Leave it out.")
+        raise run.error("MergeReadOwnWrites", problem, at, type="SemanticError", hint="Leave it out.")
     return {name: storable(run, each, at) for name, each in held.items() if each is not None}
 
 
@@ -116,8 +116,8 @@ def storable(run: Run, value: Any, at: int) -> Any:
 def _infinite(run: Run, at: int, name: str = "") -> CypherError:
     what = f"The property {name[:80]!r}" if name else "A property"
     problem = f"{what} cannot store NaN or an infinite number: JSON and exports do not have them."
-    mend = "Leave it out, or write null in its place."
-    return run.error("InvalidPropertyType", problem, at, type="TypeError", mend=mend)
+    hint = "Leave it out, or write null in its place."
+    return run.error("InvalidPropertyType", problem, at, type="TypeError", hint=hint)
 
 
 def _refused(run: Run, problem: str, at: int) -> CypherError:

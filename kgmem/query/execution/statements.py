@@ -105,9 +105,9 @@ class Engine:
             understood = await self._understood(asked)
             if understood.is_batched:
                 problem = "CALL { } IN TRANSACTIONS can only be executed in an implicit transaction; one is open."
-                mend = "Run it by itself: without BEGIN (:auto in Neo4j's tools, session.run in its drivers)."
+                hint = "Run it by itself: without BEGIN (:auto in Neo4j's tools, session.run in its drivers)."
                 raise CypherError(
-                    "TransactionStartFailed", problem, query=asked.text, at=0, type="TransactionError", mend=mend
+                    "TransactionStartFailed", problem, query=asked.text, at=0, type="TransactionError", hint=hint
                 )
             if understood.writes and not understood.visits:
                 await self._graphs.prepare(asked.graph, understood.labels, understood.types)
@@ -148,8 +148,8 @@ class Engine:
             understood = self._understanding.of(asked.text, asked.parameters)
         if understood.writes and not asked.writes:
             problem = "This query writes, and it was sent to read only."
-            mend = "Send it in the mode write."
-            raise CypherError("WriteInReadMode", problem, query=asked.text, at=0, type="AccessMode", mend=mend)
+            hint = "Send it in the mode write."
+            raise CypherError("WriteInReadMode", problem, query=asked.text, at=0, type="AccessMode", hint=hint)
         return understood
 
     def _begun(

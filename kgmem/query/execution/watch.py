@@ -42,14 +42,14 @@ class Watch:
             self._start = held
         elif held - self._start > self._limits.memory:
             problem = f"This query takes more than {self._limits.memory >> 20:,} MiB of memory."
-            mend = "Ask for less: make lists and texts shorter, or add a LIMIT."
-            raise ValueProblem(problem, type="ResourceExhausted", detail="TooMuchMemory", mend=mend)
+            hint = "Ask for less: make lists and texts shorter, or add a LIMIT."
+            raise ValueProblem(problem, type="ResourceExhausted", detail="TooMuchMemory", hint=hint)
 
 
 def out_of_time(seconds: float) -> TimedOut:
     """Give the error for a statement that took longer."""
     problem = f"The query took longer than {seconds:g} seconds and was stopped."
-    return TimedOut(problem, mend="Ask for less, or allow it more time.")
+    return TimedOut(problem, hint="Ask for less, or allow it more time.")
 
 
 def _resident() -> int:

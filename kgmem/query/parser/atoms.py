@@ -51,8 +51,8 @@ class AtomParser(Cursor):
             return FloatLiteral(at, -value if negative else value)
         if token.kind is Kind.MALFORMED_NUMBER:
             problem = f"{token.text[:_DIGITS]} is no number."
-            mend = "A number is written 12, 1.5, 1e-5, 0x1F or 0o17."
-            raise self.error("InvalidNumberLiteral", problem, token.at, mend=mend)
+            hint = "A number is written 12, 1.5, 1e-5, 0x1F or 0o17."
+            raise self.error("InvalidNumberLiteral", problem, token.at, hint=hint)
         if token.kind is not Kind.INTEGER:
             self.unexpected("a number")
         return IntegerLiteral(at, self._integer(negative=negative))

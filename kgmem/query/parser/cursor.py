@@ -118,19 +118,19 @@ class Cursor:
 
     def too_deep(self, how: str) -> NoReturn:
         """Raise the error of an expression that later steps could not walk."""
-        mend = "Compute a part of it in a WITH before, or compare with a list: x IN [...]."
-        raise self.error("TooDeeplyNested", f"The query {how} here.", self.token.at, mend=mend)
+        hint = "Compute a part of it in a WITH before, or compare with a list: x IN [...]."
+        raise self.error("TooDeeplyNested", f"The query {how} here.", self.token.at, hint=hint)
 
     def unexpected(self, expected: str, known: Iterable[str] = ()) -> NoReturn:
         """Raise the error that shows what is here and what was expected; `known` words may have been misspelt."""
         token = self.token
-        mend = closest(token.text, known) if token.kind is Kind.WORD else ""
+        hint = closest(token.text, known) if token.kind is Kind.WORD else ""
         shown = "end of the query" if token.kind is Kind.END else repr(_shown(token, self.query))
-        raise self.error(_detail(token), f"Unexpected {shown}: expected {expected}.", token.at, mend=mend)
+        raise self.error(_detail(token), f"Unexpected {shown}: expected {expected}.", token.at, hint=hint)
 
-    def error(self, detail: str, problem: str, at: int, *, mend: str = "") -> CypherError:
+    def error(self, detail: str, problem: str, at: int, *, hint: str = "") -> CypherError:
         """Give an error of this query, to be raised."""
-        return CypherError(detail, problem, query=self.query, at=at, mend=mend)
+        return CypherError(detail, problem, query=self.query, at=at, hint=hint)
 
 
 def _detail(token: Token) -> str:

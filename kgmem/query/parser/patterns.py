@@ -238,8 +238,8 @@ class PatternParser(LabelParser):
         return Length(at, least, self.count("a length") if self.token.kind is Kind.INTEGER else None)
 
     def _invalid(self, problem: str) -> Exception:
-        mend = "A length is written *, *2, *1..3, *..3 or *1.."
-        return self.error("InvalidRelationshipPattern", problem, self.token.at, mend=mend)
+        hint = "A length is written *, *2, *1..3, *..3 or *1.."
+        return self.error("InvalidRelationshipPattern", problem, self.token.at, hint=hint)
 
     def _quantifier(self) -> Length | None:
         at = self.token.at

@@ -65,7 +65,7 @@ def _options(given_options: Any) -> dict[str, Any]:
         raise wrong_type("a map of options", given_options)
     for name in given_options:
         if name not in _OPTIONS:
-            raise ValueProblem(f"PageRank has no option {name}.", mend=f"It has {', '.join(_OPTIONS)}.")
+            raise ValueProblem(f"PageRank has no option {name}.", hint=f"It has {', '.join(_OPTIONS)}.")
     damping = given_options.get("damping", 0.85)
     if type(damping) not in {int, float} or not 0 <= damping < 1:
         raise ValueProblem("The damping is a number from 0 to less than 1.", detail="NumberOutOfRange")

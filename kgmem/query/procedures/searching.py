@@ -130,7 +130,7 @@ def _question(run: Run, text: str, options: Any) -> Question:
         raise wrong_type("a map of options", options)
     for name in options:
         if name not in _OPTIONS:
-            raise ValueProblem(f"Recall has no option {name}.", mend=f"It has {', '.join(_OPTIONS)}.")
+            raise ValueProblem(f"Recall has no option {name}.", hint=f"It has {', '.join(_OPTIONS)}.")
     kinds = tuple(options.get("kinds") or ("entity", "episode", "fact"))
     when = When(
         valid_at=_text(options.get("valid_at")),
@@ -151,7 +151,7 @@ def _states(named: Value) -> tuple[State, ...]:
     """Give the states that are asked for. Raises ValueProblem for one that is none."""
     names = [named] if isinstance(named, str) else named or []
     if not isinstance(names, list) or not all(name in _STATES for name in names):
-        raise ValueProblem("states names no states of recall.", mend=f"Give a list of {', '.join(_STATES)}.")
+        raise ValueProblem("states names no states of recall.", hint=f"Give a list of {', '.join(_STATES)}.")
     return tuple(cast(list[State], names))
 
 

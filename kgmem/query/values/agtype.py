@@ -96,7 +96,7 @@ def _number(value: Any) -> Any:
 
 def _storable(text: str) -> str:
     if _MARKED in text:
-        raise ValueProblem("The character U+0000 cannot be stored.", mend="Leave it out.")
+        raise ValueProblem("The character U+0000 cannot be stored.", hint="Leave it out.")
     return text
 
 

@@ -118,7 +118,7 @@ def _checked(parts: Mapping[str, Any], known: frozenset[str], what: str) -> dict
     """Give the entries that are not null, or raise ValueProblem where one of them means nothing here."""
     for name in parts:
         if name not in known:
-            raise ValueProblem(f"A {what} has no {name}.", mend=f"It has {', '.join(sorted(known))}.")
+            raise ValueProblem(f"A {what} has no {name}.", hint=f"It has {', '.join(sorted(known))}.")
     found = {_SYNONYMS.get(name, name): value for name, value in parts.items() if value is not None}
     if len(found) < len(parts) and not found:
         raise ValueProblem(f"A {what} cannot be made of nulls alone.")
@@ -162,7 +162,7 @@ def _days_of(given: Mapping[str, int], base: int | None) -> int:
     if "quarter" in given or "dayOfQuarter" in given:
         return _of_quarter(given, year, base)
     if "day" in given and "month" not in given and base is None:
-        raise ValueProblem("A day is given without its month.", mend="Give the month too, or ordinalDay.")
+        raise ValueProblem("A day is given without its month.", hint="Give the month too, or ordinalDay.")
     return checked_date(year, given.get("month", month), given.get("day", day))
 
 
@@ -181,7 +181,7 @@ def _of_quarter(given: Mapping[str, int], year: int, base: int | None) -> int:
 
 def _year(year: int | None) -> int:
     if year is None:
-        raise ValueProblem("The year is missing.", mend="Give year, or another date to take it from.")
+        raise ValueProblem("The year is missing.", hint="Give year, or another date to take it from.")
     return year
 
 
@@ -198,7 +198,7 @@ def _clock(parts: Mapping[str, Any]) -> int:
         finer in parts and coarser not in parts for coarser, finer in (("hour", "minute"), ("minute", "second"))
     ):
         raise ValueProblem(
-            "A time of day is given without its larger part.", mend="Give hour, then minute, then second."
+            "A time of day is given without its larger part.", hint="Give hour, then minute, then second."
         )
     whole = (found["hour"] * 60 + found["minute"]) * 60 + found["second"]
     return whole * SECOND + _fraction(parts, base)

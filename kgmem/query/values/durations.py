@@ -110,7 +110,7 @@ def of_parts(parts: Mapping[str, Any]) -> Duration:
     for name, amount in parts.items():
         unit = _UNITS.get(name)
         if unit is None:
-            raise ValueProblem(f"A duration has no {name}.", mend=f"It has {', '.join(_UNITS)}.")
+            raise ValueProblem(f"A duration has no {name}.", hint=f"It has {', '.join(_UNITS)}.")
         if amount is None:
             continue
         totals = [total + each * exact(amount) for total, each in zip(totals, unit, strict=True)]
@@ -140,8 +140,8 @@ def parse_duration(text: str) -> Duration:
         order = _BY_DATE_ORDER
         amounts = found.groups() if found is not None else ()
     if not any(amounts) or text[-1] in "Tt":
-        mend = "Durations are written P1Y2M10DT2H30M1.5S."
-        raise ValueProblem(f"{text[:60]!r} is no duration.", mend=mend)
+        hint = "Durations are written P1Y2M10DT2H30M1.5S."
+        raise ValueProblem(f"{text[:60]!r} is no duration.", hint=hint)
     totals = [Fraction(0)] * 3
     for name, amount in zip(order, amounts, strict=True):
         if amount:

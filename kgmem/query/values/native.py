@@ -45,7 +45,7 @@ def _finite(value: float) -> float:
     raise ValueProblem(
         "A number is NaN, infinite, or too large to be one.",
         detail="NumberOutOfRange",
-        mend="Leave it out; a query may compute such values, as by 0.0 / 0.0, and no property can store them.",
+        hint="Leave it out; a query may compute such values, as by 0.0 / 0.0, and no property can store them.",
     )
 
 
@@ -72,7 +72,7 @@ def _other(value: Any) -> Any:
         return str(value)
     raise ValueProblem(
         f"A {type(value).__name__} is no Cypher value.",
-        mend="Give None, bool, int, float, str, list, dict, dates and times, or values of kgmem.query.values.",
+        hint="Give None, bool, int, float, str, list, dict, dates and times, or values of kgmem.query.values.",
     )
 
 

@@ -49,8 +49,8 @@ class Point:
 def point_of(srid: int, coordinates: tuple[float, ...]) -> Point:
     """Give a point. Raises ValueProblem where the system is not known or the coordinates are none of it."""
     if srid not in _NAMES:
-        mend = f"It is one of {', '.join(f'{number} ({name})' for number, name in _NAMES.items())}."
-        raise ValueProblem(f"{srid} is no coordinate system.", mend=mend)
+        hint = f"It is one of {', '.join(f'{number} ({name})' for number, name in _NAMES.items())}."
+        raise ValueProblem(f"{srid} is no coordinate system.", hint=hint)
     if len(coordinates) != (2 if _FLAT[srid] == srid else 3):
         raise ValueProblem(f"A point of {_NAMES[srid]} has not {len(coordinates)} coordinates.")
     if not all(map(math.isfinite, coordinates)):
@@ -69,8 +69,8 @@ def point_of_map(parts: Mapping[str, Any]) -> Point | None:
     earth = any(name in parts for name in ("longitude", "latitude", "height"))
     found = [_coordinate(parts, names) for names in _AXES]
     if found[0] is _MISSING or found[1] is _MISSING:
-        mend = "Give x and y, or longitude and latitude, and z or height for a third."
-        raise ValueProblem("A point needs two coordinates.", mend=mend)
+        hint = "Give x and y, or longitude and latitude, and z or height for a third."
+        raise ValueProblem("A point needs two coordinates.", hint=hint)
     given = [each for each in found if each is not _MISSING]
     if None in given or ("srid" in parts and parts["srid"] is None) or ("crs" in parts and parts["crs"] is None):
         return None
@@ -101,11 +101,11 @@ def _srid(parts: Mapping[str, Any], *, earth: bool) -> int:
         srid = parts["srid"]
         if isinstance(srid, int) and srid in _NAMES:
             return srid
-        raise ValueProblem(f"{srid!r} is no coordinate system.", mend=f"It is one of {', '.join(map(str, _NAMES))}.")
+        raise ValueProblem(f"{srid!r} is no coordinate system.", hint=f"It is one of {', '.join(map(str, _NAMES))}.")
     if "crs" in parts:
         name = str(parts["crs"]).lower()
         if name not in _SRIDS:
-            raise ValueProblem(f"{name!r} is no coordinate system.", mend=f"It is one of {', '.join(_SRIDS)}.")
+            raise ValueProblem(f"{name!r} is no coordinate system.", hint=f"It is one of {', '.join(_SRIDS)}.")
         return _SRIDS[name]
     return 4326 if earth else 7203
 

@@ -18,10 +18,10 @@ class ValueProblem(InvalidInput):
         *,
         type: str = ARGUMENT,  # noqa: A002 - the TCK's word for it
         detail: str = "InvalidArgumentValue",
-        mend: str = "",
+        hint: str = "",
     ) -> None:
         """Take what is wrong in a sentence, and the TCK's type and detail of such an error."""
-        super().__init__(problem, mend=mend)
+        super().__init__(problem, hint=hint)
         self.type = type
         self.detail = detail
 

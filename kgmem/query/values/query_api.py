@@ -120,7 +120,7 @@ def untyped(plain: Any, depth: int = 0) -> Any:
 def _parsed_point(text: str) -> Point:
     found = _POINT.fullmatch(text)
     if found is None:
-        raise ValueProblem(f"{text[:60]!r} is no point.", mend="Write SRID=4326;POINT (lon lat).")
+        raise ValueProblem(f"{text[:60]!r} is no point.", hint="Write SRID=4326;POINT (lon lat).")
     return point_of(int(found[1]), tuple(map(float, found[2].split())))
 
 

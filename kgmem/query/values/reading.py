@@ -28,7 +28,7 @@ def parse_date(text: str) -> Date:
     """Give the date that a text names: 2015-07-21, 20150721, 2015-W30-2, 2015-202, 2015. Raises ValueProblem."""
     found = _DATE.fullmatch(text)
     if found is None:
-        raise ValueProblem(f"{text[:60]!r} is no date.", mend="Dates are written 2015-07-21, 2015-W30-2 or 2015-202.")
+        raise ValueProblem(f"{text[:60]!r} is no date.", hint="Dates are written 2015-07-21, 2015-W30-2 or 2015-202.")
     year = int(found["year"])
     checked_year(year)
     if week := found["week"] or found["week2"]:
@@ -55,7 +55,7 @@ def parse_time(text: str) -> Time:
     """Give the time of day and offset that a text names; without one it is UTC. Raises ValueProblem."""
     clock, offset, name = _zone(text)
     if name is not None:
-        raise ValueProblem(f"{text[:60]!r} names a zone, and a time has only an offset.", mend="Write +01:00.")
+        raise ValueProblem(f"{text[:60]!r} names a zone, and a time has only an offset.", hint="Write +01:00.")
     return Time(_clock(clock, text), offset or 0)
 
 
@@ -76,7 +76,7 @@ def parse_date_time(text: str) -> DateTime:
     if name is not None and offset is not None and found.offset != offset:
         held, _ = offset_at(name, days, nanoseconds)
         problem = f"In {name} the clocks are not at the offset that {text[:60]!r} names, but at {held} seconds."
-        raise ValueProblem(problem, mend="Leave the offset out, or give the right one.")
+        raise ValueProblem(problem, hint="Leave the offset out, or give the right one.")
     return found
 
 
@@ -93,12 +93,12 @@ def _parts(text: str) -> tuple[str, str]:
 def _zone(text: str) -> tuple[str, int | None, str | None]:
     found = _ZONED.fullmatch(text)
     if found is None:
-        raise ValueProblem(f"{text[:60]!r} is no time of day.", mend="Times are written 21:40:32.142+01:00.")
+        raise ValueProblem(f"{text[:60]!r} is no time of day.", hint="Times are written 21:40:32.142+01:00.")
     offset = None
     if found[2]:
         offset = parse_offset(found[2])
         if offset is None:
-            raise ValueProblem(f"{found[2][:60]!r} is no offset.", mend="Offsets are written Z, +01:00 or +0100.")
+            raise ValueProblem(f"{found[2][:60]!r} is no offset.", hint="Offsets are written Z, +01:00 or +0100.")
     if not found[3]:
         return found[1], offset, None
     inner = parse_offset(found[3])
@@ -108,7 +108,7 @@ def _zone(text: str) -> tuple[str, int | None, str | None]:
 def _clock(text: str, whole: str) -> int:
     found = _TIME.fullmatch(text)
     if found is None:
-        raise ValueProblem(f"{whole[:60]!r} is no time of day.", mend="Times are written 21:40:32.142 or 214032.142.")
+        raise ValueProblem(f"{whole[:60]!r} is no time of day.", hint="Times are written 21:40:32.142 or 214032.142.")
     hour, minute = int(found["hour"]), int(found["minute"] or found["minute2"] or 0)
     second = int(found["second"] or found["second2"] or 0)
     if hour > 23 or minute > 59 or second > 59:

@@ -36,7 +36,7 @@ def truncated(kind: type[Instant], unit: str, instant: Any, parts: Mapping[str, 
         raise wrong_type("a date or time", instant)
     named = _UNITS.get(unit.lower())
     if named is None:
-        raise ValueProblem(f"{unit[:60]!r} is no unit.", mend=f"Units are {', '.join(_UNITS.values())}.")
+        raise ValueProblem(f"{unit[:60]!r} is no unit.", hint=f"Units are {', '.join(_UNITS.values())}.")
     days, clock = _cut(kind, named, instant)
     parts = dict(parts)
     offset, zone = (

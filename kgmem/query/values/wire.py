@@ -64,8 +64,8 @@ def _of_tagged(plain: dict[str, Any], depth: int) -> Any:
         return _SPECIAL[value]
     found = restored(plain)
     if type(found) is dict:
-        mend = "Types are date, time, localtime, datetime, localdatetime, duration, point, bytes, float and map."
-        raise ValueProblem(f"{str(plain)[:100]} is no value of a type that can be given.", mend=mend)
+        hint = "Types are date, time, localtime, datetime, localdatetime, duration, point, bytes, float and map."
+        raise ValueProblem(f"{str(plain)[:100]} is no value of a type that can be given.", hint=hint)
     return found
 
 

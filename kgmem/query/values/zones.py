@@ -43,7 +43,7 @@ def zone(name: str) -> ZoneInfo:
 
 def _unknown(name: str) -> ValueProblem:
     return ValueProblem(
-        f"{name[:60]!r} is no time zone.", mend="Give a name such as Europe/Stockholm, or +01:00, or Z."
+        f"{name[:60]!r} is no time zone.", hint="Give a name such as Europe/Stockholm, or +01:00, or Z."
     )
 
 

@@ -19,7 +19,7 @@ def separated(found: CausalGraph, asked: Separation) -> Separated:
     if circles := _circles(found, structure):
         raise Conflict(
             f"Causes go in a circle: {' -> '.join(circles[0])}.",
-            mend="Take one of these relationships out, or close it in time: separation needs causes without circles.",
+            hint="Take one of these relationships out, or close it in time: separation needs causes without circles.",
             cycle=list(circles[0]),
         )
     one, other, given = (_ids(found, keys) for keys in (asked.one, asked.other, asked.given))

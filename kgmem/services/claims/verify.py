@@ -51,7 +51,7 @@ _SUPPORTS = 0.5  # From this probability on a value is what the graph holds.
 async def verify(parts: Ports, graph: str, claim: ClaimStatement | None, text: str | None, scope: str) -> Verification:
     """Say whether the graph supports a claim or a text, contradicts it, or knows nothing of it. Raises InvalidInput."""
     if (claim is None) == (text is None):
-        raise InvalidInput("Either a claim or a text is verified.", mend="Give one of the two.")
+        raise InvalidInput("Either a claim or a text is verified.", hint="Give one of the two.")
     if claim is not None:
         check_claims([claim])
         return await _claim(parts, graph, claim, scope)

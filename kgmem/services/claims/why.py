@@ -42,6 +42,6 @@ async def source(parts: Ports, graph: str, key: str) -> SourceStanding:
     """Give one source's trust with its history and the copies found. Raises NotFound."""
     found = await parts.claims.standings(graph, [key])
     if not found:
-        raise NotFound(f"There is no source {key!r}.", mend="List the sources.")
+        raise NotFound(f"There is no source {key!r}.", hint="List the sources.")
     copies = [each for each in await parts.claims.copies(graph, "", None) if key in {each["one"], each["other"]}]
     return replace(found[0], copies=copies, history=await parts.claims.standing_history(graph, key))

@@ -220,4 +220,4 @@ def _note_rejected(file: BinaryIO, rejections: Sequence[Rejection], path: Path) 
     try:
         file.write(b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in rejections))
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}.", mend="Name another file.") from error
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}.", hint="Name another file.") from error

@@ -146,8 +146,8 @@ def _writer(target: Target, options: ExportOptions, space: EmbeddingSpace | None
         with create_file(target) as stream:
             yield format_.writer(stream, told)
     else:
-        mend = "Give the format of the files in it." if format_.name == "zip" else "Export one of the others."
-        raise InvalidInput(f"kgmem reads {format_.name} and does not write it.", mend=mend)
+        hint = "Give the format of the files in it." if format_.name == "zip" else "Export one of the others."
+        raise InvalidInput(f"kgmem reads {format_.name} and does not write it.", hint=hint)
 
 
 def holds_several(options: ExportOptions) -> bool:
@@ -167,6 +167,6 @@ def _holds_one_part(format_: Format, target: Path | str | BinaryIO, kind: Kind |
     if kind is None:
         raise InvalidInput(
             f"{Path(target).name} would hold one kind of record.",
-            mend="Name a folder, as in out/, or a .zip file for all of them, or say which kind.",
+            hint="Name a folder, as in out/, or a .zip file for all of them, or say which kind.",
         )
     return True

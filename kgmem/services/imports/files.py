@@ -89,7 +89,7 @@ class Reading:
                 except InvalidInput as error:
                     if len(self._files) == 1 or label in error.message:
                         raise
-                    raise type(error)(f"{label}: {error.message}", mend=error.mend, **error.facts) from error
+                    raise type(error)(f"{label}: {error.message}", hint=error.hint, **error.facts) from error
                 except OSError as error:
                     raise unreadable(label, error) from error
                 self._before += self._open.size or 0
@@ -131,7 +131,7 @@ def check_files(files: Paths, options: ImportOptions) -> None:
             there_are = "; ".join(f"{name} has {', '.join(more)}" for name, more in known.items() if more)
             raise InvalidInput(
                 f"There is no option {option[:80]!r} of {' or '.join(known)}.",
-                mend=f"Did you mean {near[0]!r}?" if near else f"{there_are}." if there_are else "Leave it out.",
+                hint=f"Did you mean {near[0]!r}?" if near else f"{there_are}." if there_are else "Leave it out.",
                 option=option,
             )
 
@@ -178,7 +178,7 @@ def check_marks(marks: Sequence[Mark]) -> None:
         if not path.is_file() or _mark(path) != tuple(mark):
             raise InvalidInput(
                 f"{path} was changed while it was read.",
-                mend="Import it again: what is stored already then counts as unchanged.",
+                hint="Import it again: what is stored already then counts as unchanged.",
                 file=str(path),
             )
 

@@ -88,7 +88,7 @@ async def run_import(
             if not run.tally.broken_off:
                 await patiently(lambda: parts.imports.report_duplicates(id_, run.duplicates))
                 await run.link(told)
-        except InvalidInput:  # For the caller to mend, who need not do that soon.
+        except InvalidInput:  # For the caller to fix, who need not do that soon.
             await patiently(lambda: parts.imports.build_indexes(graph.name))
             raise
         if run.tally.broken_off:
@@ -105,7 +105,7 @@ def check_options(options: ImportOptions) -> None:
     check_scope(options.within)
     if not reaches(options.within, options.scope):
         raise InvalidInput(
-            f"The scope {options.scope!r} is not within {options.within!r}.", mend="Give a scope within it."
+            f"The scope {options.scope!r} is not within {options.within!r}.", hint="Give a scope within it."
         )
 
 
@@ -140,7 +140,7 @@ async def write_rejections(parts: Ports, id_: int, path: Path) -> None:
     except OSError as error:
         raise InvalidInput(
             f"The import is done, but {path} cannot be written: {error.strerror}.",
-            mend=f"The rejected records are kept: kgmem imports rejected {id_} writes them.",
+            hint=f"The rejected records are kept: kgmem imports rejected {id_} writes them.",
         ) from error
 
 
@@ -150,7 +150,7 @@ def _check_is_no_input(target: Path, files: Paths) -> None:
         if isinstance(file, Path | str) and target.is_file() and Path(file).is_file() and target.samefile(file):
             raise InvalidInput(
                 f"{target} is a file to import, and what is rejected would take its place.",
-                mend="Name another file for the rejected records.",
+                hint="Name another file for the rejected records.",
             )
 
 

@@ -110,7 +110,7 @@ class ImportReader:
         if self.options.on_error == "stop":
             raise InvalidInput(
                 f"{rejection.file}, line {rejection.line}: {rejection.reason}",
-                mend="Correct it and import again: what is stored already then counts as unchanged.",
+                hint="Correct it and import again: what is stored already then counts as unchanged.",
                 file=rejection.file,
                 line=rejection.line,
             )

@@ -63,7 +63,7 @@ async def resume_import(parts: Ports, graph: str, id_: int) -> tuple[Import, int
         why = "did not fail" if held.state != "failed" else "has no files here any more"
         raise Conflict(
             f"The import {id_} {why}, so that it cannot go on.",
-            mend="Send the files again: what is stored already then counts as unchanged.",
+            hint="Send the files again: what is stored already then counts as unchanged.",
         )
     job = await _ask(parts, held, held.upload)
     return await parts.imports.get(graph, id_), job
@@ -87,14 +87,14 @@ async def run_upload(parts: Ports, graph: str, import_: int) -> None:
         broken_off = await _run(parts, held, uploads.files(held.upload))
     except (Unavailable, Conflict) as error:
         await parts.imports.wait(import_)
-        raise Unavailable(error.message, mend=error.mend) from error  # The job is tried again.
-    except InvalidInput as error:  # The client's to mend; it is told by the import.
+        raise Unavailable(error.message, hint=error.hint) from error  # The job is tried again.
+    except InvalidInput as error:  # The client's to fix; it is told by the import.
         await parts.imports.finish(import_, "failed", reason_of(error))
     except NotFound as error:  # The graph is gone, and the import with it; or else the files are.
         await parts.imports.finish(import_, "failed", reason_of(error))
         uploads.remove(held.upload)
         raise
-    except Exception as error:  # Not the client's fault: it may go on when kgmem is mended.
+    except Exception as error:  # Not the client's fault: it may go on when kgmem is fixed.
         await parts.imports.finish(import_, "failed", reason_of(error), keeping=True)
         raise
     except BaseException:

@@ -22,7 +22,7 @@ async def submit_undo(parts: Ports, held: Import) -> int | None:
         return None
     alive = held.told_at is not None and (parse_time(held.told_at).start or 0) > now() - _SILENCE
     if held.state == "waiting" or (held.state == "running" and alive):
-        raise Conflict(f"The import {held.id} runs, or waits for its turn.", mend="Let it end, and try again.")
+        raise Conflict(f"The import {held.id} runs, or waits for its turn.", hint="Let it end, and try again.")
     return await parts.jobs.defer("undo_import", graph=held.graph, import_=held.id)
 
 
@@ -55,4 +55,4 @@ async def undo_import(
 
 def _check(held: Import) -> None:
     if held.is_dry_run:
-        raise Conflict(f"The import {held.id} is a dry run, which stores nothing.", mend="Leave it as it is.")
+        raise Conflict(f"The import {held.id} is a dry run, which stores nothing.", hint="Leave it as it is.")

@@ -38,7 +38,7 @@ async def evaluate(
     if unknown := {each.moment for each in planted if each.moment} - names:
         raise InvalidInput(
             f"The history gives no moment {min(unknown)!r}.",
-            mend=f"Moments are {', '.join(sorted(names))}; a step gives one when it ends with an episode.",
+            hint=f"Moments are {', '.join(sorted(names))}; a step gives one when it ends with an episode.",
         )
     verdicts = []
     async with _temporary(parts, sample) as graph:

@@ -57,7 +57,7 @@ async def _vector(parts: Ports, graph: Graph, question: Question) -> tuple[Vecto
     """Give the question's vector: the caller's, or that of its text; none when the provider is away."""
     if question.what.vector is not None:
         if graph.space is None:
-            raise EmbeddingMismatch("This graph has no embedding space.", mend="Ask by text, or give the graph one.")
+            raise EmbeddingMismatch("This graph has no embedding space.", hint="Ask by text, or give the graph one.")
         return unit(question.what.vector, graph.space.dimension, "what.vector"), {}
     if question.what.text is None or graph.space is None or not question.weight("meaning"):
         return None, {}

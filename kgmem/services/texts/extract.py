@@ -91,7 +91,7 @@ async def defer_missing(parts: Ports) -> int:
 async def would_bring(parts: Ports, graph: str, episodes: Sequence[Episode]) -> list[WouldBring]:
     """Say what reading episodes would bring, with nothing stored. Raises ExtractorUnavailable, Unavailable."""
     if parts.extractor is None:
-        raise Unavailable("No extractor is set.", mend="Set KGMEM_EXTRACTOR to rules, or to a model.")
+        raise Unavailable("No extractor is set.", hint="Set KGMEM_EXTRACTOR to rules, or to a model.")
     schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
     answers = await parts.extractor.extract([_text_of(episode, schema) for episode in episodes])
     told = []

@@ -10,7 +10,7 @@ from kgmem.services.ports import Ports
 async def merge(parts: Ports, graph: str, asked: MergeAsked) -> Merge:
     """Merge one entity into another, and weigh what is claimed of both. Raises NotFound, InvalidInput."""
     if asked.keep == asked.gone:
-        raise InvalidInput(f"{asked.keep!r} is one entity already.", mend="Name two entities.")
+        raise InvalidInput(f"{asked.keep!r} is one entity already.", hint="Name two entities.")
     _check_said(asked.by, asked.reason)
     merged = await parts.merges.merge(graph, asked)
     if not asked.dry_run:
@@ -32,7 +32,7 @@ async def propose(parts: Ports, graph: str, candidates: list[Candidate], scope: 
     for each in candidates:
         one, other = pair(each.one, each.other)
         if one == other:
-            raise InvalidInput(f"{one!r} is one entity.", mend="Name two entities.")
+            raise InvalidInput(f"{one!r} is one entity.", hint="Name two entities.")
         ordered.append(replace(each, one=one, other=other))
     return await parts.merges.put_candidates(graph, ordered, scope)
 
@@ -45,7 +45,7 @@ async def tell_apart(parts: Ports, graph: str, id_: int, said: tuple[str, str], 
 
 def _check_said(by: str, reason: str) -> None:
     if not by.strip() or not reason.strip():
-        raise InvalidInput("A decision says by whom it is, and why.", mend="Give by and reason.")
+        raise InvalidInput("A decision says by whom it is, and why.", hint="Give by and reason.")
 
 
 async def _follow(parts: Ports, graph: str) -> None:

@@ -27,7 +27,7 @@ async def resolve(
     `compared` is how many held entities each is compared with, those first whose names have most in common with its.
     """
     if len(described) > MOST_DESCRIBED:
-        raise InvalidInput(f"{len(described)} things are described.", mend=f"Ask for at most {MOST_DESCRIBED}.")
+        raise InvalidInput(f"{len(described)} things are described.", hint=f"Ask for at most {MOST_DESCRIBED}.")
     if not described:
         return []
     schema = schema_of(parts.core_schema, await parts.graphs.get(graph))

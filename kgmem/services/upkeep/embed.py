@@ -63,7 +63,7 @@ async def reembed(parts: Ports, graph: str, *, progress: Progress | None = None)
     As a job it makes room after a slice, and goes on where it was.
     """
     if parts.embedder is None:
-        raise Conflict("No embedder is set.", mend="Set KGMEM_EMBEDDER to the model that the graph shall move to.")
+        raise Conflict("No embedder is set.", hint="Set KGMEM_EMBEDDER to the model that the graph shall move to.")
     held = await parts.graphs.get(graph)
     if held.space and held.space.id == parts.embedder.space.id:
         return await embed_waiting(parts, graph, progress=progress)

@@ -28,7 +28,7 @@ async def defer(parts: Ports, graph: str, least: float = ALIKE) -> int | None:
 
 async def _ask(parts: Ports, graph: str, least: float) -> None:
     if not 0 < least <= 1:
-        raise InvalidInput(f"{least} is no likeness.", mend="Give a number above 0, and 1 at the most; 0.85 is usual.")
+        raise InvalidInput(f"{least} is no likeness.", hint="Give a number above 0, and 1 at the most; 0.85 is usual.")
     await parts.graphs.get(graph)
     await parts.similarity.ask(graph, least)
 

@@ -23,7 +23,7 @@ async def of_entity(parts: Ports, graph: str, key: str, scope: str, known_at: st
     if found is None:
         raise NotFound(
             f"There is no summary of {key!r}" + (" as it was known then." if known_at else "."),
-            mend="Ask for one: kgmem summarize, or POST /v1/graphs/{graph}/summaries with its key.",
+            hint="Ask for one: kgmem summarize, or POST /v1/graphs/{graph}/summaries with its key.",
         )
     summary, digest, versions = found
     told = replace(summary, subject=key)

@@ -55,9 +55,9 @@ async def undo(
     id_, by, reason = asked
     row = await connection.fetchrow(layout.sql("fact_queries", "decision"), id_, scope)
     if row is None or row["topic"] is None:
-        raise NotFound(f"There is no decision {id_} in this scope.", mend="List the audit trail.")
+        raise NotFound(f"There is no decision {id_} in this scope.", hint="List the audit trail.")
     if row["ended"] is not None or row["action"] not in LASTING:
-        raise Conflict(f"The decision {id_} does not hold any more.", mend="Look into the audit trail for what does.")
+        raise Conflict(f"The decision {id_} does not hold any more.", hint="Look into the audit trail for what does.")
     topics = await connection.fetch(layout.sql("claims", "lock_topics_by_id"), [row["topic"]])
     before = await fact_queries.facts_by_id(connection, layout, [row["fact"]], scope)
     put = layout.sql("fact_queries", "put_decision")
@@ -78,7 +78,7 @@ async def _lock(connection: asyncpg.Connection, layout: Layout, facts: Sequence[
     there = {row["id"] for row in rows}
     for asked in facts:
         if asked not in known or known[asked].id not in there:
-            raise NotFound(f"There is no fact {asked} in this scope.", mend="A decision names its own scope.")
+            raise NotFound(f"There is no fact {asked} in this scope.", hint="A decision names its own scope.")
     topics = sorted({row["topic"] for row in rows})
     return list(await connection.fetch(layout.sql("claims", "lock_topics_by_id"), topics))
 
@@ -92,7 +92,7 @@ async def _decide(connection: asyncpg.Connection, layout: Layout, ruling: Ruling
     option = option_of(fact.options, value)
     if option is None and action in LASTING:
         known = ", ".join(_text(each.value) for each in fact.options[:10])
-        raise InvalidInput(f"The fact {fact.id} has no value {_text(value)}.", mend=f"Give one of: {known}.")
+        raise InvalidInput(f"The fact {fact.id} has no value {_text(value)}.", hint=f"Give one of: {known}.")
     (row,) = await connection.fetch(layout.sql("fact_queries", "topics_of_facts"), [fact.id], fact.scope)
     detail["known"] = await connection.fetchval(layout.sql("fact_queries", "newest_claim"), row["topic"])
     id_: int = await connection.fetchval(
@@ -127,7 +127,7 @@ def _collapsed(fact: HeldFact, detail: Mapping[str, Any], observed: Any) -> tupl
     """Give what a rule makes of a fact's distribution, and why. Raises InvalidInput, and Conflict where it is open."""
     rule = detail.get("rule", "most_probable")
     if rule not in _RULES:
-        raise InvalidInput(f"{rule!r} is no rule of collapse.", mend=f"Give one of {', '.join(_RULES)}.")
+        raise InvalidInput(f"{rule!r} is no rule of collapse.", hint=f"Give one of {', '.join(_RULES)}.")
     by_name = {_text(option.value): option.value for option in fact.options}
     held = superposition.superposed({_text(option.value): option.probability for option in fact.options})
     if rule == "sample":
@@ -141,7 +141,7 @@ def _collapsed(fact: HeldFact, detail: Mapping[str, Any], observed: Any) -> tupl
         )
         name, why = made.value, made.reason
     if name is None or name not in by_name:
-        raise Conflict(f"The fact {fact.id} stays open: {why}", mend="Take another rule, or a lower level.")
+        raise Conflict(f"The fact {fact.id} stays open: {why}", hint="Take another rule, or a lower level.")
     return by_name[name], why
 
 

@@ -158,7 +158,7 @@ async def _ensure_entities(
         if missing and layout.graph.strict:
             raise UnknownEntities(
                 f"These entities do not exist: {', '.join(map(repr, missing[:_SHOWN]))}.",
-                mend="Store the entities first; in a graph that is not strict a claim makes those that are missing.",
+                hint="Store the entities first; in a graph that is not strict a claim makes those that are missing.",
                 keys=missing[:1000],
             )
         if missing:

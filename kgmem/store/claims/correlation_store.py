@@ -24,10 +24,10 @@ async def declare(connection: asyncpg.Connection, layout: Layout, correlated: Co
     topics, claims = [], []
     for id_, value in zip(correlated.facts, correlated.values, strict=True):
         if id_ not in known or known[id_].id not in topic_of:
-            raise NotFound(f"There is no fact {id_} in this scope.", mend="A correlation names its own scope.")
+            raise NotFound(f"There is no fact {id_} in this scope.", hint="A correlation names its own scope.")
         option = option_of(known[id_].options, value)
         if option is None:
-            raise InvalidInput(f"The fact {id_} has no value {value!r}.", mend="Give one of its alternatives.")
+            raise InvalidInput(f"The fact {id_} has no value {value!r}.", hint="Give one of its alternatives.")
         topics.append(topic_of[known[id_].id])
         claims.append(list(option.claims))
     number = (await scope_ids(connection, layout, [correlated.scope], make=True))[correlated.scope]
@@ -56,7 +56,7 @@ async def end(connection: asyncpg.Connection, layout: Layout, asked: tuple[int, 
     number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
     row = await connection.fetchrow(layout.sql("fact_queries", "end_correlation"), id_, number)
     if row is None:
-        raise NotFound(f"There is no correlation {id_} in this scope.", mend="List the correlations.")
+        raise NotFound(f"There is no correlation {id_} in this scope.", hint="List the correlations.")
     await connection.execute(
         layout.sql("fact_queries", "put_decision"),
         number, None, None, "undo", None, [], by, reason, orjson.dumps({"correlation": id_}).decode(),

@@ -84,7 +84,7 @@ async def fact(connection: asyncpg.Connection, layout: Layout, id_: int, scope: 
         row = await connection.fetchrow(layout.sql("fact_queries", "held_edge"), id_, list(visible_from(scope)))
         if row is not None and row["kind"] in layout.by_id:
             return _unweighed(layout, row)
-    raise NotFound(f"There is no fact {id_}.", mend="List the facts, or take the id of a hit of recall.")
+    raise NotFound(f"There is no fact {id_}.", hint="List the facts, or take the id of a hit of recall.")
 
 
 async def _facts(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[HeldFact]:

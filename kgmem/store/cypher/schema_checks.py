@@ -80,6 +80,6 @@ def _refuse(violations: Iterable[Violation]) -> None:
     if found:
         raise InvalidInput(
             f"The graph's schema refuses it: {'; '.join(found)}.",
-            mend="Write what it allows, or extend it; kgmem graph schema tells it.",
+            hint="Write what it allows, or extend it; kgmem graph schema tells it.",
             type="ConstraintValidationFailed",
         )

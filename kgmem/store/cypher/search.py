@@ -37,14 +37,14 @@ class Searcher:
         if len(vector) != index.dimension:
             raise InvalidInput(
                 f"The vector has {len(vector)} dimensions, and those of {index.name} have {index.dimension}.",
-                mend="Ask with a vector that was made as they were.",
+                hint="Ask with a vector that was made as they were.",
                 type="ArgumentError",
             )
         largest = largest_of(index.dimension)
         if not all(abs(each) <= largest for each in vector):
             raise InvalidInput(
                 f"The vector has NaN or a number beyond {largest:.6g}, the largest that {index.name} can hold.",
-                mend="Ask with a vector that was made as those of the index were.",
+                hint="Ask with a vector that was made as those of the index were.",
                 type="ArgumentError",
             )
         held = vector_of(self._stored()[0], index.dimension)

@@ -207,8 +207,8 @@ class Writer:
             await absorber.vertices(doubled, self.passages)
         for row in await self.connection.fetch(sql, doubled):
             key = str(row["key"]).removesuffix(f"#{row['id']}")
-            mend = "MERGE (n {key: ...}) finds what has it; give what is new another key, or none."
-            raise Conflict(f"The key {key[:100]!r} is taken in this scope.", mend=mend)
+            hint = "MERGE (n {key: ...}) finds what has it; give what is new another key, or none."
+            raise Conflict(f"The key {key[:100]!r} is taken in this scope.", hint=hint)
 
     async def _insert(self, label: str, sql: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         """Put rows into a label's table: many by COPY, which costs half of INSERT."""
@@ -289,7 +289,7 @@ class Writer:
         if any(row["scope"] != number for row in rows):
             raise Forbidden(
                 "The query would change what belongs to another scope.",
-                mend=f"Change only what is of {self.scope!r}, or run the query in the scope that it is of.",
+                hint=f"Change only what is of {self.scope!r}, or run the query in the scope that it is of.",
             )
 
     async def _unchanged(self, texts: Mapping[int, str]) -> dict[int, dict[str, Any]]:

@@ -92,7 +92,7 @@ def _take_turn(connection: Connection, limits: Limits) -> None:
             raise
         raise DatabaseUnavailable(
             f"Another kgmem has been migrating this database for more than {limits.turn:g} s.",
-            mend="Wait until it is done, then try again.",
+            hint="Wait until it is done, then try again.",
         ) from error
     with connection.begin():
         _set(connection, "lock_timeout", int(limits.lock * 1000))
@@ -110,11 +110,11 @@ def _migrate(connection: Connection, target: str, down: bool, report: Report | N
         raise outdated(found)
     if not down and current and current > target:
         raise InvalidInput(
-            f"The database is of revision {current} already.", mend=f"Go back with kgmem db migrate --down {target}."
+            f"The database is of revision {current} already.", hint=f"Go back with kgmem db migrate --down {target}."
         )
     if down and target != "base" and (current or "") < target:
         raise InvalidInput(
-            f"The database is of revision {current}, before {target}.", mend=f"Run kgmem db migrate --to {target}."
+            f"The database is of revision {current}, before {target}.", hint=f"Run kgmem db migrate --to {target}."
         )
     if target == "base" and current:
         _refuse_with_graphs(connection)
@@ -158,7 +158,7 @@ def _refuse_with_graphs(connection: Connection) -> None:
     if graphs:
         raise Conflict(
             f"This database has {graphs} graph(s), and going back to base would remove them.",
-            mend="Export what you want to keep and delete the graphs first: kgmem graph delete.",
+            hint="Export what you want to keep and delete the graphs first: kgmem graph delete.",
             graphs=graphs,
         )
 

@@ -173,7 +173,7 @@ class Database:
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
         """Lend a connection, to each caller at most its share. Raises DatabaseUnavailable when none comes in time."""
         if self._pool is None:
-            raise DatabaseUnavailable("The database is not open.", mend="Use it inside of its async with.")
+            raise DatabaseUnavailable("The database is not open.", hint="Use it inside of its async with.")
         asker = caller()
         who = asker.key if asker and not self._lending.by_graph else asker
         with translating():
@@ -211,7 +211,7 @@ class Database:
                             raise
                         raise told from error
             await asyncio.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 - jitter, no secret
-        raise DatabaseUnavailable("Too many writers met on the same items.", mend="Try again in a moment.")
+        raise DatabaseUnavailable("Too many writers met on the same items.", hint="Try again in a moment.")
 
 
 async def transact_on(connection: asyncpg.Connection, work: Work[T]) -> T:

@@ -1,4 +1,4 @@
-"""What kgmem makes of a database server's state: findings, each with the command or the line that mends it."""
+"""What kgmem makes of a database server's state: findings, each with the command or the line that fixes it."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -30,12 +30,12 @@ LEAST_DISK_WARNING, LEAST_DISK_PROBLEM = 2 * 1024**3, 256 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; `mend` is empty where all is well."""
+    """One thing that was looked at; `hint` is empty where all is well."""
 
     area: str
     state: State
     what: str
-    mend: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Facts:
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
-    """Findings of all areas, in the order in which they are mended best."""
+    """Findings of all areas, in the order in which they are fixed best."""
     yield _server(facts)
     yield from (_required(facts, name) for name in REQUIRED)
     yield _words(facts)
@@ -100,13 +100,13 @@ def _required(facts: Facts, name: str) -> Finding:
     try:
         refuse_unfit_extension(held, name)
     except DatabaseOutdated as unfit:
-        return Finding(name, "problem", unfit.message, unfit.mend)
+        return Finding(name, "problem", unfit.message, unfit.hint)
     if extension.installed is None:
         what = f"{name} {extension.available} is available and not created yet."
         if facts.role.superuser or (extension.trusted and facts.role.create_schema):
             return Finding(name, "warning", what, "Run kgmem db migrate, which creates it.")
-        mend = f"Run once as a superuser in the database {facts.database}: CREATE EXTENSION {name};"
-        return Finding(name, "problem", what, mend)
+        hint = f"Run once as a superuser in the database {facts.database}: CREATE EXTENSION {name};"
+        return Finding(name, "problem", what, hint)
     return _newer_one(held, name)
 
 
@@ -125,8 +125,8 @@ def _words(facts: Facts) -> Finding:
     extension = held.extensions[name]
     degraded = "Words are ranked by Postgres full text instead of BM25: slower on large graphs, and less to the point."
     if extension.available is None and extension.installed is None:
-        mend = f"apt-get install {held.package(name)}, then {preload_line(held)}"
-        return Finding(name, "warning", f"{name} is not installed. {degraded}", mend)
+        hint = f"apt-get install {held.package(name)}, then {preload_line(held)}"
+        return Finding(name, "warning", f"{name} is not installed. {degraded}", hint)
     if name not in held.preloaded:
         return Finding(name, "warning", f"{name} is not preloaded. {degraded}", preload_line(held))
     if not extension.at_least(OPTIONAL[name]):
@@ -162,17 +162,17 @@ def _rights(facts: Facts) -> Iterator[Finding]:
         yield Finding("rights", "ok", f"{name} is a superuser")
         return
     if not role.create_schema:
-        mend = f"GRANT CREATE ON DATABASE {facts.database} TO {name};"
-        yield Finding("rights", "problem", f"{name} may not create schemas, and each graph is one.", mend)
+        hint = f"GRANT CREATE ON DATABASE {facts.database} TO {name};"
+        yield Finding("rights", "problem", f"{name} may not create schemas, and each graph is one.", hint)
     if facts.capabilities.extensions["age"].installed and not role.use_age:
-        mend = (
+        hint = (
             f"GRANT USAGE ON SCHEMA ag_catalog TO {name}; "
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON ag_catalog.ag_graph, ag_catalog.ag_label TO {name};"
         )
-        yield Finding("rights", "problem", f"{name} may not use AGE's catalogue.", mend)
+        yield Finding("rights", "problem", f"{name} may not use AGE's catalogue.", hint)
     if not role.set_preload:
-        mend = f"Run as a superuser: GRANT SET ON PARAMETER session_preload_libraries TO {name};"
-        yield Finding("rights", "problem", f"{name} may not set session_preload_libraries, as kgmem does.", mend)
+        hint = f"Run as a superuser: GRANT SET ON PARAMETER session_preload_libraries TO {name};"
+        yield Finding("rights", "problem", f"{name} may not set session_preload_libraries, as kgmem does.", hint)
     if role.create_schema and role.use_age and role.set_preload:
         yield Finding("rights", "ok", f"{name} has the rights that kgmem needs, and is no superuser")
 
@@ -180,8 +180,8 @@ def _rights(facts: Facts) -> Iterator[Finding]:
 def _encoding(facts: Facts) -> Finding:
     if facts.encoding == "UTF8":
         return Finding("encoding", "ok", "UTF8")
-    mend = "CREATE DATABASE kgmem ENCODING 'UTF8' TEMPLATE template0; and name it in KGMEM_DATABASE_URL."
-    return Finding("encoding", "problem", f"{facts.encoding} cannot hold every text.", mend)
+    hint = "CREATE DATABASE kgmem ENCODING 'UTF8' TEMPLATE template0; and name it in KGMEM_DATABASE_URL."
+    return Finding("encoding", "problem", f"{facts.encoding} cannot hold every text.", hint)
 
 
 def _replica(facts: Facts) -> Finding:
@@ -210,8 +210,8 @@ def _safety(settings: Mapping[str, str]) -> Iterator[Finding]:
     if settings["data_checksums"] == "on":
         yield Finding("data_checksums", "ok", "on")
     else:
-        mend = "Stop Postgres, run pg_checksums --enable -D <its data folder>, and start it again."
-        yield Finding("data_checksums", "warning", "off. Pages that the disk has damaged go unnoticed.", mend)
+        hint = "Stop Postgres, run pg_checksums --enable -D <its data folder>, and start it again."
+        yield Finding("data_checksums", "warning", "off. Pages that the disk has damaged go unnoticed.", hint)
 
 
 def _size(settings: Mapping[str, str]) -> Iterator[Finding]:
@@ -220,24 +220,24 @@ def _size(settings: Mapping[str, str]) -> Iterator[Finding]:
     if connections >= LEAST_CONNECTIONS:
         yield Finding("max_connections", "ok", str(connections))
     else:
-        mend = "ALTER SYSTEM SET max_connections = 100; and restart Postgres, or lower KGMEM_POOL_SIZE."
-        yield Finding("max_connections", "warning", f"{connections} are few for a server and its workers.", mend)
+        hint = "ALTER SYSTEM SET max_connections = 100; and restart Postgres, or lower KGMEM_POOL_SIZE."
+        yield Finding("max_connections", "warning", f"{connections} are few for a server and its workers.", hint)
     # The server counts in pages of 8 kB.
     buffers = int(settings["shared_buffers"]) * 8192
     shown = f"{buffers // 1024**2} MB"
     if buffers >= LEAST_BUFFERS:
         yield Finding("shared_buffers", "ok", shown)
     else:
-        mend = "ALTER SYSTEM SET shared_buffers = '1GB'; (a quarter of the memory) and restart Postgres."
-        yield Finding("shared_buffers", "warning", f"{shown}: vector indexes are read from disk again and again.", mend)
+        hint = "ALTER SYSTEM SET shared_buffers = '1GB'; (a quarter of the memory) and restart Postgres."
+        yield Finding("shared_buffers", "warning", f"{shown}: vector indexes are read from disk again and again.", hint)
     yield Finding("jit", "ok", f"{settings['jit']} (kgmem's sessions turn it off)")
     yield Finding("timezone", "ok", f"{settings['TimeZone']} (kgmem's sessions use UTC)")
     if settings["statement_timeout"] == "0":
         yield Finding("statement_timeout", "ok", "none (kgmem's sessions set their own)")
     else:
-        mend = "ALTER ROLE <role of kgmem> SET statement_timeout = 0;"
+        hint = "ALTER ROLE <role of kgmem> SET statement_timeout = 0;"
         what = f"{settings['statement_timeout']} ms: it can stop dumps and other long work of this role."
-        yield Finding("statement_timeout", "warning", what, mend)
+        yield Finding("statement_timeout", "warning", what, hint)
 
 
 def _graphs(facts: Facts) -> Finding:
@@ -249,16 +249,16 @@ def _graphs(facts: Facts) -> Finding:
     if facts.tables < LOCKS_SHARE * room:
         return Finding("graphs", "ok", what)
     enough = 64 * math.ceil(2 * facts.tables / sessions / 64)
-    mend = f"ALTER SYSTEM SET max_locks_per_transaction = {enough}; and restart Postgres, or back up by pg_basebackup."
-    return Finding("graphs", "warning", f"{what}: pg_dump of all graphs may find no room.", mend)
+    hint = f"ALTER SYSTEM SET max_locks_per_transaction = {enough}; and restart Postgres, or back up by pg_basebackup."
+    return Finding("graphs", "warning", f"{what}: pg_dump of all graphs may find no room.", hint)
 
 
 def _files(free: int) -> Finding:
     shown = f"room for {free:,} more files"
     if free >= LEAST_FILES:
         return Finding("files", "ok", shown)
-    mend = "Put the data folder on a file system with more inodes, or delete graphs that nobody uses."
-    return Finding("files", "warning", f"{shown}; each graph takes about fifty, and more as it is used.", mend)
+    hint = "Put the data folder on a file system with more inodes, or delete graphs that nobody uses."
+    return Finding("files", "warning", f"{shown}; each graph takes about fifty, and more as it is used.", hint)
 
 
 def _disk(free: int) -> Finding:

@@ -1,4 +1,4 @@
-"""A look at any Postgres: whether kgmem can work with it, what is degraded, and what mends it."""
+"""A look at any Postgres: whether kgmem can work with it, what is degraded, and what fixes it."""
 
 import os
 import shutil
@@ -66,11 +66,11 @@ async def _tables(url: str) -> Finding:
     try:
         found = await revision_state(url)
     except KgmemError as exc:
-        return Finding("tables", "problem", exc.message, exc.mend)
+        return Finding("tables", "problem", exc.message, exc.hint)
     if found.state == "current":
         return Finding("tables", "ok", f"revision {found.head}")
     unfit = outdated(found)
-    return Finding("tables", "warning", unfit.message, unfit.mend)
+    return Finding("tables", "warning", unfit.message, unfit.hint)
 
 
 def _unreachable(exc: Exception) -> Finding:
@@ -78,8 +78,8 @@ def _unreachable(exc: Exception) -> Finding:
     if isinstance(exc, asyncpg.InvalidCatalogNameError):
         return Finding("connection", "problem", what, "Create it: createdb --encoding UTF8 --template template0 <name>")
     if isinstance(exc, asyncpg.InvalidAuthorizationSpecificationError):
-        return Finding("connection", "problem", what, "Mend the user and password in KGMEM_DATABASE_URL.")
-    return Finding("connection", "problem", what, "Start it, or mend the address in KGMEM_DATABASE_URL.")
+        return Finding("connection", "problem", what, "Fix the user and password in KGMEM_DATABASE_URL.")
+    return Finding("connection", "problem", what, "Start it, or correct the address in KGMEM_DATABASE_URL.")
 
 
 async def _facts(connection: asyncpg.Connection) -> Facts:

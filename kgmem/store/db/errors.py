@@ -36,16 +36,16 @@ _DROPPED = (
 )
 
 
-def _know(kind: type[KgmemError], message: str = "", mend: str = "") -> Callable[[], KgmemError]:
-    return lambda: kind(message, mend=mend)
+def _know(kind: type[KgmemError], message: str = "", hint: str = "") -> Callable[[], KgmemError]:
+    return lambda: kind(message, hint=hint)
 
 
 _TABLE: tuple[tuple[tuple[type[BaseException], ...], Callable[[], KgmemError]], ...] = (
     (
         (asyncpg.QueryCanceledError, TimeoutError),
-        _know(TimedOut, mend="Ask for less, or raise KGMEM_STATEMENT_TIMEOUT."),
+        _know(TimedOut, hint="Ask for less, or raise KGMEM_STATEMENT_TIMEOUT."),
     ),
-    (_AWAY, _know(DatabaseUnavailable, mend="It is restarting or out of reach; try again in a moment.")),
+    (_AWAY, _know(DatabaseUnavailable, hint="It is restarting or out of reach; try again in a moment.")),
     (RETRYABLE, _know(DatabaseUnavailable, "Too many writers met on the same items.", "Try again in a moment.")),
     (
         (asyncpg.ReadOnlySQLTransactionError,),
@@ -83,13 +83,13 @@ def translated(error: BaseException) -> KgmemError | None:
     if isinstance(error, asyncpg.ProgramLimitExceededError) and "index row" in str(error):
         return TooLarge(
             "A key, or a property that the schema declares as indexed or unique, is larger than 2,600 bytes.",
-            mend="Shorten it; a long value may stand in a property that is neither.",
+            hint="Shorten it; a long value may stand in a property that is neither.",
         )
     if isinstance(error, asyncpg.InternalServerError) and _DROPPED in str(error):
-        return DatabaseOutdated("A table of the graph was dropped meanwhile.", mend="Look whether it is still there.")
+        return DatabaseOutdated("A table of the graph was dropped meanwhile.", hint="Look whether it is still there.")
     if isinstance(error, asyncpg.InsufficientResourcesError):
-        message, mend = shortage(error.sqlstate or "", getattr(error, "hint", None))
-        return (OutOfSpace if error.sqlstate == FULL_DISK else DatabaseUnavailable)(message, mend=mend)
+        message, hint = shortage(error.sqlstate or "", getattr(error, "hint", None))
+        return (OutOfSpace if error.sqlstate == FULL_DISK else DatabaseUnavailable)(message, hint=hint)
     return next((make() for kinds, make in _TABLE if isinstance(error, kinds)), None)
 
 

@@ -127,7 +127,7 @@ def refuse_unfit(held: Capabilities) -> None:
     if not OLDEST_SERVER <= held.server_major <= NEWEST_SERVER:
         raise DatabaseOutdated(
             f"The database is Postgres {held.server_version}; kgmem works with {OLDEST_SERVER} to {NEWEST_SERVER}.",
-            mend="Point KGMEM_DATABASE_URL to such a server, or leave it unset for the embedded one.",
+            hint="Point KGMEM_DATABASE_URL to such a server, or leave it unset for the embedded one.",
         )
     for name in REQUIRED:
         refuse_unfit_extension(held, name)
@@ -140,13 +140,13 @@ def refuse_unfit_extension(held: Capabilities, name: str) -> None:
     if version is None:
         raise DatabaseOutdated(
             f"The database server has no extension {name}.",
-            mend=f"Install {name} {oldest} or newer on it: apt-get install {held.package(name)}",
+            hint=f"Install {name} {oldest} or newer on it: apt-get install {held.package(name)}",
             extension=name,
         )
     if not extension.at_least(oldest):
         raise DatabaseOutdated(
             f"The extension {name} {version} is too old; kgmem needs {oldest}.",
-            mend=renewal(held, name),
+            hint=renewal(held, name),
             extension=name,
         )
 
@@ -169,7 +169,7 @@ async def _create(connection: asyncpg.Connection, name: str) -> None:
     except Forbidden as exc:
         raise Forbidden(
             f"The database role may not create the extension {name}.",
-            mend=f"Run once as a superuser in this database: CREATE EXTENSION {name};",
+            hint=f"Run once as a superuser in this database: CREATE EXTENSION {name};",
             extension=name,
         ) from exc
     except asyncpg.UniqueViolationError:

@@ -90,8 +90,8 @@ async def require_current(url: str) -> MigrationState:
 
 
 def outdated(found: MigrationState) -> DatabaseOutdated:
-    """Give the error for a state that is not the current one, with the command that mends it."""
-    message, mend = {
+    """Give the error for a state that is not the current one, with the command that fixes it."""
+    message, hint = {
         "empty": ("The database has no tables of kgmem yet.", "Run kgmem db migrate, or kgmem quickstart."),
         "older": (
             f"The database is of revision {found.current}, and this kgmem needs {found.head}.",
@@ -106,7 +106,7 @@ def outdated(found: MigrationState) -> DatabaseOutdated:
             "Run kgmem db migrate; it goes on where it was.",
         ),
     }[found.state]
-    return DatabaseOutdated(message, mend=mend, current=found.current, head=found.head, state=found.state)
+    return DatabaseOutdated(message, hint=hint, current=found.current, head=found.head, state=found.state)
 
 
 async def migrate(
@@ -164,6 +164,6 @@ def _checked(revision: str, word: Literal["head", "base"]) -> str:
         return known[-1] if word == "head" else word
     if revision not in known:
         raise InvalidInput(
-            f"There is no revision {revision[:40]!r}.", mend=f"Give {word} or one of: {', '.join(known)}."
+            f"There is no revision {revision[:40]!r}.", hint=f"Give {word} or one of: {', '.join(known)}."
         )
     return revision

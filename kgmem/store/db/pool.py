@@ -61,16 +61,16 @@ class Pool:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise DatabaseUnavailable("The database is not open.", mend="Use it inside of its async with.")
+            raise DatabaseUnavailable("The database is not open.", hint="Use it inside of its async with.")
 
     def _busy(self, who: Who) -> DatabaseUnavailable:
         if self.shares.full(who):
             return DatabaseUnavailable(
                 f"This API key has {self.shares.share} database connections in use, which is its share, and none of"
                 f" them came free in {self._patience:g} seconds.",
-                mend="Wait until requests or transactions of this key have ended, and try again.",
+                hint="Wait until requests or transactions of this key have ended, and try again.",
             )
-        return DatabaseUnavailable("All database connections are busy.", mend="Try again.")
+        return DatabaseUnavailable("All database connections are busy.", hint="Try again.")
 
     async def release(self, connection: Connection, who: Who, *, clean: bool) -> None:
         """Take a connection back; one on which something was stopped or left open is made ready first."""

@@ -41,16 +41,16 @@ def translated(error: psycopg.Error) -> KgmemError | None:
     """Give kgmem's error for one of psycopg's, or None when it is not one that people can do something about."""
     state = error.sqlstate or ""
     if state.startswith("53"):
-        message, mend = shortage(state, error.diag.message_hint)
-        return (OutOfSpace if state == FULL_DISK else DatabaseUnavailable)(message, mend=mend)
-    for prefix, kind, message, mend in _TABLE:
+        message, hint = shortage(state, error.diag.message_hint)
+        return (OutOfSpace if state == FULL_DISK else DatabaseUnavailable)(message, hint=hint)
+    for prefix, kind, message, hint in _TABLE:
         if state.startswith(prefix):
-            return kind(message, mend=mend)
+            return kind(message, hint=hint)
     if not state and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         # Only what the server itself said: libpq's own words may name hosts and users.
         _, said, reason = str(error).partition("FATAL:")
         message = f"The database refused the connection: {reason.strip().splitlines()[0]}." if said else ""
-        return DatabaseUnavailable(message, mend="Check KGMEM_DATABASE_URL with kgmem doctor." if said else _AWAY)
+        return DatabaseUnavailable(message, hint="Check KGMEM_DATABASE_URL with kgmem doctor." if said else _AWAY)
     return None
 
 
@@ -74,7 +74,7 @@ def conninfo(url: str, *, application: str, settings: dict[str, str] | None = No
         # The driver's message repeats the URL and with it the password, so it does not go along.
         raise InvalidInput(
             "The database URL is not one that Postgres understands.",
-            mend="Write postgresql://user:password@host:5432/database; special characters in the password as %XX.",
+            hint="Write postgresql://user:password@host:5432/database; special characters in the password as %XX.",
         ) from None
     options = [str(held.get("options") or "")]
     options += [f"-c {name}={value}" for name, value in (settings or {}).items()]

@@ -98,7 +98,7 @@ def _refused(detail: str) -> tuple[int, str, str | None] | None:
 
 
 def _unknown() -> Conflict:
-    return Conflict("A value that is unique is taken.", mend="Give each its own; kgmem graph schema names them.")
+    return Conflict("A value that is unique is taken.", hint="Give each its own; kgmem graph schema names them.")
 
 
 def taken(label: str, names: Sequence[str], value: str, keys: list[str]) -> Conflict:
@@ -112,7 +112,7 @@ def taken(label: str, names: Sequence[str], value: str, keys: list[str]) -> Conf
     what, value_is = (f"{names[0]} is", "value") if len(names) == 1 else (f"{', '.join(names)} are together", "values")
     return Conflict(
         f"{what} unique among {label} of one scope, and {who} {have} the {value_is} {shown}.",
-        mend="Give another value, or write to the one that has it.",
+        hint="Give another value, or write to the one that has it.",
         type="ConstraintValidationFailed",
         property=", ".join(names),
         value=shown,

@@ -59,7 +59,7 @@ class PostgresCommunities:
         if len(rows) > most:
             raise TooLarge(
                 f"The scope {scope!r} joins its entities by more than {most:,} links, and so many are parted at once.",
-                mend="Keep communities of smaller scopes, or export the graph to a tool for large ones.",
+                hint="Keep communities of smaller scopes, or export the graph to a tool for large ones.",
             )
         return mark, [(row["one"], row["other"], row["weight"]) for row in rows]
 
@@ -97,7 +97,7 @@ class PostgresCommunities:
             )
             found = await _told(connection, layout, rows, scope, limit)
         if not found:
-            raise NotFound(f"There is no community {id_} of this scope.", mend="List the communities.")
+            raise NotFound(f"There is no community {id_} of this scope.", hint="List the communities.")
         return found[0]
 
     async def derived(self, graph: str, ids: Sequence[int]) -> tuple[set[tuple[int, int]], Sequence[int]]:
@@ -211,5 +211,5 @@ def _after(cursor: str | None) -> tuple[int | None, int | None, int | None]:
     try:
         level, size, id_ = (int(part) for part in cursor.split("_"))
     except ValueError as error:
-        raise InvalidInput("That is not a cursor.", mend="Send the cursor of the last answer as it was.") from error
+        raise InvalidInput("That is not a cursor.", hint="Send the cursor of the last answer as it was.") from error
     return level, size, id_

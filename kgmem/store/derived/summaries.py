@@ -45,7 +45,7 @@ class PostgresSummaries:
             rows = await connection.fetch(layout.sql("summaries", "entity"), number, key)
             things = await _things(connection, layout, rows)
             if not things:
-                raise NotFound(f"There is no entity {key!r} in exactly this scope.", mend="Name its scope.")
+                raise NotFound(f"There is no entity {key!r} in exactly this scope.", hint="Name its scope.")
             facts = await _facts(connection, layout, [rows[0]["id"]], number, between=False)
         return Material("entity", rows[0]["id"], scope, things, facts)
 
@@ -59,7 +59,7 @@ class PostgresSummaries:
             rows = await connection.fetch(layout.sql("summaries", "members"), id_, number)
             things = await _things(connection, layout, rows)
             if not things:
-                raise NotFound(f"There is no community {id_} of this scope.", mend="List the communities.")
+                raise NotFound(f"There is no community {id_} of this scope.", hint="List the communities.")
             facts = await _facts(connection, layout, [each.id for each in things], number, between=True)
         return Material("community", id_, scope, things, facts, rows[0]["size"])
 

@@ -40,7 +40,7 @@ def allow_search(folder: Path, name: str, uid: int) -> None:
     if about.st_uid not in (0, uid):
         raise ServerError(
             f"Postgres runs as the user {name}, who cannot pass through {folder}, a folder of another user.",
-            mend=f"Set KGMEM_HOME to a folder elsewhere, or allow it with `setfacl -m u:{name}:x {folder}`.",
+            hint=f"Set KGMEM_HOME to a folder elsewhere, or allow it with `setfacl -m u:{name}:x {folder}`.",
             path=str(folder),
         )
     if not hasattr(os, "setxattr") or not _extend_list(folder, about.st_mode, uid):

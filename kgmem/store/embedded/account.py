@@ -48,7 +48,7 @@ class Account:
         except PermissionError as exc:
             raise ServerError(
                 f"{command[0]} cannot be run as the user {self.name}: {exc.strerror}.",
-                mend="Let that user read it and the files beside it (chmod a+rX), or run kgmem as an ordinary user.",
+                hint="Let that user read it and the files beside it (chmod a+rX), or run kgmem as an ordinary user.",
             ) from exc
 
     def clients(self) -> list[str]:
@@ -76,7 +76,7 @@ class Account:
         if not self._enters(folder):
             raise ServerError(
                 f"Postgres runs as the user {self.name}, who cannot enter {folder}.",
-                mend="Set KGMEM_HOME to a folder elsewhere, or run kgmem as an ordinary user.",
+                hint="Set KGMEM_HOME to a folder elsewhere, or run kgmem as an ordinary user.",
             )
 
     def _enters(self, folder: Path) -> bool:
@@ -100,7 +100,7 @@ def _own_account(uid: int) -> Account:
     except KeyError as exc:
         raise ServerError(
             f"The user id {uid} has no name on this machine, and Postgres needs one.",
-            mend="Run kgmem as a user that /etc/passwd names.",
+            hint="Run kgmem as a user that /etc/passwd names.",
         ) from exc
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
@@ -124,7 +124,7 @@ def _system_account() -> "pwd.struct_passwd":
             return found
     raise ServerError(
         f"Postgres does not run as root, and the system user {SYSTEM_ACCOUNT} could not be made:{said}",
-        mend=f"Make the user with `{_CREATORS[0]}`, or run kgmem as an ordinary user.",
+        hint=f"Make the user with `{_CREATORS[0]}`, or run kgmem as an ordinary user.",
     )
 
 

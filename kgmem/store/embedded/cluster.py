@@ -147,7 +147,7 @@ class Cluster:
         if found != str(self.binaries.major):
             raise ServerError(
                 f"{self.data} was made by Postgres {found}, and this kgmem brings Postgres {self.binaries.version}.",
-                mend=f"Export the graphs with the kgmem that made them and import them into a new KGMEM_HOME, "
+                hint=f"Export the graphs with the kgmem that made them and import them into a new KGMEM_HOME, "
                 f"or install the kgmem that brings Postgres {found}.",
                 path=str(self.data),
             )
@@ -157,7 +157,7 @@ class Cluster:
         if self.data.exists() and any(self.data.iterdir()):
             raise ServerError(
                 f"{self.data} is not empty and holds no Postgres data.",
-                mend="Move it away, or set KGMEM_HOME to another folder.",
+                hint="Move it away, or set KGMEM_HOME to another folder.",
                 path=str(self.data),
             )
         new = self.data.with_name(self.data.name + ".new")

@@ -63,7 +63,7 @@ class EmbeddedPostgres:
     ) -> None:
         """Take the home folder, a loopback port for other programs, and further Postgres settings."""
         if sys.platform == "win32":
-            raise ServerError("The embedded Postgres does not run on Windows.", mend=USE_ANOTHER_POSTGRES)
+            raise ServerError("The embedded Postgres does not run on Windows.", hint=USE_ANOTHER_POSTGRES)
         self.home = home.expanduser().resolve()
         self.owns = False
         self._attach = attach
@@ -87,7 +87,7 @@ class EmbeddedPostgres:
     def url(self) -> str:
         """The URL of kgmem's database, for asyncpg, psycopg and psql."""
         if self._found is None:
-            raise ServerError("The embedded Postgres was not started.", mend="Call start() first.")
+            raise ServerError("The embedded Postgres was not started.", hint="Call start() first.")
         return socket_url(self._found)
 
     async def __aenter__(self) -> Self:
@@ -171,7 +171,7 @@ class EmbeddedPostgres:
                 if not self._users.take():
                     raise DataFolderInUse(
                         f"A kgmem command is working with the Postgres of {self.home}.",
-                        mend="Try again when it is done.",
+                        hint="Try again when it is done.",
                         home=str(self.home),
                     )
                 ran = self._server.look() is not None
@@ -183,7 +183,7 @@ class EmbeddedPostgres:
             self._owner.release()
 
     async def keep_running(self) -> None:
-        """Start Postgres again whenever it dies, until `stop`; a crash of one session Postgres mends by itself."""
+        """Start Postgres again whenever it dies, until `stop`; a crash of one session Postgres fixes by itself."""
         pause = WATCH_INTERVAL
         while not told_to_stop():
             await asyncio.sleep(pause)
@@ -242,7 +242,7 @@ class EmbeddedPostgres:
         except OSError as exc:
             raise ServerError(
                 f"The data folder {self.home} cannot be made: {exc.strerror}.",
-                mend="Set KGMEM_HOME to a folder that you may write to.",
+                hint="Set KGMEM_HOME to a folder that you may write to.",
                 path=str(self.home),
             ) from exc
 
@@ -253,7 +253,7 @@ class EmbeddedPostgres:
         pid = self._owner.holder()
         raise DataFolderInUse(
             f"Another kgmem (process {pid}) owns the data folder {self.home}.",
-            mend=f"Stop it (`kill {pid}`), or give this one another folder with KGMEM_HOME.",
+            hint=f"Stop it (`kill {pid}`), or give this one another folder with KGMEM_HOME.",
             pid=pid,
             home=str(self.home),
         )

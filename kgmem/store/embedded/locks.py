@@ -47,11 +47,11 @@ class LockFile:
             if not os.path.exists(self.path):  # noqa: PTH110 (Path.exists raises where a folder is closed)
                 raise ServerError(
                     f"The data folder {self.path.parent} cannot be written to.",
-                    mend="Give its user the right to write there, or set KGMEM_HOME to a folder that you may write to.",
+                    hint="Give its user the right to write there, or set KGMEM_HOME to a folder that you may write to.",
                 ) from exc
             raise ServerError(
                 f"{self.path} belongs to another user of this machine.",
-                mend="Run kgmem as that user, or set KGMEM_HOME to a folder of your own.",
+                hint="Run kgmem as that user, or set KGMEM_HOME to a folder of your own.",
                 path=str(self.path),
             ) from exc
 

@@ -143,7 +143,7 @@ def send(pid: int, sign: signal.Signals) -> None:
         return
     except PermissionError as exc:
         raise ServerError(
-            f"Postgres (process {pid}) runs as another user.", mend="Run the command as root or as that user.", pid=pid
+            f"Postgres (process {pid}) runs as another user.", hint="Run the command as root or as that user.", pid=pid
         ) from exc
 
 

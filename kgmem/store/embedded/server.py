@@ -111,7 +111,7 @@ class Server:
         except OSError as exc:
             raise ServerError(
                 f"The files of Postgres in {self.home} cannot be used: {exc}.",
-                mend="Mend the rights or the space of that folder, or set KGMEM_HOME to another one.",
+                hint="Fix the rights or the space of that folder, or set KGMEM_HOME to another one.",
                 path=str(self.home),
             ) from exc
 
@@ -125,7 +125,7 @@ class Server:
         if ready is None:
             raise ServerError(
                 f"Postgres ended while it was starting. {self.log_path} says:\n{progress.tail()}",
-                mend="Mend what it names and start again.",
+                hint="Hint what it names and start again.",
                 path=str(self.log_path),
             )
         return ready

@@ -79,7 +79,7 @@ class PostgresCatalog:
             await self.database.transact(make)
         except asyncpg.UniqueViolationError as error:
             raise Conflict(
-                f"There is a graph {graph.name!r} already.", mend="Use it, or choose another name."
+                f"There is a graph {graph.name!r} already.", hint="Use it, or choose another name."
             ) from error
         layout = await self.layout(graph.name)
         await ensure_labels(self.database, layout, VERTEX, [EPISODE_LABEL])

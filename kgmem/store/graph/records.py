@@ -160,10 +160,10 @@ def encoded(stored: Any, *, sort: bool = False) -> bytes:
         data = orjson.dumps(stored, default=_plain, option=orjson.OPT_SORT_KEYS if sort else None)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(
-            f"A property cannot be stored: {error}.", mend="Use JSON values; integers of 64 bits."
+            f"A property cannot be stored: {error}.", hint="Use JSON values; integers of 64 bits."
         ) from error
     if b"\\u0000" in data and _NUL.search(data):
-        raise InvalidInput("A text contains a NUL character.", mend="Remove U+0000 from it.")
+        raise InvalidInput("A text contains a NUL character.", hint="Remove U+0000 from it.")
     # orjson writes NaN and infinity as null, and integers that only fit without a sign.
     if b"null" in data or _has_long_number(data):
         _check_numbers(stored)
@@ -196,9 +196,9 @@ def loads(text: str) -> dict[str, Any]:
 
 def _check_numbers(value: Any) -> None:
     if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidInput("A number is not finite.", mend="Leave it out, or give it as text.")
+        raise InvalidInput("A number is not finite.", hint="Leave it out, or give it as text.")
     if isinstance(value, int) and value > _LARGEST:
-        raise InvalidInput(f"{value} does not fit into 64 bits.", mend="Give it as text.")
+        raise InvalidInput(f"{value} does not fit into 64 bits.", hint="Give it as text.")
     if isinstance(value, Mapping):
         value = value.values()
     elif not isinstance(value, list | tuple | set | frozenset):

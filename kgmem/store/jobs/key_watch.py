@@ -98,5 +98,5 @@ class KeyWatch:
 def no_longer_valid() -> Unauthenticated:
     """Return the error for a key that was in force and is no longer."""
     return Unauthenticated(
-        "The API key is no longer valid: it was revoked, or it has expired.", mend="kgmem key create makes another one."
+        "The API key is no longer valid: it was revoked, or it has expired.", hint="kgmem key create makes another one."
     )

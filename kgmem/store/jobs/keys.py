@@ -79,7 +79,7 @@ class SecretHasher:
     async def check(self, hash_: str | None, secret: str) -> bool:
         """Say whether the secret has this hash; None takes as long as a hash does. Raises Unavailable under load."""
         if self._waiting >= _WAITING:
-            raise Unavailable("Too many API keys are being checked at once.", mend="Try again in a moment.")
+            raise Unavailable("Too many API keys are being checked at once.", hint="Try again in a moment.")
         self._waiting += 1
         try:
             async with self._places:
@@ -159,14 +159,14 @@ class PostgresKeyRing:
         """Make a key; gives it with its token, which is shown this once. Raises InvalidInput."""
         if not name.strip() or len(name) > _LONGEST_NAME:
             raise InvalidInput(
-                "A key needs a name.", mend=f"Say what it is for, in {_LONGEST_NAME} characters at the most."
+                "A key needs a name.", hint=f"Say what it is for, in {_LONGEST_NAME} characters at the most."
             )
         if right not in get_args(Right):
-            raise InvalidInput(f"{right!r} is not a right.", mend=f"Give one of: {', '.join(get_args(Right))}.")
+            raise InvalidInput(f"{right!r} is not a right.", hint=f"Give one of: {', '.join(get_args(Right))}.")
         graph = None if graph is None else check_graph_name(graph)
         expires = None if expires_at is None else parse_time(expires_at).start
         if expires is not None and expires <= now():
-            raise InvalidInput(f"{expires_at!r} is past.", mend="A key expires in the future.")
+            raise InvalidInput(f"{expires_at!r} is past.", hint="A key expires in the future.")
         token = new_token()
         values = (token.id, name, await self._hasher.hash(token.secret), right, graph, check_scope(scope), expires)
         async with self._database.connection() as connection:
@@ -183,7 +183,7 @@ class PostgresKeyRing:
         async with self._database.connection() as connection:
             row = await connection.fetchrow(load("keys")["revoke"], id_)
         if row is None:
-            raise NotFound(f"There is no API key {id_[:40]!r}.", mend="kgmem key list shows their ids.")
+            raise NotFound(f"There is no API key {id_[:40]!r}.", hint="kgmem key list shows their ids.")
         self._watch.end(id_)
         return _key_of(row)
 
@@ -286,5 +286,5 @@ def _key_of(row: Any) -> Key:
 def _not_valid() -> Unauthenticated:
     return Unauthenticated(
         "The API key is not valid.",
-        mend="Send Authorization: Bearer KEY with a key in force; kgmem key create makes one.",
+        hint="Send Authorization: Bearer KEY with a key in force; kgmem key create makes one.",
     )

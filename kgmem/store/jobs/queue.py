@@ -157,7 +157,7 @@ class ProcrastinateQueue:
         """Give a job; one that was broken off has the state of its rest. Raises NotFound."""
         found = await self._select(only=id_, limit=1) if 0 < id_ <= _LARGEST_ID else []
         if not found:
-            raise NotFound(f"There is no job {id_}.", mend="Finished jobs are kept for a day, failed ones for a week.")
+            raise NotFound(f"There is no job {id_}.", hint="Finished jobs are kept for a day, failed ones for a week.")
         rest = await select(self.app, "rest", id=id_) if found[0].status == "succeeded" else []
         return replace(found[0], status=_STATUS[rest[0]["status"]], attempts=rest[0]["attempts"]) if rest else found[0]
 
@@ -166,7 +166,7 @@ class ProcrastinateQueue:
         states = None if status is None else [state for state, meaning in _STATUS.items() if meaning == status]
         if states == []:
             known = ", ".join(dict.fromkeys(_STATUS.values()))
-            raise InvalidInput(f"{status!r} is not a status of jobs.", mend=f"Give one of: {known}.")
+            raise InvalidInput(f"{status!r} is not a status of jobs.", hint=f"Give one of: {known}.")
         return await self._select(graph=graph, states=states, limit=limit)
 
     def worker(

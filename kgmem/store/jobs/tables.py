@@ -178,4 +178,4 @@ def translating() -> Iterator[None]:
     except ConnectorException as error:
         cause = error.__cause__
         known = translated(cause) if isinstance(cause, psycopg.Error) else None
-        raise known or DatabaseUnavailable("The jobs could not be reached.", mend="Try again.") from error
+        raise known or DatabaseUnavailable("The jobs could not be reached.", hint="Try again.") from error

@@ -88,7 +88,7 @@ class Backoff(BaseRetryStrategy):
     """Again after 1, 2, 4, ... 60 seconds while a part is away; at once when the worker was told to stop."""
 
     def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
-        """Give when to try again, or None for an error that trying again does not mend."""
+        """Give when to try again, or None for an error that trying again does not hint."""
         if isinstance(exception, asyncio.CancelledError):
             return RetryDecision(retry_in={"seconds": 0})
         if not isinstance(exception, Unavailable) or job.attempts >= _MOST_ATTEMPTS:

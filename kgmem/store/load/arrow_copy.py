@@ -221,8 +221,8 @@ def _escaped(texts: Any) -> Any:
     unsafe = pc.fill_null(pc.match_substring_regex(texts, _UNSAFE), False)
     if not pc.any(unsafe).as_py():
         return texts
-    mended = [orjson.dumps(text)[1:-1].decode() for text in texts.filter(unsafe).to_pylist()]
-    return pc.replace_with_mask(texts, unsafe, pa.array(mended, pa.string()))
+    escaped = [orjson.dumps(text)[1:-1].decode() for text in texts.filter(unsafe).to_pylist()]
+    return pc.replace_with_mask(texts, unsafe, pa.array(escaped, pa.string()))
 
 
 def _below(texts: Any) -> Any:

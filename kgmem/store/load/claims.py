@@ -56,7 +56,7 @@ async def restore(connection: asyncpg.Connection, layout: Layout, records: Seque
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, asyncpg.DataError) as error:
         raise InvalidInput(
             f"A {records[0].kind} holds what kgmem does not write there ({type(error).__name__}: {str(error)[:200]}).",
-            mend="Leave out the record, or give it as an export writes it.",
+            hint="Leave out the record, or give it as an export writes it.",
         ) from error
     return run.done
 
@@ -263,7 +263,7 @@ class _Run:
         for each in told:
             one, other = pair(each["one"], each["other"])
             if one == other:
-                raise InvalidInput(f"A pair names {one[:100]!r} twice.", mend="Name two entities.")
+                raise InvalidInput(f"A pair names {one[:100]!r} twice.", hint="Name two entities.")
             detail = each.get("detail") or {}
             parts = {str(name): float(value) for name, value in (detail.get("parts") or {}).items()}
             vetoed = detail.get("vetoed")

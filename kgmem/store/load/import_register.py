@@ -152,7 +152,7 @@ class ImportRegister:
         """Give an import. Raises NotFound, also for one that is not within the scope."""
         found = await self._list(graph, id_, within, None, 1) if 0 < id_ <= _LARGEST_ID else []
         if not found:
-            raise NotFound(f"There is no import {id_} of {graph!r}.", mend="Look at the list of its imports.")
+            raise NotFound(f"There is no import {id_} of {graph!r}.", hint="Look at the list of its imports.")
         return found[0]
 
     async def _list(self, graph: str, id_: int | None, within: str, before: int | None, limit: int) -> Sequence[Import]:
@@ -187,7 +187,7 @@ class ImportRegister:
             row = await connection.fetchrow(statement("rollback", "begin"), id_, _SILENCE, dry_run)
         if row is None:
             raise Conflict(
-                f"The import {id_} runs, or waits for its turn.", mend="Let it end, or stop it, and try again."
+                f"The import {id_} runs, or waits for its turn.", hint="Let it end, or stop it, and try again."
             )
         if row["state"] == "undone":
             return UndoResult(**orjson.loads(row["undone"]))
@@ -255,5 +255,5 @@ def _place(cursor: str | None) -> tuple[int, int]:
         return 0, 0
     found = _CURSOR.fullmatch(cursor)
     if not found:
-        raise InvalidInput(f"{cursor[:40]!r} is not a cursor.", mend="Send the cursor of the last page.")
+        raise InvalidInput(f"{cursor[:40]!r} is not a cursor.", hint="Send the cursor of the last page.")
     return int(found[1]), int(found[2])

@@ -287,9 +287,9 @@ async def _enter(connection: asyncpg.Connection, layout: Layout, id_: int, numbe
     await connection.execute(statement("imports", "one_at_a_time"), id_, number, layout.id)
     row = await connection.fetchrow(statement("imports", "batch"), id_, number)
     if row is None or row["graph"] != layout.id:
-        raise NotFound(f"The import {id_} is gone, and the graph with it.", mend="Import into another graph.")
+        raise NotFound(f"The import {id_} is gone, and the graph with it.", hint="Import into another graph.")
     if row["state"] in {"undoing", "undone"}:
-        raise Conflict(f"The import {id_} was taken back out meanwhile.", mend="Import the files anew.")
+        raise Conflict(f"The import {id_} was taken back out meanwhile.", hint="Import the files anew.")
     if row["read"] is None:
         return None
     return BatchResult(**{name: row[name] for name in ("read", "created", "updated", "unchanged")})

@@ -42,7 +42,7 @@ async def undo(
     """Take back out what an import brought, or only say what that would do."""
     async with catalog.on(graph) as layout, catalog.database.connection() as connection:
         if not await connection.fetchval(statement("rollback", "take_turn"), import_id):
-            raise Conflict("Another process takes this import back out.", mend="Let it end.")
+            raise Conflict("Another process takes this import back out.", hint="Let it end.")
         try:
             await _plan(connection, layout, import_id)
             if dry_run:

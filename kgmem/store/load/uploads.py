@@ -42,7 +42,7 @@ class Uploads:
         except OSError as error:
             raise _away(error) from error
         if not _PLACE.fullmatch(place):
-            raise Unavailable(f"{path} does not hold the name of a place.", mend="Remove that file.")
+            raise Unavailable(f"{path} does not hold the name of a place.", hint="Remove that file.")
         return place
 
     @asynccontextmanager
@@ -63,14 +63,14 @@ class Uploads:
         """Give the files of an upload, in their order. Raises InvalidInput when they are gone."""
         found = [file for folder in sorted(self._path(upload).glob("[0-9]*")) for file in folder.iterdir()]
         if not found:
-            raise InvalidInput("The uploaded files are gone.", mend="Send them again.")
+            raise InvalidInput("The uploaded files are gone.", hint="Send them again.")
         return found
 
     def place_of(self, upload: str) -> str:
         """Give the place where an upload lies, which may be another machine's."""
         found = _NAME.fullmatch(upload)
         if not found:
-            raise InvalidInput(f"{upload[:40]!r} is no upload.", mend="Send the files again.")
+            raise InvalidInput(f"{upload[:40]!r} is no upload.", hint="Send the files again.")
         return found[1]
 
     def holds(self, upload: str) -> bool:
@@ -149,7 +149,7 @@ class IncomingUpload:
         if self._size > self._most:
             raise TooLarge(
                 f"The upload is larger than {self._most} bytes.",
-                mend="Send its files one by one, or import them with kgmem import; KGMEM_MAX_UPLOAD sets the limit.",
+                hint="Send its files one by one, or import them with kgmem import; KGMEM_MAX_UPLOAD sets the limit.",
             )
         self._waiting.append(data)
         self._gathered += len(data)
@@ -234,14 +234,14 @@ def _away(error: OSError) -> KgmemError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return _out_of_space()
     return Unavailable(
-        f"The folder for uploads cannot be written: {error.strerror}.", mend="Look at KGMEM_HOME and its rights."
+        f"The folder for uploads cannot be written: {error.strerror}.", hint="Look at KGMEM_HOME and its rights."
     )
 
 
 def _out_of_space() -> OutOfSpace:
     return OutOfSpace(
         "There is no room for uploads left on the server's disk.",
-        mend="Whoever runs the server frees disk, or moves KGMEM_HOME to a larger one.",
+        hint="Whoever runs the server frees disk, or moves KGMEM_HOME to a larger one.",
         retry_after=60,
     )
 

@@ -40,7 +40,7 @@ class Slice:
         if self.cursor is None:
             return 0
         if not self.cursor.isdecimal() or not self.cursor.isascii() or len(self.cursor) > 19:
-            raise InvalidInput(f"{self.cursor[:40]!r} is not a cursor.", mend="Send the cursor of the last page.")
+            raise InvalidInput(f"{self.cursor[:40]!r} is not a cursor.", hint="Send the cursor of the last page.")
         return int(self.cursor)
 
 
@@ -49,7 +49,7 @@ async def entity(connection: asyncpg.Connection, layout: Layout, key: str, scope
     row = await connection.fetchrow(layout.sql("read", "item"), list(visible_from(scope)), key, ENTITY)
     found = await entities_of(connection, layout, [row] if row else [])
     if not found:
-        raise NotFound(f"There is no entity {key!r}.", mend="List the entities, or recall by name.")
+        raise NotFound(f"There is no entity {key!r}.", hint="List the entities, or recall by name.")
     return found[0]
 
 
@@ -58,7 +58,7 @@ async def episode(connection: asyncpg.Connection, layout: Layout, key: str, scop
     row = await connection.fetchrow(layout.sql("read", "item"), list(visible_from(scope)), key, EPISODE)
     found = await episodes_of(connection, layout, [row] if row else [])
     if not found:
-        raise NotFound(f"There is no episode {key!r}.", mend="List the episodes, or recall by its words.")
+        raise NotFound(f"There is no episode {key!r}.", hint="List the episodes, or recall by its words.")
     return found[0]
 
 
@@ -67,7 +67,7 @@ async def relationship(connection: asyncpg.Connection, layout: Layout, id_: int,
     row = await connection.fetchrow(layout.sql("read", "edge"), id_, list(visible_from(scope)))
     found = await relationships_of(connection, layout, await _with_ends(connection, layout, [row] if row else []))
     if not found:
-        raise NotFound(f"There is no relationship {id_}.", mend="List the relationships.")
+        raise NotFound(f"There is no relationship {id_}.", hint="List the relationships.")
     return found[0]
 
 
@@ -110,7 +110,7 @@ async def relationships(
     else:
         item = await connection.fetchrow(layout.sql("read", "item"), list(visible_from(scope)), key, ENTITY)
         if item is None:
-            raise NotFound(f"There is no entity {key!r}.", mend="List the entities, or recall by name.")
+            raise NotFound(f"There is no entity {key!r}.", hint="List the entities, or recall by name.")
         rows = await connection.fetch(layout.sql("read", "edges_of"), *arguments, item["id"])
     whole = await _with_ends(connection, layout, rows[: part.limit])
     return _page(await relationships_of(connection, layout, whole), rows, part)

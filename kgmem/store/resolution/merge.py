@@ -86,7 +86,7 @@ async def _lock(connection: asyncpg.Connection, layout: Layout, asked: MergeAske
         if key not in found or found[key]["id"] not in stored:
             raise NotFound(
                 f"There is no entity {key!r} in exactly this scope.",
-                mend="Both entities of a merge are of one scope; name it, or list the entities.",
+                hint="Both entities of a merge are of one scope; name it, or list the entities.",
             )
     kept, gone = found[asked.keep], found[asked.gone]
     await _check_labels(connection, layout, kept["id"], gone["id"], stored)
@@ -104,7 +104,7 @@ async def _check_labels(
     if one != other and DEFAULT_LABEL not in (one, other) and not related:
         raise InvalidInput(
             f"A {one} and a {other} are not one thing.",
-            mend="State one of them under the other's label first, if that is what it is.",
+            hint="State one of them under the other's label first, if that is what it is.",
         )
 
 

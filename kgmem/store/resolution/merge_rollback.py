@@ -31,13 +31,13 @@ async def undo(connection: asyncpg.Connection, passages: Passages, asked: tuple[
     await connection.execute(layout.sql("write", "ends_may_go"))
     row = await connection.fetchrow(layout.sql("merge", "lock_merge"), id_, number)
     if row is None:
-        raise NotFound(f"There is no merge {id_} in this scope.", mend="List the merges.")
+        raise NotFound(f"There is no merge {id_} in this scope.", hint="List the merges.")
     await _check(connection, layout, row, number)
     record = orjson.loads(row["record"])
     if record.get("imported"):
         raise Conflict(
             f"The merge {id_} came with an import; what undoing takes is in the graph where it was done.",
-            mend="Undo it there and import again, or state both entities anew.",
+            hint="Undo it there and import again, or state both entities anew.",
         )
     kept: list[Any] = await connection.fetch(
         layout.sql("write", "lock_items_to_delete"), ENTITY, [number], [row["kept_key"]]
@@ -61,17 +61,17 @@ async def undo(connection: asyncpg.Connection, passages: Passages, asked: tuple[
 
 async def _check(connection: asyncpg.Connection, layout: Layout, row: Any, scope: int) -> None:
     if row["undone_at"] is not None:
-        raise Conflict(f"The merge {row['id']} is undone already.", mend="Look into the list of merges.")
+        raise Conflict(f"The merge {row['id']} is undone already.", hint="Look into the list of merges.")
     if await connection.fetchval(layout.sql("merge", "held_key"), scope, row["gone_key"]) is not None:
         raise Conflict(
             f"There is an entity {row['gone_key']!r} again, stated after the merge.",
-            mend="Merge that one first, or delete it.",
+            hint="Merge that one first, or delete it.",
         )
     later = await connection.fetch(layout.sql("merge", "later_merges"), row["id"], scope, row["kept_key"])
     if later:
         raise Conflict(
             f"Later merges build on the merge {row['id']}: {', '.join(str(each['id']) for each in later)}.",
-            mend="Undo those first, the newest before the others.",
+            hint="Undo those first, the newest before the others.",
         )
 
 

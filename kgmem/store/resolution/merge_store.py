@@ -121,7 +121,7 @@ class PostgresMerges:
                 reason,
             )
         if row is None:
-            raise NotFound(f"No pair {id_} of this scope waits for a decision.", mend="List the candidates.")
+            raise NotFound(f"No pair {id_} of this scope waits for a decision.", hint="List the candidates.")
         return _candidate(row, scope)
 
 
@@ -132,7 +132,7 @@ def _after(cursor: str | None) -> tuple[float | None, int | None]:
         evidence, id_ = cursor.split("_")
         return float.fromhex(evidence), int(id_)
     except ValueError as error:
-        raise InvalidInput("That is not a cursor.", mend="Send the cursor of the last answer as it was.") from error
+        raise InvalidInput("That is not a cursor.", hint="Send the cursor of the last answer as it was.") from error
 
 
 def _candidate(row: Any, scope: str | None = None) -> Candidate:

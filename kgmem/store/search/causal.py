@@ -118,7 +118,7 @@ def _refusals(named: Sequence[tuple[str, str]]) -> list[tuple[SQL, KgmemError]]:
     return [
         (
             compose("NOT EXISTS (SELECT 1 FROM why_asked WHERE place = {})", number(place)),
-            NotFound(f"There is no entity {key!r} to ask the causes or effects of.", mend="Correct the key."),
+            NotFound(f"There is no entity {key!r} to ask the causes or effects of.", hint="Correct the key."),
         )
         for place, (_, key) in enumerate(named, start=1)
     ]
@@ -164,12 +164,12 @@ async def causal_graph(
     found = {keys[row["id"] - 1]: row["other"] for row in rows if row["what"] == "asked"}
     for key in keys:
         if key not in found:
-            raise NotFound(f"There is no entity {key!r}.", mend="Correct the key, or ask in the scope that holds it.")
+            raise NotFound(f"There is no entity {key!r}.", hint="Correct the key, or ask in the scope that holds it.")
     nodes = {row["id"]: CausalNode(row["id"], row["key"], row["scope"]) for row in rows if row["what"] == "node"}
     links = [(row["id"], row["other"]) for row in rows if row["what"] == "link"]
     if len(nodes) > MOST_ENTITIES or len(links) > MOST_LINKS:
         raise TooLarge(
             f"More than {MOST_ENTITIES:,} entities or {MOST_LINKS:,} links lead there.",
-            mend="Ask for fewer entities, or by recall with why.depth.",
+            hint="Ask for fewer entities, or by recall with why.depth.",
         )
     return CausalGraph(nodes, sorted(link for link in set(links) if nodes.keys() >= set(link)), found)

@@ -127,10 +127,10 @@ def _related(
 
 def _refusals(key: str) -> list[tuple[SQL, KgmemError]]:
     unknown = NotFound(
-        f"There is no {key!r} to relate times to.", mend="Give the key of an entity that the scope sees."
+        f"There is no {key!r} to relate times to.", hint="Give the key of an entity that the scope sees."
     )
     timeless = InvalidInput(
-        f"{key!r} has no valid time.", mend="Give it valid_from or valid_to, or ask by an interval (of).", key=key
+        f"{key!r} has no valid time.", hint="Give it valid_from or valid_to, or ask by an interval (of).", key=key
     )
     return [
         (SQL("NOT EXISTS (SELECT 1 FROM when_of)"), unknown),

@@ -26,7 +26,7 @@ async def neighbourhood(connection: asyncpg.Connection, layout: Layout, asked: N
     rows = await connection.fetch(parameters.complete(sql), *parameters.values)
     begun = {row["key"] for row in rows if not row["hops"]}
     if unknown := sorted(set(asked.start) - begun):
-        raise NotFound(f"There is no entity {', '.join(unknown)[:200]}.", mend="Give keys of entities, or recall them.")
+        raise NotFound(f"There is no entity {', '.join(unknown)[:200]}.", hint="Give keys of entities, or recall them.")
     shown = rows[: asked.most]
     parameters = Parameters()
     sql = _relationships(layout, asked, [row["id"] for row in shown], parameters)

@@ -33,7 +33,7 @@ def hops(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dime
     )
     tables.append(compose("rings AS MATERIALIZED ({})", rings))
     must = question.mode("graph") == "must"
-    unknown = NotFound(f"Not all of graph.hops.from is here: {', '.join(keys)[:200]}.", mend="Give keys of entities.")
+    unknown = NotFound(f"Not all of graph.hops.from is here: {', '.join(keys)[:200]}.", hint="Give keys of entities.")
     return Dimension(
         "hops",
         tables=tables,

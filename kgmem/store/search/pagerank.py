@@ -56,7 +56,7 @@ def walking(layout: Layout, request: SearchRequest, parameters: Parameters) -> D
     by_text = question.what.text is not None or request.vector is not None
     numbers["found_besides"] = number(_FOUND_BESIDES if by_text else _FOUND)
     numbers |= {"share": number(_FOUND_SHARE), "wanted": _wanted(layout, question)}
-    unknown = NotFound(f"Not all of what.start is here: {', '.join(named)[:200]}.", mend="Give keys of entities.")
+    unknown = NotFound(f"Not all of what.start is here: {', '.join(named)[:200]}.", hint="Give keys of entities.")
     return Dimension(
         NAME,
         tables=[fill(layout.sql("pagerank", "started"), {"keys": keys, "paths": paths})],

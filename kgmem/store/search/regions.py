@@ -74,7 +74,7 @@ def in_place(layout: Layout, request: SearchRequest, parameters: Parameters, key
     # The truth of IN is asked for, so that Postgres looks rows up in a hashed set rather than going through it.
     linked = SQL("(i.id IN (SELECT item FROM where_inside)) IS TRUE")
     lies = compose("i.place <@ (SELECT one FROM where_hull) AND {}", _in_strips(layout, SQL("where_place")))
-    unknown = NotFound(f"There is no entity {key!r} to be in.", mend="Correct where.place: it is the key of an entity.")
+    unknown = NotFound(f"There is no entity {key!r} to be in.", hint="Correct where.place: it is the key of an entity.")
     return Region(
         compose("(i.id <> (SELECT item FROM where_place) AND ({} OR ({})))", linked, lies),
         tables,

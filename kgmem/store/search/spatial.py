@@ -149,9 +149,9 @@ def _spot(layout: Layout, spot: Spot, parameters: Parameters) -> _Spot:
         {name: compose("(SELECT {} FROM where_spot)", identifier(name)) for name in ("lon", "lat")},
     )
     unknown = NotFound(
-        f"There is no entity {spot.entity!r} to be near.", mend="Correct where.near.entity: it is a key."
+        f"There is no entity {spot.entity!r} to be near.", hint="Correct where.near.entity: it is a key."
     )
-    placeless = NotFound(f"The entity {spot.entity!r} has no place.", mend="Give where.near.point instead.")
+    placeless = NotFound(f"The entity {spot.entity!r} has no place.", hint="Give where.near.point instead.")
     nowhere = SQL("EXISTS (SELECT FROM where_spot WHERE lon IS NULL)")
     return _Spot(table, distance, [(SQL("NOT EXISTS (SELECT FROM where_spot)"), unknown), (nowhere, placeless)])
 

@@ -99,7 +99,7 @@ class KeywordIndexGuard:
         except TimeoutError as error:
             raise DatabaseUnavailable(
                 "Keyword indexes are being built anew, since Postgres was started again or promoted.",
-                mend="Try again in some seconds.",
+                hint="Try again in some seconds.",
                 retry_after=5,
             ) from error
 

@@ -210,7 +210,7 @@ class PostgresIndex:
         self.catalog.forget(graph)
         layout = await self.catalog.layout(graph)
         if layout.next_space != space:
-            raise Conflict("That embedding space was not begun.", mend="Run kgmem index reembed again.")
+            raise Conflict("That embedding space was not begun.", hint="Run kgmem index reembed again.")
 
         async def switch(connection: asyncpg.Connection) -> None:
             # A writer that knew only the old space may have deleted a passage, but not its new vector.
@@ -219,7 +219,7 @@ class PostgresIndex:
             await connection.execute(layout.sql("recall", "await_missing", table=layout.next_vectors or ""), space)
             await connection.execute(layout.sql("recall", "forget_unembedded"), space)
             if await connection.fetchval(layout.sql("recall", "waiting_for_space"), space, _up_to(last)):
-                raise Conflict("Some passages still wait for their new vectors.", mend="Run kgmem index reembed again.")
+                raise Conflict("Some passages still wait for their new vectors.", hint="Run kgmem index reembed again.")
             if layout.vectors:
                 await _drop_vectors(connection, layout, layout.vectors)
             await connection.execute(statement("catalog", "switch_space"), layout.id)
@@ -323,7 +323,7 @@ def _table(layout: Layout, space: str) -> str:
         return layout.vectors
     if layout.next_space == space and layout.next_vectors:
         return layout.next_vectors
-    raise Conflict("The graph is not in that embedding space any more.", mend="Embed anew in its present space.")
+    raise Conflict("The graph is not in that embedding space any more.", hint="Embed anew in its present space.")
 
 
 def _orphans(layout: Layout, label: Label) -> tuple[SQL, *tuple[int, ...]]:

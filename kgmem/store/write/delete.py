@@ -29,7 +29,7 @@ async def vertices(
     if version is not None and any(row["version"] != version for row in rows):
         raise VersionConflict(
             f"{wanted[0]!r} is held in version {rows[0]['version']}, not {version}.",
-            mend="Read it again, decide anew, and send the version that you read.",
+            hint="Read it again, decide anew, and send the version that you read.",
         )
     ids = [row["id"] for row in rows]
     found = {row["key"] for row in rows}

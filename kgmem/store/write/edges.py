@@ -239,14 +239,14 @@ async def _merge(connection: asyncpg.Connection, passages: Passages, rest: Seque
             held = row["version"] if row else 0
             raise VersionConflict(
                 f"The relationship {edge.stated.kind!r} is held in version {held}, not {version}.",
-                mend="Read it again, decide anew, and send the version that you read.",
+                hint="Read it again, decide anew, and send the version that you read.",
             )
         if row is None:
             raise asyncpg.SerializationError("the relationship was deleted while it was being merged")
         if row["kind"] != edge.kind:
             raise Conflict(
                 f"The relationship {edge.stated.key!r} is held as another kind than {edge.stated.kind!r}.",
-                mend="Give the other one a key of its own, or delete the held one first.",
+                hint="Give the other one a key of its own, or delete the held one first.",
                 key=edge.stated.key,
             )
         outcome.ids[edge.at], outcome.versions[edge.at] = row["id"], row["version"]

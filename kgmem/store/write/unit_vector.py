@@ -18,7 +18,7 @@ def with_unit_vector(graph: Graph, entity: Entity) -> Entity:
         return entity
     if graph.space is None:
         raise EmbeddingMismatch(
-            "This graph has no embedding space.", mend="Create the graph with one, or send no vectors."
+            "This graph has no embedding space.", hint="Create the graph with one, or send no vectors."
         )
     with np.errstate(over="ignore"):
         vector = np.asarray(entity.embedding, dtype=np.float32)

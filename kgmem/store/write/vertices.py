@@ -162,7 +162,7 @@ async def _merge(
         if label_id(row["id"]) not in layout.by_id:
             raise Conflict(
                 f"{statement.key!r} is held under a label that another client has dropped.",
-                mend="Wait until that was noticed (some seconds), or run kgmem index rebuild.",
+                hint="Wait until that was noticed (some seconds), or run kgmem index rebuild.",
                 key=statement.key,
             )
         outcome.ids[at], outcome.versions[at] = row["id"], row["version"]

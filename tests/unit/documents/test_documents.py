@@ -106,7 +106,7 @@ def test_kind_that_is_not_read_is_refused_with_those_that_are() -> None:
     assert not is_document("a.xyz")
     with pytest.raises(InvalidInput) as refused:
         sections_of("a.xyz", b"")
-    assert ".docx" in refused.value.mend
+    assert ".docx" in refused.value.hint
 
 
 @given(st.binary(max_size=300), st.sampled_from(["a.txt", "a.md", "a.html", "a.pdf", "a.docx"]))

@@ -178,4 +178,4 @@ async def test_rate_is_kept() -> None:
 def test_choice_that_cannot_work_is_refused(choice: ExtractorChoice) -> None:
     with pytest.raises(InvalidInput) as refused:
         chat_extractor("openai", choice)
-    assert "KGMEM_EXTRACTOR" in refused.value.mend
+    assert "KGMEM_EXTRACTOR" in refused.value.hint

@@ -22,7 +22,7 @@ def test_none_is_no_extractor() -> None:
 def test_unknown_name_is_refused_with_what_there_is() -> None:
     with pytest.raises(InvalidInput) as refused:
         make_extractor("oracle")
-    assert "rules" in refused.value.mend
+    assert "rules" in refused.value.hint
     assert "rules" in extractor_names()
 
 

@@ -60,7 +60,7 @@ def test_lines_end_as_files_of_every_system_end_them(text: str, at: int, expecte
     ],
 )
 def test_what_is_misspelt_is_named_as_it_may_be_meant(query: str, meant: str) -> None:
-    assert refused(query).mend == f"Did you mean {meant}?"
+    assert refused(query).hint == f"Did you mean {meant}?"
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def _round(value: Value, places: Value = 0, mode: Value = None) -> float:
         return float(math.floor(given + 0.5)) if abs(given) < 2**52 else given
     named = _MODES.get(str(mode or "HALF_UP").upper())
     if named is None:
-        raise ValueProblem(f"{mode!r} is no way to round.", mend=f"Ways are {', '.join(_MODES)}.")
+        raise ValueProblem(f"{mode!r} is no way to round.", hint=f"Ways are {', '.join(_MODES)}.")
     exact = decimal.Decimal(repr(given))
     rounded = exact.quantize(decimal.Decimal(1).scaleb(-min(digits, _PLACES // 3)), named, _CONTEXT)
     return float(rounded)

@@ -26,7 +26,7 @@ def _interval(read: Callable[[], Interval]) -> Interval:
     except ValueProblem:
         raise
     except InvalidInput as error:
-        raise ValueProblem(error.message, mend=error.mend) from error
+        raise ValueProblem(error.message, hint=error.hint) from error
 
 
 def _element(value: Value) -> Node | Relationship:

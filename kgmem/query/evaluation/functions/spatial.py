@@ -40,7 +40,7 @@ def place(value: Value) -> Point | None:
     if type(value) is Point:
         if value.geographic:
             return value
-        raise ValueProblem("The point is not on the earth.", mend="Make it of longitude and latitude.")
+        raise ValueProblem("The point is not on the earth.", hint="Make it of longitude and latitude.")
     if type(value) is list and len(value) >= 2 and all(type(each) in {int, float} for each in value):
         return Point(4326, float(value[0]), float(value[1]))
     if type(value) is dict:

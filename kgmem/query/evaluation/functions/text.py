@@ -64,7 +64,7 @@ def _stripped(strip: Callable[..., str]) -> Callable[..., Value]:
 def _normalize(value: Value, form: Value = "NFC") -> str:
     named = text(form).upper()
     if named not in {"NFC", "NFD", "NFKC", "NFKD"}:
-        raise ValueProblem(f"{named} is no normal form.", mend="It is one of NFC, NFD, NFKC, NFKD.")
+        raise ValueProblem(f"{named} is no normal form.", hint="It is one of NFC, NFD, NFKC, NFKD.")
     return unicodedata.normalize(named, text(value))  # type: ignore[arg-type]
 
 

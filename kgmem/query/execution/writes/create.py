@@ -149,7 +149,7 @@ def _end(run: Run, row: Row, name: str, at: int) -> Node:
     held = row.get(name)
     if not isinstance(held, Node):
         problem = "An end of this relationship is null, or no node."
-        raise run.error("InvalidArgumentType", problem, at, type="TypeError", mend="Leave such rows out by a WHERE.")
+        raise run.error("InvalidArgumentType", problem, at, type="TypeError", hint="Leave such rows out by a WHERE.")
     if run.own(held.id, at) in run.gone:
         problem = "An end of this relationship was deleted by the same query."
         raise run.error("DeletedEntityAccess", problem, at, type="EntityNotFound")

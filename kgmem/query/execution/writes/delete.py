@@ -87,7 +87,7 @@ async def _check_deleted(run: Run) -> None:
             "A node that is deleted has relationships still.",
             at,
             type="ConstraintVerificationFailed",
-            mend="Delete them too, or write DETACH DELETE.",
+            hint="Delete them too, or write DETACH DELETE.",
         )
 
 

@@ -30,9 +30,9 @@ _TYPES = {
 async def command(run: Run, body: SchemaCommand, graphs: Graphs) -> None:
     """Make or drop an index or constraint. Raises CypherError, Forbidden, and Conflict where the data forbids it."""
     if run.scope is not None:
-        mend = "Use a key that is bound to no scope."
+        hint = "Use a key that is bound to no scope."
         raise Forbidden(
-            "Indexes and constraints are of the whole graph, and this query is bound to a scope.", mend=mend
+            "Indexes and constraints are of the whole graph, and this query is bound to a scope.", hint=hint
         )
     _check_alone(run, body)
     if isinstance(body, Drop):
@@ -57,9 +57,9 @@ def _check_alone(run: Run, body: SchemaCommand) -> None:
     used = run.transaction.used
     if used == "written" or (used == "read" and isinstance(body, Drop)):
         problem = f"Indexes and constraints cannot be changed in the same transaction after something was {used}."
-        mend = "Send the command by itself, or as the first of a transaction."
+        hint = "Send the command by itself, or as the first of a transaction."
         detail = "ForbiddenDueToTransactionType"
-        raise run.error(detail, problem, body.at, type="TransactionError", mend=mend)
+        raise run.error(detail, problem, body.at, type="TransactionError", hint=hint)
 
 
 async def _name(run: Run, name: Expression | str | None) -> str | None:
@@ -87,7 +87,7 @@ async def _wanted(run: Run, body: CreateIndex | CreateConstraint) -> NamedIndex:
         return from_mapping({"indexes": {name: document}}).indexes[name]
     except InvalidInput as error:
         problem = error.message.removeprefix(f"indexes.{name}.")
-        raise run.error("InvalidArgumentValue", problem, body.at, type="ArgumentError", mend=error.mend) from error
+        raise run.error("InvalidArgumentValue", problem, body.at, type="ArgumentError", hint=error.hint) from error
 
 
 def _vector_options(options: Any) -> dict[str, Any]:
@@ -101,9 +101,9 @@ def _vector_options(options: Any) -> dict[str, Any]:
 def _type(run: Run, asked: TypeName, at: int) -> str:
     inner = asked.parts[0] if asked.name == "LIST" and len(asked.parts) == 1 else asked
     if inner.name not in _TYPES:
-        mend = f"There are {', '.join(_TYPES)}, and lists of them."
+        hint = f"There are {', '.join(_TYPES)}, and lists of them."
         raise run.error(
-            "NotSupported", f"A constraint to {inner.name} cannot be kept.", at, type="SyntaxError", mend=mend
+            "NotSupported", f"A constraint to {inner.name} cannot be kept.", at, type="SyntaxError", hint=hint
         )
     return _TYPES[inner.name] if inner is asked else f"list[{_TYPES[inner.name]}]"
 
@@ -141,9 +141,9 @@ class _Making:
         problem = f"There is {there.name} already, which is the same {what}."
         if held is not None and not held.equals(self.wanted):
             problem = f"There is another index or constraint of the name {held.name}."
-        mend = "Say IF NOT EXISTS, or give another name."
+        hint = "Say IF NOT EXISTS, or give another name."
         detail = "ConstraintAlreadyExists" if self.constrains else "IndexAlreadyExists"
-        raise self.run.error(detail, problem, self.body.at, type="SchemaError", mend=mend)
+        raise self.run.error(detail, problem, self.body.at, type="SchemaError", hint=hint)
 
 
 @dataclass(slots=True)
@@ -170,6 +170,6 @@ class _Dropping:
             return own
         what = self.body.what.lower()
         known = ", ".join(name for name, each in own.indexes.items() if each.constrains == self.constrains)
-        mend = f"There are {known}." if known else "What the schema declares of a property is changed in the schema."
+        hint = f"There are {known}." if known else "What the schema declares of a property is changed in the schema."
         detail = "ConstraintNotFound" if self.constrains else "IndexNotFound"
-        raise self.run.error(detail, f"There is no {what} {self.name}.", self.body.at, type="SchemaError", mend=mend)
+        raise self.run.error(detail, f"There is no {what} {self.name}.", self.body.at, type="SchemaError", hint=hint)
