@@ -198,6 +198,9 @@ def test_shells_complete_commands_and_options(typed: str, offered: str) -> None:
     assert done.stdout.split() == [offered], done.stderr
 
 
-def test_a_script_for_completion_is_printed(kgmem: Command) -> None:
-    for shell in ("bash", "zsh", "fish"):
-        assert "_KGMEM_COMPLETE" in kgmem("--show-completion", shell).out
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_script_for_completion_is_printed(kgmem: Command, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    monkeypatch.setenv("_KGMEM_COMPLETE", f"source_{shell}")
+    done = kgmem()
+    assert done.code == 0
+    assert "_KGMEM_COMPLETE=complete_" in done.out

@@ -90,7 +90,7 @@ async def test_the_driver_gets_values_of_all_types(driver: AsyncDriver) -> None:
 async def test_the_driver_sends_values_of_all_types(driver: AsyncDriver) -> None:
     sent: dict[str, Any] = {
         "i": 2**62,
-        "f": float("inf"),
+        "f": 1.5e300,
         "l": [1, None, "x"],
         "m": {"a": {"b": 1}},
         "d": date(1969, 7, 20),

@@ -190,7 +190,8 @@ async def test_what_is_deleted_takes_its_likenesses_along(memory: Memory) -> Non
     assert (await memory.entities.delete(GRAPH, ["a"])).relationships == 1
     assert await joined(memory) == {}
     assert (await memory.tasks.update_similarity(GRAPH)).joined == 0
-    assert not await query(memory, "SELECT FROM kgm_1.compared WHERE item NOT IN (SELECT id FROM kgm_1.item)")
+    schema = await index_schema(memory, GRAPH)
+    assert not await query(memory, f"SELECT FROM {schema}.compared WHERE item NOT IN (SELECT id FROM {schema}.item)")
 
 
 async def test_likenesses_are_no_facts_whatever_the_graph_calls_facts(memory: Memory) -> None:

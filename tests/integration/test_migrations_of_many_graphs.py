@@ -61,6 +61,9 @@ async def table_in_use(url: str, turn: int, table: str) -> AsyncIterator[None]:
 @pytest.mark.parametrize("again", ["up", pytest.param("down", marks=pytest.mark.slow)])
 async def test_a_migration_that_is_broken_off_at_one_graph_goes_on_there(database_url: str, again: str) -> None:
     await make_graphs(database_url, 3)
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        for number in range(3):  # Tables of similarity links are made at their first use.
+            await memory.similarity.link(f"g{number}")
     async with table_in_use(database_url, 1, "connecting"):
         with pytest.raises(DatabaseUnavailable, match="kept a lock"):
             await downgrade(database_url, "0010", limits=WAITING)
