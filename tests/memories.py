@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 
 from kgmem.bootstrap import Infrastructure, Models, postgres_ports
-from kgmem.domain.errors import EmbedderUnavailable
+from kgmem.domain.errors import EmbedderUnavailable, NotFound
 from kgmem.domain.graph.change import Change
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, Role, Vector
 from kgmem.domain.ports import Job
@@ -51,7 +51,7 @@ class RecordedJobs:
         return len(self.asked)
 
     async def get(self, id_: int) -> Job:
-        raise NotImplementedError
+        raise NotFound(f"There is no job {id_}.")
 
     async def list(self, *, graph: str | None, status: str | None, limit: int) -> Sequence[Job]:
         return []

@@ -199,7 +199,9 @@ def test_what_changed_is_written_again_and_what_others_added_is_taken_away_or_le
     assert database.run("MATCH (n:A)-[r]->() RETURN n.x, n.y, n.mine, r.z, r.mine") == [[2, None, None, None, None]]
 
 
-def test_foreign_data_of_every_type_is_read(server: Server, database: Database) -> None:
+def test_foreign_data_of_every_type_is_read(server: Server, database: Database, request: pytest.FixtureRequest) -> None:
+    # Only another's server stores what is no number.
+    odd = {"none": float("nan")} if request.node.callspec.params["server"] == "another's" else {}
     held = {
         "date": Date(2020, 1, 2),
         "time": DateTime(2020, 1, 2, 3, 4, 5, 600_000_000),
@@ -208,6 +210,7 @@ def test_foreign_data_of_every_type_is_read(server: Server, database: Database) 
         "flat": CartesianPoint((1.0, 2.0)),
         "bytes": b"\x00\xff",
         "list": ["a", "b"],
+        **odd,
     }
     database.run("CREATE (a:City {name: 'Oslo'}) SET a += $held CREATE (a)-[:IN {since: 1814}]->(:Country)", held=held)
     city, country, link = records_of(read(server))
@@ -225,6 +228,7 @@ def test_foreign_data_of_every_type_is_read(server: Server, database: Database) 
         "flat": {"x": 1.0, "y": 2.0, "crs": "cartesian"},
         "bytes": "AP8=",
         "list": ["a", "b"],
+        **dict.fromkeys(odd, "NaN"),
     }
     assert city.place == parse_place([10.75, 59.91])
     assert (link.kind, link.start, link.end, link.properties) == ("IN", city.key, country.key, {"since": 1814})

@@ -199,6 +199,8 @@ async def test_kgmem_remember_that_is_killed_loses_and_doubles_nothing(
     whole, graph = await new_graph(memory, "remembered"), await new_graph(memory, "killed")
     await read(memory, whole, [Episode(each["text"], each["key"], each["occurred_at"], extract=True) for each in texts])
     schema = await index_schema(memory, graph)
+    catalog: Any = memory.ports.graphs
+    await (await catalog.layout(graph)).ensure("extraction")  # Its tables are made at their first use.
     draw = random.Random(5)
     for share in (0.0, 0.2, 0.6):
         process = _remember(shared_database_url, graph, file)
