@@ -69,8 +69,8 @@ async def test_a_caller_who_leaves_while_it_waits_is_done_with(memory: Memory, g
 async def test_writers_of_two_graphs_in_both_orders_do_not_wait_for_each_other_for_ever(
     memory: Memory, graph: str, new_graph_beside: str
 ) -> None:
-    database, layout, (one, _) = await _opened(memory, graph)
-    _, other_layout, (other, _) = await _opened(memory, new_graph_beside)
+    database, layout, ours = await _opened(memory, graph)
+    _, other_layout, theirs = await _opened(memory, new_graph_beside)
     both = asyncio.Barrier(2)
 
     async def write(places: list[tuple[Layout, int]]) -> None:
@@ -79,9 +79,11 @@ async def test_writers_of_two_graphs_in_both_orders_do_not_wait_for_each_other_f
             await asyncio.wait_for(both.wait(), 10)
             await _write(connection, *places[1])
 
-    places = [(layout, one), (other_layout, other)]
+    # Of different items, so that only the text index can make them wait.
+    first = [(layout, ours[0]), (other_layout, theirs[0])]
+    second = [(other_layout, theirs[1]), (layout, ours[1])]
     async with asyncio.timeout(20):
-        ended = await asyncio.gather(write(places), write(places[::-1]), return_exceptions=True)
+        ended = await asyncio.gather(write(first), write(second), return_exceptions=True)
     failed = [error for error in ended if error is not None]
     assert all(isinstance(error, DatabaseUnavailable) for error in failed), failed
     assert len(failed) == int(layout.latched)
