@@ -95,9 +95,11 @@ class Memory:
         """Store a text, extract what it states, and embed it: all of it can be recalled when this returns.
 
         `scope` and `source` are those of a plain string; an Episode or a Document has its own. `extract=False` only
-        stores and embeds, and so does a memory without an extractor. Large amounts of text are better given to
-        `episodes.put` or `imports.run`, whose extraction jobs do. Raises NotFound, InvalidInput, ExtractorUnavailable,
-        EmbedderUnavailable; what is stored by then stays, and jobs do the rest.
+        stores and embeds, and so does a memory without an extractor; it replaces the `extract` of each Episode. Of the
+        texts that wait for extraction only these are extracted; where a worker has begun one, the call waits for it.
+        Give large amounts of text to `episodes.put` or `imports.run`, whose extraction is left to jobs. Raises
+        NotFound, InvalidInput, ExtractorUnavailable, EmbedderUnavailable; what is stored by then stays, and jobs do the
+        rest.
         """
         if isinstance(text, str):
             text = Episode(text, scope=scope, source=source, extract=extract)

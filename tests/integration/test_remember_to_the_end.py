@@ -1,5 +1,7 @@
 """memory.remember: one call stores a text, extracts what it states, and embeds it."""
 
+import asyncio
+
 import pytest
 
 from kgmem.domain.errors import InvalidInput, NotFound
@@ -44,3 +46,39 @@ async def test_what_is_wrong_is_refused_and_changes_nothing(memory: Memory, grap
     with pytest.raises(NotFound):
         await memory.remember("nowhere", "A text.")
     assert not (await memory.episodes.list(graph)).items
+
+
+async def test_texts_that_a_worker_takes_first_are_extracted_when_it_returns(memory: Memory, graph: str) -> None:
+    reading = with_ports(memory, extractor=OfflineExtractor())
+    done = asyncio.Event()
+
+    async def worker() -> None:
+        while not done.is_set():
+            await reading.extraction.run(graph)
+            await asyncio.sleep(0)
+
+    async def stated(number: int) -> bool:
+        await reading.remember(graph, f"Ada Lovelace works at Globex{number}.", scope=f"team/{number}")
+        found = await reading.entities.list(graph, scope=f"team/{number}")
+        return f"Globex{number}" in {entity.name for entity in found.items}
+
+    beside = asyncio.create_task(worker())
+    try:
+        one_by_one = [await stated(number) for number in range(10)]
+        together = await asyncio.gather(*(stated(number) for number in range(10, 22)))
+    finally:
+        done.set()
+        await beside
+    assert all(one_by_one)
+    assert all(together)
+
+
+async def test_what_waited_before_is_left_to_a_worker(memory: Memory, graph: str) -> None:
+    reading = with_ports(memory, extractor=OfflineExtractor())
+    await reading.episodes.put(graph, [Episode("Bob Miller works at Initech.", extract=True)])
+    done = await reading.remember(graph, "Ada Lovelace works at Globex.")
+    assert done.extracted.episodes == 1
+    names = {entity.name for entity in (await reading.entities.list(graph)).items}
+    assert "Globex" in names
+    assert "Initech" not in names
+    assert (await reading.extraction.run(graph)).episodes == 1

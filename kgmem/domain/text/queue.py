@@ -143,8 +143,11 @@ class Forgotten:
 class Readings(Resolver, Protocol):
     """Which episodes wait to be read, and what those that were read brought."""
 
-    async def take(self, graph: str, most: int) -> Sequence[Unread]:
-        """Take the next episodes for a while; those of a reader that died are given again."""
+    async def take(self, graph: str, most: int, only: Sequence[int] | None = None) -> Sequence[Unread]:
+        """Take the next episodes for a while, or of some, by their ids; those of a reader that died are given again."""
+
+    async def pending(self, graph: str, ids: Sequence[int]) -> bool:
+        """Whether one of these episodes waits for extraction, or is in progress."""
 
     @property
     def lease(self) -> float:

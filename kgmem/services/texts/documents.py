@@ -15,27 +15,36 @@ _PAGE: Final = 1000
 
 async def put_document(parts: Ports, graph: str, document: Document, *, extract: bool) -> Remembered:
     """Store a document. Sent again, only what changed is written, and what it has no more is forgotten."""
+    return (await store_document(parts, graph, document, extract=extract))[0]
+
+
+async def store_document(
+    parts: Ports, graph: str, document: Document, *, extract: bool
+) -> tuple[Remembered, Sequence[int]]:
+    """Store a document as `put_document` does; returns the ids of its episodes too."""
     done = Remembered()
+    ids: list[int] = []
     kept: set[str] = set()
     batch: list[Episode] = []
     for episode in episodes_of(document, extract=extract):
         kept.add(episode.key or "")
         batch.append(episode)
         if len(batch) == _BATCH:
-            done += await _put(parts, graph, batch)
+            done += await _put(parts, graph, batch, ids)
             batch = []
-    done += await _put(parts, graph, batch)
+    done += await _put(parts, graph, batch, ids)
     gone = [key for key in await _parts_of(parts, graph, document) if key not in kept]
     if gone:
         report = await forgetting.forget(parts, graph, gone, document.scope)
         done += Remembered(forgotten=report.episodes)
-    return done
+    return done, ids
 
 
-async def _put(parts: Ports, graph: str, batch: Sequence[Episode]) -> Remembered:
+async def _put(parts: Ports, graph: str, batch: Sequence[Episode], ids: list[int]) -> Remembered:
     if not batch:
         return Remembered()
     written = await remembering.put_episodes(parts, graph, batch)
+    ids += written.ids
     return Remembered(written.created, written.updated, written.unchanged)
 
 

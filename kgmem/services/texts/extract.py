@@ -54,17 +54,22 @@ log = EventLog(__name__)
 Progress = Callable[[ReadSoFar], None]
 
 
-async def read_waiting(parts: Ports, graph: str, *, progress: Progress | None = None) -> ReadSoFar:
-    """Read the episodes of a graph that wait, until none does or the slice is over. Raises ExtractorUnavailable."""
+async def read_waiting(
+    parts: Ports, graph: str, *, only: Sequence[int] | None = None, progress: Progress | None = None
+) -> ReadSoFar:
+    """Read the episodes of a graph that wait, until none does or the slice is over; `only` some, by their ids.
+
+    Raises ExtractorUnavailable.
+    """
     await parts.graphs.get(graph)
     extractor, done = parts.extractor, ReadSoFar()
     if extractor is None:
         return done
-    taken = await parts.extractions.take(graph, BATCH)
+    taken = await parts.extractions.take(graph, BATCH, only)
     found = await _found(parts, graph, extractor, taken)
     while taken:
         # What was read is stored while the next batch is read.
-        following = [] if await slice_over() else await parts.extractions.take(graph, BATCH)
+        following = [] if await slice_over() else await parts.extractions.take(graph, BATCH, only)
         ahead = asyncio.create_task(_found(parts, graph, extractor, following))
         try:
             done = done + await _store(parts, graph, list(zip(taken, found, strict=True)))

@@ -32,12 +32,12 @@ class PostgresReadings:
         self.database = catalog.database
         self.lease = lease
 
-    async def take(self, graph: str, most: int) -> list[Unread]:
-        """Take the next episodes for a while; those of a reader that died are given again."""
+    async def take(self, graph: str, most: int, only: Sequence[int] | None = None) -> list[Unread]:
+        """Take the next episodes for a while, or of some, by their ids; those of a reader that died are given again."""
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> list[Unread]:
-                rows = await connection.fetch(layout.sql("extraction", "take"), most, self.lease)
+                rows = await connection.fetch(layout.sql("extraction", "take"), most, self.lease, only)
                 taken = {row["episode"]: row for row in rows}
                 held = await connection.fetch(layout.sql("extraction", "episodes"), list(taken))
                 found = {episode.id: episode for episode in await episodes_of(connection, layout, held)}
@@ -51,6 +51,11 @@ class PostgresReadings:
                 ]
 
             return await self.database.transact(work)
+
+    async def pending(self, graph: str, ids: Sequence[int]) -> bool:
+        """Whether one of these episodes waits for extraction, or is in progress."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            return bool(await connection.fetchval(layout.sql("extraction", "pending"), list(ids)))
 
     async def renew(self, graph: str, ids: Sequence[int]) -> None:
         """Say that episodes that were taken are being read still."""

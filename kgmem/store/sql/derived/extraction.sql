@@ -49,10 +49,11 @@ INSERT INTO {index}.unread AS u (episode, digest) SELECT episode, digest FROM ag
 ON CONFLICT (episode) DO UPDATE SET taken = NULL, attempts = 0, problem = NULL
 
 -- name: take
--- The next episodes that nobody reads, the oldest first; a reader that died loses what it took.
+-- The next episodes that nobody reads, the oldest first, or of some; a reader that died loses what it took.
 WITH next AS (
     SELECT u.episode FROM {index}.unread u
     WHERE u.problem IS NULL AND (u.taken IS NULL OR u.taken < now() - make_interval(secs => $2))
+      AND ($3::bigint[] IS NULL OR u.episode = ANY ($3))
     ORDER BY u.episode LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 UPDATE {index}.unread u SET taken = now(), attempts = u.attempts + 1
@@ -74,6 +75,9 @@ WHERE u.episode = n.episode AND u.digest = n.digest
 SELECT count(*) FILTER (WHERE problem IS NULL) AS waiting, count(*) FILTER (WHERE problem IS NOT NULL) AS refused,
        count(*) FILTER (WHERE problem IS NULL AND (taken IS NULL OR taken < now() - make_interval(secs => $1))) AS free
 FROM {index}.unread
+
+-- name: pending
+SELECT EXISTS (SELECT FROM {index}.unread WHERE problem IS NULL AND episode = ANY ($1::bigint[]))
 
 -- name: episodes
 SELECT i.id, i.key, s.path AS scope, i.version, i.known_from, i.valid FROM {index}.item i
