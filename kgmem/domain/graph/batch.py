@@ -24,9 +24,10 @@ class Stated(NamedTuple, Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Many plain records of one kind, column by column, as large files are read: each field was checked already.
+    """Many records of one kind, column by column: each field was checked already.
 
-    Arrays are Arrow's, of texts with null where a value is not given. Numbers and booleans are their JSON.
+    Arrays are Arrow's, of texts with null where a value is not stated. What is no text is its JSON. The properties of
+    records are columns of their own, as large files are read, or JSON objects in the field `properties`.
     """
 
     kind: BatchKind
@@ -34,6 +35,7 @@ class Columns:
     fields: Mapping[str, Any]  # By the wire's names, with lon and lat for a place.
     properties: Sequence[tuple[str, bool, Any]]  # Name, whether the texts are JSON, and the texts.
     until: int = 0  # Other records up to this line follow, that stand between these; 0: none do.
+    files: Any = None  # The name of the file of each record, where they are of several.
 
     def __len__(self) -> int:
         """Give how many records these are."""

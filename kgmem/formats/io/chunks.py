@@ -4,7 +4,7 @@ A reader gives of each stretch the plain records first, in columns, and then the
 put into the order of the file there, so a batch has to end where everything before a line is in it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -13,10 +13,12 @@ import numpy as np
 from kgmem.domain.claims.records import BeliefRecord
 from kgmem.domain.claims.source import Source
 from kgmem.domain.graph.batch import Columns
+from kgmem.domain.graph.entity import Entity
 from kgmem.formats.records import Located, Rejected
 
 _IN_COLUMNS = 4  # So many plain records in columns take the room of one that is an object.
 _LONG = 4000  # So many characters take it too.
+_NUMBER = 8  # Characters of a number, about.
 Found: TypeAlias = Columns | Located | Rejected
 Named: TypeAlias = tuple[str, Found]  # With the name of its file.
 
@@ -41,11 +43,29 @@ def weight_of(found: Found) -> float:
     """Give as how many records something counts, so that a batch of long texts takes no more memory than others."""
     if isinstance(found, Columns):
         return len(found) / _IN_COLUMNS
-    if isinstance(found, Rejected) or isinstance(found.record, Source | BeliefRecord):
+    if isinstance(found, Rejected) or isinstance(found.record, Source):
         return 1.0
     record = found.record
-    characters = len(record.text or "") + sum(len(v) for v in record.properties.values() if isinstance(v, str))
+    if isinstance(record, BeliefRecord):
+        return 1.0 + _characters(record.told) / _LONG
+    characters = len(record.text or "") + _characters(record.properties)
+    if isinstance(record, Entity):
+        if record.embedding is not None:
+            characters += _NUMBER * len(record.embedding)
+        if record.place is not None and record.place.geometry["type"] != "Point":
+            characters += _characters(record.place.geometry["coordinates"])
     return 1.0 + characters / _LONG
+
+
+def _characters(value: Any) -> int:
+    """Return about how many characters a value has as JSON."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(len(name) + _characters(inner) for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return sum(map(_characters, value))
+    return _NUMBER
 
 
 @dataclass(slots=True)

@@ -22,15 +22,13 @@ from kgmem.formats.wire import FIELDS as ALL_FIELDS
 from kgmem.formats.wire import RECORDS
 
 KINDS: Final[tuple[BatchKind, ...]] = ("entity", "relationship")
-_WORDED = ("relationship", "text")
 _PLAIN_TYPES = frozenset({"text", "time", "scope", "integer", "float"})
 _DEGREES = {"lon": Field("float", least=-180, most=180), "lat": Field("float", least=-90, most=90)}
-# A relationship with a text is searched as a fact, and so goes the way of single records.
 _FIELDS: Final[Mapping[BatchKind, Mapping[str, Field]]] = {
     kind: {
         field.wire: field
         for field in stated_fields(RECORDS[kind])
-        if field.type in _PLAIN_TYPES and field.role in {"value", "identity"} and (kind, field.wire) != _WORDED
+        if field.type in _PLAIN_TYPES and field.role in {"value", "identity"}
     }
     for kind in KINDS
 }

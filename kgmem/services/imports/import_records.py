@@ -35,6 +35,7 @@ _LANES = 2
 _KINDS: Sequence[tuple[BatchKind, type[Record]]] = (("entity", Entity), ("relationship", Relationship))
 _BELIEFS = 7  # The piece of a chunk that holds what the graph believes.
 _PIECES = 8  # Numbers that a chunk of the files has for its pieces.
+_CHUNKING = 1  # Counted up, to 3, by a release that cuts the same files into other chunks.
 _PLAN_BITS = 58  # Numbers begin anew where chunks are made in another way, as when the schema was changed meanwhile.
 
 
@@ -56,7 +57,7 @@ class ImportRun(ImportReader):
 
     async def read(self, files: Paths, progress: OnProgress | None) -> None:
         """Read all files and store what can be stored, unless it is broken off as the tally tells."""
-        first = (2 * self.in_columns + (self._width == _LANES)) << _PLAN_BITS
+        first = (4 * _CHUNKING + 2 * self.in_columns + (self._width == _LANES)) << _PLAN_BITS
         try:
             async with aclosing(self.chunks(files, progress)) as chunks:
                 async for chunk in chunks:

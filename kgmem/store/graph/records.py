@@ -27,6 +27,7 @@ _RECORDS: Final[Mapping[str, type[Any]]] = {"entity": Entity, "episode": Episode
 # The properties that kgmem gives them itself.
 _OWN: Final = {what: tuple(field.name for field in stored_fields(record)) for what, record in _RECORDS.items()}
 OWN_NAMES: Final = {what: frozenset(names) for what, names in _OWN.items()}
+LIFTED: Final = ("name", "text")  # Of an entity: fields that a property of the same name may state too.
 # Their values, in the same order.
 _OWN_VALUES: Final = {what: attrgetter(*names) for what, names in _OWN.items()}
 _JSON_TYPES: Final[Mapping[FieldType, frozenset[type]]] = {
@@ -52,8 +53,13 @@ _LONG = re.compile(rb"\d{%d}" % _LONG_DIGITS)
 
 def stored_name(name: str, what: str) -> str:
     """Give the name under which a property that a schema declares is stored in what bears it."""
-    lifted = what == "episode" or (what == "entity" and name in {"name", "text"})
-    return name if lifted or name.rstrip("_") not in _OWN[what] else name + "_"
+    lifted = what == "episode" or (what == "entity" and name in LIFTED)
+    return name if lifted else own_name(name, what)
+
+
+def own_name(name: str, what: str) -> str:
+    """Return the name under which a caller's property is stored, which is none of kgmem's own."""
+    return name if name.rstrip("_") not in OWN_NAMES[what] else name + "_"
 
 
 def asked_name(name: str, what: str) -> str:
@@ -65,8 +71,8 @@ def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
     """Give the vertex properties that hold after a statement was merged into those held (empty for a new one)."""
     properties = dict(stated.properties)
     own = _own_values(stated, "entity")
-    for name in ("name", "text"):
-        if name not in own and _is_text(properties.get(name)):
+    for name in LIFTED:
+        if name not in own and is_text(properties.get(name)):
             own[name] = properties.pop(name)
     if stated.labels is not None:
         own["labels"] = with_further(held, stated.labels)
@@ -146,7 +152,7 @@ def entity_body(stored: Mapping[str, Any]) -> str:
     else:
         # In one order, whatever the order in which they were stated, or in which AGE gives them back.
         parts += [stored[k] for k in sorted(stored) if k not in own and k != "aliases" and _is_short(stored[k])]
-    return "\n".join(part for part in parts if _is_text(part) and part.strip())
+    return "\n".join(part for part in parts if is_text(part) and part.strip())
 
 
 def dumps(stored: Mapping[str, Any]) -> str:
@@ -156,18 +162,23 @@ def dumps(stored: Mapping[str, Any]) -> str:
 
 def encoded(stored: Any, *, sort: bool = False) -> bytes:
     """Give a value as JSON, which is the same for values of equal types only. Raises InvalidInput for what has none."""
-    try:
-        data = orjson.dumps(stored, default=_plain, option=orjson.OPT_SORT_KEYS if sort else None)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput(
-            f"A property cannot be stored: {error}.", hint="Use JSON values; integers of 64 bits."
-        ) from error
+    data = json_bytes(stored, sort=sort)
     if b"\\u0000" in data and _NUL.search(data):
         raise InvalidInput("A text contains a NUL character.", hint="Remove U+0000 from it.")
     # orjson writes NaN and infinity as null, and integers that only fit without a sign.
     if b"null" in data or _has_long_number(data):
         _check_numbers(stored)
     return data
+
+
+def json_bytes(stored: Any, *, sort: bool = False) -> bytes:
+    """Return a value as JSON; whether the store takes it is not checked. Raises InvalidInput if it has none."""
+    try:
+        return orjson.dumps(stored, default=_plain, option=orjson.OPT_SORT_KEYS if sort else None)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(
+            f"A property cannot be stored: {error}.", hint="Use JSON values; integers of 64 bits."
+        ) from error
 
 
 def _has_long_number(data: bytes) -> bool:
@@ -238,9 +249,9 @@ def _own_values(stated: Entity | Relationship | Episode, what: str) -> dict[str,
 def _merged(
     held: Mapping[str, Any], own: Mapping[str, Any], properties: Mapping[str, Any], what: str
 ) -> dict[str, Any]:
-    merged, names = {**held, **own}, OWN_NAMES[what]
+    merged = {**held, **own}
     for name, value in properties.items():
-        stored = name if name.rstrip("_") not in names else name + "_"
+        stored = own_name(name, what)
         if value is None:
             merged.pop(stored, None)
         else:
@@ -270,7 +281,7 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _is_text(value: Any) -> bool:
+def is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 

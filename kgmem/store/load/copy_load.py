@@ -20,7 +20,7 @@ from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.layout import LABEL_SHIFT, Label, Layout
 from kgmem.store.graph.records import loads, others_of
-from kgmem.store.load.staging import ROW_COLUMNS, Describe, Staged
+from kgmem.store.load.staging import Describe, Staged
 
 _TABLES: Mapping[BatchKind, str] = {"entity": "kgmem_entities", "relationship": "kgmem_relationships"}
 
@@ -102,8 +102,6 @@ async def renumber(load: Load, kind: BatchKind) -> None:
 async def copy_staged(connection: asyncpg.Connection, kind: BatchKind, staged: Staged) -> None:
     """Put staged rows into the connection's temporary table for their kind."""
     table = _TABLES[kind]
-    if staged.rows:
-        await connection.copy_records_to_table(table, columns=ROW_COLUMNS[kind], records=staged.rows)
     for columns, text in staged.texts:
         await connection.copy_to_table(table, source=BytesIO(text), columns=columns, format="csv")
 

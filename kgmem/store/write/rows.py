@@ -30,13 +30,13 @@ def entity_row(stored: Mapping[str, Any]) -> VertexRow:
     return VertexRow(
         valid=valid_of(stored.get("valid_from"), stored.get("valid_to")),
         place=place_of(stored),
-        labels=_labels(stored.get("labels")),
+        labels=index_labels(stored.get("labels")),
         passages=[Passage(0, 0, body)] if 0 < len(body) <= PASSAGE_CHARACTERS else list(passages(body)),
     )
 
 
-def _labels(stored: Any) -> Sequence[str] | None:
-    """Give the labels of a node as the index holds them; see node_labels."""
+def index_labels(stored: Any) -> Sequence[str] | None:
+    """Return the stored labels of a node as the index keeps them; see store/graph/labels.py."""
     if not isinstance(stored, list):
         return None
     if not is_left(stored):
@@ -57,7 +57,7 @@ def episode_row(stored: Mapping[str, Any]) -> VertexRow:
     text = str(stored.get("text", ""))
     head = f"{title}\n" if title else f"{speaker}: " if speaker else ""
     cut = [Passage(p.ordinal, p.start, head + p.body) for p in passages(text)]
-    return VertexRow(valid_of(occurred, occurred), None, _labels(stored.get("labels")), cut)
+    return VertexRow(valid_of(occurred, occurred), None, index_labels(stored.get("labels")), cut)
 
 
 def fraction_of(value: Any) -> float | None:
