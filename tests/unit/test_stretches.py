@@ -1,13 +1,17 @@
 """Stretches of files in columns: cut into pieces, everything stays in the order of the file."""
 
 from itertools import pairwise
+from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kgmem.domain.claims.records import BeliefRecord
 from kgmem.domain.graph.batch import Columns
 from kgmem.domain.graph.entity import Entity
+from kgmem.domain.space.place import parse_place
 from kgmem.formats.io.chunks import Found, pieces, weight_of
 from kgmem.formats.records import Located, Rejected
 
@@ -61,3 +65,23 @@ def test_long_texts_weigh_more() -> None:
     assert [weight_of(found) for _, found in long] == [11.0] * 10
     columns = Columns("entity", pa.array([100], pa.int64()), {"key": pa.array(["a"])}, [], 100)
     assert len(list(pieces([("f", columns), *long], 20))) > 4
+
+
+NUMBERS = [float(n) for n in range(2000)]
+RING = [[0.0, 0.0], *([1.0, float(n)] for n in range(1, 80)), [0.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Entity("k", text="x" * 16_000),
+        Entity("k", properties={"nested": {"list": ["x" * 8_000, ["y" * 8_000]]}}),
+        Entity("k", embedding=NUMBERS),
+        Entity("k", place=parse_place({"type": "MultiPolygon", "coordinates": [[RING]] * 20})),
+        BeliefRecord("claim", {"value": ["x" * 16_000]}),
+    ],
+    ids=["text", "nested", "vector", "shape", "claim"],
+)
+def test_a_large_record_counts_as_several_whatever_makes_it_large(record: Any) -> None:
+    assert 4 <= weight_of(Located(1, record)) <= 10
+    assert weight_of(Located(1, Entity("k", "Person", "Ann", {"age": 5}))) < 1.1
