@@ -15,6 +15,7 @@ from kgmem.domain.errors import NotFound
 from kgmem.memory import DEFAULT_GRAPH, Memory
 from kgmem.services.claims.why import Explanation
 
+ValidAt = Annotated[str | None, typer.Option("--valid-at", help="What held then in the world: 2015, 2015-06-30.")]
 KnownAt = Annotated[str | None, typer.Option("--known-at", help="As it was known then.")]
 
 
@@ -23,11 +24,12 @@ def why(
     predicate: Annotated[str | None, typer.Argument(help="With a key: the kind or the property.")] = None,
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
+    valid_at: ValidAt = None,
     known_at: KnownAt = None,
     as_json: AsJSON = False,
 ) -> None:
     """Tell why a fact is believed: its value, the claims for and against it, their sources, and how it was decided."""
-    found = with_memory(lambda memory: _found(memory, graph, (fact, predicate), scope, known_at))
+    found = with_memory(lambda memory: _found(memory, graph, (fact, predicate), scope, (valid_at, known_at)))
     if as_json:
         print_json([why_shape(each) for each in found])
         return
@@ -50,12 +52,13 @@ def conflicts(
 
 
 async def _found(
-    memory: Memory, graph: str, asked: tuple[str, str | None], scope: str, known_at: str | None
+    memory: Memory, graph: str, asked: tuple[str, str | None], scope: str, when: tuple[str | None, str | None]
 ) -> list[Explanation]:
-    key, predicate = asked
+    (key, predicate), (valid_at, known_at) = asked, when
     if key.isdecimal() and predicate is None:
         return [await memory.facts.explain(graph, int(key), scope=scope, known_at=known_at)]
-    page = await memory.facts.list(graph, FactFilter(scope, key, predicate, known_at=known_at, limit=20))
+    wanted = FactFilter(scope, key, predicate, known_at=known_at, valid_at=valid_at, limit=20)
+    page = await memory.facts.list(graph, wanted)
     if not page.items:
         raise NotFound(
             f"Nothing was weighed of {' '.join(filter(None, asked))}.", hint="Ask kgmem recall for the fact's id."

@@ -191,7 +191,7 @@ def _shared_out(source: Integers, fact: Integers, mode: Integers, weight: Number
     if not one.any():
         return given
     key = fact * max(sources, 1) + source
-    ordered = np.sort(key)
+    ordered = np.sort(key[given > 0])
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     if not len(repeated):
         return given

@@ -9,8 +9,10 @@ from kgmem.consensus import accu, calibration, single_fact
 from kgmem.consensus.claims import SET, arranged
 from kgmem.consensus.fact_grouping import Gathered, Speakers, gather, numbered, stated
 from kgmem.consensus.methods import CROWD_FACTS, Picked, pick, settled
+from kgmem.consensus.reporting import reporting
 from kgmem.consensus.segments import Segments
 from kgmem.consensus.source_reliability import Part, copies_of, standings
+from kgmem.consensus.timeline import Reliance
 from kgmem.consensus.verdicts import superseded, verdicts_of
 from kgmem.domain.claims.consensus import (
     VERIFIED,
@@ -22,7 +24,12 @@ from kgmem.domain.claims.consensus import (
     ValueRule,
     Verdict,
     Weighed,
+    groups_of,
 )
+from kgmem.domain.time.interval import ALWAYS
+
+_FIRST_TURNS = 2  # Times that claims are parted in time again by what sources tell of, before anything is weighed,
+_TURNS = 4  # and by what was learned of them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +45,10 @@ class NumpyConsensus:
         sources: Sequence[ClaimedSource] = (),
         rules: Mapping[str, ValueRule] | None = None,
         verified: float = VERIFIED,
+        now: int | None = None,
     ) -> Weighed:
         """Give what the claims come to. Raises InvalidInput for a value that is not of its rule's kind."""
-        return weigh(claims, sources=sources, rules=rules, verified=verified, copies=self.copies)
+        return weigh(claims, sources=sources, rules=rules, verified=verified, copies=self.copies, now=now)
 
     def again(
         self, claims: Sequence[Claim], known: KnownSources, rule: ValueRule, setting: Setting
@@ -48,14 +56,15 @@ class NumpyConsensus:
         """Give the verdicts on the claims of one subject and predicate, by what is known of their sources."""
         if not claims:
             return ()
-        facts = gather(claims, {claims[0].predicate: rule})
+        reliance = Reliance(known.trust, known.houses, setting.wrong, known.now, known.reports, known.copies)
+        facts = gather(claims, {claims[0].predicate: rule}, reliance)
         if rule.method is not Method.AUTO:
             setting = replace(setting, method=rule.method)
         if single_fact.fits(facts, setting):
             return superseded(single_fact.weigh_alone(facts, known, setting, rule), facts.rules)
         asked = {claims[0].predicate: replace(rule, method=setting.method)}
         sources = [ClaimedSource(name, each, known.houses.get(name)) for name, each in sorted(known.trust.items())]
-        return weigh(claims, sources=sources, rules=asked, verified=rule.verified, copies=False).verdicts
+        return weigh(claims, sources=sources, rules=asked, verified=rule.verified, copies=False, now=known.now).verdicts
 
 
 def weigh(
@@ -65,11 +74,56 @@ def weigh(
     rules: Mapping[str, ValueRule] | None = None,
     verified: float = VERIFIED,
     copies: bool = True,
+    now: int | None = None,
 ) -> Weighed:
-    """Give what claims come to: verdicts in order of subject, predicate and time; sources and copies by name."""
+    """Give what claims come to: verdicts in order of subject, predicate and time; sources and copies by name.
+
+    When one value ended and the next began depends on how far sources are trusted, and that on who was right at which
+    time: both are found in turn, until the times are the same again. Claims age up to `now`, an instant.
+    """
     known = {source.key: source for source in sources}
-    gathered = gather(claims, rules or {})
+    rules = rules or {}
+    reliance = Reliance({key: each.prior for key, each in known.items()}, _houses(known), now=now)
+    gathered = gather(claims, rules, reliance)
+    for _ in range(_FIRST_TURNS if _parted(gathered) else 0):
+        reliance = replace(reliance, reports=reporting(gathered, reliance))
+        gathered = gather(claims, rules, reliance)
     speakers = numbered(claims, known)
+    weighed = _weighed(gathered, speakers, known, verified=verified, copies=copies)
+    for _ in range(_TURNS if _parted(gathered) else 0):
+        reliance = replace(
+            reliance,
+            trust={each.source: each.trust for each in weighed.sources},
+            copies=groups_of((each.one, each.other) for each in weighed.copies),
+            reports=reporting(gathered, reliance),
+        )
+        before, gathered = gathered, gather(claims, rules, reliance)
+        if [(fact.valid, fact.claims) for fact in gathered.facts] == [(f.valid, f.claims) for f in before.facts]:
+            break
+        weighed = _weighed(gathered, speakers, known, verified=verified, copies=copies)
+    return replace(weighed, reports=reliance.reports)
+
+
+def _parted(gathered: Gathered) -> bool:
+    """Say whether claims on anything were parted in time, which what is learned of sources may change."""
+    return any(fact.valid != ALWAYS for fact in gathered.facts)
+
+
+def _houses(known: Mapping[str, ClaimedSource]) -> dict[str, str]:
+    """Give for each outlet the topmost source that speaks through it."""
+    houses = {}
+    for key in known:
+        top, passed = key, {key}
+        while top in known and (parent := known[top].parent) and parent not in passed:
+            passed.add(parent)
+            top = parent
+        houses[key] = top
+    return houses
+
+
+def _weighed(
+    gathered: Gathered, speakers: Speakers, known: Mapping[str, ClaimedSource], *, verified: float, copies: bool
+) -> Weighed:
     parts, reasons = [], {}
     settings: dict[str, Setting] = {}
     for facts, wanted in _shapes(gathered, speakers):

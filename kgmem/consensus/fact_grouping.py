@@ -1,11 +1,12 @@
 """Typed claims brought to facts: the same subject and predicate, and, where one value is true at a time, the time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from kgmem.consensus.claims import MANY, ONE, SET, Integers, Numbers, Stated
+from kgmem.consensus.timeline import Reliance, periods, replaced
 from kgmem.consensus.values import merged, read
 from kgmem.domain.claims.consensus import PRIOR_TRUST, Claim, ClaimedSource, ClaimedValue, ValueKind, ValueRule
 from kgmem.domain.time.interval import ALWAYS, Interval
@@ -42,8 +43,14 @@ class Speakers:
     parent: Integers
 
 
-def gather(claims: Sequence[Claim], rules: Mapping[str, ValueRule]) -> Gathered:
-    """Give the facts that claims speak of. Raises InvalidInput for a value that is not of its rule's kind."""
+def gather(claims: Sequence[Claim], rules: Mapping[str, ValueRule], reliance: Reliance | None = None) -> Gathered:
+    """Give the facts that claims speak of, parted in time by what is known of their sources (timeline.py).
+
+    Claims that their own source replaced have no weight. Raises InvalidInput for a value that is not of its rule's
+    kind.
+    """
+    reliance = reliance or Reliance()
+    claims = list(claims)
     by_name: dict[tuple[str, str], list[int]] = {}
     for index, claim in enumerate(claims):
         by_name.setdefault((claim.subject, claim.predicate), []).append(index)
@@ -51,7 +58,7 @@ def gather(claims: Sequence[Claim], rules: Mapping[str, ValueRule]) -> Gathered:
     for (subject, predicate), indices in sorted(by_name.items()):
         rule = rules.get(predicate, ValueRule())
         values = {index: _value(claims[index], rule) for index in indices}
-        groups = _by_time(claims, values, indices) if rule.functional else [(ALWAYS, indices)]
+        groups = _by_time(claims, values, rule, reliance) if rule.functional else [(ALWAYS, indices)]
         facts += [_fact(subject, predicate, valid, held, (claims, values, rule)) for valid, held in groups]
     return Gathered(claims, facts, rules)
 
@@ -141,34 +148,60 @@ def _fact(
 
 
 def _by_time(
-    claims: Sequence[Claim], values: Mapping[int, ClaimedValue], indices: Sequence[int]
+    claims: list[Claim], values: Mapping[int, ClaimedValue], rule: ValueRule, reliance: Reliance
 ) -> list[tuple[Interval, list[int]]]:
-    """Part claims by when they are valid: those that overlap, also by way of others, compete.
+    """Part claims by the periods that they speak of; what is replaced or has aged loses its weight here.
 
-    A claim without a time belongs to the latest group that its value is claimed in, or else to the latest.
+    A claim without a time belongs to the latest period that its value is claimed in, or else to the latest.
     """
-    timed = sorted((index for index in indices if claims[index].valid != ALWAYS), key=lambda i: _order(claims[i].valid))
-    groups: list[tuple[Interval, list[int]]] = []
-    for index in timed:
-        valid = claims[index].valid
-        if groups and groups[-1][0].overlaps(valid):
-            groups[-1] = (_hull(groups[-1][0], valid), [*groups[-1][1], index])
-        else:
-            groups.append((valid, [index]))
-    always = [index for index in indices if claims[index].valid == ALWAYS]
-    if not groups:
-        return [(ALWAYS, always)]
-    at = [{values[index].key for index in held} for _, held in groups]
-    for index in always:
-        place = next((i for i in reversed(range(len(groups))) if values[index].key in at[i]), len(groups) - 1)
+    if len(values) == 1 and rule.half_life is None:
+        return [(claims[index].valid, [index]) for index in values]
+    stands = _keys(values, rule)
+    gone = replaced(claims, stands, rule, reliance)
+    rejected = {index for index in values if claims[index].label is False}
+    for index in gone:
+        claims[index] = replace(claims[index], confidence=0.0)
+    alive = {index: key for index, key in stands.items() if index not in gone | rejected}
+    found, timeless = periods(claims, alive or stands, rule, reliance)
+    groups = [(period.valid, list(period.claims)) for period in found] or [(ALWAYS, [])]
+    placed = {index for _, held in groups for index in held}
+    at = [{stands[index] for index in held} for _, held in groups]
+    for index in (index for index in values if index not in placed):
+        key, start = stands[index], claims[index].valid.start
+        place = _latest(key, at) if index in timeless or start is None else _begun(start, groups)
         groups[place][1].append(index)
+    if rule.half_life is not None:
+        for valid, held in groups:
+            _age(claims, held, valid, rule.half_life, reliance.now)
     return groups
 
 
-def _order(valid: Interval) -> tuple[bool, int, bool, int]:
-    return (valid.start is not None, valid.start or 0, valid.end is None, valid.end or 0)
+def _keys(values: Mapping[int, ClaimedValue], rule: ValueRule) -> dict[int, str]:
+    """Give for each claim the key of its value, values within tolerance of each other under one; a set is one value."""
+    lists = any(value.kind is ValueKind.SET for value in values.values())
+    stands = {} if lists else merged(list(values.values()), rule)
+    return {index: stands.get(value.key, value.key) for index, value in values.items()}
 
 
-def _hull(one: Interval, other: Interval) -> Interval:
-    end = None if one.end is None or other.end is None else max(one.end, other.end)
-    return Interval(one.start, end)
+def _latest(key: str, at: Sequence[set[str]]) -> int:
+    """Give the latest group in which a value is claimed, or else the latest."""
+    return next((place for place in reversed(range(len(at))) if key in at[place]), len(at) - 1)
+
+
+def _begun(start: int, groups: Sequence[tuple[Interval, list[int]]]) -> int:
+    """Give the group of a time: the last that begins by then, or else the first."""
+    begun = [at for at, (valid, _) in enumerate(groups) if valid.start is None or valid.start <= start]
+    return begun[-1] if begun else 0
+
+
+def _age(claims: list[Claim], held: Sequence[int], valid: Interval, half_life: int, now: int | None) -> None:
+    """Let claims lose half of their confidence with each half-life from their start to the end of the time asked of."""
+    ends = [each for each in (valid.end, now) if each is not None]
+    if not ends:
+        return
+    for index in held:
+        claim = claims[index]
+        began = claim.valid.start if claim.valid.start is not None else claim.known
+        if began is not None and claim.label is None:
+            left = float(0.5 ** (max(min(ends) - began, 0) / half_life))
+            claims[index] = replace(claim, confidence=claim.confidence * left)

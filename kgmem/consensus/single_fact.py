@@ -65,15 +65,15 @@ def _options(gathered: Gathered, fact: Fact, known: KnownSources, setting: Setti
         place = (known.houses.get(claim.source, claim.source), keys[0])
         said[place] = max(said.get(place, 0.0), min(max(claim.confidence, 0.0), 1.0))
     values: dict[str, int] = {}
-    for house, _ in said:
-        values[house] = values.get(house, 0) + 1
+    for (house, _), weight in said.items():
+        values[house] = values.get(house, 0) + (weight > 0)
     options: dict[str, _Option] = {}
     for key in _ordered(fact):
         mine = {house: weight for (house, value), weight in said.items() if value == key}
         score = voices = doubt = 0.0
         for house, weight in sorted(mine.items()):
             trust = min(max(known.trust.get(house, PRIOR_TRUST), accu.LEAST), accu.MOST)
-            voice = weight / values[house] / _sharing(house, mine, known.copies)
+            voice = weight / max(values[house], 1) / _sharing(house, mine, known.copies)
             vote = max(log(setting.wrong * trust / (1 - trust)), 0.0)
             score, voices, doubt = score + voice * vote, voices + voice, doubt + voice * log1p(-trust)
         options[key] = _Option(score, voices, doubt)

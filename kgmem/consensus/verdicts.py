@@ -22,6 +22,7 @@ def verdicts_of(gathered: Gathered, part: Part, verified: float) -> list[Verdict
     claims = outcome.claims
     segments = Segments.of(claims)
     voice = np.ones(len(claims.source)) if outcome.voice is None else outcome.voice
+    voice = np.where(claims.weight > 0, voice, 0.0)  # What its source replaced is nobody's voice.
     independent = segments.per_value(voice)
     doubt = segments.per_value(voice * np.log1p(-np.clip(outcome.trust, 0, 0.99))[claims.source])
     best = choose(segments, outcome.score)
@@ -53,7 +54,7 @@ def verdicts_of(gathered: Gathered, part: Part, verified: float) -> list[Verdict
 
 
 def superseded(told: Sequence[Verdict], rules: Mapping[str, ValueRule]) -> list[Verdict]:
-    """Give verdicts in order; superseded are those of functional predicates that a verified other value came after."""
+    """Give verdicts in order; superseded are those of functional predicates that another value came after."""
     ordered = sorted(told, key=lambda v: (v.subject, v.predicate, v.valid.start is not None, v.valid.start or 0))
     later: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in reversed(ordered):
@@ -67,7 +68,7 @@ def superseded(told: Sequence[Verdict], rules: Mapping[str, ValueRule]) -> list[
             for other in later[verdict.subject, verdict.predicate]
             if end is not None and other.valid.start is not None and other.valid.start >= end
         ]
-        gone = rule.functional and any(o.state is FactState.VERIFIED and o.value != verdict.value for o in after)
+        gone = rule.functional and any(other.value != verdict.value for other in after)
         given.append(replace(verdict, state=FactState.SUPERSEDED) if gone else verdict)
     return given
 

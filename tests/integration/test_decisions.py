@@ -126,8 +126,10 @@ async def test_policies_decide_by_a_person_or_by_recency(memory: Memory, graph: 
     assert "A person decides" in owner.reason
 
     await say(memory, graph, "bread", "price", ("a", 2), ("b", 2), ("c", 2))
-    price = await say(memory, graph, "bread", "price", ("d", 3))
-    assert (price.value, price.state) == (3, "verified")
+    await memory.claims.put(graph, [ClaimStatement("d", "bread", "price", value=3)])
+    before, price = (await memory.facts.list(graph, FactFilter(subject="bread"))).items
+    assert (before.value, before.state, before.valid_to) == (2, "superseded", price.valid_from)
+    assert (price.value, price.state, price.probability) == (3, "unverified", 0.5)
 
 
 async def test_what_is_seen_of_one_fact_moves_those_that_hang_together_with_it(memory: Memory, graph: str) -> None:

@@ -91,11 +91,14 @@ class FactQuery(Listing):
     """Which facts to list."""
 
     state: Annotated[list[FactState], Field(max_length=5, description="May be given repeatedly.")] = []
+    valid_at: Annotated[Time | None, Field(description="What holds at that moment in the world.")] = None
 
     def asked(self, key: AccessKey) -> FactFilter:
         """Give it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
         scope = key.demand_scope(self.scope)
-        return FactFilter(scope, self.subject, self.predicate, self.state, self.known_at, self.cursor, self.limit)
+        return FactFilter(
+            scope, self.subject, self.predicate, self.state, self.known_at, self.valid_at, self.cursor, self.limit
+        )
 
 
 ClaimedOut = copied(

@@ -188,6 +188,7 @@ class FactFilter:
     """Which facts a listing shows: those of one scope that meet all that is set; without `known_at`, as of now.
 
     `subject` is the key of an entity, `predicate` a kind of relationship or a property, `limit` the size of a page.
+    `valid_at` (ISO 8601) leaves what holds at that moment in the world, at the beginning of a year, month or day.
     """
 
     scope: str = ""
@@ -195,6 +196,7 @@ class FactFilter:
     predicate: str | None = None
     states: Sequence[str] = ()
     known_at: str | None = None
+    valid_at: str | None = None
     cursor: str | None = None
     limit: int = 100
 

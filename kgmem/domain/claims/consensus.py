@@ -3,7 +3,7 @@
 Words for the mathematics in `kgmem.consensus`; what the store holds of it stands in `claim` and `held_fact`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from kgmem.domain.time.interval import ALWAYS, Interval
 
 __all__ = [
     "PRIOR_TRUST",
+    "SUCCESSION",
     "VERIFIED",
     "Alternative",
     "Claim",
@@ -24,14 +25,17 @@ __all__ = [
     "KnownSources",
     "Method",
     "Policy",
+    "Reporting",
     "Setting",
     "Standing",
     "ValueKind",
     "ValueRule",
     "Verdict",
     "Weighed",
+    "groups_of",
 ]
 
+SUCCESSION = 0.5  # The trust from which a lone later claim ends what began earlier, unless a rule sets another.
 VERIFIED = 0.7  # The probability from which a fact is verified, unless the graph sets another.
 
 
@@ -99,6 +103,8 @@ class ValueRule:
     domain: str | None = None  # Predicates of one domain share the trust that is learned for it.
     policy: Policy = Policy.TRUST
     verified: float = VERIFIED
+    succession: float = SUCCESSION  # So far must a lone later claim be trusted to end what began earlier.
+    half_life: int | None = None  # Microseconds after which a claim counts half; None: claims do not age.
     held_in: tuple[str, ...] = ()  # Properties of a relationship that hold what is claimed of it.
 
 
@@ -116,6 +122,8 @@ class Claim:
     episode: str | None = None
     span: tuple[int, int] | None = None
     id: int | None = None
+    known: int | None = None  # When it became known, as an instant; a source's newer claim replaces its older one.
+    label: bool | None = None  # What a person decided of its value: accepted, rejected, or nothing.
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +211,22 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class Reporting:
+    """How a source tells of changes: of which share of those that others tell of, and how long after in the mean."""
+
+    rate: float
+    delay: float  # Microseconds.
+
+
+@dataclass(frozen=True, slots=True)
 class KnownSources:
     """What is known of sources when a fact is weighed alone."""
 
     trust: Mapping[str, float]
     houses: Mapping[str, str] = field(default_factory=dict)  # Of an outlet: the source that speaks through it.
     copies: Sequence[frozenset[str]] = ()  # Sets of sources that share one voice for the same value.
+    reports: Mapping[str, Reporting] = field(default_factory=dict)
+    now: int | None = None  # The instant up to which claims age; None: they do not.
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +238,16 @@ class Weighed:
     copies: Sequence[Copying]
     reasons: Mapping[str, str]  # Why each method was picked, by predicate or domain.
     settings: Mapping[str, Setting] = field(default_factory=dict)  # By predicate.
+    reports: Mapping[str, Reporting] = field(default_factory=dict)  # By source; of those that changes are known of.
+
+
+def groups_of(pairs: Iterable[tuple[str, str]]) -> list[frozenset[str]]:
+    """Give the sets of what is joined by pairs, directly or by way of others."""
+    groups: dict[str, set[str]] = {}
+    for one, other in pairs:
+        whole = groups.get(one, {one}) | groups.get(other, {other})
+        groups |= dict.fromkeys(whole, whole)
+    return [frozenset(group) for group in {id(each): each for each in groups.values()}.values()]
 
 
 class Consensus(Protocol):
@@ -232,8 +260,9 @@ class Consensus(Protocol):
         sources: Sequence[ClaimedSource] = (),
         rules: Mapping[str, ValueRule] | None = None,
         verified: float = VERIFIED,
+        now: int | None = None,
     ) -> Weighed:
-        """Give what the claims come to; `rules` go by predicate."""
+        """Give what the claims come to; `rules` go by predicate, and claims age up to `now`, an instant."""
 
     def again(
         self, claims: Sequence[Claim], known: KnownSources, rule: ValueRule, setting: Setting

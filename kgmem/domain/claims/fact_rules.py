@@ -101,7 +101,7 @@ def _by_policy(draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes]) -
         newest = max(draft.options, key=lambda option: _newest(option, times))
         told = _chosen(draft, newest)
         reason = f"By recency: what was said last counts. {draft.reason}"
-        return replace(told, state=FactState.VERIFIED, reason=reason)
+        return replace(told, state=state_of(told.probability, told.opposing, rule.verified), reason=reason)
     return draft
 
 

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
-from kgmem.domain.claims.consensus import VERIFIED, Method, Policy, ValueKind, ValueRule
+from kgmem.domain.claims.consensus import SUCCESSION, VERIFIED, Method, Policy, ValueKind, ValueRule
 from kgmem.domain.schema.document import Section, read_bool, read_names, read_text
+from kgmem.domain.time.interval import DAY
+
+_MOST_DAYS = 1_000_000.0  # Of a half-life.
 
 RULE_KEYS = (
     "values", "several", "functional", "unit", "tolerance", "relative", "exact", "names", "critical", "method",
-    "policy", "domain", "verified", "value", "description",
+    "policy", "domain", "verified", "succession", "half_life", "value", "description",
 )  # fmt: skip
 
 
@@ -29,6 +32,8 @@ class WeighingRule:
     policy: str = ""  # A Policy; empty: by trust.
     domain: str = ""
     verified: float = 0.0  # The probability from which a fact is verified; 0: the usual one.
+    succession: float = 0.0  # The trust from which a lone later claim ends what began earlier; 0: the usual one.
+    half_life: float = 0.0  # Days after which a claim counts half; 0: claims do not age.
     value: tuple[str, ...] = ()  # The properties of a relationship that hold what is claimed of it.
     description: str = ""
 
@@ -56,6 +61,8 @@ class WeighingRule:
             domain=self.domain or None,
             policy=policy,
             verified=self.verified or VERIFIED,
+            succession=self.succession or SUCCESSION,
+            half_life=round(self.half_life * DAY) or None,
             held_in=self.value,
         )
 
@@ -77,6 +84,8 @@ def read_rule(name: str, part: Section) -> WeighingRule:
         policy=_one_of(part, "policy", [policy.value for policy in Policy]),
         domain=read_text(part, "domain"),
         verified=_number(part, "verified", most=1.0),
+        succession=_number(part, "succession", most=1.0),
+        half_life=_number(part, "half_life", most=_MOST_DAYS),
         value=read_names(part, "value"),
         description=read_text(part, "description"),
     )

@@ -15,6 +15,7 @@ from kgmem.domain.claims.consensus import ClaimedSource, Consensus, ValueRule, V
 from kgmem.domain.claims.consensus import Weighed as Outcome
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.slices import broken_off, progress, slice_over
+from kgmem.domain.time.interval import now
 from kgmem.store.claims import correlation_store
 from kgmem.store.claims.claim_rows import Topic, rule_for
 from kgmem.store.claims.fact_resolution import claim_of, weigh_topics
@@ -95,7 +96,7 @@ async def _run_scope(
         for row in sources
     ]
     rules = _rules(layout, rows)
-    outcome = await asyncio.to_thread(partial(consensus.weigh, claims, sources=known, rules=rules))
+    outcome = await asyncio.to_thread(partial(consensus.weigh, claims, sources=known, rules=rules, now=now()))
     numbers = {row["key"]: row["id"] for row in sources}
     await database.transact(lambda connection: _learn(connection, layout, number, outcome, (numbers, rows)))
     given = _by_topic(outcome, rows)

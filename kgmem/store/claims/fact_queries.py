@@ -19,7 +19,7 @@ from kgmem.domain.claims.claim import (
 from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import visible_from
-from kgmem.domain.time.interval import iso
+from kgmem.domain.time.interval import iso, parse_time
 from kgmem.store.claims.verdict_projection import STATE_NUMBERS
 from kgmem.store.claims.verdict_writer import STATE_OF
 from kgmem.store.graph.layout import LABEL_SHIFT, Layout
@@ -44,6 +44,7 @@ async def facts(
         [_NUMBER_OF[state] for state in asked.states] if asked.states else None,
         list(predicates) if predicates is not None else None,
         asked.limit + 1,
+        parse_time(asked.valid_at).start if asked.valid_at is not None else None,
     )
     found = await _facts(connection, layout, rows[: asked.limit])
     more = len(rows) > asked.limit

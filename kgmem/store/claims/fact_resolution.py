@@ -2,17 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
 import orjson
 
 from kgmem.domain.claims.claim import Decision
-from kgmem.domain.claims.consensus import Claim, Consensus, KnownSources, Method, Setting, ValueRule, Verdict
+from kgmem.domain.claims.consensus import Claim, Consensus, KnownSources, Method, Setting, ValueRule, Verdict, groups_of
 from kgmem.domain.claims.fact_rules import ClaimTimes, Draft, decided, drafted
 from kgmem.domain.graph.scope import visible_from
-from kgmem.domain.time.interval import valid_interval
+from kgmem.domain.time.interval import now, valid_interval
 from kgmem.store.claims.claim_rows import Topic, rule_for
 from kgmem.store.claims.joint_inference import Drafts, entangled
 from kgmem.store.claims.verdict_writer import Weighed, write_verdicts
@@ -98,7 +98,8 @@ class _Run:
         if given is not None and list(given[1]) == held.ids:
             return [drafted(verdict, held.ids) for verdict in given[0]]
         setting = known.settings.get(held.topic.predicate, Setting())
-        verdicts = self.consensus.again(held.claims(), known.sources, held.rule, setting)
+        claims = labelled(held.claims(), known.decisions[held.topic.id])
+        verdicts = self.consensus.again(claims, known.sources, held.rule, setting)
         return [drafted(verdict, held.ids) for verdict in verdicts]
 
     async def widen(self, topics: Sequence[int]) -> Drafts:
@@ -137,7 +138,20 @@ def claim_of(topic: Topic, row: Any) -> Claim:
         valid=valid_interval(row["valid_from"], row["valid_to"]),
         confidence=row["confidence"],
         id=row["id"],
+        known=row["known_from"],
     )
+
+
+def labelled(claims: Sequence[Claim], decisions: Sequence[Decision]) -> list[Claim]:
+    """Give claims with what people decided of them. What a rule or a draw of chance chose is no label."""
+    labels: dict[int, bool] = {}
+    for decision in decisions:
+        if decision.action in _LABELS:
+            labels |= dict.fromkeys(decision.claims, _LABELS[decision.action])
+    return [replace(each, label=labels[each.id]) if each.id in labels else each for each in claims]
+
+
+_LABELS = {"accept": True, "observe": True, "reject": False}
 
 
 def _plain(value: Any) -> Any:
@@ -188,9 +202,6 @@ async def _known(connection: asyncpg.Connection, layout: Layout, scope: str, hel
     for each in orjson.loads(row["decisions"]):
         topic = each.pop("topic")
         decisions[topic].append(Decision(**each, at=""))
-    groups: dict[str, set[str]] = {}
-    for one, other in orjson.loads(row["copies"]):
-        whole = groups.get(one, {one}) | groups.get(other, {other})
-        groups |= dict.fromkeys(whole, whole)
-    copies = [frozenset(group) for group in {id(each): each for each in groups.values()}.values()]
-    return _Known(KnownSources(trust, houses, copies), settings, decisions, row["entangled"])
+    copies = groups_of((one, other) for one, other in orjson.loads(row["copies"]))
+    sources = KnownSources(trust, houses, copies, now=now())
+    return _Known(sources, settings, decisions, row["entangled"])

@@ -15,6 +15,7 @@ from kgmem.domain.graph.entity import RELATIONSHIP
 from kgmem.domain.graph.fact import worded
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.scope import visible_from
+from kgmem.domain.time.interval import iso, parse_time, valid_interval
 from kgmem.store.claims.claim_rows import Topic, rule_for
 from kgmem.store.graph.labels import main_label
 from kgmem.store.graph.layout import label_id
@@ -22,7 +23,7 @@ from kgmem.store.graph.records import alike, dumps, stored_name
 from kgmem.store.write import fact_index
 from kgmem.store.write.edges import read_edges, write_edges
 from kgmem.store.write.passages import Passages
-from kgmem.store.write.rows import entity_row
+from kgmem.store.write.rows import entity_row, valid_of
 from kgmem.store.write.vertices import keep_history, read_vertices
 
 CONSENSUS = "consensus"  # The property of an entity that tells of its other properties how far they are believed.
@@ -37,6 +38,7 @@ class Telling:
     draft: Draft
     fact: int
     rows: Sequence[Any]
+    former_end: int | None = None  # When the fact ended before, as an instant.
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,35 @@ class _Told:
     def state(self) -> FactState:
         return stance(self.telling.draft, self.option)
 
+    def valid_to(self, rows: Sequence[Any]) -> str | None:
+        """Give when what these claims state ends: where the fact does, unless all of them say that it did before."""
+        stated = [row["valid_to"] for row in rows]
+        last = None if None in stated else max(stated, key=_end_of, default=None)
+        end = self.telling.draft.valid.end
+        if not self.option.chosen or end is None or (last is not None and _end_of(last) <= end):
+            return last
+        return iso(end)
+
+    def ended(self, stored: Mapping[str, Any], edge: int) -> dict[str, Any]:
+        """Give the end of a relationship, where the fact has one, or had the one that is stored."""
+        mine = [row for row in self.rows if row["edge"] == edge]
+        end, former = self.telling.draft.valid.end, self.telling.former_end
+        begins = parse_time(stored["valid_from"]).start if stored.get("valid_from") else None
+        cut_off = end is not None and (begins is None or begins < end)
+        if not mine or not (cut_off or (former is not None and stored.get("valid_to") == iso(former))):
+            return {}
+        return {"valid_to": self.valid_to(mine)}
+
     def properties(self) -> dict[str, Any]:
         return {
             "consensus": round(self.option.probability, _DIGITS),
             "trust": round(self.telling.draft.trust, _DIGITS) if self.option.chosen else None,
             "state": self.state.value,
         }
+
+
+def _end_of(valid_to: str) -> int:
+    return valid_interval(None, valid_to).end or 0
 
 
 def stance(draft: Draft, option: Option) -> FactState:
@@ -176,7 +201,7 @@ def _relationship(passages: Passages, told: _Told) -> Relationship:
         properties=properties,
         text=text,
         valid_from=first["valid_from"],
-        valid_to=first["valid_to"],
+        valid_to=told.valid_to(told.rows),
         scope=topic.scope,
     )
 
@@ -190,7 +215,7 @@ async def _believe(connection: asyncpg.Connection, passages: Passages, told: Map
     held = await read_edges(connection, layout, list(locked))
     changed: dict[int, dict[str, Any]] = {}
     for id_, (_, stored) in held.items():
-        wanted = {**stored, **told[id_].properties()}
+        wanted = {**stored, **told[id_].properties(), **told[id_].ended(stored, id_)}
         wanted = {name: value for name, value in wanted.items() if value is not None}
         if not alike(wanted, stored):
             changed[id_] = wanted
@@ -210,7 +235,9 @@ async def _believe(connection: asyncpg.Connection, passages: Passages, told: Map
             [dumps(changed[id_]) for id_ in ids],
         )
     trust = [told[id_].option.probability for id_ in changed]
-    await connection.execute(layout.sql("claims", "believe_edges"), list(changed), trust)
+    valid = [valid_of(stored.get("valid_from"), stored.get("valid_to")) for stored in changed.values()]
+    bounds = [each.start for each in valid], [each.end for each in valid]
+    await connection.execute(layout.sql("claims", "believe_edges"), list(changed), trust, *bounds)
     await fact_index.put(
         connection, passages, {id_: (held[id_][0], stored) for id_, stored in changed.items()}, new=False
     )

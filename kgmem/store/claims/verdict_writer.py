@@ -49,8 +49,8 @@ async def write_verdicts(connection: asyncpg.Connection, passages: Passages, wei
         await connection.execute(layout.sql("claims", "end_decisions"), ended, None)
     touched = {each.topic.id for at, (each, _, _) in enumerate(pairs) if at in changed}
     tellings = [
-        Telling(each.topic, draft, id_, each.rows)
-        for (each, draft, _), id_ in zip(pairs, ids, strict=True)
+        Telling(each.topic, draft, id_, each.rows, row["valid"].upper if row is not None else None)
+        for (each, draft, row), id_ in zip(pairs, ids, strict=True)
         if each.topic.id in touched
     ]
     stances = await tell_relationships(connection, passages, tellings)

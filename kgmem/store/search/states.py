@@ -35,4 +35,6 @@ def state_of(layout: Layout, parameters: Parameters, now: SQL) -> SQL:
 
 
 def _functional(layout: Layout) -> list[str]:
-    return [kind.name for kind in layout.schema().kinds.values() if kind.functional]
+    schema = layout.schema()
+    declared = (kind.name for kind in schema.kinds.values() if kind.functional)
+    return list(dict.fromkeys((*declared, *(name for name, rule in schema.rules.items() if rule.functional))))

@@ -91,7 +91,7 @@ def test_values_at_overlapping_times_compete() -> None:
     told = [Claim("a", "s", "p", "x", valid=Interval(0, 100)), Claim("b", "s", "p", "y", valid=Interval(50, 150))]
     verdict = one(weigh(told).verdicts)
     assert verdict.opposing == 1
-    assert verdict.valid == Interval(0, 150)
+    assert (verdict.value, verdict.valid) == ("x", Interval(0, 100))
 
 
 def test_a_claim_without_a_time_speaks_of_the_time_in_which_its_value_is_claimed() -> None:

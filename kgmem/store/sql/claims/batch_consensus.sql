@@ -13,8 +13,8 @@ GROUP BY p.id, p.path ORDER BY length(p.path), p.path
 
 -- name: claims
 -- Of what is weighed: kinds that are ($2), claims that are no relationship's, and what was weighed before.
-SELECT c.id, c.topic, o.key, c.object, c.value::text AS value, c.valid_from, c.valid_to, c.confidence, t.subject,
-       t.predicate, t.about
+SELECT c.id, c.topic, o.key, c.object, c.value::text AS value, c.valid_from, c.valid_to, c.confidence, c.known_from,
+       t.subject, t.predicate, t.about
 FROM {index}.topic t JOIN {index}.claim c ON c.topic = t.id AND c.known_to IS NULL
 JOIN {index}.source o ON o.id = c.source
 WHERE t.scope = $1

@@ -437,10 +437,11 @@ UPDATE {index}.claim c SET edge = n.edge
 FROM unnest($1::bigint[], $2::bigint[]) AS n (id, edge) WHERE c.id = n.id
 
 -- name: believe_edges
--- A new version of relationships, of which only the verdict is new.
+-- A new version of relationships, of which only the verdict is new, and with it until when they are valid.
 UPDATE {index}.edge e SET version = e.version + 1, known_from = greatest(now(), e.known_from + interval '1us'),
-    trust = n.trust
-FROM unnest($1::bigint[], $2::real[]) AS n (id, trust) WHERE e.id = n.id
+    trust = n.trust, valid = tstzrange(n.valid_from, n.valid_to)
+FROM unnest($1::bigint[], $2::real[], $3::timestamptz[], $4::timestamptz[]) AS n (id, trust, valid_from, valid_to)
+WHERE e.id = n.id
 
 -- name: tell_weighed
 -- Import 0: what weighing changes is nobody's change, and hinders no import from being taken back out.

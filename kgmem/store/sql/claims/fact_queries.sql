@@ -10,6 +10,7 @@ FROM {index}.fact f JOIN {index}.topic t ON t.id = f.topic JOIN {index}.scope p 
 WHERE p.path = ANY ($1::text[]) AND f.id > $2
   AND ($3::text IS NULL OR t.subject = $3) AND ($4::text IS NULL OR t.predicate = $4)
   AND ($5::smallint[] IS NULL OR f.state = ANY ($5)) AND ($6::text[] IS NULL OR t.predicate = ANY ($6))
+  AND ($8::timestamptz IS NULL OR f.valid @> $8)
 ORDER BY f.id LIMIT $7
 
 -- name: facts_by_subject

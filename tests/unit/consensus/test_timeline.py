@@ -1,0 +1,63 @@
+"""Histories: when one value ends and the next begins."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from bench.rig.histories import SETTINGS, Setting, world
+from bench.truth_over_time import accuracy, latest, majority, ours
+from kgmem.consensus.engine import weigh
+from kgmem.domain.claims.consensus import Claim, FactState, Verdict
+from kgmem.domain.time.interval import Interval
+
+
+def say(source: str, value: str, start: int | None, end: int | None = None, known: int | None = None) -> Claim:
+    return Claim(source, "s", "p", value, valid=Interval(start, end), known=known)
+
+
+def told(verdicts: Sequence[Verdict]) -> list[tuple[object, int | None, int | None]]:
+    return [(each.value, each.valid.start, each.valid.end) for each in verdicts]
+
+
+def test_what_few_newer_sources_say_ends_what_many_older_ones_said_whatever_the_number_of_things() -> None:
+    claims = [Claim(f"old{n}", f"s{s}", "p", "a", valid=Interval(10, None)) for n in range(10) for s in range(30)]
+    claims += [Claim(f"new{n}", f"s{s}", "p", "b", valid=Interval(24, None)) for n in range(2) for s in range(30)]
+    verdicts = weigh(claims).verdicts
+    assert {(v.value, v.valid.start, v.valid.end, v.state) for v in verdicts} == {
+        ("a", 10, 24, FactState.SUPERSEDED),
+        ("b", 24, None, FactState.VERIFIED),
+    }
+
+
+def test_what_ends_is_followed_by_nothing() -> None:
+    claims = [say(f"s{n}", "a", 10, 20) for n in range(3)]
+    assert told(weigh(claims).verdicts) == [("a", 10, 20)]
+
+
+def test_a_correction_of_the_same_time_takes_the_older_voice_away() -> None:
+    claims = [say("s", "a", 10, known=100), say("t", "a", 10, known=100), say("s", "b", 10, known=200)]
+    (verdict,) = weigh([*claims, say("u", "b", 10, known=100)]).verdicts
+    assert (verdict.value, verdict.supporting, verdict.opposing) == ("b", 2, 1)
+
+
+def test_of_many_starts_that_which_most_name_counts() -> None:
+    claims = [say("first", "a", 0), *(say(f"s{n}", "b", 50) for n in range(5)), say("early", "b", 20)]
+    assert told(weigh(claims).verdicts) == [("a", 0, 50), ("b", 50, None)]
+
+
+def test_a_value_that_comes_back_is_a_period_of_its_own() -> None:
+    claims = [say("s", "a", 0), say("s", "b", 10), say("s", "a", 20)]
+    assert told(weigh(claims).verdicts) == [("a", 0, 10), ("b", 10, 20), ("a", 20, None)]
+
+
+@pytest.mark.parametrize("name", ["liars", "lagging sources", "corrections"])
+def test_it_beats_counting_and_the_latest_claim(name: str) -> None:
+    setting: Setting = SETTINGS[name]
+    small = world(Setting(**{each: getattr(setting, each) for each in Setting.__slots__} | {"things": 20}), 7)
+    base = max(accuracy(small, majority), accuracy(small, latest))
+    assert accuracy(small, ours) >= base + 5
+
+
+def test_a_long_series_of_one_source_is_parted_in_a_moment() -> None:
+    claims = [say("sensor", str(n % 7), n, known=n) for n in range(1000)]
+    assert len(weigh(claims).verdicts) == 1000
