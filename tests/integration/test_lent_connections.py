@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from kgmem.domain.errors import DatabaseUnavailable
-from kgmem.store.db.database import Database
+from kgmem.store.db.database import Database, Lending, work_on
+from tests.memories import until
 
 pytestmark = pytest.mark.server
 
@@ -43,3 +44,26 @@ async def test_connections_whose_borrowers_were_stopped_serve_on(database_url: s
             assert database.in_use == 0
         async with database.connection() as connection:
             assert await connection.fetchval("SELECT 3") == 3
+
+
+async def test_a_connection_that_has_worked_on_many_graphs_is_replaced(database_url: str) -> None:
+    async with Database(database_url, size=1, lending=Lending(most_graphs=3)) as database:
+
+        async def session_of(graph: int) -> int:
+            work_on(graph)
+            async with database.connection() as connection:
+                return connection.get_server_pid()
+
+        same = [await asyncio.create_task(session_of(graph)) for graph in (1, 2, 3, 2, 1, 3, 1)]
+        assert len(set(same)) == 1
+        many = [await asyncio.create_task(session_of(graph)) for graph in range(4, 13)]
+        assert [len(set(many[first : first + 4])) for first in (1, 5)] == [1, 1], many
+        assert len({*same, *many}) == 3  # The first serves one of the second kind, and is then replaced.
+        assert database.in_use == 0
+
+        async def idle() -> bool:
+            async with database.connection() as connection:
+                sql = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY ($1::int[]) AND pid <> pg_backend_pid()"
+                return not await connection.fetchval(sql, many)
+
+        await until(idle)

@@ -54,18 +54,29 @@ RECORDS: Sequence[Record] = [
 ]
 
 
-@pytest.fixture(scope="module", params=["another's", "kgmem's"])
-def server(request: pytest.FixtureRequest, postgres_url: str, template_database: str) -> Iterator[Server]:
-    """A Bolt server of somebody else's, and kgmem's own."""
-    if request.param == "another's":
-        with running_server() as running:
-            yield running
-        return
+# Each runs until the tests of the module have ended, in whatever order these use the two.
+@pytest.fixture(scope="module")
+def another_server() -> Iterator[Server]:
+    """A Bolt server of somebody else's."""
+    with running_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def own_server(postgres_url: str, template_database: str) -> Iterator[Server]:
+    """kgmem's own Bolt server."""
     name = f"kgmem_test_{secrets.token_hex(6)}"
     asyncio.run(postgres.run_on(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}"))
     with kgmem_server(postgres.with_database(postgres_url, name)) as running:
         yield running
     asyncio.run(postgres.drop_database(postgres_url, name))
+
+
+@pytest.fixture(scope="module", params=["another's", "kgmem's"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """A Bolt server of somebody else's, and kgmem's own."""
+    found: Server = request.getfixturevalue("another_server" if request.param == "another's" else "own_server")
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ DATABASE, in whatever database, waits for it. An error ends that, also one that 
 """
 
 import contextlib
+from functools import cached_property
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
@@ -35,6 +36,11 @@ class Connection(asyncpg.Connection):
 
     _rollback: PreparedStatement | None = None
     _rollback_to: PreparedStatement | None = None
+
+    @cached_property
+    def graphs(self) -> set[int]:
+        """The graphs that work on this connection was about: Postgres remembers their tables until the session ends."""
+        return set()
 
     async def prepare_rollback(self) -> None:
         """Prepare for transactions that fail; once, before the first."""

@@ -72,9 +72,12 @@ class Pool:
             )
         return DatabaseUnavailable("All database connections are busy.", hint="Try again.")
 
-    async def release(self, connection: Connection, who: Who, *, clean: bool) -> None:
-        """Take a connection back; one on which something was stopped or left open is made ready first."""
-        if connection.is_closed() or self._closed:
+    async def release(self, connection: Connection, who: Who, *, clean: bool, worn: bool = False) -> None:
+        """Take a connection back; one on which something was stopped or left open is made ready first.
+
+        One that is `worn` is closed: whoever comes next gets a new one.
+        """
+        if connection.is_closed() or self._closed or (worn and clean and not connection.is_in_transaction()):
             self._drop(connection, who)
         elif clean and not connection.is_in_transaction():
             self._keep(connection, who)

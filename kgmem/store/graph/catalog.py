@@ -16,7 +16,7 @@ from kgmem.domain.graph.graph import Graph, GraphStats, no_such_graph
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.domain.schema.schema import GraphSchema, from_mapping
 from kgmem.domain.time.interval import iso
-from kgmem.store.db.database import Database
+from kgmem.store.db.database import Database, work_on
 from kgmem.store.db.sql import SQL, compose, fill, identifier, literal, number
 from kgmem.store.db.statements import forget_statements, statement
 from kgmem.store.graph import property_indexes
@@ -24,10 +24,10 @@ from kgmem.store.graph.layout import (
     VERTEX,
     Label,
     Layout,
-    ensure_labels,
     learn_labels,
     learn_subsystems,
     lock_labels,
+    make_labels,
     then_of,
 )
 from kgmem.store.graph.subsystems import (
@@ -71,18 +71,22 @@ class PostgresCatalog:
     async def create(self, graph: Graph) -> Graph:
         """Create a graph with its index. Raises Conflict when the name is taken."""
 
-        async def make(connection: asyncpg.Connection) -> None:
+        async def make(connection: asyncpg.Connection) -> Layout:
             await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
             await self._create(connection, graph)
+            layout = self._layout_of(await connection.fetchrow(statement("catalog", "get"), graph.name))
+            await make_labels(connection, layout, VERTEX, [EPISODE_LABEL])
+            return layout
 
+        forgotten = self._forgotten
         try:
-            await self.database.transact(make)
+            layout = await self.database.transact(make)
         except asyncpg.UniqueViolationError as error:
             raise Conflict(
                 f"There is a graph {graph.name!r} already.", hint="Use it, or choose another name."
             ) from error
-        layout = await self.layout(graph.name)
-        await ensure_labels(self.database, layout, VERTEX, [EPISODE_LABEL])
+        if forgotten == self._forgotten:  # Else somebody may have dropped it by now.
+            self._remember(layout)
         return layout.graph
 
     async def _create(self, connection: asyncpg.Connection, graph: Graph) -> None:
@@ -97,6 +101,7 @@ class PostgresCatalog:
             graph.recipe,
         )
         graph_id = row["id"]
+        work_on(graph_id)
         names = {"index": f"kgm_{graph_id}", "graph": await self._free_name(connection, graph.name, graph_id)}
         await connection.execute(SQL("SELECT ag_catalog.create_graph($1::name)"), names["graph"])
         vectors = await make_tables(connection, names["index"], graph_id, graph.space)
@@ -249,6 +254,7 @@ class PostgresCatalog:
         """Give a graph's layout. Raises NotFound."""
         held = self._layouts.get(name)
         if held and time.monotonic() - held[0] < SETTINGS_KEPT:
+            work_on(held[1].id)
             return held[1]
         forgotten = self._forgotten
         async with self.database.connection() as connection:
@@ -258,21 +264,8 @@ class PostgresCatalog:
             if row is None:
                 self.forget(name)
                 raise no_such_graph(name)
-            layout = Layout(
-                _graph_of(row),
-                row["id"],
-                row["age_name"],
-                row["index_name"],
-                row["space_table"],
-                EmbeddingSpace(**orjson.loads(row["next_space"])).id if row["next_space"] else None,
-                row["next_space_table"],
-                wordless=row["wordless"],
-                latched=self._latched,
-                schema_of=self._schema_of,
-                index_properties=self.index_properties,
-                subsystems=MadeSubsystems.of(row["subsystems"]),
-                make_subsystem=self.make_subsystem,
-            )
+            work_on(row["id"])
+            layout = self._layout_of(row)
             if held and held[1].id == layout.id:
                 layout.labels, layout.by_id = held[1].labels, held[1].by_id
                 layout.scopes, layout.sources, layout.large = held[1].scopes, held[1].sources, held[1].large
@@ -281,11 +274,33 @@ class PostgresCatalog:
                 layout.subsystems = held[1].subsystems
             else:
                 await learn_labels(connection, layout)
+        if forgotten == self._forgotten:  # Else it may have been read before the change that others forgot it for.
+            self._remember(layout)
+        return layout
+
+    def _remember(self, layout: Layout) -> None:
+        name = layout.graph.name
         if name not in self._layouts and len(self._layouts) >= _MOST_LAYOUTS:
             del self._layouts[min(self._layouts, key=lambda each: self._layouts[each][0])]
-        if forgotten == self._forgotten:  # Else it may have been read before the change that others forgot it for.
-            self._layouts[name] = (time.monotonic(), layout)
-        return layout
+        self._layouts[name] = (time.monotonic(), layout)
+
+    def _layout_of(self, row: Any) -> Layout:
+        """Return the layout that a row of the register describes, which knows no labels yet."""
+        return Layout(
+            _graph_of(row),
+            row["id"],
+            row["age_name"],
+            row["index_name"],
+            row["space_table"],
+            EmbeddingSpace(**orjson.loads(row["next_space"])).id if row["next_space"] else None,
+            row["next_space_table"],
+            wordless=row["wordless"],
+            latched=self._latched,
+            schema_of=self._schema_of,
+            index_properties=self.index_properties,
+            subsystems=MadeSubsystems.of(row["subsystems"]),
+            make_subsystem=self.make_subsystem,
+        )
 
     @asynccontextmanager
     async def on(self, name: str, reads: Iterable[Subsystem] = SUBSYSTEMS) -> AsyncIterator[Layout]:

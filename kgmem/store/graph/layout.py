@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -210,14 +210,21 @@ async def ensure_labels(database: Database, layout: Layout, kind: int, names: It
         own = layout.apart()
         await lock_labels(connection, own)
         await register_foreign_labels(connection, own)
-        made = [name for name in missing if (kind, name) not in own.labels]
-        for name in made:
-            await _make_label(connection, own, kind, name)
-        await learn_labels(connection, own)
-        await own.index_properties(connection, own, [own.labels[kind, name] for name in made])
+        await make_labels(connection, own, kind, [name for name in missing if (kind, name) not in own.labels])
         return own
 
     layout.adopt(await database.transact(make))
+
+
+async def make_labels(connection: asyncpg.Connection, layout: Layout, kind: int, names: Sequence[str]) -> None:
+    """Make labels, with the indexes that the schema declares for them, in the transaction of the caller.
+
+    The caller holds the lock of `lock_labels`, unless nobody else knows the graph yet.
+    """
+    for name in names:
+        await _make_label(connection, layout, kind, name)
+    await learn_labels(connection, layout)
+    await layout.index_properties(connection, layout, [layout.labels[kind, name] for name in names])
 
 
 async def learn_subsystems(connection: asyncpg.Connection, layout: Layout) -> None:
