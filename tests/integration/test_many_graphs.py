@@ -20,7 +20,7 @@ COUNT = size(8, 2_000)
 LANES = 2
 PAGE = os.sysconf("SC_PAGE_SIZE")
 GROWTH = 24 * 1024**2  # Bytes that visiting the second half of the graphs may add to this process.
-SESSION = 160 * 1024**2  # Bytes that a session of Postgres may have for itself; it would take 400 MB for 2,000 graphs.
+SESSION = 144 * 1024**2  # Bytes that a session of Postgres may have for itself; without an end it would have 400 MB.
 # Below the newest revision that changes something in each graph; few graphs also go below that of the subsystems, which
 # takes as long for each as making all of their tables.
 BELOW = size("0023", "0025")

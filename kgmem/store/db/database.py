@@ -85,7 +85,7 @@ class Lending:
     share: int | None = None
     patience: float = 10.0
     by_graph: bool = True
-    most_graphs: int = 250
+    most_graphs: int = 100
 
 
 def work_on(graph: int) -> None:
