@@ -11,11 +11,9 @@ from typing import Any
 import pytest
 
 from kgmem.cli.console import OUT
-from kgmem.settings import Settings
-from kgmem_api.app import create_app
 from tests.cli import Command
+from tests.rest_app import openapi_document
 
-SHAPES: Mapping[str, Any] = create_app(None, settings=Settings()).openapi()["components"]["schemas"]
 RECORDS = [
     {"type": "source", "key": "nasa", "name": "NASA"},
     {"key": "neil", "label": "Person", "name": "Neil Armstrong", "place": [-84.2, 40.6], "source": "nasa"},
@@ -114,7 +112,7 @@ def assert_shape(value: Any, schema: Mapping[str, Any], place: str) -> None:
         return
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[1]
-        properties = SHAPES[name].get("properties")
+        properties = openapi_document()["components"]["schemas"][name].get("properties")
         if properties:
             assert set(value) == set(properties), (place, name)
             for key, inner in properties.items():

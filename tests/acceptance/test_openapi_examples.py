@@ -7,14 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
-from kgmem.settings import Settings
-from kgmem_api.app import create_app
 from kgmem_api.descriptions import FIELDS, undescribed_fields, undescribed_parameters
 from kgmem_api.examples import PATH, PATHS, QUERIES, QUERY, REQUESTS
 from kgmem_api.operations import OPERATIONS
 from tests.rest import Door
+from tests.rest_app import openapi_document
 
-DOCUMENT = create_app(None, settings=Settings()).openapi()
 VERBS = set(
     re.findall(
         r"\w+",
@@ -29,7 +27,7 @@ NUMBERED |= {"query_api_continue", "query_api_commit"}
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield each operation with its method and path."""
-    for path, methods in DOCUMENT["paths"].items():
+    for path, methods in openapi_document()["paths"].items():
         for method, operation in methods.items():
             yield method, path, operation
 
@@ -60,12 +58,12 @@ def test_operations_have_an_example_of_what_they_require() -> None:
 
 
 def test_every_field_and_parameter_is_described() -> None:
-    assert [(model, name) for model, name, _ in undescribed_fields(DOCUMENT)] == []
-    assert [each["name"] for each in undescribed_parameters(DOCUMENT)] == []
+    assert [(model, name) for model, name, _ in undescribed_fields(openapi_document())] == []
+    assert [each["name"] for each in undescribed_parameters(openapi_document())] == []
 
 
 def test_no_description_is_of_a_field_that_is_gone() -> None:
-    schemas = DOCUMENT["components"]["schemas"]
+    schemas = openapi_document()["components"]["schemas"]
     known = {f"{model}.{name}" for model, schema in schemas.items() for name in schema.get("properties", {})}
     assert FIELDS.keys() - known - {each.split(".")[1] for each in known} == set()
 

@@ -276,8 +276,8 @@ _BILLION_LAUGHS = (
     ("name", "body", "words"),
     ids=lambda value: value if isinstance(value, str) and "." in value else "",
     argvalues=[
-        ("bomb.zip", _zip_bomb(), "would swell to"),
-        ("bomb.jsonl.gz", gzip.compress(b" " * 200_000_000), "250 times"),
+        ("bomb.zip", _zip_bomb, "would swell to"),
+        ("bomb.jsonl.gz", lambda: gzip.compress(b" " * 200_000_000), "250 times"),
         ("bomb.graphml", _BILLION_LAUGHS, "document type"),
         ("bomb.gexf", _BILLION_LAUGHS, "document type"),
         ("latin.csv", "key,label\ncafé,Bar\n".encode("latin-1"), "UTF-8"),
@@ -290,8 +290,10 @@ _BILLION_LAUGHS = (
     ],
 )
 async def test_malicious_files_end_in_a_failed_import_and_a_server_unharmed(
-    door: Door, name: str, body: bytes, words: str
+    door: Door, name: str, body: bytes | Callable[[], bytes], words: str
 ) -> None:
+    if callable(body):  # What is large is made by its test.
+        body = body()
     if name == "traversal.zip":
         held = io.BytesIO()
         with zipfile.ZipFile(held, "w") as archive:

@@ -12,10 +12,10 @@ import pytest
 from fastapi.routing import APIRoute
 
 from kgmem.domain.time.interval import SECOND, iso, now
-from kgmem.settings import Settings
 from kgmem_api.access import Demand, query_names
-from kgmem_api.app import create_app, dependencies
+from kgmem_api.app import dependencies
 from tests.rest import Door, done, refused
+from tests.rest_app import bare_app
 
 HIDDEN = "vault"  # A graph of somebody else's, and the word that nobody else may read.
 OPEN = {"/", "/health/live", "/health/ready", "/openapi.json", "/docs", "/docs/{file}"}
@@ -162,7 +162,7 @@ class Route:
 
 def routes() -> Iterator[Route]:
     """Give all routes of the app, so that a new one cannot be forgotten."""
-    for route in create_app(None, settings=Settings()).routes:
+    for route in bare_app().routes:
         assert isinstance(route, APIRoute), f"{route} is not walked by this test"
         demands = [needed for needed in dependencies(route.dependant) if isinstance(needed, Demand)]
         takes_scope = "scope" in query_names(route)

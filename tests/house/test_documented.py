@@ -9,14 +9,14 @@ from fastapi.routing import APIRoute
 
 from kgmem.domain import errors
 from kgmem.settings import Settings
-from kgmem_api.app import create_app
 from kgmem_api.openapi import COMMAND, FIELDS, FILE, main, written
+from tests.rest_app import bare_app
 
 ROOT = Path(__file__).parents[2]
 REST = (ROOT / "docs" / "rest.md").read_text()
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 EXAMPLES = (ROOT / "api" / "examples.http").read_text()
-ROUTES = [route for route in create_app(None, settings=Settings()).routes if isinstance(route, APIRoute)]
+ROUTES = [route for route in bare_app().routes if isinstance(route, APIRoute)]
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.methods} {route.path_format}")

@@ -6,6 +6,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +18,7 @@ import kgmem
 from kgmem.cli.main import COMMANDS, load
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem_api.app import create_app
+from tests.rest_app import bare_app
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "sample" / "apollo" / "README.md"]
@@ -27,7 +28,7 @@ OTHERS = [ROOT / "Makefile", ROOT / "Dockerfile", ROOT / "docker-compose.yml", R
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 ROUTES = {
     (method, re.sub(r"\{[^}]*\}", "*", route.path_format))
-    for route in create_app(None, settings=Settings()).routes
+    for route in bare_app().routes
     if isinstance(route, APIRoute)
     for method in route.methods or ()
 }
@@ -59,22 +60,30 @@ def _constants(node: ast.AST) -> Iterator[str]:
         yield from _constants(each)
 
 
-TEXTS = {str(path.relative_to(ROOT)): texts(path) for path in [*PAGES, *CODE, *OTHERS]}
-PROSE = {name: text for name, text in TEXTS.items() if name.endswith(".md")}
+@cache
+def all_texts() -> dict[str, str]:
+    """All files by name, with what they say."""
+    return {str(path.relative_to(ROOT)): texts(path) for path in [*PAGES, *CODE, *OTHERS]}
 
 
-def named(pattern: str, within: dict[str, str] = TEXTS) -> Iterator[tuple[str, str]]:
+@cache
+def prose() -> dict[str, str]:
+    """The pages by name."""
+    return {name: text for name, text in all_texts().items() if name.endswith(".md")}
+
+
+def named(pattern: str, within: dict[str, str] | None = None) -> Iterator[tuple[str, str]]:
     """Where a pattern stands, and what its group is."""
-    for name, text in within.items():
+    for name, text in (all_texts() if within is None else within).items():
         yield from ((name, found) for found in re.findall(pattern, text, re.MULTILINE))
 
 
 def commands() -> Iterator[tuple[str, str]]:
     """Each command line that is named: in backticks, on a line of its own, or behind a word that asks for it."""
     yield from named(r"`(?:[A-Z_]+=\S+ )*kgmem ([^`\n]+)`")
-    lines = {name: "\n".join(_blocks(text)) for name, text in PROSE.items()}
+    lines = {name: "\n".join(_blocks(text)) for name, text in prose().items()}
     yield from named(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*kgmem (-?[a-z][^#\n]*?)(?: \\)?(?: {2,}.*)?$", lines)
-    code = {name: text for name, text in TEXTS.items() if name.endswith(".py")}
+    code = {name: text for name, text in all_texts().items() if name.endswith(".py")}
     words = r"kgmem ((?:[a-z]+ )?[a-z]+(?: --?[a-z-]+)*)"
     yield from named(rf"\b[Rr]un (?!kgmem (?:as|again)\b){words}", code)
     for name, found in named(rf"(?:^(?=.* .* .* )|\b(?:with|by|use|Ask|say|and|or)\s|[:;|] |\(){words}", code):
@@ -160,17 +169,17 @@ def test_every_file_that_a_page_names_is_there() -> None:
         for folder in ("kgmem", "api", "bench", "migrations", "tests", "graph_schema")
         for path in (ROOT / folder).rglob("*.*")
     }
-    for name, file in named(rf"`(?:\.\./)?({FOLDERS}[^`\s]*)`", PROSE):
+    for name, file in named(rf"`(?:\.\./)?({FOLDERS}[^`\s]*)`", prose()):
         pattern = re.sub(r"<\w+>", "*", file).rstrip("/")
         assert any(ROOT.glob(pattern)), (name, file)
-    for name, file in named(r"`(\w+\.py)`", {"ARCHITECTURE.md": PROSE["ARCHITECTURE.md"]}):
+    for name, file in named(r"`(\w+\.py)`", {"ARCHITECTURE.md": prose()["ARCHITECTURE.md"]}):
         assert file in everything, (name, file)
 
 
 def test_every_target_of_make_and_every_module_that_is_to_be_run_is_there() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for pattern in (r"`make ([a-z-]+)", r"^    make ([a-z-]+)"):
-        for name, target in named(pattern, PROSE):
+        for name, target in named(pattern, prose()):
             assert target in targets, (name, target)
     for name, module in named(r"python -m ([\w.]+)"):
         assert module == "pip" or importlib.util.find_spec(module), (name, module)
@@ -181,18 +190,18 @@ def test_every_target_of_make_and_every_module_that_is_to_be_run_is_there() -> N
 
 def test_every_method_and_export_that_a_page_names_is_there() -> None:
     memory = Memory(cast(Any, None))
-    pages = {name: text for name, text in PROSE.items() if name != "CHANGELOG.md"}
+    pages = {name: text for name, text in prose().items() if name != "CHANGELOG.md"}
     for pattern in (r"`(?:await )?memory\.(?!py)(\w+(?:\.\w+)?)", r"await memory\.(\w+(?:\.\w+)?)"):
-        for name, method in named(pattern, PROSE):
+        for name, method in named(pattern, prose()):
             assert attrgetter(method)(memory) is not None, (name, method)  # AttributeError where there is none.
     assert not [name for name, text in pages.items() if "`Memory." in text]
-    for name, export in named(r"`kgmem\.([A-Za-z_]+)\(", {n: t for n, t in PROSE.items() if n != "docs/cypher.md"}):
+    for name, export in named(r"`kgmem\.([A-Za-z_]+)\(", {n: t for n, t in prose().items() if n != "docs/cypher.md"}):
         assert export in {*kgmem.__all__, "pagerank"}, (name, export)
 
 
 def test_the_page_of_python_lists_every_method_of_every_noun() -> None:
     memory = Memory(cast(Any, None))
-    rows = re.findall(r"^\| `memory\.(\w+)` \| (.+?) \|$", PROSE["docs/python.md"], re.MULTILINE)
+    rows = re.findall(r"^\| `memory\.(\w+)` \| (.+?) \|$", prose()["docs/python.md"], re.MULTILINE)
     listed = {noun: set(re.findall(r"`(\w+)`", methods)) for noun, methods in rows}
     nouns = {noun: service for noun, service in vars(memory).items() if noun not in {"ports", "tasks"}}
     assert listed == {
