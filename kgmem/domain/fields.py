@@ -57,6 +57,7 @@ class Field:
     role: Role = "value"
     wire: str = ""  # The name in REST and in files.
     stored: str | None = None  # The property of the vertex or edge that holds it; None: none does.
+    indexed: bool = False  # Whether the retrieval index keeps it in a column of its own, by which questions filter.
     always: bool = False  # What is stored always has it, though no statement need have it.
     doc: str = ""  # What REST and docs/fields.md say of it.
     unit: str = ""
@@ -140,6 +141,11 @@ def stated_fields(record: type[Any]) -> tuple[Field, ...]:
 def stored_fields(record: type[Any]) -> tuple[Field, ...]:
     """Return the fields that are properties of a vertex or an edge."""
     return tuple(field for field in fields_of(record) if field.stored is not None)
+
+
+def indexed_fields(record: type[Any]) -> tuple[Field, ...]:
+    """Return the fields that the retrieval index keeps in a column of their own, beside the vertex."""
+    return tuple(field for field in stored_fields(record) if field.indexed)
 
 
 def value_names(record: type[Any]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from kgmem.domain.graph.graph import Graph
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.store.db.statements import load
 from kgmem.store.load.staging import stage_batch
+from kgmem.store.write.rows import item_sql
 
 INDEX = load("graph")["create_index"]
 PAST, THEN = load("as_of")["create"], load("as_of")["create_then"]
@@ -34,7 +35,7 @@ def made(sql: str, table: str) -> list[str]:
     found = re.search(rf"CREATE (?:TEMPORARY )?TABLE (?:IF NOT EXISTS )?{re.escape(table)} \((.*?)\n\)", sql, re.DOTALL)
     assert found, table
     lines = [line.split("--")[0].strip() for line in found[1].splitlines()]
-    return [line.split()[0] for line in lines if line and line.split()[0].split("(")[0] not in CONSTRAINTS]
+    return [line.split()[0].strip('"') for line in lines if line and line.split()[0].split("(")[0] not in CONSTRAINTS]
 
 
 def lists(sql: str, before: str) -> list[set[str]]:
@@ -47,7 +48,7 @@ def lists(sql: str, before: str) -> list[set[str]]:
     [("entity", "entity_stage", "kgmem_entities"), ("relationship", "relationship_stage", "kgmem_relationships")],
 )
 def test_what_is_copied_fills_the_staging_table(kind: BatchKind, name: str, table: str) -> None:
-    columns = made(load("copy_load")[name], table)
+    columns = made(item_sql(load("copy_load")[name]) if kind == "entity" else load("copy_load")[name], table)
     ((copied, _),) = stage_batch(GRAPH, Batch(kind, [Stated("f", 1, FULL[kind])]), repr).texts
     assert set(copied) == set(columns) - {"at"}
 

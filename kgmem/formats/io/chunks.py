@@ -19,6 +19,7 @@ from kgmem.formats.records import Located, Rejected
 _IN_COLUMNS = 4  # So many plain records in columns take the room of one that is an object.
 _LONG = 4000  # So many characters take it too.
 _NUMBER = 8  # Characters of a number, about.
+_NUMBERS = frozenset({int, float, bool, type(None)})
 Found: TypeAlias = Columns | Located | Rejected
 Named: TypeAlias = tuple[str, Found]  # With the name of its file.
 
@@ -48,7 +49,9 @@ def weight_of(found: Found) -> float:
     record = found.record
     if isinstance(record, BeliefRecord):
         return 1.0 + _characters(record.told) / _LONG
-    characters = len(record.text or "") + _characters(record.properties)
+    characters = len(record.text or "")
+    if record.properties:
+        characters += sum(map(_characters, record.properties.values()))
     if isinstance(record, Entity):
         if record.embedding is not None:
             characters += _NUMBER * len(record.embedding)
@@ -59,13 +62,14 @@ def weight_of(found: Found) -> float:
 
 def _characters(value: Any) -> int:
     """Return about how many characters a value has as JSON."""
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         return len(value)
-    if isinstance(value, Mapping):
-        return sum(len(name) + _characters(inner) for name, inner in value.items())
+    if kind in _NUMBERS:  # Before what is more costly to tell.
+        return _NUMBER
     if isinstance(value, list | tuple):
         return sum(map(_characters, value))
-    return _NUMBER
+    return sum(len(name) + _characters(inner) for name, inner in value.items()) if isinstance(value, Mapping) else 0
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, VERTEX, Label, Layout, l
 from kgmem.store.graph.records import loads, text_of
 from kgmem.store.sync.index_sync import name_of, scope_of
 from kgmem.store.write.fact_index import cut
-from kgmem.store.write.rows import entity_row, episode_row, fraction_of, valid_of
+from kgmem.store.write.rows import INDEXED_NAMES, entity_row, episode_row, fraction_of, item_sql, valid_of
 from kgmem.store.write.vertices import existing
 
 PAGE = 2000  # Rows that are compared at a time.
@@ -80,7 +80,7 @@ class _Page:
         return until
 
     async def _vertices(self, rows: list[asyncpg.Record], after: int, until: int) -> None:
-        items = {row["id"]: row for row in await self._fetch("items_between", after, until)}
+        items = {row["id"]: row for row in await self._items(after, until)}
         bodies = await self._bodies(after, until)
         for row in rows:
             id_ = row["id"]
@@ -139,6 +139,10 @@ class _Page:
         # A worded fact may still have the former name of an end, so that only its presence is compared.
         return None if (sorted(bodies) == said if said else bodies) else "passages-differ"
 
+    async def _items(self, after: int, until: int) -> list[asyncpg.Record]:
+        sql = item_sql(self.layout.sql("integrity", "items_between"))
+        return list(await self.connection.fetch(sql, after, until))
+
     async def _bodies(self, after: int, until: int) -> Bodies:
         bodies: dict[int, list[tuple[int, str]]] = defaultdict(list)
         for row in await self._fetch("bodies_between", after, until):
@@ -155,7 +159,8 @@ def _vertex_differs(label: Label, id_: int, stored: Any, item: Any, bodies: list
     expected = (kind, scope_of(stored), name_of(stored.get("source")) or None, made.valid.start, made.valid.end)
     told = (item["kind"], item["scope"], item["source"], item["start"], item["end_"])
     labels = list(made.labels) if made.labels else None
-    if expected != told or labels != item["labels"] or not _same_place(made.place, item):
+    fields = tuple(item[name] for name in INDEXED_NAMES)
+    if (*expected, *made.fields) != (*told, *fields) or labels != item["labels"] or not _same_place(made.place, item):
         return "nodes-differ"
     if not _same_key(name_of(stored.get("key")) or f"_{id_}", item["key"], id_):
         return "nodes-differ"

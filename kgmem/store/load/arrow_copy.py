@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from kgmem.domain.fields import stored_fields
+from kgmem.domain.fields import indexed_fields, stored_fields
 from kgmem.domain.graph.batch import Batch, Columns
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import PASSAGE_CHARACTERS, passages
@@ -33,6 +33,7 @@ _FIELDS: Final = {
     kind: [(each.wire, not each.is_text) for each in known if (kind, each.wire) != ("entity", "key")]
     for kind, known in _STORED.items()
 }
+_INDEXED: Final = indexed_fields(Entity)
 _SHORT = 200  # Characters of a property that an entity is found by where it has no text.
 _UNSAFE = r'[\x00-\x1f"\\]'
 _SPACE = "".join(character for n in range(0x3001) if (character := chr(n)).isspace())
@@ -115,6 +116,7 @@ class _Stage:
             self.fields["place"] = _joined('{"type":"Point","coordinates":[', lon, ",", lat, "]}")
         head = _joined('{"key":"', _escaped(self.fields["key"]), '"')
         own: dict[str, Any] = {name: self.fields[name] for name in ("version", "embedding") if name in self.fields}
+        own |= {field.name: self.get(field.wire) for field in _INDEXED}
         return {
             "number": self._numbers(label),
             "scope": self.fields["scope"],

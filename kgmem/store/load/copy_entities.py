@@ -12,7 +12,7 @@ from kgmem.store.load.copy_load import Load, merge_rows, staged, stated_properti
 from kgmem.store.write import claims_from_entities
 from kgmem.store.write.dedup import rounds_of
 from kgmem.store.write.passages import Passages, take_turn
-from kgmem.store.write.rows import entity_row
+from kgmem.store.write.rows import ITEM_FRAGMENTS, entity_row
 from kgmem.store.write.vertices import Outcome, Statement, existing, write_vertices
 
 
@@ -23,7 +23,8 @@ async def load_entities(load: Load, count: int) -> None:
     created = 0
     if not load.careful:
         mixed = load.sql("of_one_label") if len(labels) > 1 else NOTHING
-        created = await load.execute(fill(load.sql("insert_items"), {"mixed": mixed}), labels, bases, paths, numbers)
+        sql = fill(load.sql("insert_items"), {**ITEM_FRAGMENTS, "mixed": mixed})
+        created = await load.execute(sql, labels, bases, paths, numbers)
     load.result.created += created
     fresh = created == count  # Then no statement has to ask again what is new.
     if created:

@@ -37,6 +37,7 @@ from kgmem.store.load.import_register import LAST, ImportRegister
 from kgmem.store.load.staging import Describe, Staged, stage_batch
 from kgmem.store.load.statistics import Statistics
 from kgmem.store.write.episodes import ensure_episode_labels
+from kgmem.store.write.rows import item_sql
 
 Waits: TypeAlias = tuple[str, int, str, BeliefKind]  # File, line, record, kind.
 # The fields of records of what the graph believes that name a source.
@@ -273,7 +274,8 @@ async def _load(load: Load, count: int, *, last: bool) -> None:
 
 async def _prepare(load: Load) -> None:
     """Make the temporary tables of a connection that has none yet."""
-    for name in ("entity_stage", "relationship_stage", "found_stage"):
+    await load.connection.execute(item_sql(statement("copy_load", "entity_stage")))
+    for name in ("relationship_stage", "found_stage"):
         await load.connection.execute(statement("copy_load", name))
 
 

@@ -17,10 +17,8 @@ from kgmem.store.graph.records import dumps
 from kgmem.store.write import delete, fact_index
 from kgmem.store.write.edges import read_edges
 from kgmem.store.write.passages import Passages
-from kgmem.store.write.rows import entity_row, episode_row, fraction_of, valid_of
+from kgmem.store.write.rows import entity_row, episode_row, fraction_of, item_sql, valid_of
 from kgmem.store.write.vertices import keep_history, read_vertices
-
-_SEPARATOR = "\x1f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ async def _restore_vertices(batch: Batch, group: Sequence[tuple[dict[str, Any], 
     there = {row["id"] for row, _, _ in versions}
     await _put_properties(batch, [(row["id"], record["properties"], row["id"] in there) for row, record in group])
     columns = [_item_row(batch, row["id"], record["properties"], passages) for row, record in group]
-    await connection.execute(batch.sql("restore_items"), *map(list, zip(*columns, strict=True)))
+    await connection.execute(item_sql(batch.sql("restore_items")), *map(list, zip(*columns, strict=True)))
     await connection.execute(batch.sql("tell_restored"), batch.kind, [row["id"] for row, _ in group], batch.import_id)
     return passages
 
@@ -137,11 +135,8 @@ async def _put_properties(batch: Batch, wanted: Sequence[tuple[int, Mapping[str,
 def _item_row(batch: Batch, id_: int, properties: Mapping[str, Any], passages: Passages) -> tuple[Any, ...]:
     row = entity_row(properties) if batch.kind == ENTITY else episode_row(properties)
     passages.want(id_, row.passages, new=False)
-    place = row.place
-    where = (place.lon, place.lat, place.area) if place else (None, None, None)
-    labels = _SEPARATOR.join(row.labels) if row.labels else None
     source = batch.layout.sources.get(_source(properties) or "")
-    return (id_, source, row.valid.start, row.valid.end, *where, labels)
+    return (id_, source, *row.parts)
 
 
 async def _with_ends(

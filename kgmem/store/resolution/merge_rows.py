@@ -12,10 +12,8 @@ from kgmem.domain.time.interval import iso
 from kgmem.store.graph.layout import Layout, label_id
 from kgmem.store.graph.records import alike, dumps, encoded
 from kgmem.store.write.passages import Passages
-from kgmem.store.write.rows import entity_row
+from kgmem.store.write.rows import entity_row, item_sql
 from kgmem.store.write.vertices import UPDATED, keep_history
-
-_SEPARATOR = "\x1f"
 
 
 async def rewrite_entity(
@@ -35,19 +33,9 @@ async def rewrite_entity(
     label = layout.by_id[label_id(id_)].age_name
     await connection.execute(layout.sql("write", "update_vertices", label=label), [id_], [dumps(after)])
     told = entity_row(after)
-    place = told.place
-    await connection.execute(
-        layout.sql("write", "update_items"),
-        [id_],
-        [layout.sources.get(after.get("source") or "")],
-        [told.valid.start],
-        [told.valid.end],
-        [place.lon if place else None],
-        [place.lat if place else None],
-        [place.area if place else None],
-        [_SEPARATOR.join(told.labels) if told.labels else None],
-        [None],
-    )
+    row_of_item = (id_, layout.sources.get(after.get("source") or ""), None, *told.parts)
+    sql = item_sql(layout.sql("write", "update_items"))
+    await connection.execute(sql, *([value] for value in row_of_item))
     passages.want(id_, told.passages, vector, new=False)
     await connection.execute(layout.sql("write", "change"), UPDATED, ENTITY, [id_], [])
 

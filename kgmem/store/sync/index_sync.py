@@ -29,19 +29,18 @@ from kgmem.store.graph.layout import (
 from kgmem.store.write import claims_from_edges, claims_from_entities, fact_index
 from kgmem.store.write.edges import discriminator, read_edges
 from kgmem.store.write.passages import COPIED, Passages, drop_passages_of
-from kgmem.store.write.rows import entity_row, episode_row, fraction_of, valid_of
+from kgmem.store.write.rows import NO_PARTS, entity_row, episode_row, fraction_of, item_sql, valid_of
 from kgmem.store.write.vertices import CREATED, DELETED, UPDATED, existing, read_vertices
 from kgmem.turns import in_turns
 
 log = EventLog(__name__)
 
 StoredEdge = tuple[tuple[int, int], Mapping[str, Any]]  # The ends of an edge, and its properties.
-_PLAIN = (None,) * 7  # Of an item that is always valid: no source, times, place and further labels.
+_PLAIN = (None, *NO_PARTS)  # Of an item without a source too.
 _EDGE_COLUMNS = (
     "id", "source", "target", "kind", "scope", "discriminator", "key", "origin", "strength", "confidence", "valid",
 )  # fmt: skip
 _ALWAYS = range_of(ALWAYS)
-_SEPARATOR = "\x1f"
 _LONGEST_NAME = 2000  # Bytes of a key or a source that still fit into an index entry of Postgres.
 
 
@@ -139,12 +138,9 @@ class Absorber:
             kind = EPISODE if self.layout.by_id[label_id(id_)].name == EPISODE_LABEL else ENTITY
             row = episode_row(properties) if kind == EPISODE else entity_row(properties)
             passages.want(id_, row.passages, new=made)
-            place = row.place
-            where = (place.lon, place.lat, place.area) if place else (None, None, None)
-            labels = _SEPARATOR.join(row.labels) if row.labels else None
             source = self.layout.sources.get(name_of(properties.get("source")))
             scope, key = scopes[scope_of(properties)], name_of(properties.get("key")) or f"_{id_}"
-            rows.append((id_, kind, scope, key, source, row.valid.start, row.valid.end, *where, labels))
+            rows.append((id_, kind, scope, key, source, *row.parts))
         # A key of kgmem's own making has its id in it, which nothing else has.
         named = [(row[0], row[2], row[3], row[1]) for row in rows if row[3] != f"_{row[0]}"]
         taken = await self._taken("keys_taken", named)
@@ -165,7 +161,9 @@ class Absorber:
             ]
             await claims_from_entities.record(self.connection, self.layout, said, whole=not made)
         others = told if not plain else [row for row in told if row[4:] != _PLAIN]
-        await self._put("put_items", [(*row, versions[row[0]]) for row in others])
+        if others:
+            columns = map(list, zip(*((*row[:4], versions[row[0]], *row[4:]) for row in others), strict=True))
+            await self.connection.execute(item_sql(self.layout.sql("index_sync", "put_items")), self.anew, *columns)
         for kind in (ENTITY, EPISODE):
             await self._tell(kind, [row[0] for row in rows if row[1] == kind], held)
 

@@ -1,17 +1,62 @@
 """What the index keeps of a vertex, made of nothing but its stored properties, so that it can be made again."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.fields import LONGEST_LABEL
+from kgmem.domain.fields import LONGEST_LABEL, FieldType, indexed_fields
+from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import PASSAGE_CHARACTERS, Passage, passages
 from kgmem.domain.space.place import Place
 from kgmem.domain.time.interval import ALWAYS, Interval, valid_interval
+from kgmem.store.db.sql import SQL, compose, fill, identifier, join, number
 from kgmem.store.graph.labels import NO_LABEL, borne, is_left
-from kgmem.store.graph.records import entity_body, place_of
+from kgmem.store.graph.records import PLAIN_TYPES, entity_body, place_of
+
+_SEPARATOR: Final = "\x1f"  # Joins labels in one parameter; refused in labels.
+_PARAMETER = re.compile(r"\$(\d+)")
+_TYPES: Final[Mapping[FieldType, SQL]] = {
+    "text": SQL('text COLLATE "C"'),
+    "integer": SQL("bigint"),
+    "float": SQL("float8"),
+    "boolean": SQL("boolean"),
+}
+_INDEXED: Final = indexed_fields(Entity)
+
+
+class ItemColumn(NamedTuple):
+    """A column of the table `item` that is made of what a vertex stores."""
+
+    name: SQL
+    value: SQL  # Made of its parts, in a row called n.
+    parts: Mapping[str, SQL]  # What statements take for it: names and types.
+
+
+# The one list of them: whatever writes items takes it from here (`item_sql`, `VertexRow.parts`).
+ITEM_COLUMNS: Final = (
+    ItemColumn(
+        SQL("valid"),
+        SQL("tstzrange(n.valid_from, n.valid_to)"),
+        {"valid_from": SQL("timestamptz"), "valid_to": SQL("timestamptz")},
+    ),
+    ItemColumn(SQL("place"), SQL("point(n.lon, n.lat)"), {"lon": SQL("float8"), "lat": SQL("float8")}),
+    ItemColumn(SQL("area"), SQL("n.area::text::box"), {"area": SQL("text")}),
+    ItemColumn(
+        SQL("labels"),
+        SQL("CASE WHEN n.labels IS NOT NULL THEN string_to_array(n.labels, E'\\x1f') END"),
+        {"labels": SQL("text")},
+    ),
+    *(
+        ItemColumn(identifier(field.name), compose("n.{}", identifier(field.name)), {field.name: _TYPES[field.type]})
+        for field in _INDEXED
+    ),
+)
+INDEXED_NAMES: Final = tuple(field.name for field in _INDEXED)  # Of the columns that hold a field as it is.
+_PARTS: Final = {name: type_ for column in ITEM_COLUMNS for name, type_ in column.parts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +67,52 @@ class VertexRow:
     place: Place | None
     labels: Sequence[str] | None
     passages: Sequence[Passage]
+    fields: Sequence[Any] = (None,) * len(_INDEXED)  # The values of fields that have a column of their own.
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """What statements take for the columns of its item, in the order of ITEM_COLUMNS and their parts."""
+        place = self.place
+        where = (place.lon, place.lat, place.area) if place else (None, None, None)
+        labels = _SEPARATOR.join(self.labels) if self.labels else None
+        return (self.valid.start, self.valid.end, *where, labels, *self.fields)
+
+
+NO_PARTS: Final = (None,) * len(_PARTS)  # Of an item that is always valid: no times, place and further labels.
+
+
+@lru_cache(maxsize=500)
+def item_sql(statement: SQL) -> SQL:
+    """Return a statement with the columns of items in its places; the arrays of parts are its last parameters.
+
+    The places are %(columns)s, %(values)s, %(parts)s, %(arrays)s, and of an update %(set)s and %(set_excluded)s.
+    """
+    first = max((int(found) for found in _PARAMETER.findall(statement)), default=0) + 1
+    arrays = (compose("${}::{}[]", number(first + at), _bare(type_)) for at, type_ in enumerate(_PARTS.values()))
+    return fill(statement, {**ITEM_FRAGMENTS, "arrays": join(", ", arrays)})
+
+
+def _bare(type_: SQL) -> SQL:
+    """Return a type without its collation, which an array has not."""
+    return SQL(type_.partition(" ")[0])
+
+
+ITEM_FRAGMENTS: Final[Mapping[str, SQL]] = {
+    "columns": join(", ", (column.name for column in ITEM_COLUMNS)),
+    "values": join(", ", (column.value for column in ITEM_COLUMNS)),
+    "set": join(", ", (compose("{} = {}", column.name, column.value) for column in ITEM_COLUMNS)),
+    "set_excluded": join(", ", (compose("{0} = excluded.{0}", column.name) for column in ITEM_COLUMNS)),
+    "parts": join(", ", map(identifier, _PARTS)),
+    "definitions": join(",\n    ", (compose("{} {}", identifier(name), type_) for name, type_ in _PARTS.items())),
+    # Of columns that hold a field as it is: for those who compare them.
+    "fields": join("", (compose(", i.{}", identifier(field.name)) for field in _INDEXED)),
+}
+
+
+def indexed_values(stored: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the values of the fields that have a column of their own; None for what is of no type of the field."""
+    types = PLAIN_TYPES["entity"]
+    return tuple(value if type(value := stored.get(field.name)) in types[field.name] else None for field in _INDEXED)
 
 
 def entity_row(stored: Mapping[str, Any]) -> VertexRow:
@@ -32,6 +123,7 @@ def entity_row(stored: Mapping[str, Any]) -> VertexRow:
         place=place_of(stored),
         labels=index_labels(stored.get("labels")),
         passages=[Passage(0, 0, body)] if 0 < len(body) <= PASSAGE_CHARACTERS else list(passages(body)),
+        fields=indexed_values(stored) if _INDEXED else (),
     )
 
 

@@ -15,11 +15,10 @@ from kgmem.store.graph.labels import borne, main_label, relabelled
 from kgmem.store.graph.layout import VERTEX, Layout, know_labels, label_id
 from kgmem.store.graph.records import alike, dumps, loads
 from kgmem.store.write.passages import Passages
-from kgmem.store.write.rows import VertexRow
+from kgmem.store.write.rows import VertexRow, item_sql
 from kgmem.turns import each, in_turns
 
 CREATED, UPDATED, DELETED = 1, 2, 3  # Operations, as the change feed numbers them.
-_SEPARATOR = "\x1f"  # Joins labels in one parameter; refused in labels.
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +100,14 @@ async def _insert(
     places = sorted(range(len(fresh)), key=ordered.__getitem__)
     labels = [layout.labels[VERTEX, w.statement.label] for w in fresh]
     rows = await connection.fetch(
-        layout.sql("write", "insert_items"),
+        item_sql(layout.sql("write", "insert_items")),
         kind,
         [label.id for label in labels],
         [label.sequence for label in labels],
         [layout.scopes[w.statement.scope] for w in fresh],
         [w.statement.key for w in fresh],
-        *_columns(layout, fresh),
         places,
+        *_columns(layout, fresh),
     )
     by_key = {(layout.scopes[w.statement.scope], w.statement.key): w for w in fresh}
     found = [(by_key[row["scope"], row["key"]], row["id"]) for row in rows]
@@ -116,17 +115,11 @@ async def _insert(
 
 
 def _columns(layout: Layout, written: Sequence[_Written]) -> list[list[Any]]:
-    """Give the index columns (source to stated) that insert and update share."""
-    rows = [w.row for w in written]
+    """Return what insert and update share: sources, digests, and the parts of the columns made of properties."""
     return [
         [layout.sources.get(w.statement.source or "") for w in written],
-        [row.valid.start for row in rows],
-        [row.valid.end for row in rows],
-        [row.place.lon if row.place else None for row in rows],
-        [row.place.lat if row.place else None for row in rows],
-        [row.place.area if row.place else None for row in rows],
-        [_SEPARATOR.join(row.labels) if row.labels else None for row in rows],
         [w.statement.digest for w in written],
+        *map(list, zip(*(w.row.parts for w in written), strict=True)),
     ]
 
 
@@ -203,7 +196,8 @@ async def _merge_changed(
         for label, group in _by_label(layout, [w for w in written if (w.id in before) == (name == "update_vertices")]):
             sql = layout.sql("write", name, label=label)
             await connection.execute(sql, [w.id for w in group], [w.text for w in group])
-    await connection.execute(layout.sql("write", "update_items"), [w.id for w in written], *_columns(layout, written))
+    sql = item_sql(layout.sql("write", "update_items"))
+    await connection.execute(sql, [w.id for w in written], *_columns(layout, written))
     for w in written:
         passages.want(w.id, w.row.passages, w.statement.vector, new=False)
         outcome.versions[w.at] += 1

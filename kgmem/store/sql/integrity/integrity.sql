@@ -20,7 +20,7 @@ FROM {graph}.{label} WHERE id > $1 ORDER BY id LIMIT $2
 SELECT i.id, i.kind, s.path AS scope, i.key, o.key AS source, lower(i.valid) AS start, upper(i.valid) AS end_,
        i.place[0] AS lon, i.place[1] AS lat, i.labels,
        CASE WHEN i.area IS NOT NULL
-            THEN ARRAY[(i.area[1])[0], (i.area[0])[0], (i.area[1])[1], (i.area[0])[1]] END AS area
+            THEN ARRAY[(i.area[1])[0], (i.area[0])[0], (i.area[1])[1], (i.area[0])[1]] END AS area%(fields)s
 FROM {index}.item i LEFT JOIN {index}.scope s ON s.id = i.scope LEFT JOIN {index}.source o ON o.id = i.source
 WHERE i.id > $1 AND i.id <= $2 AND i.kind < 3
 

@@ -11,12 +11,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_entities (
     label      text COLLATE "C" NOT NULL,
     relabels   boolean NOT NULL,
     source     text COLLATE "C",
-    valid_from timestamptz,
-    valid_to   timestamptz,
-    lon        float8,
-    lat        float8,
-    area       text,
-    labels     text,
+    %(definitions)s,
     stored     text NOT NULL,
     removed    text,
     body       text NOT NULL,
@@ -81,23 +76,23 @@ WHERE s.{column} = $1 COLLATE "C" AND s.number = n.place - 1
 
 -- name: insert_items
 -- Only what is said first of a key, so that what a batch says of it later is merged into that.
-INSERT INTO {index}.item (id, kind, scope, key, source, valid, place, area, labels, stated)
-SELECT l.base + s.number, 1, c.id, s.key, o.id, tstzrange(s.valid_from, s.valid_to), point(s.lon, s.lat), s.area::box,
-       string_to_array(s.labels, E'\x1f'), hashtextextended(concat(s.stored, s.removed, s.embedding), hashtext(s.label))
-FROM kgmem_entities s
-LEFT JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
-LEFT JOIN unnest($3::text[], $4::integer[]) AS c (path, id) ON c.path = s.scope COLLATE "C"
-LEFT JOIN {index}.source o ON o.key = s.source
-WHERE s.version IS NULL AND s.removed IS NULL
+INSERT INTO {index}.item (id, kind, scope, key, source, stated, %(columns)s)
+SELECT l.base + n.number, 1, c.id, n.key, o.id,
+       hashtextextended(concat(n.stored, n.removed, n.embedding), hashtext(n.label)), %(values)s
+FROM kgmem_entities n
+LEFT JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = n.label COLLATE "C"
+LEFT JOIN unnest($3::text[], $4::integer[]) AS c (path, id) ON c.path = n.scope COLLATE "C"
+LEFT JOIN {index}.source o ON o.key = n.source
+WHERE n.version IS NULL AND n.removed IS NULL
   AND NOT EXISTS (SELECT 1 FROM kgmem_entities b WHERE (b.version IS NOT NULL OR b.removed IS NOT NULL)
-                  AND b.scope = s.scope AND b.key = s.key AND (b.place, b.at) < (s.place, s.at)) %(mixed)s
-ORDER BY c.id, s.key, s.place, s.at
+                  AND b.scope = n.scope AND b.key = n.key AND (b.place, b.at) < (n.place, n.at)) %(mixed)s
+ORDER BY c.id, n.key, n.place, n.at
 ON CONFLICT (scope, key, kind) DO NOTHING
 
 -- name: of_one_label
 -- What gets another label within the batch is told of, and moves, one statement after the other.
 AND NOT EXISTS (SELECT 1 FROM kgmem_entities b
-                WHERE b.scope = s.scope AND b.key = s.key AND b.label <> s.label)
+                WHERE b.scope = n.scope AND b.key = n.key AND b.label <> n.label)
 
 -- name: insert_vertices
 INSERT INTO {graph}.{label} (id, properties)

@@ -122,11 +122,8 @@ SELECT id FROM {index}.item WHERE id = ANY ($1::bigint[]) ORDER BY id FOR KEY SH
 -- name: restore_items
 UPDATE {index}.item AS i
 SET version = i.version + 1, known_from = greatest(now(), i.known_from + interval '1us'), source = n.source,
-    valid = tstzrange(n.valid_from, n.valid_to), place = point(n.lon, n.lat), area = n.area::text::box,
-    labels = CASE WHEN n.labels IS NOT NULL THEN string_to_array(n.labels, E'\x1f') END, stated = NULL
-FROM unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::timestamptz[], $5::float8[], $6::float8[], $7::text[],
-            $8::text[])
-     AS n (id, source, valid_from, valid_to, lon, lat, area, labels)
+    stated = NULL, %(set)s
+FROM unnest($1::bigint[], $2::integer[], %(arrays)s) AS n (id, source, %(parts)s)
 WHERE i.id = n.id
 
 -- name: restore_edges

@@ -41,17 +41,14 @@ WHERE NOT EXISTS (SELECT 1 FROM {graph}._ag_label_vertex v WHERE v.id = e.start_
    OR NOT EXISTS (SELECT 1 FROM {graph}._ag_label_vertex v WHERE v.id = e.end_id)
 
 -- name: put_items
--- When the index is made anew ($13), what is held was not written, so it stays known since when it was.
-INSERT INTO {index}.item AS i (id, kind, scope, key, source, valid, place, area, labels, version)
-SELECT n.id, n.kind, n.scope, n.key, n.source, tstzrange(n.valid_from, n.valid_to), point(n.lon, n.lat),
-       n.area::text::box, CASE WHEN n.labels IS NOT NULL THEN string_to_array(n.labels, E'\x1f') END, n.version
-FROM unnest($1::bigint[], $2::smallint[], $3::integer[], $4::text[], $5::integer[], $6::timestamptz[], $7::timestamptz[],
-            $8::float8[], $9::float8[], $10::text[], $11::text[], $12::integer[])
-     AS n (id, kind, scope, key, source, valid_from, valid_to, lon, lat, area, labels, version)
+-- When the index is made anew ($1), what is held was not written, so it stays known since when it was.
+INSERT INTO {index}.item AS i (id, kind, scope, key, version, source, %(columns)s)
+SELECT n.id, n.kind, n.scope, n.key, n.version, n.source, %(values)s
+FROM unnest($2::bigint[], $3::smallint[], $4::integer[], $5::text[], $6::integer[], $7::integer[], %(arrays)s)
+     AS n (id, kind, scope, key, version, source, %(parts)s)
 ON CONFLICT (id) DO UPDATE SET scope = excluded.scope, key = excluded.key, source = excluded.source,
-    valid = excluded.valid, place = excluded.place, area = excluded.area, labels = excluded.labels,
-    version = excluded.version, stated = NULL,
-    known_from = CASE WHEN $13 THEN i.known_from ELSE greatest(now(), i.known_from + interval '1us') END
+    version = excluded.version, stated = NULL, %(set_excluded)s,
+    known_from = CASE WHEN $1 THEN i.known_from ELSE greatest(now(), i.known_from + interval '1us') END
 
 -- name: put_plain_items
 INSERT INTO {index}.item (id, kind, scope, key, valid, version)

@@ -1,16 +1,14 @@
 -- name: insert_items
-INSERT INTO {index}.item (id, kind, scope, key, source, valid, place, area, labels, stated)
-SELECT n.id, $1, n.scope, n.key, n.source,
-       tstzrange(n.valid_from, n.valid_to), point(n.lon, n.lat), n.area::text::box,
-       CASE WHEN n.labels IS NOT NULL THEN string_to_array(n.labels, E'\x1f') END, n.stated
+INSERT INTO {index}.item (id, kind, scope, key, source, stated, %(columns)s)
+SELECT n.id, $1, n.scope, n.key, n.source, n.stated, %(values)s
 FROM (
     -- Numbered in the order in which they were stated, which tells what was said after what.
     SELECT (label::bigint << 48) | nextval(sequence::oid::regclass) AS id, u.*
-    FROM unnest($2::integer[], $3::bigint[], $4::integer[], $5::text[], $6::integer[], $7::timestamptz[],
-                $8::timestamptz[], $9::float8[], $10::float8[], $11::text[], $12::text[], $13::bigint[], $14::integer[])
-         AS u (label, sequence, scope, key, source, valid_from, valid_to, lon, lat, area, labels, stated, place)
+    FROM unnest($2::integer[], $3::bigint[], $4::integer[], $5::text[], $6::integer[], $7::integer[], $8::bigint[],
+                %(arrays)s)
+         AS u (label, sequence, scope, key, turn, source, stated, %(parts)s)
     OFFSET 0) n
-ORDER BY n.place
+ORDER BY n.turn
 ON CONFLICT (scope, key, kind) DO NOTHING
 RETURNING id, scope, key
 
@@ -53,11 +51,8 @@ DELETE FROM {graph}.{label} WHERE id = ANY ($1::graphid[])
 -- name: update_items
 UPDATE {index}.item AS i
 SET version = i.version + 1, known_from = greatest(now(), i.known_from + interval '1us'), source = coalesce(n.source, i.source),
-    valid = tstzrange(n.valid_from, n.valid_to), place = point(n.lon, n.lat), area = n.area::text::box,
-    labels = CASE WHEN n.labels IS NOT NULL THEN string_to_array(n.labels, E'\x1f') END, stated = n.stated
-FROM unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::timestamptz[], $5::float8[], $6::float8[], $7::text[],
-            $8::text[], $9::bigint[])
-     AS n (id, source, valid_from, valid_to, lon, lat, area, labels, stated)
+    stated = n.stated, %(set)s
+FROM unnest($1::bigint[], $2::integer[], $3::bigint[], %(arrays)s) AS n (id, source, stated, %(parts)s)
 WHERE i.id = n.id
 
 -- name: restate_items
