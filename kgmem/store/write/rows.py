@@ -20,7 +20,7 @@ from kgmem.store.graph.records import PLAIN_TYPES, entity_body, place_of
 _SEPARATOR: Final = "\x1f"  # Joins labels in one parameter; refused in labels.
 _PARAMETER = re.compile(r"\$(\d+)")
 _TYPES: Final[Mapping[FieldType, SQL]] = {
-    "text": SQL('text COLLATE "C"'),
+    "text": SQL("text"),
     "integer": SQL("bigint"),
     "float": SQL("float8"),
     "boolean": SQL("boolean"),
@@ -88,13 +88,8 @@ def item_sql(statement: SQL) -> SQL:
     The places are %(columns)s, %(values)s, %(parts)s, %(arrays)s, and of an update %(set)s and %(set_excluded)s.
     """
     first = max((int(found) for found in _PARAMETER.findall(statement)), default=0) + 1
-    arrays = (compose("${}::{}[]", number(first + at), _bare(type_)) for at, type_ in enumerate(_PARTS.values()))
+    arrays = (compose("${}::{}[]", number(first + at), type_) for at, type_ in enumerate(_PARTS.values()))
     return fill(statement, {**ITEM_FRAGMENTS, "arrays": join(", ", arrays)})
-
-
-def _bare(type_: SQL) -> SQL:
-    """Return a type without its collation, which an array has not."""
-    return SQL(type_.partition(" ")[0])
 
 
 ITEM_FRAGMENTS: Final[Mapping[str, SQL]] = {
