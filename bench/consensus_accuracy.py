@@ -1,6 +1,6 @@
 """How often consensus picks the true value, beside majority with the same tie rule.
 
-Labelled claims (KGMEM_DATA: truth_population, truth_book, every set in crowd), typed and weighed as kgmem does where
+Labelled claims (KGMEM_DATA: truth_population, truth_book, truth_flights, every set in crowd), typed and weighed as kgmem does where
 nobody asks for a method; and planted claims: copies of one bad source, and a flood of claims by one. The baseline is
 majority: a source has one vote, ties go to the smallest number or the first text. Accuracy is over the labelled facts
 that anything is claimed of; authors are compared as sets of surname and first initial. The last column of the
@@ -9,6 +9,7 @@ reliability tables, on standard error, is how often verdicts of that probability
 
 import csv
 import lzma
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -30,7 +31,9 @@ from kgmem.domain.claims.consensus import VERIFIED, Claim, Method, ValueKind, Va
 
 ROWS = 1000
 SHORT = 200
-_BARS = {"population": 84.0, "book": 75.0, "d_product": 93.5, "s4_dog": 84.0}
+_BARS = {"population": 84.0, "book": 75.0, "d_product": 93.5, "s4_dog": 84.0, "flights": 90.0}
+_TIMES = ("sched_dep_time", "act_dep_time", "sched_arr_time", "act_arr_time")
+_TIME = re.compile(r"(\d{1,2}):(\d\d)\s*([ap])")
 _LISTS = ValueRule(kind=ValueKind.SET, names=True)
 Labels = Mapping[str, Any]
 
@@ -40,6 +43,8 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     for figure in (*_copied(rows), _flooded(rows)):
         yield figure
     for figure in (*_population(data_folder("truth_population")), *_book(data_folder("truth_book"))):
+        yield figure
+    for figure in _flights(data_folder("truth_flights")):
         yield figure
     for answers in sorted(data_folder("crowd").glob("*_answer.csv")):
         for figure in _crowd(answers):
@@ -60,6 +65,27 @@ def _book(folder: Path) -> list[Figure]:
     silver = [line.split("\t") for line in (folder / "book_silver.txt").read_text("utf-8").splitlines()]
     truth = {_place(row[0], "authors"): frozenset(people(row[1])) for row in silver if len(row) > 1}
     return _figures("book", claims, truth, _LISTS)
+
+
+def _flights(folder: Path) -> list[Figure]:
+    """Times of flights by web sites that copy each other, brought to hours and minutes."""
+    claims, truth = [], {}
+    for name in ("dirty", "clean"):
+        for row in csv.DictReader((folder / f"{name}.csv").read_text("utf-8").splitlines()):
+            for column in _TIMES:
+                if name == "clean":
+                    truth[_place(row["flight"], column)] = _clock(row[column])
+                elif row[column].strip():
+                    claims.append(_claim(row["src"], row["flight"], column, _clock(row[column])))
+    return _figures("flights", claims, truth, ValueRule())
+
+
+def _clock(text: str) -> str:
+    """Give a time of day of twelve hours, alone or at the end of a date, as that of 24; another text as it is."""
+    read = _TIME.search(text.lower())
+    if read is None:
+        return text
+    return f"{int(read[1]) % 12 + (12 if read[3] == 'p' else 0):02}:{read[2]}"
 
 
 def _crowd(answers: Path) -> list[Figure]:

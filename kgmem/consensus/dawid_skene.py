@@ -6,10 +6,12 @@ is right, by `PRIOR_ANSWERS` answers for each (a Dirichlet prior, as in H.-C. Ki
 Combination", AISTATS 2012). EM ends when no posterior moves by more than `TOLERANCE`, or after `ROUNDS`.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from kgmem.consensus.claims import Claims, Integers, Numbers, tally
+from kgmem.consensus.claims import Claims, Integers, Numbers, Truths, tally
 from kgmem.consensus.outcome import Outcome
 from kgmem.consensus.segments import Segments
 
@@ -44,6 +46,34 @@ def dawid_skene(claims: Claims) -> Outcome:
     probability = right[claims.fact, answer_of_value]
     score = np.log(np.maximum(probability, 1e-300))
     return Outcome(claims, score, probability, trust, rounds, moved <= TOLERANCE, np.ones(len(segments.claims.source)))
+
+
+def held_out(claims: Claims, apart: Truths) -> float:
+    """Return the log probability of the claims on some facts, by what was learned of sources on the others.
+
+    Minus infinity where the vocabulary is too large to learn confusions of.
+    """
+    vocabulary, answer_of_value = np.unique(claims.code, return_inverse=True)
+    answers, of_claim = len(vocabulary), apart[claims.fact_of_claim]
+    if not 1 <= answers <= MOST_ANSWERS:
+        return -np.inf
+    answer, at = answer_of_value[claims.value], claims.fact_of_claim
+    learning = replace(claims, weight=np.where(of_claim, 0.0, claims.weight))
+    outcome = dawid_skene(learning)
+    right = np.zeros((len(claims.facts), answers))
+    right[claims.fact, answer_of_value] = outcome.probability
+    right[apart] = 0.0
+    cell, shape = claims.source * answers + answer, (at, len(claims.prior), answers)
+    says, usual = _says(learning, right, cell, shape)
+    likely = np.stack(
+        [
+            tally(at, claims.weight * np.log(says[true].ravel())[cell], len(claims.facts)) + np.log(usual[true])
+            for true in range(answers)
+        ],
+        axis=1,
+    )[apart]
+    top = likely.max(axis=1, initial=-np.inf, keepdims=True) if len(likely) else likely
+    return float((np.log(np.exp(likely - top).sum(axis=1, keepdims=True)) + top).sum())
 
 
 def _says(claims: Claims, right: Table, cell: Integers, shape: tuple[Integers, int, int]) -> tuple[Table, Numbers]:

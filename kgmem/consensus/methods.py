@@ -12,11 +12,12 @@ from kgmem.consensus import (
     fact_finders,
     latent_truth,
     likelihood,
+    model_selection,
     numeric,
     truthfinder,
     value_similarity,
 )
-from kgmem.consensus.claims import MANY, SET, Claims, Integers, Numbers
+from kgmem.consensus.claims import MANY, ONE, SET, Claims, Integers, Numbers
 from kgmem.consensus.outcome import Outcome
 from kgmem.consensus.segments import Segments
 from kgmem.domain.claims.consensus import Method
@@ -25,6 +26,7 @@ CROWD_VOICES = 2.5  # Claims a fact, and
 CROWD_ANSWERS = 5.0  # a source, from which confusions can be told.
 CROWD_FACTS = 30
 AGREEING = 0.12  # The share of pairs that agree below which numbers are measurements rather than copied figures.
+CONFUSION_GAIN = 0.1  # Nats a claim by which confusions must explain held-out facts better than accuracies do.
 LONG_TAIL = 4.0  # Half of the sources have fewer claims than this.
 
 
@@ -38,7 +40,7 @@ class Picked:
 
 
 def pick(claims: Claims) -> Picked:
-    """Give the method for claims of this shape; nothing but their shape is looked at."""
+    """Give the method for claims of this shape; of answers to questions, the one that explains held-out facts best."""
     if not len(claims.value):
         return Picked(Method.MAJORITY, "There are no claims to learn from.")
     if np.any(claims.mode == SET):
@@ -65,11 +67,12 @@ def _pick_one(segments: Segments, spoken: Integers) -> Picked:
     kinds = len(np.unique(claims.code[(segments.voices() > 1)[claims.fact]]))
     closed = kinds * kinds <= len(spoken) and kinds <= dawid_skene.MOST_ANSWERS
     answers = len(claims.source) / max(len(claims.prior), 1)
-    if closed and len(spoken) >= CROWD_FACTS and spoken.mean() >= CROWD_VOICES and answers >= CROWD_ANSWERS:
+    crowd = closed and len(spoken) >= CROWD_FACTS and spoken.mean() >= CROWD_VOICES and answers >= CROWD_ANSWERS
+    if crowd and model_selection.confusion_gain(claims) >= CONFUSION_GAIN * len(claims.source):
         return Picked(
             Method.DAWID_SKENE,
-            f"Each of {len(spoken)} facts has one of {kinds} answers, and about {spoken.mean():.0f} sources "
-            "answer it: which answers a source confuses can be told.",
+            f"Each of {len(spoken)} facts has one of {kinds} answers, and which answers a source confuses explains "
+            "held-out facts better than how often it is right.",
         )
     return Picked(
         Method.ACCU, "Many different values, one of them true: sources are weighed by accuracy, copies as one."
@@ -84,6 +87,8 @@ def run(claims: Claims, method: Method = Method.AUTO, *, copies: bool = True) ->
 
 def settled(claims: Claims, picked: Picked, *, copies: bool = True) -> tuple[Outcome, Picked]:
     """Weigh claims by the method picked; unless it was asked for, sources that do not differ all count the same."""
+    if _explainable(claims, picked):
+        return _explained(claims, picked, copies=copies)
     if not picked.asked and picked.method in _LEARNING and not np.ptp(claims.prior):
         even = _even(claims, copies=copies)
         if even is not None:
@@ -97,6 +102,24 @@ def settled(claims: Claims, picked: Picked, *, copies: bool = True) -> tuple[Out
         outcome = accu.accu(claims, copies=copies, alike=alike)
         return _calibrated(outcome, outcome.score, accu.false_values(claims)), picked
     return METHODS[picked.method](claims), picked
+
+
+def _explainable(claims: Claims, picked: Picked) -> bool:
+    """Say whether explanations of the claims are compared: one value of each fact is true, and many facts are checked."""
+    return (
+        not picked.asked
+        and picked.method is Method.ACCU
+        and bool(np.all(claims.mode == ONE))
+        and model_selection.comparable(Segments.of(claims))
+    )
+
+
+def _explained(claims: Claims, picked: Picked, *, copies: bool) -> tuple[Outcome, Picked]:
+    best = model_selection.best_explanation(claims, copies=copies)
+    outcome = _calibrated(best.outcome, best.outcome.score, accu.false_values(claims))
+    found = len(best.outcome.copies.one)
+    reason = f"{picked.reason} {found} pairs copy each other, which makes the claims more probable." if found else ""
+    return outcome, replace(picked, reason=reason or picked.reason)
 
 
 _LEARNING = {Method.ACCU, Method.DAWID_SKENE}

@@ -35,10 +35,10 @@ def detect(
     were found before.
     """
     claims = segments.claims
-    one, other = _candidates(segments) if among is None else (among.one, among.other)
+    one, other = candidates(segments) if among is None else (among.one, among.other)
     if not len(one):
         return Pairs()
-    mine, theirs, pair = _shared(claims, one, other)
+    mine, theirs, pair = shared_claims(claims, one, other)
     agree = claims.value[mine] == claims.value[theirs]
     chance = _chance(segments, mine, probability, false, _better(trust, one, other)[pair])
     chance = _lifted(chance, _usual(segments, probability, trust, false))
@@ -53,7 +53,7 @@ def independence(claims: Claims, found: Pairs) -> Numbers:
     """Give each claim its part of a voice: one over the number of claims of its value that depend on it and itself."""
     company = np.ones(len(claims.source))
     if len(found.one):
-        mine, theirs, pair = _shared(claims, found.one, found.other)
+        mine, theirs, pair = shared_claims(claims, found.one, found.other)
         agree = claims.value[mine] == claims.value[theirs]
         mine, theirs, pair = mine[agree], theirs[agree], pair[agree]
         sure = found.probability[pair]
@@ -61,7 +61,7 @@ def independence(claims: Claims, found: Pairs) -> Numbers:
     return 1 / company
 
 
-def _candidates(segments: Segments) -> tuple[Integers, Integers]:
+def candidates(segments: Segments) -> tuple[Integers, Integers]:
     claims = segments.claims
     voices = np.diff(segments.of_value, append=len(claims.value))
     of_fact = segments.voices()[claims.fact]
@@ -83,7 +83,7 @@ def _candidates(segments: Segments) -> tuple[Integers, Integers]:
     return found // sources, found % sources
 
 
-def _shared(claims: Claims, one: Integers, other: Integers) -> tuple[Integers, Integers, Integers]:
+def shared_claims(claims: Claims, one: Integers, other: Integers) -> tuple[Integers, Integers, Integers]:
     """Give the claims of both sources of each pair on the facts that both speak of, and the pair of each."""
     facts = max(len(claims.facts), 1)
     involved = np.zeros(len(claims.prior), bool)
@@ -151,7 +151,7 @@ def _usual(segments: Segments, probability: Numbers, trust: Numbers, false: Numb
     one, other = one[keep], other[keep]
     if not len(one):
         return 0.0
-    mine, theirs, pair = _shared(segments.claims, one, other)
+    mine, theirs, pair = shared_claims(segments.claims, one, other)
     count = np.bincount(pair, minlength=len(one))
     met = count >= LEAST_MET
     if int(met.sum()) < LEAST_PAIRS:

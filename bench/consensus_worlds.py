@@ -1,0 +1,107 @@
+"""How often the default finds the truth in synthetic worlds, beside majority and every method of the product.
+
+Worlds vary by number of sources, coverage, copying, difficulty and number of values (bench/rig/worlds.py); the same
+number gives the same worlds. The baseline is majority on the same claims: a source has one vote, ties go to the
+smallest value. Each level of an axis is a family, and so is each copying with each difficulty. The mean rank is over all
+methods of the product, 1 being the best of each world, ties sharing their places. The rows are worlds.
+"""
+
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bench.contract import Figure, alone, compared, within
+from bench.rig.worlds import AXES, World, worlds
+from kgmem.consensus.calibration import reliability
+from kgmem.consensus.claims import arranged
+from kgmem.consensus.methods import run
+from kgmem.consensus.segments import Segments, choose
+from kgmem.domain.claims.consensus import VERIFIED, Method
+
+ROWS = 500
+SHORT = 36
+_METHODS = tuple(Method)
+_BEHIND = 1.0  # Points that the default may be behind majority in a family.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Result:
+    """One world: which facts each method gets right, and how probable the default finds its choices."""
+
+    levels: tuple[str, ...]
+    right: Sequence[Any]
+    sure: Any
+
+
+async def measure(rows: int) -> AsyncIterator[Figure]:
+    """Give accuracy beside majority by family, the mean rank of the default, and its calibration."""
+    results = [_measured(world) for world in worlds(rows)]
+    for figure in _figures("all worlds", results):
+        yield figure
+    for family in _families():
+        mine = [each for each in results if set(family) <= set(each.levels)]
+        if mine:
+            yield _accuracy(", ".join(family), mine)
+    yield _ranked(results)
+
+
+def _measured(world: World) -> _Result:
+    claims = arranged(world.stated)
+    right, sure = [], None
+    for method in _METHODS:
+        outcome, _ = run(claims, method)
+        chosen = choose(Segments.of(claims), outcome.score)
+        right.append(claims.code[chosen] == world.truth[claims.facts])
+        if method is Method.AUTO:
+            sure = outcome.probability[chosen]
+    return _Result(world.levels, right, sure)
+
+
+def _families() -> Iterator[tuple[str, ...]]:
+    for levels in AXES.values():
+        for level in levels:
+            yield (level,)
+    for copying in AXES["copying"]:
+        for difficulty in AXES["difficulty"]:
+            yield copying, difficulty
+
+
+def _share(results: Sequence[_Result], method: Method) -> float:
+    at = _METHODS.index(method)
+    return 100 * float(np.mean([each.right[at].mean() for each in results]))
+
+
+def _accuracy(name: str, results: Sequence[_Result]) -> Figure:
+    ours, base = _share(results, Method.AUTO), _share(results, Method.MAJORITY)
+    figure = compared(f"{name}: accuracy", ours, base, "%")
+    return replace(figure, bar=f">= majority - {_BEHIND:g}", holds=ours >= base - _BEHIND)
+
+
+def _figures(name: str, results: Sequence[_Result]) -> Iterator[Figure]:
+    yield _accuracy(name, results)
+    right = np.concatenate([each.right[_METHODS.index(Method.AUTO)] for each in results])
+    sure = np.concatenate([each.sure for each in results])
+    reason = "majority's shares are no probabilities"
+    yield within(alone(f"{name}: expected calibration error", reliability(sure, right)[1], "", reason), 0.1)
+    verified = sure >= VERIFIED
+    off = abs(float(sure[verified].mean()) - float(right[verified].mean())) if verified.any() else 0.0
+    yield within(alone(f"{name}: how far verified facts are off", off, "", reason), 0.1)
+
+
+def _ranked(results: Sequence[_Result]) -> Figure:
+    places = np.mean([_places([float(right.mean()) for right in each.right]) for each in results], axis=0)
+    for method, place in sorted(zip(_METHODS, places.tolist(), strict=True), key=lambda pair: pair[1]):
+        print(f"mean rank {place:5.2f}, accuracy {_share(results, method):5.2f} %: {method.value}", file=sys.stderr)
+    ours = float(places[_METHODS.index(Method.AUTO)])
+    others = min(float(place) for method, place in zip(_METHODS, places, strict=True) if method is not Method.AUTO)
+    figure = compared("mean rank of the default beside the best other's", ours, others, "")
+    return replace(figure, bar="at most the best other's", holds=ours <= others)
+
+
+def _places(accuracy: Sequence[float]) -> list[float]:
+    """Give the rank of each, those that are equal sharing their places."""
+    rounded = [round(each, 6) for each in accuracy]
+    return [sum(other > each for other in rounded) + (rounded.count(each) + 1) / 2 for each in rounded]
