@@ -2,8 +2,8 @@
 
 Worlds vary by number of sources, coverage, copying, difficulty and number of values (bench/rig/worlds.py); the same
 number gives the same worlds. The baseline is majority on the same claims: a source has one vote, ties go to the
-smallest value. Each level of an axis is a family, and so is each copying with each difficulty. The mean rank is over all
-methods of the product, 1 being the best of each world, ties sharing their places. The rows are worlds.
+smallest value. Each level of an axis is a family, and so is each copying with each difficulty. The mean rank is over
+all methods of the product, 1 being the best of each world, ties sharing their places. The rows are worlds.
 """
 
 import sys

@@ -79,7 +79,7 @@ def grown(claims: Claims, met: Meetings, probability: Numbers, trust: Numbers, f
     return Forest(parent, agrees, differs)
 
 
-def dependent_pairs(claims: Claims, met: Meetings, forest: Forest, rate: Numbers) -> Pairs:
+def dependent_pairs(met: Meetings, forest: Forest, rate: Numbers) -> Pairs:
     """Return the pairs of one tree between which most claims pass, by `rate`, the share that each source copies."""
     shared = np.bincount(met.pair, minlength=len(met.one))
     place = {(int(one), int(other)): at for at, (one, other) in enumerate(zip(met.one, met.other, strict=True))}

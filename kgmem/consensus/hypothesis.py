@@ -3,9 +3,9 @@
 The accuracy of each source is drawn from one beta distribution for all, which is itself learned: where sources are
 alike all count the same, where they differ each counts by its own record. A copier repeats its parent at a rate that is
 learned, and speaks for itself otherwise. Truths, accuracies and rates are found by variational EM (M. J. Beal,
-"Variational Algorithms for Approximate Bayesian Inference", 2003, section 2.2); `evidence` is its lower bound on the log
-probability of all claims, less a price for each copier. It ends when no probability moves by more than `TOLERANCE`, or
-after `ROUNDS`.
+"Variational Algorithms for Approximate Bayesian Inference", 2003, section 2.2); `evidence` is its lower bound on the
+log probability of all claims, less a price for each copier. It ends when no probability moves by more than `TOLERANCE`,
+or after `ROUNDS`.
 """
 
 from dataclasses import dataclass, replace
@@ -66,7 +66,7 @@ class _Learned:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Votes:
-    """Of each claim: its log probability if its value is true, and if it is not; and how far it is copied in each case."""
+    """Of each claim: its log probability if its value is true and if not; and how far it is copied in each case."""
 
     true: Numbers
     false: Numbers
@@ -114,7 +114,7 @@ def explain(segments: Segments, forest: Forest, false: Numbers, probability: Num
 
 
 def by_group(segments: Segments, reached: Hypothesis, false: Numbers) -> Hypothesis:
-    """Return the hypothesis with the votes of each source by its trust in the group of the fact, where there are several.
+    """Return the hypothesis with the votes of each source by its trust in the group of the fact.
 
     Trust in a group is drawn to the trust overall, so that a source which is good at one predicate counts there.
     """

@@ -105,7 +105,7 @@ def settled(claims: Claims, picked: Picked, *, copies: bool = True) -> tuple[Out
 
 
 def _explainable(claims: Claims, picked: Picked) -> bool:
-    """Say whether explanations of the claims are compared: one value of each fact is true, and many facts are checked."""
+    """Say whether explanations are compared: one value of each fact is true, and many facts are checked."""
     return (
         not picked.asked
         and picked.method is Method.ACCU

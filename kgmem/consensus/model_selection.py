@@ -47,7 +47,11 @@ def best_explanation(claims: Claims, *, copies: bool = True) -> Explained:
     even = segments.divided(segments.per_value(claims.weight))
     plain: Hypothesis | None = None
     best: Hypothesis | None = None
-    for start in (even, accu.accu(claims, copies=copies).probability, fact_finders.pooled_investment(claims).probability):
+    for start in (
+        even,
+        accu.accu(claims, copies=copies).probability,
+        fact_finders.pooled_investment(claims).probability,
+    ):
         alone = explain(segments, no_copies(claims), false, start)
         plain = _better(plain, alone)
         best = _better(best, alone)
@@ -58,9 +62,16 @@ def best_explanation(claims: Claims, *, copies: bool = True) -> Explained:
         raise AssertionError("Every start gives an explanation.")
     gained = best.evidence - plain.evidence
     best = by_group(segments, best, false)
-    found = dependent_pairs(claims, met, best.forest, best.rate)
+    found = dependent_pairs(met, best.forest, best.rate)
     outcome = Outcome(
-        claims, best.score, best.probability, best.trust, best.rounds, best.converged, independence(claims, found), found
+        claims,
+        best.score,
+        best.probability,
+        best.trust,
+        best.rounds,
+        best.converged,
+        independence(claims, found),
+        found,
     )
     return Explained(outcome, gained)
 

@@ -70,5 +70,3 @@ def test_worlds_are_the_same_each_time_and_have_every_level() -> None:
 def test_a_few_facts_are_weighed_without_explanations_to_compare() -> None:
     stated = Stated(np.array([0, 1, 2]), np.array([0, 0, 0]), np.array([1, 1, 2]))
     assert run(arranged(stated))[0].copies.one.size == 0
-
-
