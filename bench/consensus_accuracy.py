@@ -1,10 +1,11 @@
 """How often consensus picks the true value, beside majority with the same tie rule.
 
 Labelled claims (KGMEM_DATA: truth_population, truth_book, truth_flights, every set in crowd), typed and weighed as
-kgmem does where nobody asks for a method; and planted claims: copies of one bad source, and a flood of claims by one. The baseline is
-majority: a source has one vote, ties go to the smallest number or the first text. Accuracy is over the labelled facts
-that anything is claimed of; authors are compared as sets of surname and first initial. The last column of the
-reliability tables, on standard error, is how often verdicts of that probability were right. The rows are planted facts.
+kgmem does where nobody asks for a method; and planted claims: copies of one bad source, and a flood of claims by one.
+The baseline is majority: a source has one vote, ties go to the smallest number or the first text. Accuracy is over the
+labelled facts that anything is claimed of; authors are compared as sets of surname and first initial. The last column
+of the reliability tables, on standard error, is how often verdicts of that probability were right. The rows are planted
+facts.
 """
 
 import csv
