@@ -12,12 +12,12 @@ from kgmem.consensus import (
     fact_finders,
     latent_truth,
     likelihood,
-    model_selection,
     numeric,
     truthfinder,
     value_similarity,
 )
 from kgmem.consensus.claims import MANY, ONE, SET, Claims, Integers, Numbers
+from kgmem.consensus.explanations import model_selection
 from kgmem.consensus.outcome import Outcome
 from kgmem.consensus.segments import Segments
 from kgmem.domain.claims.consensus import Method

@@ -12,8 +12,8 @@ import numpy as np
 
 from kgmem.consensus import accu, dawid_skene, fact_finders
 from kgmem.consensus.claims import Claims, Numbers, Truths
-from kgmem.consensus.copy_forest import Forest, Meetings, dependent_pairs, grown, meetings, no_copies
-from kgmem.consensus.hypothesis import Hypothesis, by_group, explain
+from kgmem.consensus.explanations.copy_forest import Forest, Meetings, dependent_pairs, grown, meetings, no_copies
+from kgmem.consensus.explanations.hypothesis import Hypothesis, by_group, explain
 from kgmem.consensus.outcome import Outcome
 from kgmem.consensus.segments import Segments
 from kgmem.consensus.source_dependence import independence

@@ -14,8 +14,8 @@ import numpy as np
 
 from kgmem.consensus.accu import checked, trust_by_group
 from kgmem.consensus.claims import Integers, Numbers, Truths
-from kgmem.consensus.copy_forest import PAIR_COST, Forest
-from kgmem.consensus.gamma import digamma, log_beta
+from kgmem.consensus.explanations.copy_forest import PAIR_COST, Forest
+from kgmem.consensus.explanations.gamma import digamma, log_beta
 from kgmem.consensus.segments import Segments
 from kgmem.domain.claims.consensus import PRIOR_TRUST
 

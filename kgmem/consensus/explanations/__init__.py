@@ -1,0 +1,1 @@
+"""Explanations of the claims, and the one with most evidence."""
