@@ -27,7 +27,7 @@ from kgmem.memory import Memory
 from kgmem.query.answers import IDLE, GraphCypher
 from kgmem.query.execution.limits import Limits
 from kgmem.query.procedures.surroundings import Surroundings
-from kgmem.resolution.described import DescribedComparer
+from kgmem.resolution.comparer import Comparer
 from kgmem.resources import resource
 from kgmem.services.imports.import_reader import describe
 from kgmem.services.ports import Ports
@@ -326,7 +326,7 @@ def postgres_ports(
         extractions=PostgresReadings(catalog, lease=lease),
         merges=PostgresMerges(catalog),
         names=PostgresNames(catalog),
-        comparer=DescribedComparer(),
+        comparer=Comparer(),
         similarity=PostgresConnections(catalog),
         communities=PostgresCommunities(catalog),
         summaries=PostgresSummaries(catalog),

@@ -13,8 +13,15 @@ Row = Mapping[str, str]
 
 _SPLITS = ("train", "valid", "test")
 # Which column a record is called by. A column that names the thing itself in both tables is left out: it is the truth.
-_CALLED = {"Beer": "Beer_Name", "Fodors-Zagats": "name", "DBLP-ACM": "title"}
-_TRUTH = {"Fodors-Zagats": "class"}
+_CALLED = {
+    "Structured/Beer": "Beer_Name",
+    "Structured/Fodors-Zagats": "name",
+    "Structured/DBLP-ACM": "title",
+    "Dirty/DBLP-ACM": "title",
+    "Textual/Abt-Buy": "name",
+}
+_TRUTH = {"Structured/Fodors-Zagats": "class"}
+KINDS = tuple(_CALLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,7 @@ class LabelledSet:
     judged: Sequence[Pair]
     same: frozenset[Pair]
     tested: frozenset[Pair]
+    train: frozenset[Pair]  # The judged pairs that baselines choose their thresholds by.
 
     @property
     def all_pairs(self) -> int:
@@ -40,18 +48,19 @@ class LabelledSet:
 
 
 def catalogues(folder: Path, name: str) -> LabelledSet:
-    """Give a set of the Magellan collection; its tables are made of the records that stand in its pairs."""
+    """Give a set of the Magellan collection (its name is the folder's); its tables are made of the records that stand in its pairs."""
     places: tuple[dict[tuple[tuple[str, str], ...], int], ...] = ({}, {})
     judged: list[tuple[Pair, bool, str]] = []
     for split in _SPLITS:
-        for *sides, label in _pairs(folder / "Structured" / name / f"{split}.txt.xz"):
+        for *sides, label in _pairs(folder / name / f"{split}.txt.xz"):
             rows = [tuple(_record(side, name).items()) for side in sides]
             left, right = (known.setdefault(row, len(known)) for known, row in zip(places, rows, strict=True))
             judged.append(((left, right), label == "1", split))
     tables = [[dict(row) for row in known] for known in places]
     same = frozenset(pair for pair, one, _ in judged if one)
     tested = frozenset(pair for pair, _, split in judged if split == "test")
-    return LabelledSet(name, tables[0], tables[1], [pair for pair, _, _ in judged], same, tested)
+    train = frozenset(pair for pair, _, split in judged if split == "train")
+    return LabelledSet(name, tables[0], tables[1], [pair for pair, _, _ in judged], same, tested, train)
 
 
 def register(file: Path) -> LabelledSet:
@@ -62,7 +71,7 @@ def register(file: Path) -> LabelledSet:
         people[row.pop("rec_id").split("-")[1]].append(place)
     table = [{"name": f"{row.pop('given_name')} {row.pop('surname')}", **row} for row in rows]
     same = frozenset((one, other) for found in people.values() for one in found for other in found if one < other)
-    return LabelledSet("FEBRL-1", table, table, [], same, same)
+    return LabelledSet("FEBRL-1", table, table, [], same, same, same)
 
 
 def _pairs(file: Path) -> Iterator[list[str]]:

@@ -64,6 +64,16 @@ def level(likeness: float | None) -> int:
     return next((at for at, bound in enumerate(BOUNDS) if likeness >= bound), DIFFERENT)
 
 
+def is_date(text: str) -> bool:
+    """Say whether a value is an ISO date, or a part of one."""
+    return bool(_DATE.fullmatch(text))
+
+
+def is_code(text: str) -> bool:
+    """Say whether a value is a number by which things are known: a telephone number, a postal code."""
+    return bool(_CODE.fullmatch(text))
+
+
 def names_apart(likeness: float | None) -> bool:
     """Say whether names have so little in common that only a person may take the two for one."""
     return likeness is not None and likeness < _NAMES_APART

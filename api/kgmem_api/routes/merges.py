@@ -117,6 +117,7 @@ class DescribedIn(BaseModel):
     valid_to: Time | None = None
     embedding: Vector | None = None
     key: Annotated[Key | None, Field(description="A key that it may have had.")] = None
+    text: Annotated[str | None, Field(max_length=100_000, description="A text that describes it.")] = None
 
     def described(self) -> Described:
         """Give it as the domain knows it."""
@@ -132,6 +133,7 @@ class DescribedIn(BaseModel):
             self.valid_to,
             vector,
             self.key,
+            self.text,
         )
 
 

@@ -1,6 +1,6 @@
 """Resolution: whether what is described is an entity that is known, how sure that is, and what is merged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -20,7 +20,7 @@ class Described:
     """A thing as somebody describes it: names, type, values, and what stands around it.
 
     `values` are typed: numbers, truths, texts (ISO dates among them) or lists of these. `neighbours` name what the
-    thing is related to; `place` is (lon, lat); `valid_from` and `valid_to` are ISO times.
+    thing is related to; `place` is (lon, lat); `valid_from` and `valid_to` are ISO times; `text` describes it.
     """
 
     names: Sequence[str]
@@ -32,6 +32,7 @@ class Described:
     valid_to: str | None = None
     vector: Vector | None = None
     key: str | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,23 @@ class Matched:
     left: int
     right: int
     likeness: Likeness
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedPair:
+    """Two of many descriptions that may be of one thing: their places, and the evidence."""
+
+    one: int
+    other: int
+    likeness: Likeness
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPair:
+    """What a person decided of a pair: how similar the two were (about 0 to 1), and whether they are one thing."""
+
+    similarity: float
+    same: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +128,11 @@ class Candidate:
     scope: str = ""
     id: int | None = None
     at: str | None = None
+
+    @property
+    def decision(self) -> Decision:
+        """Whether the evidence takes the two for the same, or only for candidates."""
+        return Likeness(self.evidence, self.parts, self.vetoed).decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +210,9 @@ class MergeStore(Protocol):
     async def candidates(self, graph: str, scope: str, cursor: str | None, limit: int) -> Page[Candidate]:
         """Give a page of the pairs that wait for a decision, the likeliest first."""
 
+    async def judged(self, graph: str, scope: str) -> Sequence[JudgedPair]:
+        """Give what people decided of pairs of exactly this scope of which the similarity is known, the newest first."""
+
     async def settle(self, graph: str, id_: int, by: str, reason: str, scope: str) -> Candidate:
         """Say that a pair is two things, for good. Raises NotFound."""
 
@@ -229,7 +255,25 @@ class NameIndex(Protocol):
 
 
 class Comparer(Protocol):
-    """Compares descriptions."""
+    """Compares descriptions: two by documented evidence, or many by what their nearness shows."""
+
+    @property
+    def least_records(self) -> int:
+        """How many descriptions there are at the least to choose a cut from them."""
 
     def likeness(self, asked: Described, held: Described, looked_up: LookedUp) -> Likeness:
         """Give how far two descriptions are of one thing."""
+
+    def dedupe(
+        self, described: Sequence[Described], may_be_one: Callable[[int, int], bool], judged: Sequence[JudgedPair]
+    ) -> Sequence[MatchedPair]:
+        """Give the near pairs of one collection, the most similar first; evidence from SAME_FROM on is the same."""
+
+    def link(
+        self,
+        asked: Sequence[Described],
+        held: Sequence[Described],
+        pairs: Sequence[tuple[int, int]],
+        judged: Sequence[JudgedPair],
+    ) -> Sequence[MatchedPair]:
+        """Give the evidence of pairs of what is asked with what is held (places in both), the most similar first."""

@@ -1,5 +1,6 @@
 """Resolve: is what is described something that is known? What is not sure becomes a pair for review."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -17,6 +18,10 @@ _TOLD: Final = 5  # Candidates that an answer gives.
 # By so much evidence the best must lead, else nobody knows which of two it is; equal names lead near ones by 1.9.
 _CLEAR: Final = 1.5
 _PAGE: Final = 200
+_PROPOSED: Final = 5000  # Pairs that one transaction puts on the review list.
+# So many of the nearest pairs are listed whatever their evidence: at least a few, and of many entities a share.
+_LEAST_LISTED: Final = 10
+_SHARE_LISTED: Final = 0.05
 
 
 async def resolve(
@@ -32,9 +37,40 @@ async def resolve(
         return []
     schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
     found = await parts.names.look_up(graph, described, scope, compared)
+    linked = await _linked(parts, graph, described, found, schema, scope)
     return [
-        decided(alike_ones(parts, each, held, found, schema)) for each, held in zip(described, found.found, strict=True)
+        decided(linked[at] if at in linked else alike_ones(parts, each, held, found, schema))
+        for at, (each, held) in enumerate(zip(described, found.found, strict=True))
     ]
+
+
+async def _linked(
+    parts: Ports, graph: str, described: Sequence[Described], found: LookedUp, schema: GraphSchema, scope: str
+) -> dict[int, list[Alike]]:
+    """Give what may be each description that says more than names, where these are enough to choose a cut from."""
+    places = [at for at, each in enumerate(described) if (each.values or each.text) and found.found[at]]
+    if len(places) < parts.comparer.least_records:
+        return {}
+    held = list({each.key: each for at in places for each in found.found[at]}.values())
+    place_of = {each.key: place for place, each in enumerate(held)}
+    pairs = [
+        (order, place_of[each.key])
+        for order, at in enumerate(places)
+        for each in found.found[at]
+        if _may_be_one(described[at].label, each.label, schema)
+    ]
+    judged = await parts.merges.judged(graph, scope)
+    asked = [described[at] for at in places]
+    linked: dict[int, list[Alike]] = {at: [] for at in places}
+    for each in await asyncio.to_thread(parts.comparer.link, asked, held, pairs, judged):
+        other = held[each.other]
+        if each.likeness.decision != "different":
+            linked[places[each.one]].append(Alike(other.key or "", other.label or "", each.likeness))
+    return {at: sorted(some, key=lambda one: (-one.likeness.evidence, one.key)) for at, some in linked.items()}
+
+
+def _may_be_one(one: str | None, other: str | None, schema: GraphSchema) -> bool:
+    return one is None or other is None or fits(one, other, schema)
 
 
 def alike_ones(
@@ -44,7 +80,7 @@ def alike_ones(
     alike = [
         Alike(each.key or "", each.label or "", parts.comparer.likeness(asked, each, found))
         for each in held
-        if asked.label is None or each.label is None or fits(asked.label, each.label, schema)
+        if _may_be_one(asked.label, each.label, schema)
     ]
     kept = [each for each in alike if each.likeness.decision != "different"]
     return sorted(kept, key=lambda each: (-each.likeness.evidence, each.key))
@@ -66,31 +102,69 @@ async def find_duplicates(
 ) -> tuple[int, int]:
     """Look through the entities of exactly one scope for pairs that may be one, and put them on the review list.
 
-    Gives how many entities were looked at, and how many pairs wait for a decision. Nothing is merged.
+    Where there are enough entities, the cut is chosen from how near they are to each other and from what people
+    decided, and the nearest pairs are listed in any case. Gives how many entities were looked at, and how many pairs
+    wait for a decision. Nothing is merged.
     """
     schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
-    seen = proposed = 0
+    described: list[Described] = []
     cursor = None
     while True:
         page = await parts.store.list_entities(graph, scope=scope, label=None, cursor=cursor, limit=_PAGE)
         keys = [entity.key for entity in page.items if entity.scope == scope]
-        described = await parts.names.describe(graph, keys, scope)
-        found = await parts.names.look_up(graph, described, scope, _LOOKED_UP)
-        pairs: dict[tuple[str, str], Candidate] = {}
-        for each, held in zip(described, found.found, strict=True):
-            others = [other for other in held if other.key != each.key]
-            for one in alike_ones(parts, each, others, found, schema):
-                ends = pair(each.key or "", one.key)
-                told = one.likeness
-                pairs[ends] = Candidate(*ends, told.evidence, told.parts, told.vetoed, scope)
-        own = await of_scope(parts, graph, pairs, scope)
-        proposed += await propose(parts, graph, own, scope) if own else 0
-        seen += len(described)
+        described += await parts.names.describe(graph, keys, scope)
         if progress:
-            progress(seen, proposed)
+            progress(len(described), 0)
         cursor = page.cursor
         if cursor is None:
-            return seen, proposed
+            break
+    if len(described) < parts.comparer.least_records:
+        candidates = await _looked_up(parts, graph, described, scope, schema)
+    else:
+        candidates = await _deduped(parts, graph, described, scope, schema)
+    proposed = 0
+    for at in range(0, len(candidates), _PROPOSED):
+        proposed += await propose(parts, graph, candidates[at : at + _PROPOSED], scope)
+        if progress:
+            progress(len(described), proposed)
+    return len(described), proposed
+
+
+async def _looked_up(
+    parts: Ports, graph: str, described: Sequence[Described], scope: str, schema: GraphSchema
+) -> list[Candidate]:
+    """Give the pairs of a few entities that may be one by documented evidence."""
+    if not described:
+        return []
+    found = await parts.names.look_up(graph, described, scope, _LOOKED_UP)
+    pairs: dict[tuple[str, str], Candidate] = {}
+    for each, held in zip(described, found.found, strict=True):
+        others = [other for other in held if other.key != each.key]
+        for one in alike_ones(parts, each, others, found, schema):
+            ends = pair(each.key or "", one.key)
+            pairs[ends] = Candidate(*ends, one.likeness.evidence, one.likeness.parts, one.likeness.vetoed, scope)
+    return await of_scope(parts, graph, pairs, scope)
+
+
+async def _deduped(
+    parts: Ports, graph: str, described: Sequence[Described], scope: str, schema: GraphSchema
+) -> list[Candidate]:
+    """Give the pairs of many entities that may be one, and the nearest ones whatever their evidence."""
+
+    def may_be_one(one: int, other: int) -> bool:
+        return _may_be_one(described[one].label, described[other].label, schema)
+
+    judged = await parts.merges.judged(graph, scope)
+    found = await asyncio.to_thread(parts.comparer.dedupe, described, may_be_one, judged)
+    listed = sorted(found, key=lambda each: -each.likeness.evidence)
+    always = max(_LEAST_LISTED, int(_SHARE_LISTED * len(described)))
+    candidates = []
+    for order, each in enumerate(listed):
+        if order >= always and each.likeness.decision == "different":
+            break
+        ends = pair(described[each.one].key or "", described[each.other].key or "")
+        candidates.append(Candidate(*ends, each.likeness.evidence, each.likeness.parts, each.likeness.vetoed, scope))
+    return candidates
 
 
 async def of_scope(parts: Ports, graph: str, pairs: dict[tuple[str, str], Candidate], scope: str) -> list[Candidate]:

@@ -9,7 +9,7 @@ import orjson
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import visible_from
-from kgmem.domain.text.resolution import Candidate, Merge, MergeAsked, pair
+from kgmem.domain.text.resolution import Candidate, JudgedPair, Merge, MergeAsked, pair
 from kgmem.domain.time.interval import iso
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import scope_ids
@@ -18,6 +18,8 @@ from kgmem.store.resolution import merge as merging
 from kgmem.store.resolution import merge_rollback
 from kgmem.store.resolution.merge_rows import as_merge
 from kgmem.store.write.passages import Passages
+
+_MOST_JUDGED = 2000  # Decisions that are learned from, the newest.
 
 
 class _DryRun(Exception):
@@ -107,6 +109,14 @@ class PostgresMerges:
         found = [_candidate(row) for row in rows[:limit]]
         more = len(rows) > limit
         return Page(found, f"{rows[limit - 1]['evidence'].hex()}_{rows[limit - 1]['id']}" if more else None)
+
+    async def judged(self, graph: str, scope: str) -> Sequence[JudgedPair]:
+        """Give what people decided of pairs of exactly this scope of which the similarity is known, the newest first."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
+            states = (merging.ONE_THING, merge_rollback.TWO_THINGS, _MOST_JUDGED)
+            rows = await connection.fetch(layout.sql("merge", "judged"), number, *states)
+        return [JudgedPair(row["similarity"], row["same"]) for row in rows]
 
     async def settle(self, graph: str, id_: int, by: str, reason: str, scope: str) -> Candidate:
         """Say that a pair of exactly this scope is two things, for good. Raises NotFound."""

@@ -246,4 +246,5 @@ def described_as(key: str, label: str, stored: Mapping[str, Any], neighbours: fr
         valid_from=text_of(stored, "valid_from"),
         valid_to=text_of(stored, "valid_to"),
         key=key,
+        text=text_of(stored, "text"),
     )

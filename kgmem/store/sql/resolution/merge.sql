@@ -182,6 +182,11 @@ SELECT l.*, s.path FROM {index}.likeness l JOIN {index}.scope s ON s.id = l.scop
 WHERE s.path = ANY ($1::text[]) AND l.state = 1 AND ($2::real IS NULL OR (l.evidence, -l.id) < ($2, -$3::bigint))
 ORDER BY l.evidence DESC, l.id LIMIT $4
 
+-- name: judged
+-- What people decided of pairs whose similarity the review list keeps.
+SELECT (parts ->> 'similarity')::float8 AS similarity, state = $2 AS same FROM {index}.likeness
+WHERE scope = $1 AND state IN ($2, $3) AND parts ->> 'similarity' IS NOT NULL ORDER BY at DESC, id DESC LIMIT $4
+
 -- name: settle_likeness
 UPDATE {index}.likeness SET state = $3, by = $4, reason = $5, at = now()
 WHERE scope = $1 AND id = $2 AND state = 1 RETURNING *

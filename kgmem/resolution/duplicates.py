@@ -1,0 +1,412 @@
+"""Which of many descriptions are of one thing: the cut is chosen from how near pairs are, without labels.
+
+Every description is compared as a bag of its words (names, values, text), so that a value in another column counts as
+well. Who stands nearest to whom gives pairs in two rounds: those of the first are one thing or chance, those of the
+second, in which nobody may choose the first partner again, are chance. So the second round shows how near two things
+come that are two (the empirical null of Efron, "Large-Scale Simultaneous Hypothesis Testing", JASA 2004), and the
+local false discovery rate of a pair tells how likely it is one of them.
+"""
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kgmem.domain.text.resolution import SAME_FROM, Described, JudgedPair, Likeness, MatchedPair
+from kgmem.resolution import alike
+from kgmem.resolution.described import Rarity, is_code, is_date, names_apart
+from kgmem.resolution.words import numeral, trigrams, words
+
+Pair = tuple[int, int]
+Floats = NDArray[np.float64]
+
+LEAST_RECORDS = 40  # Fewer show no distribution; they are compared by documented evidence.
+NEIGHBOURS = 8  # Pairs that a record finds.
+_RAREST = 64  # Features of a record by which it finds others.
+_LARGEST, _LEAST_POSTINGS, _MOST_POSTINGS = 0.1, 20, 200  # As a share of records, and in records.
+_TRIGRAM = 0.35  # What a trigram weighs beside a word of the same rarity.
+_LONGEST = 5000  # Characters of a value.
+_JOINED = re.compile(r"[^\W_]+(?:[-/.][^\W_]+)*")
+_VALUE, _MOST_VALUES = 0.075, 2  # What a typed value (a date, a number's code) that agrees adds, and how many count.
+_SAME_CODE, _OTHER_CODE, _OTHER_NUMERAL = 0.15, 0.15, 0.1
+_AGREES, _CONTRADICTS = 0.7, 0.4  # Likenesses of typed values.
+_LEAST_CODE = 4  # Signs of a model number or the like: letters and digits.
+_GRID = np.linspace(-0.3, 1.3, 321)
+_HIGHEST = 6.0  # The most that nearness adds to or takes from the cut: a natural logarithm of odds.
+_NOT_NEAREST = SAME_FROM - 1.5  # The most evidence of a pair of which one has a nearer partner.
+_TIED, _OF_TIED = 0.02, SAME_FROM - 1.0  # So near to another a pair is doubtful, and has no more evidence than this.
+_TIGHT = 0.8  # A third is of a pair when it is nearly as near to both as they are to each other.
+_VALUES_DIFFER = "Their values contradict each other."
+_NAMES_DIFFER = "Their names have nothing in common."
+_TURNS = 8  # In which the cut and who is alone are found; it changes little after two.
+_SHIFT_SPREAD = 2.0  # Of the cut, before a person has judged any pair.
+
+
+@dataclass(frozen=True)
+class Record:
+    """A description as bags of words, codes and trigrams."""
+
+    names: Sequence[tuple[str, ...]]
+    words: Mapping[str, int]
+    codes: frozenset[str]
+    typed: Mapping[str, str]  # Values of which a difference contradicts: dates and long numbers.
+
+    @classmethod
+    def of(cls, described: Described) -> "Record":
+        """Read a description."""
+        texts = [*described.names, *_texts(described.values.values()), *([described.text] if described.text else [])]
+        counted: Counter[str] = Counter()
+        codes: set[str] = set()
+        for text in texts:
+            counted.update(words(text[:_LONGEST]))
+            codes.update(_codes(text[:_LONGEST]))
+        values = {name: str(value) for name, value in described.values.items() if isinstance(value, str | int)}
+        typed = {name: value for name, value in values.items() if is_date(value) or is_code(value)}
+        return cls([words(name) for name in described.names if words(name)], counted, frozenset(codes), typed)
+
+    @cached_property
+    def all_words(self) -> frozenset[str]:
+        """The different words."""
+        return frozenset(self.words)
+
+    @cached_property
+    def features(self) -> dict[str, float]:
+        """How often each word, code and trigram occurs; codes and trigrams begin with signs that no word has."""
+        found = {word: 1 + math.log(count) for word, count in self.words.items()}
+        found.update((f"#{code}", 1.0) for code in self.codes)
+        found.update((f"~{trigram}", 1.0) for trigram in trigrams(tuple(self.words)))
+        return found
+
+
+def _texts(values: Any) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from _texts(value)
+        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            yield str(value)
+
+
+def _codes(text: str) -> Iterator[str]:
+    """Give the model numbers and the like in a text: letters and digits, however they are parted."""
+    for joined in _JOINED.findall(text.casefold()):
+        code = re.sub(r"[-/.]", "", joined)
+        if len(code) >= _LEAST_CODE and any(map(str.isdigit, code)) and any(map(str.isalpha, code)):
+            yield code
+
+
+class Records:
+    """Descriptions that are compared with each other, with the rarity of what they are made of."""
+
+    def __init__(self, described: Sequence[Described]) -> None:
+        """Read descriptions, and count in how many of them each word stands."""
+        self.records = [Record.of(each) for each in described]
+        self.rarity = Rarity.of(record.features for record in self.records)
+
+    @cached_property
+    def units(self) -> list[dict[str, float]]:
+        """Each record's features by TF-IDF, of length 1."""
+        return [self._unit(record) for record in self.records]
+
+    def _unit(self, record: Record) -> dict[str, float]:
+        weighed = {
+            feature: count * self.rarity(feature) * (_TRIGRAM if feature[0] == "~" else 1.0)
+            for feature, count in record.features.items()
+        }
+        length = math.sqrt(sum(weight * weight for weight in weighed.values())) or 1.0
+        return {feature: weight / length for feature, weight in weighed.items()}
+
+    def near(self) -> list[Pair]:
+        """Give the pairs that share most of what is rare, the nearest few of each record, the smaller place first."""
+        postings: dict[str, list[int]] = defaultdict(list)
+        for place, unit in enumerate(self.units):
+            for feature in unit:
+                postings[feature].append(place)
+        bound = min(max(_LEAST_POSTINGS, int(_LARGEST * len(self.records))), _MOST_POSTINGS)
+        lists = {
+            feature: (np.array(places), np.array([self.units[place][feature] for place in places]))
+            for feature, places in postings.items()
+            if 1 < len(places) <= bound
+        }
+        pairs: set[Pair] = set()
+        for place, unit in enumerate(self.units):
+            rare = sorted((feature for feature in unit if feature in lists), key=lambda each: (-unit[each], each))
+            pairs.update((min(place, other), max(place, other)) for other in _nearest(place, unit, rare, lists))
+        return sorted(pairs)
+
+    def similarity(self, left: int, right: int) -> float:
+        """Give how near two descriptions are, about 0 to 1.
+
+        The mean of the cosine of all features, the likeness of names, and the share of the shorter description's words
+        that the longer one has; equal model numbers add, other ones and other numerals take away.
+        """
+        one, other = self.records[left], self.records[right]
+        shared = sum(self.rarity(word) for word in one.all_words & other.all_words)
+        least = min(sum(map(self.rarity, each.all_words)) for each in (one, other))
+        likeness = (self._cosine(left, right) + self._names(one, other) + (shared / least if least else 0.0)) / 3
+        if one.codes & other.codes:
+            likeness += _SAME_CODE
+        elif one.codes and other.codes and not _contained(one.codes, other.codes):
+            likeness -= _OTHER_CODE
+        likeness += _VALUE * max(-_MOST_VALUES, min(self.agreement(left, right), _MOST_VALUES))
+        mine, yours = (_numerals(a) - b.all_words for a, b in ((one, other), (other, one)))
+        return likeness - (_OTHER_NUMERAL if mine and yours else 0.0)
+
+    def agreement(self, left: int, right: int) -> int:
+        """Give how many more typed values of two descriptions agree (a slip allowed) than contradict each other."""
+        one, other = self.records[left].typed, self.records[right].typed
+        found = 0
+        for name in one.keys() & other.keys():
+            dates = is_date(one[name]) and is_date(other[name])
+            likeness = (alike.dates if dates else alike.codes)(one[name], other[name])
+            found += 1 if likeness >= _AGREES else -1 if likeness < _CONTRADICTS else 0
+        return found
+
+    def foreign(self, left: int, right: int) -> bool:
+        """Say whether the names have nothing in common, nor most of the rest."""
+        one, other = self.records[left], self.records[right]
+        shared = len(one.all_words & other.all_words)
+        alone = 2 * shared < min(len(one.all_words), len(other.all_words))
+        return alone and bool(one.names and other.names) and names_apart(self._names(one, other))
+
+    def _cosine(self, left: int, right: int) -> float:
+        one, other = self.units[left], self.units[right]
+        if len(one) > len(other):
+            one, other = other, one
+        return sum(weight * other.get(feature, 0.0) for feature, weight in one.items())
+
+    def _names(self, one: Record, other: Record) -> float:
+        told = one.all_words, other.all_words
+        pairs = ((left, right) for left in one.names for right in other.names)
+        return max((alike.texts(left, right, self.rarity, told) for left, right in pairs), default=0.5)
+
+
+def _nearest(
+    place: int, unit: Mapping[str, float], rare: Sequence[str], lists: Mapping[str, tuple[NDArray[np.int64], Floats]]
+) -> list[int]:
+    if not rare:
+        return []
+    some = rare[:_RAREST]
+    places = np.concatenate([lists[feature][0] for feature in some])
+    products = np.concatenate([lists[feature][1] * unit[feature] for feature in some])
+    others, at = np.unique(places, return_inverse=True)
+    cosines = np.bincount(at, products)
+    cosines[others == place] = 0.0
+    best = np.lexsort((others, -cosines))[:NEIGHBOURS]
+    return [int(others[each]) for each in best if cosines[each] > 0]
+
+
+def _contained(one: frozenset[str], other: frozenset[str]) -> bool:
+    return any(a in b or b in a for a in one for b in other)
+
+
+def _numerals(record: Record) -> set[str]:
+    return {word for name in record.names for word in name if numeral(word)}
+
+
+@dataclass(slots=True)
+class Cut:
+    """How likely pairs are one thing by their similarity, read from two rounds of nearest pairs and from labels."""
+
+    doubt: Floats  # The local false discovery rate at each similarity of the grid.
+    spread: float = field(default=0.01)  # The standard deviation of similarities by chance.
+    shift: float = field(default=0.0)  # What people's judgements add to the evidence.
+
+    @classmethod
+    def of(cls, first: Mapping[Pair, float], second: Mapping[Pair, float], judged: Sequence[JudgedPair] = ()) -> "Cut":
+        """Fit the cut to the similarities of the two rounds, neither of them empty, and to what people judged.
+
+        What is by chance is the best that each record finds beside what it is one with: the first round's pair of a
+        record that is alone, the second's of one that is not. Which are alone follows from the cut, so both are found
+        in turns.
+        """
+        found, later = np.array(list(first.values())), np.array(list(second.values()))
+        alone, chance = np.ones(len(found)), np.ones(len(later))
+        cut = cls(np.ones(len(_GRID)))
+        for _ in range(_TURNS):
+            cut.doubt, cut.spread = _doubt(found, np.concatenate([found, later]), np.concatenate([alone, chance]))
+            alone = np.interp(found, _GRID, cut.doubt)
+            paired = {place: 1 - doubt for pair, doubt in zip(first, alone.tolist(), strict=True) for place in pair}
+            chance = np.array([sum(paired.get(place, 0.0) for place in pair) / 2 for pair in second])
+        cut.shift = _shift([(cut.odds(each.similarity), each.same) for each in judged])
+        return cut
+
+    def odds(self, similarity: float) -> float:
+        """Give the logarithm of the odds that two nearest descriptions are of one thing."""
+        doubt = float(np.interp(similarity, _GRID, self.doubt))
+        least = math.exp(-_HIGHEST)
+        odds = math.log(max(1 - doubt, least) / max(doubt, least))
+        return min(max(odds, -_HIGHEST), _HIGHEST) + self.shift
+
+
+def _doubt(found: Floats, chance: Floats, weights: Floats) -> tuple[Floats, float]:
+    """Give at each similarity of the grid the share of pairs that are there by chance, and how these spread."""
+    weights = weights + 1e-9
+    total = float(weights.sum())
+    order = np.argsort(chance, kind="stable")
+    below = np.cumsum(weights[order]) / total
+    # The share of pairs by chance: low similarities are theirs alone (Storey, JRSS B 2002).
+    bounds = [(float(chance[order][np.searchsorted(below, part)]), part) for part in (0.5, 0.75, 0.9)]
+    share = min(1.0, *(float(np.mean(found <= bound)) / part for bound, part in bounds))
+    mean = float(np.average(chance, weights=weights))
+    spread = max(math.sqrt(float(np.average((chance - mean) ** 2, weights=weights))), 0.01)
+    width = 1.06 * spread * max(total, 1.0) ** -0.2  # Silverman's rule.
+    by_chance = share * _density(chance, weights, width)
+    all_pairs = _density(found, np.ones(len(found)), width)
+    doubt = np.where(all_pairs > 1e-9, by_chance / np.maximum(all_pairs, 1e-12), 0.0)
+    # What is nearer is never less likely one thing.
+    return np.asarray(np.maximum.accumulate(np.clip(doubt, 0.0, 1.0)[::-1])[::-1], np.float64), spread
+
+
+def _density(values: Floats, weights: Floats, width: float) -> Floats:
+    """Give the density of weighted values on the grid by kernels of Gauss."""
+    counts, edges = np.histogram(values, bins=2000, range=(-0.5, 1.5), weights=weights)
+    middles = (edges[1:] + edges[:-1]) / 2
+    taken = counts > 0
+    kernels = np.exp(-0.5 * ((_GRID[:, None] - middles[None, taken]) / width) ** 2)
+    scale = max(float(weights.sum()), 1e-9) * width * math.sqrt(2 * math.pi)
+    return np.asarray(kernels @ counts[taken] / scale, np.float64)
+
+
+def _shift(judged: Sequence[tuple[float, bool]]) -> float:
+    """Give the shift of the log odds that people's judgements make likeliest (Newton's method, a Gaussian prior)."""
+    shift = 0.0
+    for _ in range(30 if judged else 0):
+        chances = [(1 / (1 + math.exp(-(odds + shift))), same) for odds, same in judged]
+        slope = sum(same - chance for chance, same in chances) - shift / _SHIFT_SPREAD**2
+        bend = sum(chance * (1 - chance) for chance, _ in chances) + 1 / _SHIFT_SPREAD**2
+        shift += slope / bend
+    return shift
+
+
+def dedupe(
+    described: Sequence[Described], may_be_one: Callable[[int, int], bool], judged: Sequence[JudgedPair] = ()
+) -> list[MatchedPair]:
+    """Give the pairs of one collection that are near and may be one, each with its evidence."""
+    records = Records(described)
+    return _matched(records, [pair for pair in records.near() if may_be_one(*pair)], judged, thirds=True)
+
+
+def link(
+    asked: Sequence[Described],
+    held: Sequence[Described],
+    pairs: Sequence[Pair],
+    judged: Sequence[JudgedPair] = (),
+) -> list[MatchedPair]:
+    """Give the evidence of pairs of what is asked with what is held: places in both."""
+    records = Records([*asked, *held])
+    moved = [(one, other + len(asked)) for one, other in pairs]
+    found = _matched(records, moved, judged, thirds=False)
+    return [MatchedPair(each.one, each.other - len(asked), each.likeness) for each in found]
+
+
+def _matched(
+    records: Records, pairs: Sequence[Pair], judged: Sequence[JudgedPair], *, thirds: bool
+) -> list[MatchedPair]:
+    similar = {pair: records.similarity(*pair) for pair in pairs}
+    ordered = sorted(similar, key=lambda pair: (-similar[pair], pair))
+    first = _greedy(ordered)
+    taken = set(first)
+    partner = {one: other for pair in first for one, other in (pair, pair[::-1])}
+    # A third of three that are one would look like chance, so what is as near to the partner is left out.
+    rest = [
+        pair for pair in ordered if pair not in taken and not (thirds and _is_third(records, pair, partner, similar))
+    ]
+    second = _greedy(rest)
+    if not first or not second:
+        return []
+    cut = Cut.of({pair: similar[pair] for pair in first}, {pair: similar[pair] for pair in second}, judged)
+    nearest = taken | (_thirds(records, ordered, first, similar, cut) if thirds else set())
+    best = {place: similar[pair] for pair in reversed(ordered) for place in pair}
+    doubtful = _tied(ordered, nearest, similar, cut)
+    found = []
+    for pair in ordered:
+        evidence = SAME_FROM + cut.odds(similar[pair])
+        if pair in doubtful:
+            evidence = min(evidence, _OF_TIED)
+        elif pair not in nearest:
+            behind = max(best[place] for place in pair) - similar[pair]
+            evidence = min(evidence, _NOT_NEAREST - behind / cut.spread)
+        contradict = records.agreement(*pair) <= -_MOST_VALUES
+        vetoed = _VALUES_DIFFER if contradict else _NAMES_DIFFER if records.foreign(*pair) else None
+        found.append(MatchedPair(*pair, Likeness(evidence, {"similarity": round(similar[pair], 4)}, vetoed)))
+    return found
+
+
+def _tied(ordered: Sequence[Pair], nearest: set[Pair], similar: Mapping[Pair, float], cut: Cut) -> set[Pair]:
+    """Give the pairs of which nobody knows which is meant: one of two is as near as the other, and has nobody else."""
+    partnered = {place for pair in nearest if cut.odds(similar[pair]) >= 0 for place in pair}
+    partners: dict[int, list[Pair]] = defaultdict(list)
+    for pair in nearest:
+        for place in pair:
+            partners[place].append(pair)
+    tied: set[Pair] = set()
+    for pair in ordered:
+        if pair in nearest:
+            continue
+        for one, other in (pair, pair[::-1]):
+            rivals = [each for each in partners[one] if similar[each] - similar[pair] < _TIED]
+            if rivals and other not in partnered:
+                tied.update((pair, *rivals))
+    return tied
+
+
+def _greedy(ordered: Sequence[Pair]) -> list[Pair]:
+    """Give pairs such that nobody is in two, the nearest first."""
+    taken: set[int] = set()
+    chosen = []
+    for one, other in ordered:
+        if one not in taken and other not in taken:
+            taken.update((one, other))
+            chosen.append((one, other))
+    return chosen
+
+
+def _is_third(records: Records, pair: Pair, partner: Mapping[int, int], similar: dict[Pair, float]) -> bool:
+    """Say whether one of a pair is nearly as near to the other's partner: three that may be one."""
+    for one, other in (pair, pair[::-1]):
+        if one not in partner or partner[one] == other:
+            continue
+        between = _between(records, partner[one], other, similar)
+        if min(between, similar[pair]) >= _TIGHT * _between(records, one, partner[one], similar):
+            return True
+    return False
+
+
+def _between(records: Records, one: int, other: int, similar: dict[Pair, float]) -> float:
+    pair = (min(one, other), max(one, other))
+    if pair not in similar:
+        return records.similarity(*pair)
+    return similar[pair]
+
+
+def _thirds(
+    records: Records, ordered: Sequence[Pair], first: Sequence[Pair], similar: dict[Pair, float], cut: Cut
+) -> set[Pair]:
+    """Give the pairs of those that are alone with groups to whose every member they are nearly as near as these are."""
+    sure = [pair for pair in first if cut.odds(similar[pair]) >= 0]
+    groups = {place: pair for pair in sure for place in pair}
+    inner = {pair: similar[pair] for pair in sure}
+    more: set[Pair] = set()
+    for pair in ordered:
+        if cut.odds(similar[pair]) < 0:
+            break
+        one, other = (groups.get(place, (place,)) for place in pair)
+        if one == other:
+            more.add(pair)
+        if one == other or min(len(one), len(other)) > 1:
+            continue
+        group = max(one, other, key=len)
+        least = _TIGHT * inner.get(group, math.inf)
+        if len(group) == 1 or any(_between(records, a, b, similar) < least for a in one for b in other):
+            continue
+        joined = (*one, *other)
+        inner[joined] = inner[group]
+        groups.update(dict.fromkeys(joined, joined))
+        more.add(pair)
+    return more

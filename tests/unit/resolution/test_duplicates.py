@@ -1,0 +1,130 @@
+"""Many descriptions compared: the cut is chosen from the data, without labels."""
+
+import random
+
+from kgmem.domain.text.resolution import Described, JudgedPair, MatchedPair
+from kgmem.resolution.duplicates import dedupe, link
+
+FIRST = "ada alan barbara donald edsger frances grace john ken leslie niklaus radia".split()
+LAST = "allen backus dijkstra hamilton hoare hopper knuth lamport liskov lovelace turing".split()
+TOWNS = ["Amsterdam", "Berlin", "Cambridge", "London", "Zurich"]
+
+
+def people(count: int, seed: int = 3) -> list[dict[str, str]]:
+    """Give people, some of whom have the same name."""
+    draw = random.Random(seed)
+    return [
+        {
+            "name": f"{draw.choice(FIRST)} {draw.choice(LAST)}",
+            "phone": f"{draw.randrange(10**9):09d}",
+            "town": draw.choice(TOWNS),
+            "born": f"{draw.randrange(1900, 1990)}-{draw.randrange(1, 13):02d}-{draw.randrange(1, 28):02d}",
+        }
+        for _ in range(count)
+    ]
+
+
+def slipped(row: dict[str, str], place: int) -> dict[str, str]:
+    """Give a row as somebody else would have written it."""
+    first, last = row["name"].split()
+    names = [f"{last.title()}, {first.title()}", f"{first[0]}. {last}", f"{first} {last[:-1]}"]
+    return {**row, "name": names[place % 3], "town": row["town"].upper()}
+
+
+def shifted(row: dict[str, str]) -> dict[str, str]:
+    """Give a row of which values stand in another column."""
+    return {"name": f"{row['name']} {row['born']}", "phone": "", "town": f"{row['phone']} {row['town']}", "born": ""}
+
+
+def described(rows: list[dict[str, str]]) -> list[Described]:
+    return [
+        Described([row["name"]], "Person", {name: value for name, value in row.items() if name != "name" and value})
+        for row in rows
+    ]
+
+
+def same(pairs: list[MatchedPair]) -> set[tuple[int, int]]:
+    return {(each.one, each.other) for each in pairs if each.likeness.decision == "same"}
+
+
+def anything(one: int, other: int) -> bool:
+    return True
+
+
+def test_rows_written_otherwise_are_found() -> None:
+    left = people(300)
+    rows = described(left + [slipped(row, place) for place, row in enumerate(left[:120])])
+    truth = {(place, 300 + place) for place in range(120)}
+    found = same(dedupe(rows, anything))
+    assert len(found & truth) >= 0.98 * len(truth)
+    assert len(found - truth) <= 0.02 * len(truth)
+
+
+def test_values_in_other_columns_are_found() -> None:
+    left = people(200)
+    rows = described(left + [shifted(row) for row in left[:100]])
+    truth = {(place, 200 + place) for place in range(100)}
+    found = same(dedupe(rows, anything))
+    assert len(found & truth) >= 0.95 * len(truth)
+    assert len(found - truth) <= 0.02 * len(truth)
+
+
+def test_three_of_one_thing_are_found() -> None:
+    left = people(150)
+    rows = described(left + [slipped(row, 1) for row in left[:60]] + [slipped(row, 2) for row in left[:60]])
+    truth = {pair for n in range(60) for pair in ((n, 150 + n), (n, 210 + n), (150 + n, 210 + n))}
+    found = same(dedupe(rows, anything))
+    assert len(found & truth) >= 0.6 * len(truth)
+    assert len(found - truth) <= 0.02 * len(truth)
+    listed = {(each.one, each.other) for each in dedupe(rows, anything) if each.likeness.decision != "different"}
+    assert len(listed & truth) >= 0.95 * len(truth)
+
+
+def test_a_collection_without_duplicates_has_none() -> None:
+    for seed in range(5):
+        found = same(dedupe(described(people(200, seed)), anything))
+        assert len(found) <= 2, (seed, found)
+
+
+def test_same_name_with_other_values_is_not_the_same() -> None:
+    rows = people(200)
+    rows.append({"name": "ada lovelace", "phone": "111111111", "town": "London", "born": "1915-12-10"})
+    rows.append({"name": "ada lovelace", "phone": "987654321", "town": "Zurich", "born": "1988-01-02"})
+    assert (200, 201) not in same(dedupe(described(rows), anything))
+
+
+def test_what_may_not_be_one_is_no_pair() -> None:
+    rows = people(60)
+    assert same(dedupe(described(rows + rows), lambda one, other: False)) == set()
+
+
+def test_what_is_as_near_to_two_is_doubtful() -> None:
+    held = people(100)
+    asked = [slipped(row, 0) for row in held[:50]]
+    held.append(dict(held[0]))
+    pairs = [(one, other) for one in range(50) for other in range(101)]
+    found = same(link(described(asked), described(held), pairs))
+    assert not {(0, 0), (0, 100)} & found
+    assert len(found & {(n, n) for n in range(1, 50)}) >= 48
+
+
+def test_judgements_move_the_cut() -> None:
+    rows = described(people(200) + [slipped(row, place) for place, row in enumerate(people(200)[:80])])
+    before = dedupe(rows, anything)
+    middle = sorted(before, key=lambda each: abs(each.likeness.evidence - 4.0))[0]
+    similarity = middle.likeness.parts["similarity"]
+    rejected, accepted = (
+        {(each.one, each.other): each.likeness.evidence for each in dedupe(rows, anything, judged)}
+        for judged in ([JudgedPair(similarity, same=False)] * 5, [JudgedPair(similarity, same=True)] * 5)
+    )
+    pair = middle.one, middle.other
+    assert rejected[pair] < accepted[pair]
+
+
+def test_order_does_not_matter() -> None:
+    rows = people(100) + [slipped(row, place) for place, row in enumerate(people(100)[:40])]
+    order = list(range(140))
+    random.Random(1).shuffle(order)
+    moved = same(dedupe(described([rows[place] for place in order]), anything))
+    back = {tuple(sorted((order[one], order[other]))) for one, other in moved}
+    assert back == same(dedupe(described(rows), anything))
