@@ -48,7 +48,7 @@ class LabelledSet:
 
 
 def catalogues(folder: Path, name: str) -> LabelledSet:
-    """Give a set of the Magellan collection (its name is the folder's); its tables are made of the records that stand in its pairs."""
+    """Give a set of the Magellan collection, by its folder; its tables are the records that stand in its pairs."""
     places: tuple[dict[tuple[tuple[str, str], ...], int], ...] = ({}, {})
     judged: list[tuple[Pair, bool, str]] = []
     for split in _SPLITS:

@@ -37,10 +37,11 @@ def pairs(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", limit: Limit 
     if as_json:
         print_json(page.items)
         return
-    table = Table("pair", "one", "other", "evidence", "by", "scope")
+    table = Table("pair", "one", "other", "decision", "evidence", "by", "scope")
     for each in page.items:
         parts = ", ".join(f"{name} {value:+.1f}" for name, value in each.parts.items())
-        table.add_row(str(each.id), each.one, each.other, f"{each.evidence:.1f}", each.vetoed or parts, each.scope)
+        told = [str(each.id), each.one, each.other, each.decision, f"{each.evidence:.1f}", each.vetoed or parts]
+        table.add_row(*told, each.scope)
     OUT.print(table if page.items else "No pair waits for a decision.")
 
 

@@ -71,7 +71,7 @@ def is_date(text: str) -> bool:
 
 def is_code(text: str) -> bool:
     """Say whether a value is a number by which things are known: a telephone number, a postal code."""
-    return bool(_CODE.fullmatch(text))
+    return bool(_CODE.fullmatch(text)) and not _DECIMAL.fullmatch(text)
 
 
 def names_apart(likeness: float | None) -> bool:
@@ -146,6 +146,7 @@ _ADDED = {kind: added(AGREEING[kind], DIFFERING[kind]) for kind in Kind}
 _MOST_OF_VALUES, _LEAST_OF_VALUES = 6.0, -8.0  # Values hang together; a dozen that agree are not a dozen witnesses.
 _DATE = re.compile(r"\d{4}(?:-\d\d){0,2}(?:[T ].*)?")
 _CODE = re.compile(r"(?=(?:\D*\d){5})[\d\s()+/.-]+")
+_DECIMAL = re.compile(r"[-+]?\d+\.\d+")
 # Up to so many kilometres apart two places add so much; what is further apart takes away.
 _KILOMETRES = ((1.0, 2.5), (10.0, 1.0), (50.0, 0.0), (500.0, -2.0))
 _FAR = -4.0

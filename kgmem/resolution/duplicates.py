@@ -26,7 +26,7 @@ from kgmem.resolution.words import numeral, trigrams, words
 Pair = tuple[int, int]
 Floats = NDArray[np.float64]
 
-LEAST_RECORDS = 40  # Fewer show no distribution; they are compared by documented evidence.
+LEAST_RECORDS = 30  # Fewer show no distribution; they are compared by documented evidence.
 NEIGHBOURS = 8  # Pairs that a record finds.
 _RAREST = 64  # Features of a record by which it finds others.
 _LARGEST, _LEAST_POSTINGS, _MOST_POSTINGS = 0.1, 20, 200  # As a share of records, and in records.
@@ -35,7 +35,8 @@ _LONGEST = 5000  # Characters of a value.
 _JOINED = re.compile(r"[^\W_]+(?:[-/.][^\W_]+)*")
 _VALUE, _MOST_VALUES = 0.075, 2  # What a typed value (a date, a number's code) that agrees adds, and how many count.
 _SAME_CODE, _OTHER_CODE, _OTHER_NUMERAL = 0.15, 0.15, 0.1
-_AGREES, _CONTRADICTS = 0.7, 0.4  # Likenesses of typed values.
+_AGREES, _CONTRADICTS = 0.85, 0.4  # Likenesses of typed values.
+_LITTLE = 0.5  # Below this similarity one contradiction is enough to leave a pair to a person.
 _LEAST_CODE = 4  # Signs of a model number or the like: letters and digits.
 _GRID = np.linspace(-0.3, 1.3, 321)
 _HIGHEST = 6.0  # The most that nearness adds to or takes from the cut: a natural logarithm of odds.
@@ -45,6 +46,7 @@ _TIGHT = 0.8  # A third is of a pair when it is nearly as near to both as they a
 _VALUES_DIFFER = "Their values contradict each other."
 _NAMES_DIFFER = "Their names have nothing in common."
 _TURNS = 8  # In which the cut and who is alone are found; it changes little after two.
+_MOST_SHIFT = 10.0
 _SHIFT_SPREAD = 2.0  # Of the cut, before a person has judged any pair.
 
 
@@ -153,23 +155,32 @@ class Records:
             likeness += _SAME_CODE
         elif one.codes and other.codes and not _contained(one.codes, other.codes):
             likeness -= _OTHER_CODE
-        likeness += _VALUE * max(-_MOST_VALUES, min(self.agreement(left, right), _MOST_VALUES))
+        agree, differ = self.agreement(left, right)
+        likeness += _VALUE * max(-_MOST_VALUES, min(agree - differ, _MOST_VALUES))
         mine, yours = (_numerals(a) - b.all_words for a, b in ((one, other), (other, one)))
         return likeness - (_OTHER_NUMERAL if mine and yours else 0.0)
 
-    def agreement(self, left: int, right: int) -> int:
-        """Give how many more typed values of two descriptions agree (a slip allowed) than contradict each other."""
+    def agreement(self, left: int, right: int) -> tuple[int, int]:
+        """Give how many typed values of two descriptions agree (a slip allowed), and how many contradict each other."""
         one, other = self.records[left].typed, self.records[right].typed
-        found = 0
+        agree = differ = 0
         for name in one.keys() & other.keys():
             dates = is_date(one[name]) and is_date(other[name])
             likeness = (alike.dates if dates else alike.codes)(one[name], other[name])
-            found += 1 if likeness >= _AGREES else -1 if likeness < _CONTRADICTS else 0
-        return found
+            agree += likeness >= _AGREES
+            differ += likeness < _CONTRADICTS
+        return agree, differ
+
+    def contradict(self, left: int, right: int, similarity: float) -> bool:
+        """Say whether typed values keep two descriptions from being one thing without a person."""
+        agree, differ = self.agreement(left, right)
+        return differ - agree >= _MOST_VALUES or (similarity < _LITTLE and differ > agree == 0)
 
     def foreign(self, left: int, right: int) -> bool:
-        """Say whether the names have nothing in common, nor most of the rest."""
+        """Say whether the names have nothing in common, nor most of the rest, nor a model number."""
         one, other = self.records[left], self.records[right]
+        if one.codes & other.codes:
+            return False
         shared = len(one.all_words & other.all_words)
         alone = 2 * shared < min(len(one.all_words), len(other.all_words))
         return alone and bool(one.names and other.names) and names_apart(self._names(one, other))
@@ -274,14 +285,14 @@ def _density(values: Floats, weights: Floats, width: float) -> Floats:
 
 
 def _shift(judged: Sequence[tuple[float, bool]]) -> float:
-    """Give the shift of the log odds that people's judgements make likeliest (Newton's method, a Gaussian prior)."""
-    shift = 0.0
-    for _ in range(30 if judged else 0):
-        chances = [(1 / (1 + math.exp(-(odds + shift))), same) for odds, same in judged]
-        slope = sum(same - chance for chance, same in chances) - shift / _SHIFT_SPREAD**2
-        bend = sum(chance * (1 - chance) for chance, _ in chances) + 1 / _SHIFT_SPREAD**2
-        shift += slope / bend
-    return shift
+    """Give the shift of the log odds that people's judgements make likeliest, with a Gaussian prior, by bisection."""
+    low, high = -_MOST_SHIFT, _MOST_SHIFT
+    while judged and high - low > 0.01:
+        middle = (low + high) / 2
+        expected = math.fsum(1 / (1 + math.exp(-(odds + middle))) for odds, _ in judged)
+        slope = sum(same for _, same in judged) - expected - middle / _SHIFT_SPREAD**2
+        low, high = (middle, high) if slope > 0 else (low, middle)
+    return (low + high) / 2
 
 
 def dedupe(
@@ -332,7 +343,7 @@ def _matched(
         elif pair not in nearest:
             behind = max(best[place] for place in pair) - similar[pair]
             evidence = min(evidence, _NOT_NEAREST - behind / cut.spread)
-        contradict = records.agreement(*pair) <= -_MOST_VALUES
+        contradict = records.contradict(*pair, similar[pair])
         vetoed = _VALUES_DIFFER if contradict else _NAMES_DIFFER if records.foreign(*pair) else None
         found.append(MatchedPair(*pair, Likeness(evidence, {"similarity": round(similar[pair], 4)}, vetoed)))
     return found
@@ -390,8 +401,8 @@ def _thirds(
 ) -> set[Pair]:
     """Give the pairs of those that are alone with groups to whose every member they are nearly as near as these are."""
     sure = [pair for pair in first if cut.odds(similar[pair]) >= 0]
-    groups = {place: pair for pair in sure for place in pair}
-    inner = {pair: similar[pair] for pair in sure}
+    groups: dict[int, tuple[int, ...]] = {place: pair for pair in sure for place in pair}
+    inner: dict[tuple[int, ...], float] = {pair: similar[pair] for pair in sure}
     more: set[Pair] = set()
     for pair in ordered:
         if cut.odds(similar[pair]) < 0:

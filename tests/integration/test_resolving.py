@@ -194,3 +194,65 @@ async def test_no_evidence_makes_one_of_names_that_have_nothing_in_common(
     described = Described([name], "Person", values, neighbours=frozenset({"p"}), place=place, vector=vector)
     (told,) = await memory.resolution.resolve(graph, [described])
     assert (told.decision != "same", told.key) == (True, None)
+
+
+def camera(number: int) -> tuple[str, str]:
+    """Give the names of one camera in two shops."""
+    draw = random.Random(number)
+    maker = draw.choice(["Acme", "Zenith", "Polar"])
+    model = f"{draw.choice('abcdef')}{draw.choice('ghk')}{draw.randrange(1000, 9999)}"
+    return f"{maker} digital camera {model[:2]}-{model[2:]}", f"{maker.upper()} {model} {draw.choice(['kit', 'body'])}"
+
+
+@pytest.fixture
+async def shop(memory: Memory, graph: str) -> str:
+    """Give a graph of 60 cameras as one shop describes them."""
+    cameras = [
+        Entity(f"a{n}", "Object", name=camera(n)[0], properties={"about": f"A camera of {n % 9 + 4} megapixels"})
+        for n in range(60)
+    ]
+    await memory.entities.put(graph, cameras)
+    return graph
+
+
+async def test_descriptions_in_other_words_are_known_by_a_cut_from_the_data(memory: Memory, shop: str) -> None:
+    described = [Described([camera(n)[1]], "Object", {"price": 100 + n}) for n in range(40)]
+    told = await memory.resolution.resolve(shop, described)
+    assert sum(each.key == f"a{n}" for n, each in enumerate(told)) >= 36
+    assert sum(each.key not in {None, f"a{n}"} for n, each in enumerate(told)) <= 1
+    unknown = [Described([camera(n)[1]], "Object", {"price": 100 + n}) for n in range(100, 140)]
+    told = await memory.resolution.resolve(shop, [*described, *unknown])
+    assert sum(each.key is not None for each in told[40:]) <= 2
+
+
+async def test_duplicates_among_many_are_told_and_the_nearest_are_listed(memory: Memory, shop: str) -> None:
+    twins = [Entity(f"b{n}", "Object", name=camera(n)[1], properties={"price": 100 + n}) for n in range(30)]
+    await memory.entities.put(shop, twins)
+    await memory.resolution.find_duplicates(shop)
+    listed = (await memory.resolution.candidates(shop, limit=1000)).items
+    same = {(each.one, each.other) for each in listed if each.decision == "same"}
+    truth = {(f"a{n}", f"b{n}") for n in range(30)}
+    assert len(same & truth) >= 27
+    assert len(same - truth) <= 2
+    assert truth <= {(each.one, each.other) for each in listed}
+
+
+async def test_the_nearest_pairs_are_listed_where_nothing_is_the_same(memory: Memory, shop: str) -> None:
+    _, waiting = await memory.resolution.find_duplicates(shop)
+    assert waiting >= 10
+
+
+async def test_what_people_reject_moves_the_cut(memory: Memory, shop: str) -> None:
+    twins = [Entity(f"b{n}", "Object", name=camera(n)[1], properties={"price": 100 + n}) for n in range(30)]
+    await memory.entities.put(shop, twins)
+    await memory.resolution.find_duplicates(shop)
+    before = {each.id: each for each in (await memory.resolution.candidates(shop, limit=1000)).items}
+    rejected = sorted(before.values(), key=lambda each: -each.evidence)[:8]
+    for each in rejected:
+        await memory.resolution.reject(shop, each.id or 0, by="ada", reason="Two.")
+    await memory.resolution.find_duplicates(shop)
+    after = {each.id: each for each in (await memory.resolution.candidates(shop, limit=1000)).items}
+    moved = [after[id_].evidence - before[id_].evidence for id_ in before.keys() & after.keys()]
+    assert moved
+    assert max(moved) <= 0
+    assert min(moved) < 0

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from kgmem.domain.access import Key as AccessKey
 from kgmem.domain.space.place import Place
+from kgmem.domain.text.resolution import Candidate as PairOnList
 from kgmem.domain.text.resolution import Described, MergeAsked, Resolved
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
@@ -91,6 +92,7 @@ class MergeCandidateOut(BaseModel):
     vetoed: Annotated[str | None, Field(description="What forbids to merge them without a person.")] = None
     scope: str = ""
     at: str
+    decision: Annotated[Literal["same", "candidate", "different"], Field(description="What the evidence comes to.")]
 
 
 class MergeCandidatePage(BaseModel):
@@ -241,7 +243,7 @@ async def list_merge_candidates(
 ) -> Response:
     """List the pairs of entities that may be one and wait for a person, the likeliest first."""
     page = await access.memory.resolution.candidates(graph, scope=access.scope(scope), cursor=cursor, limit=limit)
-    return reply({"candidates": [told(asdict(each)) for each in page.items], "cursor": page.cursor})
+    return reply({"candidates": [_candidate_out(each) for each in page.items], "cursor": page.cursor})
 
 
 @router.post(_CANDIDATES + "/{id}/reject", responses=gives(MergeCandidateOut))
@@ -250,4 +252,9 @@ async def tell_apart(graph: GraphName, id_: Id, access: Writes, asked: Decided) 
     pair = await access.memory.resolution.reject(
         graph, id_, by=asked.by or access.key.name, reason=asked.reason, scope=access.scope(asked.scope)
     )
-    return reply(told(asdict(pair)))
+    return reply(_candidate_out(pair))
+
+
+def _candidate_out(pair: PairOnList) -> dict[str, object]:
+    """Give a pair of the review list as answers carry it."""
+    return {**told(asdict(pair)), "decision": pair.decision}

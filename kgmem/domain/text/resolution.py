@@ -211,7 +211,7 @@ class MergeStore(Protocol):
         """Give a page of the pairs that wait for a decision, the likeliest first."""
 
     async def judged(self, graph: str, scope: str) -> Sequence[JudgedPair]:
-        """Give what people decided of pairs of exactly this scope of which the similarity is known, the newest first."""
+        """Give what people decided of pairs of exactly this scope whose similarity is known, the newest first."""
 
     async def settle(self, graph: str, id_: int, by: str, reason: str, scope: str) -> Candidate:
         """Say that a pair is two things, for good. Raises NotFound."""

@@ -37,7 +37,7 @@ async def resolve(
         return []
     schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
     found = await parts.names.look_up(graph, described, scope, compared)
-    linked = await _linked(parts, graph, described, found, schema, scope)
+    linked = await _linked(parts, graph, described, found, schema=schema, scope=scope)
     return [
         decided(linked[at] if at in linked else alike_ones(parts, each, held, found, schema))
         for at, (each, held) in enumerate(zip(described, found.found, strict=True))
@@ -45,12 +45,12 @@ async def resolve(
 
 
 async def _linked(
-    parts: Ports, graph: str, described: Sequence[Described], found: LookedUp, schema: GraphSchema, scope: str
+    parts: Ports, graph: str, described: Sequence[Described], found: LookedUp, *, schema: GraphSchema, scope: str
 ) -> dict[int, list[Alike]]:
-    """Give what may be each description that says more than names, where these are enough to choose a cut from."""
-    places = [at for at, each in enumerate(described) if (each.values or each.text) and found.found[at]]
-    if len(places) < parts.comparer.least_records:
+    """Give what may be each description, where so many say more than names that a cut can be chosen from them."""
+    if sum(bool(each.values or each.text) for each in described) < parts.comparer.least_records:
         return {}
+    places = [at for at in range(len(described)) if found.found[at]]
     held = list({each.key: each for at in places for each in found.found[at]}.values())
     place_of = {each.key: place for place, each in enumerate(held)}
     pairs = [

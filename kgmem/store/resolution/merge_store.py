@@ -111,7 +111,7 @@ class PostgresMerges:
         return Page(found, f"{rows[limit - 1]['evidence'].hex()}_{rows[limit - 1]['id']}" if more else None)
 
     async def judged(self, graph: str, scope: str) -> Sequence[JudgedPair]:
-        """Give what people decided of pairs of exactly this scope of which the similarity is known, the newest first."""
+        """Give what people decided of pairs of exactly this scope whose similarity is known, the newest first."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
             states = (merging.ONE_THING, merge_rollback.TWO_THINGS, _MOST_JUDGED)

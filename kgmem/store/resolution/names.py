@@ -29,6 +29,7 @@ _RAREST, _MOST_FOUND = 8, 300
 _LONGEST = 500  # Characters of a name.
 _MOST_NAMES = 20  # Of one entity.
 _NEAR = 10  # Found by vector.
+_MOST_TEXTS = 3  # By which something without a name is looked up.
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ async def _rename(connection: asyncpg.Connection, layout: Layout, ids: Sequence[
         return 0
     await connection.execute(layout.sql("names", "forget"), ids)
     stored = await read_vertices(connection, layout, ids)
-    rows = {(id_, normal(name)): name for id_, told in stored.items() for name in names_of(told)}
+    rows = {(id_, normal(name)): name for id_, told in stored.items() for name in found_by(told)}
     told = [(id_, folded, _SEPARATOR.join(parts_of(name))) for (id_, folded), name in rows.items() if folded]
     if told:
         await connection.execute(layout.sql("names", "put"), *map(list, zip(*told, strict=True)))
@@ -144,6 +145,18 @@ def names_of(stored: Mapping[str, Any]) -> list[str]:
     named = text_of(stored, "name") or text_of(stored, "key") or ""
     every = [named, *(aliases if isinstance(aliases, list) else [aliases])]
     return [name[:_LONGEST] for name in every if isinstance(name, str) and name.strip()][:_MOST_NAMES]
+
+
+def found_by(stored: Mapping[str, Any]) -> list[str]:
+    """Give the texts that an entity is looked up by: its names, and of one without a name also its texts."""
+    if text_of(stored, "name"):
+        return names_of(stored)
+    return [*names_of(stored), *_longest_texts(others_of(stored, "entity"))]
+
+
+def _longest_texts(values: Mapping[str, Any]) -> list[str]:
+    texts = {value[:_LONGEST] for value in values.values() if isinstance(value, str) and value.strip()}
+    return sorted(texts, key=lambda text: (-len(text), text))[:_MOST_TEXTS]
 
 
 def parts_of(name: str) -> list[str]:
@@ -162,7 +175,11 @@ async def _by_name(
     scopes, common, limit = asked
     sql = layout.sql("names", "like")
     found: list[dict[int, None]] = [{} for _ in described]
-    named = [(at, folded, name) for at, each in enumerate(described) for folded, name in _folded(each.names).items()]
+    named = [
+        (at, folded, name)
+        for at, each in enumerate(described)
+        for folded, name in _folded(each.names or _longest_texts(each.values)).items()
+    ]
     for first in range(0, len(named), _ASKED):
         rows = []
         for at, folded, name in named[first : first + _ASKED]:

@@ -5,8 +5,20 @@ import random
 from kgmem.domain.text.resolution import Described, JudgedPair, MatchedPair
 from kgmem.resolution.duplicates import dedupe, link
 
-FIRST = "ada alan barbara donald edsger frances grace john ken leslie niklaus radia".split()
-LAST = "allen backus dijkstra hamilton hoare hopper knuth lamport liskov lovelace turing".split()
+FIRST = ["ada", "alan", "barbara", "donald", "edsger", "frances", "grace", "john", "ken", "leslie", "niklaus", "radia"]
+LAST = [
+    "allen",
+    "backus",
+    "dijkstra",
+    "hamilton",
+    "hoare",
+    "hopper",
+    "knuth",
+    "lamport",
+    "liskov",
+    "lovelace",
+    "turing",
+]
 TOWNS = ["Amsterdam", "Berlin", "Cambridge", "London", "Zurich"]
 
 
@@ -111,7 +123,7 @@ def test_what_is_as_near_to_two_is_doubtful() -> None:
 def test_judgements_move_the_cut() -> None:
     rows = described(people(200) + [slipped(row, place) for place, row in enumerate(people(200)[:80])])
     before = dedupe(rows, anything)
-    middle = sorted(before, key=lambda each: abs(each.likeness.evidence - 4.0))[0]
+    middle = min(before, key=lambda each: abs(each.likeness.evidence - 4.0))
     similarity = middle.likeness.parts["similarity"]
     rejected, accepted = (
         {(each.one, each.other): each.likeness.evidence for each in dedupe(rows, anything, judged)}
