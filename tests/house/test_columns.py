@@ -10,7 +10,7 @@ from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.store.db.statements import load
-from kgmem.store.load.staging import stage_batch
+from kgmem.store.load.copy_load import stage_batch
 from kgmem.store.write.rows import item_sql
 
 INDEX = load("graph")["create_index"]

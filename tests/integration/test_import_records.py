@@ -144,3 +144,17 @@ async def test_vectors_of_records_are_those_that_are_put(memory: Memory) -> None
         stored.append({record.key: list(record.embedding) async for record in records})
     assert stored[0] == stored[1]
     assert len(stored[0]) == len(lines)
+
+
+async def test_what_a_later_file_states_holds_however_the_files_are_read(
+    memory: Memory, graph: str, tmp_path: Path
+) -> None:
+    in_columns, by_itself = tmp_path / "first.csv", tmp_path / "second.jsonl"
+    in_columns.write_text("key,name,rank\nk,First,1\n")
+    by_itself.write_text('{"type": "entity", "key": "k", "name": "Second", "properties": {"rank": [2]}}\n')
+    await memory.imports.run(graph, [in_columns, by_itself])
+    stored = await memory.entities.get(graph, "k")
+    assert (stored.name, stored.properties) == ("Second", {"rank": [2]})
+    await memory.imports.run(graph, [by_itself, in_columns])
+    stored = await memory.entities.get(graph, "k")
+    assert (stored.name, stored.properties) == ("First", {"rank": 1})

@@ -71,6 +71,7 @@ class Batch:
     columns: Sequence[tuple[str, Columns]] = ()  # Each with the name of its file.
     lane: int = 0  # Of the columns only those records that belong into this lane,
     lanes: int = 1  # of so many.
+    files: Sequence[str] = ()  # Of records and columns, in the order in which they are read: what comes later holds.
     source: str | None = None  # Of records in columns that name none.
     scope: str = ""
 

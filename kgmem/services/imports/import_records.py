@@ -119,6 +119,7 @@ class ImportRun(ImportReader):
             ]
             imports = self.parts.imports
             await patiently(lambda: imports.await_beliefs(self.graph.name, self._id, first + _BELIEFS, waiting))
+        names = list(dict.fromkeys(file for file, _ in chunk))
         for piece, (kind, type_) in enumerate(_KINDS):
             columns = [(file, found) for file, found in chunk if isinstance(found, Columns) and found.kind == kind]
             lanes = self._parted(good.get(type_, []))
@@ -129,7 +130,8 @@ class ImportRun(ImportReader):
             for lane, records in enumerate(lanes):
                 number = first + 1 + piece * _LANES + lane
                 if (records or columns) and self._is_new(number):
-                    await self._submit(lane, number, self._batch(kind, records, columns, lane))
+                    told = (names, self.options.source, self.options.scope)
+                    await self._submit(lane, number, Batch(kind, records, columns, lane, self._width, *told))
             self._entities_under_way |= kind == "entity"
             self._scoped_under_way |= kind == "relationship" and self._is_scoped(good.get(type_, []), columns)
 
@@ -170,12 +172,6 @@ class ImportRun(ImportReader):
         if self.options.scope or any("scope" in found.fields for _, found in columns):
             return True
         return any(each.record.scope for each in stated)
-
-    def _batch(
-        self, kind: BatchKind, records: Sequence[Stated[Any]], columns: Sequence[tuple[str, Columns]], lane: int
-    ) -> Batch:
-        source, scope = self.options.source, self.options.scope
-        return Batch(kind, records, columns, lane=lane, lanes=self._width, source=source, scope=scope)
 
     async def _submit(self, lane: int, number: int, batch: Batch) -> None:
         """Let a lane store a batch as soon as it is done with the one before."""

@@ -23,7 +23,7 @@ from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.statement import DEFAULT_LABEL
 from kgmem.domain.time.interval import iso, valid_interval
 from kgmem.store.graph.records import LIFTED, entity_body, is_text, own_name
-from kgmem.store.load.staging import Staged
+from kgmem.store.load.copy_load import Staged
 from kgmem.store.write.edges import discriminator
 from kgmem.store.write.rows import index_labels
 

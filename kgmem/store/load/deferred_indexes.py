@@ -4,6 +4,8 @@ Only what nothing stands on is set aside (no unique index), and only in a graph 
 before is then still found, but read through. What is set aside is noted with the text that makes it again, in the same
 transaction, so nothing is forgotten when the import is killed: the next one, or a worker, builds it. It is built beside
 readers and writers, who go on meanwhile.
+
+Statistics: what the planner knows of a table that grows by a load, long before autovacuum looks at it.
 """
 
 import asyncio
@@ -12,16 +14,20 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from kgmem.store.db.database import Database
 from kgmem.store.db.errors import RETRYABLE
-from kgmem.store.db.sql import SQL, compose, deparsed, join, replaced
+from kgmem.store.db.sql import SQL, compose, deparsed, identifier, join, replaced
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.catalog import PostgresCatalog
-from kgmem.store.graph.layout import EDGE, Layout
+from kgmem.store.graph.layout import EDGE, VERTEX, Layout
 
 LARGE = 10_000  # From how many rows on a batch is large.
 _SMALL = 50_000  # Below how many rows a graph's tables are small.
 _TRIES = 5
 _PAUSE = 0.1  # Seconds between looks whether another process is done building.
+_LEAST = 20_000  # Rows by which a table has to grow before it is analyzed.
+# At the end of a load: autovacuum would look at the table for fewer, but only within a minute.
+_LEAST_AT_END, _SHARE_AT_END = 1_000, 0.1
 
 
 class Aside:
@@ -143,3 +149,48 @@ async def _build(connection: asyncpg.Connection, layout: Layout, name: str, defi
 def _beside(definition: str) -> SQL:
     """Give the text of CREATE INDEX so that nobody has to wait for it."""
     return replaced(deparsed(definition), SQL("CREATE INDEX "), SQL("CREATE INDEX CONCURRENTLY "), most=1)
+
+
+class Statistics:
+    """Analyzes a graph's tables as often as they double; without that a join may be planned as for an empty table."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database."""
+        self.database = database
+        self._known: dict[tuple[int, SQL], int] = {}
+        self._since: dict[tuple[int, SQL], int] = {}
+
+    async def grow(self, layout: Layout, kind: int, rows: int) -> None:
+        """Note that so many rows were inserted, and analyze the table when it is time."""
+        table = identifier(layout.index_name, "item" if kind == VERTEX else "edge")
+        name = (layout.id, table)
+        since = self._since[name] = self._since.get(name, 0) + rows
+        if since < _LEAST:
+            return
+        async with self.database.connection() as connection:
+            known = self._known.get(name)
+            if known is None:
+                known = max(0, await connection.fetchval(statement("deferred_indexes", "rows_known"), table))
+                self._known[name] = known
+            if since >= known:
+                # Other imports of the graph may have added to it meanwhile, or ended.
+                self._known[name] = known + since
+                self._since[name] = max(0, self._since.get(name, since) - since)
+                await _analyze(connection, table)
+
+    async def settle(self, layout: Layout) -> None:
+        """Analyze what has grown since by a tenth or more: the first queries after a load are planned for all of it."""
+        for name in [each for each in self._since if each[0] == layout.id]:
+            since = self._since.pop(name, 0)
+            self._known.pop(name, None)
+            if since < _LEAST_AT_END:
+                continue
+            async with self.database.connection() as connection:
+                known = await connection.fetchval(statement("deferred_indexes", "rows_known"), name[1])
+                if since >= _SHARE_AT_END * known:
+                    await _analyze(connection, name[1])
+
+
+async def _analyze(connection: asyncpg.Connection, table: SQL) -> None:
+    # While an index of the table is built it would have to wait, until its statement takes too long.
+    await connection.execute(compose("ANALYZE (SKIP_LOCKED) {}", table))

@@ -30,12 +30,19 @@ from kgmem.store.graph.layout import (
 )
 from kgmem.store.load.copy_entities import load_entities
 from kgmem.store.load.copy_episodes import load_beliefs, load_episodes, load_sources
-from kgmem.store.load.copy_load import Load, Numbers, copy_staged, renumber, take_numbers
+from kgmem.store.load.copy_load import (
+    Describe,
+    Load,
+    Numbers,
+    Staged,
+    copy_staged,
+    renumber,
+    stage_batch,
+    take_numbers,
+)
 from kgmem.store.load.copy_relationships import load_relationships
-from kgmem.store.load.deferred_indexes import Aside
+from kgmem.store.load.deferred_indexes import Aside, Statistics
 from kgmem.store.load.import_register import LAST, ImportRegister
-from kgmem.store.load.staging import Describe, Staged, stage_batch
-from kgmem.store.load.statistics import Statistics
 from kgmem.store.write.episodes import ensure_episode_labels
 from kgmem.store.write.rows import item_sql
 
