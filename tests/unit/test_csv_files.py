@@ -17,6 +17,7 @@ from kgmem.formats.kgmem import csv
 from kgmem.formats.kgmem.csv_writer import CSVWriter
 from kgmem.formats.records import Kind, Located, ReadOptions, Rejected, WriteOptions
 from tests.records import of_kind
+from tests.sizes import drawn
 
 
 def read(data: bytes | str, kind: Kind | None = None) -> list[Any]:
@@ -58,6 +59,7 @@ class Endless(io.RawIOBase):
 
 
 @pytest.mark.parametrize("kind", ["entity", "relationship", "episode", "source"])
+@drawn()
 @given(data=st.data())
 def test_what_was_written_is_read_back_as_the_same(kind: Any, data: st.DataObject) -> None:
     items = data.draw(st.lists(of_kind[kind], min_size=1, max_size=4))

@@ -23,6 +23,7 @@ from kgmem.formats.property_graph import elements
 from kgmem.formats.records import Located, ReadOptions, Record, Rejected, WriteOptions
 from tests.files import Parts, by_kind
 from tests.records import of_kind, records
+from tests.sizes import drawn
 
 
 def write(items: Iterable[Record], **options: Any) -> dict[str, bytes]:
@@ -50,6 +51,7 @@ def made(raw: bytes, **told: Any) -> list[Any]:
     return [item.record for item in found]
 
 
+@drawn()
 @given(st.lists(records, max_size=6).map(by_kind))
 def test_what_was_written_is_read_back_as_the_same(items: list[Any]) -> None:
     files = write(items)

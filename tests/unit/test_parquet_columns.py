@@ -13,6 +13,7 @@ from kgmem.formats.kgmem import parquet
 from kgmem.formats.kgmem.parquet_columns import read_columns
 from kgmem.formats.records import Kind, Located, ReadOptions
 from tests.records import entities, relationships
+from tests.sizes import drawn
 from tests.tables import told
 from tests.unit.test_parquet import packed, write
 
@@ -25,6 +26,7 @@ def both(raw: bytes) -> tuple[list[Any], list[Any]]:
 
 
 @pytest.mark.parametrize(("kind", "items"), [("entity", entities()), ("relationship", relationships())])
+@drawn()
 @given(data=st.data())
 def test_any_records_are_the_same_in_columns_and_row_by_row(kind: Kind, items: Any, data: st.DataObject) -> None:
     (raw,) = write(data.draw(st.lists(items, min_size=1, max_size=5)), kind=kind).values()
@@ -104,6 +106,7 @@ def graph_tables(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, str]]:
     return table, {name: draw(st.sampled_from(values)) for name, values in options.items()}
 
 
+@drawn()
 @given(graph_tables())
 def test_tables_of_other_systems_are_the_same_in_columns_and_row_by_row(drawn: Any) -> None:
     table, told_options = drawn

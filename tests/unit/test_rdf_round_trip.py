@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyoxigraph import BaseDirection, BlankNode, DefaultGraph, Literal, NamedNode, Quad, RdfFormat, Triple, serialize
 
@@ -18,6 +18,7 @@ from kgmem.formats.rdf.formats import FORMATS
 from kgmem.formats.records import Located, ReadOptions
 from tests.rdf import SYNTAXES, canonical, canonical_quads, in_columns, read, records, write
 from tests.records import of_kind
+from tests.sizes import drawn
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -59,7 +60,7 @@ quads = st.lists(st.builds(Quad, _NODES, _PREDICATES, _OBJECTS | _TERMS, _GRAPHS
 triples = st.lists(st.builds(Quad, _NODES, _PREDICATES, _OBJECTS, st.just(DefaultGraph())), max_size=8)
 
 
-@settings(max_examples=300)
+@drawn(300)
 @given(quads, st.sampled_from(["nquads", "trig"]))
 def test_any_dataset_comes_out_as_it_was_read(dataset: list[Quad], syntax: str) -> None:
     data = serialize(dataset, format=SYNTAXES[syntax])
@@ -67,7 +68,7 @@ def test_any_dataset_comes_out_as_it_was_read(dataset: list[Quad], syntax: str) 
     assert (canonical(written, syntax), lost) == (canonical_quads(dataset), {})
 
 
-@settings(max_examples=300)
+@drawn(300)
 @given(triples, st.sampled_from(["ntriples", "turtle", "jsonld", "rdfxml"]))
 def test_any_graph_comes_out_as_it_was_read(graph: list[Quad], syntax: str) -> None:
     data = serialize((quad.triple for quad in graph), format=RdfFormat.N_TRIPLES)
@@ -77,7 +78,7 @@ def test_any_graph_comes_out_as_it_was_read(graph: list[Quad], syntax: str) -> N
     assert not lost or syntax == "rdfxml"
 
 
-@settings(max_examples=100)
+@drawn(100)
 @given(quads)
 def test_the_ends_of_every_relationship_are_entities_of_the_file_that_come_before(dataset: list[Quad]) -> None:
     known: set[str] = set()
@@ -89,21 +90,21 @@ def test_the_ends_of_every_relationship_are_entities_of_the_file_that_come_befor
             assert {record.start, record.end} <= known
 
 
-@settings(max_examples=100)
+@drawn(100)
 @given(quads)
 def test_the_same_bytes_make_the_same_records_in_the_same_order(dataset: list[Quad]) -> None:
     data = serialize(dataset, format=RdfFormat.TRIG)
     assert read(data, "trig") == read(data, "trig")
 
 
-@settings(max_examples=300)
+@drawn(300)
 @given(quads)
 def test_columns_hold_the_same_records(dataset: list[Quad]) -> None:
     data = serialize(dataset, format=RdfFormat.N_QUADS)
     assert _told(in_columns(data, "nquads")) == _told(read(data, "nquads"))
 
 
-@settings(max_examples=200)
+@drawn(200)
 @given(st.lists(st.builds(Quad, _NODES, _PREDICATES, _OBJECTS, st.just(DefaultGraph())), max_size=30))
 def test_columns_hold_the_same_records_of_larger_graphs(graph: list[Quad]) -> None:
     data = serialize(sorted(graph, key=str), format=RdfFormat.N_QUADS)
@@ -119,7 +120,7 @@ def _told(found: list[Any]) -> list[Any]:
 _kgmem_records = st.lists(st.one_of(*of_kind.values()), max_size=4)
 
 
-@settings(max_examples=300)
+@drawn(300)
 @given(_kgmem_records, st.sampled_from(["ntriples", "nquads", "turtle", "trig", "jsonld"]))
 def test_records_written_are_read_back_as_they_were(items: list[Any], syntax: str) -> None:
     items = _distinct(items)

@@ -11,10 +11,11 @@ from kgmem.query.errors import CypherError
 from kgmem.query.lexer import Kind, tokens
 from kgmem.query.parser.statements import parse
 from tests.query_grammar import PARAMETERS, queries
+from tests.sizes import size, sized
 from tests.unparse import unparse
 
 # A query that takes this long would hang in earnest; other work on the machine does not make one so slow.
-patient = settings(max_examples=80, deadline=timedelta(seconds=20))
+patient = settings(max_examples=size(20, 80), deadline=timedelta(seconds=20))
 
 FILLERS = (" ", "\n", "\t", " /* a comment */ ", " // to the end\n", "\u2003", "\r\n")
 SCRAPS = (
@@ -34,6 +35,7 @@ SCRAPS = (
 )
 
 
+@sized
 @given(queries())
 @patient
 def test_valid_query_is_understood(query: str) -> None:
@@ -41,12 +43,14 @@ def test_valid_query_is_understood(query: str) -> None:
     assert found.names == ("c1", "c2")
 
 
+@sized
 @given(queries(writes=False))
 @patient
 def test_query_without_a_clause_that_writes_is_known_to_only_read(query: str) -> None:
     assert not analyse(query, parameters=PARAMETERS).writes
 
 
+@sized
 @given(queries())
 @patient
 def test_tree_comes_back_from_its_text(query: str) -> None:
@@ -54,6 +58,7 @@ def test_tree_comes_back_from_its_text(query: str) -> None:
     assert parse(unparse(tree)) == tree
 
 
+@sized
 @given(queries(), st.lists(st.sampled_from(FILLERS), min_size=1, max_size=7))
 @patient
 def test_space_and_comments_between_tokens_mean_nothing(query: str, fillers: list[str]) -> None:
@@ -62,6 +67,7 @@ def test_space_and_comments_between_tokens_mean_nothing(query: str, fillers: lis
     assert parse(spaced) == parse(query)
 
 
+@sized
 @given(queries(), st.data())
 @patient
 def test_broken_query_ends_in_an_error_with_a_place(query: str, data: st.DataObject) -> None:
@@ -72,12 +78,14 @@ def test_broken_query_ends_in_an_error_with_a_place(query: str, data: st.DataObj
     understood_or_refused(query)
 
 
+@sized
 @given(st.lists(st.sampled_from((*SCRAPS, "MATCH", "(n)", "WITH", "CALL", "{", "}", "CASE", "x", "1", "EXISTS"))))
 @patient
 def test_heap_of_tokens_ends_in_an_error_with_a_place(parts: list[str]) -> None:
     understood_or_refused(" ".join(parts))
 
 
+@sized
 @given(st.text())
 @example("")
 @example("\ud800")
