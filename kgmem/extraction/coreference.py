@@ -41,6 +41,7 @@ class Reference:
         self, doc: Doc, *, speaker: str | None, listener: str | None, topic: Span | None, title: str | None
     ) -> None:
         """Take the text, who speaks to whom, and the span that names what it is about, where it does."""
+        self._doc = doc
         self._speaker = speaker
         self._listener = listener
         self._title = title
@@ -63,6 +64,25 @@ class Reference:
         for token in doc:
             if token.pos_ == "PRON" or token.tag_ == "PRP$":
                 self._told[token.i] = self._pronoun(token)
+
+    def remember(self, earlier: Iterable[tuple[str, str]]) -> None:
+        """Let pronouns that this text leaves open stand for what was named before it (name, kind), the nearest last."""
+        self._earlier = [each for each in earlier if each[0] not in {self._speaker, self._listener}]
+        if not self._earlier:
+            return
+        for word, name in self._told.items():
+            if name is None:
+                self._told[word] = self._from_earlier(self._doc[word])
+
+    def _from_earlier(self, token: Token) -> str | None:
+        word = token.lower_
+        if word in _HE or word in _SHE:
+            gender = "he" if word in _HE else "she"
+            people = [name for name, label in self._earlier if label == "PERSON"]
+            return next((name for name in reversed(people) if self._gender.get(name, gender) == gender), None)
+        if word in _IT and token.dep_ != "expl":
+            return next((name for name, label in reversed(self._earlier) if label not in {"PERSON", "DATE", "TIME"}), None)
+        return None
 
     def rename(self, short: str, name: str) -> None:
         """Let a short form stand for a name from now on: "(EU)" behind it."""

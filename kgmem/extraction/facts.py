@@ -33,6 +33,8 @@ CONFIDENCE: Final = {
     "noun-link": 0.45,
     "life-dates": 0.85,
     "alias": 0.8,
+    "denied-food": 0.65,
+    "wish": 0.7,
 }
 _OBJECTS: Final = frozenset({"dobj", "attr", "oprd", "dative"})
 _EMPTY_OBJECTS: Final = listed(

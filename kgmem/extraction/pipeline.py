@@ -11,6 +11,7 @@ from kgmem.domain.text.extraction import (
     Argument,
     Extraction,
     FoundCause,
+    FoundEnding,
     FoundFact,
     FoundPlace,
     FoundTime,
@@ -22,13 +23,16 @@ from kgmem.extraction.bracketed import bracketed
 from kgmem.extraction.causes import causal_words
 from kgmem.extraction.choice import RULES
 from kgmem.extraction.coreference import Reference
+from kgmem.extraction.corrections import corrections
+from kgmem.extraction.endings import PARTNERS, Endings
 from kgmem.extraction.entities import entities_of, plain_name
 from kgmem.extraction.facts import CONFIDENCE, Assertion, Phrase, assertions, phrase
 from kgmem.extraction.gate import Gate
 from kgmem.extraction.gazetteer import Gazetteer, Spot
 from kgmem.extraction.nouns import noun_assertions
 from kgmem.extraction.polarity import Aspect
-from kgmem.extraction.times import times_of
+from kgmem.extraction.states import state_assertions
+from kgmem.extraction.times import not_to_come, times_of
 from kgmem.extraction.topic import mark_topic, trim_names
 
 # Places that a text names, on the earth: the gazetteer's, chosen by what stands beside the name.
@@ -103,22 +107,37 @@ _MOST_STEPS: Final = 8
 _SUBJECTS: Final = frozenset({"nsubj", "nsubjpass"})
 _IDENTITY: Final = frozenset({"apposition", "place-in-place", "copula"})
 _SAME: Final = frozenset({"is", "was", "are", "were", "part of"})
+# Verbs of which "we" says that it is so of the speaker, too.
+_SHARED: Final = frozenset({"move", "live", "relocate", "settle", "buy", "adopt", "own", "use", "have", "get", "marry"})
 _SAYS_MORE: Final = frozenset({"prep", "relcl", "acl", "poss"})
 
 
 class Reading:
     """What one parsed text says."""
 
-    def __init__(self, doc: Doc, asked: TextToRead, brackets: Sequence[tuple[int, int]]) -> None:
-        """Take the parse of the text without its brackets, and where these stand."""
+    def __init__(
+        self,
+        doc: Doc,
+        asked: TextToRead,
+        brackets: Sequence[tuple[int, int]],
+        earlier: Sequence[tuple[str, str]] = (),
+        *,
+        changes: bool = True,
+    ) -> None:
+        """Take the parse of the text without its brackets, where these stand, and who was spoken of before it.
+
+        Without `changes` only the general rules read: nothing ends, and no state is found that they do not find.
+        """
         self._doc = doc
+        self._changes = changes
         self._asked = asked
         self._brackets = brackets
         trim_names(doc)
         topic = mark_topic(doc, asked.title)
         title = plain_name(topic.text) if topic is not None else asked.title
         self._reference = Reference(doc, speaker=asked.speaker, listener=asked.listener, topic=topic, title=title)
-        when = parse_time(asked.occurred_at).start if asked.occurred_at else None
+        self._reference.remember(earlier)
+        self._said = when = parse_time(asked.occurred_at).start if asked.occurred_at else None
         self._times = times_of(doc, asked.text, brackets, when)
         self._time_of_verb = self._times_by_verb()
         self._bracketed = list(bracketed(doc, asked.text, brackets, self._times))
@@ -140,11 +159,37 @@ class Reading:
             times=self._times,
             places=places,
             causes=[cause for cause in self._causes() if cause.confidence >= least],
+            endings=list(self._endings(facts)) if self._changes else (),
             extractor=RULES,
         )
 
+    def argument(self, end: Phrase) -> Argument | None:
+        """Give one end of a fact; None for a pronoun of which nobody can say what it stands for."""
+        if end.end - end.first == 1 and end.head.lower_ in {"we", "us"} and self._asked.speaker:
+            return Argument(self._asked.speaker, self._span(end.first, end.end))
+        return self._argument(end)
+
+    def time(self, verb: Token) -> FoundTime | None:
+        """Give the time of a clause."""
+        found = self._time_of_verb.get(verb.i)
+        return not_to_come(found, self._said) if found is not None and _is_past(verb) else found
+
+    def _endings(self, facts: Sequence[FoundFact]) -> Iterator[FoundEnding]:
+        yield from self._denied
+        yield from Endings(self._doc, self._gate, self).found()
+        stated = frozenset(
+            sentence.start
+            for sentence in self._doc.sents
+            for fact in facts
+            if not fact.denied and sentence.start_char <= fact.object.span.start < sentence.end_char
+        )
+        yield from corrections(self._doc, self, factual=stated)
+
     def _facts(self) -> list[FoundFact]:
+        self._denied: list[FoundEnding] = []
         found = [*assertions(self._doc), *noun_assertions(self._doc)]
+        if self._changes:
+            found += state_assertions(self._doc)
         self._reference.learn(found)
         facts: dict[tuple[str, str, str, bool], FoundFact] = {}
         for fact in [*self._asserted(found), *self._of_brackets()]:
@@ -158,15 +203,16 @@ class Reading:
             if self._gate.asks(each.subject.head):
                 continue
             each = self._of_owner(each)  # noqa: PLW2901  # The same assertion, about whom it is really about.
-            subject, object_ = self._argument(each.subject), self._argument(each.object)
+            subject, object_ = self._subject(each), self._argument(each.object)
             if subject is None or object_ is None or subject.name == object_.name:
                 continue
             verb = each.verb
-            time = self._time_of_verb.get(verb.i) if verb is not None else None
+            time = self.time(verb) if verb is not None else None
             aspect = self._gate.aspect(
                 each.subject.head, each.object.head, verb, identity=each.rule in _IDENTITY or each.predicate in _SAME
             )
             hedged = aspect.hedged or (aspect.future and time is None)
+            self._ends(each, aspect, (subject, object_), time, hedged=hedged)
             yield FoundFact(
                 subject,
                 each.predicate,
@@ -181,6 +227,33 @@ class Reading:
                 reported_by=self._who(aspect.reporter),
                 time=time,
             )
+
+    def _subject(self, each: Assertion) -> Argument | None:
+        if each.rule == "wish":
+            name = self._asked.speaker
+            return Argument(name, self._span(each.object.first, each.object.end)) if name else None
+        ours = each.subject.head.lower_ == "we" and each.verb is not None and each.verb.lemma_.lower() in _SHARED
+        return self.argument(each.subject) if ours else self._argument(each.subject)
+
+    def _ends(
+        self, each: Assertion, aspect: Aspect, ends: tuple[Argument, Argument], time: FoundTime | None, *, hedged: bool
+    ) -> None:
+        """Note what a clause says is not so, or not any more."""
+        verb = each.verb
+        if not self._changes or verb is None or hedged:
+            return
+        over = each.predicate.startswith("used to ")
+        if not (aspect.denied or over):
+            return
+        words = [word.lower_ for word in each.words if word.i >= verb.i or word.dep_ not in {"xcomp", "ROOT", "aux", "ccomp"}]
+        kinds = PARTNERS if verb.lemma_ in {"see", "date"} and each.object.head.ent_type_ == "PERSON" else ()
+        predicate = " ".join(words)
+        self._denied.append(
+            FoundEnding(
+                *ends, _between(ends[0].span, ends[1].span), self._confidence(each, aspect), f"rules:{each.rule}",
+                kinds=kinds, predicate=predicate, never=not over and _never_was(verb), time=time,
+            )  # fmt: skip
+        )
 
     def _of_owner(self, each: Assertion) -> Assertion:
         """Give what is said of a part or a role as said of the whole: "its source lies in X", "the editor is Y"."""
@@ -271,6 +344,22 @@ class Reading:
             if word.pos_ in {"VERB", "AUX"}:
                 found.setdefault(word.i, time)
         return found
+
+
+def _is_past(verb: Token) -> bool:
+    """Say whether a clause tells what has happened by now: "joined", "has joined", "was hired"."""
+    helpers = [child for child in verb.children if child.dep_ in {"aux", "auxpass"}]
+    if any(child.tag_ == "MD" or child.lower_ in {"to", "wo"} for child in helpers):
+        return False
+    return verb.tag_ == "VBD" or any(child.tag_ == "VBD" or child.lemma_ == "have" for child in helpers)
+
+
+def _never_was(verb: Token) -> bool:
+    """Say whether a denied clause speaks of the past as a whole: "never worked", "did not join"."""
+    words = {child.lower_ for child in verb.children} | {word.lower_ for word in verb.doc[max(verb.sent.start, verb.i - 3) : verb.i]}
+    if words & {"longer", "anymore", "more", "stopped", "quit", "ceased"}:
+        return False
+    return "never" in words or "did" in words
 
 
 def _between(one: Span, other: Span) -> Span:

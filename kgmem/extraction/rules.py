@@ -11,6 +11,8 @@ from spacy.tokens import Doc
 
 from kgmem.domain.errors import ExtractorUnavailable
 from kgmem.domain.text.extraction import Extraction, TextToRead
+from kgmem.extraction.entities import plain_name
+from kgmem.extraction.facts import phrase
 from kgmem.extraction.gate import Gate
 from kgmem.extraction.gazetteer import gazetteer
 from kgmem.extraction.offline import Work
@@ -76,17 +78,52 @@ def parsed(texts: Iterable[str]) -> Iterator[Doc]:
 
 LEAST_CONFIDENCE: Final = 0.25
 _LONGEST: Final = 100_000  # Characters of one text; spaCy takes about 1 GB for ten times as many.
+_LONGEST_TURN: Final = 1_000  # Characters of a turn before, in which pronouns are looked up.
 
 
-def read_texts(texts: Sequence[TextToRead], *, least: float = LEAST_CONFIDENCE) -> list[Extraction]:
-    """Give what was found in each text; runs on the calling thread, for processes that do nothing else."""
+def read_texts(
+    texts: Sequence[TextToRead], *, least: float = LEAST_CONFIDENCE, changes: bool = True
+) -> list[Extraction]:
+    """Give what was found in each text; runs on the calling thread, for processes that do nothing else.
+
+    Without `changes` the general rules read alone, which end nothing; a benchmark compares the two.
+    """
     cleaned = [without_brackets(readable(asked.text[:_LONGEST])) for asked in texts]
     places = gazetteer()
     documents = parsed(plain for plain, _ in cleaned)
+    earlier = spoken_of_before(texts) if changes else [()] * len(texts)
     return [
-        Reading(doc, asked, brackets).extraction(places, least=least)
-        for doc, asked, (_, brackets) in zip(documents, texts, cleaned, strict=True)
+        Reading(doc, asked, brackets, before, changes=changes).extraction(places, least=least)
+        for doc, asked, (_, brackets), before in zip(documents, texts, cleaned, earlier, strict=True)
     ]
+
+
+_PRONOUN: Final = re.compile(r"\b(?:he|she|him|her|his|hers|it|its|they|them|their)\b", re.IGNORECASE)
+_SUBJECTS: Final = frozenset({"nsubj", "nsubjpass"})
+
+
+def spoken_of_before(texts: Sequence[TextToRead]) -> list[Sequence[tuple[str, str]]]:
+    """Give for each text what the turns before it name, with its kind, where a pronoun of the text may mean it."""
+    wanted = sorted({turn for each in texts if _PRONOUN.search(each.text) for turn in each.before})
+    docs = dict(zip(wanted, parsed(readable(turn[:_LONGEST_TURN]) for turn in wanted), strict=True))
+    return [
+        [name for turn in each.before if turn in docs for name in _named(docs[turn])]
+        if _PRONOUN.search(each.text)
+        else ()
+        for each in texts
+    ]
+
+
+def _named(doc: Doc) -> list[tuple[str, str]]:
+    """Give the names of a text with their kinds; its subjects come last, since pronouns mean them rather."""
+    found = [(word.dep_ in _SUBJECTS, word) for word in doc if word.pos_ in {"PROPN", "NOUN"} or word.ent_type_]
+    names = []
+    for subject, word in found:
+        entity = next((ent for ent in doc.ents if ent.root.i == word.i), None)
+        if entity is not None or subject:
+            end = phrase(word, with_prepositions=False)
+            names.append((subject, plain_name(end.text), entity.label_ if entity is not None else "THING"))
+    return [(name, label) for _, name, label in sorted(names, key=lambda each: each[0])]
 
 
 def check_texts(work: Sequence[tuple[TextToRead, Extraction]]) -> list[Extraction]:

@@ -7,6 +7,7 @@ languages; dateparser alone would take "the 1990s" for today.
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
@@ -33,6 +34,9 @@ _FULL_DATE: Final = re.compile(r"\d{1,2}\D{1,15}\d{4}|\d{4}\D{1,15}\d{1,2}|\d{1,
 _LANGUAGES: Final = ["en", "de", "fr", "es", "it", "pt", "nl"]
 _YEAR: Final = re.compile(r"(?:1\d|20)\d\d")
 _CALENDAR: Final = frozenset({"DATE", "TIME"})
+_WEEK: Final = 7 * 86_400_000_000  # Microseconds.
+_YEAR_LONG: Final = 365 * 86_400_000_000
+_WEEKDAYS: Final = frozenset({"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"})
 _BARE_MONTHS: Final = frozenset({"may", "march", "mar", "sun", "sat", "dec", "jan", "august"})
 
 
@@ -44,6 +48,23 @@ def times_of(doc: Doc, text: str, brackets: Sequence[tuple[int, int]], reference
         if not kept or time.span.start >= kept[-1].span.end:
             kept.append(time)
     return kept
+
+
+def not_to_come(time: FoundTime, reference: int | None) -> FoundTime:
+    """Give a time that is over as of the reference: "in August" of what happened is the August before.
+
+    Only what names no year moves, by a year, and what names a day of the week, by a week.
+    """
+    start = time.interval.start
+    if reference is None or start is None or start <= reference or _YEAR.search(time.text):
+        return time
+    words = {word.lower().rstrip(".,s") for word in time.text.split()}
+    if words & {"next", "coming", "tomorrow"}:
+        return time
+    step = _WEEK if any(word in _WEEKDAYS for word in words) else _YEAR_LONG
+    meant = date_meant(time.text, reference - step)
+    over = meant is not None and meant.interval.start is not None and meant.interval.start <= reference
+    return replace(time, interval=meant.interval) if meant is not None and over else time
 
 
 def _dated(doc: Doc, text: str, reference: int | None) -> Iterator[FoundTime]:

@@ -21,23 +21,48 @@ class OpenClaim:
     trust: float
     valid_to: str | None = None  # The end that succession gave it so far.
     id: int | None = None  # None: it is about to be made.
+    closed: bool = False  # The text itself told its end, which ends what else says the same.
 
 
-def ends(claims: Sequence[OpenClaim]) -> list[str | None]:
-    """Give when each claim ends, in their order: where the next with another object begins; None where it goes on."""
+def ends(claims: Sequence[OpenClaim], *, functional: bool = True) -> list[str | None]:
+    """Give when each claim ends, in their order; None where it goes on.
+
+    A claim ends where one with the same object was told an end later than its start; of a functional predicate also
+    where the next with another object begins. A closed claim keeps its end.
+    """
     starts = [_start(claim) for claim in claims]
-    return [_end(claim, start, claims, starts) for claim, start in zip(claims, starts, strict=True)]
-
-
-def _end(claim: OpenClaim, start: int, claims: Sequence[OpenClaim], starts: Sequence[int]) -> str | None:
-    later = [
-        (begins, other.valid_from)
-        for other, begins in zip(claims, starts, strict=True)
-        if begins > start and other.object != claim.object and other.trust >= claim.trust - _SAME_TRUST
+    return [
+        claim.valid_to if claim.closed else _end(claim, start, claims, starts, functional=functional)
+        for claim, start in zip(claims, starts, strict=True)
     ]
-    return min(later)[1] if later else None
+
+
+def _end(
+    claim: OpenClaim, start: int, claims: Sequence[OpenClaim], starts: Sequence[int], *, functional: bool
+) -> str | None:
+    able = [
+        (other, begins)
+        for other, begins in zip(claims, starts, strict=True)
+        if other.trust >= claim.trust - _SAME_TRUST
+    ]
+    told = [
+        (end, other.valid_to)
+        for other, begins in able
+        if other.closed and other.object == claim.object and (end := _start_of(other.valid_to)) > start
+    ]
+    if functional:
+        told += [
+            (begins, other.valid_from)
+            for other, begins in able
+            if begins > start and other.object != claim.object and not other.closed
+        ]
+    return min(told)[1] if told else None
 
 
 def _start(claim: OpenClaim) -> int:
-    found = parse_time(claim.valid_from).start if claim.valid_from is not None else None
+    return _start_of(claim.valid_from)
+
+
+def _start_of(time: str | None) -> int:
+    found = parse_time(time).start if time is not None else None
     return -(2**63) if found is None else found

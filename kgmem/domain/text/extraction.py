@@ -42,6 +42,7 @@ class TextToRead:
     country: str | None = None
     labels: Sequence[str] = ()  # Of the graph, for extractors that can be told them.
     kinds: Sequence[str] = ()
+    before: Sequence[str] = ()  # The turns before it in the same conversation, the nearest last.
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,28 @@ class FoundFact:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundEnding:
+    """What a text says holds no more: facts of a subject, an object, or both, of these kinds or any.
+
+    `predicate` is that of a denied fact in the words of the text. `instead` takes the object's place from then on, `heir`
+    the subject's. `never` says that it did not hold before either: a correction, or "has never been". With neither
+    subject nor object it is about what was said last.
+    """
+
+    subject: Argument | None
+    object: Argument | None
+    span: Span
+    confidence: float
+    found_by: str
+    kinds: Sequence[str] = ()
+    predicate: str | None = None
+    instead: Argument | None = None
+    heir: Argument | None = None
+    never: bool = False
+    time: FoundTime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FoundCause:
     """What a text says brings about what. A denied one says that it does not, and is never a cause."""
 
@@ -134,11 +157,14 @@ class Extraction:
     times: Sequence[FoundTime] = ()
     places: Sequence[FoundPlace] = ()
     causes: Sequence[FoundCause] = ()
+    endings: Sequence[FoundEnding] = ()
     extractor: str = ""
     tokens: int = 0  # That a model counted, question and answer.
     cost: float = 0.0  # In the currency of the prices that were set.
     refused: int = 0  # What a model said that the text does not say.
-    problem: str | None = None  # Why the offline rules stood in for a model.
+    problem: str | None = None  # Why the offline rules stood in for a model, or a text was not read.
+    said_at: str | None = None  # The date that the text itself bears, such as a mail's.
+    speaker: str | None = None  # Who writes, as the text itself says.
 
 
 class Extractor(Protocol):

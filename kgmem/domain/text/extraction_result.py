@@ -16,7 +16,8 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.space.place import parse_place
-from kgmem.domain.text.extraction import Extraction, FoundCause, FoundFact, FoundTime, Span
+from kgmem.domain.text.endings import Ending
+from kgmem.domain.text.extraction import Extraction, FoundCause, FoundEnding, FoundFact, FoundTime, Span
 from kgmem.domain.text.naming import UNNAMED, Mention, is_name
 from kgmem.domain.text.predicate_names import Meaning, meaning
 from kgmem.domain.time.interval import Interval, iso
@@ -27,6 +28,8 @@ DOES_NOT_CAUSE: Final = "DOES_NOT_CAUSE"
 BEFORE: Final = "BEFORE"
 FOUND_BY: Final = "found_by"  # The property that marks what a text brought.
 _DATES: Final = {"born in": "born", "born on": "born", "died in": "died", "died on": "died"}
+# Kinds of which the text's own date says since when they hold, and not the time that they name.
+_FROM_WORD_ON: Final = frozenset({"SCHEDULED_FOR", "TAKES_PLACE_IN"})
 _NEAR: Final = 160  # Characters between two names that are mentioned together.
 _MOST_TOGETHER: Final = 12  # Entities of a text whose pairs are told.
 _LEAST_CAUSE: Final = 0.3
@@ -40,6 +43,7 @@ class Brought:
     claims: Sequence[ClaimStatement]
     relationships: Sequence[tuple[Relationship, Span]]
     together: Sequence[tuple[str, str]]  # Keys of entities that are mentioned together, the lesser first.
+    endings: Sequence[Ending] = ()
 
 
 def mentions_of(found: Extraction) -> list[Mention]:
@@ -55,6 +59,20 @@ def mentions_of(found: Extraction) -> list[Mention]:
     for cause in _causes(found):
         for end in (cause.cause, cause.effect):
             named.setdefault(end.name, Mention(end.name, "Event"))
+    for ending in found.endings:
+        for begun in (ending.instead, ending.heir):
+            if begun is not None and is_name(begun.name):
+                named.setdefault(begun.name, Mention(begun.name, UNNAMED))
+    return list(named.values())
+
+
+def spoken_of(found: Extraction) -> list[Mention]:
+    """Give what a text names, and what it only says of that it holds no more: of that it makes no entity."""
+    named = {each.name: each for each in mentions_of(found)}
+    for ending in found.endings:
+        for end in (ending.subject, ending.object):
+            if end is not None and is_name(end.name):
+                named.setdefault(end.name, Mention(end.name, UNNAMED))
     return list(named.values())
 
 
@@ -72,7 +90,7 @@ def brought(episode: Episode, found: Extraction, keys: Mapping[str, str], schema
     claims += reader.dates()
     related += reader.causes()
     related += reader.order()
-    return Brought(reader.entities(), _once(claims), _apart(related), reader.together())
+    return Brought(reader.entities(), _once(claims), _apart(related), reader.together(), reader.endings())
 
 
 class _Bringing:
@@ -84,7 +102,8 @@ class _Bringing:
         self._keys = keys
         self._schema = schema
         self._labels = {mention.name: mention.label for mention in mentions_of(found)}
-        self._source = episode.source or episode.speaker or episode.session or episode.key or "text"
+        self._said = found.said_at or episode.occurred_at
+        self._source = episode.source or episode.speaker or found.speaker or episode.session or episode.key or "text"
 
     def entities(self) -> list[tuple[Mention, Entity, Span]]:
         """Give a statement of each entity that the text speaks of."""
@@ -150,7 +169,9 @@ class _Bringing:
     def _valid(self, time: FoundTime | None, meant: Meaning) -> tuple[str | None, str | None]:
         """Give when a fact holds: what lasts goes on after its time; undated, it held when the text was written."""
         interval = time.interval if time is not None else Interval()
-        said = self._episode.occurred_at
+        said = self._said
+        if meant.kind in _FROM_WORD_ON:
+            return said, None
         if meant.over:
             return _iso(interval.start), _iso(interval.end) if time is not None else said
         if not meant.lasting:
@@ -159,6 +180,29 @@ class _Bringing:
             return said, None
         closed = time.granularity == "range" and interval.end is not None
         return _iso(interval.start), _iso(interval.end) if closed else None
+
+    def endings(self) -> list[Ending]:
+        """Give what the text says holds no more, by keys."""
+        return [made for each in self._found.endings if (made := self._ending(each)) is not None]
+
+    def _ending(self, each: FoundEnding) -> Ending | None:
+        named = [end.name if end is not None else "" for end in (each.subject, each.object)]
+        keys = [self._keys.get(name) if name else None for name in named]
+        if any(name and key is None for name, key in zip(named, keys, strict=True)):
+            return None
+        meant = meaning(each.predicate, self._schema.kinds) if each.predicate is not None else None
+        kinds, words = tuple(each.kinds), None
+        if meant is not None:
+            kinds = (meant.kind,)
+            keys, named = (keys[::-1], named[::-1]) if meant.reverse else (keys, named)
+        elif each.predicate is not None and not kinds:
+            kinds, words = (STATES,), each.predicate
+        start = each.time.interval.start if each.time is not None else None
+        begun = [self._keys.get(end.name) if end is not None else None for end in (each.instead, each.heir)]
+        return Ending(
+            keys[0], keys[1], (each.span.start, each.span.end), kinds, words, begun[0], begun[1], each.never,
+            _iso(start) or self._said, (named[0], named[1]),
+        )  # fmt: skip
 
     def _may_join(self, fact: FoundFact, meant: Meaning) -> bool:
         """Say whether a kind may join things of these types, as far as the text tells them."""
@@ -231,7 +275,7 @@ def _facts(found: Extraction) -> Iterator[FoundFact]:
     """Give what a text asserts of two things; where one end is a time, the other facts of its clause have that."""
     for fact in found.facts:
         ends = (fact.subject, fact.object)
-        timed = any(_time_at(found, end.span) is not None for end in ends)
+        timed = fact.predicate != "scheduled for" and any(_time_at(found, end.span) is not None for end in ends)
         if not (fact.denied or fact.hedged or timed) and all(is_name(end.name) for end in ends):
             yield fact
 

@@ -13,15 +13,30 @@ _TOWN: Final = "city|town|village|municipality|commune|district|county|island|su
 # What leads from the predicate, without its auxiliaries, to a kind; a minus turns the relationship round.
 _WORDINGS: Final[tuple[tuple[str, str], ...]] = (
     (r"(?:lives?|lived|living|resides?|resided|settled|moved|relocated|moving) (?:in|to|at)", "LIVES_IN"),
+    (r"based in|(?:new )?home is in", "LIVES_IN"),
+    (r"scheduled for", "SCHEDULED_FOR"),
+    (r"takes? place in", "TAKES_PLACE_IN"),
+    (r"allergic to", "ALLERGIC_TO"),
+    (r"avoids?|avoiding", "AVOIDS"),
+    (r"likes?|loves?|enjoys?|adores?|liking|loving|enjoying|fond of|into", "LIKES"),
+    (r"dislikes?|hates?|detests?|disliking|hating", "DISLIKES"),
+    (r"prefers?|preferring", "PREFERS"),
+    (r"uses?|using", "USES"),
+    (r"speaks?|speaking", "SPEAKS"),
+    (r"responsible for|in charge of|accountable for", "RESPONSIBLE_FOR"),
+    (r"wants answers in", "WANTS_ANSWERS_IN"),
+    (r"dating|dates?|in a relationship with|together with|(?:girl|boy)friend of|partner of", "PARTNER_OF"),
+    (r"engaged to", "ENGAGED_TO"),
+    (r"friends with|(?:best |good |close )?friends? of", "FRIEND_OF"),
     (r"born (?:in|at)", "BORN_IN"),
     (r"died (?:in|at)", "DIED_IN"),
     (r"(?:works?|worked|working) (?:for|at)|(?:employed|hired) by|employee of", "WORKS_FOR"),
-    (r"(?:studied|educated|studies) at|attended|graduated from|alumn\w+ of|student (?:of|at)", "STUDIED_AT"),
+    (r"(?:study|studied|educated|studies|studying) at|attended|graduated from|alumn\w+ of|student (?:of|at)", "STUDIED_AT"),
     (r"(?:co-?)?founded|established|(?:co-?)?founder of", "FOUNDED"),
     (r"(?:co-?)?founded by|established by", "-FOUNDED"),
     (rf"(?:{_HEAD}) of|leads|led", "LEADS"),
     (r"led by|headed by", "-LEADS"),
-    (r"owns|owned|owner of", "OWNS"),
+    (r"owns?|owned|owning|owner of", "OWNS"),
     (r"owned by", "-OWNS"),
     (r"acquired|bought|purchased|took over", "ACQUIRED"),
     (r"(?:acquired|bought|purchased|taken over) by", "-ACQUIRED"),
@@ -54,7 +69,12 @@ _AUXILIARY: Final = re.compile(
     r"^(?:(?:has|have|had|is|was|are|were|be|been|being|became|becomes|to|also|later|then|currently|now)\s+)+"
 )
 _PAST: Final = re.compile(r"^(?:lived|worked|resided|owned|was|were|led)\b")
-_LASTING: Final = frozenset({"LIVES_IN", "WORKS_FOR", "LEADS", "OWNS", "MARRIED_TO", "MEMBER_OF", "PLAYED_FOR"})
+# Kinds of what goes on holding until something ends it.
+LASTING: Final = frozenset(
+    """LIVES_IN WORKS_FOR LEADS OWNS MARRIED_TO MEMBER_OF PLAYED_FOR ACQUIRED STUDIED_AT SCHEDULED_FOR TAKES_PLACE_IN
+    ALLERGIC_TO AVOIDS LIKES DISLIKES PREFERS USES SPEAKS RESPONSIBLE_FOR WANTS_ANSWERS_IN PARTNER_OF ENGAGED_TO
+    FRIEND_OF""".split()  # noqa: SIM905
+)
 
 
 # Kinds that kgmem derives: what a text says in their words is no instance of them.
@@ -64,7 +84,8 @@ DERIVED: Final = frozenset({"CO_MENTIONED", "SIMILAR_TO"})
 SAID: Final = frozenset(
     """STATES CO_MENTIONED SIMILAR_TO DOES_NOT_CAUSE BORN_IN DIED_IN LIVES_IN WORKS_FOR STUDIED_AT FOUNDED LEADS OWNS
     ACQUIRED MARRIED_TO PARENT_OF CHILD_OF SIBLING_OF WROTE DIRECTOR_OF PRODUCED COMPOSED PLAYED_IN PLAYED_FOR WON
-    BASED_ON CAPITAL_OF MET""".split()  # noqa: SIM905
+    BASED_ON CAPITAL_OF MET SCHEDULED_FOR TAKES_PLACE_IN ALLERGIC_TO AVOIDS LIKES DISLIKES PREFERS USES SPEAKS
+    RESPONSIBLE_FOR WANTS_ANSWERS_IN PARTNER_OF ENGAGED_TO FRIEND_OF""".split()  # noqa: SIM905
 )
 
 
@@ -86,6 +107,6 @@ def meaning(predicate: str, kinds: Iterable[str] | Mapping[str, object]) -> Mean
     for pattern, kind in _READERS:
         if pattern.fullmatch(bare) and kind.lstrip("-") in known:
             bare_kind = kind.lstrip("-")
-            lasting = bare_kind in _LASTING
+            lasting = bare_kind in LASTING
             return Meaning(bare_kind, kind.startswith("-"), lasting, lasting and _PAST.match(told) is not None)
     return next((Meaning(kind) for kind in known if kind not in DERIVED and kind_in_words(kind) in (told, bare)), None)

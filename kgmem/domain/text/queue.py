@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.text.endings import KnownFact
 from kgmem.domain.text.extraction import Span
 from kgmem.domain.text.naming import Mention, Resolver
 
@@ -39,6 +40,7 @@ class HeldClaim:
     id: int
     statement: ClaimStatement
     trust: float
+    lasting: bool = True  # The text told no end.
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,17 @@ class Readings(Resolver, Protocol):
 
     async def open_claims(self, graph: str, topics: Sequence[tuple[str, str, str]]) -> Sequence[HeldClaim]:
         """Give the lasting claims of these scopes, subjects and predicates that were read, as they are held."""
+
+    async def known_facts(
+        self, graph: str, scope: str, keys: Sequence[str], before: int, session: str | None
+    ) -> Sequence[KnownFact]:
+        """Give the facts of a scope that hold and were extracted: those of entities (keys), and of the last episodes.
+
+        `before` is the id of an episode: the last ones before it count, of its session where it has one.
+        """
+
+    async def turns_before(self, graph: str, ids: Sequence[int]) -> Mapping[int, Sequence[str]]:
+        """Give the texts of the two turns before each of these episodes in its session, the nearest last."""
 
     async def topics(self, graph: str, claims: Sequence[int]) -> Collection[tuple[str, str]]:
         """Give the subjects and predicates that claims are about."""

@@ -8,9 +8,11 @@ from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.claims.succession import OpenClaim, ends
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.extraction_result import Brought
+from kgmem.domain.text.predicate_names import LASTING
 from kgmem.domain.text.queue import HeldClaim
 from kgmem.services.claims import claim as claiming
 from kgmem.services.ports import Ports
+from kgmem.services.texts.remember import schema_of
 
 Topic = tuple[str, str, str]  # Scope, subject and predicate.
 
@@ -24,25 +26,32 @@ async def ended(
         return list(told)
     held = await _held(parts, graph, {_topic(claim) for claim in fresh})
     by_topic: dict[Topic, list[ClaimStatement]] = defaultdict(list)
-    for claim in fresh:
+    for claim in [claim for what in told for claim in what.claims if lasts(claim, schema) or _closes(claim)]:
         by_topic[_topic(claim)].append(claim)
     closed: dict[int, ClaimStatement] = {}
     for topic, claims in by_topic.items():
-        mine = [OpenClaim(each.object or "", each.valid_from, trust.get(each.source, 0.5)) for each in claims]
+        mine = [
+            OpenClaim(
+                each.object or "", each.valid_from, trust.get(each.source, 0.5), each.valid_to, closed=_closes(each)
+            )
+            for each in claims
+        ]
         others = [_open(each) for each in held.get(topic, [])]
-        for claim, end in zip(claims, ends([*mine, *others]), strict=False):
+        one = _is_functional(topic, schema)
+        for claim, end in zip(claims, ends([*mine, *others], functional=one), strict=False):
             closed[id(claim)] = replace(claim, valid_to=end)
     return [replace(what, claims=[closed.get(id(claim), claim) for claim in what.claims]) for what in told]
 
 
-async def succeed(parts: Ports, graph: str, topics: Iterable[Topic]) -> int:
+async def succeed(parts: Ports, graph: str, topics: Iterable[Topic], schema: GraphSchema | None = None) -> int:
     """End or reopen claims that were made before, now that others are there; gives how many changed."""
     wanted = set(topics)
     if not wanted:
         return 0
+    schema = schema or schema_of(parts.core_schema, await parts.graphs.get(graph))
     changed: list[tuple[HeldClaim, str | None]] = []
-    for claims in (await _held(parts, graph, wanted)).values():
-        new = ends([_open(each) for each in claims])
+    for topic, claims in (await _held(parts, graph, wanted)).items():
+        new = ends([_open(each) for each in claims], functional=_is_functional(topic, schema))
         changed += [(each, end) for each, end in zip(claims, new, strict=True) if end != each.statement.valid_to]
     if not changed:
         return 0
@@ -52,15 +61,25 @@ async def succeed(parts: Ports, graph: str, topics: Iterable[Topic]) -> int:
 
 
 def lasts(claim: ClaimStatement, schema: GraphSchema) -> bool:
-    """Say whether a claim is of a kind of which one holds at a time, and was told no end."""
+    """Say whether a claim is of a kind that goes on holding, or of which one holds at a time, and was told no end."""
     kind = schema.kinds.get(claim.predicate)
-    return claim.object is not None and claim.valid_to is None and kind is not None and kind.functional
+    ends_ = claim.predicate in LASTING or (kind is not None and kind.functional)
+    return claim.object is not None and claim.valid_to is None and kind is not None and ends_
 
 
 def topics_of(told: Iterable[Brought], schema: GraphSchema) -> set[Topic]:
     """Give the topics of which claims may end each other."""
-    kinds = {name for name, kind in schema.kinds.items() if kind.functional}
+    kinds = {name for name, kind in schema.kinds.items() if kind.functional or name in LASTING}
     return {_topic(claim) for what in told for claim in what.claims if claim.object and claim.predicate in kinds}
+
+
+def _closes(claim: ClaimStatement) -> bool:
+    return claim.object is not None and claim.valid_to is not None
+
+
+def _is_functional(topic: Topic, schema: GraphSchema) -> bool:
+    kind = schema.kinds.get(topic[2])
+    return kind is not None and kind.functional
 
 
 async def _held(parts: Ports, graph: str, topics: set[Topic]) -> dict[Topic, list[HeldClaim]]:
@@ -76,4 +95,4 @@ def _topic(claim: ClaimStatement) -> Topic:
 
 def _open(each: HeldClaim) -> OpenClaim:
     told = each.statement
-    return OpenClaim(told.object or "", told.valid_from, each.trust, told.valid_to, each.id)
+    return OpenClaim(told.object or "", told.valid_from, each.trust, told.valid_to, each.id, closed=not each.lasting)

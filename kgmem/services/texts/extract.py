@@ -16,8 +16,9 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.schema.schema import GraphSchema, check_relationship
 from kgmem.domain.slices import slice_over
+from kgmem.domain.text.endings import Turn, changed, keys_meant
 from kgmem.domain.text.extraction import Extraction, Extractor, Span, TextToRead
-from kgmem.domain.text.extraction_result import FOUND_BY, Brought, brought, mentions_of
+from kgmem.domain.text.extraction_result import FOUND_BY, STATES, Brought, brought, mentions_of, spoken_of
 from kgmem.domain.text.naming import UNNAMED, Mention
 from kgmem.domain.text.queue import BroughtClaim, ReadEpisode, ReadSoFar, SettleResult, Unread, WouldBring
 from kgmem.log import EventLog
@@ -103,7 +104,8 @@ async def would_bring(parts: Ports, graph: str, episodes: Sequence[Episode]) -> 
     for number, (given, found) in enumerate(zip(episodes, answers, strict=True)):
         episode = given if given.key else replace(given, key=f"episode-{number}")
         mentions = mentions_of(found)
-        keys, new = (await recognize(parts, graph, episode.scope, mentions, schema)).keys(mentions)
+        known = await recognize(parts, graph, episode.scope, spoken_of(found), schema)
+        keys, new = known.keys(mentions)
         told.append(_told(episode, brought(episode, found, keys, schema), found.extractor, new))
     return told
 
@@ -139,7 +141,8 @@ async def _found(
     keeping = asyncio.create_task(_keep(parts, graph, [each.id for each in taken]))
     try:
         schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
-        return await extractor.extract([_text_of(each.episode, schema) for each in taken])
+        before = await parts.extractions.turns_before(graph, [each.id for each in taken])
+        return await extractor.extract([_text_of(each.episode, schema, before.get(each.id, ())) for each in taken])
     except Unavailable:
         await _give_back(parts, graph, taken)
         raise
@@ -171,7 +174,7 @@ async def _give_back(parts: Ports, graph: str, taken: Sequence[Unread]) -> None:
         log.debug("extraction_release_failed", graph=graph, episodes=len(taken), error=error)
 
 
-def _text_of(episode: Episode, schema: GraphSchema) -> TextToRead:
+def _text_of(episode: Episode, schema: GraphSchema, before: Sequence[str] = ()) -> TextToRead:
     listener = episode.properties.get("listener")
     return TextToRead(
         episode.text,
@@ -181,6 +184,7 @@ def _text_of(episode: Episode, schema: GraphSchema) -> TextToRead:
         episode.title,
         labels=sorted(schema.labels.keys() - _NO_ENTITIES),
         kinds=sorted(schema.kinds.keys() - _NO_FACTS),
+        before=tuple(before),
     )
 
 
@@ -207,6 +211,7 @@ async def _store(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
 async def _bring(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extraction]]) -> ReadSoFar:
     schema = schema_of(parts.core_schema, held := await parts.graphs.get(graph))
     plain = await _brought(parts, graph, read, schema, strict=held.strict)
+    plain, dropped, withdrawn = await _changed(parts, graph, [unread for unread, _ in read], plain, schema)
     if held.strict:
         plain = [_within(what, schema) for what in plain]
     trust = {source.key: source.trust for source in await parts.store.list_sources(graph)}
@@ -232,7 +237,8 @@ async def _bring(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
             )
         )  # fmt: skip
     former = await _withdraw_former(parts, graph, episodes)
-    await succeeding.succeed(parts, graph, succeeding.topics_of(told, schema) | former)
+    former |= await _take_out(parts, graph, plain, episodes, dropped, withdrawn)
+    await succeeding.succeed(parts, graph, succeeding.topics_of(told, schema) | former, schema)
     await _settle(parts, graph, episodes)
     await parts.extractions.done(graph, [unread for unread, _ in read])
     if parts.embedder and held.space:
@@ -242,6 +248,65 @@ async def _bring(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
         sum(len(each.relationships) for each in episodes), 0,
         sum(each.tokens for each in episodes), sum(each.cost for each in episodes),
     )  # fmt: skip
+
+
+async def _changed(
+    parts: Ports, graph: str, read: Sequence[Unread], plain: Sequence[Brought], schema: GraphSchema
+) -> tuple[list[Brought], set[int], dict[str, list[int]]]:
+    """Give what episodes bring with what they end.
+
+    Beside it: claims of the batch that a correction takes back (by `id`), and stored ones by scope.
+    """
+    if not any(what.endings or _may_replace(what) for what in plain):
+        return list(plain), set(), {}
+    turns, known = [], {}
+    for at, (unread, what) in enumerate(zip(read, plain, strict=True)):
+        episode = unread.episode
+        claims = what.claims
+        source = claims[0].source if claims else episode.source or episode.speaker or episode.session or episode.key
+        turns.append(
+            Turn(
+                episode.key or "", source or "text", episode.scope, episode.session, claims,
+                [each for each, _ in what.relationships], what.endings,
+                [(span.start, span.end) for _, span in what.relationships],
+            )
+        )  # fmt: skip
+        if what.endings or _may_replace(what):
+            starts = {each.start for each, _ in what.relationships if each.kind == STATES}
+            keys = sorted(keys_meant(what.endings) | (starts if _may_replace(what) else set()))
+            known[at] = await parts.extractions.known_facts(graph, episode.scope, keys, unread.id, episode.session)
+    made = changed(turns, known, schema)
+    told, withdrawn = [], dict[str, list[int]]()
+    for unread, what, more in zip(read, plain, made, strict=True):
+        related = [*what.relationships, *((each, Span(*span)) for each, span in more.relationships)]
+        told.append(replace(what, claims=[*what.claims, *more.claims], relationships=related))
+        if more.withdrawn:
+            withdrawn.setdefault(unread.episode.scope, []).extend(more.withdrawn)
+    return told, {id(each) for more in made for each in more.dropped}, withdrawn
+
+
+def _may_replace(what: Brought) -> bool:
+    return any(each.kind == STATES for each, _ in what.relationships)
+
+
+async def _take_out(
+    parts: Ports,
+    graph: str,
+    plain: Sequence[Brought],
+    episodes: Sequence[ReadEpisode],
+    dropped: set[int],
+    withdrawn: Mapping[str, Sequence[int]],
+) -> set[succeeding.Topic]:
+    """Take back what the batch's own corrections say was never so; gives what that was about."""
+    gone = {scope: list(ids) for scope, ids in withdrawn.items()}
+    for what, episode in zip(plain, episodes, strict=True):
+        for claim, made in zip(what.claims, episode.claims, strict=True):
+            if id(claim) in dropped:
+                gone.setdefault(claim.scope, []).append(made.id)
+    topics: set[succeeding.Topic] = set()
+    for scope, ids in gone.items():
+        topics |= await withdraw(parts, graph, ids, scope)
+    return topics
 
 
 def _within(what: Brought, schema: GraphSchema) -> Brought:
@@ -311,7 +376,7 @@ async def _named(
 ) -> list[Brought]:
     by_scope: dict[str, list[Mention]] = {}
     for unread, found in read:
-        by_scope.setdefault(unread.episode.scope, []).extend(mentions_of(found))
+        by_scope.setdefault(unread.episode.scope, []).extend(spoken_of(found))
     known = {scope: await recognize(parts, graph, scope, each, schema) for scope, each in by_scope.items()}
     told: list[Brought] = []
     made: dict[tuple[str, str], Entity] = {}
@@ -320,6 +385,8 @@ async def _named(
     for unread, found in read:
         episode = unread.episode
         keys, new = known[episode.scope].keys(mentions_of(found))
+        ended = {each.name: known[episode.scope].meant(each) for each in spoken_of(found) if each.name not in keys}
+        keys = ended | keys
         what = brought(episode, found, keys, schema)
         wrong = {m.name for m, entity, _ in what.entities if m in new and violations_of(schema, strict, entity)}
         if wrong:

@@ -41,6 +41,11 @@ class Recognized:
             keys[mention.name] = key
         return keys, new
 
+    def meant(self, mention: Mention) -> str:
+        """Give the key of what a text only says of that it holds no more; its name where nothing is known of it."""
+        known = chosen(mention, self.held, self.schema)
+        return known.key if known else self.same.get(mention) or mention.name
+
 
 async def recognize(
     parts: Ports, graph: str, scope: str, mentions: Sequence[Mention], schema: GraphSchema

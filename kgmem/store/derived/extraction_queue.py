@@ -8,18 +8,20 @@ import asyncpg
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.graph.entity import ENTITY
 from kgmem.domain.graph.scope import visible_from
+from kgmem.domain.text.endings import STATES, KnownFact
 from kgmem.domain.text.extraction_result import CO_MENTIONED
 from kgmem.domain.text.naming import Known, Mention, chosen, keys_of
 from kgmem.domain.text.queue import BroughtKind, HeldClaim, Provenance, ReadEpisode, SettleResult, Unread, Waits
 from kgmem.store.derived.extraction_writer import Bringing, Left
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import EDGE, Layout, ensure_labels, scope_ids
-from kgmem.store.read.items import episodes_of
+from kgmem.store.read.items import episodes_of, relationships_of
 from kgmem.store.write.episodes import MENTIONS
 from kgmem.store.write.passages import Passages
 
 LEASE: Final = 120.0  # Seconds after which a reader that gave no sign counts as dead.
 MOST_ATTEMPTS: Final = 5
+_LAST: Final = 12  # Episodes before one that a correction may mean.
 _KINDS: Final[Mapping[int, BroughtKind]] = {1: "entity", 3: "relationship", 5: "claim"}
 
 
@@ -156,6 +158,45 @@ class PostgresReadings:
             rows = await connection.fetch(layout.sql("extraction", "open_claims"), *columns)
         return [_held_claim(row) for row in rows]
 
+    async def known_facts(
+        self, graph: str, scope: str, keys: Sequence[str], before: int, session: str | None
+    ) -> list[KnownFact]:
+        """Give the facts of a scope that hold and were extracted: those of entities (keys), and of the last episodes."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            rows = await connection.fetch(layout.sql("extraction", "last_read"), scope, before, _LAST)
+            recent = await episodes_of(connection, layout, rows)
+            if session is not None:
+                recent = [each for each in recent if each.session == session]
+            ids = [each.id for each in recent]
+            found = await connection.fetch(layout.sql("extraction", "known_claims"), scope, list(keys), ids)
+            facts = [(row["item"], _held_claim(row)) for row in found]
+            known = [(item, KnownFact(held.statement, held.statement.episode, held.id)) for item, held in facts]
+            label = layout.labels.get((EDGE, STATES))
+            if label is not None:
+                rows = await connection.fetch(
+                    layout.sql("extraction", "known_states"), scope, list(keys), ids, label.id
+                )
+                items = {row["id"]: row["item"] for row in rows}
+                names = {each.id: each.key for each in recent}
+                once = list({row["id"]: row for row in rows}.values())
+                for stated in await relationships_of(connection, layout, once):
+                    item = items[stated.id or 0]
+                    known.append((item, KnownFact(stated, names.get(item, str(item)))))
+        return [fact for _, fact in sorted(known, key=lambda each: each[0])]
+
+    async def turns_before(self, graph: str, ids: Sequence[int]) -> dict[int, list[str]]:
+        """Give the texts of the two turns before each of these episodes in its session, the nearest last."""
+        found: dict[int, list[str]] = {}
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            own = await connection.fetch(layout.sql("extraction", "episodes"), list(ids))
+            for each in await episodes_of(connection, layout, own):
+                if each.session is None or each.id is None:
+                    continue
+                rows = await connection.fetch(layout.sql("extraction", "last_read"), each.scope, each.id, _LAST)
+                before = [one for one in await episodes_of(connection, layout, rows) if one.session == each.session]
+                found[each.id] = [one.text for one in before[:2]][::-1]
+        return found
+
     async def topics(self, graph: str, claims: Sequence[int]) -> set[tuple[str, str]]:
         """Give the subjects and predicates that claims are about."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
@@ -243,4 +284,4 @@ def _held_claim(row: Any) -> HeldClaim:
         valid_to=row["valid_to"], confidence=round(row["confidence"], 6), episode=row["episode"],
         span=None if row["begins"] is None else (row["begins"], row["ends"]), scope=row["scope"],
     )  # fmt: skip
-    return HeldClaim(row["id"], statement, row["trust"])
+    return HeldClaim(row["id"], statement, row["trust"], row["lasting"])

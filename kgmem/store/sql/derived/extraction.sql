@@ -241,14 +241,44 @@ SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM past)
 
 -- name: open_claims
 SELECT c.id, p.path AS scope, t.subject, t.predicate, c.object, c.valid_from, c.valid_to, c.confidence, c.episode,
-       c.begins, c.ends, o.key AS source, o.trust
+       c.begins, c.ends, o.key AS source, o.trust, b.lasting
 FROM unnest($1::text[], $2::text[], $3::text[]) AS n (scope, subject, predicate)
 JOIN {index}.scope p ON p.path = n.scope
 JOIN {index}.topic t ON t.scope = p.id AND t.subject = n.subject AND t.predicate = n.predicate
 JOIN {index}.claim c ON c.topic = t.id AND c.known_to IS NULL AND c.object IS NOT NULL
 JOIN {index}.source o ON o.id = c.source
-WHERE EXISTS (SELECT 1 FROM {index}.brought b WHERE b.item = c.id AND b.kind = 5 AND b.lasting)
+CROSS JOIN LATERAL (SELECT bool_or(b.lasting) AS lasting FROM {index}.brought b WHERE b.item = c.id AND b.kind = 5) b
+WHERE b.lasting OR (NOT b.lasting AND c.valid_to IS NOT NULL)
 ORDER BY c.id LIMIT 100000
+
+-- name: known_claims
+-- Claims of a scope that hold and were read: of these entities, or of the last episodes before one.
+SELECT c.id, p.path AS scope, t.subject, t.predicate, c.object, c.valid_from, c.valid_to, c.confidence, c.episode,
+       c.begins, c.ends, o.key AS source, o.trust, true AS lasting, b.episode AS item
+FROM {index}.scope p
+JOIN {index}.topic t ON t.scope = p.id
+JOIN {index}.claim c ON c.topic = t.id AND c.known_to IS NULL AND c.object IS NOT NULL AND c.valid_to IS NULL
+JOIN {index}.source o ON o.id = c.source
+JOIN {index}.brought b ON b.item = c.id AND b.kind = 5 AND b.begins >= 0
+WHERE p.path = $1 AND (t.subject = ANY ($2::text[]) OR c.object = ANY ($2::text[]) OR b.episode = ANY ($3::bigint[]))
+ORDER BY b.episode, c.begins, c.id LIMIT 2000
+
+-- name: known_states
+-- The same of relationships in the words of texts.
+SELECT e.id, e.version, e.known_from, e.source, e.target, e.kind, p.path AS scope, s.key AS start_key, t.key AS end_key,
+       b.episode AS item
+FROM {index}.scope p
+JOIN {index}.edge e ON e.scope = p.id AND e.kind = $4 AND upper_inf(e.valid)
+JOIN {index}.item s ON s.id = e.source JOIN {index}.item t ON t.id = e.target
+JOIN {index}.brought b ON b.item = e.id AND b.kind = 3 AND b.begins >= 0
+WHERE p.path = $1 AND (s.key = ANY ($2::text[]) OR t.key = ANY ($2::text[]) OR b.episode = ANY ($3::bigint[]))
+ORDER BY b.episode, b.begins, e.id LIMIT 2000
+
+-- name: last_read
+-- The last episodes of a scope before one.
+SELECT i.id, i.key, p.path AS scope, i.version, i.known_from, i.valid FROM {index}.item i
+JOIN {index}.scope p ON p.id = i.scope
+WHERE p.path = $1 AND i.kind = 2 AND i.id < $2 ORDER BY i.id DESC LIMIT $3
 
 -- name: rename
 UPDATE {index}.brought b SET item = n.new FROM unnest($1::bigint[], $2::bigint[]) AS n (old, new)

@@ -1,0 +1,108 @@
+"""Playing the set about change: turn by turn into a memory, a scope a case, and what is so after each turn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.rig.update_cases import SAID, SAID_BEFORE, Case, Expectation, Stated, met
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.recall.question import Question, What
+from kgmem.domain.text.extraction import Extraction, TextToRead
+from kgmem.domain.time.interval import now, parse_time
+from kgmem.extraction.rules import read_texts
+from kgmem.memory import Memory
+
+_PAGE = 1000
+_NO_FACTS = frozenset({"MENTIONS", "CO_MENTIONED", "SIMILAR_TO"})
+
+
+class GeneralRules:
+    """The offline rules without those of change: the baseline."""
+
+    name = "rules-general"
+
+    async def extract(self, texts: Sequence[TextToRead]) -> list[Extraction]:
+        """Give what the general rules find in each text."""
+        return read_texts(texts, changes=False)
+
+    async def aclose(self) -> None:
+        """Free nothing."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What of a case is not as it must be: the turn and the expectation, with what is so instead."""
+
+    case: Case
+    wrong: Sequence[tuple[int, Expectation, Sequence[Stated]]]
+
+    @property
+    def right(self) -> bool:
+        """Whether all is as it must be."""
+        return not self.wrong
+
+
+async def played(memory: Memory, graph: str, cases: Sequence[Case]) -> list[Outcome]:
+    """Let each case be told in a scope of its own, all first turns first, and judge what is so after each turn."""
+    wrong: dict[int, list[tuple[int, Expectation, Sequence[Stated]]]] = {n: [] for n in range(len(cases))}
+    for at in range(max(len(case.turns) for case in cases)):
+        there = [(n, case) for n, case in enumerate(cases) if at < len(case.turns)]
+        episodes = [_episode(n, at, case) for n, case in there]
+        for first in range(0, len(episodes), 500):
+            await memory.episodes.put(graph, episodes[first : first + 500])
+        await memory.extraction.run(graph)
+        facts = await current(memory, graph, [scope_of(n) for n, case in there if case.turns[at].expected])
+        for n, case in there:
+            mine = facts.get(scope_of(n), [])
+            wrong[n] += [(at, each, mine) for each in case.turns[at].expected if not met(each, mine)]
+    return [Outcome(case, wrong[n]) for n, case in enumerate(cases)]
+
+
+def scope_of(number: int) -> str:
+    """Give the scope of a case."""
+    return f"case/{number}"
+
+
+def _episode(number: int, at: int, case: Case) -> Episode:
+    turn = case.turns[at]
+    if len(case.turns) == 2 and case.question is None:
+        said = (SAID_BEFORE, SAID)[at]
+    else:
+        said = f"2024-05-01T12:{at:02}:00Z"
+    return Episode(
+        turn.text, f"turn-{at}", said, speaker=turn.speaker, session="talk", scope=scope_of(number), extract=True,
+        properties={"listener": turn.listener},
+    )  # fmt: skip
+
+
+async def current(memory: Memory, graph: str, scopes: Sequence[str]) -> Mapping[str, list[Stated]]:
+    """Give the facts of scopes that hold now: not ended, not taken back."""
+    found: dict[str, list[Stated]] = {}
+    for scope in scopes:
+        names = {each.key: each.name or each.key for each in (await memory.entities.list(graph, scope, limit=_PAGE)).items}
+        page = await memory.relationships.list(graph, scope, limit=_PAGE)
+        for each in page.items:
+            end = parse_time(each.valid_to).start if each.valid_to else None
+            if each.kind in _NO_FACTS or (end is not None and end <= now()):
+                continue
+            start = parse_time(each.valid_from).start if each.valid_from else None
+            if start is not None and start > now():
+                continue
+            predicate = str(each.properties.get("predicate", ""))
+            ends = names.get(each.start, each.start), names.get(each.end, each.end)
+            found.setdefault(scope, []).append(Stated(each.kind, predicate, *ends, each.valid_from))
+    return found
+
+
+async def stale_first(memory: Memory, graph: str, cases: Sequence[Case]) -> list[tuple[Case, str]]:
+    """Give the cases with a question of which recall's first fact is over or taken back, with that fact."""
+    stale = []
+    for n, case in enumerate(cases):
+        if case.question is None:
+            continue
+        answer = await memory.recall(graph, Question(What(text=case.question, kinds=("fact",)), scope=scope_of(n)))
+        facts = [hit for hit in answer.hits if hit.text]
+        over = {str(each.predicate) for each in ()}
+        del over
+        if facts and facts[0].valid_to is not None and (parse_time(facts[0].valid_to).start or 0) <= now():
+            stale.append((case, facts[0].text or ""))
+    return stale

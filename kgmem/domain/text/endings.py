@@ -1,0 +1,335 @@
+"""Which known facts a text ends, takes back or hands on, and what begins in their place.
+
+A text names what it ends by a subject, an object or both, or means what was said last. Facts are looked up among those
+that are held and those that earlier texts of the same batch bring, in the order of the texts.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from kgmem.domain.claims.claim import ClaimStatement
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.schema.schema import GraphSchema
+from kgmem.domain.text.naming import slug
+from kgmem.domain.text.predicate_names import LASTING
+from kgmem.domain.time.interval import iso, parse_time
+
+STATES: Final = "STATES"
+_TIME: Final = re.compile(
+    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b\d{1,2}(?::\d\d)? ?(?:am|pm|a\.m\.|p\.m\.|o'clock)\b|\b\d{1,2}:\d\d\b|"
+    r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b|"
+    r"\b(?:noon|midnight|today|tomorrow|tonight)\b",
+    re.IGNORECASE,
+)
+# What happened is no state that could end: a predicate in the past tense.
+_HAPPENED: Final = re.compile(
+    r"^(?:\w+ed|left|quit|sold|bought|got|went|came|gave|took|met|said|told|made|broke|lost|won|wrote|began|became|was|"
+    r"were|had|used|spoke|felt|found|saw|sent|stopped|meant|knew|heard|kept|held|led|let|ran|set)\b",
+    re.IGNORECASE,
+)
+_ONE_AT_A_TIME: Final = re.compile(r"^(?:favou?rite\b.* (?:is|are)|name is|.*\bname is|(?:is|am|are) (?:called|named))$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a text ends, by keys: of a subject, an object, both, or neither (what was said last).
+
+    `kinds` are those that may be meant, none: any that lasts. `words` are those of a predicate without a kind.
+    """
+
+    subject: str | None
+    object: str | None
+    span: tuple[int, int]
+    kinds: Sequence[str] = ()
+    words: str | None = None
+    instead: str | None = None
+    heir: str | None = None
+    never: bool = False
+    at: str | None = None  # When it ended; without one nobody can say.
+    named: tuple[str, str] = ("", "")  # What the text calls subject and object.
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFact:
+    """A fact that holds as far as is known: a claim, or a relationship in the words of a text."""
+
+    statement: ClaimStatement | Relationship
+    episode: str | None
+    claim: int | None = None  # Its id, if it is stored.
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The keys of subject and object."""
+        if isinstance(self.statement, ClaimStatement):
+            return self.statement.subject, self.statement.object or ""
+        return self.statement.start, self.statement.end
+
+    @property
+    def kind(self) -> str:
+        """Its kind of relationship."""
+        return self.statement.predicate if isinstance(self.statement, ClaimStatement) else self.statement.kind
+
+    @property
+    def words(self) -> str:
+        """The words of its predicate, where it has no kind of its own."""
+        if isinstance(self.statement, ClaimStatement):
+            return ""
+        return str(self.statement.properties.get("predicate", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A text that is about to be stored: its episode's key, source and scope, what it states and what it ends."""
+
+    episode: str
+    source: str
+    scope: str
+    session: str | None
+    claims: Sequence[ClaimStatement]
+    relationships: Sequence[Relationship]
+    endings: Sequence[Ending]
+    spans: Sequence[tuple[int, int]] = ()  # Of the relationships.
+
+
+@dataclass(slots=True)
+class Changed:
+    """What the endings of one turn come to: claims and relationships beside its own, and claims that are taken back."""
+
+    claims: list[ClaimStatement] = field(default_factory=list)
+    relationships: list[tuple[Relationship, tuple[int, int]]] = field(default_factory=list)
+    withdrawn: list[int] = field(default_factory=list)  # Stored ones, by id.
+    dropped: list[ClaimStatement] = field(default_factory=list)  # Of this batch.
+
+
+def changed(turns: Sequence[Turn], known: Mapping[int, Sequence[KnownFact]], schema: GraphSchema) -> list[Changed]:
+    """Give what the endings of turns come to, turn by turn; `known` has the facts held before the batch, by turn."""
+    so_far: dict[str, list[KnownFact]] = {}
+    gone: set[int] = set()
+    made = []
+    for at, turn in enumerate(turns):
+        mine = so_far.setdefault(turn.scope, [])
+        own = [*_own(turn)]
+        resolver = _Resolver(turn, schema, [*known.get(at, ()), *mine], own, gone)
+        made.append(resolver.changed())
+        mine[:] = [each for each in mine if id(each.statement) not in gone]
+        mine += [each for each in (*own, *resolver.begun) if id(each.statement) not in gone]
+    return made
+
+
+def _own(turn: Turn) -> Iterator[KnownFact]:
+    for claim in turn.claims:
+        if claim.object is not None and claim.valid_to is None:
+            yield KnownFact(claim, turn.episode)
+    for stated in turn.relationships:
+        if stated.kind == STATES and stated.valid_to is None:
+            yield KnownFact(stated, turn.episode)
+
+
+class _Resolver:
+    """One turn's endings against the facts before it."""
+
+    def __init__(
+        self,
+        turn: Turn,
+        schema: GraphSchema,
+        before: Sequence[KnownFact],
+        own: Sequence[KnownFact],
+        gone: set[int],
+    ) -> None:
+        self._turn = turn
+        self._schema = schema
+        self._before = [each for each in before if id(each.statement) not in gone]
+        self._own = own
+        self._gone = gone
+        self._made = Changed()
+        self.begun: list[KnownFact] = []
+
+    def changed(self) -> Changed:
+        """Give what the turn's endings and its own facts come to."""
+        begun: set[tuple[str, str, str]] = set()
+        for ending in self._turn.endings:
+            for fact in list(self._meant(ending)):
+                self._end(fact, ending)
+                if ending.instead is not None or ending.heir is not None:
+                    self._begin(fact, ending, begun)
+        self._one_at_a_time()
+        return self._made
+
+    def _meant(self, ending: Ending) -> Iterator[KnownFact]:
+        facts = [each for each in self._facts(ending) if id(each.statement) not in self._gone]
+        if ending.subject is not None or ending.object is not None:
+            found = [each for each in facts if self._fits(each, ending)]
+            if found or ending.subject is not None or ending.instead is None:
+                yield from found if ending.subject is not None or ending.kinds else found[-3:]
+                return
+        last = [each for each in facts if each.episode != self._turn.episode] or facts
+        if ending.instead is not None:
+            like = _type(ending.instead)
+            last = [each for each in last if _type(each.ends[1]) == like and self._may_end(each)][-1:]
+        elif last:
+            last = [each for each in last if each.episode == last[-1].episode]
+        yield from last
+
+    def _facts(self, ending: Ending) -> list[KnownFact]:
+        """Give the facts that an ending may mean, in the order in which they were said."""
+        own = [each for each in self._own if self._place(each)[1] <= ending.span[0]]
+        return [*self._before, *own]
+
+    def _place(self, fact: KnownFact) -> tuple[int, int]:
+        if isinstance(fact.statement, ClaimStatement):
+            return fact.statement.span or (0, 0)
+        at = [n for n, each in enumerate(self._turn.relationships) if each is fact.statement]
+        return self._turn.spans[at[0]] if at and at[0] < len(self._turn.spans) else (0, 0)
+
+    def _fits(self, fact: KnownFact, ending: Ending) -> bool:
+        subject, object_ = fact.ends
+        pairs = [(subject, object_)]
+        kind = self._schema.kinds.get(fact.kind)
+        if kind is not None and kind.symmetric:
+            pairs.append((object_, subject))
+        if not any(self._is_about(pair, fact, ending) for pair in pairs):
+            return False
+        if fact.kind == STATES:
+            return self._words_fit(fact, ending)
+        if ending.kinds:
+            return fact.kind in ending.kinds
+        return self._may_end(fact) or ending.never
+
+    def _is_about(self, ends: tuple[str, str], fact: KnownFact, ending: Ending) -> bool:
+        if ending.subject is not None and not _same(ends[0], ending.subject, ending.named[0]):
+            return False
+        if ending.object is None or _same(ends[1], ending.object, ending.named[1]):
+            return True
+        # "Stepped down as CTO" of what was said as "is CTO of Globex".
+        return ending.subject is not None and fact.kind == STATES and _within(ending.named[1], fact.words)
+
+    def _words_fit(self, fact: KnownFact, ending: Ending) -> bool:
+        if _HAPPENED.match(fact.words):
+            return False
+        if ending.words is not None:
+            return _stem(ending.words) == _stem(fact.words)
+        if ending.kinds and STATES not in ending.kinds:
+            # A role is said in words alone: "is CTO of Globex".
+            role = "LEADS" in ending.kinds and _stem(fact.words) == "be"
+            return (role and ending.object is None) or ("is" in ending.kinds and fact.words in {"is", "are"})
+        return True
+
+    def _may_end(self, fact: KnownFact) -> bool:
+        return fact.kind in LASTING or (fact.kind == STATES and _HAPPENED.match(fact.words) is None)
+
+    def _end(self, fact: KnownFact, ending: Ending) -> None:
+        """End a fact, or take it back where it never was so."""
+        self._gone.add(id(fact.statement))
+        at = ending.at
+        if isinstance(fact.statement, Relationship):
+            begun = fact.statement.valid_from
+            ended = replace(fact.statement, valid_to=_after(begun, None if ending.never else at), id=None, version=None)
+            self._made.relationships.append((ended, ending.span))
+        elif ending.never and fact.claim is not None:
+            self._made.withdrawn.append(fact.claim)
+        elif ending.never:
+            self._made.dropped.append(fact.statement)
+        else:
+            self._made.claims.append(
+                replace(
+                    fact.statement, source=self._turn.source, valid_from=None, value=None, id=None, known_from=None,
+                    valid_to=_after(fact.statement.valid_from, at), episode=self._turn.episode, span=ending.span,
+                )  # fmt: skip
+            )
+
+    def _begin(self, fact: KnownFact, ending: Ending, begun: set[tuple[str, str, str]]) -> None:
+        """Begin what takes the place of a fact: with another object, or of another subject."""
+        subject, object_ = fact.ends
+        if ending.instead is not None:
+            # "I meant Maria, not Tom": it is the subject that was wrong.
+            of_subject = ending.object is not None and not _same(object_, ending.object, ending.named[1])
+            subject, object_ = (ending.instead, object_) if of_subject else (subject, ending.instead)
+        subject = ending.heir or subject
+        if subject == object_ or (subject, fact.kind, object_) in begun:
+            return
+        begun.add((subject, fact.kind, object_))
+        if isinstance(fact.statement, ClaimStatement):
+            claim = replace(
+                fact.statement, source=self._turn.source, subject=subject, object=object_, id=None, known_from=None,
+                valid_from=fact.statement.valid_from if ending.never else ending.at, valid_to=None,
+                episode=self._turn.episode, span=ending.span,
+            )  # fmt: skip
+            self._made.claims.append(claim)
+            self.begun.append(KnownFact(claim, self._turn.episode))
+            return
+        stated = replace(
+            fact.statement, start=subject, end=object_, text=f"{subject} {fact.words} {object_}", id=None, version=None,
+            key=f"states-{slug(subject)}-{slug(fact.words)}-{slug(object_)}"[:200],
+            valid_from=fact.statement.valid_from if ending.never else ending.at, valid_to=None,
+        )  # fmt: skip
+        self._made.relationships.append((stated, ending.span))
+        self.begun.append(KnownFact(stated, self._turn.episode))
+
+    def _one_at_a_time(self) -> None:
+        """End what a fact of this turn leaves no room for: another favourite, another amount of the same thing."""
+        for own in self._own:
+            if own.kind != STATES or not isinstance(own.statement, Relationship):
+                continue
+            amount = own.words in {"is", "are"} and _type(own.ends[1]) == "amount"
+            if not (amount or _ONE_AT_A_TIME.match(own.words)):
+                continue
+            for fact in self._before:
+                same = fact.kind == STATES and fact.ends[0] == own.ends[0] and fact.words == own.words
+                same = same and fact.ends[1] != own.ends[1] and _type(fact.ends[1]) == _type(own.ends[1])
+                if same and id(fact.statement) not in self._gone:
+                    self._end(fact, Ending(None, None, (0, 0), at=own.statement.valid_from or _now(self._turn)))
+
+
+def _now(turn: Turn) -> str | None:
+    return next((each.at for each in turn.endings if each.at is not None), None)
+
+
+def _after(begun: str | None, at: str | None) -> str | None:
+    """Give when a fact ended: no earlier than right after it began."""
+    start = parse_time(begun).start if begun is not None else None
+    end = parse_time(at).start if at is not None else None
+    if start is not None and (end is None or end <= start):
+        return iso(start + 1)
+    return iso(end) if end is not None else iso(1)
+
+
+def _same(key: str, meant: str, named: str) -> bool:
+    """Say whether a key is what a text means: the key itself, or a name that is part of the longer one."""
+    if key == meant:
+        return True
+    one, other = set(slug(key).split("-")), set(slug(named).split("-"))
+    return bool(one and other and named) and (one <= other or other <= one)
+
+
+def _within(named: str, words: str) -> bool:
+    told = set(slug(named).split("-"))
+    return bool(named) and told <= set(slug(words).split("-"))
+
+
+def _type(name: str) -> str:
+    if _TIME.search(name):
+        return "time"
+    return "amount" if any(letter.isdigit() for letter in name) else "name"
+
+
+def _stem(words: str) -> str:
+    """Give the verb of a predicate roughly in its base form, so that "liking" and "likes" are one."""
+    skipped = {"to", "not", "no", "longer", "still", "also", "now", "has", "have", "been", "do", "does", "did", "any", "more"}
+    told = [word for word in words.lower().split() if word not in skipped or words.lower() in {"have", "has"}]
+    first = told[0] if told else words.lower()
+    if first in {"is", "am", "are", "was", "were", "'m", "'s", "'re", "be", "being", "n't"}:
+        return "be"
+    if first in {"have", "has", "had", "having"}:
+        return "have"
+    for ending in ("ying", "ies", "ing", "es", "ed", "s", "e", "y"):
+        if first.endswith(ending) and len(first) > len(ending) + 1:
+            first = first.removesuffix(ending)
+            break
+    return first[:-1] if len(first) > 3 and first[-1] == first[-2] else first
+
+
+def keys_meant(endings: Iterable[Ending]) -> set[str]:
+    """Give the keys that endings name."""
+    return {key for each in endings for key in (each.subject, each.object) if key is not None}

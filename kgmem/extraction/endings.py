@@ -1,0 +1,365 @@
+"""Endings: what a text says holds no more, never did, or has another subject or object from now on.
+
+Three sources, from general to particular: facts whose clause is denied ("no longer", "stopped", "not ... any more"),
+classes of verbs that end or hand on what is there ("leave", "sell", "replace"), and corrections of what was just said
+("I meant Hanover, not Hamburg"). Which fact is meant is found later, among those that are stored.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, Protocol
+
+from spacy.tokens import Doc, Token
+
+from kgmem.domain.text.extraction import Argument, FoundEnding, FoundTime, Span
+from kgmem.extraction.arguments import nouns_of
+from kgmem.extraction.clauses import is_passive, subjects_of, verbs_of
+from kgmem.extraction.facts import Phrase, phrase
+from kgmem.extraction.gate import Gate
+from kgmem.extraction.vocabulary import listed
+
+_CONFIDENCE: Final = 0.7
+WORK: Final = ("WORKS_FOR", "MEMBER_OF", "LEADS")
+HOME: Final = ("LIVES_IN",)
+PARTNERS: Final = ("MARRIED_TO", "ENGAGED_TO", "PARTNER_OF")
+_BOND: Final = (*PARTNERS, "FRIEND_OF")
+
+# Verbs whose object the subject has no more: "left Acme", "sold the house", "cancelled Netflix".
+_ENDS_OBJECT: Final = listed(
+    """quit leave resign drop abandon dump ditch sell lose divorce cancel close donate exit vacate discontinue scrap
+    surrender relinquish forfeit outgrow return retire renounce shed forsake jilt end terminate delete uninstall"""
+)
+_ENDS_WITH_PARTICLE: Final = frozenset(
+    {
+        ("give", "up"), ("give", "away"), ("call", "off"), ("break", "off"), ("throw", "away"), ("throw", "out"),
+        ("hand", "over"), ("pass", "on"), ("sign", "over"), ("shut", "down"), ("close", "down"), ("hand", "in"),
+        ("hand", "back"), ("sell", "off"), ("cut", "out"), ("turn", "over"), ("wind", "up"), ("drop", "off"),
+    }
+)  # fmt: skip
+# Verbs that end what a preposition leads to, with the kinds that they end where nothing is named.
+_ENDS_PREPOSITION: Final[Mapping[str, tuple[frozenset[str], tuple[str, ...]]]] = {
+    "resign": (frozenset({"from", "as", "at"}), WORK),
+    "quit": (frozenset({"as", "at"}), WORK),
+    "retire": (frozenset({"from", "as"}), WORK),
+    "step": (frozenset({"as", "from"}), WORK),
+    "drop": (frozenset({"of", "out"}), ()),
+    "move": (frozenset({"of", "out", "from"}), HOME),
+    "relocate": (frozenset({"from"}), HOME),
+    "emigrate": (frozenset({"from"}), HOME),
+    "break": (frozenset({"with"}), PARTNERS),
+    "split": (frozenset({"with", "from"}), PARTNERS),
+    "separate": (frozenset({"from"}), PARTNERS),
+    "divorce": (frozenset({"from"}), PARTNERS),
+    "unsubscribe": (frozenset({"from"}), ()),
+    "withdraw": (frozenset({"from"}), ()),
+    "graduate": (frozenset({"from"}), ("STUDIED_AT",)),
+    "depart": (frozenset({"from"}), WORK),
+    "part": (frozenset({"with", "from"}), WORK),
+    "switch": (frozenset({"from"}), ()),
+    "change": (frozenset({"from"}), ()),
+    "transfer": (frozenset({"from"}), ()),
+    "convert": (frozenset({"from"}), ()),
+}
+_NEEDS_PARTICLE: Final[Mapping[str, frozenset[str]]] = {
+    "step": frozenset({"down", "back", "aside"}),
+    "move": frozenset({"out", "away"}),
+    "break": frozenset({"up"}),
+    "drop": frozenset({"out"}),
+}
+# What is done to somebody or something, which ends what held of it: "was fired", "has been cancelled".
+_DONE_TO: Final = listed(
+    """fire dismiss lay let sack expel oust remove terminate cancel call steal sell abolish discontinue discharge
+    release kick evict suspend scrap axe shelve drop"""
+)
+_PEOPLE_PUT_OUT: Final = listed("fire dismiss lay let sack expel oust remove discharge release kick evict suspend")
+_HANDS_ON: Final = listed("sell give hand pass donate transfer sign turn leave lend cede")
+_RECEIVES: Final = listed("buy acquire purchase inherit get take")
+_SUCCEEDS: Final = listed("replace succeed supersede")
+_SWITCHES: Final = listed("switch change convert transfer move swap")
+_EXCHANGES: Final = listed("swap trade exchange")
+# Verbs after which what a thing is set to is another: a date, an amount, a place.
+_SETS: Final = listed(
+    """move postpone reschedule push bring shift extend delay raise cut increase reduce lower change double set adjust
+    correct update defer advance"""
+)
+_LIGHT: Final = listed("job position post role place membership subscription notice gig engagement work career")
+_COMPANIONS: Final = frozenset({"together", "couple", "pair", "item", "friends", "married", "engaged"})
+_OFF: Final = frozenset({"off", "over", "cancelled", "canceled"})
+
+
+class Naming(Protocol):
+    """What phrases of a text are called, and the times of its clauses."""
+
+    def argument(self, end: Phrase) -> Argument | None:
+        """Give one end of a fact; None for a pronoun of which nobody can say what it stands for."""
+
+    def time(self, verb: Token) -> FoundTime | None:
+        """Give the time of a clause."""
+
+
+class Clause:
+    """A verb with what it says of whom, by role."""
+
+    def __init__(self, verb: Token) -> None:
+        """Take the verb."""
+        self.verb = verb
+        self.lemma = verb.lemma_.lower()
+        self.subjects = subjects_of(verb)
+        self.passive = is_passive(verb)
+        self.objects = [
+            noun for child in verb.children if child.dep_ in {"dobj", "oprd", "attr"} for noun in nouns_of(child)
+        ]
+        self.particles = {child.lower_ for child in verb.children if child.dep_ in {"prt", "advmod"}}
+        self.led = dict[str, list[Token]]()
+        self._lead(verb, 0)
+
+    def _lead(self, head: Token, depth: int) -> None:
+        for child in head.children:
+            if child.dep_ in {"prep", "agent", "dative"} and child.pos_ in {"ADP", "SCONJ"}:
+                for part in child.children:
+                    if part.dep_ in {"pobj", "pcomp"}:
+                        self.led.setdefault(child.lower_, []).extend(nouns_of(part))
+                if depth < 2:
+                    self._lead(child, depth + 1)
+                    self._through(child)
+            elif child.dep_ == "dobj" and depth == 0:
+                self._lead(child, 1)
+
+    def _through(self, preposition: Token) -> None:
+        """Take in "from Acme to Globex", where the second preposition hangs on the first noun."""
+        for part in preposition.children:
+            if part.dep_ == "pobj":
+                for child in part.children:
+                    if child.dep_ == "prep" and child.lower_ in {"to", "for", "from", "as"}:
+                        self.led.setdefault(child.lower_, []).extend(
+                            noun for inner in child.children if inner.dep_ == "pobj" for noun in nouns_of(inner)
+                        )
+
+    def behind(self, *prepositions: str) -> Token | None:
+        """Give the first noun that one of these prepositions leads to."""
+        return next((self.led[word][0] for word in prepositions if self.led.get(word)), None)
+
+
+class Endings:
+    """What one parsed text ends, by its verbs."""
+
+    def __init__(self, doc: Doc, gate: Gate, name: Naming) -> None:
+        """Take the parse, the gate that says how clauses are meant, and what gives a phrase its name."""
+        self._doc = doc
+        self._gate = gate
+        self._name = name
+
+    def found(self) -> Iterator[FoundEnding]:
+        """Give what the verbs of a text end."""
+        for sentence in self._doc.sents:
+            for verb in verbs_of(list(sentence)):
+                if self._gate.asks(verb):
+                    continue
+                aspect = self._gate.aspect(verb, verb, verb)
+                if aspect.denied or aspect.hedged or aspect.future:
+                    continue
+                yield from self._of(Clause(verb))
+
+    def _of(self, clause: Clause) -> Iterator[FoundEnding]:
+        yield from self._switched(clause)
+        yield from self._handed_on(clause)
+        yield from self._succeeded(clause)
+        yield from self._set(clause)
+        yield from self._ended(clause)
+        yield from self._done_to(clause)
+        yield from self._states(clause)
+
+    def _switched(self, clause: Clause) -> Iterator[FoundEnding]:
+        """ "Switched from Y to X", "replaced Y with X", "traded Y for X", "left Y for X"."""
+        old = new = None
+        if clause.lemma in _SWITCHES or clause.lemma in {"go", "leave", "quit"}:
+            old, new = clause.behind("from"), clause.behind("to", "for")
+            if old is None and clause.lemma in {"leave", "quit"} and clause.objects and clause.behind("for"):
+                old, new = clause.objects[0], clause.behind("for")
+        if clause.lemma in {"replace", "substitute"}:
+            old, new = (clause.objects or [None])[0], clause.behind("with", "by")
+        elif clause.lemma in _EXCHANGES and clause.objects and clause.behind("for"):
+            old, new = clause.objects[0], clause.behind("for")
+        if old is None or new is None or self._is_time(new) != self._is_time(old):
+            return
+        for subject in clause.subjects:
+            yield from self._ending(clause, subject, old, instead=new)
+
+    def _handed_on(self, clause: Clause) -> Iterator[FoundEnding]:
+        """ "Sold X to Y", "handed X over to Y"; "bought X from Z", "took X over from Z"."""
+        if clause.passive:
+            return
+        to = clause.behind("to") or next((c for c in clause.verb.children if c.dep_ == "dative"), None)
+        if clause.lemma in _HANDS_ON and clause.objects and to is not None and to.pos_ in {"PROPN", "NOUN", "PRON"}:
+            given = clause.objects[0] if clause.objects[0].i != to.i else clause.objects[-1]
+            for subject in clause.subjects:
+                yield from self._ending(clause, subject, given, heir=to)
+        former = clause.behind("from")
+        if clause.lemma in _RECEIVES and former is not None and clause.subjects:
+            taken = clause.objects[0] if clause.objects else clause.behind("as")
+            if taken is not None:
+                yield from self._ending(clause, former, taken, heir=clause.subjects[0])
+
+    def _succeeded(self, clause: Clause) -> Iterator[FoundEnding]:
+        """ "Maria replaced Bob as CTO", "Bob was replaced by Maria"."""
+        if clause.lemma not in _SUCCEEDS or not clause.subjects or clause.behind("with"):
+            return
+        role = clause.behind("as")
+        heir = clause.behind("by") if clause.passive else clause.subjects[0]
+        former = clause.subjects[0] if clause.passive else next(iter(clause.objects), None)
+        if heir is not None and former is not None:
+            yield from self._ending(clause, former, role, heir=heir, kinds=() if role is not None else WORK)
+
+    def _set(self, clause: Clause) -> Iterator[FoundEnding]:
+        """ "The review was moved to Monday", "we rescheduled the review to Monday", "raised to 7,000 euros"."""
+        to = clause.behind("to", "until", "till", "for", "on")
+        if clause.lemma not in _SETS or to is None:
+            return
+        things = clause.subjects if clause.passive or not clause.objects else clause.objects
+        for thing in things:
+            if self._is_person(thing):
+                continue
+            kinds = ("SCHEDULED_FOR",) if self._is_time(to) else ("TAKES_PLACE_IN",) if self._is_place(to) else ("is",)
+            if kinds == ("is",) and not any(letter.isdigit() for letter in phrase(to).text):
+                continue
+            old = clause.behind("from")
+            yield from self._ending(clause, thing, old, instead=to, kinds=kinds)
+
+    def _ended(self, clause: Clause) -> Iterator[FoundEnding]:
+        """ "Left Acme", "gave up tennis", "stepped down as CTO", "moved out", "quit"."""
+        if clause.passive and clause.lemma not in {"retire", "divorce", "separate"}:
+            return
+        pairs = {(clause.lemma, word) for word in clause.particles}
+        takes = (clause.lemma in _ENDS_OBJECT and not clause.particles & {"to"}) or bool(pairs & _ENDS_WITH_PARTICLE)
+        if clause.lemma == "get" and any(each.lower_ == "rid" for each in clause.verb.children):
+            takes = True
+        prepositions, kinds = _ENDS_PREPOSITION.get(clause.lemma, (frozenset[str](), ()))
+        needed = _NEEDS_PARTICLE.get(clause.lemma)
+        ends = bool(prepositions) and (needed is None or bool(clause.particles & needed) or "out" in clause.led)
+        ends = ends or (clause.lemma in {"move", "relocate"} and "from" in clause.led and "to" in clause.led)
+        objects = [each for each in clause.objects if not _is_reflexive(each)] if takes else []
+        meant = [self._real(clause, each) for each in objects]
+        if not meant and (takes or ends):
+            meant = [noun for word in prepositions for noun in clause.led.get(word, [])]
+        if clause.lemma == "get" and takes:
+            meant = [noun for nouns in clause.led.values() for noun in nouns]
+        for subject in clause.subjects:
+            if not meant and (ends or clause.lemma in {"quit", "resign", "retire", "separate", "divorce", "split"}):
+                yield from self._alone(clause, subject, kinds)
+            for each in meant:
+                if each is None:
+                    yield from self._alone(clause, subject, WORK)
+                else:
+                    yield from self._ending(clause, subject, each)
+
+    def _real(self, clause: Clause, thing: Token) -> Token | None:
+        """Give what "his job at Acme" or "the engagement with Tom" is about; None where nothing is named."""
+        if thing.lemma_.lower() not in _LIGHT:
+            return thing
+        led = [noun for word in ("at", "with", "to", "of", "in", "for") for noun in clause.led.get(word, [])]
+        return next((noun for noun in led if noun.i != thing.i), None)
+
+    def _alone(self, clause: Clause, subject: Token, kinds: Sequence[str]) -> Iterator[FoundEnding]:
+        """Give what ends where nothing is named: "she quit", "we broke up"."""
+        if not kinds:
+            return
+        others = [each for each in clause.subjects if each.i != subject.i]
+        if kinds == PARTNERS and others:
+            yield from self._ending(clause, subject, others[0], kinds=_BOND)
+        else:
+            yield from self._ending(clause, subject, None, kinds=kinds)
+
+    def _done_to(self, clause: Clause) -> Iterator[FoundEnding]:
+        """ "Was fired by Acme", "Acme fired Tom", "the review has been cancelled", "my boat was stolen"."""
+        if clause.lemma not in _DONE_TO:
+            return
+        out = clause.lemma in _PEOPLE_PUT_OUT and (
+            clause.lemma not in {"lay", "let"} or clause.particles & {"off"} or _lets_go(clause.verb)
+        )
+        if clause.passive:
+            for thing in clause.subjects:
+                if out and (self._is_person(thing) or thing.pos_ == "PRON"):
+                    by = clause.behind("by", "from", "as", "of")
+                    yield from self._ending(clause, thing, by, kinds=() if by is not None else WORK)
+                elif clause.lemma not in {"lay", "let"}:
+                    yield from self._ending(clause, thing, None, kinds=("SCHEDULED_FOR",))
+                    yield from self._ending(clause, None, thing)
+        elif out and clause.subjects and clause.objects:
+            yield from self._ending(clause, clause.objects[0], clause.subjects[0])
+        elif clause.lemma in {"cancel", "call", "scrap"}:
+            for thing in clause.objects:
+                yield from self._ending(clause, thing, None, kinds=("SCHEDULED_FOR",))
+
+    def _states(self, clause: Clause) -> Iterator[FoundEnding]:
+        """ "The dinner is off", "my last day at Acme was Friday", "her term as mayor ended", "the former mayor"."""
+        verb = clause.verb
+        if verb.lemma_ == "be" and clause.particles & _OFF:
+            for subject in clause.subjects:
+                yield from self._ending(clause, subject, None, kinds=("SCHEDULED_FOR",))
+        for subject in clause.subjects:
+            owner = next((child for child in subject.children if child.dep_ == "poss"), None)
+            last = any(child.lower_ in {"last", "final"} for child in subject.children)
+            over = clause.lemma in {"end", "expire", "run", "finish", "lapse"}
+            if owner is None or not ((subject.lower_ == "day" and last) or over):
+                continue
+            of = [n for c in subject.children if c.dep_ == "prep" for n in c.children if n.dep_ == "pobj"]
+            for each in of[:1]:
+                yield from self._ending(clause, owner, each)
+        for noun in clause.objects:
+            former = any(child.lower_ in {"former", "ex", "previous", "past"} for child in noun.children)
+            if verb.lemma_ == "be" and former:
+                for subject in clause.subjects:
+                    yield from self._ending(clause, subject, noun)
+
+    def _ending(
+        self,
+        clause: Clause,
+        subject: Token | None,
+        object_: Token | None,
+        *,
+        kinds: Sequence[str] = (),
+        instead: Token | None = None,
+        heir: Token | None = None,
+    ) -> Iterator[FoundEnding]:
+        who, what = self._argument(subject), self._argument(object_)
+        if (subject is not None and who is None) or (object_ is not None and what is None):
+            return
+        if who is None and what is None:
+            return
+        verb = clause.verb
+        yield FoundEnding(
+            who, what, Span(verb.idx, verb.idx + len(verb.text)), _CONFIDENCE, "rules:ending", kinds=tuple(kinds),
+            instead=self._argument(instead), heir=self._argument(heir), time=self._name.time(verb),
+        )  # fmt: skip
+
+    def _argument(self, head: Token | None) -> Argument | None:
+        return None if head is None else self._name.argument(phrase(head, with_prepositions=False))
+
+    def _is_person(self, word: Token) -> bool:
+        return word.ent_type_ == "PERSON" or word.lower_ in {"i", "he", "she", "we", "you", "they", "who"}
+
+    def _is_time(self, word: Token) -> bool:
+        return is_time(word)
+
+    def _is_place(self, word: Token) -> bool:
+        return word.ent_type_ in {"GPE", "LOC", "FAC"}
+
+
+def is_time(word: Token) -> bool:
+    """Say whether a noun names a day, a date or an hour."""
+    return word.ent_type_ in {"DATE", "TIME"} or word.lower_ in _CLOCK
+
+
+_CLOCK: Final = frozenset(
+    {
+        "noon", "midnight", "am", "pm", "a.m.", "p.m.", "o'clock", "monday", "tuesday", "wednesday", "thursday",
+        "friday", "saturday", "sunday", "today", "tomorrow",
+    }
+)  # fmt: skip
+
+
+def _is_reflexive(word: Token) -> bool:
+    return word.lower_.endswith(("self", "selves")) or word.lower_ in {"it", "way", "ways"}
+
+
+def _lets_go(verb: Token) -> bool:
+    return any(child.lower_ in {"go", "off"} for child in verb.children)

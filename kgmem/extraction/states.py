@@ -1,0 +1,151 @@
+"""States that the general rules do not find: what somebody tolerates, when something takes place, who becomes what."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from spacy.tokens import Doc, Token
+
+from kgmem.extraction.arguments import nouns_of
+from kgmem.extraction.clauses import subjects_of, verbs_of
+from kgmem.extraction.endings import Clause, is_time
+from kgmem.extraction.facts import Assertion, Phrase, phrase
+from kgmem.extraction.vocabulary import listed
+
+_TAKES_PLACE: Final = listed("be take happen start begin occur hold schedule plan set meet")
+_BECOMES: Final = listed("become appoint elect name promote crown ordain nominate")
+_ANSWERS: Final = listed("answer reply respond write speak talk use call address format keep send")
+_TOLERATES: Final = listed("tolerate eat drink stand digest take")
+_FOOD: Final = listed("eat tolerate drink digest")
+
+
+def state_assertions(doc: Doc) -> Iterator[Assertion]:
+    """Give the states that a text asserts or denies."""
+    for sentence in doc.sents:
+        for verb in verbs_of(list(sentence)):
+            clause = Clause(verb)
+            subjects = [phrase(each) for each in clause.subjects]
+            yield from _adjectives(verb, subjects)
+            yield from _scheduled(clause)
+            yield from _becomes(clause, subjects)
+            yield from _allergies(clause, subjects)
+            yield from _wishes(clause)
+            yield from _receives(clause)
+
+
+def _adjectives(verb: Token, subjects: Sequence[Phrase]) -> Iterator[Assertion]:
+    """ "Is allergic to X", "is responsible for X", "is married to X"; "is lactose intolerant"."""
+    for adjective in verb.children:
+        if adjective.dep_ not in {"acomp", "attr"} or adjective.pos_ not in {"ADJ", "VERB", "NOUN"}:
+            continue
+        noun = adjective.lower_ == "friends"
+        if adjective.pos_ == "NOUN" and not noun:
+            continue
+        for preposition in adjective.children:
+            if preposition.dep_ != "prep":
+                continue
+            for part in preposition.children:
+                if part.dep_ == "pobj":
+                    for object_ in nouns_of(part):
+                        words = [verb, adjective, preposition]
+                        said = f"{verb.lower_} {adjective.lower_} {preposition.lower_}".replace("'m ", "is ").replace("'s ", "is ")
+                        yield from _each(subjects, said, words, phrase(object_), verb)
+        if adjective.lower_ in {"vegetarian", "vegan", "pescatarian"}:
+            yield from _each(subjects, "is", [verb], Phrase(adjective, adjective.i, adjective.i + 1), verb)
+        if adjective.lower_ in {"intolerant", "allergic"}:
+            for child in adjective.children:
+                if child.dep_ in {"npadvmod", "compound", "nmod", "amod"} and child.i < adjective.i:
+                    yield from _each(subjects, "is allergic to", [verb, adjective], phrase(child), verb)
+
+
+def _scheduled(clause: Clause) -> Iterator[Assertion]:
+    """ "The standup is on Monday at 9 am", "takes place on Friday", "the deadline is 3 May"."""
+    verb = clause.verb
+    if clause.lemma not in _TAKES_PLACE:
+        return
+    times = [noun for word in ("on", "at", "for", "from", "in") for noun in clause.led.get(word, []) if is_time(noun)]
+    if clause.lemma == "be":
+        times += [child for child in verb.children if child.dep_ in {"attr", "npadvmod"} and is_time(child)]
+    for subject in clause.subjects:
+        if subject.ent_type_ == "PERSON" or subject.pos_ == "PRON" or is_time(subject):
+            continue
+        if clause.objects and clause.lemma in {"start", "begin", "hold", "set", "plan"} and not clause.passive:
+            continue
+        for time in times:
+            yield Assertion(phrase(subject), "scheduled for", [verb], phrase(time), "verb-time", verb)
+        if clause.lemma in {"be", "take", "hold"}:
+            for word in ("in", "at"):
+                for place in clause.led.get(word, []):
+                    if place.ent_type_ in {"GPE", "LOC", "FAC"} and subject.ent_type_ not in {"GPE", "LOC", "ORG", "FAC"}:
+                        yield Assertion(phrase(subject), "takes place in", [verb], phrase(place), "verb-time", verb)
+
+
+def _becomes(clause: Clause, subjects: Sequence[Phrase]) -> Iterator[Assertion]:
+    """ "Became head of sales", "was promoted to director", "works as a plumber", "took over as chair"."""
+    roles = list[Token]()
+    if clause.lemma in _BECOMES:
+        roles = clause.objects if clause.passive or clause.lemma == "become" else []
+        roles = roles or clause.led.get("to", []) or clause.led.get("as", [])
+    elif clause.lemma in {"work", "serve", "act"} or (clause.lemma == "take" and "over" in clause.particles):
+        roles = clause.led.get("as", [])
+    elif clause.lemma in {"succeed", "replace"}:
+        roles = clause.led.get("as", []) if not clause.passive else []
+    for role in roles:
+        yield from _each(subjects, "is", [clause.verb], phrase(role), clause.verb)
+    if roles and clause.passive and clause.lemma in {"replace", "succeed"}:
+        return
+
+
+def _allergies(clause: Clause, subjects: Sequence[Phrase]) -> Iterator[Assertion]:
+    """ "Has an allergy to X", "has a nut allergy"; "can't eat gluten", "doesn't tolerate lactose", "avoids dairy"."""
+    for noun in clause.objects:
+        if clause.lemma in {"have", "develop"} and noun.lemma_.lower() in {"allergy", "intolerance"}:
+            causes = [n for c in noun.children if c.dep_ == "prep" for n in c.children if n.dep_ == "pobj"]
+            causes += [c for c in noun.children if c.dep_ in {"compound", "amod", "nmod"} and c.pos_ in {"NOUN", "PROPN"}]
+            for cause in causes:
+                for each in nouns_of(cause):
+                    yield from _each(subjects, "is allergic to", [clause.verb], phrase(each), clause.verb)
+    denied = any(child.dep_ == "neg" for child in clause.verb.children)
+    if denied and clause.lemma in _FOOD:
+        kind = "is allergic to" if clause.lemma == "tolerate" else "avoids"
+        for noun in clause.objects:
+            for subject in subjects:
+                yield Assertion(subject, kind, [clause.verb], phrase(noun), "denied-food", None)
+
+
+def _wishes(clause: Clause) -> Iterator[Assertion]:
+    """ "Always answer in German": what the speaker wants of the listener."""
+    verb = clause.verb
+    if clause.lemma not in _ANSWERS or verb.tag_ != "VB" or subjects_of(verb) or verb.dep_ != "ROOT":
+        return
+    if any(child.dep_ == "aux" and child.lower_ not in {"do", "please"} for child in verb.children):
+        return
+    for noun in clause.led.get("in", []):
+        yield Assertion(Phrase(verb, verb.i, verb.i), "wants answers in", [verb], phrase(noun), "wish", verb)
+
+
+def _receives(clause: Clause) -> Iterator[Assertion]:
+    """ "Rivian hired Paul": he works there; "sold the farm to Maria": she owns it."""
+    verb = clause.verb
+    if clause.lemma in {"hire", "employ", "recruit"} and clause.objects and not clause.passive:
+        for employer in clause.subjects:
+            for person in clause.objects:
+                if employer.pos_ == "PROPN":
+                    yield Assertion(phrase(person), "works for", [verb], phrase(employer), "passive-by", verb)
+    if clause.lemma in {"start", "begin"} and not clause.objects:
+        for employer in clause.led.get("at", []) + clause.led.get("with", []):
+            if employer.pos_ == "PROPN" and not is_time(employer):
+                for subject in clause.subjects:
+                    yield Assertion(phrase(subject), "works for", [verb], phrase(employer), "verb-preposition", verb)
+    if clause.lemma in {"get", "take", "accept", "land", "start", "have"}:
+        for noun in clause.objects:
+            if noun.lemma_.lower() in {"job", "position", "post"}:
+                for employer in clause.led.get("at", []) + clause.led.get("with", []):
+                    for subject in clause.subjects:
+                        yield Assertion(phrase(subject), "works for", [verb], phrase(employer), "verb-preposition", verb)
+
+
+def _each(
+    subjects: Sequence[Phrase], said: str, words: Sequence[Token], object_: Phrase, verb: Token
+) -> Iterator[Assertion]:
+    for subject in subjects:
+        yield Assertion(subject, said, sorted(words, key=lambda word: word.i), object_, "copula-link", verb)
