@@ -1,7 +1,7 @@
 """The set of sentences and dialogues about change: how it is read from its files, and how a case is judged.
 
-A case is a context, what is said then, and what must hold or must not hold afterwards. `+works: Ada > Acme` must hold, and
-`-works: Ada > Acme` must not: nothing that is current may say it. A relation stands for the kinds and the words of
+A case is a context, what is said then, and what must hold or must not hold afterwards. `+works: Ada > Acme` must hold,
+and `-works: Ada > Acme` must not: nothing that is current may say it. A relation stands for the kinds and the words of
 predicates that may say it, so that a reader is not bound to one wording.
 """
 
@@ -23,9 +23,10 @@ RELATIONS = {
     "answer": "WANTS_ANSWERS_IN / answer", "drinks": "/ drink", "plays": "PLAYED_FOR MEMBER_OF / play take took join",
     "learns": "/ learn", "speaks": "SPEAKS / speak", "diet": "/ is am 'm", "allergic": "ALLERGIC_TO / allergic",
     "avoids": "AVOIDS ALLERGIC_TO / avoid", "role": "/ is became become", "leads": "LEADS RESPONSIBLE_FOR / lead head",
-    "responsible": "RESPONSIBLE_FOR OWNS LEADS / responsible own", "amount": "/ is are", "named": "/ named called name is",
+    "responsible": "RESPONSIBLE_FOR OWNS LEADS / responsible own", "amount": "/ is are", "named": "/ named called name",
     "drives": "/ drive", "born": "BORN_IN / born", "member": "MEMBER_OF / member join", "studies": "STUDIED_AT / stud",
-    "goes": "/ go", "subscribes": "/ subscribe", "teaches": "/ teach", "volunteers": "/ volunteer", "coaches": "/ coach",
+    "goes": "/ go", "subscribes": "/ subscribe", "teaches": "/ teach", "volunteers": "/ volunteer",
+    "coaches": "/ coach",
     "causes": "CAUSES ENABLES CONTRIBUTES_TO PREVENTS /",
 }  # fmt: skip
 _OVER = re.compile(r"^(?:used to|left|quit|stopped|gave up|sold|lost|was never|moved (?:out|from))\b")
@@ -44,7 +45,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Stated:
-    """A fact as a memory has it: its kind, the words of its predicate, names of its ends, when it began; only current."""
+    """A current fact as a memory has it: its kind, the words of its predicate, names of its ends, when it began."""
 
     kind: str
     predicate: str
@@ -94,7 +95,7 @@ def sentences(part: str) -> list[Case]:
 
 
 def dialogues(part: str) -> list[Case]:
-    """Give the dialogues of a part: blocks of `speaker > listener: text | expectations`, and `? question` at the end."""
+    """Give the dialogues of a part: blocks of `speaker > listener: text | expectations`, a `? question` at the end."""
     cases = []
     for block in (FOLDER / f"{part}_dialogues.txt").read_text().strip().split("\n\n"):
         turns, question = list[Turn](), None
@@ -130,7 +131,11 @@ def _says(expected: Expectation, fact: Stated) -> bool:
     if fact.kind in kinds.split():
         return True
     words = fact.predicate.lower()
-    return fact.kind == "STATES" and not _OVER.match(words) and any(stem in words for stem in stems.split())
+    return (
+        fact.kind == "STATES"
+        and not _OVER.match(words)
+        and any(word.startswith(stem) for word in words.split() for stem in stems.split())
+    )
 
 
 def _named(expected: str, name: str) -> bool:

@@ -64,10 +64,8 @@ def scope_of(number: int) -> str:
 
 def _episode(number: int, at: int, case: Case) -> Episode:
     turn = case.turns[at]
-    if len(case.turns) == 2 and case.question is None:
-        said = (SAID_BEFORE, SAID)[at]
-    else:
-        said = f"2024-05-01T12:{at:02}:00Z"
+    apart = len(case.turns) == 2 and case.question is None  # A context, and a sentence long after it.
+    said = (SAID_BEFORE, SAID)[at] if apart else f"2024-05-01T12:{at:02}:00Z"
     return Episode(
         turn.text, f"turn-{at}", said, speaker=turn.speaker, session="talk", scope=scope_of(number), extract=True,
         properties={"listener": turn.listener},
@@ -78,8 +76,11 @@ async def current(memory: Memory, graph: str, scopes: Sequence[str]) -> Mapping[
     """Give the facts of scopes that hold now: not ended, not taken back."""
     found: dict[str, list[Stated]] = {}
     for scope in scopes:
-        names = {each.key: each.name or each.key for each in (await memory.entities.list(graph, scope, limit=_PAGE)).items}
-        page = await memory.relationships.list(graph, scope, limit=_PAGE)
+        names = {
+            each.key: each.name or each.key
+            for each in (await memory.entities.list(graph, scope=scope, limit=_PAGE)).items
+        }
+        page = await memory.relationships.list(graph, scope=scope, limit=_PAGE)
         for each in page.items:
             end = parse_time(each.valid_to).start if each.valid_to else None
             if each.kind in _NO_FACTS or (end is not None and end <= now()):
@@ -101,8 +102,6 @@ async def stale_first(memory: Memory, graph: str, cases: Sequence[Case]) -> list
             continue
         answer = await memory.recall(graph, Question(What(text=case.question, kinds=("fact",)), scope=scope_of(n)))
         facts = [hit for hit in answer.hits if hit.text]
-        over = {str(each.predicate) for each in ()}
-        del over
         if facts and facts[0].valid_to is not None and (parse_time(facts[0].valid_to).start or 0) <= now():
             stale.append((case, facts[0].text or ""))
     return stale

@@ -83,7 +83,9 @@ class Checked:
         entities = self._entities(_rows(answer, "entities"))
         facts = [fact for row in _rows(answer, "facts") if (fact := self._fact(row)) is not None]
         causes = [cause for row in _rows(answer, "causes") if (cause := self._cause(row)) is not None]
-        return Extraction(entities, facts, list(self._times.values()), (), causes, self._by, tokens, cost, self.refused)
+        return Extraction(
+            entities, facts, list(self._times.values()), (), causes, (), self._by, tokens, cost, self.refused
+        )
 
     def _entities(self, rows: Sequence[Mapping[str, Any]]) -> list[FoundEntity]:
         found: dict[str, FoundEntity] = {}

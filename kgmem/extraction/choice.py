@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
-RULES: Final = "rules:1"  # The offline rules, with a number that changes when what they find does.
+RULES: Final = "rules:2"  # The offline rules, with a number that changes when what they find does.
 
 
 @dataclass(frozen=True, slots=True)

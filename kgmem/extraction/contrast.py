@@ -148,7 +148,12 @@ def _followed_by_more(last: Token) -> bool:
 
 def _has_no(word: Token) -> bool:
     """Say whether a noun has "no" or "neither" before it."""
-    return any(child.lower_ in {"no", "neither"} for each in listing(word) if each.i <= word.i for child in each.lefts)
+    return any(
+        child.lower_ in {"no", "neither"} and child.dep_ != "intj"
+        for each in listing(word)
+        if each.i <= word.i
+        for child in each.lefts
+    )
 
 
 def _set_against(sentence: Span) -> Iterator[int]:

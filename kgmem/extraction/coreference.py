@@ -81,7 +81,9 @@ class Reference:
             people = [name for name, label in self._earlier if label == "PERSON"]
             return next((name for name in reversed(people) if self._gender.get(name, gender) == gender), None)
         if word in _IT and token.dep_ != "expl":
-            return next((name for name, label in reversed(self._earlier) if label not in {"PERSON", "DATE", "TIME"}), None)
+            return next(
+                (name for name, label in reversed(self._earlier) if label not in {"PERSON", "DATE", "TIME"}), None
+            )
         return None
 
     def rename(self, short: str, name: str) -> None:

@@ -5,13 +5,13 @@ named, or implied by the right one: then the fact that was said last and has an 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from spacy.tokens import Doc, Token
 from spacy.tokens import Span as Words
 
-from kgmem.domain.text.extraction import FoundEnding, Span
+from kgmem.domain.text.extraction import FoundEnding, FoundFact, Span
 from kgmem.extraction.endings import Naming, is_time
 from kgmem.extraction.facts import Phrase, phrase
 
@@ -19,8 +19,8 @@ _CONFIDENCE: Final = 0.7
 # What opens a correction. It corrects what was said before, unless it goes on with a clause of its own.
 _CUE: Final = re.compile(
     r"^\W*(?:(?:oh|ah|uh|um|well|hey|and|but|hm+|ok(?:ay)?)\b[\s,.]*)*"
-    r"(?:no\b(?! longer| one| more)|nope|wait|sorry|oops|whoops|correction|actually|never ?mind|nevermind|scratch that|strike that|"
-    r"make (?:that|it)|i mean(?:t)?|not|rather|or rather|my (?:bad|mistake)|on second thought|excuse me|apologies|"
+    r"(?:no\b(?! longer| one| more)|nope|wait|sorry|oops|whoops|correction|actually|never ?mind|nevermind|"
+    r"scratch that|strike that|make (?:that|it)|i mean(?:t)?|not|rather|or rather|my (?:bad|mistake)|on second thought|excuse me|apologies|"
     r"let me correct (?:that|myself)|to correct myself|forget (?:that|it|what i said))\b",
     re.IGNORECASE,
 )
@@ -32,17 +32,23 @@ _ALL_WRONG: Final = re.compile(
     re.IGNORECASE,
 )
 _FORGET: Final = re.compile(
-    r"^\W*(?:please )?(?:forget|disregard|ignore|scratch|strike|never ?mind)\b.*?\b(?:what|that|about|said|it)\b", re.IGNORECASE
+    r"^\W*(?:please )?(?:forget|disregard|ignore|scratch|strike|never ?mind)\b.*?\b(?:what|that|about|said|it)\b",
+    re.IGNORECASE,
 )
 _POSITIVE: Final = re.compile(r"\b(?:true|right|correct|accurate)\b", re.IGNORECASE)
 _NEGATIVE: Final = re.compile(r"\bnot\b|n't\b", re.IGNORECASE)
 _SET_AGAINST: Final = re.compile(r"\bnot\b|\binstead of\b|\brather than\b|\bbut\b", re.IGNORECASE)
+_NOUN_RULES: Final = frozenset(
+    {"rules:possessive", "rules:owner", "rules:noun-link", "rules:title", "rules:place-chain"}
+)
 _MEANT: Final = frozenset({"mean", "say", "write", "be", "make", "read"})
-_EMPTY: Final = frozenset({"it", "that", "this", "i", "you", "he", "she", "they", "we", "what", "mistake", "correction"})
+_EMPTY: Final = frozenset(
+    {"it", "that", "this", "i", "you", "he", "she", "they", "we", "what", "mistake", "correction"}
+)
 
 
-def corrections(doc: Doc, name: Naming, *, factual: frozenset[int]) -> Iterator[FoundEnding]:
-    """Give what the sentences of a text correct; `factual` are the starts of those that state facts of their own."""
+def corrections(doc: Doc, name: Naming, facts: Sequence[FoundFact]) -> Iterator[FoundEnding]:
+    """Give what the sentences of a text correct; `facts` are those that it states itself."""
     for sentence in doc.sents:
         text = sentence.text.strip()
         if text.endswith("?"):
@@ -56,7 +62,9 @@ def corrections(doc: Doc, name: Naming, *, factual: frozenset[int]) -> Iterator[
             yield from _forgotten(sentence, name, span)
             continue
         cued = _CUE.match(text) is not None
-        if sentence.start in factual and not _is_bare(sentence):
+        own = [each for each in facts if span.start <= each.object.span.start < span.end and not each.denied]
+        if own and not _is_bare(sentence):
+            yield from _by_own_facts(sentence, name, own, cued=cued)
             continue
         yield from _replaced(sentence, name, span, cued=cued)
 
@@ -66,6 +74,27 @@ def _forgotten(sentence: Words, name: Naming, span: Span) -> Iterator[FoundEndin
     named = [each for each in map(name.argument, people) if each is not None][:2]
     first, second = (*named, None, None)[:2]
     yield FoundEnding(first, second, span, _CONFIDENCE, "rules:correction", never=True)
+
+
+def _by_own_facts(sentence: Words, name: Naming, facts: Sequence[FoundFact], *, cued: bool) -> Iterator[FoundEnding]:
+    """Give what "no, Tom works at Siemens" and "allergic to cats, not dogs" take back: the same of another."""
+    span = Span(sentence.start_char, sentence.end_char)
+    wrong = [each for word in _values(sentence) if _is_denied(word, sentence) and (each := name.argument(_whole(word)))]
+    for fact in facts:
+        if fact.hedged or fact.reported_by:
+            continue
+        for other in wrong:
+            if other.name in {fact.subject.name, fact.object.name}:
+                continue
+            yield FoundEnding(fact.subject, other, span, _CONFIDENCE, "rules:correction", predicate=fact.predicate)
+            yield FoundEnding(other, fact.object, span, _CONFIDENCE, "rules:correction", predicate=fact.predicate)
+        if cued and not wrong and fact.found_by not in _NOUN_RULES:
+            yield FoundEnding(
+                fact.subject, None, span, _CONFIDENCE, "rules:correction", predicate=fact.predicate, never=True
+            )
+            yield FoundEnding(
+                None, fact.object, span, _CONFIDENCE, "rules:correction", predicate=fact.predicate, never=True
+            )
 
 
 def _replaced(sentence: Words, name: Naming, span: Span, *, cued: bool) -> Iterator[FoundEnding]:
@@ -108,8 +137,10 @@ def _is_denied(word: Token, sentence: Words) -> bool:
     """Say whether "not", "instead of" or the like stands right before a value."""
     edge = min((child.i for child in word.lefts), default=word.i)
     before = [each.lower_ for each in sentence.doc[max(sentence.start, edge - 4) : edge]]
-    while before and before[-1] in {"a", "an", "the", "on", "in", "at", "to", "for", "with", "of"} and before[-2:] not in (
-        ["instead", "of"],
+    while (
+        before
+        and before[-1] in {"a", "an", "the", "on", "in", "at", "to", "for", "with", "of"}
+        and before[-2:] != ["instead", "of"]
     ):
         before.pop()
     if before[-2:] in (["instead", "of"], ["rather", "than"], ["opposed", "to"]):
@@ -127,9 +158,13 @@ def _is_denied(word: Token, sentence: Words) -> bool:
 
 def _is_bare(sentence: Words) -> bool:
     """Say whether a sentence has no clause but "it is", "I meant", "make that"."""
-    verbs = [word for word in sentence if word.pos_ == "VERB" or (word.pos_ == "AUX" and word.dep_ not in {"aux", "auxpass"})]
+    verbs = [
+        word for word in sentence if word.pos_ == "VERB" or (word.pos_ == "AUX" and word.dep_ not in {"aux", "auxpass"})
+    ]
     subjects = [word for word in sentence if word.dep_ in {"nsubj", "nsubjpass"} and word.lower_ not in _EMPTY]
-    plain = all(word.lemma_.lower() in _MEANT | {"mind", "sorry", "wait", "scratch", "strike", "correct"} for word in verbs)
+    plain = all(
+        word.lemma_.lower() in _MEANT | {"mind", "sorry", "wait", "scratch", "strike", "correct"} for word in verbs
+    )
     return plain and not subjects
 
 

@@ -82,7 +82,7 @@ _SETS: Final = listed(
     correct update defer advance"""
 )
 _LIGHT: Final = listed("job position post role place membership subscription notice gig engagement work career")
-_COMPANIONS: Final = frozenset({"together", "couple", "pair", "item", "friends", "married", "engaged"})
+_ENDS_ALONE: Final = frozenset({"quit", "resign", "retire", "separate", "divorce", "split"})
 _OFF: Final = frozenset({"off", "over", "cancelled", "canceled"})
 
 
@@ -121,7 +121,7 @@ class Clause:
                 if depth < 2:
                     self._lead(child, depth + 1)
                     self._through(child)
-            elif child.dep_ == "dobj" and depth == 0:
+            elif (child.dep_ == "dobj" or child.lower_ in {"back", "over", "away"}) and depth == 0:
                 self._lead(child, 1)
 
     def _through(self, preposition: Token) -> None:
@@ -137,6 +137,19 @@ class Clause:
     def behind(self, *prepositions: str) -> Token | None:
         """Give the first noun that one of these prepositions leads to."""
         return next((self.led[word][0] for word in prepositions if self.led.get(word)), None)
+
+
+def _way_of_ending(clause: Clause) -> tuple[bool, frozenset[str], tuple[str, ...], bool]:
+    """Give whether a verb ends its object; by which prepositions it ends what; of which kinds; whether it does so."""
+    pairs = {(clause.lemma, word) for word in clause.particles}
+    takes = (clause.lemma in _ENDS_OBJECT and not clause.particles & {"to"}) or bool(pairs & _ENDS_WITH_PARTICLE)
+    takes = takes or (clause.lemma == "get" and any(each.lower_ == "rid" for each in clause.verb.children))
+    prepositions, kinds = _ENDS_PREPOSITION.get(clause.lemma, (frozenset[str](), ()))
+    needed = _NEEDS_PARTICLE.get(clause.lemma)
+    around = {child.lower_ for child in clause.verb.children}
+    ends = bool(prepositions) and (needed is None or bool(around & needed))
+    ends = ends or (clause.lemma in {"move", "relocate"} and "from" in clause.led and "to" in clause.led)
+    return takes, prepositions, kinds, ends
 
 
 class Endings:
@@ -167,6 +180,20 @@ class Endings:
         yield from self._ended(clause)
         yield from self._done_to(clause)
         yield from self._states(clause)
+        yield from self._preferred(clause)
+
+    def _preferred(self, clause: Clause) -> Iterator[FoundEnding]:
+        """ "I prefer coffee now": what was preferred before is not any more; "coffee to tea" says which."""
+        verb = clause.verb
+        if clause.lemma != "prefer":
+            return
+        now = {"now", "nowadays", "lately"} & {word.lower_ for word in verb.subtree}
+        less = clause.behind("to", "over")
+        for subject in clause.subjects:
+            if less is not None and clause.objects:
+                yield from self._ending(clause, subject, less, kinds=("PREFERS",))
+            elif now:
+                yield from self._ending(clause, subject, None, kinds=("PREFERS",))
 
     def _switched(self, clause: Clause) -> Iterator[FoundEnding]:
         """ "Switched from Y to X", "replaced Y with X", "traded Y for X", "left Y for X"."""
@@ -176,7 +203,7 @@ class Endings:
             if old is None and clause.lemma in {"leave", "quit"} and clause.objects and clause.behind("for"):
                 old, new = clause.objects[0], clause.behind("for")
         if clause.lemma in {"replace", "substitute"}:
-            old, new = (clause.objects or [None])[0], clause.behind("with", "by")
+            old, new = next(iter(clause.objects), None), clause.behind("with", "by")
         elif clause.lemma in _EXCHANGES and clause.objects and clause.behind("for"):
             old, new = clause.objects[0], clause.behind("for")
         if old is None or new is None or self._is_time(new) != self._is_time(old):
@@ -228,22 +255,17 @@ class Endings:
         """ "Left Acme", "gave up tennis", "stepped down as CTO", "moved out", "quit"."""
         if clause.passive and clause.lemma not in {"retire", "divorce", "separate"}:
             return
-        pairs = {(clause.lemma, word) for word in clause.particles}
-        takes = (clause.lemma in _ENDS_OBJECT and not clause.particles & {"to"}) or bool(pairs & _ENDS_WITH_PARTICLE)
-        if clause.lemma == "get" and any(each.lower_ == "rid" for each in clause.verb.children):
-            takes = True
-        prepositions, kinds = _ENDS_PREPOSITION.get(clause.lemma, (frozenset[str](), ()))
-        needed = _NEEDS_PARTICLE.get(clause.lemma)
-        ends = bool(prepositions) and (needed is None or bool(clause.particles & needed) or "out" in clause.led)
-        ends = ends or (clause.lemma in {"move", "relocate"} and "from" in clause.led and "to" in clause.led)
-        objects = [each for each in clause.objects if not _is_reflexive(each)] if takes else []
-        meant = [self._real(clause, each) for each in objects]
+        if (lone := self._parted(clause)) is not None:
+            yield from lone
+            return
+        takes, prepositions, kinds, ends = _way_of_ending(clause)
+        meant = [self._real(clause, each) for each in clause.objects if takes and not _is_reflexive(each)]
         if not meant and (takes or ends):
             meant = [noun for word in prepositions for noun in clause.led.get(word, [])]
         if clause.lemma == "get" and takes:
             meant = [noun for nouns in clause.led.values() for noun in nouns]
         for subject in clause.subjects:
-            if not meant and (ends or clause.lemma in {"quit", "resign", "retire", "separate", "divorce", "split"}):
+            if not meant and (ends or clause.lemma in _ENDS_ALONE):
                 yield from self._alone(clause, subject, kinds)
             for each in meant:
                 if each is None:
@@ -251,8 +273,19 @@ class Endings:
                 else:
                     yield from self._ending(clause, subject, each)
 
+    def _parted(self, clause: Clause) -> Iterator[FoundEnding] | None:
+        """ "They got divorced", "Karl parted ways with Lufthansa"; None where a clause is of another form."""
+        if clause.lemma == "get" and {child.lower_ for child in clause.verb.children} & {"divorced", "separated"}:
+            return (each for subject in clause.subjects[:1] for each in self._alone(clause, subject, PARTNERS))
+        if clause.lemma == "part" and any(each.lower_ == "ways" for each in clause.objects):
+            former = clause.led.get("with", [])
+            return (e for one in former for subject in clause.subjects for e in self._ending(clause, subject, one))
+        return None
+
     def _real(self, clause: Clause, thing: Token) -> Token | None:
         """Give what "his job at Acme" or "the engagement with Tom" is about; None where nothing is named."""
+        if thing.lemma_.lower() in {"allergy", "intolerance", "habit", "addiction"}:
+            return next((child for child in thing.children if child.dep_ in {"compound", "amod"}), thing)
         if thing.lemma_.lower() not in _LIGHT:
             return thing
         led = [noun for word in ("at", "with", "to", "of", "in", "for") for noun in clause.led.get(word, [])]
@@ -346,9 +379,17 @@ class Endings:
 
 def is_time(word: Token) -> bool:
     """Say whether a noun names a day, a date or an hour."""
-    return word.ent_type_ in {"DATE", "TIME"} or word.lower_ in _CLOCK
+    if word.ent_type_ in {"DATE", "TIME"} or word.lower_ in _CLOCK:
+        return True
+    return word.text in _MONTHS and any(child.pos_ == "NUM" for child in word.children)
 
 
+_MONTHS: Final = frozenset(
+    {
+        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "December",
+    }
+)  # fmt: skip
 _CLOCK: Final = frozenset(
     {
         "noon", "midnight", "am", "pm", "a.m.", "p.m.", "o'clock", "monday", "tuesday", "wednesday", "thursday",

@@ -149,17 +149,18 @@ class Reading:
     def extraction(self, gazetteer: Gazetteer, *, least: float) -> Extraction:
         """Give all that was found, facts and causes from the least confidence up."""
         facts = [fact for fact in self._facts() if fact.confidence >= least]
+        endings = list(self._endings(facts)) if self._changes else []
         people = frozenset(name for name in (self._asked.speaker, self._asked.listener) if name)
         places = list(places_of(self._doc, gazetteer, country=self._asked.country, people=people))
         names = self._reference.full_names
         speakers = [(end.name, end.span) for fact in facts for end in (fact.subject, fact.object) if end.name in people]
         return Extraction(
             entities=entities_of(self._doc, facts, places, names=names, named=speakers),
-            facts=facts,
+            facts=_without_ended(facts, endings),
             times=self._times,
             places=places,
             causes=[cause for cause in self._causes() if cause.confidence >= least],
-            endings=list(self._endings(facts)) if self._changes else (),
+            endings=endings,
             extractor=RULES,
         )
 
@@ -177,13 +178,7 @@ class Reading:
     def _endings(self, facts: Sequence[FoundFact]) -> Iterator[FoundEnding]:
         yield from self._denied
         yield from Endings(self._doc, self._gate, self).found()
-        stated = frozenset(
-            sentence.start
-            for sentence in self._doc.sents
-            for fact in facts
-            if not fact.denied and sentence.start_char <= fact.object.span.start < sentence.end_char
-        )
-        yield from corrections(self._doc, self, factual=stated)
+        yield from corrections(self._doc, self, facts)
 
     def _facts(self) -> list[FoundFact]:
         self._denied: list[FoundEnding] = []
@@ -245,14 +240,21 @@ class Reading:
         over = each.predicate.startswith("used to ")
         if not (aspect.denied or over):
             return
-        words = [word.lower_ for word in each.words if word.i >= verb.i or word.dep_ not in {"xcomp", "ROOT", "aux", "ccomp"}]
+        over_it = {word.i for word in each.words if word.i < verb.i and word.dep_ in {"xcomp", "ROOT", "aux", "ccomp"}}
+        words = [word.lower_ for word in each.words if word.i not in over_it] if over_it else [each.predicate]
         kinds = PARTNERS if verb.lemma_ in {"see", "date"} and each.object.head.ent_type_ == "PERSON" else ()
         predicate = " ".join(words)
         self._denied.append(
             FoundEnding(
-                *ends, _between(ends[0].span, ends[1].span), self._confidence(each, aspect), f"rules:{each.rule}",
-                kinds=kinds, predicate=predicate, never=not over and _never_was(verb), time=time,
-            )  # fmt: skip
+                *ends,
+                _between(ends[0].span, ends[1].span),
+                self._confidence(each, aspect),
+                f"rules:{each.rule}",
+                kinds=kinds,
+                predicate=predicate,
+                never=not over and _never_was(verb),
+                time=time,
+            )
         )
 
     def _of_owner(self, each: Assertion) -> Assertion:
@@ -346,6 +348,19 @@ class Reading:
         return found
 
 
+def _without_ended(facts: Sequence[FoundFact], endings: Sequence[FoundEnding]) -> list[FoundFact]:
+    """Leave out what a noun phrase says of what the same text ends: "sold my Volvo"; and appointments said twice."""
+    over = {(each.subject.name, each.object.name) for each in endings if each.subject and each.object}
+    planned = {(each.subject.name, each.object.name) for each in facts if each.predicate == "scheduled for"}
+    kept = []
+    for fact in facts:
+        ends = fact.subject.name, fact.object.name
+        twice = ends in planned and fact.predicate != "scheduled for"
+        if not twice and not (ends in over and fact.found_by in {"rules:owner", "rules:possessive"}):
+            kept.append(fact)
+    return kept
+
+
 def _is_past(verb: Token) -> bool:
     """Say whether a clause tells what has happened by now: "joined", "has joined", "was hired"."""
     helpers = [child for child in verb.children if child.dep_ in {"aux", "auxpass"}]
@@ -356,7 +371,9 @@ def _is_past(verb: Token) -> bool:
 
 def _never_was(verb: Token) -> bool:
     """Say whether a denied clause speaks of the past as a whole: "never worked", "did not join"."""
-    words = {child.lower_ for child in verb.children} | {word.lower_ for word in verb.doc[max(verb.sent.start, verb.i - 3) : verb.i]}
+    words = {child.lower_ for child in verb.children} | {
+        word.lower_ for word in verb.doc[max(verb.sent.start, verb.i - 3) : verb.i]
+    }
     if words & {"longer", "anymore", "more", "stopped", "quit", "ceased"}:
         return False
     return "never" in words or "did" in words

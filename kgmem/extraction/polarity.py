@@ -151,6 +151,9 @@ class _Judged:
         # "Talks about buying Acme", "dreams of leading it", "accused of selling it".
         self.hedged = self.hedged or (word.dep_ == "pcomp" and above.lower_ in _TOPICS)
         self.future = self.future or _is_future(above)
+        # "Her dream is to live in Rome".
+        topics = subjects_of(above) if lemma == "be" else []
+        self.hedged = self.hedged or any(each.lemma_.lower() in _DOUBTFUL_NOUNS for each in topics)
 
     def _describing(self, word: Token, noun: Token) -> bool:
         """Take in the noun that a clause describes; gives whether what is said of that noun counts, too.

@@ -3,6 +3,7 @@
 import importlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from kgmem.extraction.entities import plain_name
 from kgmem.extraction.facts import phrase
 from kgmem.extraction.gate import Gate
 from kgmem.extraction.gazetteer import gazetteer
+from kgmem.extraction.letters import Letter, letter
 from kgmem.extraction.offline import Work
 from kgmem.extraction.pipeline import Reading
 
@@ -88,13 +90,18 @@ def read_texts(
 
     Without `changes` the general rules read alone, which end nothing; a benchmark compares the two.
     """
+    letters = [letter(asked) if changes else Letter(asked) for asked in texts]
+    texts = [each.text for each in letters]
     cleaned = [without_brackets(readable(asked.text[:_LONGEST])) for asked in texts]
     places = gazetteer()
     documents = parsed(plain for plain, _ in cleaned)
     earlier = spoken_of_before(texts) if changes else [()] * len(texts)
-    return [
+    found = [
         Reading(doc, asked, brackets, before, changes=changes).extraction(places, least=least)
         for doc, asked, (_, brackets), before in zip(documents, texts, cleaned, earlier, strict=True)
+    ]
+    return [
+        replace(each, said_at=mail.said_at, speaker=mail.speaker) for each, mail in zip(found, letters, strict=True)
     ]
 
 

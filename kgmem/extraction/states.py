@@ -14,7 +14,8 @@ from kgmem.extraction.vocabulary import listed
 _TAKES_PLACE: Final = listed("be take happen start begin occur hold schedule plan set meet")
 _BECOMES: Final = listed("become appoint elect name promote crown ordain nominate")
 _ANSWERS: Final = listed("answer reply respond write speak talk use call address format keep send")
-_TOLERATES: Final = listed("tolerate eat drink stand digest take")
+_GETS: Final = frozenset({"get", "take", "accept", "land", "start", "have"})
+_JOBS: Final = frozenset({"job", "position", "post"})
 _FOOD: Final = listed("eat tolerate drink digest")
 
 
@@ -30,31 +31,34 @@ def state_assertions(doc: Doc) -> Iterator[Assertion]:
             yield from _allergies(clause, subjects)
             yield from _wishes(clause)
             yield from _receives(clause)
+            yield from _pairs(clause)
+            yield from _moves(clause)
 
 
 def _adjectives(verb: Token, subjects: Sequence[Phrase]) -> Iterator[Assertion]:
-    """ "Is allergic to X", "is responsible for X", "is married to X"; "is lactose intolerant"."""
+    """ "Is allergic to X", "is responsible for X", "is friends with X"; "is lactose intolerant"."""
     for adjective in verb.children:
-        if adjective.dep_ not in {"acomp", "attr"} or adjective.pos_ not in {"ADJ", "VERB", "NOUN"}:
+        if adjective.dep_ not in {"acomp", "attr"} or (adjective.pos_ == "NOUN" and adjective.lower_ != "friends"):
             continue
-        noun = adjective.lower_ == "friends"
-        if adjective.pos_ == "NOUN" and not noun:
-            continue
-        for preposition in adjective.children:
-            if preposition.dep_ != "prep":
-                continue
-            for part in preposition.children:
-                if part.dep_ == "pobj":
-                    for object_ in nouns_of(part):
-                        words = [verb, adjective, preposition]
-                        said = f"{verb.lower_} {adjective.lower_} {preposition.lower_}".replace("'m ", "is ").replace("'s ", "is ")
-                        yield from _each(subjects, said, words, phrase(object_), verb)
+        yield from _led_by(adjective, verb, subjects)
         if adjective.lower_ in {"vegetarian", "vegan", "pescatarian"}:
             yield from _each(subjects, "is", [verb], Phrase(adjective, adjective.i, adjective.i + 1), verb)
         if adjective.lower_ in {"intolerant", "allergic"}:
-            for child in adjective.children:
-                if child.dep_ in {"npadvmod", "compound", "nmod", "amod"} and child.i < adjective.i:
+            for child in adjective.lefts:
+                if child.dep_ in {"npadvmod", "compound", "nmod", "amod"}:
                     yield from _each(subjects, "is allergic to", [verb, adjective], phrase(child), verb)
+
+
+def _led_by(adjective: Token, verb: Token, subjects: Sequence[Phrase]) -> Iterator[Assertion]:
+    if adjective.pos_ not in {"ADJ", "VERB", "NOUN"}:
+        return
+    for preposition in adjective.children:
+        for part in preposition.children if preposition.dep_ == "prep" else ():
+            if part.dep_ == "pobj":
+                was = "was" if verb.lower_ in {"was", "were"} else "is"
+                said = f"{was} {adjective.lower_} {preposition.lower_}"
+                for object_ in nouns_of(part):
+                    yield from _each(subjects, said, [verb, adjective, preposition], phrase(object_), verb)
 
 
 def _scheduled(clause: Clause) -> Iterator[Assertion]:
@@ -75,7 +79,12 @@ def _scheduled(clause: Clause) -> Iterator[Assertion]:
         if clause.lemma in {"be", "take", "hold"}:
             for word in ("in", "at"):
                 for place in clause.led.get(word, []):
-                    if place.ent_type_ in {"GPE", "LOC", "FAC"} and subject.ent_type_ not in {"GPE", "LOC", "ORG", "FAC"}:
+                    if place.ent_type_ in {"GPE", "LOC", "FAC"} and subject.ent_type_ not in {
+                        "GPE",
+                        "LOC",
+                        "ORG",
+                        "FAC",
+                    }:
                         yield Assertion(phrase(subject), "takes place in", [verb], phrase(place), "verb-time", verb)
 
 
@@ -100,7 +109,9 @@ def _allergies(clause: Clause, subjects: Sequence[Phrase]) -> Iterator[Assertion
     for noun in clause.objects:
         if clause.lemma in {"have", "develop"} and noun.lemma_.lower() in {"allergy", "intolerance"}:
             causes = [n for c in noun.children if c.dep_ == "prep" for n in c.children if n.dep_ == "pobj"]
-            causes += [c for c in noun.children if c.dep_ in {"compound", "amod", "nmod"} and c.pos_ in {"NOUN", "PROPN"}]
+            causes += [
+                c for c in noun.children if c.dep_ in {"compound", "amod", "nmod"} and c.pos_ in {"NOUN", "PROPN"}
+            ]
             for cause in causes:
                 for each in nouns_of(cause):
                     yield from _each(subjects, "is allergic to", [clause.verb], phrase(each), clause.verb)
@@ -124,24 +135,43 @@ def _wishes(clause: Clause) -> Iterator[Assertion]:
 
 
 def _receives(clause: Clause) -> Iterator[Assertion]:
-    """ "Rivian hired Paul": he works there; "sold the farm to Maria": she owns it."""
-    verb = clause.verb
-    if clause.lemma in {"hire", "employ", "recruit"} and clause.objects and not clause.passive:
-        for employer in clause.subjects:
-            for person in clause.objects:
-                if employer.pos_ == "PROPN":
-                    yield Assertion(phrase(person), "works for", [verb], phrase(employer), "passive-by", verb)
-    if clause.lemma in {"start", "begin"} and not clause.objects:
-        for employer in clause.led.get("at", []) + clause.led.get("with", []):
+    """ "Rivian hired Paul", "started at Globex", "got a job at Bosch": who works where."""
+    verb, people, employers = clause.verb, clause.subjects, clause.led.get("at", []) + clause.led.get("with", [])
+    if clause.lemma in {"hire", "employ", "recruit"}:
+        people, employers = (clause.objects, clause.subjects) if not clause.passive else ([], [])
+    elif not (_takes_job(clause) or (clause.lemma in {"start", "begin"} and not clause.objects)):
+        return
+    for employer in employers:
+        for person in people:
             if employer.pos_ == "PROPN" and not is_time(employer):
-                for subject in clause.subjects:
-                    yield Assertion(phrase(subject), "works for", [verb], phrase(employer), "verb-preposition", verb)
-    if clause.lemma in {"get", "take", "accept", "land", "start", "have"}:
-        for noun in clause.objects:
-            if noun.lemma_.lower() in {"job", "position", "post"}:
-                for employer in clause.led.get("at", []) + clause.led.get("with", []):
-                    for subject in clause.subjects:
-                        yield Assertion(phrase(subject), "works for", [verb], phrase(employer), "verb-preposition", verb)
+                yield Assertion(phrase(person), "works for", [verb], phrase(employer), "passive-by", verb)
+
+
+def _takes_job(clause: Clause) -> bool:
+    return clause.lemma in _GETS and any(noun.lemma_.lower() in _JOBS for noun in clause.objects)
+
+
+def _moves(clause: Clause) -> Iterator[Assertion]:
+    """ "Moved back to Cork", "returned to Vienna" are no place that a verb's own preposition leads to."""
+    if clause.lemma in {"move", "relocate"} and any(child.lower_ in {"back", "over"} for child in clause.verb.children):
+        for place in clause.led.get("to", []):
+            if place.pos_ == "PROPN":
+                yield from _each(
+                    [phrase(s) for s in clause.subjects], "moved to", [clause.verb], phrase(place), clause.verb
+                )
+
+
+def _pairs(clause: Clause) -> Iterator[Assertion]:
+    """ "Tom and I got engaged", "are no longer together", "are friends": what holds of the two of them."""
+    verb = clause.verb
+    if clause.lemma not in {"be", "get", "become", "marry"} or len(clause.subjects) != 2:
+        return
+    said = {child.lower_ for child in verb.children}
+    words = {"engaged": "engaged to", "married": "married to", "together": "together with", "friends": "friends with"}
+    told = next((words[word] for word in words if word in said or word == verb.lower_), None)
+    if told is not None:
+        one, other = map(phrase, clause.subjects)
+        yield Assertion(one, told, [verb], other, "copula-link", verb)
 
 
 def _each(

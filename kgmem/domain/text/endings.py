@@ -18,7 +18,8 @@ from kgmem.domain.time.interval import iso, parse_time
 
 STATES: Final = "STATES"
 _TIME: Final = re.compile(
-    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b\d{1,2}(?::\d\d)? ?(?:am|pm|a\.m\.|p\.m\.|o'clock)\b|\b\d{1,2}:\d\d\b|"
+    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b\d{1,2}:\d\d\b|"
+    r"\b\d{1,2}(?::\d\d)? ?(?:am|pm|a\.m\.|p\.m\.|o'clock)\b|"
     r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b|"
     r"\b(?:noon|midnight|today|tomorrow|tonight)\b",
     re.IGNORECASE,
@@ -29,7 +30,9 @@ _HAPPENED: Final = re.compile(
     r"were|had|used|spoke|felt|found|saw|sent|stopped|meant|knew|heard|kept|held|led|let|ran|set)\b",
     re.IGNORECASE,
 )
-_ONE_AT_A_TIME: Final = re.compile(r"^(?:favou?rite\b.* (?:is|are)|name is|.*\bname is|(?:is|am|are) (?:called|named))$", re.IGNORECASE)
+_ONE_AT_A_TIME: Final = re.compile(
+    r"^(?:favou?rite\b.* (?:is|are)|name is|.*\bname is|(?:is|am|are) (?:called|named))$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class Changed:
 
     claims: list[ClaimStatement] = field(default_factory=list)
     relationships: list[tuple[Relationship, tuple[int, int]]] = field(default_factory=list)
+    ended: list[tuple[int, ClaimStatement]] = field(default_factory=list)  # Stored ones, by id, with their end.
     withdrawn: list[int] = field(default_factory=list)  # Stored ones, by id.
     dropped: list[ClaimStatement] = field(default_factory=list)  # Of this batch.
 
@@ -232,11 +236,21 @@ class _Resolver:
         elif ending.never:
             self._made.dropped.append(fact.statement)
         else:
+            if fact.claim is not None:
+                over = replace(fact.statement, valid_to=_after(fact.statement.valid_from, at), id=None, known_from=None)
+                self._made.ended.append((fact.claim, over))
             self._made.claims.append(
                 replace(
-                    fact.statement, source=self._turn.source, valid_from=None, value=None, id=None, known_from=None,
-                    valid_to=_after(fact.statement.valid_from, at), episode=self._turn.episode, span=ending.span,
-                )  # fmt: skip
+                    fact.statement,
+                    source=self._turn.source,
+                    valid_from=None,
+                    value=None,
+                    id=None,
+                    known_from=None,
+                    valid_to=_after(fact.statement.valid_from, at),
+                    episode=self._turn.episode,
+                    span=ending.span,
+                )
             )
 
     def _begin(self, fact: KnownFact, ending: Ending, begun: set[tuple[str, str, str]]) -> None:
@@ -299,7 +313,7 @@ def _same(key: str, meant: str, named: str) -> bool:
     """Say whether a key is what a text means: the key itself, or a name that is part of the longer one."""
     if key == meant:
         return True
-    one, other = set(slug(key).split("-")), set(slug(named).split("-"))
+    one, other = ({word.rstrip("s") for word in slug(each).split("-")} for each in (key, named))
     return bool(one and other and named) and (one <= other or other <= one)
 
 
@@ -316,17 +330,34 @@ def _type(name: str) -> str:
 
 def _stem(words: str) -> str:
     """Give the verb of a predicate roughly in its base form, so that "liking" and "likes" are one."""
-    skipped = {"to", "not", "no", "longer", "still", "also", "now", "has", "have", "been", "do", "does", "did", "any", "more"}
+    skipped = {
+        "to",
+        "not",
+        "no",
+        "longer",
+        "still",
+        "also",
+        "now",
+        "has",
+        "have",
+        "been",
+        "do",
+        "does",
+        "did",
+        "any",
+        "more",
+    }
     told = [word for word in words.lower().split() if word not in skipped or words.lower() in {"have", "has"}]
     first = told[0] if told else words.lower()
     if first in {"is", "am", "are", "was", "were", "'m", "'s", "'re", "be", "being", "n't"}:
         return "be"
     if first in {"have", "has", "had", "having"}:
         return "have"
-    for ending in ("ying", "ies", "ing", "es", "ed", "s", "e", "y"):
+    for ending in ("ing", "ed", "es", "s"):
         if first.endswith(ending) and len(first) > len(ending) + 1:
             first = first.removesuffix(ending)
             break
+    first = first.rstrip("eiy") or first
     return first[:-1] if len(first) > 3 and first[-1] == first[-2] else first
 
 

@@ -116,9 +116,9 @@ class FoundFact:
 class FoundEnding:
     """What a text says holds no more: facts of a subject, an object, or both, of these kinds or any.
 
-    `predicate` is that of a denied fact in the words of the text. `instead` takes the object's place from then on, `heir`
-    the subject's. `never` says that it did not hold before either: a correction, or "has never been". With neither
-    subject nor object it is about what was said last.
+    `predicate` is that of a denied fact in the words of the text. `instead` takes the object's place from then on,
+    `heir` the subject's. `never` says that it did not hold before either: a correction, or "has never been". With
+    neither subject nor object it is about what was said last.
     """
 
     subject: Argument | None

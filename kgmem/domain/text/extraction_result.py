@@ -30,6 +30,7 @@ FOUND_BY: Final = "found_by"  # The property that marks what a text brought.
 _DATES: Final = {"born in": "born", "born on": "born", "died in": "died", "died on": "died"}
 # Kinds of which the text's own date says since when they hold, and not the time that they name.
 _FROM_WORD_ON: Final = frozenset({"SCHEDULED_FOR", "TAKES_PLACE_IN"})
+_LOOSE: Final = frozenset({"Object", "Concept"})
 _NEAR: Final = 160  # Characters between two names that are mentioned together.
 _MOST_TOGETHER: Final = 12  # Entities of a text whose pairs are told.
 _LEAST_CAUSE: Final = 0.3
@@ -210,6 +211,8 @@ class _Bringing:
         names = (fact.object.name, fact.subject.name) if meant.reverse else (fact.subject.name, fact.object.name)
         for name, allowed in zip(names, (kind.source_labels, kind.target_labels), strict=True):
             label = self._labels.get(name, UNNAMED)
+            if label in _LOOSE and "Organization" in allowed:
+                continue  # "Joined the choir", "joined Globex": the model takes many a company for a thing.
             if allowed and not any(self._schema.is_a(label, each) for each in allowed):
                 return False
         return True

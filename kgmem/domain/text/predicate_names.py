@@ -12,7 +12,7 @@ _CHILD: Final = "son|daughter|child|only child|only son|only daughter|eldest son
 _TOWN: Final = "city|town|village|municipality|commune|district|county|island|suburb|neighbourhood|neighborhood|capital"
 # What leads from the predicate, without its auxiliaries, to a kind; a minus turns the relationship round.
 _WORDINGS: Final[tuple[tuple[str, str], ...]] = (
-    (r"(?:lives?|lived|living|resides?|resided|settled|moved|relocated|moving) (?:in|to|at)", "LIVES_IN"),
+    (r"(?:lives?|lived|living|resides?|resided|settled|moved|relocated|moving)(?: back)? (?:in|to|at)", "LIVES_IN"),
     (r"based in|(?:new )?home is in", "LIVES_IN"),
     (r"scheduled for", "SCHEDULED_FOR"),
     (r"takes? place in", "TAKES_PLACE_IN"),
@@ -21,7 +21,7 @@ _WORDINGS: Final[tuple[tuple[str, str], ...]] = (
     (r"likes?|loves?|enjoys?|adores?|liking|loving|enjoying|fond of|into", "LIKES"),
     (r"dislikes?|hates?|detests?|disliking|hating", "DISLIKES"),
     (r"prefers?|preferring", "PREFERS"),
-    (r"uses?|using", "USES"),
+    (r"uses?|using|used", "USES"),
     (r"speaks?|speaking", "SPEAKS"),
     (r"responsible for|in charge of|accountable for", "RESPONSIBLE_FOR"),
     (r"wants answers in", "WANTS_ANSWERS_IN"),
@@ -31,7 +31,7 @@ _WORDINGS: Final[tuple[tuple[str, str], ...]] = (
     (r"born (?:in|at)", "BORN_IN"),
     (r"died (?:in|at)", "DIED_IN"),
     (r"(?:works?|worked|working) (?:for|at)|(?:employed|hired) by|employee of", "WORKS_FOR"),
-    (r"(?:study|studied|educated|studies|studying) at|attended|graduated from|alumn\w+ of|student (?:of|at)", "STUDIED_AT"),
+    (r"(?:stud(?:y|ied|ies|ying)|educated) at|attended|graduated from|alumn\w+ of|student (?:of|at)", "STUDIED_AT"),
     (r"(?:co-?)?founded|established|(?:co-?)?founder of", "FOUNDED"),
     (r"(?:co-?)?founded by|established by", "-FOUNDED"),
     (rf"(?:{_HEAD}) of|leads|led", "LEADS"),
@@ -66,9 +66,11 @@ _WORDINGS: Final[tuple[tuple[str, str], ...]] = (
 )  # fmt: skip
 _READERS: Final = tuple((re.compile(pattern), kind) for pattern, kind in _WORDINGS)
 _AUXILIARY: Final = re.compile(
-    r"^(?:(?:has|have|had|is|was|are|were|be|been|being|became|becomes|to|also|later|then|currently|now)\s+)+"
+    r"^(?:(?:has|have|had|is|am|'m|'s|'re|was|are|were|be|been|being|became|becomes|got|to|also|later|then|currently|now)\s+)+"
 )
 _PAST: Final = re.compile(r"^(?:lived|worked|resided|owned|was|were|led)\b")
+# What began a state that goes on: "was hired by", "was acquired by".
+_BEGUN: Final = re.compile(r"^(?:hired|acquired|bought|purchased|taken over|married|engaged)\b")
 # Kinds of what goes on holding until something ends it.
 LASTING: Final = frozenset(
     """LIVES_IN WORKS_FOR LEADS OWNS MARRIED_TO MEMBER_OF PLAYED_FOR ACQUIRED STUDIED_AT SCHEDULED_FOR TAKES_PLACE_IN
@@ -108,5 +110,10 @@ def meaning(predicate: str, kinds: Iterable[str] | Mapping[str, object]) -> Mean
         if pattern.fullmatch(bare) and kind.lstrip("-") in known:
             bare_kind = kind.lstrip("-")
             lasting = bare_kind in LASTING
-            return Meaning(bare_kind, kind.startswith("-"), lasting, lasting and _PAST.match(told) is not None)
+            return Meaning(
+                bare_kind,
+                kind.startswith("-"),
+                lasting,
+                lasting and _PAST.match(told) is not None and _BEGUN.match(bare) is None,
+            )
     return next((Meaning(kind) for kind in known if kind not in DERIVED and kind_in_words(kind) in (told, bare)), None)

@@ -237,7 +237,7 @@ async def _bring(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
             )
         )  # fmt: skip
     former = await _withdraw_former(parts, graph, episodes)
-    former |= await _take_out(parts, graph, plain, episodes, dropped, withdrawn)
+    former |= await _take_out(parts, graph, plain, episodes, dropped=dropped, withdrawn=withdrawn)
     await succeeding.succeed(parts, graph, succeeding.topics_of(told, schema) | former, schema)
     await _settle(parts, graph, episodes)
     await parts.extractions.done(graph, [unread for unread, _ in read])
@@ -276,6 +276,10 @@ async def _changed(
             keys = sorted(keys_meant(what.endings) | (starts if _may_replace(what) else set()))
             known[at] = await parts.extractions.known_facts(graph, episode.scope, keys, unread.id, episode.session)
     made = changed(turns, known, schema)
+    # First what is stored is ended, so that what says its end is tied to the relationship that has ended.
+    over = dict(pair for more in made for pair in more.ended)
+    if over:
+        await claiming.replace(parts, graph, list(over.values()), list(over))
     told, withdrawn = [], dict[str, list[int]]()
     for unread, what, more in zip(read, plain, made, strict=True):
         related = [*what.relationships, *((each, Span(*span)) for each, span in more.relationships)]
@@ -294,6 +298,7 @@ async def _take_out(
     graph: str,
     plain: Sequence[Brought],
     episodes: Sequence[ReadEpisode],
+    *,
     dropped: set[int],
     withdrawn: Mapping[str, Sequence[int]],
 ) -> set[succeeding.Topic]:

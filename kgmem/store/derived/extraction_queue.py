@@ -161,7 +161,7 @@ class PostgresReadings:
     async def known_facts(
         self, graph: str, scope: str, keys: Sequence[str], before: int, session: str | None
     ) -> list[KnownFact]:
-        """Give the facts of a scope that hold and were extracted: those of entities (keys), and of the last episodes."""
+        """Give the facts of a scope that hold: of entities (keys), and of the last episodes before one."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("extraction", "last_read"), scope, before, _LAST)
             recent = await episodes_of(connection, layout, rows)

@@ -1,0 +1,57 @@
+"""What ends, is corrected or handed on in texts: the state of the facts after each turn."""
+
+import pytest
+
+from bench.rig.update_cases import dialogues, sentences
+from bench.rig.update_runs import played
+from kgmem.domain.claims.claim import ClaimFilter
+from kgmem.domain.graph.episode import Episode
+from kgmem.extraction.offline import OfflineExtractor
+from tests.memories import hashing, opened_memory
+
+LEAST = 0.8  # Of each half; `python -m bench updates` shows the share of each kind.
+
+
+@pytest.mark.parametrize(
+    "part", [pytest.param("develop", marks=pytest.mark.slow), pytest.param("held_out", marks=pytest.mark.slow)]
+)
+async def test_sentences_and_dialogues_change_the_facts_as_they_say(
+    shared_database_url: str, graph: str, part: str
+) -> None:
+    cases = [*sentences(part), *dialogues(part)]
+    async with opened_memory(shared_database_url, embedder=hashing(), extractor=OfflineExtractor()) as memory:
+        outcomes = await played(memory, graph, cases)
+
+    assert sum(each.right for each in outcomes) / len(outcomes) >= LEAST
+
+
+async def test_what_a_text_ends_is_no_longer_current_and_what_it_corrects_is_withdrawn(
+    shared_database_url: str, graph: str
+) -> None:
+    texts = [
+        "I work at Acme.", "I live in Hamburg.", "I quit Acme last week.", "I meant Hanover, not Hamburg.",
+        "I own a boat.", "I sold the boat to Tom.", "The standup is on Monday.", "Never mind, it's Tuesday.",
+    ]  # fmt: skip
+    async with opened_memory(shared_database_url, embedder=hashing(), extractor=OfflineExtractor()) as memory:
+        await memory.episodes.put(
+            graph,
+            [
+                Episode(text, f"e{n}", f"2024-05-{n + 1:02}T12:00:00Z", speaker="Ada", session="talk", extract=True)
+                for n, text in enumerate(texts)
+            ],
+        )
+        await memory.extraction.run(graph)
+        facts = (await memory.relationships.list(graph, limit=200)).items
+        withdrawn = (
+            await memory.claims.list(graph, ClaimFilter(subject="Ada", predicate="LIVES_IN", withdrawn=True))
+        ).items
+
+    names = {(each.start, each.kind, each.end.lower()) for each in facts if each.valid_to is None}
+    assert ("Ada", "LIVES_IN", "hanover") in names
+    assert ("Tom", "OWNS", "boat") in names
+    assert any(kind == "SCHEDULED_FOR" and end == "tuesday" for _, kind, end in names)
+    assert not names & {("Ada", "WORKS_FOR", "acme"), ("Ada", "LIVES_IN", "hamburg"), ("Ada", "OWNS", "boat")}
+    assert not any(kind == "SCHEDULED_FOR" and end == "monday" for _, kind, end in names)
+    ended = {each.end: each.valid_to for each in facts if each.kind == "WORKS_FOR"}
+    assert (ended["Acme"] or "").startswith("2024-05")
+    assert any(each.object == "Hamburg" and each.known_to is not None for each in withdrawn)
