@@ -20,7 +20,8 @@ _CONFIDENCE: Final = 0.7
 _CUE: Final = re.compile(
     r"^\W*(?:(?:oh|ah|uh|um|well|hey|and|but|hm+|ok(?:ay)?)\b[\s,.]*)*"
     r"(?:no\b(?! longer| one| more)|nope|wait|sorry|oops|whoops|correction|actually|never ?mind|nevermind|"
-    r"scratch that|strike that|make (?:that|it)|i mean(?:t)?|not|rather|or rather|my (?:bad|mistake)|on second thought|excuse me|apologies|"
+    r"scratch that|strike that|"
+    r"make (?:that|it)|i mean(?:t)?|not|rather|or rather|my (?:bad|mistake)|on second thought|excuse me|apologies|"
     r"let me correct (?:that|myself)|to correct myself|forget (?:that|it|what i said))\b",
     re.IGNORECASE,
 )
