@@ -23,17 +23,17 @@ from kgmem.extraction.bracketed import bracketed
 from kgmem.extraction.causes import causal_words
 from kgmem.extraction.choice import RULES
 from kgmem.extraction.coreference import Reference
-from kgmem.extraction.corrections import corrections
-from kgmem.extraction.endings import PARTNERS, Endings
 from kgmem.extraction.entities import entities_of, plain_name
 from kgmem.extraction.facts import CONFIDENCE, Assertion, Phrase, assertions, phrase
 from kgmem.extraction.gate import Gate
 from kgmem.extraction.gazetteer import Gazetteer, Spot
 from kgmem.extraction.nouns import noun_assertions
 from kgmem.extraction.polarity import Aspect
-from kgmem.extraction.states import state_assertions
 from kgmem.extraction.times import not_to_come, times_of
 from kgmem.extraction.topic import mark_topic, trim_names
+from kgmem.extraction.updates.corrections import corrections
+from kgmem.extraction.updates.endings import PARTNERS, Endings
+from kgmem.extraction.updates.states import state_assertions
 
 # Places that a text names, on the earth: the gazetteer's, chosen by what stands beside the name.
 

@@ -16,9 +16,9 @@ from kgmem.extraction.entities import plain_name
 from kgmem.extraction.facts import phrase
 from kgmem.extraction.gate import Gate
 from kgmem.extraction.gazetteer import gazetteer
-from kgmem.extraction.letters import Letter, letter
 from kgmem.extraction.offline import Work
 from kgmem.extraction.pipeline import Reading
+from kgmem.extraction.updates.letters import Letter, letter
 
 # Texts made easier to parse without moving a character, so that positions stay those of the original.
 

@@ -12,8 +12,8 @@ from spacy.tokens import Doc, Token
 from spacy.tokens import Span as Words
 
 from kgmem.domain.text.extraction import FoundEnding, FoundFact, Span
-from kgmem.extraction.endings import Naming, is_time
 from kgmem.extraction.facts import Phrase, phrase
+from kgmem.extraction.updates.endings import Naming, is_time
 
 _CONFIDENCE: Final = 0.7
 # What opens a correction. It corrects what was said before, unless it goes on with a clause of its own.

@@ -7,8 +7,8 @@ from spacy.tokens import Doc, Token
 
 from kgmem.extraction.arguments import nouns_of
 from kgmem.extraction.clauses import subjects_of, verbs_of
-from kgmem.extraction.endings import Clause, is_time
 from kgmem.extraction.facts import Assertion, Phrase, phrase
+from kgmem.extraction.updates.endings import Clause, is_time
 from kgmem.extraction.vocabulary import listed
 
 _TAKES_PLACE: Final = listed("be take happen start begin occur hold schedule plan set meet")
