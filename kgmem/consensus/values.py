@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kgmem.consensus.written_values import UNITS, iso_date, number_key, uninverted, written_key
 from kgmem.domain.claims.consensus import ClaimedValue, ValueKind, ValueRule
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.space.geometry import haversine_km
@@ -84,17 +85,6 @@ def _key(last: str, rest: str) -> str:
     return f"{surname} {given[0][0]}" if given else surname
 
 
-# Each unit as a multiple of the one that its quantity is compared in.
-_UNITS: dict[str, tuple[str, float]] = {
-    **{
-        unit: ("m", size)
-        for unit, size in {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "km": 1e3, "ft": 0.3048, "mi": 1609.344}.items()
-    },
-    **{unit: ("g", size) for unit, size in {"mg": 1e-3, "g": 1.0, "kg": 1e3, "t": 1e6, "lb": 453.59237}.items()},
-    **{unit: ("s", size) for unit, size in {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}.items()},
-    **{unit: ("m2", size) for unit, size in {"m2": 1.0, "ha": 1e4, "km2": 1e6}.items()},
-    "%": ("1", 0.01),
-}
 _NUMBER = re.compile(r"\s*([+-]?(?:\d[\d,\s]*)?\.?\d+(?:[eE][+-]?\d+)?)\s*([^\d\s].*)?$")
 _SEPARATORS = re.compile(r"[;|]")
 _PART = "\x1f"
@@ -112,7 +102,10 @@ def read(value: Any, rule: ValueRule) -> ClaimedValue:
     if kind is ValueKind.PLACE:
         place = parse_place(value)
         return ClaimedValue(kind, f"{place.lon:.6f},{place.lat:.6f}", value, place=(place.lon, place.lat))
-    return ClaimedValue(kind, folded(str(value)) if rule.fold else str(value), value)
+    if not rule.fold:
+        return ClaimedValue(kind, str(value), value)
+    key = written_key(value) if rule.kind is None and isinstance(value, str) else None
+    return ClaimedValue(kind, key or folded(str(value)), value)
 
 
 def folded(text: str) -> str:
@@ -157,9 +150,10 @@ def merged(values: Sequence[ClaimedValue], rule: ValueRule) -> dict[str, str]:
     """
     if rule.names:
         return joined(value.key for value in values)
+    inverted = _inverted(values) if rule.fold and rule.kind is None else {}
     distinct = sorted({value.key: value for value in values}.values(), key=lambda v: (v.number or 0.0, v.key))
     if rule.tolerance <= 0 and rule.relative <= 0:
-        return {value.key: value.key for value in distinct}
+        return {value.key: inverted.get(value.key, value.key) for value in distinct}
     stands: dict[str, str] = {}
     firsts: list[ClaimedValue] = []
     for value in distinct:
@@ -167,6 +161,17 @@ def merged(values: Sequence[ClaimedValue], rule: ValueRule) -> dict[str, str]:
         if near is None:
             firsts.insert(0, value)
         stands[value.key] = (near or value).key
+    return stands
+
+
+def _inverted(values: Sequence[ClaimedValue]) -> dict[str, str]:
+    """Say of "PEREZ, José" that "José Perez" stands for it, where somebody claims that too."""
+    plainly = {value.key for value in values if isinstance(value.shown, str) and "," not in value.shown}
+    stands = {}
+    for value in values:
+        turned = uninverted(value.shown) if isinstance(value.shown, str) and value.key not in plainly else None
+        if turned is not None and folded(turned) in plainly:
+            stands[value.key] = folded(turned)
     return stands
 
 
@@ -195,14 +200,20 @@ def _number(value: Any, rule: ValueRule) -> ClaimedValue:
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number):
         raise InvalidInput(f"{value!r} is not a number.", hint="Give a number, with its unit if it has one.")
+    base = UNITS.get(unit or "") if rule.unit is None else None
+    if base is not None:
+        number *= base[1]
+        return ClaimedValue(ValueKind.NUMBER, f"{number_key(number)} {base[0]}", value, number=number)
     number *= _factor(unit, rule.unit)
-    return ClaimedValue(ValueKind.NUMBER, repr(number + 0.0), value, number=number)
+    # What is counted in a unit of its own ("apples") is not the same as a bare number.
+    apart = f" {folded(unit)}" if unit and rule.unit is None else ""
+    return ClaimedValue(ValueKind.NUMBER, f"{number_key(number)}{apart}", value, number=number)
 
 
 def _factor(unit: str | None, wanted: str | None) -> float:
     if unit is None or wanted is None or unit == wanted:
         return 1.0
-    mine, theirs = _UNITS.get(unit), _UNITS.get(wanted)
+    mine, theirs = UNITS.get(unit), UNITS.get(wanted)
     if mine is None or theirs is None or mine[0] != theirs[0]:
         raise InvalidInput(f"{unit!r} cannot be converted to {wanted!r}.", hint=f"Give the value in {wanted}.")
     return mine[1] / theirs[1]
@@ -222,6 +233,6 @@ def _set(value: Any, rule: ValueRule) -> ClaimedValue:
 
 
 def _date(value: Any) -> ClaimedValue:
-    span = parse_time(str(value))
+    span = parse_time(iso_date(str(value)) or str(value))
     start, end = span.start or 0, span.end or 0
     return ClaimedValue(ValueKind.DATE, f"{start}/{end}", value, number=(start + end) / 2 / DAY)
