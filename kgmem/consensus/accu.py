@@ -4,8 +4,9 @@ X. L. Dong, L. Berti-Equille, D. Srivastava, "Integrating Conflicting Data: The 
 sections 3 and 4 (votes, accuracy, similarity); `FALSE_VALUES` is the paper's n. Two things differ, so that a source
 cannot buy trust by saying much:
 
-- what nobody else speaks of says nothing of its source: such claims count as right with the source's prior, each
-  `UNCHECKED` of one that others check, so that a source with very many of them stays near it;
+- what nobody else speaks of says nothing good of its source: each such claim counts `UNCHECKED` of one that others
+  check, as right with the source's prior, or with its record where that is worse. Very many of them draw a source
+  towards its prior from above, and never from below;
 - trust stays within `LEAST` and `MOST`, and a source has one voice a fact. No number of claims outweighs two or three
   sources that were found right elsewhere.
 
@@ -133,13 +134,12 @@ def _weighed(
     weight = claims.weight * voice
     spoken = checked(segments)
     counted = np.where(spoken, claims.weight, 0.0)
-    given = segments.per_source(np.where(spoken, claims.weight, UNCHECKED * claims.weight)) + PRIOR_CLAIMS
-    # Unchecked claims count with the prior, in each round alike.
-    steady = (given - segments.per_source(counted)) * claims.prior
+    given = segments.per_source(counted) + PRIOR_CLAIMS
+    alone = UNCHECKED * segments.per_source(np.where(spoken, 0.0, claims.weight))
     # Begun with what the shares of voices say of sources: with two possible values, priors of a half say nothing.
     even = segments.divided(segments.per_value(weight))
     right = segments.per_source(counted * even[claims.value])
-    trust = np.clip((right + steady) / given if start is None else start, LEAST, MOST)
+    trust = np.clip(_earned(claims, right, given, alone) if start is None else start, LEAST, MOST)
     score = probability = np.zeros(len(claims.fact))
     rounds, moved = 0, np.inf
     while rounds < ROUNDS and moved > TOLERANCE and len(claims.value):
@@ -151,7 +151,7 @@ def _weighed(
         right = segments.per_source(counted * probability[claims.value])
         # Half a step, in the end, keeps two cliques that contradict each other from swapping places for ever.
         step = 1.0 if rounds <= _FULL_STEPS else 0.5
-        before, trust = trust, (1 - step) * trust + step * np.clip((right + steady) / given, LEAST, MOST)
+        before, trust = trust, (1 - step) * trust + step * np.clip(_earned(claims, right, given, alone), LEAST, MOST)
         moved = float(np.abs(trust - before).max())
     by_group = None
     if len(claims.group) and int(claims.group.max()) > 0:
@@ -163,6 +163,12 @@ def _weighed(
     return Outcome(claims, score, probability, trust, rounds, moved <= TOLERANCE, voice, found, by_group)
 
 
+def _earned(claims: Claims, right: Numbers, given: Numbers, alone: Numbers) -> Numbers:
+    """Give what sources earned: their record, with their priors, and what nobody checks by the lesser of both."""
+    record = (right + PRIOR_CLAIMS * claims.prior) / given
+    return np.asarray((record * given + alone * np.minimum(record, claims.prior)) / (given + alone))
+
+
 def trust_by_group(claims: Claims, probability: Numbers, counted: Numbers, trust: Numbers) -> Numbers:
     """Give each source's trust (row) in each group of facts (column), drawn to its trust overall by `GROUP_CLAIMS`.
 
@@ -170,9 +176,9 @@ def trust_by_group(claims: Claims, probability: Numbers, counted: Numbers, trust
     """
     groups = int(claims.group.max()) + 1
     cell = claims.source * groups + claims.group[claims.fact_of_claim]
-    # As overall, what nobody else speaks of counts as right with the source's prior.
+    # As overall, what nobody else speaks of counts as right with the source's prior, or its trust where that is less.
     alone = UNCHECKED * (claims.weight - counted)
-    earned = counted * probability[claims.value] + alone * claims.prior[claims.source]
+    earned = counted * probability[claims.value] + alone * np.minimum(claims.prior, trust)[claims.source]
     right = tally(cell, earned, len(trust) * groups).reshape(-1, groups)
     count = tally(cell, counted + alone, len(trust) * groups).reshape(-1, groups)
     return np.clip((right + GROUP_CLAIMS * trust[:, None]) / (count + GROUP_CLAIMS), LEAST, MOST)

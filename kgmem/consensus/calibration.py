@@ -12,6 +12,7 @@ import numpy as np
 
 from kgmem.consensus.claims import ONE, Integers, Numbers, tally
 from kgmem.consensus.segments import Segments
+from kgmem.consensus.value_similarity import pairs
 
 USUAL_LIKENESS = 0.1  # What is taken for granted before any claim, as much as
 PRIOR_FACTS = 50.0  # so many facts would show.
@@ -19,6 +20,7 @@ MOST_LIKENESS = 0.5
 # Of many voices, so much counts plainly, whoever they are. Chosen once for all labelled sets, planted ones too.
 PLAIN = 0.35
 BINS = 10
+_LEAST_DISTANCES = 50  # Claims from which distances tell something.
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +94,27 @@ def agreeing_pairs(segments: Segments) -> float:
     """Give the share of pairs of claims on one fact that give the same value; 1 where no fact has two claims."""
     of_value = np.diff(segments.of_value, append=len(segments.claims.value)).astype(float)
     of_fact = segments.voices().astype(float)
-    pairs = float((of_fact * (of_fact - 1)).sum())
-    return float((of_value * (of_value - 1)).sum()) / pairs if pairs else 1.0
+    whole = float((of_fact * (of_fact - 1)).sum())
+    return float((of_value * (of_value - 1)).sum()) / whole if whole else 1.0
+
+
+def distances(segments: Segments) -> tuple[float, float, float]:
+    """Give how far apart differing numbers of one fact are, and those of any two facts, and how often those agree.
+
+    The three say whether numbers are a scale on which near misses are likely, such as ratings, also where many of them
+    are the same number. Facts are paired with those half of the claims away.
+    """
+    claims = segments.claims
+    if claims.number is None or len(claims.value) < _LEAST_DISTANCES:
+        return 1.0, 1.0, 0.0
+    voices = np.diff(segments.of_value, append=len(claims.value)).astype(float)
+    one, other = pairs(claims)
+    known = np.isfinite(claims.number[one]) & np.isfinite(claims.number[other])
+    one, other = one[known], other[known]
+    weight = voices[one] * voices[other]
+    within = float((weight * np.abs(claims.number[one] - claims.number[other])).sum()) / max(float(weight.sum()), 1e-12)
+    numbers = claims.number[claims.value]
+    gap = np.abs(numbers - np.roll(numbers, len(numbers) // 2))
+    gap = gap[np.isfinite(gap)]
+    apart = gap[gap > 0]
+    return within, float(apart.mean()) if len(apart) else 0.0, 1 - len(apart) / max(len(gap), 1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kgmem.consensus import accu, calibration, single_fact
+from kgmem.consensus import accu, calibration, new_names, single_fact
 from kgmem.consensus.claims import SET, arranged
 from kgmem.consensus.fact_grouping import Gathered, Speakers, gather, numbered, stated
 from kgmem.consensus.methods import CROWD_FACTS, Picked, pick, settled
@@ -126,7 +126,9 @@ def _weighed(
 ) -> Weighed:
     parts, reasons = [], {}
     settings: dict[str, Setting] = {}
-    for facts, wanted in _shapes(gathered, speakers):
+    houses = _houses(known)
+    new = new_names.bodies(gathered, known, houses)
+    for facts, wanted in _shapes_of_bodies(gathered, speakers, new):
         arrays, keys = stated(gathered, facts, speakers)
         outcome, picked = settled(arranged(arrays), wanted, copies=copies)
         parts.append(Part(outcome, keys, facts, picked))
@@ -135,11 +137,12 @@ def _weighed(
             reasons[gathered.facts[fact].predicate] = picked.reason
     told: list[Verdict] = []
     for part in parts:
-        told += verdicts_of(gathered, part, verified)
+        told += [new_names.held_back(verdict, new, houses) for verdict in verdicts_of(gathered, part, verified)]
+    copies_found = copies_of(parts, speakers.names)
     return Weighed(
         verdicts=superseded(told, gathered.rules),
-        sources=standings(parts, speakers.names, known, gathered),
-        copies=copies_of(parts, speakers.names),
+        sources=new_names.unproven(standings(parts, speakers.names, known, gathered), new),
+        copies=[*copies_found, *new_names.pairs(new, copies_found)],
         reasons=dict(sorted(reasons.items())),
         settings=dict(sorted(settings.items())),
     )
@@ -159,14 +162,28 @@ def _settings(gathered: Gathered, part: Part) -> dict[str, Setting]:
     }
 
 
-def _shapes(gathered: Gathered, speakers: Speakers) -> list[tuple[list[int], Picked]]:
+def _shapes_of_bodies(
+    gathered: Gathered, speakers: Speakers, new: new_names.Bodies
+) -> Iterator[tuple[list[int], Picked]]:
+    """Part the facts of new names that only speak among themselves, and then all others: nothing is learned across."""
+    apart: list[int] = []
+    others: list[int] = []
+    for at, fact in enumerate(gathered.facts):
+        alone = bool(new) and any(gathered.claims[index].source in new for index in fact.claims)
+        (apart if alone else others).append(at)
+    for facts in (apart, others):
+        yield from _shapes(gathered, speakers, facts)
+
+
+def _shapes(gathered: Gathered, speakers: Speakers, among: Sequence[int]) -> list[tuple[list[int], Picked]]:
     """Part the facts by the method that their predicate asks for or its shape suggests.
 
     Predicates of one method are weighed together, so that trust that is earned on one counts on the others; answers
     to questionnaires and lists are not, since each has its own vocabulary.
     """
     by_predicate: dict[tuple[str, int], list[int]] = {}
-    for at, fact in enumerate(gathered.facts):
+    for at in among:
+        fact = gathered.facts[at]
         by_predicate.setdefault((fact.predicate, fact.mode), []).append(at)
     together: dict[tuple[str, str], tuple[list[int], Picked]] = {}
     for (predicate, mode), facts, picked in _picked(gathered, speakers, by_predicate):

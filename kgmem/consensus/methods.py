@@ -26,6 +26,8 @@ CROWD_VOICES = 2.5  # Claims a fact, and
 CROWD_ANSWERS = 5.0  # a source, from which confusions can be told.
 CROWD_FACTS = 30
 AGREEING = 0.12  # The share of pairs that agree below which numbers are measurements rather than copied figures.
+SHARED_SCALE = 0.02  # So often numbers of different facts are the same where all are read off one scale, and
+NEAR = 0.7  # so far apart, of what those of any two facts are, are numbers of one fact that differ.
 CONFUSION_GAIN = 0.1  # Nats a claim by which confusions must explain held-out facts better than accuracies do.
 LONG_TAIL = 4.0  # Half of the sources have fewer claims than this.
 
@@ -56,8 +58,8 @@ def pick(claims: Claims) -> Picked:
 def _pick_one(segments: Segments, spoken: Integers) -> Picked:
     """Give the method where one value of a fact is true and several sources speak of some."""
     claims = segments.claims
-    measured = claims.number is not None and bool(np.isfinite(claims.number).mean() > 0.5)
-    if measured and calibration.agreeing_pairs(segments) < AGREEING:
+    numbers = claims.number is not None and bool(np.isfinite(claims.number).mean() > 0.5)
+    if numbers and (calibration.agreeing_pairs(segments) < AGREEING or _scaled(segments)):
         if float(np.median(segments.per_source(np.ones(len(claims.source))))) < LONG_TAIL:
             return Picked(Method.CATD, "Numbers that hardly repeat, from many sources with few claims each.")
         return Picked(
@@ -77,6 +79,12 @@ def _pick_one(segments: Segments, spoken: Integers) -> Picked:
     return Picked(
         Method.ACCU, "Many different values, one of them true: sources are weighed by accuracy, copies as one."
     )
+
+
+def _scaled(segments: Segments) -> bool:
+    """Say whether numbers are read off one scale for all facts: those that differ on a fact are near misses."""
+    within, between, by_chance = calibration.distances(segments)
+    return by_chance >= SHARED_SCALE and within < NEAR * between
 
 
 def run(claims: Claims, method: Method = Method.AUTO, *, copies: bool = True) -> tuple[Outcome, Picked]:

@@ -1,7 +1,7 @@
 """Numbers, quantities, dates and names in texts: what says the same in another form gets the same key.
 
-Only what is certain is read. "1,200" is a number and "1,2" is none, since it is 1.2 to some; "007" and "1.10" stay texts,
-since they may be codes and versions; "03/04/2020" stays a text, since it names two days.
+Only what is certain is read. "1,200" is a number and "1,2" is none, since it is 1.2 to some; "007" and "1.10" stay
+texts, since they may be codes and versions; "03/04/2020" stays a text, since it names two days.
 """
 
 import re
@@ -54,10 +54,12 @@ _DATES = tuple(
     )
 )
 _GROUPED = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?"
-_AMOUNT = re.compile(rf"(?P<sign>[+\-−]?)(?P<digits>{_GROUPED}|\d+(?:\.\d+)?)(?:\s*(?P<unit>[a-zA-Z%][a-zA-Z]*[2²]?))?")
+_AMOUNT = re.compile(
+    rf"(?P<sign>[+\-\u2212]?)(?P<digits>{_GROUPED}|\d+(?:\.\d+)?)(?:\s*(?P<unit>[a-zA-Z%][a-zA-Z]*[2²]?))?"
+)
 _CODE = re.compile(r"0\d|\d*\.\d*0$")  # Leading zeros, or a decimal that ends in one.
 _MOST_DIGITS = 15  # What a double holds.
-_INVERTED = re.compile(r"([^\W\d_][\w.'’\- ]*), ([^\W\d_][\w.'’\- ]*)")
+_INVERTED = re.compile(r"([^\W\d_][\w.'\u2019\- ]*), ([^\W\d_][\w.'\u2019\- ]*)")
 
 
 def number_key(number: float) -> str:
@@ -106,7 +108,7 @@ def _amount_key(text: str) -> str | None:
     grouped = "," in found["digits"]
     if len(digits.replace(".", "")) > _MOST_DIGITS or (unit is not None and unit not in UNITS):
         return None
-    number = float(digits) * (-1 if found["sign"] in {"-", "−"} else 1)
+    number = float(digits) * (-1 if found["sign"] in {"-", "\u2212"} else 1)
     if unit is not None:
         base, size = UNITS[unit]
         return f"{number_key(number * size)} {base}"

@@ -7,6 +7,7 @@ from bench.rig.worlds import AXES, FACTS, worlds
 from kgmem.consensus.claims import Stated, arranged
 from kgmem.consensus.engine import weigh
 from kgmem.consensus.methods import run
+from kgmem.consensus.segments import Segments, choose
 from kgmem.domain.claims.consensus import Claim, Method, ValueRule
 from tests.sizes import size
 from tests.unit.consensus.planted import Planted, accuracy
@@ -70,3 +71,33 @@ def test_worlds_are_the_same_each_time_and_have_every_level() -> None:
 def test_a_few_facts_are_weighed_without_explanations_to_compare() -> None:
     stated = Stated(np.array([0, 1, 2]), np.array([0, 0, 0]), np.array([1, 1, 2]))
     assert run(arranged(stated))[0].copies.one.size == 0
+
+
+def rated(seed: int, *, zeros: float, scale: bool) -> tuple[Stated, dict[int, float]]:
+    """Plant twelve raters of 200 things from 0 to 10; on a scale they miss by a little, else by anything."""
+    random = np.random.default_rng(seed)
+    truth = np.where(random.random(200) < zeros, 0.0, random.integers(1, 11, 200))
+    rows = []
+    for _ in range(12):
+        near = np.clip(np.round(truth + random.normal(0, random.uniform(0.3, 2.5), 200)), 0, 10)
+        anything = np.where(random.random(200) < random.uniform(0.4, 0.9), truth, random.integers(0, 11, 200))
+        rows.append(near if scale else anything)
+    source, fact = (part.ravel() for part in np.indices((12, 200)))
+    numbers = np.array(rows, float).ravel()
+    keep = random.random(len(source)) < 0.5
+    stated = Stated(source[keep], fact[keep], numbers[keep].astype(int), number=numbers[keep])
+    return stated, dict(enumerate(truth.tolist()))
+
+
+@pytest.mark.parametrize("zeros", [0.0, 0.3, 0.6])
+def test_ratings_are_known_by_how_near_misses_are_also_among_many_zeros(zeros) -> None:
+    claims = arranged(rated(1, zeros=zeros, scale=True)[0])
+    outcome, picked = run(claims)
+    assert picked.method is Method.CRH
+    truth = np.array(list(rated(1, zeros=zeros, scale=True)[1].values()))[claims.facts]
+    segments = Segments.of(claims)
+    assert claims.number is not None
+    mean = segments.per_fact(segments.per_value(claims.weight) * claims.number) / segments.voices()
+    ours = np.abs(claims.number[choose(segments, outcome.score)] - truth).mean()
+    assert ours < np.abs(mean - truth).mean()
+    assert run(arranged(rated(1, zeros=zeros, scale=False)[0]))[1].method is Method.ACCU

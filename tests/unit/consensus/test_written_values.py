@@ -11,7 +11,20 @@ from kgmem.consensus.values import read, same
 from kgmem.domain.claims.consensus import Claim, ValueRule
 
 DEFAULT = ValueRule()
-MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 SIZES = {"mm": 1, "cm": 10, "m": 1000, "km": 1_000_000}
 
 

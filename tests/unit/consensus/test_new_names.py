@@ -1,0 +1,65 @@
+"""New names share one voice until somebody else confirms them, and unchecked claims change no record."""
+
+import random
+
+from kgmem.consensus.engine import weigh
+from kgmem.domain.claims.consensus import Claim, ClaimedSource, FactState
+
+
+def known_world(facts: int = 60) -> list[Claim]:
+    """Plant five sources, each right on four of five facts, which know each other by what they share."""
+    chance = random.Random(1)
+    return [
+        Claim(f"old{source}", f"f{fact}", "p", "right" if chance.random() < 0.8 else f"wrong {source} {fact}")
+        for source in range(5)
+        for fact in range(facts)
+    ]
+
+
+def ring(size: int = 8, facts: int = 20, share: float = 1.0) -> list[Claim]:
+    chance = random.Random(2)
+    return [
+        Claim(f"new{source}", f"lie{fact}", "p", "lie")
+        for source in range(size)
+        for fact in range(facts)
+        if chance.random() < share
+    ]
+
+
+def states(claims: list[Claim], begin: str, **more) -> set[FactState]:
+    return {each.state for each in weigh(claims, **more).verdicts if each.subject.startswith(begin)}
+
+
+def test_a_ring_of_new_names_verifies_nothing() -> None:
+    for share in (1.0, 0.7):
+        weighed = weigh([*known_world(), *ring(share=share)])
+        lies = [each for each in weighed.verdicts if each.subject.startswith("lie")]
+        assert {each.state for each in lies} == {FactState.UNVERIFIED}
+        assert all(each.probability <= 0.5 and each.supporting <= 1 for each in lies)
+        trust = {each.source: each.trust for each in weighed.sources}
+        assert {trust[f"new{source}"] for source in range(8)} == {0.5}
+        assert trust["old0"] > 0.5
+
+
+def test_what_the_others_say_stays_as_it_was() -> None:
+    alone = {each.subject: each.state for each in weigh(known_world()).verdicts}
+    beside = {each.subject: each.state for each in weigh([*known_world(), *ring()]).verdicts}
+    assert {subject: beside[subject] for subject in alone} == alone
+
+
+def test_a_graph_that_begins_believes_what_its_sources_agree_on() -> None:
+    assert states(ring(size=3), "lie") == {FactState.VERIFIED}
+
+
+def test_what_a_trusted_source_confirms_is_verified() -> None:
+    told = [*known_world(), *ring(), *(Claim("office", f"lie{fact}", "p", "lie") for fact in range(20))]
+    assert states(told, "lie", sources=[ClaimedSource("office", prior=0.9)]) == {FactState.VERIFIED}
+
+
+def test_unchecked_claims_wash_no_bad_record() -> None:
+    told = known_world() + [Claim("liar", f"f{fact}", "p", f"lie {fact}") for fact in range(60)]
+    before = next(each.trust for each in weigh(told).sources if each.source == "liar")
+    told += [Claim("liar", f"alone{fact}", "p", "x") for fact in range(2000)]
+    after = next(each.trust for each in weigh(told).sources if each.source == "liar")
+    assert before <= 0.15
+    assert after <= before + 0.02
