@@ -1,6 +1,7 @@
 """What is imported record by record makes the graph that the same records make when they are put one by one."""
 
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ ENDS = [{"type": "entity", "key": key} for key in ("e1", "e2")]
 async def imported(memory: Memory, lines: Sequence[dict[str, Any]]) -> tuple[str, int]:
     """Import lines record by record; gives the graph, and how many lines are rejected."""
     graph = await new_graph(memory, f"imported_{uuid4().hex[:12]}")
-    data = b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in lines)
+    data = "".join(json.dumps(each) + "\n" for each in lines).encode()
     # What begins with a byte order mark is not read in columns.
     result = await memory.imports.run(graph, [io.BytesIO(b"\xef\xbb\xbf" + data)], ImportOptions(format="jsonl"))
     assert adds_up(result)
@@ -158,3 +159,17 @@ async def test_what_a_later_file_states_holds_however_the_files_are_read(
     await memory.imports.run(graph, [by_itself, in_columns])
     stored = await memory.entities.get(graph, "k")
     assert (stored.name, stored.properties) == ("First", {"rank": 1})
+
+
+async def test_properties_nested_too_deeply_cost_only_their_record(memory: Memory) -> None:
+    lines = []
+    for depth in range(248, 258):
+        value: Any = 1
+        for _ in range(depth):
+            value = [value]
+        lines.append({"type": "entity", "key": f"k{depth}", "properties": {"deep": value}})
+    graph, rejected = await imported(memory, lines)
+    assert 0 < rejected < len(lines)
+    keys = [entity.key for entity in (await memory.entities.list(graph)).items]
+    assert sorted(keys) == [each["key"] for each in lines[: len(lines) - rejected]]
+    await let_go(memory, graph)

@@ -31,8 +31,11 @@ from kgmem.services.texts import remember
 
 
 def describe(record: AnyRecord) -> str:
-    """Give a record as text, for those that are rejected."""
-    return dump(record).decode().rstrip()
+    """Give a record as text, for those that are rejected: as JSON, unless it has something that JSON cannot hold."""
+    try:
+        return dump(record).decode().rstrip()
+    except TypeError:
+        return repr(record)
 
 
 class ImportReader:

@@ -44,8 +44,7 @@ def stage_columns(columns: Columns, files: Any, batch: Batch, staged: Staged) ->
     """Put the rows of columns among what is staged; `files` is the name of their file, or an array of a name each."""
     count = len(columns)
     if count:
-        names = pa.repeat(pa.scalar(files, pa.string()), count) if isinstance(files, str) else files
-        table = _Stage(names, columns, batch, staged).table()
+        table = _Stage(files, columns, batch, staged).table()
         staged.texts.append((table.column_names, _copied(table)))
         staged.count += count
 
@@ -98,7 +97,7 @@ class _Stage:
         starts, ends = self._valid()
         shared = {
             "place": self._places(),
-            "file": self.files,
+            "file": pa.repeat(self.files, self.count) if isinstance(self.files, str) else self.files,
             "line": self.columns.lines,
             "valid_from": starts,
             "valid_to": ends,
@@ -153,6 +152,8 @@ class _Stage:
 
     def _places(self) -> Any:
         """Return the numbers that order the records of the batch by file and line."""
+        if isinstance(self.files, str):
+            return pc.add(self.columns.lines, self.staged.place_of_file(self.files))
         told = self.files.dictionary_encode()
         files = pa.array([self.staged.place_of_file(name) for name in told.dictionary.to_pylist()], pa.int64())
         return pc.add(self.columns.lines, files.take(told.indices))

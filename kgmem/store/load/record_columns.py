@@ -28,7 +28,7 @@ _AT_ONCE = 500  # Records that are checked together; those among which one is re
 _RECORDS: Final[Mapping[BatchKind, type[Any]]] = {"entity": Entity, "relationship": Relationship}
 _FIELDS: Final = {kind: stated_fields(record) for kind, record in _RECORDS.items()}
 _VALUES: Final = {
-    kind: attrgetter(*(field.name for field in known if field.type not in {"place", "vector"}))
+    kind: attrgetter(*(field.name for field in known if field.type not in {"place", "vector", "properties"}))
     for kind, known in _FIELDS.items()
 }
 
@@ -75,6 +75,8 @@ def _refusal(graph: Graph, kind: BatchKind, stated: Sequence[Stated[Any]]) -> st
             encoded([record.place.geometry for record in records if record.place is not None])
         else:
             check_relationships(records)
+        objects = [record.properties for record in records]
+        encoded(objects if len(objects) > 1 else objects[0])  # A list is one level more of those that JSON may have.
         # Without what is not stated, since each null has to be told from a number that JSON does not have.
         encoded([[value for value in _VALUES[kind](record) if value is not None] for record in records])
     except InvalidInput as error:
