@@ -9,7 +9,7 @@ sentences and dialogues of each half.
 
 from collections.abc import AsyncIterator, Sequence
 
-from bench.contract import Figure, alone, compared, within
+from bench.contract import Figure, alone, compared
 from bench.rig.database import fresh_database, memory_on
 from bench.rig.update_cases import Case, dialogues, sentences
 from bench.rig.update_runs import GeneralRules, Outcome, played, stale_first
@@ -36,7 +36,8 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
                 f"{part}: {kind}", *([each for each in told if each.case.kind == kind] for told in (outcomes, plain))
             )
         yield _figure(f"{part}: all", outcomes, plain)
-        yield within(alone(f"{part}: dialogues with a stale fact first", stale, "dialogues", "none may."), 0)
+        note = "of those that ask what has ended with nothing in its place; its `state` is past."
+        yield alone(f"{part}: dialogues of which the first fact is over", stale, "dialogues", note)
 
 
 async def _read(url: str, graph: str, cases: Sequence[Case], extractor: Extractor) -> tuple[list[Outcome], int]:

@@ -1,7 +1,7 @@
 """Answers: ranked hits, each with what every arm contributed to it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kgmem.domain.claims.claim import Option
@@ -63,3 +63,29 @@ class Answer:
     profile: Mapping[str, float] = field(default_factory=dict)  # Milliseconds a stage, when it was asked for.
     understood: Mapping[str, Any] = field(default_factory=dict)  # What was made of the text: the times in it.
     cursor: str | None = None  # Goes on behind these hits; None when there are no more.
+
+
+def current_first(hits: Sequence[Hit]) -> list[Hit]:
+    """Give hits with no past fact before a current one of its kind that shares a subject or an object with it.
+
+    "Ada works for Acme", which has ended, comes behind "Ada works for Globex". What holds now moves up and takes the
+    score of the first that it passes; all else keeps its place, so that history is found where nothing replaced it.
+    """
+    ordered = list(hits)
+    at = 0
+    while at < len(ordered):
+        past = ordered[at]
+        if past.kind == "fact" and past.state == "past":
+            behind = range(at + 1, len(ordered))
+            found = next((n for n in behind if _takes_place_of(ordered[n], past)), None)
+            if found is not None:
+                ordered.insert(at, replace(ordered.pop(found), score=past.score))
+        at += 1
+    return ordered
+
+
+def _takes_place_of(hit: Hit, past: Hit) -> bool:
+    if hit.kind != "fact" or hit.state != "current" or hit.label != past.label or hit.scope != past.scope:
+        return False
+    ends = [each.key if each is not None else None for each in (hit.start, hit.end, past.start, past.end)]
+    return ends[0] == ends[2] or ends[1] == ends[3]

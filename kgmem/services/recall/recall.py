@@ -6,8 +6,8 @@ from dataclasses import replace
 from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, KgmemError
 from kgmem.domain.graph.embedding import Vector, unit
 from kgmem.domain.graph.graph import Graph
-from kgmem.domain.recall.answer import Answer
-from kgmem.domain.recall.question import Question
+from kgmem.domain.recall.answer import Answer, current_first
+from kgmem.domain.recall.question import Question, When
 from kgmem.domain.recall.question_checks import check_question
 from kgmem.domain.recall.recipes import with_recipe
 from kgmem.domain.time.interval import now
@@ -44,6 +44,8 @@ async def _answer(parts: Ports, held: Graph, question: Question) -> Answer:
     found = await parts.index.candidates(held.name, widened(held.name, question), vector)
     searched = time.perf_counter()
     answer = await choose(parts, held, question, found)
+    if question.when == When() and not question.states:
+        answer = replace(answer, hits=current_first(answer.hits))
     profile = {
         "embed_ms": (embedded - started) * 1000,
         "candidates_ms": (searched - embedded) * 1000,
