@@ -91,6 +91,9 @@ def recall(
     recipe: Annotated[Text, typer.Option("--recipe", help="A named setting, such as multi_hop or recent.")] = None,
     diversity: Annotated[float, typer.Option("--diversity", help="0 to 1: hits that differ from each other.")] = 0.0,
     budget: Annotated[int | None, typer.Option("--budget", help="Tokens that the hits may take together.")] = None,
+    min_score: Annotated[
+        float | None, typer.Option("--min-score", help="Only hits that answer with this probability, 0 to 1.")
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="How many hits.")] = 10,
     cursor: Annotated[Text, typer.Option("--cursor", help="Go on behind an answer that gave this.")] = None,
     fusion: Annotated[Text, typer.Option("--fusion", help="convex or rrf; the graph's own unless given.")] = None,
@@ -131,6 +134,7 @@ def recall(
         fusion=_one_of("fusion", fusion, Fusion) if fusion else None,
         recipe=recipe,
         diversity=diversity,
+        min_score=min_score,
         budget=budget,
         cursor=cursor,
         explain=explain,
@@ -166,8 +170,8 @@ def _relation(name: str, of: str) -> Relation:
 
 
 def _show(answer: Answer, *, explain: bool) -> None:
-    if not answer.hits:
-        OUT.print("Nothing found.")
+    if not answer.hits or answer.nothing_relevant:
+        OUT.print("Nothing relevant is known." if answer.hits else "Nothing found.")
     for number, hit in enumerate(answer.hits, start=1):
         OUT.print(f"[bold]{number:>3}  {_plain(hit.name or hit.key)}[/]  [dim]{_plain(_origin(hit))}[/]")
         if hit.text:
@@ -190,6 +194,8 @@ def _show(answer: Answer, *, explain: bool) -> None:
 
 def _origin(hit: Hit) -> str:
     told = [hit.label, hit.key, f"score {hit.score:.2f}"]
+    if hit.relevance is not None:
+        told.append(f"relevance {hit.relevance:.2f}")
     if hit.state not in {None, "current"}:
         told.append(str(hit.state).replace("_", " "))
     if hit.valid_from or hit.valid_to:

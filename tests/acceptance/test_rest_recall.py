@@ -66,3 +66,32 @@ async def test_a_misspelt_part_is_refused_with_the_right_name(door: Door) -> Non
     assert inner["errors"] == [
         {"pointer": "/what/txet", "detail": "txet is not known here.", "hint": "Did you mean text?"}
     ]
+
+
+async def test_an_answer_tells_that_nothing_relevant_is_known(door: Door) -> None:
+    done(await door.client.post(f"{GRAPH}/episodes", json={"episodes": EPISODES}))
+    known = await _ask(door, what={"text": "Where did the Eagle land?"})
+    assert known.nothing_relevant is False
+    best, other = known.hits[0].relevance, known.hits[-1].relevance
+    assert best is not None
+    assert other is not None
+    assert best > 0.2 > other
+    unknown = await _ask(door, what={"text": "Which tax applies to imported bicycles?"})
+    assert unknown.nothing_relevant is True
+    assert all(hit.relevance is not None and hit.relevance < 0.1 for hit in unknown.hits)
+    listed = await _ask(door, what={"labels": ["Episode"]})
+    assert listed.nothing_relevant is None
+    assert all(hit.relevance is None for hit in listed.hits)
+
+
+async def test_min_score_drops_what_is_less_relevant_and_counts_it(door: Door) -> None:
+    done(await door.client.post(f"{GRAPH}/episodes", json={"episodes": EPISODES}))
+    everything = await _ask(door, what={"text": "Where did the Eagle land?"})
+    some = await _ask(door, what={"text": "Where did the Eagle land?"}, min_score=0.2)
+    assert [hit.key for hit in some.hits] == ["e/1"]
+    assert some.suppressed.get("below_min_score", 0) == len(everything.hits) - 1
+    none = await _ask(door, what={"text": "Which tax applies to imported bicycles?"}, min_score=0.2)
+    assert none.hits == []
+    assert none.nothing_relevant is True
+    refused(await door.client.post(RECALL, json={"what": {"text": "x"}, "min_score": 2}), 422)
+    refused(await door.client.post(RECALL, json={"what": {"labels": ["Episode"]}, "min_score": 0.5}), 422)

@@ -253,6 +253,7 @@ class RecallIn(_Parts, BaseModel):  # type: ignore[misc]  # the first is made at
         | None
     ) = None
     min_consensus: Fraction | None = None
+    min_score: Annotated[Fraction, Field(description="The least relevance of a hit to what.text.")] | None = None
     states: Annotated[
         list[State], Field(max_length=8, description="Of time or of consensus; left out: current and past.")
     ] = []
@@ -287,6 +288,7 @@ class RecallIn(_Parts, BaseModel):  # type: ignore[misc]  # the first is made at
             weights=self.weights,
             recipe=self.recipe,
             min_consensus=self.min_consensus,
+            min_score=self.min_score,
             states=self.states,
             tiers=self.tiers,
             diversity=self.diversity,
@@ -359,6 +361,9 @@ class HitOut(BaseModel):
     text: str | None
     score: float
     confidence: float | None
+    relevance: Annotated[
+        float | None, Field(description="The probability that it answers what.text; null without a text.")
+    ]
     valid_from: str | None
     valid_to: str | None
     state: Annotated[TimeState | None, Field(description="Of an entity or a fact, now or at known_at.")]
@@ -380,5 +385,8 @@ class AnswerOut(BaseModel):
     hits: list[HitOut]
     suppressed: dict[str, int]
     profile: dict[str, float]
+    nothing_relevant: Annotated[
+        bool | None, Field(description="Whether no hit is likely to answer what.text; null without a text.")
+    ]
     cursor: str | None
     understood: Annotated[dict[str, object], Field(description="What was read out of the question's text: its times.")]

@@ -39,6 +39,7 @@ class Hit:
     text: str | None
     score: float
     confidence: float | None = None
+    relevance: float | None = None  # The probability that it answers the question's text; None without a text.
     valid_from: str | None = None
     valid_to: str | None = None
     scope: str = ""
@@ -62,6 +63,8 @@ class Answer:
     suppressed: Mapping[str, int] = field(default_factory=dict)
     profile: Mapping[str, float] = field(default_factory=dict)  # Milliseconds a stage, when it was asked for.
     understood: Mapping[str, Any] = field(default_factory=dict)  # What was made of the text: the times in it.
+    # Whether no hit is likely to answer the question's text, whatever its score; None without a text.
+    nothing_relevant: bool | None = None
     cursor: str | None = None  # Goes on behind these hits; None when there are no more.
 
 

@@ -140,6 +140,7 @@ class Question:
     weights: Mapping[str, float] = field(default_factory=dict)  # Per retriever; DEFAULT_WEIGHT unless given.
     recipe: str | None = None  # A named setting of modes, weights and the like; what the question says itself counts.
     min_consensus: float | None = None  # The least trust in a hit, 0 to 1.
+    min_score: float | None = None  # The least relevance of a hit to what.text, 0 to 1.
     states: Sequence[State] = ()  # None: current and past, or true at the time asked for; not invalidated.
     tiers: Sequence[Tier] = ()  # None: all.
     superposition: Superposed | None = None  # None: each hit for itself, whatever else is claimed.

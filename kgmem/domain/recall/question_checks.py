@@ -35,6 +35,10 @@ def check_question(question: Question) -> None:
         raise InvalidInput("States in time and a time in when exclude each other.", hint="Leave one of them out.")
     if question.min_consensus is not None and not 0 <= question.min_consensus <= 1:
         raise InvalidInput(f"min_consensus is {question.min_consensus}.", hint="Give 0 to 1.")
+    if question.min_score is not None and not 0 <= question.min_score <= 1:
+        raise InvalidInput(f"min_score is {question.min_score}.", hint="Give 0 to 1.")
+    if question.min_score is not None and what.text is None:
+        raise InvalidInput("min_score is the least relevance to a text.", hint="Give what.text, or leave it out.")
     if not 0 <= question.diversity <= 1:
         raise InvalidInput(f"diversity is {question.diversity}.", hint="Give 0 to 1.")
     if question.budget is not None and question.budget < 1:

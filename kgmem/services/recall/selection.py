@@ -9,6 +9,7 @@ from kgmem.domain.recall.answer import Answer, Hit
 from kgmem.domain.recall.cursor import given_before, next_cursor
 from kgmem.domain.recall.fusion import Ranked, fuse
 from kgmem.domain.recall.question import MOST_HITS, Question
+from kgmem.domain.recall.relevance import NOTHING_RELEVANT, content, cosine_of, relevance
 from kgmem.domain.recall.selection import confidence, diverse, within_budget, word_likeness
 from kgmem.services.ports import Ports
 
@@ -33,14 +34,34 @@ async def choose(parts: Ports, graph: Graph, question: Question, found: Candidat
     last = {"meaning": found.siblings}
     fused = fuse(found.arms, method=method, weights=question.weights, most=most, last=last)
     ranked = [each for each in fused if each.id not in passed]
-    hits = await _hits(parts, graph, question, ranked, found)
+    fetched = await _hits(parts, graph, question, ranked, found)
+    fetched = [_rated(hit, graph, question, found) for hit in fetched]
+    hits = [hit for hit in fetched if question.min_score is None or (hit.relevance or 0.0) >= question.min_score]
     suppressed, out = dict(found.suppressed), 0
+    if len(hits) < len(fetched):
+        suppressed |= {"below_min_score": len(fetched) - len(hits)}
+    passed_over = [hit.id for hit in fetched if hit not in hits]
     if question.budget is not None:
         hits, out = within_budget(hits, question.budget)
         suppressed |= {"over_budget": out} if out else {}
-    more = bool(hits) and (out > 0 or len(ranked) > question.k) and len(given) + len(hits) < MOST_HITS
-    following = next_cursor(graph.name, question, [*given, *(hit.id for hit in hits)]) if more else None
-    return Answer([_weighed(hit, list(found.arms)) for hit in hits], suppressed, cursor=following)
+    more = bool(fetched) and (out > 0 or len(ranked) > question.k) and len(given) + len(hits) < MOST_HITS
+    shown = [*given, *passed_over, *(hit.id for hit in hits)]
+    following = next_cursor(graph.name, question, shown) if more else None
+    nothing = None
+    if question.what.text is not None:
+        nothing = not any((hit.relevance or 0.0) >= NOTHING_RELEVANT for hit in fetched)
+    weighed = [_weighed(hit, list(found.arms)) for hit in hits]
+    return Answer(weighed, suppressed, nothing_relevant=nothing, cursor=following)
+
+
+def _rated(hit: Hit, graph: Graph, question: Question, found: Candidates) -> Hit:
+    """Give the hit with its relevance to the question's text."""
+    if question.what.text is None:
+        return hit
+    cosine = cosine_of(hit.arms, found.arms, graph.space.model if graph.space else None)
+    ends = [end.name or end.key for end in (hit.start, hit.end) if end is not None]
+    told = " ".join((hit.name or hit.key, hit.text or "", *ends))
+    return replace(hit, relevance=relevance(content(question.what.text), told, cosine))
 
 
 async def _hits(
