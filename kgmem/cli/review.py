@@ -1,5 +1,6 @@
 """`kgmem review`: what waits for a person, and what was decided."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from kgmem.cli.opening import with_memory
 from kgmem.cli.shapes import fact_shape
 from kgmem.cli.why import listed, shown
 from kgmem.domain.claims.claim import Action, Ruling
-from kgmem.domain.text.resolution import Merge, MergeAsked
+from kgmem.domain.text.resolution import Candidate, Merge, MergeAsked
 from kgmem.memory import DEFAULT_GRAPH
 
 # `kgmem review pairs`, `merge`, `different`, `merges` and `unmerge`: entities that are one, or may be.
@@ -35,7 +36,7 @@ def pairs(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", limit: Limit 
     """List the entities that may be one thing, the likeliest first."""
     page = with_memory(lambda memory: memory.resolution.candidates(graph, scope=scope, limit=limit))
     if as_json:
-        print_json(page.items)
+        print_json([_pair(each) for each in page.items])
         return
     table = Table("pair", "one", "other", "decision", "evidence", "by", "scope")
     for each in page.items:
@@ -56,9 +57,13 @@ def different(
     """Say that a pair is two things, for good."""
     told = with_memory(lambda memory: memory.resolution.reject(graph, pair, by=by, reason=reason, scope=scope))
     if as_json:
-        print_json(told)
+        print_json(_pair(told))
         return
     OUT.print(f"{told.one} and {told.other} are two.")
+
+
+def _pair(told: Candidate) -> dict[str, object]:
+    return {**asdict(told), "decision": told.decision}
 
 
 def merge(

@@ -72,10 +72,9 @@ async def test_an_answer_tells_that_nothing_relevant_is_known(door: Door) -> Non
     done(await door.client.post(f"{GRAPH}/episodes", json={"episodes": EPISODES}))
     known = await _ask(door, what={"text": "Where did the Eagle land?"})
     assert known.nothing_relevant is False
-    best, other = known.hits[0].relevance, known.hits[-1].relevance
-    assert best is not None
-    assert other is not None
-    assert best > 0.2 > other
+    assert known.hits[0].key == "e/1"
+    assert known.hits[0].relevance is not None
+    assert known.hits[0].relevance > 0.5
     unknown = await _ask(door, what={"text": "Which tax applies to imported bicycles?"})
     assert unknown.nothing_relevant is True
     assert all(hit.relevance is not None and hit.relevance < 0.1 for hit in unknown.hits)
