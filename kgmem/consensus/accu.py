@@ -120,6 +120,9 @@ def checked(segments: Segments) -> Truths:
     """Say of each claim whether another source speaks of its fact; where values do not compete, of its value."""
     claims = segments.claims
     of_fact = (segments.voices() > 1)[claims.fact]
+    if claims.label is not None:  # What a person decided on is checked, whoever else speaks of it.
+        labelled = segments.per_fact(np.where(np.isnan(claims.label), 0.0, 1.0)) > 0
+        of_fact = of_fact | np.where(claims.mode == MANY, False, labelled)[claims.fact] | ~np.isnan(claims.label)
     many = (claims.mode == MANY)[claims.fact]
     if many.any():
         of_fact = np.where(many, np.diff(segments.of_value, append=len(claims.value)) > 1, of_fact)
@@ -192,4 +195,4 @@ def shares(segments: Segments, score: Numbers, false: Numbers) -> Numbers:
         return probability
     # Alone, a value competes with those that might have been claimed in its stead.
     alone = 1 / (1 + false[segments.claims.fact] * np.exp(-score))
-    return np.where(many, alone, probability)
+    return np.where(many, alone if segments.claims.label is None else segments.decided_alone(alone), probability)

@@ -34,6 +34,7 @@ class Claims:
     number: Numbers | None  # Of each value: what it measures; None where nothing is numeric.
     facts: Integers  # The caller's code of each fact.
     sources: Integers  # For each of the caller's sources, its number here; -1 where it claims nothing.
+    label: Numbers | None = None  # Of each value: 1 where a person accepted it, 0 where it is refuted, else nan.
 
     @property
     def starts(self) -> Integers:
@@ -59,6 +60,7 @@ class Stated:
     mode: Integers | None = None  # Of each fact code; ONE where left out.
     group: Integers | None = None  # Of each fact code; all the same where left out.
     number: Numbers | None = None  # Of each claim.
+    label: Numbers | None = None  # Of each claim: what a person decided of its value; nan where nobody did.
 
 
 def arranged(stated: Stated) -> Claims:
@@ -106,7 +108,18 @@ def arranged(stated: Stated) -> Claims:
         number=None if number is None else number[first],
         facts=facts,
         sources=mapped,
+        label=None if stated.label is None else _label(stated, (fact, code), (fact_of_value, code_of_value)),
     )
+
+
+def _label(stated: Stated, said: tuple[Integers, Integers], values: tuple[Integers, Integers]) -> Numbers:
+    """Give the label of each value, from those of the claims that name it; `said` and `values` are facts and codes."""
+    many = int(max(said[1].max(initial=0), values[1].max(initial=0))) + 1
+    label = np.full(len(values[0]), np.nan)
+    known = np.flatnonzero(~np.isnan(np.asarray(stated.label, np.float64)))
+    place = np.searchsorted(values[0] * many + values[1], said[0][known] * many + said[1][known])
+    label[place] = np.asarray(stated.label, np.float64)[known]
+    return label
 
 
 def tally(place: Integers, amount: Numbers, size: int) -> Numbers:

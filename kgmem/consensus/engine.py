@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kgmem.consensus import accu, calibration, new_names, single_fact
-from kgmem.consensus.claims import SET, arranged
+from kgmem.consensus.claims import SET, Stated, arranged
 from kgmem.consensus.fact_grouping import Gathered, Speakers, gather, numbered, stated
 from kgmem.consensus.methods import CROWD_FACTS, Picked, pick, settled
 from kgmem.consensus.reporting import reporting
@@ -130,7 +130,7 @@ def _weighed(
     new = new_names.bodies(gathered, known, houses)
     for facts, wanted in _shapes_of_bodies(gathered, speakers, new):
         arrays, keys = stated(gathered, facts, speakers)
-        outcome, picked = settled(arranged(arrays), wanted, copies=copies)
+        outcome, picked = settled(arranged(arrays), _by_labels(wanted, arrays), copies=copies)
         parts.append(Part(outcome, keys, facts, picked))
         settings |= _settings(gathered, parts[-1])
         for fact in facts:
@@ -146,6 +146,13 @@ def _weighed(
         reasons=dict(sorted(reasons.items())),
         settings=dict(sorted(settings.items())),
     )
+
+
+def _by_labels(picked: Picked, arrays: Stated) -> Picked:
+    """Give the method that learns from what people decided, where the one that was picked by shape would not."""
+    if arrays.label is None or picked.asked or picked.method is not Method.DAWID_SKENE:
+        return picked
+    return Picked(Method.ACCU, "People decided on some of this: sources are weighed by what was found right.")
 
 
 def _settings(gathered: Gathered, part: Part) -> dict[str, Setting]:

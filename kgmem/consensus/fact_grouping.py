@@ -23,6 +23,16 @@ class Fact:
     claims: tuple[int, ...]
     values: tuple[ClaimedValue, ...]
     keys: tuple[tuple[str, ...], ...]  # Of each claim: one key, or that of each part of a set.
+    accepted: frozenset[str] = frozenset()  # Keys that a person accepted, and rejected.
+    rejected: frozenset[str] = frozenset()
+
+    def label(self, key: str) -> float:
+        """Give what people decided of a value: 1 where it is right, 0 where it is wrong, else not a number."""
+        if key in self.accepted:
+            return 1.0
+        if key in self.rejected or (self.accepted and self.mode != MANY):
+            return 0.0
+        return float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +105,16 @@ def stated(gathered: Gathered, facts: Sequence[int], speakers: Speakers) -> tupl
         mode=mode,
         group=group,
         number=np.array([numbers.get(key, np.nan) for _, _, key, _ in rows]) if numbers else None,
+        label=_labels(gathered, [(fact, key) for fact, _, key, _ in rows]),
     )
     return array, ordered
+
+
+def _labels(gathered: Gathered, rows: Sequence[tuple[int, str]]) -> Numbers | None:
+    """Give what people decided of the value of each claim; None where they decided nothing."""
+    if not any(gathered.facts[fact].accepted or gathered.facts[fact].rejected for fact in {fact for fact, _ in rows}):
+        return None
+    return np.array([gathered.facts[fact].label(key) for fact, key in rows])
 
 
 def numbered(claims: Sequence[Claim], sources: Mapping[str, ClaimedSource]) -> Speakers:
@@ -133,7 +151,7 @@ def _fact(
     held: Sequence[int],
     told: tuple[Sequence[Claim], Mapping[int, ClaimedValue], ValueRule],
 ) -> Fact:
-    _, values, rule = told
+    claims, values, rule = told
     mine = [values[index] for index in held]
     lists = any(value.kind is ValueKind.SET for value in mine)
     mode = SET if lists else ONE if rule.functional else MANY
@@ -144,7 +162,11 @@ def _fact(
     else:
         stands = merged(mine, rule)
         keys = [(stands[value.key],) for value in mine]
-    return Fact(subject, predicate, valid, mode, tuple(held), tuple(mine), tuple(keys))
+    accepted, rejected = (
+        frozenset(key for index, each in zip(held, keys, strict=True) if claims[index].label is label for key in each)
+        for label in (True, False)
+    )
+    return Fact(subject, predicate, valid, mode, tuple(held), tuple(mine), tuple(keys), accepted, rejected - accepted)
 
 
 def _by_time(

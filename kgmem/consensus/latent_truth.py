@@ -51,7 +51,7 @@ def _ltm(claims: Claims, voice: Numbers, found: Pairs) -> Outcome:
             claims.mode[claims.fact_of_claim] == SET, (for_it - against)[claims.source], for_it[claims.source]
         )
         score = segments.per_value(lists) + denied[claims.fact] + np.log(TRUE_BEFOREHAND[0] / TRUE_BEFOREHAND[1])
-        before, probability = probability, 1 / (1 + np.exp(-np.clip(score, -50, 50)))
+        before, probability = probability, segments.decided_alone(1 / (1 + np.exp(-np.clip(score, -50, 50))))
         moved = float(np.abs(probability - before).max())
     sensitivity, added = _quality(segments, probability, (speaks_fact, speaks_source), prior)
     listed = segments.per_source(claims.weight)
@@ -75,7 +75,7 @@ def _calibrated(segments: Segments, probability: Numbers, voice: Numbers, speaks
     there = np.maximum(tally(fact, heard, len(claims.facts)), 1e-12)
     share = np.minimum(segments.per_value(claims.weight * voice) / there[claims.fact], 1.0)
     part = plain_part(there)[claims.fact]
-    return np.asarray((1 - part) * probability + part * share)
+    return segments.decided_alone(np.asarray((1 - part) * probability + part * share))
 
 
 def _speakers(claims: Claims, voice: Numbers) -> tuple[Integers, Integers, Numbers]:

@@ -17,6 +17,7 @@ from kgmem.consensus.segments import Segments
 _ACCURACIES = np.linspace(0.3, 0.95, 14)
 _FEW = 0.1  # Of all sources.
 _TRUST_COST = 1.5  # Of one more number that is learned; by chance it gains half a nat.
+_NEVER = 1e6  # The logarithm of the odds against a value that a person refuted.
 _PAIR_COST = 3.0  # What supposing that one source copies another must gain at least, in nats.
 
 
@@ -47,8 +48,13 @@ def log_likelihood(segments: Segments, outcome: Outcome, false: Numbers) -> floa
     spoken = (segments.voices() > 1)[claims.fact]
     wrong = np.log1p(-trust) - np.log(false)[claims.fact_of_claim]
     score = segments.per_value(weight * (np.log(trust) - wrong))
+    known = (
+        np.zeros(len(claims.facts)) if claims.label is None else segments.per_fact((claims.label == 1).astype(float))
+    )
+    if claims.label is not None:
+        score = np.where(claims.label == 0, -_NEVER, score)
     whole = segments.per_fact(np.exp(score - _top(segments, score)))
-    hidden = np.maximum(false + 1 - segments.values, 0.0)
+    hidden = np.where(known > 0, 0.0, np.maximum(false + 1 - segments.values, 0.0))
     top = np.maximum(segments.highest(score), 0.0)
     of_fact = np.log(whole + hidden * np.exp(-top)) + top - np.log(false + 1)
     base = segments.per_value(weight * wrong)

@@ -47,11 +47,30 @@ class Segments:
         """Give softmax of the scores within each fact, beside so many unseen values of score 0."""
         if float(score.max(initial=0.0)) < _SAFE and float(score.min(initial=0.0)) >= 0.0:
             raised = np.exp(score)
-            return raised / (self.per_fact(raised) + unseen)[self.claims.fact]
+            return self.decided(raised / (self.per_fact(raised) + unseen)[self.claims.fact])
         top = np.maximum(self.highest(score), 0.0)
         raised = np.exp(score - top[self.claims.fact])
         whole = self.per_fact(raised) + unseen * np.exp(-top)
-        return raised / whole[self.claims.fact]
+        return self.decided(raised / whole[self.claims.fact])
+
+    def decided(self, probability: Numbers) -> Numbers:
+        """Give the probabilities of values with those that people decided on: right ones are 1, refuted ones 0.
+
+        What is refuted leaves its part to the other values of its fact.
+        """
+        label = self.claims.label
+        if label is None:
+            return probability
+        left = np.where(label == 0, 0.0, probability)
+        lost = self.per_fact(np.where(label == 0, probability, 0.0))[self.claims.fact]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            raised = np.where(lost < 1, left / (1 - lost), left)
+        return np.where(label == 1, 1.0, np.clip(np.where(lost > 0, raised, left), 0.0, 1.0))
+
+    def decided_alone(self, probability: Numbers) -> Numbers:
+        """Give probabilities of values that do not compete, with those that people decided on: 1 or 0."""
+        label = self.claims.label
+        return probability if label is None else np.where(np.isnan(label), probability, label)
 
     def divided(self, score: Numbers) -> Numbers:
         """Give each value's part of its fact's sum; equal parts where there is nothing to share."""
@@ -59,7 +78,7 @@ class Segments:
         equal = 1.0 / np.maximum(self.values, 1)
         with np.errstate(divide="ignore", invalid="ignore"):
             part = score / whole[self.claims.fact]
-        return np.where(whole[self.claims.fact] > 0, part, equal[self.claims.fact])
+        return self.decided(np.where(whole[self.claims.fact] > 0, part, equal[self.claims.fact]))
 
     def voices(self) -> Integers:
         """Give how many claims each fact has."""
@@ -72,6 +91,9 @@ def choose(segments: Segments, score: Numbers) -> Integers:
     Scores that differ by less than rounding does (1e-9 of the highest) are equal.
     """
     claims = segments.claims
+    if claims.label is not None:
+        decided = np.where(claims.label == 1, score.max(initial=0.0) + 1, score)
+        score = np.where(claims.label == 0, score.min(initial=0.0) - 1, decided)
     top = segments.highest(score)
     near = score >= (top - 1e-9 * np.maximum(np.abs(top), 1.0))[claims.fact]
     at = np.flatnonzero(near)

@@ -33,6 +33,7 @@ def standings(
     size = len(names)
     trust, weight = np.zeros(size), np.zeros(size)
     claims, checks = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    decided, accepted = np.zeros(size, np.int64), np.zeros(size, np.int64)
     domains: list[dict[str, float]] = [{} for _ in names]
     for part in parts:
         held = part.outcome.claims
@@ -46,12 +47,18 @@ def standings(
         weight[here] += checked[at] + 1
         claims[here] += count[at]
         checks[here] += checked[at].astype(np.int64)
+        if held.label is not None:
+            label = held.label[held.value]
+            decided[here] += np.bincount(held.source[~np.isnan(label)], minlength=len(held.prior))[at]
+            accepted[here] += np.bincount(held.source[label == 1], minlength=len(held.prior))[at]
         _add_domains(domains, part, gathered, spoken)
     told = []
     for name, number in names.items():
         prior = known[name].prior if name in known else PRIOR_TRUST
         learned = float(trust[number] / weight[number]) if weight[number] else prior
-        told.append(Standing(name, learned, prior, int(claims[number]), int(checks[number]), domains[number]))
+        counts = int(claims[number]), int(checks[number])
+        labels = int(decided[number]), int(accepted[number])
+        told.append(Standing(name, learned, prior, *counts, domains[number], *labels))
     return told
 
 

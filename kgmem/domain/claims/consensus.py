@@ -179,6 +179,8 @@ class Standing:
     claims: int
     checked: int
     by_domain: Mapping[str, float] = field(default_factory=dict)
+    decided: int = 0  # Claims on what people decided, and those of them that these found right.
+    accepted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,9 @@ class ClaimStore(Protocol):
     async def due(self, graph: str) -> bool:
         """Say whether so much was claimed since the last full run that another is worth it."""
 
+    async def few(self, graph: str, most: int) -> bool:
+        """Say whether a graph has at most so many claims."""
+
     async def any(self, graph: str) -> bool:
         """Say whether anything was claimed."""
 

@@ -33,7 +33,7 @@ class Adjudications:
         self, graph: str, decision: int, *, by: str, reason: str, scope: str = SHARED
     ) -> Sequence[Adjudication]:
         """Take a decision back. Raises NotFound, and Conflict for one that does not hold any more."""
-        return await self._ports.claims.undo(graph, decision, by, reason, check_scope(scope))
+        return await reviewing.undo(self._ports, graph, decision, by=by, reason=reason, scope=check_scope(scope))
 
     async def list(
         self, graph: str, *, scope: str = SHARED, before: int | None = None, limit: int = 100

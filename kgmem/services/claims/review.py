@@ -1,6 +1,7 @@
 """Review: what waits for people, and what they decide."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kgmem.domain.claims.claim import Adjudication, Correlated, FactFilter, HeldFact, Ruling
 from kgmem.domain.errors import InvalidInput
@@ -9,6 +10,8 @@ from kgmem.services.ports import Ports
 from kgmem.services.texts.remember import schema_of
 
 MOST_FACTS = 1000  # Of one decision.
+_FEW = 2000  # Claims that are weighed together at once after a decision.
+_LABELS = {"accept", "reject", "observe"}
 _DECIDES = {"accept", "reject", "defer", "collapse", "observe"}
 
 
@@ -30,7 +33,37 @@ async def decide(parts: Ports, graph: str, ruling: Ruling, scope: str) -> Sequen
         raise InvalidInput("A decision says by whom it is, and why.", hint="Give by and reason.")
     if ruling.action == "observe" and ruling.value is None:
         raise InvalidInput("Nothing was observed.", hint="Give the value that was seen.")
-    return await parts.claims.rule(graph, ruling, scope)
+    ruled = await parts.claims.rule(graph, ruling, scope)
+    if not ruling.dry_run and ruling.action in _LABELS:
+        await learn(parts, graph)
+        return await _as_held(parts, graph, ruled, scope)
+    return ruled
+
+
+async def undo(parts: Ports, graph: str, decision: int, *, by: str, reason: str, scope: str) -> Sequence[Adjudication]:
+    """Take a decision back. Raises NotFound, and Conflict for one that does not hold any more."""
+    undone = await parts.claims.undo(graph, decision, by, reason, scope)
+    await learn(parts, graph)
+    return await _as_held(parts, graph, undone, scope)
+
+
+async def learn(parts: Ports, graph: str) -> None:
+    """Learn of sources from what people decided: at once where there are few claims, else by a job soon after."""
+    if await parts.claims.few(graph, _FEW):
+        await parts.claims.weigh_all(graph)
+    else:
+        await parts.jobs.defer("weigh", graph=graph, all=True)
+
+
+async def _as_held(parts: Ports, graph: str, ruled: Sequence[Adjudication], scope: str) -> list[Adjudication]:
+    """Give what became of facts with what was learned by it."""
+    held = await parts.claims.facts_by_id(graph, [each.fact for each in ruled], scope)
+    return [
+        replace(each, after={"value": fact.value, "state": fact.state, "probability": fact.probability})
+        if (fact := held.get(each.fact))
+        else each
+        for each in ruled
+    ]
 
 
 async def correlate(parts: Ports, graph: str, correlated: Correlated) -> int:

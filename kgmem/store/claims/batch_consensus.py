@@ -11,14 +11,14 @@ from typing import Any
 import asyncpg
 import orjson
 
-from kgmem.domain.claims.consensus import ClaimedSource, Consensus, ValueRule, Verdict
+from kgmem.domain.claims.consensus import ClaimedSource, Consensus, Standing, ValueRule, Verdict
 from kgmem.domain.claims.consensus import Weighed as Outcome
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.slices import broken_off, progress, slice_over
 from kgmem.domain.time.interval import now
 from kgmem.store.claims import correlation_store
 from kgmem.store.claims.claim_rows import Topic, rule_for
-from kgmem.store.claims.fact_resolution import claim_of, weigh_topics
+from kgmem.store.claims.fact_resolution import claim_of, labelled, weigh_topics
 from kgmem.store.db.database import Database
 from kgmem.store.db.sql import SQL
 from kgmem.store.graph.layout import Layout
@@ -83,12 +83,14 @@ async def _run_scope(
     async with database.connection() as connection, connection.transaction(readonly=True):
         await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
         rows = await connection.fetch(layout.sql("batch_consensus", "claims"), number, weighed_kinds(layout))
+        taken = await connection.fetch(layout.sql("batch_consensus", "labels"), number)
         keys = sorted({row["key"] for row in rows})
         # What was learned in the scope itself is what this run learns anew.
         above = list(visible_from(path)[:-1]) if path else []
         sources = await connection.fetch(layout.sql("batch_consensus", "sources"), keys, above)
     topics = {row["topic"]: Topic(row["topic"], path, row["subject"], row["predicate"], row["about"]) for row in rows}
     claims = [replace(claim_of(topics[row["topic"]], row), subject=str(row["topic"])) for row in rows]
+    claims = labelled(claims, [(row["action"], row["claims"]) for row in taken])
     known = [
         ClaimedSource(
             row["key"], _bounded(row["learned"] if row["learned"] is not None else row["prior"]), row["parent"]
@@ -182,7 +184,7 @@ async def _learn(
         [each.claims for _, each in standings],
         [each.checked for _, each in standings],
         [orjson.dumps({name: round(v, 4) for name, v in each.by_domain.items()}).decode() for _, each in standings],
-        [_reason(each.trust, each.prior, each.claims, each.checked) for _, each in standings],
+        [_reason(each) for _, each in standings],
     )
     await connection.execute(
         layout.sql("batch_consensus", "drop_standings"), scope, [number for number, _ in standings]
@@ -212,10 +214,14 @@ async def _learn(
     await connection.execute(layout.sql("batch_consensus", "put_weighed"), scope, newest, len(rows))
 
 
-def _reason(trust: float, prior: float, claims: int, checked: int) -> str:
-    if not checked:
-        return f"None of its {claims} claims is spoken of by others: the trust that it was given, {prior:.2f}, holds."
+def _reason(told: Standing) -> str:
+    judged = f" People decided on {told.decided} of them, and {told.accepted} were right." if told.decided else ""
+    if not told.checked:
+        return (
+            f"None of its {told.claims} claims is spoken of by others: the trust that it was given, {told.prior:.2f}, "
+            f"holds.{judged}"
+        )
     return (
-        f"{checked} of its {claims} claims are spoken of by others; weighed with these, {trust:.2f} of what it says is "
-        f"right. It began with {prior:.2f}."
+        f"{told.checked} of its {told.claims} claims are spoken of by others; weighed with these, {told.trust:.2f} of "
+        f"what it says is right. It began with {told.prior:.2f}.{judged}"
     )

@@ -287,6 +287,11 @@ class PostgresClaims(FactReads):
                 await connection.fetchval(layout.sql("batch_consensus", "due"), batch_consensus.DUE_SHARE, kinds)
             )
 
+    async def few(self, graph: str, most: int) -> bool:
+        """Say whether a graph has at most so many claims."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            return bool(await connection.fetchval(layout.sql("batch_consensus", "few"), most))
+
     async def _weigh(
         self, connection: asyncpg.Connection, layout: Layout, topics: Sequence[int], *, stale: bool = False
     ) -> None:

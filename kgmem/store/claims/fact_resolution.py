@@ -98,7 +98,7 @@ class _Run:
         if given is not None and list(given[1]) == held.ids:
             return [drafted(verdict, held.ids) for verdict in given[0]]
         setting = known.settings.get(held.topic.predicate, Setting())
-        claims = labelled(held.claims(), known.decisions[held.topic.id])
+        claims = labelled(held.claims(), [(each.action, each.claims) for each in known.decisions[held.topic.id]])
         verdicts = self.consensus.again(claims, known.sources, held.rule, setting)
         return [drafted(verdict, held.ids) for verdict in verdicts]
 
@@ -142,12 +142,15 @@ def claim_of(topic: Topic, row: Any) -> Claim:
     )
 
 
-def labelled(claims: Sequence[Claim], decisions: Sequence[Decision]) -> list[Claim]:
-    """Give claims with what people decided of them. What a rule or a draw of chance chose is no label."""
+def labelled(claims: Sequence[Claim], decisions: Sequence[tuple[str, Sequence[int]]]) -> list[Claim]:
+    """Give claims with what people decided of them: actions with the claims (ids) that they mean, the oldest first.
+
+    What a rule or a draw of chance chose is no label.
+    """
     labels: dict[int, bool] = {}
-    for decision in decisions:
-        if decision.action in _LABELS:
-            labels |= dict.fromkeys(decision.claims, _LABELS[decision.action])
+    for action, meant in decisions:
+        if action in _LABELS:
+            labels |= dict.fromkeys(meant, _LABELS[action])
     return [replace(each, label=labels[each.id]) if each.id in labels else each for each in claims]
 
 

@@ -29,6 +29,14 @@ SELECT o.id, o.key, o.trust AS prior, k.parent,
 FROM {index}.source o LEFT JOIN {index}.kinship k ON k.source = o.id
 WHERE o.key = ANY ($1::text[])
 
+-- name: labels
+-- What people decided on facts of a scope, the oldest first. What a rule or chance chose is no label.
+SELECT d.action, d.claims FROM {index}.decision d
+WHERE d.scope = $1 AND d.ended IS NULL AND d.action = ANY ('{accept,reject,observe}') ORDER BY d.id
+
+-- name: few
+SELECT count(*) <= $1 FROM (SELECT 1 FROM {index}.claim LIMIT $1 + 1) c
+
 -- name: put_standings
 INSERT INTO {index}.standing AS s (scope, source, trust, prior, claims, checked, domains, reason)
 SELECT $1, n.source, n.trust, n.prior, n.claims, n.checked, n.domains::jsonb, n.reason
@@ -37,8 +45,8 @@ FROM unnest($2::integer[], $3::real[], $4::real[], $5::integer[], $6::integer[],
 ON CONFLICT (scope, source) DO UPDATE
 SET trust = excluded.trust, prior = excluded.prior, claims = excluded.claims, checked = excluded.checked,
     domains = excluded.domains, reason = excluded.reason
-WHERE (s.trust, s.prior, s.claims, s.checked, s.domains) IS DISTINCT FROM
-      (excluded.trust, excluded.prior, excluded.claims, excluded.checked, excluded.domains)
+WHERE (s.trust, s.prior, s.claims, s.checked, s.domains, s.reason) IS DISTINCT FROM
+      (excluded.trust, excluded.prior, excluded.claims, excluded.checked, excluded.domains, excluded.reason)
 
 -- name: drop_standings
 DELETE FROM {index}.standing WHERE scope = $1 AND source <> ALL ($2::integer[])
