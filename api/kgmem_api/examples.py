@@ -87,6 +87,12 @@ REQUESTS: Final[dict[str, Any]] = {
         "value": "1930-08-05",
         "reason": "The birth certificate says so.",
     },
+    "correct": {
+        "action": "correct",
+        "statement": {"subject": "person/ada", "predicate": "WORKS_AT", "object": "acme"},
+        "object": "globex",
+        "reason": "She said so herself.",
+    },
     "undo_adjudication": {"reason": "The certificate is a forgery."},
     "correlate": {"kind": "exclusion", "facts": [17, 18], "reason": "Only one of them can be true."},
     "resolve": {"described": [{"names": ["N. Armstrong"], "label": "Person", "properties": {"born": "1930-08-05"}}]},

@@ -63,6 +63,7 @@ OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "verify": ("verify_claim", "Verify a claim or a text against the graph"),
     "list_facts": ("list_facts", "List facts"),
     "get_fact": ("get_fact", "Return a fact with the claims for and against it"),
+    "correct": ("correct_fact", "Correct, retract or end a fact"),
     "list_conflicts": ("list_conflicts", "List the facts that sources disagree on"),
     "list_review": ("list_review", "List the contested facts that wait for review"),
     "list_adjudications": ("list_adjudications", "List adjudications"),

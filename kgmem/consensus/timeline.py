@@ -226,6 +226,7 @@ class _History:
         for moment, state in zip(self.moments, self._states(), strict=True):
             if not spans or spans[-1][1] != state:
                 spans.append((moment, state))
+        spans = self._resumed(spans)
         mine = self._assigned(spans)
         spans = self._refined(spans)
         found = []
@@ -237,6 +238,22 @@ class _History:
             found.append(Period(valid, sorted(mine[at])))
         return found
 
+    def _resumed(self, spans: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
+        """Give the spans; where a value ended, what was claimed before without success, and still is, holds from then.
+
+        What held before and was ended does not come back by itself.
+        """
+        resumed: list[tuple[int, str]] = []
+        for start, state in spans:
+            votes: dict[str, float] = defaultdict(float)
+            if state == _NONE:
+                held = {each for _, each in resumed}
+                for word in self.words:
+                    if word.key not in held and word.start < start < word.last and not word.closed:
+                        votes[word.key] += word.vote
+            resumed.append((start, max(votes, key=lambda key: (votes[key], key)) if votes else state))
+        return resumed
+
     def _states(self) -> list[str]:
         """Give the state from each moment on."""
         cost = {word.key: 0.0 for word in self._begins[self.moments[0]]}
@@ -247,8 +264,7 @@ class _History:
             standing = [word for word in standing if word.last > moment]
             came: dict[str, str] = {}
             if place:
-                entered = {word.key for word in (*self._begins[moment], *standing) if not word.closed}
-                entered |= {word.key for word in self._begins[moment]} | ({_NONE} if self._stops[moment] else set())
+                entered = {word.key for word in self._begins[moment]} | ({_NONE} if self._stops[moment] else set())
                 cost, came = self._step(cost, moment, entered, standing)
             back.append(came)
             for state in cost:

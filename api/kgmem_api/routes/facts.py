@@ -1,5 +1,6 @@
 """Facts: what is made of claims, why, and whether something said agrees with it."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -7,11 +8,12 @@ from starlette.responses import Response
 
 from kgmem.domain.claims.claim import HeldFact
 from kgmem.domain.graph.entity import Page
-from kgmem_api.access import Reads
+from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
 from kgmem_api.wire.claims import FactPage, FactQuery, JudgedOut, VerifyIn, WhyOut, fact_out, judged_out, why_out
+from kgmem_api.wire.corrections import CorrectionOut, CorrectionRequest
 from kgmem_api.wire.fields import Time
 
 router = APIRouter(tags=["facts"])
@@ -31,6 +33,22 @@ async def get_fact(
 ) -> Response:
     """Give a fact, and why: claims for and against it, sources, copies found, method, numbers, decision and reason."""
     return reply(why_out(await access.memory.facts.explain(graph, id_, scope=access.scope(scope), known_at=known_at)))
+
+
+@router.post("/v1/graphs/{graph}/corrections", responses=gives(CorrectionOut))
+async def correct(
+    graph: GraphName, access: Writes, asked: Annotated[CorrectionRequest, Depends(JSONBody(CorrectionRequest))]
+) -> Response:
+    """Correct, retract or end a fact of exactly this scope: out of the answers at once, kept in the history."""
+    told = {"by": asked.by or access.key.name, "reason": asked.reason, "scope": access.scope(asked.scope)}
+    facts, target = access.memory.facts, asked.target()
+    if asked.action == "correct":
+        done = await facts.correct(graph, target, asked.right(), **told)
+    elif asked.action == "retract":
+        done = await facts.retract(graph, target, **told)
+    else:
+        done = await facts.expire(graph, target, valid_to=asked.valid_to, **told)
+    return reply(asdict(done))
 
 
 @router.get("/v1/graphs/{graph}/conflicts", responses=gives(FactPage))

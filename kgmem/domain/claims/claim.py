@@ -11,11 +11,13 @@ from kgmem.domain.graph.statement import check_keys, check_labels
 from kgmem.domain.time.interval import valid_interval
 
 MOST_CLAIMS = 10_000  # Of one batch.
-Action = Literal["accept", "reject", "defer", "collapse", "observe", "undo", "correlate", "withdraw", "source"]
+Action = Literal[
+    "accept", "reject", "defer", "collapse", "observe", "expire", "undo", "correlate", "withdraw", "source"
+]
 ACTIONS: tuple[Action, ...] = (
-    "accept", "reject", "defer", "collapse", "observe", "undo", "correlate", "withdraw", "source",
+    "accept", "reject", "defer", "collapse", "observe", "expire", "undo", "correlate", "withdraw", "source",
 )  # fmt: skip
-LASTING = frozenset({"accept", "reject", "collapse", "observe"})  # What holds until it is undone.
+LASTING = frozenset({"accept", "reject", "collapse", "observe", "expire"})  # What holds until it is undone.
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,35 @@ class Adjudication:
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     adjudication: int | None = None  # None: nothing was written, since it was a dry run.
+
+
+@dataclass(frozen=True, slots=True)
+class FactTarget:
+    """Which fact a correction means: one by its id (or a relationship's), or what it says.
+
+    Of a statement without an object and a value it is the value that is held now.
+    """
+
+    fact: int | None = None
+    subject: str | None = None
+    predicate: str | None = None
+    object: str | None = None
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a correction did: the fact before and after, and of `correct` the fact that took its place.
+
+    A relationship that nobody claims has no `adjudication`: it is deleted or ended, and the audit trail says why.
+    """
+
+    action: str
+    fact: int
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    adjudication: int | None = None
+    replaced_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

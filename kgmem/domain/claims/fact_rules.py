@@ -6,7 +6,7 @@ from typing import Any
 
 from kgmem.domain.claims.claim import Decision, Option
 from kgmem.domain.claims.consensus import FactState, Policy, ValueRule, Verdict
-from kgmem.domain.time.interval import Interval
+from kgmem.domain.time.interval import Interval, parse_time
 
 _AGAINST = 0.5  # So much of an independent voice is an objection.
 
@@ -130,6 +130,8 @@ def _by_decision(draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes],
         return draft
     if decision.action == "collapse" and _overtaken(draft, meant, times, decision):
         return replace(draft, ended=[*draft.ended, decision.id])
+    if decision.action == "expire":
+        return _expired(draft, rule, meant, decision, times)
     told = f"{_WORDS[decision.action]} by {decision.by}: {decision.reason} (Weighed, it had {meant.probability:.2f}.)"
     if decision.action == "reject":
         return _rejected(draft, rule, meant, decision, told)
@@ -137,6 +139,27 @@ def _by_decision(draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes],
     options = [sure if each is meant else replace(each, probability=0.0) for each in draft.options]
     taken = _chosen(replace(draft, options=options), sure)
     return replace(taken, state=FactState.VERIFIED, reason=told, decision=decision.id)
+
+
+def ended_at(decision: Decision) -> int:
+    """Give the instant at which a decision of that kind says that a value ended."""
+    return parse_time(str(decision.detail["valid_to"])).start or 0
+
+
+def _expired(
+    draft: Draft, rule: ValueRule, meant: Option, decision: Decision, times: Mapping[int, ClaimTimes]
+) -> Draft:
+    """Give a value that ended; one that was claimed to begin again since is left as it is."""
+    end, start = ended_at(decision), draft.valid.start
+    again = (times[claim].valid for claim in meant.claims if claim in times)
+    renewed = any(valid is not None and valid >= end for valid in again)
+    if not meant.chosen or (start is not None and start >= end) or renewed:
+        return draft
+    valid = draft.valid if rule.functional else Interval(start, end)
+    if valid.end is None or valid.end > end:
+        return draft
+    reason = f"Ended by {decision.by}: {decision.reason} {draft.reason}"
+    return replace(draft, valid=valid, state=FactState.SUPERSEDED, reason=reason, decision=decision.id)
 
 
 _WORDS = {"accept": "Accepted", "reject": "Rejected", "collapse": "Collapsed", "observe": "Observed"}

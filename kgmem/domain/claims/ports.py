@@ -53,6 +53,9 @@ class ClaimStore(Protocol):
     async def weigh_edges(self, graph: str, relationships: Sequence[int]) -> int:
         """Weigh the facts of which relationships that were just written state something new; gives how many."""
 
+    async def weigh_relationship(self, graph: str, id_: int) -> bool:
+        """Weigh what a relationship states, whatever its kind; says whether anybody claims it."""
+
     async def weigh_subjects(
         self, graph: str, subjects: Sequence[tuple[str, str]], ids: Sequence[int]
     ) -> Mapping[int, int]:

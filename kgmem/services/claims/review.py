@@ -6,13 +6,14 @@ from dataclasses import replace
 from kgmem.domain.claims.claim import Adjudication, Correlated, FactFilter, HeldFact, Ruling
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Page
+from kgmem.domain.time.interval import parse_time
 from kgmem.services.ports import Ports
 from kgmem.services.texts.remember import schema_of
 
 MOST_FACTS = 1000  # Of one decision.
 _FEW = 2000  # Claims that are weighed together at once after a decision.
 _LABELS = {"accept", "reject", "observe"}
-_DECIDES = {"accept", "reject", "defer", "collapse", "observe"}
+_DECIDES = {"accept", "reject", "defer", "collapse", "observe", "expire"}
 
 
 async def queue(parts: Ports, graph: str, scope: str, cursor: str | None, limit: int) -> Page[HeldFact]:
@@ -31,6 +32,8 @@ async def decide(parts: Ports, graph: str, ruling: Ruling, scope: str) -> Sequen
         raise InvalidInput(f"{len(ruling.facts)} facts are named.", hint=f"Name 1 to {MOST_FACTS}.")
     if not ruling.by.strip() or not ruling.reason.strip():
         raise InvalidInput("A decision says by whom it is, and why.", hint="Give by and reason.")
+    if ruling.action == "expire":
+        parse_time(str(ruling.detail.get("valid_to", "")))
     if ruling.action == "observe" and ruling.value is None:
         raise InvalidInput("Nothing was observed.", hint="Give the value that was seen.")
     ruled = await parts.claims.rule(graph, ruling, scope)

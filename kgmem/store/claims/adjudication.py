@@ -119,6 +119,8 @@ def _replaces(action: str, option: Option | None, held: Any, mine: set[int]) -> 
     """Say whether a new decision takes the place of one that holds on the same fact."""
     if not mine & set(held["claims"]):
         return False
+    if action == "expire" or held["action"] == "expire":  # That it ended does not say that it was wrong.
+        return bool(action == held["action"])
     same = option is not None and bool(set(option.claims) & set(held["claims"]))
     return same or (action != "reject" and held["action"] != "reject")
 

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import orjson
 
+from kgmem.domain.claims.claim import Decision
 from kgmem.domain.claims.consensus import ClaimedSource, Consensus, Standing, ValueRule, Verdict
 from kgmem.domain.claims.consensus import Weighed as Outcome
 from kgmem.domain.graph.scope import visible_from
@@ -90,7 +91,7 @@ async def _run_scope(
         sources = await connection.fetch(layout.sql("batch_consensus", "sources"), keys, above)
     topics = {row["topic"]: Topic(row["topic"], path, row["subject"], row["predicate"], row["about"]) for row in rows}
     claims = [replace(claim_of(topics[row["topic"]], row), subject=str(row["topic"])) for row in rows]
-    claims = labelled(claims, [(row["action"], row["claims"]) for row in taken])
+    claims = labelled(claims, [_decision(row) for row in taken])
     known = [
         ClaimedSource(
             row["key"], _bounded(row["learned"] if row["learned"] is not None else row["prior"]), row["parent"]
@@ -117,6 +118,11 @@ async def _run_scope(
         "facts": len(outcome.verdicts),
         "copies": len(outcome.copies),
     }
+
+
+def _decision(row: Any) -> Decision:
+    detail = orjson.loads(row["detail"])
+    return Decision(row["id"], row["action"], row["by"], row["reason"], "", claims=row["claims"], detail=detail)
 
 
 async def _write(

@@ -194,6 +194,21 @@ class PostgresClaims(FactReads):
 
             return await self.database.transact(work)
 
+    async def weigh_relationship(self, graph: str, id_: int) -> bool:
+        """Weigh what a relationship states, whatever its kind; says whether anybody claims it."""
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> bool:
+                found = await connection.fetch(layout.sql("claims", "topics_of_edge"), id_)
+                ids = [row["id"] for row in found]
+                rows = await connection.fetch(layout.sql("claims", "lock_topics_by_id"), ids)
+                passages = Passages(layout.with_scopes({row["path"]: row["scope"] for row in rows}))
+                await weigh_topics(connection, passages, self.consensus, [topic_of(row) for row in rows])
+                await passages.store(connection)
+                return bool(rows)
+
+            return await self.database.transact(work)
+
     async def weigh_subjects(
         self, graph: str, subjects: Sequence[tuple[str, str]], ids: Sequence[int]
     ) -> Mapping[int, int]:

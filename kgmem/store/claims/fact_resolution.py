@@ -10,9 +10,9 @@ import orjson
 
 from kgmem.domain.claims.claim import Decision
 from kgmem.domain.claims.consensus import Claim, Consensus, KnownSources, Method, Setting, ValueRule, Verdict, groups_of
-from kgmem.domain.claims.fact_rules import ClaimTimes, Draft, decided, drafted
+from kgmem.domain.claims.fact_rules import ClaimTimes, Draft, decided, drafted, ended_at
 from kgmem.domain.graph.scope import visible_from
-from kgmem.domain.time.interval import now, valid_interval
+from kgmem.domain.time.interval import Interval, now, valid_interval
 from kgmem.store.claims.claim_rows import Topic, rule_for
 from kgmem.store.claims.joint_inference import Drafts, entangled
 from kgmem.store.claims.verdict_writer import Weighed, write_verdicts
@@ -98,7 +98,7 @@ class _Run:
         if given is not None and list(given[1]) == held.ids:
             return [drafted(verdict, held.ids) for verdict in given[0]]
         setting = known.settings.get(held.topic.predicate, Setting())
-        claims = labelled(held.claims(), [(each.action, each.claims) for each in known.decisions[held.topic.id]])
+        claims = labelled(held.claims(), known.decisions[held.topic.id])
         verdicts = self.consensus.again(claims, known.sources, held.rule, setting)
         return [drafted(verdict, held.ids) for verdict in verdicts]
 
@@ -142,16 +142,28 @@ def claim_of(topic: Topic, row: Any) -> Claim:
     )
 
 
-def labelled(claims: Sequence[Claim], decisions: Sequence[tuple[str, Sequence[int]]]) -> list[Claim]:
-    """Give claims with what people decided of them: actions with the claims (ids) that they mean, the oldest first.
+def labelled(claims: Sequence[Claim], decisions: Sequence[Decision]) -> list[Claim]:
+    """Give claims with what people decided of them, the oldest first: right, wrong, or that it ended.
 
     What a rule or a draw of chance chose is no label.
     """
     labels: dict[int, bool] = {}
-    for action, meant in decisions:
-        if action in _LABELS:
-            labels |= dict.fromkeys(meant, _LABELS[action])
-    return [replace(each, label=labels[each.id]) if each.id in labels else each for each in claims]
+    ends: dict[int, int] = {}
+    for decision in decisions:
+        if decision.action in _LABELS:
+            labels |= dict.fromkeys(decision.claims, _LABELS[decision.action])
+        elif decision.action == "expire":
+            ends |= dict.fromkeys(decision.claims, ended_at(decision))
+    if not labels and not ends:
+        return list(claims)
+    return [_labelled(each, labels.get(each.id or 0), ends.get(each.id or 0)) for each in claims]
+
+
+def _labelled(claim: Claim, label: bool | None, end: int | None) -> Claim:
+    valid = claim.valid
+    if end is not None and (valid.start is None or valid.start < end) and (valid.end is None or end < valid.end):
+        valid = Interval(valid.start, end)
+    return replace(claim, label=label, valid=valid)
 
 
 _LABELS = {"accept": True, "observe": True, "reject": False}

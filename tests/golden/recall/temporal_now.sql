@@ -30,7 +30,7 @@ AND (i.id >> 48) = ANY ($3::bigint[]) AND EXISTS (
 AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
 AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
       AND NOT EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = later.id AND b.state = 5))
-) THEN 1
+) OR EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = i.id AND b.state = 4) THEN 1
 ELSE 8 END
 ) = ANY ($4::integer[]) OR (i.id >> 48) = ANY ($5::bigint[])) IS NOT TRUE THEN (
 CASE
@@ -46,7 +46,7 @@ AND (i.id >> 48) = ANY ($3::bigint[]) AND EXISTS (
 AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
 AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
       AND NOT EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = later.id AND b.state = 5))
-) THEN 1
+) OR EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = i.id AND b.state = 4) THEN 1
 ELSE 8 END
 )
 ELSE 0 END AS stands
@@ -73,7 +73,7 @@ AND (i.id >> 48) = ANY ($3::bigint[]) AND EXISTS (
 AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
 AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
       AND NOT EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = later.id AND b.state = 5))
-) THEN 1
+) OR EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = i.id AND b.state = 4) THEN 1
 ELSE 8 END
 ) = ANY ($4::integer[]) OR (i.id >> 48) = ANY ($5::bigint[])) IS NOT TRUE THEN (
 CASE
@@ -89,7 +89,7 @@ AND (i.id >> 48) = ANY ($3::bigint[]) AND EXISTS (
 AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
 AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
       AND NOT EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = later.id AND b.state = 5))
-) THEN 1
+) OR EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = i.id AND b.state = 4) THEN 1
 ELSE 8 END
 )
 ELSE 0 END AS stands

@@ -61,3 +61,13 @@ def test_it_beats_counting_and_the_latest_claim(name: str) -> None:
 def test_a_long_series_of_one_source_is_parted_in_a_moment() -> None:
     claims = [say("sensor", str(n % 7), n, known=n) for n in range(1000)]
     assert len(weigh(claims).verdicts) == 1000
+
+
+def test_what_was_ended_does_not_come_back_when_what_followed_ends() -> None:
+    claims = [say("s", "a", 0), say("t", "a", 0), say("u", "b", 10, 20)]
+    assert told(weigh(claims).verdicts) == [("a", 0, 10), ("b", 10, 20)]
+
+
+def test_what_could_not_hold_before_an_end_holds_after_it() -> None:
+    claims = [*(say(f"s{n}", "a", 0, 100) for n in range(5)), say("t", "b", 40)]
+    assert told(weigh(claims).verdicts) == [("a", 0, 100), ("b", 100, None)]

@@ -30,9 +30,9 @@ FROM {index}.source o LEFT JOIN {index}.kinship k ON k.source = o.id
 WHERE o.key = ANY ($1::text[])
 
 -- name: labels
--- What people decided on facts of a scope, the oldest first. What a rule or chance chose is no label.
-SELECT d.action, d.claims FROM {index}.decision d
-WHERE d.scope = $1 AND d.ended IS NULL AND d.action = ANY ('{accept,reject,observe}') ORDER BY d.id
+-- What people decided on facts of a scope, the oldest first.
+SELECT d.id, d.action, d.by, d.reason, d.claims, d.detail::text AS detail FROM {index}.decision d
+WHERE d.scope = $1 AND d.ended IS NULL AND d.action = ANY ('{accept,reject,observe,expire}') ORDER BY d.id
 
 -- name: few
 SELECT count(*) <= $1 FROM (SELECT 1 FROM {index}.claim LIMIT $1 + 1) c

@@ -359,6 +359,9 @@ SELECT id FROM {index}.topic WHERE stale ORDER BY id LIMIT $1
 SELECT DISTINCT t.id FROM {index}.claim c JOIN {index}.topic t ON t.id = c.topic
 WHERE c.edge = ANY ($1::bigint[]) AND t.stale ORDER BY t.id
 
+-- name: topics_of_edge
+SELECT DISTINCT c.topic AS id FROM {index}.claim c WHERE c.edge = $1 AND c.known_to IS NULL ORDER BY 1
+
 -- name: fresh
 UPDATE {index}.topic SET stale = false WHERE id = ANY ($1::bigint[]) AND stale
 
@@ -389,7 +392,7 @@ SELECT
     (SELECT coalesce(json_agg(x), '[]') FROM (
         SELECT d.id, d.topic, d.action, d.by, d.reason, d.claims, d.detail FROM {index}.decision d
         WHERE d.topic = ANY ($1::bigint[]) AND d.ended IS NULL
-          AND d.action = ANY ('{accept,reject,collapse,observe}') ORDER BY d.id) x)::text AS decisions,
+          AND d.action = ANY ('{accept,reject,collapse,observe,expire}') ORDER BY d.id) x)::text AS decisions,
     EXISTS (SELECT 1 FROM {index}.correlation r
             WHERE r.known_to IS NULL AND r.topics && $1::bigint[]) AS entangled
 
@@ -454,7 +457,7 @@ WHERE e.id = ANY ($1::bigint[]) ORDER BY e.id FOR UPDATE
 -- name: decisions_of
 SELECT d.id, d.topic, d.fact, d.action, d.value::text AS value, d.claims, d.by, d.reason, d.detail::text AS detail, d.at
 FROM {index}.decision d
-WHERE d.topic = ANY ($1::bigint[]) AND d.ended IS NULL AND d.action = ANY ('{accept,reject,collapse,observe}')
+WHERE d.topic = ANY ($1::bigint[]) AND d.ended IS NULL AND d.action = ANY ('{accept,reject,collapse,observe,expire}')
 ORDER BY d.id
 
 -- name: end_decisions

@@ -1,0 +1,161 @@
+"""Correct: take a fact out of the answers by one call, with who and why; what it said stays in the history."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from kgmem.domain.claims.claim import ClaimStatement, Correction, FactTarget, HeldFact, Option, Ruling
+from kgmem.domain.errors import InvalidInput, NotFound
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.time.interval import iso, now, parse_time
+from kgmem.services.claims import claim as claiming
+from kgmem.services.claims import review
+from kgmem.services.claims.verify import same_value
+from kgmem.services.ports import Ports
+from kgmem.services.texts import remember
+
+_RELATIONSHIPS = 1000  # Of one kind and entity, among which a statement is looked for.
+
+
+async def retract(parts: Ports, graph: str, target: FactTarget, told: tuple[str, str], scope: str) -> Correction:
+    """Hold a fact false, whatever is claimed; `told` says by whom and why. Raises NotFound, InvalidInput."""
+    fact, option = await _found(parts, graph, target, scope)
+    return await _retracted(parts, graph, (fact, option), told, scope)
+
+
+async def expire(
+    parts: Ports, graph: str, target: FactTarget, told: tuple[str, str], scope: str, *, valid_to: str | None = None
+) -> Correction:
+    """Let a fact end at a time, or now: it held until then. Raises NotFound, InvalidInput."""
+    _check(told)
+    end = parse_time(valid_to).start if valid_to is not None else now()
+    last = iso(end or 0)
+    fact, option = await _found(parts, graph, target, scope)
+    begins = await _begins(parts, graph, fact, scope)
+    if begins is not None and (parse_time(begins).start or 0) >= (end or 0):
+        raise InvalidInput(f"It would end at {last}, before it begins at {begins}.", hint="Retract what never was so.")
+    by, reason = told
+    if fact.method == "none":
+        held = await parts.store.get_relationship(graph, fact.id, scope)
+        await remember.put_relationships(parts, graph, [replace(_bare(held), valid_to=last)])
+        await parts.claims.log(graph, "expire", by, reason, {"relationship": fact.id, "valid_to": last})
+        return Correction("expire", fact.id, _short(fact, option), {"valid_to": last})
+    ruling = Ruling("expire", [fact.id], by, reason, value=option.value, detail={"valid_to": last})
+    (done,) = await review.decide(parts, graph, ruling, scope)
+    return Correction("expire", fact.id, _short(fact, option), {**done.after, "valid_to": last}, done.adjudication)
+
+
+async def correct(
+    parts: Ports, graph: str, target: FactTarget, told: tuple[str, str], scope: str, *, right: ClaimStatement
+) -> Correction:
+    """Put another value in a fact's place, claimed and decided by who corrects it. Raises NotFound, InvalidInput.
+
+    Of `right` the object or the value counts, and its times where they are set; else it is valid when the fact is.
+    """
+    _check(told)
+    fact, option = await _found(parts, graph, target, scope)
+    wanted = right.value if right.value is not None else right.object
+    if wanted is None or same_value(wanted, option.value):
+        raise InvalidInput("The correction says what the fact says.", hint="Give another object or value.")
+    timed = right.valid_from is not None or right.valid_to is not None
+    held = fact.method != "none"
+    claim = replace(
+        right,
+        source=told[0],
+        subject=fact.subject,
+        predicate=fact.predicate,
+        object=right.object or (fact.about or None),
+        scope=scope,
+        valid_from=right.valid_from if timed else fact.valid_from,
+        valid_to=right.valid_to if timed or (held and fact.state == "superseded") else fact.valid_to,
+    )
+    claimed = await claiming.put_claims(parts, graph, [claim])
+    gone = await _retracted(parts, graph, (fact, option), told, scope)
+    facts = await parts.claims.facts_of(graph, scope, fact.subject, fact.predicate)
+    new = next((each for each in facts for one in each.options if claimed.ids[0] in one.claims), None)
+    if new is not None:
+        value = next(one.value for one in new.options if claimed.ids[0] in one.claims)
+        await review.decide(parts, graph, Ruling("accept", [new.id], *told, value=value), scope)
+    return replace(gone, action="correct", replaced_by=new.id if new is not None else None)
+
+
+async def _retracted(
+    parts: Ports, graph: str, meant: tuple[HeldFact, Option], told: tuple[str, str], scope: str
+) -> Correction:
+    _check(told)
+    fact, option = meant
+    by, reason = told
+    if fact.method == "none":
+        await parts.store.delete_relationships(graph, [fact.id], scope)
+        await parts.claims.log(graph, "withdraw", by, reason, {"relationship": fact.id, "said": option.value})
+        return Correction("retract", fact.id, _short(fact, option), {})
+    (done,) = await review.decide(parts, graph, Ruling("reject", [fact.id], by, reason, value=option.value), scope)
+    return Correction("retract", fact.id, _short(fact, option), done.after, done.adjudication)
+
+
+async def _found(parts: Ports, graph: str, target: FactTarget, scope: str) -> tuple[HeldFact, Option]:
+    """Give the fact that is meant, and its value. Raises NotFound, InvalidInput."""
+    if target.fact is None:
+        fact = await _stated(parts, graph, target, scope)
+    else:
+        fact = await parts.claims.fact(graph, target.fact, scope)
+    if fact.method == "none" and await parts.claims.weigh_relationship(graph, fact.id):
+        fact = await parts.claims.fact(graph, fact.id, scope)
+    wanted = target.value if target.value is not None else target.object
+    if wanted is None and target.fact is not None and target.fact in fact.relationships:
+        wanted = (await parts.store.get_relationship(graph, target.fact, scope)).end
+    if wanted is None:
+        return fact, next(option for option in fact.options if option.chosen)
+    option = next((each for each in fact.options if same_value(each.value, wanted)), None)
+    if option is None:
+        option = next((each for each in fact.options if each.chosen), fact.options[0])
+    return fact, option
+
+
+async def _stated(parts: Ports, graph: str, target: FactTarget, scope: str) -> HeldFact:
+    """Give the fact that says what a statement says, the latest of several."""
+    if target.subject is None or target.predicate is None:
+        raise InvalidInput("It is not clear which fact is meant.", hint="Give its id, or subject and predicate.")
+    wanted = target.value if target.value is not None else target.object
+    facts = await parts.claims.facts_of(graph, scope, target.subject, target.predicate)
+    alive = [fact for fact in facts if fact.state not in {"superseded", "invalidated"}] or list(facts)
+    if wanted is not None:
+        alive = [fact for fact in facts if any(same_value(option.value, wanted) for option in fact.options)]
+        alive.sort(key=lambda fact: same_value(fact.value, wanted))
+    if alive:
+        return alive[-1]
+    page = await parts.store.list_relationships(
+        graph, scope=scope, kind=target.predicate, entity=target.subject, cursor=None, limit=_RELATIONSHIPS
+    )
+    for each in page.items:
+        if each.start == target.subject and wanted in (None, each.end) and each.id is not None:
+            return await parts.claims.fact(graph, each.id, scope)
+    said = f"{target.subject} {target.predicate}" + (f" {wanted}" if wanted is not None else "")
+    raise NotFound(f"There is no fact {said!r}.", hint="List the facts of the subject, or give the fact's id.")
+
+
+async def _begins(parts: Ports, graph: str, fact: HeldFact, scope: str) -> str | None:
+    """Give from when a fact holds: of values that do not compete the relationship says it."""
+    if fact.valid_from is not None or len(fact.relationships) != 1:
+        return fact.valid_from
+    return (await parts.store.get_relationship(graph, fact.relationships[0], scope)).valid_from
+
+
+def _bare(held: Relationship) -> Relationship:
+    """Give what names a relationship, and nothing else."""
+    return Relationship(held.kind, held.start, held.end, key=held.key, valid_from=held.valid_from, scope=held.scope)
+
+
+def _check(told: tuple[str, str]) -> None:
+    if not all(each.strip() for each in told):
+        raise InvalidInput("A correction says by whom it is, and why.", hint="Give by and reason.")
+
+
+def _short(fact: HeldFact, option: Option) -> Mapping[str, Any]:
+    return {
+        "value": option.value,
+        "state": fact.state,
+        "probability": option.probability,
+        "valid_from": fact.valid_from,
+        "valid_to": fact.valid_to,
+    }

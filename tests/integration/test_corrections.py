@@ -1,0 +1,133 @@
+"""One call corrects, retracts or ends a fact: it is out of the answers at once, and in the history with the reason."""
+
+from typing import Any
+
+import pytest
+
+from kgmem.domain.claims.claim import ClaimStatement, FactFilter, FactTarget
+from kgmem.domain.errors import InvalidInput, NotFound
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Question, What, When
+from kgmem.memory import Memory
+from tests.memories import new_graph
+
+pytestmark = pytest.mark.server
+
+SCHEMA = {"predicates": {"WORKS_AT": {"functional": True}}}
+BY = {"by": "ada", "reason": "I know."}
+
+
+@pytest.fixture
+async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
+    """A graph in which Ada works somewhere and knows somebody."""
+    graph = await new_graph(memory, f"corrections_{abs(hash(request.node.name)):x}"[:40], schema=SCHEMA)
+    await memory.entities.put(graph, [Entity(key, name=key.title()) for key in ("ada", "acme", "globex", "bob")])
+    await memory.relationships.put(graph, [relationship("WORKS_AT", "acme", source=f"s{n}") for n in range(3)])
+    await memory.relationships.put(graph, [relationship("KNOWS", "bob", source="s0"), relationship("LIKES", "bob")])
+    return graph
+
+
+def relationship(kind: str, end: str, **more: Any) -> Relationship:
+    return Relationship(kind, "ada", end, text=f"Ada {kind.lower()} {end}.", valid_from="2015", **more)
+
+
+async def answers(memory: Memory, graph: str, kind: str, **when: Any) -> list[str]:
+    """Give what recall answers of a kind."""
+    found = await memory.recall(graph, Question(What(text="Ada", kinds=("fact",)), When(**when), k=20))
+    return sorted(hit.end.key for hit in found.hits if hit.end and kind.lower() in (hit.text or ""))
+
+
+@pytest.mark.parametrize("kind", ["WORKS_AT", "KNOWS", "LIKES"])
+@pytest.mark.parametrize("named", ["statement", "id"])
+async def test_what_is_retracted_is_no_answer_and_stays_known_with_the_reason(
+    memory: Memory, graph: str, kind: str, named: str
+) -> None:
+    end = "acme" if kind == "WORKS_AT" else "bob"
+    (edge,) = (await memory.relationships.list(graph, kind=kind)).items
+    assert edge.id is not None
+    target = FactTarget(subject="ada", predicate=kind, object=end) if named == "statement" else FactTarget(edge.id)
+    assert await answers(memory, graph, kind) == [end]
+    before = (await memory.relationships.get(graph, edge.id)).known_from
+
+    done = await memory.facts.retract(graph, target, **BY)
+
+    assert done.before["value"] == end
+    assert await answers(memory, graph, kind) == []
+    assert await answers(memory, graph, kind, known_at=before) == [end]
+    trail = await memory.adjudications.list(graph)
+    assert ("ada", "I know.") in {(each.by, each.reason) for each in trail}
+
+
+async def test_what_is_retracted_stays_so_when_it_is_said_again(memory: Memory, graph: str) -> None:
+    await memory.facts.retract(graph, FactTarget(subject="ada", predicate="WORKS_AT"), **BY)
+    await memory.claims.put(graph, [ClaimStatement("s9", "ada", "WORKS_AT", object="acme", valid_from="2015")])
+    assert await answers(memory, graph, "WORKS_AT") == []
+
+
+async def test_what_ended_is_no_answer_today_and_one_for_the_time_before(memory: Memory, graph: str) -> None:
+    for kind in ("WORKS_AT", "KNOWS"):
+        await memory.facts.expire(graph, FactTarget(subject="ada", predicate=kind), valid_to="2020-06-01", **BY)
+        end = "acme" if kind == "WORKS_AT" else "bob"
+        assert await answers(memory, graph, kind) == []
+        assert await answers(memory, graph, kind, valid_at="2018") == [end]
+        assert await answers(memory, graph, kind, valid_at="2021") == []
+        (fact,) = (await memory.facts.list(graph, FactFilter(predicate=kind))).items
+        assert (fact.state, fact.valid_to) == ("superseded", "2020-06-01T00:00:00Z")
+        assert "Ended by ada: I know." in fact.reason
+    await memory.claims.compute_consensus(graph)
+    assert await answers(memory, graph, "WORKS_AT") == []
+    with pytest.raises(InvalidInput, match="before it begins"):
+        await memory.facts.expire(graph, FactTarget(subject="ada", predicate="KNOWS"), valid_to="2001", **BY)
+
+
+async def test_what_ended_may_begin_again(memory: Memory, graph: str) -> None:
+    await memory.facts.expire(graph, FactTarget(subject="ada", predicate="WORKS_AT"), valid_to="2020", **BY)
+    await memory.relationships.put(
+        graph, [Relationship("WORKS_AT", "ada", "acme", text="Ada works_at acme.", valid_from="2023", source="s1")]
+    )
+    assert await answers(memory, graph, "WORKS_AT") == ["acme"]
+    facts = (await memory.facts.list(graph, FactFilter(predicate="WORKS_AT", valid_at="2021"))).items
+    assert facts == []
+
+
+async def test_a_correction_takes_the_place_of_what_it_corrects(memory: Memory, graph: str) -> None:
+    right = ClaimStatement("", "", "", object="globex")
+
+    done = await memory.facts.correct(
+        graph, FactTarget(subject="ada", predicate="WORKS_AT", object="acme"), right, **BY
+    )
+
+    (now,) = (await memory.facts.list(graph, FactFilter(predicate="WORKS_AT", states=["verified"]))).items
+    assert (now.id, now.value, now.probability, now.valid_from) == (
+        done.replaced_by,
+        "globex",
+        1,
+        "2015-01-01T00:00:00Z",
+    )
+    hits = (await memory.recall(graph, Question(What(text="Ada works", kinds=("fact",)), k=20))).hits
+    assert "acme" not in {hit.end.key for hit in hits if hit.end}
+    reasons = {each.source: each.reason for each in await memory.sources.reliability(graph)}
+    assert "People decided on 1 of them, and 0 were right." in reasons["s0"]
+    assert "People decided on 1 of them, and 1 were right." in reasons["ada"]
+    with pytest.raises(InvalidInput, match="what the fact says"):
+        await memory.facts.correct(graph, now.id, right, **BY)
+
+
+async def test_of_properties_too(memory: Memory, graph: str) -> None:
+    await memory.claims.put(graph, [ClaimStatement(f"s{n}", "ada", "meets_on", value="Monday") for n in range(3)])
+
+    await memory.facts.correct(
+        graph, FactTarget(subject="ada", predicate="meets_on"), ClaimStatement("", "", "", value="Tuesday"), **BY
+    )
+
+    assert (await memory.entities.get(graph, "ada")).properties["meets_on"] == "Tuesday"
+
+
+async def test_what_is_not_there_is_named(memory: Memory, graph: str) -> None:
+    with pytest.raises(NotFound, match="ada OWNS"):
+        await memory.facts.retract(graph, FactTarget(subject="ada", predicate="OWNS"), **BY)
+    with pytest.raises(InvalidInput, match="by whom"):
+        await memory.facts.retract(graph, FactTarget(subject="ada", predicate="KNOWS"), by=" ", reason="x")
+    with pytest.raises(InvalidInput, match="which fact"):
+        await memory.facts.retract(graph, FactTarget(subject="ada"), **BY)
