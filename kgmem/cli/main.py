@@ -37,7 +37,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "recall": ("kgmem.cli.recall:recall", "Ask a question."),
     "cypher": ("kgmem.cli.cypher:cypher", "Ask a graph in Cypher: one query, a named one, or a shell."),
     "why": ("kgmem.cli.why:why", "Tell why a fact is believed: who says so, who disagrees, and what came of it."),
-    "withdraw": ("kgmem.cli.withdraw:withdraw", "Take claims back: some, or all of a source or a text."),
+    "withdraw": ("kgmem.cli.correct:withdraw", "Take claims back: some, or all of a source or a text."),
     "correct": ("kgmem.cli.correct:correct", "Put another value in the place of a fact."),
     "retract": ("kgmem.cli.correct:retract", "Take a fact out of the answers: it never was so."),
     "expire": ("kgmem.cli.correct:expire", "Let a fact end: it held until then."),

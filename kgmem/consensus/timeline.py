@@ -7,7 +7,8 @@ begins or ends. Four prices are weighed against each other, all in logarithms of
 
 - a claim that begins while another value holds costs its source's vote, log(n A / (1 - A)), A being the trust in it;
 - a change costs log(n) + log(T / (1 - T)), T being the rule's threshold `succession`: so a lone later claim ends what
-  began earlier where its source is trusted at least T, and two sources of half that trust may do so together. It never
+  began earlier where its source is trusted at least T (or 0.05 less, since what is learned of sources moves by little
+  things), and sources that are trusted less may do so together. It never
   costs more than the votes of the sources that still claim what ends: where nobody does any more, change is free;
 - a claim with an end stands against what begins before that end, by the share of its time that is cut off;
 - where others tell of changes in time, their silence on one speaks against it: -log(1 - R) for each source that speaks
@@ -30,6 +31,7 @@ from kgmem.domain.time.interval import ALWAYS, Interval
 _LEAST, _MOST = 0.1, 0.98  # Bounds of trust, as Accu's.
 _EVER = -(2**63)  # When a claim begins that has an end alone.
 _NEVER = 2**63
+_SAME_TRUST = 0.05  # Sources that differ by no more are trusted alike.
 _TINY = 1e-6  # A change that costs as much as it gains takes place.
 _NONE = ""  # The state after an end; no value has this key.
 _LABELLED = 20.0  # The vote of a claim that a person accepted.
@@ -198,7 +200,7 @@ class _History:
         self._last_said: dict[str, dict[str, int]] = defaultdict(dict)  # By house and value: when it said so last.
         for word in self.words:
             self._last_said[word.house][word.key] = word.start
-        threshold = min(max(rule.succession, 0.01), 0.99)
+        threshold = min(max(rule.succession - _SAME_TRUST, 0.01), 0.99)
         price = log(reliance.wrong) + log(threshold / (1 - threshold))
         self._price = 0.0 if rule.policy is Policy.RECENCY else max(price, _TINY)
         self._begins: dict[int, list[_Word]] = defaultdict(list)

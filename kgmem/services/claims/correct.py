@@ -1,8 +1,9 @@
 """Correct: take a fact out of the answers by one call, with who and why; what it said stays in the history."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from kgmem.domain.claims.claim import ClaimStatement, Correction, FactTarget, HeldFact, Option, Ruling
 from kgmem.domain.errors import InvalidInput, NotFound
@@ -14,13 +15,19 @@ from kgmem.services.claims.verify import same_value
 from kgmem.services.ports import Ports
 from kgmem.services.texts import remember
 
+T = TypeVar("T")
+_TRIES, _PAUSE = 3, 0.05  # Times that a fact is looked for again, and the seconds between.
 _RELATIONSHIPS = 1000  # Of one kind and entity, among which a statement is looked for.
 
 
 async def retract(parts: Ports, graph: str, target: FactTarget, told: tuple[str, str], scope: str) -> Correction:
     """Hold a fact false, whatever is claimed; `told` says by whom and why. Raises NotFound, InvalidInput."""
-    fact, option = await _found(parts, graph, target, scope)
-    return await _retracted(parts, graph, (fact, option), told, scope)
+    _check(told)
+
+    async def work() -> Correction:
+        return await _retracted(parts, graph, await _found(parts, graph, target, scope), told, scope)
+
+    return await _again(target, work)
 
 
 async def expire(
@@ -29,10 +36,19 @@ async def expire(
     """Let a fact end at a time, or now: it held until then. Raises NotFound, InvalidInput."""
     _check(told)
     end = parse_time(valid_to).start if valid_to is not None else now()
-    last = iso(end or 0)
-    fact, option = await _found(parts, graph, target, scope)
+
+    async def work() -> Correction:
+        return await _expired(parts, graph, await _found(parts, graph, target, scope), told, scope, end=end or 0)
+
+    return await _again(target, work)
+
+
+async def _expired(
+    parts: Ports, graph: str, meant: tuple[HeldFact, Option], told: tuple[str, str], scope: str, *, end: int
+) -> Correction:
+    (fact, option), last = meant, iso(end)
     begins = await _begins(parts, graph, fact, scope)
-    if begins is not None and (parse_time(begins).start or 0) >= (end or 0):
+    if begins is not None and (parse_time(begins).start or 0) >= end:
         raise InvalidInput(f"It would end at {last}, before it begins at {begins}.", hint="Retract what never was so.")
     by, reason = told
     if fact.method == "none":
@@ -57,32 +73,57 @@ async def correct(
     wanted = right.value if right.value is not None else right.object
     if wanted is None or same_value(wanted, option.value):
         raise InvalidInput("The correction says what the fact says.", hint="Give another object or value.")
+    claimed = await claiming.put_claims(parts, graph, [_claim(right, fact, told[0], scope)])
+    # What is claimed may have parted the facts anew, so the wrong one is found again by what it says.
+    wrong = FactTarget(None, fact.subject, fact.predicate, value=option.value)
+
+    async def work() -> Correction:
+        return await _retracted(parts, graph, await _found(parts, graph, wrong, scope), told, scope)
+
+    gone = await _again(wrong, work)
+
+    async def accept() -> int | None:
+        facts = await parts.claims.facts_of(graph, scope, fact.subject, fact.predicate)
+        for new in facts:
+            for one in new.options:
+                if claimed.ids[0] in one.claims:
+                    await review.decide(parts, graph, Ruling("accept", [new.id], *told, value=one.value), scope)
+                    return new.id
+        return None
+
+    return replace(gone, action="correct", fact=fact.id, replaced_by=await _again(wrong, accept))
+
+
+def _claim(right: ClaimStatement, fact: HeldFact, by: str, scope: str) -> ClaimStatement:
+    """Give what is claimed in a fact's place: for its time, unless the correction has times of its own."""
     timed = right.valid_from is not None or right.valid_to is not None
-    held = fact.method != "none"
-    claim = replace(
+    return replace(
         right,
-        source=told[0],
+        source=by,
         subject=fact.subject,
         predicate=fact.predicate,
         object=right.object or (fact.about or None),
         scope=scope,
         valid_from=right.valid_from if timed else fact.valid_from,
-        valid_to=right.valid_to if timed or (held and fact.state == "superseded") else fact.valid_to,
+        valid_to=right.valid_to if timed else fact.valid_to,
     )
-    claimed = await claiming.put_claims(parts, graph, [claim])
-    gone = await _retracted(parts, graph, (fact, option), told, scope)
-    facts = await parts.claims.facts_of(graph, scope, fact.subject, fact.predicate)
-    new = next((each for each in facts for one in each.options if claimed.ids[0] in one.claims), None)
-    if new is not None:
-        value = next(one.value for one in new.options if claimed.ids[0] in one.claims)
-        await review.decide(parts, graph, Ruling("accept", [new.id], *told, value=value), scope)
-    return replace(gone, action="correct", replaced_by=new.id if new is not None else None)
+
+
+async def _again(target: FactTarget, work: Callable[[], Awaitable[T]]) -> T:
+    """Do what finds a fact by what it says, again where the fact was weighed anew in between and has another id."""
+    for _ in range(_TRIES):
+        try:
+            return await work()
+        except NotFound:
+            if target.fact is not None:
+                raise
+            await asyncio.sleep(_PAUSE)
+    return await work()
 
 
 async def _retracted(
     parts: Ports, graph: str, meant: tuple[HeldFact, Option], told: tuple[str, str], scope: str
 ) -> Correction:
-    _check(told)
     fact, option = meant
     by, reason = told
     if fact.method == "none":

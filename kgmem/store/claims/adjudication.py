@@ -35,6 +35,8 @@ async def rule(
     """Take a decision on facts of exactly this scope. Raises NotFound, InvalidInput, and DryRun of a dry one."""
     topics = await _lock(connection, layout, ruling.facts, scope)
     before = await fact_queries.facts_by_id(connection, layout, ruling.facts, scope)
+    if missing := [asked for asked in ruling.facts if asked not in before]:  # Weighed anew before they were locked.
+        raise NotFound(f"There is no fact {missing[0]} any more.", hint="List the facts again.")
     taken = {}
     for asked in dict.fromkeys(ruling.facts):
         taken[asked] = await _decide(connection, layout, ruling, before[asked])
