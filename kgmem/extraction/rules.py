@@ -12,10 +12,12 @@ from spacy.tokens import Doc
 
 from kgmem.domain.errors import ExtractorUnavailable
 from kgmem.domain.text.extraction import Extraction, TextToRead
+from kgmem.extraction.choice import RULES
 from kgmem.extraction.entities import plain_name
 from kgmem.extraction.facts import phrase
 from kgmem.extraction.gate import Gate
 from kgmem.extraction.gazetteer import gazetteer
+from kgmem.extraction.layout import other_language, sentences_only
 from kgmem.extraction.offline import Work
 from kgmem.extraction.pipeline import Reading
 from kgmem.extraction.updates.letters import Letter, letter
@@ -92,7 +94,13 @@ def read_texts(
     """
     letters = [letter(asked) if changes else Letter(asked) for asked in texts]
     texts = [each.text for each in letters]
-    cleaned = [without_brackets(readable(asked.text[:_LONGEST])) for asked in texts]
+    foreign = [other_language(asked.text[:_LONGEST_TURN]) for asked in texts] if changes else [None] * len(texts)
+    cleaned = [
+        without_brackets(readable(sentences_only(asked.text[:_LONGEST]) if changes else asked.text[:_LONGEST]))
+        if language is None
+        else ("", [])
+        for asked, language in zip(texts, foreign, strict=True)
+    ]
     places = gazetteer()
     documents = parsed(plain for plain, _ in cleaned)
     earlier = spoken_of_before(texts) if changes else [()] * len(texts)
@@ -101,7 +109,10 @@ def read_texts(
         for doc, asked, (_, brackets), before in zip(documents, texts, cleaned, earlier, strict=True)
     ]
     return [
-        replace(each, said_at=mail.said_at, speaker=mail.speaker) for each, mail in zip(found, letters, strict=True)
+        replace(each, said_at=mail.said_at, speaker=mail.speaker)
+        if language is None
+        else Extraction(extractor=RULES, problem=f"It is in {language}; the rules read English, and found nothing.")
+        for each, mail, language in zip(found, letters, foreign, strict=True)
     ]
 
 
