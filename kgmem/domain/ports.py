@@ -99,6 +99,9 @@ class GraphStore(Protocol):
     async def get_entity(self, graph: str, key: str, scope: str) -> Entity:
         """Give the entity that `scope` sees under the key, the nearest scope first. Raises NotFound."""
 
+    async def get_merged_entity(self, graph: str, key: str, scope: str) -> Entity | None:
+        """Give the entity into which a scope sees the one under a key merged, through further merges; or None."""
+
     async def get_relationship(self, graph: str, id_: int, scope: str) -> Relationship:
         """Give a relationship that `scope` sees. Raises NotFound."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.entity import DeleteResult, Entity, Page, WriteResult
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.services.ports import Ports
@@ -24,8 +25,14 @@ class Entities:
         return await remembering.put_entities(self._ports, graph, entities)
 
     async def get(self, graph: str, key: str, *, scope: str = SHARED) -> Entity:
-        """Give the entity that a scope sees under a key. Raises NotFound."""
-        return await self._ports.store.get_entity(graph, key, check_scope(scope))
+        """Give the entity that a scope sees under a key, or that this was merged into. Raises NotFound."""
+        try:
+            return await self._ports.store.get_entity(graph, key, check_scope(scope))
+        except NotFound:
+            merged = await self._ports.store.get_merged_entity(graph, key, scope)
+            if merged is None:
+                raise
+            return merged
 
     async def list(
         self, graph: str, *, scope: str = SHARED, label: str | None = None, cursor: str | None = None, limit: int = 100

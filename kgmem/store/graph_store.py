@@ -14,7 +14,7 @@ import numpy as np
 
 from kgmem.domain.claims.records import BeliefRecord
 from kgmem.domain.claims.source import Source
-from kgmem.domain.errors import DatabaseOutdated
+from kgmem.domain.errors import DatabaseOutdated, NotFound
 from kgmem.domain.fields import fields_of
 from kgmem.domain.graph.change import Change
 from kgmem.domain.graph.embedding import WhichVectors
@@ -158,7 +158,15 @@ class AgeGraphStore:
     async def get_entity(self, graph: str, key: str, scope: str) -> Entity:
         """Give the entity that `scope` sees under the key, the nearest scope first. Raises NotFound."""
         async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
-            return await reading.entity(connection, layout, key, scope)
+            found = await reading.entity(connection, layout, key, scope)
+        if found is None:
+            raise NotFound(f"There is no entity {key!r}.", hint="List the entities, or recall by name.")
+        return found
+
+    async def get_merged_entity(self, graph: str, key: str, scope: str) -> Entity | None:
+        """Give the entity into which `scope` sees the one under the key merged, through further merges; or None."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            return await reading.merged_entity(connection, layout, key, scope)
 
     async def get_relationship(self, graph: str, id_: int, scope: str) -> Relationship:
         """Give a relationship that `scope` sees. Raises NotFound."""

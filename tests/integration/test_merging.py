@@ -90,8 +90,7 @@ async def test_what_leads_to_the_one_that_goes_leads_to_the_one_that_stays(memor
     assert kept.properties["aliases"] == ["N. Armstrong", "First Man"]
     assert kept.properties["rank"] == "commander"
     assert kept.text == "He flew to the moon."
-    with pytest.raises(NotFound):
-        await memory.entities.get(graph, "n-a")
+    assert (await memory.entities.get(graph, "n-a")).key == "neil"
     found = {(r.kind, r.start, r.end) for r in (await memory.relationships.list(graph)).items}
     assert found == {
         ("FLEW_ON", "neil", "apollo-11"), ("FLEW_ON", "neil", "gemini-8"), ("BORN_IN", "neil", "ohio"),
@@ -267,3 +266,20 @@ async def test_a_pair_that_nobody_proposed_stays_apart_once_its_merge_is_undone(
     await memory.resolution.undo_merge(graph, merged.id, by="ada", reason="Namesakes.")
     assert (await memory.resolution.find_duplicates(graph))[1] == 0
     assert not (await memory.resolution.candidates(graph)).items
+
+
+async def test_the_key_of_what_was_merged_away_reads_the_kept_one(memory: Memory, graph: str) -> None:
+    await moon(memory, graph)
+    await memory.resolution.merge(graph, asked())
+    assert (await memory.entities.get(graph, "n-a")).key == "neil"
+    await memory.entities.put(graph, [Entity("first", "Person", name="The First Man")])
+    later = await memory.resolution.merge(graph, asked("first", "neil"))
+    assert (await memory.entities.get(graph, "n-a")).key == "first"
+    assert (await memory.entities.get(graph, "neil", scope="user/1")).key == "first"
+    await memory.resolution.undo_merge(graph, later.id or 0, by="ada", reason="Two.")
+    assert (await memory.entities.get(graph, "n-a")).key == "neil"
+    await memory.entities.delete(graph, ["neil"])
+    with pytest.raises(NotFound):
+        await memory.entities.get(graph, "n-a")
+    with pytest.raises(NotFound):
+        await memory.entities.get(graph, "nobody")

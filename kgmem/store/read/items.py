@@ -44,13 +44,17 @@ class Slice:
         return int(self.cursor)
 
 
-async def entity(connection: asyncpg.Connection, layout: Layout, key: str, scope: str) -> Entity:
-    """Give the entity that a scope sees under a key. Raises NotFound."""
+async def entity(connection: asyncpg.Connection, layout: Layout, key: str, scope: str) -> Entity | None:
+    """Give the entity that a scope sees under a key, or None."""
     row = await connection.fetchrow(layout.sql("read", "item"), list(visible_from(scope)), key, ENTITY)
     found = await entities_of(connection, layout, [row] if row else [])
-    if not found:
-        raise NotFound(f"There is no entity {key!r}.", hint="List the entities, or recall by name.")
-    return found[0]
+    return found[0] if found else None
+
+
+async def merged_entity(connection: asyncpg.Connection, layout: Layout, key: str, scope: str) -> Entity | None:
+    """Give the entity into which a scope sees the one under a key merged, through further merges; or None."""
+    kept = await connection.fetchval(layout.sql("read", "merged_into"), list(visible_from(scope)), key)
+    return None if kept is None else await entity(connection, layout, kept, scope)
 
 
 async def episode(connection: asyncpg.Connection, layout: Layout, key: str, scope: str) -> Episode:

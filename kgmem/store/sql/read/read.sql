@@ -4,6 +4,19 @@ FROM {index}.scope s JOIN {index}.item i ON i.scope = s.id AND i.key = $2 AND i.
 WHERE s.path = ANY ($1::text[])
 ORDER BY length(s.path) DESC LIMIT 1
 
+-- name: merged_into
+-- The key under which an entity is that was merged into another, through further merges.
+WITH RECURSIVE went AS (
+    SELECT m.scope, m.kept_key AS key, length(s.path) AS nearness FROM {index}.merge m
+    JOIN {index}.scope s ON s.id = m.scope
+    WHERE m.undone_at IS NULL AND s.path = ANY ($1::text[]) AND m.gone_key = $2
+    UNION
+    SELECT m.scope, m.kept_key, w.nearness FROM went w
+    JOIN {index}.merge m ON m.scope = w.scope AND m.gone_key = w.key AND m.undone_at IS NULL
+)
+SELECT i.key FROM went w JOIN {index}.item i ON i.scope = w.scope AND i.key = w.key AND i.kind = 1
+ORDER BY w.nearness DESC, i.id LIMIT 1
+
 -- name: items
 SELECT i.id, i.key, i.version, i.known_from, s.path AS scope
 FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope

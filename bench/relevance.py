@@ -1,0 +1,121 @@
+"""How well an answer tells that nothing relevant is known, beside the score and the plain cosine of its best hit.
+
+HotpotQA, MuSiQue, 2WikiMultihopQA (KGMEM_DATA/hipporag): passages of each are episodes of a graph of their own, which
+is asked its own questions, whose passages are there, and those of the other two sets. AUC is the chance that a question
+of its own has a greater value than a foreign one: of `relevance`, of `score` and of the cosine of the best hit. Shares
+are of the answers with `nothing_relevant`. The expected calibration error is that of `relevance` of all hits in ten
+parts, beside that of `score`. The rows are the questions of each set.
+
+The constants of `relevance` were fitted on samples of these sets and of LoCoMo, so this measures the product as it is;
+kgmem/domain/recall/relevance.py tells what a fit without a set comes to on it.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bench.contract import Figure, alone, compared
+from bench.rig.database import GRAPH, fresh_database, memory_on
+from bench.rig.multi_hop import QuestionSet, read
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.recall.answer import Answer
+from kgmem.domain.recall.question import Question, What
+from kgmem.memory import Memory
+
+ROWS = 40
+SHORT = 8
+_SETS = ("hotpotqa", "musique", "2wiki")
+_BESIDE = 5  # Passages for each question besides those that answer it.
+_K = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one question came to."""
+
+    own: bool
+    nothing: bool
+    relevance: float
+    score: float
+    cosine: float
+    hits: Sequence[tuple[float, float, bool]]  # Relevance, score, and whether it is a passage that answers.
+
+
+async def measure(rows: int) -> AsyncIterator[Figure]:
+    """Give the figures of each set."""
+    sets = [read(name) for name in _SETS]
+    async with fresh_database() as url, memory_on(url, embedder="minilm") as memory:
+        for number, own in enumerate(sets):
+            asked = await _asked(memory, f"{GRAPH}{number}", own, [each for each in sets if each is not own], rows)
+            for figure in _figures(_SETS[number], asked):
+                yield figure
+
+
+async def _asked(
+    memory: Memory, graph: str, own: QuestionSet, foreign: Sequence[QuestionSet], rows: int
+) -> list[_Asked]:
+    await memory.graphs.create(graph)
+    questions = list(own.questions)[:rows]
+    gold = {place for _, places in questions for place in places}
+    others = [place for place in range(len(own.passages)) if place not in gold][: _BESIDE * rows]
+    episodes = [
+        Episode(f"{own.passages[place].title}\n{own.passages[place].text}", str(place))
+        for place in sorted([*gold, *others])
+    ]
+    await memory.episodes.put(graph, episodes)
+    await memory.embeddings.run(graph)
+    found = [_told(await _recall(memory, graph, text), places, own=True) for text, places in questions]
+    strangers = [text for each in foreign for text, _ in list(each.questions)[: rows // 2]]
+    return found + [_told(await _recall(memory, graph, text), frozenset(), own=False) for text in strangers]
+
+
+async def _recall(memory: Memory, graph: str, text: str) -> Answer:
+    return await memory.recall(graph, Question(What(text=text), k=_K))
+
+
+def _told(answer: Answer, gold: frozenset[int], *, own: bool) -> _Asked:
+    hits = [(hit.relevance or 0.0, hit.score, int(hit.key) in gold) for hit in answer.hits]
+    cosines = [hit.arms["meaning"].value for hit in answer.hits if "meaning" in hit.arms]
+    best = max((relevance for relevance, _, _ in hits), default=0.0)
+    score = max((score for _, score, _ in hits), default=0.0)
+    return _Asked(own, bool(answer.nothing_relevant), best, score, max(cosines, default=0.0), hits)
+
+
+def _figures(name: str, asked: Sequence[_Asked]) -> list[Figure]:
+    own = [each.own for each in asked]
+    auc = 100 * _auc([each.relevance for each in asked], own)
+    hits = [hit for each in asked for hit in each.hits]
+    right = [is_gold for _, _, is_gold in hits]
+    cosine = 100 * _auc([each.cosine for each in asked], own)
+    error, raw = (100 * _calibration_error([hit[at] for hit in hits], right) for at in (0, 1))
+    foreign = [each.nothing for each in asked if not each.own]
+    lost = [each.nothing for each in asked if each.own]
+    calibrated = compared(f"{name}: expected calibration error of hits, over that of the score", error, raw, "%")
+    return [
+        compared(f"{name}: AUC of own questions, over the score", auc, 100 * _auc([e.score for e in asked], own), "%",
+                 at_least=1),
+        compared(f"{name}: AUC of own questions, over the cosine", auc, cosine, "%"),
+        replace(calibrated, bar="ratio <= 1", holds=error <= raw),
+        alone(f"{name}: foreign questions told 'nothing relevant'", 100 * float(np.mean(foreign)), "%", "a share"),
+        alone(f"{name}: own questions told 'nothing relevant'", 100 * float(np.mean(lost)), "%", "a share"),
+    ]  # fmt: skip
+
+
+def _auc(values: Sequence[float], own: Sequence[bool]) -> float:
+    """Give the chance that one of its own has a greater value than another; equal ones count half."""
+    found, flags = np.array(values), np.array(own)
+    differences = found[flags][:, None] - found[~flags][None, :]
+    return float(np.mean((differences > 0) + 0.5 * (differences == 0)))
+
+
+def _calibration_error(values: Sequence[float], right: Sequence[bool]) -> float:
+    """Give the mean distance of a value from the share that is right, over ten parts of the scale."""
+    found, flags = np.array(values), np.array(right, np.float64)
+    parts = np.minimum((found * 10).astype(int), 9)
+    return float(
+        sum(
+            np.mean(parts == part) * abs(found[parts == part].mean() - flags[parts == part].mean())
+            for part in np.unique(parts)
+        )
+    )
