@@ -17,7 +17,7 @@ SHORT = 10
 _SIZE = """
     SELECT count(*) FILTER (WHERE c.relkind = 'r') AS tables, count(*) FILTER (WHERE c.relkind = 'i') AS indexes,
            sum(pg_relation_size(c.oid)) AS bytes
-    FROM kgmem.graph g JOIN pg_namespace n ON n.nspname IN (g.age_name, g.index_name, g.index_name || '_then')
+    FROM kgmem.graph g JOIN pg_namespace n ON n.nspname IN (g.age_name, g.index_name, g.index_name || '_asof')
     JOIN pg_class c ON c.relnamespace = n.oid WHERE g.name = $1
 """
 

@@ -38,7 +38,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     """Give the p95 of light recalls beside each kind of heavy query."""
     async with fresh_database() as url, open_memory(settings_for(url, embedder="hash"), migrating=True) as memory:
         await load(memory, rows)
-        _, heavy = await memory.keys.create("heavy", "read", graph="heavy")
+        _, heavy = await memory.keys.create("heavy", "reader", graph="heavy")
         async with serving(url, memory, EMBEDDER="hash") as door:
             messages = recalls(door, rows)
             p95_of(door, messages)

@@ -4,7 +4,8 @@ MuSiQue and 2WikiMultihopQA (KGMEM_DATA/hipporag): the passages go in as episode
 model, no stored triples. The baseline is the same passages, words and meaning fused, without a graph. recall@5 is the
 mean share of a question's passages among the first five. Passages a second count all: storing, reading, resolving,
 claims and relationships, but no vectors; their baseline is bare spaCy on the same texts in one process. The baseline of
-likenesses (kgmem connect) is the walk without them. The rows are questions a set; the short run takes the smaller set.
+similarity links (kgmem link-similar) is graph expansion without them. The rows are questions a set; the short run takes
+the smaller set.
 """
 
 import time
@@ -43,13 +44,13 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
             )
             await memory.embeddings.run(GRAPH)
             plain = await scored(memory, asked, Question(), rows)
-            walked = await scored(memory, asked, Question(graph=Links(walk=True), recipe="multi_hop"), rows)
+            walked = await scored(memory, asked, Question(graph=Links(expand=True), recipe="multi_hop"), rows)
             told = f"{name}: recall@5 with the own graph (+-{walked.error:.1f}; all@5 {walked.whole:.0f})"
             bar = (plain.recall + _POINTS) / plain.recall
             yield compared(told, walked.recall, plain.recall, "%", at_least=bar)
             await memory.similarity.link(GRAPH)
-            alike = await scored(memory, asked, Question(graph=Links(walk=True), recipe="multi_hop"), rows)
-            told = f"{name}: recall@5 with likenesses (+-{alike.error:.1f}; all@5 {alike.whole:.0f})"
+            alike = await scored(memory, asked, Question(graph=Links(expand=True), recipe="multi_hop"), rows)
+            told = f"{name}: recall@5 with similarity links (+-{alike.error:.1f}; all@5 {alike.whole:.0f})"
             yield compared(told, alike.recall, walked.recall, "%", at_least=0.97)
 
 

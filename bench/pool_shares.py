@@ -36,7 +36,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         AsyncExitStack() as stack,
     ):
         await load(memory, rows)
-        _, heavy = await memory.keys.create("heavy", "read", graph="heavy")
+        _, heavy = await memory.keys.create("heavy", "reader", graph="heavy")
         alone: dict[int, list[float]] = {share: [] for share in SHARES}
         beside: dict[int, list[float]] = {share: [] for share in SHARES}
         rates: dict[int, list[float]] = {share: [] for share in SHARES}

@@ -1,12 +1,12 @@
-"""How long a recall takes that asks what, where, when and why at once, beside the slowest raw arm alone.
+"""How long a recall takes that asks what, where, when and why at once, beside the slowest raw retriever alone.
 
 A graph of entities with words, a 384-d vector, a place and a year each, and five causal relationships to each. Each
 question has four words and a vector, a point, five years and an entity whose effects are asked for; where, when and why
 rank and do not filter. Ours is memory.recall of 20 hits with all that they say. The baselines are raw statements over
 the same rows, each giving 40 ids and nothing else: HNSW, BM25, the nearest points, the rows valid then, the effects to
 depth 2; the figure is held to the slowest of them, and to the floor: one statement that fuses HNSW 40 and BM25 40 by
-RRF and gives 20 ids. Besides, the same with the walk, and by how much the walk's time grows when the graph grows
-fourfold. p50 and p95 of interleaved repetitions.
+RRF and gives 20 ids. Besides, the same with graph expansion, and by how much the expansion's time grows when the graph
+grows fourfold. p50 and p95 of interleaved repetitions.
 """
 
 import random
@@ -65,25 +65,25 @@ class _Asked:
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the times of the fused recall, alone and with the walk."""
+    """Give the times of the fused recall, alone and with graph expansion."""
     corpus = Corpus(rows)
     async with memory_and_raw() as (memory, raw, _):
         await _load(memory, raw, corpus, GRAPH, rows, into_plain=True)
         index = await raw.fetchval("SELECT index_name FROM kgmem.graph WHERE name = $1", GRAPH)
         asked = _questions(corpus)
-        arms = await interleave(asked, *(_raw(raw, name, sql.format(index=index)) for name, sql in _RAW.items()))
-        slowest = max(arms, key=lambda times: times.p50)
-        name = list(_RAW)[arms.index(slowest)]
+        retrievers = await interleave(asked, *(_raw(raw, name, sql.format(index=index)) for name, sql in _RAW.items()))
+        slowest = max(retrievers, key=lambda times: times.p50)
+        name = list(_RAW)[retrievers.index(slowest)]
         ours, floor = await interleave(asked, _ours(memory), _raw(raw, "floor", _FLOOR))
         yield compared(f"what, where, when, why, p50 beside {name} alone", ours.p50, slowest.p50, "ms", at_most=2)
         yield compared(f"the same, p95 beside {name}'s", ours.p95, slowest.p95, "ms", at_most=3.5)
         yield compared("the same beside the floor", ours.p50, floor.p50, "ms", at_most=3)
-        (walked,) = await interleave(asked, _ours(memory, walk=True))
-        yield compared(f"with the walk, p50 beside {name} alone", walked.p50, slowest.p50, "ms", at_most=6)
+        (walked,) = await interleave(asked, _ours(memory, expand=True))
+        yield compared(f"with graph expansion, p50 beside {name} alone", walked.p50, slowest.p50, "ms", at_most=6)
         await memory.graphs.create(_SMALL, space=SPACE)
         await _load(memory, raw, corpus, _SMALL, rows // _PART, into_plain=False)
         few = [each for each in asked if int(_effects(each.question)[1:]) < rows // _PART]
-        large, small = await interleave(few, _ours(memory, walk=True), _ours(memory, graph=_SMALL, walk=True))
+        large, small = await interleave(few, _ours(memory, expand=True), _ours(memory, graph=_SMALL, expand=True))
         yield compared("the walk's growth when the graph grows fourfold", large.p50, small.p50, "ms", at_most=1.5)
 
 
@@ -147,7 +147,7 @@ def _effects(question: Question) -> str:
 
 def _ours(memory: Memory, graph: str = GRAPH, *, walk: bool = False) -> Callable[[_Asked], Awaitable[Any]]:
     async def recall(asked: _Asked) -> Any:
-        return await memory.recall(graph, replace(asked.question, graph=Links(walk=walk)))
+        return await memory.recall(graph, replace(asked.question, graph=Links(expand=walk)))
 
     return recall
 

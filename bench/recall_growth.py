@@ -29,7 +29,7 @@ _Person = tuple[str, str]  # Key and name.
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the times in both graphs, with the walk and without it, and those of raw BM25."""
+    """Give the times in both graphs, with graph expansion and without it, and those of raw BM25."""
     async with temporary_home() as folder, memory_and_raw() as (memory, raw, _):
         await need_bm25(raw)
         for graph, count in zip(_GRAPHS, (rows, rows // _PART), strict=True):
@@ -55,11 +55,11 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 
 
 def _walk_from_key(person: _Person) -> Question:
-    return Question(What(start=[person[0]]), graph=Links(walk=True), k=_K)
+    return Question(What(start=[person[0]]), graph=Links(expand=True), k=_K)
 
 
 def _words_and_walk(person: _Person) -> Question:
-    return Question(What(text=person[1]), graph=Links(walk=True), k=_K)
+    return Question(What(text=person[1]), graph=Links(expand=True), k=_K)
 
 
 def _words(person: _Person) -> Question:

@@ -2,9 +2,10 @@
 
 A graph of entities with words and a 384-d vector each, all written through the façade; the same rows in a plain table
 with an HNSW (halfvec, ef_search 200) and a BM25 index. Each question has four words and a vector. Ours is
-memory.recall of 20 hits: candidates of both arms, fusion, and the hits with all that they say. The baseline runs the
+memory.recall of 20 hits: candidates of both retrievers, fusion, and the hits with all that they say. The baseline runs
+the
 two index scans one after the other, each giving 20 ids and nothing else. p50 of interleaved repetitions. Also how many
-of the 20 truly nearest the vector arm finds, beside the raw index.
+of the 20 truly nearest the vector retriever finds, beside the raw index.
 """
 
 from collections.abc import AsyncIterator
@@ -24,7 +25,7 @@ SHORT = 3_000
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the p50 of a recall, and the quality of its vector arm."""
+    """Give the p50 of a recall, and the quality of its vector retriever."""
     corpus = Corpus(rows)
     async with memory_and_raw() as (memory, raw, _):
         await load(memory, raw, corpus)
@@ -42,4 +43,4 @@ async def _quality(memory: Memory, raw: asyncpg.Connection, corpus: Corpus, ques
         found += len(true & {hit.key for hit in answer.hits})
         known += len(true & {f"e{row['id']}" for row in await raw.fetch(NEAREST, vector)})
     share = K * min(100, len(questions))
-    return compared(f"recall@{K} of the vector arm", found / share, known / share, "share", at_least=0.99)
+    return compared(f"recall@{K} of the vector retriever", found / share, known / share, "share", at_least=0.99)

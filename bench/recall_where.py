@@ -42,7 +42,7 @@ VECTORS = f"SELECT id FROM public.plain ORDER BY embedding <#> $1 LIMIT {K}"
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the p50 of each kind of question, and what a filter costs the vector arm."""
+    """Give the p50 of each kind of question, and what a filter costs the vector retriever."""
     corpus = Corpus(rows)
     async with memory_and_raw() as (memory, raw, _):
         await plain.make_table(raw)

@@ -100,7 +100,7 @@ def _questions(corpus: Corpus, chosen: list[int]) -> list[tuple[int, Question]]:
     found = []
     for n, (text, vector, _) in enumerate(corpus.questions(200)):
         scope = chosen[n % ALONE]
-        # The words come from a row of the scope, so that the words arm has something to find there.
+        # The words come from a row of the scope, so that the words retriever has something to find there.
         words = " ".join(corpus.row(scope * EACH + n % EACH).text.split()[:4]) if n % 2 else text
         found.append((scope, Question(What(text=words, vector=vector), scope=f"user/{scope}", k=K)))
     return found

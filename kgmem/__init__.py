@@ -30,7 +30,7 @@ from kgmem.domain.errors import (
 from kgmem.domain.graph.entity import DeleteResult, Entity, Page, WriteResult
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
-from kgmem.domain.recall.answer import Answer, ArmShare, Hit
+from kgmem.domain.recall.answer import Answer, Hit, RetrieverShare
 from kgmem.domain.recall.question import Question, What, When
 from kgmem.domain.space.place import Place, parse_place
 
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
-    "ArmShare",
     "ClaimFilter",
     "ClaimResult",
     "ClaimStatement",
@@ -76,6 +75,7 @@ __all__ = [
     "Place",
     "Question",
     "Relationship",
+    "RetrieverShare",
     "Ruling",
     "SchemaViolation",
     "ServerError",

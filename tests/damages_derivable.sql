@@ -49,10 +49,10 @@ INSERT INTO <i>.<v> SELECT 987654, 12345, false, embedding FROM <i>.<v> LIMIT 1
 UPDATE <i>.<v> SET item = 1 WHERE passage = (SELECT min(passage) FROM <i>.<v>)
 
 -- waiting-gone
-INSERT INTO <i>.unembedded (passage, space) VALUES (987655, 'no-such-space')
+INSERT INTO <i>.embedding_queue (passage, space) VALUES (987655, 'no-such-space')
 
 -- extraction-gone
-INSERT INTO <i>.unread (episode, digest) VALUES (12345, 1)
+INSERT INTO <i>.extraction_queue (episode, digest) VALUES (12345, 1)
 
 -- topics-unweighed
 DELETE FROM <i>.fact WHERE topic = (SELECT id FROM <i>.topic WHERE predicate = 'age')
@@ -61,7 +61,7 @@ DELETE FROM <i>.fact WHERE topic = (SELECT id FROM <i>.topic WHERE predicate = '
 UPDATE <i>.fact SET topic = 987654 WHERE id = (SELECT max(id) FROM <i>.fact)
 
 -- states-lost
-INSERT INTO <i>.stance (id, fact, state, probability) VALUES (5, 987654, 1, 0.5)
+INSERT INTO <i>.relationship_state (id, fact, state, probability) VALUES (5, 987654, 1, 0.5)
 
 -- feed
 INSERT INTO <i>.change (xid, operation, kind, ids) VALUES ('9000000000', 2, 1, '{1}')
@@ -94,7 +94,7 @@ ALTER TABLE <i>.edge DISABLE TRIGGER keep_gone
 CREATE OR REPLACE FUNCTION <i>.keep_edge() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'
 
 -- triggers
-DROP VIEW <i>_then.decision
+DROP VIEW <i>_asof.adjudication
 
 -- capture
 ALTER TABLE <g>._ag_label_vertex DROP CONSTRAINT kgmem_capture

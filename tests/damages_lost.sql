@@ -7,7 +7,7 @@ DELETE FROM <g>."Person" WHERE id = (SELECT id::text::ag_catalog.graphid FROM <i
 DELETE FROM <i>.topic WHERE predicate = 'BORN_IN'
 
 -- decisions-lost
-INSERT INTO <i>.decision (scope, topic, action, by, reason) VALUES (0, 987654, 'accept', 'x', 'y')
+INSERT INTO <i>.adjudication (scope, topic, action, by, reason) VALUES (0, 987654, 'accept', 'x', 'y')
 
 -- history
 UPDATE <i>.history SET known = tstzrange(lower(known), 'infinity') WHERE version = 1 AND id = (SELECT id FROM

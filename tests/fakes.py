@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from kgmem.domain.access import Key, Right
+from kgmem.domain.access import Key, Role
 from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import Conflict, NotFound, Unauthenticated, UnknownEntities, VersionConflict
 from kgmem.domain.graph.batch import Rejection
@@ -314,7 +314,9 @@ class FakeIndex:
     ) -> Sequence[Hit]:
         held = await self.store._held(graph)
         hits = {item.id: _hit(kind, item) for (kind, _, _), item in held.items()}
-        return [replace(hits[each.id], score=each.score, arms=each.arms) for each in best if each.id in hits]
+        return [
+            replace(hits[each.id], score=each.score, retrievers=each.retrievers) for each in best if each.id in hits
+        ]
 
     async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
         named = {key: (await self.store.get_entity(graph, key, asked.scope)).id or 0 for key in asked.keys}
@@ -425,10 +427,10 @@ class FakeKeyRing:
         self.held: dict[str, Key] = {}
 
     async def create(
-        self, name: str, right: Right, *, graph: str | None, scope: str, expires_at: str | None
+        self, name: str, role: Role, *, graph: str | None, scope: str, expires_at: str | None
     ) -> tuple[Key, str]:
         secret = "kgm_" + secrets.token_hex(16)
-        key = Key(secrets.token_hex(6), name, right, graph, scope, KNOWN, expires_at)
+        key = Key(secrets.token_hex(6), name, role, graph, scope, KNOWN, expires_at)
         self.held[secret] = key
         return key, secret
 

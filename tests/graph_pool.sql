@@ -56,7 +56,7 @@ BEGIN
         END IF;
     END LOOP;
     INSERT INTO kgmem_test.pooled
-    VALUES (g.id, to_jsonb(g), kgmem_test.shape(ARRAY[g.index_name, g.index_name || '_then', g.age_name]),
+    VALUES (g.id, to_jsonb(g), kgmem_test.shape(ARRAY[g.index_name, g.index_name || '_asof', g.age_name]),
             kgmem_test.labels(g.age_name), contents,
             (SELECT jsonb_object_agg(oid::text, CASE relkind WHEN 'S' THEN pg_sequence_last_value(oid) END) FROM pg_class
              WHERE relkind = 'S'
@@ -82,7 +82,7 @@ BEGIN
         PERFORM ag_catalog.drop_label(fresh.age_name, added::name);
     END LOOP;
     IF p.shape IS DISTINCT FROM
-       kgmem_test.shape(ARRAY[fresh.index_name, fresh.index_name || '_then', fresh.age_name]) THEN
+       kgmem_test.shape(ARRAY[fresh.index_name, fresh.index_name || '_asof', fresh.age_name]) THEN
         RETURN false;
     END IF;
     FOR relation IN

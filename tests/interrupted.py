@@ -18,7 +18,7 @@ from tests.memories import index_schema, query
 
 LARGE = 25  # From how many rows on a batch of these imports is large, so that indexes are set aside.
 _LEFT = (
-    "SELECT name::text AS what FROM kgmem.set_aside WHERE graph = $1",
+    "SELECT name::text AS what FROM kgmem.deferred_index WHERE graph = $1",
     "SELECT e.record FROM kgmem.import_episode e JOIN kgmem.import i ON i.id = e.import WHERE i.graph = $1",
     "SELECT r.stored FROM kgmem.import_relationship r JOIN kgmem.import i ON i.id = r.import WHERE i.graph = $1",
     """

@@ -162,7 +162,7 @@ def _foreign_key(key: str | None, id_: int) -> bool:
 
 async def _check_vectors(connection: Any, layout: Layout, passages: dict[int, int]) -> None:
     """Every passage has a vector in each embedding space of the graph, or waits for one; nothing else has."""
-    waiting = await connection.fetch(f"SELECT passage, space FROM {layout.index_name}.unembedded")
+    waiting = await connection.fetch(f"SELECT passage, space FROM {layout.index_name}.embedding_queue")
     spaces = [(layout.graph.space.id if layout.graph.space else None, layout.vectors)]
     spaces.append((layout.next_space, layout.next_vectors))
     known = {space for space, _ in spaces if space}

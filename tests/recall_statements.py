@@ -70,7 +70,7 @@ QUESTIONS: Mapping[str, Question] = {
     "causal_effects": _asked(why=Why(effects_of=("explosion",)), modes={"why": "should"}),
     "causal_paths": _asked(What(), why=Why(start="explosion", end="landing")),
     "hops": _asked(graph=Links(hops=Hops(("apollo-11",), 2, kinds=("LED_BY",), direction="out"))),
-    "graph_expansion": _asked(What("landing", start=("apollo-11",)), graph=Links(walk=True)),
+    "graph_expansion": _asked(What("landing", start=("apollo-11",)), graph=Links(expand=True)),
     "adjacent_turns": _asked(graph=Links(context=True)),
     "trust": _asked(min_consensus=0.5, tiers=("hot", "warm"), weights={"trust": 1.0, **_ALONE}),
     "states": _asked(states=("superseded", "verified")),
@@ -81,7 +81,7 @@ QUESTIONS: Mapping[str, Question] = {
         When(valid_at="1970"),
         where=Where(near=Spot(entity="cape"), km=50.0, half_km=5.0),
         why=Why(effects_of=("explosion",)),
-        graph=Links(walk=True, hops=Hops(("apollo-13",), 1), context=True),
+        graph=Links(expand=True, hops=Hops(("apollo-13",), 1), context=True),
         weights={"trust": 0.5},
     ),
 }
@@ -101,14 +101,14 @@ def layout() -> Layout:
 
 
 def rendered(question: Question) -> str:
-    """Return the arms, values and SQL of the statement that finds a question's candidates, broken into lines."""
+    """Return the retrievers, values and SQL of the statement that finds a question's candidates, broken into lines."""
     space = layout().as_known() if question.when.known_at else layout()
     request = SearchRequest(question, _VECTOR if question.what.text else None, ("Mission",), words=True)
     statement = candidate_statement(space, request, only_standing=False, most=40)
     assert statement is not None
     values = "".join(f"-- ${at}: {value!r}\n" for at, value in enumerate(statement.values, 1))
     refusals = "".join(f"-- refused: {error}\n" for error in statement.refusals)
-    return f"-- arms: {', '.join(statement.arms)}\n{values}{refusals}{_broken(statement.sql)}\n"
+    return f"-- retrievers: {', '.join(statement.retrievers)}\n{values}{refusals}{_broken(statement.sql)}\n"
 
 
 def _broken(sql: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from kgmem.domain.access import Right
+from kgmem.domain.access import Role
 from kgmem.memory import Memory
 
 GRAPH = "/v1/graphs/main"
@@ -20,9 +20,9 @@ class Door:
     memory: Memory
     app: FastAPI
 
-    async def key(self, right: Right, *, graph: str | None = None, scope: str = "") -> dict[str, str]:
+    async def key(self, role: Role, *, graph: str | None = None, scope: str = "") -> dict[str, str]:
         """Give the headers of a new key."""
-        _, secret = await self.memory.keys.create("another", right, graph=graph, scope=scope)
+        _, secret = await self.memory.keys.create("another", role, graph=graph, scope=scope)
         return {"Authorization": f"Bearer {secret}"}
 
     async def people(self, *names: str, scope: str = "") -> None:

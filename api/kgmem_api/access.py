@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 
 from kgmem.callers import act_for
-from kgmem.domain.access import Key, Right
+from kgmem.domain.access import Key, Role
 from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated
 from kgmem.memory import Memory
 from kgmem_api.context import context_of
@@ -31,14 +31,14 @@ class Access:
 
 @dataclass(frozen=True)
 class Demand:
-    """A dependency that lets a request go on when its key has a right on the graph that its address names.
+    """A dependency that lets a request go on when its key has a role on the graph that its address names.
 
-    `whole` asks for all scopes of the graph. Without a graph in the address, the right is on the server, unless
-    `anywhere` says that a key bound to a graph will do, since the route shows it only what is its own. `any_case`: the
-    graph is found whatever the case of its letters, as Neo4j's clients name databases.
+    `whole` asks for all scopes of the graph. Without a graph in the address, the role is on the server, unless
+    `anywhere` says that a key restricted to a graph will do, since the route shows it only what is its own. `any_case`:
+    the graph is found whatever the case of its letters, as Neo4j's clients name databases.
     """
 
-    right: Right
+    role: Role
     whole: bool = False
     anywhere: bool = False
     any_case: bool = False
@@ -52,19 +52,19 @@ class Demand:
         if self.any_case and graph is not None:
             graph = await _named(memory, key, graph)
         act_for(key.id, graph)
-        key.demand(self.right, key.graph if self.anywhere else graph, whole=self.whole)
+        key.demand(self.role, key.graph if self.anywhere else graph, whole=self.whole)
         if request.scope["query_string"]:
             _refuse_unknown(request)
         return Access(memory, key, graph)
 
 
-Reads = Annotated[Access, Depends(Demand("read"))]
-ReadsDatabase = Annotated[Access, Depends(Demand("read", any_case=True))]
-ReadsWhole = Annotated[Access, Depends(Demand("read", whole=True))]
-ReadsAnywhere = Annotated[Access, Depends(Demand("read", anywhere=True))]
-ReadsWholeAnywhere = Annotated[Access, Depends(Demand("read", whole=True, anywhere=True))]
-Writes = Annotated[Access, Depends(Demand("write"))]
-WritesWhole = Annotated[Access, Depends(Demand("write", whole=True))]
+Reads = Annotated[Access, Depends(Demand("reader"))]
+ReadsDatabase = Annotated[Access, Depends(Demand("reader", any_case=True))]
+ReadsWhole = Annotated[Access, Depends(Demand("reader", whole=True))]
+ReadsAnywhere = Annotated[Access, Depends(Demand("reader", anywhere=True))]
+ReadsWholeAnywhere = Annotated[Access, Depends(Demand("reader", whole=True, anywhere=True))]
+Writes = Annotated[Access, Depends(Demand("writer"))]
+WritesWhole = Annotated[Access, Depends(Demand("writer", whole=True))]
 Administers = Annotated[Access, Depends(Demand("admin"))]
 
 

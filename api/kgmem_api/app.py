@@ -64,8 +64,8 @@ _PLACE = "#/components/schemas/{model}"
 _DESCRIPTION = """The REST door of kgmem, a knowledge-memory server.
 
 Send `Authorization: Bearer KEY`. Times are ISO 8601 (a year or a month is an interval), places are GeoJSON, errors
-are problem+json (RFC 9457). A key bound to a graph or to a scope sees nothing of another. Unknown fields and unknown
-parameters are refused. Bodies may be gzip. Every answer has an X-Request-ID."""
+are problem+json (RFC 9457). A key restricted to a graph or to a scope sees nothing of another. Unknown fields and
+unknown parameters are refused. Bodies may be gzip. Every answer has an X-Request-ID."""
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -104,8 +104,8 @@ def _complete(operation: dict[str, Any], route: APIRoute, schemas: dict[str, Any
     for needed in dependencies(route.dependant):
         if isinstance(needed, Demand):
             operation["security"] = [{"key": []}]
-            whole = ", of no scope" if needed.whole or needed.right == "admin" else ""
-            told = f"Needs a key that may {needed.right}{whole}."
+            whole = ", of no scope" if needed.whole or needed.role == "admin" else ""
+            told = f"Needs a key with the role {needed.role}{whole}."
             operation["description"] = f"{operation.get('description', '')}\n\n{told}".strip()
         if isinstance(needed, JSONBody):
             schema = _defined(needed.parser.adapter, schemas)

@@ -104,7 +104,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "forget": {"keys": ["note/landing"], "dry_run": True},
     "post_integrity_check": {"repair": False},
     "post_job": {"task": "embed"},
-    "post_key": {"name": "reader of space", "right": "read", "graph": "space"},
+    "post_key": {"name": "reader of space", "role": "reader", "graph": "space"},
 }
 # What stands for the parts of an address, by operation where the plain name has several meanings.
 PATH: Final[dict[str, Any]] = {"graph": "space", "key": "person/armstrong", "id": 17}

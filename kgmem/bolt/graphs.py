@@ -93,17 +93,17 @@ class KeyCaller:
         own = self.key.graph
         if own is not None:
             name = own if own.casefold() == database.casefold() else database
-            self.key.demand("read", name)
+            self.key.demand("reader", name)
             return name
         return (await self.memory.graphs.find(database)).name
 
     async def begin(self, asked: Asked, *, alone: bool) -> "GraphTransaction":
         """Open a transaction on a graph, in the key's scope. Raises NotFound, Forbidden, InvalidInput."""
         graph = await self.home(asked.database)
-        self.key.demand("read", graph)
+        self.key.demand("reader", graph)
         act_for(self.key.id, graph)
         await self.memory.server.check_bookmarks(asked.bookmarks)
-        may_write = self.key.right != "read"
+        may_write = self.key.role != "reader"
         mode: Mode = "write" if asked.write and may_write else "read"
         transaction = GraphTransaction(self.memory, graph, self.key, asked, mode)
         if not alone:
@@ -151,7 +151,7 @@ class GraphTransaction:
                 answer = await self._open.run(asked)
         except InvalidInput as error:
             if error.facts.get("type") == "AccessMode" and self.asked.write:
-                self.key.demand("write", self.database)
+                self.key.demand("writer", self.database)
             raise
         return Rows(answer)
 

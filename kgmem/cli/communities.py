@@ -36,28 +36,32 @@ def summarize(
     note(f"Known from {found.known_from}" + (f" to {found.known_to}." if found.known_to else "."))
 
 
-# `kgmem connect`: join entities that are alike.
+# `kgmem link-similar`: link entities that are similar.
 
 
-def connect(
+def link_similar(
     graph: GraphName = DEFAULT_GRAPH,
-    least: Annotated[float, typer.Option("--least", help="The likeness (cosine) from which two are joined.")] = ALIKE,
-    off: Annotated[bool, typer.Option("--off", help="Part what was joined, and join no more.")] = False,
+    min_similarity: Annotated[
+        float, typer.Option("--min-similarity", help="The cosine of the vectors from which two are linked.")
+    ] = ALIKE,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the links, and make no more.")] = False,
     as_json: AsJSON = False,
 ) -> None:
-    """Join entities of one scope that are alike, now, and let workers keep that up."""
-    if off:
+    """Link entities of one scope that are similar, now, and let workers keep that up."""
+    if remove:
         parted = with_memory(lambda m: m.similarity.unlink(graph))
         if as_json:
-            print_json({"parted": parted})
+            print_json({"removed": parted})
         else:
-            OUT.print(f"Parted {parted:,} pairs; no more are joined.")
+            OUT.print(f"Removed {parted:,} links; no more are made.")
         return
     started = time.perf_counter()
     with NOTES.status(f"Comparing the entities of {graph}") as status:
         done = with_memory(
             lambda m: m.similarity.link(
-                graph, least=least, progress=lambda so_far: status.update(f"{so_far.compared:,} entities compared")
+                graph,
+                min_similarity=min_similarity,
+                progress=lambda so_far: status.update(f"{so_far.compared:,} entities compared"),
             )
         )
     if as_json:
@@ -65,15 +69,15 @@ def connect(
         return
     took = time.perf_counter() - started
     OUT.print(
-        f"Compared {done.compared:,} entities: {done.joined:,} pairs joined, {done.parted:,} parted ({took:.1f} s)."
+        f"Compared {done.compared:,} entities: {done.joined:,} pairs linked, {done.parted:,} unlinked ({took:.1f} s)."
     )
 
 
-app = typer.Typer(help="Find, list and show the communities of a scope's entities.", no_args_is_help=True)
+app = typer.Typer(help="Detect, list and show the communities of a scope's entities.", no_args_is_help=True)
 
 
 @app.command()
-def find(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSON = False) -> None:
+def detect(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSON = False) -> None:
     """Find the communities of exactly this scope and sum them up, now, and let workers keep that up."""
     with NOTES.status(f"Finding communities in {graph}"):
         done = with_memory(lambda m: m.communities.detect(graph, scope=scope))
@@ -101,7 +105,7 @@ def list_(
     for each in page.items:
         around = ", ".join(member.name for member in each.members)
         table.add_row(str(each.id), str(each.level), str(each.parent or ""), f"{each.size:,}", around)
-    OUT.print(table if page.items else "There are no communities: kgmem communities find")
+    OUT.print(table if page.items else "There are no communities: kgmem communities detect")
 
 
 @app.command()
@@ -126,7 +130,7 @@ def show(
 
 
 @app.command()
-def drop(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSON = False) -> None:
+def delete(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSON = False) -> None:
     """Delete the communities of exactly this scope, and keep them no more."""
     gone = with_memory(lambda m: m.communities.delete(graph, scope=scope))
     if as_json:

@@ -29,7 +29,7 @@ from kgmem_api.wire.recall import RecallIn
 
 SAMPLE = "apollo"
 _STRICT = ConfigDict(extra="forbid")
-_ANYBODY = Key("", "eval", "read")
+_ANYBODY = Key("", "eval", "reader")
 
 
 class RightIn(BaseModel):

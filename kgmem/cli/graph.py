@@ -30,7 +30,7 @@ def create(
     name: Name,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse labels, kinds and properties not declared.")] = False,
     schema: SchemaFile = None,
-    fusion: Annotated[str, typer.Option("--fusion", help="How recall fuses its arms: convex or rrf.")] = "convex",
+    fusion: Annotated[str, typer.Option("--fusion", help="How recall fuses its retrievers: convex or rrf.")] = "convex",
     facts: Annotated[
         str, typer.Option("--facts", help="Which relationships recall finds: text (those with one), all, none.")
     ] = "text",

@@ -267,7 +267,7 @@ def _progress(held: Import) -> str | None:
         return None
     told = held.progress
     of = f" of {told['total']:,}" if told.get("total") else ""
-    return f"{told.get('stage', '')}: {told.get('done', 0):,}{of}, last heard of at {held.told_at}"
+    return f"{told.get('stage', '')}: {told.get('done', 0):,}{of}, last heard of at {held.heartbeat_at}"
 
 
 def _key(item: ImportItem) -> str:

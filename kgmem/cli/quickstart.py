@@ -59,7 +59,7 @@ async def _prepare(memory: Memory, settings: Settings, started: float) -> str | 
     if key:
         OUT.print(f"\nYour first API key (it is shown this once): [bold]{key}[/]", soft_wrap=True)
     else:
-        note(f"API keys exist already in {settings.home}; make another with: kgmem key create NAME --right admin")
+        note(f"API keys exist already in {settings.home}; make another with: kgmem key create NAME --role admin")
     return key
 
 
@@ -160,11 +160,13 @@ def _said(hit: Hit) -> str:
 
 
 def _why(hit: Hit) -> str:
-    arms = [f"{name} rank {arm.rank} ({arm.share:.0%})" for name, arm in sorted(hit.arms.items())]
+    retrievers = [
+        f"{name} rank {retriever.rank} ({retriever.share:.0%})" for name, retriever in sorted(hit.retrievers.items())
+    ]
     source = next(
         (str(told["name"] if "name" in told else told["source"]) for told in hit.provenance if "source" in told), None
     )
-    told = [f"{hit.kind} {hit.key}", f"score {hit.score:.2f}", *arms, *([f"source {source}"] if source else [])]
+    told = [f"{hit.kind} {hit.key}", f"score {hit.score:.2f}", *retrievers, *([f"source {source}"] if source else [])]
     return ", ".join(told)
 
 

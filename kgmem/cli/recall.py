@@ -81,7 +81,7 @@ def recall(
     ] = None,
     depth: Annotated[int, typer.Option("--depth", help="Causes and effects over so many steps.")] = 5,
     min_strength: Annotated[float, typer.Option("--min-strength", help="Of a whole path, 0 to 1.")] = 0.0,
-    walk: Annotated[bool, typer.Option("--walk", help="Rank also what is linked to the matches.")] = False,
+    expand: Annotated[bool, typer.Option("--expand", help="Expand by personalised PageRank from the matches.")] = False,
     hops: Annotated[
         tuple[str, int] | None, typer.Option("--hops", help="Only within so many relationships of an entity.")
     ] = None,
@@ -97,7 +97,7 @@ def recall(
     k: Annotated[int, typer.Option("-k", help="How many hits.")] = 10,
     cursor: Annotated[Text, typer.Option("--cursor", help="Go on behind an answer that gave this.")] = None,
     fusion: Annotated[Text, typer.Option("--fusion", help="convex or rrf; the graph's own unless given.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show each arm's rank, value and share.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show each retriever's rank, value and share.")] = False,
     as_json: AsJSON = False,
 ) -> None:
     """Ask a question; gives the best hits, each with its source and, on request, its reasons."""
@@ -126,7 +126,7 @@ def recall(
             depth=depth,
             min_strength=min_strength,
         ),
-        graph=Links(walk, Hops((hops[0],), hops[1]) if hops else None),
+        graph=Links(expand, Hops((hops[0],), hops[1]) if hops else None),
         scope=scope,
         k=k,
         modes={_one_of("part", each, Part): "should" for each in should or ()},
@@ -180,8 +180,11 @@ def _show(answer: Answer, *, explain: bool) -> None:
             for path in hit.paths:
                 OUT.print(f"     [dim]path of strength {path.strength:.2f}: {_plain(_steps(path))}[/]")
         if explain:
-            for name, arm in sorted(hit.arms.items()):
-                OUT.print(f"     [dim]{name}: rank {arm.rank}, value {arm.value:.3f}, share {arm.share:.0%}[/]")
+            for name, retriever in sorted(hit.retrievers.items()):
+                OUT.print(
+                    f"     [dim]{name}: rank {retriever.rank}, value {retriever.value:.3f}, "
+                    f"share {retriever.share:.0%}[/]"
+                )
     for part, told in answer.understood.items():
         NOTES.print(f"[dim]{part} understood as {_plain(str(dict(told)))}[/]")
     for reason, count in answer.suppressed.items():

@@ -157,7 +157,7 @@ def forget(
     OUT.print(
         f"{'Would go' if report.dry_run else 'Gone'}: {report.episodes} episodes, {report.entities} entities, "
         f"{report.claims} claims, {report.relationships} relationships, {report.passages} passages, "
-        f"{report.vectors} vectors, {report.likenesses} likenesses. "
+        f"{report.vectors} vectors, {report.similarity_links} similarity links. "
         f"Kept, since other texts say it too: {report.kept_entities} entities, "
         f"{report.kept_relationships} relationships."
     )

@@ -14,12 +14,12 @@ from kgmem.domain.claims.claim import Action, Ruling
 from kgmem.domain.text.resolution import Candidate, Merge, MergeAsked
 from kgmem.memory import DEFAULT_GRAPH
 
-# `kgmem review pairs`, `merge`, `different`, `merges` and `unmerge`: entities that are one, or may be.
+# `kgmem review candidates`, `merge`, `distinct`, `merges` and `unmerge`: entities that are one, or may be.
 
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to the group of reviews."""
-    for command in (find, pairs, different, merge, merges, unmerge):
+    for command in (find, candidates, distinct, merge, merges, unmerge):
         app.command()(command)
 
 
@@ -29,10 +29,12 @@ def find(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSO
     if as_json:
         print_json({"entities": seen, "pairs": waiting})
         return
-    OUT.print(f"Of {seen} entities {waiting} pairs may be one: see kgmem review pairs.")
+    OUT.print(f"Of {seen} entities {waiting} pairs may be one: see kgmem review candidates.")
 
 
-def pairs(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", limit: Limit = 50, as_json: AsJSON = False) -> None:
+def candidates(
+    graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", limit: Limit = 50, as_json: AsJSON = False
+) -> None:
     """List the entities that may be one thing, the likeliest first."""
     page = with_memory(lambda memory: memory.resolution.candidates(graph, scope=scope, limit=limit))
     if as_json:
@@ -46,7 +48,7 @@ def pairs(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", limit: Limit 
     OUT.print(table if page.items else "No pair waits for a decision.")
 
 
-def different(
+def distinct(
     pair: Annotated[int, typer.Argument(help="A pair's id.")],
     by: By,
     reason: Reason,
@@ -211,7 +213,7 @@ def undo(
 
 
 @app.command()
-def trail(
+def log(
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most decisions to list.")] = 50,

@@ -7,8 +7,8 @@ from kgmem.domain.errors import Forbidden, InvalidInput
 from kgmem.domain.graph.graph import no_such_graph
 from kgmem.domain.graph.scope import reaches
 
-Right = Literal["read", "write", "admin"]
-_ORDER: dict[Right, int] = {"read": 0, "write": 1, "admin": 2}
+Role = Literal["reader", "writer", "admin"]
+_ORDER: dict[Role, int] = {"reader": 0, "writer": 1, "admin": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,46 +17,50 @@ class Key:
 
     id: str
     name: str
-    right: Right
-    graph: str | None = None  # Bound to one graph.
-    scope: str = ""  # Bound to one scope and what lies below it.
+    role: Role
+    graph: str | None = None  # Restricted to one graph.
+    scope: str = ""  # Restricted to one scope and what lies below it.
     created_at: str | None = None
     expires_at: str | None = None
     revoked_at: str | None = None
 
-    def demand(self, right: Right, graph: str | None = None, *, whole: bool = False) -> None:
-        """Raise Forbidden unless the key has the right on the graph (None: on the server as a whole).
+    def demand(self, role: Role, graph: str | None = None, *, whole: bool = False) -> None:
+        """Raise Forbidden unless the key has the role on the graph (None: on the server as a whole).
 
-        A graph that the key is not bound to is not there for it: NotFound, as for one that does not exist. `whole`
-        asks for the graph with all its scopes, which a key bound to a scope never has.
+        A graph outside the key's restriction is NotFound, as one that does not exist. `whole`
+        asks for the graph with all its scopes, which a key that is restricted to a scope never has.
         """
         if self.graph is not None and graph != self.graph:
             if graph is not None:
                 raise no_such_graph(graph)
-            raise Forbidden("This API key is bound to one graph.", hint="Use a key that is not bound to a graph.")
-        if self.scope and (whole or right == "admin"):
+            raise Forbidden("This API key is restricted to one graph.", hint="Use a key without a graph.")
+        if self.scope and (whole or role == "admin"):
             raise Forbidden(
-                "This API key is bound to a scope, and this concerns all scopes.", hint="Use a key without a scope."
+                "This API key is restricted to a scope, and this concerns all scopes.",
+                hint="Use a key without a scope.",
             )
-        if _ORDER[self.right] < _ORDER[right]:
-            raise Forbidden(f"This API key may {self.right}, and this needs {right}.", hint=f"Use a key with {right}.")
+        if _ORDER[self.role] < _ORDER[role]:
+            raise Forbidden(
+                f"This API key has the role {self.role}, and this needs {role}.",
+                hint=f"Use a key with the role {role}.",
+            )
 
     def demand_scope(self, scope: str | None) -> str:
-        """Give the scope to act in: the one asked for, or the key's own when None was. Raises Forbidden."""
+        """Return the scope to act in: the one asked for, or the key's own when None was. Raises Forbidden."""
         if scope is None:
             return self.scope
         if not reaches(self.scope, scope):
             raise Forbidden(
-                "This API key is bound to another scope.",
+                "This API key is restricted to another scope.",
                 hint=f"Stay in {self.scope!r} and below it, or leave the scope out.",
             )
         return scope
 
 
-def check_binding(right: Right, scope: str) -> None:
+def check_restriction(role: Role, scope: str) -> None:
     """Raise InvalidInput for an admin's key of one scope: what admins do concerns all scopes."""
-    if right == "admin" and scope:
+    if role == "admin" and scope:
         raise InvalidInput(
-            "A key with the right admin cannot be bound to a scope.",
-            hint="Leave the scope out, or give the right read or write.",
+            "A key with the role admin cannot be restricted to a scope.",
+            hint="Leave the scope out, or give the role reader or writer.",
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from kgmem.domain.access import Key, Right
+from kgmem.domain.access import Key, Role
 from kgmem.domain.claims.records import BeliefKind, BeliefRecord
 from kgmem.domain.claims.source import Source
 from kgmem.domain.graph.batch import Batch, BatchResult, Rejection, Stated
@@ -38,12 +38,12 @@ from kgmem.domain.vitals import Figures, Health
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What one statement found: per arm (item id, value), greatest value first; and what was held back, counted.
+    """What one statement found: per retriever (item id, value), greatest value first; and what was held back, counted.
 
     A path is a candidate too, with an id below zero; what it is, and the path that an item was found by, is in `paths`.
     """
 
-    arms: Mapping[str, Sequence[tuple[int, float]]]
+    retrievers: Mapping[str, Sequence[tuple[int, float]]]
     suppressed: Mapping[str, int]
     paths: Mapping[int, Sequence[FoundPath]] = field(default_factory=dict)
     siblings: frozenset[int] = frozenset()  # What names Apollo 14 and not 13, where the question names Apollo 13.
@@ -162,7 +162,7 @@ class RetrievalIndex(Protocol):
     """The tables that make recall fast: derived, rebuildable, never the truth."""
 
     async def candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
-        """Give each arm's candidates for a question, by one statement."""
+        """Give each retriever's candidates for a question, by one statement."""
 
     async def fetch(
         self,
@@ -439,7 +439,7 @@ class KeyRing(Protocol):
     """The API keys."""
 
     async def create(
-        self, name: str, right: Right, *, graph: str | None, scope: str, expires_at: str | None
+        self, name: str, role: Role, *, graph: str | None, scope: str, expires_at: str | None
     ) -> tuple[Key, str]:
         """Make a key; gives it with its secret, which is shown this once."""
 

@@ -109,7 +109,7 @@ class Graphs:
         )
         updated = await self._ports.graphs.update(changed)
         if updated.facts != held.facts:
-            await self._ports.jobs.defer("make_facts", graph=name)
+            await self._ports.jobs.defer("index_facts", graph=name)
         return updated
 
     async def delete(self, name: str) -> None:

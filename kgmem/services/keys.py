@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from kgmem.domain.access import Key, Right, check_binding
+from kgmem.domain.access import Key, Role, check_restriction
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.services.ports import Ports
 
@@ -15,13 +15,13 @@ class Keys:
         self._ports = ports
 
     async def create(
-        self, name: str, right: Right, *, graph: str | None = None, scope: str = SHARED, expires_at: str | None = None
+        self, name: str, role: Role, *, graph: str | None = None, scope: str = SHARED, expires_at: str | None = None
     ) -> tuple[Key, str]:
         """Make an API key; gives it with its secret, which is shown this once. Raises NotFound, InvalidInput."""
-        check_binding(right, scope)
+        check_restriction(role, scope)
         if graph is not None:
             await self._ports.graphs.get(graph)
-        return await self._ports.keys.create(name, right, graph=graph, scope=check_scope(scope), expires_at=expires_at)
+        return await self._ports.keys.create(name, role, graph=graph, scope=check_scope(scope), expires_at=expires_at)
 
     async def list(self) -> Sequence[Key]:
         """Give all API keys, revoked and expired ones too, without secrets."""

@@ -11,7 +11,7 @@ from neo4j.exceptions import AuthError, ClientError, Neo4jError, TransientError
 
 from kgmem.bolt.graphs import MemoryBackend
 from kgmem.bolt.server import Listening, serving
-from kgmem.domain.access import Right
+from kgmem.domain.access import Role
 from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
 
@@ -31,9 +31,9 @@ class Opened:
 
     @asynccontextmanager
     async def driver(
-        self, right: Right = "write", *, scheme: str = "bolt", graph: str | None = None, scope: str = ""
+        self, role: Role = "writer", *, scheme: str = "bolt", graph: str | None = None, scope: str = ""
     ) -> AsyncIterator[neo4j.AsyncDriver]:
-        _, secret = await self.memory.keys.create("bolt", right, graph=graph, scope=scope)
+        _, secret = await self.memory.keys.create("bolt", role, graph=graph, scope=scope)
         async with neo4j.AsyncGraphDatabase.driver(f"{scheme}://{self.address}", auth=("kgmem", secret)) as driver:
             yield driver
 
@@ -114,9 +114,9 @@ async def test_a_read_session_and_a_key_that_may_only_read_write_nothing(bolt: O
         with pytest.raises(ClientError) as caught:
             await driver.execute_query("CREATE (:A)", routing_=neo4j.RoutingControl.READ)
         assert caught.value.code == "Neo.ClientError.Statement.AccessMode"
-    async with bolt.driver("read") as driver:
+    async with bolt.driver("reader") as driver:
         assert await rows(driver, "MATCH (n) RETURN count(n)") == [[0]]
-        with pytest.raises(ClientError, match="this needs write") as caught:
+        with pytest.raises(ClientError, match="this needs writer") as caught:
             await driver.execute_query("CREATE (:A)")
         assert caught.value.code == "Neo.ClientError.Security.Forbidden"
 
@@ -139,7 +139,7 @@ async def test_graphs_are_databases_and_a_key_of_one_sees_no_other(bolt: Opened,
 
 
 async def test_who_names_no_graph_has_the_one_that_the_server_was_given(memory: Memory) -> None:
-    _, secret = await memory.keys.create("bolt", "read")
+    _, secret = await memory.keys.create("bolt", "reader")
     for name in ("one", "two"):
         await memory.graphs.create(name)
     for home, found in (("two", "two"), (None, None), (None, "neo4j")):
@@ -165,7 +165,7 @@ async def test_a_key_of_a_scope_sees_and_writes_only_there(bolt: Opened, memory:
 
 
 async def test_keys_that_are_unknown_or_revoked_let_nobody_in(bolt: Opened, memory: Memory, address: str) -> None:
-    key, secret = await memory.keys.create("gone", "read")
+    key, secret = await memory.keys.create("gone", "reader")
     await memory.keys.revoke(key.id)
     for wrong in ("nonsense", secret, ""):
         with pytest.raises((AuthError, Neo4jError)):

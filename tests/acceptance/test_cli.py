@@ -28,7 +28,7 @@ def test_what_is_remembered_is_recalled(kgmem: Command, tmp_path: Path) -> None:
     assert kgmem(*tea).out.startswith("That is known")
     found = kgmem("recall", "tea", "--json").json
     assert found["hits"][0]["key"] == "tea"
-    assert found["hits"][0]["arms"]["words"]["rank"] == 1
+    assert found["hits"][0]["retrievers"]["words"]["rank"] == 1
     told = kgmem("recall", "tea", "-k", "1", "--explain")
     assert "Ada prefers tea." in told.out
     assert "rank 1" in told.out
@@ -81,10 +81,10 @@ def test_graphs_are_created_shown_checked_and_deleted(kgmem: Command, tmp_path: 
 
 
 def test_keys_are_made_listed_and_revoked(kgmem: Command) -> None:
-    made = kgmem("key", "create", "reader", "--right", "read", "--scope", "user/42", "--expires", "2100-01-01")
+    made = kgmem("key", "create", "reader", "--role", "reader", "--scope", "user/42", "--expires", "2100-01-01")
     assert re.fullmatch(r"kgm_\S+\n", made.out)
     (listed,) = kgmem("key", "list", "--json").json
-    assert (listed["name"], listed["right"], listed["scope"]) == ("reader", "read", "user/42")
+    assert (listed["name"], listed["role"], listed["scope"]) == ("reader", "reader", "user/42")
     assert made.out.strip() not in kgmem("key", "list").out
     assert kgmem("key", "revoke", listed["id"]).code == 0
     assert kgmem("key", "list", "--json").json[0]["revoked_at"]

@@ -48,12 +48,12 @@ async def test_rest_runs_use_where_the_key_may(two: Door) -> None:
     assert told["rows"] == [[10]]
     done(await two.client.post(url, json={"query": WRITE, "mode": "write"}))
     assert await numbers(two) == [[1], [5, 10]]
-    bound = await two.key("write", graph="main")
+    bound = await two.key("writer", graph="main")
     for query in (USE, WRITE, "CALL { USE other MATCH (n) DELETE n }", "USE missing RETURN 1"):
         refused(
             await two.client.post(url, json={"query": query, "mode": "write"}, headers=bound), 404, "There is no graph"
         )
-    reader = await two.key("read")
+    reader = await two.key("reader")
     refused(await two.client.post(url, json={"query": WRITE, "mode": "write"}, headers=reader), 403)
     assert await numbers(two) == [[1], [5, 10]]
 
@@ -70,7 +70,7 @@ async def test_the_query_api_runs_use_and_knows_names_and_bookmarks(two: Door) -
     asked = {"statement": USE, "bookmarks": kept["bookmarks"]}
     assert done(await two.client.post(run, json=asked), 202)["data"]["values"] == [[15]]
     refused(await two.client.post(run, json={"statement": "RETURN 1", "bookmarks": ["nonsense"]}), 422, "no bookmark")
-    bound = await two.key("write", graph="main")
+    bound = await two.key("writer", graph="main")
     refused(await two.client.post(run, json={"statement": WRITE}, headers=bound), 404, "There is no graph")
     refused(await two.client.post("/db/OTHER/query/v2", json={"statement": "RETURN 1"}, headers=bound), 404, "OTHER")
     begun = done(await two.client.post(f"{run}/tx", json={}), 202)
@@ -80,7 +80,7 @@ async def test_the_query_api_runs_use_and_knows_names_and_bookmarks(two: Door) -
 
 
 async def test_bolt_runs_use_and_batches_and_gives_bookmarks_after_reading(two: Door, address: str) -> None:
-    _, secret = await two.memory.keys.create("bolt", "write")
+    _, secret = await two.memory.keys.create("bolt", "writer")
     async with neo4j.AsyncGraphDatabase.driver(f"bolt://{address}", auth=("kgmem", secret)) as driver:
         async with driver.session(database="Main") as session:
             assert await (await session.run(USE)).value() == [10]
@@ -94,7 +94,7 @@ async def test_bolt_runs_use_and_batches_and_gives_bookmarks_after_reading(two: 
         assert await numbers(two) == [[1], [5, 10]]
         answer = await two.memory.cypher("main", "MATCH (b:B) RETURN count(b)")
         assert list(answer.rows) == [(2,)]
-    _, secret = await two.memory.keys.create("bolt", "write", graph="main")
+    _, secret = await two.memory.keys.create("bolt", "writer", graph="main")
     async with neo4j.AsyncGraphDatabase.driver(f"bolt://{address}", auth=("kgmem", secret)) as driver:
         for text in (USE, WRITE, "CALL { USE other CREATE (:N {n: 7}) }"):
             with pytest.raises(ClientError, match="There is no graph"):

@@ -42,7 +42,7 @@ async def test_damage_is_reported_and_repaired_for_admins_alone(door: Door) -> N
     graphs = [each["graph"] for each in done(await door.client.get("/v1/integrity-checks"))["reports"]]
     assert graphs == ["main"]
 
-    writer = await door.key("write", graph="main")
+    writer = await door.key("writer", graph="main")
     refused(await door.client.post(CHECK, headers=writer), 403)
     refused(await door.client.get(CHECK, headers=writer), 403)
     bound = await door.key("admin", graph="main")

@@ -104,11 +104,11 @@ async def requests_work(door: Door, key: dict[str, str], *, writes: bool = True)
 
 
 async def test_requests_go_on_beside_idle_transactions_of_a_read_only_key(door: Door, memory: Memory) -> None:
-    _, idle = await memory.keys.create("idle", "read")
+    _, idle = await memory.keys.create("idle", "reader")
     async with serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address, driver(address, idle) as found:
         idlers = Idlers(found, 12)
         await idlers.until(PER_KEY)
-        await requests_work(door, await door.key("write"))
+        await requests_work(door, await door.key("writer"))
         await requests_work(door, {"Authorization": f"Bearer {idle}"}, writes=False)
         assert idlers.open == PER_KEY, "the others of this key wait for these"
         await idlers.end()
@@ -118,8 +118,8 @@ async def test_requests_go_on_beside_idle_transactions_of_a_read_only_key(door: 
 async def test_another_key_has_its_transactions_beside_those_of_one_that_has_all_it_may(
     door: Door, memory: Memory
 ) -> None:
-    _, first = await memory.keys.create("first", "read")
-    _, second = await memory.keys.create("second", "read")
+    _, first = await memory.keys.create("first", "reader")
+    _, second = await memory.keys.create("second", "reader")
     async with (
         serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address,
         driver(address, first) as hog,
@@ -133,7 +133,7 @@ async def test_another_key_has_its_transactions_beside_those_of_one_that_has_all
 
 
 async def test_sessions_with_a_short_transaction_each_all_succeed(door: Door, memory: Memory) -> None:
-    _, secret = await memory.keys.create("many", "write")
+    _, secret = await memory.keys.create("many", "writer")
     async with serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address, driver(address, secret) as found:
         await asyncio.gather(*(short(found) for _ in range(30)))
         records, _, _ = await found.execute_query("MATCH (n:Short) RETURN count(n)", database_="main")
@@ -142,8 +142,8 @@ async def test_sessions_with_a_short_transaction_each_all_succeed(door: Door, me
 
 @pytest.mark.slow
 async def test_two_hundred_sessions_and_five_hundred_open_transactions_at_once(door: Door, memory: Memory) -> None:
-    _, idle = await memory.keys.create("idle", "read")
-    _, busy = await memory.keys.create("busy", "write")
+    _, idle = await memory.keys.create("idle", "reader")
+    _, busy = await memory.keys.create("busy", "writer")
     async with (
         serving(MemoryBackend(memory), Listening("127.0.0.1", 0, connections=800)) as address,
         driver(address, idle, 500) as idling,
@@ -151,7 +151,7 @@ async def test_two_hundred_sessions_and_five_hundred_open_transactions_at_once(d
     ):
         idlers = Idlers(idling, 500)
         await idlers.until(PER_KEY)
-        key = await door.key("write")
+        key = await door.key("writer")
         await asyncio.gather(requests_work(door, key), *(short(found) for _ in range(200)))
         records, _, _ = await found.execute_query("MATCH (n:Short) RETURN count(n)", database_="main")
         await idlers.end()
@@ -159,8 +159,8 @@ async def test_two_hundred_sessions_and_five_hundred_open_transactions_at_once(d
 
 
 async def test_a_key_that_has_all_its_connections_keeps_no_other_key_out(memory: Memory, door: Door) -> None:
-    _, greedy = await memory.keys.create("greedy", "read")
-    _, modest = await memory.keys.create("modest", "read")
+    _, greedy = await memory.keys.create("greedy", "reader")
+    _, modest = await memory.keys.create("modest", "reader")
     listening = Listening("127.0.0.1", 0, connections=5, connections_per_caller=2)
     async with serving(MemoryBackend(memory), listening) as address:
         taken = [driver(address, greedy) for _ in range(2)]
@@ -176,7 +176,7 @@ async def test_a_key_that_has_all_its_connections_keeps_no_other_key_out(memory:
 
 
 async def test_an_idle_transaction_is_rolled_back_and_bolt_says_so(door: Door, hasty: Memory, memory: Memory) -> None:
-    _, secret = await memory.keys.create("idle", "write")
+    _, secret = await memory.keys.create("idle", "writer")
     async with serving(MemoryBackend(hasty), Listening("127.0.0.1", 0)) as address, driver(address, secret) as found:
         async with opened(found, "CREATE (:Forgotten)") as transaction, opened(found) as other:
             await asyncio.sleep(IDLE * 1.5)
@@ -205,7 +205,7 @@ async def test_a_key_may_have_so_many_transactions_of_the_query_api(
     monkeypatch.setattr("kgmem_api.query_sessions.MOST_PER_KEY", 3)
     ids = [done(await door.client.post(TRANSACTIONS, json={}), 202)["transaction"]["id"] for _ in range(3)]
     refused(await door.client.post(TRANSACTIONS, json={}), 503, "open transactions")
-    other = await door.key("read")
+    other = await door.key("reader")
     done(await door.client.post(TRANSACTIONS, json={}, headers=other), 202)
     done(await door.client.delete(f"{TRANSACTIONS}/{ids[0]}"))
     done(await door.client.post(TRANSACTIONS, json={}), 202)

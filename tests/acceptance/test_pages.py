@@ -119,7 +119,7 @@ def player(request: pytest.FixtureRequest, database: str, tmp_path_factory: pyte
         environment = {name: value for name, value in os.environ.items() if not name.startswith("KGMEM_")} | settings
         made = Player("", "", "", environment, commands)
         made.shell("kgmem quickstart && kgmem graph create main --if-missing", home)
-        key = made.shell("kgmem key create pages --right admin --json", home)
+        key = made.shell("kgmem key create pages --role admin --json", home)
         with (home / "log").open("w+") as log:
             command = [commands / "kgmem", "serve", "--port", "0", "--no-worker"]
             server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=home)

@@ -156,7 +156,7 @@ async def test_plain_json_is_given_where_typed_json_is_not_asked_for(door: Door)
 async def test_a_transaction_belongs_to_its_key(door: Door) -> None:
     begun = done(await door.client.post(f"{RUN}/tx", json={"statement": "CREATE (n:Person)"}), 202)
     id_ = begun["transaction"]["id"]
-    other = await door.key("write")
+    other = await door.key("writer")
     refused(await door.client.post(f"{RUN}/tx/{id_}/commit", headers=other), 404, "no such transaction")
     done(await door.client.post(f"{RUN}/tx/{id_}/commit", json={"statement": "CREATE (n:Person)"}), 202)
     refused(await door.client.post(f"{RUN}/tx/{id_}", json={"statement": "RETURN 1"}), 404)
@@ -165,7 +165,7 @@ async def test_a_transaction_belongs_to_its_key(door: Door) -> None:
 
 
 async def test_a_key_that_only_reads_is_let_read(door: Door) -> None:
-    reader = await door.key("read")
+    reader = await door.key("reader")
     done(await door.client.post(RUN, json={"statement": "RETURN 1"}, headers=reader), 202)
     problem = refused(await door.client.post(RUN, json={"statement": "CREATE (n)"}, headers=reader), 422)
     assert problem["errors"][0]["code"] == "Neo.ClientError.Statement.AccessMode"

@@ -59,7 +59,7 @@ async def test_an_error_tells_its_place_and_its_class(door: Door) -> None:
 async def test_only_the_mode_write_writes_and_only_with_a_key_that_may(door: Door) -> None:
     writing = {"query": "CREATE (:Person {name: 'Eve'})"}
     refused(await door.client.post(CYPHER, json=writing), 422, "read only")
-    reader = await door.key("read")
+    reader = await door.key("reader")
     refused(await door.client.post(CYPHER, json={**writing, "mode": "write"}, headers=reader), 403, "write")
     refused(await door.client.post(CYPHER, json=writing, headers=reader), 422, "read only")
     assert (await ask(door, "MATCH (n) RETURN count(n)")).rows == [[0]]
@@ -74,11 +74,11 @@ async def test_a_key_of_a_scope_sees_its_scope_and_writes_into_it(door: Door) ->
     names = "MATCH (p:Person) RETURN p.name AS name ORDER BY name"
     assert (await ask(door, names)).rows == [["Ann"], ["Bob"], ["Eve"]]
     assert (await ask(door, names, scope="")).rows == [["Ann"]]
-    one = await door.key("write", scope="user/1")
+    one = await door.key("writer", scope="user/1")
     assert (await ask(door, names, headers=one)).rows == [["Ann"], ["Bob"]]
     refused(await door.client.post(CYPHER, json={"query": names, "scope": "user/2"}, headers=one), 403)
     await ask(door, "CREATE (:Person {name: 'Mine'})", headers=one, mode="write")
-    two = await door.key("read", scope="user/2")
+    two = await door.key("reader", scope="user/2")
     assert (await ask(door, names, headers=two)).rows == [["Ann"], ["Eve"]]
 
 

@@ -29,7 +29,7 @@ async def test_an_export_keeps_to_the_scope_that_is_asked_for(door: Door) -> Non
 
 async def test_a_key_of_a_scope_exports_that_or_one_below(door: Door) -> None:
     done(await door.client.put(f"{GRAPH}/entities", json={"entities": ENTITIES}))
-    headers = await door.key("read", scope="user/1")
+    headers = await door.key("reader", scope="user/1")
     assert await _keys(door, "", headers) == {"mine"}
     assert await _keys(door, "?scope=user/1/notes", headers) == {"below"}
     refused = await door.client.get(f"{EXPORT}?scope=", headers=headers)

@@ -146,7 +146,7 @@ async def test_what_is_wrong_is_told_before_anything_is_sent(filled: Door) -> No
 
 
 async def test_a_key_of_a_scope_gets_that_scope_and_no_sources_in_any_format(filled: Door) -> None:
-    key = await filled.key("read", scope="user/1")
+    key = await filled.key("reader", scope="user/1")
     for name in WRITTEN:
         losses = done(await filled.client.get(f"{EXPORT}/losses", params={"format": name}, headers=key))
         assert losses["records"] == {"entity": 1}, name

@@ -100,7 +100,7 @@ async def test_jobs_are_asked_for_once_and_can_be_looked_at(door: Door) -> None:
 
 
 async def test_a_key_is_made_used_and_revoked(door: Door) -> None:
-    made = await door.client.post("/v1/keys", json={"name": "robot", "right": "read", "graph": "main"})
+    made = await door.client.post("/v1/keys", json={"name": "robot", "role": "reader", "graph": "main"})
     key = done(made, 201)
     assert made.headers["cache-control"] == "no-store"
     headers = {"Authorization": f"Bearer {key['secret']}"}

@@ -208,7 +208,7 @@ async def test_what_an_import_did_is_listed_and_taken_back_out(door: Door) -> No
 
 
 async def test_a_key_of_a_scope_imports_into_it_and_sees_only_such_imports(door: Door) -> None:
-    key = await door.key("write", scope="user/7")
+    key = await door.key("writer", scope="user/7")
     whole = await ended(door, await door.client.post(IMPORTS, params={"format": "jsonl"}, content=PEOPLE))
     own = lines({"type": "entity", "key": "mine"}, {"type": "entity", "key": "other", "scope": "user/8"})
     answer = await door.client.post(IMPORTS, params={"format": "jsonl"}, content=own.read(), headers=key)

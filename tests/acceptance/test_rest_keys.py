@@ -92,7 +92,7 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("POST", "/v1/graphs/{graph}/imports"): lambda scope: {"type": "entity", "key": "new", **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/imports/{id}/undo"): lambda _: None,
     ("POST", "/v1/graphs/{graph}/imports/{id}/resume"): lambda _: None,
-    ("POST", "/v1/keys"): lambda _: {"name": "new", "right": "read"},
+    ("POST", "/v1/keys"): lambda _: {"name": "new", "role": "reader"},
 }
 NEEDED = {
     ("DELETE", "/v1/graphs/{graph}/entities"): "key",
@@ -207,8 +207,8 @@ def test_all_but_the_open_routes_demand_a_right() -> None:
         free = route.method == "GET" and not for_admins
         assert route.demand is not None
         asks = route.template.endswith(ASKING) or route.template.startswith(QUERY_API)
-        assert (route.demand.right == "read") == (free or asks), route
-        assert route.demand.right == "admin" or not for_admins, route
+        assert (route.demand.role == "reader") == (free or asks), route
+        assert route.demand.role == "admin" or not for_admins, route
 
 
 async def test_without_a_key_there_is_nothing(house: Door) -> None:
@@ -244,15 +244,15 @@ async def test_a_key_that_may_read_changes_nothing(house: Door) -> None:
     for route in GUARDED:
         with naming(route):
             assert route.demand is not None
-            answer = await route.ask(house.client, "main", await house.key("read"))
-            if route.demand.right == "read":
+            answer = await route.ask(house.client, "main", await house.key("reader"))
+            if route.demand.role == "reader":
                 assert answer.status_code in {200, 202, 404}
             else:
-                refused(answer, 403, route.demand.right)
+                refused(answer, 403, route.demand.role)
 
 
 async def test_a_key_of_a_scope_stays_in_it(house: Door) -> None:
-    key = await house.key("write", graph="main", scope="user/1")
+    key = await house.key("writer", graph="main", scope="user/1")
     for route in GUARDED:
         for scope in ("user/2", "user", ""):
             with naming(route):
@@ -270,8 +270,8 @@ async def test_a_key_of_a_scope_stays_in_it(house: Door) -> None:
 
 
 async def test_an_admins_key_is_bound_to_no_scope(door: Door) -> None:
-    body = {"name": "chief", "right": "admin", "scope": "user/1"}
-    refused(await door.client.post("/v1/keys", json=body), 422, "cannot be bound to a scope")
+    body = {"name": "chief", "role": "admin", "scope": "user/1"}
+    refused(await door.client.post("/v1/keys", json=body), 422, "cannot be restricted to a scope")
     assert done(await door.client.post("/v1/keys", json={**body, "scope": ""}), 201)["scope"] is None
 
 
@@ -284,7 +284,7 @@ async def test_keys_that_are_over_open_nothing(house: Door) -> None:
 
 
 async def test_a_key_that_expires_stops_opening(house: Door) -> None:
-    _, secret = await house.memory.keys.create("short", "read", expires_at=iso(now() + SECOND // 2))
+    _, secret = await house.memory.keys.create("short", "reader", expires_at=iso(now() + SECOND // 2))
     headers = {"Authorization": f"Bearer {secret}"}
     done(await house.client.get("/v1/graphs", headers=headers))
     async with asyncio.timeout(10):
@@ -296,13 +296,13 @@ async def test_a_key_that_expires_stops_opening(house: Door) -> None:
 
 
 async def test_what_is_written_without_a_scope_gets_the_keys(house: Door) -> None:
-    key = await house.key("write", scope="user/7")
+    key = await house.key("writer", scope="user/7")
     address = "/v1/graphs/main/entities"
     done(await house.client.put(address, headers=key, json={"entities": [{"key": "mine"}]}))
     below = {"entities": [{"key": "deeper", "scope": "user/7/agent/1"}]}
     done(await house.client.put(address, headers=key, json=below))
     assert done(await house.client.get(f"{address}/mine", headers=key))["scope"] == "user/7"
-    other = await house.key("read", scope="user/8")
+    other = await house.key("reader", scope="user/8")
     refused(await house.client.get(f"{address}/mine", headers=other), 404)
     seen = done(await house.client.get(address, headers=other))["entities"]
     assert {entity["key"] for entity in seen} == {"ann", "bob"}
@@ -310,7 +310,7 @@ async def test_what_is_written_without_a_scope_gets_the_keys(house: Door) -> Non
 
 async def test_a_key_of_a_scope_exports_that_scope_and_no_sources(house: Door) -> None:
     await house.memory.sources.put("main", [])
-    key = await house.key("write", scope="user/7")
+    key = await house.key("writer", scope="user/7")
     body = {"entities": [{"key": "mine", "source": "diary"}]}
     done(await house.client.put("/v1/graphs/main/entities", headers=key, json=body))
     exported = await house.client.get("/v1/graphs/main/export", headers=key)

@@ -24,7 +24,7 @@ async def test_the_best_hit_is_what_the_words_name(door: Door) -> None:
     done(await door.client.post(f"{GRAPH}/episodes", json={"episodes": EPISODES}))
     answer = await _ask(door, what={"text": "Where did the Eagle land?"}, explain=True, k=1)
     assert [hit.key for hit in answer.hits] == ["e/1"]
-    assert sum(arm.share for arm in answer.hits[0].arms.values()) == pytest.approx(1)
+    assert sum(retriever.share for retriever in answer.hits[0].retrievers.values()) == pytest.approx(1)
     assert answer.profile
 
 
@@ -32,9 +32,9 @@ async def test_a_key_of_a_scope_asks_in_its_scope(door: Door) -> None:
     mine = {"episodes": [{"key": "m", "text": "My eagle sleeps.", "scope": "user/1"}]}
     done(await door.client.post(f"{GRAPH}/episodes", json=mine))
     body = {"what": {"text": "eagle"}, "when": {"any_time": True}}
-    own = done(await door.client.post(RECALL, json=body, headers=await door.key("read", scope="user/1")))
+    own = done(await door.client.post(RECALL, json=body, headers=await door.key("reader", scope="user/1")))
     assert [hit["key"] for hit in own["hits"]] == ["m"]
-    other = done(await door.client.post(RECALL, json=body, headers=await door.key("read", scope="user/2")))
+    other = done(await door.client.post(RECALL, json=body, headers=await door.key("reader", scope="user/2")))
     assert other["hits"] == []
 
 

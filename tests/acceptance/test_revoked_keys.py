@@ -70,7 +70,7 @@ async def notes(memory: Memory) -> int:
 async def test_a_revoked_key_writes_no_more_over_an_open_connection(
     door: Door, memory: Memory, elsewhere: Memory
 ) -> None:
-    key, secret = await memory.keys.create("agent", "write")
+    key, secret = await memory.keys.create("agent", "writer")
     async with bolt(memory, secret) as driver, driver.session(database="main") as session:
         await session.run("CREATE (:Note)")
         await elsewhere.keys.revoke(key.id)
@@ -94,7 +94,7 @@ async def test_a_revoked_key_writes_no_more_over_an_open_connection(
 async def test_what_a_transaction_wrote_is_rolled_back_with_its_key(
     door: Door, memory: Memory, elsewhere: Memory
 ) -> None:
-    key, secret = await memory.keys.create("agent", "write")
+    key, secret = await memory.keys.create("agent", "writer")
     async with bolt(memory, secret) as driver, driver.session(database="main") as session:
         transaction = await session.begin_transaction()
         await (await transaction.run("CREATE (:Note)")).consume()
@@ -116,7 +116,7 @@ async def test_what_a_transaction_wrote_is_rolled_back_with_its_key(
 
 
 async def test_a_query_of_a_revoked_key_is_stopped_and_says_why(door: Door, memory: Memory, elsewhere: Memory) -> None:
-    key, secret = await memory.keys.create("agent", "read")
+    key, secret = await memory.keys.create("agent", "reader")
     async with bolt(memory, secret) as driver:
 
         async def ask() -> None:
@@ -138,7 +138,7 @@ async def test_a_query_of_a_revoked_key_is_stopped_and_says_why(door: Door, memo
 
 
 async def test_an_event_stream_ends_with_its_key(door: Door, memory: Memory, elsewhere: Memory) -> None:
-    key, secret = await memory.keys.create("listener", "read")
+    key, secret = await memory.keys.create("listener", "reader")
     headers = {"Authorization": f"Bearer {secret}", "Accept": "text/event-stream"}
     async with (
         served(door) as address,
@@ -156,7 +156,7 @@ async def test_an_event_stream_ends_with_its_key(door: Door, memory: Memory, els
 
 async def test_an_expired_key_is_as_good_as_a_revoked_one(door: Door, memory: Memory) -> None:
     expires = datetime.now(UTC) + timedelta(seconds=1)
-    _, secret = await memory.keys.create("brief", "write", expires_at=expires.isoformat())
+    _, secret = await memory.keys.create("brief", "writer", expires_at=expires.isoformat())
     async with bolt(memory, secret) as driver, driver.session(database="main") as session:
         transaction = await session.begin_transaction()
         await (await transaction.run("CREATE (:Note)")).consume()

@@ -35,7 +35,7 @@ _EXECUTE = "document.querySelector('button.execute').click()"
 
 
 async def test_the_page_loads_and_sends_requests(memory: Memory, address: str, tmp_path: Path) -> None:
-    _, key = await memory.keys.create("page", "read")
+    _, key = await memory.keys.create("page", "reader")
     async with browser.opened(f"{address}/docs", tmp_path / "browser") as page:
         assert await page.awaited("document.querySelectorAll('.opblock').length > 80")
         assert await page.value("document.querySelector('.errors-wrapper')") is None

@@ -11,7 +11,7 @@ from kgmem.cli.console import EXIT_CODES
 from kgmem.cli.main import COMMANDS, load
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
-SECTIONS = dict(re.findall(r"^## (kgmem \w+)[^\n]*\n(.*?)(?=^## |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL))
+SECTIONS = dict(re.findall(r"^## (kgmem [\w-]+)[^\n]*\n(.*?)(?=^## |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL))
 
 
 def commands() -> Iterator[tuple[str, Any]]:

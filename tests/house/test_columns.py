@@ -14,7 +14,7 @@ from kgmem.store.load.copy_load import stage_batch
 from kgmem.store.write.rows import item_sql
 
 INDEX = load("graph")["create_index"]
-PAST, THEN = load("as_of")["create"], load("as_of")["create_then"]
+PAST, THEN = load("as_of")["create"], load("as_of")["create_asof"]
 # What only the past has, and what it leaves out: the hash of a statement, and since when a row is as it is.
 OF_THE_PAST = {"known", "thing", "certain"}
 LEFT_OUT = {"stated", "since"}
@@ -59,7 +59,7 @@ def test_the_past_has_every_column_of_the_index(table: str) -> None:
     assert past - OF_THE_PAST == present - LEFT_OUT
     written = lists(PAST, f"INSERT INTO {{index}}.past_{table}")
     assert written == [past, past]
-    view = re.search(rf"CREATE VIEW {{then}}\.{table} AS(.*?);", THEN, re.DOTALL)
+    view = re.search(rf"CREATE VIEW {{asof}}\.{table} AS(.*?);", THEN, re.DOTALL)
     assert view
     for half in view[1].split("UNION ALL"):
         assert present - LEFT_OUT <= set(re.findall(r"\w+", half.split("FROM")[0]))

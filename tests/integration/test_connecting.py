@@ -80,7 +80,7 @@ async def memory(memory: Memory) -> Memory:
 async def test_what_is_alike_is_joined_with_its_likeness_and_nothing_else(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [at("a", 0), at("b", 10), at("c", 80)])
 
-    assert await memory.similarity.link(GRAPH, least=0.8) == Connected(3, 1)
+    assert await memory.similarity.link(GRAPH, min_similarity=0.8) == Connected(3, 1)
 
     assert await joined(memory) == {("b", "a"): pytest.approx(math.cos(math.radians(10)), abs=0.01)}
     assert (await memory.graphs.stats(GRAPH)).facts == 0
@@ -100,12 +100,12 @@ async def test_doing_it_again_changes_nothing(memory: Memory) -> None:
 async def test_one_by_one_joins_what_all_at_once_joins(memory: Memory) -> None:
     for n in range(12):
         await memory.entities.put(GRAPH, [at(f"e{n}", 7.0 * n % 60)])
-        await memory.similarity.link(GRAPH, least=0.95)
+        await memory.similarity.link(GRAPH, min_similarity=0.95)
     one_by_one = await joined(memory)
 
     await memory.similarity.unlink(GRAPH)
     assert await joined(memory) == {}
-    await memory.similarity.link(GRAPH, least=0.95)
+    await memory.similarity.link(GRAPH, min_similarity=0.95)
 
     assert await joined(memory) == one_by_one != {}
 
@@ -156,7 +156,7 @@ async def test_another_vector_parts_and_joins_anew(memory: Memory) -> None:
 async def test_another_name_parts_at_once_and_joins_when_its_vector_is_there(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [Entity("a", name="Ann Lee"), Entity("b", name="Ann Lee")])
     await memory.embeddings.run(GRAPH)
-    await memory.similarity.link(GRAPH, least=0.99)
+    await memory.similarity.link(GRAPH, min_similarity=0.99)
     assert set(await joined(memory)) == {("b", "a")}
 
     await memory.entities.put(GRAPH, [Entity("a", name="Robert Fitzgerald")])
@@ -166,7 +166,7 @@ async def test_another_name_parts_at_once_and_joins_when_its_vector_is_there(mem
     await memory.entities.put(GRAPH, [Entity("a", name="Ann Lee")])
     await memory.embeddings.run(GRAPH)
     jobs = memory.ports.jobs.asked  # type: ignore[attr-defined]
-    assert ("connect", GRAPH) in jobs
+    assert ("link_similar", GRAPH) in jobs
     await memory.tasks.update_similarity(GRAPH)
     assert set(await joined(memory)) == {("a", "b")}
 
@@ -191,7 +191,9 @@ async def test_what_is_deleted_takes_its_likenesses_along(memory: Memory) -> Non
     assert await joined(memory) == {}
     assert (await memory.tasks.update_similarity(GRAPH)).joined == 0
     schema = await index_schema(memory, GRAPH)
-    assert not await query(memory, f"SELECT FROM {schema}.compared WHERE item NOT IN (SELECT id FROM {schema}.item)")
+    assert not await query(
+        memory, f"SELECT FROM {schema}.similarity_done WHERE item NOT IN (SELECT id FROM {schema}.item)"
+    )
 
 
 async def test_likenesses_are_no_facts_whatever_the_graph_calls_facts(memory: Memory) -> None:
@@ -224,7 +226,7 @@ async def test_hops_follow_likenesses_only_where_they_are_named(memory: Memory) 
 async def test_the_walk_goes_over_likenesses(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [at("a", 0, name="Zanzibar"), at("b", 20, name="Quito")])
     await memory.episodes.put(GRAPH, [Episode("It rains.", "rain", mentions=["b"])])
-    question = Question(What(text="Zanzibar", kinds=["episode"]), graph=Links(walk=True), weights={"meaning": 0})
+    question = Question(What(text="Zanzibar", kinds=["episode"]), graph=Links(expand=True), weights={"meaning": 0})
     assert not (await memory.recall(GRAPH, question)).hits
 
     await memory.similarity.link(GRAPH)
@@ -235,16 +237,16 @@ async def test_the_walk_goes_over_likenesses(memory: Memory) -> None:
 async def test_disconnecting_parts_all_and_another_threshold_begins_anew(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [at("a", 0), at("b", 20)])
     await memory.relationships.put(GRAPH, [Relationship(SIMILAR_TO, "a", "b", text="somebody says so")])
-    await memory.similarity.link(GRAPH, least=0.9)
-    await memory.similarity.link(GRAPH, least=0.99)
+    await memory.similarity.link(GRAPH, min_similarity=0.9)
+    await memory.similarity.link(GRAPH, min_similarity=0.99)
     assert set(await joined(memory)) == {("a", "b")}
 
-    await memory.similarity.link(GRAPH, least=0.9)
+    await memory.similarity.link(GRAPH, min_similarity=0.9)
     assert await memory.similarity.unlink(GRAPH) == 1
     assert set(await joined(memory)) == {("a", "b")}
     assert await memory.tasks.update_similarity(GRAPH) == Connected()
-    with pytest.raises(InvalidInput, match="no likeness"):
-        await memory.similarity.link(GRAPH, least=1.5)
+    with pytest.raises(InvalidInput, match="no similarity"):
+        await memory.similarity.link(GRAPH, min_similarity=1.5)
 
 
 async def test_nothing_is_joined_where_nobody_asked(memory: Memory) -> None:
@@ -260,7 +262,7 @@ async def test_forgetting_texts_takes_what_is_alike_along_and_tells_it(memory: M
     await memory.episodes.put(GRAPH, texts)
     await memory.extraction.run(GRAPH)
     await memory.embeddings.run(GRAPH)
-    await memory.similarity.link(GRAPH, least=0.1)
+    await memory.similarity.link(GRAPH, min_similarity=0.1)
     assert len(await joined(memory)) == 1
     await memory.communities.detect(GRAPH)
     assert await memory.tasks.update_summaries(GRAPH) == 1
@@ -271,7 +273,7 @@ async def test_forgetting_texts_takes_what_is_alike_along_and_tells_it(memory: M
 
     report = await memory.episodes.forget(GRAPH, ["one"], erase=True)
 
-    assert (report.entities, report.likenesses) == (1, 1)
+    assert (report.entities, report.similarity_links) == (1, 1)
     assert (report.communities, report.summaries) == (1, 2)
     assert await joined(memory) == {}
     schema = await index_schema(memory, GRAPH)

@@ -147,7 +147,7 @@ async def test_show_shows_with_yield_where_and_return(apollo: Memory) -> None:
 
 
 async def test_show_current_user_tells_whose_key_asks(apollo: Memory) -> None:
-    key = Key("k1", "reports", "read")
+    key = Key("k1", "reports", "reader")
     columns = ["user", "roles", "passwordChangeRequired", "suspended", "home"]
     mine = await apollo.cypher(GRAPH, "SHOW CURRENT USER", asker=key)
     assert list(mine.columns) == columns
@@ -157,9 +157,9 @@ async def test_show_current_user_tells_whose_key_asks(apollo: Memory) -> None:
 
 async def test_recall_is_a_part_of_a_query(apollo: Memory) -> None:
     text = """
-    CALL kgmem.recall('oxygen tank explosion', {k: 5, any_time: true, kinds: ['entity']}) YIELD node, score, arms
+    CALL kgmem.recall('oxygen tank explosion', {k: 5, any_time: true, kinds: ['entity']}) YIELD node, score, retrievers
     MATCH (node)-[r]->(m)
-    RETURN node.name AS name, score, count(r) AS links, arms.words.rank AS rank ORDER BY score DESC
+    RETURN node.name AS name, score, count(r) AS links, retrievers.words.rank AS rank ORDER BY score DESC
     """
     rows = (await ask(apollo, text)).rows
     assert rows

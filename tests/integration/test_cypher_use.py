@@ -48,8 +48,8 @@ async def two(memory: Memory) -> Two:
     return Two(memory, here, there)
 
 
-def key(right: Any, graph: str | None = None, scope: str = "") -> Key:
-    return Key(id="k", name="k", right=right, graph=graph, scope=scope)
+def key(role: Any, graph: str | None = None, scope: str = "") -> Key:
+    return Key(id="k", name="k", role=role, graph=graph, scope=scope)
 
 
 READS = [
@@ -138,12 +138,12 @@ async def test_nodes_of_two_graphs_are_never_the_same(two: Two) -> None:
 async def test_a_key_reaches_only_its_graph(two: Two) -> None:
     for text in ("USE @there MATCH (n) RETURN n", "CALL { USE @there CREATE (:N) }", "USE missing MATCH (n) RETURN n"):
         with pytest.raises(NotFound, match="There is no graph"):
-            await two.ask(text, asker=key("write", two.here))
+            await two.ask(text, asker=key("writer", two.here))
     with pytest.raises(Forbidden):
-        await two.ask("USE @there CREATE (:N {n: 5})", asker=key("read"))
+        await two.ask("USE @there CREATE (:N {n: 5})", asker=key("reader"))
     with pytest.raises(InvalidInput, match="sent to read only"):
-        await two.ask("CALL { USE @there CREATE (:N {n: 5}) }", mode="read", asker=key("write"))
-    assert await two.ask("USE @there MATCH (n:N) RETURN sum(n.n)", asker=key("read"), mode="read") == [30]
+        await two.ask("CALL { USE @there CREATE (:N {n: 5}) }", mode="read", asker=key("writer"))
+    assert await two.ask("USE @there MATCH (n:N) RETURN sum(n.n)", asker=key("reader"), mode="read") == [30]
     assert await two.all() == ([1, 2], [10, 20])
 
 
@@ -170,7 +170,7 @@ async def test_explain_and_profile_speak_of_it(two: Two) -> None:
         answer = await two.memory.cypher(two.here, two.named(f"{word} USE @there MATCH (n:N) RETURN n"))
         assert answer.plan is not None
     with pytest.raises(NotFound):
-        await two.ask("EXPLAIN USE @there MATCH (n:N) RETURN n", asker=key("read", two.here), mode="read")
+        await two.ask("EXPLAIN USE @there MATCH (n:N) RETURN n", asker=key("reader", two.here), mode="read")
 
 
 async def test_batches_go_into_the_graph_that_is_named(two: Two, caplog: pytest.LogCaptureFixture) -> None:
@@ -184,5 +184,5 @@ async def test_batches_go_into_the_graph_that_is_named(two: Two, caplog: pytest.
     with pytest.raises(InvalidInput, match="USE before"):
         await two.ask(f"USE graph.byName($there + '') {batched}")
     with pytest.raises(NotFound):
-        await two.ask(f"USE @there {batched}", asker=key("write", two.here))
+        await two.ask(f"USE @there {batched}", asker=key("writer", two.here))
     assert await two.all() == ([1, 2], [10, 20, 30, 40, 50])

@@ -119,7 +119,7 @@ GOOD: list[dict[str, Any]] = [
     {"type": "trust", "of": "source", "source": "s", "trust": 0.5, "known_from": MOMENT, "detail": STANDING},
     {
         "type": "trust", "of": "predicate", "predicate": "size",
-        "detail": {"method": "m", "reason": "r", "wrong": 2.0, "likeness": 0.5},
+        "detail": {"method": "m", "reason": "r", "wrong": 2.0, "similarity": 0.5},
     },
     {"type": "trust", "of": "copies", "source": "s", "other": "t", "trust": 0.5, "detail": {"shared": 2}},
     {"type": "trust", "of": "run", "known_from": MOMENT, "detail": {"count": 3}},

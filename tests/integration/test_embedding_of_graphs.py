@@ -26,10 +26,10 @@ def with_embedder(memory: Memory, embedder: SwitchableEmbedder, old: SwitchableE
     return Memory(replace(memory.ports, embedder=embedder, embedder_of=lambda space: known.get(space.id)))
 
 
-async def arms(memory: Memory, graph: str, text: str) -> dict[str, set[str]]:
-    """Which arms found what."""
+async def retrievers(memory: Memory, graph: str, text: str) -> dict[str, set[str]]:
+    """Which retrievers found what."""
     answer = await memory.recall(graph, Question(What(text=text), k=1000))
-    return {hit.key: set(hit.arms) for hit in answer.hits}
+    return {hit.key: set(hit.retrievers) for hit in answer.hits}
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def test_a_provider_that_is_away_loses_no_write_and_vectors_follow_later(
     await memory.episodes.put(graph, [Episode("apple river", "e")])
     answer = await memory.recall(graph, Question(What(text="apple"), k=100))
     assert len(answer.hits) == 71
-    assert answer.suppressed == {"meaning_arm_off_embedder_unavailable": 1}
+    assert answer.suppressed == {"meaning_retriever_off_embedder_unavailable": 1}
     with pytest.raises(EmbedderUnavailable):
         await memory.embeddings.run(graph)
     assert (await memory.graphs.stats(graph)).waiting_for_vectors == 71
@@ -58,7 +58,7 @@ async def test_a_provider_that_is_away_loses_no_write_and_vectors_follow_later(
     assert told == [64, 71]
     answer = await memory.recall(graph, Question(What(text="apple"), k=100))
     assert answer.suppressed == {}
-    assert all(hit.arms.keys() == {"meaning", "words"} for hit in answer.hits)
+    assert all(hit.retrievers.keys() == {"meaning", "words"} for hit in answer.hits)
     await assert_index_matches_labels(memory, graph)
 
 
@@ -78,7 +78,7 @@ async def test_a_text_that_the_provider_refuses_holds_up_no_other(
         ("entity", "k70", "", "It refuses poison."),
         ("episode", "e", "user/1", "It refuses poison."),
     ]
-    assert (await arms(memory, graph, "poison"))["k5"] == {"words"}
+    assert (await retrievers(memory, graph, "poison"))["k5"] == {"words"}
     await memory.entities.put(graph, [Entity("k5", text="antidote")])
     assert await memory.embeddings.run(graph) == 1
     embedder.refuses = ""
@@ -122,8 +122,8 @@ async def test_a_graph_of_another_space_is_recalled_by_words_and_says_so(memory:
     await memory.embeddings.run(graph)
     other = with_embedder(memory, hashing(MOVED))
     answer = await other.recall(graph, Question(What(text="apple")))
-    assert [hit.arms.keys() for hit in answer.hits] == [{"words"}]
-    assert answer.suppressed == {"meaning_arm_off_no_embedder_of_the_graph": 1}
+    assert [hit.retrievers.keys() for hit in answer.hits] == [{"words"}]
+    assert answer.suppressed == {"meaning_retriever_off_no_embedder_of_the_graph": 1}
     assert await other.embeddings.run(graph) == 0
 
 
@@ -143,7 +143,7 @@ async def test_a_text_that_changes_while_it_is_embedded_gets_the_vector_of_what_
     (wanted,) = await embedder.embed(["a\nstone"])
     for vector, key in ((wanted, "a"), (stable_vector("b"), "b")):
         best = (await memory.recall(graph, Question(What(vector=vector)))).hits[0]
-        assert (best.key, round(best.arms["meaning"].value, 2)) == (key, 1.0)
+        assert (best.key, round(best.retrievers["meaning"].value, 2)) == (key, 1.0)
 
 
 async def test_re_embedding_answers_from_the_old_space_until_the_new_one_is_whole(
@@ -162,7 +162,7 @@ async def test_re_embedding_answers_from_the_old_space_until_the_new_one_is_whol
             answer = await moving.recall(graph, Question(What(text="apple 7"), k=10))
             assert answer.suppressed == {}
             assert len(answer.hits) == 10
-            assert any("meaning" in hit.arms for hit in answer.hits)
+            assert any("meaning" in hit.retrievers for hit in answer.hits)
             answered += 1
             await asyncio.sleep(0)
 
@@ -190,7 +190,7 @@ async def test_re_embedding_answers_from_the_old_space_until_the_new_one_is_whol
     assert held.space.id == new.space.id
     await moving.embeddings.run(graph)
     await assert_index_matches_labels(moving, graph)
-    found = await arms(moving, graph, "apple")
+    found = await retrievers(moving, graph, "apple")
     assert len(found) == 200 + wrote
     assert all("meaning" in each for each in found.values())
 
@@ -208,7 +208,7 @@ async def test_texts_that_all_change_during_a_re_embedding_are_found_by_meaning_
         if len(new.seen) == 0:
             await moving.entities.put(graph, [Entity(f"k{n}", text=f"river {n}") for n in range(100)])
         else:
-            found.append(await arms(moving, graph, "river"))
+            found.append(await retrievers(moving, graph, "river"))
 
     new.before = change
     await moving.embeddings.reembed(graph)
@@ -251,7 +251,7 @@ async def test_a_graph_that_has_not_moved_yet_is_embedded_in_the_space_it_is_in(
     asked.clear()
     await moving.tasks.queue_missing_vectors()
     assert ("embed", graph) not in asked
-    assert await arms(moving, graph, "apple") == {"a": {"meaning", "words"}}
+    assert await retrievers(moving, graph, "apple") == {"a": {"meaning", "words"}}
 
 
 async def test_what_another_process_writes_while_a_graph_is_re_embedded_is_in_the_new_space_after_it(
@@ -271,7 +271,9 @@ async def test_what_another_process_writes_while_a_graph_is_re_embedded_is_in_th
     assert {hit.key for hit in answer.hits} == {"before", "during", "after"}
     await moving.embeddings.run(graph)
     await assert_index_matches_labels(moving, graph)
-    assert await arms(moving, graph, "apple") == {when: {"meaning", "words"} for when in ("before", "during", "after")}
+    assert await retrievers(moving, graph, "apple") == {
+        when: {"meaning", "words"} for when in ("before", "during", "after")
+    }
 
 
 async def test_a_re_embedding_that_was_broken_off_is_taken_up_again(
@@ -284,7 +286,7 @@ async def test_a_re_embedding_that_was_broken_off_is_taken_up_again(
     moving = with_embedder(memory, new, embedder)
     with pytest.raises(EmbedderUnavailable):
         await moving.embeddings.reembed(graph)
-    assert (await arms(moving, graph, "apple"))["k1"] == {"meaning", "words"}
+    assert (await retrievers(moving, graph, "apple"))["k1"] == {"meaning", "words"}
     index: Any = memory.ports.index
     with pytest.raises(Conflict):
         await index.switch_space(graph, new.space.id)
@@ -305,5 +307,5 @@ async def test_a_graph_without_a_space_can_be_given_one(
     await memory.graphs.create(bare, space=None)
     await memory.entities.put(bare, [Entity("a", text="apple")])
     assert await memory.embeddings.reembed(bare) == 1
-    assert await arms(memory, bare, "apple") == {"a": {"meaning", "words"}}
+    assert await retrievers(memory, bare, "apple") == {"a": {"meaning", "words"}}
     await assert_index_matches_labels(memory, bare)

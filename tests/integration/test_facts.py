@@ -60,7 +60,7 @@ async def ask(memory: Memory, graph: str, text: str, **more: Any) -> list[Hit]:
     scope = more.pop("scope", "")
     what = What(text=text, kinds=("fact",), **more)
     answer = await memory.recall(graph, Question(what, when, scope=scope))
-    return [hit for hit in answer.hits if "words" in hit.arms]
+    return [hit for hit in answer.hits if "words" in hit.retrievers]
 
 
 async def load(memory: Memory, graph: str, *records: dict[str, Any]) -> int:
@@ -89,7 +89,7 @@ async def told(memory: Memory, graph: str) -> list[tuple[Any, ...]]:
 async def forget_facts(memory: Memory, schema: str) -> None:
     """Take the facts out of an index, as one was before it had any."""
     of_facts = f"SELECT p.id FROM {schema}.passage p JOIN {schema}.item i ON i.id = p.item WHERE i.kind = 3"
-    await query(memory, f"DELETE FROM {schema}.unembedded WHERE passage IN ({of_facts})")
+    await query(memory, f"DELETE FROM {schema}.embedding_queue WHERE passage IN ({of_facts})")
     await query(memory, f"DELETE FROM {schema}.passage WHERE id IN ({of_facts})")
     await query(memory, f"DELETE FROM {schema}.item WHERE kind = 3")
 
@@ -115,11 +115,11 @@ async def test_a_relationship_with_a_text_is_a_hit_with_its_ends(memory: Memory,
     assert hit.start == End("neil", "Neil Armstrong", "Person")
     assert hit.end == End("moon", "Moon", "Place")
     assert (hit.properties, hit.strength) == ({"steps": 1}, 0.5)
-    assert hit.confidence == pytest.approx(0.75)  # The relationship's own, and both arms found it.
+    assert hit.confidence == pytest.approx(0.75)  # The relationship's own, and both retrievers found it.
     assert (hit.valid_from, hit.valid_to, hit.scope) == ("1969-07-21", None, "")
     held = await memory.relationships.get(people, written.ids[0])
     assert hit.provenance == [{"source": "nasa", "name": "NASA", "trust": 0.9, "known_from": held.known_from}]
-    assert set(hit.arms) == {"meaning", "words"}
+    assert set(hit.retrievers) == {"meaning", "words"}
     await assert_index_matches_labels(memory, people)
 
 
@@ -433,9 +433,9 @@ async def test_another_setting_is_put_into_effect_by_a_job(memory: Memory, peopl
     for facts in ("all", "none", "text", "all"):
         updated = await memory.graphs.update(people, facts=facts)
         assert updated.facts == facts
-        assert jobs.asked[-1] == ("make_facts", people)
+        assert jobs.asked[-1] == ("index_facts", people)
         await memory.tasks.queue_missing_facts()
-        assert jobs.asked[-1] == ("make_facts", people)
+        assert jobs.asked[-1] == ("index_facts", people)
         await memory.tasks.index_facts(people)
         await assert_index_matches_labels(memory, people)
         of_all[facts] = await told(memory, people)

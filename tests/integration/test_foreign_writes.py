@@ -42,7 +42,7 @@ async def client(shared_database_url: str) -> AsyncIterator[asyncpg.Connection]:
 async def found(memory: Memory, graph: str, text: str, **what: Any) -> list[str]:
     """The keys of what the words of a question find."""
     answer = await memory.recall(graph, Question(What(text=text, **what)))
-    return [hit.key for hit in answer.hits if "words" in hit.arms]
+    return [hit.key for hit in answer.hits if "words" in hit.retrievers]
 
 
 async def sweep(memory: Memory, graph: str) -> int:

@@ -201,15 +201,15 @@ async def indexes(memory: Memory, graph: str) -> set[str]:
 async def test_a_recall_that_meets_a_text_index_set_aside_answers_and_says_so(memory: Memory, graph: str) -> None:
     await memory.entities.put(graph, [Entity(f"k{n}", name=f"apple {n}") for n in range(1200)])
     question = Question(What(text="apple 7"))
-    assert any("words" in hit.arms for hit in (await memory.recall(graph, question)).hits)
+    assert any("words" in hit.retrievers for hit in (await memory.recall(graph, question)).hits)
     store: Any = memory.ports.store
     layout = await store.catalog.layout(graph)
     aside = Aside(store.catalog)
     await aside.consider(layout, VERTEX, ["Thing"], LARGE)
     answer = await memory.recall(graph, question)
-    assert not any("words" in hit.arms for hit in answer.hits)
+    assert not any("words" in hit.retrievers for hit in answer.hits)
     assert any("words" in reason for reason in answer.suppressed)
     assert await memory.tasks.build_deferred_indexes() == 1  # No import runs that would build it.
     assert await memory.tasks.build_deferred_indexes() == 0
     store.catalog.forget(graph)
-    assert any("words" in hit.arms for hit in (await memory.recall(graph, question)).hits)
+    assert any("words" in hit.retrievers for hit in (await memory.recall(graph, question)).hits)

@@ -272,7 +272,7 @@ async def test_an_import_into_a_graph_that_is_dropped_meanwhile_ends_and_says_so
         await task
     for table in ("import_batch", "import_relationship", "import_episode", "import_rejection", "import_move"):
         assert await query(memory, f"SELECT * FROM kgmem.{table} WHERE import = $1", held.id) == []
-    assert await query(memory, "SELECT * FROM kgmem.set_aside WHERE graph = $1", number) == []
+    assert await query(memory, "SELECT * FROM kgmem.deferred_index WHERE graph = $1", number) == []
     if again:
         assert (await memory.graphs.stats(graph)).entities == 0
         await assert_index_matches_labels(memory, graph)

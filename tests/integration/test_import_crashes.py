@@ -152,14 +152,16 @@ async def test_without_going_on_a_worker_builds_the_indexes_and_recall_answers_m
     await fall_silent(memory)
     assert await memory.tasks.build_deferred_indexes() >= 1
     assert before <= set(await index_definitions(memory, orders.graph))
-    assert await query(memory, "SELECT * FROM kgmem.set_aside") == []
+    assert await query(memory, "SELECT * FROM kgmem.deferred_index") == []
     hits = (await memory.recall(orders.graph, question)).hits
-    assert "p8" in {hit.key for hit in hits if "words" in hit.arms}
+    assert "p8" in {hit.key for hit in hits if "words" in hit.retrievers}
 
 
 async def fall_silent(memory: Memory) -> None:
     """Let it be long ago that the imports that run gave a sign of life."""
-    await query(memory, "UPDATE kgmem.import SET told_at = told_at - interval '1 hour' WHERE state = 'running'")
+    await query(
+        memory, "UPDATE kgmem.import SET heartbeat_at = heartbeat_at - interval '1 hour' WHERE state = 'running'"
+    )
 
 
 async def test_an_index_whose_building_was_killed_is_built_anew(
@@ -171,7 +173,7 @@ async def test_an_index_whose_building_was_killed_is_built_anew(
     layout = await catalog.layout(graph)
     await Aside(catalog).consider(layout, VERTEX, ["Thing"], deferred_indexes.LARGE)
     (held,) = await query(
-        memory, "SELECT definition FROM kgmem.set_aside WHERE graph = $1 AND name = 'passage_words'", layout.id
+        memory, "SELECT definition FROM kgmem.deferred_index WHERE graph = $1 AND name = 'passage_words'", layout.id
     )
     async with other_client(shared_database_url) as writer, other_client(shared_database_url) as builder:
         transaction = writer.transaction()
@@ -192,7 +194,7 @@ async def test_an_index_whose_building_was_killed_is_built_anew(
     assert set(before) <= set(await index_definitions(memory, graph))
     await assert_nothing_left(memory, graph)
     hits = (await memory.recall(graph, Question(What(text="apple 7")))).hits
-    assert any("words" in hit.arms for hit in hits)
+    assert any("words" in hit.retrievers for hit in hits)
 
 
 @sized

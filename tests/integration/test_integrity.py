@@ -215,10 +215,12 @@ class TestDamage:
         assert names(await check(memory, full)) == set()
 
     async def test_missing_tables_are_named_and_do_not_stop_the_other_checks(self, memory: Memory, full: str) -> None:
-        await plant(memory, full, [("", "DROP TABLE <i>.unread"), ("", "UPDATE <i>.passage SET body = 'wrong'")])
+        await plant(
+            memory, full, [("", "DROP TABLE <i>.extraction_queue"), ("", "UPDATE <i>.passage SET body = 'wrong'")]
+        )
         found = await check(memory, full)
         assert {"tables", "passages-differ"} <= names(found)
-        assert "unread" in next(each for each in found.damages if each.check == "tables").example
+        assert "extraction_queue" in next(each for each in found.damages if each.check == "tables").example
         assert "extraction-gone" in found.skipped
 
     async def test_a_label_that_was_forgotten_comes_back(self, memory: Memory, full: str) -> None:

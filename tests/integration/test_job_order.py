@@ -52,7 +52,7 @@ class Log:
 
 
 async def test_what_is_urgent_comes_first(queue: ProcrastinateQueue) -> None:
-    log, tasks = Log(), ("group", "reembed", "read", "import", "rebuild")
+    log, tasks = Log(), ("detect_communities", "reembed", "extract", "import", "rebuild")
     for number, task in enumerate(tasks):
         await queue.defer(task, graph=f"g{number}", place="here" if task == "import" else None)
     async with queue.worker({task: log(task) for task in tasks}, ALONE):
@@ -114,8 +114,8 @@ async def test_long_work_goes_on_while_nothing_else_waits(queue: ProcrastinateQu
             await asyncio.sleep(0.01)
             runs[-1] += 1
 
-    async with queue.worker({"read": read}, ALONE):
-        await queue.defer("read", graph="a")
+    async with queue.worker({"extract": read}, ALONE):
+        await queue.defer("extract", graph="a")
 
         async def done() -> bool:
             return sum(runs) == 60
@@ -137,8 +137,8 @@ async def test_long_work_goes_on_while_only_what_is_less_urgent_waits(queue: Pro
                 return
         log.ran.append(f"read {graph}")
 
-    async with queue.worker({"read": read, "embed": log("embed")}, ALONE):
-        await queue.defer("read", graph="a")
+    async with queue.worker({"extract": read, "embed": log("embed")}, ALONE):
+        await queue.defer("extract", graph="a")
         await log.has(2)
     assert (runs, log.ran) == (1, ["read a", "embed b"])
 
@@ -207,9 +207,9 @@ async def test_a_small_import_waits_neither_for_a_large_one_nor_for_embedding(
             return (await memory.imports.get(graph, ids[graph, lines])).state == "done"
 
         options = dataclasses.replace(ALONE, concurrency=2, places=(memory.imports.uploads.place,))
-        async with queue.worker({"import": held, "reembed": reembed, "weigh": weigh}, options):
+        async with queue.worker({"import": held, "reembed": reembed, "compute_consensus": weigh}, options):
             await queue.defer("reembed", graph="busy")
-            await queue.defer("weigh", graph="busy", all=True)
+            await queue.defer("compute_consensus", graph="busy", all=True)
             await until(lambda: done("other", 10))
             # What the graph's first import brings may be what its second speaks of.
             assert f"import {ids['busy', 10]}" not in log.ran
@@ -257,7 +257,7 @@ async def test_a_large_import_makes_room_for_others_and_goes_on_where_it_was(
             if (await memory.imports.get(graph, import_)).state == "done":
                 log.ran.append(f"{import_} is done")
             else:
-                aside_then.append(await connection.fetchval("SELECT count(*) FROM kgmem.set_aside"))
+                aside_then.append(await connection.fetchval("SELECT count(*) FROM kgmem.deferred_index"))
 
         async def done() -> bool:
             return f"{after} is done" in log.ran
@@ -274,7 +274,7 @@ async def test_a_large_import_makes_room_for_others_and_goes_on_where_it_was(
             assert log.ran[0] == f"{large} begins"
             # Large loads set indexes aside, and the part of one does not build them.
             assert aside_then[0] > 0
-            assert await connection.fetchval("SELECT count(*) FROM kgmem.set_aside") == 0
+            assert await connection.fetchval("SELECT count(*) FROM kgmem.deferred_index") == 0
         finally:
             await connection.close()
         first = await memory.imports.get("busy", large)
@@ -291,14 +291,14 @@ async def test_what_has_waited_for_long_comes_as_early_as_imports(queue: Procras
         log.ran.append(f"rebuild {graph}")
         await free.wait()
 
-    handlers = {"rebuild": rebuild, "group": log("group"), "import": log("import")}
+    handlers = {"rebuild": rebuild, "detect_communities": log("detect_communities"), "import": log("import")}
     options = dataclasses.replace(ALONE, patience=0.2)
     connection = await asyncpg.connect(database_url)
     try:
         async with queue.worker(handlers, options):
             await queue.defer("rebuild", graph="a")
             await log.has(1)
-            id_ = await queue.defer("group", graph="b")
+            id_ = await queue.defer("detect_communities", graph="b")
 
             async def raised() -> bool:
                 sql = "SELECT priority FROM kgmem_jobs.procrastinate_jobs WHERE id = $1"
@@ -310,7 +310,7 @@ async def test_what_has_waited_for_long_comes_as_early_as_imports(queue: Procras
             await log.has(3)
     finally:
         await connection.close()
-    assert log.ran == ["rebuild a", "group b", "import c"]
+    assert log.ran == ["rebuild a", "detect_communities b", "import c"]
 
 
 async def test_an_import_waits_no_longer_than_a_slice_of_embedding(database_url: str) -> None:

@@ -84,7 +84,7 @@ async def beliefs(memory: Memory, graph: str) -> Any:
     schema = await index_schema(memory, graph)
     trust = await query(
         memory,
-        f"SELECT p.path, o.key, s.trust FROM {schema}.standing s JOIN {schema}.source o ON o.id = s.source "
+        f"SELECT p.path, o.key, s.trust FROM {schema}.source_reliability s JOIN {schema}.source o ON o.id = s.source "
         f"JOIN {schema}.scope p ON p.id = s.scope ORDER BY 1, 2",
     )
     return sorted(set(facts)), [tuple(row) for row in trust]
@@ -292,12 +292,15 @@ async def test_no_work_that_cannot_be_broken_off_takes_the_place_of_imports(data
                 await endless("dry run")(graph)
             await memory.tasks.run_upload(graph, import_)
 
-        done = {task: endless(task) for task in ("weigh", "rebuild", "summarize", "build_aside", "make_facts")}
+        done = {
+            task: endless(task)
+            for task in ("compute_consensus", "rebuild", "summarize", "build_deferred_indexes", "index_facts")
+        }
         options = dataclasses.replace(OPTIONS, places=(memory.imports.uploads.place,))
         async with queue.worker({**done, "import": imported}, options):
             for graph in ("busy", "other", "third"):
-                await queue.defer("weigh", graph=graph, all=True)
-                for task in ("rebuild", "summarize", "make_facts"):
+                await queue.defer("compute_consensus", graph=graph, all=True)
+                for task in ("rebuild", "summarize", "index_facts"):
                     await queue.defer(task, graph=graph)
 
             async def all_imported() -> bool:
@@ -305,7 +308,7 @@ async def test_no_work_that_cannot_be_broken_off_takes_the_place_of_imports(data
                 return {(await memory.imports.get(graph, id_)).state for graph, id_ in pairs} == {"done"}
 
             await until(all_imported)
-            assert {"weigh", "rebuild"} <= begun or "dry run" in begun
+            assert {"compute_consensus", "rebuild"} <= begun or "dry run" in begun
             assert (await memory.imports.get("busy", dry)).state == "waiting"
             free.set()
 
@@ -346,7 +349,7 @@ async def test_an_import_of_ten_lines_ends_within_seconds_beside_long_work_of_an
         options = dataclasses.replace(OPTIONS, slice=5.0, places=(memory.imports.uploads.place,))
         async with queue.worker(handlers(memory), options):
             await _sent(memory, "big", lines, ImportOptions(dry_run=True))
-            await queue.defer("weigh", graph="big", all=True)
+            await queue.defer("compute_consensus", graph="big", all=True)
             rebuilt = await queue.defer("rebuild", graph="big")
             await asyncio.sleep(1.0)
             for number in range(3):

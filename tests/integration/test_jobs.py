@@ -289,7 +289,7 @@ async def test_the_worker_stops_when_it_is_told_to_while_its_connections_are_bro
         called.set()
 
     async with asyncio.timeout(15):
-        async with queue.worker({"embed_missing": embed_missing}, FAST):
+        async with queue.worker({"queue_embedding": embed_missing}, FAST):
             await called.wait()
 
 
@@ -335,7 +335,7 @@ async def test_what_waits_for_vectors_is_looked_for_as_soon_as_a_worker_starts(q
     async def embed_missing() -> None:
         called.set()
 
-    async with queue.worker({"embed_missing": embed_missing}, FAST), asyncio.timeout(15):
+    async with queue.worker({"queue_embedding": embed_missing}, FAST), asyncio.timeout(15):
         await called.wait()
 
 
@@ -345,9 +345,9 @@ async def test_foreign_writes_are_absorbed_when_there_are_some(database_url: str
 
     async def absorbed() -> bool:
         jobs = await queue.list(graph=None, status="succeeded", limit=9)
-        return "absorb" in [job.task for job in jobs]
+        return "sync_index" in [job.task for job in jobs]
 
-    async with queue.worker({"absorb": absorb}, FAST):
+    async with queue.worker({"sync_index": absorb}, FAST):
         await run_on(database_url, "INSERT INTO kgmem.captured (graph, id) VALUES (1, 1)")
         await until(absorbed)
     assert not await on_jobs(database_url, "SELECT FROM kgmem.captured")

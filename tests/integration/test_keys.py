@@ -64,10 +64,10 @@ async def until_refused(ring: PostgresKeyRing, token: str, within: float) -> Non
 
 
 async def test_a_key_authenticates_and_says_what_it_may(ring: PostgresKeyRing) -> None:
-    made, token = await ring.create("bot", "write", graph="apollo", scope="user/7", expires_at="2999")
+    made, token = await ring.create("bot", "writer", graph="apollo", scope="user/7", expires_at="2999")
 
     assert await ring.authenticate(token) == made
-    assert (made.name, made.right, made.graph, made.scope) == ("bot", "write", "apollo", "user/7")
+    assert (made.name, made.role, made.graph, made.scope) == ("bot", "writer", "apollo", "user/7")
     assert made.expires_at == "2999-01-01T00:00:00Z"
     assert made.created_at is not None
     assert made.created_at <= iso(now())
@@ -75,7 +75,7 @@ async def test_a_key_authenticates_and_says_what_it_may(ring: PostgresKeyRing) -
 
 
 async def test_a_token_shows_its_id_and_the_table_holds_no_secret(ring: PostgresKeyRing, database: Database) -> None:
-    made, token = await ring.create("bot", "read", **ANY)
+    made, token = await ring.create("bot", "reader", **ANY)
 
     assert re.fullmatch(r"kgm_[a-z2-7]{12}_[A-Za-z0-9_-]{43}", token)
     assert token[4:16] == made.id
@@ -86,11 +86,11 @@ async def test_a_token_shows_its_id_and_the_table_holds_no_secret(ring: Postgres
 
 
 async def test_whatever_is_wrong_with_a_key_is_said_in_the_same_words(ring: PostgresKeyRing) -> None:
-    revoked, revoked_token = await ring.create("revoked", "read", **ANY)
+    revoked, revoked_token = await ring.create("revoked", "reader", **ANY)
     await ring.revoke(revoked.id)
     soon = iso(now() + 100_000)
-    _, expired_token = await ring.create("expired", "read", graph=None, scope="", expires_at=soon)
-    _, token = await ring.create("good", "read", **ANY)
+    _, expired_token = await ring.create("expired", "reader", graph=None, scope="", expires_at=soon)
+    _, token = await ring.create("good", "reader", **ANY)
     await until_refused(ring, expired_token, within=3)
     other_secret = token[:17] + new_token().secret
 
@@ -105,7 +105,7 @@ async def test_whatever_is_wrong_with_a_key_is_said_in_the_same_words(ring: Post
 async def test_an_unknown_id_takes_a_check_like_a_known_one(
     ring: PostgresKeyRing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, token = await ring.create("good", "read", **ANY)
+    _, token = await ring.create("good", "reader", **ANY)
     checks = Checks(monkeypatch)
 
     await refusal(ring, new_token().text())
@@ -115,7 +115,7 @@ async def test_an_unknown_id_takes_a_check_like_a_known_one(
 
 
 async def test_a_key_in_use_is_hashed_once(ring: PostgresKeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, token = await ring.create("busy", "read", **ANY)
+    _, token = await ring.create("busy", "reader", **ANY)
     checks = Checks(monkeypatch)
 
     await asyncio.gather(*(ring.authenticate(token) for _ in range(100)))
@@ -144,7 +144,7 @@ async def test_a_revoked_key_is_refused_at_once_here_and_within_a_second_elsewhe
 
 
 async def test_a_key_expires_within_a_second(ring: PostgresKeyRing) -> None:
-    _, token = await ring.create("brief", "read", graph=None, scope="", expires_at=iso(now() + 500_000))
+    _, token = await ring.create("brief", "reader", graph=None, scope="", expires_at=iso(now() + 500_000))
 
     assert (await ring.authenticate(token)).name == "brief"
     await until_refused(ring, token, within=1.8)
@@ -160,7 +160,7 @@ async def test_revoking_what_does_not_exist_says_so(ring: PostgresKeyRing) -> No
     [
         {"name": " "},
         {"name": "n" * 201},
-        {"right": "root"},
+        {"role": "root"},
         {"graph": "no such/name"},
         {"scope": "a b"},
         {"expires_at": "1999"},
@@ -170,14 +170,14 @@ async def test_revoking_what_does_not_exist_says_so(ring: PostgresKeyRing) -> No
 )
 async def test_a_key_that_makes_no_sense_is_not_made(ring: PostgresKeyRing, wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
-        await ring.create(**{"name": "bot", "right": "read", **ANY, **wrong})
+        await ring.create(**{"name": "bot", "role": "reader", **ANY, **wrong})
     assert await ring.list() == []
 
 
 async def test_the_last_use_of_keys_is_written(database: Database) -> None:
     async with PostgresKeyRing(database) as ring:
-        made, token = await ring.create("used", "read", **ANY)
-        idle, _ = await ring.create("idle", "read", **ANY)
+        made, token = await ring.create("used", "reader", **ANY)
+        idle, _ = await ring.create("idle", "reader", **ANY)
         before = now()
         await ring.authenticate(token)
     async with database.connection() as connection:
@@ -188,7 +188,7 @@ async def test_the_last_use_of_keys_is_written(database: Database) -> None:
 
 
 async def test_uses_are_written_once_a_minute_at_the_most(ring: PostgresKeyRing, database: Database) -> None:
-    made, token = await ring.create("busy", "read", **ANY)
+    made, token = await ring.create("busy", "reader", **ANY)
     await ring.authenticate(token)
 
     async def written() -> int | None:
@@ -208,7 +208,7 @@ async def test_uses_are_written_once_a_minute_at_the_most(ring: PostgresKeyRing,
 async def test_a_use_that_could_not_be_written_is_written_later(
     ring: PostgresKeyRing, database: Database, database_url: str
 ) -> None:
-    made, token = await ring.create("used", "read", **ANY)
+    made, token = await ring.create("used", "reader", **ANY)
     await ring.authenticate(token)
     await run_on(database_url, "ALTER TABLE kgmem.key RENAME TO elsewhere")
     await ring._write_uses()
@@ -221,7 +221,7 @@ async def test_a_use_that_could_not_be_written_is_written_later(
 
 
 async def test_guessing_is_slow_and_does_not_stop_who_has_a_key(ring: PostgresKeyRing) -> None:
-    _, token = await ring.create("good", "read", **ANY)
+    _, token = await ring.create("good", "reader", **ANY)
     started = time.monotonic()
 
     guesses = [asyncio.create_task(refusal(ring, new_token().text())) for _ in range(20)]

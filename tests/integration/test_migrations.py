@@ -87,11 +87,11 @@ async def fill(url: str) -> None:
         url,
         """INSERT INTO kgmem.graph (name, age_name, index_name, schema, space)
            VALUES ('apollo', 'apollo', 'kgm_1', '{"labels": {}}', '{"model": "hash"}')""",
-        """INSERT INTO kgmem.key (id, name, hash, "right", last_used_at)
-           VALUES ('aaaaaaaaaaaa', 'used', 'h', 'read', '2020-02-02 02:02:02.000002+00'),
+        """INSERT INTO kgmem.key (id, name, hash, role, last_used_at)
+           VALUES ('aaaaaaaaaaaa', 'used', 'h', 'reader', '2020-02-02 02:02:02.000002+00'),
                   ('bbbbbbbbbbbb', 'unused', 'h', 'admin', NULL)""",
         "INSERT INTO kgmem.captured (graph, id) VALUES (1, 281474976710657)",
-        """INSERT INTO kgmem.import (graph, state, files, options, upload, progress, told_at, undone)
+        """INSERT INTO kgmem.import (graph, state, files, options, upload, progress, heartbeat_at, undone)
            VALUES (1, 'waiting', '[]', '{}', 'a folder', '{"done": 1}', '2020-02-02', NULL),
                   (1, 'undoing', '[]', '{}', NULL, NULL, NULL, '{"kept": 1}'),
                   (1, 'done', '[]', '{}', NULL, NULL, NULL, NULL)""",
@@ -258,6 +258,7 @@ async def test_a_table_in_use_ends_the_migration_and_the_next_run_goes_on_from_t
     database_url: str, limits: Limits, error: type[Exception]
 ) -> None:
     tables = await catalog_of(database_url)
+    await downgrade(database_url, "0002")
     other = await asyncpg.connect(database_url)
     try:
         async with other.transaction():

@@ -64,6 +64,7 @@ async def test_a_migration_that_is_broken_off_at_one_graph_goes_on_there(databas
     async with opened_memory(database_url, embedder=hashing()) as memory:
         for number in range(3):  # Tables of similarity links are made at their first use.
             await memory.similarity.link(f"g{number}")
+    await downgrade(database_url, "0026")  # Which renames the tables, and so needs their locks as well.
     async with table_in_use(database_url, 1, "connecting"):
         with pytest.raises(DatabaseUnavailable, match="kept a lock"):
             await downgrade(database_url, "0010", limits=WAITING)

@@ -91,7 +91,7 @@ async def test_episode_is_found_at_once_and_read_later(memory: Memory) -> None:
     assert hits[0].key == "t3"
     assert not (await memory.entities.list(graph)).items
     assert (await memory.extraction.pending(graph)).waiting == len(STREAM)
-    assert ("read", graph) in memory.ports.jobs.asked  # type: ignore[attr-defined]
+    assert ("extract", graph) in memory.ports.jobs.asked  # type: ignore[attr-defined]
     done = await memory.extraction.run(graph)
     assert done.episodes == len(STREAM)
     assert (await memory.extraction.pending(graph)).waiting == 0

@@ -83,7 +83,7 @@ async def held(memory: Memory, graph: str) -> dict[str, Any]:
     schema = await index_schema(memory, graph)
     brought = await query(
         memory,
-        f"SELECT e.key AS episode, b.kind, b.key, b.begins, b.ends, b.lasting FROM {schema}.brought b "
+        f"SELECT e.key AS episode, b.kind, b.key, b.begins, b.ends, b.lasting FROM {schema}.provenance b "
         f"LEFT JOIN {schema}.item e ON e.id = b.episode",
     )
     claims = await query(
@@ -209,8 +209,8 @@ async def test_kgmem_remember_that_is_killed_loses_and_doubles_nothing(
                 while True:
                     (row,) = await query(
                         memory,
-                        f"SELECT (SELECT count(*) FROM {schema}.reading) AS read, "
-                        f"(SELECT count(*) FROM {schema}.unread) AS waiting",
+                        f"SELECT (SELECT count(*) FROM {schema}.extraction_run) AS read, "
+                        f"(SELECT count(*) FROM {schema}.extraction_queue) AS waiting",
                     )
                     if row["waiting"] and row["read"] >= share * len(texts):
                         break
@@ -222,7 +222,7 @@ async def test_kgmem_remember_that_is_killed_loses_and_doubles_nothing(
             process.send_signal(signal.SIGKILL)
             process.wait()
         # As if the time was over in which the dead reader might have given a sign.
-        await query(memory, f"UPDATE {schema}.unread SET taken = NULL")
+        await query(memory, f"UPDATE {schema}.extraction_queue SET taken = NULL")
     process = _remember(shared_database_url, graph, file)
     assert await asyncio.to_thread(process.wait, 300) == 0
     assert await held(memory, graph) == await held(memory, whole)

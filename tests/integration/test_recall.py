@@ -1,4 +1,4 @@
-"""Recall: what each arm finds, how arms are fused, what filters and times leave, and questions that are odd."""
+"""Recall: what each retriever finds, how they are fused, what filters and times leave, and questions that are odd."""
 
 import math
 from typing import Any
@@ -75,29 +75,29 @@ async def library(memory: Memory, graph: str) -> str:
 
 
 async def exact(embedder: SwitchableEmbedder, question: str, bodies: dict[str, str]) -> list[tuple[str, float]]:
-    """The meaning arm by brute force, over vectors of halves."""
+    """The meaning retriever by brute force, over vectors of halves."""
     (asked,) = await embedder.embed([question], "query")
     vectors = np.asarray(await embedder.embed(list(bodies.values())), np.float16).astype(np.float64)
     values = vectors @ np.asarray(asked, np.float16).astype(np.float64)
     return sorted(zip(bodies, values.tolist(), strict=True), key=lambda pair: -pair[1])
 
 
-async def test_the_meaning_arm_is_exact(memory: Memory, library: str, embedder: SwitchableEmbedder) -> None:
+async def test_the_meaning_retriever_is_exact(memory: Memory, library: str, embedder: SwitchableEmbedder) -> None:
     bodies = {f"k{n}": f"k{n}\n{text}" if n < 60 else text for n, text in enumerate(texts(80))}
     for question in ("apple river", "winter violin no7", "harbour"):
         (vector,) = await embedder.embed([question], "query")
         answer = await ask(memory, library, vector=vector, k=40)
-        found = {hit.key: hit.arms["meaning"].value for hit in answer.hits}
+        found = {hit.key: hit.retrievers["meaning"].value for hit in answer.hits}
         best = await exact(embedder, question, bodies)
         cut = best[39][1]
         assert all(abs(value - found[key]) < 1e-3 for key, value in best[:40] if key in found)
         assert set(found) >= {key for key, value in best if value > cut + 1e-3}
-        values = [hit.arms["meaning"].value for hit in answer.hits]
+        values = [hit.retrievers["meaning"].value for hit in answer.hits]
         assert values == sorted(values, reverse=True)
-        assert [hit.arms["meaning"].rank for hit in answer.hits] == list(range(1, 41))
+        assert [hit.retrievers["meaning"].rank for hit in answer.hits] == list(range(1, 41))
 
 
-async def test_the_words_arm_finds_words_and_their_forms_and_nothing_else(memory: Memory, graph: str) -> None:
+async def test_the_words_retriever_finds_words_and_their_forms_and_nothing_else(memory: Memory, graph: str) -> None:
     await memory.entities.put(
         graph,
         [
@@ -120,7 +120,7 @@ async def test_a_word_that_is_rare_weighs_more_than_one_that_is_common(memory: M
     assert keys(await ask(memory, graph, "apple copper"))[0] == "rare"
 
 
-async def test_hits_tell_what_they_are_and_what_every_arm_said(memory: Memory, graph: str) -> None:
+async def test_hits_tell_what_they_are_and_what_every_retriever_said(memory: Memory, graph: str) -> None:
     stated = Entity(
         "apollo", "Mission", "Apollo 11", {"crew": 3, "source": "s"}, ["Flight"], "To the Moon.", valid_from="1969",
         source="nasa", scope="u/1",
@@ -148,14 +148,16 @@ async def test_hits_tell_what_they_are_and_what_every_arm_said(memory: Memory, g
     assert episode.provenance[0]["speaker"] == "Neil"
     assert entity.id == (await memory.entities.get(graph, "apollo", scope="u/1")).id
     for hit in answer.hits:
-        assert hit.arms.keys() == {"meaning", "words"}
-        assert math.isclose(sum(share.share for share in hit.arms.values()), 1.0)
+        assert hit.retrievers.keys() == {"meaning", "words"}
+        assert math.isclose(sum(share.share for share in hit.retrievers.values()), 1.0)
     assert answer.profile.keys() == {"embed_ms", "candidates_ms", "fetch_ms"}
     assert not (await ask(memory, graph, "moon", scope="u/1")).profile
 
 
 @pytest.mark.parametrize("method", ["convex", "rrf"])
-async def test_hits_stand_in_the_order_that_fusing_their_arms_gives(memory: Memory, library: str, method: Any) -> None:
+async def test_hits_stand_in_the_order_that_fusing_their_retrievers_gives(
+    memory: Memory, library: str, method: Any
+) -> None:
     weights = {"words": 2.0, "meaning": 1.0}
     answer = await ask(memory, library, "winter violin apple", k=40, fusion=method, weights=weights)
     found = await memory.ports.index.candidates(
@@ -163,9 +165,9 @@ async def test_hits_stand_in_the_order_that_fusing_their_arms_gives(memory: Memo
         Question(What(text="winter violin apple"), k=40),
         (await memory.ports.embedder.embed(["winter violin apple"], "query"))[0],  # type: ignore[union-attr]
     )
-    fused = fuse(found.arms, method=method, weights=weights)[:40]
+    fused = fuse(found.retrievers, method=method, weights=weights)[:40]
     assert [(hit.id, hit.score) for hit in answer.hits] == [(ranked.id, ranked.score) for ranked in fused]
-    assert [hit.arms for hit in answer.hits] == [ranked.arms for ranked in fused]
+    assert [hit.retrievers for hit in answer.hits] == [ranked.retrievers for ranked in fused]
     assert all(0 <= hit.score <= 1 for hit in answer.hits)
 
 
@@ -338,7 +340,7 @@ async def test_a_long_episode_does_not_crowd_out_the_others(memory: Memory, grap
     assert len(answer.hits) == 10
     everything = await ask(memory, graph, "apple", k=20)
     assert sorted(keys(everything)) == sorted(["long", *(f"k{n}" for n in range(15))])
-    assert all(hit.arms.keys() == {"meaning", "words"} for hit in everything.hits)
+    assert all(hit.retrievers.keys() == {"meaning", "words"} for hit in everything.hits)
 
 
 ODD_TEXTS = [
@@ -405,18 +407,18 @@ async def test_weights_that_are_none_are_refused(memory: Memory, library: str) -
             await ask(memory, library, "apple", weights=weights)
 
 
-async def test_an_arm_that_weighs_nothing_does_not_run(
+async def test_a_retriever_that_weighs_nothing_does_not_run(
     memory: Memory, library: str, embedder: SwitchableEmbedder
 ) -> None:
     by_meaning = await ask(memory, library, "apple", weights={"words": 0.0})
-    assert {arm for hit in by_meaning.hits for arm in hit.arms} == {"meaning"}
+    assert {retriever for hit in by_meaning.hits for retriever in hit.retrievers} == {"meaning"}
     embedder.seen.clear()
     by_words = await ask(memory, library, "apple", weights={"meaning": 0.0})
-    assert {arm for hit in by_words.hits for arm in hit.arms} == {"words"}
+    assert {retriever for hit in by_words.hits for retriever in hit.retrievers} == {"words"}
     assert embedder.seen == []
     embedder.away = True
     nothing = await ask(memory, library, "apple", weights={"words": 0.0})
-    assert (nothing.hits, nothing.suppressed) == ([], {"meaning_arm_off_embedder_unavailable": 1})
+    assert (nothing.hits, nothing.suppressed) == ([], {"meaning_retriever_off_embedder_unavailable": 1})
     for parts in (
         {"vector": stable_vector("a"), "weights": {"meaning": 0}},
         {"labels": ["Thing"], "weights": {"listed": 0}},
@@ -459,7 +461,7 @@ async def test_vectors_of_any_length_are_taken_for_their_direction(memory: Memor
     for scale in scales:
         answer = await ask(memory, graph, vector=[scale * x for x in base])
         assert len(answer.hits) == len(scales)
-        assert all(abs(hit.arms["meaning"].value - 1.0) < 0.01 for hit in answer.hits)
+        assert all(abs(hit.retrievers["meaning"].value - 1.0) < 0.01 for hit in answer.hits)
 
 
 async def test_a_graph_without_an_embedding_space_is_recalled_by_words(memory: Memory, graph: str) -> None:
@@ -484,7 +486,7 @@ async def test_without_pg_textsearch_everything_is_answered(database_url: str) -
         assert keys(await ask(memory, graph, "launching rocket", scope="u/1"))[0] == "e"
         answer = await ask(memory, graph, "no7 winter")
         assert keys(answer)[0] == "k7"
-        assert {hit.key for hit in answer.hits if "words" in hit.arms} >= {"k7"}
+        assert {hit.key for hit in answer.hits if "words" in hit.retrievers} >= {"k7"}
         await memory.index.rebuild(graph)
         assert keys(await ask(memory, graph, "no7 winter")) == keys(answer)
         await assert_index_matches_labels(memory, graph)
@@ -498,16 +500,19 @@ async def test_while_a_large_load_has_set_the_text_index_aside_meaning_answers(m
     await memory.entities.put(graph, [Entity(f"k{n}", text=t, embedding=stable_vector(t)) for n, t in enumerate(told)])
     await ask(memory, graph, "no7 winter")  # Which finds that the graph is large.
     schema = await index_schema(memory, graph)
-    noted = "INSERT INTO kgmem.set_aside SELECT id, $1 || '.passage_words', 'SELECT 1' FROM kgmem.graph WHERE name = $2"
+    noted = (
+        "INSERT INTO kgmem.deferred_index SELECT id, $1 || '.passage_words', 'SELECT 1' "
+        "FROM kgmem.graph WHERE name = $2"
+    )
     await query(memory, noted, schema, graph)
     await query(memory, f"DROP INDEX {schema}.passage_words")
     catalog.forget(graph)
     answer = await ask(memory, graph, "no7 winter")
-    assert {arm for hit in answer.hits for arm in hit.arms} == {"meaning"}
-    assert answer.suppressed == {"words_arm_off_index_is_being_built": 1}
+    assert {retriever for hit in answer.hits for retriever in hit.retrievers} == {"meaning"}
+    assert answer.suppressed == {"words_retriever_off_index_is_being_built": 1}
     nothing = await ask(memory, graph, "no7 winter", weights={"meaning": 0})
-    assert (nothing.hits, nothing.suppressed) == ([], {"words_arm_off_index_is_being_built": 1})
-    await query(memory, "DELETE FROM kgmem.set_aside WHERE name::text = $1 || '.passage_words'", schema)
+    assert (nothing.hits, nothing.suppressed) == ([], {"words_retriever_off_index_is_being_built": 1})
+    await query(memory, "DELETE FROM kgmem.deferred_index WHERE name::text = $1 || '.passage_words'", schema)
     catalog.forget(graph)
     await memory.index.rebuild(graph)
     assert keys(await ask(memory, graph, "no7 winter"))[0] == "k7"
@@ -561,7 +566,7 @@ async def test_what_was_deleted_or_changed_is_found_no_more_by_what_it_said(memo
         assert gone not in keys(await ask(memory, library, "apple river stone", k=1000))
     assert (await ask(memory, library, "no1")).hits[0].key != "k1" or "words" not in (
         await ask(memory, library, "no1")
-    ).hits[0].arms
+    ).hits[0].retrievers
 
 
 async def test_relabelled_entities_are_found_as_before(memory: Memory, library: str) -> None:
@@ -591,8 +596,13 @@ async def test_recall_in_one_of_many_scopes_is_recall_in_a_graph_that_holds_only
             assert keys(one) == keys(other)
             assert len(one.hits) == 10
             assert [hit.score for hit in one.hits] == pytest.approx([hit.score for hit in other.hits])
-            told_one = [{arm: (s.rank, pytest.approx(s.value)) for arm, s in hit.arms.items()} for hit in one.hits]
-            assert told_one == [{arm: (s.rank, s.value) for arm, s in hit.arms.items()} for hit in other.hits]
+            told_one = [
+                {retriever: (s.rank, pytest.approx(s.value)) for retriever, s in hit.retrievers.items()}
+                for hit in one.hits
+            ]
+            assert told_one == [
+                {retriever: (s.rank, s.value) for retriever, s in hit.retrievers.items()} for hit in other.hits
+            ]
 
 
 async def test_a_question_of_a_graph_that_is_not_there_is_not_found(memory: Memory) -> None:

@@ -128,10 +128,10 @@ async def test_a_graph_has_a_recipe_for_questions_that_name_none(memory: Memory)
     await memory.embeddings.run(graph)
     asked = Question(What(text="bridge"))
 
-    assert "recency" in (await memory.recall(graph, asked)).hits[0].arms
-    assert "recency" not in (await memory.recall(graph, replace(asked, recipe="balanced"))).hits[0].arms
+    assert "recency" in (await memory.recall(graph, asked)).hits[0].retrievers
+    assert "recency" not in (await memory.recall(graph, replace(asked, recipe="balanced"))).hits[0].retrievers
     assert (await memory.graphs.update(graph, recipe="exact_words")).recipe == "exact_words"
-    assert "recency" not in (await memory.recall(graph, asked)).hits[0].arms
+    assert "recency" not in (await memory.recall(graph, asked)).hits[0].retrievers
     assert (await memory.graphs.get(graph)).recipe == "exact_words"
     with pytest.raises(InvalidInput, match="no recipe 'guess'"):
         await memory.graphs.update(graph, recipe="guess")

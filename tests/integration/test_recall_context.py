@@ -31,7 +31,7 @@ async def test_an_answer_is_found_by_the_question_before_it(memory: Memory, grap
     answer = await memory.recall(graph, Question(ASKED, weights={"meaning": 0}, graph=AROUND))
     assert keys(answer)[0] == "z"
     assert {"a", "x29"} <= set(keys(answer)[1:3])
-    assert all(hit.arms.keys() == {"context"} for hit in answer.hits[1:3])
+    assert all(hit.retrievers.keys() == {"context"} for hit in answer.hits[1:3])
     assert (
         await memory.recall(graph, Question(ASKED, weights={"meaning": 0}, recipe="conversation"))
     ).hits == answer.hits
@@ -50,7 +50,7 @@ async def test_context_keeps_to_session_scope_and_filters(memory: Memory, graph:
 async def test_turns_of_one_batch_stand_in_the_order_in_which_they_were_told(memory: Memory, graph: str) -> None:
     await tell(memory, graph, [(key, f"Turn {key}.") for key in ("c", "lighthouse", "b", "d", "a")])
     answer = await memory.recall(graph, Question(What(text="lighthouse"), weights={"meaning": 0}, graph=AROUND))
-    values = {hit.key: hit.arms["context"].value for hit in answer.hits if "context" in hit.arms}
+    values = {hit.key: hit.retrievers["context"].value for hit in answer.hits if "context" in hit.retrievers}
     assert values["c"] == values["b"] == pytest.approx(2 * values["d"])
     assert values["lighthouse"] == pytest.approx(values["d"])
     assert "a" not in values

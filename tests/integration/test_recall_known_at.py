@@ -239,7 +239,7 @@ async def test_a_version_whose_vector_came_too_late_is_found_by_words(memory: Me
     await memory.embeddings.run(graph)
 
     (hit,) = (await memory.recall(graph, asked_of_then(Question(What(text="apple")), moment))).hits
-    assert (hit.text, set(hit.arms)) == ("apple", {"words"})
+    assert (hit.text, set(hit.retrievers)) == ("apple", {"words"})
 
 
 async def test_after_another_embedding_space_words_find_earlier_texts(shared_database_url: str, graph: str) -> None:
@@ -252,7 +252,7 @@ async def test_after_another_embedding_space_words_find_earlier_texts(shared_dat
     async with opened_memory(shared_database_url, embedder=hashing(name="other")) as memory:
         await memory.embeddings.reembed(graph)
         answer = await memory.recall(graph, asked_of_then(Question(What(text="apple")), moment))
-    assert {hit.key: set(hit.arms) for hit in answer.hits} == {"a": {"words"}, "b": {"meaning", "words"}}
+    assert {hit.key: set(hit.retrievers) for hit in answer.hits} == {"a": {"words"}, "b": {"meaning", "words"}}
 
 
 async def test_edges_and_their_ends_are_seen_as_they_were(memory: Memory, graph: str) -> None:
@@ -266,7 +266,7 @@ async def test_edges_and_their_ends_are_seen_as_they_were(memory: Memory, graph:
     await memory.entities.delete(graph, ["a"])
     moments.append(iso(now()))
 
-    then = f"{await index_schema(memory, graph)}_then"
+    then = f"{await index_schema(memory, graph)}_asof"
     # The setting holds for the session, since the pool of this test lends the same connection again.
     sql = f"""
         SELECT a.key AS start, b.key AS end_, e.strength, CASE b.labels[1] WHEN '' THEN b.labels[2] ELSE l.name END

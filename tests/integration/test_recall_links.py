@@ -55,7 +55,7 @@ async def test_hops_are_those_of_a_breadth_first_search(
     away = networkx.single_source_shortest_path_length(seen, 0, most)
     answer = await memory.recall(graph, Question(graph=Links(hops=Hops(("n0",), most, kinds, way)), k=100))
     assert set(keys(answer)) == {f"n{n}" for n in away}
-    values = {hit.key: hit.arms["hops"].value for hit in answer.hits}
+    values = {hit.key: hit.retrievers["hops"].value for hit in answer.hits}
     assert values == {f"n{n}": pytest.approx(1 / (1 + hops)) for n, hops in away.items()}
     assert keys(answer)[0] == "n0"
     await let_go(memory, graph)
@@ -100,8 +100,8 @@ async def test_unknown_starts_are_named(memory: Memory, graph: str) -> None:
         with pytest.raises(NotFound, match=r"graph\.hops\.from"):
             await memory.recall(graph, Question(graph=links))
     with pytest.raises(NotFound, match=r"what\.start"):
-        await memory.recall(graph, Question(What(start=["b"]), graph=Links(walk=True)))
-    with pytest.raises(InvalidInput, match="walk"):
+        await memory.recall(graph, Question(What(start=["b"]), graph=Links(expand=True)))
+    with pytest.raises(InvalidInput, match="expan"):
         await memory.recall(graph, Question(What(text="x", start=["a"])))
 
 
@@ -120,10 +120,10 @@ async def test_a_walk_finds_what_no_word_of_the_question_is_in(memory: Memory, g
     await memory.embeddings.run(graph)
     asked = What(text="Where was the husband of Ann Ryder born?", kinds=["episode"])
     plain = await memory.recall(graph, Question(asked, k=40, weights={"meaning": 0}))
-    walked = await memory.recall(graph, Question(asked, k=40, weights={"meaning": 0}, graph=Links(walk=True)))
+    walked = await memory.recall(graph, Question(asked, k=40, weights={"meaning": 0}, graph=Links(expand=True)))
     assert keys(walked).index("e2") < keys(plain).index("e2")
     assert keys(walked)[0] == "e1"
-    assert "walk" in walked.hits[0].arms
+    assert "expansion" in walked.hits[0].retrievers
 
 
 async def test_a_walk_from_named_entities_needs_no_text(memory: Memory, graph: str) -> None:
@@ -131,7 +131,7 @@ async def test_a_walk_from_named_entities_needs_no_text(memory: Memory, graph: s
     await memory.relationships.put(
         graph, [Relationship("LINK", "a", "b"), Relationship("LINK", "b", "c"), Relationship("LINK", "d", "e")]
     )
-    question = Question(What(start=["a"]), graph=Links(walk=True))
+    question = Question(What(start=["a"]), graph=Links(expand=True))
     answer = await memory.recall(graph, question)
     assert set(keys(answer)) == {"a", "b", "c"}
     assert keys(answer)[-1] == "c"
@@ -152,7 +152,7 @@ async def test_a_walk_keeps_to_filters_scopes_and_times(memory: Memory, graph: s
             Relationship("LINK", "a", "mine", scope="u/1"),
         ],
     )
-    start = Question(What(start=["a"], labels=["Node"]), graph=Links(walk=True))
+    start = Question(What(start=["a"], labels=["Node"]), graph=Links(expand=True))
     assert set(keys(await memory.recall(graph, start))) == {"a", "b", "over"}
     current = replace(start, states=["current"])
     assert set(keys(await memory.recall(graph, current))) == {"a", "b"}
@@ -161,7 +161,7 @@ async def test_a_walk_keeps_to_filters_scopes_and_times(memory: Memory, graph: s
 async def test_a_hub_holds_no_walk_up(memory: Memory, graph: str) -> None:
     await memory.entities.put(graph, [Entity("hub", "Hub"), *(Entity(f"n{n:04}", "Node") for n in range(3000))])
     await memory.relationships.put(graph, [Relationship("LINK", f"n{n:04}", "hub") for n in range(3000)])
-    question = Question(What(start=["n0005"]), graph=Links(walk=True), k=50)
+    question = Question(What(start=["n0005"]), graph=Links(expand=True), k=50)
     first = await memory.recall(graph, question)
     assert set(keys(first)[:2]) == {"n0005", "hub"}
     assert (await memory.recall(graph, question)).hits == first.hits

@@ -62,7 +62,7 @@ def bm25(documents: Sequence[Sequence[str]], asked: Sequence[str]) -> list[float
 async def by_words(memory: Memory, graph: str, text: str, scope: str = "") -> dict[str, float]:
     question = Question(What(text=text), scope=scope, k=100, weights={"meaning": 0}, fusion="convex")
     answer = await memory.recall(graph, question)
-    return {hit.key: hit.arms["words"].value for hit in answer.hits}
+    return {hit.key: hit.retrievers["words"].value for hit in answer.hits}
 
 
 async def parsed(memory: Memory, text: str) -> list[str]:
@@ -126,7 +126,7 @@ QUESTIONS = {
     "when": Question(What(text="apple river"), when=When(valid_at="2020")),
     "recency": Question(What(text="apple river"), when=When(half_life_days=30)),
     "where": Question(What(text="apple river"), where=Where(box=(-10, -10, 10, 10))),
-    "walk": Question(What(text="apple river"), graph=Links(walk=True)),
+    "walk": Question(What(text="apple river"), graph=Links(expand=True)),
     "labels": Question(What(text="apple river", labels=["Thing"])),
 }
 

@@ -93,8 +93,8 @@ async def test_a_weight_for_trust_ranks_what_is_believed_first(memory: Memory, g
     ranked = (await memory.recall(graph, replace(asked, recipe="trusted"))).hits
 
     assert [hit.provenance[0]["source"] for hit in ranked] == ["good"] * 3 + ["bad"] * 3
-    assert all(hit.arms["trust"].value == pytest.approx(hit.provenance[0]["trust"]) for hit in ranked)
-    assert "trust" not in (await memory.recall(graph, asked)).hits[0].arms
+    assert all(hit.retrievers["trust"].value == pytest.approx(hit.provenance[0]["trust"]) for hit in ranked)
+    assert "trust" not in (await memory.recall(graph, asked)).hits[0].retrievers
 
 
 async def test_what_another_client_states_beyond_0_to_1_counts_as_the_nearest(

@@ -73,10 +73,10 @@ async def all_keys(memory: Memory, graph: str, when: When) -> set[str]:
     """The keys of all that a question of times finds, however many."""
     index: Any = memory.ports.index
     found = await index.candidates(graph, Question(what=What(), when=when, k=40_000), None)
-    (arm,) = found.arms.values()
+    (retriever,) = found.retrievers.values()
     async with index.catalog.on(graph) as layout, index.database.connection() as connection:
         rows = await connection.fetch(
-            f"SELECT key FROM {layout.index_name}.item WHERE id = ANY ($1::bigint[])", [id_ for id_, _ in arm]
+            f"SELECT key FROM {layout.index_name}.item WHERE id = ANY ($1::bigint[])", [id_ for id_, _ in retriever]
         )
     return {row["key"] for row in rows}
 
@@ -182,14 +182,14 @@ async def test_times_alone_find_and_order_by_how_near_they_are(
 ) -> None:
     answer = await memory.recall(missions, Question(What(), when))
     assert keys(answer) == expected
-    assert all(set(hit.arms) == {"when"} for hit in answer.hits)
+    assert all(set(hit.retrievers) == {"when"} for hit in answer.hits)
 
 
 async def test_as_a_should_what_holds_counts_one_and_the_rest_by_its_distance(memory: Memory, missions: str) -> None:
     when = When(valid_at="1972")
     answer = await memory.recall(missions, Question(What(text="space flight"), when, modes={"when": "should"}))
     assert len(answer.hits) == 7
-    values = {hit.key: hit.arms["when"].value for hit in answer.hits if "when" in hit.arms}
+    values = {hit.key: hit.retrievers["when"].value for hit in answer.hits if "when" in hit.retrievers}
     assert values["apollo"] == 1
     assert values["skylab"] == pytest.approx(0.5)
     assert values["gemini"] == pytest.approx(0.5 * 2 ** -(1826 / 366), rel=1e-6)
@@ -201,7 +201,7 @@ async def test_the_recent_stands_above_the_old(memory: Memory, missions: str) ->
     await memory.entities.put(missions, [Entity("tomorrow", "Mission", text="space flight", valid_from="2400")])
     when = When(any_time=True, half_life_days=3652.5)
     answer = await memory.recall(missions, Question(What(text="space flight"), when))
-    values = {hit.key: hit.arms["recency"].value for hit in answer.hits if "recency" in hit.arms}
+    values = {hit.key: hit.retrievers["recency"].value for hit in answer.hits if "recency" in hit.retrievers}
     start = valid_interval("1973", None).start
     assert start is not None
     assert values["skylab"] == pytest.approx(2 ** -((now() - start) / DAY / 3652.5), rel=1e-6)
@@ -253,7 +253,7 @@ async def test_a_time_in_the_text_filters_or_ranks_and_is_told(memory: Memory, m
     }
     should = await memory.recall(missions, Question(What(text=text), When(in_text=True), modes={"when": "should"}))
     assert len(should.hits) == 7
-    assert should.hits[0].arms["when"].value == 1
+    assert should.hits[0].retrievers["when"].value == 1
     for other in ("Which space flight was there?", "in 1961 or in 1969"):
         asked = Question(What(text=other), When(in_text=True))
         plain_answer = await memory.recall(missions, Question(What(text=other)))

@@ -62,12 +62,12 @@ def world(shared_database_url: str) -> Cities:
 
 
 async def everything(memory: Memory, graph: str, where: Where, **parts: Any) -> dict[str, float]:
-    """Give all that a question about places finds, by key, with the where arm's value (or the listed one's)."""
+    """Give all that a question about places finds, by key, with the where retriever's value (or the listed one's)."""
     question = Question(where=where, k=EVERYTHING, **parts)
     found = await memory.ports.index.candidates(graph, question, None)
-    (arm,) = found.arms.values()
-    keys = await keys_of(memory, graph, [id_ for id_, _ in arm])
-    return {keys[id_]: value for id_, value in arm}
+    (retriever,) = found.retrievers.values()
+    keys = await keys_of(memory, graph, [id_ for id_, _ in retriever])
+    return {keys[id_]: value for id_, value in retriever}
 
 
 async def keys_of(memory: Memory, graph: str, ids: list[int]) -> dict[int, str]:
@@ -120,7 +120,7 @@ async def test_the_nearest_are_those_of_brute_force(memory: Memory, world: Citie
         at = {key: n for n, key in enumerate(world.keys)}
         found = np.array([true[at[key]] for key in keys(answer)])
         np.testing.assert_allclose(found, best, rtol=1e-9)
-        values = [hit.arms["where"].value for hit in answer.hits]
+        values = [hit.retrievers["where"].value for hit in answer.hits]
         np.testing.assert_allclose(values, 50 / (50 + best), rtol=1e-9)
 
 
@@ -232,17 +232,17 @@ async def test_where_that_should_hold_ranks_and_leaves_what_has_no_place(memory:
     hits = {hit.key: hit for hit in answer.hits}
     assert set(hits) == {"here", "there", "nowhere"}
     assert keys(answer)[0] == "here"
-    assert hits["here"].arms["where"].value == pytest.approx(1)
+    assert hits["here"].retrievers["where"].value == pytest.approx(1)
     far = float(distances(10, 50, np.array([11.0]), np.array([50.0]))[0])
-    assert hits["there"].arms["where"].value == pytest.approx(10 / (10 + far), rel=1e-9)
-    assert "where" not in hits["nowhere"].arms
+    assert hits["there"].retrievers["where"].value == pytest.approx(10 / (10 + far), rel=1e-9)
+    assert "where" not in hits["nowhere"].retrievers
     everywhere = await memory.recall(graph, ask(near(10, 50, km=30_000), "apple"))
     assert set(keys(everywhere)) == {"here", "there"}
     boxed = await memory.recall(graph, ask(Where(box=(10.5, 49, 12, 51)), "apple", **should))
-    assert {hit.key for hit in boxed.hits if "where" in hit.arms} == {"there"}
+    assert {hit.key for hit in boxed.hits if "where" in hit.retrievers} == {"there"}
     assert len(boxed.hits) == 3
     only = await memory.recall(graph, ask(near(10, 50, nearest=1), "apple", **should))
-    assert {hit.key for hit in only.hits if "where" in hit.arms} == {"here"}
+    assert {hit.key for hit in only.hits if "where" in hit.retrievers} == {"here"}
     assert len(only.hits) == 3
     assert set(keys(await memory.recall(graph, ask(near(10, 50, km=1), "apple")))) == {"here"}
     assert set(keys(await memory.recall(graph, ask(near(10, 50, nearest=2), "apple")))) == {"here", "there"}

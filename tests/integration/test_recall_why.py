@@ -34,8 +34,8 @@ async def ask(memory: Memory, graph: str, why: Why, **parts: Any) -> Answer:
 
 
 def values(answer: Answer) -> dict[str, float]:
-    """What the arm says of each hit."""
-    return {hit.key: hit.arms["why"].value for hit in answer.hits}
+    """What the retriever says of each hit."""
+    return {hit.key: hit.retrievers["why"].value for hit in answer.hits}
 
 
 def told(answer: Answer) -> list[tuple[tuple[str, ...], float, int]]:
@@ -46,7 +46,7 @@ def told(answer: Answer) -> list[tuple[tuple[str, ...], float, int]]:
         assert hit.kind == "path"
         assert len(path.links) == len(path.entities) - 1
         assert hit.key == path.key
-        assert hit.arms["why"].value == path.strength
+        assert hit.retrievers["why"].value == path.strength
         found.append((tuple(each.key for each in path.entities), path.strength, -1 if path.prevents else 1))
     return found
 
@@ -256,17 +256,17 @@ async def test_scopes_see_nothing_of_each_other(memory: Memory, graph: str) -> N
     assert (shared.paths[0].entities[-1].scope, own.paths[0].entities[-1].scope) == ("", "u/2")
 
 
-async def test_why_filters_what_other_arms_find_or_only_ranks_it(memory: Memory, graph: str) -> None:
+async def test_why_filters_what_other_retrievers_find_or_only_ranks_it(memory: Memory, graph: str) -> None:
     await memory.entities.put(graph, [Entity(key, "Event", text=f"apple {key}") for key in "abcdx"])
     await memory.relationships.put(graph, [Link("a", "b", 0.5).stated(1), Link("b", "c", 0.5).stated(2)])
     await memory.embeddings.run(graph)
     why, what = Why(causes_of=["c"]), What(text="apple")
     must = await ask(memory, graph, why, what=what)
     assert {hit.key for hit in must.hits} == {"a", "b"}
-    assert all(hit.arms.keys() == {"meaning", "words", "why"} for hit in must.hits)
+    assert all(hit.retrievers.keys() == {"meaning", "words", "why"} for hit in must.hits)
     should = await ask(memory, graph, why, what=what, modes={"why": "should"})
     assert {hit.key for hit in should.hits} == set("abcdx")
-    assert {hit.key for hit in should.hits if "why" in hit.arms} == {"a", "b"}
+    assert {hit.key for hit in should.hits if "why" in hit.retrievers} == {"a", "b"}
     assert {hit.key for hit in should.hits[:2]} == {"a", "b"}
     around = await ask(memory, graph, Why(start="a", end="c"), what=what)
     assert {hit.key for hit in around.hits if hit.kind == "entity"} == {"a", "b", "c"}
@@ -283,7 +283,7 @@ async def test_few_causes_among_many_are_compared_exactly(memory: Memory, graph:
     for _ in range(2):  # What is large is known after the first.
         answer = await ask(memory, graph, Why(causes_of=["k0"]), what=What(text="apple river"), k=10)
         assert {hit.key for hit in answer.hits} == {"k1", "k301", "k601", "k901"}
-        assert all(hit.arms.keys() == {"meaning", "words", "why"} for hit in answer.hits)
+        assert all(hit.retrievers.keys() == {"meaning", "words", "why"} for hit in answer.hits)
 
 
 async def test_a_cause_of_one_and_effect_of_another_lies_between_them(memory: Memory, graph: str) -> None:

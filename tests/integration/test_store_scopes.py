@@ -171,7 +171,7 @@ async def test_recall_gives_what_its_scope_sees_and_all_of_it(
         answer = await memory.recall(graph, Question(What(text=" ".join(words)), scope=scope, k=100))
         visible = [f"k{n}" for n, (of, _, _) in enumerate(items) if of in visible_from(scope)]
         assert sorted(hit.key for hit in answer.hits) == sorted(visible)
-        by_words = {hit.key for hit in answer.hits if "words" in hit.arms}
+        by_words = {hit.key for hit in answer.hits if "words" in hit.retrievers}
         assert by_words == {key for key in visible if set(items[int(key[1:])][1]) & set(words)}
     finally:
         for of in TREE:

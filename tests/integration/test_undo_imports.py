@@ -101,7 +101,9 @@ async def test_recall_knows_nothing_any_more_of_what_went(memory: Memory, graph:
     await memory.embeddings.run(graph)
     hits = (await memory.recall(graph, Question(What(text="somebody new dances")))).hits
     assert not {"new", "note"} & {hit.key for hit in hits}
-    (ann,) = [hit for hit in (await memory.recall(graph, Question(What(text="sings")))).hits if "words" in hit.arms]
+    (ann,) = [
+        hit for hit in (await memory.recall(graph, Question(What(text="sings")))).hits if "words" in hit.retrievers
+    ]
     assert (ann.key, ann.text) == ("ann", "Ann sings.")
     await assert_index_matches_labels(memory, graph)
 
@@ -233,7 +235,7 @@ async def test_what_runs_or_is_unknown_is_not_taken_back_out(memory: Memory, gra
     id_ = await memory.ports.imports.begin(graph, [], {}, None)
     with pytest.raises(Conflict, match="runs"):
         await memory.imports.undo(graph, id_)
-    sql = "UPDATE kgmem.import SET told_at = now() - interval '1 hour' WHERE id = $1"
+    sql = "UPDATE kgmem.import SET heartbeat_at = now() - interval '1 hour' WHERE id = $1"
     await query(memory, sql, id_)
     assert (await undo(memory, graph, id_)).deleted == {}
 

@@ -172,7 +172,7 @@ async def test_what_cost_too_many_workers_their_lives_is_told_as_failed(
     await set_status(database_url, job, status)
     await memory.tasks.tend_uploads()
     assert await state_of(memory, import_) == "running"
-    await query(memory, "UPDATE kgmem.import SET told_at = now() - interval '1 hour' WHERE id = $1", import_.id)
+    await query(memory, "UPDATE kgmem.import SET heartbeat_at = now() - interval '1 hour' WHERE id = $1", import_.id)
     await memory.tasks.tend_uploads()
     assert await state_of(memory, import_) == state
     waiting = [each.status for each in await memory.jobs.list(graph="main", status="waiting")]

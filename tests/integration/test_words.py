@@ -36,7 +36,7 @@ COUNT = 40
 async def found(memory: Memory, text: str) -> list[str]:
     """Give the keys of the hits for some words, in the order of the answer."""
     answer = await memory.recall("words", Question(What(text=text), k=COUNT))
-    return [hit.key for hit in answer.hits if "words" in hit.arms]
+    return [hit.key for hit in answer.hits if "words" in hit.retrievers]
 
 
 async def found_at_last(memory: Memory, text: str) -> list[str]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.recall.answer import ArmShare, Hit
+from kgmem.domain.recall.answer import Hit, RetrieverShare
 from kgmem.domain.recall.cursor import given_before, next_cursor
 from kgmem.domain.recall.question import Links, Question, What, When
 from kgmem.domain.recall.recipes import RECIPES, with_recipe
@@ -105,7 +105,7 @@ def test_a_bomb_is_no_cursor() -> None:
 def test_what_a_question_says_itself_counts_before_its_recipe() -> None:
     asked = Question(What(text="x"), When(half_life_days=3), recipe="recent", weights={"words": 2})
     assert with_recipe(asked).when.half_life_days == 3
-    assert with_recipe(Question(recipe="multi_hop")).graph == Links(walk=True)
+    assert with_recipe(Question(recipe="multi_hop")).graph == Links(expand=True)
     assert with_recipe(Question(recipe="exact_words", weights={"meaning": 0.9})).weights == {"meaning": 0.9}
 
 
@@ -123,16 +123,16 @@ def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:
 
 @given(st.none() | st.floats(0, 1), st.none() | st.floats(0, 1), st.integers(0, 3))
 def test_confidence_lies_between_none_and_all(trust: float | None, extraction: float | None, found: int) -> None:
-    arms = {name: ArmShare(1, 1.0, 0.5) for name in ("meaning", "words", "where")[:found]}
-    value = confidence(trust, extraction, arms, ["meaning", "words", "where"])
+    retrievers = {name: RetrieverShare(1, 1.0, 0.5) for name in ("meaning", "words", "where")[:found]}
+    value = confidence(trust, extraction, retrievers, ["meaning", "words", "where"])
     assert 0 <= value <= 1
     if found < 3:
-        more = {**arms, "more": ArmShare(1, 1.0, 0.1)}
+        more = {**retrievers, "more": RetrieverShare(1, 1.0, 0.1)}
         assert confidence(trust, extraction, more, ["meaning", "words", "where"]) >= value
 
 
-def test_confidence_is_trust_for_what_every_arm_speaks_for() -> None:
-    both = {"meaning": ArmShare(1, 1.0, 0.5), "words": ArmShare(1, 1.0, 0.5)}
+def test_confidence_is_trust_for_what_every_retriever_speaks_for() -> None:
+    both = {"meaning": RetrieverShare(1, 1.0, 0.5), "words": RetrieverShare(1, 1.0, 0.5)}
     assert confidence(0.9, None, both, ["meaning", "words"]) == 0.9
     assert confidence(None, None, both, ["meaning", "words"]) == 0.5
-    assert confidence(0.8, 0.5, {"words": ArmShare(1, 1.0, 1.0)}, ["meaning", "words"]) == pytest.approx(0.3)
+    assert confidence(0.8, 0.5, {"words": RetrieverShare(1, 1.0, 1.0)}, ["meaning", "words"]) == pytest.approx(0.3)

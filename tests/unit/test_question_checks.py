@@ -20,7 +20,7 @@ WRONG = {
     "budget is 0": Question(TEXT, budget=0),
     "k is 0": Question(TEXT, k=0),
     f"k is {MOST_HITS + 1}": Question(TEXT, k=MOST_HITS + 1),
-    "no arm 'wrods'": Question(TEXT, weights={"wrods": 1}),
+    "no retriever 'wrods'": Question(TEXT, weights={"wrods": 1}),
     "superposition.level is 2": Question(TEXT, superposition=Superposed(level=2)),
     "exclude each other": Question(TEXT, When(any_time=True, valid_at="1969")),
     "half_life_days is 0": Question(TEXT, When(half_life_days=0)),
@@ -44,7 +44,7 @@ def test_weights_that_rank_nothing_are_refused(weights: dict[str, float]) -> Non
 
 
 def test_a_retriever_without_a_weight_has_the_default_one_in_the_question_and_in_fusion() -> None:
-    question = Question(TEXT, graph=Links(walk=True), weights={"words": 0})
+    question = Question(TEXT, graph=Links(expand=True), weights={"words": 0})
     check_question(question)
     assert (question.weight("words"), question.weight("meaning")) == (0, DEFAULT_WEIGHT)
     rankings = {"words": [(1, 2.0), (2, 1.0)], "meaning": [(2, 2.0), (1, 1.0)]}

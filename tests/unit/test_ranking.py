@@ -22,7 +22,7 @@ def _ranking(pairs: dict[int, float]) -> list[tuple[int, float]]:
 
 
 RANKINGS = st.dictionaries(st.integers(1, 30), VALUES, max_size=15).map(_ranking)
-ARMS = st.dictionaries(st.sampled_from(["meaning", "words", "near", "when"]), RANKINGS, max_size=4)
+RETRIEVERS = st.dictionaries(st.sampled_from(["meaning", "words", "near", "when"]), RANKINGS, max_size=4)
 WEIGHTS = st.dictionaries(st.sampled_from(["meaning", "words", "near", "when"]), st.floats(0.01, 10))
 METHOD = st.sampled_from(METHODS)
 
@@ -31,45 +31,45 @@ def _order(ranked: list[Ranked[int]]) -> list[int]:
     return [item.id for item in ranked]
 
 
-@given(ARMS, METHOD, WEIGHTS, st.randoms())
-def test_the_order_in_which_arms_are_given_does_not_count(
-    arms: dict[str, list[tuple[int, float]]], method: Fusion, weights: dict[str, float], chance: random.Random
+@given(RETRIEVERS, METHOD, WEIGHTS, st.randoms())
+def test_the_order_in_which_retrievers_are_given_does_not_count(
+    retrievers: dict[str, list[tuple[int, float]]], method: Fusion, weights: dict[str, float], chance: random.Random
 ) -> None:
-    names = list(arms)
+    names = list(retrievers)
     chance.shuffle(names)
-    shuffled = {name: arms[name] for name in names}
-    assert fuse(arms, method=method, weights=weights) == fuse(shuffled, method=method, weights=weights)
+    shuffled = {name: retrievers[name] for name in names}
+    assert fuse(retrievers, method=method, weights=weights) == fuse(shuffled, method=method, weights=weights)
 
 
-@given(ARMS, METHOD, WEIGHTS)
+@given(RETRIEVERS, METHOD, WEIGHTS)
 def test_scores_lie_within_zero_and_one_and_fall(
-    arms: dict[str, list[tuple[int, float]]], method: Fusion, weights: dict[str, float]
+    retrievers: dict[str, list[tuple[int, float]]], method: Fusion, weights: dict[str, float]
 ) -> None:
-    ranked = fuse(arms, method=method, weights=weights)
+    ranked = fuse(retrievers, method=method, weights=weights)
     assert all(0.0 <= item.score <= 1.0 + 1e-12 for item in ranked)
     assert all((one.score, -one.id) >= (two.score, -two.id) for one, two in pairwise(ranked))
 
 
-@given(ARMS, METHOD, WEIGHTS)
-def test_every_candidate_is_there_once_with_the_arms_that_found_it(
-    arms: dict[str, list[tuple[int, float]]], method: Fusion, weights: dict[str, float]
+@given(RETRIEVERS, METHOD, WEIGHTS)
+def test_every_candidate_is_there_once_with_the_retrievers_that_found_it(
+    retrievers: dict[str, list[tuple[int, float]]], method: Fusion, weights: dict[str, float]
 ) -> None:
-    ranked = fuse(arms, method=method, weights=weights)
-    assert sorted(_order(ranked)) == sorted({id_ for ranking in arms.values() for id_, _ in ranking})
+    ranked = fuse(retrievers, method=method, weights=weights)
+    assert sorted(_order(ranked)) == sorted({id_ for ranking in retrievers.values() for id_, _ in ranking})
     for item in ranked:
-        assert set(item.arms) == {name for name, ranking in arms.items() if item.id in dict(ranking)}
-        for name, share in item.arms.items():
-            assert arms[name][share.rank - 1] == (item.id, share.value)
-        assert math.isclose(sum(share.share for share in item.arms.values()), 1.0, rel_tol=1e-9)
+        assert set(item.retrievers) == {name for name, ranking in retrievers.items() if item.id in dict(ranking)}
+        for name, share in item.retrievers.items():
+            assert retrievers[name][share.rank - 1] == (item.id, share.value)
+        assert math.isclose(sum(share.share for share in item.retrievers.values()), 1.0, rel_tol=1e-9)
 
 
 @given(RANKINGS, METHOD)
-def test_one_arm_alone_keeps_its_order(ranking: list[tuple[int, float]], method: Fusion) -> None:
+def test_one_retriever_alone_keeps_its_order(ranking: list[tuple[int, float]], method: Fusion) -> None:
     assert _order(fuse({"words": ranking}, method=method)) == [id_ for id_, _ in ranking]
 
 
 @given(RANKINGS, METHOD, st.floats(0.1, 10), st.floats(0.1, 10))
-def test_an_arm_that_agrees_keeps_the_order(
+def test_a_retriever_that_agrees_keeps_the_order(
     ranking: list[tuple[int, float]], method: Fusion, one: float, other: float
 ) -> None:
     alone = fuse({"words": ranking}, method=method)
@@ -79,23 +79,25 @@ def test_an_arm_that_agrees_keeps_the_order(
     assert _order(both) == _order(alone)
 
 
-@given(ARMS, METHOD)
-def test_what_is_first_in_every_arm_is_first_with_a_score_of_one(
-    arms: dict[str, list[tuple[int, float]]], method: Fusion
+@given(RETRIEVERS, METHOD)
+def test_what_is_first_in_every_retriever_is_first_with_a_score_of_one(
+    retrievers: dict[str, list[tuple[int, float]]], method: Fusion
 ) -> None:
-    best = {name: [(99, 1000.0), *ranking] for name, ranking in arms.items()}
+    best = {name: [(99, 1000.0), *ranking] for name, ranking in retrievers.items()}
     assume(best)
     first = fuse(best, method=method)[0]
     assert first.id == 99
     assert math.isclose(first.score, 1.0)
 
 
-@given(ARMS, METHOD, st.floats(0.1, 50))
+@given(RETRIEVERS, METHOD, st.floats(0.1, 50))
 def test_only_the_ratio_of_weights_counts(
-    arms: dict[str, list[tuple[int, float]]], method: Fusion, factor: float
+    retrievers: dict[str, list[tuple[int, float]]], method: Fusion, factor: float
 ) -> None:
-    one = fuse(arms, method=method, weights={"words": 1.0, "meaning": 2.0, "near": 1.0, "when": 1.0})
-    other = fuse(arms, method=method, weights={"words": factor, "meaning": 2 * factor, "near": factor, "when": factor})
+    one = fuse(retrievers, method=method, weights={"words": 1.0, "meaning": 2.0, "near": 1.0, "when": 1.0})
+    other = fuse(
+        retrievers, method=method, weights={"words": factor, "meaning": 2 * factor, "near": factor, "when": factor}
+    )
     assert {item.id: round(item.score, 9) for item in one} == {item.id: round(item.score, 9) for item in other}
 
 
@@ -107,13 +109,13 @@ def test_ties_are_broken_by_id(method: Fusion) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_an_arm_found_last_stands_above_what_it_did_not_find(method: Fusion) -> None:
-    arms = {"words": [(1, 9.0), (2, 3.0)], "meaning": [(3, 9.0), (2, 5.0), (4, 5.0)]}
-    order = _order(fuse(arms, method=method))
+def test_what_a_retriever_found_last_stands_above_what_it_did_not_find(method: Fusion) -> None:
+    retrievers = {"words": [(1, 9.0), (2, 3.0)], "meaning": [(3, 9.0), (2, 5.0), (4, 5.0)]}
+    order = _order(fuse(retrievers, method=method))
     assert order.index(2) < order.index(4)
 
 
-def test_an_arm_of_weight_zero_adds_hits_but_no_score() -> None:
+def test_a_retriever_of_weight_zero_adds_hits_but_no_score() -> None:
     ranked = fuse({"words": [(1, 1.0)], "meaning": [(2, 1.0)]}, weights={"meaning": 0.0})
     assert [(item.id, item.score) for item in ranked] == [(1, 1.0), (2, 0.0)]
 
@@ -139,13 +141,13 @@ def test_parts_that_make_a_whole_score_one_and_no_more() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("values", [(0.9, 0.8, 0.1), (0.5, 0.5, 0.5)])
-def test_what_is_to_be_last_counts_as_the_last_of_that_arm_and_keeps_its_value(
+def test_what_is_to_be_last_counts_as_the_last_of_that_retriever_and_keeps_its_value(
     method: Fusion, values: tuple[float, ...]
 ) -> None:
     meaning = list(zip((1, 2, 3), values, strict=True))
     ranked = {each.id: each for each in fuse({"meaning": meaning}, method=method, last={"meaning": {1}, "words": {2}})}
     assert ranked[1].score <= min(ranked[2].score, ranked[3].score)
     assert ranked[1].score > 0
-    assert ranked[1].arms["meaning"].value == values[0]
+    assert ranked[1].retrievers["meaning"].value == values[0]
     unchanged = {each.id: each for each in fuse({"meaning": meaning}, method=method)}
     assert (ranked[2], ranked[3]) == (unchanged[2], unchanged[3])

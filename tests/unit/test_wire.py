@@ -32,8 +32,8 @@ from kgmem_api.wire.records import (
     relationship_out,
 )
 
-FREE = Key("k", "free", "write")
-BOUND = Key("k", "bound", "write", scope="user/1")
+FREE = Key("k", "free", "writer")
+BOUND = Key("k", "bound", "writer", scope="user/1")
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
 values = st.recursive(
@@ -193,7 +193,7 @@ def test_every_part_of_a_question_reaches_the_domain() -> None:
             "in_text": True,
         },
         "why": {"causes_of": "x", "effects_of": ["y", "z"], "from": "a", "to": "b", "depth": 3, "min_strength": 0.1},
-        "graph": {"walk": True, "hops": {"from": "ann", "kind": "KNOWS", "max": 2, "direction": "out"}},
+        "graph": {"expand": True, "hops": {"from": "ann", "kind": "KNOWS", "max": 2, "direction": "out"}},
         "modes": {"where": "should"},
         "states": ["superseded"],
         "tiers": ["cold"],

@@ -32,7 +32,7 @@ async def cypher(
     access: Reads,
     asked: Annotated[CypherIn, Depends(JSONBody(CypherIn, free="parameters"))],
 ) -> Response:
-    """Answer a Cypher query. It reads only, unless the mode is write, which needs a key that may write.
+    """Answer a Cypher query. It reads only, unless the mode is write, which needs a key with the role writer.
 
     With `Accept: application/x-ndjson` the answer comes as JSON Lines: the columns, a line for each row, the counters.
     """
@@ -58,7 +58,7 @@ def _parameters(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _answered(graph: str, access: Access, asked: CypherIn, parameters: dict[str, Any]) -> CypherAnswer:
     if asked.mode == "write":
-        access.key.demand("write", graph)
+        access.key.demand("writer", graph)
     text = asked.query or ""
     if asked.named is not None:
         named = access.memory.queries.get(asked.named)

@@ -60,7 +60,7 @@ ForgottenOut = copied(
     Forgotten,
     "ForgottenOut",
     "What went with episodes, and what stays since something else says it too.",
-    likenesses="Derived of the vectors of entities which went.",
+    similarity_links="Derived of the vectors of entities which went.",
     communities="That lost a member.",
     summaries="That were made of what went; earlier ones too.",
 )

@@ -24,10 +24,10 @@ class JobIn(BaseModel):
 
     model_config = STRICT
 
-    task: Literal["embed", "reembed", "rebuild", "check_integrity", "connect", "disconnect"]
+    task: Literal["embed", "reembed", "rebuild", "check_integrity", "link_similar", "unlink_similar"]
     retry: Annotated[bool, Field(description="With embed: also the texts that the embedder refused.")] = False
-    least: Annotated[
-        float | None, Field(gt=0, le=1, description="With connect: the likeness from which entities are joined.")
+    min_similarity: Annotated[
+        float | None, Field(gt=0, le=1, description="With link_similar: the cosine from which entities are linked.")
     ] = None
 
 
@@ -40,7 +40,7 @@ async def list_jobs(
 ) -> Response:
     """List jobs, newest first; a key of one graph sees that graph's."""
     if graph is not None:
-        access.key.demand("read", graph)
+        access.key.demand("reader", graph)
     jobs = await access.memory.jobs.list(graph=graph or access.key.graph, status=status, limit=limit)
     return reply({"jobs": jobs})
 
@@ -67,17 +67,19 @@ async def post_job(
     graph: GraphName, access: Administers, asked: Annotated[JobIn, Depends(JSONBody(JobIn))]
 ) -> Response:
     """Ask for background work: embed what waits, reembed with the present embedder, rebuild the retrieval index,
-    check the graph for damage, connect entities that are alike and keep that up, or disconnect them.
+    check the graph for damage, link entities that are similar and keep that up, or remove these links.
     """
     await access.memory.graphs.get(graph)
-    if asked.least is not None and asked.task != "connect":
-        raise InvalidInput("least goes with the task connect.", hint="Leave least out.")
+    if asked.min_similarity is not None and asked.task != "link_similar":
+        raise InvalidInput("min_similarity goes with the task link_similar.", hint="Leave min_similarity out.")
     if asked.retry:
         if asked.task != "embed":
             raise InvalidInput("retry goes with the task embed.", hint="Leave retry out.")
         await access.memory.embeddings.retry_refused(graph)
-    if asked.task == "connect":
-        job = await access.memory.similarity.enqueue(graph, least=ALIKE if asked.least is None else asked.least)
+    if asked.task == "link_similar":
+        job = await access.memory.similarity.enqueue(
+            graph, min_similarity=ALIKE if asked.min_similarity is None else asked.min_similarity
+        )
     else:
         job = await access.memory.jobs.enqueue(asked.task, graph=graph)
     if job is None:

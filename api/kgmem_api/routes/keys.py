@@ -22,7 +22,7 @@ class KeyIn(BaseModel):
     model_config = STRICT
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    right: Literal["read", "write", "admin"]
+    role: Literal["reader", "writer", "admin"]
     graph: Annotated[str, Field(min_length=1, max_length=100, description="Bind it to one graph.")] | None = None
     scope: Annotated[Scope, Field(description="Bind it to one scope and what lies below it.")] | None = None
     expires_at: Time | None = None
@@ -33,7 +33,7 @@ class KeyOut(BaseModel):
 
     id: str
     name: str
-    right: Literal["read", "write", "admin"]
+    role: Literal["reader", "writer", "admin"]
     graph: str | None
     scope: str | None
     created_at: str | None
@@ -52,7 +52,7 @@ def key_out(key: Key) -> dict[str, Any]:
     return {
         "id": key.id,
         "name": key.name,
-        "right": key.right,
+        "role": key.role,
         "graph": key.graph,
         "scope": key.scope or None,
         "created_at": key.created_at,
@@ -74,7 +74,7 @@ class KeyList(BaseModel):
 async def post_key(access: Administers, asked: Annotated[KeyIn, Depends(JSONBody(KeyIn))]) -> Response:
     """Make a key: for reading, writing or everything; of one graph, of one scope, until a time, as asked."""
     key, secret = await access.memory.keys.create(
-        asked.name, asked.right, graph=asked.graph, scope=asked.scope or "", expires_at=asked.expires_at
+        asked.name, asked.role, graph=asked.graph, scope=asked.scope or "", expires_at=asked.expires_at
     )
     return reply({**key_out(key), "secret": secret}, 201, {"Cache-Control": "no-store"})
 

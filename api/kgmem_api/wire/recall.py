@@ -49,7 +49,7 @@ class WhatIn(BaseModel):
     properties: Annotated[
         Properties, Field(description='Predicates: {"name": value}, or {"name": {"gte": 5, "lt": 9}}.')
     ] = {}
-    start: Annotated[list[Key], Field(max_length=50, description="Entities that the walk starts from.")] = []
+    start: Annotated[list[Key], Field(max_length=50, description="Entities that graph expansion starts from.")] = []
     sources: Annotated[list[Key], Field(max_length=100)] = []
 
 
@@ -216,11 +216,11 @@ class HopsIn(BaseModel):
 
 
 class LinksIn(BaseModel):
-    """The graph around what is found: a walk that ranks, and a neighbourhood that limits."""
+    """The graph around what is found: expansion that ranks, and a neighbourhood that limits."""
 
     model_config = STRICT
 
-    walk: Annotated[bool, Field(description="Personalized PageRank from what the other arms find.")] = False
+    expand: Annotated[bool, Field(description="Personalized PageRank from what the other retrievers find.")] = False
     hops: HopsIn | None = None
     context: bool = False
 
@@ -246,7 +246,7 @@ class RecallIn(_Parts, BaseModel):  # type: ignore[misc]  # the first is made at
     fusion: Fusion | None = None
     weights: Annotated[
         dict[str, Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]],
-        Field(description="Weight of each arm; 1 unless given."),
+        Field(description="Weight of each retriever; 1 unless given."),
     ] = {}
     recipe: (
         Annotated[str, Field(max_length=100, description="A named setting; what the question says itself counts.")]
@@ -280,7 +280,7 @@ class RecallIn(_Parts, BaseModel):  # type: ignore[misc]  # the first is made at
             when=self.when.when(),
             where=self.where.where(),
             why=self.why.why(),
-            graph=Links(self.graph.walk, self.graph.hops.hops() if self.graph.hops else None, self.graph.context),
+            graph=Links(self.graph.expand, self.graph.hops.hops() if self.graph.hops else None, self.graph.context),
             scope=key.demand_scope(self.scope),
             k=self.k,
             modes=self.modes,
@@ -304,8 +304,8 @@ def _many(value: str | list[str] | None) -> tuple[str, ...]:
     return () if value is None else (value,) if isinstance(value, str) else tuple(value)
 
 
-class ArmShareOut(BaseModel):
-    """What one arm said of a hit: its rank there (from 1), its raw value, its share of the score."""
+class RetrieverShareOut(BaseModel):
+    """What one retriever said of a hit: its rank there (from 1), its raw value, its share of the score."""
 
     rank: int
     value: float
@@ -370,7 +370,7 @@ class HitOut(BaseModel):
     scope: str
     properties: dict[str, object]
     place: dict[str, object] | None
-    arms: dict[str, ArmShareOut]
+    retrievers: dict[str, RetrieverShareOut]
     provenance: list[dict[str, object]]
     paths: list[PathOut]
     start: Annotated[HitEndOut | None, Field(description="Of a fact: the entity that it starts from.")]

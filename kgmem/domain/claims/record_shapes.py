@@ -197,7 +197,7 @@ def _trust(told: Mapping[str, Any], name: str) -> None:
         needed = {"source": _key, "detail": _map(_STANDING if learned else {}, past)}
         needed |= {"known_from": _moment} if learned else {}
     elif told.get("of") == "predicate":
-        parts: dict[str, _Check] = {"method": _text, "reason": _text, "wrong": _number, "likeness": _number}
+        parts: dict[str, _Check] = {"method": _text, "reason": _text, "wrong": _number, "similarity": _number}
         needed = {"predicate": _key, "detail": _map(parts)}
     elif told.get("of") == "copies":
         needed = {"source": _key, "other": _key, "trust": _number, "detail": _map({"shared": _whole})}

@@ -29,7 +29,7 @@ class Connected:
 class Connections(Protocol):
     """Joins entities that are alike; every step is one transaction, so that it can be stopped anywhere."""
 
-    async def ask(self, graph: str, least: float) -> None:
+    async def ask(self, graph: str, min_similarity: float) -> None:
         """Let the entities of a graph be joined from now on where they are at least so alike."""
 
     async def stop(self, graph: str) -> int:

@@ -1,4 +1,4 @@
-"""Answers: ranked hits, each with what every arm contributed to it."""
+"""Answers: ranked hits, each with what every retriever contributed to it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,8 +10,8 @@ from kgmem.domain.recall.question import HitKind, TimeState
 
 
 @dataclass(frozen=True, slots=True)
-class ArmShare:
-    """What one arm said of one hit: its rank there (from 1), its raw value, and its share of the score (0 to 1)."""
+class RetrieverShare:
+    """How one retriever ranks one hit: its rank (from 1), its raw value, and its share of the score (0 to 1)."""
 
     rank: int
     value: float
@@ -45,7 +45,7 @@ class Hit:
     scope: str = ""
     properties: Mapping[str, Any] = field(default_factory=dict)
     place: Mapping[str, Any] | None = None
-    arms: Mapping[str, ArmShare] = field(default_factory=dict)
+    retrievers: Mapping[str, RetrieverShare] = field(default_factory=dict)
     provenance: Sequence[Mapping[str, Any]] = ()
     paths: Sequence[CausalPath] = ()  # Of a path itself; of what causes or effects are, when it is to be explained.
     start: End | None = None  # Of a fact, as its end and its strength; its label is the relationship's kind.

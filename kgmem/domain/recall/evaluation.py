@@ -25,7 +25,7 @@ class Right:
     one_of: Sequence[str] = ()  # One of these is there.
     order: Sequence[str] = ()  # These are there and follow each other, with or without others between.
     never: Sequence[str] = ()  # None of these is there.
-    values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # Arm -> key -> its raw value.
+    values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # Retriever -> key -> its raw value.
     texts: Mapping[str, str] = field(default_factory=dict)  # Key -> what its text holds.
 
 
@@ -101,12 +101,12 @@ def _wrong_set(keys: Sequence[str], exactly: Sequence[str] | None) -> list[str]:
 def _wrong_values(answer: Answer, right: Right) -> list[str]:
     found = []
     hits = {hit.key: hit for hit in answer.hits}
-    for arm, expected in right.values.items():
+    for retriever, expected in right.values.items():
         for key, value in expected.items():
-            share = hits[key].arms.get(arm) if key in hits else None
+            share = hits[key].retrievers.get(retriever) if key in hits else None
             if share is None or not math.isclose(share.value, value, rel_tol=_CLOSE, abs_tol=_CLOSE):
                 told = f"{share.value:.6g}" if share else "nothing"
-                found.append(f"{arm} of {key} is {told} rather than {value:.6g}")
+                found.append(f"{retriever} of {key} is {told} rather than {value:.6g}")
     return found
 
 

@@ -1,11 +1,11 @@
-"""Fusion: one ranking out of the rankings of several arms. Pure, deterministic, in any order of its input."""
+"""Fusion: one ranking out of the rankings of several retrievers. Pure, deterministic, in any order of its input."""
 
 import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from kgmem.domain.recall.answer import ArmShare
+from kgmem.domain.recall.answer import RetrieverShare
 from kgmem.domain.recall.question import DEFAULT_WEIGHT, Fusion
 from kgmem.domain.recall.question_checks import check_weights
 
@@ -15,35 +15,35 @@ RRF_K = 60  # Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion", SIGIR 200
 
 @dataclass(frozen=True, slots=True)
 class Ranked(Generic[Id]):
-    """One fused candidate: its score in 0..1 and each arm's part in it."""
+    """One fused candidate: its score in 0..1 and each retriever's part in it."""
 
     id: Id
     score: float
-    arms: Mapping[str, ArmShare]
+    retrievers: Mapping[str, RetrieverShare]
 
 
 def fuse(
-    arms: Mapping[str, Sequence[tuple[Id, float]]],
+    retrievers: Mapping[str, Sequence[tuple[Id, float]]],
     *,
     method: Fusion = "convex",
     weights: Mapping[str, float] | None = None,
     most: int | None = None,
     last: Mapping[str, Collection[Id]] | None = None,
 ) -> list[Ranked[Id]]:
-    """Fuse arms, each a list of (id, value) with the greatest value first, into one ranking, best first.
+    """Fuse retrievers, each a list of (id, value) with the greatest value first, into one ranking, best first.
 
-    `rrf` sums weight / (60 + rank). `convex` sums weight times the value scaled to 0..1 over the arm's candidates
+    `rrf` sums weight / (60 + rank). `convex` sums weight times the value scaled to 0..1 over the retriever's candidates
     (min-max; Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", TOIS 2023). Scores are
-    divided by the weights of all arms asked (for rrf also by 1 / 61), so that 1 is first in every arm. Ties are broken
-    by id, so equal questions give equal orders. `most` keeps the best so many. What `last` lists for an
-    arm counts there as the last that the arm found, whatever its value.
+    divided by the weights of all retrievers asked (for rrf also by 1 / 61), so that 1 is first in every retriever. Ties
+    are broken by id, so equal questions give equal orders. `most` keeps the best so many. What `last` lists for an
+    retriever counts there as the last that the retriever found, whatever its value.
     """
-    asked = {name: (weights or {}).get(name, DEFAULT_WEIGHT) for name in arms}
+    asked = {name: (weights or {}).get(name, DEFAULT_WEIGHT) for name in retrievers}
     check_weights(asked.values())
-    total = math.fsum(asked.values())  # In any order of the arms the same.
+    total = math.fsum(asked.values())  # In any order of the retrievers the same.
     parts: dict[Id, dict[str, tuple[int, float, float]]] = {}
     scores: dict[Id, float] = {}
-    for name, ranking in sorted(arms.items()):
+    for name, ranking in sorted(retrievers.items()):
         scaled = _reciprocal(ranking) if method == "rrf" else _minmax(ranking)
         weight, lowered = asked[name] / total, (last or {}).get(name, ())
         lowest = scaled[-1] if scaled and method == "rrf" else _floor(ranking)
@@ -58,7 +58,9 @@ def fuse(
 
 
 def _ranked(id_: Id, score: float, told: Mapping[str, tuple[int, float, float]]) -> Ranked[Id]:
-    shares = {name: ArmShare(rank, value, part / score if score else 0.0) for name, (rank, value, part) in told.items()}
+    shares = {
+        name: RetrieverShare(rank, value, part / score if score else 0.0) for name, (rank, value, part) in told.items()
+    }
     return Ranked(id_, score, shares)
 
 
@@ -78,5 +80,5 @@ def _minmax(ranking: Sequence[tuple[Id, float]]) -> list[float]:
 
 
 def _floor(ranking: Sequence[tuple[Id, float]]) -> float:
-    """Give what keeps the last candidate of an arm above one that the arm did not find at all."""
+    """Give what keeps the last candidate of a retriever above one that the retriever did not find at all."""
     return 1.0 / (len(ranking) + 1)

@@ -34,7 +34,7 @@ class What:
     labels: Sequence[str] = ()
     kinds: Sequence[HitKind] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)  # A value, or {"gte": 5, "lt": 9} and the like.
-    start: Sequence[str] = ()  # Keys of entities that the walk starts from.
+    start: Sequence[str] = ()  # Keys of entities that graph expansion starts from.
     sources: Sequence[str] = ()
 
 
@@ -106,9 +106,9 @@ class Hops:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The graph around what is found: a walk that ranks, and a neighbourhood that limits."""
+    """The graph around what is found: expansion that ranks, and a neighbourhood that limits."""
 
-    walk: bool = False  # Personalized PageRank from what the other arms find, and from what.start.
+    expand: bool = False  # Personalized PageRank from what the other retrievers find, and from what.start.
     hops: Hops | None = None
     context: bool = False  # Ranks episodes also by what else is found of what was said around them.
 
@@ -174,12 +174,12 @@ RETRIEVERS: Final[Mapping[str, Callable[[Question], bool]]] = {
     "recency": lambda question: asks_when(question.when),
     "why": lambda question: question.why != Why(),
     "hops": lambda question: question.graph.hops is not None,
-    "walk": lambda question: question.graph.walk,
+    "expansion": lambda question: question.graph.expand,
     "context": lambda question: question.graph.context,
     "trust": lambda _: False,  # Values what the others find, where it has a weight.
 }
 # Those that only order or value what others find, so that they ask nothing by themselves.
-_DEPENDENT: Final = frozenset({"listed", "walk", "context", "trust"})
+_DEPENDENT: Final = frozenset({"listed", "expansion", "context", "trust"})
 
 
 def retrievers_of(question: Question) -> frozenset[str]:

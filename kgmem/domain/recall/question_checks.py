@@ -27,8 +27,11 @@ def check_question(question: Question) -> None:
         raise InvalidInput("The question asks nothing.", hint="Give what.text, what.vector, what.labels or the like.")
     if what.text is not None and not what.text.strip():
         raise InvalidInput("what.text is empty.", hint="Give words to look for, or leave it out.")
-    if what.start and not question.graph.walk:
-        raise InvalidInput("what.start is where a walk starts, and none is asked for.", hint="Set graph.walk to true.")
+    if what.start and not question.graph.expand:
+        raise InvalidInput(
+            "what.start is where graph expansion starts, and the question does not expand.",
+            hint="Set graph.expand to true.",
+        )
     predicates_of(what.properties)
     when = question.when
     if TIME_STATES & set(question.states) and (when.any_time or when.valid_at or when.between or when.relation):
@@ -61,7 +64,7 @@ def _check_weights(question: Question) -> None:
     """Refuse weights of unknown retrievers, and those that leave no retriever of the question any weight."""
     if unknown := question.weights.keys() - RETRIEVERS.keys():
         known = ", ".join(sorted(RETRIEVERS))
-        raise InvalidInput(f"There is no arm {min(unknown)!r} to weigh.", hint=f"Arms are {known}.")
+        raise InvalidInput(f"There is no retriever {min(unknown)!r} to weigh.", hint=f"Retrievers are {known}.")
     check_weights([question.weight(name) for name in retrievers_of(question)])
     check_weights([*question.weights.values(), DEFAULT_WEIGHT])  # Also those of retrievers that are not asked.
 

@@ -16,7 +16,7 @@ class Recipe:
     weights: Mapping[str, float] = field(default_factory=dict)
     modes: Mapping[Part, Mode] = field(default_factory=dict)
     fusion: Fusion | None = None
-    walk: bool = False
+    expand: bool = False
     context: bool = False
     half_life_days: float | None = None
     in_text: bool = False
@@ -29,9 +29,9 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "exact_words": Recipe("Names, codes and quotations: words before meaning.", weights={"meaning": 0.3}),
         "same_sense": Recipe("Paraphrases: meaning before words.", weights={"words": 0.3}),
         "multi_hop": Recipe(
-            "Answers that lie over several texts: a walk over the graph from what matches.",
-            walk=True,
-            weights={"walk": 4.0},
+            "Answers that lie over several texts: graph expansion from what matches.",
+            expand=True,
+            weights={"expansion": 4.0},
         ),
         "conversation": Recipe(
             "Turns of conversations: what was said just before and after counts, too.", context=True
@@ -67,7 +67,7 @@ def with_recipe(question: Question, default: str | None = None) -> Question:
         weights={**recipe.weights, **question.weights},
         modes={**recipe.modes, **question.modes},
         fusion=question.fusion or recipe.fusion,
-        graph=replace(graph, walk=graph.walk or recipe.walk, context=graph.context or recipe.context),
+        graph=replace(graph, expand=graph.expand or recipe.expand, context=graph.context or recipe.context),
         when=replace(
             when,
             half_life_days=when.half_life_days or recipe.half_life_days,

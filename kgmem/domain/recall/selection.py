@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from kgmem.domain.recall.answer import ArmShare, Hit
+from kgmem.domain.recall.answer import Hit, RetrieverShare
 
 # Budget: how many tokens the texts of hits take, and which hits fit.
 
@@ -38,13 +38,13 @@ UNKNOWN_TRUST = 0.5
 
 
 def confidence(
-    trust: float | None, extraction: float | None, found: Mapping[str, ArmShare], asked: Sequence[str]
+    trust: float | None, extraction: float | None, found: Mapping[str, RetrieverShare], asked: Sequence[str]
 ) -> float:
     """Give trust x extraction x (1 + agreement) / 2.
 
     `trust` is the consensus on the fact, or else its source's trust (0.5 where neither is known); `extraction` what
-    the extractor gave it (1 for what was stated outright); agreement the share of the asked arms that found the hit:
-    what only one of several dimensions speaks for is worth less than what all do.
+    the extractor gave it (1 for what was stated outright); agreement the share of the asked retrievers that found the
+    hit: what only one of several dimensions speaks for is worth less than what all do.
     """
     agreement = len(found) / len(asked) if asked else 1.0
     believed = UNKNOWN_TRUST if trust is None else _within(trust)

@@ -130,7 +130,7 @@ class Forgotten:
     entities: int = 0
     relationships: int = 0
     claims: int = 0
-    likenesses: int = 0  # That were derived of the vectors of entities which went.
+    similarity_links: int = 0  # That were derived of the vectors of entities which went.
     communities: int = 0  # That lost a member.
     summaries: int = 0  # That were made of what went; earlier ones too.
     kept_entities: int = 0

@@ -150,7 +150,7 @@ class Run:
         if self.asker is not None:
             if self.asker.graph not in {None, graph}:
                 raise no_such_graph(name)
-            self.asker.demand("write" if writes else "read", graph)
+            self.asker.demand("writer" if writes else "reader", graph)
         if graph not in self.runs:
             self.runs[graph] = await self._begun(graph)
         return self.runs[graph]

@@ -126,7 +126,7 @@ class Engine:
         if asked.asker is not None:
             if asked.asker.graph not in {None, graph}:
                 raise no_such_graph(name)
-            asked.asker.demand("write" if understood.writes else "read", graph)
+            asked.asker.demand("writer" if understood.writes else "reader", graph)
         return replace(asked, graph=graph)
 
     async def _read(self, asked: StatementRequest, work: Work, *, once: bool) -> Result:

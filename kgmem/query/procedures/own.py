@@ -28,7 +28,11 @@ def procedures(around: Surroundings) -> list[Procedure]:
         question = Question(What(kinds=("entity",)), When(any_time=True), why=why, scope=run.scope or "", k=_MOST)
         answer = await around.found(run, question)
         nodes, _ = await held(run, answer)
-        return [(nodes[hit.id], hit.arms["why"].value) for hit in answer.hits if hit.id in nodes and "why" in hit.arms]
+        return [
+            (nodes[hit.id], hit.retrievers["why"].value)
+            for hit in answer.hits
+            if hit.id in nodes and "why" in hit.retrievers
+        ]
 
     async def causes(run: Run, arguments: Sequence[Any]) -> _Rows:
         return await linked(run, arguments, causes=True)

@@ -62,7 +62,10 @@ def procedures(around: Surroundings) -> list[Procedure]:
                 hit.label,
                 hit.name,
                 hit.text,
-                {name: {"rank": arm.rank, "value": arm.value, "share": arm.share} for name, arm in hit.arms.items()},
+                {
+                    name: {"rank": retriever.rank, "value": retriever.value, "share": retriever.share}
+                    for name, retriever in hit.retrievers.items()
+                },
                 hit.state,
                 hit.valid_from,
                 hit.valid_to,
@@ -87,7 +90,7 @@ def procedures(around: Surroundings) -> list[Procedure]:
     by_text = "db.index.fulltext.queryNodes(indexName STRING, queryString STRING, options MAP?)"
     by_link_vector, by_link_text = (each.replace("queryNodes", "queryRelationships") for each in (by_vector, by_text))
     columns = "node NODE, relationship RELATIONSHIP, score FLOAT, kind STRING, key STRING, label STRING, name STRING, "
-    columns += "text STRING, arms MAP, state STRING, valid_from STRING, valid_to STRING"
+    columns += "text STRING, retrievers MAP, state STRING, valid_from STRING, valid_to STRING"
     near = "kgmem.nearest(to ANY, count INTEGER?, labels ANY?) :: (node NODE, km FLOAT)"
     return [
         procedure(f"{by_vector} :: (node NODE, score FLOAT)", "What is nearest to a vector in meaning.", vectors),
@@ -120,9 +123,13 @@ async def _by_index(run: Run, found: Sequence[tuple[int, float]]) -> _Rows:
     return [(held[id_], score) for id_, score in found if id_ in held]
 
 
-async def _scored(run: Run, answer: Answer, arm: str) -> _Rows:
+async def _scored(run: Run, answer: Answer, retriever: str) -> _Rows:
     nodes, _ = await held(run, answer)
-    return [(nodes[hit.id], float(hit.arms[arm].value)) for hit in answer.hits if hit.id in nodes and arm in hit.arms]
+    return [
+        (nodes[hit.id], float(hit.retrievers[retriever].value))
+        for hit in answer.hits
+        if hit.id in nodes and retriever in hit.retrievers
+    ]
 
 
 def _question(run: Run, text: str, options: Any) -> Question:

@@ -16,7 +16,7 @@ from kgmem.query.signatures import Field, FunctionSignature
 from kgmem.query.tree.commands import Show
 
 _Shown = Iterable[Mapping[str, Any]]
-_ROLES = {"read": "reader", "write": "publisher", "admin": "admin"}  # As Neo4j calls them.
+_ROLES = {"reader": "reader", "writer": "publisher", "admin": "admin"}  # As Neo4j calls them.
 
 
 def shown(around: Surroundings, procedures: Sequence[Procedure]) -> Mapping[str, Rows]:
@@ -24,7 +24,7 @@ def shown(around: Surroundings, procedures: Sequence[Procedure]) -> Mapping[str,
 
     async def databases(run: Run, asked: Show) -> _Shown:
         names = [graph.name for graph in await around.all_graphs()] if run.scope is None else [run.graph]
-        # A query that is bound to a graph or scope learns of no other: which graphs there are is for those of all.
+        # A query that is restricted to a graph or scope learns of no other: which graphs there are is for those of all.
         seen = [name for name in names if name == run.graph or not run.bound]
         if asked.which is not None:  # HOME or DEFAULT.
             seen = [run.graph]
@@ -56,7 +56,7 @@ def shown(around: Surroundings, procedures: Sequence[Procedure]) -> Mapping[str,
         return [_function(each) for each in FUNCTIONS.values()]
 
     async def current_user(run: Run, _asked: Show) -> _Shown:
-        role = _ROLES[run.asker.right] if run.asker is not None else "admin"
+        role = _ROLES[run.asker.role] if run.asker is not None else "admin"
         name = run.asker.name if run.asker is not None else "kgmem"
         told = {"passwordChangeRequired": False, "suspended": False, "home": run.graph}
         return [{"user": name, "roles": ["PUBLIC", role], **told}]

@@ -80,7 +80,7 @@ def scope_of(run: Run, asked: Any) -> str:
     if not isinstance(asked, str):
         raise wrong_type("a scope, as a string,", asked)
     if run.scope is not None and not reaches(run.scope, asked):
-        raise ValueProblem("This query is bound to another scope.", hint="Leave the scope out.")
+        raise ValueProblem("This query is restricted to another scope.", hint="Leave the scope out.")
     return asked
 
 

@@ -127,7 +127,7 @@ async def put_sources(parts: Ports, graph: str, sources: Sequence[Source]) -> Wr
         told = {each.key: each.trust for each in sources[:_LOGGED]}
         await parts.claims.log(graph, "source", "registry", f"{len(sources)} entries were written.", {"trust": told})
         if await parts.claims.any(graph):
-            await parts.jobs.defer("weigh", graph=graph, all=True)
+            await parts.jobs.defer("compute_consensus", graph=graph, all=True)
     return written
 
 
@@ -135,4 +135,4 @@ async def _follow(parts: Ports, graph: str) -> None:
     held = await parts.graphs.get(graph)
     if parts.embedder and held.space:
         await parts.jobs.defer("embed", graph=graph)
-    await parts.jobs.defer("weigh", graph=graph)
+    await parts.jobs.defer("compute_consensus", graph=graph)

@@ -161,7 +161,7 @@ async def _look_after(parts: Ports, held: Import, here: bool) -> None:
         await parts.imports.finish(held.id, "failed", _GONE)
     elif held.state == "waiting":
         await _ask(parts, held, held.upload)
-    elif held.told_at is None or (parse_time(held.told_at).start or 0) < now() - _SILENCE:
+    elif held.heartbeat_at is None or (parse_time(held.heartbeat_at).start or 0) < now() - _SILENCE:
         jobs = await parts.jobs.list(graph=held.graph, status=None, limit=_JOBS)
         last = next((job for job in jobs if job.task == "import" and job.arguments.get("import_") == held.id), None)
         if last is not None and last.status == "failed":

@@ -20,7 +20,7 @@ async def submit_undo(parts: Ports, held: Import) -> int | None:
     _check(held)
     if held.state == "undone":
         return None
-    alive = held.told_at is not None and (parse_time(held.told_at).start or 0) > now() - _SILENCE
+    alive = held.heartbeat_at is not None and (parse_time(held.heartbeat_at).start or 0) > now() - _SILENCE
     if held.state == "waiting" or (held.state == "running" and alive):
         raise Conflict(f"The import {held.id} runs, or waits for its turn.", hint="Let it end, and try again.")
     return await parts.jobs.defer("undo_import", graph=held.graph, import_=held.id)

@@ -65,9 +65,9 @@ async def _vector(parts: Ports, graph: Graph, question: Question) -> tuple[Vecto
         return None, {}
     embedder = embedder_in(parts, graph.space)
     if embedder is None:
-        return None, {"meaning_arm_off_no_embedder_of_the_graph": 1}
+        return None, {"meaning_retriever_off_no_embedder_of_the_graph": 1}
     try:
         return (await embedder.embed([question.what.text], "query"))[0], {}
     except EmbedderUnavailable:
         # Words still find much; a recall that fails because a provider is away would be worse, and it is told.
-        return None, {"meaning_arm_off_embedder_unavailable": 1}
+        return None, {"meaning_retriever_off_embedder_unavailable": 1}

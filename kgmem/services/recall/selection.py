@@ -32,7 +32,7 @@ async def choose(parts: Ports, graph: Graph, question: Question, found: Candidat
     passed = set(given)
     # Words tell one number from another by themselves.
     last = {"meaning": found.siblings}
-    fused = fuse(found.arms, method=method, weights=question.weights, most=most, last=last)
+    fused = fuse(found.retrievers, method=method, weights=question.weights, most=most, last=last)
     ranked = [each for each in fused if each.id not in passed]
     fetched = await _hits(parts, graph, question, ranked, found)
     fetched = [_rated(hit, graph, question, found) for hit in fetched]
@@ -50,7 +50,7 @@ async def choose(parts: Ports, graph: Graph, question: Question, found: Candidat
     nothing = None
     if question.what.text is not None:
         nothing = not any((hit.relevance or 0.0) >= NOTHING_RELEVANT for hit in fetched)
-    weighed = [_weighed(hit, list(found.arms)) for hit in hits]
+    weighed = [_weighed(hit, list(found.retrievers)) for hit in hits]
     return Answer(weighed, suppressed, nothing_relevant=nothing, cursor=following)
 
 
@@ -58,7 +58,7 @@ def _rated(hit: Hit, graph: Graph, question: Question, found: Candidates) -> Hit
     """Give the hit with its relevance to the question's text."""
     if question.what.text is None:
         return hit
-    cosine = cosine_of(hit.arms, found.arms, graph.space.model if graph.space else None)
+    cosine = cosine_of(hit.retrievers, found.retrievers, graph.space.model if graph.space else None)
     ends = [end.name or end.key for end in (hit.start, hit.end) if end is not None]
     told = " ".join((hit.name or hit.key, hit.text or "", *ends))
     return replace(hit, relevance=relevance(content(question.what.text), told, cosine))
@@ -84,4 +84,4 @@ async def _hits(
 
 def _weighed(hit: Hit, asked: Sequence[str]) -> Hit:
     """Give the hit with its confidence: until now it has the trust in what it says."""
-    return replace(hit, confidence=confidence(hit.confidence, None, hit.arms, asked))
+    return replace(hit, confidence=confidence(hit.confidence, None, hit.retrievers, asked))

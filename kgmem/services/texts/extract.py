@@ -91,7 +91,7 @@ async def defer_missing(parts: Ports) -> int:
     async def waits(graph: Graph) -> bool:
         return (await parts.extractions.waits(graph.name)).free > 0
 
-    return await defer_where(parts, "read", waits) if parts.extractor else 0
+    return await defer_where(parts, "extract", waits) if parts.extractor else 0
 
 
 async def would_bring(parts: Ports, graph: str, episodes: Sequence[Episode]) -> list[WouldBring]:

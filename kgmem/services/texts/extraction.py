@@ -35,5 +35,5 @@ class Extraction:
         """Let episodes that were read be read again, say by another extractor; gives how many."""
         asked = await self._ports.extractions.ask_again(graph, keys, check_scope(scope))
         if asked:
-            await self._ports.jobs.defer("read", graph=graph)
+            await self._ports.jobs.defer("extract", graph=graph)
         return asked

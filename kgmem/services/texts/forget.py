@@ -67,7 +67,7 @@ async def forget(
     return Forgotten(
         episodes=deleted.episodes, passages=deleted.passages, vectors=deleted.vectors, entities=taken.entities,
         relationships=settled.created + deleted.relationships, claims=len(claims) + uncited,
-        likenesses=taken.relationships, communities=communities, summaries=summaries,
+        similarity_links=taken.relationships, communities=communities, summaries=summaries,
         kept_entities=kept["entity"] + _count(own, "entity") - taken.entities,
         kept_relationships=kept["relationship"],
         kept_in_history=0 if erase else deleted.kept_in_history, erased_from_history=erased,

@@ -94,7 +94,7 @@ async def put_episodes(parts: Ports, graph: str, episodes: Sequence[Episode]) ->
     await _let_vectors_follow(parts, held, written)
     asked = held.extraction == "all" or any(episode.extract for episode in episodes)
     if parts.extractor and asked and held.extraction != "off":
-        await parts.jobs.defer("read", graph=graph)
+        await parts.jobs.defer("extract", graph=graph)
     return written
 
 

@@ -32,7 +32,7 @@ async def _check(parts: Ports, graph: str, *, repair: bool) -> IntegrityReport:
     if repaired & _EMBEDDED_AGAIN:
         await parts.jobs.defer("embed", graph=graph)
     if repaired & _WEIGHED_AGAIN:
-        await parts.jobs.defer("weigh", graph=graph)
+        await parts.jobs.defer("compute_consensus", graph=graph)
     return report
 
 

@@ -26,7 +26,7 @@ async def defer(parts: Ports, graph: str, scope: str) -> int | None:
     """Let a job find the communities of a scope, now and from now on; None when it waits already."""
     await parts.graphs.get(graph)
     await parts.communities.ask(graph, scope)
-    return await parts.jobs.defer("group", graph=graph)
+    return await parts.jobs.defer("detect_communities", graph=graph)
 
 
 async def keep(parts: Ports, graph: str) -> Grouped:
@@ -46,7 +46,9 @@ async def keep(parts: Ports, graph: str) -> Grouped:
 
 async def defer_missing(parts: Ports) -> int:
     """Ask for the communities of every graph that was written to since, but not too often; gives in how many."""
-    return await defer_where(parts, "group", lambda graph: parts.communities.behind(graph.name, _LEAST_AGE))
+    return await defer_where(
+        parts, "detect_communities", lambda graph: parts.communities.behind(graph.name, _LEAST_AGE)
+    )
 
 
 async def ungroup(parts: Ports, graph: str, scope: str) -> int:

@@ -19,7 +19,7 @@ async def defer_missing(parts: Ports) -> int:
     """Defer the making of facts for every graph that needs it; gives how many."""
     graphs = await parts.index.without_facts()
     for graph in graphs:
-        await parts.jobs.defer("make_facts", graph=graph)
+        await parts.jobs.defer("index_facts", graph=graph)
     return len(graphs)
 
 

@@ -11,36 +11,40 @@ from kgmem.services.upkeep.sweeps import defer_where
 Progress = Callable[[Connected], None]
 
 
-async def connect(parts: Ports, graph: str, least: float = ALIKE, *, progress: Progress | None = None) -> Connected:
+async def link(
+    parts: Ports, graph: str, min_similarity: float = ALIKE, *, progress: Progress | None = None
+) -> Connected:
     """Join entities of one scope whose vectors are at least so alike, now and from now on; gives what that did.
 
     Raises NotFound, and InvalidInput for a likeness that is none.
     """
-    await _ask(parts, graph, least)
+    await _ask(parts, graph, min_similarity)
     return await keep(parts, graph, progress=progress)
 
 
-async def defer(parts: Ports, graph: str, least: float = ALIKE) -> int | None:
+async def defer(parts: Ports, graph: str, min_similarity: float = ALIKE) -> int | None:
     """Let a job join what is at least so alike, now and from now on; None when it waits already."""
-    await _ask(parts, graph, least)
-    return await parts.jobs.defer("connect", graph=graph)
+    await _ask(parts, graph, min_similarity)
+    return await parts.jobs.defer("link_similar", graph=graph)
 
 
-async def _ask(parts: Ports, graph: str, least: float) -> None:
-    if not 0 < least <= 1:
-        raise InvalidInput(f"{least} is no likeness.", hint="Give a number above 0, and 1 at the most; 0.85 is usual.")
+async def _ask(parts: Ports, graph: str, min_similarity: float) -> None:
+    if not 0 < min_similarity <= 1:
+        raise InvalidInput(
+            f"{min_similarity} is no similarity.", hint="Give a number above 0, and 1 at the most; 0.85 is usual."
+        )
     await parts.graphs.get(graph)
-    await parts.similarity.ask(graph, least)
+    await parts.similarity.ask(graph, min_similarity)
 
 
-async def disconnect(parts: Ports, graph: str) -> int:
+async def unlink(parts: Ports, graph: str) -> int:
     """Part what was joined since it is alike, and join no more; gives how many relationships went."""
     await parts.graphs.get(graph)
     return await parts.similarity.stop(graph)
 
 
 async def keep(parts: Ports, graph: str, *, progress: Progress | None = None) -> Connected:
-    """Bring the likenesses of a graph in line with its entities, where somebody asked for them once."""
+    """Bring the similarity links of a graph in line with its entities, where somebody asked for them once."""
     done = Connected()
     if await parts.similarity.asked(graph) is None:
         return done
@@ -62,11 +66,11 @@ async def keep(parts: Ports, graph: str, *, progress: Progress | None = None) ->
 
 
 async def follow(parts: Ports, graph: str) -> None:
-    """Ask for a graph's likenesses soon, where they are kept at all: its vectors have just changed."""
+    """Ask for a graph's similarity links soon, where they are kept at all: its vectors have just changed."""
     if await parts.similarity.asked(graph) is not None:
-        await parts.jobs.defer("connect", graph=graph)
+        await parts.jobs.defer("link_similar", graph=graph)
 
 
 async def defer_missing(parts: Ports) -> int:
-    """Ask for the likenesses of every graph that was written to since; gives in how many."""
-    return await defer_where(parts, "connect", lambda graph: parts.similarity.is_behind(graph.name))
+    """Ask for the similarity links of every graph that was written to since; gives in how many."""
+    return await defer_where(parts, "link_similar", lambda graph: parts.similarity.is_behind(graph.name))

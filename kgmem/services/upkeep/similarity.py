@@ -15,19 +15,19 @@ class SimilarityLinks:
         self._ports = ports
 
     async def link(
-        self, graph: str, *, least: float = ALIKE, progress: Callable[[Connected], None] | None = None
+        self, graph: str, *, min_similarity: float = ALIKE, progress: Callable[[Connected], None] | None = None
     ) -> Connected:
         """Join entities of one scope whose vectors are at least so alike, now; from then on a job keeps that up.
 
         The relationships are of the kind SIMILAR_TO, with the likeness as their strength; they are no facts. Raises
         NotFound, InvalidInput.
         """
-        return await joining.connect(self._ports, graph, least, progress=progress)
+        return await joining.link(self._ports, graph, min_similarity, progress=progress)
 
-    async def enqueue(self, graph: str, *, least: float = ALIKE) -> int | None:
+    async def enqueue(self, graph: str, *, min_similarity: float = ALIKE) -> int | None:
         """Let a job do what `connect` does; None when it waits already. Raises NotFound, InvalidInput."""
-        return await joining.defer(self._ports, graph, least)
+        return await joining.defer(self._ports, graph, min_similarity)
 
     async def unlink(self, graph: str) -> int:
         """Part what was joined since it is alike, and join no more; gives how many relationships went."""
-        return await joining.disconnect(self._ports, graph)
+        return await joining.unlink(self._ports, graph)

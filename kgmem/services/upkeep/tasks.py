@@ -53,11 +53,11 @@ class Tasks:
         return await reading.defer_missing(self._ports)
 
     async def update_similarity(self, graph: str) -> Connected:
-        """Bring the likenesses of a graph in line with its entities, where somebody asked for them once."""
+        """Bring the similarity links of a graph in line with its entities, where somebody asked for them once."""
         return await joining.keep(self._ports, graph)
 
     async def queue_similarity(self) -> int:
-        """Ask for the likenesses of every graph that was written to since; gives in how many."""
+        """Ask for the similarity links of every graph that was written to since; gives in how many."""
         return await joining.defer_missing(self._ports)
 
     async def update_communities(self, graph: str) -> Grouped:

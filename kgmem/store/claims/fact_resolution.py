@@ -210,7 +210,7 @@ async def _known(connection: asyncpg.Connection, layout: Layout, scope: str, hel
         list(trust),
     )
     settings = {
-        each["predicate"]: Setting(Method(each["method"]), each["reason"], each["wrong"], each["likeness"])
+        each["predicate"]: Setting(Method(each["method"]), each["reason"], each["wrong"], each["similarity"])
         for each in orjson.loads(row["settings"])
     }
     decisions: dict[int, list[Decision]] = defaultdict(list)

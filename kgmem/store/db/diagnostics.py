@@ -120,7 +120,7 @@ def _newer_one(held: Capabilities, name: str) -> Finding:
 
 
 def _words(facts: Facts) -> Finding:
-    """Without pg_textsearch recall works; its arm of words is slower and ranks less well."""
+    """Without pg_textsearch recall works; its retriever of words is slower and ranks less well."""
     held, name = facts.capabilities, "pg_textsearch"
     extension = held.extensions[name]
     degraded = "Words are ranked by Postgres full text instead of BM25: slower on large graphs, and less to the point."

@@ -13,8 +13,8 @@ from kgmem.store.db.sql import SQL, identifier
 _HEADER = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _PLACE = re.compile(r"\{(\w+)\}(?:\.(\w+))?")
 # The schemas of tables and views that a graph does not have: they have the same columns there, and no rows.
-ABSENT_SCHEMA, ABSENT_THEN = "kgm_0", "kgm_0_then"
-_OF_A_GRAPH = frozenset({"index", "held", "then"})  # The places of schemas in which such tables would be.
+ABSENT_SCHEMA, ABSENT_ASOF = "kgm_0", "kgm_0_asof"
+_OF_A_GRAPH = frozenset({"index", "held", "asof"})  # The places of schemas in which such tables would be.
 # A graph's statements are about 50 KB; one for each label is among them.
 _MOST_GRAPHS = 200
 _MOST_EACH = 5_000
@@ -91,7 +91,7 @@ class _Rendered:
     def forget(self, index: str) -> None:
         """Drop the statements of a graph."""
         with self._lock:
-            for kept in [each for each in self._graphs if each in {index, f"{index}_then"}]:
+            for kept in [each for each in self._graphs if each in {index, f"{index}_asof"}]:
                 del self._graphs[kept]
 
     def counts(self) -> dict[str, int]:

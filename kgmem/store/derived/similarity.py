@@ -31,14 +31,14 @@ class PostgresConnections:
         self.catalog = catalog
         self.database = catalog.database
 
-    async def ask(self, graph: str, least: float) -> None:
+    async def ask(self, graph: str, min_similarity: float) -> None:
         """Let the entities of a graph be joined where they are at least so alike; from another value on, anew."""
         async with self.catalog.on(graph) as layout:
-            if await self.asked(graph) not in (None, least):
+            if await self.asked(graph) not in (None, min_similarity):
                 await self.stop(graph)
             await layout.ensure("similarity")
             async with self.database.connection() as connection:
-                await connection.execute(layout.sql("similarity", "ask"), least)
+                await connection.execute(layout.sql("similarity", "ask"), min_similarity)
 
     async def stop(self, graph: str) -> int:
         """Join no more, and part what was joined; gives how many relationships went."""
@@ -62,8 +62,8 @@ class PostgresConnections:
     async def asked(self, graph: str) -> float | None:
         """Give from which likeness on a graph's entities are joined; None where nobody asked for it."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            least = await connection.fetchval(layout.sql("similarity", "asked"))
-            return None if least is None else round(least, 6)
+            min_similarity = await connection.fetchval(layout.sql("similarity", "asked"))
+            return None if min_similarity is None else round(min_similarity, 6)
 
     async def is_behind(self, graph: str) -> bool:
         """Say whether something was written since all was compared."""
@@ -102,7 +102,11 @@ class PostgresConnections:
 
             async def work(connection: asyncpg.Connection) -> tuple[Connected, int | None]:
                 turn = await connection.fetchrow(layout.sql("similarity", "take_turn"))
-                return (Connected(), None) if turn is None else await _join(connection, layout, turn["least"], after)
+                return (
+                    (Connected(), None)
+                    if turn is None
+                    else await _join(connection, layout, turn["min_similarity"], after)
+                )
 
             return await self.database.transact(work)
 
@@ -125,7 +129,7 @@ async def _part(connection: asyncpg.Connection, layout: Layout) -> Connected:
 
 
 async def _join(
-    connection: asyncpg.Connection, layout: Layout, least: float, after: int
+    connection: asyncpg.Connection, layout: Layout, min_similarity: float, after: int
 ) -> tuple[Connected, int | None]:
     rows = await connection.fetch(layout.sql("similarity", "next", table=layout.vectors or ""), after, _BATCH)
     if not rows:
@@ -142,7 +146,7 @@ async def _join(
         name = "near_few" if small[row["scope"]] else "near_many"
         sql = layout.sql("similarity", name, table=layout.vectors or "")
         turn = turns[row["passage"]]
-        found = await connection.fetch(sql, row["scope"], row["passage"], least, _NEAREST, turn)
+        found = await connection.fetch(sql, row["scope"], row["passage"], min_similarity, _NEAREST, turn)
         near += [_likeness(row, other) for other in found]
     mine = layout.with_scopes({row["path"]: row["scope"] for row in rows})
     written = await write_edges(connection, Passages(mine), near) if near else None
@@ -157,6 +161,6 @@ def _likeness(one: Any, other: Any) -> Relationship:
         other["key"],
         key=f"similar-{one['item']}-{other['id']}",
         properties={FOUND_BY: "vectors"},
-        strength=round(min(1.0, other["likeness"]), _DIGITS),
+        strength=round(min(1.0, other["similarity"]), _DIGITS),
         scope=one["path"],
     )

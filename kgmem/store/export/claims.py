@@ -165,7 +165,7 @@ def _standing(row: Any) -> Told:
 
 
 def _setting(row: Any) -> Told:
-    detail = {"method": row["method"], "reason": row["reason"], "wrong": row["wrong"], "likeness": row["likeness"]}
+    detail = {"method": row["method"], "reason": row["reason"], "wrong": row["wrong"], "similarity": row["similarity"]}
     return {"of": "predicate", "predicate": row["predicate"], "scope": row["scope"] or None, "detail": detail}
 
 

@@ -24,11 +24,11 @@ from kgmem.store.graph.layout import (
     VERTEX,
     Label,
     Layout,
+    asof_of,
     learn_labels,
     learn_subsystems,
     lock_labels,
     make_labels,
-    then_of,
 )
 from kgmem.store.graph.subsystems import (
     SUBSYSTEMS,
@@ -211,7 +211,7 @@ class PostgresCatalog:
             row = await connection.fetchrow(statement("catalog", "unregister"), name)
             if row is None:
                 raise no_such_graph(name)
-            await connection.execute(statement("as_of", "drop_then", then=then_of(row["index_name"])))
+            await connection.execute(statement("as_of", "drop_asof", asof=asof_of(row["index_name"])))
             await connection.execute(statement("catalog", "imports_wait"), row["id"])
             await connection.fetch(SQL("SELECT ag_catalog.drop_graph($1::name, true)"), row["age_name"])
             await connection.execute(SQL("DELETE FROM kgmem.captured WHERE graph = $1"), row["id"])

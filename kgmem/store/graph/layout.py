@@ -12,7 +12,7 @@ from kgmem.domain.graph.graph import Graph
 from kgmem.domain.schema.schema import GraphSchema, from_mapping
 from kgmem.store.db.database import Database
 from kgmem.store.db.sql import SQL, identifier
-from kgmem.store.db.statements import ABSENT_THEN, statement
+from kgmem.store.db.statements import ABSENT_ASOF, statement
 from kgmem.store.graph import subsystems
 from kgmem.store.graph.subsystems import AS_OF, MadeSubsystems, Subsystem
 
@@ -134,8 +134,8 @@ class Layout:
         was learnt of the sizes of scopes is of now, and so is not in it. A graph without a history never had a row.
         """
         if "history" not in self.subsystems.made:
-            return replace(self, index_name=ABSENT_THEN, vectors=None, next_vectors=None, wordless=True, large={})
-        return replace(self, index_name=then_of(self.index_name), large={})
+            return replace(self, index_name=ABSENT_ASOF, vectors=None, next_vectors=None, wordless=True, large={})
+        return replace(self, index_name=asof_of(self.index_name), large={})
 
     @property
     def is_past(self) -> bool:
@@ -152,7 +152,7 @@ class Layout:
         return identifier(self.age_name, label.age_name)
 
 
-def then_of(index: str) -> str:
+def asof_of(index: str) -> str:
     """Give the schema in which an index is seen as it was known at kgmem.known_at."""
     return index + AS_OF
 

@@ -21,7 +21,7 @@ from kgmem.store.db.statements import forget_statements, statement
 from kgmem.store.graph import property_indexes, unique_rules
 from kgmem.store.graph.catalog import PostgresCatalog, make_tables
 from kgmem.store.graph.checks import damage
-from kgmem.store.graph.layout import EDGE, Label, Layout, learn_labels, learn_subsystems, then_of
+from kgmem.store.graph.layout import EDGE, Label, Layout, asof_of, learn_labels, learn_subsystems
 from kgmem.store.graph.subsystems import SUBSYSTEMS
 
 log = EventLog(__name__)
@@ -111,7 +111,7 @@ async def _expected(connection: asyncpg.Connection, layout: Layout) -> _Expected
         await make_tables(connection, scratch, layout.id, layout.graph.space, made)
         for name in ("columns", "indexes"):
             rows[name] = await connection.fetch(statement("integrity", name), scratch)
-        rows["code"] = await connection.fetch(statement("integrity", "code"), scratch, then_of(scratch))
+        rows["code"] = await connection.fetch(statement("integrity", "code"), scratch, asof_of(scratch))
     finally:
         await undone.rollback()
         forget_statements(scratch)
@@ -185,7 +185,7 @@ def _lacks_valid(rows: Iterable[asyncpg.Record], schema: str, found: Structure) 
 
 
 async def _compare_code(connection: asyncpg.Connection, layout: Layout, expected: _Expected, found: Structure) -> None:
-    rows = await connection.fetch(statement("integrity", "code"), layout.index_name, then_of(layout.index_name))
+    rows = await connection.fetch(statement("integrity", "code"), layout.index_name, asof_of(layout.index_name))
     there = {(row["kind"], row["name"]): row["definition"] for row in rows}
     disabled = await connection.fetch(statement("integrity", "disabled_triggers"), layout.index_name)
     for row in disabled:

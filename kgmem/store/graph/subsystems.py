@@ -20,8 +20,8 @@ Subsystem = Literal["history", "claims", "merges", "names", "extraction", "commu
 
 # What makes the tables of each (SQL file, statements), and their names.
 MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
-    "history": ("as_of", ("create", "create_then")),
-    "claims": ("consensus", ("create", "create_then")),
+    "history": ("as_of", ("create", "create_asof")),
+    "claims": ("consensus", ("create", "create_asof")),
     "merges": ("merge", ("create",)),
     "names": ("names", ("create",)),
     "extraction": ("extraction", ("create",)),
@@ -35,27 +35,27 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
         "topic",
         "claim",
         "fact",
-        "stance",
-        "standing",
+        "relationship_state",
+        "source_reliability",
         "past_fact",
-        "past_stance",
-        "past_standing",
-        "setting",
-        "copying",
-        "weighed",
-        "kinship",
+        "past_relationship_state",
+        "past_source_reliability",
+        "predicate_parameters",
+        "source_dependence",
+        "consensus_run",
+        "source_origin",
         "correlation",
-        "decision",
+        "adjudication",
     ),
-    "merges": ("merge", "likeness"),
-    "names": ("named", "named_until"),
-    "extraction": ("unread", "reading", "brought"),
-    "communities": ("grouped", "community", "community_member"),
-    "similarity": ("connecting", "compared"),
+    "merges": ("merge", "merge_candidate"),
+    "names": ("entity_name", "entity_name_position"),
+    "extraction": ("extraction_queue", "extraction_run", "provenance"),
+    "communities": ("community_scope", "community", "community_member"),
+    "similarity": ("similarity_settings", "similarity_done"),
     "summaries": ("summary", "summary_of"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
-AS_OF: Final = "_then"  # Ends the name of the schema in which an index is seen as it was known earlier.
+AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class IndexPlace:
 
     def sql(self, file: str, name: str, **names: str) -> SQL:
         """Return a statement with the schemas filled in."""
-        return statement(file, name, index=self.schema, then=self.schema + AS_OF, **names)
+        return statement(file, name, index=self.schema, asof=self.schema + AS_OF, **names)
 
 
 async def make_subsystem(connection: asyncpg.Connection, subsystem: Subsystem, place: IndexPlace) -> None:

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from kgmem.domain.access import Key, Right
+from kgmem.domain.access import Key, Role
 from kgmem.domain.errors import InvalidInput, KgmemError, NotFound, Unauthenticated, Unavailable
 from kgmem.domain.graph.graph import check_graph_name
 from kgmem.domain.graph.scope import check_scope
@@ -154,21 +154,21 @@ class PostgresKeyRing:
         await self._write_uses()
 
     async def create(
-        self, name: str, right: Right, *, graph: str | None, scope: str, expires_at: str | None
+        self, name: str, role: Role, *, graph: str | None, scope: str, expires_at: str | None
     ) -> tuple[Key, str]:
         """Make a key; gives it with its token, which is shown this once. Raises InvalidInput."""
         if not name.strip() or len(name) > _LONGEST_NAME:
             raise InvalidInput(
                 "A key needs a name.", hint=f"Say what it is for, in {_LONGEST_NAME} characters at the most."
             )
-        if right not in get_args(Right):
-            raise InvalidInput(f"{right!r} is not a right.", hint=f"Give one of: {', '.join(get_args(Right))}.")
+        if role not in get_args(Role):
+            raise InvalidInput(f"{role!r} is not a role.", hint=f"Give one of: {', '.join(get_args(Role))}.")
         graph = None if graph is None else check_graph_name(graph)
         expires = None if expires_at is None else parse_time(expires_at).start
         if expires is not None and expires <= now():
             raise InvalidInput(f"{expires_at!r} is past.", hint="A key expires in the future.")
         token = new_token()
-        values = (token.id, name, await self._hasher.hash(token.secret), right, graph, check_scope(scope), expires)
+        values = (token.id, name, await self._hasher.hash(token.secret), role, graph, check_scope(scope), expires)
         async with self._database.connection() as connection:
             row = await connection.fetchrow(load("keys")["create"], *values)
         return _key_of(row), token.text()
@@ -276,7 +276,7 @@ def _key_of(row: Any) -> Key:
     return Key(
         id=row["id"],
         name=row["name"],
-        right=row["right"],
+        role=row["role"],
         graph=row["graph"],
         scope=row["scope"],
         **{name: None if instant is None else iso(instant) for name, instant in times.items()},

@@ -99,7 +99,7 @@ _STATUS: dict[str, Status] = {
     "aborted": "cancelled",
 }
 # Tasks that every write asks for: deferred in the background, many calls as one job.
-_FREQUENT = frozenset({"embed", "weigh"})
+_FREQUENT = frozenset({"embed", "compute_consensus"})
 _LARGEST_ID = 2**63 - 1
 
 

@@ -14,7 +14,9 @@ from kgmem.store.db.psycopg_errors import conninfo, translated
 from kgmem.store.db.statements import load
 
 # Tasks that may run beside the others of a graph. The rest, each of which rewrites a graph's index, run one at a time.
-_BESIDE = frozenset({"embed", "read", "connect", "disconnect", "group", "summarize", "check_integrity"})
+_BESIDE = frozenset(
+    {"embed", "extract", "link_similar", "unlink_similar", "detect_communities", "summarize", "check_integrity"}
+)
 # Tasks of which several may wait for one graph, each about an import.
 _EACH = frozenset({"import", "undo_import"})
 QUEUE = "default"
@@ -24,18 +26,18 @@ _LONG_TASKS = frozenset(
     {
         "rebuild",
         "reembed",
-        "make_facts",
+        "index_facts",
         "undo_import",
-        "disconnect",
-        "group",
+        "unlink_similar",
+        "detect_communities",
         "summarize",
         "check_integrity",
-        "build_aside",
+        "build_deferred_indexes",
     }
 )
 # Tasks that may take minutes run beside long ones, and leave places for imports and for what takes seconds.
 MEDIUM = "medium"
-_MEDIUM_TASKS = frozenset({"weigh"})
+_MEDIUM_TASKS = frozenset({"compute_consensus"})
 
 # What comes first: what a caller waits for, imports, consensus, embedding, upkeep. Within a class the older job comes
 # first, and a job that was broken off after its slice is a new one: so graphs take turns.
@@ -43,12 +45,12 @@ CALLERS, IMPORTS, CONSENSUS, EMBEDDING, UPKEEP = 80, 60, 40, 20, 0
 _PRIORITIES = {
     "undo_import": CALLERS,
     "rebuild": CALLERS,
-    "disconnect": CALLERS,
-    "absorb": CALLERS,
+    "unlink_similar": CALLERS,
+    "sync_index": CALLERS,
     "import": IMPORTS,
-    "read": CONSENSUS,
-    "weigh": CONSENSUS,
-    "make_facts": CONSENSUS,
+    "extract": CONSENSUS,
+    "compute_consensus": CONSENSUS,
+    "index_facts": CONSENSUS,
     "embed": EMBEDDING,
     "reembed": EMBEDDING,
 }

@@ -45,14 +45,14 @@ Handler = Callable[..., Awaitable[Any]]
 
 # Tasks that come by themselves, as cron lines; the other periodic one, absorb, is asked for when there is need.
 _PERIODIC = {
-    "embed_missing": "* * * * *",
-    "facts_missing": "* * * * *",
-    "reads_missing": "* * * * *",
-    "connects_missing": "*/2 * * * *",
-    "summaries_missing": "*/5 * * * *",
-    "groups_missing": "*/5 * * * *",
-    "build_aside": "*/3 * * * *",
-    "integrity_due": "41 * * * *",
+    "queue_embedding": "* * * * *",
+    "queue_facts": "* * * * *",
+    "queue_extraction": "* * * * *",
+    "queue_similarity": "*/2 * * * *",
+    "queue_summaries": "*/5 * * * *",
+    "queue_communities": "*/5 * * * *",
+    "build_deferred_indexes": "*/3 * * * *",
+    "queue_integrity_checks": "41 * * * *",
     "tidy": "17 * * * *",
 }
 _MOST_ATTEMPTS = 100
@@ -140,7 +140,7 @@ def _register(app: App, handlers: Mapping[str, Handler], options: WorkerOptions)
 async def _run(app: App, known: _Known, options: WorkerOptions) -> None:
     sides = [asyncio.create_task(_regularly(options.silence / 4, lambda: _put_back_lost(app, known, options)))]
     sides.append(asyncio.create_task(_regularly(options.silence / 4, lambda: _raise_old(app, options))))
-    if "absorb" in app.tasks:
+    if "sync_index" in app.tasks:
         sides.append(asyncio.create_task(_regularly(options.foreign_writes, lambda: _ask_to_absorb(app))))
     try:
         await _keep_working(app, options)
@@ -251,7 +251,7 @@ async def _raise_old(app: App, options: WorkerOptions) -> None:
 async def _ask_to_absorb(app: App) -> None:
     found = await select(app, "foreign_writes")
     if found[0]["waiting"]:
-        await insert(app, "absorb", None, {})
+        await insert(app, "sync_index", None, {})
 
 
 async def _tidy(app: App) -> None:

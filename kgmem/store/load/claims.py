@@ -224,7 +224,7 @@ class _Run:
                     str(detail["method"]),
                     str(detail["reason"]),
                     float(detail["wrong"]),
-                    float(detail["likeness"]),
+                    float(detail["similarity"]),
                 )
                 made = await self._rows("put_setting", scope, each["predicate"], *values)
             elif each["of"] == "copies":

@@ -225,7 +225,7 @@ def _import_of(row: Any) -> Import:
         **{name: int(row[name]) for name in ("read", "created", "updated", "unchanged", "rejected")},
         kinds={kind: int(count) for kind, count in orjson.loads(row["kinds"]).items()},
         progress=orjson.loads(row["progress"]) if row["progress"] is not None else None,
-        told_at=iso(row["told_at"]) if row["told_at"] is not None else None,
+        heartbeat_at=iso(row["heartbeat_at"]) if row["heartbeat_at"] is not None else None,
         upload=row["upload"],
         undone=orjson.loads(row["undone"]) if row["undone"] is not None else None,
         duplicates=[

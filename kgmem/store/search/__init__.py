@@ -1,4 +1,4 @@
-"""Search: one statement for the candidates of every arm, one for what the best of them say."""
+"""Search: one statement for the candidates of every retriever, one for what the best of them say."""
 
 from kgmem.store.search.candidates import candidates
 from kgmem.store.search.causal import causal_graph

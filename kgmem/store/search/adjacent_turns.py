@@ -22,7 +22,7 @@ _WAYS = {"before": SQL("< t.id ORDER BY id DESC"), "after": SQL("> t.id ORDER BY
 
 
 def context(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension | None:
-    """Give what tells the episodes around those that are found; as of an earlier time there is no such arm."""
+    """Give what tells the episodes around those that are found; as of an earlier time there is no such retriever."""
     question = request.question
     if not question.graph.context or not question.weight(NAME) or layout.is_past:
         return None
@@ -41,14 +41,14 @@ def context(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension 
 
 
 def around(
-    layout: Layout, question: Question, notes: Sequence[Any], arms: Mapping[str, Sequence[tuple[int, float]]]
+    layout: Layout, question: Question, notes: Sequence[Any], retrievers: Mapping[str, Sequence[tuple[int, float]]]
 ) -> list[tuple[int, float]]:
     """Give what is found and the episodes around it, with what they have of its fused scores, the most first."""
     method = question.fusion or layout.graph.fusion
-    texts = {name: arms[name] for name in ("meaning", "words") if name in arms}
+    texts = {name: retrievers[name] for name in ("meaning", "words") if name in retrievers}
     scores = {each.id: each.score for each in fuse(texts, method=method, weights=question.weights)}
     given = {id_: _OWN * score for id_, score in scores.items()}
-    for arm, item, share, stands, ids in notes:
-        if arm == "beside" and stands == STANDS:
+    for retriever, item, share, stands, ids in notes:
+        if retriever == "beside" and stands == STANDS:
             given[item] = given.get(item, 0.0) + share * scores.get(ids[0], 0.0)
     return sorted(given.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST]

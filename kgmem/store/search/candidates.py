@@ -1,4 +1,4 @@
-"""Candidates: every arm's best items for a question, and what was held back."""
+"""Candidates: every retriever's best items for a question, and what was held back."""
 
 import time
 from collections import Counter
@@ -18,15 +18,15 @@ from kgmem.store.search.retrievers import words_note
 from kgmem.store.search.statement import Statement, candidate_statement
 from kgmem.store.search.visibility import HELD_BACK
 
-# Per arm: twice what is asked, so that fusion sees beyond the k best of each, and at least 40.
+# Per retriever: twice what is asked, so that fusion sees beyond the k best of each, and at least 40.
 LEAST_CANDIDATES = 40
-# Passages of few long texts may fill an arm; then so many times as many are asked for, up to a limit.
+# Passages of few long texts may fill a retriever; then so many times as many are asked for, up to a limit.
 _WIDER, _WIDEST = 5, 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a statement told: the best value of each item by arm, why items are held back, and notes of dimensions."""
+    """The result of a statement: the best value of each item by retriever, why items are held back, and notes."""
 
     values: Mapping[str, Mapping[int, float]]
     held_back: Mapping[int, str]
@@ -34,7 +34,7 @@ class _Found:
 
 
 async def candidates(connection: asyncpg.Connection, layout: Layout, request: SearchRequest) -> Candidates:
-    """Give each arm's candidates, greatest value first, and count what time held back.
+    """Give each retriever's candidates, greatest value first, and count what time held back.
 
     Time is told beside each candidate, so that what it holds back can be counted; only where too few are left for an
     answer is the same asked again with time as a filter.
@@ -45,24 +45,27 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     await source_ids(connection, layout, what.sources, make=False)
     found = await _ask_widely(connection, layout, request, only_standing=False)
     held_back = found.held_back
-    if held_back and any(len(arm) < request.question.k for arm in found.values.values()):
+    if held_back and any(len(retriever) < request.question.k for retriever in found.values.values()):
         found = await _ask_widely(connection, layout, request, only_standing=True)
-    arms = {arm: sorted(values.items(), key=lambda pair: (-pair[1], pair[0])) for arm, values in found.values.items()}
-    if "words" in arms:  # BM25 gives 0 to what shares no word with the question.
-        arms["words"] = [pair for pair in arms["words"] if pair[1] > 0]
-    arms.pop("nothing", None)
+    retrievers = {
+        retriever: sorted(values.items(), key=lambda pair: (-pair[1], pair[0]))
+        for retriever, values in found.values.items()
+    }
+    if "words" in retrievers:  # BM25 gives 0 to what shares no word with the question.
+        retrievers["words"] = [pair for pair in retrievers["words"] if pair[1] > 0]
+    retrievers.pop("nothing", None)
     if request.question.graph.context and not layout.is_past:
-        arms["context"] = around(layout, request.question, found.notes, arms)
-    if request.question.graph.walk:
-        arms["walk"] = walk(Surroundings.of(found.notes), layout, request.question, arms)
+        retrievers["context"] = around(layout, request.question, found.notes, retrievers)
+    if request.question.graph.expand:
+        retrievers["expansion"] = walk(Surroundings.of(found.notes), layout, request.question, retrievers)
     suppressed = {**Counter(held_back.values()), **words_note(layout, request), **causal.cut_note(found.notes)}
-    return Candidates(arms, suppressed, causal.paths_of(found.notes), siblings.told(found.notes))
+    return Candidates(retrievers, suppressed, causal.paths_of(found.notes), siblings.told(found.notes))
 
 
 async def _ask_widely(
     connection: asyncpg.Connection, layout: Layout, request: SearchRequest, *, only_standing: bool
 ) -> _Found:
-    """Ask for more passages as long as those of an arm are of fewer items than the question asks for."""
+    """Ask for more passages as long as those of a retriever are of fewer items than the question asks for."""
     most = max(LEAST_CANDIDATES, 2 * request.question.k)
     while True:
         statement = candidate_statement(layout, request, only_standing=only_standing, most=most)
@@ -76,28 +79,30 @@ async def _ask_widely(
 
 
 def _read(layout: Layout, statement: Statement, rows: Sequence[Any], *, wanted: int, most: int) -> tuple[_Found, bool]:
-    """Give what a statement told, and whether passages of few items fill an arm, so that others found no room."""
-    found: dict[str, dict[int, float]] = {arm: {} for arm in statement.arms}
-    back: dict[str, set[int]] = {arm: set() for arm in statement.arms}
+    """Give what a statement told, and whether passages of few items fill a retriever, so that others found no room."""
+    found: dict[str, dict[int, float]] = {retriever: {} for retriever in statement.retrievers}
+    back: dict[str, set[int]] = {retriever: set() for retriever in statement.retrievers}
     passages = dict.fromkeys(found, 0)
     held_back: dict[int, str] = {}
     notes = []
     for row in rows:
-        arm, item = row[0], row[1]
-        values = found.get(arm)
+        retriever, item = row[0], row[1]
+        values = found.get(retriever)
         if values is None:
-            if arm == "refused":
+            if retriever == "refused":
                 raise statement.refusals[item]
-            if arm == "large":
+            if retriever == "large":
                 layout.large[item] = time.monotonic()
             else:
                 notes.append(row)
             continue
-        passages[arm] += 1
+        passages[retriever] += 1
         if row[3] != STANDS:
             held_back[item] = HELD_BACK[row[3]]
-            back[arm].add(item)
+            back[retriever].add(item)
         elif item not in values or row[2] > values[item]:
             values[item] = row[2]
-    crowded = any(count >= most and len(found[arm]) + len(back[arm]) < wanted for arm, count in passages.items())
+    crowded = any(
+        count >= most and len(found[retriever]) + len(back[retriever]) < wanted for retriever, count in passages.items()
+    )
     return _Found(found, held_back, notes), crowded

@@ -132,8 +132,8 @@ def cut_note(notes: Sequence[Any]) -> dict[str, int]:
 def paths_of(notes: Sequence[Any]) -> dict[int, list[FoundPath]]:
     """Give the paths that a statement told, by the item or path that they belong to."""
     found: dict[int, list[FoundPath]] = {}
-    for arm, item, value, _, told in notes:
-        if arm == "path":
+    for retriever, item, value, _, told in notes:
+        if retriever == "path":
             entities = (len(told) + 1) // 2
             found.setdefault(item, []).append(FoundPath(tuple(told[:entities]), tuple(told[entities:]), value))
     return found

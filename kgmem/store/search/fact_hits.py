@@ -84,7 +84,7 @@ def hit(layout: Layout, row: Any, ranked: Ranked[int]) -> Hit:
         scope=row["scope"],
         state=states.NAMES[row["state"]],
         properties=others_of(stored, "relationship"),
-        arms=ranked.arms,
+        retrievers=ranked.retrievers,
         provenance=[without_none(provenance(layout, row))],
         start=start,
         end=end,

@@ -65,7 +65,7 @@ def path_hit(rows: Mapping[int, Any], ranked: Ranked[int], path: CausalPath) -> 
         text=path.text,
         score=ranked.score,
         confidence=min((trust for trust in trusts if trust is not None), default=None),
-        arms=ranked.arms,
+        retrievers=ranked.retrievers,
         provenance=[{name: value for name, value in told.items() if value is not None} for told in sources.values()],
         paths=(path,),
     )
@@ -194,7 +194,7 @@ def _hit(layout: Layout, row: Any, ranked: Ranked[int], paths: Sequence[CausalPa
         state=None if is_episode else states.NAMES[row["state"]],
         properties=others_of(stored, "episode" if is_episode else "entity"),
         place=stored["place"] if isinstance(stored.get("place"), dict) else None,
-        arms=ranked.arms,
+        retrievers=ranked.retrievers,
         provenance=[fact_hits.without_none(told)],
         paths=paths,
     )

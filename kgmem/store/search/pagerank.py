@@ -1,4 +1,4 @@
-"""The walk: personalized PageRank over the graph around what the other arms find.
+"""The walk: personalized PageRank over the graph around what the other retrievers find.
 
 Passages, entities and facts are nodes of one walk that starts again and again at what matches the question
 (Gutiérrez et al., "HippoRAG", NeurIPS 2024, and "From RAG to Memory", ICML 2025). It runs over the links within two
@@ -24,10 +24,10 @@ from kgmem.store.graph.layout import LABEL_SHIFT, VERTEX, Layout
 from kgmem.store.search import temporal
 from kgmem.store.search.request import Dimension, Parameters, SearchRequest
 
-NAME = "walk"
-SEEDS = 40  # Candidates of every text arm among entities and facts, of which the best are taken.
-_BEST, _FOUND = 8, 40  # Of every arm: entities and facts each; of all that was found.
-_FOUND_BESIDES = 8  # Of every other arm, where meaning and words find something, too.
+NAME = "expansion"
+SEEDS = 40  # Candidates of every text retriever among entities and facts, of which the best are taken.
+_BEST, _FOUND = 8, 40  # Of every retriever: entities and facts each; of all that was found.
+_FOUND_BESIDES = 8  # Of every other retriever, where meaning and words find something, too.
 _FAN_NEAR, _FAN_FAR, _BEYOND, _NODES = 60, 16, 80, 100
 # Chosen on MuSiQue, 2WikiMultihopQA and HotpotQA together (bench/multi_hop.py), one setting for all three.
 _DAMPING = 0.85  # The chance of a step; the rest starts again.
@@ -41,7 +41,7 @@ _MILLION = 1_000_000
 def walking(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
     """Give what finds the surroundings of a walk; its notes have the places of the candidates' filters."""
     question = request.question
-    if not question.graph.walk:
+    if not question.graph.expand:
         return None
     named = sorted(set(question.what.start))
     keys = parameters.add(named, "text[]")
@@ -86,24 +86,24 @@ class Surroundings:
     links: dict[int, Sequence[int]] = field(default_factory=dict)  # The ends at the other side, then their weights.
     ends: dict[int, Sequence[int]] = field(default_factory=dict)  # Of facts.
     starts: list[int] = field(default_factory=list)  # Entities that the question names.
-    seeds: dict[str, list[tuple[int, float]]] = field(default_factory=dict)  # By arm, the best first.
+    seeds: dict[str, list[tuple[int, float]]] = field(default_factory=dict)  # By retriever, the best first.
     standing: set[int] = field(default_factory=set)  # What may be a hit.
 
     @classmethod
     def of(cls, notes: Sequence[Any]) -> "Surroundings":
         """Give what the statement told."""
         around = cls()
-        for arm, item, value, _, ids in notes:
-            if arm == "links":
+        for retriever, item, value, _, ids in notes:
+            if retriever == "links":
                 around.links[item] = ids
-            elif arm == "nodes":
+            elif retriever == "nodes":
                 around.standing.update(ids or ())
-            elif arm == "ends":
+            elif retriever == "ends":
                 around.ends[item] = ids
-            elif arm == "start":
+            elif retriever == "start":
                 around.starts.append(item)
-            elif arm.startswith("seed_"):
-                around.seeds.setdefault(arm.removeprefix("seed_"), []).append((item, value))
+            elif retriever.startswith("seed_"):
+                around.seeds.setdefault(retriever.removeprefix("seed_"), []).append((item, value))
         for ranking in around.seeds.values():
             ranking.sort(key=lambda pair: (-pair[1], pair[0]))
         return around
@@ -125,15 +125,17 @@ class Surroundings:
 
 
 def walk(
-    around: Surroundings, layout: Layout, question: Question, arms: Mapping[str, Sequence[tuple[int, float]]]
+    around: Surroundings, layout: Layout, question: Question, retrievers: Mapping[str, Sequence[tuple[int, float]]]
 ) -> list[tuple[int, float]]:
     """Give the nodes that the question may be answered with, the most visited first.
 
     Their value is the logarithm of how often the walk is there: few places have nearly all of its time.
     """
-    around.standing.update(id_ for ranking in arms.values() for id_, _ in ranking)
+    around.standing.update(id_ for ranking in retrievers.values() for id_, _ in ranking)
     pairs, weights = around.pairs()
-    start = _starts(around, _told_by(layout, pairs), question.fusion or layout.graph.fusion, arms, question.weights)
+    start = _starts(
+        around, _told_by(layout, pairs), question.fusion or layout.graph.fusion, retrievers, question.weights
+    )
     if not start:
         return []
     begun = np.fromiter(start, np.int64, len(start))
@@ -151,7 +153,7 @@ def _starts(
     around: Surroundings,
     told: Callable[[int], int],
     method: Fusion,
-    arms: Mapping[str, Sequence[tuple[int, float]]],
+    retrievers: Mapping[str, Sequence[tuple[int, float]]],
     weights: Mapping[str, float],
 ) -> dict[int, float]:
     """Give where the walk starts, and how often.
@@ -163,14 +165,18 @@ def _starts(
     def add(id_: int, value: float) -> None:
         start[id_] = start.get(id_, 0.0) + value / max(1, told(id_))
 
-    # A fact is known by what it says, an entity by its name: each by the arm that is better at that, where it ran.
-    for arm, other, are_facts, most in (("meaning", "words", True, _FACTS), ("words", "meaning", False, _ENTITIES)):
-        ranking = around.seeds.get(arm) or around.seeds.get(other, [])
+    # A fact is known by what it says, an entity by its name: each by the retriever that is better at that, where it
+    # ran.
+    for retriever, other, are_facts, most in (
+        ("meaning", "words", True, _FACTS),
+        ("words", "meaning", False, _ENTITIES),
+    ):
+        ranking = around.seeds.get(retriever) or around.seeds.get(other, [])
         best = [pair for pair in ranking if (pair[0] in around.ends) == are_facts][:most]
-        for seed in fuse({arm: best}, method=method):
+        for seed in fuse({retriever: best}, method=method):
             for id_ in around.ends.get(seed.id, (seed.id,)):
                 add(id_, seed.score)
-    found = {name: ranking for name, ranking in arms.items() if name != "listed"}
+    found = {name: ranking for name, ranking in retrievers.items() if name != "listed"}
     for hit in fuse(found, method=method, weights=weights, most=2 * _FOUND):
         if hit.id in around.standing and hit.id not in around.ends:
             start[hit.id] = start.get(hit.id, 0.0) + _FOUND_SHARE * hit.score

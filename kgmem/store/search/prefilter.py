@@ -1,8 +1,8 @@
-"""Narrowing: where the filters of a question leave little, its arms read just that, and compare it exactly.
+"""Narrowing: where the filters of a question leave little, its retrievers read just that, and compare it exactly.
 
 An approximate index loses what it does not visit: of a filter that passes 0.1 %, HNSW would have to visit thousands of
 vectors for each that counts. So what a dimension's own index gives is counted in the statement, up to a limit, and the
-statement itself decides by which way its arms find their candidates.
+statement itself decides by which way its retrievers find their candidates.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,9 @@ _NOTHING = SQL("(SELECT NULL::bigint AS id WHERE false)")
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """What a statement has beside its arms: tables for WITH, and the places `wide`, `wide_words` and `narrow` of arms.
+    """What a statement has beside its retrievers: tables for WITH, and their places `wide`, `wide_words` and `narrow`.
 
-    `wide` is whether an arm goes through its index, and `wide_words` the arm of words; else `narrow` (id) is read.
+    `wide` is whether a retriever goes through its index, and `wide_words` that of words; else `narrow` (id) is read.
     """
 
     tables: Sequence[SQL] = ()
@@ -34,7 +34,7 @@ class Narrowing:
     )
 
     def pieces(self, of: Sequence[str]) -> list[str]:
-        """Give the pieces of an arm, with those that read exactly what is narrow."""
+        """Give the pieces of a retriever, with those that read exactly what is narrow."""
         if not self.tables:
             return list(of)
         return [each for piece in of for each in (piece, _EXACTLY.get(piece)) if each]

@@ -54,17 +54,18 @@ class Dimension:
     `condition` and `value` speak of a row `i` of the item table. A greater value is better, and null is none at all.
     """
 
-    name: str  # Of the arm.
+    name: str  # Of the retriever.
     tables: Sequence[SQL] = ()  # Entries of WITH, "name AS (...)", which the rest refers to.
     condition: SQL = NOTHING  # What every candidate must meet.
     candidates: SQL = NOTHING  # A query that gives (item, value, stands): what the dimension finds by itself.
-    value: SQL = NOTHING  # The arm's value of a candidate, whichever arm found it.
+    value: SQL = NOTHING  # The retriever's value of a candidate, whichever retriever found it.
     # A query for the ids (id) of at least all that can meet the condition, by an index. It is read as far as it
-    # counts (prefilter.py): where it gives few, arms compare just these, so that HNSW loses nothing by a filter.
+    # counts (prefilter.py): where it gives few, retrievers compare just these, so that HNSW loses nothing by a filter.
     reads: SQL = NOTHING
     # A query (item) that chooses few out of what meets every condition of the question; only these are candidates. It
     # has the pieces that `candidates` has; its %(filters)s tell what stands, too.
     chooses: SQL = NOTHING
     refusals: Sequence[tuple[SQL, KgmemError]] = ()  # Conditions under which the question ends in an error.
-    # Queries (arm, item, value, stands, ids) for what else is told; they may read `found`, all that the arms found.
+    # Queries (retriever, item, value, stands, ids) for what else is told; they may read `found`, all that the
+    # retrievers found.
     notes: Sequence[SQL] = ()

@@ -1,4 +1,4 @@
-"""Arms of meaning and words: what runs, and out of which statements of recall.sql."""
+"""Retrievers of meaning and words: what runs, and out of which statements of recall.sql."""
 
 import time
 
@@ -9,40 +9,40 @@ from kgmem.store.search.request import SearchRequest
 _LARGE_FOR = 60.0  # Seconds for which a scope that was large is taken to be large still.
 
 
-def text_arms(layout: Layout, request: SearchRequest) -> dict[str, tuple[str, ...]]:
-    """Give the arms that run for the question's text and vector, each with the statements that find its candidates."""
+def text_retrievers(layout: Layout, request: SearchRequest) -> dict[str, tuple[str, ...]]:
+    """Return the retrievers of the question's text and vector, each with the statements that find its candidates."""
     what = request.question.what
     if layout.is_past:
-        return _then_arms(layout, request)
+        return _asof_retrievers(layout, request)
     large = all_large(layout, request.question.scope)
-    arms: dict[str, tuple[str, ...]] = {}
+    retrievers: dict[str, tuple[str, ...]] = {}
     if request.vector is not None and layout.vectors:
-        arms["meaning"] = ("near_many",) if large else ("near_many", "near_few")
+        retrievers["meaning"] = ("near_many",) if large else ("near_many", "near_few")
     if what.text and not lacks_words(layout, request):
         if not request.words:
-            arms["words"] = ("plain_words",)
+            retrievers["words"] = ("plain_words",)
         elif layout.wordless:
-            arms["words"] = ("words_few",)
+            retrievers["words"] = ("words_few",)
         else:
-            arms["words"] = ("words_many",) if large else ("words_many", "words_few")
-    return {arm: pieces for arm, pieces in arms.items() if request.question.weight(arm)}
+            retrievers["words"] = ("words_many",) if large else ("words_many", "words_few")
+    return {retriever: pieces for retriever, pieces in retrievers.items() if request.question.weight(retriever)}
 
 
-def _then_arms(layout: Layout, request: SearchRequest) -> dict[str, tuple[str, ...]]:
-    """Give the arms that answer as of an earlier time, all of them exact."""
+def _asof_retrievers(layout: Layout, request: SearchRequest) -> dict[str, tuple[str, ...]]:
+    """Give the retrievers that answer as of an earlier time, all of them exact."""
     text = request.question.what.text
-    arms: dict[str, tuple[str, ...]] = {}
+    retrievers: dict[str, tuple[str, ...]] = {}
     if request.vector is not None and layout.vectors:
-        arms["meaning"] = ("near_then",)
+        retrievers["meaning"] = ("near_then",)
     if text:
-        arms["words"] = ("words_few", "words_then") if request.words else ("plain_words",)
-    return {arm: pieces for arm, pieces in arms.items() if request.question.weight(arm)}
+        retrievers["words"] = ("words_few", "words_then") if request.words else ("plain_words",)
+    return {retriever: pieces for retriever, pieces in retrievers.items() if request.question.weight(retriever)}
 
 
 def words_note(layout: Layout, request: SearchRequest) -> dict[str, int]:
     """Tell that words are not searched; whether a scope is large is known after the first search at the latest."""
     off = request.question.what.text and lacks_words(layout, request)
-    return {"words_arm_off_index_is_being_built": 1} if off else {}
+    return {"words_retriever_off_index_is_being_built": 1} if off else {}
 
 
 def lacks_words(layout: Layout, request: SearchRequest) -> bool:

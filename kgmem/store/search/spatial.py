@@ -70,7 +70,7 @@ class _Spot:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """How the arm finds and values items; its queries leave %(filters)s and the like to the statement.
+    """How the retriever finds and values items; its queries leave %(filters)s and the like to the statement.
 
     The value is the closeness, 1 at the spot and a half at half_km, or 1 where only regions are asked for; there is
     none outside of regions that should hold it.
@@ -78,7 +78,7 @@ class _Search:
 
     layout: Layout
     spot: _Spot | None
-    own: SQL  # What the arm's items must meet although the question's need not.
+    own: SQL  # What the retriever's items must meet although the question's need not.
     bounded: bool  # Whether boxes hold all that can be found.
     nearest: SQL  # How many, as a parameter, or nothing.
     half: SQL
@@ -100,7 +100,7 @@ class _Search:
         return compose("{} LIMIT {}", query, few) if few else query
 
     def value(self, *, must: bool) -> SQL:
-        """Give the value of a row that another arm found; of the nearest that should be found only those have one."""
+        """Return the value of a row that another retriever found; nearest rows have none unless they are among them."""
         if self.nearest and not must:
             return NOTHING
         value = compose("{half} / ({half} + {})", self.spot.distance, half=self.half) if self.spot else SQL("1")
@@ -179,7 +179,7 @@ def _pool(layout: Layout, regions: Sequence[Region], limit: SQL, parameters: Par
 
 
 def _ranks(request: SearchRequest, *, must: bool) -> bool:
-    """Say whether nearness is an arm: where it shall rank, and where nothing but a limit is asked for."""
+    """Say whether nearness is a retriever: where it shall rank, and where nothing but a limit is asked for."""
     asked = request.question.where
     if not request.question.weight("where"):
         return False

@@ -1,4 +1,4 @@
-"""The candidate statement: the filters, the arms and the dimensions of a question in one query."""
+"""The candidate statement: the filters, the retrievers and the dimensions of a question in one query."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from kgmem.store.search.pagerank import SEEDS, walking
 from kgmem.store.search.prefilter import Narrowing, chosen, narrowing
 from kgmem.store.search.properties import properties
 from kgmem.store.search.request import STANDS, Dimension, Parameters, SearchRequest
-from kgmem.store.search.retrievers import all_large, text_arms
+from kgmem.store.search.retrievers import all_large, text_retrievers
 from kgmem.store.search.siblings import siblings
 from kgmem.store.search.spatial import where
 from kgmem.store.search.visibility import standing, trusted
@@ -40,20 +40,20 @@ _DIMENSIONS: Sequence[Build] = (
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A candidate statement: rows of (arm, item, value, stands), the arms that can be among them, and its values.
+    """A candidate statement: rows of (retriever, item, value, stands), the retrievers that it can have, and its values.
 
-    Besides, rows of the arm "large" name scopes that were found large, those of "refused" the place of an error among
-    the refusals, and notes of dimensions have a fifth column, ids.
+    Besides, rows of the retriever "large" name scopes that were found large, those of "refused" the place of an error
+    among the refusals, and notes of dimensions have a fifth column, ids.
     """
 
     sql: SQL
     values: Sequence[Any]
-    arms: Sequence[str]
+    retrievers: Sequence[str]
     refusals: Sequence[KgmemError] = ()
 
 
 def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing: bool, most: int) -> Statement | None:
-    """Compose the statement out of its parts; every value is a parameter. None when no arm is left to run."""
+    """Compose the statement out of its parts; every value is a parameter. None when no retriever is left to run."""
     question, parameters = request.question, Parameters()
     names = {
         "paths": parameters.add(list(visible_from(question.scope)), "text[]"),
@@ -63,7 +63,7 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
     hard = filters.conditions(layout, question.what, parameters)
     hard += [dimension.condition for dimension in dimensions if dimension.condition]
     stands = standing(layout, request, parameters)
-    texts = text_arms(layout, request)
+    texts = text_retrievers(layout, request)
     ranking = [dimension for dimension in dimensions if dimension.candidates or dimension.value]
     if not texts and not any(each.candidates for each in ranking):
         if question.what.text or request.vector is not None:
@@ -86,9 +86,13 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
         hard.append(SQL("(i.id IN (SELECT id FROM chosen)) IS TRUE"))
     places = {**names, **narrow.places, "filters": _all([*hard, *([stands.condition] if only_standing else [])])}
     parts = [] if large else [layout.sql("recall", "told_large")]
-    parts += [part for arm, pieces in texts.items() for part in _of_text(layout, arm, narrow.pieces(pieces), places)]
+    parts += [
+        part
+        for retriever, pieces in texts.items()
+        for part in _of_text(layout, retriever, narrow.pieces(pieces), places)
+    ]
     parts += [_of_dimension(each, places) for each in ranking if each.candidates]
-    if question.graph.walk:
+    if question.graph.expand:
         by_text = texts.keys() <= {"meaning", "words"}
         wanted = {**names, "filters": _all([stands.condition])}
         tables.append(
@@ -104,23 +108,23 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
         )
         for at, (when, _) in enumerate(refusals)
     ]
-    arms = [*texts, *(each.name for each in ranking)]
+    retrievers = [*texts, *(each.name for each in ranking)]
     notes = [fill(note, places) for each in dimensions for note in each.notes]
     sql = parameters.complete(_valued(layout, tables, join(" UNION ALL ", parts), ranking, notes))
-    return Statement(sql, parameters.values, arms, [error for _, error in refusals])
+    return Statement(sql, parameters.values, retrievers, [error for _, error in refusals])
 
 
 def _all(conditions: Sequence[SQL]) -> SQL:
     return join("", (compose(" AND {}", condition) for condition in conditions))
 
 
-def _of_text(layout: Layout, arm: str, pieces: Sequence[str], places: Mapping[str, SQL]) -> list[SQL]:
+def _of_text(layout: Layout, retriever: str, pieces: Sequence[str], places: Mapping[str, SQL]) -> list[SQL]:
     told = []
     for piece in pieces:
         file = "prefilter" if piece.endswith("_narrow") else "temporal" if piece.endswith("_then") else "recall"
         sql = fill(layout.sql(file, piece, table=layout.vectors or "", held=layout.held_name), places)
         told.append(
-            compose("SELECT {}, item, -value::float8, stands FROM ({}) {}", literal(arm), sql, identifier(piece))
+            compose("SELECT {}, item, -value::float8, stands FROM ({}) {}", literal(retriever), sql, identifier(piece))
         )
     return told
 
@@ -142,19 +146,23 @@ def _seeds(layout: Layout, texts: Mapping[str, Sequence[str]], names: Mapping[st
         "most": number(SEEDS),
         "filters": compose("{} AND i.kind <> 2", names["filters"]),
     }
-    parts = [part for arm in ("meaning", "words") for part in _of_text(layout, arm, texts.get(arm, ()), places)]
+    parts = [
+        part
+        for retriever in ("meaning", "words")
+        for part in _of_text(layout, retriever, texts.get(retriever, ()), places)
+    ]
     parts = parts or _of_text(layout, "nothing", ("nothing",), places)
-    return compose("walk_seeds (arm, item, value, stands) AS MATERIALIZED ({})", join(" UNION ALL ", parts))
+    return compose("walk_seeds (retriever, item, value, stands) AS MATERIALIZED ({})", join(" UNION ALL ", parts))
 
 
 def _valued(
     layout: Layout, tables: Sequence[SQL], found: SQL, ranking: Sequence[Dimension], notes: Sequence[SQL]
 ) -> SQL:
-    """Give the whole statement; dimensions value what the other arms found, too, and tell more of it."""
+    """Give the whole statement; dimensions value what the other retrievers found, too, and tell more of it."""
     valuing = [dimension for dimension in ranking if dimension.value]
     if not valuing and not notes:
         return compose("WITH RECURSIVE {} {}", join(", ", tables), found)
-    tables = [*tables, compose("found (arm, item, value, stands) AS MATERIALIZED ({})", found)]
+    tables = [*tables, compose("found (retriever, item, value, stands) AS MATERIALIZED ({})", found)]
     values = join(", ", (compose("({}, ({})::float8)", literal(each.name), each.value) for each in valuing))
     valued = (
         compose(" UNION ALL {}", fill(layout.sql("recall", "value_found"), {"values": values})) if values else NOTHING

@@ -20,7 +20,7 @@ _TIMELESS = SQL("lower_inf(i.valid) AND upper_inf(i.valid)")
 def when(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
     """Give the dimension of valid time: what a question asks for as a must filters, and orders where nothing else does.
 
-    As a should it values what the other arms found: 1 where it holds, and otherwise at most a half, by closeness.
+    As a should it values what the other retrievers found: 1 where it holds, and otherwise at most a half, by closeness.
     """
     question = request.question
     span = span_of(layout, question, parameters)

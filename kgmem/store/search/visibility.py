@@ -79,7 +79,7 @@ def _in_time(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
 
 
 def trusted(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension | None:
-    """Give the dimension of trust, which ranks what the other arms find; only of a question that gives it a weight."""
+    """Return the dimension of trust, which ranks what the other retrievers find, if the question gives it a weight."""
     if not request.question.weights.get("trust"):
         return None
     return Dimension("trust", value=layout.sql("recall", "trust"))

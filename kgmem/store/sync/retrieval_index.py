@@ -71,7 +71,7 @@ class PostgresIndex:
         self._swept: dict[str, tuple[float, int]] = {}
 
     async def candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
-        """Give each arm's candidates for a question, by one statement."""
+        """Give each retriever's candidates for a question, by one statement."""
         try:
             return await self._candidates(graph, question, vector)
         except asyncpg.UndefinedObjectError:

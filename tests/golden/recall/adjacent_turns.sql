@@ -1,4 +1,4 @@
--- arms: meaning
+-- retrievers: meaning
 -- $1: ['']
 -- $2: 40
 -- $3: (0.6, 0.8)
@@ -9,10 +9,10 @@ WITH RECURSIVE seen AS MATERIALIZED (
     FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
 )
 ,
-found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $3::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
@@ -22,7 +22,7 @@ ORDER BY v.embedding <#> $3::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $3::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM seen s
@@ -34,11 +34,11 @@ ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few") SELECT *, NULL::bigint[] AS ids
 FROM (SELECT * FROM found) told
 UNION ALL (
-SELECT 'beside' AS arm, i.id AS item, 1.0 / b.away AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands, ARRAY[t.id] AS ids
-FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND arm IN ('words', 'meaning')) f
+FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning')) f
 JOIN "kgm_1".item t ON t.id = f.item AND t.kind = 2
 CROSS JOIN LATERAL (
 (SELECT n.id, row_number() OVER () AS away

@@ -1,4 +1,4 @@
--- arms: meaning, words, where, why, trust, hops
+-- retrievers: meaning, words, where, why, trust, hops
 -- $1: ['']
 -- $2: 40
 -- $3: 1688849860263936
@@ -238,21 +238,21 @@ UNION ALL SELECT id FROM "probe_when"
 WHERE (SELECT name FROM narrow_by) = 'when'
 UNION ALL SELECT id FROM "probe_hops"
 WHERE (SELECT name FROM narrow_by) = 'hops'),
-walk_seeds (arm, item, value, stands) AS MATERIALIZED (SELECT 'meaning', item, -value::float8, stands
+walk_seeds (retriever, item, value, stands) AS MATERIALIZED (SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $30::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
 WHERE true
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
-AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) AND i.kind <> 2
 ORDER BY v.embedding <#> $30::halfvec LIMIT 40
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $30::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM seen s
@@ -260,14 +260,14 @@ CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE NOT s.large
-AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) AND i.kind <> 2
 ORDER BY 2, 1 LIMIT 40
 ) "near_few"
 UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (
 SELECT i.id AS item, h.value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM (SELECT (w.hit).item, (w.hit).value
@@ -275,7 +275,7 @@ FROM (SELECT "kgm_1".by_words($31::text) AS hit WHERE true
 AND (SELECT bool_or(large) FROM seen) OFFSET 0) w) h
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = h.item OFFSET 0) i
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))
-AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) AND i.kind <> 2
 LIMIT 40
 ) "words_many"
@@ -283,7 +283,7 @@ UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (
 SELECT i.id AS item, -sum(w.idf * w.often * 2.2 / (w.often + 1.2 * (0.25 + 0.75 * w.length / w.mean))) AS value,
        CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM (
@@ -318,14 +318,14 @@ weights AS (
 ) w
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = w.item OFFSET 0) i
 WHERE true
-AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) AND i.kind <> 2
 GROUP BY w.id, i.id, 3 ORDER BY 2, 1 LIMIT 40
 ) "words_few"),
-found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $30::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
@@ -343,7 +343,7 @@ ORDER BY v.embedding <#> $30::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $30::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM narrow n
@@ -363,7 +363,7 @@ ORDER BY 2, 1 LIMIT $2::integer
 ) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $30::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM seen s
@@ -384,7 +384,7 @@ ORDER BY 2, 1 LIMIT $2::integer
 UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (
 SELECT i.id AS item, h.value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM (SELECT (w.hit).item, (w.hit).value
@@ -405,7 +405,7 @@ LIMIT $2::integer
 ) "words_many"
 UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (SELECT i.id AS item, p.body <@> to_bm25query($31::text, '"kgm_1".passage_words') AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM narrow n
@@ -427,7 +427,7 @@ UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (
 SELECT i.id AS item, -sum(w.idf * w.often * 2.2 / (w.often + 1.2 * (0.25 + 0.75 * w.length / w.mean))) AS value,
        CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM (
@@ -481,7 +481,7 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  AS km, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM seen s
@@ -616,7 +616,7 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  AS km, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM held i
@@ -634,7 +634,7 @@ ORDER BY 2, 1 LIMIT $2::integer
 UNION ALL SELECT 'why', item, value::float8, stands
 FROM (
 SELECT w.item, w.value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM (SELECT item, value FROM why_scores ORDER BY value DESC, item) w
@@ -652,7 +652,7 @@ ORDER BY w.value DESC, w.item LIMIT $2::integer
 ) "why_found"
 UNION ALL SELECT 'hops', item, value::float8, stands
 FROM (SELECT r.id AS item, 1.0 / (1 + r.hops) AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM rings r JOIN "kgm_1".item i ON i.id = r.id
@@ -674,8 +674,8 @@ UNION ALL SELECT 'refused', 3::bigint, 0::float8, 0
 WHERE (SELECT count(*) FROM ring0) < 1) SELECT *, NULL::bigint[] AS ids
 FROM (SELECT * FROM found
 UNION ALL
-SELECT v.arm, i.id, v.value, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE arm NOT IN ('large', 'refused') GROUP BY item) f
+SELECT v.retriever, i.id, v.value, f.stands
+FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('large', 'refused') GROUP BY item) f
 JOIN "kgm_1".item i ON i.id = f.item
 CROSS JOIN LATERAL (VALUES ('where', ($7::float8 / ($7::float8 +
 (CASE
@@ -684,7 +684,7 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
 ))::float8), ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8), ('trust', (
 coalesce(i.trust, (SELECT o.trust FROM "kgm_1".source o WHERE o.id = i.source), 0.5)
-)::float8), ('hops', ((SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id))::float8)) AS v (arm, value)
+)::float8), ('hops', ((SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id))::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
 ) told
 UNION ALL (SELECT 'paths_cut', 0::bigint, 1::float8, 0, NULL::bigint[]
@@ -692,10 +692,10 @@ WHERE (SELECT bool_or(cut) OR count(*) > 25000 FROM why_paths)
 )
 UNION ALL (
 WITH best AS MATERIALIZED (
-    SELECT arm, item, value, is_fact, place
+    SELECT retriever, item, value, is_fact, place
 FROM (
-        SELECT s.arm, s.item, s.value, i.kind = 3 AS is_fact,
-               row_number() OVER (PARTITION BY s.arm, i.kind ORDER BY s.value DESC, s.item) AS place
+        SELECT s.retriever, s.item, s.value, i.kind = 3 AS is_fact,
+               row_number() OVER (PARTITION BY s.retriever, i.kind ORDER BY s.value DESC, s.item) AS place
         FROM walk_seeds s JOIN "kgm_1".item i ON i.id = s.item WHERE s.stands = 0 AND i.kind <> 2) placed
     WHERE place <= 8
 ),
@@ -713,10 +713,10 @@ UNION ALL SELECT source, mass FROM ends
 UNION ALL SELECT target, mass FROM ends
 UNION ALL SELECT item, 0.05
 FROM (
-            SELECT arm, item, row_number() OVER (PARTITION BY arm ORDER BY value DESC, item) AS place
-            FROM found WHERE stands = 0 AND arm NOT IN ('large', 'refused', 'listed')) placed
+            SELECT retriever, item, row_number() OVER (PARTITION BY retriever ORDER BY value DESC, item) AS place
+            FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'listed')) placed
         WHERE place <= CASE
-WHEN arm IN ('meaning', 'words') THEN 40
+WHEN retriever IN ('meaning', 'words') THEN 40
 ELSE 8 END) given
     GROUP BY id
 ),
@@ -766,16 +766,16 @@ FROM (
         SELECT o.id FROM far n CROSS JOIN LATERAL unnest(n.others, n.weights) AS o (id, weight)
         WHERE true GROUP BY o.id ORDER BY sum(n.mass * o.weight) DESC NULLS LAST, o.id LIMIT 100) most
 )
-SELECT 'links' AS arm, id AS item, 0::float8 AS value, 0 AS stands, others || weights AS ids
+SELECT 'links' AS retriever, id AS item, 0::float8 AS value, 0 AS stands, others || weights AS ids
 FROM (SELECT * FROM near
 UNION ALL SELECT * FROM far) n WHERE others IS NOT NULL
 UNION ALL SELECT 'ends', fact, 0, 0, ARRAY[source, target] FROM ends
 UNION ALL SELECT 'start', id, 1, 0, NULL FROM walk_started
-UNION ALL SELECT 'seed_' || arm, item, value, 0, NULL FROM best
+UNION ALL SELECT 'seed_' || retriever, item, value, 0, NULL FROM best
 UNION ALL
 SELECT 'nodes', 0, 0, 0, array_agg(i.id)
 FROM nodes n JOIN "kgm_1".item i ON i.id = n.id WHERE CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END = 0
 AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $29::text[])
@@ -788,11 +788,11 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
 )
 UNION ALL (
-SELECT 'beside' AS arm, i.id AS item, 1.0 / b.away AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands, ARRAY[t.id] AS ids
-FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND arm IN ('words', 'meaning')) f
+FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning')) f
 JOIN "kgm_1".item t ON t.id = f.item AND t.kind = 2
 CROSS JOIN LATERAL (
 (SELECT n.id, row_number() OVER () AS away

@@ -1,4 +1,4 @@
--- arms: why
+-- retrievers: why
 -- $1: ['']
 -- $2: 40
 -- $3: ['causes']
@@ -110,11 +110,11 @@ WHEN (SELECT count(*) <= 2000 FROM "probe_why") THEN 'why' END
 ,
 narrow (id) AS MATERIALIZED (SELECT id FROM "probe_why"
 WHERE (SELECT name FROM narrow_by) = 'why'),
-found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'why', item, value::float8, stands
 FROM (
 SELECT w.item, w.value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM (SELECT item, value FROM why_scores ORDER BY value DESC, item) w
@@ -126,10 +126,10 @@ ORDER BY w.value DESC, w.item LIMIT $2::integer
 UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 FROM why_asked WHERE place = 1)) SELECT *, NULL::bigint[] AS ids
 FROM (SELECT * FROM found
 UNION ALL
-SELECT v.arm, i.id, v.value, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE arm NOT IN ('large', 'refused') GROUP BY item) f
+SELECT v.retriever, i.id, v.value, f.stands
+FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('large', 'refused') GROUP BY item) f
 JOIN "kgm_1".item i ON i.id = f.item
-CROSS JOIN LATERAL (VALUES ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8)) AS v (arm, value)
+CROSS JOIN LATERAL (VALUES ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
 ) told
 UNION ALL (SELECT 'paths_cut', 0::bigint, 1::float8, 0, NULL::bigint[]

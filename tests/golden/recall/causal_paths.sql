@@ -1,4 +1,4 @@
--- arms: why
+-- retrievers: why
 -- $1: ['']
 -- $2: 40
 -- $3: ['start', 'end']
@@ -124,7 +124,7 @@ WHEN (SELECT count(*) <= 2000 FROM "probe_why") THEN 'why' END
 ,
 narrow (id) AS MATERIALIZED (SELECT id FROM "probe_why"
 WHERE (SELECT name FROM narrow_by) = 'why'),
-found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'why', item, value::float8, stands
 FROM (SELECT id AS item, strength AS value, 0 AS stands FROM why_found ORDER BY strength DESC, items, sign LIMIT $2::integer
 ) "why_found"
@@ -132,15 +132,15 @@ UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 F
 UNION ALL SELECT 'refused', 1::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 FROM why_asked WHERE place = 2)) SELECT *, NULL::bigint[] AS ids
 FROM (SELECT * FROM found
 UNION ALL
-SELECT v.arm, i.id, v.value, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE arm NOT IN ('large', 'refused') GROUP BY item) f
+SELECT v.retriever, i.id, v.value, f.stands
+FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('large', 'refused') GROUP BY item) f
 JOIN "kgm_1".item i ON i.id = f.item
-CROSS JOIN LATERAL (VALUES ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8)) AS v (arm, value)
+CROSS JOIN LATERAL (VALUES ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
 ) told
 UNION ALL (SELECT 'paths_cut', 0::bigint, 1::float8, 0, NULL::bigint[]
 WHERE (SELECT bool_or(cut) OR count(*) > 25000 FROM why_paths) OR (SELECT count(*) > 4 * 25000 FROM why_reached)
 )
 UNION ALL (SELECT 'path', f.id, f.sign * f.strength, 0, f.items || f.links
-FROM why_found f WHERE f.id IN (SELECT item FROM found WHERE arm = 'why')
+FROM why_found f WHERE f.id IN (SELECT item FROM found WHERE retriever = 'why')
 )

@@ -1,4 +1,4 @@
--- arms: meaning
+-- retrievers: meaning
 -- $1: ['']
 -- $2: 40
 -- $3: ['apollo-11']
@@ -18,14 +18,14 @@ walk_started AS MATERIALIZED (
     ORDER BY i.key, length(s.path) DESC
 )
 ,
-walk_seeds (arm, item, value, stands) AS MATERIALIZED (
-    SELECT f.arm, f.item, f.value, f.stands FROM found f WHERE f.arm IN ('meaning', 'words')
+walk_seeds (retriever, item, value, stands) AS MATERIALIZED (
+    SELECT f.retriever, f.item, f.value, f.stands FROM found f WHERE f.retriever IN ('meaning', 'words')
 )
 ,
-found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $5::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
@@ -35,7 +35,7 @@ ORDER BY v.embedding <#> $5::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $5::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM seen s
@@ -50,10 +50,10 @@ WHERE (SELECT count(*) FROM walk_started) < 1) SELECT *, NULL::bigint[] AS ids
 FROM (SELECT * FROM found) told
 UNION ALL (
 WITH best AS MATERIALIZED (
-    SELECT arm, item, value, is_fact, place
+    SELECT retriever, item, value, is_fact, place
 FROM (
-        SELECT s.arm, s.item, s.value, i.kind = 3 AS is_fact,
-               row_number() OVER (PARTITION BY s.arm, i.kind ORDER BY s.value DESC, s.item) AS place
+        SELECT s.retriever, s.item, s.value, i.kind = 3 AS is_fact,
+               row_number() OVER (PARTITION BY s.retriever, i.kind ORDER BY s.value DESC, s.item) AS place
         FROM walk_seeds s JOIN "kgm_1".item i ON i.id = s.item WHERE s.stands = 0 AND i.kind <> 2) placed
     WHERE place <= 8
 ),
@@ -71,10 +71,10 @@ UNION ALL SELECT source, mass FROM ends
 UNION ALL SELECT target, mass FROM ends
 UNION ALL SELECT item, 0.05
 FROM (
-            SELECT arm, item, row_number() OVER (PARTITION BY arm ORDER BY value DESC, item) AS place
-            FROM found WHERE stands = 0 AND arm NOT IN ('large', 'refused', 'listed')) placed
+            SELECT retriever, item, row_number() OVER (PARTITION BY retriever ORDER BY value DESC, item) AS place
+            FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'listed')) placed
         WHERE place <= CASE
-WHEN arm IN ('meaning', 'words') THEN 40
+WHEN retriever IN ('meaning', 'words') THEN 40
 ELSE 8 END) given
     GROUP BY id
 ),
@@ -124,16 +124,16 @@ FROM (
         SELECT o.id FROM far n CROSS JOIN LATERAL unnest(n.others, n.weights) AS o (id, weight)
         WHERE true GROUP BY o.id ORDER BY sum(n.mass * o.weight) DESC NULLS LAST, o.id LIMIT 100) most
 )
-SELECT 'links' AS arm, id AS item, 0::float8 AS value, 0 AS stands, others || weights AS ids
+SELECT 'links' AS retriever, id AS item, 0::float8 AS value, 0 AS stands, others || weights AS ids
 FROM (SELECT * FROM near
 UNION ALL SELECT * FROM far) n WHERE others IS NOT NULL
 UNION ALL SELECT 'ends', fact, 0, 0, ARRAY[source, target] FROM ends
 UNION ALL SELECT 'start', id, 1, 0, NULL FROM walk_started
-UNION ALL SELECT 'seed_' || arm, item, value, 0, NULL FROM best
+UNION ALL SELECT 'seed_' || retriever, item, value, 0, NULL FROM best
 UNION ALL
 SELECT 'nodes', 0, 0, 0, array_agg(i.id)
 FROM nodes n JOIN "kgm_1".item i ON i.id = n.id WHERE CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END = 0
 )

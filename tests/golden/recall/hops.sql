@@ -1,4 +1,4 @@
--- arms: meaning, hops
+-- retrievers: meaning, hops
 -- $1: ['']
 -- $2: 40
 -- $3: [7]
@@ -44,10 +44,10 @@ WHEN (SELECT count(*) <= 2000 FROM "probe_hops") THEN 'hops' END
 ,
 narrow (id) AS MATERIALIZED (SELECT id FROM "probe_hops"
 WHERE (SELECT name FROM narrow_by) = 'hops'),
-found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $6::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
@@ -57,7 +57,7 @@ ORDER BY v.embedding <#> $6::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $6::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM narrow n
@@ -69,7 +69,7 @@ ORDER BY 2, 1 LIMIT $2::integer
 ) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $6::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM seen s
@@ -81,7 +81,7 @@ ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few"
 UNION ALL SELECT 'hops', item, value::float8, stands
 FROM (SELECT r.id AS item, 1.0 / (1 + r.hops) AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM rings r JOIN "kgm_1".item i ON i.id = r.id
@@ -92,9 +92,9 @@ UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0
 WHERE (SELECT count(*) FROM ring0) < 1) SELECT *
 FROM (SELECT * FROM found
 UNION ALL
-SELECT v.arm, i.id, v.value, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE arm NOT IN ('large', 'refused') GROUP BY item) f
+SELECT v.retriever, i.id, v.value, f.stands
+FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('large', 'refused') GROUP BY item) f
 JOIN "kgm_1".item i ON i.id = f.item
-CROSS JOIN LATERAL (VALUES ('hops', ((SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id))::float8)) AS v (arm, value)
+CROSS JOIN LATERAL (VALUES ('hops', ((SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id))::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
 ) told

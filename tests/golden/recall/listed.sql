@@ -1,4 +1,4 @@
--- arms: listed
+-- retrievers: listed
 -- $1: ['']
 -- $2: 40
 WITH RECURSIVE seen AS MATERIALIZED (
@@ -10,7 +10,7 @@ WITH RECURSIVE seen AS MATERIALIZED (
  SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'listed', item, -value::float8, stands
 FROM (SELECT i.id AS item, -extract(epoch FROM i.known_from) AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1".item i

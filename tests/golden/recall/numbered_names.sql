@@ -1,4 +1,4 @@
--- arms: meaning
+-- retrievers: meaning
 -- $1: ['']
 -- $2: 40
 -- $3: '\\m13([A-Za-z]|st|nd|rd|th)?\\M'
@@ -11,10 +11,10 @@ WITH RECURSIVE seen AS MATERIALIZED (
     FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
 )
 ,
-found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $5::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
@@ -24,7 +24,7 @@ ORDER BY v.embedding <#> $5::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $5::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM seen s
@@ -36,8 +36,8 @@ ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few") SELECT *, NULL::bigint[] AS ids
 FROM (SELECT * FROM found) told
 UNION ALL (
-SELECT 'siblings' AS arm, f.item, 0::float8 AS value, 0 AS stands, NULL::bigint[] AS ids
-FROM (SELECT DISTINCT item FROM found WHERE arm = 'meaning') f
+SELECT 'siblings' AS retriever, f.item, 0::float8 AS value, 0 AS stands, NULL::bigint[] AS ids
+FROM (SELECT DISTINCT item FROM found WHERE retriever = 'meaning') f
 CROSS JOIN LATERAL (SELECT body FROM "kgm_1".passage WHERE item = f.item LIMIT 8 + 1) p
 GROUP BY f.item
 HAVING count(*) <= 8 AND bool_or(p.body ~ $4::text) AND NOT bool_or(p.body ~ $3::text)

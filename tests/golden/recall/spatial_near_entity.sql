@@ -1,4 +1,4 @@
--- arms: meaning, where
+-- retrievers: meaning, where
 -- $1: ['']
 -- $2: 40
 -- $3: 'cape'
@@ -22,10 +22,10 @@ where_spot (item, lon, lat) AS MATERIALIZED (
 ,
 where_pool (one, other) AS MATERIALIZED (SELECT box(point(-180, -90), point(180, 90)), NULL::box)
 ,
-found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $5::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
@@ -35,7 +35,7 @@ ORDER BY v.embedding <#> $5::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $5::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM seen s
@@ -54,7 +54,7 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  AS km, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM seen s
@@ -69,7 +69,7 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  AS km, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM (SELECT NULL::bigint AS id WHERE false) n
@@ -181,7 +181,7 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  AS km, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM held i
@@ -192,14 +192,14 @@ UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT FRO
 UNION ALL SELECT 'refused', 1::bigint, 0::float8, 0 WHERE EXISTS (SELECT FROM where_spot WHERE lon IS NULL)) SELECT *
 FROM (SELECT * FROM found
 UNION ALL
-SELECT v.arm, i.id, v.value, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE arm NOT IN ('large', 'refused') GROUP BY item) f
+SELECT v.retriever, i.id, v.value, f.stands
+FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('large', 'refused') GROUP BY item) f
 JOIN "kgm_1".item i ON i.id = f.item
 CROSS JOIN LATERAL (VALUES ('where', ($4::float8 / ($4::float8 +
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
-))::float8)) AS v (arm, value)
+))::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
 ) told

@@ -1,4 +1,4 @@
--- arms: meaning
+-- retrievers: meaning
 -- $1: ['']
 -- $2: 40
 -- $3: 1.0
@@ -26,13 +26,13 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
  AS km, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM seen s
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
 WHERE NOT s.large AND i.place IS NOT NULL
-AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5))
 ORDER BY 2, 1 LIMIT $5::integer
 ) p
@@ -43,13 +43,13 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
  AS km, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM (SELECT NULL::bigint AS id WHERE false) n
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) AND i.place IS NOT NULL
-AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5))
 ORDER BY 2, 1 LIMIT $5::integer
 ) p
@@ -66,7 +66,7 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     WHERE true
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
           AND i.place <@ (SELECT one FROM where_pool)
-AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5))
     ORDER BY i.place <-> (SELECT point(lon, lat) FROM where_spot) LIMIT $5::integer
 ),
@@ -108,7 +108,7 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
           AND i.place <@ (SELECT CASE
 WHEN (SELECT other IS NOT NULL FROM reached) THEN one END FROM where_pool)
-AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5))
     ORDER BY i.place <-> (SELECT point(CASE
 WHEN lon > 0 THEN lon - 360
@@ -161,18 +161,18 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
  AS km, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM held i
 WHERE true AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
-AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5))
 ORDER BY 2, 1 LIMIT $5::integer
 ) p) n ORDER BY km, item LIMIT $5::integer) SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $7::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
@@ -183,7 +183,7 @@ ORDER BY v.embedding <#> $7::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM chosen n
@@ -196,7 +196,7 @@ ORDER BY 2, 1 LIMIT $2::integer
 ) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM seen s

@@ -1,13 +1,13 @@
--- arms: meaning, words
+-- retrievers: meaning, words
 -- $1: ['']
 -- $2: 40
 -- $3: (0.6, 0.8)
 -- $4: 'landing'
 WITH RECURSIVE seen AS MATERIALIZED (
-    SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1_then".item c CROSS JOIN LATERAL (
-               SELECT 1 FROM "kgm_1_then".passage p WHERE p.item = c.id OFFSET 0) cut
+    SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1_asof".item c CROSS JOIN LATERAL (
+               SELECT 1 FROM "kgm_1_asof".passage p WHERE p.item = c.id OFFSET 0) cut
            WHERE c.scope = s.id OFFSET 1000) AS large
-    FROM "kgm_1_then".scope s WHERE s.path = ANY ($1::text[])
+    FROM "kgm_1_asof".scope s WHERE s.path = ANY ($1::text[])
 )
  SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
@@ -15,10 +15,10 @@ FROM (
 SELECT item, value, stands
 FROM (
     SELECT v.item, v.embedding <#> $3::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1_then".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1_asof".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
-    FROM "kgm_1_then"."vector_1" v JOIN "kgm_1_then".item i ON i.id = v.item
+    FROM "kgm_1_asof"."vector_1" v JOIN "kgm_1_asof".item i ON i.id = v.item
     WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))
     OFFSET 0) compared
 ORDER BY 2, 1 LIMIT $2::integer
@@ -27,7 +27,7 @@ UNION ALL SELECT 'words', item, -value::float8, stands
 FROM (
 SELECT i.id AS item, -sum(w.idf * w.often * 2.2 / (w.often + 1.2 * (0.25 + 0.75 * w.length / w.mean))) AS value,
        CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1_then".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1_asof".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM (
@@ -35,8 +35,8 @@ FROM (
         SELECT p.id, p.item, t.words,
                coalesce(l.length, (SELECT sum(cardinality(w.positions)) FROM unnest(t.words) w), 0)::float8 AS length
         FROM seen s
-        CROSS JOIN LATERAL (SELECT id FROM "kgm_1_then".item WHERE scope = s.id OFFSET 0) i
-        CROSS JOIN LATERAL (SELECT id, item, body FROM "kgm_1_then".passage WHERE item = i.id OFFSET 0) p
+        CROSS JOIN LATERAL (SELECT id FROM "kgm_1_asof".item WHERE scope = s.id OFFSET 0) i
+        CROSS JOIN LATERAL (SELECT id, item, body FROM "kgm_1_asof".passage WHERE item = i.id OFFSET 0) p
         LEFT JOIN LATERAL (SELECT words, length FROM "kgm_1".lexeme WHERE passage = p.id OFFSET 0) l ON true
         CROSS JOIN LATERAL (SELECT coalesce(l.words, to_tsvector('english', p.body)) AS words OFFSET 0) t
         WHERE NOT (SELECT bool_or(large) FROM seen)
@@ -60,7 +60,7 @@ weights AS (
     SELECT m.id, m.item, m.often, m.length, a.idf, a.mean FROM weights a JOIN matching m ON m.lexeme = a.lexeme
     OFFSET 0
 ) w
-CROSS JOIN LATERAL (SELECT * FROM "kgm_1_then".item WHERE id = w.item OFFSET 0) i
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1_asof".item WHERE id = w.item OFFSET 0) i
 WHERE true
 GROUP BY w.id, i.id, 3 ORDER BY 2, 1 LIMIT $2::integer
 ) "words_few"
@@ -82,10 +82,10 @@ WHERE (SELECT bool_or(large) FROM seen)
 documents AS MATERIALIZED (
         SELECT p.id, i.id AS item, octet_length(p.body) AS length, to_tsvector('english', p.body) AS words,
                CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1_then".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1_asof".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands, (true ) AS wanted
-        FROM "kgm_1_then".passage p JOIN "kgm_1_then".item i ON i.id = p.item
+        FROM "kgm_1_asof".passage p JOIN "kgm_1_asof".item i ON i.id = p.item
         WHERE p.id IN (SELECT id FROM sharing) AND i.scope = ANY (ARRAY(SELECT id FROM seen))
     ),
 held AS MATERIALIZED (
@@ -95,7 +95,7 @@ held AS MATERIALIZED (
     ),
 corpus AS MATERIALIZED (
         SELECT count(*)::float8 AS size, avg(octet_length(p.body))::float8 AS mean
-        FROM "kgm_1_then".passage p JOIN "kgm_1_then".item i ON i.id = p.item
+        FROM "kgm_1_asof".passage p JOIN "kgm_1_asof".item i ON i.id = p.item
 WHERE (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen))
     ),
 weights AS (

@@ -1,4 +1,4 @@
--- arms: when
+-- retrievers: when
 -- $1: ['']
 -- $2: 40
 -- $3: -31536000000000
@@ -11,13 +11,13 @@ WITH RECURSIVE seen AS MATERIALIZED (
     FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
 )
 ,
-found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'when', item, value::float8, stands
 FROM ((SELECT i.id AS item, coalesce(CASE
 WHEN lower_inf(i.valid) AND upper_inf(i.valid) THEN NULL
 WHEN i.valid && tstzrange($3::timestamptz, $4::timestamptz) THEN 1::float8
 ELSE 0.5 * power(2::float8, greatest(-1000, -greatest(0, date_part('epoch', coalesce($3::timestamptz, '-infinity')) - date_part('epoch', coalesce(upper(i.valid), 'infinity')), date_part('epoch', coalesce(lower(i.valid), '-infinity')) - date_part('epoch', coalesce($4::timestamptz, 'infinity'))) / $5::float8)) END, 0) AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1".item i
@@ -32,7 +32,7 @@ ELSE abs(date_part('epoch', coalesce(upper(i.valid), 'infinity')) - date_part('e
 )
 UNION ALL (
 SELECT i.id AS item, 0::float8 AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1".item i
@@ -41,12 +41,12 @@ ORDER BY i.id LIMIT $2::integer
 )) "when_found") SELECT *
 FROM (SELECT * FROM found
 UNION ALL
-SELECT v.arm, i.id, v.value, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE arm NOT IN ('large', 'refused') GROUP BY item) f
+SELECT v.retriever, i.id, v.value, f.stands
+FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('large', 'refused') GROUP BY item) f
 JOIN "kgm_1".item i ON i.id = f.item
 CROSS JOIN LATERAL (VALUES ('when', (CASE
 WHEN lower_inf(i.valid) AND upper_inf(i.valid) THEN NULL
 WHEN i.valid && tstzrange($3::timestamptz, $4::timestamptz) THEN 1::float8
-ELSE 0.5 * power(2::float8, greatest(-1000, -greatest(0, date_part('epoch', coalesce($3::timestamptz, '-infinity')) - date_part('epoch', coalesce(upper(i.valid), 'infinity')), date_part('epoch', coalesce(lower(i.valid), '-infinity')) - date_part('epoch', coalesce($4::timestamptz, 'infinity'))) / $5::float8)) END)::float8)) AS v (arm, value)
+ELSE 0.5 * power(2::float8, greatest(-1000, -greatest(0, date_part('epoch', coalesce($3::timestamptz, '-infinity')) - date_part('epoch', coalesce(upper(i.valid), 'infinity')), date_part('epoch', coalesce(lower(i.valid), '-infinity')) - date_part('epoch', coalesce($4::timestamptz, 'infinity'))) / $5::float8)) END)::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
 ) told

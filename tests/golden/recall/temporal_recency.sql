@@ -1,4 +1,4 @@
--- arms: meaning, recency
+-- retrievers: meaning, recency
 -- $1: ['']
 -- $2: 40
 -- $3: 2592000.0
@@ -10,10 +10,10 @@ WITH RECURSIVE seen AS MATERIALIZED (
     FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
 )
 ,
-found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $4::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
@@ -23,7 +23,7 @@ ORDER BY v.embedding <#> $4::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $4::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM seen s
@@ -35,10 +35,10 @@ ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few") SELECT *
 FROM (SELECT * FROM found
 UNION ALL
-SELECT v.arm, i.id, v.value, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE arm NOT IN ('large', 'refused') GROUP BY item) f
+SELECT v.retriever, i.id, v.value, f.stands
+FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('large', 'refused') GROUP BY item) f
 JOIN "kgm_1".item i ON i.id = f.item
 CROSS JOIN LATERAL (VALUES ('recency', (CASE
-WHEN NOT lower_inf(i.valid) THEN power(2::float8, greatest(-1000, least(0, date_part('epoch', coalesce(lower(i.valid), '-infinity')) - date_part('epoch', now())) / $3::float8)) END)::float8)) AS v (arm, value)
+WHEN NOT lower_inf(i.valid) THEN power(2::float8, greatest(-1000, least(0, date_part('epoch', coalesce(lower(i.valid), '-infinity')) - date_part('epoch', now())) / $3::float8)) END)::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
 ) told

@@ -1,4 +1,4 @@
--- arms: meaning, trust
+-- retrievers: meaning, trust
 -- $1: ['']
 -- $2: 40
 -- $3: [0, 1]
@@ -11,10 +11,10 @@ WITH RECURSIVE seen AS MATERIALIZED (
     FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
 )
 ,
-found (arm, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $5::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 WHEN (i.tier = ANY ($3::smallint[])) IS NOT TRUE THEN 4
 WHEN (
@@ -28,7 +28,7 @@ ORDER BY v.embedding <#> $5::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $5::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 WHEN (i.tier = ANY ($3::smallint[])) IS NOT TRUE THEN 4
 WHEN (
@@ -44,11 +44,11 @@ ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few") SELECT *
 FROM (SELECT * FROM found
 UNION ALL
-SELECT v.arm, i.id, v.value, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE arm NOT IN ('large', 'refused') GROUP BY item) f
+SELECT v.retriever, i.id, v.value, f.stands
+FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('large', 'refused') GROUP BY item) f
 JOIN "kgm_1".item i ON i.id = f.item
 CROSS JOIN LATERAL (VALUES ('trust', (
 coalesce(i.trust, (SELECT o.trust FROM "kgm_1".source o WHERE o.id = i.source), 0.5)
-)::float8)) AS v (arm, value)
+)::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
 ) told

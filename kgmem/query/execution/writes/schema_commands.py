@@ -30,9 +30,9 @@ _TYPES = {
 async def command(run: Run, body: SchemaCommand, graphs: Graphs) -> None:
     """Make or drop an index or constraint. Raises CypherError, Forbidden, and Conflict where the data forbids it."""
     if run.scope is not None:
-        hint = "Use a key that is bound to no scope."
+        hint = "Use a key that is restricted to no scope."
         raise Forbidden(
-            "Indexes and constraints are of the whole graph, and this query is bound to a scope.", hint=hint
+            "Indexes and constraints are of the whole graph, and this query is restricted to a scope.", hint=hint
         )
     _check_alone(run, body)
     if isinstance(body, Drop):

@@ -1,8 +1,8 @@
 -- name: due
 -- Of few claims a full run costs next to nothing; of many it waits until a share of them is new.
-SELECT n.count > 0 AND n.count >= $1::float8 * coalesce((SELECT sum(count) FROM {index}.weighed), 0)
+SELECT n.count > 0 AND n.count >= $1::float8 * coalesce((SELECT sum(count) FROM {index}.consensus_run), 0)
 FROM (SELECT count(*) FROM (SELECT 1 FROM {index}.claim c JOIN {index}.topic t ON t.id = c.topic
-                            WHERE c.id > coalesce((SELECT max(claim) FROM {index}.weighed), 0)
+                            WHERE c.id > coalesce((SELECT max(claim) FROM {index}.consensus_run), 0)
                               AND (NOT c.adopted OR t.predicate = ANY ($2::text[])) LIMIT 100000) new) n
 
 -- name: scopes
@@ -24,9 +24,9 @@ ORDER BY c.id
 
 -- name: sources
 SELECT o.id, o.key, o.trust AS prior, k.parent,
-       (SELECT s.trust FROM {index}.standing s JOIN {index}.scope p ON p.id = s.scope
+       (SELECT s.trust FROM {index}.source_reliability s JOIN {index}.scope p ON p.id = s.scope
         WHERE s.source = o.id AND p.path = ANY ($2::text[]) ORDER BY length(p.path) DESC LIMIT 1) AS learned
-FROM {index}.source o LEFT JOIN {index}.kinship k ON k.source = o.id
+FROM {index}.source o LEFT JOIN {index}.source_origin k ON k.source = o.id
 WHERE o.key = ANY ($1::text[])
 
 -- name: labels
@@ -38,7 +38,7 @@ WHERE d.scope = $1 AND d.ended IS NULL AND d.action = ANY ('{accept,reject,obser
 SELECT count(*) <= $1 FROM (SELECT 1 FROM {index}.claim LIMIT $1 + 1) c
 
 -- name: put_standings
-INSERT INTO {index}.standing AS s (scope, source, trust, prior, claims, checked, domains, reason)
+INSERT INTO {index}.source_reliability AS s (scope, source, trust, prior, claims, checked, domains, reason)
 SELECT $1, n.source, n.trust, n.prior, n.claims, n.checked, n.domains::jsonb, n.reason
 FROM unnest($2::integer[], $3::real[], $4::real[], $5::integer[], $6::integer[], $7::text[], $8::text[])
      AS n (source, trust, prior, claims, checked, domains, reason)
@@ -49,24 +49,24 @@ WHERE (s.trust, s.prior, s.claims, s.checked, s.domains, s.reason) IS DISTINCT F
       (excluded.trust, excluded.prior, excluded.claims, excluded.checked, excluded.domains, excluded.reason)
 
 -- name: drop_standings
-DELETE FROM {index}.standing WHERE scope = $1 AND source <> ALL ($2::integer[])
+DELETE FROM {index}.source_reliability WHERE scope = $1 AND source <> ALL ($2::integer[])
 
 -- name: drop_settings
-DELETE FROM {index}.setting WHERE scope = $1
+DELETE FROM {index}.predicate_parameters WHERE scope = $1
 
 -- name: put_settings
-INSERT INTO {index}.setting (scope, predicate, method, reason, wrong, likeness)
+INSERT INTO {index}.predicate_parameters (scope, predicate, method, reason, wrong, similarity)
 SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::real[], $6::real[])
 
 -- name: drop_copies
-DELETE FROM {index}.copying WHERE scope = $1
+DELETE FROM {index}.source_dependence WHERE scope = $1
 
 -- name: put_copies
-INSERT INTO {index}.copying (scope, one, other, probability, shared)
+INSERT INTO {index}.source_dependence (scope, one, other, probability, shared)
 SELECT $1, * FROM unnest($2::integer[], $3::integer[], $4::real[], $5::integer[])
 
 -- name: put_weighed
-INSERT INTO {index}.weighed (scope, claim, count) VALUES ($1, $2, $3)
+INSERT INTO {index}.consensus_run (scope, claim, count) VALUES ($1, $2, $3)
 ON CONFLICT (scope) DO UPDATE SET claim = excluded.claim, count = excluded.count, at = now()
 
 -- name: turn

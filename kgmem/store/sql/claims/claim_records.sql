@@ -31,8 +31,8 @@ WHERE c.topic = ANY ($1::bigint[]) ORDER BY c.known_to IS NULL, c.id
 SELECT d.id, d.action, d.by, d.reason, d.at, t.subject, t.predicate, t.about, d.value::text AS value, p.path AS scope,
        d.detail::text AS detail, d.claims, d.ended,
        ARRAY(SELECT md5(concat_ws(E'\x1f', x.action, x.by, x.reason, extract(epoch FROM x.at)))
-             FROM {index}.decision x WHERE x.ended_by = d.id ORDER BY x.id) AS ends
-FROM {index}.decision d JOIN {index}.scope p ON p.id = d.scope LEFT JOIN {index}.topic t ON t.id = d.topic
+             FROM {index}.adjudication x WHERE x.ended_by = d.id ORDER BY x.id) AS ends
+FROM {index}.adjudication d JOIN {index}.scope p ON p.id = d.scope LEFT JOIN {index}.topic t ON t.id = d.topic
 WHERE d.action <> 'source' AND ($1::text IS NULL OR p.path = $1)
 ORDER BY d.id
 
@@ -47,15 +47,15 @@ ORDER BY t.id
 SELECT f.id, f.topic, f.valid, f.value::text AS value, f.state, f.probability, f.trust, f.supporting, f.opposing, f.method,
        f.reason, f.options::text AS options, f.known_from, NULL::tstzrange AS known,
        (SELECT md5(concat_ws(E'\x1f', d.action, d.by, d.reason, extract(epoch FROM d.at)))
-        FROM {index}.decision d WHERE d.id = f.decision) AS decision,
+        FROM {index}.adjudication d WHERE d.id = f.decision) AS decision,
        ARRAY(SELECT md5(concat_ws(E'\x1f', d.action, d.by, d.reason, extract(epoch FROM d.at)))
-             FROM {index}.decision d WHERE d.topic = f.topic AND d.fact = f.id ORDER BY d.id) AS decided
+             FROM {index}.adjudication d WHERE d.topic = f.topic AND d.fact = f.id ORDER BY d.id) AS decided
 FROM {index}.fact f WHERE f.topic = ANY ($1::bigint[])
 UNION ALL
 SELECT f.id, f.topic, f.valid, f.value::text, f.state, f.probability, f.trust, f.supporting, f.opposing, f.method, f.reason,
        f.options::text, f.known_from, f.known,
        (SELECT md5(concat_ws(E'\x1f', d.action, d.by, d.reason, extract(epoch FROM d.at)))
-        FROM {index}.decision d WHERE d.id = f.decision), '{}'
+        FROM {index}.adjudication d WHERE d.id = f.decision), '{}'
 FROM {index}.past_fact f WHERE f.topic = ANY ($1::bigint[])
 ORDER BY 2, 1, 13
 
@@ -76,28 +76,28 @@ SELECT p.path AS scope, o.key AS source, s.trust, s.prior, s.claims, s.checked, 
             'trust', h.trust, 'prior', h.prior, 'claims', h.claims, 'checked', h.checked, 'domains', h.domains,
             'reason', h.reason, 'from', (extract(epoch FROM lower(h.known)) * 1000000)::bigint,
             'to', (extract(epoch FROM upper(h.known)) * 1000000)::bigint) ORDER BY lower(h.known)), '[]')
-        FROM {index}.past_standing h WHERE h.scope = n.scope AND h.source = n.source)::text AS past
-FROM (SELECT scope, source FROM {index}.standing UNION SELECT scope, source FROM {index}.past_standing) n
-LEFT JOIN {index}.standing s ON s.scope = n.scope AND s.source = n.source
+        FROM {index}.past_source_reliability h WHERE h.scope = n.scope AND h.source = n.source)::text AS past
+FROM (SELECT scope, source FROM {index}.source_reliability UNION SELECT scope, source FROM {index}.past_source_reliability) n
+LEFT JOIN {index}.source_reliability s ON s.scope = n.scope AND s.source = n.source
 JOIN {index}.scope p ON p.id = n.scope JOIN {index}.source o ON o.id = n.source
 WHERE $1::text IS NULL OR p.path = $1
 ORDER BY n.scope, n.source
 
 -- name: settings
-SELECT p.path AS scope, s.predicate, s.method, s.reason, s.wrong, s.likeness
-FROM {index}.setting s JOIN {index}.scope p ON p.id = s.scope
+SELECT p.path AS scope, s.predicate, s.method, s.reason, s.wrong, s.similarity
+FROM {index}.predicate_parameters s JOIN {index}.scope p ON p.id = s.scope
 WHERE $1::text IS NULL OR p.path = $1
 ORDER BY s.scope, s.predicate
 
 -- name: copies
 SELECT p.path AS scope, a.key AS source, b.key AS other, c.probability, c.shared
-FROM {index}.copying c JOIN {index}.scope p ON p.id = c.scope
+FROM {index}.source_dependence c JOIN {index}.scope p ON p.id = c.scope
 JOIN {index}.source a ON a.id = c.one JOIN {index}.source b ON b.id = c.other
 WHERE $1::text IS NULL OR p.path = $1
 ORDER BY c.scope, c.one, c.other
 
 -- name: runs
-SELECT p.path AS scope, w.count, w.at FROM {index}.weighed w JOIN {index}.scope p ON p.id = w.scope
+SELECT p.path AS scope, w.count, w.at FROM {index}.consensus_run w JOIN {index}.scope p ON p.id = w.scope
 WHERE $1::text IS NULL OR p.path = $1
 ORDER BY w.scope
 
@@ -111,7 +111,7 @@ ORDER BY m.id
 -- name: pairs
 -- What people decided to be two things; a pair that is one thing is told by its merge.
 SELECT l.one, l.other, l.evidence, l.parts::text AS parts, l.vetoed, l.by, l.reason, l.at, p.path AS scope
-FROM {index}.likeness l JOIN {index}.scope p ON p.id = l.scope
+FROM {index}.merge_candidate l JOIN {index}.scope p ON p.id = l.scope
 WHERE l.state = 2 AND ($1::text IS NULL OR p.path = $1)
 ORDER BY l.id
 
@@ -159,14 +159,14 @@ WITH said AS MATERIALIZED (
 SELECT count(*) FILTER (WHERE created) AS created, count(*) FILTER (WHERE NOT created) AS updated FROM made
 
 -- name: put_decisions
-INSERT INTO {index}.decision (scope, topic, action, value, claims, by, reason, detail, at, ended)
+INSERT INTO {index}.adjudication (scope, topic, action, value, claims, by, reason, detail, at, ended)
 SELECT n.scope, n.topic, n.action, n.value::jsonb,
        coalesce(ARRAY(SELECT jsonb_array_elements_text(n.claims::jsonb)::bigint), '{}'), n.by, n.reason, n.detail::jsonb,
        n.at, n.ended
 FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
             $9::timestamptz[], $10::timestamptz[])
      WITH ORDINALITY AS n (scope, topic, action, value, claims, by, reason, detail, at, ended, place)
-WHERE NOT EXISTS (SELECT 1 FROM {index}.decision d
+WHERE NOT EXISTS (SELECT 1 FROM {index}.adjudication d
                   WHERE d.scope = n.scope AND d.topic IS NOT DISTINCT FROM n.topic AND d.action = n.action AND d.by = n.by
                     AND d.reason = n.reason AND d.at = n.at)
 ORDER BY n.place
@@ -175,17 +175,17 @@ RETURNING id, topic
 -- name: decisions_on
 -- Decisions on topics (or on none), by what they are known by.
 SELECT d.id, d.topic, md5(concat_ws(E'\x1f', d.action, d.by, d.reason, extract(epoch FROM d.at))) AS ref
-FROM {index}.decision d WHERE d.topic = ANY ($1::bigint[]) ORDER BY d.id
+FROM {index}.adjudication d WHERE d.topic = ANY ($1::bigint[]) ORDER BY d.id
 
 -- name: decision_ids
-SELECT d.id, d.topic, d.action, d.by, d.at FROM {index}.decision d WHERE d.topic = ANY ($1::bigint[]) ORDER BY d.id
+SELECT d.id, d.topic, d.action, d.by, d.at FROM {index}.adjudication d WHERE d.topic = ANY ($1::bigint[]) ORDER BY d.id
 
 -- name: decisions_ended
-UPDATE {index}.decision d SET ended_by = n.by
+UPDATE {index}.adjudication d SET ended_by = n.by
 FROM unnest($1::bigint[], $2::bigint[]) AS n (id, by) WHERE d.id = n.id AND d.ended IS NOT NULL AND d.ended_by IS NULL
 
 -- name: undoes
-UPDATE {index}.decision d SET detail = d.detail || jsonb_build_object('undoes', n.undone)
+UPDATE {index}.adjudication d SET detail = d.detail || jsonb_build_object('undoes', n.undone)
 FROM unnest($1::bigint[], $2::bigint[]) AS n (id, undone) WHERE d.id = n.id AND d.action = 'undo'
 
 -- name: held_facts
@@ -224,7 +224,7 @@ FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5
 
 -- name: put_stances
 -- What facts say of the relationships that state their claims.
-INSERT INTO {index}.stance AS s (id, fact, state, probability, known_from)
+INSERT INTO {index}.relationship_state AS s (id, fact, state, probability, known_from)
 SELECT DISTINCT ON (c.edge) c.edge, n.fact, n.state, n.probability, n.known_from
 FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::real[], $5::timestamptz[])
      AS n (claim, fact, state, probability, known_from)
@@ -235,7 +235,7 @@ ON CONFLICT (id) DO UPDATE SET fact = excluded.fact, state = excluded.state, pro
 WHERE (s.fact, s.state, s.probability) IS DISTINCT FROM (excluded.fact, excluded.state, excluded.probability)
 
 -- name: decided
-UPDATE {index}.decision d SET fact = n.fact
+UPDATE {index}.adjudication d SET fact = n.fact
 FROM unnest($1::bigint[], $2::bigint[]) AS n (id, fact) WHERE d.id = n.id AND d.fact IS NULL
 
 -- name: put_correlations
@@ -253,30 +253,30 @@ ORDER BY n.at
 RETURNING id
 
 -- name: put_standing
-INSERT INTO {index}.standing AS s (scope, source, trust, prior, claims, checked, domains, reason, known_from)
+INSERT INTO {index}.source_reliability AS s (scope, source, trust, prior, claims, checked, domains, reason, known_from)
 VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9)
 ON CONFLICT (scope, source) DO NOTHING
 RETURNING 1
 
 -- name: no_past_standing
-SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM {index}.past_standing WHERE scope = $1 AND source = $2)
-           AND NOT EXISTS (SELECT 1 FROM {index}.standing WHERE scope = $1 AND source = $2)
+SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM {index}.past_source_reliability WHERE scope = $1 AND source = $2)
+           AND NOT EXISTS (SELECT 1 FROM {index}.source_reliability WHERE scope = $1 AND source = $2)
 
 -- name: put_past_standing
-INSERT INTO {index}.past_standing (scope, source, trust, prior, claims, checked, domains, reason, known_from, known)
+INSERT INTO {index}.past_source_reliability (scope, source, trust, prior, claims, checked, domains, reason, known_from, known)
 VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, tstzrange($9, $10))
 
 -- name: put_setting
-INSERT INTO {index}.setting (scope, predicate, method, reason, wrong, likeness) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO {index}.predicate_parameters (scope, predicate, method, reason, wrong, similarity) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT DO NOTHING RETURNING 1
 
 -- name: put_copies
-INSERT INTO {index}.copying (scope, one, other, probability, shared)
+INSERT INTO {index}.source_dependence (scope, one, other, probability, shared)
 SELECT $1, least($2::integer, $3::integer), greatest($2::integer, $3::integer), $4, $5
 ON CONFLICT DO NOTHING RETURNING 1
 
 -- name: put_run
-INSERT INTO {index}.weighed (scope, claim, count, at)
+INSERT INTO {index}.consensus_run (scope, claim, count, at)
 SELECT $1, coalesce(max(id), 0), $2, $3 FROM {index}.claim
 ON CONFLICT DO NOTHING RETURNING 1
 
@@ -289,7 +289,7 @@ RETURNING 1
 
 -- name: put_pairs
 -- A pair that waits for a decision has it now; what is decided here stays.
-INSERT INTO {index}.likeness AS l (scope, one, other, evidence, parts, vetoed, state, by, reason, at)
+INSERT INTO {index}.merge_candidate AS l (scope, one, other, evidence, parts, vetoed, state, by, reason, at)
 SELECT n.scope, n.one, n.other, n.evidence, n.parts::jsonb, n.vetoed, 2, n.by, n.reason, coalesce(n.at, now())
 FROM unnest($1::integer[], $2::text[], $3::text[], $4::real[], $5::text[], $6::text[], $7::text[], $8::text[],
             $9::timestamptz[])

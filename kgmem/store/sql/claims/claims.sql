@@ -232,7 +232,7 @@ WITH gone AS (
     UPDATE {index}.claim c SET known_to = greatest(now(), c.known_from + interval '1us')
     WHERE c.edge = ANY ($1::bigint[]) AND c.known_to IS NULL RETURNING c.topic
 ), stances AS (
-    DELETE FROM {index}.stance WHERE id = ANY ($1::bigint[])
+    DELETE FROM {index}.relationship_state WHERE id = ANY ($1::bigint[])
 )
 UPDATE {index}.topic SET stale = true WHERE id IN (SELECT topic FROM gone)
 
@@ -255,7 +255,7 @@ RETURNING c.id, c.topic
 -- then it stays while some text does.
 SELECT DISTINCT c.edge AS id FROM {index}.claim c
 WHERE c.id = ANY ($1::bigint[]) AND c.edge IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM {index}.brought b WHERE b.item = c.edge AND b.begins >= 0)
+  AND NOT EXISTS (SELECT 1 FROM {index}.provenance b WHERE b.item = c.edge AND b.begins >= 0)
   AND NOT EXISTS (SELECT 1 FROM {index}.claim o WHERE o.edge = c.edge AND o.known_to IS NULL)
   AND NOT EXISTS (SELECT 1 FROM {index}.history h WHERE h.id = c.edge AND h.version = 1
                   AND NOT (h.record -> 'properties') ?| '{source,consensus,found_by}')
@@ -268,7 +268,7 @@ SELECT c.id, c.topic, p.path AS scope, o.key AS other, o.begins, o.ends
 FROM {index}.claim c JOIN {index}.topic t ON t.id = c.topic JOIN {index}.scope p ON p.id = t.scope
 LEFT JOIN LATERAL (
     SELECT i.key, x.begins, x.ends
-    FROM (SELECT b.episode, b.begins, b.ends FROM {index}.claim d JOIN {index}.brought b ON b.item = d.id AND b.kind = 5
+    FROM (SELECT b.episode, b.begins, b.ends FROM {index}.claim d JOIN {index}.provenance b ON b.item = d.id AND b.kind = 5
           WHERE d.topic = c.topic AND d.id <> c.id AND d.known_to IS NULL AND b.begins >= 0
             AND d.object IS NOT DISTINCT FROM c.object AND d.value IS NOT DISTINCT FROM c.value
             AND (c.valid_from IS NULL OR c.valid_from = d.valid_from)
@@ -277,7 +277,7 @@ LEFT JOIN LATERAL (
           SELECT b.episode, b.begins, b.ends
           FROM {index}.item s JOIN {index}.edge e ON e.source = s.id JOIN {index}.item n ON n.id = e.target
           JOIN {index}.label l ON l.id = e.kind AND l.name = t.predicate
-          JOIN {index}.brought b ON b.item = e.id AND b.kind = 3
+          JOIN {index}.provenance b ON b.item = e.id AND b.kind = 3
           WHERE s.kind = 1 AND s.key = t.subject AND n.kind = 1 AND n.key = c.object AND b.begins >= 0
             AND (e.id = c.edge OR (c.valid_from IS NULL AND c.valid_to IS NULL))) x
     JOIN {index}.item i ON i.id = x.episode AND i.kind = 2 JOIN {index}.scope q ON q.id = i.scope
@@ -368,11 +368,11 @@ UPDATE {index}.topic SET stale = false WHERE id = ANY ($1::bigint[]) AND stale
 -- name: claims_of
 SELECT c.id, c.topic, o.id AS source, o.key, o.trust AS prior, k.parent, c.object, c.value::text AS value, c.valid_from,
        c.valid_to, c.confidence, c.edge, c.known_from,
-       (SELECT s.trust FROM {index}.standing s JOIN {index}.scope p ON p.id = s.scope
+       (SELECT s.trust FROM {index}.source_reliability s JOIN {index}.scope p ON p.id = s.scope
         WHERE s.source = o.id AND p.path = ANY ($2::text[]) ORDER BY length(p.path) DESC LIMIT 1) AS learned
 FROM {index}.claim c
 JOIN {index}.source o ON o.id = c.source
-LEFT JOIN {index}.kinship k ON k.source = o.id
+LEFT JOIN {index}.source_origin k ON k.source = o.id
 WHERE c.topic = ANY ($1::bigint[]) AND c.known_to IS NULL
 ORDER BY c.id
 
@@ -381,16 +381,16 @@ ORDER BY c.id
 -- that stand, what hangs together, and the facts as they are held.
 SELECT
     (SELECT coalesce(json_agg(x), '[]') FROM (
-        SELECT DISTINCT ON (s.predicate) s.predicate, s.method, s.reason, s.wrong, s.likeness
-        FROM {index}.setting s JOIN {index}.scope p ON p.id = s.scope
+        SELECT DISTINCT ON (s.predicate) s.predicate, s.method, s.reason, s.wrong, s.similarity
+        FROM {index}.predicate_parameters s JOIN {index}.scope p ON p.id = s.scope
         WHERE s.predicate = ANY ($2::text[]) AND p.path = ANY ($3::text[])
         ORDER BY s.predicate, length(p.path) DESC) x)::text AS settings,
     (SELECT coalesce(json_agg(json_build_array(a.key, b.key)), '[]')
-     FROM {index}.copying c JOIN {index}.scope p ON p.id = c.scope
+     FROM {index}.source_dependence c JOIN {index}.scope p ON p.id = c.scope
      JOIN {index}.source a ON a.id = c.one JOIN {index}.source b ON b.id = c.other
      WHERE p.path = ANY ($3::text[]) AND (a.key = ANY ($4::text[]) OR b.key = ANY ($4::text[])))::text AS copies,
     (SELECT coalesce(json_agg(x), '[]') FROM (
-        SELECT d.id, d.topic, d.action, d.by, d.reason, d.claims, d.detail FROM {index}.decision d
+        SELECT d.id, d.topic, d.action, d.by, d.reason, d.claims, d.detail FROM {index}.adjudication d
         WHERE d.topic = ANY ($1::bigint[]) AND d.ended IS NULL
           AND d.action = ANY ('{accept,reject,collapse,observe,expire}') ORDER BY d.id) x)::text AS decisions,
     EXISTS (SELECT 1 FROM {index}.correlation r
@@ -430,7 +430,7 @@ WHERE f.id = n.id
 DELETE FROM {index}.fact WHERE id = ANY ($1::bigint[])
 
 -- name: put_stances
-INSERT INTO {index}.stance AS s (id, fact, state, probability)
+INSERT INTO {index}.relationship_state AS s (id, fact, state, probability)
 SELECT DISTINCT ON (1) * FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::real[])
 ON CONFLICT (id) DO UPDATE SET fact = excluded.fact, state = excluded.state, probability = excluded.probability
 WHERE (s.fact, s.state, s.probability) IS DISTINCT FROM (excluded.fact, excluded.state, excluded.probability)
@@ -461,7 +461,7 @@ WHERE d.topic = ANY ($1::bigint[]) AND d.ended IS NULL AND d.action = ANY ('{acc
 ORDER BY d.id
 
 -- name: end_decisions
-UPDATE {index}.decision SET ended = now(), ended_by = $2 WHERE id = ANY ($1::bigint[]) AND ended IS NULL
+UPDATE {index}.adjudication SET ended = now(), ended_by = $2 WHERE id = ANY ($1::bigint[]) AND ended IS NULL
 
 -- name: seen_keys
 -- Which of these keys name an entity that the scope sees.

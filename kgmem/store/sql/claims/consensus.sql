@@ -57,17 +57,17 @@ CREATE INDEX fact_topic ON {index}.fact (topic);
 CREATE INDEX fact_state ON {index}.fact (state, id);
 
 -- What a fact says of a relationship that claims it, for recall.
-CREATE TABLE {index}.stance (
+CREATE TABLE {index}.relationship_state (
     id          bigint PRIMARY KEY,                  -- the relationship's
     fact        bigint NOT NULL,
     state       smallint NOT NULL,
     probability real NOT NULL,
     known_from  timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX stance_fact ON {index}.stance (fact);
+CREATE INDEX relationship_state_fact ON {index}.relationship_state (fact);
 
 -- What was learned of a source from the claims of one scope.
-CREATE TABLE {index}.standing (
+CREATE TABLE {index}.source_reliability (
     scope      integer NOT NULL,
     source     integer NOT NULL,
     trust      real NOT NULL,
@@ -83,10 +83,10 @@ CREATE TABLE {index}.standing (
 CREATE TABLE {index}.past_fact (LIKE {index}.fact, known tstzrange NOT NULL);
 CREATE INDEX past_fact_id ON {index}.past_fact (id);
 CREATE INDEX past_fact_topic ON {index}.past_fact (topic);
-CREATE TABLE {index}.past_stance (LIKE {index}.stance, known tstzrange NOT NULL);
-CREATE INDEX past_stance_id ON {index}.past_stance (id);
-CREATE TABLE {index}.past_standing (LIKE {index}.standing, known tstzrange NOT NULL);
-CREATE INDEX past_standing_source ON {index}.past_standing (source);
+CREATE TABLE {index}.past_relationship_state (LIKE {index}.relationship_state, known tstzrange NOT NULL);
+CREATE INDEX past_relationship_state_id ON {index}.past_relationship_state (id);
+CREATE TABLE {index}.past_source_reliability (LIKE {index}.source_reliability, known tstzrange NOT NULL);
+CREATE INDEX past_source_reliability_source ON {index}.past_source_reliability (source);
 
 CREATE FUNCTION {index}.keep_verdict() RETURNS trigger LANGUAGE plpgsql AS $body$
 DECLARE
@@ -104,20 +104,20 @@ BEGIN
 END
 $body$;
 CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON {index}.fact FOR EACH ROW EXECUTE FUNCTION {index}.keep_verdict();
-CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON {index}.stance FOR EACH ROW EXECUTE FUNCTION {index}.keep_verdict();
-CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON {index}.standing FOR EACH ROW EXECUTE FUNCTION {index}.keep_verdict();
+CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON {index}.relationship_state FOR EACH ROW EXECUTE FUNCTION {index}.keep_verdict();
+CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON {index}.source_reliability FOR EACH ROW EXECUTE FUNCTION {index}.keep_verdict();
 
-CREATE TABLE {index}.setting (
+CREATE TABLE {index}.predicate_parameters (
     scope     integer NOT NULL,
     predicate text COLLATE "C" NOT NULL,
     method    text NOT NULL,
     reason    text NOT NULL,
     wrong     real NOT NULL,
-    likeness  real NOT NULL,
+    similarity  real NOT NULL,
     PRIMARY KEY (scope, predicate)
 );
 
-CREATE TABLE {index}.copying (
+CREATE TABLE {index}.source_dependence (
     scope       integer NOT NULL,
     one         integer NOT NULL,
     other       integer NOT NULL,
@@ -127,7 +127,7 @@ CREATE TABLE {index}.copying (
 );
 
 -- How far the claims of a scope were weighed together.
-CREATE TABLE {index}.weighed (
+CREATE TABLE {index}.consensus_run (
     scope integer PRIMARY KEY,
     claim bigint NOT NULL,                           -- the newest claim of that run
     count bigint NOT NULL,
@@ -135,7 +135,7 @@ CREATE TABLE {index}.weighed (
 );
 
 -- What a source is beside its entry in the registry.
-CREATE TABLE {index}.kinship (
+CREATE TABLE {index}.source_origin (
     source integer PRIMARY KEY,
     parent text COLLATE "C",
     domain text
@@ -157,7 +157,7 @@ CREATE TABLE {index}.correlation (
 CREATE INDEX correlation_topics ON {index}.correlation USING gin (topics) WHERE known_to IS NULL;
 
 -- Every decision of a person, a rule or an observation, in the order in which they came: nothing is taken out.
-CREATE TABLE {index}.decision (
+CREATE TABLE {index}.adjudication (
     id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     scope   integer NOT NULL,
     topic   bigint,
@@ -172,37 +172,37 @@ CREATE TABLE {index}.decision (
     ended   timestamptz,                             -- undone, or overtaken by new evidence
     ended_by bigint
 );
-CREATE INDEX decision_topic ON {index}.decision (topic, id);
+CREATE INDEX adjudication_topic ON {index}.adjudication (topic, id);
 
--- name: create_then
-CREATE VIEW {then}.topic AS SELECT * FROM {index}.topic;
+-- name: create_asof
+CREATE VIEW {asof}.topic AS SELECT * FROM {index}.topic;
 
-CREATE VIEW {then}.claim AS
+CREATE VIEW {asof}.claim AS
 SELECT * FROM {index}.claim
 WHERE known_from <= (SELECT current_setting('kgmem.known_at')::timestamptz)
   AND (known_to IS NULL OR known_to > (SELECT current_setting('kgmem.known_at')::timestamptz));
 
-CREATE VIEW {then}.fact AS
+CREATE VIEW {asof}.fact AS
 SELECT * FROM {index}.fact WHERE known_from <= (SELECT current_setting('kgmem.known_at')::timestamptz)
 UNION ALL
 SELECT id, topic, valid, value, state, probability, trust, supporting, opposing, method, reason, options, decision,
        known_from
 FROM {index}.past_fact WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
 
-CREATE VIEW {then}.stance AS
-SELECT * FROM {index}.stance WHERE known_from <= (SELECT current_setting('kgmem.known_at')::timestamptz)
+CREATE VIEW {asof}.relationship_state AS
+SELECT * FROM {index}.relationship_state WHERE known_from <= (SELECT current_setting('kgmem.known_at')::timestamptz)
 UNION ALL
 SELECT id, fact, state, probability, known_from
-FROM {index}.past_stance WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
+FROM {index}.past_relationship_state WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
 
-CREATE VIEW {then}.standing AS
-SELECT * FROM {index}.standing WHERE known_from <= (SELECT current_setting('kgmem.known_at')::timestamptz)
+CREATE VIEW {asof}.source_reliability AS
+SELECT * FROM {index}.source_reliability WHERE known_from <= (SELECT current_setting('kgmem.known_at')::timestamptz)
 UNION ALL
 SELECT scope, source, trust, prior, claims, checked, domains, reason, known_from
-FROM {index}.past_standing WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
+FROM {index}.past_source_reliability WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
 
-CREATE VIEW {then}.decision AS
+CREATE VIEW {asof}.adjudication AS
 SELECT id, scope, topic, fact, action, value, claims, by, reason, detail, at,
        CASE WHEN ended <= (SELECT current_setting('kgmem.known_at')::timestamptz) THEN ended END AS ended,
        CASE WHEN ended <= (SELECT current_setting('kgmem.known_at')::timestamptz) THEN ended_by END AS ended_by
-FROM {index}.decision WHERE at <= (SELECT current_setting('kgmem.known_at')::timestamptz);
+FROM {index}.adjudication WHERE at <= (SELECT current_setting('kgmem.known_at')::timestamptz);

@@ -30,13 +30,13 @@ WHERE f.id = ANY ($1::bigint[]) AND p.path = ANY ($2::text[])
 ORDER BY f.id
 
 -- name: fact_of_edge
-SELECT fact FROM {index}.stance WHERE id = $1
+SELECT fact FROM {index}.relationship_state WHERE id = $1
 
 -- name: facts_of_edges
-SELECT id, fact FROM {index}.stance WHERE id = ANY ($1::bigint[])
+SELECT id, fact FROM {index}.relationship_state WHERE id = ANY ($1::bigint[])
 
 -- name: edges_of_facts
-SELECT fact, array_agg(id ORDER BY id) AS edges FROM {index}.stance WHERE fact = ANY ($1::bigint[]) GROUP BY fact
+SELECT fact, array_agg(id ORDER BY id) AS edges FROM {index}.relationship_state WHERE fact = ANY ($1::bigint[]) GROUP BY fact
 
 -- name: claims
 SELECT c.id, o.key AS source, t.subject, t.predicate, c.object, c.value::text AS value, c.valid_from, c.valid_to,
@@ -59,13 +59,13 @@ ORDER BY c.id
 -- name: decisions
 SELECT d.id, d.action, d.by, d.reason, d.at, p.path AS scope, d.fact, t.subject, t.predicate, d.value::text AS value,
        d.claims, d.detail::text AS detail, d.ended, d.ended_by
-FROM {index}.decision d JOIN {index}.scope p ON p.id = d.scope LEFT JOIN {index}.topic t ON t.id = d.topic
+FROM {index}.adjudication d JOIN {index}.scope p ON p.id = d.scope LEFT JOIN {index}.topic t ON t.id = d.topic
 WHERE p.path = ANY ($1::text[]) AND ($2::bigint IS NULL OR d.id < $2) AND ($3::bigint[] IS NULL OR d.id = ANY ($3))
   AND ($4::bigint IS NULL OR d.topic = $4)
 ORDER BY d.id DESC LIMIT $5
 
 -- name: put_decision
-INSERT INTO {index}.decision (scope, topic, fact, action, value, claims, by, reason, detail)
+INSERT INTO {index}.adjudication (scope, topic, fact, action, value, claims, by, reason, detail)
 VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9::jsonb) RETURNING id
 
 -- name: topics_of_facts
@@ -74,7 +74,7 @@ JOIN {index}.scope p ON p.id = t.scope
 WHERE f.id = ANY ($1::bigint[]) AND p.path = $2 ORDER BY f.topic
 
 -- name: decision
-SELECT d.id, d.topic, d.fact, d.action, d.ended, p.path AS scope FROM {index}.decision d
+SELECT d.id, d.topic, d.fact, d.action, d.ended, p.path AS scope FROM {index}.adjudication d
 JOIN {index}.scope p ON p.id = d.scope WHERE d.id = $1 AND p.path = $2
 
 -- name: standings
@@ -82,19 +82,19 @@ SELECT o.key AS source, coalesce(s.trust, o.trust) AS trust, coalesce(s.prior, o
        coalesce(s.claims, 0) AS claims, coalesce(s.checked, 0) AS checked, coalesce(s.domains, '{}')::text AS domains,
        s.reason, s.known_from, k.parent, k.domain
 FROM {index}.source o
-LEFT JOIN {index}.standing s ON s.source = o.id AND s.scope = 0
-LEFT JOIN {index}.kinship k ON k.source = o.id
+LEFT JOIN {index}.source_reliability s ON s.source = o.id AND s.scope = 0
+LEFT JOIN {index}.source_origin k ON k.source = o.id
 WHERE $1::text[] IS NULL OR o.key = ANY ($1)
 ORDER BY o.key
 
 -- name: standing_history
 SELECT h.trust, h.prior, h.claims, h.checked, h.reason, lower(h.known) AS known_from, upper(h.known) AS known_to
-FROM {index}.past_standing h JOIN {index}.source o ON o.id = h.source
+FROM {index}.past_source_reliability h JOIN {index}.source o ON o.id = h.source
 WHERE o.key = $1 AND h.scope = 0 ORDER BY lower(h.known) DESC LIMIT $2
 
 -- name: copies
 SELECT a.key AS one, b.key AS other, c.probability, c.shared
-FROM {index}.copying c JOIN {index}.scope p ON p.id = c.scope
+FROM {index}.source_dependence c JOIN {index}.scope p ON p.id = c.scope
 JOIN {index}.source a ON a.id = c.one JOIN {index}.source b ON b.id = c.other
 WHERE p.path = ANY ($1::text[]) AND ($2::text[] IS NULL OR (a.key = ANY ($2) AND b.key = ANY ($2)))
 ORDER BY c.probability DESC LIMIT 1000
@@ -119,7 +119,7 @@ SELECT e.id, e.kind, e.known_from, o.key AS source, coalesce(s.trust, o.trust) A
        a.key AS start_key, b.key AS end_key, e.valid
 FROM {index}.edge e JOIN {index}.scope p ON p.id = e.scope
 LEFT JOIN {index}.source o ON o.id = e.origin
-LEFT JOIN {index}.standing s ON s.source = e.origin AND s.scope = 0
+LEFT JOIN {index}.source_reliability s ON s.source = e.origin AND s.scope = 0
 LEFT JOIN {index}.item a ON a.id = e.source LEFT JOIN {index}.item b ON b.id = e.target
 WHERE e.id = $1 AND p.path = ANY ($2::text[])
 

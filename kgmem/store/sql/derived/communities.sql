@@ -1,6 +1,6 @@
 -- name: create
 -- Scopes of which the communities are kept, and up to where that was done.
-CREATE TABLE {index}.grouped (
+CREATE TABLE {index}.community_scope (
     scope integer PRIMARY KEY,
     since xid8 NOT NULL DEFAULT '0',
     at    timestamptz
@@ -15,7 +15,7 @@ CREATE TABLE {index}.community (
     size    integer NOT NULL,
     made_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX community_scope ON {index}.community (scope, level, size DESC, id);
+CREATE INDEX community_by_size ON {index}.community (scope, level, size DESC, id);
 CREATE TABLE {index}.community_member (
     community  bigint NOT NULL,
     item       bigint NOT NULL,
@@ -25,16 +25,16 @@ CREATE TABLE {index}.community_member (
 CREATE INDEX community_member_item ON {index}.community_member (item);
 
 -- name: ask
-INSERT INTO {index}.grouped (scope) VALUES ($1) ON CONFLICT (scope) DO NOTHING
+INSERT INTO {index}.community_scope (scope) VALUES ($1) ON CONFLICT (scope) DO NOTHING
 
 -- name: stop
-DELETE FROM {index}.grouped WHERE scope = $1
+DELETE FROM {index}.community_scope WHERE scope = $1
 
 -- name: take_turn
-SELECT scope FROM {index}.grouped WHERE scope = $1 FOR UPDATE
+SELECT scope FROM {index}.community_scope WHERE scope = $1 FOR UPDATE
 
 -- name: behind
-SELECT s.path FROM {index}.grouped g JOIN {index}.scope s ON s.id = g.scope
+SELECT s.path FROM {index}.community_scope g JOIN {index}.scope s ON s.id = g.scope
 WHERE (g.at IS NULL OR g.at <= now() - make_interval(secs => $1))
   AND EXISTS (SELECT FROM {index}.change h WHERE h.xid >= g.since)
 ORDER BY g.at NULLS FIRST LIMIT 1000
@@ -88,7 +88,7 @@ WITH gone AS (DELETE FROM {index}.community WHERE scope = $1 RETURNING id),
 SELECT count(*) FROM gone
 
 -- name: done
-UPDATE {index}.grouped SET since = $2::text::xid8, at = now() WHERE scope = $1
+UPDATE {index}.community_scope SET since = $2::text::xid8, at = now() WHERE scope = $1
 
 -- name: list
 SELECT c.id, c.level, c.parent, c.size, c.made_at FROM {index}.community c

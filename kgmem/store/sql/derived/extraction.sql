@@ -1,6 +1,6 @@
 -- name: create
 -- Episodes that wait to be read; written with the episode, so that nothing is forgotten.
-CREATE TABLE {index}.unread (
+CREATE TABLE {index}.extraction_queue (
     episode  bigint PRIMARY KEY,
     digest   bigint NOT NULL,             -- hash of what shall be read
     taken    timestamptz,                 -- when a reader took it; one that died loses it after a while
@@ -8,7 +8,7 @@ CREATE TABLE {index}.unread (
     problem  text                         -- why it cannot be read; such an episode waits until somebody asks
 );
 
-CREATE TABLE {index}.reading (
+CREATE TABLE {index}.extraction_run (
     episode   bigint PRIMARY KEY,
     digest    bigint NOT NULL,
     extractor text NOT NULL,
@@ -19,7 +19,7 @@ CREATE TABLE {index}.reading (
 );
 
 -- What an episode brought, and where in its text that stands: entities by key, relationships and claims by id.
-CREATE TABLE {index}.brought (
+CREATE TABLE {index}.provenance (
     episode bigint NOT NULL,
     kind    smallint NOT NULL,            -- 1 entity, 3 relationship, 5 claim
     item    bigint NOT NULL,              -- 0 for entities
@@ -29,55 +29,55 @@ CREATE TABLE {index}.brought (
     lasting boolean NOT NULL DEFAULT false,   -- a claim of which the text told no end
     PRIMARY KEY (episode, kind, item, key)
 );
-CREATE INDEX brought_item ON {index}.brought (item) WHERE item <> 0;
-CREATE INDEX brought_key ON {index}.brought (key) WHERE item = 0;
+CREATE INDEX provenance_item ON {index}.provenance (item) WHERE item <> 0;
+CREATE INDEX provenance_key ON {index}.provenance (key) WHERE item = 0;
 
 -- name: ask
 -- Let episodes be read, unless the same was read of them before.
-INSERT INTO {index}.unread AS u (episode, digest)
+INSERT INTO {index}.extraction_queue AS u (episode, digest)
 SELECT n.episode, n.digest FROM unnest($1::bigint[], $2::bigint[]) AS n (episode, digest)
-WHERE NOT EXISTS (SELECT 1 FROM {index}.reading r WHERE r.episode = n.episode AND r.digest = n.digest)
+WHERE NOT EXISTS (SELECT 1 FROM {index}.extraction_run r WHERE r.episode = n.episode AND r.digest = n.digest)
 ON CONFLICT (episode) DO UPDATE SET digest = excluded.digest, taken = NULL, attempts = 0, problem = NULL
 WHERE u.digest <> excluded.digest OR u.problem IS NOT NULL
 
 -- name: ask_again
 WITH again AS (
-    SELECT r.episode, r.digest FROM {index}.reading r JOIN {index}.item i ON i.id = r.episode
+    SELECT r.episode, r.digest FROM {index}.extraction_run r JOIN {index}.item i ON i.id = r.episode
     WHERE r.episode = ANY ($1::bigint[])
 )
-INSERT INTO {index}.unread AS u (episode, digest) SELECT episode, digest FROM again
+INSERT INTO {index}.extraction_queue AS u (episode, digest) SELECT episode, digest FROM again
 ON CONFLICT (episode) DO UPDATE SET taken = NULL, attempts = 0, problem = NULL
 
 -- name: take
 -- The next episodes that nobody reads, the oldest first, or of some; a reader that died loses what it took.
 WITH next AS (
-    SELECT u.episode FROM {index}.unread u
+    SELECT u.episode FROM {index}.extraction_queue u
     WHERE u.problem IS NULL AND (u.taken IS NULL OR u.taken < now() - make_interval(secs => $2))
       AND ($3::bigint[] IS NULL OR u.episode = ANY ($3))
     ORDER BY u.episode LIMIT $1 FOR UPDATE SKIP LOCKED
 )
-UPDATE {index}.unread u SET taken = now(), attempts = u.attempts + 1
+UPDATE {index}.extraction_queue u SET taken = now(), attempts = u.attempts + 1
 FROM next WHERE u.episode = next.episode
 RETURNING u.episode, u.digest, u.attempts
 
 -- name: renew
-UPDATE {index}.unread SET taken = now() WHERE episode = ANY ($1::bigint[]) AND taken IS NOT NULL
+UPDATE {index}.extraction_queue SET taken = now() WHERE episode = ANY ($1::bigint[]) AND taken IS NOT NULL
 
 -- name: give_back
-UPDATE {index}.unread SET taken = NULL WHERE episode = ANY ($1::bigint[])
+UPDATE {index}.extraction_queue SET taken = NULL WHERE episode = ANY ($1::bigint[])
 
 -- name: refuse
-UPDATE {index}.unread u SET problem = n.problem, taken = NULL
+UPDATE {index}.extraction_queue u SET problem = n.problem, taken = NULL
 FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS n (episode, digest, problem)
 WHERE u.episode = n.episode AND u.digest = n.digest
 
 -- name: waiting
 SELECT count(*) FILTER (WHERE problem IS NULL) AS waiting, count(*) FILTER (WHERE problem IS NOT NULL) AS refused,
        count(*) FILTER (WHERE problem IS NULL AND (taken IS NULL OR taken < now() - make_interval(secs => $1))) AS free
-FROM {index}.unread
+FROM {index}.extraction_queue
 
 -- name: pending
-SELECT EXISTS (SELECT FROM {index}.unread WHERE problem IS NULL AND episode = ANY ($1::bigint[]))
+SELECT EXISTS (SELECT FROM {index}.extraction_queue WHERE problem IS NULL AND episode = ANY ($1::bigint[]))
 
 -- name: episodes
 SELECT i.id, i.key, s.path AS scope, i.version, i.known_from, i.valid FROM {index}.item i
@@ -101,10 +101,10 @@ ORDER BY i.key, length(s.path) DESC
 SELECT i.id FROM {index}.item i WHERE i.id = ANY ($1::bigint[]) AND i.kind = 2 ORDER BY i.id FOR KEY SHARE
 
 -- name: brought_before
-DELETE FROM {index}.brought WHERE episode = ANY ($1::bigint[]) RETURNING episode, kind, item, key
+DELETE FROM {index}.provenance WHERE episode = ANY ($1::bigint[]) RETURNING episode, kind, item, key
 
 -- name: bring
-INSERT INTO {index}.brought (episode, kind, item, key, begins, ends, lasting)
+INSERT INTO {index}.provenance (episode, kind, item, key, begins, ends, lasting)
 SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::text[], $5::integer[], $6::integer[], $7::boolean[])
 ON CONFLICT (episode, kind, item, key) DO UPDATE
 SET begins = excluded.begins, ends = excluded.ends, lasting = excluded.lasting
@@ -112,30 +112,30 @@ SET begins = excluded.begins, ends = excluded.ends, lasting = excluded.lasting
 -- name: expect
 -- What episodes may have brought, or did and do not any more; who takes it back is done, removes it. So what a reader
 -- that died has made is found by the next one.
-INSERT INTO {index}.brought (episode, kind, item, key, begins, ends)
+INSERT INTO {index}.provenance (episode, kind, item, key, begins, ends)
 SELECT n.episode, n.kind, n.item, n.key, -1, -1
 FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::text[]) AS n (episode, kind, item, key)
 ON CONFLICT DO NOTHING
 
 -- name: expect_no_more
-DELETE FROM {index}.brought WHERE episode = ANY ($1::bigint[]) AND begins = -1
+DELETE FROM {index}.provenance WHERE episode = ANY ($1::bigint[]) AND begins = -1
 
 -- name: left_items
 -- Which of these relationships and claims nothing that was read says any more; no source states these relationships.
 SELECT n.item FROM unnest($1::bigint[]) AS n (item)
-WHERE NOT EXISTS (SELECT 1 FROM {index}.brought b WHERE b.item = n.item AND b.item <> 0 AND b.begins >= 0)
+WHERE NOT EXISTS (SELECT 1 FROM {index}.provenance b WHERE b.item = n.item AND b.item <> 0 AND b.begins >= 0)
   AND NOT EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = n.item AND c.known_to IS NULL)
 
 -- name: left_keys
 -- Which of these entities no text of their scope brings any more.
 SELECT n.scope, n.key FROM unnest($1::text[], $2::text[]) AS n (scope, key)
-WHERE NOT EXISTS (SELECT 1 FROM {index}.brought b JOIN {index}.item i ON i.id = b.episode
+WHERE NOT EXISTS (SELECT 1 FROM {index}.provenance b JOIN {index}.item i ON i.id = b.episode
                   JOIN {index}.scope s ON s.id = i.scope
                   WHERE b.item = 0 AND b.key = n.key AND b.begins >= 0 AND s.path = n.scope)
 
 -- name: counts
 -- How many texts bring a relationship.
-SELECT b.item, count(*) AS n FROM {index}.brought b WHERE b.item = ANY ($1::bigint[]) AND b.kind = 3
+SELECT b.item, count(*) AS n FROM {index}.provenance b WHERE b.item = ANY ($1::bigint[]) AND b.kind = 3
   AND b.begins >= 0 GROUP BY 1
 
 -- name: mentions_gone
@@ -150,24 +150,24 @@ SELECT e.id, e.kind, e.version, e.known_from, e.source, e.target FROM {index}.ed
 WHERE e.id = ANY ($1::bigint[]) ORDER BY e.id FOR UPDATE
 
 -- name: read
-INSERT INTO {index}.reading AS r (episode, digest, extractor, tokens, cost, problem)
+INSERT INTO {index}.extraction_run AS r (episode, digest, extractor, tokens, cost, problem)
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::float8[], $6::text[])
 ON CONFLICT (episode) DO UPDATE SET digest = excluded.digest, extractor = excluded.extractor, at = now(),
     tokens = r.tokens + excluded.tokens, cost = r.cost + excluded.cost, problem = excluded.problem
 
 -- name: done
-DELETE FROM {index}.unread u USING unnest($1::bigint[], $2::bigint[]) AS n (episode, digest)
+DELETE FROM {index}.extraction_queue u USING unnest($1::bigint[], $2::bigint[]) AS n (episode, digest)
 WHERE u.episode = n.episode AND u.digest = n.digest
 
 -- name: told
 -- What episodes brought, with what it is now.
 SELECT b.episode, b.kind, b.item, b.key, b.begins, b.ends,
-       EXISTS (SELECT 1 FROM {index}.brought o WHERE o.item = b.item AND o.key = b.key AND o.kind = b.kind
+       EXISTS (SELECT 1 FROM {index}.provenance o WHERE o.item = b.item AND o.key = b.key AND o.kind = b.kind
                  AND o.begins >= 0 AND o.episode <> ALL ($1::bigint[]))
        OR (b.kind = 3 AND EXISTS (
             SELECT 1 FROM {index}.claim c WHERE c.edge = b.item AND c.known_to IS NULL
             AND NOT EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = ANY ($1::bigint[]) AND i.key = c.episode))) AS shared
-FROM {index}.brought b WHERE b.episode = ANY ($1::bigint[]) ORDER BY b.episode, b.kind, b.begins, b.item, b.key
+FROM {index}.provenance b WHERE b.episode = ANY ($1::bigint[]) ORDER BY b.episode, b.kind, b.begins, b.item, b.key
 LIMIT $2
 
 -- name: lonely
@@ -178,8 +178,8 @@ WHERE s.path = $1 AND i.kind = 1 AND i.key = ANY ($2::text[])
                     AND e.kind NOT IN (SELECT l.id FROM {index}.label l WHERE l.kind = 2 AND l.name = 'SIMILAR_TO'))
 
 -- name: drop_reading
-WITH gone AS (DELETE FROM {index}.reading WHERE episode = ANY ($1::bigint[]))
-DELETE FROM {index}.unread WHERE episode = ANY ($1::bigint[])
+WITH gone AS (DELETE FROM {index}.extraction_run WHERE episode = ANY ($1::bigint[]))
+DELETE FROM {index}.extraction_queue WHERE episode = ANY ($1::bigint[])
 
 -- name: pairs
 SELECT e.id, s.key AS start_key, t.key AS end_key, e.scope, p.path FROM {index}.edge e
@@ -247,7 +247,7 @@ JOIN {index}.scope p ON p.path = n.scope
 JOIN {index}.topic t ON t.scope = p.id AND t.subject = n.subject AND t.predicate = n.predicate
 JOIN {index}.claim c ON c.topic = t.id AND c.known_to IS NULL AND c.object IS NOT NULL
 JOIN {index}.source o ON o.id = c.source
-CROSS JOIN LATERAL (SELECT bool_or(b.lasting) AS lasting FROM {index}.brought b WHERE b.item = c.id AND b.kind = 5) b
+CROSS JOIN LATERAL (SELECT bool_or(b.lasting) AS lasting FROM {index}.provenance b WHERE b.item = c.id AND b.kind = 5) b
 WHERE b.lasting OR (NOT b.lasting AND c.valid_to IS NOT NULL)
 ORDER BY c.id LIMIT 100000
 
@@ -259,7 +259,7 @@ FROM {index}.scope p
 JOIN {index}.topic t ON t.scope = p.id
 JOIN {index}.claim c ON c.topic = t.id AND c.known_to IS NULL AND c.object IS NOT NULL AND c.valid_to IS NULL
 JOIN {index}.source o ON o.id = c.source
-JOIN {index}.brought b ON b.item = c.id AND b.kind = 5 AND b.begins >= 0
+JOIN {index}.provenance b ON b.item = c.id AND b.kind = 5 AND b.begins >= 0
 WHERE p.path = $1 AND (t.subject = ANY ($2::text[]) OR c.object = ANY ($2::text[]) OR b.episode = ANY ($3::bigint[]))
 ORDER BY b.episode, c.begins, c.id LIMIT 2000
 
@@ -270,7 +270,7 @@ SELECT e.id, e.version, e.known_from, e.source, e.target, e.kind, p.path AS scop
 FROM {index}.scope p
 JOIN {index}.edge e ON e.scope = p.id AND e.kind = $4 AND upper_inf(e.valid)
 JOIN {index}.item s ON s.id = e.source JOIN {index}.item t ON t.id = e.target
-JOIN {index}.brought b ON b.item = e.id AND b.kind = 3 AND b.begins >= 0
+JOIN {index}.provenance b ON b.item = e.id AND b.kind = 3 AND b.begins >= 0
 WHERE p.path = $1 AND (s.key = ANY ($2::text[]) OR t.key = ANY ($2::text[]) OR b.episode = ANY ($3::bigint[]))
 ORDER BY b.episode, b.begins, e.id LIMIT 2000
 
@@ -281,9 +281,9 @@ JOIN {index}.scope p ON p.id = i.scope
 WHERE p.path = $1 AND i.kind = 2 AND i.id < $2 ORDER BY i.id DESC LIMIT $3
 
 -- name: rename
-UPDATE {index}.brought b SET item = n.new FROM unnest($1::bigint[], $2::bigint[]) AS n (old, new)
+UPDATE {index}.provenance b SET item = n.new FROM unnest($1::bigint[], $2::bigint[]) AS n (old, new)
 WHERE b.item = n.old AND b.kind = 5
-  AND NOT EXISTS (SELECT 1 FROM {index}.brought o WHERE o.episode = b.episode AND o.kind = 5 AND o.item = n.new)
+  AND NOT EXISTS (SELECT 1 FROM {index}.provenance o WHERE o.episode = b.episode AND o.kind = 5 AND o.item = n.new)
 
 -- name: topics
 SELECT DISTINCT t.subject, t.predicate FROM {index}.claim c JOIN {index}.topic t ON t.id = c.topic

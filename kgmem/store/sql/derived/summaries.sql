@@ -44,7 +44,7 @@ FROM {index}.edge e
 JOIN {index}.item a ON a.id = e.source AND a.kind = 1 AND a.scope = $2
 JOIN {index}.item b ON b.id = e.target AND b.kind = 1 AND b.scope = $2
 JOIN {index}.label l ON l.id = e.kind AND l.name <> ALL ($4::text[])
-LEFT JOIN {index}.stance t ON t.id = e.id
+LEFT JOIN {index}.relationship_state t ON t.id = e.id
 WHERE e.scope = $2 AND e.valid @> now() AND coalesce(t.state, 3) NOT IN (4, 5)
   AND CASE WHEN $3 THEN e.source = ANY ($1::bigint[]) AND e.target = ANY ($1::bigint[])
            ELSE e.source = ANY ($1::bigint[]) OR e.target = ANY ($1::bigint[]) END
@@ -54,8 +54,8 @@ ORDER BY weight DESC, e.id LIMIT 300
 -- Which texts of the scope say a relationship, by themselves or by claims.
 SELECT n.id, array_agg(DISTINCT i.key ORDER BY i.key) AS keys, array_agg(DISTINCT i.id) AS texts FROM unnest($1::bigint[]) AS n (id)
 CROSS JOIN LATERAL (
-    SELECT b.episode FROM {index}.brought b WHERE b.item = n.id AND b.kind = 3
-    UNION SELECT b.episode FROM {index}.claim c JOIN {index}.brought b ON b.item = c.id AND b.kind = 5
+    SELECT b.episode FROM {index}.provenance b WHERE b.item = n.id AND b.kind = 3
+    UNION SELECT b.episode FROM {index}.claim c JOIN {index}.provenance b ON b.item = c.id AND b.kind = 5
     WHERE c.edge = n.id AND c.known_to IS NULL) o
 JOIN {index}.item i ON i.id = o.episode AND i.scope = $2
 GROUP BY n.id
@@ -120,5 +120,5 @@ SELECT EXISTS (
         OR EXISTS (SELECT FROM {index}.edge e WHERE e.source = i.id AND e.known_from > s.known_from)
         OR EXISTS (SELECT FROM {index}.edge e WHERE e.target = i.id AND e.known_from > s.known_from)
         OR EXISTS (SELECT FROM {index}.summary_of o JOIN {index}.edge e ON e.id = o.thing
-                   LEFT JOIN {index}.stance t ON t.id = e.id
+                   LEFT JOIN {index}.relationship_state t ON t.id = e.id
                    WHERE o.summary = s.id AND (e.version <> o.version OR NOT e.valid @> now() OR t.state IN (4, 5))))

@@ -9,7 +9,7 @@ UPDATE kgmem.graph SET age_name = $2, index_name = $3, space = $4::text::jsonb, 
 -- name: get
 SELECT id, name, age_name, index_name, strict, schema::text, space::text, space_table, next_space::text,
        next_space_table, fusion, facts, extraction, recipe, created_at, subsystems,
-       EXISTS (SELECT 1 FROM kgmem.set_aside a WHERE a.graph = graph.id AND a.name LIKE '%passage_words') AS wordless
+       EXISTS (SELECT 1 FROM kgmem.deferred_index a WHERE a.graph = graph.id AND a.name LIKE '%passage_words') AS wordless
 FROM kgmem.graph WHERE name = $1
 
 -- name: subsystems
@@ -40,7 +40,7 @@ SELECT pg_advisory_xact_lock(hashtext('kgmem graph'), $1)
 DELETE FROM kgmem.import WHERE graph = $1
 
 -- name: forget_set_aside
-DELETE FROM kgmem.set_aside WHERE graph = $1
+DELETE FROM kgmem.deferred_index WHERE graph = $1
 
 -- name: forget_integrity
 DELETE FROM kgmem.integrity WHERE graph = $1
@@ -54,8 +54,8 @@ SELECT (SELECT count(*) FROM {index}.item WHERE kind = 1) AS entities,
        (SELECT count(*) FROM {index}.edge) AS relationships,
        (SELECT count(*) FROM {index}.item WHERE kind = 3) AS facts,
        (SELECT count(*) FROM {index}.passage) AS passages,
-       (SELECT count(DISTINCT passage) FROM {index}.unembedded WHERE refused IS NULL) AS waiting,
-       (SELECT count(DISTINCT passage) FROM {index}.unembedded WHERE refused IS NOT NULL) AS refused,
+       (SELECT count(DISTINCT passage) FROM {index}.embedding_queue WHERE refused IS NULL) AS waiting,
+       (SELECT count(DISTINCT passage) FROM {index}.embedding_queue WHERE refused IS NOT NULL) AS refused,
        (SELECT count(*) FROM {index}.scope) AS scopes,
        (SELECT count(*) FROM {index}.source) AS sources,
        coalesce((SELECT id FROM {index}.change WHERE xid < (SELECT kgmem.settled_below())

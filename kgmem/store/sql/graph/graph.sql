@@ -57,7 +57,7 @@ CREATE TABLE {index}.passage (
 );
 
 -- Passages that wait for a vector of the graph's space; written with the passage, so nothing is forgotten.
-CREATE TABLE {index}.unembedded (
+CREATE TABLE {index}.embedding_queue (
     passage bigint NOT NULL,
     space   text COLLATE "C" NOT NULL,
     refused text,                         -- why the embedder refuses it; such a passage waits until somebody asks

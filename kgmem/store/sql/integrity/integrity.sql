@@ -65,11 +65,11 @@ SELECT p.id FROM {index}.passage p WHERE NOT EXISTS (SELECT 1 FROM {index}.item 
 -- name: vectors_missing
 SELECT p.id FROM {index}.passage p
 WHERE NOT EXISTS (SELECT 1 FROM {index}.{table} v WHERE v.passage = p.id)
-  AND NOT EXISTS (SELECT 1 FROM {index}.unembedded u WHERE u.passage = p.id AND u.space = $1)
+  AND NOT EXISTS (SELECT 1 FROM {index}.embedding_queue u WHERE u.passage = p.id AND u.space = $1)
 ORDER BY p.id
 
 -- name: repair_vectors_missing
-INSERT INTO {index}.unembedded (passage, space) SELECT unnest($1::bigint[]), $2 ON CONFLICT DO NOTHING
+INSERT INTO {index}.embedding_queue (passage, space) SELECT unnest($1::bigint[]), $2 ON CONFLICT DO NOTHING
 
 -- name: vectors_gone
 SELECT v.passage AS id FROM {index}.{table} v LEFT JOIN {index}.passage p ON p.id = v.passage
@@ -79,20 +79,20 @@ WHERE p.item IS DISTINCT FROM v.item ORDER BY v.passage
 UPDATE {index}.{table} v SET item = p.item FROM {index}.passage p WHERE p.id = v.passage AND p.item <> v.item
 
 -- name: waiting_gone
-SELECT u.passage AS id FROM {index}.unembedded u
+SELECT u.passage AS id FROM {index}.embedding_queue u
 WHERE NOT u.space = ANY ($1::text[]) OR NOT EXISTS (SELECT 1 FROM {index}.passage p WHERE p.id = u.passage)
 ORDER BY u.passage
 
 -- name: repair_waiting_gone
-DELETE FROM {index}.unembedded u
+DELETE FROM {index}.embedding_queue u
 WHERE NOT u.space = ANY ($1::text[]) OR NOT EXISTS (SELECT 1 FROM {index}.passage p WHERE p.id = u.passage)
 
 -- name: extraction_gone
-SELECT u.episode AS id FROM {index}.unread u WHERE NOT EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = u.episode)
+SELECT u.episode AS id FROM {index}.extraction_queue u WHERE NOT EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = u.episode)
 ORDER BY u.episode
 
 -- name: repair_extraction_gone
-DELETE FROM {index}.unread u WHERE NOT EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = u.episode)
+DELETE FROM {index}.extraction_queue u WHERE NOT EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = u.episode)
 
 -- name: claims_lost
 SELECT c.id FROM {index}.claim c LEFT JOIN {index}.topic t ON t.id = c.topic
@@ -101,7 +101,7 @@ WHERE t.id IS NULL OR NOT EXISTS (SELECT 1 FROM {index}.source o WHERE o.id = c.
 ORDER BY c.id
 
 -- name: decisions_lost
-SELECT d.id FROM {index}.decision d
+SELECT d.id FROM {index}.adjudication d
 WHERE d.topic IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {index}.topic t WHERE t.id = d.topic) ORDER BY d.id
 
 -- name: topics_unweighed
@@ -120,12 +120,12 @@ SELECT f.id FROM {index}.fact f WHERE NOT EXISTS (SELECT 1 FROM {index}.topic t 
 DELETE FROM {index}.fact f WHERE NOT EXISTS (SELECT 1 FROM {index}.topic t WHERE t.id = f.topic)
 
 -- name: states_lost
-SELECT s.id FROM {index}.stance s WHERE NOT EXISTS (SELECT 1 FROM {index}.fact f WHERE f.id = s.fact) ORDER BY s.id
+SELECT s.id FROM {index}.relationship_state s WHERE NOT EXISTS (SELECT 1 FROM {index}.fact f WHERE f.id = s.fact) ORDER BY s.id
 
 -- name: repair_states_lost
 -- What is weighed again writes the states again.
 WITH gone AS (
-    DELETE FROM {index}.stance s WHERE NOT EXISTS (SELECT 1 FROM {index}.fact f WHERE f.id = s.fact) RETURNING s.id
+    DELETE FROM {index}.relationship_state s WHERE NOT EXISTS (SELECT 1 FROM {index}.fact f WHERE f.id = s.fact) RETURNING s.id
 )
 UPDATE {index}.topic t SET stale = true
 WHERE t.id IN (SELECT c.topic FROM {index}.claim c JOIN gone g ON g.id = c.edge WHERE c.known_to IS NULL)
@@ -218,7 +218,7 @@ SELECT t.tgname::text AS name, c.relname::text AS table FROM pg_trigger t JOIN p
 WHERE c.relnamespace = to_regnamespace($1) AND NOT t.tgisinternal AND t.tgenabled = 'D'
 
 -- name: set_aside
-SELECT name::text AS name FROM kgmem.set_aside WHERE graph = $1
+SELECT name::text AS name FROM kgmem.deferred_index WHERE graph = $1
 
 -- name: replica
 SELECT pg_is_in_recovery()

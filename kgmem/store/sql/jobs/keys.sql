@@ -1,18 +1,18 @@
 -- name: create
-INSERT INTO kgmem.key (id, name, hash, "right", graph, scope, expires_at)
+INSERT INTO kgmem.key (id, name, hash, role, graph, scope, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
-RETURNING id, name, "right", graph, scope, created_at, expires_at, revoked_at, last_used_at
+RETURNING id, name, role, graph, scope, created_at, expires_at, revoked_at, last_used_at
 
 -- name: list
-SELECT id, name, "right", graph, scope, created_at, expires_at, revoked_at, last_used_at
+SELECT id, name, role, graph, scope, created_at, expires_at, revoked_at, last_used_at
 FROM kgmem.key ORDER BY created_at, id
 
 -- name: revoke
 UPDATE kgmem.key SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1
-RETURNING id, name, "right", graph, scope, created_at, expires_at, revoked_at, last_used_at
+RETURNING id, name, role, graph, scope, created_at, expires_at, revoked_at, last_used_at
 
 -- name: read
-SELECT id, name, hash, "right", graph, scope, created_at, expires_at, revoked_at, last_used_at,
+SELECT id, name, hash, role, graph, scope, created_at, expires_at, revoked_at, last_used_at,
        revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AS good
 FROM kgmem.key WHERE id = $1
 

@@ -20,7 +20,7 @@ WHERE j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
 -- name: passages_waiting
 -- From the statistics, which are about right: counting would read a table a graph.
 SELECT coalesce(sum(s.n_live_tup), 0)::bigint AS n
-FROM kgmem.graph g JOIN pg_stat_user_tables s ON s.schemaname = g.index_name AND s.relname = 'unembedded'
+FROM kgmem.graph g JOIN pg_stat_user_tables s ON s.schemaname = g.index_name AND s.relname = 'embedding_queue'
 
 -- name: integrity
 -- Reports of graphs that were dropped count no more.

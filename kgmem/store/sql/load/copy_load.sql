@@ -129,7 +129,7 @@ WITH new AS MATERIALIZED (
         SELECT (f->>0)::integer, (f->>1)::integer, f->>2 FROM jsonb_array_elements(s.further::jsonb) AS f) p
     WHERE true %(new)s
 ), waiting AS (
-    INSERT INTO {index}.unembedded (passage, space)
+    INSERT INTO {index}.embedding_queue (passage, space)
     SELECT n.id, substr(v.vectors, length('vector_') + 1)
     FROM new n CROSS JOIN kgmem.graph g
     CROSS JOIN LATERAL (VALUES (g.space_table, false), (g.next_space_table, true)) AS v (vectors, next)
@@ -309,7 +309,7 @@ WITH said AS MATERIALIZED (
     INSERT INTO {index}.item (id, kind, scope, source, valid, key)
     SELECT id, 3, scope, origin, valid, id::text FROM new
 ), waiting AS (
-    INSERT INTO {index}.unembedded (passage, space)
+    INSERT INTO {index}.embedding_queue (passage, space)
     SELECT n.passage, substr(v.vectors, length('vector_') + 1)
     FROM new n CROSS JOIN kgmem.graph g
     CROSS JOIN LATERAL (VALUES (g.space_table), (g.next_space_table)) AS v (vectors)

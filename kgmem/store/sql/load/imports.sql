@@ -1,5 +1,5 @@
 -- name: begin
-INSERT INTO kgmem.import (graph, files, options, source, upload, state, told_at)
+INSERT INTO kgmem.import (graph, files, options, source, upload, state, heartbeat_at)
 VALUES ($1, $2::jsonb, $3::jsonb, $4, $5, CASE WHEN $5::text IS NULL THEN 'running' ELSE 'waiting' END, now())
 RETURNING id
 
@@ -9,7 +9,7 @@ WHERE graph = $1 AND files = $2::jsonb AND options = $3::jsonb AND state IN ('ru
 ORDER BY id DESC LIMIT 1
 
 -- name: resume
-UPDATE kgmem.import SET state = 'running', error = NULL, finished_at = NULL, told_at = now() WHERE id = $1
+UPDATE kgmem.import SET state = 'running', error = NULL, finished_at = NULL, heartbeat_at = now() WHERE id = $1
 
 -- name: numbers
 SELECT number FROM kgmem.import_batch WHERE import = $1 AND number < $2
@@ -76,7 +76,7 @@ UPDATE kgmem.import SET state = 'waiting', error = NULL, finished_at = NULL
 WHERE id = $1 AND state = 'failed' AND upload IS NOT NULL RETURNING id
 
 -- name: tell
-UPDATE kgmem.import SET told_at = now(), progress = coalesce($2::jsonb, progress) WHERE id = $1
+UPDATE kgmem.import SET heartbeat_at = now(), progress = coalesce($2::jsonb, progress) WHERE id = $1
 
 -- name: wait
 UPDATE kgmem.import SET state = 'waiting' WHERE id = $1 AND state IN ('running', 'waiting')
@@ -118,7 +118,7 @@ ORDER BY c.id, c.at
 SELECT i.id, g.name AS graph, i.state, i.files, i.options, i.source, i.created_at, i.finished_at, i.error,
        coalesce(b.read, 0) AS read, coalesce(b.created, 0) AS created, coalesce(b.updated, 0) AS updated,
        coalesce(b.unchanged, 0) AS unchanged, coalesce(b.rejected, 0) AS rejected, coalesce(k.kinds, '{}') AS kinds,
-       i.progress, i.told_at, i.upload, i.undone, i.duplicates
+       i.progress, i.heartbeat_at, i.upload, i.undone, i.duplicates
 FROM kgmem.import i
 JOIN kgmem.graph g ON g.id = i.graph
 LEFT JOIN LATERAL (

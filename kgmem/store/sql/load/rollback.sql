@@ -178,10 +178,10 @@ DELETE FROM kgmem.import_episode WHERE import = $1
 WITH ended AS (
     SELECT id, state, undone FROM kgmem.import
     WHERE id = $1 AND (state IN ('done', 'failed', 'undoing', 'undone')
-                       OR (state = 'running' AND coalesce(told_at, created_at) < now() - make_interval(secs => $2::float8)))
+                       OR (state = 'running' AND coalesce(heartbeat_at, created_at) < now() - make_interval(secs => $2::float8)))
     FOR UPDATE
 ), begun AS (
-    UPDATE kgmem.import i SET state = 'undoing', told_at = now(), error = NULL
+    UPDATE kgmem.import i SET state = 'undoing', heartbeat_at = now(), error = NULL
     FROM ended e WHERE i.id = e.id AND e.state <> 'undone' AND NOT $3
 )
 SELECT state, undone FROM ended

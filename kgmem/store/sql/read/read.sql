@@ -70,18 +70,18 @@ WHERE e.source = ANY ($1::bigint[]) AND e.kind = $2 ORDER BY e.source, i.key
 
 -- name: sources
 SELECT o.key, o.name, o.kind, o.trust, o.note, k.parent, k.domain
-FROM {index}.source o LEFT JOIN {index}.kinship k ON k.source = o.id ORDER BY o.key
+FROM {index}.source o LEFT JOIN {index}.source_origin k ON k.source = o.id ORDER BY o.key
 
 -- name: sources_of_scope
 -- Those that records of one scope name, so that it does not tell of the sources of others.
 SELECT o.key, o.name, o.kind, o.trust, o.note, k.parent, k.domain
-FROM {index}.source o LEFT JOIN {index}.kinship k ON k.source = o.id
+FROM {index}.source o LEFT JOIN {index}.source_origin k ON k.source = o.id
 WHERE o.id IN (
     SELECT i.source FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope WHERE s.path = $1
     UNION SELECT e.origin FROM {index}.edge e JOIN {index}.scope s ON s.id = e.scope WHERE s.path = $1
     UNION SELECT c.source FROM {index}.topic t JOIN {index}.scope s ON s.id = t.scope
           JOIN {index}.claim c ON c.topic = t.id WHERE s.path = $1
-    UNION SELECT r.source FROM {index}.standing r JOIN {index}.scope s ON s.id = r.scope WHERE s.path = $1)
+    UNION SELECT r.source FROM {index}.source_reliability r JOIN {index}.scope s ON s.id = r.scope WHERE s.path = $1)
 ORDER BY o.key
 
 -- name: all_items

@@ -19,7 +19,7 @@ CREATE INDEX merge_gone ON {index}.merge (scope, gone_key) WHERE undone_at IS NU
 CREATE INDEX merge_kept ON {index}.merge (scope, kept_key) WHERE undone_at IS NULL;
 
 -- Entities that may be one: the review list of resolution. What a person has told apart stays told.
-CREATE TABLE {index}.likeness (
+CREATE TABLE {index}.merge_candidate (
     id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     scope    integer NOT NULL,
     one      text COLLATE "C" NOT NULL,
@@ -33,7 +33,7 @@ CREATE TABLE {index}.likeness (
     at       timestamptz NOT NULL DEFAULT now(),
     UNIQUE (scope, one, other)
 );
-CREATE INDEX likeness_open ON {index}.likeness (evidence DESC, id) WHERE state = 1;
+CREATE INDEX merge_candidate_open ON {index}.merge_candidate (evidence DESC, id) WHERE state = 1;
 
 -- name: item_record
 SELECT to_jsonb(i)::text FROM {index}.item i WHERE id = $1
@@ -169,7 +169,7 @@ WHERE t.id = n.id
 UPDATE {index}.claim c SET topic = n.topic FROM unnest($1::bigint[], $2::bigint[]) AS n (id, topic) WHERE c.id = n.id
 
 -- name: put_likeness
-INSERT INTO {index}.likeness AS l (scope, one, other, evidence, parts, vetoed)
+INSERT INTO {index}.merge_candidate AS l (scope, one, other, evidence, parts, vetoed)
 SELECT $1, n.one, n.other, n.evidence, n.parts::jsonb, n.vetoed
 FROM unnest($2::text[], $3::text[], $4::real[], $5::text[], $6::text[]) AS n (one, other, evidence, parts, vetoed)
 ON CONFLICT (scope, one, other) DO UPDATE SET evidence = excluded.evidence, parts = excluded.parts,
@@ -178,26 +178,26 @@ WHERE l.state = 1
 RETURNING id
 
 -- name: likenesses
-SELECT l.*, s.path FROM {index}.likeness l JOIN {index}.scope s ON s.id = l.scope
+SELECT l.*, s.path FROM {index}.merge_candidate l JOIN {index}.scope s ON s.id = l.scope
 WHERE s.path = ANY ($1::text[]) AND l.state = 1 AND ($2::real IS NULL OR (l.evidence, -l.id) < ($2, -$3::bigint))
 ORDER BY l.evidence DESC, l.id LIMIT $4
 
 -- name: judged
 -- What people decided of pairs whose similarity the review list keeps.
-SELECT (parts ->> 'similarity')::float8 AS similarity, state = $2 AS same FROM {index}.likeness
+SELECT (parts ->> 'similarity')::float8 AS similarity, state = $2 AS same FROM {index}.merge_candidate
 WHERE scope = $1 AND state IN ($2, $3) AND parts ->> 'similarity' IS NOT NULL ORDER BY at DESC, id DESC LIMIT $4
 
 -- name: settle_likeness
-UPDATE {index}.likeness SET state = $3, by = $4, reason = $5, at = now()
+UPDATE {index}.merge_candidate SET state = $3, by = $4, reason = $5, at = now()
 WHERE scope = $1 AND id = $2 AND state = 1 RETURNING *
 
 -- name: settle_pair
-UPDATE {index}.likeness SET state = $4, by = $5, reason = $6, at = now()
+UPDATE {index}.merge_candidate SET state = $4, by = $5, reason = $6, at = now()
 WHERE scope = $1 AND (one, other) IN (($2, $3), ($3, $2))
 
 -- name: mark_pair
 -- Also of a pair that nobody had proposed: without a row it would be proposed again.
-INSERT INTO {index}.likeness (scope, one, other, evidence, parts, state, by, reason)
+INSERT INTO {index}.merge_candidate (scope, one, other, evidence, parts, state, by, reason)
 VALUES ($1, $2, $3, 0, '{}', $4, $5, $6)
 ON CONFLICT (scope, one, other) DO UPDATE SET state = excluded.state, by = excluded.by, reason = excluded.reason, at = now()
 

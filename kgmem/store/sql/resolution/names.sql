@@ -1,27 +1,27 @@
 -- name: create
 -- The names of entities as resolution looks them up: derived, and brought up to date from the change feed when asked.
-CREATE TABLE {index}.named (
+CREATE TABLE {index}.entity_name (
     item   bigint NOT NULL,
     folded text COLLATE "C" NOT NULL,
     parts  text[] NOT NULL,                   -- words (with = before them) and trigrams
     PRIMARY KEY (item, folded)
 );
-CREATE INDEX named_folded ON {index}.named (folded);
-CREATE INDEX named_parts ON {index}.named USING gin (parts);
-CREATE TABLE {index}.named_until (change bigint NOT NULL);
-INSERT INTO {index}.named_until VALUES (0);
+CREATE INDEX entity_name_folded ON {index}.entity_name (folded);
+CREATE INDEX entity_name_parts ON {index}.entity_name USING gin (parts);
+CREATE TABLE {index}.entity_name_position (change bigint NOT NULL);
+INSERT INTO {index}.entity_name_position VALUES (0);
 
 -- name: until
-SELECT change FROM {index}.named_until
+SELECT change FROM {index}.entity_name_position
 
 -- name: take_turn
-SELECT change FROM {index}.named_until FOR UPDATE
+SELECT change FROM {index}.entity_name_position FOR UPDATE
 
 -- name: is_behind
 SELECT EXISTS (
     SELECT 1 FROM (SELECT coalesce(max(xid), '0') AS xid, coalesce(max(id), 0) AS id
                    FROM (SELECT xid, id FROM {index}.change
-                         WHERE id <= (SELECT change FROM {index}.named_until) ORDER BY id DESC LIMIT 1) last) seen
+                         WHERE id <= (SELECT change FROM {index}.entity_name_position) ORDER BY id DESC LIMIT 1) last) seen
     JOIN {index}.change c ON (c.xid, c.id) > (seen.xid, seen.id))
 
 -- name: unsettled
@@ -32,13 +32,13 @@ JOIN {index}.change h ON (h.xid, h.id) > (seen.xid, seen.id) AND h.kind = 1
 LIMIT 10000
 
 -- name: advance
-UPDATE {index}.named_until SET change = $1
+UPDATE {index}.entity_name_position SET change = $1
 
 -- name: forget
-DELETE FROM {index}.named WHERE item = ANY ($1::bigint[])
+DELETE FROM {index}.entity_name WHERE item = ANY ($1::bigint[])
 
 -- name: put
-INSERT INTO {index}.named (item, folded, parts)
+INSERT INTO {index}.entity_name (item, folded, parts)
 SELECT n.item, n.folded, string_to_array(n.parts, E'\x1f')
 FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n (item, folded, parts)
 ON CONFLICT DO NOTHING
@@ -46,19 +46,19 @@ ON CONFLICT DO NOTHING
 -- name: has_grown
 -- Whether so many names are new since statistics were made that which of their parts are rare is not known any more.
 SELECT pg_stat_get_mod_since_analyze(c.oid) > greatest($1, c.reltuples / 5)
-FROM pg_class c WHERE c.oid = '{index}.named'::regclass
+FROM pg_class c WHERE c.oid = '{index}.entity_name'::regclass
 
 -- name: analyze
-ANALYZE {index}.named
+ANALYZE {index}.entity_name
 
 -- name: clean
 -- What is new in the index is in a list that every search reads, until it is put in its place.
-SELECT gin_clean_pending_list('{index}.named_parts')
+SELECT gin_clean_pending_list('{index}.entity_name_parts')
 
 -- name: common
 -- The commonest words and trigrams of names, each with the share of names that have it.
 SELECT most_common_elems::text::text[] AS parts, most_common_elem_freqs AS shares,
-       (SELECT greatest(reltuples, 1)::bigint FROM pg_class WHERE oid = '{index}.named'::regclass) AS count
+       (SELECT greatest(reltuples, 1)::bigint FROM pg_class WHERE oid = '{index}.entity_name'::regclass) AS count
 FROM pg_stats WHERE schemaname = $1 AND tablename = 'named' AND attname = 'parts'
 
 -- name: by_index
@@ -74,14 +74,14 @@ SELECT a.at, c.item
 FROM (SELECT n.at, n.folded, string_to_array(n.rarest, E'\x1f') AS rarest, string_to_array(n.parts, E'\x1f') AS parts
       FROM unnest($2::integer[], $3::text[], $4::text[], $5::text[]) AS n (at, folded, rarest, parts) OFFSET 0) a
 CROSS JOIN LATERAL (
-    (SELECT n.item, 2.0 AS shared FROM {index}.named n
+    (SELECT n.item, 2.0 AS shared FROM {index}.entity_name n
      WHERE n.folded = a.folded AND (SELECT i.scope FROM {index}.item i WHERE i.id = n.item) = ANY ($1::integer[])
      LIMIT $6)
     UNION ALL
     (SELECT r.item, r.shared FROM (
         SELECT x.item, count(*)::float8 / greatest(x.size, cardinality(a.parts)) AS shared
         FROM (SELECT n.item, n.folded, cardinality(n.parts) AS size, unnest(n.parts) AS part
-              FROM {index}.named n WHERE n.parts && a.rarest OFFSET 0) x
+              FROM {index}.entity_name n WHERE n.parts && a.rarest OFFSET 0) x
         JOIN unnest(a.parts) AS p (part) ON p.part = x.part
         GROUP BY x.item, x.folded, x.size ORDER BY shared DESC, x.item OFFSET 0) r
      WHERE (SELECT i.scope FROM {index}.item i WHERE i.id = r.item) = ANY ($1::integer[])

@@ -221,15 +221,15 @@ END
 $body$;
 CREATE OR REPLACE TRIGGER keep BEFORE UPDATE ON {index}.source FOR EACH ROW EXECUTE FUNCTION {index}.keep_source();
 
--- name: create_then
+-- name: create_asof
 -- The index as it was known at kgmem.known_at, a setting of the transaction: the same names in a schema of its own, so
 -- that what is asked of the one can be asked of the other.
-CREATE SCHEMA {then};
+CREATE SCHEMA {asof};
 
-CREATE VIEW {then}.label AS SELECT * FROM {index}.label;
-CREATE VIEW {then}.scope AS SELECT * FROM {index}.scope;
+CREATE VIEW {asof}.label AS SELECT * FROM {index}.label;
+CREATE VIEW {asof}.scope AS SELECT * FROM {index}.scope;
 
-CREATE VIEW {then}.item AS
+CREATE VIEW {asof}.item AS
 SELECT id, kind, scope, version, source, tier, trust, known_from, valid, place, area, labels, key,
        NULL::timestamptz AS known_to, id AS thing, true AS held, true AS certain
 FROM {index}.item
@@ -240,7 +240,7 @@ SELECT id, kind, scope, version, source, tier, trust, known_from, valid, place, 
        upper(known), thing, false, certain
 FROM {index}.past_item WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
 
-CREATE VIEW {then}.edge AS
+CREATE VIEW {asof}.edge AS
 SELECT id, source, target, kind, scope, version, origin, strength, confidence, trust, known_from, valid, discriminator,
        key, NULL::timestamptz AS known_to, true AS held, true AS certain
 FROM {index}.edge
@@ -252,14 +252,14 @@ SELECT id, source, target, kind, scope, version, origin, strength, confidence, t
 FROM {index}.past_edge WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
 
 -- Those of an item that was not known then are among them: join them with the items.
-CREATE VIEW {then}.passage AS
+CREATE VIEW {asof}.passage AS
 SELECT id, item, ordinal, start, body FROM {index}.passage
 WHERE since IS NULL OR since <= (SELECT current_setting('kgmem.known_at')::timestamptz)
 UNION ALL
 SELECT id, item, ordinal, start, body FROM {index}.past_passage
 WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
 
-CREATE VIEW {then}.source AS
+CREATE VIEW {asof}.source AS
 SELECT id, key, name, kind, trust, note FROM {index}.source
 WHERE since IS NULL OR since <= (SELECT current_setting('kgmem.known_at')::timestamptz)
 UNION ALL
@@ -271,9 +271,9 @@ CREATE OR REPLACE TRIGGER keep BEFORE UPDATE ON {index}.{table} FOR EACH ROW EXE
 CREATE OR REPLACE TRIGGER keep_gone AFTER DELETE ON {index}.{table} REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION {index}.keep_vectors();
 
-CREATE VIEW {then}.{table} AS
+CREATE VIEW {asof}.{table} AS
 SELECT p.id AS passage, p.item, v.embedding
-FROM {index}.{table} v JOIN {then}.passage p ON p.id = v.passage
+FROM {index}.{table} v JOIN {asof}.passage p ON p.id = v.passage
 WHERE NOT EXISTS (SELECT 1 FROM {index}.past_vector o WHERE o.passage = v.passage AND o.vectors = %(vectors)s
                   AND o.until > (SELECT current_setting('kgmem.known_at')::timestamptz))
 UNION ALL
@@ -281,11 +281,11 @@ SELECT p.id, p.item, o.embedding
 FROM (SELECT DISTINCT ON (passage) passage, embedding FROM {index}.past_vector
       WHERE vectors = %(vectors)s AND until > (SELECT current_setting('kgmem.known_at')::timestamptz)
       ORDER BY passage, until) o
-JOIN {then}.passage p ON p.id = o.passage;
+JOIN {asof}.passage p ON p.id = o.passage;
 
 -- name: forget_vectors
 -- Vectors of a space that nothing is asked in any more.
 DELETE FROM {index}.past_vector WHERE vectors = $1
 
--- name: drop_then
-DROP SCHEMA IF EXISTS {then} CASCADE
+-- name: drop_asof
+DROP SCHEMA IF EXISTS {asof} CASCADE

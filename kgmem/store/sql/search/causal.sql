@@ -136,7 +136,7 @@ OR (SELECT count(*) > 4 * %(paths_most)s FROM why_reached)
 
 -- name: note_found_paths
 SELECT 'path', f.id, f.sign * f.strength, 0, f.items || f.links
-FROM why_found f WHERE f.id IN (SELECT item FROM found WHERE arm = 'why')
+FROM why_found f WHERE f.id IN (SELECT item FROM found WHERE retriever = 'why')
 
 -- name: note_paths
 -- For each that is found the strongest path from or to each of the keys.

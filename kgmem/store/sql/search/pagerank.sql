@@ -6,21 +6,21 @@ walk_started AS MATERIALIZED (
 )
 
 -- name: seeds_of_found
--- Where a question filters by nothing, what its arms found holds the entities and facts that match its text best.
-walk_seeds (arm, item, value, stands) AS MATERIALIZED (
-    SELECT f.arm, f.item, f.value, f.stands FROM found f WHERE f.arm IN ('meaning', 'words')
+-- Where a question filters by nothing, what its retrievers found holds the entities and facts that match its text best.
+walk_seeds (retriever, item, value, stands) AS MATERIALIZED (
+    SELECT f.retriever, f.item, f.value, f.stands FROM found f WHERE f.retriever IN ('meaning', 'words')
 )
 
 -- name: note
--- Where the walk starts (the best entities and facts of each arm, whatever kinds of hit are asked for, and the best of
+-- Where the walk starts (the best entities and facts of each retriever, whatever kinds of hit are asked for, and the best of
 -- all that was found), and the links around: of each root, and of those that roots lead to most. What a step of the walk
 -- would carry there decides which these are, so that their number is bounded, however large the graph is. A row of links
 -- has one end in `item`, and in `ids` the other ends and then the weights in millionths. Only of nodes that the walk
 -- reaches most is told that they may be hits; what was found may be anyway.
 WITH best AS MATERIALIZED (
-    SELECT arm, item, value, is_fact, place FROM (
-        SELECT s.arm, s.item, s.value, i.kind = 3 AS is_fact,
-               row_number() OVER (PARTITION BY s.arm, i.kind ORDER BY s.value DESC, s.item) AS place
+    SELECT retriever, item, value, is_fact, place FROM (
+        SELECT s.retriever, s.item, s.value, i.kind = 3 AS is_fact,
+               row_number() OVER (PARTITION BY s.retriever, i.kind ORDER BY s.value DESC, s.item) AS place
         FROM walk_seeds s JOIN {index}.item i ON i.id = s.item WHERE s.stands = 0 AND i.kind <> 2) placed
     WHERE place <= %(seeds)s
 ), ends AS MATERIALIZED (
@@ -34,9 +34,9 @@ WITH best AS MATERIALIZED (
         UNION ALL SELECT source, mass FROM ends
         UNION ALL SELECT target, mass FROM ends
         UNION ALL SELECT item, %(share)s FROM (
-            SELECT arm, item, row_number() OVER (PARTITION BY arm ORDER BY value DESC, item) AS place
-            FROM found WHERE stands = 0 AND arm NOT IN ('large', 'refused', 'listed')) placed
-        WHERE place <= CASE WHEN arm IN ('meaning', 'words') THEN %(found)s ELSE %(found_besides)s END) given
+            SELECT retriever, item, row_number() OVER (PARTITION BY retriever ORDER BY value DESC, item) AS place
+            FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'listed')) placed
+        WHERE place <= CASE WHEN retriever IN ('meaning', 'words') THEN %(found)s ELSE %(found_besides)s END) given
     GROUP BY id
 ), near AS MATERIALIZED (
     SELECT r.id, r.mass / nullif(l.total, 0) AS mass, l.others, l.weights FROM roots r CROSS JOIN LATERAL (%(links_near)s) l
@@ -56,11 +56,11 @@ WITH best AS MATERIALIZED (
         SELECT o.id FROM far n CROSS JOIN LATERAL unnest(n.others, n.weights) AS o (id, weight)
         WHERE %(wanted)s GROUP BY o.id ORDER BY sum(n.mass * o.weight) DESC NULLS LAST, o.id LIMIT %(nodes)s) most
 )
-SELECT 'links' AS arm, id AS item, 0::float8 AS value, 0 AS stands, others || weights AS ids
+SELECT 'links' AS retriever, id AS item, 0::float8 AS value, 0 AS stands, others || weights AS ids
 FROM (SELECT * FROM near UNION ALL SELECT * FROM far) n WHERE others IS NOT NULL
 UNION ALL SELECT 'ends', fact, 0, 0, ARRAY[source, target] FROM ends
 UNION ALL SELECT 'start', id, 1, 0, NULL FROM walk_started
-UNION ALL SELECT 'seed_' || arm, item, value, 0, NULL FROM best
+UNION ALL SELECT 'seed_' || retriever, item, value, 0, NULL FROM best
 UNION ALL
 SELECT 'nodes', 0, 0, 0, array_agg(i.id)
 FROM nodes n JOIN {index}.item i ON i.id = n.id WHERE %(stands)s = 0 %(filters)s

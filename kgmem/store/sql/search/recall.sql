@@ -96,17 +96,17 @@ ORDER BY i.known_from DESC, i.id LIMIT %(most)s
 SELECT 0::bigint AS item, 0::float8 AS value, 0 AS stands WHERE false LIMIT %(most)s
 
 -- name: value_found
--- What dimensions make of what the other arms found: each item is looked up once for all of them.
-SELECT v.arm, i.id, v.value, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE arm NOT IN ('large', 'refused') GROUP BY item) f
+-- What dimensions make of what the other retrievers found: each item is looked up once for all of them.
+SELECT v.retriever, i.id, v.value, f.stands
+FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('large', 'refused') GROUP BY item) f
 JOIN {index}.item i ON i.id = f.item
-CROSS JOIN LATERAL (VALUES %(values)s) AS v (arm, value)
+CROSS JOIN LATERAL (VALUES %(values)s) AS v (retriever, value)
 WHERE v.value IS NOT NULL
 
 -- name: siblings
 -- What meaning found whose texts name a sibling of what the question names, and nothing that it names.
-SELECT 'siblings' AS arm, f.item, 0::float8 AS value, 0 AS stands, NULL::bigint[] AS ids
-FROM (SELECT DISTINCT item FROM found WHERE arm = 'meaning') f
+SELECT 'siblings' AS retriever, f.item, 0::float8 AS value, 0 AS stands, NULL::bigint[] AS ids
+FROM (SELECT DISTINCT item FROM found WHERE retriever = 'meaning') f
 CROSS JOIN LATERAL (SELECT body FROM {index}.passage WHERE item = f.item LIMIT %(most)s + 1) p
 GROUP BY f.item
 HAVING count(*) <= %(most)s AND bool_or(p.body ~ %(siblings)s) AND NOT bool_or(p.body ~ %(named)s)
@@ -166,7 +166,7 @@ i.kind = 3 AND (i.id >> 48) = ANY (%(functional)s) AND EXISTS (
     WHERE was.id = i.id AND later.scope = ANY (ARRAY(SELECT id FROM seen)) AND lower(later.valid) <= %(now)s
       AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
       AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
-      AND NOT EXISTS (SELECT 1 FROM {index}.stance b WHERE b.id = later.id AND b.state = 5))
+      AND NOT EXISTS (SELECT 1 FROM {index}.relationship_state b WHERE b.id = later.id AND b.state = 5))
 
 -- name: scopes_seen
 seen AS MATERIALIZED (SELECT s.id FROM {index}.scope s WHERE s.path = ANY (%(paths)s))
@@ -175,7 +175,7 @@ seen AS MATERIALIZED (SELECT s.id FROM {index}.scope s WHERE s.path = ANY (%(pat
 SELECT i.id, %(state)s AS state FROM {index}.item i WHERE i.id = ANY (%(ids)s)
 
 -- name: stance
-SELECT b.state FROM {index}.stance b WHERE b.id = i.id
+SELECT b.state FROM {index}.relationship_state b WHERE b.id = i.id
 
 -- name: likeness
 -- Of an item of many passages only the first few are compared, so that the pairs stay few.
@@ -188,7 +188,7 @@ WITH given AS MATERIALIZED (
 SELECT a.id, b.id, max(-(a.embedding <#> b.embedding)) FROM given a JOIN given b ON a.id < b.id GROUP BY 1, 2
 
 -- name: unembedded
-SELECT p.id, p.body FROM {index}.unembedded u JOIN {index}.passage p ON p.id = u.passage
+SELECT p.id, p.body FROM {index}.embedding_queue u JOIN {index}.passage p ON p.id = u.passage
 WHERE u.space = $1 AND u.refused IS NULL AND u.passage <= $3 ORDER BY u.passage LIMIT $2
 
 -- name: last_passage
@@ -207,42 +207,42 @@ WITH arrived AS (
     ON CONFLICT (passage) DO UPDATE SET embedding = excluded.embedding WHERE NOT v.given
     RETURNING passage
 )
-DELETE FROM {index}.unembedded u USING stored WHERE u.space = $1 AND u.passage = stored.passage
+DELETE FROM {index}.embedding_queue u USING stored WHERE u.space = $1 AND u.passage = stored.passage
 
 -- name: refuse
-UPDATE {index}.unembedded u SET refused = n.refused
+UPDATE {index}.embedding_queue u SET refused = n.refused
 FROM unnest($2::bigint[], $3::text[]) AS n (passage, refused) WHERE u.space = $1 AND u.passage = n.passage
 
 -- name: refused
 SELECT i.kind, i.key, s.path AS scope, p.ordinal, u.refused AS reason
-FROM {index}.unembedded u
+FROM {index}.embedding_queue u
 JOIN {index}.passage p ON p.id = u.passage JOIN {index}.item i ON i.id = p.item JOIN {index}.scope s ON s.id = i.scope
 WHERE u.refused IS NOT NULL ORDER BY u.passage LIMIT $1
 
 -- name: retry_refused
-UPDATE {index}.unembedded SET refused = NULL WHERE refused IS NOT NULL
+UPDATE {index}.embedding_queue SET refused = NULL WHERE refused IS NOT NULL
 
 -- name: writers_wait
 LOCK TABLE {index}.passage IN SHARE MODE
 
 -- name: await_missing
-INSERT INTO {index}.unembedded (passage, space)
+INSERT INTO {index}.embedding_queue (passage, space)
 SELECT p.id, $1 FROM {index}.passage p WHERE NOT EXISTS (SELECT 1 FROM {index}.{table} v WHERE v.passage = p.id)
 ON CONFLICT DO NOTHING
 
 -- name: forget_unembedded
-DELETE FROM {index}.unembedded u
+DELETE FROM {index}.embedding_queue u
 WHERE u.space = $1 AND NOT EXISTS (SELECT 1 FROM {index}.passage p WHERE p.id = u.passage)
 
 -- name: await_space
-INSERT INTO {index}.unembedded (passage, space) SELECT id, $1 FROM {index}.passage ON CONFLICT DO NOTHING
+INSERT INTO {index}.embedding_queue (passage, space) SELECT id, $1 FROM {index}.passage ON CONFLICT DO NOTHING
 
 -- name: waiting_for_space
-SELECT EXISTS (SELECT 1 FROM {index}.unembedded u JOIN {index}.passage p ON p.id = u.passage
+SELECT EXISTS (SELECT 1 FROM {index}.embedding_queue u JOIN {index}.passage p ON p.id = u.passage
                WHERE u.space = $1 AND u.refused IS NULL AND u.passage <= $2)
 
 -- name: leave_space
-DELETE FROM {index}.unembedded WHERE space <> $1
+DELETE FROM {index}.embedding_queue WHERE space <> $1
 
 -- name: drop_vectors
 -- With the view of what was known of it.

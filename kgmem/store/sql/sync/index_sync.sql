@@ -106,7 +106,7 @@ SELECT e.id FROM {index}.edge e WHERE NOT (e.kind = ANY ($1::bigint[]))
 DELETE FROM {index}.{table} v WHERE NOT EXISTS (SELECT 1 FROM {index}.passage p WHERE p.id = v.passage)
 
 -- name: lost_waiting
-DELETE FROM {index}.unembedded u WHERE NOT EXISTS (SELECT 1 FROM {index}.passage p WHERE p.id = u.passage)
+DELETE FROM {index}.embedding_queue u WHERE NOT EXISTS (SELECT 1 FROM {index}.passage p WHERE p.id = u.passage)
 
 -- name: page_of_ids
 SELECT id FROM {graph}.{label} WHERE id > $1 ORDER BY id LIMIT $2

@@ -18,7 +18,7 @@ SELECT EXISTS (
 -- Without those that an import has set aside: whoever builds them again builds them whole.
 SELECT g.id, g.index_name::text AS index_name, g.words_timeline FROM kgmem.graph g
 WHERE (g.words_checked IS DISTINCT FROM $1 OR g.words_timeline IS DISTINCT FROM $2) AND g.index_name ~ '^kgm_[0-9]+$'
-  AND NOT EXISTS (SELECT 1 FROM kgmem.set_aside a WHERE a.graph = g.id AND a.name LIKE '%passage_words')
+  AND NOT EXISTS (SELECT 1 FROM kgmem.deferred_index a WHERE a.graph = g.id AND a.name LIKE '%passage_words')
 ORDER BY g.id
 
 -- name: checked

@@ -70,7 +70,7 @@ SELECT id, item, ordinal, body FROM {index}.passage WHERE item = ANY ($1::bigint
 
 -- name: delete_passages
 WITH gone AS (DELETE FROM {index}.passage WHERE id = ANY ($1::bigint[]) RETURNING id)
-DELETE FROM {index}.unembedded u USING gone WHERE u.passage = gone.id
+DELETE FROM {index}.embedding_queue u USING gone WHERE u.passage = gone.id
 
 -- name: delete_vectors
 DELETE FROM {index}.{table} WHERE passage = ANY ($1::bigint[])
@@ -90,7 +90,7 @@ WITH made AS MATERIALIZED (
     SELECT coalesce(n.id, nextval('{index}.passage_id_seq')) AS id, n.id IS NOT NULL AS ready, item, ordinal, start, body
     FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[], $5::text[]) AS n (id, item, ordinal, start, body)
 ), waiting AS (
-    INSERT INTO {index}.unembedded (passage, space)
+    INSERT INTO {index}.embedding_queue (passage, space)
     SELECT m.id, substr(s.vectors, length('vector_') + 1)
     FROM made m CROSS JOIN kgmem.graph g
     CROSS JOIN LATERAL (VALUES (g.space_table, false), (g.next_space_table, true)) AS s (vectors, next)
@@ -103,7 +103,7 @@ FROM made m
 
 -- name: passages_wait
 -- Passages without vectors wait for one in each space that the graph ($2) has, as insert_passages has it.
-INSERT INTO {index}.unembedded (passage, space)
+INSERT INTO {index}.embedding_queue (passage, space)
 SELECT n.id, substr(s.vectors, length('vector_') + 1)
 FROM unnest($1::bigint[]) AS n (id) CROSS JOIN kgmem.graph g
 CROSS JOIN LATERAL (VALUES (g.space_table), (g.next_space_table)) AS s (vectors)
@@ -116,7 +116,7 @@ FROM unnest($2::bigint[], $3::bigint[], $4::halfvec[]) AS n (passage, item, embe
 ON CONFLICT (passage) DO UPDATE SET given = excluded.given, embedding = excluded.embedding
 
 -- name: vectors_arrived
-DELETE FROM {index}.unembedded WHERE space = $1 AND passage = ANY ($2::bigint[])
+DELETE FROM {index}.embedding_queue WHERE space = $1 AND passage = ANY ($2::bigint[])
 
 -- name: change
 INSERT INTO {index}.change (operation, kind, ids, keys) VALUES ($1, $2, $3, $4)
@@ -228,7 +228,7 @@ WHERE (source.name, source.kind, source.trust, source.note) IS DISTINCT FROM
 RETURNING id, (xmax = 0) AS created
 
 -- name: put_kinship
-INSERT INTO {index}.kinship AS k (source, parent, domain)
+INSERT INTO {index}.source_origin AS k (source, parent, domain)
 SELECT o.id, n.parent, n.domain FROM unnest($1::text[], $2::text[], $3::text[]) AS n (key, parent, domain)
 JOIN {index}.source o ON o.key = n.key
 ON CONFLICT (source) DO UPDATE SET parent = coalesce(excluded.parent, k.parent),
