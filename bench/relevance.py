@@ -76,7 +76,7 @@ async def _recall(memory: Memory, graph: str, text: str) -> Answer:
 
 def _told(answer: Answer, gold: frozenset[int], *, own: bool) -> _Asked:
     hits = [(hit.relevance or 0.0, hit.score, int(hit.key) in gold) for hit in answer.hits]
-    cosines = [hit.arms["meaning"].value for hit in answer.hits if "meaning" in hit.arms]
+    cosines = [hit.retrievers["meaning"].value for hit in answer.hits if "meaning" in hit.retrievers]
     best = max((relevance for relevance, _, _ in hits), default=0.0)
     score = max((score for _, score, _ in hits), default=0.0)
     return _Asked(own, bool(answer.nothing_relevant), best, score, max(cosines, default=0.0), hits)

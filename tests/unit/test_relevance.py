@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.recall.answer import ArmShare
+from kgmem.domain.recall.answer import RetrieverShare
 from kgmem.domain.recall.relevance import NOTHING_RELEVANT, content, cosine_of, relevance
 
 QUESTION = content("Who commanded Apollo 11?")
@@ -24,7 +24,7 @@ def test_relevance_is_a_probability(question: str, text: str, cosine: float | No
 
 def test_cosines_count_on_the_scale_that_was_fitted_only() -> None:
     candidates = {"meaning": [(1, 0.9), (2, 0.4)]}
-    found = {"meaning": ArmShare(1, 0.9, 1.0)}
+    found = {"meaning": RetrieverShare(1, 0.9, 1.0)}
     assert cosine_of(found, candidates, "all-MiniLM-L6-v2") == 0.9
     assert cosine_of({}, candidates, "all-MiniLM-L6-v2") == 0.4
     assert cosine_of(found, candidates, "another") is None

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from kgmem.domain.recall.answer import ArmShare
+from kgmem.domain.recall.answer import RetrieverShare
 
 NOTHING_RELEVANT = 0.1  # Below this relevance of the best hit, an answer says that nothing relevant is known.
 
@@ -51,7 +51,7 @@ def relevance(question: frozenset[str], text: str, cosine: float | None) -> floa
 
 
 def cosine_of(
-    found: Mapping[str, ArmShare], candidates: Mapping[str, Sequence[tuple[int, float]]], model: str | None
+    found: Mapping[str, RetrieverShare], candidates: Mapping[str, Sequence[tuple[int, float]]], model: str | None
 ) -> float | None:
     """Return a hit's cosine, or the least of all candidates where only other retrievers found it.
 

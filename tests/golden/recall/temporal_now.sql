@@ -1,4 +1,4 @@
--- arms: meaning
+-- retrievers: meaning
 -- $1: ['']
 -- $2: 40
 -- $3: [7]
@@ -14,7 +14,7 @@ WITH RECURSIVE seen AS MATERIALIZED (
  SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $6::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 WHEN ((
 CASE
@@ -29,8 +29,8 @@ AND (i.id >> 48) = ANY ($3::bigint[]) AND EXISTS (
     WHERE was.id = i.id AND later.scope = ANY (ARRAY(SELECT id FROM seen)) AND lower(later.valid) <= now()
 AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
 AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
-      AND NOT EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = later.id AND b.state = 5))
-) OR EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = i.id AND b.state = 4) THEN 1
+      AND NOT EXISTS (SELECT 1 FROM "kgm_1".relationship_state b WHERE b.id = later.id AND b.state = 5))
+) OR EXISTS (SELECT 1 FROM "kgm_1".relationship_state b WHERE b.id = i.id AND b.state = 4) THEN 1
 ELSE 8 END
 ) = ANY ($4::integer[]) OR (i.id >> 48) = ANY ($5::bigint[])) IS NOT TRUE THEN (
 CASE
@@ -45,8 +45,8 @@ AND (i.id >> 48) = ANY ($3::bigint[]) AND EXISTS (
     WHERE was.id = i.id AND later.scope = ANY (ARRAY(SELECT id FROM seen)) AND lower(later.valid) <= now()
 AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
 AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
-      AND NOT EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = later.id AND b.state = 5))
-) OR EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = i.id AND b.state = 4) THEN 1
+      AND NOT EXISTS (SELECT 1 FROM "kgm_1".relationship_state b WHERE b.id = later.id AND b.state = 5))
+) OR EXISTS (SELECT 1 FROM "kgm_1".relationship_state b WHERE b.id = i.id AND b.state = 4) THEN 1
 ELSE 8 END
 )
 ELSE 0 END AS stands
@@ -57,7 +57,7 @@ ORDER BY v.embedding <#> $6::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT i.id AS item, v.embedding <#> $6::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".stance b WHERE b.id = i.id
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 WHEN ((
 CASE
@@ -72,8 +72,8 @@ AND (i.id >> 48) = ANY ($3::bigint[]) AND EXISTS (
     WHERE was.id = i.id AND later.scope = ANY (ARRAY(SELECT id FROM seen)) AND lower(later.valid) <= now()
 AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
 AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
-      AND NOT EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = later.id AND b.state = 5))
-) OR EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = i.id AND b.state = 4) THEN 1
+      AND NOT EXISTS (SELECT 1 FROM "kgm_1".relationship_state b WHERE b.id = later.id AND b.state = 5))
+) OR EXISTS (SELECT 1 FROM "kgm_1".relationship_state b WHERE b.id = i.id AND b.state = 4) THEN 1
 ELSE 8 END
 ) = ANY ($4::integer[]) OR (i.id >> 48) = ANY ($5::bigint[])) IS NOT TRUE THEN (
 CASE
@@ -88,8 +88,8 @@ AND (i.id >> 48) = ANY ($3::bigint[]) AND EXISTS (
     WHERE was.id = i.id AND later.scope = ANY (ARRAY(SELECT id FROM seen)) AND lower(later.valid) <= now()
 AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
 AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
-      AND NOT EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = later.id AND b.state = 5))
-) OR EXISTS (SELECT 1 FROM "kgm_1".stance b WHERE b.id = i.id AND b.state = 4) THEN 1
+      AND NOT EXISTS (SELECT 1 FROM "kgm_1".relationship_state b WHERE b.id = later.id AND b.state = 5))
+) OR EXISTS (SELECT 1 FROM "kgm_1".relationship_state b WHERE b.id = i.id AND b.state = 4) THEN 1
 ELSE 8 END
 )
 ELSE 0 END AS stands

@@ -456,7 +456,7 @@ WHERE e.id = ANY ($1::bigint[]) ORDER BY e.id FOR UPDATE
 
 -- name: decisions_of
 SELECT d.id, d.topic, d.fact, d.action, d.value::text AS value, d.claims, d.by, d.reason, d.detail::text AS detail, d.at
-FROM {index}.decision d
+FROM {index}.adjudication d
 WHERE d.topic = ANY ($1::bigint[]) AND d.ended IS NULL AND d.action = ANY ('{accept,reject,collapse,observe,expire}')
 ORDER BY d.id
 

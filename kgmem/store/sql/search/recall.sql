@@ -155,7 +155,7 @@ coalesce(i.trust, (SELECT o.trust FROM {index}.source o WHERE o.id = i.source), 
 -- name: state
 -- How an item stands in time: 2 yet to come, 0 current, 1 superseded, 8 past. An episode was said; it does not end.
 CASE WHEN i.kind = 2 THEN 0 WHEN lower(i.valid) > %(now)s THEN 2 WHEN i.valid @> %(now)s THEN 0
-     WHEN %(replaced)s OR EXISTS (SELECT 1 FROM {index}.stance b WHERE b.id = i.id AND b.state = 4) THEN 1 ELSE 8 END
+     WHEN %(replaced)s OR EXISTS (SELECT 1 FROM {index}.relationship_state b WHERE b.id = i.id AND b.state = 4) THEN 1 ELSE 8 END
 
 -- name: replaced
 -- A fact of a one-valued kind that is over, where another one of its start began later: a later statement replaced it.
