@@ -5,8 +5,8 @@ sections 3 and 4 (votes, accuracy, similarity); `FALSE_VALUES` is the paper's n.
 cannot buy trust by saying much:
 
 - what nobody else speaks of says nothing good of its source: each such claim counts `UNCHECKED` of one that others
-  check, as right with the source's prior, or with its record where that is worse. Very many of them draw a source
-  towards its prior from above, and never from below;
+  check, as right with the source's prior. Very many of them draw a source towards its prior from above, and from below
+  as if they were `UPWARD` claims;
 - trust stays within `LEAST` and `MOST`, and a source has one voice a fact. No number of claims outweighs two or three
   sources that were found right elsewhere.
 
@@ -27,7 +27,8 @@ ROUNDS = 30
 TOLERANCE = 1e-4
 LEAST, MOST = 0.1, 0.98
 PRIOR_CLAIMS = 1.0  # So many claims a source's prior weighs.
-UNCHECKED = 0.2  # So much of a claim counts one that nobody else speaks of.
+UNCHECKED = 0.2  # So much of a claim counts one that nobody else speaks of;
+UPWARD = 8.0  # all of them weigh so many claims at the most where they speak for a source.
 GROUP_CLAIMS = 10.0  # So many checked claims of a group weigh as much as all that a source said elsewhere.
 INFLUENCE = 0.5  # How far a like value's score counts (AccuSim's rho).
 _COPY_ROUNDS = 3
@@ -167,9 +168,10 @@ def _weighed(
 
 
 def _earned(claims: Claims, right: Numbers, given: Numbers, alone: Numbers) -> Numbers:
-    """Give what sources earned: their record, with their priors, and what nobody checks by the lesser of both."""
+    """Give what sources earned: their record, with their priors, drawn to these by what nobody checks."""
     record = (right + PRIOR_CLAIMS * claims.prior) / given
-    return np.asarray((record * given + alone * np.minimum(record, claims.prior)) / (given + alone))
+    pull = np.where(record < claims.prior, np.minimum(alone, UPWARD), alone)
+    return np.asarray((record * given + pull * claims.prior) / (given + pull))
 
 
 def trust_by_group(claims: Claims, probability: Numbers, counted: Numbers, trust: Numbers) -> Numbers:
