@@ -196,6 +196,9 @@ class FakeStore:
     async def get_entity(self, graph: str, key: str, scope: str) -> Entity:
         return await self._get(graph, "entity", key, scope)
 
+    async def get_merged_entity(self, graph: str, key: str, scope: str) -> Entity | None:
+        return None  # Nothing merges here.
+
     async def get_episode(self, graph: str, key: str, scope: str) -> Episode:
         return await self._get(graph, "episode", key, scope)
 

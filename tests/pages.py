@@ -17,6 +17,7 @@ REASONS: Final = {
     "needs Node.js": "tests/clients/test_javascript.py runs it",
     "needs to be root": "it makes folders outside of the project",
     "makes the project anew": "`make` installs packages and runs these tests",
+    "needs a restored dump": "tests/integration/test_restored_dumps.py runs it",
     "takes minutes": "benchmarks",
     "does not end": "it serves until Ctrl-C",
     "an illustration": "a part of a file or of a message, and nothing to run",

@@ -36,7 +36,7 @@ from tests.tck_state import State, state
 PASS, WRONG, ERROR, CRASH = "pass", "wrong", "error", "crash"
 _GRAPH = "tck"
 _ANEW = 150  # Scenarios after which a graph is made anew, so that its labels do not become ever more.
-_INDEX = ("item", "edge", "passage", "unembedded", "change", "history", "past_item", "past_edge", "past_passage")
+_INDEX = ("item", "edge", "passage", "embedding_queue", "change", "history", "past_item", "past_edge", "past_passage")
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,8 @@ FIELDS: Final[dict[str, str]] = {
     "message": "What is wrong, in a sentence.",
     "method": "How the fact was resolved.",
     "min_consensus": "The least trust of a hit, from 0 to 1.",
+    "min_score": "The least relevance of a hit to the text, from 0 to 1.",
+    "replaced_by": "The fact that took its place; null where nothing did.",
     "minimal": "Keys of a minimal set that separates the two; null where none does.",
     "missing": "What was not found.",
     "mode": "read refuses a query that writes; write needs a key with the role writer.",

@@ -89,9 +89,9 @@ REQUESTS: Final[dict[str, Any]] = {
     },
     "correct": {
         "action": "correct",
-        "statement": {"subject": "person/ada", "predicate": "WORKS_AT", "object": "acme"},
-        "object": "globex",
-        "reason": "She said so herself.",
+        "statement": {"subject": "person/armstrong", "predicate": "born", "value": "1930-08-05"},
+        "value": "1930-08-07",
+        "reason": "The first page of the certificate was misread.",
     },
     "undo_adjudication": {"reason": "The certificate is a forgery."},
     "correlate": {"kind": "exclusion", "facts": [17, 18], "reason": "Only one of them can be true."},

@@ -89,7 +89,7 @@ def test_keys_are_made_listed_and_revoked(kgmem: Command) -> None:
     assert kgmem("key", "revoke", listed["id"]).code == 0
     assert kgmem("key", "list", "--json").json[0]["revoked_at"]
     assert kgmem("key", "revoke", "nobody").code == 3
-    assert kgmem("key", "create", "x", "--right", "everything").code == 2
+    assert kgmem("key", "create", "x", "--role", "everything").code == 2
 
 
 def test_tables_of_any_shape_come_in_by_a_mapping_file_and_options(kgmem: Command, tmp_path: Path) -> None:

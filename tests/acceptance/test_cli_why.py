@@ -34,7 +34,7 @@ def test_a_contested_fact_is_listed_explained_decided_on_and_undone(kgmem: Comma
 
     dry = kgmem("review", "accept", str(fact["id"]), *GRAPH, *by, "--dry-run")
     assert "(dry run)" in dry.out
-    assert "accept" not in kgmem("review", "trail", *GRAPH).out
+    assert "accept" not in kgmem("review", "log", *GRAPH).out
 
     (ruled,) = json.loads(kgmem("review", "accept", str(fact["id"]), *GRAPH, *by, "--json").out)
     assert (ruled["before"]["state"], ruled["after"]["state"]) == ("contested", "verified")
@@ -42,7 +42,7 @@ def test_a_contested_fact_is_listed_explained_decided_on_and_undone(kgmem: Comma
 
     kgmem("review", "undo", str(ruled["adjudication"]), *GRAPH, "--by", "bob", "--reason", "A slip.")
     assert fact["id"] in {each["id"] for each in json.loads(kgmem("conflicts", *GRAPH, "--json").out)}
-    trail = json.loads(kgmem("review", "trail", *GRAPH, "--json").out)
+    trail = json.loads(kgmem("review", "log", *GRAPH, "--json").out)
     assert [(each["action"], each["by"]) for each in trail][:2] == [("undo", "bob"), ("accept", "ann")]
 
 

@@ -16,7 +16,7 @@ from tests.rest_app import openapi_document
 VERBS = set(
     re.findall(
         r"\w+",
-        "begin check commit create decide delete detect export extend extract find forget get list mark merge preview "
+        "begin check commit correct create decide delete detect export extend extract find forget get list mark merge preview "
         "put recall register replace resolve resume revoke roll run summarise test undo update verify withdraw",
     )
 )

@@ -48,6 +48,7 @@ NOT_RUN = {
     "needs to be root": 1,
     "makes the project anew": 1,
     "takes minutes": 1,
+    "needs a restored dump": 1,
     "does not end": 1,
     "an illustration": 12,
 }

@@ -51,7 +51,7 @@ async def abc(memory: Memory, graph: str) -> str:
 async def counts(memory: Memory, graph: str) -> list[int]:
     """How much there is in the tables that a write touches."""
     schema = await index_schema(memory, graph)
-    tables = [f"{schema}.{table}" for table in ("item", "passage", "edge", "change", "unembedded", "history")]
+    tables = [f"{schema}.{table}" for table in ("item", "passage", "edge", "change", "embedding_queue", "history")]
     tables += [f"{graph}._ag_label_vertex", f"{graph}._ag_label_edge"]
     return [(await query(memory, f"SELECT count(*) FROM {table}"))[0][0] for table in tables]
 

@@ -13,7 +13,7 @@ TEXT = What(text="moon")
 WRONG = {
     "asks nothing": Question(),
     "what.text is empty": Question(What(text=" ")),
-    "none is asked for": Question(What(text="moon", start=["a"])),
+    "does not expand": Question(What(text="moon", start=["a"])),
     "States in time": Question(TEXT, When(any_time=True), states=["past"]),
     "min_consensus is 1.5": Question(TEXT, min_consensus=1.5),
     "diversity is -0.1": Question(TEXT, diversity=-0.1),
