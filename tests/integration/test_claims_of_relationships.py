@@ -248,7 +248,7 @@ async def test_values_of_a_relationship_stand_side_by_side(
 async def test_a_relationship_of_before_keeps_the_claim_of_the_source_that_it_names(memory: Memory, graph: str) -> None:
     await memory.relationships.put(graph, [led("a", "alice")])
     schema = await index_schema(memory, graph)
-    for table in ("claim", "topic", "fact", "stance"):
+    for table in ("claim", "topic", "fact", "relationship_state"):
         await query(memory, f"DELETE FROM {schema}.{table}")
 
     await memory.relationships.put(graph, [led("b", "alice")])

@@ -91,7 +91,9 @@ async def test_a_whole_index_is_the_same_after_it_was_made_anew(
 
 
 @pytest.mark.parametrize(
-    "tables", [["item"], ["passage"], ["edge"], ["item", "passage", "edge"], ["passage", "embedding_queue"]], ids=" ".join
+    "tables",
+    [["item"], ["passage"], ["edge"], ["item", "passage", "edge"], ["passage", "embedding_queue"]],
+    ids=" ".join,
 )
 async def test_tables_that_were_emptied_are_filled_again(
     memory: Memory, full: str, shared_database_url: str, tables: list[str]

@@ -100,7 +100,7 @@ async def test_consensus_in_slices_is_that_of_one_piece(memory: Memory, monkeypa
             counts = await memory.tasks.compute_consensus(graph, all=True)
             assert counts["scopes"] == 3
         else:
-            assert await in_slices(lambda graph=graph: memory.tasks.compute_consensus(graph, all=True)) > 6  # type: ignore[misc]
+            assert await in_slices(lambda graph=graph: memory.tasks.compute_consensus(graph, all=True)) > 1  # type: ignore[misc]
             # No wish for more is left, and the next run changes nothing.
             assert await memory.tasks.compute_consensus(graph) == {}
         told.append(await beliefs(memory, graph))
