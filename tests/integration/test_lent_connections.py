@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 
 from kgmem.domain.errors import DatabaseUnavailable
@@ -67,3 +68,18 @@ async def test_a_connection_that_has_worked_on_many_graphs_is_replaced(database_
                 return not await connection.fetchval(sql, many)
 
         await until(idle)
+
+
+async def test_work_that_met_another_session_in_the_catalog_is_run_again(database_url: str) -> None:
+    async with Database(database_url, size=1) as database:
+        met = ["tuple concurrently updated", "tuple concurrently deleted"]
+
+        async def work(connection: asyncpg.Connection) -> int:
+            if met:  # As Postgres raises it: an error of its own, without a code that says so.
+                await connection.execute(f"DO $do$ BEGIN RAISE '{met.pop()}' USING ERRCODE = 'XX000'; END $do$")
+            return 7
+
+        assert await database.transact(work) == 7
+        met = ["something else"]
+        with pytest.raises(asyncpg.InternalServerError):
+            await database.transact(work)

@@ -17,7 +17,7 @@ from kgmem.callers import caller
 from kgmem.domain.errors import DatabaseUnavailable, KgmemError
 from kgmem.store.db.codecs import set_codecs
 from kgmem.store.db.connection import Connection
-from kgmem.store.db.errors import RETRYABLE, translating
+from kgmem.store.db.errors import RETRYABLE, met_in_catalog, translating
 from kgmem.store.db.pool import Pool
 from kgmem.store.db.shares import Shares
 from kgmem.store.db.sql import SQL
@@ -216,6 +216,9 @@ class Database:
                         return await work(connection)
                 except RETRYABLE:
                     if attempt == _TRIES:
+                        raise
+                except asyncpg.InternalServerError as error:
+                    if attempt == _TRIES or not met_in_catalog(error):
                         raise
                 except asyncpg.UniqueViolationError as error:
                     if attempt == _TRIES or not await forget_stale(connection, error):

@@ -36,6 +36,15 @@ _DROPPED = (
 )
 
 
+def met_in_catalog(error: asyncpg.InternalServerError) -> bool:
+    """Return whether two statements changed the same row of Postgres' catalog, which it has no SQLSTATE of its own for.
+
+    That happens where an index is dropped or built while another session changes its entry (heap_delete and
+    simple_heap_update in Postgres' heapam.c raise it); the transaction is undone, and may run again.
+    """
+    return error.args[:1] in {("tuple concurrently updated",), ("tuple concurrently deleted",)}
+
+
 def _know(kind: type[KgmemError], message: str = "", hint: str = "") -> Callable[[], KgmemError]:
     return lambda: kind(message, hint=hint)
 
