@@ -79,7 +79,7 @@ class Lending:
     """How connections are lent: the share of one caller (None: a third), and the seconds that one waits for one.
 
     A caller is a key on a graph, or with `by_graph` off a key on all graphs. A connection that has worked on more than
-    `most_graphs` graphs is closed, since a session of Postgres keeps 0.1 to 0.3 MB for the tables of each.
+    `most_graphs` graphs is closed, since a session of Postgres keeps up to 0.7 MB for the tables and plans of each.
     """
 
     share: int | None = None
