@@ -1,10 +1,7 @@
 """Statements with many rows are computed beside the event loop, and end there when their time is over."""
 
-import asyncio
-import gc
 import threading
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -13,18 +10,10 @@ from kgmem.memory import Memory
 from kgmem.query.errors import CypherError
 from kgmem.query.execution.limits import Limits
 from tests.cypher import GRAPH, asked, rows
+from tests.heartbeat import heartbeat
 from tests.memories import new_graph, opened_memory, until
 
 MOST = 0.1  # Seconds of one processor: twice what others may have to wait on a quiet machine.
-
-
-@pytest.fixture(autouse=True)
-def collector() -> Iterator[None]:
-    """The garbage collector goes round as seldom as in a server."""
-    before = gc.get_threshold()
-    gc.set_threshold(20_000, 20, 20)
-    yield
-    gc.set_threshold(*before)
 
 
 @pytest.fixture
@@ -34,31 +23,6 @@ async def memory(database_url: str) -> AsyncIterator[Memory]:
         await asked(opened, "UNWIND range(1, 50) AS n CREATE (:N {n: n})")
         await asked(opened, "MATCH (a:N), (b:N) WHERE a.n < b.n AND b.n < a.n + 4 CREATE (a)-[:R]->(b)")
         yield opened
-
-
-class Beats:
-    """How much the thread of the event loop computes between two turns of the loop, at the most.
-
-    Its processor time is what counts, since other processes can keep it waiting for longer.
-    """
-
-    def __init__(self) -> None:
-        self.longest = 0.0
-
-    async def __aenter__(self) -> "Beats":
-        self._task = asyncio.create_task(self._beat())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _beat(self) -> None:
-        last = time.thread_time()
-        while True:
-            await asyncio.sleep(0.001)
-            now = time.thread_time()
-            self.longest, last = max(self.longest, now - last), now
 
 
 @pytest.mark.parametrize(
@@ -79,9 +43,9 @@ class Beats:
     ],
 )
 async def test_many_rows_leave_the_event_loop_to_others(memory: Memory, text: str, expected: int) -> None:
-    async with Beats() as beats:
+    async with heartbeat() as heart:
         assert await rows(memory, text) == [expected]
-    assert beats.longest < MOST
+    assert heart.longest < MOST
 
 
 async def test_a_thread_of_a_statement_ends_with_its_time(memory: Memory) -> None:
