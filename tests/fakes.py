@@ -329,7 +329,7 @@ class FakeIndex:
         nodes = {item.id: CausalNode(item.id, item.key, item.scope) for item in seen}
         return CausalGraph(nodes, [(ids[each.start], ids[each.end]) for each in links], named)
 
-    async def likeness(self, graph: str, ids: Sequence[int]) -> Mapping[tuple[int, int], float]:
+    async def similarity(self, graph: str, ids: Sequence[int]) -> Mapping[tuple[int, int], float]:
         return {}
 
     async def last_passage(self, graph: str) -> int:

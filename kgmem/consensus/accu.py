@@ -20,7 +20,7 @@ from kgmem.consensus.likelihood import components, log_likelihood, only
 from kgmem.consensus.outcome import Outcome, Pairs
 from kgmem.consensus.segments import Segments
 from kgmem.consensus.source_dependence import detect, independence
-from kgmem.consensus.value_similarity import Likeness
+from kgmem.consensus.value_similarity import Similarity
 
 FALSE_VALUES = 10.0
 ROUNDS = 30
@@ -37,7 +37,7 @@ _FULL_STEPS = 5
 
 
 def accu(
-    claims: Claims, *, copies: bool = True, alike: Likeness | None = None, start: Numbers | None = None
+    claims: Claims, *, copies: bool = True, alike: Similarity | None = None, start: Numbers | None = None
 ) -> Outcome:
     """Give Accu's probabilities; with `alike` AccuSim's. Sources begin with `start`, else with their priors.
 
@@ -57,7 +57,7 @@ def accu(
     return _explained(segments, (alone, found, false), alike)
 
 
-def _explained(segments: Segments, told: tuple[Outcome, Pairs, Numbers], alike: Likeness | None) -> Outcome:
+def _explained(segments: Segments, told: tuple[Outcome, Pairs, Numbers], alike: Similarity | None) -> Outcome:
     """Give the outcome that explains the claims best: with the copies that were found, with some of them, or none."""
     best, found, false = told
     likelihood = log_likelihood(segments, best, false)
@@ -78,7 +78,7 @@ def _explained(segments: Segments, told: tuple[Outcome, Pairs, Numbers], alike: 
     return best
 
 
-def _discounted(segments: Segments, found: Pairs, false: Numbers, alike: Likeness | None) -> Outcome:
+def _discounted(segments: Segments, found: Pairs, false: Numbers, alike: Similarity | None) -> Outcome:
     claims = segments.claims
     outcome = _weighed(segments, (None, independence(claims, found), false), alike, found)
     for _ in range(_COPY_ROUNDS):
@@ -131,7 +131,7 @@ def checked(segments: Segments) -> Truths:
 
 
 def _weighed(
-    segments: Segments, setting: tuple[Numbers | None, Numbers, Numbers], alike: Likeness | None, found: Pairs
+    segments: Segments, setting: tuple[Numbers | None, Numbers, Numbers], alike: Similarity | None, found: Pairs
 ) -> Outcome:
     claims = segments.claims
     start, voice, false = setting

@@ -14,9 +14,9 @@ from kgmem.consensus.claims import ONE, Integers, Numbers, tally
 from kgmem.consensus.segments import Segments
 from kgmem.consensus.value_similarity import pairs
 
-USUAL_LIKENESS = 0.1  # What is taken for granted before any claim, as much as
+USUAL_SIMILARITY = 0.1  # What is taken for granted before any claim, as much as
 PRIOR_FACTS = 50.0  # so many facts would show.
-MOST_LIKENESS = 0.5
+MOST_SIMILARITY = 0.5
 # Of many voices, so much counts plainly, whoever they are. Chosen once for all labelled sets, planted ones too.
 PLAIN = 0.35
 BINS = 10
@@ -34,7 +34,7 @@ class Reliability:
     right: float
 
 
-def likeness_of_errors(segments: Segments, probability: Numbers, trust: Numbers, voice: Numbers) -> float:
+def similarity_of_errors(segments: Segments, probability: Numbers, trust: Numbers, voice: Numbers) -> float:
     """Give the correlation of the errors of sources on the same fact, by moments over all facts with two voices."""
     claims = segments.claims
     right = probability[claims.value]
@@ -49,12 +49,14 @@ def likeness_of_errors(segments: Segments, probability: Numbers, trust: Numbers,
     usable = (segments.voices() >= 2) & (claims.mode == ONE)
     count = int(usable.sum())
     whole = float(most[usable].sum())
-    measured = float(alike[usable].sum()) / whole if whole > 0 else USUAL_LIKENESS
-    drawn = (measured * count + USUAL_LIKENESS * PRIOR_FACTS) / (count + PRIOR_FACTS)
-    return min(max(drawn, 0.0), MOST_LIKENESS)
+    measured = float(alike[usable].sum()) / whole if whole > 0 else USUAL_SIMILARITY
+    drawn = (measured * count + USUAL_SIMILARITY * PRIOR_FACTS) / (count + PRIOR_FACTS)
+    return min(max(drawn, 0.0), MOST_SIMILARITY)
 
 
-def calibrated(segments: Segments, score: Numbers, likeness: float, voice: Numbers, hidden: Numbers | float) -> Numbers:
+def calibrated(
+    segments: Segments, score: Numbers, similarity: float, voice: Numbers, hidden: Numbers | float
+) -> Numbers:
     """Give the probabilities of values from log scores.
 
     A fact's scores are divided by the design effect of its voices, and the result is mixed with the plain shares of
@@ -64,7 +66,7 @@ def calibrated(segments: Segments, score: Numbers, likeness: float, voice: Numbe
     claims = segments.claims
     weight = claims.weight * voice
     heard = tally(claims.fact_of_claim, weight, len(claims.facts))
-    effect = 1 + np.maximum(heard - 1, 0) * likeness
+    effect = 1 + np.maximum(heard - 1, 0) * similarity
     learned = segments.shares(score / effect[claims.fact], hidden)
     part = plain_part(heard)[claims.fact]
     return (1 - part) * learned + part * segments.divided(segments.per_value(weight))

@@ -162,7 +162,7 @@ def _settings(gathered: Gathered, part: Part) -> dict[str, Setting]:
     segments = Segments.of(claims)
     false = accu.false_values(claims)
     voice = np.ones(len(claims.source)) if outcome.voice is None else outcome.voice
-    alike = calibration.likeness_of_errors(segments, outcome.probability, outcome.trust, voice)
+    alike = calibration.similarity_of_errors(segments, outcome.probability, outcome.trust, voice)
     return {
         gathered.facts[int(fact)].predicate: Setting(part.picked.method, part.picked.reason, float(false[at]), alike)
         for at, fact in enumerate(claims.facts.tolist())

@@ -176,7 +176,7 @@ def _calibrated(outcome: Outcome, score: Numbers, false: Numbers, *, complete: b
     claims = outcome.claims
     segments = Segments.of(claims)
     voice = np.ones(len(claims.source)) if outcome.voice is None else outcome.voice
-    alike = calibration.likeness_of_errors(segments, outcome.probability, outcome.trust, voice)
+    alike = calibration.similarity_of_errors(segments, outcome.probability, outcome.trust, voice)
     hidden = 0.0 if complete else np.maximum(false + 1 - segments.values, 0.0)
     probability = calibration.calibrated(segments, score, alike, voice, hidden)
     many = (claims.mode == MANY)[claims.fact]

@@ -99,7 +99,7 @@ def _probabilities(fact: Fact, options: Mapping[str, _Option], setting: Setting)
     if fact.mode == MANY:
         return {key: 1 / (1 + wrong * exp(-option.score)) for key, option in options.items()}
     heard = sum(option.voices for option in options.values())
-    effect = 1 + max(heard - 1, 0.0) * setting.likeness
+    effect = 1 + max(heard - 1, 0.0) * setting.similarity
     scores = {key: option.score / effect for key, option in options.items()}
     top = max([0.0, *scores.values()])
     raised = {key: exp(score - top) for key, score in scores.items()}

@@ -10,7 +10,7 @@ import numpy as np
 from kgmem.consensus.claims import Claims
 from kgmem.consensus.outcome import Outcome
 from kgmem.consensus.segments import Segments
-from kgmem.consensus.value_similarity import Likeness
+from kgmem.consensus.value_similarity import Similarity
 
 ROUNDS = 50
 TOLERANCE = 1e-9
@@ -19,7 +19,7 @@ INFLUENCE = 0.5  # and rho.
 _SUREST = 1 - 1e-6
 
 
-def truth_finder(claims: Claims, alike: Likeness | None = None) -> Outcome:
+def truth_finder(claims: Claims, alike: Similarity | None = None) -> Outcome:
     """Give TruthFinder's confidence in each value; sources begin with their priors."""
     segments = Segments.of(claims)
     count = np.maximum(segments.per_source(claims.weight), 1e-12)

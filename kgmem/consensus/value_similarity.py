@@ -10,7 +10,7 @@ _MOST_VALUES = 64  # Of a fact; of more, each stands for itself: they are noise 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Likeness:
+class Similarity:
     """Pairs of values of one fact, and how far the first speaks for the second (0 to 1)."""
 
     one: Integers
@@ -34,8 +34,8 @@ def pairs(claims: Claims) -> tuple[Integers, Integers]:
     return each[keep], other[keep]
 
 
-def of_numbers(claims: Claims) -> Likeness | None:
-    """Give likeness by exp(-gap / 1 % of the larger number); what is less than a thousandth alike is left out."""
+def of_numbers(claims: Claims) -> Similarity | None:
+    """Give similarity by exp(-gap / 1 % of the larger number); what is less than a thousandth alike is left out."""
     if claims.number is None:
         return None
     one, other = pairs(claims)
@@ -46,4 +46,4 @@ def of_numbers(claims: Claims) -> Likeness | None:
     # Within a hundredth of each other, values are variants; a tenth apart, they are different.
     degree = np.exp(-gap / np.maximum(0.01 * size, 1e-300))
     keep = degree > 1e-3
-    return Likeness(one[keep], other[keep], degree[keep])
+    return Similarity(one[keep], other[keep], degree[keep])

@@ -187,7 +187,7 @@ class RetrievalIndex(Protocol):
     async def neighbourhood(self, graph: str, asked: Neighbourhood) -> Subgraph:
         """Give what lies around entities. Raises NotFound for an entity that the scope does not see."""
 
-    async def likeness(
+    async def similarity(
         self, graph: str, ids: Sequence[int], *, known_at: str | None = None
     ) -> Mapping[tuple[int, int], float]:
         """Give how alike items are, 0 to 1, by pairs of their ids (the lesser first) that both have vectors."""

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from kgmem.domain.text.resolution import Described, Likeness, LookedUp
+from kgmem.domain.text.resolution import Described, LookedUp, Similarity
 from kgmem.domain.time.interval import Interval, valid_interval
 from kgmem.resolution import alike
 from kgmem.resolution.words import FORMS, words
 
-# Evidence: what a degree of likeness says for or against two things being one, as a logarithm of odds.
+# Evidence: what a degree of similarity says for or against two things being one, as a logarithm of odds.
 # After Fellegi and Sunter, "A Theory for Record Linkage" (1969): a degree that is found among pairs of one thing with
 # probability m, and among pairs of two things with u, adds log(m / u).
 
-# The degrees: the same, near, alike, somewhat alike, different. A likeness belongs to the first bound it reaches.
+# The degrees: the same, near, alike, somewhat alike, different. A similarity belongs to the first bound it reaches.
 BOUNDS = (0.98, 0.8, 0.55, 0.3)
 LEVELS = len(BOUNDS) + 1
 DIFFERENT = LEVELS - 1
@@ -57,11 +57,11 @@ DIFFERING: Mapping[Kind, tuple[float, ...]] = {
 }
 
 
-def level(likeness: float | None) -> int:
-    """Give the degree that a likeness belongs to; UNKNOWN for none."""
-    if likeness is None:
+def level(similarity: float | None) -> int:
+    """Give the degree that a similarity belongs to; UNKNOWN for none."""
+    if similarity is None:
         return UNKNOWN
-    return next((at for at, bound in enumerate(BOUNDS) if likeness >= bound), DIFFERENT)
+    return next((at for at, bound in enumerate(BOUNDS) if similarity >= bound), DIFFERENT)
 
 
 def is_date(text: str) -> bool:
@@ -74,9 +74,9 @@ def is_code(text: str) -> bool:
     return bool(_CODE.fullmatch(text)) and not _DECIMAL.fullmatch(text)
 
 
-def names_apart(likeness: float | None) -> bool:
+def names_apart(similarity: float | None) -> bool:
     """Say whether names have so little in common that only a person may take the two for one."""
-    return likeness is not None and likeness < _NAMES_APART
+    return similarity is not None and similarity < _NAMES_APART
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class Rarity:
 # then come to 4.4, which is the same unless something speaks against it; near ones alone wait for review.
 BEFORE = -2.0
 PERSON = "Person"
-_SURNAME = 0.79  # The likeness of names of which only one word, which is not all of the name, is shared.
+_SURNAME = 0.79  # The similarity of names of which only one word, which is not all of the name, is shared.
 _NAMES_DIFFER = "Their names have nothing in common."
 _ADDED = {kind: added(AGREEING[kind], DIFFERING[kind]) for kind in Kind}
 _MOST_OF_VALUES, _LEAST_OF_VALUES = 6.0, -8.0  # Values hang together; a dozen that agree are not a dozen witnesses.
@@ -162,7 +162,7 @@ class DescribedComparer:
         """Remember how rare words were in what was looked up last."""
         self._last: tuple[LookedUp, Rarity] | None = None
 
-    def likeness(self, asked: Described, held: Described, looked_up: LookedUp) -> Likeness:
+    def similarity(self, asked: Described, held: Described, looked_up: LookedUp) -> Similarity:
         """Give how far two descriptions are of one thing."""
         rarity = self._rarity(looked_up)
         named = _names(asked, held, rarity)
@@ -173,7 +173,7 @@ class DescribedComparer:
         parts |= {name: value * bounded / total if total else value for name, value in values.items()}
         parts |= dict(_around(asked, held))
         vetoed = _NAMES_DIFFER if names_apart(named) else None
-        return Likeness(BEFORE + sum(parts.values()), parts, vetoed)
+        return Similarity(BEFORE + sum(parts.values()), parts, vetoed)
 
     def _rarity(self, looked_up: LookedUp) -> Rarity:
         if self._last is None or self._last[0] is not looked_up:
@@ -183,7 +183,7 @@ class DescribedComparer:
 
 
 def _names(asked: Described, held: Described, rarity: Rarity) -> float | None:
-    """Give the likeness of the two names that are most alike."""
+    """Give the similarity of the two names that are most alike."""
     told = _rest(asked), _rest(held)
     pairs = [(words(one), words(other)) for one in asked.names for other in held.names]
     best = max((alike.names(one, other, rarity, told) for one, other in pairs if one and other), default=None)
@@ -209,8 +209,8 @@ def _values(asked: Described, held: Described, rarity: Rarity) -> Iterator[tuple
         ]
         found = [pair for pair in pairs if pair is not None]
         if found:
-            likeness, kind = max(found)
-            yield f"value of {name}", _ADDED[kind][level(likeness)]
+            similarity, kind = max(found)
+            yield f"value of {name}", _ADDED[kind][level(similarity)]
 
 
 def _each(value: Any) -> Sequence[Any]:
@@ -218,7 +218,7 @@ def _each(value: Any) -> Sequence[Any]:
 
 
 def _compared(one: Any, other: Any, rarity: Rarity) -> tuple[float, Kind] | None:
-    """Give the likeness of two values and the kind of both; None for what cannot be compared."""
+    """Give the similarity of two values and the kind of both; None for what cannot be compared."""
     if isinstance(one, bool) or isinstance(other, bool):
         return (float(one is other), Kind.CATEGORY) if isinstance(one, bool) and isinstance(other, bool) else None
     if isinstance(one, int | float) and isinstance(other, int | float):

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kgmem.domain.text.resolution import SAME_FROM, Described, JudgedPair, Likeness, MatchedPair
+from kgmem.domain.text.resolution import SAME_FROM, Described, JudgedPair, MatchedPair, Similarity
 from kgmem.resolution import alike
 from kgmem.resolution.described import Rarity, is_code, is_date, names_apart
 from kgmem.resolution.words import numeral, trigrams, words
@@ -35,7 +35,7 @@ _LONGEST = 5000  # Characters of a value.
 _JOINED = re.compile(r"[^\W_]+(?:[-/.][^\W_]+)*")
 _VALUE, _MOST_VALUES = 0.075, 2  # What a typed value (a date, a number's code) that agrees adds, and how many count.
 _SAME_CODE, _OTHER_CODE, _OTHER_NUMERAL = 0.15, 0.15, 0.1
-_AGREES, _CONTRADICTS = 0.85, 0.4  # Likenesses of typed values.
+_AGREES, _CONTRADICTS = 0.85, 0.4  # Similarities of typed values.
 _LITTLE = 0.5  # Below this similarity one contradiction is enough to leave a pair to a person.
 _LEAST_CODE = 4  # Signs of a model number or the like: letters and digits.
 _GRID = np.linspace(-0.3, 1.3, 321)
@@ -144,21 +144,21 @@ class Records:
     def similarity(self, left: int, right: int) -> float:
         """Give how near two descriptions are, about 0 to 1.
 
-        The mean of the cosine of all features, the likeness of names, and the share of the shorter description's words
-        that the longer one has; equal model numbers add, other ones and other numerals take away.
+        The mean of the cosine of all features, the similarity of names, and the share of the shorter description's
+        words that the longer one has; equal model numbers add, other ones and other numerals take away.
         """
         one, other = self.records[left], self.records[right]
         shared = sum(self.rarity(word) for word in one.all_words & other.all_words)
         least = min(sum(map(self.rarity, each.all_words)) for each in (one, other))
-        likeness = (self._cosine(left, right) + self._names(one, other) + (shared / least if least else 0.0)) / 3
+        similarity = (self._cosine(left, right) + self._names(one, other) + (shared / least if least else 0.0)) / 3
         if one.codes & other.codes:
-            likeness += _SAME_CODE
+            similarity += _SAME_CODE
         elif one.codes and other.codes and not _contained(one.codes, other.codes):
-            likeness -= _OTHER_CODE
+            similarity -= _OTHER_CODE
         agree, differ = self.agreement(left, right)
-        likeness += _VALUE * max(-_MOST_VALUES, min(agree - differ, _MOST_VALUES))
+        similarity += _VALUE * max(-_MOST_VALUES, min(agree - differ, _MOST_VALUES))
         mine, yours = (_numerals(a) - b.all_words for a, b in ((one, other), (other, one)))
-        return likeness - (_OTHER_NUMERAL if mine and yours else 0.0)
+        return similarity - (_OTHER_NUMERAL if mine and yours else 0.0)
 
     def agreement(self, left: int, right: int) -> tuple[int, int]:
         """Give how many typed values of two descriptions agree (a slip allowed), and how many contradict each other."""
@@ -166,9 +166,9 @@ class Records:
         agree = differ = 0
         for name in one.keys() & other.keys():
             dates = is_date(one[name]) and is_date(other[name])
-            likeness = (alike.dates if dates else alike.codes)(one[name], other[name])
-            agree += likeness >= _AGREES
-            differ += likeness < _CONTRADICTS
+            similarity = (alike.dates if dates else alike.codes)(one[name], other[name])
+            agree += similarity >= _AGREES
+            differ += similarity < _CONTRADICTS
         return agree, differ
 
     def contradict(self, left: int, right: int, similarity: float) -> bool:
@@ -313,7 +313,7 @@ def link(
     records = Records([*asked, *held])
     moved = [(one, other + len(asked)) for one, other in pairs]
     found = _matched(records, moved, judged, thirds=False)
-    return [MatchedPair(each.one, each.other - len(asked), each.likeness) for each in found]
+    return [MatchedPair(each.one, each.other - len(asked), each.similarity) for each in found]
 
 
 def _matched(
@@ -345,7 +345,7 @@ def _matched(
             evidence = min(evidence, _NOT_NEAREST - behind / cut.spread)
         contradict = records.contradict(*pair, similar[pair])
         vetoed = _VALUES_DIFFER if contradict else _NAMES_DIFFER if records.foreign(*pair) else None
-        found.append(MatchedPair(*pair, Likeness(evidence, {"similarity": round(similar[pair], 4)}, vetoed)))
+        found.append(MatchedPair(*pair, Similarity(evidence, {"similarity": round(similar[pair], 4)}, vetoed)))
     return found
 
 

@@ -77,7 +77,7 @@ async def memory(memory: Memory) -> Memory:
     return with_ports(memory, extractor=Capitals())
 
 
-async def test_what_is_alike_is_joined_with_its_likeness_and_nothing_else(memory: Memory) -> None:
+async def test_what_is_alike_is_joined_with_its_similarity_and_nothing_else(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [at("a", 0), at("b", 10), at("c", 80)])
 
     assert await memory.similarity.link(GRAPH, min_similarity=0.8) == Connected(3, 1)
@@ -171,7 +171,7 @@ async def test_another_name_parts_at_once_and_joins_when_its_vector_is_there(mem
     assert set(await joined(memory)) == {("a", "b")}
 
 
-async def test_a_merge_leaves_no_likeness_of_what_went_and_can_be_undone(memory: Memory) -> None:
+async def test_a_merge_leaves_no_similarity_of_what_went_and_can_be_undone(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [at("a", 0), at("b", 5), at("c", 6)])
     await memory.similarity.link(GRAPH)
     merged = await memory.resolution.merge(GRAPH, MergeAsked("a", "b", "me", "one"))
@@ -183,7 +183,7 @@ async def test_a_merge_leaves_no_likeness_of_what_went_and_can_be_undone(memory:
     assert {frozenset(pair) for pair in await joined(memory)} == {frozenset(p) for p in ("ab", "ac", "bc")}
 
 
-async def test_what_is_deleted_takes_its_likenesses_along(memory: Memory) -> None:
+async def test_what_is_deleted_takes_its_similarities_along(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [at("a", 0), at("b", 5)])
     await memory.similarity.link(GRAPH)
 
@@ -196,7 +196,7 @@ async def test_what_is_deleted_takes_its_likenesses_along(memory: Memory) -> Non
     )
 
 
-async def test_likenesses_are_no_facts_whatever_the_graph_calls_facts(memory: Memory) -> None:
+async def test_similarities_are_no_facts_whatever_the_graph_calls_facts(memory: Memory) -> None:
     await memory.graphs.update(GRAPH, facts="all")
     await memory.entities.put(GRAPH, [at("a", 0), at("b", 5)])
     await memory.relationships.put(GRAPH, [Relationship("KNOWS", "a", "b")])
@@ -208,7 +208,7 @@ async def test_likenesses_are_no_facts_whatever_the_graph_calls_facts(memory: Me
     assert (await memory.graphs.stats(GRAPH)).facts == 1
 
 
-async def test_hops_follow_likenesses_only_where_they_are_named(memory: Memory) -> None:
+async def test_hops_follow_similarities_only_where_they_are_named(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [at("a", 0), at("b", 5)])
     await memory.similarity.link(GRAPH)
 
@@ -223,7 +223,7 @@ async def test_hops_follow_likenesses_only_where_they_are_named(memory: Memory) 
     assert [list(row) for row in rows] == [["b", "a", True]]
 
 
-async def test_the_walk_goes_over_likenesses(memory: Memory) -> None:
+async def test_the_walk_goes_over_similarities(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [at("a", 0, name="Zanzibar"), at("b", 20, name="Quito")])
     await memory.episodes.put(GRAPH, [Episode("It rains.", "rain", mentions=["b"])])
     question = Question(What(text="Zanzibar", kinds=["episode"]), graph=Links(expand=True), weights={"meaning": 0})

@@ -13,7 +13,7 @@ from kgmem.domain.recall.answer import Hit, RetrieverShare
 from kgmem.domain.recall.cursor import given_before, next_cursor
 from kgmem.domain.recall.question import Links, Question, What, When
 from kgmem.domain.recall.recipes import RECIPES, with_recipe
-from kgmem.domain.recall.selection import confidence, diverse, tokens, within_budget, word_likeness
+from kgmem.domain.recall.selection import confidence, diverse, tokens, within_budget, word_similarity
 
 scores = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 
@@ -41,7 +41,7 @@ def test_with_all_weight_no_twin_stands_before_another_kind(values: list[float])
 
 def test_a_repetition_gives_way_to_something_else() -> None:
     texts = ["the eagle landed on the moon", "the eagle has landed on the moon", "saturn five burned kerosene"]
-    assert diverse(texts, [1.0, 0.9, 0.5], word_likeness, 0.5, 2) == [texts[0], texts[2]]
+    assert diverse(texts, [1.0, 0.9, 0.5], word_similarity, 0.5, 2) == [texts[0], texts[2]]
 
 
 @given(st.text(max_size=200))

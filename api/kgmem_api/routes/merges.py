@@ -178,9 +178,9 @@ def resolved_out(resolved: Resolved) -> dict[str, object]:
         {
             "key": each.key,
             "label": each.label,
-            "evidence": round(each.likeness.evidence, 3),
-            "parts": {name: round(value, 3) for name, value in each.likeness.parts.items()},
-            **({"vetoed": each.likeness.vetoed} if each.likeness.vetoed else {}),
+            "evidence": round(each.similarity.evidence, 3),
+            "parts": {name: round(value, 3) for name, value in each.similarity.parts.items()},
+            **({"vetoed": each.similarity.vetoed} if each.similarity.vetoed else {}),
         }
         for each in resolved.candidates
     ]

@@ -209,7 +209,7 @@ class Setting:
     method: Method = Method.ACCU
     reason: str = "Too little was claimed so far to tell good sources from bad ones: each counts as it is trusted."
     wrong: float = 10.0  # How many wrong values there are to choose from.
-    likeness: float = 0.1  # How alike the errors of sources on one fact are.
+    similarity: float = 0.1  # How alike the errors of sources on one fact are.
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Connections(Protocol):
         """Join no more, and part what was joined; gives how many relationships went."""
 
     async def asked(self, graph: str) -> float | None:
-        """Give from which likeness on a graph's entities are joined; None where nobody asked for it."""
+        """Give from which similarity on a graph's entities are joined; None where nobody asked for it."""
 
     async def is_behind(self, graph: str) -> bool:
         """Say whether something was written since all was compared."""

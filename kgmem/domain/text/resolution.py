@@ -36,7 +36,7 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class Similarity:
     """How far two descriptions are of one thing: evidence as a logarithm of odds, and what each part adds to it."""
 
     evidence: float
@@ -57,7 +57,7 @@ class Matched:
 
     left: int
     right: int
-    likeness: Likeness
+    similarity: Similarity
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class MatchedPair:
 
     one: int
     other: int
-    likeness: Likeness
+    similarity: Similarity
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Candidate:
     @property
     def decision(self) -> Decision:
         """Whether the evidence takes the two for the same, or only for candidates."""
-        return Likeness(self.evidence, self.parts, self.vetoed).decision
+        return Similarity(self.evidence, self.parts, self.vetoed).decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,7 @@ class Alike:
 
     key: str
     label: str
-    likeness: Likeness
+    similarity: Similarity
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +261,7 @@ class Comparer(Protocol):
     def least_records(self) -> int:
         """How many descriptions there are at the least to choose a cut from them."""
 
-    def likeness(self, asked: Described, held: Described, looked_up: LookedUp) -> Likeness:
+    def similarity(self, asked: Described, held: Described, looked_up: LookedUp) -> Similarity:
         """Give how far two descriptions are of one thing."""
 
     def dedupe(

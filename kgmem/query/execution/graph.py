@@ -131,7 +131,7 @@ class GraphTransaction(Protocol):
         """Give the microseconds since 1970 since when what has an id is known at all; None where it is not there."""
 
     async def nearest(self, index: NamedIndex, vector: Sequence[float], most: int) -> Sequence[tuple[int, float]]:
-        """Give the nodes (or relationships) whose vectors are nearest by an index, each with its likeness (0 to 1)."""
+        """Return the nodes or relationships whose vectors an index finds nearest, each with its similarity (0 to 1)."""
 
     async def worded(self, index: NamedIndex, query: str, most: int) -> Sequence[tuple[int, float]]:
         """Give the nodes (or relationships) that have the words of a query by an index, the best first."""

@@ -10,7 +10,7 @@ from kgmem.domain.recall.cursor import given_before, next_cursor
 from kgmem.domain.recall.fusion import Ranked, fuse
 from kgmem.domain.recall.question import MOST_HITS, Question
 from kgmem.domain.recall.relevance import NOTHING_RELEVANT, content, cosine_of, relevance
-from kgmem.domain.recall.selection import confidence, diverse, within_budget, word_likeness
+from kgmem.domain.recall.selection import confidence, diverse, within_budget, word_similarity
 from kgmem.services.ports import Ports
 
 _POOL, _LARGEST_POOL = 4, 200  # Diverse hits are chosen out of so many times as many as are asked for.
@@ -73,11 +73,11 @@ async def _hits(
     if not question.diversity:
         return await parts.index.fetch(graph.name, ranked[: question.k], found.paths, question=question)
     hits = await parts.index.fetch(graph.name, ranked, found.paths, question=question)
-    near = await parts.index.likeness(graph.name, [hit.id for hit in hits], known_at=then)
+    near = await parts.index.similarity(graph.name, [hit.id for hit in hits], known_at=then)
 
     def alike(one: Hit, other: Hit) -> float:
         measured = near.get((min(one.id, other.id), max(one.id, other.id)))
-        return measured if measured is not None else word_likeness(one.text or one.key, other.text or other.key)
+        return measured if measured is not None else word_similarity(one.text or one.key, other.text or other.key)
 
     return diverse(hits, [hit.score for hit in hits], alike, question.diversity, question.k)
 

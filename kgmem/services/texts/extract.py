@@ -442,9 +442,9 @@ async def _better_typed(
 async def take_back(parts: Ports, graph: str, settled: SettleResult) -> DeleteResult:
     """Delete the entities that only reading made and that nothing says or is joined to any more; gives what went.
 
-    Relationships that go with them are likenesses, which are derived of their vectors.
+    Relationships that go with them are similarities, which are derived of their vectors.
     """
-    entities = likenesses = 0
+    entities = similarities = 0
     for scope in sorted({scope for scope, _ in settled.left_entities}):
         keys = [key for each, key in settled.left_entities if each == scope]
         ours = [
@@ -454,8 +454,8 @@ async def take_back(parts: Ports, graph: str, settled: SettleResult) -> DeleteRe
         ]
         if ours:
             gone = await parts.store.delete_entities(graph, ours, scope, None)
-            entities, likenesses = entities + gone.entities, likenesses + gone.relationships
-    return DeleteResult(entities, relationships=likenesses)
+            entities, similarities = entities + gone.entities, similarities + gone.relationships
+    return DeleteResult(entities, relationships=similarities)
 
 
 async def _is_ours(parts: Ports, graph: str, key: str, scope: str) -> bool:

@@ -64,9 +64,9 @@ async def recognize(
                 told.same[each] = found.key
             elif found.candidates:
                 best = found.candidates[0]
-                likeness = best.likeness
+                similarity = best.similarity
                 told.doubtful[each] = Candidate(
-                    each.name, best.key, likeness.evidence, likeness.parts, likeness.vetoed, scope
+                    each.name, best.key, similarity.evidence, similarity.parts, similarity.vetoed, scope
                 )
     return told
 

@@ -64,9 +64,9 @@ async def _linked(
     linked: dict[int, list[Alike]] = {at: [] for at in places}
     for each in await asyncio.to_thread(parts.comparer.link, asked, held, pairs, judged):
         other = held[each.other]
-        if each.likeness.decision != "different":
-            linked[places[each.one]].append(Alike(other.key or "", other.label or "", each.likeness))
-    return {at: sorted(some, key=lambda one: (-one.likeness.evidence, one.key)) for at, some in linked.items()}
+        if each.similarity.decision != "different":
+            linked[places[each.one]].append(Alike(other.key or "", other.label or "", each.similarity))
+    return {at: sorted(some, key=lambda one: (-one.similarity.evidence, one.key)) for at, some in linked.items()}
 
 
 def _may_be_one(one: str | None, other: str | None, schema: GraphSchema) -> bool:
@@ -78,20 +78,20 @@ def alike_ones(
 ) -> list[Alike]:
     """Give what is held that may be what is described, the likeliest first; of other types nothing is."""
     alike = [
-        Alike(each.key or "", each.label or "", parts.comparer.likeness(asked, each, found))
+        Alike(each.key or "", each.label or "", parts.comparer.similarity(asked, each, found))
         for each in held
         if _may_be_one(asked.label, each.label, schema)
     ]
-    kept = [each for each in alike if each.likeness.decision != "different"]
-    return sorted(kept, key=lambda each: (-each.likeness.evidence, each.key))
+    kept = [each for each in alike if each.similarity.decision != "different"]
+    return sorted(kept, key=lambda each: (-each.similarity.evidence, each.key))
 
 
 def decided(alike: Sequence[Alike]) -> Resolved:
     """Give what is known of a description by those that are like it, the likeliest first."""
     if not alike:
         return Resolved("different")
-    best = alike[0].likeness
-    leads = len(alike) == 1 or best.evidence - alike[1].likeness.evidence >= _CLEAR
+    best = alike[0].similarity
+    leads = len(alike) == 1 or best.evidence - alike[1].similarity.evidence >= _CLEAR
     if best.decision == "same" and leads:
         return Resolved("same", alike[0].key, alike[:_TOLD])
     return Resolved("candidate", None, alike[:_TOLD])
@@ -142,7 +142,7 @@ async def _looked_up(
         others = [other for other in held if other.key != each.key]
         for one in alike_ones(parts, each, others, found, schema):
             ends = pair(each.key or "", one.key)
-            pairs[ends] = Candidate(*ends, one.likeness.evidence, one.likeness.parts, one.likeness.vetoed, scope)
+            pairs[ends] = Candidate(*ends, one.similarity.evidence, one.similarity.parts, one.similarity.vetoed, scope)
     return await of_scope(parts, graph, pairs, scope)
 
 
@@ -156,14 +156,16 @@ async def _deduped(
 
     judged = await parts.merges.judged(graph, scope)
     found = await asyncio.to_thread(parts.comparer.dedupe, described, may_be_one, judged)
-    listed = sorted(found, key=lambda each: -each.likeness.evidence)
+    listed = sorted(found, key=lambda each: -each.similarity.evidence)
     always = max(_LEAST_LISTED, int(_SHARE_LISTED * len(described)))
     candidates = []
     for order, each in enumerate(listed):
-        if order >= always and each.likeness.decision == "different":
+        if order >= always and each.similarity.decision == "different":
             break
         ends = pair(described[each.one].key or "", described[each.other].key or "")
-        candidates.append(Candidate(*ends, each.likeness.evidence, each.likeness.parts, each.likeness.vetoed, scope))
+        candidates.append(
+            Candidate(*ends, each.similarity.evidence, each.similarity.parts, each.similarity.vetoed, scope)
+        )
     return candidates
 
 

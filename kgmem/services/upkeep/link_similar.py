@@ -16,7 +16,7 @@ async def link(
 ) -> Connected:
     """Join entities of one scope whose vectors are at least so alike, now and from now on; gives what that did.
 
-    Raises NotFound, and InvalidInput for a likeness that is none.
+    Raises NotFound, and InvalidInput for a similarity that is none.
     """
     await _ask(parts, graph, min_similarity)
     return await keep(parts, graph, progress=progress)

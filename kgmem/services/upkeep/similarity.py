@@ -19,7 +19,7 @@ class SimilarityLinks:
     ) -> Connected:
         """Join entities of one scope whose vectors are at least so alike, now; from then on a job keeps that up.
 
-        The relationships are of the kind SIMILAR_TO, with the likeness as their strength; they are no facts. Raises
+        The relationships are of the kind SIMILAR_TO, with the similarity as their strength; they are no facts. Raises
         NotFound, InvalidInput.
         """
         return await joining.link(self._ports, graph, min_similarity, progress=progress)

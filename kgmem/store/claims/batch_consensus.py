@@ -204,7 +204,7 @@ async def _learn(
         [each.method.value for _, each in settings],
         [each.reason for _, each in settings],
         [each.wrong for _, each in settings],
-        [each.likeness for _, each in settings],
+        [each.similarity for _, each in settings],
     )
     await connection.execute(layout.sql("batch_consensus", "drop_copies"), scope)
     pairs = [each for each in outcome.copies if each.one in numbers and each.other in numbers]

@@ -32,7 +32,7 @@ class Searcher:
     scopes: Sequence[int] | None
 
     async def nearest(self, vector: Sequence[float], most: int) -> _Found:
-        """Give what is nearest to a vector, with its likeness as Neo4j counts it. Raises InvalidInput."""
+        """Give what is nearest to a vector, with its similarity as Neo4j counts it. Raises InvalidInput."""
         index = self.index
         if len(vector) != index.dimension:
             raise InvalidInput(
@@ -57,8 +57,8 @@ class Searcher:
         await self.connection.execute(SQL("SET LOCAL hnsw.iterative_scan = strict_order"))
         asked = "[" + ",".join(repr(float(each)) for each in vector) + "]"
         rows = await self._fetch(parts, SQL("ASC"), most, asked)
-        likeness = _by_distance if index.similarity == "euclidean" else _by_angle
-        return [(row["id"], likeness(row["rank"])) for row in rows if not math.isnan(row["rank"])]
+        similarity = _by_distance if index.similarity == "euclidean" else _by_angle
+        return [(row["id"], similarity(row["rank"])) for row in rows if not math.isnan(row["rank"])]
 
     async def worded(self, query: str, most: int) -> _Found:
         """Give what has the words of a query, which may be Lucene's: "a phrase", +must, -not, prefix*, AND, OR, NOT."""

@@ -24,7 +24,7 @@ _DIGITS: Final = 3
 
 
 class PostgresConnections:
-    """Likenesses of a graph's entities, as edges of the kind SIMILAR_TO with a key of their own."""
+    """Similarities of a graph's entities, as edges of the kind SIMILAR_TO with a key of their own."""
 
     def __init__(self, catalog: PostgresCatalog) -> None:
         """Take the catalog, which knows the database."""
@@ -60,7 +60,7 @@ class PostgresConnections:
         return parted
 
     async def asked(self, graph: str) -> float | None:
-        """Give from which likeness on a graph's entities are joined; None where nobody asked for it."""
+        """Give from which similarity on a graph's entities are joined; None where nobody asked for it."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             min_similarity = await connection.fetchval(layout.sql("similarity", "asked"))
             return None if min_similarity is None else round(min_similarity, 6)
@@ -147,14 +147,14 @@ async def _join(
         sql = layout.sql("similarity", name, table=layout.vectors or "")
         turn = turns[row["passage"]]
         found = await connection.fetch(sql, row["scope"], row["passage"], min_similarity, _NEAREST, turn)
-        near += [_likeness(row, other) for other in found]
+        near += [_similarity(row, other) for other in found]
     mine = layout.with_scopes({row["path"]: row["scope"] for row in rows})
     written = await write_edges(connection, Passages(mine), near) if near else None
     joined = len(written.created) + len(written.updated) if written else 0
     return Connected(len(rows), joined), rows[-1]["passage"] if len(rows) == _BATCH else None
 
 
-def _likeness(one: Any, other: Any) -> Relationship:
+def _similarity(one: Any, other: Any) -> Relationship:
     return Relationship(
         SIMILAR_TO,
         one["key"],

@@ -87,7 +87,7 @@ class PostgresMerges:
             async def work(connection: asyncpg.Connection) -> int:
                 numbers = await scope_ids(connection, layout, [scope], make=True)
                 rows = await connection.fetch(
-                    layout.sql("merge", "put_likeness"),
+                    layout.sql("merge", "put_similarity"),
                     numbers[scope],
                     [one for one, _ in sorted(unique)],
                     [other for _, other in sorted(unique)],
@@ -104,7 +104,7 @@ class PostgresMerges:
         after = _after(cursor)
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(
-                layout.sql("merge", "likenesses"), list(visible_from(scope)), *after, limit + 1
+                layout.sql("merge", "similarities"), list(visible_from(scope)), *after, limit + 1
             )
         found = [_candidate(row) for row in rows[:limit]]
         more = len(rows) > limit
@@ -123,7 +123,7 @@ class PostgresMerges:
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             numbers = await scope_ids(connection, layout, [scope], make=False)
             row = await connection.fetchrow(
-                layout.sql("merge", "settle_likeness"),
+                layout.sql("merge", "settle_similarity"),
                 numbers.get(scope, -1),
                 id_,
                 merge_rollback.TWO_THINGS,

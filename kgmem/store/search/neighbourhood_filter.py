@@ -63,7 +63,7 @@ def _ring_table(layout: Layout, hops: Hops, distance: int, names: dict[str, SQL]
 
 
 def _of_kinds(layout: Layout, hops: Hops, parameters: Parameters) -> list[SQL]:
-    if not hops.kinds:  # Likenesses are derived: they are followed where they are asked for.
+    if not hops.kinds:  # Similarities are derived: they are followed where they are asked for.
         alike = layout.labels.get((EDGE, SIMILAR_TO))
         return [compose("e.kind <> {}", number(alike.id))] if alike else []
     known: Sequence[int] = [layout.labels[EDGE, kind].id for kind in hops.kinds if (EDGE, kind) in layout.labels]

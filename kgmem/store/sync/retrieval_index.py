@@ -123,14 +123,14 @@ class PostgresIndex:
                 async with self.database.connection() as connection, as_known(connection, known_at):
                     yield layout.as_known(), connection
 
-    async def likeness(
+    async def similarity(
         self, graph: str, ids: Sequence[int], *, known_at: str | None = None
     ) -> Mapping[tuple[int, int], float]:
         """Give how alike items are, by the nearest two of their passages, by pairs of ids (the lesser first)."""
         async with self._reading(graph, known_at) as (layout, connection):
             if layout.vectors is None:
                 return {}
-            rows = await connection.fetch(layout.sql("recall", "likeness", table=layout.vectors), list(ids))
+            rows = await connection.fetch(layout.sql("recall", "similarity", table=layout.vectors), list(ids))
         return {(one, other): max(0.0, value) for one, other, value in rows}
 
     async def last_passage(self, graph: str) -> int:

@@ -1,7 +1,8 @@
 """Facts: relationships as items of the retrieval index, found by what they say like entities and episodes.
 
 A relationship is a fact as its graph's setting says: with a text of its own, or worded of the names of its ends. What
-leaves an episode (a mention) is none, nor is a likeness, which is derived of vectors. The item bears the edge's id and
+leaves an episode (a mention) is none, nor is a similarity, which is derived of vectors. The item bears the edge's id
+and
 what the edge's row tells; whoever writes an edge writes its fact in the same transaction, under the lock on the edge.
 """
 

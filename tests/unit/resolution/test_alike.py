@@ -36,7 +36,7 @@ def test_ways_to_write_one_name_are_the_same(left: str, right: str) -> None:
 
 
 @given(NAMES, NAMES)
-def test_likeness_is_symmetric_and_between_0_and_1(left: list[str], right: list[str]) -> None:
+def test_similarity_is_symmetric_and_between_0_and_1(left: list[str], right: list[str]) -> None:
     value = alike.names(left, right, PLAIN)
     assert value == pytest.approx(alike.names(right, left, PLAIN))
     assert 0 <= value <= 1

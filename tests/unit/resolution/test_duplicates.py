@@ -56,7 +56,7 @@ def described(rows: list[dict[str, str]]) -> list[Described]:
 
 
 def same(pairs: list[MatchedPair]) -> set[tuple[int, int]]:
-    return {(each.one, each.other) for each in pairs if each.likeness.decision == "same"}
+    return {(each.one, each.other) for each in pairs if each.similarity.decision == "same"}
 
 
 def anything(one: int, other: int) -> bool:
@@ -88,7 +88,7 @@ def test_three_of_one_thing_are_found() -> None:
     found = same(dedupe(rows, anything))
     assert len(found & truth) >= 0.6 * len(truth)
     assert len(found - truth) <= 0.02 * len(truth)
-    listed = {(each.one, each.other) for each in dedupe(rows, anything) if each.likeness.decision != "different"}
+    listed = {(each.one, each.other) for each in dedupe(rows, anything) if each.similarity.decision != "different"}
     assert len(listed & truth) >= 0.95 * len(truth)
 
 
@@ -123,10 +123,10 @@ def test_what_is_as_near_to_two_is_doubtful() -> None:
 def test_judgements_move_the_cut() -> None:
     rows = described(people(200) + [slipped(row, place) for place, row in enumerate(people(200)[:80])])
     before = dedupe(rows, anything)
-    middle = min(before, key=lambda each: abs(each.likeness.evidence - 4.0))
-    similarity = middle.likeness.parts["similarity"]
+    middle = min(before, key=lambda each: abs(each.similarity.evidence - 4.0))
+    similarity = middle.similarity.parts["similarity"]
     rejected, accepted = (
-        {(each.one, each.other): each.likeness.evidence for each in dedupe(rows, anything, judged)}
+        {(each.one, each.other): each.similarity.evidence for each in dedupe(rows, anything, judged)}
         for judged in ([JudgedPair(similarity, same=False)] * 5, [JudgedPair(similarity, same=True)] * 5)
     )
     pair = middle.one, middle.other

@@ -51,7 +51,7 @@ WHERE v.passage IS NULL OR v.item <> c.item OR v.xmin::text::bigint <> c.vector
 ORDER BY c.passage LIMIT $1
 
 -- name: strays
--- Likenesses of which an end was led over to another entity, by a merge or under another label.
+-- Similarities of which an end was led over to another entity, by a merge or under another label.
 SELECT e.id, e.kind, e.version, e.known_from, e.source, e.target
 FROM {graph}.{label} l JOIN {index}.edge e ON e.id = l.id::text::bigint
 WHERE e.key LIKE 'similar-%' AND e.key <> 'similar-' || e.source || '-' || e.target

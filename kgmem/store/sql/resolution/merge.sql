@@ -168,7 +168,7 @@ WHERE t.id = n.id
 -- name: claims_again
 UPDATE {index}.claim c SET topic = n.topic FROM unnest($1::bigint[], $2::bigint[]) AS n (id, topic) WHERE c.id = n.id
 
--- name: put_likeness
+-- name: put_similarity
 INSERT INTO {index}.merge_candidate AS l (scope, one, other, evidence, parts, vetoed)
 SELECT $1, n.one, n.other, n.evidence, n.parts::jsonb, n.vetoed
 FROM unnest($2::text[], $3::text[], $4::real[], $5::text[], $6::text[]) AS n (one, other, evidence, parts, vetoed)
@@ -177,7 +177,7 @@ ON CONFLICT (scope, one, other) DO UPDATE SET evidence = excluded.evidence, part
 WHERE l.state = 1
 RETURNING id
 
--- name: likenesses
+-- name: similarities
 SELECT l.*, s.path FROM {index}.merge_candidate l JOIN {index}.scope s ON s.id = l.scope
 WHERE s.path = ANY ($1::text[]) AND l.state = 1 AND ($2::real IS NULL OR (l.evidence, -l.id) < ($2, -$3::bigint))
 ORDER BY l.evidence DESC, l.id LIMIT $4
@@ -187,7 +187,7 @@ ORDER BY l.evidence DESC, l.id LIMIT $4
 SELECT (parts ->> 'similarity')::float8 AS similarity, state = $2 AS same FROM {index}.merge_candidate
 WHERE scope = $1 AND state IN ($2, $3) AND parts ->> 'similarity' IS NOT NULL ORDER BY at DESC, id DESC LIMIT $4
 
--- name: settle_likeness
+-- name: settle_similarity
 UPDATE {index}.merge_candidate SET state = $3, by = $4, reason = $5, at = now()
 WHERE scope = $1 AND id = $2 AND state = 1 RETURNING *
 

@@ -177,7 +177,7 @@ SELECT i.id, %(state)s AS state FROM {index}.item i WHERE i.id = ANY (%(ids)s)
 -- name: stance
 SELECT b.state FROM {index}.relationship_state b WHERE b.id = i.id
 
--- name: likeness
+-- name: similarity
 -- Of an item of many passages only the first few are compared, so that the pairs stay few.
 WITH given AS MATERIALIZED (
     SELECT n.id, v.embedding
