@@ -198,11 +198,12 @@ async def test_eight_writers_of_one_stream_end_as_one(memory: Memory) -> None:
 
 async def test_reader_that_died_loses_what_it_took(memory: Memory) -> None:
     graph = await new_graph(memory, "died")
-    memory.ports.extractions.lease = 1.0  # type: ignore[attr-defined]
+    memory.ports.extractions.lease = 60.0  # type: ignore[attr-defined]
     await memory.episodes.put(graph, STREAM)
     taken = await memory.ports.extractions.take(graph, 3)
     assert len(taken) == 3
     assert (await memory.extraction.run(graph)).episodes == len(STREAM) - 3
+    memory.ports.extractions.lease = 1.0  # type: ignore[attr-defined]
     async with asyncio.timeout(20):
         while (await memory.extraction.pending(graph)).waiting:
             await memory.extraction.run(graph)
